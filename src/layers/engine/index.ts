@@ -1,0 +1,103 @@
+/**
+ * The engine port: one loaded model that decodes text. Only the worker process (or, with `--one-process`, the whole
+ * cluster's process) holds one. Implementations: `llama.ts` (llama.cpp through node-llama-cpp), `scripted.ts` (a
+ * deterministic engine for tests and benchmarks of everything around the engine).
+ *
+ * Tokens leave through a plain callback, not through an Effect or a Stream: the token path is a pipe (DESIGN §8).
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { RbeeError } from "../../machines/errors.ts"
+
+export interface ChatMessage {
+  readonly role: "system" | "user" | "assistant"
+  readonly content: string
+}
+
+/** How to load a model. Lengths are tokens; `context` is per slot. */
+export interface LoadOptions {
+  readonly modelPath: string
+  /** tokens a slot; absent: the model's trained context */
+  readonly context?: number
+  /** sequences decoded together in one batch */
+  readonly slots: number
+  /** CPU threads; absent: the engine's sane default */
+  readonly threads?: number
+  /** documented pacing, tokens a second for each answer; absent: as fast as possible */
+  readonly maxTokensPerS?: number
+  /** 0…1, monotonic, called while the file goes into memory */
+  readonly onProgress: (fraction: number) => void
+}
+
+export interface Sampling {
+  readonly temperature: number
+  readonly topP: number
+  /** 0: off */
+  readonly topK: number
+  readonly seed?: number
+}
+
+export interface GenerateRequest {
+  readonly input:
+    | { readonly _tag: "Prompt"; readonly prompt: string }
+    | { readonly _tag: "Messages"; readonly messages: ReadonlyArray<ChatMessage> }
+  /** absent: the room left in the context */
+  readonly maxTokens?: number
+  readonly sampling: Sampling
+  readonly stop: ReadonlyArray<string>
+  /** decode on past the end-of-text token, up to `maxTokens` */
+  readonly ignoreEos: boolean
+  /** continue an answer that another worker began: the exact token ids that it gave, and their text */
+  readonly resume?: { readonly tokenIds: ReadonlyArray<number>; readonly text: string }
+  /**
+   * Called once a decoded token, in order. `text` may be empty (half a UTF-8 character, a stop string held back);
+   * the answer is the concatenation. `id` is the model's token id.
+   */
+  readonly onToken: (text: string, id: number) => void
+}
+
+export interface GenerateResult {
+  readonly finishReason: "stop" | "length"
+  /** tokens of the prompt, template included; resumed tokens are not counted in it */
+  readonly promptTokens: number
+  /** prompt tokens that the slot's cache already held */
+  readonly cachedTokens: number
+  /** tokens decoded by this call */
+  readonly completionTokens: number
+  /** milliseconds until the first token, and in all */
+  readonly promptMs: number
+  readonly totalMs: number
+}
+
+export interface LoadedModel {
+  /** "CPU", "CUDA", "VULKAN" or "METAL": the word that narration prints */
+  readonly backend: string
+  /** tokens a slot, as loaded */
+  readonly context: number
+  readonly slots: number
+  /**
+   * Decodes one answer on a free slot; a slot keeps its KV cache, and the slot with the longest common prefix is
+   * taken. Interrupting the fiber stops decoding within one batch and frees the slot. Fails with ALL_SLOTS_BUSY, or
+   * with INVALID_REQUEST (`details.prompt_tokens`, `details.context`) when the prompt does not fit.
+   */
+  readonly generate: (
+    request: GenerateRequest
+  ) => Effect.Effect<GenerateResult, RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">>
+  /** batches decoded so far: the worker's own sign of progress */
+  readonly progress: () => number
+}
+
+export class Engine extends Context.Tag("rbee/Engine")<
+  Engine,
+  {
+    /** Loads a model for as long as the scope is open. Fails with MODEL_INVALID, VRAM_EXHAUSTED or BACKEND_UNAVAILABLE. */
+    readonly load: (
+      options: LoadOptions
+    ) => Effect.Effect<
+      LoadedModel,
+      RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">,
+      Scope.Scope
+    >
+  }
+>() {}

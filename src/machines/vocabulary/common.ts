@@ -1,0 +1,37 @@
+/** Schemas that every part of the vocabulary shares. Field names are those of the wire (API.md), in snake_case. */
+import * as Schema from "effect/Schema"
+
+/** Ids become file names and path segments: nothing but these characters, so that no id can leave its folder. */
+export const Id = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { message: () => "an id" }))
+
+export const Count = Schema.NonNegativeInt
+/** milliseconds since 1970 */
+export const EpochMs = Schema.Number
+/** 10^6 bytes */
+export const Megabytes = Schema.NonNegative
+
+/** `localhost`, `gpu0`, … as the wire writes devices: lower case */
+export const DeviceId = Schema.String.pipe(Schema.pattern(/^(cpu|gpu[0-9]{1,3})$/i, { message: () => "cpu, gpu0, gpu1, …" }))
+
+export const Role = Schema.Literal("queen", "hive", "worker")
+export type Role = typeof Role.Type
+
+/** The shared lifecycle words (DESIGN §4). */
+export const Lifecycle = Schema.Literal("cold", "waking", "loading", "healthy", "degraded", "stopping", "stopped", "failed")
+export type Lifecycle = typeof Lifecycle.Type
+
+export const Health = Schema.Struct({
+  status: Schema.Literal("healthy"),
+  role: Role,
+  version: Schema.String,
+  /** the queen's id, the hive's id, the worker's id */
+  id: Schema.String,
+  /** fresh for every process: tells a restarted daemon from the one before */
+  instance: Schema.String,
+  pid: Schema.Int,
+  uptime_s: Schema.Number
+})
+export type Health = typeof Health.Type
+
+/** What a 200 or 202 without a body of its own answers. */
+export const Nothing = Schema.Void

@@ -1,0 +1,122 @@
+/** What a user asks for, and how a job answers. */
+import * as Schema from "effect/Schema"
+import { Count, DeviceId, Id } from "./common.ts"
+
+export const ChatMessage = Schema.Struct({
+  role: Schema.Literal("system", "user", "assistant"),
+  content: Schema.String
+})
+export type ChatMessage = typeof ChatMessage.Type
+
+/** Sampling options, shared by `/jobs`, `/infer` and the CLI. */
+export const samplingFields = {
+  /** tokens; above the room left the answer ends with finish_reason `length` */
+  max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(1, 1_048_576))),
+  temperature: Schema.optional(Schema.Number.pipe(Schema.between(0, 2))),
+  top_p: Schema.optional(Schema.Number.pipe(Schema.greaterThan(0), Schema.lessThanOrEqualTo(1))),
+  /** 0: off */
+  top_k: Schema.optional(Schema.Int.pipe(Schema.between(0, 100_000))),
+  seed: Schema.optional(Schema.Int.pipe(Schema.between(0, 4_294_967_295))),
+  stop: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String).pipe(Schema.maxItems(16)))),
+  ignore_eos: Schema.optional(Schema.Boolean)
+} as const
+
+export const Teardown = Schema.Literal("warm", "cold")
+export type Teardown = typeof Teardown.Type
+
+export const SessionRequest = Schema.Struct({ id: Id, teardown: Teardown, woke_queen: Schema.Boolean })
+export type SessionRequest = typeof SessionRequest.Type
+
+/** The body of `POST /jobs`. Exactly one of `prompt` and `messages` is there (checked by `checkJobRequest`). */
+export const JobRequest = Schema.Struct({
+  model: Schema.String.pipe(Schema.maxLength(512)),
+  prompt: Schema.optional(Schema.String),
+  messages: Schema.optional(Schema.Array(ChatMessage).pipe(Schema.minItems(1))),
+  stream: Schema.optional(Schema.Boolean),
+  ...samplingFields,
+  /** tokens a slot */
+  context: Schema.optional(Schema.Int.pipe(Schema.between(16, 16_777_216))),
+  hive: Schema.optional(Id),
+  device: Schema.optional(DeviceId),
+  allow_cpu: Schema.optional(Schema.Boolean),
+  /** pins the worker: it does not unload when idle */
+  keep_warm: Schema.optional(Schema.Boolean),
+  /** ISO 8601, absolute */
+  deadline: Schema.optional(Schema.String),
+  session: Schema.optional(SessionRequest)
+})
+export type JobRequest = typeof JobRequest.Type
+
+export const JobState = Schema.Literal(
+  "queued", "placing", "provisioning", "starting", "streaming", "degraded", "done", "failed", "cancelled"
+)
+export type JobState = typeof JobState.Type
+
+export const FinishReason = Schema.Literal("stop", "length")
+export type FinishReason = typeof FinishReason.Type
+
+/** Milliseconds since the job was taken in, absent until they happened. */
+export const Timings = Schema.Struct({
+  placed_ms: Schema.optional(Schema.Number),
+  started_ms: Schema.optional(Schema.Number),
+  first_token_ms: Schema.optional(Schema.Number),
+  total_ms: Schema.optional(Schema.Number)
+})
+export type Timings = typeof Timings.Type
+
+export const Usage = Schema.Struct({ prompt_tokens: Count, completion_tokens: Count, cached_tokens: Count })
+export type Usage = typeof Usage.Type
+
+/** Why a candidate was not taken: the decision's trace. */
+export const Candidate = Schema.Struct({ hive: Schema.String, device: Schema.String, verdict: Schema.String })
+export const Placement = Schema.Struct({
+  hive: Schema.String,
+  device: Schema.String,
+  worker: Schema.optional(Schema.String),
+  losers: Schema.Array(Candidate)
+})
+export type Placement = typeof Placement.Type
+
+export const WireError = Schema.Struct({
+  code: Schema.String,
+  message: Schema.String,
+  details: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+})
+export type WireError = typeof WireError.Type
+
+export const JobView = Schema.Struct({
+  job_id: Schema.String,
+  model: Schema.String,
+  state: JobState,
+  /** 1 is next; absent when not waiting */
+  position: Schema.optional(Count),
+  placement: Schema.optional(Placement),
+  tokens: Count,
+  failovers: Count,
+  created_at: Schema.Number,
+  timings: Timings,
+  usage: Schema.optional(Usage),
+  finish_reason: Schema.optional(FinishReason),
+  error: Schema.optional(WireError)
+})
+export type JobView = typeof JobView.Type
+
+/** The data of each event on a job's stream (API.md, job events). */
+export const TokenEvent = Schema.Struct({ i: Count, t: Schema.String })
+export const DoneEvent = Schema.Struct({
+  /** UTF-16 code units of the whole text */
+  text_length: Count,
+  tokens: Count,
+  finish_reason: FinishReason,
+  timings: Timings,
+  usage: Usage
+})
+export type DoneEvent = typeof DoneEvent.Type
+export const ErrorEvent = WireError
+export const FailoverEvent = Schema.Struct({
+  /** tokens that the reader has so far */
+  tokens: Count,
+  from: Schema.String,
+  to: Schema.String,
+  resampled: Schema.optional(Schema.Boolean)
+})

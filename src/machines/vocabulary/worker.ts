@@ -1,0 +1,93 @@
+/** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
+import * as Schema from "effect/Schema"
+import { Count, DeviceId, Id } from "./common.ts"
+import { ChatMessage, FinishReason, samplingFields, Usage } from "./job.ts"
+
+export const WorkerState = Schema.Literal(
+  "waking", "loading", "idle", "busy", "draining", "degraded", "stopping", "stopped", "failed"
+)
+export type WorkerState = typeof WorkerState.Type
+
+export const InferBeat = Schema.Struct({
+  job_id: Schema.String,
+  epoch: Count,
+  /** index of the next token */
+  next: Count
+})
+
+/** A worker, as a hive reports it in its heartbeat. */
+export const WorkerBeat = Schema.Struct({
+  id: Schema.String,
+  /** fresh for every process of this worker */
+  instance: Schema.String,
+  pid: Schema.optional(Schema.Int),
+  state: WorkerState,
+  /** 0…1 */
+  load_progress: Schema.Number,
+  port: Schema.optional(Schema.Int),
+  /** where its WorkerApi is reached from the queen */
+  url: Schema.optional(Schema.String),
+  device: Schema.String,
+  model: Schema.String,
+  /** tokens a slot; 0 until loaded */
+  context: Count,
+  slots: Count,
+  busy: Count,
+  tokens_out: Count,
+  infers: Schema.Array(InferBeat)
+})
+export type WorkerBeat = typeof WorkerBeat.Type
+
+export const WorkerStart = Schema.Struct({
+  device: DeviceId,
+  model_ref: Schema.String,
+  port_hint: Schema.optional(Schema.Int),
+  context: Schema.optional(Schema.Int.pipe(Schema.positive())),
+  slots: Schema.optional(Schema.Int.pipe(Schema.between(1, 256))),
+  /** `--keep-warm`: the worker does not unload when idle */
+  pin: Schema.optional(Schema.Boolean)
+})
+export type WorkerStart = typeof WorkerStart.Type
+
+/** The body of `POST /infer`. */
+export const InferRequest = Schema.Struct({
+  job_id: Id,
+  epoch: Count,
+  prompt: Schema.optional(Schema.String),
+  messages: Schema.optional(Schema.Array(ChatMessage)),
+  stream: Schema.optional(Schema.Boolean),
+  ...samplingFields,
+  resume: Schema.optional(
+    Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String })
+  )
+})
+export type InferRequest = typeof InferRequest.Type
+
+/** The worker's `done`; `tokens` are those of this infer, without resumed ones. */
+export const InferDone = Schema.Struct({ tokens: Count, finish_reason: FinishReason, usage: Usage })
+export type InferDone = typeof InferDone.Type
+
+/** One `token` event of a worker: index from the first token of the job, text, token id. */
+export const InferToken = Schema.Struct({ i: Count, t: Schema.String, k: Schema.Int })
+
+/**
+ * What a worker process tells its hive on the control pipe, one JSON object a line. The pipe is also its leash: when
+ * the hive's end closes, the worker exits.
+ */
+export const ControlMessage = Schema.Union(
+  Schema.Struct({ t: Schema.Literal("bound"), port: Schema.Int, url: Schema.String }),
+  Schema.Struct({ t: Schema.Literal("loading"), progress: Schema.Number }),
+  Schema.Struct({ t: Schema.Literal("ready"), backend: Schema.String, context: Count, slots: Count }),
+  /** an expected failure to load; the process exits after it */
+  Schema.Struct({ t: Schema.Literal("failed"), code: Schema.String, what: Schema.String, todo: Schema.String }),
+  /** once a second, from the worker's event loop, also while it decodes */
+  Schema.Struct({
+    t: Schema.Literal("beat"),
+    busy: Count,
+    tokens_out: Count,
+    /** counts batches and load steps: grows whenever work moves */
+    progress: Schema.Number,
+    infers: Schema.Array(InferBeat)
+  })
+)
+export type ControlMessage = typeof ControlMessage.Type
