@@ -1,0 +1,104 @@
+/** A hive's interface (API.md, Hive). Only a queen calls it. */
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import { Count, DeviceId, Health, Id, Megabytes, Nothing } from "../../machines/vocabulary/common.ts"
+import { Devices, WorkerKind } from "../../machines/vocabulary/device.ts"
+import { ClaimRequest } from "../../machines/vocabulary/hive.ts"
+import { ModelView } from "../../machines/vocabulary/model.ts"
+import { WorkerBeat, WorkerStart } from "../../machines/vocabulary/worker.ts"
+import { events, type Handlers, json } from "../api/endpoint.ts"
+
+const none = Schema.Struct({})
+const byId = Schema.Struct({ id: Id })
+/** model references have slashes and colons; they travel percent-encoded */
+const byRef = Schema.Struct({ ref: Schema.String })
+const stream = {
+  query: ["last_event_id"],
+  headers: { "last-event-id": "last_event_id" }
+} as const
+const streamOf = Schema.Struct({ id: Id, last_event_id: Schema.optional(Schema.String) })
+
+export const CapacityAnswer = Schema.Struct({ needed_mb: Megabytes, available_mb: Megabytes, context: Count, slots: Count })
+export const ProvisionAnswer = Schema.Struct({ provision_id: Schema.String, events: Schema.String })
+export const RuntimeAnswer = Schema.Union(
+  Schema.Struct({ available: Schema.Literal(true) }),
+  ProvisionAnswer
+)
+export const WorkerStarted = Schema.Struct({ worker_id: Schema.String, port: Schema.optional(Schema.Int), events: Schema.String })
+
+export const hiveApi = {
+  health: json("GET", "/health", { summary: "Alive?", input: none, output: Health, open: true }),
+  claim: json("POST", "/claim", {
+    summary: "A queen takes this hive; 409 HIVE_OWNED names the owner",
+    input: ClaimRequest,
+    output: Schema.Struct({ hive_id: Schema.String, instance: Schema.String, version: Schema.String })
+  }),
+  devices: json("GET", "/devices", { summary: "Devices and counts", input: none, output: Devices }),
+  capacity: json("GET", "/capacity", {
+    summary: "Advice: is there room? 409 VRAM_EXHAUSTED with the amounts, 404 when the model is unknown here",
+    input: Schema.Struct({
+      device: DeviceId,
+      model: Schema.String,
+      context: Schema.optional(Schema.NumberFromString),
+      slots: Schema.optional(Schema.NumberFromString)
+    }),
+    output: Schema.NullOr(CapacityAnswer),
+    status: 204
+  }),
+  provisionModel: json("POST", "/models/provision", {
+    summary: "Fetch a model; joins a running download of the same file",
+    input: Schema.Struct({ model_ref: Schema.String }),
+    output: ProvisionAnswer,
+    status: 202
+  }),
+  /** narration (`hive: …` lines) and progress, then `ready` `{file}` or `failed` WireError */
+  modelEvents: events("/models/provisions/:id/events", { summary: "A download", input: streamOf, ...stream }),
+  listModels: json("GET", "/models", { summary: "Catalog", input: none, output: Schema.Array(ModelView) }),
+  getModel: json("GET", "/models/:ref", { summary: "One model; 404 if not here", input: byRef, output: ModelView }),
+  removeModel: json("DELETE", "/models/:ref", { summary: "Forget; 409 in use", input: byRef, output: Nothing, status: 204 }),
+  provisionWorker: json("POST", "/workers/provision", {
+    summary: "Prepare a worker runtime",
+    input: Schema.Struct({ kind: WorkerKind }),
+    output: RuntimeAnswer,
+    status: (answer) => ("available" in answer ? 200 : 202)
+  }),
+  /** progress, then `ready` `{}` or `failed` WireError */
+  runtimeEvents: events("/workers/provisions/:id/events", { summary: "An installation", input: streamOf, ...stream }),
+  startWorker: json("POST", "/workers/start", {
+    summary: "Book memory and start a worker, or join one; answers at the first bind",
+    input: WorkerStart,
+    output: WorkerStarted,
+    status: 201
+  }),
+  /** replayed from 1: narration, progress, then `ready` `{instance,port,url,backend,context,slots}` or `failed` */
+  workerEvents: events("/workers/:id/events", { summary: "A worker's life", input: streamOf, ...stream }),
+  listWorkers: json("GET", "/workers", { summary: "Workers", input: none, output: Schema.Array(WorkerBeat) }),
+  stopWorker: json("POST", "/workers/:id/shutdown", { summary: "Stop", input: byId, output: Nothing, status: 204 }),
+  shutdown: json("POST", "/shutdown", {
+    summary: "Drain, stop workers, end; answers when the workers are gone",
+    input: Schema.Struct({ deadline_ms: Schema.optional(Count) }),
+    output: Nothing,
+    status: 202
+  })
+} as const
+
+export type HiveApi = Handlers<typeof hiveApi>
+
+/** What a `ready` event of `workerEvents` carries. */
+export const WorkerReady = Schema.Struct({
+  instance: Schema.String,
+  port: Schema.optional(Schema.Int),
+  /** where the queen reaches its WorkerApi */
+  url: Schema.String,
+  /** "CPU", "CUDA", … */
+  backend: Schema.String,
+  context: Count,
+  slots: Count
+})
+export type WorkerReady = typeof WorkerReady.Type
+
+/** How the queen reaches a hive by its url. */
+export class HiveConnector extends Context.Tag("rbee/HiveConnector")<
+  HiveConnector,
+  { readonly connect: (url: string) => HiveApi }
+>() {}

@@ -1,0 +1,34 @@
+/** How a queen wakes a hive, looks after it and, as a last resort, ends it. `process.ts` here; over SSH later. */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { RbeeError } from "../../machines/errors.ts"
+
+export interface HiveTarget {
+  readonly id: string
+  /** "localhost:8600", or "localhost" in one process: what narration prints */
+  readonly at: string
+  readonly port: number
+}
+
+export interface Launched {
+  /** where its HiveApi is reached */
+  readonly url: string
+  /** false when a living hive was adopted instead */
+  readonly woken: boolean
+}
+
+export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
+  HiveLauncher,
+  {
+    /** Who would be woken for this id. */
+    readonly target: (id: string) => HiveTarget
+    /** The url of a hive that runs already and answers /health with this id; undefined when there is none. */
+    readonly find: (target: HiveTarget) => Effect.Effect<string | undefined>
+    /** Wakes it, or adopts the one that runs; returns when /health answers. The hive outlives its queen. */
+    readonly wake: (
+      target: HiveTarget
+    ) => Effect.Effect<Launched, RbeeError<"CONNECTION_TIMEOUT" | "CONFLICT" | "INTERNAL" | "VERSION_MISMATCH">>
+    /** Ends a hive process that is there but does not answer: its group, by pid and start time. No-op if none. */
+    readonly kill: (target: HiveTarget) => Effect.Effect<void>
+  }
+>() {}

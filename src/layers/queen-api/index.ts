@@ -1,0 +1,93 @@
+/** The queen's interface (API.md, Queen). */
+import * as Context from "effect/Context"
+import * as Schema from "effect/Schema"
+import { Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
+import { Heartbeat, HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
+import { JobRequest, JobView } from "../../machines/vocabulary/job.ts"
+import { ModelView } from "../../machines/vocabulary/model.ts"
+import { events, type Handlers, json, reply } from "../api/endpoint.ts"
+
+const none = Schema.Struct({})
+const byId = Schema.Struct({ id: Id })
+const after = Schema.optional(Schema.String)
+/** `Last-Event-ID` as header, or as `?last_event_id=` */
+const resumable = { query: ["last_event_id"], headers: { "last-event-id": "last_event_id" } } as const
+
+export const ShutdownAnswer = Schema.Struct({
+  queen: Schema.Literal("ends", "stays"),
+  kept: Schema.Array(Schema.Struct({ id: Schema.String, because: Schema.String }))
+})
+export type ShutdownAnswer = typeof ShutdownAnswer.Type
+
+export const queenApi = {
+  health: json("GET", "/health", { summary: "Alive?", input: none, output: Health, open: true }),
+  submitJob: json("POST", "/jobs", {
+    summary: "Take in a job; it runs whether or not anybody opens its stream",
+    input: Schema.Struct({ ...JobRequest.fields, idempotency_key: Schema.optional(Schema.String) }),
+    headers: { "idempotency-key": "idempotency_key" },
+    output: Schema.Struct({ job_id: Schema.String, events: Schema.String }),
+    status: 201,
+    strict: true
+  }),
+  listJobs: json("GET", "/jobs", { summary: "Jobs, newest first", input: none, output: Schema.Array(JobView) }),
+  getJob: json("GET", "/jobs/:id", { summary: "One job", input: byId, output: JobView }),
+  cancelJob: json("DELETE", "/jobs/:id", { summary: "Cancel", input: byId, output: Nothing, status: 204 }),
+  jobEvents: events("/jobs/:id/events", {
+    summary: "A job's durable event sequence",
+    input: Schema.Struct({ id: Id, last_event_id: after }),
+    ...resumable
+  }),
+  events: events("/events", {
+    summary: "What no job waits for: cascade, lost hives, state changes",
+    input: Schema.Struct({ last_event_id: after }),
+    ...resumable
+  }),
+  heartbeat: json("POST", "/heartbeats", {
+    summary: "A hive's heartbeat, workers nested",
+    input: Heartbeat,
+    output: Nothing,
+    status: 204
+  }),
+  listHives: json("GET", "/hives", { summary: "Hives", input: none, output: Schema.Array(HiveView) }),
+  addHive: json("POST", "/hives", {
+    summary: "Register a hive, by its operator or by itself",
+    input: Schema.Struct({ id: Id, url: Schema.optional(Schema.String) }),
+    output: HiveView,
+    status: 201
+  }),
+  removeHive: json("DELETE", "/hives/:id", { summary: "Forget a hive", input: byId, output: Nothing, status: 204 }),
+  startHive: json("POST", "/hives/:id/start", { summary: "Wake a hive", input: byId, output: HiveView }),
+  stopHive: json("POST", "/hives/:id/shutdown", { summary: "Stop a hive", input: byId, output: HiveView }),
+  listWorkers: json("GET", "/workers", { summary: "Workers", input: none, output: Schema.Array(WorkerView) }),
+  stopWorker: json("POST", "/workers/:id/shutdown", {
+    summary: "Stop a worker",
+    input: byId,
+    output: Nothing,
+    status: 204
+  }),
+  listModels: json("GET", "/models", { summary: "Models on all hives", input: none, output: Schema.Array(ModelView) }),
+  shutdown: json("POST", "/shutdown", {
+    summary: "End the queen, or what one session woke",
+    input: Schema.Struct({ cascade: Schema.optional(Schema.BooleanFromString), session: Schema.optional(Id) }),
+    query: ["cascade", "session"],
+    output: ShutdownAnswer,
+    status: 202
+  }),
+  v1Models: reply("GET", "/v1/models", { summary: "OpenAI: models", input: none }),
+  v1Chat: reply("POST", "/v1/chat/completions", {
+    summary: "OpenAI: chat completion",
+    input: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+    maxBytes: 32 * 1024 * 1024
+  }),
+  metrics: reply("GET", "/metrics", { summary: "Prometheus text", input: none }),
+  openapi: reply("GET", "/openapi.json", { summary: "This document", input: none })
+} as const
+
+export type QueenApi = Handlers<typeof queenApi>
+
+/** How hives and keepers reach a queen. */
+export class QueenConnector extends Context.Tag("rbee/QueenConnector")<
+  QueenConnector,
+  { readonly connect: (url: string) => QueenApi }
+>() {}
+

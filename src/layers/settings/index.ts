@@ -1,0 +1,88 @@
+/**
+ * Every knob of the cluster, with unit and default. `src/main/config.ts` reads them (flag > environment > file >
+ * default); everybody else gets them from this tag. Times are milliseconds.
+ */
+import * as Context from "effect/Context"
+import type { Home } from "../paths/index.ts"
+
+export interface Settings {
+  readonly home: Home
+  readonly version: string
+  readonly queen: {
+    readonly host: string
+    readonly port: number
+    /** without jobs, keepers and hives in use the queen ends after this time */
+    readonly idleMs: number
+    /** jobs that may wait; one more is QUEUE_FULL */
+    readonly queueMax: number
+    /** cached capabilities of a hive are asked again after this time */
+    readonly capabilitiesMs: number
+    /** ended jobs are forgotten after this time */
+    readonly retentionMs: number
+    /** and beyond this many */
+    readonly retentionJobs: number
+  }
+  readonly hive: {
+    readonly id: string
+    readonly host: string
+    readonly port: number
+    /** idle and out of use the hive ends after this time */
+    readonly idleMs: number
+    /** the same, when it was woken for a cold session */
+    readonly idleColdMs: number
+    readonly heartbeatMs: number
+    /** without a heartbeat this long a hive is degraded, then lost */
+    readonly lateMs: number
+    readonly lostMs: number
+  }
+  readonly worker: {
+    /** first port tried; the next free one is taken */
+    readonly portBase: number
+    readonly slots: number
+    /** tokens a slot; undefined: the model's trained context */
+    readonly context: number | undefined
+    readonly threads: number | undefined
+    /** documented pacing; undefined: off */
+    readonly maxTokensPerS: number | undefined
+    /** an idle worker unloads after this time */
+    readonly idleMs: number
+  }
+  /** bearer token of this cluster; undefined on loopback */
+  readonly token: string | undefined
+  /** draining ends, workers are killed, hives are killed: after this many milliseconds of a shutdown */
+  readonly shutdown: { readonly drainMs: number; readonly workersMs: number; readonly hivesMs: number }
+}
+
+export class CurrentSettings extends Context.Tag("rbee/Settings")<CurrentSettings, Settings>() {}
+
+export const defaults: Omit<Settings, "home" | "version"> = {
+  queen: {
+    host: "127.0.0.1",
+    port: 8500,
+    idleMs: 30 * 60_000,
+    queueMax: 512,
+    capabilitiesMs: 24 * 60 * 60_000,
+    retentionMs: 7 * 24 * 60 * 60_000,
+    retentionJobs: 1000
+  },
+  hive: {
+    id: "localhost",
+    host: "127.0.0.1",
+    port: 8600,
+    idleMs: 30 * 60_000,
+    idleColdMs: 60_000,
+    heartbeatMs: 1000,
+    lateMs: 3000,
+    lostMs: 10_000
+  },
+  worker: {
+    portBase: 8601,
+    slots: 4,
+    context: undefined,
+    threads: undefined,
+    maxTokensPerS: undefined,
+    idleMs: 5 * 60_000
+  },
+  token: undefined,
+  shutdown: { drainMs: 25_000, workersMs: 30_000, hivesMs: 33_000 }
+}

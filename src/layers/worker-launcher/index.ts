@@ -1,0 +1,51 @@
+/**
+ * How a hive brings a worker to life. `process.ts` starts the worker program with a control pipe on descriptor 3;
+ * `in-process.ts` runs the same worker actor in this process.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { Backend } from "../../machines/vocabulary/device.ts"
+import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
+import type { ExitStatus, ProcessId } from "../process/index.ts"
+
+export interface WorkerPlan {
+  readonly workerId: string
+  /** fresh for every try */
+  readonly instance: string
+  readonly backend: Backend
+  /** binds the worker to one GPU (CUDA_VISIBLE_DEVICES) */
+  readonly gpuUuid?: string
+  readonly modelPath: string
+  /** canonical reference, for health and beats */
+  readonly modelRef: string
+  readonly context?: number
+  readonly slots: number
+  /** first port tried; a taken one moves on by itself */
+  readonly portHint: number
+  /** folder that holds node_modules/node-llama-cpp, when the hive installed it itself */
+  readonly runtime?: string
+}
+
+export interface RunningWorker {
+  /** undefined in one process */
+  readonly process: ProcessId | undefined
+  /** completes once, when the worker is gone, however it went */
+  readonly exit: Effect.Effect<ExitStatus>
+  readonly lastWords: () => string
+}
+
+export class WorkerLauncher extends Context.Tag("rbee/WorkerLauncher")<
+  WorkerLauncher,
+  {
+    /**
+     * Starts a worker; what it says arrives at `onMessage` in order. Closing the scope ends it: SIGTERM, then SIGKILL
+     * to its group, and waits until it is gone.
+     */
+    readonly launch: (
+      plan: WorkerPlan,
+      onMessage: (message: ControlMessage) => void
+    ) => Effect.Effect<RunningWorker, RbeeError<"WORKER_START_FAILED">, Scope.Scope>
+  }
+>() {}

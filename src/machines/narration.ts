@@ -1,0 +1,134 @@
+/**
+ * Every line that the cluster says, once (NARRATION.md). A narration is data; who prints it and where it travels is
+ * decided elsewhere. Sizes are MB (10^6 bytes), speeds MB/s, times seconds with one decimal.
+ */
+import * as Schema from "effect/Schema"
+import { deviceLabel } from "./vocabulary/device.ts"
+
+export const Actor = Schema.Literal("bee-keeper", "queen", "hive", "worker")
+export type Actor = typeof Actor.Type
+
+/** What a line says, before it is stamped with ids and time. */
+export interface Line {
+  readonly actor: Actor
+  /** stable snake_case name of the event */
+  readonly action: string
+  readonly human: string
+  readonly level: "info" | "warn" | "error"
+}
+
+/** A narration event as it travels: `event: narration` on SSE. */
+export const Narration = Schema.Struct({
+  actor: Actor,
+  action: Schema.String,
+  human: Schema.String,
+  level: Schema.Literal("info", "warn", "error"),
+  jobId: Schema.optional(Schema.String),
+  hiveId: Schema.optional(Schema.String),
+  workerId: Schema.optional(Schema.String),
+  modelRef: Schema.optional(Schema.String),
+  /** milliseconds since 1970 */
+  at: Schema.Number
+})
+export type Narration = typeof Narration.Type
+
+/** `{actor}: {text}`, except for the bare `[DONE]`. */
+export const lineOf = (line: Pick<Line, "actor" | "action" | "human">): string =>
+  line.action === "done" ? line.human : `${line.actor}: ${line.human}`
+
+const line =
+  (actor: Actor, level: Line["level"] = "info") =>
+  (action: string, human: string): Line => ({ actor, action, human, level })
+const keeper = line("bee-keeper")
+const queen = line("queen")
+const queenWarns = line("queen", "warn")
+const hive = line("hive")
+const hiveWarns = line("hive", "warn")
+
+/** One decimal, without a trailing `.0`: "3.3", "410.2", "12". */
+const upToOneDecimal = (value: number): string => String(Math.round(value * 10) / 10)
+export const megabytes = (bytes: number): string => upToOneDecimal(bytes / 1e6)
+
+// --- 0–2: the keeper wakes the queen ---
+export const inferStart = (model: string) => keeper("infer_start", `starting inference request for ${model}`)
+export const queenAsleep = () => keeper("queen_asleep", "queen is asleep, waking queen…")
+export const queenLaunch = (port: number) =>
+  keeper("queen_launch", `launching queen on :${port} and waiting for health…`)
+export const queenAwake = () => keeper("queen_awake", "queen is awake and healthy")
+export const sseConnected = () => keeper("sse_connected", "connected to queen via SSE")
+
+// --- 3: ensure hive ---
+export const hiveAddLocal = () => queen("hive_add_local", "no hives found; adding local machine")
+/** `at` is "localhost:8600", or "localhost" where there is no port (one process). */
+export const hiveWake = (at: string) => queen("hive_wake", `waking the beehive at ${at}`)
+export const hiveFirstHeartbeat = (id: string) =>
+  queen("hive_first_heartbeat", `first heartbeat from hive ${id}; checking capabilities…`)
+export const hiveCapabilities = (id: string, devices: string, models: number, workers: number) =>
+  queen("hive_capabilities", `hive ${id} has ${devices}; models: ${models}, workers: ${workers}`)
+export const hiveCached = (id: string) => queen("hive_cached", `using registered capabilities of hive '${id}'`)
+
+// --- 4, 5: schedule, capacity ---
+export const scheduled = (device: string, hiveId: string) =>
+  queen("scheduled", `basic scheduler picked ${deviceLabel(device)} on hive ${hiveId}`)
+export const queued = (position: number) => queen("queued", `job queued at position ${position}`)
+export const capacityAsk = (device: string) =>
+  queen("capacity_ask", `asking hive if there's room on ${deviceLabel(device)}…`)
+export const capacityFull = (device: string, model: string) =>
+  queenWarns("capacity_full", `insufficient VRAM on ${deviceLabel(device)} for ${model}; trying next candidate…`)
+
+// --- 6: ensure model ---
+export const modelProvision = (model: string) => queen("model_provision", `asked hive to download model ${model}`)
+export const modelProvisionStarted = (model: string) =>
+  queen("model_provision_started", `model ${model}: provisioning started`)
+export const downloadStart = (bytes: number) =>
+  hive("download_start", `model size = ${megabytes(bytes)} MB; starting download`)
+/** `rate` in bytes a second */
+export const downloadProgress = (percent: number, rate: number) =>
+  hive("download_progress", `… ${percent}% @ ${megabytes(rate)} MB/s …`)
+export const downloadResume = (percent: number) => hive("download_resume", `resuming download at ${percent}%`)
+export const downloadDone = (ms: number) =>
+  hive("download_done", `model downloaded in ${(ms / 1000).toFixed(1)} seconds`)
+export const modelPresent = (model: string) => queen("model_present", `model ${model} found in hive catalog`)
+
+// --- 7: ensure worker runtime ---
+export const workerProvision = (kind: string) => queen("worker_provision", `asked hive to prepare worker ${kind}`)
+export const workerPrepared = () => queen("worker_prepared", "worker prepared and ready to deploy")
+export const workerAvailable = (kind: string) => queen("worker_available", `worker ${kind} already available`)
+
+// --- 8: start worker ---
+/** `port` is absent where the worker has none (one process). */
+export const workerWake = (port: number | undefined, path: string) =>
+  hive("worker_wake", `waking worker ${port === undefined ? "" : `on :${port} `}with model=${path}`)
+export const workerAwake = (backend: string) => queen("worker_awake", `${backend} worker is awake`)
+export const workerRestart = (id: string, reason: string, n: number, max: number) =>
+  hiveWarns("worker_restart", `worker ${id} failed to boot (${reason}); restarting (${n}/${max})`)
+export const deviceDegraded = (hiveId: string, device: string) =>
+  queenWarns("device_degraded", `hive ${hiveId} ${deviceLabel(device)} is degraded; rescheduling job`)
+export const contextShrunk = (from: number, to: number, device: string) =>
+  hiveWarns("context_shrunk", `context shrunk from ${from} to ${to} tokens to fit ${deviceLabel(device)}`)
+
+// --- 9: infer ---
+export const inferConnected = () => queen("infer_connected", "connection to worker established; starting inference")
+export const done = () => keeper("done", "[DONE]")
+export const inferDone = () => queen("infer_done", "worker finished inference")
+export const failover = (tokens: number, device: string, hiveId: string) =>
+  queenWarns("failover", `worker lost after ${tokens} tokens; resuming on ${deviceLabel(device)} of hive ${hiveId}`)
+export const hiveLost = (id: string, jobs: number) => queenWarns("hive_lost", `hive ${id} lost; moving ${jobs} jobs`)
+export const queenLost = () => line("bee-keeper", "warn")("queen_lost", "lost queen; reconnecting…")
+export const cancelled = () => keeper("cancelled", "cancelled")
+export const jobFailed = (error: { readonly code: string; readonly message: string }) =>
+  line("queen", "error")("job_failed", `job failed: ${error.code}: ${error.message}`)
+
+// --- 10: teardown ---
+export const cascadeAsk = () => keeper("cascade_ask", "asking queen to cascade shutdown")
+export const queenLeft = (because: "was_here" | "in_use") =>
+  keeper(
+    "queen_left",
+    because === "was_here"
+      ? "leaving queen running: it was here before"
+      : "leaving queen running: another session uses it"
+  )
+export const cascadeWorkers = () => queen("cascade_workers", "shutting down workers…")
+export const cascadeHives = () => queen("cascade_hives", "shutting down hives…")
+export const goodbye = () => queen("goodbye", "goodbye")
+export const keepWarm = () => queen("keep_warm", "keeping hive and worker warm")
