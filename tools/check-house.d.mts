@@ -1,0 +1,1 @@
+export declare const breaches: (path: string, text: string) => Array<string>

@@ -1,0 +1,81 @@
+/**
+ * The house rules that a linter does not know (DESIGN §2, §3): imports point one way, time and chance come through
+ * layers, nothing escapes the types. Prints each breach as `file:line rule` and fails.
+ */
+import { readdirSync, readFileSync } from "node:fs"
+import { dirname, join, relative, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const clock =
+  /\b(setTimeout|setInterval|setImmediate|queueMicrotask|Date\.now|performance\.now|Math\.random|randomUUID|process\.hrtime)\b|\bnew Date\(\)/
+const escapes = /(:\s*any\b|\bas any\b|<any>|as unknown as)/
+const silencers = /@ts-(ignore|expect-error|nocheck)|(oxlint|eslint)-disable(?!-next-line [a-z/-]+ -- )/
+const marks = /\b(TODO|FIXME|XXX)\b|\b(it|test|describe)(\.effect|\.scoped)?\.(skip|only|todo)\b/
+
+const room = (path) => path.split("/")[1]
+/** May a file of `from` import the file `to` (both relative to the root)? */
+const mayImport = (from, to) => {
+  switch (room(from)) {
+    case "machines":
+      return room(to) === "machines"
+    case "actors":
+      // of a layer folder the interface alone; `api` is the declaration language of the interfaces and their frames
+      return (
+        ["machines", "actors"].includes(room(to)) ||
+        /^src\/layers\/([^/]+\/index|api\/(endpoint|sse|reply))\.ts$/.test(to)
+      )
+    case "layers":
+      return ["machines", "layers"].includes(room(to)) || from.endsWith("-launcher/in-process.ts")
+    default:
+      return true
+  }
+}
+
+/** The breaches of one file; `path` is relative to the root, with forward slashes. */
+export const breaches = (path, text) => {
+  const found = []
+  const source = path.startsWith("src/")
+  text.split("\n").forEach((line, index) => {
+    const at = (rule) => found.push(`${path}:${index + 1} ${rule}`)
+    const code = line.replace(/^\s*(\*|\/\/|\/\*).*$/, "").replace(/\s\/\/ .*$/, "")
+    if (source && (escapes.test(code) || silencers.test(line))) at("types are not escaped from")
+    if (marks.test(line)) at("no unfinished marks, no switched-off tests")
+    if (source && ["machines", "actors"].includes(room(path)) && clock.test(code))
+      at("time and chance come through layers")
+    if (
+      source &&
+      room(path) === "machines" &&
+      /from "(node:|effect\/(Effect|Layer|Fiber|Clock|Random|Runtime|Stream)")/.test(code)
+    )
+      at("machines are pure")
+    if (source && room(path) === "actors" && /from "node:(?!path|buffer)/.test(code))
+      at("actors reach the world through layers")
+    const target = code.match(/(?:from|import\()\s*"(\.[^"]+)"/)?.[1]
+    if (source && target !== undefined) {
+      const to = join(dirname(path), target)
+      if (to.startsWith("src/") && !mayImport(path, to)) at(`${room(path)} may not import ${to}`)
+    }
+  })
+  return found
+}
+
+const files = (folder) =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
+    entry.isDirectory()
+      ? files(join(folder, entry.name))
+      : /\.(ts|mjs)$/.test(entry.name)
+        ? [join(folder, entry.name)]
+        : []
+  )
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const root = resolve(fileURLToPath(new URL("..", import.meta.url)))
+  const found = ["src", "test"]
+    .flatMap((folder) => files(join(root, folder)))
+    .flatMap((file) => {
+      const path = relative(root, file)
+      return breaches(path, readFileSync(file, "utf8"))
+    })
+  for (const breach of found) process.stderr.write(`${breach}\n`)
+  if (found.length > 0) process.exit(1)
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from "vitest/config"
+
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    // real processes share two cores: more forks would only make them wait for each other
+    pool: "forks",
+    maxWorkers: 2,
+    minWorkers: 1,
+    reporters: ["default", "./test/support/count-reporter.ts"]
+  }
+})
