@@ -94,10 +94,6 @@ export class Engine extends Context.Tag("rbee/Engine")<
     /** Loads a model for as long as the scope is open. Fails with MODEL_INVALID, VRAM_EXHAUSTED or BACKEND_UNAVAILABLE. */
     readonly load: (
       options: LoadOptions
-    ) => Effect.Effect<
-      LoadedModel,
-      RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">,
-      Scope.Scope
-    >
+    ) => Effect.Effect<LoadedModel, RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">, Scope.Scope>
   }
 >() {}

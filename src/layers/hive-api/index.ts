@@ -18,13 +18,19 @@ const stream = {
 } as const
 const streamOf = Schema.Struct({ id: Id, last_event_id: Schema.optional(Schema.String) })
 
-export const CapacityAnswer = Schema.Struct({ needed_mb: Megabytes, available_mb: Megabytes, context: Count, slots: Count })
+export const CapacityAnswer = Schema.Struct({
+  needed_mb: Megabytes,
+  available_mb: Megabytes,
+  context: Count,
+  slots: Count
+})
 export const ProvisionAnswer = Schema.Struct({ provision_id: Schema.String, events: Schema.String })
-export const RuntimeAnswer = Schema.Union(
-  Schema.Struct({ available: Schema.Literal(true) }),
-  ProvisionAnswer
-)
-export const WorkerStarted = Schema.Struct({ worker_id: Schema.String, port: Schema.optional(Schema.Int), events: Schema.String })
+export const RuntimeAnswer = Schema.Union(Schema.Struct({ available: Schema.Literal(true) }), ProvisionAnswer)
+export const WorkerStarted = Schema.Struct({
+  worker_id: Schema.String,
+  port: Schema.optional(Schema.Int),
+  events: Schema.String
+})
 
 export const hiveApi = {
   health: json("GET", "/health", { summary: "Alive?", input: none, output: Health, open: true }),
@@ -55,7 +61,12 @@ export const hiveApi = {
   modelEvents: events("/models/provisions/:id/events", { summary: "A download", input: streamOf, ...stream }),
   listModels: json("GET", "/models", { summary: "Catalog", input: none, output: Schema.Array(ModelView) }),
   getModel: json("GET", "/models/:ref", { summary: "One model; 404 if not here", input: byRef, output: ModelView }),
-  removeModel: json("DELETE", "/models/:ref", { summary: "Forget; 409 in use", input: byRef, output: Nothing, status: 204 }),
+  removeModel: json("DELETE", "/models/:ref", {
+    summary: "Forget; 409 in use",
+    input: byRef,
+    output: Nothing,
+    status: 204
+  }),
   provisionWorker: json("POST", "/workers/provision", {
     summary: "Prepare a worker runtime",
     input: Schema.Struct({ kind: WorkerKind }),

@@ -90,4 +90,3 @@ export class QueenConnector extends Context.Tag("rbee/QueenConnector")<
   QueenConnector,
   { readonly connect: (url: string) => QueenApi }
 >() {}
-

@@ -11,13 +11,24 @@ export const EpochMs = Schema.Number
 export const Megabytes = Schema.NonNegative
 
 /** `localhost`, `gpu0`, … as the wire writes devices: lower case */
-export const DeviceId = Schema.String.pipe(Schema.pattern(/^(cpu|gpu[0-9]{1,3})$/i, { message: () => "cpu, gpu0, gpu1, …" }))
+export const DeviceId = Schema.String.pipe(
+  Schema.pattern(/^(cpu|gpu[0-9]{1,3})$/i, { message: () => "cpu, gpu0, gpu1, …" })
+)
 
 export const Role = Schema.Literal("queen", "hive", "worker")
 export type Role = typeof Role.Type
 
 /** The shared lifecycle words (DESIGN §4). */
-export const Lifecycle = Schema.Literal("cold", "waking", "loading", "healthy", "degraded", "stopping", "stopped", "failed")
+export const Lifecycle = Schema.Literal(
+  "cold",
+  "waking",
+  "loading",
+  "healthy",
+  "degraded",
+  "stopping",
+  "stopped",
+  "failed"
+)
 export type Lifecycle = typeof Lifecycle.Type
 
 export const Health = Schema.Struct({

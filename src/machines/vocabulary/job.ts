@@ -48,7 +48,15 @@ export const JobRequest = Schema.Struct({
 export type JobRequest = typeof JobRequest.Type
 
 export const JobState = Schema.Literal(
-  "queued", "placing", "provisioning", "starting", "streaming", "degraded", "done", "failed", "cancelled"
+  "queued",
+  "placing",
+  "provisioning",
+  "starting",
+  "streaming",
+  "degraded",
+  "done",
+  "failed",
+  "cancelled"
 )
 export type JobState = typeof JobState.Type
 

@@ -4,7 +4,15 @@ import { Count, DeviceId, Id } from "./common.ts"
 import { ChatMessage, FinishReason, samplingFields, Usage } from "./job.ts"
 
 export const WorkerState = Schema.Literal(
-  "waking", "loading", "idle", "busy", "draining", "degraded", "stopping", "stopped", "failed"
+  "waking",
+  "loading",
+  "idle",
+  "busy",
+  "draining",
+  "degraded",
+  "stopping",
+  "stopped",
+  "failed"
 )
 export type WorkerState = typeof WorkerState.Type
 
@@ -57,9 +65,7 @@ export const InferRequest = Schema.Struct({
   messages: Schema.optional(Schema.Array(ChatMessage)),
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
-  resume: Schema.optional(
-    Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String })
-  )
+  resume: Schema.optional(Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String }))
 })
 export type InferRequest = typeof InferRequest.Type
 
