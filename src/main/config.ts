@@ -1,0 +1,109 @@
+/**
+ * The settings of every program, read once at its start: flag > environment > config file > default. All programs
+ * call `loadSettings`; a daemon gets what its parent was told by `environmentOf`.
+ */
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import { RbeeError, rbeeError } from "../machines/errors.ts"
+import { defaults, type Settings } from "../layers/settings/index.ts"
+import { readConfigFile } from "./config/file.ts"
+import { type Env, findHome } from "./config/home.ts"
+import { defaultOf, type Knob, knobs, nameOf, type Value, variableOf } from "./config/knobs.ts"
+import { readToken } from "./config/token.ts"
+
+export interface Sources {
+  /** by knob name: `{"queen.port": 8501}`; undefined: not given */
+  readonly flags?: Readonly<Record<string, Value | undefined>>
+  /** the process environment */
+  readonly env: Env
+  /** what relative paths start from; the working directory if absent */
+  readonly cwd?: string
+  /** hears what the user should know but what is no error (a stand-in for a missing home folder) */
+  readonly onNote?: (note: string) => void
+}
+
+const versionOfPackage = (): string => {
+  const parsed: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"))
+  return typeof parsed === "object" && parsed !== null && "version" in parsed ? String(parsed.version) : "0.0.0"
+}
+/** of this build; the bundler puts the constant in, source runs read package.json */
+export const version: string = process.env.RBEE_BUILD_VERSION ?? versionOfPackage()
+
+const chosen = (knob: Knob, from: string, value: Value): Value => {
+  const read = knob.kind.read(value)
+  if (read !== undefined) return read
+  const shown = JSON.stringify(String(value).slice(0, 60))
+  throw rbeeError("INVALID_REQUEST", `${from}: ${shown} is not accepted`, `Accepted: ${knob.kind.accepts}.`, {
+    field: nameOf(knob)
+  })
+}
+
+const loopback = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|::1)$/
+
+const load = async (sources: Sources): Promise<Settings> => {
+  const { env, flags = {}, cwd = process.cwd() } = sources
+  const { home, note } = findHome(env, cwd)
+  if (note !== undefined) sources.onNote?.(note)
+  const file = await readConfigFile(home.config)
+  const values = { queen: {}, hive: {}, worker: {}, shutdown: {} } as Record<
+    Knob["section"],
+    Record<string, Value | undefined>
+  >
+  for (const knob of knobs) {
+    const flag = flags[nameOf(knob)]
+    const variable = env[variableOf(knob)]
+    values[knob.section][knob.field] =
+      flag !== undefined
+        ? chosen(knob, `--${nameOf(knob).replace(/[._]/g, "-")}`, flag)
+        : variable !== undefined && variable !== ""
+          ? chosen(knob, variableOf(knob), variable)
+          : (file.values.get(knob) ?? defaultOf(knob))
+  }
+  const settings: Settings = {
+    home,
+    version,
+    queen: { ...defaults.queen, ...values.queen },
+    hive: { ...defaults.hive, ...values.hive },
+    worker: { ...defaults.worker, ...values.worker },
+    shutdown: { ...defaults.shutdown, ...values.shutdown },
+    token: readToken(env, home, file.tokenFile, cwd)
+  }
+  for (const [name, host] of [
+    ["queen.host", settings.queen.host],
+    ["hive.host", settings.hive.host]
+  ] as const)
+    if (settings.token === undefined && !loopback.test(host))
+      throw rbeeError(
+        "INVALID_REQUEST",
+        `${name} is ${host}, which other machines can reach, and there is no token`,
+        `Put at least 16 characters into RBEE_TOKEN or a file of mode 0600 named by RBEE_TOKEN_FILE, or use 127.0.0.1.`,
+        { field: name }
+      )
+  return settings
+}
+
+/** INVALID_REQUEST names where the bad value stands (flag, variable, or file, line and field) and what is accepted. */
+export const loadSettings = (sources: Sources): Effect.Effect<Settings, RbeeError<"INVALID_REQUEST">> =>
+  Effect.tryPromise({
+    try: () => load(sources),
+    catch: (cause) => cause
+  }).pipe(
+    Effect.catchAll((cause) =>
+      // everything that `load` throws on purpose has this code; the rest is a bug
+      cause instanceof RbeeError ? Effect.fail(cause as RbeeError<"INVALID_REQUEST">) : Effect.die(cause)
+    )
+  )
+
+/** The environment that gives a child daemon exactly these settings, whatever flags its parent had. */
+export const environmentOf = (settings: Settings): Readonly<Record<string, string>> => {
+  const env: Record<string, string> = {}
+  for (const knob of knobs) {
+    const value = (settings[knob.section] as Readonly<Record<string, Value | undefined>>)[knob.field]
+    if (value !== undefined) env[variableOf(knob)] = String(value)
+  }
+  // resolved here, so that the child's own working directory cannot change it
+  const { state, logs, config } = settings.home
+  if (logs === join(state, "logs") && config === join(state, "config.toml")) env["RBEE_HOME"] = state
+  return env
+}

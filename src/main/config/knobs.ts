@@ -1,0 +1,102 @@
+/**
+ * Every setting that a user can change, once: the reader, its error messages, the environment variables, the keys of
+ * the config file and the README's table all come from this list. A knob `queen.port` is `RBEE_QUEEN_PORT` in the
+ * environment and `port` under `[queen]` in the file. Defaults are those of `src/layers/settings`.
+ */
+import { defaults } from "../../layers/settings/index.ts"
+
+export type Value = string | number
+
+export interface Kind {
+  /** what is accepted, in words, for the error message */
+  readonly accepts: string
+  /** `undefined`: refused */
+  readonly read: (value: unknown) => Value | undefined
+}
+
+const integer = (accepts: string, min: number, max: number): Kind => ({
+  accepts,
+  read: (value) => {
+    const number = typeof value === "string" && /^[0-9]{1,15}$/.test(value.trim()) ? Number(value) : value
+    return typeof number === "number" && Number.isInteger(number) && number >= min && number <= max ? number : undefined
+  }
+})
+const text = (accepts: string, pattern: RegExp): Kind => ({
+  accepts,
+  read: (value) => (typeof value === "string" && pattern.test(value) ? value : undefined)
+})
+const port = integer("a port, 1 to 65535", 1, 65_535)
+/** a timer of Node holds at most 2^31 - 1 ms */
+const milliseconds = integer("milliseconds, a whole number from 1 to 2147483647", 1, 2_147_483_647)
+const count = integer("a whole number from 1 to 1000000", 1, 1_000_000)
+const tokens = integer("tokens, a whole number from 16 to 16777216", 16, 16_777_216)
+const rate: Kind = {
+  accepts: "tokens a second, a number above 0",
+  read: (value) => {
+    const number = typeof value === "string" && /^[0-9]+(\.[0-9]+)?$/.test(value.trim()) ? Number(value) : value
+    return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : undefined
+  }
+}
+const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
+const id = text("letters, digits, `.`, `_` and `-`, at most 64", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+
+export interface Knob {
+  readonly section: "queen" | "hive" | "worker" | "shutdown"
+  /** the field of Settings */
+  readonly field: string
+  /** the key in the file, snake_case */
+  readonly key: string
+  readonly kind: Kind
+  readonly unit: string
+  readonly doc: string
+}
+
+const knob =
+  (section: Knob["section"]) =>
+  (field: string, kind: Kind, unit: string, doc: string): Knob => ({
+    section,
+    field,
+    key: field.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    kind,
+    unit,
+    doc
+  })
+const queen = knob("queen")
+const hive = knob("hive")
+const worker = knob("worker")
+const shutdown = knob("shutdown")
+
+export const knobs: ReadonlyArray<Knob> = [
+  queen("host", host, "address", "where the queen listens; anything but loopback needs a token"),
+  queen("port", port, "port", "the queen's port"),
+  queen("idleMs", milliseconds, "ms", "a queen without work ends after this time"),
+  queen("queueMax", count, "jobs", "jobs that may wait; one more is QUEUE_FULL"),
+  queen("capabilitiesMs", milliseconds, "ms", "a hive's devices are asked again after this time"),
+  queen("retentionMs", milliseconds, "ms", "ended jobs are forgotten after this time"),
+  queen("retentionJobs", count, "jobs", "and beyond this many"),
+  hive("id", id, "name", "the name of this machine's hive"),
+  hive("host", host, "address", "where the hive listens; anything but loopback needs a token"),
+  hive("port", port, "port", "the hive's port"),
+  hive("idleMs", milliseconds, "ms", "an idle hive that nobody uses ends after this time"),
+  hive("idleColdMs", milliseconds, "ms", "the same, when a `--cold` session woke it"),
+  hive("heartbeatMs", milliseconds, "ms", "how often a hive reports to its queen"),
+  hive("lateMs", milliseconds, "ms", "a silent hive is degraded after this time"),
+  hive("lostMs", milliseconds, "ms", "and lost after this time"),
+  worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
+  worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),
+  worker("context", tokens, "tokens", "context of a slot; unset: what the model was trained with"),
+  worker("threads", integer("a whole number from 1 to 1024", 1, 1024), "threads", "CPU threads; unset: chosen"),
+  worker("maxTokensPerS", rate, "tokens/s", "pacing of every answer; unset: off"),
+  worker("idleMs", milliseconds, "ms", "an idle worker unloads after this time"),
+  shutdown("drainMs", milliseconds, "ms", "running answers may finish until then"),
+  shutdown("workersMs", milliseconds, "ms", "workers that are left then are killed"),
+  shutdown("hivesMs", milliseconds, "ms", "hives that are left then are killed")
+]
+
+/** `queen.port`: how flags and messages name it */
+export const nameOf = (knob: Knob): string => `${knob.section}.${knob.key}`
+/** `RBEE_QUEEN_PORT` */
+export const variableOf = (knob: Knob): string => `RBEE_${knob.section}_${knob.key}`.toUpperCase()
+/** undefined: unset */
+export const defaultOf = (knob: Knob): Value | undefined =>
+  (defaults[knob.section] as Readonly<Record<string, Value | undefined>>)[knob.field]

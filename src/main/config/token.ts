@@ -1,0 +1,63 @@
+/** The cluster's bearer token: from the environment or a file that only its owner can read; never from a flag. */
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
+import { dirname, join, resolve } from "node:path"
+import { rbeeError } from "../../machines/errors.ts"
+import type { Home } from "../../layers/paths/index.ts"
+import type { Env } from "./home.ts"
+
+const shortest = 16
+
+const checked = (token: string, from: string): string => {
+  if (token.length < shortest)
+    throw rbeeError(
+      "INVALID_REQUEST",
+      `the token from ${from} has ${token.length} characters, fewer than ${shortest}`,
+      "Make one with: openssl rand -hex 32"
+    )
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw rbeeError(
+      "INVALID_REQUEST",
+      `the token from ${from} has characters that no HTTP header can carry`,
+      "Make one with: openssl rand -hex 32"
+    )
+  return token
+}
+
+/** @throws RbeeError INVALID_REQUEST: missing (if it was named), readable by others, too short */
+const fromFile = (path: string, named: boolean): string | undefined => {
+  let file: number
+  try {
+    file = openSync(path, constants.O_RDONLY)
+  } catch (cause) {
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unknown"
+    if (!named && (code === "ENOENT" || code === "ENOTDIR")) return undefined
+    throw rbeeError(
+      "INVALID_REQUEST",
+      `the token file ${path} cannot be read (${code})`,
+      "Correct the path or remove it."
+    )
+  }
+  try {
+    // judged on the open file, so that it cannot be swapped between the check and the read
+    const mode = fstatSync(file).mode & 0o777
+    if ((mode & 0o077) !== 0)
+      throw rbeeError(
+        "INVALID_REQUEST",
+        `the token file ${path} can be read or written by others (mode ${mode.toString(8).padStart(4, "0")})`,
+        `Run: chmod 600 '${path}'`
+      )
+    return checked(readFileSync(file, "utf8").trim(), path)
+  } finally {
+    closeSync(file)
+  }
+}
+
+/** RBEE_TOKEN, else the file of RBEE_TOKEN_FILE, else `token_file` of the config, else `token` beside the config file. */
+export const readToken = (env: Env, home: Home, tokenFile: string | undefined, cwd: string): string | undefined => {
+  const own = env["RBEE_TOKEN"]
+  if (own !== undefined && own !== "") return checked(own.trim(), "RBEE_TOKEN")
+  const folder = dirname(home.config)
+  const named = env["RBEE_TOKEN_FILE"]
+  if (named !== undefined && named !== "") return fromFile(resolve(cwd, named), true)
+  return tokenFile === undefined ? fromFile(join(folder, "token"), false) : fromFile(resolve(folder, tokenFile), true)
+}
