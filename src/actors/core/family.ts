@@ -1,0 +1,185 @@
+/** The children of one supervisor and what happens to them. Its methods run one after another, interrupts masked. */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Started } from "./actor.ts"
+import { type Bound, ChildExists, ChildStartFailed, ending } from "./child.ts"
+import { type Intensity, RestartIntensityExceeded } from "./intensity.ts"
+import { type Life, close, launch } from "./lifecycle.ts"
+import type { Report } from "./reports.ts"
+import { type AutoShutdown, type Strategy, affected, comesBack, endsSupervisor, mistake } from "./strategy.ts"
+
+export interface Child {
+  readonly spec: Bound
+  /** Undefined while a failed restart waits to be tried again. */
+  life: Life | undefined
+}
+
+export interface FamilyOptions {
+  readonly path: string
+  readonly strategy: Strategy
+  readonly autoShutdown: AutoShutdown
+  readonly intensity: Intensity
+  readonly periodMs: number
+  readonly killWait: Duration.DurationInput
+  readonly report: (report: Report) => Effect.Effect<void>
+  /** Makes a child's `start` interruptible where the supervisor is. */
+  readonly restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Called once for the end of each life, from outside the supervisor's fiber. */
+  readonly onExit: (child: Child, life: Life, exit: Exit.Exit<unknown, unknown>) => void
+  /** Asks for `retry(child)` as a later turn of the supervisor, so that other requests get in between. */
+  readonly retryLater: (child: Child) => void
+}
+
+export class Family {
+  private children: Array<Child> = []
+  private readonly options: FamilyOptions
+
+  constructor(options: FamilyOptions) {
+    this.options = options
+  }
+
+  list(): ReadonlyArray<{ readonly id: string; readonly running: boolean }> {
+    return this.children.map(({ spec, life }) => ({ id: spec.id, running: life !== undefined }))
+  }
+
+  /** A new child, after all others. If its start fails it is not kept. */
+  add(spec: Bound): Effect.Effect<Started, ChildExists | ChildStartFailed> {
+    return Effect.gen(this, function* () {
+      const { path, autoShutdown } = this.options
+      const wrong = mistake(autoShutdown, spec)
+      if (wrong !== undefined) return yield* Effect.dieMessage(`${path}: ${wrong}`)
+      if (this.children.some((child) => child.spec.id === spec.id)) {
+        return yield* new ChildExists({ supervisor: path, child: spec.id })
+      }
+      const child: Child = { spec, life: undefined }
+      this.children.push(child)
+      const exit = yield* this.start(child)
+      if (Exit.isSuccess(exit)) return exit.value.started
+      this.forget(child)
+      return yield* new ChildStartFailed({ supervisor: path, child: spec.id, cause: exit.cause })
+    })
+  }
+
+  /** Stops and forgets a child. */
+  remove(id: string): Effect.Effect<boolean> {
+    return Effect.suspend(() => {
+      const child = this.children.find(({ spec }) => spec.id === id)
+      if (child === undefined) return Effect.succeed(false)
+      return Effect.map(this.stop(child), () => this.forget(child))
+    })
+  }
+
+  /** Stops all in reverse start order. */
+  readonly stopAll: Effect.Effect<void> = Effect.suspend(() => {
+    const children = this.children.toReversed()
+    return Effect.forEach(children, (child) => Effect.map(this.stop(child), () => this.forget(child)), {
+      discard: true
+    })
+  })
+
+  /** A life ended. True: the supervisor is to end by auto-shutdown. */
+  died(child: Child, life: Life, exit: Exit.Exit<unknown, unknown>): Effect.Effect<boolean, RestartIntensityExceeded> {
+    return Effect.gen(this, function* () {
+      // Stopped by its supervisor, perhaps long since followed by another life.
+      if (child.life !== life) return false
+      const reason = ending(exit)
+      yield* this.tell("child_terminated", reason, child)
+      yield* this.end(child, life, exit)
+      if (comesBack(child.spec, reason)) {
+        yield* this.restart(child)
+        return false
+      }
+      this.forget(child)
+      const left = this.children.map(({ spec }) => spec)
+      return endsSupervisor(this.options.autoShutdown, child.spec, left)
+    })
+  }
+
+  /** The restart of this child failed; try again, unless something else has stopped or started it meanwhile. */
+  retry(child: Child): Effect.Effect<void, RestartIntensityExceeded> {
+    return Effect.suspend(() =>
+      child.life === undefined && this.children.includes(child) ? this.restart(child) : Effect.void
+    )
+  }
+
+  private restart(child: Child): Effect.Effect<void, RestartIntensityExceeded> {
+    return Effect.gen(this, function* () {
+      yield* this.count(child)
+      const group = affected(this.options.strategy, this.children, child)
+      for (const sibling of group.toReversed()) {
+        if (sibling.life === undefined) continue
+        yield* this.stop(sibling)
+        if (sibling.spec.restart === "temporary") this.forget(sibling)
+      }
+      for (const sibling of group) {
+        if (!this.children.includes(sibling)) continue
+        const exit = yield* this.start(sibling)
+        if (Exit.isSuccess(exit)) continue
+        this.options.retryLater(sibling)
+        return
+      }
+    })
+  }
+
+  private count(child: Child): Effect.Effect<void, RestartIntensityExceeded> {
+    return Effect.gen(this, function* () {
+      const { path, intensity, periodMs } = this.options
+      const { exceeded, restarts } = intensity.add(yield* Clock.currentTimeMillis)
+      if (!exceeded) return
+      yield* this.tell("gave_up", "shutdown", child)
+      return yield* new RestartIntensityExceeded({ supervisor: path, child: child.spec.id, restarts, periodMs })
+    })
+  }
+
+  private start(child: Child): Effect.Effect<Exit.Exit<Life, unknown>> {
+    return Effect.gen(this, function* () {
+      const { restore, killWait, onExit } = this.options
+      const exit = yield* launch(child.spec, restore, killWait)
+      if (Exit.isFailure(exit)) {
+        yield* this.tell("start_error", exit.cause, child)
+        return exit
+      }
+      const life = exit.value
+      child.life = life
+      yield* this.tell("started", "progress", child)
+      life.started.fiber.addObserver((end) => onExit(child, life, end))
+      return exit
+    })
+  }
+
+  private stop(child: Child): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      const life = child.life
+      if (life === undefined) return
+      yield* this.end(child, life, Exit.interrupt(life.started.fiber.id()))
+      yield* this.tell("stopped", "shutdown", child)
+    })
+  }
+
+  /** Closes the scope of a life that is over or to be over: before this no successor may start. */
+  private end(child: Child, life: Life, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      child.life = undefined
+      const ended = yield* close(child.spec, life.scope, exit, this.options.killWait)
+      if (ended.kind === "stuck") yield* this.tell("shutdown_error", "timeout", child)
+      else if (ended.kind === "killed") yield* this.tell("killed", "timeout", child)
+      else if (Exit.isFailure(ended.exit)) yield* this.tell("shutdown_error", ended.exit.cause, child)
+    })
+  }
+
+  private forget(child: Child): boolean {
+    this.children = this.children.filter((other) => other !== child)
+    return true
+  }
+
+  private tell(context: Report["context"], reason: Report["reason"], child: Child): Effect.Effect<void> {
+    // A sink that throws must not take the tree down with it.
+    return Effect.catchAllCause(
+      this.options.report({ supervisor: this.options.path, context, reason, child: child.spec.id }),
+      (cause) => (Cause.isInterruptedOnly(cause) ? Effect.void : Effect.logError("report sink", cause))
+    )
+  }
+}

@@ -1,0 +1,148 @@
+/**
+ * One actor: a pure chart interpreted by one fiber. The chart says what should happen; this file makes it happen:
+ * `after` is a fiber sleeping on Effect's Clock, `invoke` a named activity, `emit` a one-shot command. A throw in the
+ * chart, a defect of an activity, an action that is none of these: the fiber dies and its supervisor decides.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { AnyStateMachine, EmittedFrom, EventFromLogic, InputFrom, OutputFrom, SnapshotFrom } from "xstate"
+import type { ActorRef } from "./actor.ts"
+import type { Activities, Requirements, SelfOf } from "./chart-types.ts"
+import { type ChartAction, stepper } from "./chart-step.ts"
+import { Mailbox } from "./mailbox.ts"
+import { Observers } from "./observers.ts"
+import { type ActorEntry, ActorSystem } from "./system.ts"
+import { type Message, Works } from "./works.ts"
+
+/** Messages of each class that a mailbox holds, unless the actor says otherwise. */
+export const mailboxMax = 64
+
+/** Snapshots that a reader of `changes` may lag behind before it loses the oldest. */
+const changesMax = 64
+
+export type MachineActorOptions<M extends AnyStateMachine, A, P> = {
+  readonly path: string
+  readonly machine: M
+  /** `emit` of the chart: runs inside the actor's turn, in order; so it must be short, and must not fail. */
+  readonly perform?: (command: EmittedFrom<M>, self: SelfOf<M>) => Effect.Effect<void, never, P>
+  /** Bound of the mailbox, for each class by itself. */
+  readonly capacity?: number
+} & (undefined extends InputFrom<M> ? { readonly input?: InputFrom<M> } : { readonly input: InputFrom<M> }) &
+  /** What each `invoke` of the chart does, by `src`. Each runs in a scope of its own, closed when the state is left. */
+  ([keyof Activities<M>] extends [never] ? { readonly activities?: A } : { readonly activities: A })
+
+export interface MachineActor<M extends AnyStateMachine> {
+  readonly ref: ActorRef<EventFromLogic<M>, SnapshotFrom<M>>
+  /** Ends with the chart's output in a final state; dies of a defect. Never fails: expected failures are states. */
+  readonly fiber: Fiber.RuntimeFiber<OutputFrom<M>>
+}
+
+/**
+ * Starts an actor in the current scope and returns once its initial state is entered. Closing the scope interrupts and
+ * awaits the actor with all its activities and timers.
+ */
+export const machineActor = <M extends AnyStateMachine, const A extends Activities<M> = Activities<M>, P = never>(
+  options: MachineActorOptions<M, A, P>
+): Effect.Effect<MachineActor<M>, never, ActorSystem | Scope.Scope | Requirements<A> | P> =>
+  Effect.gen(function* () {
+    type Event = EventFromLogic<M>
+    const { machine, path, perform } = options
+    const system = yield* ActorSystem
+    const mailbox = new Mailbox<Message>(path, options.capacity ?? mailboxMax)
+    const observers = new Observers<SnapshotFrom<M>>()
+    const chart = stepper(machine, path)
+    let step = yield* Effect.sync(() => chart.initial(options.input))
+    if (step.status === "error") return yield* Effect.die(step.error)
+
+    const ref: ActorRef<Event, SnapshotFrom<M>> = {
+      path,
+      tell: (event) => mailbox.control({ event }),
+      offer: (event) => mailbox.outside({ event }),
+      latest: (key, event) => mailbox.latest(key, { event }),
+      state: Effect.sync(() => step.snapshot),
+      changes: observers.stream(changesMax, () => step.snapshot)
+    }
+    const entry: ActorEntry = { path, kind: "machine", machine, ref }
+    yield* system.register(entry)
+    const works = new Works<Requirements<A>>(mailbox)
+    // The names and inputs of `enter` come from this very chart, whose types bound A: so each fits its activity.
+    const activities = (options.activities ?? {}) as Readonly<
+      Record<string, (input: unknown, self: SelfOf<M>) => Effect.Effect<unknown, unknown, Requirements<A>>>
+    >
+
+    const run = (action: ChartAction): Effect.Effect<void, never, Requirements<A> | P> => {
+      switch (action.kind) {
+        case "timer":
+          return works.arm(action.id, action.delayMs, action.event)
+        case "cancel":
+          return works.cancel(action.id)
+        case "enter": {
+          const work = Object.hasOwn(activities, action.name) ? activities[action.name] : undefined
+          return work === undefined
+            ? Effect.dieMessage(`${path}: no activity named ${action.name}`)
+            : works.enter(
+                action.id,
+                Effect.suspend(() => work(action.input, ref))
+              )
+        }
+        case "leave":
+          return works.leave(action.id)
+        case "command":
+          return perform === undefined
+            ? Effect.dieMessage(`${path}: nobody performs ${action.event.type}`)
+            : // Everything a chart emits has the type that its setup declares.
+              perform(action.event as EmittedFrom<M>, ref)
+        case "impure":
+          return Effect.dieMessage(`${path}: impure action ${action.type}`)
+      }
+    }
+    const runAll = (list: ReadonlyArray<ChartAction>) => Effect.forEach(list, run, { discard: true })
+
+    const turn = (message: Message) =>
+      Effect.gen(function* () {
+        if (message.work !== undefined && !works.isLive(message.work)) return
+        if (message.defect !== undefined) return yield* Effect.failCause(message.defect)
+        works.settle(message.work)
+        const watched = system.watched()
+        if (watched) yield* system.publish({ type: "event", path, event: message.event })
+        // Senders are typed by the ref; timers and activities send what the chart itself asked for.
+        step = chart.next(step.snapshot, message.event as Event)
+        observers.publish(step.snapshot)
+        if (watched) {
+          yield* system.publish({ type: "snapshot", path, event: message.event, snapshot: step.snapshot })
+        }
+        yield* runAll(step.actions)
+      })
+
+    const ready = yield* Deferred.make<void>()
+    const life = Effect.gen(function* () {
+      yield* runAll(step.actions)
+      yield* Deferred.succeed(ready, undefined)
+      while (step.status === "active") yield* turn(yield* mailbox.take)
+      // An activity failed and the chart has no `onError` for it: the chart is wrong.
+      if (step.status === "error") return yield* Effect.die(step.error)
+      return step.output as OutputFrom<M>
+    })
+    const end = (exit: Exit.Exit<unknown, never>) =>
+      Effect.gen(function* () {
+        system.leaving(entry)
+        mailbox.close()
+        yield* works.stop.pipe(
+          Effect.ensuring(
+            Effect.gen(function* () {
+              observers.end()
+              if (system.watched()) yield* system.publish({ type: "stopped", path, exit })
+              yield* Deferred.done(ready, Exit.isSuccess(exit) ? Exit.void : Exit.failCause(exit.cause))
+            })
+          )
+        )
+      })
+    if (system.watched()) yield* system.publish({ type: "started", path, entry, snapshot: step.snapshot })
+    // The mask: interrupted before its first step the fiber must still run `end`.
+    const fiber = yield* Effect.uninterruptibleMask((restore) => Effect.forkScoped(Effect.onExit(restore(life), end)))
+    yield* Deferred.await(ready)
+    return { ref, fiber }
+  })
