@@ -1,0 +1,78 @@
+/**
+ * Who a pid is. Linux: start time in clock ticks since boot (field 22 of /proc/PID/stat) with the boot's id, so that
+ * neither a reused pid nor a reboot can be mistaken. Elsewhere: what `ps` says of its start.
+ */
+import { execFileSync } from "node:child_process"
+import { readFileSync } from "node:fs"
+import type { ProcessId } from "./index.ts"
+
+export interface ProcessStat extends ProcessId {
+  /** its process group; equal to `pid` for the leader of one */
+  readonly group: number
+}
+
+const linux = process.platform === "linux"
+
+let boot: string | undefined
+const bootId = (): string => (boot ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
+
+/** The name in field 2 may hold spaces and brackets, so fields are counted from the last `)`. */
+export const parseStat = (stat: string): { state: string; group: number; start: string } | undefined => {
+  const rest = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+  const [state, group, start] = [rest[0], Number(rest[2]), rest[19]]
+  return state === undefined || start === undefined || !Number.isInteger(group) ? undefined : { state, group, start }
+}
+
+const fromProc = (pid: number): ProcessStat | undefined => {
+  let stat: string
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, "utf8")
+  } catch {
+    return undefined
+  }
+  const found = parseStat(stat)
+  // a zombie holds nothing but its exit status: it is gone
+  if (found === undefined || found.state === "Z" || found.state === "X") return undefined
+  return { pid, start: `${found.start}@${bootId()}`, group: found.group }
+}
+
+const fromPs = (pid: number): ProcessStat | undefined => {
+  try {
+    const out = execFileSync("ps", ["-o", "stat=,pgid=,lstart=", "-p", String(pid)], {
+      encoding: "utf8",
+      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+      stdio: ["ignore", "pipe", "ignore"]
+    })
+    const [, state, group, start] = /^\s*(\S+)\s+(\d+)\s+(.+?)\s*$/.exec(out) ?? []
+    if (state === undefined || start === undefined || state.startsWith("Z")) return undefined
+    return { pid, start, group: Number(group) }
+  } catch {
+    return undefined
+  }
+}
+
+/** Whose pid this is now, zombies apart; undefined when it is nobody's. */
+export const statOf = (pid: number): ProcessStat | undefined => {
+  if (!Number.isInteger(pid) || pid <= 0) return undefined
+  return linux ? fromProc(pid) : fromPs(pid)
+}
+
+export const identityOf = (pid: number): ProcessId | undefined => {
+  const stat = statOf(pid)
+  return stat === undefined ? undefined : { pid: stat.pid, start: stat.start }
+}
+
+export const isAlive = (id: ProcessId): boolean => statOf(id.pid)?.start === id.start
+
+/** Resident memory in bytes. */
+export const rssOf = (id: ProcessId): number | undefined => {
+  if (!isAlive(id)) return undefined
+  try {
+    const kilobytes = linux
+      ? /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${id.pid}/status`, "utf8"))?.[1]
+      : execFileSync("ps", ["-o", "rss=", "-p", String(id.pid)], { encoding: "utf8" }).trim()
+    return kilobytes === undefined || kilobytes === "" ? undefined : Number(kilobytes) * 1024
+  } catch {
+    return undefined
+  }
+}
