@@ -18,7 +18,7 @@ export interface ChatMessage {
 /** How to load a model. Lengths are tokens; `context` is per slot. */
 export interface LoadOptions {
   readonly modelPath: string
-  /** tokens a slot; absent: the model's trained context */
+  /** tokens a slot; absent: the model's trained context, which is also the most that is given */
   readonly context?: number
   /** sequences decoded together in one batch */
   readonly slots: number
@@ -42,7 +42,7 @@ export interface GenerateRequest {
   readonly input:
     | { readonly _tag: "Prompt"; readonly prompt: string }
     | { readonly _tag: "Messages"; readonly messages: ReadonlyArray<ChatMessage> }
-  /** absent: the room left in the context */
+  /** of the whole answer, what is resumed included; absent: the room left in the context */
   readonly maxTokens?: number
   readonly sampling: Sampling
   readonly stop: ReadonlyArray<string>
@@ -52,7 +52,8 @@ export interface GenerateRequest {
   readonly resume?: { readonly tokenIds: ReadonlyArray<number>; readonly text: string }
   /**
    * Called once a decoded token, in order. `text` may be empty (half a UTF-8 character, a stop string held back);
-   * the answer is the concatenation. `id` is the model's token id.
+   * the answer is the concatenation. `id` is the model's token id. The end-of-text token is one too, and brings the
+   * text that was held back.
    */
   readonly onToken: (text: string, id: number) => void
 }
@@ -68,6 +69,17 @@ export interface GenerateResult {
   /** milliseconds until the first token, and in all */
   readonly promptMs: number
   readonly totalMs: number
+}
+
+export interface ModelFacts {
+  /** tokens that the model was trained on at once */
+  readonly trainedContext: number
+  readonly parameters: number
+  readonly sizeBytes: number
+  /** the engine's own words, for example "llama 8B Q4_K - Medium" */
+  readonly description: string
+  /** CPU threads that decode */
+  readonly threads: number
 }
 
 export interface LoadedModel {
@@ -86,6 +98,8 @@ export interface LoadedModel {
   ) => Effect.Effect<GenerateResult, RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">>
   /** batches decoded so far: the worker's own sign of progress */
   readonly progress: () => number
+  /** what the engine found in the file; absent where there is no file */
+  readonly about?: ModelFacts
 }
 
 export class Engine extends Context.Tag("rbee/Engine")<

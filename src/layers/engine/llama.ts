@@ -1,0 +1,174 @@
+/**
+ * The engine that is llama.cpp: node-llama-cpp's prebuilt native addon, driven by our own decode loop
+ * (`llama/batcher.ts`). All slots are sequences of one context and decode together.
+ *
+ * Context is never shifted: an answer that reaches the end of its slot's context ends with `length`.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
+import { Answer } from "./llama/answer.ts"
+import { Batcher } from "./llama/batcher.ts"
+import { type Loaded, loadModel } from "./llama/model.ts"
+import { Pieces } from "./llama/pieces.ts"
+import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
+import { AnswerSampler } from "./llama/sampling.ts"
+import { ChatTemplate } from "./llama/template.ts"
+import { chooseSlot, makeSlots } from "./slots.ts"
+
+export type { Gpu, RuntimeOptions } from "./llama/runtime.ts"
+
+type LoadFailure = RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">
+type GenerateFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">
+
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
+
+const now = (): number => performance.now()
+
+/** What can be refused before anything is decoded. Throws GenerateFailure. */
+const checked = (prompt: ReadonlyArray<number>, context: number): void => {
+  const details = { prompt_tokens: prompt.length, context }
+  if (prompt.length === 0) throw rbeeError("INVALID_REQUEST", "the prompt is empty", "Say something", details)
+  if (prompt.length < context) return
+  throw rbeeError(
+    "INVALID_REQUEST",
+    `the prompt of ${prompt.length} tokens leaves no room for an answer in the context of ${context} tokens`,
+    "Shorten the prompt, or use a model with a longer context",
+    details
+  )
+}
+
+const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
+  const { model, context } = loaded
+  const slots = makeSlots(options.slots)
+  const pieces = new Pieces(model)
+  const chatTemplate = loaded.header.metadata.get("tokenizer.chat_template")
+  const template = new ChatTemplate(runtime.addon, model, typeof chatTemplate === "string" ? chatTemplate : undefined)
+  const batcher = new Batcher({
+    context: loaded.native,
+    batchSize: loaded.batchSize,
+    paceMs: options.maxTokensPerS === undefined ? 0 : 1000 / options.maxTokensPerS,
+    now
+  })
+
+  /** Begins an answer and returns what stops it. Throws GenerateFailure. */
+  const begin = (request: GenerateRequest, done: (end: GenerateResult | GenerateFailure) => void): (() => void) => {
+    const prompt = template.tokens(request.input)
+    checked(prompt, context)
+    const chosen = chooseSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
+    if (chosen === undefined) {
+      throw rbeeError("ALL_SLOTS_BUSY", `all ${slots.length} slots are busy`, "Try again", { slots: slots.length })
+    }
+    const answer = new Answer({
+      request,
+      prompt,
+      slot: chosen.slot,
+      cached: chosen.prefix,
+      context,
+      sampler: new AnswerSampler(runtime.addon, model, request.sampling),
+      pieces,
+      isEnd: (token) => model.isEogToken(token),
+      now,
+      done
+    })
+    const already = answer.finishedBefore()
+    if (already === undefined) batcher.add(answer)
+    else {
+      answer.sampler.dispose()
+      answer.finish(already)
+    }
+    return () => batcher.drop(answer)
+  }
+
+  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
+    Effect.async((resume) => {
+      try {
+        const stop = begin(request, (end) => resume(end instanceof RbeeError ? Effect.fail(end) : Effect.succeed(end)))
+        return Effect.sync(stop)
+      } catch (cause) {
+        const reason = reasonOf(cause)
+        resume(
+          Effect.fail(
+            // `begin` throws no RbeeError but GenerateFailure
+            cause instanceof RbeeError
+              ? (cause as GenerateFailure)
+              : rbeeError("INTERNAL", `the answer could not be begun (${reason})`, "", { reason })
+          )
+        )
+        return undefined
+      }
+    })
+
+  const served: LoadedModel = {
+    backend: runtime.backend,
+    context,
+    slots: options.slots,
+    generate,
+    progress: () => batcher.batches,
+    about: {
+      trainedContext: model.getTrainContextSize(),
+      parameters: model.getTotalParameters(),
+      sizeBytes: model.getTotalSize(),
+      description: model.getModelDescription(),
+      threads: loaded.threads
+    }
+  }
+  return { served, close: () => batcher.close() }
+}
+
+const dispose = async (loaded: Loaded): Promise<void> => {
+  await loaded.native.dispose()
+  await loaded.model.dispose()
+}
+
+/** Interrupting it aborts the load, and waits until the memory is given back. */
+const open = (runtime: Runtime, options: LoadOptions): Effect.Effect<Loaded, LoadFailure> =>
+  Effect.async((resume) => {
+    const aborter = new AbortController()
+    const loading = loadModel(runtime, options, aborter.signal)
+    loading.then(
+      (loaded) => resume(Effect.succeed(loaded)),
+      // `loadModel` rejects with no RbeeError but LoadFailure; anything else is a bug
+      (cause: unknown) => resume(cause instanceof RbeeError ? Effect.fail(cause as LoadFailure) : Effect.die(cause))
+    )
+    return Effect.promise(async () => {
+      aborter.abort()
+      const loaded = await loading.catch(() => undefined)
+      if (loaded !== undefined) await dispose(loaded)
+    })
+  })
+
+const load = (options: LoadOptions, where: RuntimeOptions): Effect.Effect<LoadedModel, LoadFailure, Scope.Scope> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.tryPromise({
+      try: () => loadRuntime(where),
+      // `loadRuntime` rejects with nothing else
+      catch: (cause) => cause as LoadFailure
+    })
+    // the finalizer is added after the load and not around it, so that the load itself can be interrupted
+    const { served } = yield* Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        const loaded = yield* restore(open(runtime, options))
+        const opened = serve(runtime, loaded, options)
+        yield* Effect.addFinalizer(() => Effect.promise(() => opened.close().then(() => dispose(loaded))))
+        return opened
+      })
+    )
+    return served
+  })
+
+/** Begins to load the native runtime, without waiting and without failing: `load` will say what is wrong. */
+export const preloadRuntime = (options: RuntimeOptions = { gpu: "cpu" }): void => {
+  loadRuntime(options).catch(() => undefined)
+}
+
+/** Environment: `RBEE_WORKER_THREADS` overrides the default number of CPU threads. */
+const threadsFromEnvironment = (): { readonly threads?: number } => {
+  const threads = Number(process.env["RBEE_WORKER_THREADS"])
+  return Number.isInteger(threads) && threads > 0 ? { threads } : {}
+}
+
+export const layerLlama = (where: RuntimeOptions): Layer.Layer<Engine> =>
+  Layer.succeed(Engine, { load: (options) => load({ ...threadsFromEnvironment(), ...options }, where) })

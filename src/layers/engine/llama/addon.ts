@@ -1,0 +1,130 @@
+/**
+ * The part of node-llama-cpp's native addon that the engine uses: the prebuilt `llama-addon.node` of the packages
+ * `@node-llama-cpp/{platform}`, of exactly the version in the lock file.
+ *
+ * Why the addon and not node-llama-cpp's JavaScript: importing that and its `getLlama` cost 0.65 s (most of a cold
+ * start) against 0.02 s, and one `evaluate` generator a slot costs 15 to 30 % of the tokens a second of a small model.
+ * It also has no way to draw a seeded answer's next token as the undisturbed run would have (see `sampling.ts`).
+ */
+
+/** A token's place in the logits of the batch that was decoded last. */
+export type LogitIndex = number
+
+export interface AddonModel {
+  /** false: the file could not be loaded; the reason is in the log */
+  init(): Promise<boolean>
+  abortActiveModelLoad(): void
+  dispose(): Promise<void>
+  tokenize(text: string, specialTokens: boolean): Uint32Array
+  detokenize(tokens: Uint32Array, specialTokens: boolean): string
+  getTrainContextSize(): number
+  getTotalSize(): number
+  getTotalParameters(): number
+  getModelDescription(): string
+  tokenBos(): number
+  tokenEos(): number
+  getTokenString(token: number): string | undefined
+  getTokenAttributes(token: number): number
+  isEogToken(token: number): boolean
+  getVocabularyType(): number
+  shouldPrependBosToken(): boolean
+}
+
+export interface AddonContext {
+  /** false: no room for the KV cache, most often; the reason is in the log */
+  init(): Promise<boolean>
+  dispose(): Promise<void>
+  initBatch(tokens: number): void
+  /** returns one logit index for each of `logitIndexes`, which count from this call's first token */
+  addToBatch(sequence: number, position: number, tokens: Uint32Array, logitIndexes: Uint32Array): Uint32Array
+  decodeBatch(): Promise<void>
+  /** -1: nothing could be drawn */
+  sampleToken(index: LogitIndex, sampler: AddonSampler): Promise<number>
+  disposeSequence(sequence: number): void
+  /** `[start, end)`; false where the model's memory cannot be cut there */
+  removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
+}
+
+export interface SamplerConfig {
+  readonly temperature: number
+  readonly topK?: number
+  readonly topP?: number
+  readonly seed?: number
+}
+
+export interface AddonSampler {
+  applyConfig(config: SamplerConfig): void
+  dispose(): void
+}
+
+export interface AddonJinja {
+  render(variables: Record<string, unknown>): string
+}
+
+export interface ModelParams {
+  readonly addonExports: Addon
+  readonly gpuLayers: number
+  readonly useMmap: boolean
+  readonly onLoadProgress: (fraction: number) => void
+}
+
+export interface ContextParams {
+  /** of all sequences together */
+  readonly contextSize: number
+  readonly batchSize: number
+  readonly sequences: number
+  readonly threads: number
+  readonly flashAttention: "auto"
+  readonly swaFullCache: boolean
+}
+
+export interface Addon {
+  readonly AddonModel: new (path: string, params: ModelParams) => AddonModel
+  readonly AddonContext: new (model: AddonModel, params: ContextParams) => AddonContext
+  readonly AddonSampler: new (model: AddonModel) => AddonSampler
+  readonly AddonJinjaRenderer: new (template: string) => AddonJinja
+  markLoaded(): boolean
+  init(): Promise<void>
+  loadBackends(folder?: string): void
+  getGpuType(): "cuda" | "vulkan" | "metal" | false | undefined
+  getSupportsMmap(): boolean
+  getMathCores(): number
+  setLogger(logger: (level: number, text: string) => void): void
+  setLoggerLogLevel(level: number): void
+}
+
+/** `getTokenAttributes`: a token that steers the model and is no text */
+export const CONTROL = 8
+/** `getTokenAttributes`: one raw byte, spelt `<0xNN>` */
+export const BYTE = 32
+/** `getVocabularyType`: byte-level BPE, whose token strings spell bytes with printable characters */
+export const VOCABULARY_BPE = 2
+/** `setLoggerLogLevel`: errors (2) and warnings (3) */
+export const LOG_WARNINGS = 3
+
+const functions = ["markLoaded", "init", "loadBackends", "getGpuType", "getMathCores", "setLogger", "setLoggerLogLevel"]
+const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
+  ["AddonModel", ["init", "tokenize", "detokenize", "getTokenString", "isEogToken", "abortActiveModelLoad"]],
+  ["AddonContext", ["init", "initBatch", "addToBatch", "decodeBatch", "sampleToken", "removeTokenCellsFromSequence"]],
+  ["AddonSampler", ["applyConfig", "dispose"]],
+  ["AddonJinjaRenderer", ["render"]]
+]
+
+/** The name of the first thing that the engine needs and `loaded` lacks: another version of the package is there. */
+export const missingFrom = (loaded: unknown): string | undefined => {
+  if (typeof loaded !== "object" || loaded === null) return "everything"
+  const has = (holder: object, name: string): boolean => typeof Reflect.get(holder, name) === "function"
+  const missing = functions.find((name) => !has(loaded, name))
+  if (missing !== undefined) return missing
+  for (const [name, methods] of classes) {
+    const found: unknown = Reflect.get(loaded, name)
+    if (typeof found !== "function") return name
+    const prototype: unknown = found.prototype
+    if (typeof prototype !== "object" || prototype === null) return name
+    const method = methods.find((one) => !has(prototype, one))
+    if (method !== undefined) return `${name}.${method}`
+  }
+  return undefined
+}
+
+export const isAddon = (loaded: unknown): loaded is Addon => missingFrom(loaded) === undefined

@@ -1,0 +1,137 @@
+/** Loads one model file and its context with the native runtime; all failures typed. */
+import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
+import type { LoadOptions } from "../index.ts"
+import type { AddonContext, AddonModel } from "./addon.ts"
+import { type GgufHeader, NotGguf, readHeader } from "./header.ts"
+import type { Runtime } from "./runtime.ts"
+import { defaultThreads } from "./threads.ts"
+
+export interface Loaded {
+  readonly model: AddonModel
+  readonly native: AddonContext
+  readonly header: GgufHeader
+  /** tokens a slot */
+  readonly context: number
+  readonly threads: number
+  readonly batchSize: number
+}
+
+/** Tokens a batch at most: a longer prompt takes several, between which others decode and a cancel is seen. */
+const BATCH = 512
+/** llama.cpp pads each sequence's cells to this */
+const PAD = 256
+
+const invalid = (reason: string, todo = "Check the file, or fetch it again"): RbeeError<"MODEL_INVALID"> =>
+  rbeeError("MODEL_INVALID", `the model file cannot be loaded (${reason})`, todo, { reason })
+
+const mb = (bytes: number): number => Math.ceil(bytes / 1_000_000)
+
+const exhausted = (what: string, requiredMb: number, reason: string): RbeeError<"VRAM_EXHAUSTED"> =>
+  rbeeError("VRAM_EXHAUSTED", `there is no room for ${what} (${reason})`, "Ask for a shorter context or fewer slots", {
+    ...(requiredMb > 0 ? { required_mb: requiredMb } : {}),
+    reason
+  })
+
+/** llama.cpp's spellings of "no memory", over its backends */
+const outOfMemory =
+  /out of memory|bad_alloc|failed to allocate|unable to allocate|alloc_tensor_range|cudaMalloc|ErrorOutOf\w*Memory|mmap failed/i
+
+/** the log arrives through the event loop: one turn later it is all here */
+const settled = async (words: () => ReadonlyArray<string>): Promise<string> => {
+  await new Promise((resolve) => setImmediate(resolve))
+  return words().join("\n")
+}
+
+/** The most telling line, without llama.cpp's function names and without the path. */
+const tell = (words: string, path: string): string => {
+  const lines = words.split("\n").filter((line) => line !== "")
+  const line = lines.find((one) => /error loading model/.test(one)) ?? lines[0] ?? "llama.cpp gave no reason"
+  return line.replace(/^\w+: (error loading model: )?(\w+: )?/, "").replaceAll(path, "the file")
+}
+
+const header = async (path: string): Promise<GgufHeader> => {
+  try {
+    const read = await readHeader(path)
+    if (read.tensors === 0) throw new NotGguf("it holds a vocabulary only, without weights")
+    return read
+  } catch (cause) {
+    if (cause instanceof NotGguf) throw invalid(cause.message)
+    const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable"
+    throw invalid(code === "ENOENT" ? "the file is not there" : `the file cannot be read: ${code}`)
+  }
+}
+
+const openModel = async (runtime: Runtime, options: LoadOptions, signal: AbortSignal): Promise<AddonModel> => {
+  const { addon } = runtime
+  const since = runtime.mark()
+  let highest = 0
+  const model = new addon.AddonModel(options.modelPath, {
+    addonExports: addon,
+    gpuLayers: runtime.backend === "CPU" ? 0 : 9_999,
+    useMmap: addon.getSupportsMmap(),
+    onLoadProgress: (fraction) => {
+      if (!(fraction > highest) || fraction >= 1 || signal.aborted) return
+      highest = fraction
+      options.onProgress(fraction)
+    }
+  })
+  const abort = (): void => model.abortActiveModelLoad()
+  signal.addEventListener("abort", abort)
+  try {
+    if (await model.init()) return model
+  } finally {
+    signal.removeEventListener("abort", abort)
+  }
+  const words = await settled(since)
+  await model.dispose()
+  if (outOfMemory.test(words)) throw exhausted("the model", 0, tell(words, options.modelPath))
+  throw invalid(tell(words, options.modelPath))
+}
+
+/** Rejects with RbeeError MODEL_INVALID or VRAM_EXHAUSTED. The caller disposes of `native` and then of `model`. */
+export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: AbortSignal): Promise<Loaded> => {
+  const read = await header(options.modelPath)
+  const model = await openModel(runtime, options, signal)
+  const trained = model.getTrainContextSize()
+  // beyond what it was trained on, a model writes nonsense: never more, whatever was asked
+  const context = Math.max(1, Math.min(options.context ?? trained, trained))
+  const cells = Math.ceil(context / PAD) * PAD * options.slots
+  const batchSize = Math.max(Math.min(cells, BATCH), options.slots)
+  const threads = options.threads ?? defaultThreads(model.getTotalParameters(), runtime.addon.getMathCores())
+  const since = runtime.mark()
+  const native = new runtime.addon.AddonContext(model, {
+    contextSize: cells,
+    batchSize,
+    sequences: options.slots,
+    threads,
+    flashAttention: "auto",
+    // a cache that keeps the whole of a sliding window can be cut to a common prefix
+    swaFullCache: true
+  })
+  const made = await native.init().catch(() => false)
+  if (made) {
+    if (!signal.aborted) options.onProgress(1)
+    return { model, native, header: read, context, threads, batchSize }
+  }
+  const words = await settled(since)
+  await native.dispose().catch(() => undefined)
+  await model.dispose()
+  const what = `a context of ${context} tokens in ${options.slots} slots`
+  if (words === "" || outOfMemory.test(words)) {
+    throw exhausted(what, mb(cacheBytes(read, cells)), tell(words, options.modelPath))
+  }
+  throw invalid(tell(words, options.modelPath))
+}
+
+/** Bytes of the KV cache at f16, from the header; 0 where the header does not say. */
+const cacheBytes = ({ metadata }: GgufHeader, cells: number): number => {
+  const arch = metadata.get("general.architecture")
+  const of = (key: string): number => {
+    const value = metadata.get(`${String(arch)}.${key}`)
+    return typeof value === "number" ? value : 0
+  }
+  const heads = of("attention.head_count")
+  const keyValueHeads = of("attention.head_count_kv") || heads
+  const size = of("attention.key_length") || (heads > 0 ? of("embedding_length") / heads : 0)
+  return of("block_count") * cells * keyValueHeads * size * 2 * 2
+}

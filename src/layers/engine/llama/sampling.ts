@@ -1,0 +1,59 @@
+/** How the next token is drawn. */
+import { randomBytes } from "node:crypto"
+import type { Sampling } from "../index.ts"
+import type { Addon, AddonModel, AddonSampler } from "./addon.ts"
+
+/**
+ * A 32-bit seed for the token at `index` of an answer with `seed`: two rounds of an integer hash, so that neighbours
+ * have nothing in common. 0xFFFFFFFF means "random" to llama.cpp and is never given.
+ */
+export const seedAt = (seed: number, index: number): number => {
+  // a seed may be any safe integer: both halves count
+  let h = (seed | 0) ^ Math.imul(Math.floor(seed / 0x1_0000_0000) | 0, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)
+  for (let round = 0; round < 2; round++) {
+    h = Math.imul(h ^ (h >>> 16), 0x7feb352d)
+    h = Math.imul(h ^ (h >>> 15), 0x846ca68b)
+    h ^= h >>> 16
+  }
+  const mixed = h >>> 0
+  return mixed === 0xffff_ffff ? 0 : mixed
+}
+
+/**
+ * The sampler of one answer. With a temperature, each token is drawn with a generator seeded from (seed, index) rather
+ * than from the state that earlier draws left: so an answer that continues on another worker, from its exact tokens,
+ * draws the same next tokens as the undisturbed one, and there is no state to carry over.
+ */
+export class AnswerSampler {
+  readonly native: AddonSampler
+  private readonly seed: number
+  private readonly sampling: Sampling
+  private readonly greedy: boolean
+  private disposed = false
+
+  constructor(addon: Addon, model: AddonModel, sampling: Sampling) {
+    this.native = new addon.AddonSampler(model)
+    this.sampling = sampling
+    this.greedy = sampling.temperature <= 0
+    this.seed = sampling.seed ?? randomBytes(4).readUInt32LE()
+    if (this.greedy) this.native.applyConfig({ temperature: 0 })
+  }
+
+  /** Call before the token at `index` of the answer is drawn. */
+  prepare(index: number): void {
+    if (this.greedy) return
+    const { temperature, topK, topP } = this.sampling
+    this.native.applyConfig({
+      temperature,
+      ...(topK > 0 ? { topK } : {}),
+      ...(topP < 1 ? { topP } : {}),
+      seed: seedAt(this.seed, index)
+    })
+  }
+
+  dispose(): void {
+    if (this.disposed) return
+    this.disposed = true
+    this.native.dispose()
+  }
+}
