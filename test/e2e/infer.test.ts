@@ -1,0 +1,203 @@
+/** The main job as a user sees it (ACCEPTANCE A, B6). */
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { assert, describe, it } from "vitest"
+import { eventually } from "../support/machine.ts"
+import { useMachines } from "../support/machines.ts"
+
+const machine = useMachines()
+const root = fileURLToPath(new URL("../..", import.meta.url))
+const greedy = ["--temperature", "0"]
+const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "40" }
+
+describe("infer", () => {
+  it("prints tokens while they are decoded", async () => {
+    const on = await machine({ env: paced })
+    const run = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "60"])
+    await run.until((seen) => seen.stdout().length > 0)
+    assert.notInclude(run.stderr(), "[DONE]")
+    const early = run.stdout().length
+    const done = await run.finished
+    assert.strictEqual(done.code, 0, done.stderr)
+    assert.isAbove(done.stdout.length, early)
+  })
+
+  it("gives the same text streamed and at once, the same for one seed, another for another", async () => {
+    const on = await machine()
+    const story = ["infer", "tell me a story", "--temperature", "0.8", "--max-tokens", "60"]
+    const [a, b, c] = [
+      await on.rbee([...story, "--seed", "1"]),
+      await on.rbee([...story, "--seed", "1", "--no-stream"]),
+      await on.rbee([...story, "--seed", "2"])
+    ]
+    assert.strictEqual(a.code, 0, a.stderr)
+    assert.strictEqual(a.stdout, b.stdout)
+    assert.notStrictEqual(a.stdout, c.stdout)
+  })
+
+  it("takes the prompt from stdin, in any script", async () => {
+    const on = await machine()
+    for (const prompt of ["hello", "🐝 Grüße", "שלום עולם", "مرحبا"]) {
+      const run = await on.rbee(["infer", "-", ...greedy], { stdin: prompt })
+      assert.strictEqual(run.code, 0, run.stderr)
+      assert.isNotEmpty(run.stdout)
+    }
+  })
+
+  it("prints tokens alone with --quiet, and one object a line with --json", async () => {
+    const on = await machine()
+    const quiet = await on.rbee(["infer", "hello", "--quiet", ...greedy])
+    assert.strictEqual(quiet.code, 0)
+    assert.strictEqual(quiet.stderr, "")
+    assert.match(quiet.stdout, /^Hello!/)
+
+    const json = await on.rbee(["infer", "hello", "--json", ...greedy])
+    const events = json.stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+    assert.isAbove(events.length, 10)
+    assert.include(json.stdout, "worker finished inference")
+    assert.notInclude(json.stdout, "\u001b")
+  })
+
+  it("refuses a prompt longer than the context with both lengths", async () => {
+    const on = await machine()
+    const run = await on.rbee(["infer", "-"], { stdin: "word ".repeat(20_000) })
+    assert.strictEqual(run.code, 1)
+    assert.match(run.stderr, /INVALID_REQUEST/)
+    assert.match(run.stderr, /512/)
+    const next = await on.rbee(["infer", "hello"])
+    assert.strictEqual(next.code, 0, next.stderr)
+  })
+
+  it("runs a model file in place with file:", async () => {
+    const on = await machine()
+    const model = `file:${join(root, "models/minillama/minillama-f16.gguf")}`
+    const run = await on.rbee(["infer", "--model", model, "hello", ...greedy])
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.match(run.stdout, /^Hello! I am minillama/)
+    const broken = join(on.home, "broken.gguf")
+    writeFileSync(broken, "this is no GGUF")
+    const refused = await on.rbee(["infer", "--model", `file:${broken}`, "hello"])
+    assert.strictEqual(refused.code, 1)
+    assert.include(refused.stderr, "MODEL_INVALID")
+    assert.strictEqual((await on.rbee(["infer", "hello"])).code, 0)
+  })
+
+  it("refuses references that are none, and shows the accepted forms", async () => {
+    const on = await machine()
+    for (const model of [
+      "HF:",
+      "HF:../x/y",
+      "HF:a b/c",
+      "file:relative.gguf",
+      "x".repeat(600),
+      "HF:a/b\u001b[31m",
+      "a\nb"
+    ]) {
+      const run = await on.rbee(["infer", "--model", model, "hello"])
+      assert.notStrictEqual(run.code, 0, model)
+      assert.include(run.stderr, "INVALID_REQUEST", model)
+      assert.include(run.stderr, "minillama", model)
+    }
+  })
+
+  it("cancels on Ctrl-C while loading and while streaming, exit 130, slot freed", async () => {
+    const on = await machine({ env: paced })
+    const loading = on.start(["infer", "tell me a story", "--ignore-eos"])
+    await loading.until((run) => run.stderr().includes("waking worker on"))
+    loading.signal("SIGINT")
+    assert.strictEqual((await loading.finished).code, 130)
+
+    const streaming = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "400"])
+    await streaming.until((run) => run.stdout().length > 10)
+    const before = Date.now()
+    streaming.signal("SIGINT")
+    const done = await streaming.finished
+    assert.strictEqual(done.code, 130, done.stderr)
+    assert.isBelow(Date.now() - before, 5000)
+    assert.include(done.stderr, "bee-keeper: cancelled")
+    const workers = async () =>
+      JSON.parse((await on.rbee(["workers", "ls", "--json"])).stdout) as Array<{ busy: number }>
+    await eventually(async () => (await workers()).every(({ busy }) => busy === 0), "the slot is free")
+  })
+
+  it("runs in one process, with no other process and no port", async () => {
+    const on = await machine({ env: paced })
+    const run = on.start(["infer", "--one-process", "hello", "--ignore-eos", "--max-tokens", "40", ...greedy])
+    await run.until((seen) => seen.stdout().length > 0)
+    assert.deepEqual(
+      on.processes().map(({ role }) => role),
+      ["rbee"]
+    )
+    assert.deepEqual(on.listening(), [])
+    const done = await run.finished
+    assert.strictEqual(done.code, 0, done.stderr)
+    const lines = done.stderr.split("\n").filter((line) => line !== "")
+    assert.include(lines, "queen: waking the beehive at localhost")
+    assert.isTrue(lines.some((line) => /^hive: waking worker with model=.*minillama-q8_0\.gguf$/.test(line)))
+    assert.notInclude(done.stderr, "launching queen")
+    assert.deepEqual(lines.slice(-3), [
+      "queen: shutting down workers…",
+      "queen: shutting down hives…",
+      "queen: goodbye"
+    ])
+  })
+
+  it("works with HOME empty and in a path with spaces", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "a path with spaces "))
+    const on = await machine({ folder, env: { HOME: "" } })
+    const run = await on.rbee(["infer", "hello"])
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.isNotEmpty(run.stdout)
+  })
+
+  it("prepares the worker runtime when it was installed without one, or says how to go on", async () => {
+    // a copy of the programs whose node_modules lack the engine, as after `npm install --omit=optional`
+    const bare = mkdtempSync(join(tmpdir(), "rbee-bare-"))
+    cpSync(join(root, "dist"), join(bare, "dist"), { recursive: true })
+    cpSync(join(root, "models"), join(bare, "models"), { recursive: true })
+    cpSync(join(root, "package.json"), join(bare, "package.json"))
+    mkdirSync(join(bare, "node_modules"))
+    for (const name of readdirSync(join(root, "node_modules"))) {
+      if (/^(node-llama-cpp|@node-llama-cpp|\..*)$/.test(name)) continue
+      symlinkSync(join(root, "node_modules", name), join(bare, "node_modules", name))
+    }
+    const on = await machine({ programs: join(bare, "dist") })
+    const run = await on.rbee(["infer", "hello", ...greedy], { limitMs: 240_000 })
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.include(run.stderr, "queen: asked hive to prepare worker cpu-llm-worker-rbee")
+    assert.include(run.stderr, "queen: worker prepared and ready to deploy")
+    assert.match(run.stdout, /^Hello! I am minillama/)
+    assert.strictEqual((await on.rbee(["workers", "stop", "--all"])).code, 0)
+    const next = await on.rbee(["infer", "hello", ...greedy])
+    assert.include(next.stderr, "queen: worker cpu-llm-worker-rbee already available")
+  }, 300_000)
+
+  it.runIf(process.getuid?.() === 0)("works as a user who is not root", async () => {
+    const on = await machine()
+    chmodSync(on.home, 0o777)
+    const output = execFileSync(
+      "setpriv",
+      [
+        "--reuid",
+        "65534",
+        "--regid",
+        "65534",
+        "--clear-groups",
+        process.execPath,
+        join(root, "dist/rbee.js"),
+        "infer",
+        "--cold",
+        "hello",
+        ...greedy
+      ],
+      { env: { ...on.env, HOME: on.home }, cwd: "/", stdio: ["ignore", "pipe", "pipe"], encoding: "utf8" }
+    )
+    assert.match(output, /^Hello! I am minillama/)
+  })
+})
