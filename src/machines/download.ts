@@ -1,0 +1,188 @@
+/**
+ * Getting one model file onto a hive: from its reference to a verified file in the catalog. Every source goes this way
+ * (bundled, a file in place, a hub). Nothing is published that was not verified; what was received survives a stall.
+ */
+import { assign, emit, setup } from "xstate"
+import { activity } from "./activity.ts"
+import { type RbeeError, rbeeError } from "./errors.ts"
+import { backoffMs } from "./policy/restart.ts"
+
+export interface DownloadInput {
+  /** canonical reference */
+  readonly ref: string
+}
+
+/** What resolving a reference found. */
+export interface Resolved {
+  readonly bytes: number
+  /** bytes of it that an earlier try left here */
+  readonly partial: number
+}
+
+export type DownloadEvent =
+  | { readonly type: "START" }
+  | { readonly type: "PROGRESS"; readonly received: number; readonly rate: number }
+
+export type DownloadCommand =
+  | { readonly type: "resolved"; readonly bytes: number; readonly partial: number }
+  | { readonly type: "progress"; readonly received: number; readonly total: number; readonly rate: number }
+  | { readonly type: "retrying"; readonly attempt: number; readonly error: RbeeError }
+
+export type DownloadOutcome =
+  | { readonly outcome: "published"; readonly file: string }
+  | { readonly outcome: "failed"; readonly error: RbeeError }
+
+/** Transfers that may fail before the download does. */
+export const attemptsMax = 6
+
+/** Trying again later, from the last byte, may help. */
+const passing = (error: unknown): boolean => {
+  const code = asError(error).code
+  return code === "DOWNLOAD_FAILED" ? asError(error).details["permanent"] !== true : code === "DOWNLOAD_STALLED"
+}
+
+const asError = (error: unknown): RbeeError =>
+  // The activities of this chart fail with RbeeError only; anything else would be a defect, which never arrives here.
+  error as RbeeError
+
+interface Context {
+  readonly ref: string
+  readonly bytes: number
+  readonly received: number
+  readonly attempt: number
+  /** a hash that does not fit discards the file and is tried once more from zero */
+  readonly discarded: boolean
+  readonly file: string | undefined
+  readonly error: RbeeError | undefined
+}
+
+export const downloadMachine = setup({
+  types: {
+    context: {} as Context,
+    input: {} as DownloadInput,
+    events: {} as DownloadEvent,
+    emitted: {} as DownloadCommand,
+    output: {} as DownloadOutcome,
+    tags: {} as "cold" | "waking" | "loading" | "healthy" | "degraded" | "failed"
+  },
+  actors: {
+    /** size, hash and place of the file; leases the disk for it */
+    resolve: activity<Resolved, { readonly ref: string }>(),
+    /** from the last byte that is here to the last one; tells PROGRESS */
+    transfer: activity<void, { readonly ref: string }>(),
+    /** hash and GGUF header, then the atomic rename and the catalog row; gives the file's path */
+    publish: activity<string, { readonly ref: string }>(),
+    discard: activity<void, { readonly ref: string }>()
+  },
+  delays: { backoff: ({ context }) => backoffMs(context.attempt) }
+}).createMachine({
+  id: "download",
+  context: ({ input }) => ({
+    ref: input.ref,
+    bytes: 0,
+    received: 0,
+    attempt: 0,
+    discarded: false,
+    file: undefined,
+    error: undefined
+  }),
+  initial: "cold",
+  states: {
+    cold: { tags: "cold", on: { START: "waking" } },
+    waking: {
+      tags: "waking",
+      invoke: {
+        src: "resolve",
+        input: ({ context }) => ({ ref: context.ref }),
+        onDone: {
+          target: "loading",
+          actions: [
+            assign(({ event }) => ({ bytes: event.output.bytes, received: event.output.partial })),
+            emit(({ event }) => ({ type: "resolved" as const, ...event.output }))
+          ]
+        },
+        onError: [
+          {
+            guard: ({ context, event }) => passing(event.error) && context.attempt + 1 < attemptsMax,
+            target: "degraded.resolving",
+            actions: assign(({ context, event }) => ({ attempt: context.attempt + 1, error: asError(event.error) }))
+          },
+          { target: "failed", actions: assign(({ event }) => ({ error: asError(event.error) })) }
+        ]
+      }
+    },
+    loading: {
+      tags: "loading",
+      on: {
+        PROGRESS: {
+          actions: [
+            assign(({ event }) => ({ received: event.received })),
+            emit(({ context, event: { received, rate } }) => ({
+              type: "progress" as const,
+              received,
+              total: context.bytes,
+              rate
+            }))
+          ]
+        }
+      },
+      invoke: {
+        src: "transfer",
+        input: ({ context }) => ({ ref: context.ref }),
+        onDone: "verifying",
+        onError: [
+          {
+            guard: ({ context, event }) => passing(event.error) && context.attempt + 1 < attemptsMax,
+            target: "degraded.transferring",
+            actions: assign(({ context, event }) => ({ attempt: context.attempt + 1, error: asError(event.error) }))
+          },
+          { target: "failed", actions: assign(({ event }) => ({ error: asError(event.error) })) }
+        ]
+      }
+    },
+    verifying: {
+      tags: "loading",
+      invoke: {
+        src: "publish",
+        input: ({ context }) => ({ ref: context.ref }),
+        onDone: { target: "healthy", actions: assign(({ event }) => ({ file: event.output })) },
+        onError: [
+          {
+            guard: ({ context, event }) => asError(event.error).code === "CHECKSUM_MISMATCH" && !context.discarded,
+            target: "discarding",
+            actions: assign(({ event }) => ({ discarded: true, received: 0, error: asError(event.error) }))
+          },
+          { target: "failed", actions: assign(({ event }) => ({ error: asError(event.error) })) }
+        ]
+      }
+    },
+    discarding: {
+      tags: "loading",
+      invoke: {
+        src: "discard",
+        input: ({ context }) => ({ ref: context.ref }),
+        onDone: "loading",
+        onError: { target: "failed", actions: assign(({ event }) => ({ error: asError(event.error) })) }
+      }
+    },
+    degraded: {
+      tags: "degraded",
+      entry: emit(({ context }) => ({
+        type: "retrying" as const,
+        attempt: context.attempt,
+        error: context.error ?? rbeeError("DOWNLOAD_FAILED", "the download failed")
+      })),
+      initial: "transferring",
+      states: {
+        resolving: { after: { backoff: "#download.waking" } },
+        transferring: { after: { backoff: "#download.loading" } }
+      }
+    },
+    healthy: { tags: "healthy", type: "final" },
+    failed: { tags: "failed", type: "final" }
+  },
+  output: ({ context }): DownloadOutcome =>
+    context.file === undefined
+      ? { outcome: "failed", error: context.error ?? rbeeError("DOWNLOAD_FAILED", "the download failed") }
+      : { outcome: "published", file: context.file }
+})

@@ -1,0 +1,90 @@
+/** References to models, as users write them, and their one canonical form, which catalogs and narration use. */
+import * as Either from "effect/Either"
+import { type RbeeError, rbeeError } from "./errors.ts"
+
+export type ModelRef =
+  /** ships in the package */
+  | { readonly _tag: "Bundled"; readonly name: "minillama"; readonly ref: string }
+  /** a file on the hive's machine, used where it lies */
+  | { readonly _tag: "File"; readonly path: string; readonly ref: string }
+  /** a file of a Hugging Face repository: by quantisation, by name, or by the hub's choice */
+  | {
+      readonly _tag: "Hub"
+      readonly author: string
+      readonly repo: string
+      readonly file: string | undefined
+      readonly quant: string | undefined
+      readonly revision: string | undefined
+      readonly ref: string
+    }
+
+/** The default of `infer`: the first run needs no network. */
+export const bundledModel = "minillama"
+
+export const acceptedForms =
+  "minillama, file:/absolute/path.gguf, HF:author/repo, HF:author/repo:QUANT, HF:author/repo:file.gguf, each HF form with @revision"
+
+/** Characters of a whole reference. */
+const lengthMax = 512
+
+const name = /^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,95}$/
+const quantName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
+const hubPath = /^[A-Za-z0-9](?:[A-Za-z0-9_+/-]|\.(?!\.)){0,255}$/
+
+/**
+ * Reads a reference. The error never repeats what was written: it may hold escape sequences, or be anything at all.
+ *
+ * @example
+ *   parseModelRef("hf:author/repo:q8_0@main")
+ *   // Right { _tag: "Hub", author: "author", repo: "repo", quant: "Q8_0", revision: "main", ref: "HF:author/repo:Q8_0@main" }
+ */
+export const parseModelRef = (text: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+  if (text.length > lengthMax) return refuse(`the model reference is ${text.length} characters long, over ${lengthMax}`)
+  // eslint-disable-next-line no-control-regex -- finding them is the point
+  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)) return refuse("the model reference has control characters")
+  if (text === "") return refuse("the model reference is empty")
+  if (text === bundledModel) return Either.right({ _tag: "Bundled", name: bundledModel, ref: bundledModel })
+  if (/^file:/i.test(text)) return parseFile(text.slice("file:".length))
+  if (/^hf:/i.test(text)) return parseHub(text.slice("hf:".length))
+  return refuse("the model reference has none of the known forms")
+}
+
+const refuse = (what: string) =>
+  Either.left(rbeeError("INVALID_REQUEST", what, `Accepted: ${acceptedForms}`, { accepted: acceptedForms }))
+
+const parseFile = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+  // file:/a, file:///a; a host (file://host/a) would be another machine
+  const path = rest.startsWith("///") ? rest.slice(2) : rest
+  if (!path.startsWith("/") || path.startsWith("//"))
+    return refuse("file: needs an absolute path on the hive's machine")
+  if (path !== path.trim()) return refuse("the path after file: begins or ends with a space")
+  const segments = path.split("/").filter((segment) => segment !== "" && segment !== ".")
+  if (segments.includes("..")) return refuse("the path after file: must not contain `..`")
+  if (segments.length === 0 || path.endsWith("/")) return refuse("file: needs the path of a file")
+  const clean = `/${segments.join("/")}`
+  return Either.right({ _tag: "File", path: clean, ref: `file:${clean}` })
+}
+
+const parseHub = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+  const at = rest.indexOf("@")
+  const [head, revision] = at < 0 ? [rest, undefined] : [rest.slice(0, at), rest.slice(at + 1)]
+  const colon = head.indexOf(":")
+  const [id, which] = colon < 0 ? [head, undefined] : [head.slice(0, colon), head.slice(colon + 1)]
+  const [author, repo, ...more] = id.split("/")
+  if (author === undefined || repo === undefined || more.length > 0) return refuse("HF: needs author/repo")
+  if (!name.test(author) || !name.test(repo))
+    return refuse("author or repo after HF: has characters that are not allowed")
+  const isFile = which !== undefined && /\.gguf$/i.test(which)
+  if (which !== undefined && !(isFile ? isHubPath(which) : quantName.test(which))) {
+    return refuse("after the repo comes a quantisation such as Q8_0, or a file that ends with .gguf")
+  }
+  if (revision !== undefined && !isHubPath(revision))
+    return refuse("the revision after @ is not a branch, tag or commit")
+  const file = isFile ? which : undefined
+  const quant = isFile ? undefined : which?.toUpperCase()
+  const chosen = file ?? quant
+  const ref = `HF:${author}/${repo}${chosen === undefined ? "" : `:${chosen}`}${revision === undefined ? "" : `@${revision}`}`
+  return Either.right({ _tag: "Hub", author, repo, file, quant, revision, ref })
+}
+
+const isHubPath = (text: string): boolean => hubPath.test(text) && !text.includes("//") && !text.endsWith("/")
