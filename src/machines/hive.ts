@@ -1,0 +1,328 @@
+/**
+ * A hive as its queen sees it (DESIGN §4): cold → waking → loading (first heartbeat, capabilities) → healthy ⇄ degraded
+ * (beats late) → lost → waking again with backoff, or failed; stopping → stopped from anywhere. One actor a known hive;
+ * it ends only when the hive is forgotten, so that a stopped or failed one can be woken again.
+ */
+import { assign, emit, setup } from "xstate"
+import { activity } from "./activity.ts"
+import { type ErrorCode, type RbeeError, rbeeError } from "./errors.ts"
+import type { Lifecycle } from "./vocabulary/common.ts"
+import type { Heartbeat } from "./vocabulary/hive.ts"
+
+/** A hive process that this queen has claimed. */
+export interface Claimed {
+  readonly url: string
+  readonly instance: string
+  readonly version: string
+}
+
+export interface HiveTimes {
+  /** milliseconds without a heartbeat until degraded, and until lost */
+  readonly lateMs: number
+  readonly lostMs: number
+}
+
+export interface HiveContext extends HiveTimes {
+  readonly claimed: Claimed | undefined
+  /** somebody waits for this hive */
+  readonly wanted: boolean
+  /** ENSUREs so far: tells those who wait whether theirs has been heard */
+  readonly asked: number
+  /** wakings that failed or did not last, one after another */
+  readonly attempts: number
+  /** the last beat that came before the claim was answered */
+  readonly heard: Heartbeat | undefined
+  /** a hive of this id may run already */
+  readonly attach: boolean
+  readonly error: RbeeError | undefined
+}
+
+/** How the queen found the machine after the hive was lost. */
+export interface Recovered {
+  /** it is wanted back: jobs wait for it, or it had workers */
+  readonly wakeAgain: boolean
+}
+
+export type HiveEvent =
+  /** somebody needs it awake */
+  | { readonly type: "ENSURE" }
+  /** of the claimed instance */
+  | { readonly type: "BEAT"; readonly beat: Heartbeat }
+  /** a call to it failed, or a strange instance beats in its name: look now, do not wait for the beats to be late */
+  | { readonly type: "SUSPECT" }
+  /** what is known of its devices is too old */
+  | { readonly type: "REFRESH" }
+  | { readonly type: "STOP" }
+  /** forget it, once it does not run */
+  | { readonly type: "REMOVE" }
+
+export type HiveCommand =
+  | { readonly type: "entered"; readonly state: Lifecycle }
+  /** the view takes over what the beat says of devices and workers */
+  | { readonly type: "confirm"; readonly beat: Heartbeat | undefined }
+  /** its workers leave the view, its jobs fail over */
+  | { readonly type: "lost" }
+
+/** Wakings in a row before it is failed; what cannot get better by trying again fails at once. */
+export const wakeMax = 3
+const hopeless: ReadonlyArray<ErrorCode> = ["CONFLICT", "HIVE_OWNED", "VERSION_MISMATCH"]
+
+/** Milliseconds before the waking that follows the nth failure: 0.25 s, 0.5 s, 1 s, … 30 s. */
+export const wakeDelay = (attempts: number): number => Math.min(30_000, 250 * 2 ** Math.max(0, attempts - 1))
+
+/** Awake this long, milliseconds, a hive counts as recovered. */
+const stableMs = 30_000
+
+/** How long after the claim the first heartbeat may take, milliseconds. */
+const firstBeatMs = 10_000
+
+const silent = () =>
+  rbeeError("CONNECTION_TIMEOUT", `the hive sent no heartbeat for ${firstBeatMs / 1000} s`, "See `rbee logs hive`")
+
+// Activities fail with errors of ours alone; anything else is a defect and never arrives here.
+const errorOf = (event: { readonly error: unknown }): RbeeError => event.error as RbeeError
+
+const setupHive = setup({
+  types: {
+    // Types alone: XState reads no value here.
+    context: {} as HiveContext,
+    events: {} as HiveEvent,
+    emitted: {} as HiveCommand,
+    input: {} as HiveTimes & { readonly attach: boolean },
+    tags: {} as "cold" | "waking" | "loading" | "healthy" | "degraded" | "stopping" | "stopped" | "failed"
+  },
+  actors: {
+    /** finds the hive if it runs already and claims it */
+    attach: activity<Claimed | undefined>(),
+    /** wakes it (or adopts the one that runs) and claims it */
+    wake: activity<Claimed>(),
+    /** its devices: as registered if they are of this instance and fresh, else asked */
+    checkCapabilities: activity<void, Claimed | undefined>(),
+    /** does the claimed process still answer? fails if not */
+    probe: activity<void, Claimed | undefined>(),
+    /** looks at the machine of a lost hive: ends what is there and does not answer */
+    recover: activity<Recovered>(),
+    /** gracefully, then by force; returns when it is gone */
+    stop: activity<void, Claimed | undefined>()
+  },
+  guards: {
+    isWanted: ({ context }) => context.wanted,
+    isHopeless: ({ context }) =>
+      context.attempts >= wakeMax || (context.error !== undefined && hopeless.includes(context.error.code))
+  },
+  delays: {
+    late: ({ context }) => context.lateMs,
+    lost: ({ context }) => Math.max(0, context.lostMs - context.lateMs),
+    firstBeat: firstBeatMs,
+    stable: stableMs,
+    wakeDelay: ({ context }) => wakeDelay(context.attempts)
+  }
+})
+
+const want = setupHive.assign({ wanted: true, asked: ({ context }) => context.asked + 1 })
+const hear = setupHive.assign({ heard: ({ event, context }) => (event.type === "BEAT" ? event.beat : context.heard) })
+
+export const hiveMachine = setupHive.createMachine({
+  id: "hive",
+  context: ({ input: { lateMs, lostMs, attach } }) => ({
+    lateMs,
+    lostMs,
+    attach,
+    claimed: undefined,
+    wanted: false,
+    asked: 0,
+    attempts: 0,
+    heard: undefined,
+    error: undefined
+  }),
+  initial: "start",
+  on: { STOP: ".stopping", ENSURE: { actions: want } },
+  states: {
+    /** A hive that was known before this queen may run; a new one is cold. */
+    start: {
+      always: [{ guard: ({ context }) => context.attach, target: "attaching" }, { target: "cold" }]
+    },
+
+    attaching: {
+      tags: "waking",
+      entry: emit({ type: "entered", state: "waking" }),
+      on: { BEAT: { actions: hear } },
+      invoke: {
+        src: "attach",
+        onDone: [
+          {
+            guard: ({ event }) => event.output !== undefined,
+            target: "loading",
+            actions: assign({ claimed: ({ event }) => event.output })
+          },
+          { guard: "isWanted", target: "waking" },
+          { target: "cold" }
+        ],
+        // Found, but not ours to claim: whoever wants it is told.
+        onError: { target: "failed", actions: assign({ error: ({ event }) => errorOf(event) }) }
+      }
+    },
+
+    cold: {
+      tags: "cold",
+      entry: [assign({ wanted: false, claimed: undefined, attempts: 0 }), emit({ type: "entered", state: "cold" })],
+      on: { ENSURE: { target: "waking", actions: want }, REMOVE: "removed" }
+    },
+
+    waking: {
+      tags: "waking",
+      entry: emit({ type: "entered", state: "waking" }),
+      on: { BEAT: { actions: hear } },
+      invoke: {
+        src: "wake",
+        onDone: { target: "loading", actions: assign({ claimed: ({ event }) => event.output }) },
+        onError: {
+          target: "backingOff",
+          actions: assign({
+            error: ({ event }) => errorOf(event),
+            attempts: ({ context }) => context.attempts + 1
+          })
+        }
+      }
+    },
+
+    backingOff: {
+      tags: "degraded",
+      always: { guard: "isHopeless", target: "failed" },
+      entry: emit({ type: "entered", state: "degraded" }),
+      after: { wakeDelay: "waking" }
+    },
+
+    loading: {
+      tags: "loading",
+      entry: emit({ type: "entered", state: "loading" }),
+      initial: "listening",
+      states: {
+        listening: {
+          always: {
+            guard: ({ context }) => context.heard !== undefined && context.heard.instance === context.claimed?.instance,
+            target: "checking",
+            actions: emit(({ context }) => ({ type: "confirm", beat: context.heard }))
+          },
+          on: { BEAT: { target: "checking", actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) } },
+          after: { firstBeat: { target: "#hive.lost", actions: assign({ error: silent }) } }
+        },
+        checking: {
+          on: { BEAT: { actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) } },
+          invoke: {
+            src: "checkCapabilities",
+            input: ({ context }) => context.claimed,
+            onDone: "#hive.healthy",
+            onError: {
+              target: "#hive.lost",
+              actions: assign({ error: ({ event }) => errorOf(event) })
+            }
+          }
+        }
+      }
+    },
+
+    healthy: {
+      tags: "healthy",
+      initial: "beating",
+      entry: [
+        assign({ wanted: false, heard: undefined, error: undefined }),
+        emit({ type: "entered", state: "healthy" })
+      ],
+      states: {
+        beating: {
+          on: {
+            BEAT: {
+              target: "beating",
+              // entered again, so that the clock of lateness starts anew
+              reenter: true,
+              actions: emit(({ event }) => ({ type: "confirm", beat: event.beat }))
+            },
+            SUSPECT: "suspected"
+          },
+          after: { late: "#hive.degraded" }
+        },
+        suspected: {
+          on: { BEAT: { actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) } },
+          invoke: {
+            src: "probe",
+            input: ({ context }) => context.claimed,
+            onDone: "beating",
+            onError: "#hive.lost"
+          }
+        }
+      },
+      on: { REFRESH: "loading.checking" },
+      after: { stable: { actions: assign({ attempts: 0 }) } }
+    },
+
+    /** Beats are late: it keeps its jobs and gets no new ones. */
+    degraded: {
+      tags: "degraded",
+      entry: emit({ type: "entered", state: "degraded" }),
+      on: {
+        BEAT: { target: "healthy", actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) },
+        SUSPECT: ".suspected"
+      },
+      initial: "waiting",
+      states: {
+        waiting: {},
+        suspected: {
+          invoke: {
+            src: "probe",
+            input: ({ context }) => context.claimed,
+            onDone: "waiting",
+            onError: "#hive.lost"
+          }
+        }
+      },
+      after: { lost: "lost" }
+    },
+
+    /** Nobody can use it any more; now look at its machine. */
+    lost: {
+      tags: "degraded",
+      entry: [
+        assign({ attempts: ({ context }) => context.attempts + 1, heard: undefined, claimed: undefined }),
+        emit({ type: "lost" }),
+        emit({ type: "entered", state: "degraded" })
+      ],
+      invoke: {
+        src: "recover",
+        onDone: [
+          { guard: ({ event, context }) => event.output.wakeAgain || context.wanted, target: "backingOff" },
+          { target: "cold" }
+        ]
+      }
+    },
+
+    failed: {
+      tags: "failed",
+      entry: [assign({ wanted: false, claimed: undefined }), emit({ type: "entered", state: "failed" })],
+      on: { ENSURE: { target: "waking", actions: [want, assign({ attempts: 0 })] }, REMOVE: "removed" }
+    },
+
+    stopping: {
+      tags: "stopping",
+      entry: emit({ type: "entered", state: "stopping" }),
+      on: { STOP: {}, BEAT: {}, ENSURE: { actions: want } },
+      invoke: {
+        src: "stop",
+        input: ({ context }) => context.claimed,
+        onDone: [{ guard: "isWanted", target: "waking" }, { target: "stopped" }]
+      }
+    },
+
+    stopped: {
+      tags: "stopped",
+      entry: [
+        assign({ wanted: false, claimed: undefined, attempts: 0 }),
+        emit({ type: "lost" }),
+        emit({ type: "entered", state: "stopped" })
+      ],
+      on: { STOP: {}, ENSURE: { target: "waking", actions: want }, REMOVE: "removed" }
+    },
+
+    removed: { type: "final" }
+  }
+})

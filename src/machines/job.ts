@@ -1,0 +1,392 @@
+/**
+ * A job, from the request to its one end (DESIGN §4): it waits for its turn, is placed, gets model and runtime side by
+ * side, a worker, and its tokens. Whatever breaks on the way leads back to `placing` as long as there is hope, and a
+ * worker lost in mid-answer leads there with the text so far. Runs in the queen, one actor a job.
+ */
+import * as Data from "effect/Data"
+import { assign, emit, setup } from "xstate"
+import { activity } from "./activity.ts"
+import { type RbeeError, rbeeError } from "./errors.ts"
+import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, setbackOf } from "./policy/setback.ts"
+import type { Place } from "./policy/placement.ts"
+import type { JobState, Placement } from "./vocabulary/job.ts"
+import type { InferDone } from "./vocabulary/worker.ts"
+
+/** A worker with a slot that is reserved for this job. */
+export interface Seat {
+  readonly worker: string
+  /** of which life of that worker the slot is */
+  readonly instance: string
+  readonly hive: string
+  readonly device: string
+}
+
+/** What placing decided. `full`: fitting workers are there, all their slots are busy, so the job waits its turn. */
+export type Placed =
+  | { readonly kind: "resident"; readonly seat: Seat; readonly placement: Placement }
+  | { readonly kind: "fresh"; readonly place: Place; readonly placement: Placement }
+  | { readonly kind: "full" }
+
+/** A fresh worker is awake; `full`: others took its last slot meanwhile. */
+export type Started = { readonly kind: "ready"; readonly seat: Seat } | { readonly kind: "full" }
+
+/** An answer that broke off. `reached` is false when the worker never got the request: then it is not to blame. */
+export class InferFailed extends Data.TaggedError("InferFailed")<{
+  readonly error: RbeeError
+  /** tokens that the job has by now */
+  readonly tokens: number
+  readonly reached: boolean
+}> {}
+
+/** Why the last place did not work out: narrated once another one is found, and the job's error if there is none. */
+export interface Fallen {
+  readonly place: Place
+  readonly error: RbeeError
+}
+
+/** The answer was interrupted and goes on elsewhere. */
+export interface Failover {
+  readonly from: Place
+  readonly tokens: number
+}
+
+export interface JobContext {
+  /** tokens that the job has, as of its last checkpoint */
+  readonly tokens: number
+  /** where it runs, or is about to */
+  readonly placement: Placement | undefined
+  readonly place: Place | undefined
+  readonly seat: Seat | undefined
+  /** places that are out for this job */
+  readonly excluded: ReadonlyArray<Place>
+  readonly fallen: Fallen | undefined
+  /** set from the loss of a worker until the job has a place again */
+  readonly failover: Failover | undefined
+  /** workers that died under it: in all, and in a row with no token gained */
+  readonly deaths: number
+  readonly fruitless: number
+  /** setbacks in a row that were nobody's fault */
+  readonly retries: number
+  readonly error: RbeeError | undefined
+  readonly done: InferDone | undefined
+}
+
+export interface PlaceInput {
+  readonly excluded: ReadonlyArray<Place>
+  readonly fallen: Fallen | undefined
+  readonly failover: Failover | undefined
+  /** after a death without a token: with no neighbour in the batch, so that neighbours are never blamed */
+  readonly alone: boolean
+}
+
+export type JobEvent =
+  | { readonly type: "CANCEL" }
+  /** the queen ends the job: shutdown */
+  | { readonly type: "END"; readonly error: RbeeError }
+
+/** What the chart wants done at once. */
+export type JobCommand =
+  | { readonly type: "entered"; readonly state: JobState }
+  /** gives back the slot, if one is held */
+  | { readonly type: "release" }
+  | { readonly type: "finish"; readonly done: InferDone }
+  | { readonly type: "fail"; readonly error: RbeeError }
+  | { readonly type: "cancel" }
+
+/** Activities fail with errors of ours alone; anything else would be a defect and never arrive here. */
+const errorOf = (event: { readonly error: unknown }): RbeeError => {
+  const { error } = event
+  return error instanceof InferFailed ? error.error : (error as RbeeError)
+}
+const isCandidate = (event: { readonly error: unknown }) => setbackOf(errorOf(event)) === "candidate"
+
+const poison = (context: JobContext): RbeeError =>
+  rbeeError(
+    "POISON_REQUEST",
+    context.fruitless >= fruitlessMax
+      ? `${context.fruitless} workers in a row died on this request before they gave a token`
+      : `${context.deaths} workers died on this request`,
+    "Try another model, a shorter prompt or a smaller context; the last words are in `rbee logs worker`",
+    { deaths: context.deaths, tokens: context.tokens, cause: context.error?.what }
+  )
+
+const given = (error: RbeeError | undefined): RbeeError =>
+  error ?? rbeeError("INTERNAL", "the job failed for no reason")
+
+export const jobMachine = setup({
+  types: {
+    // Types alone: XState reads no value here.
+    context: {} as JobContext,
+    events: {} as JobEvent,
+    emitted: {} as JobCommand,
+    input: {} as { readonly tokens: number },
+    tags: {} as "cold" | "waking" | "loading" | "healthy" | "degraded"
+  },
+  actors: {
+    /** waits for the job's turn among those that want the same model */
+    admit: activity<void, { readonly alone: boolean }>(),
+    /** steps 3–5: a hive that is awake, a device, room on it; or a seat on a resident worker */
+    place: activity<Placed, PlaceInput>(),
+    /** step 6 */
+    ensureModel: activity<void, Place | undefined>(),
+    /** step 7 */
+    ensureRuntime: activity<void, Place | undefined>(),
+    /** step 8 */
+    startWorker: activity<Started, { readonly place: Place | undefined; readonly alone: boolean }>(),
+    /** step 9 */
+    infer: activity<InferDone, Seat | undefined>(),
+    /** comes true when the job's deadline has passed */
+    deadline: activity<RbeeError<"DEADLINE_EXCEEDED">>()
+  },
+  guards: {
+    isPoison: ({ context }) => context.fruitless >= fruitlessMax || context.deaths >= deathsMax,
+    isSpent: ({ context }) => context.retries > retriesMax
+  },
+  delays: { retryDelay: ({ context }) => retryDelay(context.retries) }
+}).createMachine({
+  id: "job",
+  context: ({ input }) => ({
+    tokens: input.tokens,
+    placement: undefined,
+    place: undefined,
+    seat: undefined,
+    excluded: [],
+    fallen: undefined,
+    failover: undefined,
+    deaths: 0,
+    fruitless: 0,
+    retries: 0,
+    error: undefined,
+    done: undefined
+  }),
+  invoke: {
+    src: "deadline",
+    onDone: { target: ".failed", actions: assign({ error: ({ event }) => event.output }) }
+  },
+  on: {
+    CANCEL: ".cancelled",
+    END: { target: ".failed", actions: assign({ error: ({ event }) => event.error }) }
+  },
+  initial: "queued",
+  states: {
+    queued: {
+      tags: "cold",
+      entry: [emit({ type: "release" }), emit({ type: "entered", state: "queued" })],
+      invoke: { src: "admit", input: ({ context }) => ({ alone: context.fruitless > 0 }), onDone: "placing" }
+    },
+
+    placing: {
+      tags: "waking",
+      entry: emit({ type: "entered", state: "placing" }),
+      invoke: {
+        src: "place",
+        input: ({ context: { excluded, fallen, failover, fruitless } }) => ({
+          excluded,
+          fallen,
+          failover,
+          alone: fruitless > 0
+        }),
+        onDone: [
+          { guard: ({ event }) => event.output.kind === "full", target: "queued" },
+          {
+            guard: ({ event }) => event.output.kind === "resident",
+            target: "streaming",
+            actions: assign(({ event }) =>
+              event.output.kind === "resident"
+                ? {
+                    seat: event.output.seat,
+                    place: { hive: event.output.seat.hive, device: event.output.seat.device },
+                    placement: event.output.placement,
+                    fallen: undefined,
+                    failover: undefined
+                  }
+                : {}
+            )
+          },
+          {
+            target: "provisioning",
+            actions: assign(({ event }) =>
+              event.output.kind === "fresh"
+                ? {
+                    place: event.output.place,
+                    placement: event.output.placement,
+                    fallen: undefined,
+                    failover: undefined
+                  }
+                : {}
+            )
+          }
+        ],
+        onError: { target: "failed", actions: assign({ error: ({ event }) => errorOf(event) }) }
+      }
+    },
+
+    provisioning: {
+      tags: "loading",
+      entry: emit({ type: "entered", state: "provisioning" }),
+      type: "parallel",
+      states: {
+        model: {
+          initial: "ensuring",
+          states: {
+            ensuring: {
+              invoke: {
+                src: "ensureModel",
+                input: ({ context }) => context.place,
+                onDone: "ready",
+                onError: { actions: assign({ error: ({ event }) => errorOf(event) }), target: "#job.setback" }
+              }
+            },
+            ready: { type: "final" }
+          }
+        },
+        runtime: {
+          initial: "ensuring",
+          states: {
+            ensuring: {
+              invoke: {
+                src: "ensureRuntime",
+                input: ({ context }) => context.place,
+                onDone: "ready",
+                onError: { actions: assign({ error: ({ event }) => errorOf(event) }), target: "#job.setback" }
+              }
+            },
+            ready: { type: "final" }
+          }
+        }
+      },
+      onDone: "starting"
+    },
+
+    starting: {
+      tags: "loading",
+      entry: emit({ type: "entered", state: "starting" }),
+      invoke: {
+        src: "startWorker",
+        input: ({ context }) => ({ place: context.place, alone: context.fruitless > 0 }),
+        onDone: [
+          { guard: ({ event }) => event.output.kind === "full", target: "queued" },
+          {
+            target: "streaming",
+            actions: assign(({ event, context }) =>
+              event.output.kind === "ready"
+                ? {
+                    seat: event.output.seat,
+                    placement:
+                      context.placement === undefined
+                        ? undefined
+                        : { ...context.placement, worker: event.output.seat.worker }
+                  }
+                : {}
+            )
+          }
+        ],
+        onError: { actions: assign({ error: ({ event }) => errorOf(event) }), target: "setback" }
+      }
+    },
+
+    /** Passed through, never rested in: what the failure of a place means for the job. */
+    setback: {
+      always: [
+        {
+          guard: ({ context }) => context.error !== undefined && isCandidate({ error: context.error }),
+          target: "placing",
+          actions: assign(({ context }) => ({
+            excluded: context.place === undefined ? context.excluded : [...context.excluded, context.place],
+            fallen: context.place === undefined ? undefined : { place: context.place, error: given(context.error) }
+          }))
+        },
+        {
+          guard: ({ context }) => context.error !== undefined && setbackOf(context.error) === "retry",
+          target: "degraded",
+          actions: assign({ retries: ({ context }) => context.retries + 1 })
+        },
+        { target: "failed" }
+      ]
+    },
+
+    streaming: {
+      tags: "healthy",
+      entry: emit({ type: "entered", state: "streaming" }),
+      invoke: {
+        src: "infer",
+        input: ({ context }) => context.seat,
+        onDone: { target: "done", actions: assign({ done: ({ event }) => event.output }) },
+        onError: [
+          {
+            guard: ({ event }) => losesWorker(errorOf(event)),
+            target: "degraded",
+            actions: assign(({ event, context }) => lost(context, event.error))
+          },
+          { target: "failed", actions: assign({ error: ({ event }) => errorOf(event) }) }
+        ]
+      }
+    },
+
+    /** Failing over with the text so far, or waiting for what went away to come back. */
+    degraded: {
+      tags: "degraded",
+      entry: [emit({ type: "release" }), emit({ type: "entered", state: "degraded" })],
+      always: [
+        { guard: "isPoison", target: "failed", actions: assign({ error: ({ context }) => poison(context) }) },
+        { guard: "isSpent", target: "failed" }
+      ],
+      after: { retryDelay: "placing" }
+    },
+
+    done: {
+      type: "final",
+      entry: [
+        emit({ type: "release" }),
+        emit({ type: "entered", state: "done" }),
+        emit(({ context }) =>
+          context.done === undefined
+            ? { type: "fail", error: given(undefined) }
+            : { type: "finish", done: context.done }
+        )
+      ]
+    },
+    failed: {
+      type: "final",
+      entry: [
+        emit({ type: "release" }),
+        emit({ type: "entered", state: "failed" }),
+        emit(({ context }) => ({ type: "fail", error: given(context.error) }))
+      ]
+    },
+    cancelled: {
+      type: "final",
+      entry: [emit({ type: "release" }), emit({ type: "entered", state: "cancelled" }), emit({ type: "cancel" })]
+    }
+  }
+})
+
+/** The context after the loss of the worker: who is to blame, and from where the answer goes on. */
+const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
+  if (!(error instanceof InferFailed))
+    return { error: errorOf({ error }), retries: context.retries + 1, seat: undefined }
+  const gained = error.tokens > context.tokens
+  return {
+    error: error.error,
+    seat: undefined,
+    tokens: error.tokens,
+    // A worker that never got the request did not die of it.
+    deaths: context.deaths + (error.reached ? 1 : 0),
+    fruitless: gained ? 0 : context.fruitless + (error.reached ? 1 : 0),
+    retries: gained ? 0 : context.retries + (error.reached ? 0 : 1),
+    failover:
+      context.seat === undefined
+        ? undefined
+        : {
+            from: { hive: context.seat.hive, device: context.seat.device },
+            tokens: error.tokens
+          }
+  }
+}
+
+/** The state as the wire names it. */
+export const jobStateOf = (value: string | Record<string, unknown>): JobState => {
+  const name = typeof value === "string" ? value : Object.keys(value)[0]
+  // The chart's own top-level states, but for `setback`, in which it never rests.
+  return name as JobState
+}

@@ -1,0 +1,36 @@
+/** What a failure on the way to an answer means for the job: pure policy, read by the job's chart. */
+import type { ErrorCode, RbeeError } from "../errors.ts"
+
+/**
+ * - `candidate`: this device is out for this job, the next one may do;
+ * - `retry`: something on the way went away (a hive, a connection), the same place may do in a moment;
+ * - `fatal`: nowhere will it be otherwise, the job fails.
+ */
+export type Setback = "candidate" | "retry" | "fatal"
+
+const setbacks: Partial<Record<ErrorCode, Setback>> = {
+  VRAM_EXHAUSTED: "candidate",
+  BACKEND_UNAVAILABLE: "candidate",
+  WORKER_START_FAILED: "candidate",
+  LOADING_STALLED: "candidate",
+  CONNECTION_TIMEOUT: "retry",
+  WORKER_CRASHED: "retry",
+  WORKER_NOT_FOUND: "retry",
+  HIVE_NOT_FOUND: "retry",
+  ALL_SLOTS_BUSY: "retry",
+  SHUTTING_DOWN: "retry"
+}
+
+export const setbackOf = (error: Pick<RbeeError, "code">): Setback => setbacks[error.code] ?? "fatal"
+
+/** Did a running answer break because its worker went away, so that another one can continue it? */
+export const losesWorker = (error: Pick<RbeeError, "code">): boolean => setbackOf(error) !== "fatal"
+
+/** A request may take this many workers down with it: twice in a row with no token gained, or this often in all. */
+export const fruitlessMax = 2
+export const deathsMax = 5
+/** Tries of one job to find its place again before it gives up with the last failure. */
+export const retriesMax = 8
+
+/** Milliseconds before the nth retry (n = 1, 2, …): at once, then 0.1 s doubling to 2 s. */
+export const retryDelay = (n: number): number => (n <= 1 ? 0 : Math.min(2000, 100 * 2 ** (n - 2)))
