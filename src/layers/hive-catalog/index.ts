@@ -1,0 +1,86 @@
+/**
+ * What a hive remembers over its own death: models, runtimes, leases, pins, measured memory, the processes of its
+ * workers, and the queen that it belongs to. One writer: the hive. Implementation: `sqlite.ts`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { RbeeError } from "../../machines/errors.ts"
+
+/** A verified model file. `ref` is canonical. */
+export interface ModelRow {
+  readonly ref: string
+  readonly file: string
+  readonly bytes: number
+  readonly sha256: string | undefined
+  readonly architecture: string | undefined
+  readonly parameters: number | undefined
+  /** trained context, tokens */
+  readonly context: number | undefined
+  readonly quantization: string | undefined
+  /** rbee put the file there, so that forgetting the model deletes it */
+  readonly owned: boolean
+  /** milliseconds since 1970 */
+  readonly addedAt: number
+  readonly lastUsedAt: number | undefined
+}
+
+export interface RuntimeRow {
+  readonly kind: string
+  readonly version: string
+  /** folder that holds node_modules/node-llama-cpp */
+  readonly folder: string
+}
+
+/** A booked share of the machine. `owner` is a worker id or a download's reference. */
+export interface LeaseRow {
+  readonly id: string
+  readonly device: string
+  readonly owner: string
+  readonly bytes: number
+}
+
+/** A process that a hive must end if it finds it alive at its own start. */
+export interface WorkerRow {
+  readonly worker: string
+  readonly pid: number
+  /** of the process, as the kernel tells it */
+  readonly start: string
+  readonly port: number | undefined
+}
+
+export interface OwnerRow {
+  readonly id: string
+  readonly name: string
+  readonly epoch: number
+  readonly url: string
+}
+
+/** A store that cannot be written: the disk is full, or the file is gone bad while it was open. */
+export type CatalogError = RbeeError<"DISK_FULL" | "INTERNAL">
+
+interface Table<Row, Key> {
+  readonly all: Effect.Effect<ReadonlyArray<Row>, CatalogError>
+  readonly put: (row: Row) => Effect.Effect<void, CatalogError>
+  readonly remove: (key: Key) => Effect.Effect<void, CatalogError>
+}
+
+export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
+  HiveCatalog,
+  {
+    /** where the unusable catalog went that was found at the start; this one starts empty */
+    readonly movedAside: string | undefined
+    readonly models: Table<ModelRow, string>
+    readonly runtimes: Table<RuntimeRow, string>
+    readonly leases: Table<LeaseRow, string>
+    readonly workers: Table<WorkerRow, string>
+    /** `device` and `file` of workers that do not unload when idle */
+    readonly pins: Table<
+      { readonly device: string; readonly file: string },
+      { readonly device: string; readonly file: string }
+    >
+    /** bytes that a worker of this shape took after its load; the key is made by the ledger */
+    readonly measured: Table<{ readonly key: string; readonly bytes: number }, string>
+    readonly owner: Effect.Effect<OwnerRow | undefined, CatalogError>
+    readonly setOwner: (owner: OwnerRow) => Effect.Effect<void, CatalogError>
+  }
+>() {}

@@ -1,0 +1,119 @@
+/** The hive's catalog in SQLite: `hive-ID/catalog.sqlite`, WAL, synced at each commit. */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
+import { type CatalogError, HiveCatalog, type ModelRow, type OwnerRow } from "./index.ts"
+
+const migrations: Migrations = [
+  {
+    name: "models, runtimes, leases, workers, pins, measures, owner",
+    statements: [
+      `CREATE TABLE models (ref TEXT PRIMARY KEY, file TEXT NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT,
+         architecture TEXT, parameters INTEGER, context INTEGER, quantization TEXT, owned INTEGER NOT NULL,
+         addedAt INTEGER NOT NULL, lastUsedAt INTEGER) STRICT`,
+      "CREATE TABLE runtimes (kind TEXT PRIMARY KEY, version TEXT NOT NULL, folder TEXT NOT NULL) STRICT",
+      `CREATE TABLE leases (id TEXT PRIMARY KEY, device TEXT NOT NULL, owner TEXT NOT NULL, bytes INTEGER NOT NULL)
+         STRICT`,
+      "CREATE TABLE workers (worker TEXT PRIMARY KEY, pid INTEGER NOT NULL, start TEXT NOT NULL, port INTEGER) STRICT",
+      "CREATE TABLE pins (device TEXT NOT NULL, file TEXT NOT NULL, PRIMARY KEY (device, file)) STRICT",
+      "CREATE TABLE measured (key TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT",
+      `CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, name TEXT NOT NULL,
+         epoch INTEGER NOT NULL, url TEXT NOT NULL) STRICT`
+    ]
+  }
+]
+
+type Cell = string | number | null
+type Cells = Readonly<Record<string, Cell>>
+
+/** Undefined and booleans as SQLite has them. */
+const toCells = (row: object): Record<string, Cell> =>
+  Object.fromEntries(
+    Object.entries(row).map(([key, value]): [string, Cell] => [
+      key,
+      value === undefined ? null : typeof value === "boolean" ? Number(value) : (value as Cell)
+    ])
+  )
+
+/** The columns of the schema above are the fields of the rows, so a row read back is one, but for its nulls. */
+const fromCells = <Row>(cells: Cells): Row =>
+  Object.fromEntries(Object.entries(cells).map(([key, value]) => [key, value ?? undefined])) as Row
+
+const failed = (error: SqlError): CatalogError => {
+  const { cause } = error
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? String(cause.code) : "unknown"
+  return code === "SQLITE_FULL"
+    ? rbeeError("DISK_FULL", "the disk of the hive's catalog is full", "Free some space on it")
+    : rbeeError("INTERNAL", `the hive's catalog failed (${code})`, "See the hive's log", { code })
+}
+
+const make = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const { movedAside } = yield* Database
+
+  const table = <Row extends object, Key>(name: string, keys: ReadonlyArray<string>, keyOf: (key: Key) => object) => ({
+    all: Effect.map(Effect.mapError(sql<Cells>`SELECT * FROM ${sql(name)} ORDER BY rowid`, failed), (rows) =>
+      rows.map((row) => fromCells<Row>(row))
+    ),
+    put: (row: Row) =>
+      Effect.asVoid(
+        Effect.mapError(
+          sql`INSERT INTO ${sql(name)} ${sql.insert(toCells(row))} ON CONFLICT DO UPDATE SET ${sql.update(toCells(row), [...keys])}`,
+          failed
+        )
+      ),
+    remove: (key: Key) =>
+      Effect.asVoid(
+        Effect.mapError(
+          sql`DELETE FROM ${sql(name)} WHERE ${sql.and(
+            Object.entries(toCells(keyOf(key))).map(([column, value]) => sql`${sql(column)} = ${value}`)
+          )}`,
+          failed
+        )
+      )
+  })
+
+  const models = table<Omit<ModelRow, "owned"> & { readonly owned: number | boolean }, string>(
+    "models",
+    ["ref"],
+    (ref) => ({ ref })
+  )
+  return HiveCatalog.of({
+    movedAside,
+    models: {
+      ...models,
+      all: Effect.map(models.all, (rows) => rows.map((row) => ({ ...row, owned: Boolean(row.owned) })))
+    },
+    runtimes: table("runtimes", ["kind"], (kind) => ({ kind })),
+    leases: table("leases", ["id"], (id) => ({ id })),
+    workers: table("workers", ["worker"], (worker) => ({ worker })),
+    pins: {
+      ...table<{ readonly device: string; readonly file: string }, { readonly device: string; readonly file: string }>(
+        "pins",
+        [],
+        ({ device, file }) => ({ device, file })
+      ),
+      put: ({ device, file }) =>
+        Effect.asVoid(
+          Effect.mapError(sql`INSERT OR IGNORE INTO pins (device, file) VALUES (${device}, ${file})`, failed)
+        )
+    },
+    measured: table("measured", ["key"], (key) => ({ key })),
+    owner: Effect.map(Effect.mapError(sql<Cells>`SELECT id, name, epoch, url FROM owner`, failed), ([row]) =>
+      row === undefined ? undefined : fromCells<OwnerRow>(row)
+    ),
+    setOwner: ({ id, name, epoch, url }) =>
+      Effect.asVoid(
+        Effect.mapError(
+          sql`INSERT OR REPLACE INTO owner (one, id, name, epoch, url) VALUES (1, ${id}, ${name}, ${epoch}, ${url})`,
+          failed
+        )
+      )
+  })
+})
+
+export const layerSqlite = (file: string): Layer.Layer<HiveCatalog, RbeeError<"INTERNAL" | "VERSION_MISMATCH">> =>
+  Layer.provide(Layer.effect(HiveCatalog, make), openDatabase({ file, migrations, durability: "full" }))
