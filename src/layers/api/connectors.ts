@@ -1,0 +1,19 @@
+/** One client per peer, so that a peer has one pool of connections. */
+import type { Api, Handlers } from "./endpoint.ts"
+
+/** More peers than this are not kept: workers come and go on new ports. */
+const maxClients = 512
+
+/** `make` for each url once; the oldest client is forgotten when there are too many (its idle connections end). */
+export const cachedByUrl = <A extends Api>(make: (url: string) => Handlers<A>): ((url: string) => Handlers<A>) => {
+  const clients = new Map<string, Handlers<A>>()
+  return (url) => {
+    const known = clients.get(url)
+    if (known !== undefined) return known
+    const [oldest] = clients.keys()
+    if (clients.size >= maxClients && oldest !== undefined) clients.delete(oldest)
+    const client = make(url)
+    clients.set(url, client)
+    return client
+  }
+}

@@ -1,0 +1,91 @@
+/**
+ * A client of an interface over HTTP/1.1: one object with the same shape as the handlers on the other side, one pool
+ * of keep-alive connections per peer. Interrupting a call aborts its request.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type { RbeeError } from "../../machines/errors.ts"
+import { type Api, Call, type Handlers, type Reply } from "./endpoint.ts"
+import { feedOf } from "./http-client-feed.ts"
+import { type Answer, notOurs, type Peer, peerOf, readText, send } from "./http-client-request.ts"
+import { compile, type Wire } from "./wire.ts"
+import { decodeError } from "./wire-error.ts"
+
+export interface HttpClientOptions {
+  /** `http://host:port`, perhaps with a path before the interface's own */
+  readonly baseUrl: string
+  readonly token?: string | undefined
+  /** until the head of an answer, milliseconds; absent: 60 000. Streams are bounded by silence instead */
+  readonly timeoutMs?: number | undefined
+}
+
+const defaultTimeoutMs = 60_000
+
+/** The errors of a peer arrive as they were; a peer that cannot be reached or falls silent is CONNECTION_TIMEOUT. */
+export const makeHttpClient = <A extends Api>(api: A, options: HttpClientOptions): Handlers<A> => {
+  const peer = peerOf(options.baseUrl, options.token)
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const calls: Record<string, (input: unknown) => Effect.Effect<unknown, RbeeError>> = {}
+  for (const [name, endpoint] of Object.entries(api)) {
+    let wire: Wire | undefined
+    calls[name] = (input) =>
+      Effect.suspend(() => {
+        wire ??= compile(name, endpoint)
+        return call(wire, peer, timeoutMs, input)
+      })
+  }
+  // built from the same declarations that the type is computed from
+  return calls as Handlers<A>
+}
+
+const call = (
+  wire: Wire,
+  peer: Either.Either<Peer, RbeeError>,
+  timeoutMs: number,
+  input: unknown
+): Effect.Effect<unknown, RbeeError> =>
+  Effect.gen(function* () {
+    const at = yield* peer
+    const parts = yield* wire.split(input)
+    const { correlationId, deadline } = yield* Call
+    const headers: Record<string, string | number> = { Accept: accepts[wire.endpoint.kind], ...at.headers }
+    Object.assign(headers, parts.headers)
+    if (correlationId !== undefined) headers["X-Correlation-Id"] = correlationId
+    if (deadline !== undefined) headers["X-Request-Deadline"] = deadline
+    const request = { method: wire.endpoint.method, path: at.prefix + wire.target(parts), headers, body: parts.body }
+    const answer = yield* send(at, request, timeoutMs)
+    return yield* understand(wire, at, answer, timeoutMs)
+  })
+
+const accepts = { json: "application/json", events: "text/event-stream", reply: "*/*" } as const
+
+const understand = (wire: Wire, peer: Peer, answer: Answer, timeoutMs: number): Effect.Effect<unknown, RbeeError> => {
+  const status = answer.response.statusCode ?? 0
+  const type = answer.response.headers["content-type"] ?? ""
+  if (status < 300 && type.startsWith("text/event-stream") && wire.endpoint.kind !== "json") {
+    return Effect.map(feedOf(answer.response, peer), (feed) =>
+      wire.endpoint.kind === "events" ? feed : ({ _tag: "Events", feed } satisfies Reply)
+    )
+  }
+  return Effect.flatMap(readText(answer.response, peer, timeoutMs), (text) => {
+    const isJson = type.startsWith("application/json")
+    const body = isJson ? parseJson(text) : undefined
+    const error = status >= 400 ? decodeError(body) : undefined
+    if (error !== undefined) return Effect.fail(error)
+    if (wire.endpoint.kind === "reply") {
+      const reply: Reply =
+        isJson || text === "" ? { _tag: "Json", status, body } : { _tag: "Text", status, type, body: text }
+      return Effect.succeed(reply)
+    }
+    const decoded = status < 300 && wire.endpoint.kind === "json" ? wire.decodeAnswer(text) : undefined
+    return decoded === undefined ? Effect.fail(notOurs(peer, wire.name, status)) : Effect.succeed(decoded.value)
+  })
+}
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

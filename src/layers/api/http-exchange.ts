@@ -1,0 +1,201 @@
+/** One request and its answer: guard, decode, run the handler in one fiber, encode. */
+import { randomUUID } from "node:crypto"
+import type { IncomingMessage, ServerResponse } from "node:http"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { isCorrelationId, withDeadline } from "./call.ts"
+import { Call, type EventFeed, type Reply } from "./endpoint.ts"
+import { readBody } from "./http-body.ts"
+import { openEvents } from "./http-events.ts"
+import { fingerprint, type Guard } from "./http-guard.ts"
+import type { Match, Router } from "./http-router.ts"
+import { tooLarge } from "./wire.ts"
+import { encodeError, errorStatus, internalError, retryAfter } from "./wire-error.ts"
+
+export interface ExchangeContext {
+  readonly router: Router
+  readonly guard: Guard
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
+  /** requests that come while the server ends are refused */
+  readonly closing: () => boolean
+  /** exchanges whose answer is not finished */
+  readonly open: Set<Exchange>
+}
+
+export class Exchange {
+  readonly correlationId: string
+  readonly #context: ExchangeContext
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  #fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** set while events are sent */
+  keepAlive: (() => void) | undefined
+
+  constructor(context: ExchangeContext, request: IncomingMessage, response: ServerResponse) {
+    this.#context = context
+    this.#request = request
+    this.#response = response
+    const given = request.headers["x-correlation-id"]
+    this.correlationId = typeof given === "string" && isCorrelationId(given) ? given : randomUUID()
+    context.open.add(this)
+    response.on("error", () => {})
+    request.on("error", () => {})
+    response.on("close", () => {
+      context.open.delete(this)
+      if (!response.writableFinished) this.#left()
+    })
+  }
+
+  /** Ends the handler; its answer, if the head is not out, is 503 SHUTTING_DOWN. */
+  interrupt(): void {
+    this.#fiber?.unsafeInterruptAsFork(this.#fiber.id())
+  }
+
+  start(): void {
+    const { router, guard, closing } = this.#context
+    const { method = "GET", url = "/", headers } = this.#request
+    if (closing()) return this.#fail(shuttingDown())
+    const foreign = guard.origin(method, headers)
+    if (foreign !== undefined) return this.#fail(foreign)
+    const match = router.find(method, url)
+    if (match._tag !== "Match" || !match.open) {
+      const stranger = guard.token(headers)
+      if (stranger !== undefined) return this.#refuseStranger(stranger)
+    }
+    switch (match._tag) {
+      case "NotFound":
+        return this.#fail(
+          rbeeError("NOT_FOUND", "there is nothing at this path", "See /openapi.json for what there is")
+        )
+      case "WrongMethod":
+        this.#response.setHeader("Allow", match.allowed.join(", "))
+        return this.#fail(rbeeError("METHOD_NOT_ALLOWED", `this path takes ${match.allowed.join(", ")}`))
+      case "Match":
+        return method === "POST" ? this.#withBody(match) : this.#run(match, undefined)
+    }
+  }
+
+  #withBody(match: Match): void {
+    const announced = Number(this.#request.headers["content-length"] ?? 0)
+    if (announced === 0 && this.#request.headers["transfer-encoding"] === undefined) return this.#run(match, undefined)
+    readBody(this.#request, match.maxBytes, (body) =>
+      body === "too large" ? this.#fail(tooLarge(match.maxBytes)) : this.#run(match, body.text)
+    )
+  }
+
+  #run(match: Match, body: string | undefined): void {
+    const { headers } = this.#request
+    const input = match.join({ params: match.params, query: match.query, headers, body })
+    if (Either.isLeft(input)) return this.#fail(input.left)
+    const deadline = headers["x-request-deadline"]
+    const call = { correlationId: this.correlationId, deadline: typeof deadline === "string" ? deadline : undefined }
+    const answer = Effect.suspend(() => match.handler(input.right))
+    const bounded = call.deadline === undefined ? answer : withDeadline(answer, call.deadline)
+    this.#follow(Effect.provideService(bounded, Call, call), (output) => this.#answer(match, output))
+  }
+
+  /** Runs an effect in a fiber of this exchange; a handler that needs no waiting is answered in the same turn. */
+  #follow<A>(effect: Effect.Effect<A, RbeeError>, onSuccess: (value: A) => void): void {
+    const fiber = this.#context.fork(effect)
+    this.#fiber = fiber
+    fiber.addObserver((exit) => {
+      this.#fiber = undefined
+      if (Exit.isSuccess(exit)) onSuccess(exit.value)
+      else this.#failWith(exit.cause)
+    })
+  }
+
+  #answer(match: Match, output: unknown): void {
+    try {
+      if (match.kind === "json") {
+        const { status, body } = match.encodeAnswer(output)
+        return this.#send(status, "application/json", body)
+      }
+      // events and reply endpoints: their handlers' types say so (Handlers in endpoint.ts)
+      if (match.kind === "events") return this.#stream(output as EventFeed)
+      const reply = output as Reply
+      if (reply._tag === "Events") return this.#stream(reply.feed)
+      if (reply._tag === "Text") return this.#send(reply.status, reply.type, reply.body)
+      return this.#send(reply.status, "application/json", JSON.stringify(reply.body))
+    } catch (error) {
+      this.#failWith(Cause.die(error))
+    }
+  }
+
+  #stream(feed: EventFeed): void {
+    if (this.#response.destroyed) return
+    const events = openEvents(this.#response, this.correlationId)
+    this.keepAlive = events.keepAlive
+    this.#follow(
+      Effect.suspend(() => feed(events.sink)),
+      () => this.#response.end()
+    )
+  }
+
+  #send(status: number, type: string, body: string | undefined): void {
+    const response = this.#response
+    if (response.destroyed || response.headersSent) return
+    const head: Record<string, string | number> = { "X-Correlation-Id": this.correlationId }
+    if (this.#context.closing()) head["Connection"] = "close"
+    if (body !== undefined) {
+      head["Content-Type"] = type
+      head["Content-Length"] = Buffer.byteLength(body)
+      head["X-Content-Type-Options"] = "nosniff"
+    } else if (status !== 204) head["Content-Length"] = 0
+    response.writeHead(status, head)
+    response.end(body)
+  }
+
+  #fail(error: RbeeError): void {
+    const response = this.#response
+    if (response.destroyed) return
+    // an answer in the middle of a stream: a broken connection is the only way to say that this is no end
+    if (response.headersSent) return void response.destroy()
+    const wait = retryAfter(error)
+    if (wait !== undefined) response.setHeader("Retry-After", wait)
+    const status = errorStatus(error)
+    if (status === 401) response.setHeader("WWW-Authenticate", "Bearer")
+    // a body that nobody will read: the connection cannot be used again
+    if (!this.#request.complete && !this.#request.readableFlowing) response.setHeader("Connection", "close")
+    this.#send(status, "application/json", encodeError(error, this.correlationId))
+  }
+
+  #failWith(cause: Cause.Cause<RbeeError>): void {
+    const failure = Cause.failureOrCause(cause)
+    if (Either.isLeft(failure)) return this.#fail(failure.left)
+    if (Cause.isInterruptedOnly(cause)) {
+      // the server ends; a stream that has begun ends cleanly, without its terminal event
+      if (this.#response.headersSent) return void this.#response.end()
+      return this.#fail(shuttingDown())
+    }
+    this.#log(Effect.logError("a handler died", cause))
+    this.#fail(internalError())
+  }
+
+  #refuseStranger(error: RbeeError): void {
+    const given = /^bearer +(\S+)/i.exec(this.#request.headers.authorization ?? "")?.[1]
+    if (given !== undefined) this.#log(Effect.logWarning(`refused a token with fingerprint ${fingerprint(given)}`))
+    this.#fail(error)
+  }
+
+  /** The client is gone before its answer was whole: 499 in the log. */
+  #left(): void {
+    if (this.keepAlive === undefined) this.#log(Effect.logDebug("client left before its answer (499)"))
+    this.interrupt()
+  }
+
+  #log(effect: Effect.Effect<void>): void {
+    const { method = "", url = "" } = this.#request
+    // the path only: a query may carry what is nobody's business
+    const path = url.split("?")[0] ?? ""
+    this.#context.fork(
+      Effect.annotateLogs(effect, { correlation_id: this.correlationId, method, path: path.slice(0, 200) })
+    )
+  }
+}
+
+const shuttingDown = () => rbeeError("SHUTTING_DOWN", "this daemon is ending", "Try again in a moment")

@@ -1,0 +1,101 @@
+/**
+ * Who may call a daemon (ACCEPTANCE G1, G3). Without a token a daemon is on loopback, where any web page that the user
+ * opens can reach it too: so the Host must be a loopback name (a page behind a rebound DNS name is not) and a foreign
+ * Origin is refused. With a token every route but the open ones needs it.
+ */
+import { createHash, timingSafeEqual } from "node:crypto"
+import type { IncomingHttpHeaders } from "node:http"
+import { isIPv4 } from "node:net"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+
+export const minimumTokenLength = 16
+
+export const isLoopback = (host: string): boolean => {
+  const name = host.replace(/^\[|\]$/g, "").toLowerCase()
+  return (
+    name === "localhost" || name === "::1" || name.endsWith(".localhost") || (isIPv4(name) && name.startsWith("127."))
+  )
+}
+
+/** `[::1]:8500` → `[::1]` */
+const withoutPort = (host: string): string => host.replace(/:\d+$/, "").toLowerCase()
+
+const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
+
+/** What logs may say of a token: 6 hex digits of its SHA-256. */
+export const fingerprint = (token: string): string => digest(token).toString("hex").slice(0, 6)
+
+/** A bind that others can reach needs a token that cannot be guessed. */
+export const checkBind = (host: string, token: string | undefined): RbeeError<"INVALID_REQUEST"> | undefined => {
+  if (token !== undefined && token.length < minimumTokenLength) {
+    return rbeeError(
+      "INVALID_REQUEST",
+      `the token has fewer than ${minimumTokenLength} characters`,
+      "Use a longer one",
+      {
+        host
+      }
+    )
+  }
+  if (token !== undefined || isLoopback(host)) return undefined
+  return rbeeError(
+    "INVALID_REQUEST",
+    `refusing to listen on ${host} without a token: others could use this machine`,
+    `Set RBEE_TOKEN (or a 0600 token file) to at least ${minimumTokenLength} characters, or listen on 127.0.0.1`,
+    { host }
+  )
+}
+
+export interface GuardOptions {
+  readonly host: string
+  readonly token: string | undefined
+  /** whole origins ("https://ui.example") that may call besides the daemon's own */
+  readonly allowedOrigins: ReadonlyArray<string>
+}
+
+export interface Guard {
+  /** Is this a request that a page of somebody else made? */
+  readonly origin: (method: string, headers: IncomingHttpHeaders) => RbeeError<"FORBIDDEN_ORIGIN"> | undefined
+  /** Has it the token? */
+  readonly token: (headers: IncomingHttpHeaders) => RbeeError<"MISSING_API_KEY" | "INVALID_API_KEY"> | undefined
+}
+
+const forbidden = (what: string) =>
+  rbeeError("FORBIDDEN_ORIGIN", what, "Call the daemon from its own pages, or from a program")
+
+export const makeGuard = (options: GuardOptions): Guard => {
+  const expected = options.token === undefined ? undefined : digest(options.token)
+  const own = options.host.toLowerCase()
+  const checksHost = isLoopback(options.host)
+  const allowed = new Set(options.allowedOrigins.map((origin) => origin.toLowerCase()))
+  return {
+    origin: (method, headers) => {
+      const host = headers.host ?? ""
+      if (checksHost) {
+        const name = withoutPort(host)
+        if (!isLoopback(name) && name !== own) return forbidden("this daemon answers only to names of its own machine")
+      }
+      const origin = headers.origin?.toLowerCase()
+      if (origin !== undefined) {
+        if (origin === `http://${host.toLowerCase()}` || allowed.has(origin)) return undefined
+        return forbidden("calls from other sites are refused")
+      }
+      const site = headers["sec-fetch-site"]
+      if (method !== "GET" && (site === "cross-site" || site === "same-site")) {
+        return forbidden("calls from other sites are refused")
+      }
+      return undefined
+    },
+    token: (headers) => {
+      if (expected === undefined) return undefined
+      const given = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]
+      if (given === undefined) {
+        return rbeeError("MISSING_API_KEY", "this cluster needs its token", "Send it as Authorization: Bearer TOKEN")
+      }
+      // digests have one length, so that the comparison's time says nothing about the token
+      return timingSafeEqual(digest(given), expected)
+        ? undefined
+        : rbeeError("INVALID_API_KEY", "the token is not this cluster's", "Check RBEE_TOKEN on both machines")
+    }
+  }
+}

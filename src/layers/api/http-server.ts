@@ -1,0 +1,154 @@
+/**
+ * Serves interfaces over HTTP/1.1, on node:http itself: the token path is a pipe from socket to socket, and the targets
+ * for heartbeats and relaying are ratios to a bare node:http server. Everything about an endpoint comes from its
+ * declaration (endpoint.ts).
+ */
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
+import type * as Scope from "effect/Scope"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { Api, Handlers } from "./endpoint.ts"
+import { Exchange, type ExchangeContext } from "./http-exchange.ts"
+import { checkBind, fingerprint, makeGuard } from "./http-guard.ts"
+import { makeRouter, type Pages } from "./http-router.ts"
+import { keepAliveMs } from "./sse.ts"
+
+export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
+  readonly apis: {
+    readonly [I in keyof Apis]: { readonly api: Apis[I]; readonly handlers: Handlers<NoInfer<Apis[I]>> }
+  }
+  readonly host: string
+  /** 0: any free port */
+  readonly port: number
+  /** how many ports are tried, from `port` up; absent: 1 */
+  readonly portTries?: number | undefined
+  /** who calls must show it; undefined on loopback */
+  readonly token?: string | undefined
+  readonly allowedOrigins?: ReadonlyArray<string> | undefined
+  /** "queen", "hive", "worker": for log lines */
+  readonly role: string
+  readonly pages?: Pages | undefined
+  /** when the scope closes, answers that are under way have this time, in milliseconds; absent: 500 */
+  readonly graceMs?: number | undefined
+  /** time between keep-alive comments on quiet streams, milliseconds; absent: 15 000 */
+  readonly keepAliveMs?: number | undefined
+}
+
+/** Where a server is reached; `url` names loopback for a server that listens everywhere. */
+export interface Bound {
+  readonly port: number
+  readonly url: string
+}
+
+/** Longer than a hive's heartbeat and a job's pause, so that peers keep their connection. */
+const idleConnectionMs = 65_000
+
+/**
+ * Listens until the scope closes. Handlers run in fibers with the runtime of the caller; a client that leaves
+ * interrupts its handler. Closing refuses new requests, gives running answers their grace, interrupts what is left,
+ * and is bounded whatever clients do.
+ *
+ * Fails with CONFLICT when the ports are taken, and with INVALID_REQUEST for a bind that would need a token.
+ */
+export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
+  options: ServeOptions<Apis>
+): Effect.Effect<Bound, RbeeError<"CONFLICT" | "INVALID_REQUEST">, Scope.Scope> =>
+  Effect.gen(function* () {
+    const unsafe = checkBind(options.host, options.token)
+    if (unsafe !== undefined) return yield* unsafe
+    const runtime = yield* Effect.runtime<never>()
+    let closing = false
+    const context: ExchangeContext = {
+      router: makeRouter(options.apis, options.pages ?? {}),
+      guard: makeGuard({ host: options.host, token: options.token, allowedOrigins: options.allowedOrigins ?? [] }),
+      fork: Runtime.runFork(runtime),
+      closing: () => closing,
+      open: new Set()
+    }
+    const server = createServer({ keepAliveTimeout: idleConnectionMs, keepAlive: true }, (request, response) =>
+      new Exchange(context, request, response).start()
+    )
+    const port = yield* Effect.acquireRelease(listen(server, options), () =>
+      Effect.suspend(() => {
+        closing = true
+        return close(server, context.open, options.graceMs ?? 500)
+      })
+    )
+    yield* keepAlives(context.open, options.keepAliveMs ?? keepAliveMs)
+    const url = `http://${urlHost(options.host)}:${port}`
+    const guarded = options.token === undefined ? "" : `, token ${fingerprint(options.token)}`
+    yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}`)
+    return { port, url }
+  })
+
+/** One timer for all streams of a server. */
+const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      setInterval(() => {
+        for (const exchange of open) exchange.keepAlive?.()
+      }, everyMs).unref()
+    ),
+    (timer) => Effect.sync(() => clearInterval(timer))
+  ).pipe(Effect.asVoid)
+
+const urlHost = (host: string): string => {
+  if (host === "0.0.0.0") return "127.0.0.1"
+  if (host === "::") return "[::1]"
+  return host.includes(":") ? `[${host}]` : host
+}
+
+type ListenOptions = Pick<ServeOptions<ReadonlyArray<Api>>, "host" | "port" | "portTries">
+
+/** Binds the first free port: the bind is the lease (DESIGN §9). */
+const listen = (server: Server, options: ListenOptions): Effect.Effect<number, RbeeError<"CONFLICT">> => {
+  const last = options.port === 0 ? 0 : Math.min(options.port + (options.portTries ?? 1) - 1, 65_535)
+  const attempt = (port: number): Effect.Effect<number, RbeeError<"CONFLICT">> =>
+    Effect.catchAll(bind(server, options.host, port), (error) => {
+      if (error.code === "EADDRINUSE" && port < last) return attempt(port + 1)
+      return Effect.fail(bindError(error, options.host, options.port, last))
+    })
+  return attempt(options.port)
+}
+
+const bind = (server: Server, host: string, port: number): Effect.Effect<number, NodeJS.ErrnoException> =>
+  Effect.async((resume) => {
+    const failed = (error: NodeJS.ErrnoException) => resume(Effect.fail(error))
+    server.once("error", failed)
+    server.listen({ host, port }, () => {
+      server.removeListener("error", failed)
+      // later errors of a listening server (out of descriptors while accepting) pass; connections retry by themselves
+      server.on("error", () => {})
+      // a TCP server's address is never a string or null while it listens
+      resume(Effect.succeed((server.address() as AddressInfo).port))
+    })
+  })
+
+const bindError = (error: NodeJS.ErrnoException, host: string, port: number, last: number): RbeeError<"CONFLICT"> => {
+  const ports = last > port ? `ports ${port} to ${last}` : `port ${port}`
+  const what =
+    error.code === "EADDRINUSE"
+      ? `${ports} on ${host} ${last > port ? "are" : "is"} already in use`
+      : `cannot listen on ${host}, ${ports}: ${error.code ?? "unknown reason"}`
+  return rbeeError("CONFLICT", what, "Stop what uses it, or configure another port", { host, port, reason: error.code })
+}
+
+/** Stops accepting, waits for answers within the grace, interrupts the rest, and closes every connection. */
+const close = (server: Server, open: ReadonlySet<Exchange>, graceMs: number): Effect.Effect<void> =>
+  Effect.async<void>((resume) => {
+    const finished = () => {
+      clearInterval(watch)
+      clearTimeout(grace)
+      clearTimeout(end)
+      resume(Effect.void)
+    }
+    // Node has no event for "a connection became idle"; this polls while a server ends, and only then
+    const watch = setInterval(() => server.closeIdleConnections(), 10)
+    const grace = setTimeout(() => {
+      for (const exchange of open) exchange.interrupt()
+    }, graceMs)
+    const end = setTimeout(() => server.closeAllConnections(), graceMs * 2)
+    server.close(finished)
+  })

@@ -1,0 +1,13 @@
+/** Reaches hives of this process by their `in-process://` urls. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { cachedByUrl } from "../api/connectors.ts"
+import { InProcessNetwork } from "../api/in-process.ts"
+import { HiveConnector, hiveApi } from "./index.ts"
+
+export const layerInProcess: Layer.Layer<HiveConnector, never, InProcessNetwork> = Layer.effect(
+  HiveConnector,
+  Effect.map(InProcessNetwork, (network) => ({
+    connect: cachedByUrl((url: string) => network.connect(url, hiveApi))
+  }))
+)

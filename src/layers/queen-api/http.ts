@@ -1,0 +1,14 @@
+/** Reaches queens over HTTP, with this cluster's token. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { cachedByUrl } from "../api/connectors.ts"
+import { makeHttpClient } from "../api/http-client.ts"
+import { CurrentSettings } from "../settings/index.ts"
+import { QueenConnector, queenApi } from "./index.ts"
+
+export const layerHttp: Layer.Layer<QueenConnector, never, CurrentSettings> = Layer.effect(
+  QueenConnector,
+  Effect.map(CurrentSettings, ({ token }) => ({
+    connect: cachedByUrl((url: string) => makeHttpClient(queenApi, { baseUrl: url, token }))
+  }))
+)

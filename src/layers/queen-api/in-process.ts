@@ -1,0 +1,13 @@
+/** Reaches queens of this process by their `in-process://` urls. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { cachedByUrl } from "../api/connectors.ts"
+import { InProcessNetwork } from "../api/in-process.ts"
+import { QueenConnector, queenApi } from "./index.ts"
+
+export const layerInProcess: Layer.Layer<QueenConnector, never, InProcessNetwork> = Layer.effect(
+  QueenConnector,
+  Effect.map(InProcessNetwork, (network) => ({
+    connect: cachedByUrl((url: string) => network.connect(url, queenApi))
+  }))
+)

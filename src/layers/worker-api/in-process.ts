@@ -1,0 +1,13 @@
+/** Reaches workers of this process by their `in-process://` urls. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { cachedByUrl } from "../api/connectors.ts"
+import { InProcessNetwork } from "../api/in-process.ts"
+import { WorkerConnector, workerApi } from "./index.ts"
+
+export const layerInProcess: Layer.Layer<WorkerConnector, never, InProcessNetwork> = Layer.effect(
+  WorkerConnector,
+  Effect.map(InProcessNetwork, (network) => ({
+    connect: cachedByUrl((url: string) => network.connect(url, workerApi))
+  }))
+)
