@@ -1,0 +1,152 @@
+/** The jobs of one queen over its journal: one commit a turn for all of them, retention, what a new queen continues. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+import { Journal, type JournalJob } from "../../layers/journal/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
+import { Turns } from "../../layers/turns/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { JobRequest } from "../../machines/vocabulary/job.ts"
+import { JobLogs } from "./job-log.ts"
+import { JobSequence, type Shared } from "./job-sequence.ts"
+import { Metrics } from "./metrics.ts"
+
+export interface Retention {
+  /** ended jobs are forgotten after this time, milliseconds */
+  readonly retentionMs: number
+  /** and beyond this many */
+  readonly retentionJobs: number
+}
+
+/** ended jobs whose newest events stay in memory, for readers that come back */
+const ENDED_KEPT = 32
+const SWEEP = "1 minute"
+
+const encodeRequest = Schema.encodeSync(Schema.parseJson(JobRequest))
+
+export const makeJobLogs = (retention: Retention) =>
+  Effect.gen(function* () {
+    const journal = yield* Journal
+    const turns = yield* Turns
+    const clock = yield* Effect.clock
+    const meters = yield* Metrics
+    const fault = yield* Deferred.make<never, RbeeError<"DISK_FULL" | "INTERNAL">>()
+    /** every job that is not ended, and some that are */
+    const live = new Map<string, JobSequence>()
+    const dirty = new Set<JobSequence>()
+    /** the log has grown since the last checkpoint */
+    let grown = false
+
+    const commit = (): void => {
+      if (dirty.size === 0) return
+      const sequences = [...dirty]
+      dirty.clear()
+      try {
+        journal.commit(sequences.flatMap((sequence) => sequence.take()))
+      } catch (reason) {
+        const error = journalLost(reason)
+        for (const sequence of live.values()) sequence.fault(error)
+        Deferred.unsafeDone(fault, Effect.fail(error))
+        return
+      }
+      grown = true
+      for (const sequence of sequences) sequence.publish()
+    }
+
+    const shared: Shared = {
+      journal,
+      now: () => clock.unsafeCurrentTimeMillis(),
+      touched: (sequence) => {
+        if (dirty.size === 0) turns.atEndOfTurn(commit)
+        dirty.add(sequence)
+      },
+      commitNow: commit,
+      later: turns.atEndOfTurn,
+      meters
+    }
+
+    const keep = (sequence: JobSequence): JobSequence => {
+      live.set(sequence.jobId, sequence)
+      if (live.size > ENDED_KEPT) forgetEnded()
+      return sequence
+    }
+    const forgetEnded = (): void => {
+      let ended = 0
+      for (const sequence of [...live.values()].reverse())
+        if (sequence.ended() && ++ended > ENDED_KEPT && sequence.idle()) live.delete(sequence.jobId)
+    }
+    const loaded = (job: JournalJob): JobSequence => live.get(job.id) ?? keep(new JobSequence(shared, job, false))
+
+    yield* Effect.addFinalizer(() =>
+      Effect.sync(() => {
+        commit()
+      })
+    )
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Effect.zipRight(
+          Effect.sleep(SWEEP),
+          Effect.sync(() => {
+            journal.forget(shared.now() - retention.retentionMs, retention.retentionJobs)
+            // the disk is waited for while nobody waits for a token
+            if (!grown || [...live.values()].some((sequence) => !sequence.ended())) return
+            journal.checkpoint()
+            grown = false
+          })
+        )
+      )
+    )
+
+    return JobLogs.of({
+      open: ({ id, request, idempotencyKey }) =>
+        Effect.gen(function* () {
+          const earlier = idempotencyKey === undefined ? undefined : journal.byKey(idempotencyKey)
+          if (earlier !== undefined) {
+            if (encodeRequest(earlier.request) === encodeRequest(request)) return { log: loaded(earlier), fresh: false }
+            return yield* Effect.fail(
+              rbeeError("CONFLICT", "this Idempotency-Key came before with another request", "Use a new key", {
+                job_id: earlier.id
+              })
+            )
+          }
+          const job = {
+            id,
+            request,
+            key: idempotencyKey,
+            createdAt: shared.now(),
+            facts: { state: "queued", epoch: 0, failovers: 0, timings: {} }
+          } as const
+          yield* Effect.try({ try: () => journal.create(job), catch: journalLost })
+          return { log: keep(new JobSequence(shared, { ...job, endedAt: undefined }, true)), fresh: true }
+        }),
+      get: (jobId) =>
+        Effect.suspend(() => {
+          const found = live.get(jobId)
+          if (found !== undefined) return Effect.succeed(found)
+          const job = journal.job(jobId)
+          return job === undefined
+            ? Effect.fail(rbeeError("JOB_NOT_FOUND", `there is no job ${jobId}`, "`rbee jobs ls` lists them"))
+            : Effect.succeed(loaded(job))
+        }),
+      list: (limit = 1000) => journal.jobs(limit).map((job) => live.get(job.id)?.snapshot() ?? job),
+      unfinished: () => journal.unfinished().map(loaded),
+      remove: (jobId) => {
+        live.delete(jobId)
+        journal.remove(jobId)
+      },
+      faulted: Deferred.await(fault)
+    })
+  })
+
+export const layer = Layer.scoped(
+  JobLogs,
+  Effect.flatMap(CurrentSettings, ({ queen }) => makeJobLogs(queen))
+)
+
+const journalLost = (reason: unknown): RbeeError<"DISK_FULL" | "INTERNAL"> => {
+  const code = typeof reason === "object" && reason !== null && "code" in reason ? String(reason.code) : ""
+  return code === "SQLITE_FULL"
+    ? rbeeError("DISK_FULL", "the disk has no room for the queen's journal", "Free some space; the job continues then")
+    : rbeeError("INTERNAL", `the queen's journal cannot be written${code === "" ? "" : ` (${code})`}`)
+}

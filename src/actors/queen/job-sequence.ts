@@ -1,0 +1,263 @@
+/** The live side of `JobLog`: gathers a turn's events, hands them to the journal, then to the readers. */
+import * as Effect from "effect/Effect"
+import type { EventFeed } from "../../layers/api/endpoint.ts"
+import type { JobFacts, JournalJob, JournalService, Write } from "../../layers/journal/index.ts"
+import { lastIdOf } from "../../layers/journal/index.ts"
+import { type RbeeError, sentence } from "../../machines/errors.ts"
+import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
+import { frame, framesOf, passingFrame, tokenFrame } from "./frames.ts"
+import type { Meters } from "./metrics.ts"
+import type { JobLog, Narrate, Terminal } from "./job-log.ts"
+import { JobReader, type Source } from "./job-reader.ts"
+import { RecentFrames } from "./recent-frames.ts"
+import { TokenRun } from "./token-run.ts"
+
+/** What all sequences of a queen share. */
+export interface Shared {
+  readonly journal: JournalService
+  /** milliseconds since 1970 */
+  readonly now: () => number
+  /** The sequence has something to commit at the end of this turn. */
+  readonly touched: (sequence: JobSequence) => void
+  /** Commits now what was gathered. */
+  readonly commitNow: () => void
+  /** Runs `work` at the end of this turn. */
+  readonly later: (work: () => void) => void
+  readonly meters: Meters
+}
+
+/** rows of the journal that one turn reads for one reader */
+const PAGE = 256
+
+export class JobSequence implements JobLog {
+  readonly jobId: string
+  readonly request: JournalJob["request"]
+  readonly createdAt: number
+  private readonly shared: Shared
+  private known: JobFacts
+  private endedAt: number | undefined
+  /** ids given out, and those that readers may see */
+  private last: number
+  private committed: number
+  private readonly answer: TokenRun
+  private readonly recent = new RecentFrames()
+  private readonly readers = new Set<JobReader>()
+  /** of this queen's tokens, milliseconds since 1970 */
+  private firstTokenAt: number | undefined
+  private broken: RbeeError | undefined
+  // gathered in this turn
+  private writes: Array<Write> = []
+  private frames = ""
+  private passing = ""
+  private recorded = false
+  private dirty = false
+
+  constructor(shared: Shared, job: JournalJob, isNew: boolean) {
+    this.shared = shared
+    this.jobId = job.id
+    this.request = job.request
+    this.createdAt = job.createdAt
+    this.known = job.facts
+    this.endedAt = job.endedAt
+    this.last = isNew ? 0 : shared.journal.lastId(job.id)
+    this.committed = this.last
+    this.answer = new TokenRun(job.id, isNew ? undefined : () => shared.journal.tokens(job.id))
+  }
+
+  readonly narrate: Narrate = (line, ids) =>
+    this.append("narration", {
+      actor: line.actor,
+      action: line.action,
+      human: line.human,
+      level: line.level,
+      jobId: this.jobId,
+      ...ids,
+      modelRef: this.request.model,
+      at: this.shared.now()
+    })
+
+  readonly progress = (event: ProgressEvent): void => {
+    if (this.ended()) return
+    // the newest alone: it says all that the earlier ones said
+    this.passing = passingFrame("progress", JSON.stringify(event))
+    this.touch()
+  }
+
+  readonly stateChanged = (machine: string, id: string, from: string, to: string): void =>
+    this.append("state", { machine, id, from, to })
+
+  readonly token = (text: string, id: number): void => {
+    if (this.endedAt !== undefined) return
+    const json = JSON.stringify(text)
+    if (this.request.stream === false) this.answer.add(0, text, json, id)
+    else {
+      const eventId = ++this.last
+      this.frames += tokenFrame(eventId, this.answer.count, json)
+      this.answer.add(eventId, text, json, id)
+    }
+    this.shared.meters.generatedTokens++
+    if (this.firstTokenAt === undefined) this.sawFirstToken()
+    this.touch()
+  }
+
+  readonly failover = (from: string, to: string, resampled: boolean): void => {
+    if (this.ended()) return
+    this.shared.meters.failovers++
+    this.append("failover", { tokens: this.answer.count, from, to, ...(resampled ? { resampled } : {}) })
+  }
+
+  readonly end = (terminal: Terminal): void => {
+    if (this.ended()) return
+    const tokens = this.answer.count
+    const { meters } = this.shared
+    const now = this.shared.now()
+    switch (terminal._tag) {
+      case "Done": {
+        const { finish_reason, timings, usage } = terminal.event
+        if (this.request.stream === false) this.append("token", { i: 0, t: this.answer.text() })
+        this.append("done", terminal.event)
+        this.record({ state: "done", tokens, finish_reason, timings, usage })
+        meters.ended.done++
+        meters.promptTokens += usage.prompt_tokens
+        if (this.firstTokenAt !== undefined && tokens > 1)
+          meters.perToken.observe((now - this.firstTokenAt) / 1000 / (tokens - 1))
+        break
+      }
+      case "Error": {
+        const { error } = terminal
+        const event = {
+          code: error.code,
+          message: sentence(error),
+          details: { ...error.details, status: error.status }
+        }
+        this.append("error", event)
+        this.record({ state: "failed", tokens, error: event })
+        meters.ended.failed++
+        break
+      }
+      case "Cancelled":
+        this.append("cancelled", {})
+        this.record({ state: "cancelled", tokens })
+        meters.ended.cancelled++
+    }
+    this.endedAt = now
+  }
+
+  readonly ended = (): boolean => this.endedAt !== undefined
+  readonly tokens = (): number => this.answer.count
+  readonly text = (): string => this.answer.text()
+  readonly tokenIds = (): ReadonlyArray<number> => this.answer.idsSoFar()
+  readonly facts = (): JobFacts => this.known
+
+  readonly record = (patch: Partial<JobFacts>): void => {
+    this.known = { ...this.known, ...patch }
+    this.recorded = true
+    this.touch()
+  }
+
+  readonly sync = (): void => this.shared.commitNow()
+
+  readonly feed =
+    (lastEventId?: string): EventFeed =>
+    (sink) =>
+      Effect.async<void, RbeeError>((resume) => {
+        if (this.broken !== undefined) return resume(Effect.fail(this.broken))
+        const reader = new JobReader(this.source, sink, cursorOf(lastEventId), (failure) => {
+          this.readers.delete(reader)
+          resume(failure === undefined ? Effect.void : Effect.fail(failure))
+        })
+        this.readers.add(reader)
+        reader.pump()
+        return Effect.sync(() => {
+          reader.close()
+          this.readers.delete(reader)
+        })
+      })
+
+  /** The job as the journal has it after the next commit. */
+  snapshot(): JournalJob {
+    return {
+      id: this.jobId,
+      request: this.request,
+      createdAt: this.createdAt,
+      facts: this.known,
+      endedAt: this.endedAt
+    }
+  }
+
+  /** Nobody reads it and nothing waits to be committed. */
+  idle(): boolean {
+    return this.readers.size === 0 && !this.dirty
+  }
+
+  /** What this turn gathered, for the journal. */
+  take(): ReadonlyArray<Write> {
+    this.answer.close(this.writes)
+    if (this.recorded) this.writes.push({ _tag: "Facts", job: this.jobId, facts: this.known, endedAt: this.endedAt })
+    const writes = this.writes
+    this.writes = []
+    this.recorded = false
+    this.dirty = false
+    return writes
+  }
+
+  /** The taken writes are durable: readers may see them. */
+  publish(): void {
+    const { frames, passing, last } = this
+    const first = this.committed + 1
+    this.frames = ""
+    this.passing = ""
+    this.committed = last
+    if (frames !== "") this.recent.add(first, last, frames)
+    for (const reader of this.readers) reader.published(first, last, frames, passing)
+  }
+
+  /** The journal is lost: cuts all readers; none of them has seen what was not committed. */
+  fault(error: RbeeError): void {
+    this.broken = error
+    for (const reader of [...this.readers]) reader.fail(error)
+  }
+
+  private sawFirstToken(): void {
+    this.firstTokenAt = this.shared.now()
+    // an answer that a new queen continues had its first token before
+    if (this.answer.count === 1) this.shared.meters.firstToken.observe((this.firstTokenAt - this.createdAt) / 1000)
+  }
+
+  private append(event: string, data: unknown): void {
+    if (this.endedAt !== undefined) return
+    const json = JSON.stringify(data)
+    const id = ++this.last
+    this.answer.close(this.writes)
+    this.writes.push({ _tag: "Event", job: this.jobId, id, event, data: json })
+    this.frames += frame(id, event, json)
+    this.touch()
+  }
+
+  private touch(): void {
+    if (this.dirty) return
+    this.dirty = true
+    this.shared.touched(this)
+  }
+
+  private readonly source: Source = {
+    committed: () => this.committed,
+    complete: () => this.endedAt !== undefined && this.committed === this.last,
+    later: (work) => this.shared.later(work),
+    after: (id) => this.recent.after(id) ?? this.page(id)
+  }
+
+  /** Frames after `id` from the journal; undefined if it cannot be read any more (the job was removed). */
+  private page(id: number) {
+    try {
+      const rows = this.shared.journal.replay(this.jobId, id, PAGE)
+      const newest = rows.at(-1)
+      return newest && { frames: rows.map((row) => framesOf(row, id)).join(""), last: lastIdOf(newest) }
+    } catch {
+      return undefined
+    }
+  }
+}
+
+/** Absent or no number: everything. */
+const cursorOf = (lastEventId = ""): number => (/^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : 0)

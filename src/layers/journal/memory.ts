@@ -1,0 +1,87 @@
+/**
+ * The journal in memory. The store outlives the layer, so a queen that starts again over the same store finds what the
+ * one before had committed: that is how simulation and `--one-process` tests restart a queen.
+ */
+import * as Layer from "effect/Layer"
+import { type Entry, Journal, type JournalJob, type JournalService, lastIdOf, type Write } from "./index.ts"
+
+interface Kept {
+  job: JournalJob
+  readonly entries: Array<Entry>
+  readonly texts: Array<string>
+  readonly tokenIds: Array<number>
+}
+/** In order of creation. */
+export type MemoryStore = Map<string, Kept>
+
+export const memoryStore = (): MemoryStore => new Map()
+
+export const layerMemory = (store: MemoryStore = memoryStore()): Layer.Layer<Journal> =>
+  Layer.sync(Journal, () => memoryJournal(store))
+
+export const memoryJournal = (store: MemoryStore): JournalService => {
+  const kept = (id: string): Kept => {
+    const found = store.get(id)
+    if (found === undefined) throw new Error(`the journal has no job ${id}`)
+    return found
+  }
+  const jobs = () => [...store.values()].map(({ job }) => job)
+  return {
+    create: (job) => {
+      const { key } = job
+      if (store.has(job.id) || (key !== undefined && jobs().some((other) => other.key === key)))
+        throw new Error(`the journal already has job ${job.id} or its key`)
+      store.set(job.id, { job: { ...job, endedAt: undefined }, entries: [], texts: [], tokenIds: [] })
+    },
+    commit: (writes) => {
+      // all or nothing: the only way to fail is a job that is not there
+      for (const write of writes) kept(write.job)
+      for (const write of writes) apply(kept(write.job), write)
+    },
+    replay: (job, afterId, limit) =>
+      kept(job)
+        .entries.filter((entry) => lastIdOf(entry) > afterId)
+        .slice(0, limit),
+    lastId: (job) => {
+      const last = kept(job).entries.at(-1)
+      return last === undefined ? 0 : lastIdOf(last)
+    },
+    tokens: (job) => {
+      const { texts, tokenIds } = kept(job)
+      return { texts: [...texts], tokenIds: [...tokenIds] }
+    },
+    job: (id) => store.get(id)?.job,
+    byKey: (key) => jobs().find((job) => job.key === key),
+    jobs: (limit) => jobs().reverse().slice(0, limit),
+    unfinished: () => jobs().filter((job) => job.endedAt === undefined),
+    remove: (id) => void store.delete(id),
+    forget: (before, keep) => {
+      const ended = jobs()
+        .filter((job) => job.endedAt !== undefined)
+        .reverse()
+      const old = ended.filter((job, newer) => newer >= keep || (job.endedAt ?? before) < before)
+      for (const job of old) store.delete(job.id)
+      return old.length
+    },
+    checkpoint: () => undefined
+  }
+}
+
+const apply = (kept: Kept, write: Write): void => {
+  switch (write._tag) {
+    case "Event":
+      kept.entries.push({ _tag: "Event", id: write.id, event: write.event, data: write.data })
+      return
+    case "Tokens": {
+      const texts: ReadonlyArray<string> = JSON.parse(write.texts)
+      const tokenIds: ReadonlyArray<number> = JSON.parse(write.tokenIds)
+      kept.texts.push(...texts)
+      kept.tokenIds.push(...tokenIds)
+      if (write.firstId > 0)
+        kept.entries.push({ _tag: "Tokens", firstId: write.firstId, firstIndex: write.firstIndex, texts })
+      return
+    }
+    case "Facts":
+      kept.job = { ...kept.job, facts: write.facts, endedAt: write.endedAt }
+  }
+}

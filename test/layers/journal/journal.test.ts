@@ -1,0 +1,164 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { afterAll, describe } from "vitest"
+import {
+  type Entry,
+  type JobFacts,
+  Journal,
+  type JournalService,
+  type Write
+} from "../../../src/layers/journal/index.ts"
+import { layerMemory } from "../../../src/layers/journal/memory.ts"
+import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "rbee-journal-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+let files = 0
+const newFile = () => join(folder, String(++files), "journal.sqlite")
+
+const facts: JobFacts = { state: "queued", epoch: 0, failovers: 0, timings: {} }
+const create = (journal: JournalService, id: string, key?: string, createdAt = 1) =>
+  journal.create({ id, request: { model: "minillama", prompt: `for ${id}` }, key, createdAt, facts })
+const event = (job: string, id: number, data = "{}"): Write => ({ _tag: "Event", job, id, event: "narration", data })
+const tokens = (job: string, firstId: number, firstIndex: number, texts: ReadonlyArray<string>): Write => ({
+  _tag: "Tokens",
+  job,
+  firstId,
+  firstIndex,
+  count: texts.length,
+  texts: JSON.stringify(texts),
+  tokenIds: JSON.stringify(texts.map((_, k) => firstIndex + k + 100))
+})
+const ended = (job: string, endedAt: number): Write => ({
+  _tag: "Facts",
+  job,
+  facts: { ...facts, state: "done", tokens: 1 },
+  endedAt
+})
+const ids = (entries: ReadonlyArray<Entry>) =>
+  entries.flatMap((entry) => (entry._tag === "Event" ? [entry.id] : entry.texts.map((_, k) => entry.firstId + k)))
+
+describe.each([
+  ["SQLite", () => layerSqlite(newFile())],
+  ["memory", () => layerMemory()]
+])("the journal in %s", (_, layer) => {
+  const test = (name: string, body: (journal: JournalService) => void) =>
+    it.effect(name, () => Effect.provide(Effect.map(Journal, body), layer()))
+
+  test("replays a job from every id, with no gap and no repeat", (journal) => {
+    create(journal, "job-a")
+    create(journal, "job-b")
+    journal.commit([event("job-a", 1), event("job-a", 2), tokens("job-a", 3, 0, ["he", "l", "lo"]), event("job-b", 1)])
+    journal.commit([tokens("job-a", 6, 3, ['\n"quoted"', "🐝"])])
+    journal.commit([event("job-a", 8, '{"last":true}')])
+    expect(journal.lastId("job-a")).toBe(8)
+    expect(journal.lastId("job-b")).toBe(1)
+    for (let after = 0; after <= 8; after++) {
+      const seen = ids(journal.replay("job-a", after, 100)).filter((id) => id > after)
+      expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8].slice(after))
+    }
+    expect(journal.replay("job-a", 4, 2)).toEqual([
+      { _tag: "Tokens", firstId: 3, firstIndex: 0, texts: ["he", "l", "lo"] },
+      { _tag: "Tokens", firstId: 6, firstIndex: 3, texts: ['\n"quoted"', "🐝"] }
+    ])
+    expect(journal.replay("job-a", 99, 10)).toEqual([])
+    expect(journal.tokens("job-a")).toEqual({
+      texts: ["he", "l", "lo", '\n"quoted"', "🐝"],
+      tokenIds: [100, 101, 102, 103, 104]
+    })
+  })
+
+  test("keeps the tokens of an answer that is not streamed beside the sequence", (journal) => {
+    create(journal, "job-a")
+    journal.commit([event("job-a", 1), tokens("job-a", 0, 0, ["a", "b"]), event("job-a", 2)])
+    journal.commit([tokens("job-a", 0, 2, ["c"])])
+    expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2])
+    expect(journal.tokens("job-a")).toEqual({ texts: ["a", "b", "c"], tokenIds: [100, 101, 102] })
+  })
+
+  test("commits a batch whole or not at all", (journal) => {
+    create(journal, "job-a")
+    journal.commit([event("job-a", 1)])
+    expect(() => journal.commit([event("job-a", 2), event("job-gone", 1)])).toThrow("job-gone")
+    expect(journal.lastId("job-a")).toBe(1)
+    journal.commit([event("job-a", 2)])
+    expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2])
+  })
+
+  test("knows which jobs have no terminal event, and finds them by id and key", (journal) => {
+    create(journal, "job-a", "key-a")
+    create(journal, "job-b")
+    create(journal, "job-c")
+    journal.commit([ended("job-b", 50)])
+    expect(journal.unfinished().map(({ id }) => id)).toEqual(["job-a", "job-c"])
+    expect(journal.jobs(2).map(({ id }) => id)).toEqual(["job-c", "job-b"])
+    expect(journal.byKey("key-a")?.id).toBe("job-a")
+    expect(journal.byKey("key-b")).toBeUndefined()
+    expect(journal.job("job-b")).toMatchObject({
+      request: { model: "minillama", prompt: "for job-b" },
+      createdAt: 1,
+      endedAt: 50,
+      facts: { state: "done", tokens: 1 }
+    })
+    expect(() => create(journal, "job-d", "key-a")).toThrow()
+    expect(() => create(journal, "job-a")).toThrow()
+  })
+
+  test("forgets ended jobs by age and by count, never unfinished ones", (journal) => {
+    for (const [at, id] of ["job-a", "job-b", "job-c", "job-d", "job-e"].entries()) {
+      create(journal, id, `key-${id}`)
+      journal.commit([event(id, 1), tokens(id, 2, 0, ["x"])])
+      if (id !== "job-a") journal.commit([ended(id, at * 100)])
+    }
+    expect(journal.forget(150, 10)).toBe(1)
+    expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-c", "job-a"])
+    expect(journal.forget(0, 2)).toBe(1)
+    expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-a"])
+    expect(journal.byKey("key-job-c")).toBeUndefined()
+    journal.remove("job-e")
+    expect(() => journal.replay("job-e", 0, 1)).toThrow()
+    create(journal, "job-e")
+    expect(journal.lastId("job-e")).toBe(0)
+  })
+})
+
+describe("the journal file", () => {
+  const withJournal = <A>(file: string, body: (journal: JournalService) => A) =>
+    Effect.provide(Effect.map(Journal, body), Layer.fresh(layerSqlite(file)))
+
+  it.effect("gives the next queen what the last one wrote", () =>
+    Effect.gen(function* () {
+      const file = newFile()
+      yield* withJournal(file, (journal) => {
+        create(journal, "job-a", "key")
+        journal.commit([event("job-a", 1), tokens("job-a", 2, 0, ["x", "y"])])
+      })
+      yield* withJournal(file, (journal) => {
+        expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2, 3])
+        expect(journal.byKey("key")?.id).toBe("job-a")
+        journal.commit([event("job-a", 4)])
+        journal.checkpoint()
+        expect(journal.lastId("job-a")).toBe(4)
+      })
+    })
+  )
+
+  it.effect("that is no database is moved aside, and the journal starts empty", () =>
+    Effect.gen(function* () {
+      const file = newFile()
+      yield* withJournal(file, (journal) => create(journal, "job-a"))
+      writeFileSync(file, "this was never a database".repeat(1000))
+      const jobs = yield* withJournal(file, (journal) => {
+        create(journal, "job-b")
+        return journal.jobs(10).map(({ id }) => id)
+      })
+      expect(jobs).toEqual(["job-b"])
+      expect(existsSync(`${file}.corrupt`)).toBe(true)
+      expect(readFileSync(`${file}.corrupt`, "utf8")).toContain("never a database")
+    })
+  )
+})
