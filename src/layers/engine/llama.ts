@@ -9,14 +9,15 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
-import { Answer } from "./llama/answer.ts"
+import { checkFits, takeSlot } from "./admission.ts"
+import { LlamaAnswer } from "./llama/answer.ts"
 import { Batcher } from "./llama/batcher.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
-import { Pieces } from "./llama/pieces.ts"
+import { Pieces, Utf8Stream } from "./llama/pieces.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
 import { AnswerSampler } from "./llama/sampling.ts"
 import { ChatTemplate } from "./llama/template.ts"
-import { chooseSlot, makeSlots } from "./slots.ts"
+import { makeSlots } from "./slots.ts"
 
 export type { Gpu, RuntimeOptions } from "./llama/runtime.ts"
 
@@ -26,19 +27,6 @@ type GenerateFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNA
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 const now = (): number => performance.now()
-
-/** What can be refused before anything is decoded. Throws GenerateFailure. */
-const checked = (prompt: ReadonlyArray<number>, context: number): void => {
-  const details = { prompt_tokens: prompt.length, context }
-  if (prompt.length === 0) throw rbeeError("INVALID_REQUEST", "the prompt is empty", "Say something", details)
-  if (prompt.length < context) return
-  throw rbeeError(
-    "INVALID_REQUEST",
-    `the prompt of ${prompt.length} tokens leaves no room for an answer in the context of ${context} tokens`,
-    "Shorten the prompt, or use a model with a longer context",
-    details
-  )
-}
 
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
   const { model, context } = loaded
@@ -56,23 +44,25 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
   /** Begins an answer and returns what stops it. Throws GenerateFailure. */
   const begin = (request: GenerateRequest, done: (end: GenerateResult | GenerateFailure) => void): (() => void) => {
     const prompt = template.tokens(request.input)
-    checked(prompt, context)
-    const chosen = chooseSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
-    if (chosen === undefined) {
-      throw rbeeError("ALL_SLOTS_BUSY", `all ${slots.length} slots are busy`, "Try again", { slots: slots.length })
-    }
-    const answer = new Answer({
-      request,
-      prompt,
-      slot: chosen.slot,
-      cached: chosen.prefix,
-      context,
-      sampler: new AnswerSampler(runtime.addon, model, request.sampling),
-      pieces,
-      isEnd: (token) => model.isEogToken(token),
-      now,
-      done
-    })
+    const refused = checkFits(prompt, context)
+    if (refused !== undefined) throw refused
+    const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
+    if (taken instanceof RbeeError) throw taken
+    const text = new Utf8Stream(pieces)
+    const answer = new LlamaAnswer(
+      {
+        request,
+        prompt,
+        slot: taken.slot,
+        cached: taken.prefix,
+        context,
+        textOf: (token) => text.push(token),
+        isEnd: (token) => model.isEogToken(token),
+        now,
+        done
+      },
+      new AnswerSampler(runtime.addon, model, request.sampling)
+    )
     const already = answer.finishedBefore()
     if (already === undefined) batcher.add(answer)
     else {

@@ -7,7 +7,7 @@ export interface Slot {
   /** how many of `tokens` are: an answer shares its growing array with its slot */
   filled: number
   busy: boolean
-  /** counts up with each use: of two equal slots the one unused for longer is taken, so that warm ones stay warm */
+  /** grows with each use: larger is later */
   used: number
 }
 
@@ -22,18 +22,23 @@ export const commonPrefix = (slot: Slot, wanted: ReadonlyArray<number>): number 
   return n
 }
 
-/** The free slot with the longest common prefix; among equals the emptiest use of memory: the one unused for longest. */
+/**
+ * The free slot with the longest common prefix, if that is half of `wanted` or half of what the slot holds; a slot that
+ * shares little more than the beginning of the chat template would lose more than it saves. Else the free slot unused
+ * for longest.
+ */
 export const chooseSlot = (
   slots: ReadonlyArray<Slot>,
   wanted: ReadonlyArray<number>
 ): { readonly slot: Slot; readonly prefix: number } | undefined => {
-  let best: { readonly slot: Slot; readonly prefix: number } | undefined
+  let alike: { readonly slot: Slot; readonly prefix: number } | undefined
+  let oldest: { readonly slot: Slot; readonly prefix: number } | undefined
   for (const slot of slots) {
     if (slot.busy) continue
-    const prefix = commonPrefix(slot, wanted)
-    if (best === undefined || prefix > best.prefix || (prefix === best.prefix && slot.used < best.slot.used)) {
-      best = { slot, prefix }
-    }
+    const found = { slot, prefix: commonPrefix(slot, wanted) }
+    const worth = found.prefix > 0 && 2 * found.prefix >= Math.min(wanted.length, slot.filled)
+    if (worth && (alike === undefined || found.prefix > alike.prefix)) alike = found
+    if (oldest === undefined || slot.used < oldest.slot.used) oldest = found
   }
-  return best
+  return alike ?? oldest
 }

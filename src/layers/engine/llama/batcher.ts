@@ -6,7 +6,8 @@
  */
 import { rbeeError } from "../../../machines/errors.ts"
 import type { AddonContext } from "./addon.ts"
-import type { Answer, Failure, Finish } from "./answer.ts"
+import type { Failure, Finish } from "../answer.ts"
+import type { LlamaAnswer } from "./answer.ts"
 
 export interface BatcherOptions {
   readonly context: AddonContext
@@ -18,13 +19,13 @@ export interface BatcherOptions {
 }
 
 interface Drawn {
-  readonly answer: Answer
+  readonly answer: LlamaAnswer
   readonly index: number
 }
 
 /** What a reader is owed: one token, and the end if it was the last. */
 interface Owed {
-  readonly answer: Answer
+  readonly answer: LlamaAnswer
   readonly text: string
   readonly token: number
   readonly finish: Finish | undefined
@@ -39,17 +40,17 @@ const failure = (cause: unknown): Failure => {
 }
 
 /** exactly its next token is missing from the cache: it decodes; otherwise it still reads its prompt */
-const decodes = (answer: Answer): boolean => answer.attached && answer.tokens.length - answer.filled === 1
+const decodes = (answer: LlamaAnswer): boolean => answer.attached && answer.tokens.length - answer.filled === 1
 
 export class Batcher {
   /** batches decoded so far */
   batches = 0
   private readonly options: BatcherOptions
-  private answers: Array<Answer> = []
+  private answers: Array<LlamaAnswer> = []
   /** dropped answers, whose samplers may be in use until the end of this turn */
-  private dropped: Array<Answer> = []
+  private dropped: Array<LlamaAnswer> = []
   /** answers of a batch that failed: each has to prove itself alone, so that one cannot fail its neighbours */
-  private suspects: Array<Answer> = []
+  private suspects: Array<LlamaAnswer> = []
   private owed: Array<Owed> = []
   private running: Promise<void> | undefined
   private wake: (() => void) | undefined
@@ -60,20 +61,19 @@ export class Batcher {
   }
 
   /** The answer's slot is its own until `drop` or the answer's end. */
-  add(answer: Answer): void {
+  add(answer: LlamaAnswer): void {
     const { slot } = answer
     // From now on the slot counts as holding the common prefix; the loop cuts off the cells behind it.
     slot.tokens = answer.tokens
     slot.filled = answer.filled
     slot.busy = true
-    slot.used++
     this.answers.push(answer)
     if (this.running === undefined) this.running = this.run()
     else this.wake?.()
   }
 
   /** Stops an answer: its reader is not called again, and its slot is free at once. */
-  drop(answer: Answer): void {
+  drop(answer: LlamaAnswer): void {
     if (answer.over) return
     answer.over = true
     this.dropped.push(answer)
@@ -83,14 +83,14 @@ export class Batcher {
 
   /** Fails every answer, and waits for the batch in flight. */
   async close(): Promise<void> {
-    for (const answer of [...this.answers]) {
+    for (const answer of this.answers) {
       this.drop(answer)
       answer.fail(failure("the model is being unloaded"))
     }
     await this.running
   }
 
-  private release(answer: Answer): void {
+  private release(answer: LlamaAnswer): void {
     if (!this.answers.includes(answer)) return
     this.answers = this.answers.filter((other) => other !== answer)
     this.suspects = this.suspects.filter((other) => other !== answer)
@@ -115,7 +115,7 @@ export class Batcher {
   }
 
   /** Those that read their prompt, and those whose next token is due. */
-  private pick(): ReadonlyArray<Answer> {
+  private pick(): ReadonlyArray<LlamaAnswer> {
     const [suspect] = this.suspects
     if (suspect !== undefined) return [suspect]
     if (this.options.paceMs === 0) return this.answers.slice()
@@ -123,7 +123,7 @@ export class Batcher {
     return this.answers.filter((answer) => answer.readyAt <= now)
   }
 
-  private async decode(ready: ReadonlyArray<Answer>): Promise<void> {
+  private async decode(ready: ReadonlyArray<LlamaAnswer>): Promise<void> {
     try {
       const drawn = this.fill(ready)
       await this.options.context.decodeBatch()
@@ -135,9 +135,9 @@ export class Batcher {
   }
 
   /** Builds the batch: the next token of each answer that decodes, then as much of the prompts as there is room for. */
-  private fill(ready: ReadonlyArray<Answer>): ReadonlyArray<Drawn> {
+  private fill(ready: ReadonlyArray<LlamaAnswer>): ReadonlyArray<Drawn> {
     const { batchSize, context } = this.options
-    const parts: Array<readonly [answer: Answer, count: number]> = []
+    const parts: Array<readonly [answer: LlamaAnswer, count: number]> = []
     let room = batchSize
     for (const answer of ready) {
       if (!decodes(answer)) continue
@@ -166,14 +166,14 @@ export class Batcher {
     return drawn
   }
 
-  private tokens(answer: Answer, from: number, end: number): Uint32Array {
+  private tokens(answer: LlamaAnswer, from: number, end: number): Uint32Array {
     if (end - from > 1) return Uint32Array.from(answer.tokens.slice(from, end))
     this.one[0] = answer.tokens[from] ?? 0
     return this.one
   }
 
   /** Cuts the slot's cache down to the common prefix; a memory that cannot be cut there is emptied. */
-  private attach(answer: Answer): void {
+  private attach(answer: LlamaAnswer): void {
     const { context } = this.options
     answer.attached = true
     if (answer.filled > 0 && context.removeTokenCellsFromSequence(answer.slot.id, answer.filled, -1)) return
@@ -199,7 +199,7 @@ export class Batcher {
     }
   }
 
-  private accept(answer: Answer, token: number): void {
+  private accept(answer: LlamaAnswer, token: number): void {
     const { paceMs, now } = this.options
     if (paceMs > 0) {
       // counted from when the token was due, so that the rate does not drift; a late token is not made up for
@@ -229,14 +229,14 @@ export class Batcher {
     }
   }
 
-  private fail(answer: Answer, cause: unknown): void {
+  private fail(answer: LlamaAnswer, cause: unknown): void {
     if (answer.over) return
     this.drop(answer)
     answer.fail(failure(cause))
   }
 
   /** The batch of these answers failed. Nothing of their caches is trusted any more; each is tried again alone. */
-  private suspect(batch: ReadonlyArray<Answer>, cause: unknown): void {
+  private suspect(batch: ReadonlyArray<LlamaAnswer>, cause: unknown): void {
     const [only, ...others] = batch
     if (only !== undefined && others.length === 0) this.fail(only, cause)
     for (const answer of batch) {

@@ -25,9 +25,11 @@ const granted = (): number => {
 
 /**
  * One thread for a small model; else the physical cores that llama.cpp finds good for arithmetic (hyper-threads and
- * efficiency cores slow it down), within what the process may use. `RBEE_WORKER_THREADS` or the load options override.
+ * efficiency cores slow it down), within what the process may use, less one: the threads wait for each other by
+ * spinning, so that one core shared with rbee's own processes slows all of them (100 M parameters on two busy cores:
+ * 190 tokens/s with one thread, 47 with two). `RBEE_WORKER_THREADS` or the load options override.
  */
 export const defaultThreads = (parameters: number, mathCores: number): number => {
   if (parameters < SMALL_MODEL_PARAMETERS) return 1
-  return Math.max(1, Math.floor(Math.min(mathCores, availableParallelism(), granted())))
+  return Math.max(1, Math.floor(Math.min(mathCores, availableParallelism(), granted())) - 1)
 }

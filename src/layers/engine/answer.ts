@@ -1,0 +1,131 @@
+/** One answer while it is made, whatever makes it: its tokens, its text, and when it ends. */
+import type { RbeeError } from "../../machines/errors.ts"
+import type { GenerateRequest, GenerateResult } from "./index.ts"
+import type { Slot } from "./slots.ts"
+import { StopFilter } from "./stop.ts"
+
+export type Failure = RbeeError<"INTERNAL">
+export type Finish = GenerateResult["finishReason"]
+
+export interface AnswerOptions {
+  readonly request: GenerateRequest
+  /** the prompt's tokens, template included */
+  readonly prompt: ReadonlyArray<number>
+  readonly slot: Slot
+  /** tokens at the beginning that the slot's cache holds */
+  readonly cached: number
+  /** tokens that the slot can hold */
+  readonly context: number
+  /** what each token adds to the text; called once a token, in order */
+  readonly textOf: (token: number) => string
+  /** whether it is an end-of-text token */
+  readonly isEnd: (token: number) => boolean
+  /** milliseconds */
+  readonly now: () => number
+  readonly done: (result: GenerateResult | Failure) => void
+}
+
+export class Answer {
+  /** prompt, resumed and decoded tokens; the slot shares this array */
+  readonly tokens: Array<number>
+  /** how many of `tokens` are in the KV cache, or will be when the batch in flight is decoded */
+  filled: number
+  readonly slot: Slot
+  private readonly options: AnswerOptions
+  private readonly stop: StopFilter
+  /** `tokens.length` at which the answer ends */
+  private readonly limit: number
+  private readonly resumed: number
+  private readonly cachedTokens: number
+  private readonly startedAt: number
+  private firstAt: number | undefined
+  private decoded = 0
+  /** text of what is resumed that its reader lacks: goes with the next token */
+  private owed = ""
+  /** characters that are still to come and that its reader has already */
+  private ahead: number
+
+  constructor(options: AnswerOptions) {
+    const { request, prompt, slot } = options
+    const resumed = request.resume?.tokenIds ?? []
+    this.options = options
+    this.slot = slot
+    this.tokens = [...prompt, ...resumed]
+    this.resumed = resumed.length
+    // at least the last token is decoded again: its logits are needed
+    this.filled = Math.min(options.cached, this.tokens.length - 1)
+    this.cachedTokens = Math.min(this.filled, prompt.length)
+    this.limit = Math.min(prompt.length + (request.maxTokens ?? Infinity), options.context)
+    this.stop = new StopFilter(request.stop)
+    this.startedAt = options.now()
+    let said = ""
+    for (const token of resumed) said += this.stop.push(options.textOf(token))
+    const reader = request.resume?.text.length ?? 0
+    this.owed = said.slice(reader)
+    this.ahead = Math.max(0, reader - said.length)
+  }
+
+  /** Whether what is resumed is a whole answer already; then nothing is decoded. */
+  finishedBefore(): Finish | undefined {
+    const last = this.tokens[this.tokens.length - 1]
+    if (this.resumed > 0 && last !== undefined && this.ends(last)) return "stop"
+    return this.tokens.length >= this.limit ? "length" : undefined
+  }
+
+  /** Place of the next token in the answer, resumed tokens included. */
+  get index(): number {
+    return this.tokens.length - this.options.prompt.length
+  }
+
+  /** A token has been decoded. */
+  get started(): boolean {
+    return this.decoded > 0
+  }
+
+  private ends(token: number): boolean {
+    return this.stop.stopped || (!this.options.request.ignoreEos && this.options.isEnd(token))
+  }
+
+  /** Takes the token that was drawn. Gives the text to hand out with it, and the reason if the answer ends with it. */
+  accept(token: number): { readonly text: string; readonly finish: Finish | undefined } {
+    this.firstAt ??= this.options.now()
+    this.tokens.push(token)
+    this.decoded++
+    let text = this.stop.push(this.options.textOf(token))
+    const finish = this.ends(token) ? "stop" : this.tokens.length >= this.limit ? "length" : undefined
+    if (finish !== undefined) text += this.stop.end()
+    if (this.ahead > 0) {
+      const known = Math.min(this.ahead, text.length)
+      this.ahead -= known
+      text = text.slice(known)
+    } else if (this.owed !== "") {
+      text = this.owed + text
+      this.owed = ""
+    }
+    return { text, finish }
+  }
+
+  emit(text: string, token: number): void {
+    this.options.request.onToken(text, token)
+  }
+
+  result(reason: Finish): GenerateResult {
+    const now = this.options.now()
+    return {
+      finishReason: reason,
+      promptTokens: this.options.prompt.length,
+      cachedTokens: this.cachedTokens,
+      completionTokens: this.decoded,
+      promptMs: (this.firstAt ?? now) - this.startedAt,
+      totalMs: now - this.startedAt
+    }
+  }
+
+  finish(reason: Finish): void {
+    this.options.done(this.result(reason))
+  }
+
+  fail(failure: Failure): void {
+    this.options.done(failure)
+  }
+}

@@ -1,0 +1,153 @@
+/**
+ * An engine without a model: it says a script, at a given rate, and keeps the whole contract of the port (slots,
+ * limits, stop strings, resume, cancel). For tests and benchmarks of everything around the engine. Its only time is
+ * Effect's Clock.
+ */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { checkFits, takeSlot } from "./admission.ts"
+import { Answer, type Finish } from "./answer.ts"
+import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
+import { makeSlots } from "./slots.ts"
+
+export interface ScriptedOptions {
+  /** what the token at an index of the answer says; absent: words that can be told apart */
+  readonly text?: (index: number) => string
+  /** tokens until the end-of-text token; absent: 128 */
+  readonly tokens?: number
+  /** of each answer; absent: as fast as the event loop allows */
+  readonly tokensPerS?: number
+  /** milliseconds that a load takes; absent: none */
+  readonly loadMs?: number
+  /** most tokens a slot; absent: 8 192 */
+  readonly context?: number
+  /** tokens between two looks at the event loop, when as fast as possible; absent: 32 */
+  readonly burst?: number
+}
+
+/** the end-of-text token; the token at index i of an answer is i + 1 */
+const END = 0
+
+const WORDS = "one small bee flies over the wide green field and finds a new flower".split(" ")
+const word = (index: number): string => `${index === 0 ? "" : " "}${WORDS[index % WORDS.length] ?? ""}${index}`
+
+/** One token a word, the same for the same word; roles are tokens too. */
+const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
+  const text =
+    input._tag === "Prompt"
+      ? input.prompt
+      : input.messages.map((message) => `<${message.role}> ${message.content}`).join(" ")
+  return (text.match(/\S+/g) ?? []).map((part) => {
+    let hash = 7
+    for (let i = 0; i < part.length; i++) hash = (Math.imul(hash, 31) + part.charCodeAt(i)) | 0
+    return 1_000_000 + (hash >>> 1)
+  })
+}
+
+type Failed = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST">
+
+const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
+  const longest = script.context ?? 8192
+  const context = Math.min(options.context ?? longest, longest)
+  const say = script.text ?? word
+  const last = script.tokens ?? 128
+  const burst = script.burst ?? 32
+  const rate = Math.min(script.tokensPerS ?? Infinity, options.maxTokensPerS ?? Infinity)
+  const slots = makeSlots(options.slots)
+  let batches = 0
+
+  const begin = (request: GenerateRequest, now: () => number): Answer | Failed => {
+    const prompt = tokenize(request.input)
+    const refused = checkFits(prompt, context)
+    if (refused !== undefined) return refused
+    const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
+    if (taken instanceof RbeeError) return taken
+    const { slot, prefix } = taken
+    slot.busy = true
+    const answer = new Answer({
+      request,
+      prompt,
+      slot,
+      cached: prefix,
+      context,
+      textOf: (token) => (token === END ? "" : say(token - 1)),
+      isEnd: (token) => token === END,
+      now,
+      done: () => undefined
+    })
+    slot.tokens = answer.tokens
+    return answer
+  }
+
+  /** Says what is due, and returns how the answer ended if it did. */
+  const turn = (answer: Answer, count: number): Finish | undefined => {
+    batches++
+    for (let i = 0; i < count; i++) {
+      const token = answer.index === last ? END : answer.index + 1
+      answer.filled = answer.tokens.length
+      const { text, finish } = answer.accept(token)
+      answer.emit(text, token)
+      if (finish !== undefined) return finish
+    }
+    return undefined
+  }
+
+  const speak = (answer: Answer, clock: Clock.Clock): Effect.Effect<GenerateResult, RbeeError<"INTERNAL">> =>
+    Effect.gen(function* () {
+      const already = answer.finishedBefore()
+      if (already !== undefined) return answer.result(already)
+      const began = clock.unsafeCurrentTimeMillis()
+      let said = 0
+      for (;;) {
+        if (rate === Infinity) yield* Effect.sleep(0)
+        else yield* Effect.sleep(Math.max(0, began + ((said + 1) * 1000) / rate - clock.unsafeCurrentTimeMillis()))
+        const due =
+          rate === Infinity
+            ? burst
+            : Math.floor(((clock.unsafeCurrentTimeMillis() - began) * rate) / 1000 + 1e-6) - said
+        const finish = yield* Effect.try({
+          try: () => turn(answer, due),
+          catch: (cause) => rbeeError("INTERNAL", "the reader of the answer failed", "", { reason: String(cause) })
+        })
+        said += due
+        if (finish !== undefined) return answer.result(finish)
+      }
+    })
+
+  return {
+    backend: "CPU",
+    context,
+    slots: options.slots,
+    progress: () => batches,
+    generate: (request) =>
+      Effect.clockWith((clock) =>
+        Effect.acquireUseRelease(
+          Effect.suspend(() => {
+            const answer = begin(request, () => clock.unsafeCurrentTimeMillis())
+            return answer instanceof Answer ? Effect.succeed(answer) : Effect.fail(answer)
+          }),
+          (answer) => speak(answer, clock),
+          ({ slot, filled }) =>
+            Effect.sync(() => {
+              slot.filled = filled
+              slot.busy = false
+            })
+        )
+      )
+  }
+}
+
+export const layerScripted = (script: ScriptedOptions = {}): Layer.Layer<Engine> =>
+  Layer.succeed(Engine, {
+    load: (options) =>
+      Effect.gen(function* () {
+        const step = (script.loadMs ?? 0) / 4
+        for (const fraction of [0.25, 0.5, 0.75, 1]) {
+          if (step > 0) yield* Effect.sleep(step)
+          options.onProgress(fraction)
+        }
+        return serve(script, options)
+      })
+  })

@@ -1,0 +1,61 @@
+/** Random weights, fast: a hundred million of them take well under a second. */
+import { type Shape, type Tensor, type Token, bytesOf, padded } from "./gguf-format.ts"
+
+/** xorshift32: quick, and good enough for weights that mean nothing */
+const random = (seed: number): (() => number) => {
+  let state = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b) | 1
+  return () => {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    return state >>> 0
+  }
+}
+
+/** half precision; |value| between 2^-14 and 65504, or 0 */
+const half = (value: number): number => {
+  if (value === 0) return 0
+  const sign = value < 0 ? 0x8000 : 0
+  const exponent = Math.floor(Math.log2(Math.abs(value)))
+  const mantissa = Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024)
+  return sign | (((exponent + 15) << 10) + mantissa)
+}
+
+/** largest weight of a matrix with `columns` inputs: keeps the sums near one whatever the width */
+const scaleOf = (columns: number): number => Math.sqrt(3 / columns)
+
+const fill = (tensor: Tensor, bytes: Buffer, next: () => number): void => {
+  const scale = scaleOf(tensor.columns)
+  const elements = tensor.rows * tensor.columns
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (tensor.type === "f32") {
+    for (let i = 0; i < elements; i++) view.setFloat32(i * 4, (next() / 0x8000_0000 - 1) * scale, true)
+  } else if (tensor.type === "f16") {
+    const table = Uint16Array.from({ length: 4096 }, (_, i) => half(((i + 0.5) / 2048 - 1) * scale))
+    for (let i = 0; i < elements; i++) view.setUint16(i * 2, table[next() >>> 20] ?? 0, true)
+  } else {
+    // a block: its scale in half precision, then 32 signed bytes
+    const step = half(scale / 127)
+    for (let at = 0; at + 4 <= bytes.length; at += 4) view.setUint32(at, next(), true)
+    for (let at = 0; at < (elements / 32) * 34; at += 34) view.setUint16(at, step, true)
+  }
+}
+
+/** The bytes of one tensor, padded. */
+export const fillTensor = (shape: Shape, vocabulary: ReadonlyArray<Token>, tensor: Tensor, index: number): Buffer => {
+  const size = bytesOf(tensor)
+  const bytes = Buffer.alloc(padded(size))
+  if (tensor.dimensions === 1) {
+    for (let i = 0; i < tensor.columns; i++) bytes.writeFloatLE(1, i * 4)
+    return bytes
+  }
+  fill(tensor, bytes, random(shape.seed * 1_000_003 + index))
+  if (tensor.name === "output.weight") {
+    // Control tokens and single bytes get no weight, so that greedy answers are words and do not end by themselves.
+    const row = size / tensor.rows
+    for (const [token, { type }] of vocabulary.entries()) {
+      if (type !== 1) bytes.fill(0, token * row, (token + 1) * row)
+    }
+  }
+  return bytes
+}
