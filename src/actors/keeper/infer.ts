@@ -1,0 +1,194 @@
+/**
+ * The infer session: the keeper's side of one answer (DESIGN §5: 0–2, 9, 10). It wakes the queen, posts the job with
+ * its session, prints the job's stream, and ends what a cold session woke. The job belongs to the queen: a keeper that
+ * dies leaves it running, one that is interrupted cancels it.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import { Ids } from "../../layers/ids/index.ts"
+import type { QueenConnector } from "../../layers/queen-api/index.ts"
+import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
+import { type SignalCode, Terminal } from "../../layers/terminal/index.ts"
+import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
+import { cancelled, inferStart, jobFailed, type Line } from "../../machines/narration.ts"
+import type { JobRequest, Teardown } from "../../machines/vocabulary/job.ts"
+import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
+import { makeQueenLink, type QueenLink } from "./queen-link.ts"
+import { teardown } from "./teardown.ts"
+import { type Format, makeVoice, type Voice } from "./voice.ts"
+
+export interface InferOptions {
+  readonly request: Omit<JobRequest, "session">
+  readonly teardown: Teardown
+  readonly format: Format
+}
+
+/** Connections to one job that broke in a row without a new event, before the keeper gives up. */
+const maxBreaks = 5
+/** `cancelled` is said, or given up, within 5 s of Ctrl-C: the cancel, then the teardown of a cold session */
+const cancelMs = 2500
+const farewellMs = 2000
+
+/** Does the failure say that the queen could not be reached, or is ending? Then the next one is asked. */
+const isAway = (error: RbeeError): boolean => error.code === "CONNECTION_TIMEOUT" || error.code === "SHUTTING_DOWN"
+
+/** An error of the keeper itself. */
+export const errorLine = (error: RbeeError): Line => ({
+  actor: "bee-keeper",
+  action: "error",
+  human: `${error.code}: ${sentence(error)}`,
+  level: "error"
+})
+
+const sayError = (voice: Voice, error: RbeeError): void => {
+  voice.say(errorLine(error))
+  voice.note({ event: "error", data: { code: error.code, message: sentence(error), details: error.details } })
+}
+
+/** The queen refused the job: the same line as when she ends one. */
+const refused = (voice: Voice, error: RbeeError): void => {
+  voice.say(jobFailed({ code: error.code, message: sentence(error) }))
+  voice.note({ event: "error", data: { code: error.code, message: sentence(error), details: error.details } })
+}
+
+interface Posted {
+  readonly submission: Fiber.Fiber<string, RbeeError>
+  /** what the queen was told of who woke her */
+  readonly woke: boolean
+}
+
+const session = (options: InferOptions, voice: Voice, link: QueenLink, id: string) => {
+  const stream = makeJobStream(voice)
+  let posted: Posted | undefined
+
+  const submitOnce = Effect.suspend(() =>
+    link.api.submitJob({
+      ...options.request,
+      session: { id, teardown: options.teardown, woke_queen: link.woke() },
+      // a repeated post of this session is the same job
+      idempotency_key: id
+    })
+  ).pipe(Effect.map((answer) => answer.job_id))
+
+  /** Tried again once where the queen was just ending or was lost between her health and the post. */
+  const submit = submitOnce.pipe(
+    Effect.catchIf(isAway, (error) =>
+      Effect.zipRight(error.code === "SHUTTING_DOWN" ? link.outlive : link.retie, submitOnce)
+    )
+  )
+
+  const follow = (jobId: string): Effect.Effect<Ending, RbeeError> =>
+    Effect.gen(function* () {
+      let breaks = 0
+      for (;;) {
+        const before = stream.lastEventId()
+        const outcome = yield* Effect.either(
+          Effect.flatMap(
+            Effect.suspend(() =>
+              link.api.jobEvents({ id: jobId, ...(before === undefined ? {} : { last_event_id: before }) })
+            ),
+            stream.read
+          )
+        )
+        const ending = stream.ended()
+        if (ending !== undefined) return ending
+        if (Either.isLeft(outcome) && isFinal(outcome.left)) return yield* Effect.fail(outcome.left)
+        breaks = stream.lastEventId() === before ? breaks + 1 : 0
+        if (breaks > maxBreaks)
+          return yield* Effect.fail(
+            rbeeError(
+              "CONNECTION_TIMEOUT",
+              `the stream of ${jobId} broke ${breaks} times in a row without news`,
+              `The job may still run: \`rbee jobs show ${jobId}\`.`
+            )
+          )
+        if (yield* link.retie) yield* Effect.sleep(100 * breaks)
+      }
+    })
+
+  /** Steps 1 to 9, then 10 for a cold session. The exit code. */
+  const run: Effect.Effect<0 | 1> = Effect.gen(function* () {
+    voice.say(inferStart(options.request.model))
+    yield* link.tie
+    // not interrupted with the run: an interrupt has to know which job it cancels
+    const submission = yield* Effect.forkDaemon(submit)
+    posted = { submission, woke: link.woke() }
+    const accepted = yield* Effect.either(Fiber.join(submission))
+    if (Either.isLeft(accepted)) refused(voice, accepted.left)
+    const ending = Either.isLeft(accepted) ? "error" : yield* follow(accepted.right)
+    if (ending === "cancelled") voice.say(cancelled())
+    if (options.teardown === "cold") yield* teardown(link, voice, id, posted.woke)
+    return ending === "done" ? (0 as const) : (1 as const)
+  }).pipe(
+    Effect.catchAll((error) =>
+      Effect.sync(() => {
+        sayError(voice, error)
+        return 1 as const
+      })
+    )
+  )
+
+  const cancel = Effect.gen(function* () {
+    if (posted === undefined) return
+    const accepted = yield* Effect.either(Fiber.join(posted.submission))
+    // a refused job is none
+    if (Either.isLeft(accepted)) return isAway(accepted.left) ? yield* Effect.fail(accepted.left) : undefined
+    // 409, 404: it ended otherwise meanwhile, which frees the slot as well
+    yield* Effect.catchIf(
+      link.api.cancelJob({ id: accepted.right }),
+      (error) => error.code === "CONFLICT" || error.code === "JOB_NOT_FOUND",
+      () => Effect.void
+    )
+  }).pipe(
+    Effect.timeoutFail({
+      duration: cancelMs,
+      onTimeout: () => rbeeError("CONNECTION_TIMEOUT", `the cancel was not answered within ${cancelMs} ms`)
+    })
+  )
+
+  /** After a signal, or when nobody reads stdout any more. */
+  const abandon = Effect.gen(function* () {
+    const outcome = yield* Effect.either(cancel)
+    if (Either.isRight(outcome)) voice.say(cancelled())
+    else
+      sayError(
+        voice,
+        rbeeError(
+          outcome.left.code,
+          `the job may still run: ${outcome.left.what}`,
+          "Look with `rbee jobs ls`, end it with `rbee jobs cancel ID`."
+        )
+      )
+    if (options.teardown === "cold" && posted !== undefined)
+      yield* teardown(link, voice, id, posted.woke).pipe(Effect.timeoutOption(farewellMs), Effect.ignore)
+  })
+
+  return { run, abandon }
+}
+
+type End = { readonly _tag: "Ran"; readonly code: 0 | 1 } | { readonly _tag: "Signal"; readonly code: SignalCode }
+
+/**
+ * Runs one session and returns the exit code: 0, 1 (failed, with the reason printed), 130 and 143 (signals). A reader
+ * of stdout who leaves ends it quietly with 0.
+ */
+export const infer = (
+  options: InferOptions
+): Effect.Effect<number, never, QueenLauncher | QueenConnector | Terminal | Ids> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const terminal = yield* Terminal
+      const clock = yield* Effect.clock
+      const voice = makeVoice(terminal, options.format, () => clock.unsafeCurrentTimeMillis())
+      const link = yield* makeQueenLink(voice)
+      const { run, abandon } = session(options, voice, link, yield* (yield* Ids).make("session"))
+      const ran = Effect.map(run, (code): End => ({ _tag: "Ran", code }))
+      const signal = Effect.map(terminal.interrupted, (code): End => ({ _tag: "Signal", code }))
+      const closed = Effect.as(terminal.closed, { _tag: "Closed" } as const)
+      const end = yield* Effect.raceFirst(ran, Effect.raceFirst(signal, closed))
+      if (end._tag !== "Ran") yield* abandon
+      voice.close()
+      return end._tag === "Closed" ? 0 : end.code
+    })
+  )

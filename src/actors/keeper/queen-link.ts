@@ -1,0 +1,157 @@
+/**
+ * A keeper's tie to its queen (steps 1 and 2): found or woken, and `/events` open, of which only the lines of the
+ * cascade and of lost hives are printed. When the queen is lost the tie is made again.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import { readEvents } from "../../layers/api/sse.ts"
+import { type QueenApi, QueenConnector } from "../../layers/queen-api/index.ts"
+import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import {
+  cascadeHives,
+  cascadeWorkers,
+  goodbye,
+  hiveLost,
+  queenAsleep,
+  queenAwake,
+  queenLaunch,
+  queenLost,
+  sseConnected
+} from "../../machines/narration.ts"
+import type { Health } from "../../machines/vocabulary/common.ts"
+import { heardIn, lineIn } from "./job-stream.ts"
+import type { Voice } from "./voice.ts"
+
+export interface QueenLink {
+  readonly api: QueenApi
+  /** Finds her or wakes her, and opens `/events`: lines 1 and 2. */
+  readonly tie: Effect.Effect<void, RbeeError>
+  /**
+   * After a stream broke. The same queen: only the connection was cut, nothing is said. Another or none: she was
+   * lost, the next one is found or woken. Returns whether it was the same.
+   */
+  readonly retie: Effect.Effect<boolean, RbeeError>
+  /** Waits until she who refuses new work is gone, and ties to the next. */
+  readonly outlive: Effect.Effect<void, RbeeError>
+  /** true when this keeper's own spawn became the queen */
+  readonly woke: () => boolean
+  /** While held, lines of `/events` wait; released they are printed in order. */
+  readonly hold: () => void
+  readonly release: () => void
+  /** Completes once her goodbye was printed, or her stream is over. */
+  readonly leave: Effect.Effect<void>
+  /** Waits until her process is gone and her port is free. */
+  readonly gone: Effect.Effect<boolean>
+}
+
+const heardOnEvents = new Set([
+  ...[cascadeWorkers(), cascadeHives(), goodbye()].map((line) => line.action),
+  hiveLost("", 0).action
+])
+
+/** an `/events` stream whose first bytes do not come in this time is not waited for */
+const openMs = 2000
+
+export const makeQueenLink = (
+  voice: Voice
+): Effect.Effect<QueenLink, never, QueenLauncher | QueenConnector | Scope.Scope> =>
+  Effect.gen(function* () {
+    const launcher = yield* QueenLauncher
+    const scope = yield* Effect.scope
+    const api = (yield* QueenConnector).connect(launcher.url)
+    let health: Health | undefined
+    let woke = false
+    let held: Array<() => void> | undefined
+    let watch: Fiber.RuntimeFiber<unknown> | undefined
+    let farewell = yield* Deferred.make<void>()
+
+    const open = Effect.gen(function* () {
+      if (watch !== undefined) yield* Fiber.interrupt(watch)
+      const opened = yield* Deferred.make<void>()
+      const said = yield* Deferred.make<void>()
+      farewell = said
+      const feed = yield* api.events({})
+      const reading = readEvents(
+        (sink) =>
+          feed({
+            write: (frames) => {
+              Deferred.unsafeDone(opened, Exit.void)
+              return sink.write(frames)
+            },
+            drain: sink.drain
+          }),
+        (event) => {
+          if (event.event !== "narration") return
+          const heard = heardIn(event)
+          const line = lineIn(heard.data)
+          if (!heardOnEvents.has(line.action)) return
+          const print = () => {
+            voice.say(line, heard)
+            if (line.action === goodbye().action) Deferred.unsafeDone(said, Exit.void)
+          }
+          if (held === undefined) print()
+          else held.push(print)
+        }
+      ).pipe(
+        // a queen that is lost is found out by the job's stream
+        Effect.ignore,
+        Effect.ensuring(Effect.sync(() => Deferred.unsafeDone(opened, Exit.void))),
+        Effect.ensuring(Effect.sync(() => Deferred.unsafeDone(said, Exit.void)))
+      )
+      watch = yield* Effect.forkIn(reading, scope)
+      yield* Effect.timeoutOption(Deferred.await(opened), openMs)
+    })
+
+    const wake = Effect.gen(function* () {
+      const woken = yield* launcher.wake
+      woke = woken.woken
+      return woken.health
+    })
+    const findOrWake = Effect.gen(function* () {
+      const found = yield* launcher.find
+      if (found !== undefined) return found
+      voice.say(queenAsleep())
+      voice.say(queenLaunch(launcher.port))
+      return yield* wake
+    })
+    const tie = Effect.gen(function* () {
+      health = yield* findOrWake
+      voice.say(queenAwake())
+      yield* open
+      voice.say(sseConnected())
+    })
+    const gone = Effect.suspend(() => (health === undefined ? Effect.succeed(true) : launcher.gone(health)))
+
+    return {
+      api,
+      tie,
+      retie: Effect.gen(function* () {
+        const found = yield* launcher.find
+        if (found !== undefined && found.instance === health?.instance) return true
+        voice.say(queenLost())
+        health = found ?? (yield* wake)
+        voice.say(queenAwake())
+        yield* open
+        return false
+      }),
+      outlive: Effect.zipRight(
+        gone,
+        Effect.suspend(() => tie)
+      ),
+      woke: () => woke,
+      hold: () => {
+        held ??= []
+      },
+      release: () => {
+        const waiting = held ?? []
+        held = undefined
+        for (const print of waiting) print()
+      },
+      leave: Effect.suspend(() => Deferred.await(farewell)),
+      gone
+    }
+  })

@@ -1,0 +1,34 @@
+/** Step 10 of a cold session: what the session woke and nobody else uses is ended (DESIGN §6, Sessions). */
+import * as Effect from "effect/Effect"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { cascadeAsk, queenLeft } from "../../machines/narration.ts"
+import type { QueenLink } from "./queen-link.ts"
+import type { Voice } from "./voice.ts"
+
+/** Asks the queen, prints what she decides, and returns when what she ends is gone. `woke`: the session woke her. */
+export const teardown = (
+  link: QueenLink,
+  voice: Voice,
+  session: string,
+  woke: boolean
+): Effect.Effect<void, RbeeError> =>
+  Effect.gen(function* () {
+    // her lines may overtake her answer, which says whether the line before them is printed at all
+    link.hold()
+    const answer = yield* link.api.shutdown({ cascade: true, session })
+    if (answer.queen === "stays") {
+      voice.say(queenLeft(woke ? "in_use" : "was_here"))
+      return
+    }
+    voice.say(cascadeAsk())
+    link.release()
+    yield* link.leave
+    if (!(yield* link.gone))
+      return yield* Effect.fail(
+        rbeeError(
+          "CONNECTION_TIMEOUT",
+          "the queen said goodbye and is still there after 40 s",
+          "See `rbee logs queen`."
+        )
+      )
+  }).pipe(Effect.ensuring(Effect.sync(link.release)))

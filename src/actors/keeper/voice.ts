@@ -1,0 +1,143 @@
+/**
+ * What a run of `rbee infer` says: tokens on stdout, narration on stderr, or JSON lines on stdout for everything.
+ * Tokens are gathered and written once per network chunk (`flush`), always before the line that follows them.
+ */
+import { type Actor, done as doneLine, type Line, lineOf, megabytes } from "../../machines/narration.ts"
+import type { Colour, Output, Terminal } from "../../layers/terminal/index.ts"
+
+export type Format = "plain" | "quiet" | "json"
+
+/** An event of a job's stream, as it came. */
+export interface Heard {
+  readonly event: string
+  readonly id?: string | undefined
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+export interface Voice {
+  /** A line; `heard` is the event that brought it, when it came over the wire. */
+  readonly say: (line: Line, heard?: Heard) => void
+  /** The text of a `token` event. */
+  readonly token: (text: string, heard: Heard) => void
+  /** Everything else on the stream: it is only shown as JSON, except that progress moves a terminal's live line. */
+  readonly note: (heard: Heard) => void
+  readonly flush: () => void
+  /** Leaves the terminal as a shell wants it: no live line, the prompt at the start of a line. */
+  readonly close: () => void
+}
+
+const colours: Readonly<Record<Actor, Colour>> = {
+  "bee-keeper": "yellow",
+  queen: "magenta",
+  hive: "cyan",
+  worker: "green"
+}
+
+/** One line stays one line, and no text that came from elsewhere can steer the terminal. */
+// oxlint-disable-next-line no-control-regex -- control characters are what is removed
+export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd")
+
+const clearLine = "\r\u001b[2K"
+
+/** "download 35 % of 3.3 MB @ 42 MB/s" */
+export const liveText = (data: Readonly<Record<string, unknown>>): string => {
+  const [received, total, rate] = [data["received"], data["total"], data["rate"]].map((value) =>
+    typeof value === "number" ? value : undefined
+  )
+  const share =
+    received !== undefined && total !== undefined && total > 0 ? Math.floor((100 * received) / total) : undefined
+  const amount = share !== undefined ? ` ${share}%` : received === undefined ? "" : ` ${megabytes(received)} MB`
+  return `${String(data["stage"])}${amount}${rate === undefined ? "" : ` @ ${megabytes(rate)} MB/s`}`
+}
+
+const makeJson = (stdout: Output, now: () => number): Voice => {
+  let pending = ""
+  const put = (event: string, id: string | undefined, data: Readonly<Record<string, unknown>>) => {
+    pending += `${JSON.stringify({ event, ...(id === undefined ? {} : { id }), ...data })}\n`
+  }
+  const flush = () => {
+    if (pending === "") return
+    const text = pending
+    pending = ""
+    stdout.write(text)
+  }
+  const note = (heard: Heard) => put(heard.event, heard.id, heard.data)
+  return {
+    say: (line, heard) => {
+      if (heard === undefined) put("narration", undefined, { ...line, at: now() })
+      else note(heard)
+      flush()
+    },
+    token: (_, heard) => note(heard),
+    note,
+    flush,
+    close: flush
+  }
+}
+
+const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
+  const { stdout, stderr } = terminal
+  let pending = ""
+  /** the live line that stands on stderr now */
+  let live = ""
+  /** on a terminal both streams share the cursor: where tokens left it */
+  let midLine = false
+  const clear = () => {
+    if (live === "") return
+    live = ""
+    stderr.write(clearLine)
+  }
+  const draw = (text: string) => {
+    if (!stderr.isTTY || quiet || midLine || text === live) return
+    live = text
+    stderr.write(`${clearLine}${stderr.paint("dim", printable(text).slice(0, Math.max(stderr.columns() - 1, 10)))}`)
+  }
+  const flush = () => {
+    if (pending === "") return
+    clear()
+    const text = pending
+    pending = ""
+    midLine = !text.endsWith("\n")
+    stdout.write(text)
+  }
+  /** a line on stderr must not continue the answer's last line */
+  const freshLine = () => {
+    if (midLine && stdout.isTTY) stdout.write("\n")
+    midLine = false
+  }
+  return {
+    say: (line) => {
+      if (quiet && line.level !== "error") return
+      // on a terminal the live line shows it; the last one stays
+      const isStep = line.action === "download_progress" && !line.human.includes(" 100% ")
+      if (isStep && stderr.isTTY) return draw(`${line.actor}: ${line.human}`)
+      flush()
+      clear()
+      freshLine()
+      const human = printable(line.human)
+      stderr.write(
+        line.action === doneLine().action
+          ? `${lineOf({ ...line, human })}\n`
+          : `${stderr.paint(colours[line.actor], `${line.actor}:`)} ${
+              line.level === "error" ? stderr.paint("red", human) : human
+            }\n`
+      )
+    },
+    token: (text) => {
+      pending += text
+    },
+    note: (heard) => {
+      if (heard.event === "progress") draw(liveText(heard.data))
+    },
+    flush,
+    close: () => {
+      flush()
+      clear()
+      freshLine()
+    }
+  }
+}
+
+/** `now` gives milliseconds since 1970, for the lines that start here. */
+export const makeVoice = (terminal: Terminal["Type"], format: Format, now: () => number): Voice =>
+  format === "json" ? makeJson(terminal.stdout, now) : makeText(terminal, format === "quiet")

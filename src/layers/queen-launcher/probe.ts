@@ -1,0 +1,69 @@
+/** Who is at the queen's port? One small request, judged by its shape, so that no stranger is taken for a queen. */
+import { request } from "node:http"
+import * as Effect from "effect/Effect"
+import type { Health } from "../../machines/vocabulary/common.ts"
+
+export type Probe =
+  /** nobody listens */
+  | { readonly _tag: "Nobody" }
+  /** somebody listens and did not answer in time, or hung up */
+  | { readonly _tag: "Silent" }
+  /** somebody answered, who is no queen */
+  | { readonly _tag: "Stranger" }
+  | { readonly _tag: "Queen"; readonly health: Health }
+
+/** /health answers in under 500 ms while everything else is busy (API.md) */
+const limitMs = 1000
+/** a health is some hundred bytes; a stranger may send anything */
+const maxBytes = 16_384
+
+const isHealth = (value: unknown): value is Health => {
+  if (typeof value !== "object" || value === null) return false
+  const field = value as Readonly<Record<string, unknown>>
+  return (
+    field["status"] === "healthy" &&
+    field["role"] === "queen" &&
+    Number.isInteger(field["pid"]) &&
+    ["version", "id", "instance"].every((name) => typeof field[name] === "string")
+  )
+}
+
+const judge = (status: number | undefined, body: string): Probe => {
+  try {
+    const health: unknown = JSON.parse(body)
+    return status === 200 && isHealth(health) ? { _tag: "Queen", health } : { _tag: "Stranger" }
+  } catch {
+    return { _tag: "Stranger" }
+  }
+}
+
+export const probe = (url: string): Effect.Effect<Probe> =>
+  Effect.async((resume) => {
+    const settle = (result: Probe) => {
+      clearTimeout(limit)
+      ask.destroy()
+      resume(Effect.succeed(result))
+    }
+    const ask = request(new URL("/health", url), { agent: false, headers: { connection: "close" } }, (answer) => {
+      let body = ""
+      answer.setEncoding("utf8")
+      answer.on("data", (text: string) => {
+        body += text
+        if (body.length > maxBytes) settle({ _tag: "Stranger" })
+      })
+      answer.on("end", () => settle(judge(answer.statusCode, body)))
+      answer.on("error", () => settle({ _tag: "Silent" }))
+    })
+    const limit = setTimeout(() => settle({ _tag: "Silent" }), limitMs)
+    ask.on("error", (cause) => {
+      const code = "code" in cause ? String(cause.code) : ""
+      if (code === "ECONNREFUSED") return settle({ _tag: "Nobody" })
+      // "HPE_…": it answered, but not in HTTP
+      settle({ _tag: code.startsWith("HPE_") ? "Stranger" : "Silent" })
+    })
+    ask.end()
+    return Effect.sync(() => {
+      clearTimeout(limit)
+      ask.destroy()
+    })
+  })

@@ -1,0 +1,146 @@
+/** The queen as a daemon process of this machine. The listening port is the lock: whoever binds it is the queen. */
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { Health } from "../../machines/vocabulary/common.ts"
+import { Processes } from "../process/index.ts"
+import { CurrentSettings, type Settings } from "../settings/index.ts"
+import { QueenLauncher } from "./index.ts"
+import { lastWords, sizeOf } from "./last-words.ts"
+import { probe } from "./probe.ts"
+
+const pollMs = 15
+/** a queen on a loaded machine, or the winner of a race, has this long to answer */
+const wakeMs = 30_000
+/** the shutdown protocol ends by 33 s (DESIGN §6) */
+const goneMs = 40_000
+/** exit code of a daemon that found its address in use */
+const addressInUse = 75
+/** a race that nobody won (the winner died) is run again */
+const maxSpawns = 3
+
+/** Where a client reaches a server that listens on `host`: a wildcard is reached by loopback. */
+export const urlOf = (host: string, port: number): string => {
+  const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host
+  return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`
+}
+
+export interface Program {
+  /** path of the queen program */
+  readonly file: string
+  /** the whole environment of the daemon */
+  readonly env: Readonly<Record<string, string>>
+}
+
+const make = (settings: Settings, processes: Processes["Type"], program: Program): QueenLauncher["Type"] => {
+  const { host, port } = settings.queen
+  const url = urlOf(host, port)
+  const logFile = join(settings.home.logs, "queen.log")
+
+  const conflict = (what: string): Effect.Effect<never, RbeeError<"CONFLICT">> =>
+    Effect.flatMap(processes.portOwner(port), (owner = "another program") =>
+      Effect.fail(
+        rbeeError(
+          "CONFLICT",
+          `port ${port}, where the queen should be, is taken by ${owner}, ${what}`,
+          "End that program, or choose another port with RBEE_QUEEN_PORT.",
+          { port, owner }
+        )
+      )
+    )
+  const checked = (health: Health): Effect.Effect<Health, RbeeError<"VERSION_MISMATCH">> =>
+    health.version === settings.version
+      ? Effect.succeed(health)
+      : Effect.fail(
+          rbeeError(
+            "VERSION_MISMATCH",
+            `the queen on port ${port} is rbee ${health.version}, this is rbee ${settings.version}`,
+            "Run `rbee down` to end her, then repeat the command.",
+            { queen: health.version, keeper: settings.version, health }
+          )
+        )
+  const silent = conflict("which does not answer /health within 1 s")
+  const stranger = conflict("which is no rbee queen")
+
+  const find: QueenLauncher["Type"]["find"] = Effect.gen(function* () {
+    const first = yield* probe(url)
+    // a queen that is just ending hangs up; then nobody listens
+    const second = first._tag === "Silent" ? yield* Effect.delay(probe(url), pollMs) : first
+    if (second._tag === "Queen") return yield* checked(second.health)
+    if (second._tag === "Nobody") return undefined
+    return yield* second._tag === "Silent" ? silent : stranger
+  })
+
+  const spawn = Effect.gen(function* () {
+    const offset = sizeOf(logFile)
+    const child = yield* processes.daemon({
+      command: process.execPath,
+      args: [program.file],
+      env: program.env,
+      logFile
+    })
+    const exit: { code: number | undefined; seen: boolean } = { code: undefined, seen: false }
+    yield* Effect.fork(
+      Effect.map(child.exit, (status) => {
+        exit.seen = true
+        exit.code = status.code
+      })
+    )
+    return { pid: child.id.pid, offset, exit }
+  })
+
+  const wake: QueenLauncher["Type"]["wake"] = Effect.gen(function* () {
+    let child = yield* spawn
+    let spawns = 1
+    for (;;) {
+      const seen = yield* probe(url)
+      if (seen._tag === "Queen") return { health: yield* checked(seen.health), woken: seen.health.pid === child.pid }
+      if (seen._tag === "Stranger") return yield* stranger
+      if (child.exit.seen && child.exit.code !== addressInUse)
+        return yield* Effect.fail(
+          rbeeError(
+            "INTERNAL",
+            `the queen ended while it was starting: ${lastWords(logFile, child.offset)}`,
+            "See `rbee logs queen`."
+          )
+        )
+      if (child.exit.seen && seen._tag === "Nobody" && spawns < maxSpawns) {
+        spawns++
+        child = yield* spawn
+      }
+      yield* Effect.sleep(pollMs)
+    }
+  }).pipe(
+    Effect.timeoutFail({
+      duration: wakeMs,
+      onTimeout: () =>
+        rbeeError(
+          "CONNECTION_TIMEOUT",
+          `the queen did not answer on port ${port} within ${wakeMs / 1000} s`,
+          "See `rbee logs queen`."
+        )
+    })
+  )
+
+  const gone: QueenLauncher["Type"]["gone"] = (health) =>
+    Effect.gen(function* () {
+      const id = yield* processes.identify(health.pid)
+      for (;;) {
+        const lives = id !== undefined && (yield* processes.alive(id))
+        // where it is not free, another keeper may have woken the next queen already
+        if (!lives && ["Nobody", "Queen"].includes((yield* probe(url))._tag)) return
+        yield* Effect.sleep(pollMs)
+      }
+    }).pipe(Effect.timeoutTo({ duration: goneMs, onTimeout: () => false, onSuccess: () => true }))
+
+  return { url, port, find, wake, gone }
+}
+
+export const layerProcess = (program: Program) =>
+  Layer.effect(
+    QueenLauncher,
+    Effect.gen(function* () {
+      return make(yield* CurrentSettings, yield* Processes, program)
+    })
+  )

@@ -1,0 +1,95 @@
+/** The terminal of this process. */
+import { styleText } from "node:util"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { rbeeError } from "../../machines/errors.ts"
+import { type Output, type SignalCode, Terminal } from "./index.ts"
+
+const set = (value: string | undefined): boolean => value !== undefined && value !== ""
+
+/** Per stream: FORCE_COLOR wins, then --no-color, NO_COLOR (not empty), TERM=dumb, and that it is a terminal. */
+export const wantsColours = (
+  env: Readonly<Record<string, string | undefined>>,
+  isTTY: boolean,
+  noColour: boolean
+): boolean => {
+  if (noColour) return false
+  if (set(env["FORCE_COLOR"])) return env["FORCE_COLOR"] !== "0" && env["FORCE_COLOR"] !== "false"
+  return isTTY && !set(env["NO_COLOR"]) && env["TERM"] !== "dumb"
+}
+
+const outputOf = (stream: NodeJS.WriteStream, noColour: boolean, onGone: () => void): Output => {
+  const colours = wantsColours(process.env, stream.isTTY === true, noColour)
+  // a reader that left is EPIPE: quiet for us, the session hears of it through `closed`
+  stream.on("error", onGone)
+  return {
+    isTTY: stream.isTTY === true && process.env.TERM !== "dumb",
+    // the stream was judged above, by stricter rules than styleText's own
+    paint: (colour, text) => (colours ? styleText(colour, text, { validateStream: false }) : text),
+    columns: () => stream.columns ?? 80,
+    write: (text) => void (stream.destroyed || stream.write(text))
+  }
+}
+
+const readAll = async (maxBytes: number): Promise<string> => {
+  const chunks: Array<Buffer> = []
+  let bytes = 0
+  for await (const chunk of process.stdin) {
+    const part = Buffer.from(chunk)
+    bytes += part.length
+    if (bytes > maxBytes)
+      throw rbeeError("PAYLOAD_TOO_LARGE", `the prompt on stdin has more than ${maxBytes} bytes`, "Shorten it.")
+    chunks.push(part)
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.concat(chunks))
+  } catch {
+    throw rbeeError("INVALID_REQUEST", "the prompt on stdin is not UTF-8", "Convert it, for example with iconv.")
+  }
+}
+
+/** `noColour`: --no-color was given. Signals are taken over as long as the layer lives. */
+export const layerNode = (options: { readonly noColour: boolean }) =>
+  Layer.scoped(
+    Terminal,
+    Effect.gen(function* () {
+      const gone = yield* Deferred.make<void>()
+      const signalled = yield* Deferred.make<SignalCode>()
+      let first = true
+      const onSignal = (code: SignalCode) => () => {
+        // the user insists: finalizers, the cancel included, are given up
+        if (!first) process.exit(code)
+        first = false
+        Deferred.unsafeDone(signalled, Effect.succeed(code))
+      }
+      const handlers = [
+        ["SIGINT", onSignal(130)],
+        ["SIGTERM", onSignal(143)]
+      ] as const
+      for (const [signal, handler] of handlers) process.on(signal, handler)
+      yield* Scope.addFinalizer(
+        yield* Effect.scope,
+        Effect.sync(() => {
+          for (const [signal, handler] of handlers) process.off(signal, handler)
+        })
+      )
+      const close = () => Deferred.unsafeDone(gone, Effect.void)
+      return {
+        stdout: outputOf(process.stdout, options.noColour, close),
+        stderr: outputOf(process.stderr, options.noColour, () => {}),
+        stdinIsTTY: process.stdin.isTTY === true,
+        closed: Deferred.await(gone),
+        interrupted: Deferred.await(signalled),
+        readStdin: (maxBytes: number) =>
+          Effect.tryPromise({
+            try: () => readAll(maxBytes),
+            catch: (cause) =>
+              cause instanceof Error && "_tag" in cause
+                ? (cause as ReturnType<typeof rbeeError<"INVALID_REQUEST" | "PAYLOAD_TOO_LARGE">>)
+                : rbeeError("INVALID_REQUEST", `stdin cannot be read: ${String(cause)}`, "Give the prompt as argument.")
+          })
+      }
+    })
+  )
