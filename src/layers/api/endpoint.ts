@@ -76,11 +76,12 @@ export type Endpoint = JsonEndpoint | EventsEndpoint | ReplyEndpoint
 export type Api = Readonly<Record<string, Endpoint>>
 
 export type InputOf<E extends Endpoint> = Schema.Schema.Type<E["input"]>
-export type OutputOf<E extends Endpoint> = E extends JsonEndpoint<WireSchema, infer Out>
-  ? Schema.Schema.Type<Out>
-  : E extends { readonly kind: "events" }
-    ? EventFeed
-    : Reply
+export type OutputOf<E extends Endpoint> =
+  E extends JsonEndpoint<WireSchema, infer Out>
+    ? Schema.Schema.Type<Out>
+    : E extends { readonly kind: "events" }
+      ? EventFeed
+      : Reply
 
 /** What a daemon provides, and what a client of it looks like: the same shape, on every transport. */
 export type Handlers<A extends Api> = {

@@ -6,16 +6,18 @@ import type { EventFeed } from "./endpoint.ts"
 import { type Peer, unreachable } from "./http-client-request.ts"
 import { maxEventLength } from "./sse.ts"
 
-/** Three missed keep-alive comments: the peer is gone. */
-export const silenceMs = 45_000
 /** A stream that nobody starts to read is closed. */
 const abandonedMs = 30_000
 
 /**
  * A feed that runs once. It completes when the peer ended the stream, fails when the connection broke or was silent for
- * 45 s while we were reading, and destroys the connection when interrupted.
+ * `silenceMs` while we were reading, and destroys the connection when interrupted.
  */
-export const feedOf = (response: IncomingMessage, peer: Pick<Peer, "name">): Effect.Effect<EventFeed> =>
+export const feedOf = (
+  response: IncomingMessage,
+  peer: Pick<Peer, "name">,
+  silenceMs: number
+): Effect.Effect<EventFeed> =>
   Effect.sync(() => {
     response.setEncoding("utf8")
     let broken = false

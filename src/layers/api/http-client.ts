@@ -8,6 +8,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import { type Api, Call, type Handlers, type Reply } from "./endpoint.ts"
 import { feedOf } from "./http-client-feed.ts"
 import { type Answer, notOurs, type Peer, peerOf, readText, send } from "./http-client-request.ts"
+import { keepAliveMs } from "./sse.ts"
 import { compile, type Wire } from "./wire.ts"
 import { decodeError } from "./wire-error.ts"
 
@@ -17,6 +18,13 @@ export interface HttpClientOptions {
   readonly token?: string | undefined
   /** until the head of an answer, milliseconds; absent: 60 000. Streams are bounded by silence instead */
   readonly timeoutMs?: number | undefined
+  /** a stream that is silent this long is broken, milliseconds; absent: 45 000, three missed keep-alive comments */
+  readonly silenceMs?: number | undefined
+}
+
+interface Limits {
+  readonly timeoutMs: number
+  readonly silenceMs: number
 }
 
 const defaultTimeoutMs = 60_000
@@ -24,14 +32,14 @@ const defaultTimeoutMs = 60_000
 /** The errors of a peer arrive as they were; a peer that cannot be reached or falls silent is CONNECTION_TIMEOUT. */
 export const makeHttpClient = <A extends Api>(api: A, options: HttpClientOptions): Handlers<A> => {
   const peer = peerOf(options.baseUrl, options.token)
-  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  const limits = { timeoutMs: options.timeoutMs ?? defaultTimeoutMs, silenceMs: options.silenceMs ?? 3 * keepAliveMs }
   const calls: Record<string, (input: unknown) => Effect.Effect<unknown, RbeeError>> = {}
   for (const [name, endpoint] of Object.entries(api)) {
     let wire: Wire | undefined
     calls[name] = (input) =>
       Effect.suspend(() => {
         wire ??= compile(name, endpoint)
-        return call(wire, peer, timeoutMs, input)
+        return call(wire, peer, limits, input)
       })
   }
   // built from the same declarations that the type is computed from
@@ -41,7 +49,7 @@ export const makeHttpClient = <A extends Api>(api: A, options: HttpClientOptions
 const call = (
   wire: Wire,
   peer: Either.Either<Peer, RbeeError>,
-  timeoutMs: number,
+  limits: Limits,
   input: unknown
 ): Effect.Effect<unknown, RbeeError> =>
   Effect.gen(function* () {
@@ -53,21 +61,21 @@ const call = (
     if (correlationId !== undefined) headers["X-Correlation-Id"] = correlationId
     if (deadline !== undefined) headers["X-Request-Deadline"] = deadline
     const request = { method: wire.endpoint.method, path: at.prefix + wire.target(parts), headers, body: parts.body }
-    const answer = yield* send(at, request, timeoutMs)
-    return yield* understand(wire, at, answer, timeoutMs)
+    const answer = yield* send(at, request, limits.timeoutMs)
+    return yield* understand(wire, at, answer, limits)
   })
 
 const accepts = { json: "application/json", events: "text/event-stream", reply: "*/*" } as const
 
-const understand = (wire: Wire, peer: Peer, answer: Answer, timeoutMs: number): Effect.Effect<unknown, RbeeError> => {
+const understand = (wire: Wire, peer: Peer, answer: Answer, limits: Limits): Effect.Effect<unknown, RbeeError> => {
   const status = answer.response.statusCode ?? 0
   const type = answer.response.headers["content-type"] ?? ""
   if (status < 300 && type.startsWith("text/event-stream") && wire.endpoint.kind !== "json") {
-    return Effect.map(feedOf(answer.response, peer), (feed) =>
+    return Effect.map(feedOf(answer.response, peer, limits.silenceMs), (feed) =>
       wire.endpoint.kind === "events" ? feed : ({ _tag: "Events", feed } satisfies Reply)
     )
   }
-  return Effect.flatMap(readText(answer.response, peer, timeoutMs), (text) => {
+  return Effect.flatMap(readText(answer.response, peer, limits.timeoutMs), (text) => {
     const isJson = type.startsWith("application/json")
     const body = isJson ? parseJson(text) : undefined
     const error = status >= 400 ? decodeError(body) : undefined

@@ -168,8 +168,7 @@ export class Exchange {
     const failure = Cause.failureOrCause(cause)
     if (Either.isLeft(failure)) return this.#fail(failure.left)
     if (Cause.isInterruptedOnly(cause)) {
-      // the server ends; a stream that has begun ends cleanly, without its terminal event
-      if (this.#response.headersSent) return void this.#response.end()
+      // the server ends (or the client has left, who gets nothing any more)
       return this.#fail(shuttingDown())
     }
     this.#log(Effect.logError("a handler died", cause))

@@ -43,6 +43,11 @@ export const megabyte = 1024 * 1024
 const isObject = (value: unknown): value is Fields =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
+/** HTTP trims the ends of header values. */
+const headerText = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/
+/** a lone surrogate has no percent-encoding */
+const halfCharacter = /\p{Surrogate}/u
+
 const invalid = (what: string, field: string): Invalid => rbeeError("INVALID_REQUEST", what, "", { field })
 
 /** The JSON object in a body. V8's own message would quote the body. */
@@ -76,9 +81,15 @@ const compileSplit = (endpoint: Endpoint, params: ReadonlyArray<string>): Wire["
       delete rest[field]
       return value === undefined ? undefined : String(value)
     }
+    const halves: Array<string> = []
+    const takeText = (field: string): string | undefined => {
+      const value = take(field)
+      if (value !== undefined && halfCharacter.test(value)) halves.push(field)
+      return value
+    }
     const inPath: Record<string, string> = {}
     for (const param of params) {
-      const value = take(param)
+      const value = takeText(param)
       // an empty segment would be another route
       if (value === undefined || value === "") return Either.left(invalid(`field ${param} is missing`, param))
       inPath[param] = value
@@ -86,15 +97,17 @@ const compileSplit = (endpoint: Endpoint, params: ReadonlyArray<string>): Wire["
     const inHeaders: Record<string, string> = {}
     for (const [header, field] of headers) {
       const value = take(field)
-      if (value === undefined) continue
-      if (!/^[\x20-\x7e]*$/.test(value)) return Either.left(invalid(`${field} must be plain ASCII text`, field))
+      if (value === undefined || value === "") continue
+      if (!headerText.test(value)) return Either.left(invalid(`${field} must be plain ASCII text`, field))
       inHeaders[header] = value
     }
     const inQuery: Record<string, string> = {}
     for (const field of bodiless ? Object.keys(rest) : (endpoint.query ?? [])) {
-      const value = take(field)
+      const value = takeText(field)
       if (value !== undefined) inQuery[field] = value
     }
+    const [half] = halves
+    if (half !== undefined) return Either.left(invalid(`${half} must be well-formed text`, half))
     const body = bodiless || Object.keys(rest).length === 0 ? undefined : JSON.stringify(rest)
     return Either.right({ params: inPath, query: inQuery, headers: inHeaders, body })
   }

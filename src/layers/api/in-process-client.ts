@@ -1,0 +1,107 @@
+/**
+ * A call within the process, with the meaning of HTTP: inputs and answers are encoded and decoded on the way, errors
+ * travel in the envelope, a bug is INTERNAL. So that splitting a process into two cannot surprise.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { withDeadline } from "./call.ts"
+import { type Api, Call, type EventFeed, type Handlers, type Reply } from "./endpoint.ts"
+import { tooLarge, type Wire, wiresOf } from "./wire.ts"
+import { decodeError, encodeError, internalError } from "./wire-error.ts"
+
+export type Handler = (input: unknown) => Effect.Effect<unknown, RbeeError>
+
+export interface InProcessOptions {
+  /** makes the correlation id of a call that has none; absent: it stays without */
+  readonly correlationId?: Effect.Effect<string> | undefined
+}
+
+/** A client of handlers in this process. */
+export const inProcess = <A extends Api>(
+  api: A,
+  handlers: Handlers<A>,
+  options: InProcessOptions = {}
+): Handlers<A> => {
+  // the handlers' inputs differ by endpoint; each gets what its own schema decoded
+  const byName = handlers as Readonly<Record<string, Handler>>
+  return clientOf(api, (wire) => through(wire, byName[wire.name], options))
+}
+
+/** One function an endpoint. */
+export const clientOf = <A extends Api>(api: A, handlerOf: (wire: Wire) => Handler): Handlers<A> =>
+  // built from the same declarations that the type is computed from
+  Object.fromEntries(wiresOf(api).map((wire) => [wire.name, handlerOf(wire)])) as Handlers<A>
+
+const through =
+  (wire: Wire, handler: Handler | undefined, options: InProcessOptions): Handler =>
+  (input) =>
+    Effect.gen(function* () {
+      const parts = yield* wire.split(input)
+      if (parts.body !== undefined && Buffer.byteLength(parts.body) > wire.maxBytes)
+        return yield* tooLarge(wire.maxBytes)
+      const decoded = yield* wire.join(parts)
+      if (handler === undefined) return yield* Effect.dieMessage(`nobody answers ${wire.name}`)
+      const { correlationId: given, deadline } = yield* Call
+      const correlationId = given ?? (options.correlationId === undefined ? undefined : yield* options.correlationId)
+      const output = yield* withDeadline(
+        Effect.suspend(() => handler(decoded)),
+        deadline
+      ).pipe(Effect.provideService(Call, { correlationId, deadline }))
+      return yield* answerOf(wire, output)
+    }).pipe(hideDefects, Effect.mapError(overTheWire))
+
+/** A bug of the handler is INTERNAL to its caller, and is logged here, as a daemon would. */
+const hideDefects = <A>(effect: Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> =>
+  Effect.catchAllDefect(effect, (defect) =>
+    Effect.zipRight(Effect.logError("a handler died", Cause.die(defect)), Effect.fail(internalError()))
+  )
+
+const overTheWire = (error: RbeeError): RbeeError =>
+  decodeError(JSON.parse(encodeError(error, undefined))) ?? internalError()
+
+const answerOf = (wire: Wire, output: unknown): Effect.Effect<unknown, RbeeError> => {
+  switch (wire.endpoint.kind) {
+    case "events":
+      // an events endpoint's handler gives a feed (Handlers in endpoint.ts)
+      return Effect.succeed(breakable(output as EventFeed))
+    case "reply":
+      return replyOf(output as Reply)
+    case "json":
+      return Effect.suspend(() => {
+        const decoded = wire.decodeAnswer(wire.encodeAnswer(output).body)
+        return decoded === undefined
+          ? Effect.dieMessage(`the answer of ${wire.name} is not what it declares`)
+          : Effect.succeed(decoded.value)
+      })
+  }
+}
+
+const replyOf = (reply: Reply): Effect.Effect<Reply, RbeeError> => {
+  if (reply._tag === "Events") return Effect.succeed({ _tag: "Events", feed: breakable(reply.feed) })
+  if (reply._tag === "Text") return Effect.succeed(reply)
+  return Effect.suspend(() => {
+    const text = JSON.stringify(reply.body)
+    const body: unknown = text === undefined ? undefined : JSON.parse(text)
+    const error = reply.status >= 400 ? decodeError(body) : undefined
+    return error === undefined ? Effect.succeed<Reply>({ ...reply, body }) : Effect.fail(error)
+  })
+}
+
+/** As `unreachable` of the HTTP client. */
+export const gone = (why: string, reason: string, peer: string): RbeeError<"CONNECTION_TIMEOUT"> =>
+  rbeeError("CONNECTION_TIMEOUT", `no connection to ${peer}: ${why}`, "Check that the daemon runs there", {
+    peer,
+    reason
+  })
+
+/** A source that fails is a broken connection to its reader, whatever broke. */
+const breakable =
+  (feed: EventFeed): EventFeed =>
+  (sink) =>
+    Effect.suspend(() => feed(sink)).pipe(
+      Effect.catchAllDefect((defect) =>
+        Effect.zipRight(Effect.logError("a feed died", Cause.die(defect)), Effect.fail(internalError()))
+      ),
+      Effect.mapError(() => gone("it broke the connection", "BROKEN", "this process"))
+    )
