@@ -1,0 +1,61 @@
+/** Reads as much of a file's beginning as its GGUF header needs. */
+import { type FileHandle, open } from "node:fs/promises"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { headerBytesMax, type ModelFacts, readGguf } from "../../machines/gguf.ts"
+
+const firstBytes = 256 * 1024
+
+export const invalid = (name: string, reason: string): RbeeError<"MODEL_INVALID"> =>
+  rbeeError("MODEL_INVALID", `${name} is no usable model: ${reason}`, "Get the file again, or choose another one", {
+    reason
+  })
+
+const prefix = async (handle: FileHandle, bytes: number): Promise<Uint8Array> => {
+  const buffer = new Uint8Array(bytes)
+  let at = 0
+  while (at < bytes) {
+    const { bytesRead } = await handle.read(buffer, at, bytes - at, at)
+    if (bytesRead === 0) break
+    at += bytesRead
+  }
+  return buffer.subarray(0, at)
+}
+
+/** The facts of the file, or why it is no model. Rejects where the file cannot be read. */
+export const readHeader = async (file: string): Promise<ModelFacts | { readonly reason: string }> => {
+  const handle = await open(file, "r")
+  try {
+    const { size } = await handle.stat()
+    let want = Math.min(size, firstBytes)
+    for (;;) {
+      const result = readGguf(await prefix(handle, want), size)
+      if (result._tag === "Model") return result.facts
+      if (result._tag === "Invalid") return { reason: result.reason }
+      if (result.bytes <= want) return { reason: "it changed while it was read" }
+      want = Math.min(result.bytes, headerBytesMax)
+    }
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The same for a file that comes in pieces: takes no more of them than the header needs. */
+export const readHeaderOf = async (
+  pieces: AsyncIterable<Uint8Array>,
+  fileBytes: number
+): Promise<ModelFacts | { readonly reason: string }> => {
+  let start = new Uint8Array(0)
+  let want = Math.min(fileBytes, firstBytes)
+  for await (const piece of pieces) {
+    const longer = new Uint8Array(start.length + piece.length)
+    longer.set(start)
+    longer.set(piece, start.length)
+    start = longer
+    if (start.length < want) continue
+    const result = readGguf(start, fileBytes)
+    if (result._tag === "Model") return result.facts
+    if (result._tag === "Invalid") return { reason: result.reason }
+    want = result.bytes
+  }
+  return { reason: "it ends within its header" }
+}

@@ -1,0 +1,68 @@
+/**
+ * The model files of a hive: where they come from, how they get here, and what is in them. `disk.ts` keeps them in the
+ * hive's folder; where a reference leads is decided by sources (`source.ts`): bundled, file in place, later the hub.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { ModelFacts } from "../../machines/gguf.ts"
+import type { ModelRef } from "../../machines/model-ref.ts"
+
+/** A reference that leads somewhere. */
+export interface ResolvedModel {
+  /** canonical */
+  readonly ref: string
+  /** of the published file */
+  readonly name: string
+  readonly bytes: number
+  /** lower-case hex; undefined where the source does not tell */
+  readonly sha256: string | undefined
+  /** absolute path of a file that is used where it lies */
+  readonly inPlace: string | undefined
+  /** bytes of it that an earlier transfer left here */
+  readonly partial: number
+}
+
+export interface PublishedModel {
+  readonly file: string
+  readonly sha256: string | undefined
+  readonly facts: ModelFacts
+}
+
+export type ResolveError = RbeeError<
+  "MODEL_NOT_FOUND" | "MODEL_ACCESS_DENIED" | "DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "INTERNAL"
+>
+export type TransferError = RbeeError<"DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "DISK_FULL">
+export type PublishError = RbeeError<"CHECKSUM_MISMATCH" | "MODEL_INVALID" | "DISK_FULL" | "DOWNLOAD_FAILED">
+
+export class Models extends Context.Tag("rbee/Models")<
+  Models,
+  {
+    readonly resolve: (ref: ModelRef) => Effect.Effect<ResolvedModel, ResolveError>
+    /**
+     * Brings the bytes that are missing, synced to disk. `onProgress` hears the bytes that are here in all.
+     * Interrupting it leaves what it has for the next try.
+     */
+    readonly transfer: (
+      model: ResolvedModel,
+      onProgress: (received: number) => void
+    ) => Effect.Effect<void, TransferError>
+    /** Checks hash and header, then renames atomically: nothing unverified ever has its final name. */
+    readonly publish: (model: ResolvedModel) => Effect.Effect<PublishedModel, PublishError>
+    /** Throws away what was transferred. */
+    readonly discard: (model: ResolvedModel) => Effect.Effect<void>
+    /** The facts in a file's header. */
+    readonly inspect: (file: string) => Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">>
+    /** Facts of a model that need not be here: from a local file, or from the first bytes of a remote one. */
+    readonly preview: (ref: ModelRef) => Effect.Effect<ModelFacts, ResolveError | RbeeError<"MODEL_INVALID">>
+    /** Is a file of this size there? */
+    readonly isThere: (file: string, bytes: number) => Effect.Effect<boolean>
+    /** Published files of our own, by their references: what a lost catalog is rebuilt from. */
+    readonly published: Effect.Effect<ReadonlyArray<{ readonly ref: string; readonly file: string }>>
+    readonly remove: (file: string) => Effect.Effect<void>
+    /** bytes that the disk of the models has free */
+    readonly diskFree: Effect.Effect<number>
+    /** Deletes partial files that nobody came back for. */
+    readonly sweep: Effect.Effect<void>
+  }
+>() {}

@@ -1,0 +1,108 @@
+/** The sources of this release: the model in the package, and files on the hive's machine. */
+import { createReadStream, existsSync, statSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import { rbeeError } from "../../machines/errors.ts"
+import type { ResolveError } from "./index.ts"
+import type { Located, ModelSource } from "./source.ts"
+
+/** What the package ships. A copy with another hash is damaged. */
+const minillama = {
+  name: "minillama-q8_0.gguf",
+  sha256: "937e20bf0689dd4384958ce2419567781e11b401d48bdb6e22b8e332c7fed221"
+}
+const chunkBytes = 1024 * 1024
+
+/** The package's models, found from this file upwards: it runs from src, and bundled from dist and dist/chunks. */
+export const bundledFolder = (): string | undefined => {
+  let folder = dirname(fileURLToPath(import.meta.url))
+  for (;;) {
+    const models = join(folder, "models", "minillama")
+    if (existsSync(join(models, minillama.name))) return models
+    const parent = dirname(folder)
+    if (parent === folder) return undefined
+    folder = parent
+  }
+}
+
+const sizeOf = (file: string): number | undefined => {
+  const stat = statSync(file, { throwIfNoEntry: false })
+  return stat?.isFile() === true ? stat.size : undefined
+}
+
+const openFile = (file: string) => (offset: number) =>
+  createReadStream(file, { start: offset, highWaterMark: chunkBytes }) as AsyncIterable<Uint8Array>
+
+export const bundled = (folder: string | undefined): ModelSource => ({
+  locate: (ref) => {
+    if (ref._tag !== "Bundled") return undefined
+    return Effect.suspend((): Effect.Effect<Located, ResolveError> => {
+      const file = folder === undefined ? undefined : join(folder, minillama.name)
+      const bytes = file === undefined ? undefined : sizeOf(file)
+      if (file === undefined || bytes === undefined) {
+        return Effect.fail(
+          rbeeError("MODEL_NOT_FOUND", "the bundled model is missing from this installation", "Install rbee anew")
+        )
+      }
+      const found: Located = { ref: ref.ref, ...minillama, bytes, inPlace: undefined, open: openFile(file) }
+      return Effect.succeed(found)
+    })
+  }
+})
+
+export const files: ModelSource = {
+  locate: (ref) => {
+    if (ref._tag !== "File") return undefined
+    return Effect.suspend((): Effect.Effect<Located, ResolveError> => {
+      const bytes = statSafely(ref.path)
+      if (bytes === "denied") {
+        return Effect.fail(
+          rbeeError("MODEL_ACCESS_DENIED", `${ref.ref} cannot be read`, "Give the user of the hive access to the file")
+        )
+      }
+      if (bytes === undefined) {
+        return Effect.fail(
+          rbeeError(
+            "MODEL_NOT_FOUND",
+            `there is no file ${ref.ref} on the hive's machine`,
+            "Check the path; it must be there, not here"
+          )
+        )
+      }
+      const { ref: canonical, path } = ref
+      const found: Located = {
+        ref: canonical,
+        name: basename(path),
+        bytes,
+        sha256: undefined,
+        inPlace: path,
+        open: openFile(path)
+      }
+      return Effect.succeed(found)
+    })
+  }
+}
+
+const statSafely = (file: string): number | "denied" | undefined => {
+  try {
+    return sizeOf(file)
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined
+    return code === "EACCES" || code === "EPERM" ? "denied" : undefined
+  }
+}
+
+/** The seam for Hugging Face: its references are understood, fetching them is not built yet. */
+export const hubNotYet: ModelSource = {
+  locate: (ref) =>
+    ref._tag === "Hub"
+      ? Effect.fail(
+          rbeeError(
+            "MODEL_NOT_FOUND",
+            `${ref.ref} cannot be fetched: this version does not download from Hugging Face yet`,
+            "Download the GGUF file yourself and use file:/absolute/path.gguf, or use minillama"
+          )
+        )
+      : undefined
+}

@@ -1,0 +1,32 @@
+/**
+ * The native runtimes that workers need: present with the package, installed by this hive earlier, or installable.
+ * Implementation: `npm.ts`.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { Backend } from "../../machines/vocabulary/device.ts"
+
+export interface RuntimePlace {
+  readonly version: string
+  /** folder that holds node_modules; undefined: the runtime that rbee itself was installed with */
+  readonly folder: string | undefined
+}
+
+export class Runtimes extends Context.Tag("rbee/Runtimes")<
+  Runtimes,
+  {
+    /** Looks, does not install. */
+    readonly find: (backend: Backend) => Effect.Effect<RuntimePlace | undefined>
+    /**
+     * Installs, proves in a child process that it loads, and only then gives it its name. A failure leaves nothing.
+     * `onProgress` hears the bytes that lie in the folder so far.
+     */
+    readonly install: (
+      backend: Backend,
+      onProgress: (received: number) => void
+    ) => Effect.Effect<RuntimePlace, RbeeError<"BACKEND_UNAVAILABLE">>
+    /** Deletes what an interrupted installation left. */
+    readonly sweep: Effect.Effect<void>
+  }
+>() {}

@@ -1,0 +1,202 @@
+/**
+ * Runtimes as packages of the npm registry: `@node-llama-cpp/{platform}`, of exactly the version that the engine was
+ * written against. npm is started by path and with arguments, never through a shell.
+ */
+import { existsSync } from "node:fs"
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises"
+import { createRequire } from "node:module"
+import { delimiter, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
+import { packagesOf } from "../engine/llama/runtime.ts"
+import { Ids } from "../ids/index.ts"
+import { type Child, Processes } from "../process/index.ts"
+import { type RuntimePlace, Runtimes } from "./index.ts"
+import { folderBytes } from "./folder-bytes.ts"
+
+/** The lock file pins the same one; a test compares. */
+export const runtimeVersion = "3.21.1"
+
+export interface NpmOptions {
+  /** the hive's folder; runtimes go to `runtimes` in it */
+  readonly folder: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** where the search for the runtime that came with rbee starts; absent: this very file */
+  readonly from?: string
+}
+
+const installing = ".installing-"
+const installTimeout = Duration.minutes(15)
+const probeTimeout = Duration.minutes(1)
+const progressEvery = Duration.millis(500)
+
+/** npm's own program beside this Node, else the first `npm` of the path. */
+const npmCommand = (path: string): { readonly command: string; readonly args: ReadonlyArray<string> } | undefined => {
+  const own = join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js")
+  if (existsSync(own)) return { command: process.execPath, args: [own] }
+  const found = path.split(delimiter).find((folder) => folder !== "" && existsSync(join(folder, "npm")))
+  return found === undefined ? undefined : { command: join(found, "npm"), args: [] }
+}
+
+/** npm hands its settings to what it runs; of those only the registry, its certificates and the cache are for us. */
+const environment = (env: NpmOptions["env"]): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] =>
+        entry[1] !== undefined &&
+        (!/^npm_/i.test(entry[0]) ||
+          /^npm_config_(registry|userconfig|cache|cafile|https?_proxy|proxy|noproxy)$/i.test(entry[0]))
+    )
+  )
+
+/** What a child does to prove that the binary in argv[1] works here. */
+const probe = `
+const path = require("node:path")
+const file = process.argv[1]
+const addon = require(file)
+addon.markLoaded()
+addon.setLogger(() => {})
+addon.loadBackends()
+const wanted = process.argv[2] === "cpu" ? false : process.argv[2]
+const right = () => { const found = addon.getGpuType(); return found !== undefined && (wanted === false || found === wanted) }
+if (!right()) addon.loadBackends(path.dirname(file))
+if (!right()) { process.stderr.write("no such device answers\\n"); process.exit(3) }
+process.exit(0)
+`
+
+const binaryIn = (root: string, name: string): string | undefined => {
+  try {
+    const entry = createRequire(join(root, "package.json")).resolve(name)
+    const file = join(dirname(entry), "..", "bins", name.slice(name.indexOf("/") + 1), "llama-addon.node")
+    return existsSync(file) ? file : undefined
+  } catch {
+    return undefined
+  }
+}
+
+const make = (options: NpmOptions) =>
+  Effect.gen(function* () {
+    const processes = yield* Processes
+    const ids = yield* Ids
+    const home = join(options.folder, "runtimes")
+    const own = options.from ?? dirname(fileURLToPath(import.meta.url))
+    const placeOf = (backend: Backend) => join(home, `${workerKind(backend)}-${runtimeVersion}`)
+    const names = (backend: Backend) => packagesOf(backend, process.platform, process.arch)
+
+    const unavailable = (backend: Backend, reason: string) => {
+      const packages = names(backend).map((name) => `${name}@${runtimeVersion}`)
+      return rbeeError(
+        "BACKEND_UNAVAILABLE",
+        `worker ${workerKind(backend)} could not be prepared: ${reason}`,
+        packages.length === 0
+          ? "Choose another device"
+          : `Try \`npm install -g ${packages.join(" ")}\` where rbee is installed, or choose another device`,
+        { backend }
+      )
+    }
+
+    const find = (backend: Backend): RuntimePlace | undefined => {
+      const [name] = names(backend)
+      if (name === undefined) return undefined
+      if (binaryIn(own, name) !== undefined) return { version: runtimeVersion, folder: undefined }
+      const folder = placeOf(backend)
+      return binaryIn(folder, name) === undefined ? undefined : { version: runtimeVersion, folder }
+    }
+
+    /** Runs a child to its end; a failure carries its last words. */
+    const run = (what: string, command: string, args: ReadonlyArray<string>, cwd: string, within: Duration.Duration) =>
+      Effect.scoped(
+        Effect.gen(function* () {
+          const child: Child = yield* processes.spawn({
+            command,
+            args,
+            env: environment(options.env),
+            cwd,
+            graceMs: 1000
+          })
+          const exit = yield* child.exit
+          if (exit.code === 0) return
+          const words = child.lastWords().trim().split("\n").slice(-3).join(" ").slice(0, 300)
+          return yield* Effect.fail(
+            `${what} ended with ${exit.signal ?? `exit code ${exit.code}`}: ${words || "no output"}`
+          )
+        })
+      ).pipe(
+        Effect.mapError((error) => (typeof error === "string" ? error : `${what} could not be started: ${error.what}`)),
+        Effect.timeoutFail({ duration: within, onTimeout: () => `${what} took over ${Duration.format(within)}` })
+      )
+
+    const install = (backend: Backend, onProgress: (received: number) => void) =>
+      Effect.gen(function* () {
+        const packages = names(backend)
+        const [name] = packages
+        if (name === undefined || backend === "vulkan" || backend === "metal") {
+          return yield* Effect.fail(
+            `there is no ${backend} runtime for ${process.platform} ${process.arch} in this version`
+          )
+        }
+        const npm = npmCommand(options.env["PATH"] ?? "")
+        if (npm === undefined) return yield* Effect.fail("npm was not found")
+        const folder = join(home, yield* ids.make(installing.slice(0, -1)))
+        yield* attempt(async () => {
+          await mkdir(folder, { recursive: true, mode: 0o700 })
+          await writeFile(join(folder, "package.json"), `{"private":true}\n`)
+        })
+        yield* Effect.addFinalizer(() => Effect.promise(() => rm(folder, { recursive: true, force: true })))
+        const watching = Effect.repeat(
+          Effect.flatMap(
+            Effect.promise(() => folderBytes(folder)),
+            (bytes) => Effect.sync(() => onProgress(bytes))
+          ),
+          Schedule.spaced(progressEvery)
+        )
+        const args = [
+          ...npm.args,
+          ...["install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save", "--no-package-lock"],
+          ...["--ignore-scripts", "--include=optional", "--loglevel=error", "--no-update-notifier"],
+          ...packages.map((each) => `${each}@${runtimeVersion}`)
+        ]
+        yield* Effect.raceFirst(
+          run("npm install", npm.command, args, folder, installTimeout),
+          Effect.zipRight(watching, Effect.never)
+        )
+        const binary = binaryIn(folder, name)
+        if (binary === undefined) return yield* Effect.fail(`npm installed no ${name} for this machine`)
+        yield* run("loading it", process.execPath, ["-e", probe, binary, backend], folder, probeTimeout)
+        const final = placeOf(backend)
+        yield* attempt(async () => {
+          await rm(final, { recursive: true, force: true })
+          await rename(folder, final)
+        })
+        onProgress(yield* Effect.promise(() => folderBytes(final)))
+        return { version: runtimeVersion, folder: final }
+      }).pipe(
+        Effect.scoped,
+        Effect.mapError((reason): RbeeError<"BACKEND_UNAVAILABLE"> => unavailable(backend, reason))
+      )
+
+    return Runtimes.of({
+      find: (backend) => Effect.sync(() => find(backend)),
+      install,
+      sweep: Effect.promise(async () => {
+        for (const name of await readdir(home).catch(() => [])) {
+          if (name.startsWith(installing)) await rm(join(home, name), { recursive: true, force: true })
+        }
+      })
+    })
+  })
+
+const attempt = (work: () => Promise<void>): Effect.Effect<void, string> =>
+  Effect.tryPromise({
+    try: work,
+    catch: (error) =>
+      `the runtime folder cannot be written (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"})`
+  })
+
+export const layerNpm = (options: NpmOptions): Layer.Layer<Runtimes, never, Processes | Ids> =>
+  Layer.effect(Runtimes, make(options))
