@@ -105,8 +105,11 @@ export interface JournalService {
   /** Without a terminal event, oldest first: what a new queen continues. */
   readonly unfinished: () => ReadonlyArray<JournalJob>
   readonly remove: (id: string) => void
-  /** Removes ended jobs that ended before `before` (milliseconds since 1970), and all but the newest `keep` ended ones. */
-  readonly forget: (before: number, keep: number) => number
+  /**
+   * Removes the jobs that ended before `before` (milliseconds since 1970), and all but the newest `keep` ended ones.
+   * Returns their ids.
+   */
+  readonly forget: (before: number, keep: number) => ReadonlyArray<string>
   /** Moves the log into the file. Waits for the disk: for a moment when no token flows. */
   readonly checkpoint: () => void
 }

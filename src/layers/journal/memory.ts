@@ -61,7 +61,7 @@ export const memoryJournal = (store: MemoryStore): JournalService => {
         .reverse()
       const old = ended.filter((job, newer) => newer >= keep || (job.endedAt ?? before) < before)
       for (const job of old) store.delete(job.id)
-      return old.length
+      return old.map(({ id }) => id)
     },
     checkpoint: () => undefined
   }

@@ -179,7 +179,7 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     forget: (before, keep) => {
       const old = selectOld.all(before, keep)
       if (old.length > 0) transaction(() => old.forEach(remove))
-      return old.length
+      return old
     },
     checkpoint: () => {
       db.pragma("wal_checkpoint(TRUNCATE)")

@@ -114,9 +114,9 @@ describe.each([
       journal.commit([event(id, 1), tokens(id, 2, 0, ["x"])])
       if (id !== "job-a") journal.commit([ended(id, at * 100)])
     }
-    expect(journal.forget(150, 10)).toBe(1)
+    expect(journal.forget(150, 10)).toEqual(["job-b"])
     expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-c", "job-a"])
-    expect(journal.forget(0, 2)).toBe(1)
+    expect(journal.forget(0, 2)).toEqual(["job-c"])
     expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-a"])
     expect(journal.byKey("key-job-c")).toBeUndefined()
     journal.remove("job-e")

@@ -1,0 +1,84 @@
+/**
+ * What a queen knows between her starts (DESIGN §6): who she is, her hives and what they can do, open sessions,
+ * settings. Written with fsync: what is acknowledged survives a power cut.
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import type { RbeeError } from "../../machines/errors.ts"
+import { EpochMs, Id } from "../../machines/vocabulary/common.ts"
+import { Devices } from "../../machines/vocabulary/device.ts"
+import { Teardown } from "../../machines/vocabulary/job.ts"
+
+/** This start of the queen: calls of an older epoch are refused by hives. */
+export interface QueenIdentity {
+  /** made once, with the catalog */
+  readonly id: string
+  /** counts her starts: 1, 2, 3, … */
+  readonly epoch: number
+}
+
+export const HiveRow = Schema.Struct({
+  id: Id,
+  /** where it was last reached */
+  url: Schema.optional(Schema.String),
+  /** its last process that this queen claimed */
+  instance: Schema.optional(Schema.String),
+  addedAt: EpochMs
+})
+export type HiveRow = typeof HiveRow.Type
+
+/** What a hive answered to `GET /devices`, and for which process, driver and version that holds. */
+export const CapabilitiesRow = Schema.Struct({
+  hive: Id,
+  instance: Schema.String,
+  driver: Schema.optional(Schema.String),
+  version: Schema.String,
+  devices: Devices,
+  askedAt: EpochMs
+})
+export type CapabilitiesRow = typeof CapabilitiesRow.Type
+
+/** An open session (DESIGN §6): what it woke ends with it if it is cold and nobody else uses it. */
+export const SessionRow = Schema.Struct({
+  id: Id,
+  teardown: Teardown,
+  wokeQueen: Schema.Boolean,
+  /** ids of hives and workers that it woke */
+  woke: Schema.Array(Schema.Struct({ kind: Schema.Literal("hive", "worker"), id: Schema.String })),
+  jobs: Schema.Array(Schema.String),
+  openedAt: EpochMs
+})
+export type SessionRow = typeof SessionRow.Type
+
+export const SettingRow = Schema.Struct({ name: Schema.String, value: Schema.String })
+export type SettingRow = typeof SettingRow.Type
+
+/** The catalog cannot be written: the disk is full, or the file went bad while it was open. */
+export type CatalogError = RbeeError<"DISK_FULL" | "INTERNAL">
+
+interface Table<Row> {
+  readonly all: Effect.Effect<ReadonlyArray<Row>, CatalogError>
+  readonly get: (key: string) => Effect.Effect<Row | undefined, CatalogError>
+  /** Adds the row, or replaces the one with its key. */
+  readonly put: (row: Row) => Effect.Effect<void, CatalogError>
+  /** Nothing happens if it is not there. */
+  readonly remove: (key: string) => Effect.Effect<void, CatalogError>
+}
+
+export class QueenCatalog extends Context.Tag("rbee/QueenCatalog")<
+  QueenCatalog,
+  {
+    readonly identity: QueenIdentity
+    /** where the unusable catalog went that was found at the start; hives register again then */
+    readonly movedAside: string | undefined
+    /** by id; removing a hive removes its capabilities */
+    readonly hives: Table<HiveRow>
+    /** by hive, which must be known */
+    readonly capabilities: Table<CapabilitiesRow>
+    /** by id */
+    readonly sessions: Table<SessionRow>
+    /** by name */
+    readonly settings: Table<SettingRow>
+  }
+>() {}

@@ -1,0 +1,119 @@
+/** The queen's catalog in `queen/catalog.sqlite`, through `@effect/sql`: WAL, synced at each commit. */
+import * as SqlClient from "@effect/sql/SqlClient"
+import type { SqlError } from "@effect/sql/SqlError"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { ParseError } from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { Ids } from "../ids/index.ts"
+import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
+import { type CatalogError, CapabilitiesRow, HiveRow, QueenCatalog, SessionRow, SettingRow } from "./index.ts"
+
+// A column holds a field as JSON: lists, objects, booleans and absent fields need no encoding of their own.
+const migrations: Migrations = [
+  {
+    name: "queen, hives, capabilities, sessions, settings",
+    statements: [
+      "CREATE TABLE queen (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, epoch INTEGER NOT NULL) STRICT",
+      "CREATE TABLE hives (id TEXT PRIMARY KEY, url TEXT, instance TEXT, addedAt TEXT NOT NULL) STRICT",
+      `CREATE TABLE capabilities (hive TEXT PRIMARY KEY REFERENCES hives ON DELETE CASCADE, instance TEXT NOT NULL,
+         driver TEXT, version TEXT NOT NULL, devices TEXT NOT NULL, askedAt TEXT NOT NULL) STRICT`,
+      `CREATE TABLE sessions (id TEXT PRIMARY KEY, teardown TEXT NOT NULL, wokeQueen TEXT NOT NULL, woke TEXT NOT NULL,
+         jobs TEXT NOT NULL, openedAt TEXT NOT NULL) STRICT`,
+      "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
+    ]
+  }
+]
+
+type Cells = Readonly<Record<string, string | null>>
+
+const toCells = (columns: ReadonlyArray<string>, row: object): Record<string, string | null> => {
+  const values = new Map(Object.entries(row))
+  return Object.fromEntries(
+    columns.map((column) => {
+      const value: unknown = values.get(column)
+      return [column, value === undefined ? null : JSON.stringify(value)]
+    })
+  )
+}
+const fromCells = (cells: Cells): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(cells).flatMap(([column, cell]): ReadonlyArray<[string, unknown]> =>
+      cell === null ? [] : [[column, JSON.parse(cell)]]
+    )
+  )
+
+const failed = (error: SqlError | ParseError): CatalogError => {
+  const { cause } = error
+  const code =
+    error._tag === "ParseError"
+      ? "unknown row"
+      : typeof cause === "object" && cause !== null && "code" in cause
+        ? String(cause.code)
+        : "unknown"
+  return code === "SQLITE_FULL"
+    ? rbeeError("DISK_FULL", "the disk of the queen's catalog is full", "Free some space on it")
+    : rbeeError("INTERNAL", `the queen's catalog failed (${code})`, "See the queen's log", { code })
+}
+
+const make = Effect.gen(function* () {
+  const sql = yield* SqlClient.SqlClient
+  const { movedAside } = yield* Database
+  const fresh = yield* Effect.flatMap(Ids, (ids) => ids.make("queen"))
+
+  // one statement, so that two starts can never read the same epoch
+  const [identity] = yield* sql<{ readonly id: string; readonly epoch: number }>`
+    INSERT INTO queen (one, id, epoch) VALUES (1, ${fresh}, 1)
+    ON CONFLICT DO UPDATE SET epoch = epoch + 1 RETURNING id, epoch`
+  if (identity === undefined) return yield* Effect.dieMessage("the catalog gave the queen no identity")
+
+  const table = <Row extends object, I>(name: string, key: string, schema: Schema.Schema<Row, I> & Fields) => {
+    const columns = Object.keys(schema.fields)
+    const decode = Schema.decodeUnknown(Schema.Array(schema))
+    const encode = Schema.encode(schema)
+    const rowsOf = (cells: ReadonlyArray<Cells>) => decode(cells.map(fromCells))
+    return {
+      all: sql<Cells>`SELECT * FROM ${sql(name)} ORDER BY rowid`.pipe(Effect.flatMap(rowsOf), Effect.mapError(failed)),
+      get: (id: string) =>
+        sql<Cells>`SELECT * FROM ${sql(name)} WHERE ${sql(key)} = ${JSON.stringify(id)}`.pipe(
+          Effect.flatMap(rowsOf),
+          Effect.map(([row]) => row),
+          Effect.mapError(failed)
+        ),
+      put: (row: Row) =>
+        encode(row).pipe(
+          // encoding a struct gives an object
+          Effect.map((encoded) => toCells(columns, encoded as object)),
+          Effect.flatMap(
+            (cells) =>
+              sql`INSERT INTO ${sql(name)} ${sql.insert(cells)} ON CONFLICT DO UPDATE SET ${sql.update(cells, [key])}`
+          ),
+          Effect.mapError(failed),
+          Effect.asVoid
+        ),
+      remove: (id: string) =>
+        sql`DELETE FROM ${sql(name)} WHERE ${sql(key)} = ${JSON.stringify(id)}`.pipe(
+          Effect.mapError(failed),
+          Effect.asVoid
+        )
+    }
+  }
+
+  return QueenCatalog.of({
+    identity,
+    movedAside,
+    hives: table("hives", "id", HiveRow),
+    capabilities: table("capabilities", "hive", CapabilitiesRow),
+    sessions: table("sessions", "id", SessionRow),
+    settings: table("settings", "name", SettingRow)
+  })
+}).pipe(Effect.catchTag("SqlError", (error) => Effect.fail(failed(error))))
+
+interface Fields {
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+/** `file` is made if missing; one that is no database is moved aside. */
+export const layerSqlite = (file: string): Layer.Layer<QueenCatalog, RbeeError, Ids> =>
+  Layer.provide(Layer.effect(QueenCatalog, make), openDatabase({ file, migrations, durability: "full" }))
