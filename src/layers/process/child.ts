@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { identityOf } from "./identity.ts"
-import type { Child, ChildOptions, ExitStatus } from "./index.ts"
+import { type Child, type ChildOptions, controlFd, type ExitStatus } from "./index.ts"
 import { makeLastWords } from "./last-words.ts"
 import { lineSplitter } from "./lines.ts"
 import { openLog } from "./log-file.ts"
@@ -19,8 +19,6 @@ import { signalGroup, waitUntil } from "./signals.ts"
 const controlLineMax = 64 * 1024
 /** a grandchild outside the group may hold the pipes open: they are cut this long after the exit */
 const drainMs = 1000
-/** descriptor of the control pipe in the child */
-const controlFd = 3
 
 /** What it writes goes to the log and the last words; what it says on descriptor 3 goes line by line to its owner. */
 const listen = (child: ChildProcess, options: ChildOptions): (() => string) => {

@@ -40,6 +40,9 @@ export interface ChildOptions {
   readonly graceMs: number
 }
 
+/** descriptor of the control pipe in a child */
+export const controlFd = 3
+
 export interface DaemonOptions {
   readonly command: string
   readonly args: ReadonlyArray<string>

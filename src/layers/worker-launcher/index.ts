@@ -10,6 +10,9 @@ import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
 
+/** exit code of a worker whose model could not be loaded: an expected failure, which it told (`failed`) */
+export const loadFailedCode = 3
+
 export interface WorkerPlan {
   readonly workerId: string
   /** fresh for every try */

@@ -1,0 +1,115 @@
+/** The worker's interface: what its calls answer, from its status. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import type { Reply } from "../../layers/api/endpoint.ts"
+import type { GenerateRequest } from "../../layers/engine/index.ts"
+import { Ids } from "../../layers/ids/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
+import type { InferStarted, WorkerApi } from "../../layers/worker-api/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { InferRequest } from "../../machines/vocabulary/worker.ts"
+import type { Answers } from "./answers.ts"
+import { generateRequest } from "./request.ts"
+import { shuttingDown, type WorkerOptions, type WorkerStatus } from "./status.ts"
+
+const reply = (status: number, body: unknown): Reply => ({ _tag: "Json", status, body })
+
+const notReady = (loaded: number): RbeeError<"ALL_SLOTS_BUSY"> =>
+  rbeeError("ALL_SLOTS_BUSY", `the worker is loading its model (${Math.floor(loaded * 100)} %)`, "", {
+    state: "loading",
+    progress: loaded
+  })
+
+const ready = ({ answers, draining, loaded, slots }: WorkerStatus): Reply => {
+  if (answers === undefined) return reply(503, { state: "loading", progress: loaded })
+  const busy = answers.running().length
+  if (draining) return reply(503, { state: "draining", slots, busy })
+  return reply(200, { state: busy > 0 ? "busy" : "idle", slots, busy })
+}
+
+type Generate = Omit<GenerateRequest, "onToken">
+
+/** 201 and where to read; the decoding runs already, and goes on without its reader for some seconds. */
+const streamed = (answers: Answers, id: string, request: InferRequest, generate: Generate) =>
+  Effect.map(answers.start(id, request, generate), ({ answer }) => {
+    const started: typeof InferStarted.Type = { infer_id: answer.id, events: `/infer/${answer.id}/events` }
+    return reply(201, started)
+  })
+
+/** 200 and the whole answer: `text` and `tokens` are those of this call, without resumed ones. Ends with its caller. */
+const whole = (answers: Answers, id: string, request: InferRequest, generate: Generate) => {
+  const texts: Array<string> = []
+  const start = answers
+    .start(id, request, generate, (text) => void texts.push(text))
+    .pipe(
+      Effect.filterOrFail(
+        ({ answer }) => answer.id === id,
+        () => rbeeError("CONFLICT", "this epoch of the job is being decoded already")
+      ),
+      Effect.map((running) => ({ ...running, leave: running.answer.read(() => undefined, answers.now) }))
+    )
+  return Effect.acquireUseRelease(
+    start,
+    ({ answer, fiber }) =>
+      Effect.flatMap(Fiber.await(fiber), (): Effect.Effect<Reply, RbeeError> => {
+        if (answer.end?._tag === "Done") return Effect.succeed(reply(200, { text: texts.join(""), ...answer.end.done }))
+        if (answer.end?._tag === "Failed") return Effect.fail(answer.end.error)
+        return Effect.fail(rbeeError("CANCELLED", "the answer was cancelled"))
+      }),
+    ({ leave }) => Effect.zipRight(Effect.sync(leave), answers.cancel(id))
+  )
+}
+
+export const workerApiOf = (
+  options: WorkerOptions & {
+    readonly status: WorkerStatus
+    /** returns when nothing runs any more */
+    readonly shutdown: (deadlineMs: number) => Effect.Effect<void>
+    readonly scope: Scope.Scope
+  }
+): Effect.Effect<WorkerApi, never, Ids | CurrentSettings> =>
+  Effect.gen(function* () {
+    const { pid, plan, scope, shutdown, status } = options
+    const ids = yield* Ids
+    const settings = yield* CurrentSettings
+    const clock = yield* Effect.clock
+    const startedAt = clock.unsafeCurrentTimeMillis()
+    return {
+      health: () =>
+        Effect.sync(() => ({
+          status: "healthy" as const,
+          role: "worker" as const,
+          version: settings.version,
+          id: plan.workerId,
+          instance: plan.instance,
+          pid,
+          uptime_s: (clock.unsafeCurrentTimeMillis() - startedAt) / 1000
+        })),
+      ready: () => Effect.sync(() => ready(status)),
+      infer: (request) =>
+        Effect.gen(function* () {
+          const generate = yield* generateRequest(request)
+          const id = yield* ids.make("infer")
+          if (status.draining) return yield* Effect.fail(shuttingDown())
+          const { answers } = status
+          if (answers === undefined) return yield* Effect.fail(notReady(status.loaded))
+          return yield* (request.stream === false ? whole : streamed)(answers, id, request, generate)
+        }),
+      inferEvents: ({ id }) =>
+        Effect.suspend(() => {
+          const { answers } = status
+          const answer = answers?.find(id)
+          return answers === undefined || answer === undefined
+            ? Effect.fail(rbeeError("NOT_FOUND", `there is no answer ${id}`))
+            : Effect.succeed(answer.feed(answers.now))
+        }),
+      cancelInfer: ({ id }) => Effect.suspend(() => status.answers?.cancel(id) ?? Effect.void),
+      shutdown: ({ deadline_ms }) =>
+        Effect.suspend(() => {
+          // refused from this answer on, not from when the draining fiber first runs
+          status.draining = true
+          return Effect.asVoid(Effect.forkIn(shutdown(deadline_ms ?? settings.shutdown.drainMs), scope))
+        })
+    }
+  })

@@ -1,0 +1,37 @@
+/** From the body of `POST /infer` to what the engine is asked. */
+import * as Effect from "effect/Effect"
+import type { GenerateRequest } from "../../layers/engine/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { InferRequest } from "../../machines/vocabulary/worker.ts"
+
+/** What a request that does not say gets: llama.cpp's own defaults. */
+const sampling = { temperature: 0.8, topP: 0.95, topK: 40 } as const
+
+const inputOf = (request: InferRequest): GenerateRequest["input"] | undefined => {
+  if ((request.prompt === undefined) === (request.messages === undefined)) return undefined
+  if (request.messages !== undefined) return { _tag: "Messages", messages: request.messages }
+  return { _tag: "Prompt", prompt: request.prompt ?? "" }
+}
+
+/** Everything but `onToken`. Exactly one of `prompt` and `messages` must be there. */
+export const generateRequest = (
+  request: InferRequest
+): Effect.Effect<Omit<GenerateRequest, "onToken">, RbeeError<"INVALID_REQUEST">> => {
+  const input = inputOf(request)
+  if (input === undefined)
+    return Effect.fail(rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given"))
+  const { stop = [], resume } = request
+  return Effect.succeed({
+    input,
+    sampling: {
+      temperature: request.temperature ?? sampling.temperature,
+      topP: request.top_p ?? sampling.topP,
+      topK: request.top_k ?? sampling.topK,
+      ...(request.seed === undefined ? {} : { seed: request.seed })
+    },
+    stop: typeof stop === "string" ? [stop] : stop,
+    ignoreEos: request.ignore_eos ?? false,
+    ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
+    ...(resume === undefined ? {} : { resume: { tokenIds: resume.token_ids, text: resume.text } })
+  })
+}

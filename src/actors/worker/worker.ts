@@ -1,0 +1,132 @@
+/**
+ * The worker: one loaded model that answers (API.md, Worker). It is what runs inside a worker process; its supervised
+ * chart lives in the hive, which hears of it by control messages only.
+ *
+ * loading → healthy {idle, busy} → draining → ended.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Scope from "effect/Scope"
+import { Engine, type LoadOptions } from "../../layers/engine/index.ts"
+import type { Ids } from "../../layers/ids/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
+import { Turns } from "../../layers/turns/index.ts"
+import type { WorkerApi } from "../../layers/worker-api/index.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import { Answers } from "./answers.ts"
+import { workerApiOf } from "./api.ts"
+import { shuttingDown, type WorkerOptions, type WorkerStatus } from "./status.ts"
+
+export type { WorkerOptions } from "./status.ts"
+
+const beatEvery = "1 second"
+/** milliseconds between two reports of load progress: at most four a second */
+const loadingEveryMs = 250
+
+export type LoadFailure = RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">
+
+export interface Worker {
+  readonly api: WorkerApi
+  /**
+   * Loads the model and serves until a shutdown has drained it. Tells `loading` and `ready`, and a `beat` each second
+   * from the start. An expected failure to load is told (`failed`) and fails this effect.
+   */
+  readonly run: Effect.Effect<void, LoadFailure>
+  /**
+   * Refuses new work from now on; what runs may finish for `deadlineMs`, then it ends with SHUTTING_DOWN. Returns when
+   * nothing runs; then `run` completes. Asked again, the shorter time counts.
+   */
+  readonly shutdown: (deadlineMs: number) => Effect.Effect<void>
+}
+
+export const makeWorker = (
+  options: WorkerOptions
+): Effect.Effect<Worker, never, Scope.Scope | Engine | Ids | Turns | CurrentSettings> =>
+  Effect.gen(function* () {
+    const { plan, tell } = options
+    const scope = yield* Effect.scope
+    const engine = yield* Engine
+    const turns = yield* Turns
+    const clock = yield* Effect.clock
+    const runtime = yield* Effect.runtime<never>()
+    const settings = yield* CurrentSettings
+    const ended = yield* Deferred.make<void>()
+    const status: WorkerStatus = { loaded: 0, answers: undefined, slots: plan.slots, draining: false }
+    let loadSteps = 0
+    let batches = (): number => 0
+
+    const beat = (): void => {
+      const running = status.answers?.running() ?? []
+      tell({
+        t: "beat",
+        busy: running.length,
+        tokens_out: status.answers?.tokensOut ?? 0,
+        progress: loadSteps + batches(),
+        infers: running.map(({ jobId, epoch, next }) => ({ job_id: jobId, epoch, next }))
+      })
+    }
+    const beating = Effect.forever(
+      Effect.sleep(beatEvery).pipe(
+        Effect.zipRight(Effect.sync(beat)),
+        Effect.zipRight(Effect.suspend(() => status.answers?.sweep ?? Effect.void))
+      )
+    )
+
+    let toldAt = Number.NEGATIVE_INFINITY
+    const onProgress: LoadOptions["onProgress"] = (fraction) => {
+      if (fraction <= status.loaded) return
+      loadSteps++
+      status.loaded = fraction
+      const now = clock.unsafeCurrentTimeMillis()
+      if (now - toldAt < loadingEveryMs) return
+      toldAt = now
+      tell({ t: "loading", progress: fraction })
+    }
+    const { threads, maxTokensPerS } = settings.worker
+    const load = engine
+      .load({
+        modelPath: plan.modelPath,
+        slots: plan.slots,
+        onProgress,
+        ...(plan.context === undefined ? {} : { context: plan.context }),
+        ...(threads === undefined ? {} : { threads }),
+        ...(maxTokensPerS === undefined ? {} : { maxTokensPerS })
+      })
+      .pipe(
+        Scope.extend(scope),
+        Effect.tap((model) =>
+          Effect.sync(() => {
+            status.loaded = 1
+            status.slots = model.slots
+            status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn })
+            batches = model.progress
+            tell({ t: "ready", backend: model.backend, context: model.context, slots: model.slots })
+          })
+        ),
+        Effect.tapError(({ code, what, todo }) => Effect.sync(() => tell({ t: "failed", code, what, todo })))
+      )
+
+    const drain = (deadlineMs: number): Effect.Effect<void> => {
+      const { answers } = status
+      if (answers === undefined) return Effect.void
+      const cut = Effect.zipRight(Effect.sleep(deadlineMs), answers.endAll(shuttingDown()))
+      return Effect.zipRight(Effect.raceFirst(answers.idle, cut), answers.idle)
+    }
+    const shutdown = (deadlineMs: number): Effect.Effect<void> =>
+      Effect.suspend(() => {
+        status.draining = true
+        return Effect.zipRight(drain(deadlineMs), Deferred.succeed(ended, undefined))
+      })
+
+    return {
+      api: yield* workerApiOf({ ...options, status, shutdown, scope }),
+      run: Effect.scoped(
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(beating)
+          yield* Effect.raceFirst(load, Deferred.await(ended))
+          yield* Deferred.await(ended)
+        })
+      ),
+      shutdown
+    }
+  })

@@ -1,0 +1,69 @@
+/** Workers as processes: the worker program, with its plan as its one argument, on a leash with a control pipe. */
+import { existsSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as Schema from "effect/Schema"
+import { ControlMessage } from "../../machines/vocabulary/worker.ts"
+import { controlFd, Processes } from "../process/index.ts"
+import { CurrentSettings } from "../settings/index.ts"
+import { WorkerLauncher, type WorkerPlan } from "./index.ts"
+
+export interface ProcessOptions {
+  /** path of the worker program; absent: `worker.js` beside the running bundle */
+  readonly program?: string
+  /** what the worker's settings come from; absent: this process's environment */
+  readonly env?: Readonly<Record<string, string | undefined>>
+  /** after SIGTERM a worker has this long to end its streams, milliseconds; absent: 3 000 */
+  readonly graceMs?: number
+}
+
+const decode = Schema.decodeUnknownEither(Schema.parseJson(ControlMessage))
+
+/** The bundler may put this file into dist/chunks/. */
+const besideUs = (): string => {
+  const [beside, above] = [new URL("./worker.js", import.meta.url), new URL("../worker.js", import.meta.url)]
+  return fileURLToPath(existsSync(beside) ? beside : above)
+}
+
+/** The environment of a worker: that of the hive, bound to one GPU where the plan says so. */
+const environment = (plan: WorkerPlan, base: Readonly<Record<string, string | undefined>>): Record<string, string> => {
+  const env: Record<string, string> = {}
+  for (const [name, value] of Object.entries(base)) if (value !== undefined) env[name] = value
+  if (plan.gpuUuid !== undefined) env["CUDA_VISIBLE_DEVICES"] = plan.gpuUuid
+  return env
+}
+
+export const layerProcess = (
+  options: ProcessOptions = {}
+): Layer.Layer<WorkerLauncher, never, Processes | CurrentSettings> =>
+  Layer.effect(
+    WorkerLauncher,
+    Effect.gen(function* () {
+      const processes = yield* Processes
+      const settings = yield* CurrentSettings
+      const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+      return {
+        launch: (plan, onMessage) =>
+          Effect.map(
+            processes.spawn({
+              command: process.execPath,
+              args: [options.program ?? besideUs(), JSON.stringify({ ...plan, host: settings.hive.host, controlFd })],
+              env: environment(plan, options.env ?? process.env),
+              logFile: join(settings.home.logs, `worker-${plan.workerId}.log`),
+              graceMs: options.graceMs ?? 3000,
+              onControlLine: (line) => {
+                const message = decode(line)
+                if (Either.isRight(message)) onMessage(message.right)
+                else
+                  runFork(Effect.logWarning(`worker ${plan.workerId} said what is no message: ${line.slice(0, 200)}`))
+              }
+            }),
+            (child) => ({ process: child.id, exit: child.exit, lastWords: child.lastWords })
+          )
+      }
+    })
+  )

@@ -1,0 +1,86 @@
+/**
+ * The worker program: one model, loaded on one device, that answers over HTTP. Its hive starts it with a plan, hears of
+ * it on descriptor 3 and holds it by its stdin.
+ *
+ * Exit codes: 0 ended as asked, 1 a bug (the reason is on stderr), 2 a bad argument, 3 an expected failure to start,
+ * which it told its hive.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Scope from "effect/Scope"
+import { makeWorker } from "../actors/worker/worker.ts"
+import { serveHttp } from "../layers/api/http-server.ts"
+import { layerLlama, preloadRuntime } from "../layers/engine/llama.ts"
+import { layerRandom } from "../layers/ids/random.ts"
+import { CurrentSettings } from "../layers/settings/index.ts"
+import { layerNode as layerTurns } from "../layers/turns/node.ts"
+import { workerApi } from "../layers/worker-api/index.ts"
+import { loadFailedCode } from "../layers/worker-launcher/index.ts"
+import { loadSettings } from "./config.ts"
+import { readArgument, type WorkerArgument } from "./worker/argument.ts"
+import { holdLeash, openControl, speakToStdout } from "./worker/control.ts"
+
+/** ports tried from the hint upwards */
+const portTries = 200
+/** what a stopped worker's readers have to take their last event, milliseconds */
+const closeMs = 500
+
+const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
+const say = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
+
+/** Completes at the first SIGTERM or SIGINT. */
+const stopSignal = Effect.async<void>((resume) => {
+  for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resume(Effect.void))
+})
+
+const program = ({ controlFd, host, plan }: WorkerArgument) =>
+  Effect.gen(function* () {
+    const tell = controlFd === undefined ? speakToStdout : openControl(controlFd)
+    const settings = yield* loadSettings({ env: process.env })
+    const services = Layer.mergeAll(
+      layerLlama({ gpu: plan.backend, ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }) }),
+      layerRandom,
+      layerTurns,
+      Layer.succeed(CurrentSettings, settings)
+    )
+    const worker = yield* Effect.provide(makeWorker({ plan, pid: process.pid, tell }), services)
+    const server = yield* Scope.make()
+    // exits without tearing the model down: the operating system takes its memory back faster, and never fails at it
+    const leave = Effect.zipRight(Scope.close(server, Exit.void), exit(0))
+    yield* Effect.forkScoped(stopSignal.pipe(Effect.zipRight(worker.shutdown(0)), Effect.zipRight(leave)))
+    const { port, url } = yield* serveHttp({
+      apis: [{ api: workerApi, handlers: worker.api }],
+      host,
+      port: plan.portHint,
+      portTries,
+      token: settings.token,
+      role: "worker",
+      graceMs: closeMs
+    }).pipe(
+      Scope.extend(server),
+      Effect.tapError(({ code, todo, what }) => Effect.sync(() => tell({ t: "failed", code, what, todo })))
+    )
+    tell({ t: "bound", port, url })
+    yield* worker.run
+    yield* leave
+  }).pipe(
+    Effect.scoped,
+    Effect.catchAll((error) => Effect.zipRight(say(`${error.code}: ${error.message}`), exit(loadFailedCode))),
+    Effect.catchAllCause((cause) => Effect.zipRight(say(Cause.pretty(cause)), exit(1)))
+  )
+
+const argument = readArgument(process.argv[2])
+if (Either.isLeft(argument)) {
+  process.stderr.write(`worker: bad plan: ${argument.left}\n`)
+  process.exit(2)
+}
+const { controlFd, plan } = argument.right
+if (controlFd !== undefined) holdLeash()
+// loads in the background while the server binds
+preloadRuntime({ gpu: plan.backend, ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }) })
+const toStderr = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.jsonLogger))
+Effect.runFork(Effect.provide(program(argument.right), toStderr))
