@@ -13,7 +13,8 @@ export interface EventRing {
   readonly stateChanged: (machine: string, id: string, from: string, to: string) => void
   /**
    * What follows `lastEventId`, then live, until `end`. Without an id: live only. A reader that falls out of the ring
-   * gets `gap` `{from, to}` with the first and last number that it missed, and goes on behind it.
+   * gets `gap` `{from?, to}` with the first and last id that it missed, and goes on behind it; `from` is not known
+   * after another epoch.
    */
   readonly feed: (lastEventId?: string) => EventFeed
   /** Nothing follows: readers get what they still miss, then their stream ends. */
@@ -105,12 +106,13 @@ class Ring implements EventRing {
     else {
       // another queen's event: what came between is not known, so everything that is kept follows
       reader.cursor = this.oldest() - 1
-      reader.gap = this.gap(1, reader.cursor)
+      reader.gap = this.gap(undefined, reader.cursor)
     }
   }
 
-  private gap(from: number, to: number): string {
-    return frame({ id: this.idOf(to), event: "gap", data: { from: this.idOf(from), to: this.idOf(to) } })
+  private gap(from: number | undefined, to: number): string {
+    const missed = { ...(from === undefined ? {} : { from: this.idOf(from) }), to: this.idOf(to) }
+    return frame({ id: this.idOf(to), event: "gap", data: missed })
   }
 
   /** Readers are served once a turn, whatever happened in it. */

@@ -16,8 +16,9 @@ export type MemoryStore = Map<string, Kept>
 
 export const memoryStore = (): MemoryStore => new Map()
 
-export const layerMemory = (store: MemoryStore = memoryStore()): Layer.Layer<Journal> =>
-  Layer.sync(Journal, () => memoryJournal(store))
+/** Without a `store`, every building of the layer starts empty. */
+export const layerMemory = (store?: MemoryStore): Layer.Layer<Journal> =>
+  Layer.sync(Journal, () => memoryJournal(store ?? memoryStore()))
 
 export const memoryJournal = (store: MemoryStore): JournalService => {
   const kept = (id: string): Kept => {
