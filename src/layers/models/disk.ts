@@ -18,7 +18,7 @@ import {
   type PublishedModel,
   type PublishError,
   type ResolvedModel,
-  type ResolveError,
+  type ResolveCode,
   type TransferError
 } from "./index.ts"
 import type { Located, ModelSource } from "./source.ts"
@@ -178,7 +178,7 @@ const make = (options: DiskOptions) => {
     discard: (model) => Effect.promise(() => rm(partOf(model.name), { force: true })),
     inspect: (file) => inspect(file, "the model file"),
     preview: (ref) =>
-      Effect.flatMap(locate(ref), (found): Effect.Effect<ModelFacts, ResolveError | RbeeError<"MODEL_INVALID">> =>
+      Effect.flatMap(locate(ref), (found): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
         found.inPlace !== undefined
           ? inspect(found.inPlace, found.ref)
           : Effect.flatMap(

@@ -29,9 +29,13 @@ export interface PublishedModel {
   readonly facts: ModelFacts
 }
 
-export type ResolveError = RbeeError<
-  "MODEL_NOT_FOUND" | "MODEL_ACCESS_DENIED" | "DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "INTERNAL"
->
+export type ResolveCode =
+  | "MODEL_NOT_FOUND"
+  | "MODEL_ACCESS_DENIED"
+  | "DOWNLOAD_FAILED"
+  | "DOWNLOAD_STALLED"
+  | "INTERNAL"
+export type ResolveError = RbeeError<ResolveCode>
 export type TransferError = RbeeError<"DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "DISK_FULL">
 export type PublishError = RbeeError<"CHECKSUM_MISMATCH" | "MODEL_INVALID" | "DISK_FULL" | "DOWNLOAD_FAILED">
 
@@ -54,7 +58,7 @@ export class Models extends Context.Tag("rbee/Models")<
     /** The facts in a file's header. */
     readonly inspect: (file: string) => Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">>
     /** Facts of a model that need not be here: from a local file, or from the first bytes of a remote one. */
-    readonly preview: (ref: ModelRef) => Effect.Effect<ModelFacts, ResolveError | RbeeError<"MODEL_INVALID">>
+    readonly preview: (ref: ModelRef) => Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">>
     /** Is a file of this size there? */
     readonly isThere: (file: string, bytes: number) => Effect.Effect<boolean>
     /** Published files of our own, by their references: what a lost catalog is rebuilt from. */
