@@ -24,7 +24,10 @@ export const user = (content: string): GenerateRequest["input"] => ({
   _tag: "Messages",
   messages: [{ role: "user", content }]
 })
-export const chat = (...messages: ReadonlyArray<ChatMessage>): GenerateRequest["input"] => ({ _tag: "Messages", messages })
+export const chat = (...messages: ReadonlyArray<ChatMessage>): GenerateRequest["input"] => ({
+  _tag: "Messages",
+  messages
+})
 export const plain = (prompt: string): GenerateRequest["input"] => ({ _tag: "Prompt", prompt })
 
 export const GREEDY = { temperature: 0, topP: 1, topK: 0 } as const
@@ -61,11 +64,7 @@ export const ask = (
 export const loadWith = (
   layer: Layer.Layer<Engine>,
   options: Partial<LoadOptions> = {}
-): Effect.Effect<
-  LoadedModel,
-  RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">,
-  Scope.Scope
-> =>
+): Effect.Effect<LoadedModel, RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">, Scope.Scope> =>
   Effect.provide(
     Effect.flatMap(Engine, (engine) =>
       engine.load({ modelPath: MINILLAMA, slots: 1, onProgress: () => undefined, ...options })

@@ -26,9 +26,13 @@ const invalid = (reason: string, todo = "Check the file, or fetch it again"): Rb
 
 const mb = (bytes: number): number => Math.ceil(bytes / 1_000_000)
 
-const exhausted = (what: string, requiredMb: number, reason: string): RbeeError<"VRAM_EXHAUSTED"> =>
+const exhausted = (
+  what: string,
+  reason: string,
+  amounts: { readonly required_mb?: number; readonly available_mb?: number } = {}
+): RbeeError<"VRAM_EXHAUSTED"> =>
   rbeeError("VRAM_EXHAUSTED", `there is no room for ${what} (${reason})`, "Ask for a shorter context or fewer slots", {
-    ...(requiredMb > 0 ? { required_mb: requiredMb } : {}),
+    ...amounts,
     reason
   })
 
@@ -84,7 +88,7 @@ const openModel = async (runtime: Runtime, options: LoadOptions, signal: AbortSi
   }
   const words = await settled(since)
   await model.dispose()
-  if (outOfMemory.test(words)) throw exhausted("the model", 0, tell(words, options.modelPath))
+  if (outOfMemory.test(words)) throw exhausted("the model", tell(words, options.modelPath))
   throw invalid(tell(words, options.modelPath))
 }
 
@@ -98,6 +102,17 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const cells = Math.ceil(context / PAD) * PAD * options.slots
   const batchSize = Math.max(Math.min(cells, BATCH), options.slots)
   const threads = options.threads ?? defaultThreads(model.getTotalParameters(), runtime.addon.getMathCores())
+  const what = `a context of ${context} tokens in ${options.slots} slots`
+  const required = mb(cacheBytes(read, cells))
+  const available = Math.floor(process.availableMemory() / 1_000_000)
+  if (runtime.backend === "CPU" && required > available) {
+    // Linux would grant the memory, and kill somebody when it is used.
+    await model.dispose()
+    throw exhausted(what, `${required} MB are needed and ${available} MB are free`, {
+      required_mb: required,
+      available_mb: available
+    })
+  }
   const since = runtime.mark()
   const native = new runtime.addon.AddonContext(model, {
     contextSize: cells,
@@ -116,9 +131,8 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const words = await settled(since)
   await native.dispose().catch(() => undefined)
   await model.dispose()
-  const what = `a context of ${context} tokens in ${options.slots} slots`
   if (words === "" || outOfMemory.test(words)) {
-    throw exhausted(what, mb(cacheBytes(read, cells)), tell(words, options.modelPath))
+    throw exhausted(what, tell(words, options.modelPath), { required_mb: required })
   }
   throw invalid(tell(words, options.modelPath))
 }
