@@ -46,7 +46,7 @@ export interface MachineActor<M extends AnyStateMachine> {
  */
 export const machineActor = <M extends AnyStateMachine, const A extends Activities<M> = Activities<M>, P = never>(
   options: MachineActorOptions<M, A, P>
-): Effect.Effect<MachineActor<M>, never, ActorSystem | Scope.Scope | Requirements<A> | P> =>
+): Effect.Effect<MachineActor<M>, never, ActorSystem | Scope.Scope | Requirements<A> | NoInfer<P>> =>
   Effect.gen(function* () {
     type Event = EventFromLogic<M>
     const { machine, path, perform } = options
