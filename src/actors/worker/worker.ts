@@ -6,6 +6,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Scope from "effect/Scope"
 import { Engine, type LoadOptions } from "../../layers/engine/index.ts"
 import type { Ids } from "../../layers/ids/index.ts"
@@ -44,7 +45,8 @@ export const makeWorker = (
 ): Effect.Effect<Worker, never, Scope.Scope | Engine | Ids | Turns | CurrentSettings> =>
   Effect.gen(function* () {
     const { plan, tell } = options
-    const scope = yield* Effect.scope
+    // of the model and its answers: closed after whatever the caller adds to its own scope, such as a last shutdown
+    const scope = yield* Scope.fork(yield* Effect.scope, ExecutionStrategy.sequential)
     const engine = yield* Engine
     const turns = yield* Turns
     const clock = yield* Effect.clock

@@ -66,7 +66,7 @@ export const request = (own: Partial<InferRequest> = {}): InferRequest => ({
 })
 
 /** POST /infer with a stream: the id of the answer. */
-export const begin = (worker: Worker, own: Partial<InferRequest> = {}) =>
+export const begin = (worker: Pick<Worker, "api">, own: Partial<InferRequest> = {}) =>
   Effect.flatMap(worker.api.infer(request(own)), (reply) => {
     if (reply._tag !== "Json" || reply.status !== 201) return Effect.dieMessage("no 201")
     const { infer_id } = reply.body as { infer_id: string } // the answer's form is this interface's
@@ -107,7 +107,7 @@ export const makeReader = (slow = false): Reader => {
 }
 
 /** Runs the feed of an answer into a reader; completes at the feed's end. */
-export const readAll = (worker: Worker, id: string, reader: Reader = makeReader()) =>
+export const readAll = (worker: Pick<Worker, "api">, id: string, reader: Reader = makeReader()) =>
   Effect.gen(function* () {
     const feed = yield* worker.api.inferEvents({ id })
     yield* feed(reader.sink)
