@@ -35,7 +35,9 @@ const chosen = (knob: Knob, from: string, value: Value): Value => {
   if (read !== undefined) return read
   const shown = JSON.stringify(String(value).slice(0, 60))
   throw rbeeError("INVALID_REQUEST", `${from}: ${shown} is not accepted`, `Accepted: ${knob.kind.accepts}.`, {
-    field: nameOf(knob)
+    field: nameOf(knob),
+    // a bad flag is a mistake of the call, a bad variable or file one of the setting-up
+    ...(from.startsWith("--") ? { usage: true } : {})
   })
 }
 

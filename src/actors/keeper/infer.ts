@@ -110,7 +110,8 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
   /** Steps 1 to 9, then 10 for a cold session. The exit code. */
   const run: Effect.Effect<0 | 1> = Effect.gen(function* () {
     voice.say(inferStart(options.request.model))
-    yield* link.tie
+    // she may be lost between her health and her stream
+    yield* Effect.catchIf(link.tie, isAway, () => link.retie)
     // not interrupted with the run: an interrupt has to know which job it cancels
     const submission = yield* Effect.forkDaemon(submit)
     posted = { submission, woke: link.woke() }

@@ -30,6 +30,8 @@ export interface QueenLink {
   readonly api: QueenApi
   /** Finds her or wakes her, and opens `/events`: lines 1 and 2. */
   readonly tie: Effect.Effect<void, RbeeError>
+  /** Opens `/events` of a queen that is there, and says nothing. */
+  readonly watch: Effect.Effect<void, RbeeError>
   /**
    * After a stream broke. The same queen: only the connection was cut, nothing is said. Another or none: she was
    * lost, the next one is found or woken. Returns whether it was the same.
@@ -44,6 +46,7 @@ export interface QueenLink {
   readonly release: () => void
   /** Completes once her goodbye was printed, or her stream is over. */
   readonly leave: Effect.Effect<void>
+  readonly saidGoodbye: () => boolean
   /** Waits until her process is gone and her port is free. */
   readonly gone: Effect.Effect<boolean>
 }
@@ -52,9 +55,6 @@ const heardOnEvents = new Set([
   ...[cascadeWorkers(), cascadeHives(), goodbye()].map((line) => line.action),
   hiveLost("", 0).action
 ])
-
-/** an `/events` stream whose first bytes do not come in this time is not waited for */
-const openMs = 2000
 
 export const makeQueenLink = (
   voice: Voice
@@ -65,45 +65,36 @@ export const makeQueenLink = (
     const api = (yield* QueenConnector).connect(launcher.url)
     let health: Health | undefined
     let woke = false
+    let ended = false
     let held: Array<() => void> | undefined
     let watch: Fiber.RuntimeFiber<unknown> | undefined
     let farewell = yield* Deferred.make<void>()
 
     const open = Effect.gen(function* () {
       if (watch !== undefined) yield* Fiber.interrupt(watch)
-      const opened = yield* Deferred.make<void>()
       const said = yield* Deferred.make<void>()
       farewell = said
-      const feed = yield* api.events({})
-      const reading = readEvents(
-        (sink) =>
-          feed({
-            write: (frames) => {
-              Deferred.unsafeDone(opened, Exit.void)
-              return sink.write(frames)
-            },
-            drain: sink.drain
-          }),
-        (event) => {
-          if (event.event !== "narration") return
-          const heard = heardIn(event)
-          const line = lineIn(heard.data)
-          if (!heardOnEvents.has(line.action)) return
-          const print = () => {
-            voice.say(line, heard)
-            if (line.action === goodbye().action) Deferred.unsafeDone(said, Exit.void)
-          }
-          if (held === undefined) print()
-          else held.push(print)
+      // answered: the stream is open
+      const feed = yield* Effect.tapError(api.events({}), () => Deferred.succeed(said, undefined))
+      const reading = readEvents(feed, (event) => {
+        if (event.event !== "narration") return
+        const heard = heardIn(event)
+        const line = lineIn(heard.data)
+        if (!heardOnEvents.has(line.action)) return
+        const print = () => {
+          voice.say(line, heard)
+          if (line.action !== goodbye().action) return
+          ended = true
+          Deferred.unsafeDone(said, Exit.void)
         }
-      ).pipe(
+        if (held === undefined) print()
+        else held.push(print)
+      }).pipe(
         // a queen that is lost is found out by the job's stream
         Effect.ignore,
-        Effect.ensuring(Effect.sync(() => Deferred.unsafeDone(opened, Exit.void))),
         Effect.ensuring(Effect.sync(() => Deferred.unsafeDone(said, Exit.void)))
       )
       watch = yield* Effect.forkIn(reading, scope)
-      yield* Effect.timeoutOption(Deferred.await(opened), openMs)
     })
 
     const wake = Effect.gen(function* () {
@@ -129,13 +120,15 @@ export const makeQueenLink = (
     return {
       api,
       tie,
+      watch: open,
       retie: Effect.gen(function* () {
         const found = yield* launcher.find
         if (found !== undefined && found.instance === health?.instance) return true
         voice.say(queenLost())
         health = found ?? (yield* wake)
         voice.say(queenAwake())
-        yield* open
+        // should she be lost again, the job's stream finds it out
+        yield* Effect.ignore(open)
         return false
       }),
       outlive: Effect.zipRight(
@@ -152,6 +145,7 @@ export const makeQueenLink = (
         for (const print of waiting) print()
       },
       leave: Effect.suspend(() => Deferred.await(farewell)),
+      saidGoodbye: () => ended,
       gone
     }
   })

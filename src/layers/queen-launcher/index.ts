@@ -3,6 +3,13 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
+import type { ProcessId } from "../process/index.ts"
+
+/** A hive daemon of this machine, known by its state file; it outlives its queen. */
+export interface LivingHive {
+  readonly id: string
+  readonly process: ProcessId
+}
 
 export class QueenLauncher extends Context.Tag("rbee/QueenLauncher")<
   QueenLauncher,
@@ -25,5 +32,7 @@ export class QueenLauncher extends Context.Tag("rbee/QueenLauncher")<
     >
     /** Waits until the queen's process is gone and its port is free; false when it is not within 40 s. */
     readonly gone: (health: Health) => Effect.Effect<boolean>
+    /** The hive processes of this machine that live now, with or without a queen. */
+    readonly hives: Effect.Effect<ReadonlyArray<LivingHive>>
   }
 >() {}

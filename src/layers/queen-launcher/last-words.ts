@@ -32,7 +32,7 @@ const readFrom = (file: string, offset: number): string => {
 const messageOf = (line: string): string => {
   try {
     const entry: unknown = JSON.parse(line)
-    if (typeof entry === "object" && entry !== null && "message" in entry) return String(entry.message)
+    if (typeof entry === "object" && entry !== null && "message" in entry) return [entry.message].flat().join(" ")
   } catch {
     // plain text: a crash of the runtime itself
   }
@@ -45,7 +45,7 @@ export const lastWords = (file: string, offset: number): string => {
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "")
-  const failed = lines.filter((line) => /"level":"(error|fatal)"|^\w*Error\b/i.test(line))
+  const failed = lines.filter((line) => /"(level|logLevel)":"(error|fatal)"|^\w*Error\b/i.test(line))
   const last = failed.at(-1) ?? lines.at(-1)
   return last === undefined ? "it wrote nothing to its log" : messageOf(last).slice(0, 500)
 }

@@ -7,6 +7,7 @@ import type { Health } from "../../machines/vocabulary/common.ts"
 import { Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { QueenLauncher } from "./index.ts"
+import { hivesOnFile } from "./hives-on-file.ts"
 import { lastWords, sizeOf } from "./last-words.ts"
 import { probe } from "./probe.ts"
 
@@ -134,7 +135,11 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
       }
     }).pipe(Effect.timeoutTo({ duration: goneMs, onTimeout: () => false, onSuccess: () => true }))
 
-  return { url, port, find, wake, gone }
+  const hives: QueenLauncher["Type"]["hives"] = Effect.suspend(() =>
+    Effect.filter(hivesOnFile(settings.home), (hive) => processes.alive(hive.process))
+  )
+
+  return { url, port, find, wake, gone, hives }
 }
 
 export const layerProcess = (program: Program) =>

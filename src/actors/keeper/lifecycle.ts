@@ -1,0 +1,195 @@
+/** Starting and stopping queen and hives by hand: `up`, `down`, `queen start|stop`, `hives start|stop`. */
+import * as Effect from "effect/Effect"
+import { Processes } from "../../layers/process/index.ts"
+import { type QueenApi, QueenConnector } from "../../layers/queen-api/index.ts"
+import { type LivingHive, QueenLauncher } from "../../layers/queen-launcher/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { cascadeAsk, queenAsleep, queenAwake, queenLaunch } from "../../machines/narration.ts"
+import type { Health } from "../../machines/vocabulary/common.ts"
+import type { HiveView } from "../../machines/vocabulary/hive.ts"
+import { makeQueenLink } from "./queen-link.ts"
+import type { Voice } from "./voice.ts"
+
+const pollMs = 25
+/** a hive started by hand is healthy, or has failed, within this time */
+const hiveStartMs = 60_000
+/** a hive whose queen is gone re-attaches with its next heartbeats */
+const attachMs = 15_000
+/** after the cascade a hive has this long to leave, then this keeper ends it */
+const leaveMs = 5000
+
+export const running: ReadonlySet<string> = new Set(["healthy", "degraded"])
+const settled: ReadonlySet<string> = new Set([...running, "failed", "stopped"])
+
+/** What happened: already so, or done now. */
+export interface Change {
+  readonly changed: boolean
+}
+
+const isHealth = (value: unknown): value is Health => typeof value === "object" && value !== null && "instance" in value
+
+/** The queen, also of another version: she can still be stopped and shown. */
+export const findAnyQueen: Effect.Effect<Health | undefined, RbeeError, QueenLauncher> = Effect.flatMap(
+  QueenLauncher,
+  ({ find }) =>
+    Effect.catchIf(
+      find,
+      (error) => error.code === "VERSION_MISMATCH" && isHealth(error.details["health"]),
+      (error) => Effect.succeed(error.details["health"] as Health)
+    )
+)
+
+/** Finds or wakes the queen. */
+export const startQueen = (
+  voice: Voice
+): Effect.Effect<Change & { readonly health: Health }, RbeeError, QueenLauncher> =>
+  Effect.gen(function* () {
+    const launcher = yield* QueenLauncher
+    const found = yield* launcher.find
+    if (found !== undefined) return { changed: false, health: found }
+    voice.say(queenAsleep())
+    voice.say(queenLaunch(launcher.port))
+    const { health } = yield* launcher.wake
+    voice.say(queenAwake())
+    return { changed: true, health }
+  })
+
+export const connect: Effect.Effect<QueenApi, never, QueenLauncher | QueenConnector> = Effect.gen(function* () {
+  return (yield* QueenConnector).connect((yield* QueenLauncher).url)
+})
+
+const hiveView = (api: QueenApi, id: string): Effect.Effect<HiveView | undefined, RbeeError> =>
+  Effect.map(api.listHives({}), (hives) => hives.find((hive) => hive.id === id))
+
+/** The hive as soon as `condition` holds; as it was last seen when the time is up. */
+const awaitHive = (
+  api: QueenApi,
+  id: string,
+  condition: (hive: HiveView | undefined) => boolean,
+  limitMs: number
+): Effect.Effect<HiveView | undefined, RbeeError> =>
+  Effect.gen(function* () {
+    let seen: HiveView | undefined
+    const watch = Effect.gen(function* () {
+      for (;;) {
+        seen = yield* hiveView(api, id)
+        if (condition(seen)) return
+        yield* Effect.sleep(pollMs)
+      }
+    })
+    yield* Effect.timeoutOption(watch, limitMs)
+    return seen
+  })
+
+/** Wakes a hive, the queen before it if she sleeps. `local` is the id of this machine's own hive, always known. */
+export const startHive = (
+  voice: Voice,
+  id: string,
+  local: string
+): Effect.Effect<Change & { readonly hive: HiveView }, RbeeError, QueenLauncher | QueenConnector> =>
+  Effect.gen(function* () {
+    yield* startQueen(voice)
+    const api = yield* connect
+    const before = yield* hiveView(api, id)
+    if (before !== undefined && running.has(before.state)) return { changed: false, hive: before }
+    if (before === undefined && id === local)
+      yield* Effect.catchIf(
+        api.addHive({ id }),
+        (error) => error.code === "CONFLICT",
+        () => Effect.void
+      )
+    yield* api.startHive({ id })
+    const hive = yield* awaitHive(api, id, (seen) => seen !== undefined && settled.has(seen.state), hiveStartMs)
+    if (hive === undefined || !running.has(hive.state))
+      return yield* Effect.fail(
+        rbeeError(
+          "CONNECTION_TIMEOUT",
+          `hive ${id} did not start: it is ${hive?.state ?? "unknown"}`,
+          "See `rbee logs hive`."
+        )
+      )
+    return { changed: true, hive }
+  })
+
+const awaitGone = (hives: ReadonlyArray<LivingHive>, limitMs: number) =>
+  Effect.gen(function* () {
+    const processes = yield* Processes
+    const wait = Effect.gen(function* () {
+      for (const hive of hives) while (yield* processes.alive(hive.process)) yield* Effect.sleep(pollMs)
+    })
+    yield* Effect.timeoutOption(wait, limitMs)
+    return yield* Effect.filter(hives, (hive) => processes.alive(hive.process))
+  })
+
+/** A hive that lives without its queen is taken back by the next one, who alone may stop it. */
+const reattach = (voice: Voice, hives: ReadonlyArray<LivingHive>) =>
+  Effect.gen(function* () {
+    yield* startQueen(voice)
+    const api = yield* connect
+    for (const hive of hives)
+      yield* awaitHive(api, hive.id, (seen) => seen !== undefined && running.has(seen.state), attachMs)
+  })
+
+export const stopHive = (
+  voice: Voice,
+  id: string
+): Effect.Effect<Change, RbeeError, QueenLauncher | QueenConnector | Processes> =>
+  Effect.gen(function* () {
+    const launcher = yield* QueenLauncher
+    const alive = (yield* launcher.hives).filter((hive) => hive.id === id)
+    if ((yield* findAnyQueen) === undefined) {
+      if (alive.length === 0) return { changed: false }
+      yield* reattach(voice, alive)
+    }
+    const api = yield* connect
+    const before = yield* hiveView(api, id)
+    const idle = before === undefined || before.state === "cold" || before.state === "stopped"
+    if (idle && alive.length === 0) return { changed: false }
+    yield* api.stopHive({ id })
+    yield* awaitHive(api, id, (seen) => seen === undefined || !["stopping", ...running].includes(seen.state), leaveMs)
+    const left = yield* awaitGone(alive, leaveMs)
+    if (left.length > 0)
+      return yield* Effect.fail(
+        rbeeError("CONNECTION_TIMEOUT", `hive ${id} is still there after ${leaveMs / 1000} s`, "See `rbee logs hive`.")
+      )
+    return { changed: true }
+  })
+
+/** Ends the queen; with `cascade` workers and hives first. Returns when everything that ends is gone. */
+export const stopQueen = (
+  voice: Voice,
+  cascade: boolean
+): Effect.Effect<Change, RbeeError, QueenLauncher | QueenConnector | Processes> =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const launcher = yield* QueenLauncher
+      const processes = yield* Processes
+      const hives = cascade ? yield* launcher.hives : []
+      const found = yield* findAnyQueen
+      if (found === undefined) {
+        if (hives.length === 0) return { changed: false }
+        yield* reattach(voice, hives)
+      }
+      const health = found ?? (yield* findAnyQueen)
+      const link = yield* makeQueenLink(voice)
+      if (cascade) yield* Effect.ignore(link.watch)
+      link.hold()
+      yield* Effect.catchIf(
+        link.api.shutdown({ cascade }),
+        // another keeper was faster
+        (error) => error.code === "SHUTTING_DOWN",
+        () => Effect.void
+      )
+      if (cascade) voice.say(cascadeAsk())
+      link.release()
+      if (cascade) yield* link.leave
+      const gone = health === undefined || (yield* launcher.gone(health))
+      if (!gone)
+        return yield* Effect.fail(
+          rbeeError("CONNECTION_TIMEOUT", "the queen is still there after 40 s", "See `rbee logs queen`.")
+        )
+      // the queen ends a hive before herself; what she could not reach is ended by pid and start time
+      for (const hive of yield* awaitGone(hives, leaveMs)) yield* processes.end(hive.process, leaveMs)
+      return { changed: true }
+    })
+  )

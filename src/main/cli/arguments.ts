@@ -1,0 +1,137 @@
+/**
+ * The normal form of the arguments: command, flags, `--`, words. @effect/cli reads flags that stand behind a repeated
+ * word as words, also mistyped ones; in the normal form both orders mean the same and a typo is an error.
+ */
+import { knobs, nameOf } from "../config/knobs.ts"
+import type { CommandSpec, FlagSpec } from "./spec.ts"
+
+export interface Normal {
+  readonly _tag: "Normal"
+  readonly spec: CommandSpec
+  readonly words: ReadonlyArray<string>
+  /** for the parser: [...path, ...flags, "--", ...words] */
+  readonly args: ReadonlyArray<string>
+  /** settings that were given as flags, by knob name */
+  readonly settings: Readonly<Record<string, string>>
+  readonly noColour: boolean
+}
+export type Read =
+  | Normal
+  /** `spec` undefined: of everything, or of the group `group` */
+  | { readonly _tag: "Help"; readonly spec: CommandSpec | undefined; readonly group: string | undefined }
+  | { readonly _tag: "Version" }
+  | { readonly _tag: "Usage"; readonly problem: string; readonly spec: CommandSpec | undefined }
+
+/** Every setting is a flag of every command: `--queen-port` sets `queen.port`. */
+const settingFlags = new Map(knobs.map((knob) => [nameOf(knob).replace(/[._]/g, "-"), nameOf(knob)]))
+
+export const distance = (a: string, b: string): number => {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (const [i, left] of [...a].entries()) {
+    const next = [i + 1]
+    for (const [j, right] of [...b].entries())
+      next.push(Math.min((row[j] ?? 0) + (left === right ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
+    row = next
+  }
+  return row.at(-1) ?? 0
+}
+const nearest = (name: string, known: ReadonlyArray<string>): string => {
+  const [best] = known.map((one) => [distance(name, one), one] as const).sort(([a], [b]) => a - b)
+  return best !== undefined && best[0] <= Math.max(2, Math.floor(name.length / 3)) ? ` Did you mean '${best[1]}'?` : ""
+}
+
+const commandOf = (args: ReadonlyArray<string>, specs: ReadonlyArray<CommandSpec>) => {
+  const group = args[0] ?? ""
+  const exact = specs.find((spec) => spec.path.every((part, index) => args[index] === part))
+  const inGroup = specs.filter((spec) => spec.path[0] === group && spec.path.length > 1)
+  return { group, exact, inGroup }
+}
+
+const unknownCommand = (args: ReadonlyArray<string>, specs: ReadonlyArray<CommandSpec>): Read => {
+  const { group, inGroup } = commandOf(args, specs)
+  if (inGroup.length > 0) {
+    const name = args[1]
+    const known = inGroup.map((spec) => spec.path[1] ?? "")
+    if (name === undefined) return { _tag: "Help", spec: undefined, group }
+    const problem = `unknown command '${group} ${name}'; known: ${known.map((one) => `${group} ${one}`).join(", ")}.`
+    return { _tag: "Usage", problem: `${problem}${nearest(name, known)}`, spec: undefined }
+  }
+  const known = [...new Set(specs.map((spec) => spec.path[0] ?? ""))]
+  return { _tag: "Usage", problem: `unknown command '${group}'.${nearest(group, known)}`, spec: undefined }
+}
+
+const isHelp = (arg: string) => arg === "--help" || arg === "-h"
+
+export const readArguments = (given: ReadonlyArray<string>, specs: ReadonlyArray<CommandSpec>): Read => {
+  const settings: Record<string, string> = {}
+  let noColour = false
+  const head: Array<string> = []
+  const flags: Array<string> = []
+  const words: Array<string> = []
+  let spec: CommandSpec | undefined
+  const byName = (name: string): FlagSpec | undefined =>
+    spec?.flags.find((one) => `--${one.name}` === name || (one.alias !== undefined && `-${one.alias}` === name))
+
+  const end = given.indexOf("--")
+  const asksHelp = given.slice(0, end === -1 ? given.length : end)
+  for (let i = 0; i < given.length; i++) {
+    const arg = given[i] ?? ""
+    if (arg === "--" && spec !== undefined) {
+      words.push(...given.slice(i + 1))
+      break
+    }
+    if (!arg.startsWith("-") || arg === "-" || /^-\d/.test(arg)) {
+      if (spec !== undefined) words.push(arg)
+      else {
+        head.push(arg)
+        spec = commandOf(head, specs).exact
+        if (spec === undefined && (head.length > 1 || commandOf(head, specs).inGroup.length === 0))
+          return head[0] === "help" ? helpFor(given.slice(i + 1), specs) : unknownCommand(head, specs)
+      }
+      continue
+    }
+    if (isHelp(arg)) return helpFor(head, specs)
+    if (arg === "--version" || arg === "-V") return { _tag: "Version" }
+    const equals = arg.startsWith("--") ? arg.indexOf("=") : -1
+    const name = equals === -1 ? arg : arg.slice(0, equals)
+    if (name === "--no-color" || name === "--no-colour") {
+      noColour = true
+      continue
+    }
+    const setting = settingFlags.get(name.slice(2))
+    const known = byName(name)
+    if (known === undefined && setting === undefined) {
+      // a help that is asked for wins over a mistake
+      if (asksHelp.some(isHelp)) return helpFor(head, specs)
+      if (spec === undefined && head.length === 0)
+        return { _tag: "Usage", problem: `unknown option '${name}'; a command comes first.`, spec }
+      const names = [
+        ...(spec?.flags.map((one) => `--${one.name}`) ?? []),
+        ...[...settingFlags.keys()].map((one) => `--${one}`)
+      ]
+      return { _tag: "Usage", problem: `unknown option '${name}'.${nearest(name, names)}`, spec }
+    }
+    if (known !== undefined && known.placeholder === undefined) {
+      if (equals !== -1) return { _tag: "Usage", problem: `option '${name}' takes no value.`, spec }
+      flags.push(`--${known.name}`)
+      continue
+    }
+    const value = equals === -1 ? given[++i] : arg.slice(equals + 1)
+    if (value === undefined) return { _tag: "Usage", problem: `option '${name}' needs a value.`, spec }
+    if (setting !== undefined) settings[setting] = value
+    else if (known !== undefined) flags.push(`--${known.name}`, value)
+  }
+  if (spec === undefined)
+    return head.length === 0 ? { _tag: "Help", spec, group: undefined } : unknownCommand(head, specs)
+  const { min, max, name } = spec.words
+  if (words.length < min) return { _tag: "Usage", problem: `${name} is missing.`, spec }
+  if (words.length > max) return { _tag: "Usage", problem: `unexpected argument '${words[max] ?? ""}'.`, spec }
+  return { _tag: "Normal", spec, words, args: [...spec.path, ...flags, "--", ...words], settings, noColour }
+}
+
+const helpFor = (head: ReadonlyArray<string>, specs: ReadonlyArray<CommandSpec>): Read => {
+  const { exact, inGroup, group } = commandOf(head, specs)
+  if (exact === undefined && head.length > 0 && group !== "settings" && inGroup.length === 0)
+    return unknownCommand(head, specs)
+  return { _tag: "Help", spec: exact, group: head.length === 0 ? undefined : group }
+}

@@ -1,0 +1,232 @@
+/** All commands of `rbee`, as they are declared to the parser, the help and the shells' completions. */
+import * as Effect from "effect/Effect"
+import { type Declared, declare, flag, number, text, texts, type Words } from "./spec.ts"
+
+const json = { json: flag("json", "print JSON") }
+const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by default", min: 0, max: 1 }
+const one = (name: string, doc: string): Words => ({ name, doc, min: 1, max: 1 })
+/** Only the command that runs is loaded. */
+const lazily = <M, A, E>(load: () => Promise<M>, use: (module: M) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.flatMap(Effect.promise(load), use)
+const daemons = () => import("./daemons.ts")
+const lists = () => import("./lists.ts")
+
+const infer = declare({
+  path: ["infer"],
+  summary: "ask a model; wakes whatever sleeps, fetches whatever is missing",
+  examples: [
+    'rbee infer "hello"',
+    'rbee infer --model HF:author/repo:Q8_0 "Why is the sky blue?"',
+    'rbee infer "tell me a story" --max-tokens 200 --temperature 0 > story.txt',
+    'git diff | rbee infer - --system "Write a commit message for this diff"',
+    'rbee infer --cold "hello"       # and shut everything down again'
+  ],
+  words: {
+    name: "PROMPT",
+    doc: "the prompt, several words are joined by spaces; - reads it from stdin",
+    min: 1,
+    max: Infinity
+  },
+  flags: {
+    model: text("model", "REF", "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf or minillama (default)", "m"),
+    hive: text("hive", "ALIAS", "run on this hive"),
+    device: text("device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
+    noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),
+    system: text("system", "TEXT", "system message", "s"),
+    noStream: flag("no-stream", "print the whole answer at once"),
+    maxTokens: number("max-tokens", "N", "longest answer, in tokens; default: the rest of the context", "n"),
+    temperature: number("temperature", "T", "0 (always the likeliest token) to 2", "t"),
+    topP: number("top-p", "P", "nucleus sampling, above 0 to 1"),
+    topK: number("top-k", "K", "only the K likeliest tokens; 0: off"),
+    seed: number("seed", "N", "the same seed gives the same text"),
+    stop: texts("stop", "TEXT", "end the answer before this text; may be repeated"),
+    ignoreEos: flag("ignore-eos", "go on where the model would end, up to --max-tokens"),
+    context: number("context", "TOKENS", "context of the answer; default: what the model was trained with"),
+    json: flag("json", "one JSON object a line on stdout: narration, tokens, progress, the end"),
+    quiet: flag("quiet", "only the answer, and errors", "q"),
+    cold: flag("cold", "end afterwards what this run woke"),
+    keepWarm: flag("keep-warm", "keep the worker loaded, also when it idles"),
+    oneProcess: flag("one-process", "no daemons and no ports: everything in this process")
+  },
+  run: (values, words, context) =>
+    lazily(
+      () => import("./infer.ts"),
+      (module) => module.runInfer(values, words, context)
+    )
+})
+
+const up = declare({
+  path: ["up"],
+  summary: "start queen and hive",
+  examples: ["rbee up", "rbee up --foreground   # stays, narrates, shuts down at Ctrl-C"],
+  flags: { foreground: flag("foreground", "stay in the foreground, shut everything down at Ctrl-C", "f") },
+  run: (values, _, context) => lazily(daemons, (module) => module.up(values.foreground, context))
+})
+const down = declare({
+  path: ["down"],
+  summary: "shut down workers, hives and queen",
+  examples: ["rbee down"],
+  flags: {},
+  run: (_, __, context) => lazily(daemons, (module) => module.queenStop(true, context))
+})
+const status = declare({
+  path: ["status"],
+  summary: "what runs; exit code 3 when the queen does not",
+  examples: ["rbee status", "rbee status --json"],
+  flags: json,
+  run: (values, _, context) => lazily(lists, (module) => module.status(values.json, context))
+})
+
+const queenStart = declare({
+  path: ["queen", "start"],
+  summary: "start the queen",
+  examples: ["rbee queen start", "rbee queen start --queen-port 8510"],
+  flags: {},
+  run: (_, __, context) => lazily(daemons, (module) => module.queenStart(context))
+})
+const queenStop = declare({
+  path: ["queen", "stop"],
+  summary: "end the queen; hives and workers live on, unless --cascade",
+  examples: ["rbee queen stop", "rbee queen stop --cascade"],
+  flags: { cascade: flag("cascade", "end workers and hives too") },
+  run: (values, _, context) => lazily(daemons, (module) => module.queenStop(values.cascade, context))
+})
+const queenStatus = declare({
+  path: ["queen", "status"],
+  summary: "is the queen running? exit code 3 when not",
+  examples: ["rbee queen status"],
+  flags: json,
+  run: (values, _, context) => lazily(lists, (module) => module.queenStatus(values.json, context))
+})
+
+const hivesStart = declare({
+  path: ["hives", "start"],
+  summary: "start a hive, and the queen before it",
+  examples: ["rbee hives start", "rbee hives start localhost"],
+  words: alias,
+  flags: {},
+  run: (_, words, context) => lazily(daemons, (module) => module.hivesStart(words[0], context))
+})
+const hivesStop = declare({
+  path: ["hives", "stop"],
+  summary: "stop a hive and its workers",
+  examples: ["rbee hives stop"],
+  words: alias,
+  flags: {},
+  run: (_, words, context) => lazily(daemons, (module) => module.hivesStop(words[0], context))
+})
+const hivesStatus = declare({
+  path: ["hives", "status"],
+  summary: "is a hive running? exit code 3 when not",
+  examples: ["rbee hives status", "rbee hives status localhost --json"],
+  words: alias,
+  flags: json,
+  run: (values, words, context) => lazily(lists, (module) => module.hiveStatus(words[0], values.json, context))
+})
+
+const list = (kind: "hives" | "workers" | "models" | "jobs"): Declared =>
+  declare({
+    path: [kind, "ls"],
+    summary: `list ${kind}`,
+    examples: [`rbee ${kind} ls`, `rbee ${kind} ls --json`],
+    flags: json,
+    run: (values, _, context) => lazily(lists, (module) => module.list(kind, values.json, context))
+  })
+
+const workersStop = declare({
+  path: ["workers", "stop"],
+  summary: "stop a worker; its memory is free again",
+  examples: ["rbee workers ls", "rbee workers stop ID"],
+  words: one("ID", "the worker"),
+  flags: {},
+  run: (_, words, context) => lazily(daemons, (module) => module.workerStop(words[0] ?? "", context))
+})
+const jobsCancel = declare({
+  path: ["jobs", "cancel"],
+  summary: "cancel a job",
+  examples: ["rbee jobs ls", "rbee jobs cancel job-3f2a90c1d4e5b687"],
+  words: one("ID", "the job"),
+  flags: {},
+  run: (_, words, context) => lazily(daemons, (module) => module.jobCancel(words[0] ?? "", context))
+})
+const jobsShow = declare({
+  path: ["jobs", "show"],
+  summary: "one job: state, placement with the losers' reasons, timings",
+  examples: ["rbee jobs show job-3f2a90c1d4e5b687"],
+  words: one("ID", "the job"),
+  flags: json,
+  run: (values, words, context) => lazily(lists, (module) => module.showJob(words[0] ?? "", values.json, context))
+})
+
+const logs = declare({
+  path: ["logs"],
+  summary: "show the daemons' logs",
+  examples: ["rbee logs", "rbee logs worker -n 20", "rbee logs queen --follow"],
+  words: { name: "ROLE", doc: "queen, hive or worker; all by default", min: 0, max: 1 },
+  flags: {
+    follow: flag("follow", "stay, and show what is added", "f"),
+    lines: number("lines", "N", "lines from the end; 100 by default", "n")
+  },
+  run: (values, words, context) =>
+    lazily(
+      () => import("./logs.ts"),
+      (module) => module.logs(words[0], values, context)
+    )
+})
+const completions = declare({
+  path: ["completions"],
+  summary: "print a completion script for bash, zsh or fish",
+  examples: ['eval "$(rbee completions bash)"', "rbee completions fish > ~/.config/fish/completions/rbee.fish"],
+  words: one("SHELL", "bash, zsh or fish"),
+  flags: {},
+  run: (_, words, context) =>
+    lazily(
+      () => import("./completions.ts"),
+      (module) => module.completions(words[0] ?? "", context)
+    )
+})
+
+export const commands: ReadonlyArray<Declared> = [
+  infer,
+  up,
+  down,
+  status,
+  queenStart,
+  queenStop,
+  queenStatus,
+  hivesStart,
+  hivesStop,
+  hivesStatus,
+  list("hives"),
+  list("workers"),
+  workersStop,
+  list("models"),
+  list("jobs"),
+  jobsShow,
+  jobsCancel,
+  logs,
+  completions
+]
+
+/** What `infer` was asked for, as the parser gives it. */
+export interface InferValues {
+  readonly model: string | undefined
+  readonly hive: string | undefined
+  readonly device: string | undefined
+  readonly noCpu: boolean
+  readonly system: string | undefined
+  readonly noStream: boolean
+  readonly maxTokens: number | undefined
+  readonly temperature: number | undefined
+  readonly topP: number | undefined
+  readonly topK: number | undefined
+  readonly seed: number | undefined
+  readonly stop: ReadonlyArray<string>
+  readonly ignoreEos: boolean
+  readonly context: number | undefined
+  readonly json: boolean
+  readonly quiet: boolean
+  readonly cold: boolean
+  readonly keepWarm: boolean
+  readonly oneProcess: boolean
+}

@@ -1,0 +1,124 @@
+/** Commands that start and stop: queen, hives, workers, jobs. Narration goes to stderr, the result to stdout. */
+import * as Effect from "effect/Effect"
+import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } from "../../actors/keeper/lifecycle.ts"
+import { makeQueenLink } from "../../actors/keeper/queen-link.ts"
+import { makeVoice, type Voice } from "../../actors/keeper/voice.ts"
+import type { QueenApi, QueenConnector } from "../../layers/queen-api/index.ts"
+import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import { notRunning } from "./not-running.ts"
+import type { Context } from "./spec.ts"
+import { inWorld } from "./world.ts"
+
+const voiceOf = (context: Context): Effect.Effect<Voice> =>
+  Effect.map(Effect.clock, (clock) => makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
+
+const answer = (context: Context, text: string): number => {
+  context.terminal.stdout.write(`${text}\n`)
+  return 0
+}
+
+export const queenStart = (context: Context) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const { changed, health } = yield* startQueen(yield* voiceOf(context))
+      const state = changed ? "running" : "already running"
+      return answer(context, `queen ${state} on :${context.settings.queen.port} (pid ${health.pid})`)
+    })
+  )
+
+export const queenStop = (cascade: boolean, context: Context) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const { changed } = yield* stopQueen(yield* voiceOf(context), cascade)
+      return answer(context, changed ? "queen stopped" : "queen is not running")
+    })
+  )
+
+export const hivesStart = (alias: string | undefined, context: Context) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const local = context.settings.hive.id
+      const id = alias ?? local
+      const { changed, hive } = yield* startHive(yield* voiceOf(context), id, local)
+      return answer(context, `hive ${id} ${changed ? "running" : "already running"} (${hive.state})`)
+    })
+  )
+
+export const hivesStop = (alias: string | undefined, context: Context) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const id = alias ?? context.settings.hive.id
+      const { changed } = yield* stopHive(yield* voiceOf(context), id)
+      return answer(context, changed ? `hive ${id} stopped` : `hive ${id} is not running`)
+    })
+  )
+
+export const up = (foreground: boolean, context: Context) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const local = context.settings.hive.id
+      const voice = yield* voiceOf(context)
+      const { hive } = yield* startHive(voice, local, local)
+      answer(context, `up: queen on :${context.settings.queen.port}, hive ${local} ${hive.state}`)
+      if (!foreground) return 0
+      return yield* stayUp(voice, local, context)
+    })
+  )
+
+/** Wakes what is lost, until a signal ends everything or somebody else shuts it down. */
+const stayUp = (voice: Voice, local: string, context: Context) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const link = yield* makeQueenLink(voice)
+      yield* link.tie
+      const keep = Effect.gen(function* () {
+        for (;;) {
+          yield* link.leave
+          if (link.saidGoodbye()) return 0
+          yield* link.retie
+          yield* startHive(voice, local, local)
+        }
+      })
+      const code = yield* Effect.raceFirst(keep, context.terminal.interrupted)
+      if (code !== 0) yield* stopQueen(voice, true)
+      return code
+    })
+  )
+
+/** Runs against a queen that is there, or ends with exit code 3. */
+const withQueen = (
+  context: Context,
+  use: (api: QueenApi) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>
+) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      if ((yield* findAnyQueen) === undefined) return notRunning(context, false)
+      return yield* use(yield* connect)
+    })
+  )
+
+export const workerStop = (id: string, context: Context) =>
+  withQueen(context, (api) =>
+    Effect.gen(function* () {
+      yield* api.stopWorker({ id })
+      const listed = Effect.map(api.listWorkers({}), (workers) => workers.some((worker) => worker.id === id))
+      while (yield* listed) yield* Effect.sleep(25)
+      return answer(context, `worker ${id} stopped`)
+    }).pipe(
+      Effect.timeoutTo({
+        duration: 40_000,
+        onSuccess: (code) => code,
+        onTimeout: () => answer(context, `worker ${id} is stopping`)
+      })
+    )
+  )
+
+export const jobCancel = (id: string, context: Context) =>
+  withQueen(context, (api) => Effect.map(api.cancelJob({ id }), () => answer(context, `job ${id} cancelled`)))

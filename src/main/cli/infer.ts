@@ -1,0 +1,73 @@
+/** `rbee infer`: the options become a job, the session runs it. */
+import * as Effect from "effect/Effect"
+import { infer, type InferOptions } from "../../actors/keeper/infer.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { InferValues } from "./commands.ts"
+import type { Context } from "./spec.ts"
+import { inWorld } from "./world.ts"
+
+/** the queen takes bodies of 1 MiB; what is larger is refused before it is sent */
+const maxPromptBytes = 1024 * 1024
+
+const promptOf = (
+  words: ReadonlyArray<string>,
+  { terminal }: Context
+): Effect.Effect<string, RbeeError<"INVALID_REQUEST" | "PAYLOAD_TOO_LARGE">> =>
+  words.length === 1 && words[0] === "-"
+    ? // what `echo` adds is not part of the prompt
+      Effect.map(terminal.readStdin(maxPromptBytes), (text) => text.replace(/\r?\n$/, ""))
+    : Effect.succeed(words.join(" "))
+
+/** The members of `values` that were given. */
+const given = <T extends Readonly<Record<string, unknown>>>(values: T) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    readonly [K in keyof T]?: Exclude<T[K], undefined>
+  }
+
+export const optionsOf = (values: InferValues, prompt: string): InferOptions => ({
+  request: {
+    model: values.model ?? "minillama",
+    ...(values.system === undefined
+      ? { prompt }
+      : {
+          messages: [
+            { role: "system", content: values.system },
+            { role: "user", content: prompt }
+          ]
+        }),
+    stream: !values.noStream,
+    allow_cpu: !values.noCpu,
+    ...given({
+      hive: values.hive,
+      device: values.device?.toLowerCase(),
+      max_tokens: values.maxTokens,
+      temperature: values.temperature,
+      top_p: values.topP,
+      top_k: values.topK,
+      seed: values.seed,
+      stop: values.stop.length === 0 ? undefined : values.stop,
+      ignore_eos: values.ignoreEos || undefined,
+      context: values.context,
+      keep_warm: values.keepWarm || undefined
+    })
+  },
+  teardown: values.cold ? "cold" : "warm",
+  format: values.json ? "json" : values.quiet ? "quiet" : "plain"
+})
+
+export const runInfer = (
+  values: InferValues,
+  words: ReadonlyArray<string>,
+  context: Context
+): Effect.Effect<number, RbeeError> =>
+  Effect.gen(function* () {
+    if (values.cold && values.keepWarm)
+      return yield* Effect.fail(
+        rbeeError("INVALID_REQUEST", "--cold and --keep-warm exclude each other", "Choose one of them.", {
+          usage: true
+        })
+      )
+    const options = optionsOf(values, yield* promptOf(words, context))
+    if (!values.oneProcess) return yield* inWorld(context, infer(options))
+    return yield* Effect.fail(rbeeError("BACKEND_UNAVAILABLE", "this build cannot run in one process", ""))
+  })

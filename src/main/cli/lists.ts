@@ -1,0 +1,104 @@
+/** Commands that only look: status, lists, one job. Exit code 3 where what they are about does not run. */
+import * as Effect from "effect/Effect"
+import { connect, findAnyQueen, running } from "../../actors/keeper/lifecycle.ts"
+import type { QueenApi, QueenConnector } from "../../layers/queen-api/index.ts"
+import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { Health } from "../../machines/vocabulary/common.ts"
+import { notRunning, notRunningCode } from "./not-running.ts"
+import type { Context } from "./spec.ts"
+import { age } from "./table.ts"
+import { hivesTable, jobDetails, jobsTable, modelsTable, workersTable } from "./views.ts"
+import { inWorld } from "./world.ts"
+
+const show = (context: Context, json: boolean, value: unknown, text: () => string): number => {
+  context.terminal.stdout.write(json ? `${JSON.stringify(value)}\n` : text())
+  return 0
+}
+
+const withQueen = (
+  context: Context,
+  json: boolean,
+  use: (api: QueenApi, health: Health) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>
+) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const health = yield* findAnyQueen
+      if (health === undefined) return notRunning(context, json)
+      return yield* use(yield* connect, health)
+    })
+  )
+
+const now = Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis())
+
+export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolean, context: Context) =>
+  withQueen(context, json, (api) => {
+    switch (kind) {
+      case "hives":
+        return Effect.map(api.listHives({}), (hives) => show(context, json, hives, () => hivesTable(hives)))
+      case "workers":
+        return Effect.map(api.listWorkers({}), (workers) => show(context, json, workers, () => workersTable(workers)))
+      case "models":
+        return Effect.map(api.listModels({}), (models) => show(context, json, models, () => modelsTable(models)))
+      case "jobs":
+        return Effect.zipWith(api.listJobs({}), now, (jobs, at) => show(context, json, jobs, () => jobsTable(jobs, at)))
+    }
+  })
+
+export const showJob = (id: string, json: boolean, context: Context) =>
+  withQueen(context, json, (api) =>
+    Effect.map(api.getJob({ id }), (job) => show(context, json, job, () => jobDetails(job)))
+  )
+
+const queenLine = (health: Health, context: Context): string =>
+  `queen is running on :${context.settings.queen.port} (pid ${health.pid}, rbee ${health.version}, up ${age(health.uptime_s * 1000)})\n`
+
+export const queenStatus = (json: boolean, context: Context) =>
+  withQueen(context, json, (_, health) =>
+    Effect.succeed(show(context, json, { running: true, ...health }, () => queenLine(health, context)))
+  )
+
+export const hiveStatus = (alias: string | undefined, json: boolean, context: Context) => {
+  const id = alias ?? context.settings.hive.id
+  return withQueen(context, json, (api) =>
+    Effect.map(api.listHives({}), (hives) => {
+      const hive = hives.find((one) => one.id === id)
+      if (hive === undefined) return notRunning(context, json, `hive ${id}`)
+      show(context, json, { running: running.has(hive.state), ...hive }, () => hivesTable([hive]))
+      return running.has(hive.state) ? 0 : notRunningCode
+    })
+  )
+}
+
+/** Hives outlive their queen: `status` says so instead of leaving them out. */
+const withoutQueen = (json: boolean, context: Context) =>
+  Effect.gen(function* () {
+    const left = yield* (yield* QueenLauncher).hives
+    const hives = left.map((hive) => ({ id: hive.id, pid: hive.process.pid }))
+    show(context, json, { queen: { running: false }, hives, workers: [] }, () =>
+      [
+        "queen is not running; start it with: rbee up\n",
+        ...hives.map((hive) => `hive ${hive.id} lives on without her (pid ${hive.pid}); end it with: rbee down\n`)
+      ].join("")
+    )
+    return notRunningCode
+  })
+
+export const status = (json: boolean, context: Context) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const health = yield* findAnyQueen
+      if (health === undefined) return yield* withoutQueen(json, context)
+      const api = yield* connect
+      const [hives, workers] = yield* Effect.all([api.listHives({}), api.listWorkers({})])
+      return show(context, json, { queen: { running: true, ...health }, hives, workers }, () =>
+        [
+          queenLine(health, context),
+          hives.length === 0 ? "no hives\n" : `\n${hivesTable(hives)}`,
+          workers.length === 0 ? "no workers\n" : `\n${workersTable(workers)}`
+        ].join("")
+      )
+    })
+  )

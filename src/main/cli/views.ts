@@ -1,0 +1,100 @@
+/** The cluster's views as rows of a table. */
+import { printable } from "../../actors/keeper/voice.ts"
+import { describeDevices } from "../../machines/vocabulary/device.ts"
+import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
+import type { JobView } from "../../machines/vocabulary/job.ts"
+import type { ModelView } from "../../machines/vocabulary/model.ts"
+import { megabytes } from "../../machines/narration.ts"
+import { age, table } from "./table.ts"
+
+/** Texts of elsewhere (model names, paths) are shown without their control characters. */
+const cell = (value: string | number | undefined): string => (value === undefined ? "-" : printable(String(value)))
+const row = (...values: ReadonlyArray<string | number | undefined>): ReadonlyArray<string> => values.map(cell)
+
+export const hivesTable = (hives: ReadonlyArray<HiveView>): string =>
+  table(
+    ["HIVE", "STATE", "DEVICES", "MODELS", "WORKERS", "PID", "URL"],
+    hives.map((hive) =>
+      row(
+        hive.id,
+        hive.state,
+        hive.devices === undefined ? undefined : describeDevices(hive.devices),
+        hive.models,
+        hive.workers,
+        hive.pid,
+        hive.url
+      )
+    )
+  )
+
+export const workersTable = (workers: ReadonlyArray<WorkerView>): string =>
+  table(
+    ["WORKER", "HIVE", "DEVICE", "STATE", "MODEL", "BUSY", "CONTEXT", "PORT", "PID"],
+    workers.map((worker) =>
+      row(
+        worker.id,
+        worker.hive,
+        worker.device,
+        worker.state === "loading" ? `loading ${Math.floor(worker.load_progress * 100)}%` : worker.state,
+        worker.model,
+        `${worker.busy}/${worker.slots}`,
+        worker.context === 0 ? undefined : worker.context,
+        worker.port,
+        worker.pid
+      )
+    )
+  )
+
+export const modelsTable = (models: ReadonlyArray<ModelView>): string =>
+  table(
+    ["MODEL", "HIVE", "SIZE", "QUANT", "CONTEXT", "FILE"],
+    models.map((model) =>
+      row(model.model_ref, model.hive, `${megabytes(model.bytes)} MB`, model.quantization, model.context, model.file)
+    )
+  )
+
+/** `now`: milliseconds since 1970 */
+export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number): string =>
+  table(
+    ["JOB", "STATE", "MODEL", "PLACE", "TOKENS", "AGE"],
+    jobs.map((job) =>
+      row(
+        job.job_id,
+        job.position === undefined ? job.state : `${job.state} (position ${job.position})`,
+        job.model,
+        job.placement === undefined ? undefined : `${job.placement.hive}/${job.placement.device}`,
+        job.tokens,
+        age(now - job.created_at)
+      )
+    )
+  )
+
+const milliseconds = (value: number | undefined) => (value === undefined ? undefined : `${Math.round(value)} ms`)
+
+export const jobDetails = (job: JobView): string => {
+  const facts: ReadonlyArray<readonly [string, string | number | undefined]> = [
+    ["job", job.job_id],
+    ["model", job.model],
+    ["state", job.state],
+    ["position", job.position],
+    ["created", new Date(job.created_at).toISOString()],
+    ["tokens", job.tokens],
+    ["failovers", job.failovers],
+    ["finish reason", job.finish_reason],
+    ["placed after", milliseconds(job.timings.placed_ms)],
+    ["worker after", milliseconds(job.timings.started_ms)],
+    ["first token after", milliseconds(job.timings.first_token_ms)],
+    ["total", milliseconds(job.timings.total_ms)],
+    ["prompt tokens", job.usage?.prompt_tokens],
+    ["of them cached", job.usage?.cached_tokens],
+    ["placed on", job.placement === undefined ? undefined : `${job.placement.device} of hive ${job.placement.hive}`],
+    ["worker", job.placement?.worker],
+    ...(job.placement?.losers ?? []).map(
+      (loser) => ["not taken", `${loser.device} of hive ${loser.hive}: ${loser.verdict}`] as const
+    ),
+    ["error", job.error === undefined ? undefined : `${job.error.code}: ${job.error.message}`]
+  ]
+  const shown = facts.flatMap(([name, value]) => (value === undefined ? [] : [[`${name}:`, cell(value)]]))
+  const widest = Math.max(...shown.map(([name = ""]) => name.length))
+  return shown.map(([name = "", value = ""]) => `${name.padEnd(widest + 2)}${value}\n`).join("")
+}

@@ -1,0 +1,20 @@
+#!/usr/bin/env node
+/** The `rbee` command. What only asks for the version loads nothing else. */
+import { dirname } from "node:path"
+import { fileURLToPath } from "node:url"
+
+const args = process.argv.slice(2)
+const version = process.env.RBEE_BUILD_VERSION
+
+const end = (code: number) => {
+  process.exitCode = code
+  // what is still open (a kept connection) must not hold the shell; what was written must be out
+  process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
+}
+
+if (version !== undefined && args.length === 1 && args[0] === "--version") {
+  process.stdout.write(`${version}\n`)
+} else {
+  const { main } = await import("./cli/main.ts")
+  end(await main(args, dirname(fileURLToPath(import.meta.url))))
+}
