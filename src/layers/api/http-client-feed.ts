@@ -29,8 +29,7 @@ export const feedOf = (
     return (sink) =>
       Effect.async<void, RbeeError>((resume) => {
         clearTimeout(abandoned)
-        const fail = (reason: string, why: string) => finish(Effect.fail(unreachable(peer, reason, why)))
-        if (taken) return void fail("BROKEN", "its stream has been read before")
+        if (taken) return resume(Effect.fail(unreachable(peer, "BROKEN", "its stream has been read before")))
         taken = true
         let done = false
         let partial = ""
@@ -46,6 +45,7 @@ export const feedOf = (
           response.destroy()
           resume(exit)
         }
+        const fail = (reason: string, why: string) => finish(Effect.fail(unreachable(peer, reason, why)))
         const pass = (frames: string) => {
           try {
             if (sink.write(frames) || done) return

@@ -99,7 +99,8 @@ const idle = (station: Station): Effect.Effect<void> =>
     ? Effect.void
     : Effect.async<void>((resume) => {
         station.onIdle = () => resume(Effect.void)
-      }).pipe(Effect.timeoutOption(graceMs), Effect.asVoid)
+        // a finalizer is uninterruptible, and then a timeout waits for what it should end
+      }).pipe(Effect.interruptible, Effect.timeoutOption(graceMs), Effect.asVoid)
 
 const during = <A>(station: Station, call: Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> =>
   Effect.acquireUseRelease(

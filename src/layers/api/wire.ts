@@ -5,6 +5,7 @@
  */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
+import * as AST from "effect/SchemaAST"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Api, Endpoint } from "./endpoint.ts"
 import { explain } from "./explain.ts"
@@ -166,6 +167,8 @@ const noAnswer = (): never => {
 const compileAnswer = (endpoint: Endpoint): Pick<Wire, "encodeAnswer" | "decodeAnswer"> => {
   if (endpoint.kind !== "json") return { encodeAnswer: noAnswer, decodeAnswer: noAnswer }
   const { output, status } = endpoint
+  // Void accepts every value; what a handler happens to return must not go out
+  const isVoid = AST.isVoidKeyword(output.ast)
   const encode = ParseResult.encodeUnknownEither(output)
   const decode = ParseResult.decodeUnknownEither(output)
   /** what an answer without a body stands for */
@@ -175,7 +178,7 @@ const compileAnswer = (endpoint: Endpoint): Pick<Wire, "encodeAnswer" | "decodeA
       const encoded = encode(value)
       if (Either.isLeft(encoded)) throw new ParseResult.ParseError({ issue: encoded.left })
       const code = typeof status === "number" ? status : status(value)
-      return { status: code, body: code === 204 ? undefined : JSON.stringify(encoded.right) }
+      return { status: code, body: isVoid || code === 204 ? undefined : JSON.stringify(encoded.right) }
     },
     decodeAnswer: (body) => {
       let value: unknown = empty
