@@ -446,6 +446,29 @@ export const charts: ReadonlyArray<Check> = [
       })
   },
   {
+    name: "a defect of a finalizer, met on closing the scope, is part of the actor's exit",
+    run: (core) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const { fiber } = yield* core
+          .machineActor({
+            path: "w",
+            machine: worker,
+            activities: {
+              work: () =>
+                Effect.zipRight(
+                  Effect.addFinalizer(() => Effect.dieMessage("stuck saw")),
+                  Effect.never
+                )
+            }
+          })
+          .pipe(Scope.extend(scope))
+        yield* pause
+        yield* Scope.close(scope, Exit.void)
+        assert.strictEqual(epitaph(yield* Fiber.await(fiber)), "stuck saw")
+      })
+  },
+  {
     name: "commands are performed in order, inside the turn, with the actor itself",
     run: (core) =>
       Effect.gen(function* () {
