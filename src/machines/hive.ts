@@ -62,6 +62,8 @@ export type HiveCommand =
   | { readonly type: "confirm"; readonly beat: Heartbeat | undefined }
   /** its workers leave the view, its jobs fail over */
   | { readonly type: "lost" }
+  /** it was stopped: its workers leave the view */
+  | { readonly type: "gone" }
 
 /** Wakings in a row before it is failed; what cannot get better by trying again fails at once. */
 export const wakeMax = 3
@@ -317,7 +319,7 @@ export const hiveMachine = setupHive.createMachine({
       tags: "stopped",
       entry: [
         assign({ wanted: false, claimed: undefined, attempts: 0 }),
-        emit({ type: "lost" }),
+        emit({ type: "gone" }),
         emit({ type: "entered", state: "stopped" })
       ],
       on: { STOP: {}, ENSURE: { target: "waking", actions: want }, REMOVE: "removed" }

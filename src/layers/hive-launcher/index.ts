@@ -24,6 +24,8 @@ export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
     readonly target: (id: string) => HiveTarget
     /** The url of a hive that runs already and answers /health with this id; undefined when there is none. */
     readonly find: (target: HiveTarget) => Effect.Effect<string | undefined>
+    /** Is its process there, answering or not? */
+    readonly present: (target: HiveTarget) => Effect.Effect<boolean>
     /** Wakes it, or adopts the one that runs; returns when /health answers. The hive outlives its queen. */
     readonly wake: (
       target: HiveTarget

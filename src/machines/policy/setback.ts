@@ -18,6 +18,8 @@ const setbacks: Partial<Record<ErrorCode, Setback>> = {
   WORKER_NOT_FOUND: "retry",
   HIVE_NOT_FOUND: "retry",
   ALL_SLOTS_BUSY: "retry",
+  // by the worker itself, as it ends: what the user cancels is interrupted here and never fails
+  CANCELLED: "retry",
   SHUTTING_DOWN: "retry"
 }
 

@@ -1,0 +1,303 @@
+/**
+ * What the queen knows of her cluster right now: hives, their devices, workers with their slots. Plain state of one
+ * process: every method is one synchronous step, so a slot is reserved or it is not, and nobody can get in between.
+ * Hives report what they have; who sits on which slot is the queen's own book.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import type { HiveApi, WorkerReady } from "../../layers/hive-api/index.ts"
+import type { Seat } from "../../machines/job.ts"
+import type { MachineFacts, ResidentFacts } from "../../machines/policy/placement.ts"
+import type { Lifecycle } from "../../machines/vocabulary/common.ts"
+import type { DeviceBeat, Devices } from "../../machines/vocabulary/device.ts"
+import type { Heartbeat, WorkerView } from "../../machines/vocabulary/hive.ts"
+import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
+
+/** A hive process that this queen has claimed. */
+export interface ClaimedHive {
+  readonly url: string
+  readonly instance: string
+  readonly version: string
+  readonly api: HiveApi
+}
+
+export interface HiveEntry {
+  readonly id: string
+  state: Lifecycle
+  claimed: ClaimedHive | undefined
+  devices: Devices | undefined
+  /** when the devices were asked, milliseconds since 1970 */
+  devicesAt: number
+  beats: ReadonlyArray<DeviceBeat>
+  /** when it last beat, milliseconds since 1970 */
+  beatAt: number | undefined
+}
+
+interface WorkerEntry {
+  view: WorkerView
+  /** job → slots that it holds */
+  readonly seats: Map<string, number>
+  /** beats in a row that did not name it */
+  missed: number
+  /** comes true when this life of the worker has left the view */
+  readonly gone: Deferred.Deferred<void>
+}
+
+const serving = (worker: WorkerBeat): boolean => worker.state === "idle" || worker.state === "busy"
+
+/** A beat under way when a worker became ready does not name it yet; two in a row that do not mean that it is gone. */
+const missedMax = 2
+
+export class ClusterView {
+  private readonly hives = new Map<string, HiveEntry>()
+  private readonly workers = new Map<string, WorkerEntry>()
+  private readonly listeners = new Set<() => void>()
+  /** of each worker the last life that was ready, and the id of the event that said so */
+  private readonly heard = new Map<string, { readonly instance: string; readonly eventId: string | undefined }>()
+
+  /** Called after every change by which a waiting job may get its turn. */
+  onChange(listener: () => void): void {
+    this.listeners.add(listener)
+  }
+
+  // --- hives ---
+
+  hive(id: string): HiveEntry | undefined {
+    return this.hives.get(id)
+  }
+
+  /** In the order in which they were added. */
+  allHives(): ReadonlyArray<HiveEntry> {
+    return [...this.hives.values()]
+  }
+
+  addHive(id: string): HiveEntry {
+    const known = this.hives.get(id)
+    if (known !== undefined) return known
+    const entry: HiveEntry = {
+      id,
+      state: "cold",
+      claimed: undefined,
+      devices: undefined,
+      devicesAt: 0,
+      beats: [],
+      beatAt: undefined
+    }
+    this.hives.set(id, entry)
+    return entry
+  }
+
+  removeHive(id: string): void {
+    this.dropWorkers(id)
+    this.hives.delete(id)
+  }
+
+  /** The hive is gone, or out of reach: so are its workers. Returns the jobs that sat on them. */
+  dropWorkers(hiveId: string): ReadonlyArray<string> {
+    const jobs: Array<string> = []
+    for (const [id, entry] of this.workers) {
+      if (entry.view.hive !== hiveId) continue
+      jobs.push(...entry.seats.keys())
+      this.drop(id)
+      this.heard.delete(id)
+    }
+    this.changed()
+    return jobs
+  }
+
+  /** Takes over what a heartbeat says. A worker's life only moves forward: an older word on it is ignored. */
+  confirm(beat: Heartbeat, now: number): void {
+    const hive = this.hives.get(beat.hive_id)
+    if (hive === undefined) return
+    hive.beats = beat.devices
+    hive.beatAt = now
+    const named = new Set<string>()
+    for (const worker of beat.workers) {
+      named.add(worker.id)
+      this.confirmWorker(beat.hive_id, worker)
+    }
+    for (const [id, entry] of this.workers) {
+      if (entry.view.hive !== beat.hive_id) continue
+      entry.missed = named.has(id) ? 0 : entry.missed + 1
+      if (entry.missed >= missedMax) this.drop(id)
+    }
+    this.changed()
+  }
+
+  private confirmWorker(hive: string, beat: WorkerBeat): void {
+    const known = this.workers.get(beat.id)
+    if (known === undefined) {
+      this.workers.set(beat.id, newEntry({ hive, ...beat }))
+      return
+    }
+    if (known.view.instance !== beat.instance) {
+      // A new life: whoever sat on the old one has lost it.
+      this.drop(beat.id)
+      this.workers.set(beat.id, newEntry({ hive, ...beat }))
+      return
+    }
+    // `ready` came on the worker's own stream, faster than the beat that still says loading.
+    if (serving(known.view) && (beat.state === "waking" || beat.state === "loading")) return
+    if (serving(known.view) && !serving(beat) && beat.state !== "draining") {
+      // It dies or stops: no new work, and those who sit on it hear it from their streams or from here.
+      this.drop(beat.id)
+      this.workers.set(beat.id, newEntry({ hive, ...beat }))
+      return
+    }
+    known.view = { hive, ...beat }
+  }
+
+  // --- workers ---
+
+  /** A worker said `ready` on its stream: it serves from now on, beats only confirm. */
+  workerReady(
+    at: { readonly hive: string; readonly worker: string; readonly device: string; readonly model: string },
+    ready: WorkerReady,
+    eventId: string | undefined
+  ): void {
+    this.heard.set(at.worker, { instance: ready.instance, eventId })
+    const known = this.workers.get(at.worker)
+    if (known !== undefined && known.view.instance === ready.instance && serving(known.view)) return
+    if (known !== undefined && known.view.instance !== ready.instance) this.drop(at.worker)
+    const before = this.workers.get(at.worker)
+    const view: WorkerView = {
+      load_progress: 1,
+      busy: 0,
+      tokens_out: 0,
+      infers: [],
+      ...before?.view,
+      id: at.worker,
+      hive: at.hive,
+      device: at.device,
+      model: at.model,
+      state: "idle",
+      instance: ready.instance,
+      url: ready.url,
+      context: ready.context,
+      slots: ready.slots,
+      ...(ready.port === undefined ? {} : { port: ready.port })
+    }
+    if (before === undefined) this.workers.set(at.worker, newEntry(view))
+    else before.view = view
+    this.changed()
+  }
+
+  /** This life of the worker is over, as somebody who called it has found. */
+  workerLost(seat: Pick<Seat, "worker" | "instance">): void {
+    if (this.workers.get(seat.worker)?.view.instance !== seat.instance) return
+    this.drop(seat.worker)
+    this.changed()
+  }
+
+  worker(id: string): WorkerView | undefined {
+    return this.workers.get(id)?.view
+  }
+
+  /** Serves this worker now, as far as anybody knows? */
+  serves(id: string): boolean {
+    const entry = this.workers.get(id)
+    return entry !== undefined && serving(entry.view)
+  }
+
+  /** The last life of this worker that was ready, and where on its stream that was said. */
+  heardOf(id: string): { readonly instance: string; readonly eventId: string | undefined } | undefined {
+    return this.heard.get(id)
+  }
+
+  allWorkers(): ReadonlyArray<WorkerView> {
+    return [...this.workers.values()].map(({ view, seats }) => ({
+      ...view,
+      // the queen's book is newer than the last beat
+      busy: seats.size,
+      state: serving(view) ? (seats.size > 0 ? "busy" : "idle") : view.state
+    }))
+  }
+
+  /** Comes true when this life of the worker has left the view: at once, if it has already. */
+  gone(seat: Seat): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const entry = this.workers.get(seat.worker)
+      return entry !== undefined && entry.view.instance === seat.instance ? Deferred.await(entry.gone) : Effect.void
+    })
+  }
+
+  // --- slots ---
+
+  /** Takes a slot for a job, or all of them where it must be alone; undefined when there is none. */
+  reserve(workerId: string, jobId: string, alone: boolean): Seat | undefined {
+    const entry = this.workers.get(workerId)
+    if (entry === undefined || !serving(entry.view)) return undefined
+    const free = freeOf(entry)
+    if (alone ? free < entry.view.slots : free < 1) return undefined
+    entry.seats.set(jobId, alone ? entry.view.slots : 1)
+    const { id: worker, instance, hive, device } = entry.view
+    return { worker, instance, hive, device }
+  }
+
+  /** Gives back whatever the job holds. */
+  release(jobId: string): void {
+    let released = false
+    for (const entry of this.workers.values()) released = entry.seats.delete(jobId) || released
+    if (released) this.changed()
+  }
+
+  /** The seat that the job holds. */
+  seatOf(jobId: string): Seat | undefined {
+    for (const { seats, view } of this.workers.values()) {
+      if (seats.has(jobId)) return { worker: view.id, instance: view.instance, hive: view.hive, device: view.device }
+    }
+    return undefined
+  }
+
+  // --- what the scheduler decides from ---
+
+  residents(): ReadonlyArray<ResidentFacts> {
+    return [...this.workers.values()].flatMap((entry) => {
+      const { id: worker, hive, device, model, context, slots } = entry.view
+      // A hive whose beats are late gets no new work.
+      return serving(entry.view) && this.hives.get(hive)?.state === "healthy"
+        ? [{ worker, hive, device, model, context, slots, free: freeOf(entry) }]
+        : []
+    })
+  }
+
+  machines(): ReadonlyArray<MachineFacts> {
+    return [...this.hives.values()].flatMap(({ id, state, devices, beats }) =>
+      state === "healthy" && devices !== undefined
+        ? [
+            {
+              hive: id,
+              devices,
+              degraded: beats.filter((device) => device.state === "degraded").map((device) => device.id)
+            }
+          ]
+        : []
+    )
+  }
+
+  /** Something changed by which a waiting job may get its turn. */
+  changed(): void {
+    for (const listener of this.listeners) listener()
+  }
+
+  private drop(workerId: string): void {
+    const entry = this.workers.get(workerId)
+    if (entry === undefined) return
+    this.workers.delete(workerId)
+    Deferred.unsafeDone(entry.gone, Effect.void)
+  }
+}
+
+const newEntry = (view: WorkerView): WorkerEntry => ({
+  view,
+  seats: new Map(),
+  missed: 0,
+  gone: Deferred.unsafeMake(FiberId.none)
+})
+
+const freeOf = (entry: WorkerEntry): number => {
+  let taken = 0
+  for (const slots of entry.seats.values()) taken += slots
+  return Math.max(0, entry.view.slots - taken)
+}

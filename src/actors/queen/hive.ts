@@ -1,0 +1,220 @@
+/** One known hive as an actor of the queen: what each activity of its chart does. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import type { HiveApi } from "../../layers/hive-api/index.ts"
+import type { HiveLauncher } from "../../layers/hive-launcher/index.ts"
+import type { CapabilitiesRow, HiveRow, QueenCatalog } from "../../layers/queen-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type Claimed, type HiveCommand, hiveMachine } from "../../machines/hive.ts"
+import * as say from "../../machines/narration.ts"
+import { describeDevices } from "../../machines/vocabulary/device.ts"
+import type { SessionRequest } from "../../machines/vocabulary/job.ts"
+import type { ChildSpec } from "../core/child.ts"
+import { type MachineActor, machineActor } from "../core/machine-actor.ts"
+import type { ActorSystem } from "../core/system.ts"
+import type { ClusterView } from "./cluster-view.ts"
+import type { EventRing } from "./event-ring.ts"
+import type { Narrate } from "./job-log.ts"
+import type { Sessions } from "./sessions.ts"
+
+/** Who waits for a hive: it hears the lines of step 3A. */
+export interface Waiter {
+  readonly narrate: Narrate
+  readonly session: SessionRequest | undefined
+}
+
+export interface HiveWorld {
+  readonly view: ClusterView
+  readonly catalog: QueenCatalog["Type"]
+  readonly launcher: HiveLauncher["Type"]
+  readonly connect: (url: string) => HiveApi
+  readonly sessions: Sessions
+  readonly ring: EventRing
+  readonly queen: { readonly id: string; readonly name: string; readonly epoch: number; readonly url: string }
+  /** milliseconds that registered capabilities hold */
+  readonly capabilitiesMs: number
+  readonly lateMs: number
+  readonly lostMs: number
+}
+
+/** A hive that does not answer /health for so long, milliseconds, is taken for dead though its process is there. */
+const silenceMs = 5000
+/** What a hive may take to stop its workers, and then to end, milliseconds, before it is killed. */
+const stopMs = 8000
+const endMs = 3000
+
+export const hive = (
+  world: HiveWorld,
+  row: HiveRow,
+  waiters: ReadonlySet<Waiter>,
+  path: string,
+  /** it may run already */
+  attach: boolean,
+  onStart: (actor: MachineActor<typeof hiveMachine>) => void
+): ChildSpec<ActorSystem, MachineActor<typeof hiveMachine>> => {
+  const { id } = row
+  const { view, catalog, launcher, sessions, ring } = world
+  const target = launcher.target(id)
+  const entry = view.addHive(id)
+  /** it had workers or jobs when it was lost: then it is woken again without being asked */
+  let wasUsed = false
+
+  const narrate: Narrate = (line, ids) => {
+    const all = { hiveId: id, ...ids }
+    if (waiters.size === 0) ring.narrate(line, all)
+    for (const waiter of waiters) waiter.narrate(line, all)
+  }
+
+  const claim = (url: string): Effect.Effect<Claimed, RbeeError> =>
+    Effect.gen(function* () {
+      const api = world.connect(url)
+      const isCold = waiters.size > 0 && [...waiters].every(({ session }) => session?.teardown === "cold")
+      const { instance, version } = yield* api.claim({ queen: world.queen, ...(isCold ? { woken_cold: true } : {}) })
+      const now = yield* Clock.currentTimeMillis
+      entry.claimed = { url, instance, version, api }
+      entry.beatAt = now
+      yield* Effect.forkDaemon(stored(catalog.hives.put({ ...row, url, instance })))
+      return { url, instance, version }
+    })
+
+  /** Where it runs already; a hive that told its url itself is looked for there as well. */
+  const locate = Effect.gen(function* () {
+    const found = yield* launcher.find(target)
+    if (found !== undefined || row.url === undefined) return found
+    const health = yield* Effect.option(Effect.timeout(world.connect(row.url).health({}), "2 seconds"))
+    return Option.isSome(health) && health.value.role === "hive" && health.value.id === id ? row.url : undefined
+  })
+
+  const wake = Effect.gen(function* () {
+    const running = yield* locate
+    if (running !== undefined) return yield* claim(running)
+    narrate(say.hiveWake(target.at))
+    const { url, woken } = yield* launcher.wake(target)
+    if (woken) {
+      sessions.woke(
+        "hive",
+        id,
+        undefined,
+        [...waiters].map(({ session }) => session)
+      )
+    }
+    return yield* claim(url)
+  })
+
+  const checkCapabilities = (claimed: Claimed | undefined): Effect.Effect<void, RbeeError> =>
+    Effect.gen(function* () {
+      if (claimed === undefined) return yield* rbeeError("INTERNAL", `hive ${id} is not claimed`)
+      const now = yield* Clock.currentTimeMillis
+      const known = yield* Effect.catchAll(catalog.capabilities.get(id), () => Effect.succeed(undefined))
+      const isSame = known?.instance === claimed.instance && known.version === claimed.version
+      if (known !== undefined && isSame && now - known.askedAt < world.capabilitiesMs) {
+        entry.devices = known.devices
+        entry.devicesAt = known.askedAt
+        return
+      }
+      if (!isSame) narrate(say.hiveFirstHeartbeat(id))
+      const devices = yield* world.connect(claimed.url).devices({})
+      entry.devices = devices
+      entry.devicesAt = yield* Clock.currentTimeMillis
+      narrate(say.hiveCapabilities(id, describeDevices(devices), devices.models, devices.workers))
+      const capabilities: CapabilitiesRow = {
+        hive: id,
+        instance: claimed.instance,
+        version: claimed.version,
+        devices,
+        askedAt: entry.devicesAt,
+        ...(devices.driver === undefined ? {} : { driver: devices.driver })
+      }
+      yield* Effect.forkDaemon(stored(catalog.capabilities.put(capabilities)))
+    })
+
+  const probe = (claimed: Claimed | undefined): Effect.Effect<void, RbeeError> =>
+    Effect.gen(function* () {
+      const gone = rbeeError("CONNECTION_TIMEOUT", `hive ${id} does not answer`)
+      if (claimed === undefined) return yield* gone
+      const health = yield* world
+        .connect(claimed.url)
+        .health({})
+        .pipe(Effect.timeoutFail({ duration: silenceMs, onTimeout: () => gone }))
+      if (health.instance !== claimed.instance) return yield* gone
+    })
+
+  const recover = Effect.gen(function* () {
+    const answers = Effect.map(locate, (url) => url !== undefined)
+    if (!(yield* answers) && (yield* launcher.present(target))) {
+      const back = yield* answers.pipe(
+        Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("250 millis") }),
+        Effect.timeoutOption(silenceMs)
+      )
+      if (Option.isNone(back)) yield* launcher.kill(target)
+    }
+    return { wakeAgain: wasUsed }
+  })
+
+  const stop = (claimed: Claimed | undefined): Effect.Effect<void> =>
+    Effect.gen(function* () {
+      const url = claimed?.url ?? (yield* locate)
+      if (url !== undefined) {
+        yield* world.connect(url).shutdown({ deadline_ms: stopMs }).pipe(Effect.timeoutOption(stopMs), Effect.ignore)
+      }
+      const ended = yield* launcher
+        .present(target)
+        .pipe(
+          Effect.repeat({ until: (there) => !there, schedule: Schedule.spaced("20 millis") }),
+          Effect.timeoutOption(endMs)
+        )
+      if (Option.isNone(ended)) yield* launcher.kill(target)
+      sessions.gone("hive", id)
+    })
+
+  const perform = (command: HiveCommand): Effect.Effect<void> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      Effect.sync(() => {
+        switch (command.type) {
+          case "entered":
+            if (entry.state !== command.state) ring.stateChanged("hive", id, entry.state, command.state)
+            entry.state = command.state
+            return view.changed()
+          case "confirm":
+            return command.beat === undefined ? undefined : view.confirm(command.beat, now)
+          case "lost":
+          case "gone": {
+            const had = view.allWorkers().some((worker) => worker.hive === id)
+            const jobs = view.dropWorkers(id)
+            wasUsed = had || waiters.size > 0
+            entry.claimed = undefined
+            entry.devices = undefined
+            if (command.type === "lost" && had) ring.narrate(say.hiveLost(id, jobs.length), { hiveId: id })
+          }
+        }
+      })
+    )
+
+  return {
+    id,
+    restart: "transient",
+    start: Effect.tap(
+      machineActor({
+        path,
+        machine: hiveMachine,
+        input: { lateMs: world.lateMs, lostMs: world.lostMs, attach: attach || entry.claimed !== undefined },
+        perform,
+        activities: {
+          attach: () => Effect.flatMap(locate, (url) => (url === undefined ? Effect.succeed(undefined) : claim(url))),
+          wake: () => wake,
+          checkCapabilities,
+          probe,
+          recover: () => recover,
+          stop
+        }
+      }),
+      (actor) => Effect.sync(() => onStart(actor))
+    )
+  }
+}
+
+/** What is stored serves the next queen; this one goes on without it. */
+const stored = <E>(write: Effect.Effect<void, E>): Effect.Effect<void> =>
+  Effect.catchAll(write, (error) => Effect.logWarning("the queen's catalog was not written", error))

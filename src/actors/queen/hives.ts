@@ -1,0 +1,191 @@
+/** All known hives: one actor each, under a supervisor that starts by re-reading the catalog. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { Call } from "../../layers/api/endpoint.ts"
+import type { HiveRow } from "../../layers/queen-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { HiveEvent, hiveMachine } from "../../machines/hive.ts"
+import { hiveCached } from "../../machines/narration.ts"
+import type { Heartbeat } from "../../machines/vocabulary/hive.ts"
+import { until } from "../core/actor.ts"
+import type { MachineActor } from "../core/machine-actor.ts"
+import { supervisor } from "../core/supervisor.ts"
+import { ActorSystem } from "../core/system.ts"
+import { hive, type HiveWorld, type Waiter } from "./hive.ts"
+
+export interface Caller extends Waiter {
+  /** hears nothing where nothing has to be waited for */
+  readonly isSilent?: boolean
+}
+
+export interface Hives {
+  /**
+   * Step 3: returns when the hive is awake and its capabilities are known. The caller hears the lines of 3A that are
+   * said while it waits, or the one of 3B where nothing is to be waited for.
+   */
+  readonly ensure: (id: string, caller: Caller) => Effect.Effect<void, RbeeError>
+  /** Makes a hive known. `url` is where it said that it is reached. */
+  readonly add: (id: string, url?: string) => Effect.Effect<void, RbeeError>
+  /** Forgets one that does not run. */
+  readonly remove: (id: string) => Effect.Effect<void, RbeeError>
+  /** A call to it failed: it is looked at now, before its beats are late. */
+  readonly suspect: (id: string) => Effect.Effect<void>
+  readonly beat: (beat: Heartbeat) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">>
+  /** Stops it, gracefully and then by force; returns when it is gone. */
+  readonly stop: (id: string) => Effect.Effect<void, RbeeError>
+}
+
+interface Known {
+  readonly row: HiveRow
+  readonly waiters: Set<Waiter>
+  actor: MachineActor<typeof hiveMachine> | undefined
+}
+
+const notFound = (id: string) =>
+  rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them", { hive: id })
+
+/** How often a caller starts anew when the actor of a hive died under it. */
+const patience = 3
+
+export const makeHives = (world: HiveWorld, path: string): Effect.Effect<Hives, RbeeError, ActorSystem | Scope.Scope> =>
+  Effect.gen(function* () {
+    const { view, catalog } = world
+    const known = new Map<string, Known>()
+    // Hives outlive the calls that wake them: no deadline or correlation id of such a call is theirs.
+    const system = yield* ActorSystem
+    const onItsOwn = <A, E>(effect: Effect.Effect<A, E, ActorSystem>): Effect.Effect<A, E> =>
+      effect.pipe(
+        Effect.provideService(Call, { correlationId: undefined, deadline: undefined }),
+        Effect.provideService(ActorSystem, system)
+      )
+
+    const specOf = (row: HiveRow, attach: boolean) => {
+      const one: Known = { row, waiters: new Set(), actor: undefined }
+      known.set(row.id, one)
+      return hive(world, row, one.waiters, `${path}/${row.id}`, attach, (actor) => {
+        one.actor = actor
+      })
+    }
+    const rows = yield* catalog.hives.all
+    const { ref: children } = yield* supervisor({
+      path,
+      // A queen that was away finds her hives again: each is looked for and claimed.
+      children: rows.map((row) => specOf(row, true)),
+      intensity: 10,
+      period: "10 seconds"
+    }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))
+
+    const find = (id: string): Effect.Effect<Known & { readonly actor: MachineActor<typeof hiveMachine> }, RbeeError> =>
+      Effect.suspend(() => {
+        const one = known.get(id)
+        // The actor is there once the supervisor has started it.
+        return one === undefined || one.actor === undefined
+          ? notFound(id)
+          : Effect.succeed({ ...one, actor: one.actor })
+      })
+    const tell = (id: string, event: HiveEvent) => Effect.flatMap(find(id), ({ actor }) => actor.ref.tell(event))
+
+    const add = (id: string, url?: string): Effect.Effect<void, RbeeError> =>
+      Effect.gen(function* () {
+        if (known.has(id)) return
+        const addedAt = yield* Clock.currentTimeMillis
+        const row: HiveRow = { id, addedAt, ...(url === undefined ? {} : { url }) }
+        yield* onItsOwn(children.startChild(specOf(row, url !== undefined))).pipe(
+          // Two that add the same one at the same moment mean the same.
+          Effect.catchTag("ChildExists", () => Effect.void),
+          Effect.orDie
+        )
+        yield* catalog.hives.put(row)
+      })
+
+    const isFresh = (id: string, since: number, now: number): boolean => {
+      const entry = view.hive(id)
+      if (entry?.claimed === undefined || entry.devices === undefined) return false
+      return entry.devicesAt >= since || now - entry.devicesAt < world.capabilitiesMs
+    }
+
+    const ensure = (id: string, caller: Caller, tries = patience): Effect.Effect<void, RbeeError> =>
+      Effect.gen(function* () {
+        const { actor, waiters } = yield* find(id)
+        const clock = yield* Effect.clock
+        const since = yield* Clock.currentTimeMillis
+        let hasSpoken = false
+        const waiter: Waiter = {
+          session: caller.session,
+          narrate: (line, ids) => {
+            hasSpoken = true
+            caller.narrate(line, ids)
+          }
+        }
+        const now = yield* actor.ref.state
+        if (!now.matches("healthy") || !isFresh(id, since, since)) {
+          const ticket = now.context.asked + 1
+          const waits = Effect.gen(function* () {
+            yield* actor.ref.tell({ type: "ENSURE" })
+            if (now.matches("healthy")) yield* actor.ref.tell({ type: "REFRESH" })
+            return yield* until(actor.ref, (state) => {
+              if (state.context.asked < ticket) return false
+              if (state.matches("failed")) return true
+              return state.matches("healthy") && isFresh(id, since, clock.unsafeCurrentTimeMillis())
+            })
+          })
+          const outcome = yield* Effect.either(
+            Effect.acquireUseRelease(
+              Effect.sync(() => waiters.add(waiter)),
+              () => waits,
+              () => Effect.sync(() => waiters.delete(waiter))
+            )
+          )
+          if (outcome._tag === "Left") return yield* tries > 0 ? ensure(id, caller, tries - 1) : notFound(id)
+          if (outcome.right.matches("failed"))
+            return yield* (
+              outcome.right.context.error ?? rbeeError("INTERNAL", `hive ${id} failed`, "See `rbee logs hive`")
+            )
+        }
+        if (!hasSpoken && caller.isSilent !== true) caller.narrate(hiveCached(id), { hiveId: id })
+      })
+
+    const beat = (heartbeat: Heartbeat): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> =>
+      Effect.gen(function* () {
+        const id = heartbeat.hive_id
+        const actor = known.get(id)?.actor
+        if (actor === undefined) return yield* notFound(id)
+        const state = yield* actor.ref.state
+        const claimed = view.hive(id)?.claimed
+        // A beat may overtake the answer to the claim that it follows.
+        const isExpected = claimed?.instance === heartbeat.instance || state.hasTag("waking")
+        if (isExpected) return yield* actor.ref.latest("beat", { type: "BEAT", beat: heartbeat })
+        // It runs and nobody has claimed it, or another process took its place.
+        if (state.matches("cold")) yield* actor.ref.latest("look", { type: "ENSURE" })
+        else yield* actor.ref.latest("look", { type: "SUSPECT" })
+        return yield* rbeeError("CONFLICT", `this process of hive ${id} is not claimed by this queen`)
+      })
+
+    const settled = (id: string, state: "stopped") =>
+      Effect.flatMap(find(id), ({ actor }) =>
+        Effect.catchAll(
+          until(actor.ref, (snapshot) => snapshot.matches(state)),
+          () => notFound(id)
+        )
+      )
+
+    return {
+      ensure,
+      add,
+      beat,
+      suspect: (id) => Effect.ignore(tell(id, { type: "SUSPECT" })),
+      stop: (id) => Effect.zipRight(tell(id, { type: "STOP" }), Effect.asVoid(settled(id, "stopped"))),
+      remove: (id) =>
+        Effect.gen(function* () {
+          const { actor } = yield* find(id)
+          const state = yield* actor.ref.state
+          if (!["cold", "stopped", "failed"].some((idle) => state.hasTag(idle as "cold" | "stopped" | "failed")))
+            return yield* rbeeError("CONFLICT", `hive ${id} is running`, `Stop it first: \`rbee hives stop ${id}\``)
+          yield* children.stopChild(id)
+          known.delete(id)
+          view.removeHive(id)
+          yield* catalog.hives.remove(id)
+        })
+    }
+  })

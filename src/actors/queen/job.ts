@@ -1,0 +1,238 @@
+/** One job as an actor: what each activity and command of its chart does. Temporary: a job is never started twice. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type { WorkerApi } from "../../layers/worker-api/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { InferFailed, type JobCommand, jobMachine, type Seat } from "../../machines/job.ts"
+import * as say from "../../machines/narration.ts"
+import type { Place, Wish } from "../../machines/policy/placement.ts"
+import type { JobState } from "../../machines/vocabulary/job.ts"
+import type { InferDone, InferRequest } from "../../machines/vocabulary/worker.ts"
+import type { ChildSpec } from "../core/child.ts"
+import { type MachineActor, machineActor } from "../core/machine-actor.ts"
+import type { ActorSystem } from "../core/system.ts"
+import type { JobLog } from "./job-log.ts"
+import type { Meters } from "./metrics.ts"
+import { place, type PlacingWorld } from "./placing.ts"
+import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
+import { relay } from "./relay.ts"
+import type { Scheduler } from "./scheduler.ts"
+import type { Sessions } from "./sessions.ts"
+
+export interface JobWorld extends PlacingWorld {
+  readonly scheduler: Scheduler
+  readonly sessions: Sessions
+  readonly meters: Meters
+  readonly connectWorker: (url: string) => WorkerApi
+  /** first port that a worker tries */
+  readonly portBase: number
+  /** state changes go to `/events` as well */
+  readonly stateChanged: (machine: string, id: string, from: string, to: string) => void
+}
+
+const noPlace = rbeeError("INTERNAL", "the job has no place")
+
+/** What the job wants of a place; `alone` after a death without a token. */
+const wishOf = (log: JobLog, alone: boolean): Wish => {
+  const { model, hive, device, allow_cpu, context } = log.request
+  return { model, hive, device: device?.toLowerCase(), allowCpu: allow_cpu ?? true, context, alone }
+}
+
+const inferRequestOf = (log: JobLog, epoch: number): InferRequest => {
+  const { prompt, messages, max_tokens, temperature, top_p, top_k, seed, stop, ignore_eos } = log.request
+  const given = { prompt, messages, max_tokens, temperature, top_p, top_k, seed, stop, ignore_eos }
+  const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
+  return {
+    job_id: log.jobId,
+    epoch,
+    ...Object.fromEntries(Object.entries({ ...given, resume }).filter(([, value]) => value !== undefined))
+  }
+}
+
+export const job = (
+  world: JobWorld,
+  log: JobLog,
+  path: string
+): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
+  const { view } = world
+  const { session } = log.request
+  const sinceStart = Effect.map(Clock.currentTimeMillis, (now) => now - log.createdAt)
+  const timed = (field: "placed_ms" | "started_ms" | "first_token_ms") =>
+    Effect.map(sinceStart, (ms) => {
+      const { timings } = log.facts()
+      if (timings[field] === undefined) log.record({ timings: { ...timings, [field]: ms } })
+    })
+
+  const infer = (seat: Seat | undefined): Effect.Effect<InferDone, InferFailed> =>
+    Effect.gen(function* () {
+      if (seat === undefined) return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false })
+      let reached = false
+      const failed = (error: RbeeError) => {
+        // The worker of this seat is of no use any more: nobody else is to be sent there.
+        if (error.code === "WORKER_CRASHED" || error.code === "CONNECTION_TIMEOUT") view.workerLost(seat)
+        const died = reached && error.code === "WORKER_CRASHED"
+        return new InferFailed({ error, tokens: log.tokens(), reached: died })
+      }
+      const url = view.worker(seat.worker)?.url
+      if (url === undefined) return yield* failed(workerGone(seat))
+      const epoch = log.facts().epoch + 1
+      // Durable before the first token of this epoch: older ones are refused from here on.
+      log.record({ epoch })
+      log.sync()
+      world.sessions.uses(session, seat.hive, seat.worker)
+      const clock = yield* Effect.clock
+      const answer = relay({
+        worker: world.connectWorker(url),
+        request: inferRequestOf(log, epoch),
+        log,
+        onReached: () => {
+          reached = true
+          log.narrate(say.inferConnected(), { hiveId: seat.hive, workerId: seat.worker })
+        },
+        onFirstToken: () => {
+          const first_token_ms = clock.unsafeCurrentTimeMillis() - log.createdAt
+          const { timings } = log.facts()
+          if (timings.first_token_ms !== undefined) return
+          log.record({ timings: { ...timings, first_token_ms } })
+          world.meters.firstToken.observe(first_token_ms / 1000)
+        }
+      }).pipe(
+        // The slot of the job before is given back a moment later there than here.
+        Effect.retry({
+          while: (error) => error.code === "ALL_SLOTS_BUSY",
+          schedule: Schedule.intersect(Schedule.exponential("10 millis"), Schedule.recurs(8))
+        })
+      )
+      const gone = Effect.zipRight(view.gone(seat), Effect.fail(workerGone(seat)))
+      return yield* Effect.mapError(Effect.raceFirst(answer, gone), failed)
+    })
+
+  const ended = (outcome: "done" | "failed" | "cancelled") =>
+    Effect.sync(() => {
+      world.meters.ended[outcome]++
+    })
+
+  let state: JobState = "queued"
+  const perform = (command: JobCommand): Effect.Effect<void> => {
+    switch (command.type) {
+      case "entered":
+        return Effect.sync(() => {
+          if (command.state !== state) {
+            log.stateChanged("job", log.jobId, state, command.state)
+            world.stateChanged("job", log.jobId, state, command.state)
+            // the end is written by `log.end`, together with its reason
+            if (!isEnd(command.state)) log.record({ state: command.state })
+          }
+          state = command.state
+        })
+      case "release":
+        return Effect.sync(() => view.release(log.jobId))
+      case "finish":
+        return Effect.zipRight(finish(command.done), ended("done"))
+      case "fail":
+        return Effect.zipRight(
+          Effect.sync(() => fail(log, command.error)),
+          ended("failed")
+        )
+      case "cancel":
+        return Effect.zipRight(
+          Effect.sync(() => log.end({ _tag: "Cancelled" })),
+          ended("cancelled")
+        )
+    }
+  }
+  const finish = (done: InferDone) =>
+    Effect.map(sinceStart, (total_ms) => {
+      const tokens = log.tokens()
+      const { first_token_ms } = log.facts().timings
+      world.meters.promptTokens += done.usage.prompt_tokens
+      if (first_token_ms !== undefined && tokens > 1)
+        world.meters.perToken.observe((total_ms - first_token_ms) / 1000 / (tokens - 1))
+      log.narrate(say.inferDone())
+      if (session?.teardown !== "cold") log.narrate(say.keepWarm())
+      log.end({
+        _tag: "Done",
+        event: {
+          text_length: log.text().length,
+          tokens: log.tokens(),
+          finish_reason: done.finish_reason,
+          timings: { ...log.facts().timings, total_ms },
+          // an answer that went on elsewhere is one answer
+          usage: { ...done.usage, completion_tokens: log.tokens() }
+        }
+      })
+    })
+
+  return {
+    id: log.jobId,
+    restart: "temporary",
+    start: machineActor({
+      path,
+      machine: jobMachine,
+      input: { tokens: log.tokens() },
+      perform,
+      activities: {
+        admit: ({ alone }) =>
+          world.scheduler.admit(log.jobId, wishOf(log, alone), (position) => log.narrate(say.queued(position))),
+        place: (input) =>
+          Effect.tap(place(world, log, wishOf(log, input.alone), input), (placed) =>
+            Effect.gen(function* () {
+              if (placed.kind === "full") return
+              log.record({ placement: placed.placement })
+              yield* timed("placed_ms")
+            })
+          ),
+        ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, wishOf(log, false), found)),
+        ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
+        startWorker: ({ place: at, alone }) =>
+          withPlace(at, (found) =>
+            Effect.tap(
+              startWorker(view, log, wishOf(log, alone), found, {
+                portHint: world.portBase,
+                pin: log.request.keep_warm ?? false,
+                connect: world.connectWorker,
+                onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
+              }),
+              (started) => {
+                const { placement } = log.facts()
+                if (started.kind === "ready" && placement !== undefined)
+                  log.record({ placement: { ...placement, worker: started.seat.worker } })
+                return Effect.void
+              }
+            )
+          ),
+        infer: (seat) => Effect.zipRight(timed("started_ms"), infer(seat)),
+        deadline: () => deadlineOf(log)
+      }
+    })
+  }
+}
+
+const isEnd = (state: JobState): boolean => state === "done" || state === "failed" || state === "cancelled"
+
+const withPlace = <A>(
+  at: Place | undefined,
+  work: (place: Place) => Effect.Effect<A, RbeeError>
+): Effect.Effect<A, RbeeError> => (at === undefined ? noPlace : work(at))
+
+const workerGone = (seat: Seat) =>
+  rbeeError("WORKER_CRASHED", `worker ${seat.worker} on ${seat.device} of hive ${seat.hive} was lost`)
+
+/** The two things that every failed job says, in this order; also said for a job whose actor died. */
+export const fail = (log: JobLog, error: RbeeError): void => {
+  if (log.ended()) return
+  log.narrate(say.jobFailed(error))
+  log.end({ _tag: "Error", error })
+}
+
+const deadlineOf = (log: JobLog): Effect.Effect<RbeeError<"DEADLINE_EXCEEDED">> => {
+  const { deadline } = log.request
+  if (deadline === undefined) return Effect.never
+  return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.as(
+      Effect.sleep(Math.max(0, Date.parse(deadline) - now)),
+      rbeeError("DEADLINE_EXCEEDED", `the deadline ${deadline} has passed`, "Give the job more time", { deadline })
+    )
+  )
+}

@@ -1,0 +1,205 @@
+/**
+ * Steps 3, 4 and 5 of the flow (DESIGN §5) for one job: a hive that is awake, a device, room on it. A job whose turn
+ * came with a slot on a resident worker only needs its hive to be known.
+ */
+import * as Effect from "effect/Effect"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
+import * as say from "../../machines/narration.ts"
+import { type DevicePlace, type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
+import { deviceLabel } from "../../machines/vocabulary/device.ts"
+import type { ClusterView } from "./cluster-view.ts"
+import type { Hives } from "./hives.ts"
+import type { JobLog } from "./job-log.ts"
+
+export interface PlacingWorld {
+  readonly view: ClusterView
+  readonly hives: Hives
+  /** the id of this machine's own hive */
+  readonly localHive: string
+}
+
+/** Looks for a place; a hive that went away meanwhile is looked for again, this often. */
+const rounds = 4
+
+export const place = (
+  world: PlacingWorld,
+  log: JobLog,
+  wish: Wish,
+  input: PlaceInput
+): Effect.Effect<Placed, RbeeError> =>
+  Effect.gen(function* () {
+    // A job that fails over has said where it runs; only what is new is said again.
+    const isSilent = input.failover !== undefined
+    const losers: Array<Loser> = []
+    for (let round = 0; round < rounds; round++) {
+      yield* awaken(world, log, wish, isSilent || round > 0)
+      const held = world.view.seatOf(log.jobId)
+      if (held !== undefined) return resident(log, input, held, [])
+      const decision = decide(wish, world.view.machines(), world.view.residents(), input.excluded)
+      if (decision.kind === "resident") {
+        const seat = world.view.reserve(decision.worker, log.jobId, wish.alone)
+        if (seat !== undefined) return resident(log, input, seat, decision.losers)
+      }
+      if (decision.kind === "full") return { kind: "full" }
+      if (decision.kind === "resident") continue
+      losers.push(...decision.losers)
+      const found = yield* firstWithRoom(world, log, wish, input, decision.order, losers)
+      if (found._tag === "Found") {
+        resumeOn(log, input, found.place)
+        return {
+          kind: "fresh",
+          place: found.place,
+          placement: { hive: found.place.hive, device: found.place.device, losers }
+        }
+      }
+      if (found._tag === "NoRoom") return yield* noPlace(world, wish, input, found.full)
+      // The hive did not answer: it is looked at, and everything is decided anew.
+      yield* world.hives.suspect(found.hive)
+    }
+    return yield* rbeeError("CONNECTION_TIMEOUT", "no hive answered when it was asked for room", "See `rbee logs hive`")
+  })
+
+/** Step 3: at least one hive is awake and its capabilities are known. */
+const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void, RbeeError> =>
+  Effect.gen(function* () {
+    const { view, hives, localHive } = world
+    const caller = { narrate: log.narrate, session: log.request.session, isSilent }
+    const known = view.allHives()
+    if (known.length === 0 && (wish.hive === undefined || wish.hive === localHive)) {
+      log.narrate(say.hiveAddLocal())
+      yield* hives.add(localHive)
+    }
+    const held = view.seatOf(log.jobId)?.hive
+    const asked = wish.hive ?? held
+    if (asked !== undefined) return yield* hives.ensure(asked, caller)
+    const healthy = view.allHives().filter((hive) => hive.state === "healthy")
+    const some = healthy.length > 0 ? healthy : view.allHives().slice(0, 1)
+    const answers = yield* Effect.forEach(some, ({ id }) => Effect.either(hives.ensure(id, caller)))
+    const failures = answers.flatMap((answer) => (answer._tag === "Left" ? [answer.left] : []))
+    const [first] = failures
+    if (first !== undefined && failures.length === answers.length) return yield* first
+  })
+
+const resident = (log: JobLog, input: PlaceInput, seat: Seat, losers: ReadonlyArray<Loser>): Placed => {
+  if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
+  resumeOn(log, input, seat)
+  return { kind: "resident", seat, placement: { hive: seat.hive, device: seat.device, worker: seat.worker, losers } }
+}
+
+/** One line and one event for each failover, as soon as it is known where the answer goes on. */
+const resumeOn = (log: JobLog, { failover }: PlaceInput, to: Place): void => {
+  if (failover === undefined) return
+  log.narrate(say.failover(failover.tokens, to.device, to.hive), { hiveId: to.hive })
+  log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, false)
+  log.record({ failovers: log.facts().failovers + 1 })
+}
+
+interface Full {
+  readonly place: Place
+  readonly error: RbeeError
+}
+type Search =
+  | { readonly _tag: "Found"; readonly place: DevicePlace }
+  | { readonly _tag: "NoRoom"; readonly full: ReadonlyArray<Full> }
+  | { readonly _tag: "Silent"; readonly hive: string }
+
+/** Step 5: asks for room, candidate by candidate. */
+const firstWithRoom = (
+  world: PlacingWorld,
+  log: JobLog,
+  wish: Wish,
+  input: PlaceInput,
+  order: ReadonlyArray<DevicePlace>,
+  losers: Array<Loser>
+): Effect.Effect<Search, RbeeError> =>
+  Effect.gen(function* () {
+    const full: Array<Full> = []
+    if (order.length > 0 && input.fallen !== undefined) {
+      const { hive, device } = input.fallen.place
+      log.narrate(say.deviceDegraded(hive, device), { hiveId: hive })
+    }
+    for (const candidate of order) {
+      const { hive, device } = candidate
+      const api = world.view.hive(hive)?.claimed?.api
+      if (api === undefined) return { _tag: "Silent", hive }
+      if (input.failover === undefined) {
+        log.narrate(say.scheduled(device, hive), { hiveId: hive })
+        log.narrate(say.capacityAsk(device), { hiveId: hive })
+      }
+      const answer = yield* Effect.either(
+        api.capacity({ device, model: wish.model, ...(wish.context === undefined ? {} : { context: wish.context }) })
+      )
+      if (answer._tag === "Right") return { _tag: "Found", place: candidate }
+      const error = answer.left
+      if (error.code === "CONNECTION_TIMEOUT") return { _tag: "Silent", hive }
+      if (error.code !== "VRAM_EXHAUSTED" && error.code !== "BACKEND_UNAVAILABLE") return yield* error
+      if (error.code === "VRAM_EXHAUSTED") log.narrate(say.capacityFull(device, wish.model), { hiveId: hive })
+      losers.push({ hive, device, verdict: error.what })
+      full.push({ place: candidate, error })
+    }
+    return { _tag: "NoRoom", full }
+  })
+
+const megabytes = (value: unknown): number | undefined => (typeof value === "number" ? Math.ceil(value) : undefined)
+const labelOf = (world: PlacingWorld, place: Place): string =>
+  world.view.allHives().length > 1 ? `${deviceLabel(place.device)} of ${place.hive}` : deviceLabel(place.device)
+
+/** Nothing is left: with the last place's own failure, or with the amounts and what can be done. */
+const noPlace = (
+  world: PlacingWorld,
+  wish: Wish,
+  input: PlaceInput,
+  full: ReadonlyArray<Full>
+): Effect.Effect<never, RbeeError> => {
+  if (input.fallen !== undefined) return input.fallen.error
+  const room = full.flatMap(({ place, error }) => {
+    const needed = megabytes(error.details["required_mb"] ?? error.details["needed_mb"])
+    const available = megabytes(error.details["available_mb"])
+    return needed === undefined || available === undefined ? [] : [{ place, needed, available }]
+  })
+  if (room.length > 0) {
+    const needed = Math.min(...room.map((one) => one.needed))
+    const rooms = room.map((one) => `${labelOf(world, one.place)} has ${one.available} MB`).join(", ")
+    return rbeeError(
+      "VRAM_EXHAUSTED",
+      `${wish.model} needs ${needed} MB; ${rooms}`,
+      "Stop workers that hold memory (`rbee workers ls`, `rbee workers stop ID`), or use a smaller model or context",
+      {
+        needed_mb: needed,
+        available_mb: Math.max(...room.map((one) => one.available)),
+        candidates: room.map(({ place, needed: needs, available }) => ({
+          hive: place.hive,
+          device: place.device,
+          needed_mb: needs,
+          available_mb: available
+        }))
+      }
+    )
+  }
+  const [first] = full
+  if (first !== undefined) return first.error
+  const machines = world.view.machines()
+  const devices = machines.flatMap(({ hive, devices: { gpus } }) => [
+    ...gpus.map((gpu) => ({ hive, device: gpu.id })),
+    { hive, device: "cpu" }
+  ])
+  const there = devices.map((one) => labelOf(world, one)).join(", ")
+  if (wish.device !== undefined && !devices.some(({ device }) => device === wish.device)) {
+    return rbeeError("INVALID_REQUEST", `there is no device ${deviceLabel(wish.device)}`, `There is: ${there}`, {
+      device: wish.device
+    })
+  }
+  if (machines.some(({ degraded }) => degraded.length > 0)) {
+    return rbeeError(
+      "BACKEND_UNAVAILABLE",
+      "every device that could serve this job is degraded after failed starts",
+      "Wait some minutes, or restart the hive with `rbee hives stop` and `rbee hives start`"
+    )
+  }
+  return rbeeError(
+    "BACKEND_UNAVAILABLE",
+    `no device may serve this job; there is ${there}`,
+    "Leave out --no-cpu to allow the CPU"
+  )
+}

@@ -1,0 +1,133 @@
+/** Steps 6, 7 and 8 of the flow (DESIGN §5) for one job: model, worker runtime, worker process. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { type HiveApi, WorkerReady } from "../../layers/hive-api/index.ts"
+import type { WorkerApi } from "../../layers/worker-api/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { Started } from "../../machines/job.ts"
+import * as say from "../../machines/narration.ts"
+import type { Place, Wish } from "../../machines/policy/placement.ts"
+import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
+import type { ClusterView } from "./cluster-view.ts"
+import { follow } from "./follow.ts"
+import type { JobLog } from "./job-log.ts"
+
+const hiveOf = (view: ClusterView, place: Place): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">> =>
+  Effect.suspend(() => {
+    const claimed = view.hive(place.hive)?.claimed
+    return claimed === undefined
+      ? Effect.fail(rbeeError("HIVE_NOT_FOUND", `hive ${place.hive} went away`))
+      : Effect.succeed(claimed.api)
+  })
+
+/** Step 6: present, or fetched while the job hears how far it is. */
+export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: Place): Effect.Effect<void, RbeeError> =>
+  Effect.gen(function* () {
+    const api = yield* hiveOf(view, place)
+    const ids = { hiveId: place.hive }
+    const known = yield* Effect.either(api.getModel({ ref: wish.model }))
+    if (known._tag === "Right") return log.narrate(say.modelPresent(wish.model), ids)
+    if (known.left.code !== "MODEL_NOT_FOUND") return yield* known.left
+    log.narrate(say.modelProvision(wish.model), ids)
+    const { provision_id } = yield* api.provisionModel({ model_ref: wish.model })
+    log.narrate(say.modelProvisionStarted(wish.model), ids)
+    const feed = yield* api.modelEvents({ id: provision_id })
+    yield* follow(feed, log, "the download", ids)
+  })
+
+/** Which backend serves a device, and so which worker kind. */
+export const backendOf = (view: ClusterView, place: Place): Backend => {
+  const gpu = view.hive(place.hive)?.devices?.gpus.find(({ id }) => id === place.device)
+  return gpu === undefined || gpu.declared === true ? "cpu" : gpu.backend
+}
+
+/** Step 7: available, or installed. */
+export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Effect.Effect<void, RbeeError> =>
+  Effect.gen(function* () {
+    const api = yield* hiveOf(view, place)
+    const ids = { hiveId: place.hive }
+    const kind = workerKind(backendOf(view, place))
+    const answer = yield* api.provisionWorker({ kind })
+    if ("available" in answer) return log.narrate(say.workerAvailable(kind), ids)
+    log.narrate(say.workerProvision(kind), ids)
+    const feed = yield* api.runtimeEvents({ id: answer.provision_id })
+    yield* follow(feed, log, "the installation of the worker", ids)
+    log.narrate(say.workerPrepared(), ids)
+  })
+
+export interface StartOptions {
+  readonly portHint: number
+  /** `--keep-warm` */
+  readonly pin: boolean
+  readonly onStarted: (workerId: string) => void
+  readonly connect: (url: string) => WorkerApi
+}
+
+/**
+ * Step 8: starts a worker or joins one that is on its way, and waits until it is awake. Its stream is replayed from
+ * the start of its life; what was said of a life that is over is passed over.
+ */
+export const startWorker = (
+  view: ClusterView,
+  log: JobLog,
+  wish: Wish,
+  place: Place,
+  options: StartOptions
+): Effect.Effect<Started, RbeeError> =>
+  Effect.gen(function* () {
+    const api = yield* hiveOf(view, place)
+    const { worker_id: worker } = yield* api.startWorker({
+      device: place.device,
+      model_ref: wish.model,
+      port_hint: options.portHint,
+      ...(wish.context === undefined ? {} : { context: wish.context }),
+      ...(options.pin ? { pin: true } : {})
+    })
+    options.onStarted(worker)
+    const ids = { hiveId: place.hive, workerId: worker }
+    const heard = view.heardOf(worker)
+    // Serving already: another job has woken it, or it was only out of sight.
+    const serves = view.serves(worker) || (heard !== undefined && (yield* revives(view, api, place, worker, options)))
+    if (!serves) {
+      const after = heard?.eventId
+      const feed = yield* api.workerEvents({ id: worker, ...(after === undefined ? {} : { last_event_id: after }) })
+      const ready = yield* follow(feed, log, `worker ${worker}`, ids)
+      const life = yield* Schema.decodeUnknown(WorkerReady)(ready.data).pipe(
+        Effect.mapError(() =>
+          rbeeError("INTERNAL", `what hive ${place.hive} tells of worker ${worker} is not understood`)
+        )
+      )
+      view.workerReady({ hive: place.hive, worker, device: place.device, model: wish.model }, life, ready.eventId)
+      log.narrate(say.workerAwake(life.backend), ids)
+    }
+    const seat = view.reserve(worker, log.jobId, wish.alone)
+    return seat === undefined ? { kind: "full" } : { kind: "ready", seat }
+  })
+
+/**
+ * A connection to a worker can break while the worker lives on: then nothing more comes on its stream, and it is asked
+ * itself.
+ */
+const revives = (
+  view: ClusterView,
+  api: HiveApi,
+  place: Place,
+  workerId: string,
+  { connect }: StartOptions
+): Effect.Effect<boolean, RbeeError> =>
+  Effect.gen(function* () {
+    const worker = (yield* api.listWorkers({})).find(({ id }) => id === workerId)
+    if (worker?.url === undefined || (worker.state !== "idle" && worker.state !== "busy")) return false
+    const health = yield* connect(worker.url)
+      .health({})
+      .pipe(Effect.timeoutOption("2 seconds"), Effect.option, Effect.map(Option.flatten))
+    if (Option.isNone(health) || health.value.instance !== worker.instance) return false
+    const { instance, url, context, slots, port } = worker
+    view.workerReady(
+      { hive: place.hive, worker: workerId, device: place.device, model: worker.model },
+      { instance, url, context, slots, backend: "", ...(port === undefined ? {} : { port }) },
+      view.heardOf(workerId)?.eventId
+    )
+    return view.serves(workerId)
+  })

@@ -1,0 +1,84 @@
+/**
+ * Whose turn it is. Jobs that want the same model wait in one line, first in first out, as long as all slots of the
+ * workers that fit are taken; where no such worker is resident nobody waits here, the job goes on to be placed. Whoever
+ * gets a slot from the line holds it already when it leaves the line, so nobody can overtake.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { type Wish, decide, fittingResidents } from "../../machines/policy/placement.ts"
+import type { ClusterView } from "./cluster-view.ts"
+
+interface Waiting {
+  readonly jobId: string
+  readonly wish: Wish
+  readonly turn: Deferred.Deferred<void>
+}
+
+export interface Scheduler {
+  /**
+   * Waits for the job's turn. Afterwards the job holds a slot (`ClusterView.seatOf`), or no fitting worker is resident.
+   * `onQueued` hears the position (1 is next) if it has to wait.
+   */
+  readonly admit: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
+  /** 1 is next; undefined when it does not wait */
+  readonly position: (jobId: string) => number | undefined
+  /** jobs that wait in all lines */
+  readonly waiting: () => number
+}
+
+export const makeScheduler = (view: ClusterView): Scheduler => {
+  const lines = new Map<string, Array<Waiting>>()
+
+  /** True when the job need not wait (any longer). */
+  const enter = (jobId: string, wish: Wish): boolean => {
+    const residents = view.residents()
+    const decision = decide(wish, [], residents, [])
+    if (decision.kind === "resident") return view.reserve(decision.worker, jobId, wish.alone) !== undefined
+    return fittingResidents(wish, residents).length === 0
+  }
+  const pump = (): void => {
+    for (const [model, line] of lines) {
+      for (let next = line[0]; next !== undefined && enter(next.jobId, next.wish); next = line[0]) {
+        line.shift()
+        Deferred.unsafeDone(next.turn, Effect.void)
+      }
+      if (line.length === 0) lines.delete(model)
+    }
+  }
+  const leave = (waiting: Waiting): void => {
+    const line = lines.get(waiting.wish.model)
+    const at = line?.indexOf(waiting) ?? -1
+    if (line === undefined || at < 0) return
+    line.splice(at, 1)
+    if (line.length === 0) lines.delete(waiting.wish.model)
+    pump()
+  }
+  view.onChange(pump)
+
+  return {
+    admit: (jobId, wish, onQueued) =>
+      Effect.suspend(() => {
+        const line = lines.get(wish.model)
+        if (line === undefined && enter(jobId, wish)) return Effect.void
+        return Effect.flatMap(Deferred.make<void>(), (turn) => {
+          const waiting: Waiting = { jobId, wish, turn }
+          const joined = lines.get(wish.model) ?? []
+          joined.push(waiting)
+          lines.set(wish.model, joined)
+          // A slot may have come free since we looked.
+          pump()
+          const position = joined.indexOf(waiting) + 1
+          if (position > 0) onQueued(position)
+          return Effect.onInterrupt(Deferred.await(turn), () => Effect.sync(() => leave(waiting)))
+        })
+      }),
+    position: (jobId) => {
+      for (const line of lines.values()) {
+        const at = line.findIndex((waiting) => waiting.jobId === jobId)
+        if (at >= 0) return at + 1
+      }
+      return undefined
+    },
+    waiting: () => [...lines.values()].reduce((sum, line) => sum + line.length, 0)
+  }
+}
