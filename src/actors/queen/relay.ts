@@ -11,11 +11,11 @@ import * as Either from "effect/Either"
 import * as FiberId from "effect/FiberId"
 import * as Schema from "effect/Schema"
 import { readEvents, type SseEvent } from "../../layers/api/sse.ts"
-import { decodeError } from "../../layers/api/wire-error.ts"
 import { InferStarted, type WorkerApi } from "../../layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { InferDone, type InferRequest } from "../../machines/vocabulary/worker.ts"
 import type { JobLog } from "./job-log.ts"
+import { parseError } from "./terminal-events.ts"
 
 export interface RelayOptions {
   readonly worker: WorkerApi
@@ -93,7 +93,7 @@ class Answer {
         Either.mapLeft(decodeDone(data), () => nonsense("its last event")),
         true
       )
-    else if (event === "error") this.end(Either.left(errorOf(data)), true)
+    else if (event === "error") this.end(Either.left(parseError(data) ?? nonsense("its error")), true)
     else if (event === "cancelled") this.end(Either.left(rbeeError("CANCELLED", "the answer was cancelled")), true)
   }
 
@@ -134,14 +134,6 @@ const parseToken = (data: string): Token | undefined => {
       : undefined
   } catch {
     return undefined
-  }
-}
-
-const errorOf = (data: string): RbeeError => {
-  try {
-    return decodeError({ error: JSON.parse(data) }) ?? nonsense("its error")
-  } catch {
-    return nonsense("its error")
   }
 }
 
