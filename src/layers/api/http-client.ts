@@ -3,7 +3,7 @@
  * of keep-alive connections per peer. Interrupting a call aborts its request.
  */
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
+import type * as Either from "effect/Either"
 import type { RbeeError } from "../../machines/errors.ts"
 import { type Api, Call, type Handlers, type Reply } from "./endpoint.ts"
 import { feedOf } from "./http-client-feed.ts"

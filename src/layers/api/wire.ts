@@ -66,7 +66,8 @@ const parseBody = (text: string | undefined): Either.Either<Fields, Invalid> => 
   return Either.right(value)
 }
 
-const paramsOf = (path: string): ReadonlyArray<string> =>
+/** `["id"]` of `/jobs/:id` */
+export const paramsOf = (path: string): ReadonlyArray<string> =>
   path.split("/").flatMap((segment) => (segment.startsWith(":") ? [segment.slice(1)] : []))
 
 const compileSplit = (endpoint: Endpoint, params: ReadonlyArray<string>): Wire["split"] => {

@@ -1,0 +1,82 @@
+/** The OpenAPI documents say what the interfaces declare. */
+import { describe, expect, it } from "@effect/vitest"
+import type { Api } from "../../../src/layers/api/endpoint.ts"
+import { openApi } from "../../../src/layers/api/openapi.ts"
+import { hiveApi } from "../../../src/layers/hive-api/index.ts"
+import { queenApi } from "../../../src/layers/queen-api/index.ts"
+import { workerApi } from "../../../src/layers/worker-api/index.ts"
+
+const apis: ReadonlyArray<readonly [string, Api]> = [
+  ["queen", queenApi],
+  ["hive", hiveApi],
+  ["worker", workerApi]
+]
+
+/** All `$ref`s of a document. */
+const refs = (value: unknown): ReadonlyArray<string> =>
+  typeof value !== "object" || value === null
+    ? []
+    : Object.entries(value).flatMap(([key, inner]) => (key === "$ref" ? [String(inner)] : refs(inner)))
+
+const at = (document: unknown, pointer: string): unknown =>
+  pointer
+    .slice(2)
+    .split("/")
+    // documents are plain JSON
+    .reduce<unknown>((value, key) => (value as Readonly<Record<string, unknown>> | undefined)?.[key], document)
+
+describe("openapi.json", () => {
+  it.each(apis)(
+    "of the %s has every call once, with every parameter of its path, and no dangling reference",
+    (_, api) => {
+      const document = openApi(api, { title: "rbee", version: "1.2.3", guarded: true })
+      const found = Object.entries(
+        document["paths"] as Record<string, Record<string, { operationId: string }>>
+      ).flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, { operationId }]) => ({ path, method, operationId }))
+      )
+      expect(found.map(({ operationId }) => operationId).toSorted()).toEqual(Object.keys(api).toSorted())
+      for (const { path, method, operationId } of found) {
+        const endpoint = api[operationId]
+        expect([method.toUpperCase(), path.replaceAll("{", ":").replaceAll("}", "")]).toEqual([
+          endpoint?.method,
+          endpoint?.path
+        ])
+        const parameters = at(document, `#/paths`) as Record<
+          string,
+          Record<string, { parameters: Array<{ name: string }> }>
+        >
+        const names = parameters[path]?.[method]?.parameters.map(({ name }) => name)
+        for (const [, param] of path.matchAll(/\{(\w+)\}/g)) expect(names).toContain(param)
+      }
+      for (const ref of refs(document)) expect([ref, at(document, ref)]).not.toEqual([ref, undefined])
+      expect(JSON.parse(JSON.stringify(document))).toEqual(document)
+    }
+  )
+
+  it("says what a job takes: its header, its limits, and that nothing else is allowed", () => {
+    const document = openApi(queenApi, { title: "rbee", version: "1", guarded: false })
+    expect(document["paths"]).toMatchObject({
+      "/jobs": {
+        post: {
+          parameters: [{ name: "idempotency-key", in: "header", required: false }],
+          requestBody: {
+            content: {
+              "application/json": {
+                schema: {
+                  required: ["model"],
+                  additionalProperties: false,
+                  properties: { temperature: { minimum: 0, maximum: 2 }, model: { maxLength: 512 } }
+                }
+              }
+            }
+          },
+          responses: { "201": {}, default: {} }
+        }
+      },
+      "/health": { get: { security: [] } },
+      "/shutdown": { post: { parameters: [{ name: "cascade", in: "query" }, { name: "session" }] } }
+    })
+    expect(document).not.toHaveProperty("security")
+  })
+})
