@@ -19,10 +19,10 @@ const mayImport = (from, to) => {
     case "machines":
       return room(to) === "machines"
     case "actors":
-      // of a layer folder the interface alone; `api` is the declaration language of the interfaces and their frames
+      // of a layer folder the interface alone; `api` declares the interfaces, their frames and errors
       return (
         ["machines", "actors"].includes(room(to)) ||
-        /^src\/layers\/([^/]+\/index|api\/(endpoint|sse|reply))\.ts$/.test(to)
+        /^src\/layers\/([^/]+\/index|api\/(endpoint|sse|explain|wire-error))\.ts$/.test(to)
       )
     case "layers":
       return ["machines", "layers"].includes(room(to)) || from.endsWith("-launcher/in-process.ts")

@@ -215,7 +215,7 @@ export class JobSequence implements JobLog {
   /** The journal is lost: cuts all readers; none of them has seen what was not committed. */
   fault(error: RbeeError): void {
     this.broken = error
-    for (const reader of [...this.readers]) reader.fail(error)
+    for (const reader of this.readers) reader.fail(error)
   }
 
   private sawFirstToken(): void {

@@ -1,6 +1,6 @@
 /** OpenAI's wire format, as much of it as rbee serves: the fields not named here are ignored. */
 import * as Schema from "effect/Schema"
-import { ChatMessage, type FinishReason, samplingFields, type Usage } from "./job.ts"
+import { type ChatMessage, type FinishReason, samplingFields, type Usage } from "./job.ts"
 
 /** Absent and null mean the same. */
 const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })

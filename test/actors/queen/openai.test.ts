@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
-import OpenAI from "openai"
+import OpenAI, { APIError, RateLimitError } from "openai"
 import { describe, expectTypeOf } from "vitest"
 import { type JobLog, JobLogs } from "../../../src/actors/queen/job-log.ts"
 import { makeJobLogs } from "../../../src/actors/queen/job-logs.ts"
@@ -96,7 +96,7 @@ const failing = (ask: () => PromiseLike<unknown>) =>
     try {
       await ask()
     } catch (cause) {
-      if (cause instanceof OpenAI.APIError) return cause
+      if (cause instanceof APIError) return cause
       throw cause
     }
     throw new Error("it did not fail")
@@ -244,7 +244,7 @@ describe("the OpenAI edge", () => {
         expect(error).toMatchObject({ status: 400, code: "INVALID_REQUEST", type: "invalid_request_error" })
         expect(error.message).toContain("the prompt has 9 tokens, the context 8. Shorten it")
         const full = yield* failing(() => client.chat.completions.create({ ...hello, model: "full", stream }))
-        expect(full).toBeInstanceOf(OpenAI.RateLimitError)
+        expect(full).toBeInstanceOf(RateLimitError)
       }
     }).pipe(Effect.provide(layer))
   )
