@@ -209,6 +209,36 @@ describe("an answer", () => {
     })
   )
 
+  it.scoped("can be read for a while after its end, and is then forgotten", () =>
+    Effect.gen(function* () {
+      const worker = yield* startWorker(paced)
+      yield* worker.ready
+      const id = yield* begin(worker, { max_tokens: 5 })
+      yield* TestClock.adjust("20 seconds")
+      expect(lastOf(yield* readAll(worker, id)).event).toBe("done")
+      yield* TestClock.adjust("20 seconds")
+      const gone = yield* Effect.flip(readAll(worker, id))
+      expect([gone.code, gone.status]).toEqual(["NOT_FOUND", 404])
+    })
+  )
+
+  it.scopedLive("on which the engine has a bug ends with INTERNAL, its slot is free, and the worker lives", () =>
+    Effect.gen(function* () {
+      const text = (index: number): string => {
+        if (index === 20) throw new Error("a secret of the engine")
+        return `${index} `
+      }
+      const worker = yield* startWorker({ text })
+      yield* worker.ready
+      const reader = yield* readAll(worker, yield* begin(worker))
+      expect(lastOf(reader)).toMatchObject({ event: "error", data: { code: "INTERNAL" } })
+      expect(reader.events.at(-1)?.data).not.toContain("secret")
+      expect(yield* readyBody(worker)).toMatchObject({ status: 200, body: { state: "idle", busy: 0 } })
+      const next = yield* readAll(worker, yield* begin(worker, { job_id: "job-2", max_tokens: 10 }))
+      expect(lastOf(next).event).toBe("done")
+    })
+  )
+
   it.scopedLive("needs exactly one of prompt and messages", () =>
     Effect.gen(function* () {
       const worker = yield* startWorker({})
