@@ -23,6 +23,7 @@ export interface Shared {
   readonly commitNow: () => void
   /** Runs `work` at the end of this turn. */
   readonly later: (work: () => void) => void
+  /** tokens and failovers are counted here, what else there is by the job */
   readonly meters: Meters
 }
 
@@ -42,8 +43,6 @@ export class JobSequence implements JobLog {
   private readonly answer: TokenRun
   private readonly recent = new RecentFrames()
   private readonly readers = new Set<JobReader>()
-  /** of this queen's tokens, milliseconds since 1970 */
-  private firstTokenAt: number | undefined
   private broken: RbeeError | undefined
   // gathered in this turn
   private writes: Array<Write> = []
@@ -96,7 +95,6 @@ export class JobSequence implements JobLog {
       this.answer.add(eventId, text, json, id)
     }
     this.shared.meters.generatedTokens++
-    if (this.firstTokenAt === undefined) this.sawFirstToken()
     this.touch()
   }
 
@@ -109,18 +107,12 @@ export class JobSequence implements JobLog {
   readonly end = (terminal: Terminal): void => {
     if (this.ended()) return
     const tokens = this.answer.count
-    const { meters } = this.shared
-    const now = this.shared.now()
     switch (terminal._tag) {
       case "Done": {
         const { finish_reason, timings, usage } = terminal.event
         if (this.request.stream === false) this.append("token", { i: 0, t: this.answer.text() })
         this.append("done", terminal.event)
         this.record({ state: "done", tokens, finish_reason, timings, usage })
-        meters.ended.done++
-        meters.promptTokens += usage.prompt_tokens
-        if (this.firstTokenAt !== undefined && tokens > 1)
-          meters.perToken.observe((now - this.firstTokenAt) / 1000 / (tokens - 1))
         break
       }
       case "Error": {
@@ -132,15 +124,13 @@ export class JobSequence implements JobLog {
         }
         this.append("error", event)
         this.record({ state: "failed", tokens, error: event })
-        meters.ended.failed++
         break
       }
       case "Cancelled":
         this.append("cancelled", {})
         this.record({ state: "cancelled", tokens })
-        meters.ended.cancelled++
     }
-    this.endedAt = now
+    this.endedAt = this.shared.now()
   }
 
   readonly ended = (): boolean => this.endedAt !== undefined
@@ -216,12 +206,6 @@ export class JobSequence implements JobLog {
   fault(error: RbeeError): void {
     this.broken = error
     for (const reader of this.readers) reader.fail(error)
-  }
-
-  private sawFirstToken(): void {
-    this.firstTokenAt = this.shared.now()
-    // an answer that a new queen continues had its first token before
-    if (this.answer.count === 1) this.shared.meters.firstToken.observe((this.firstTokenAt - this.createdAt) / 1000)
   }
 
   private append(event: string, data: unknown): void {
