@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import { makeWorker, type Worker } from "../../../src/actors/worker/worker.ts"
 import type { Sink } from "../../../src/layers/api/endpoint.ts"
 import { makeSseParser, type SseEvent } from "../../../src/layers/api/sse.ts"
+import { Engine, type LoadedModel } from "../../../src/layers/engine/index.ts"
 import { layerScripted, type ScriptedOptions } from "../../../src/layers/engine/scripted.ts"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { CurrentSettings, defaults, type Settings } from "../../../src/layers/settings/index.ts"
@@ -39,8 +40,12 @@ export interface Harness extends Worker {
   readonly ended: Effect.Effect<void>
 }
 
-/** A worker that runs, under whatever clock the test has. */
-export const startWorker = (script: ScriptedOptions, own: Partial<WorkerPlan> = {}) =>
+/** A worker that runs, under whatever clock the test has. `tamper` may break its engine. */
+export const startWorker = (
+  script: ScriptedOptions,
+  own: Partial<WorkerPlan> = {},
+  tamper: (model: LoadedModel) => LoadedModel = (model) => model
+) =>
   Effect.gen(function* () {
     const said: Array<ControlMessage> = []
     const isReady = yield* Deferred.make<void>()
@@ -52,7 +57,10 @@ export const startWorker = (script: ScriptedOptions, own: Partial<WorkerPlan> = 
         said.push(message)
         if (message.t === "ready") Deferred.unsafeDone(isReady, Effect.void)
       }
-    }).pipe(Effect.provide(services(script)))
+    }).pipe(
+      Effect.updateService(Engine, ({ load }) => ({ load: (options) => Effect.map(load(options), tamper) })),
+      Effect.provide(services(script))
+    )
     yield* worker.run.pipe(Effect.zipRight(Deferred.succeed(isOver, undefined)), Effect.forkScoped)
     const harness: Harness = { ...worker, said, ready: Deferred.await(isReady), ended: Deferred.await(isOver) }
     return harness

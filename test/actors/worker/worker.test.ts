@@ -224,11 +224,11 @@ describe("an answer", () => {
 
   it.scopedLive("on which the engine has a bug ends with INTERNAL, its slot is free, and the worker lives", () =>
     Effect.gen(function* () {
-      const text = (index: number): string => {
-        if (index === 20) throw new Error("a secret of the engine")
-        return `${index} `
-      }
-      const worker = yield* startWorker({ text })
+      let calls = 0
+      const worker = yield* startWorker({ tokens: 50 }, {}, (model) => ({
+        ...model,
+        generate: (asked) => (calls++ === 0 ? Effect.dieMessage("a secret of the engine") : model.generate(asked))
+      }))
       yield* worker.ready
       const reader = yield* readAll(worker, yield* begin(worker))
       expect(lastOf(reader)).toMatchObject({ event: "error", data: { code: "INTERNAL" } })
