@@ -11,8 +11,12 @@ export interface Shape {
   readonly vocabulary: number
   readonly context: number
   readonly type: "f32" | "f16" | "q8_0"
-  /** whether the file carries a chat template (ChatML) */
-  readonly chat: boolean
+  /** whether the file carries a chat template: ChatML, or this one */
+  readonly chat: boolean | string
+  /** how words become tokens: SentencePiece with byte tokens, or byte-level BPE (Llama 3, Qwen) */
+  readonly tokenizer: "spm" | "bpe"
+  /** SentencePiece that puts a space before a text (Llama 2) */
+  readonly spacePrefix: boolean
   readonly seed: number
 }
 
@@ -87,8 +91,18 @@ const word = (n: number): string => {
 
 export const END = 2
 
-/** `<unk> <s> <|im_end|> <|im_start|>`, the 256 bytes, then words with a space before them, and a few without. */
+/** byte-level BPE spells each byte as one printable character */
+const spell = (byte: number): string => {
+  const printable = (b: number): boolean => (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae
+  if (printable(byte)) return String.fromCharCode(byte)
+  let before = 0
+  for (let b = 0; b < byte; b++) if (!printable(b)) before++
+  return String.fromCharCode(0x100 + before)
+}
+
+/** `<unk> <s> <|im_end|> <|im_start|>`, the 256 bytes from `FIRST_BYTE` on, letters, then words with a space before. */
 export const vocabularyOf = (shape: Shape): ReadonlyArray<Token> => {
+  const bpe = shape.tokenizer === "bpe"
   const tokens: Array<Token> = [
     { text: "<unk>", type: 2, score: 0 },
     { text: "<s>", type: 3, score: 0 },
@@ -96,15 +110,19 @@ export const vocabularyOf = (shape: Shape): ReadonlyArray<Token> => {
     { text: "<|im_start|>", type: 3, score: 0 }
   ]
   for (let byte = 0; byte < 256; byte++) {
-    tokens.push({ text: `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>`, type: 6, score: 0 })
+    const hex = byte.toString(16).toUpperCase().padStart(2, "0")
+    tokens.push({ text: bpe ? spell(byte) : `<0x${hex}>`, type: bpe ? 1 : 6, score: 0 })
   }
-  tokens.push({ text: "▁", type: 1, score: -1 })
+  const space = bpe ? "Ġ" : "▁"
+  const letters = bpe ? [] : [space, ..."abcdefghijklmnopqrstuvwxyz"]
   for (let i = 0; tokens.length < shape.vocabulary; i++) {
-    const text = i < 26 ? String.fromCharCode(97 + i) : `▁${word(i - 26)}`
-    tokens.push({ text, type: 1, score: -1 - i })
+    tokens.push({ text: letters[i] ?? space + word(i - letters.length), type: 1, score: -1 - i })
   }
   return tokens.slice(0, shape.vocabulary)
 }
+
+/** Token of the byte 0. */
+export const FIRST_BYTE = 4
 
 const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4)
@@ -160,7 +178,13 @@ export const header = (shape: Shape, vocabulary: ReadonlyArray<Token>, tensors: 
     ["llama.attention.layer_norm_rms_epsilon", { f32: 1e-5 }],
     ["llama.rope.dimension_count", { u32: shape.width / shape.heads }],
     ["llama.vocab_size", { u32: shape.vocabulary }],
-    ["tokenizer.ggml.model", { text: "llama" }],
+    ["tokenizer.ggml.model", { text: shape.tokenizer === "bpe" ? "gpt2" : "llama" }],
+    ...(shape.tokenizer === "bpe"
+      ? ([
+          ["tokenizer.ggml.pre", { text: "gpt-2" }],
+          ["tokenizer.ggml.merges", { texts: ["Ġ b", "Ġ c"] }]
+        ] as const)
+      : []),
     ["tokenizer.ggml.tokens", { texts: vocabulary.map((token) => token.text) }],
     ["tokenizer.ggml.scores", { f32s: vocabulary.map((token) => token.score) }],
     ["tokenizer.ggml.token_type", { i32s: vocabulary.map((token) => token.type) }],
@@ -170,8 +194,10 @@ export const header = (shape: Shape, vocabulary: ReadonlyArray<Token>, tensors: 
     ["tokenizer.ggml.unknown_token_id", { u32: 0 }],
     ["tokenizer.ggml.add_bos_token", { bool: true }],
     ["tokenizer.ggml.add_eos_token", { bool: false }],
-    ["tokenizer.ggml.add_space_prefix", { bool: false }],
-    ...(shape.chat ? [["tokenizer.chat_template", { text: CHAT_TEMPLATE }] as const] : [])
+    ["tokenizer.ggml.add_space_prefix", { bool: shape.spacePrefix }],
+    ...(shape.chat === false
+      ? []
+      : [["tokenizer.chat_template", { text: shape.chat === true ? CHAT_TEMPLATE : shape.chat }] as const])
   ]
   let offset = 0
   const infos = tensors.map((tensor) => {

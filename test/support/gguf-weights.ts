@@ -1,5 +1,5 @@
 /** Random weights, fast: a hundred million of them take well under a second. */
-import { type Shape, type Tensor, type Token, bytesOf, padded } from "./gguf-format.ts"
+import { bytesOf, FIRST_BYTE, padded, type Shape, type Tensor, type Token } from "./gguf-format.ts"
 
 /** xorshift32: quick, and good enough for weights that mean nothing */
 const random = (seed: number): (() => number) => {
@@ -54,7 +54,7 @@ export const fillTensor = (shape: Shape, vocabulary: ReadonlyArray<Token>, tenso
     // Control tokens and single bytes get no weight, so that greedy answers are words and do not end by themselves.
     const row = size / tensor.rows
     for (const [token, { type }] of vocabulary.entries()) {
-      if (type !== 1) bytes.fill(0, token * row, (token + 1) * row)
+      if (type !== 1 || token < FIRST_BYTE + 256) bytes.fill(0, token * row, (token + 1) * row)
     }
   }
   return bytes

@@ -9,14 +9,23 @@ import { createHash } from "node:crypto"
 import { access, mkdir, open, rename, rm, truncate, writeFile, copyFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { CHAT_TEMPLATE, type Shape, type Tensor, header, parametersOf, tensorsOf, vocabularyOf } from "./gguf-format.ts"
+import {
+  CHAT_TEMPLATE,
+  FIRST_BYTE,
+  type Shape,
+  type Tensor,
+  header,
+  parametersOf,
+  tensorsOf,
+  vocabularyOf
+} from "./gguf-format.ts"
 import { fillTensor } from "./gguf-weights.ts"
 
 export type { Shape } from "./gguf-format.ts"
-export { CHAT_TEMPLATE, parametersOf }
+export { CHAT_TEMPLATE, FIRST_BYTE, parametersOf }
 
 /** Changes when the bytes of a given shape change: old files in the cache are then left alone and never read. */
-const GENERATOR = 1
+const GENERATOR = 2
 
 const write = async (path: string, shape: Shape): Promise<void> => {
   const tensors: ReadonlyArray<Tensor> = tensorsOf(shape)
@@ -70,6 +79,8 @@ export const TINY: Shape = {
   context: 256,
   type: "f32",
   chat: true,
+  tokenizer: "spm",
+  spacePrefix: false,
   seed: 1
 }
 
@@ -86,6 +97,8 @@ export const HUNDRED_MILLION: Shape = {
   context: 8192,
   type: "q8_0",
   chat: true,
+  tokenizer: "spm",
+  spacePrefix: false,
   seed: 1
 }
 
@@ -93,7 +106,14 @@ export const HUNDRED_MILLION: Shape = {
 export const hundredMillion = (overrides: Partial<Shape> = {}): Promise<string> =>
   model({ ...HUNDRED_MILLION, ...overrides })
 
-export type Defect = "truncated" | "truncated-header" | "vocabulary-only" | "not-gguf" | "empty" | "future-version"
+export type Defect =
+  | "truncated"
+  | "truncated-header"
+  | "vocabulary-only"
+  | "not-gguf"
+  | "empty"
+  | "future-version"
+  | "unknown-architecture"
 
 /** A file that no engine can load, each for another reason. */
 export const invalid = (defect: Defect): Promise<string> =>
@@ -113,7 +133,11 @@ export const invalid = (defect: Defect): Promise<string> =>
     if (defect === "truncated-header") return truncate(path, 1_000)
     const file = await open(path, "r+")
     try {
-      await file.write(Uint8Array.of(99, 0, 0, 0), 0, 4, 4)
+      if (defect === "future-version") await file.write(Uint8Array.of(99, 0, 0, 0), 0, 4, 4)
+      else {
+        const { buffer } = await file.read(Buffer.alloc(200), 0, 200, 0)
+        await file.write(Buffer.from("lalma"), 0, 5, buffer.indexOf("llama"))
+      }
     } finally {
       await file.close()
     }

@@ -80,6 +80,8 @@ export interface ModelFacts {
   readonly description: string
   /** CPU threads that decode */
   readonly threads: number
+  /** bytes that weights, cache and buffers take, by the engine's own count: the measured need of this load */
+  readonly memory: { readonly ram: number; readonly vram: number }
 }
 
 export interface LoadedModel {

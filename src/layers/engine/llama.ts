@@ -28,6 +28,11 @@ const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.mes
 
 const now = (): number => performance.now()
 
+const memoryOf = ({ model, native }: Loaded): { readonly ram: number; readonly vram: number } => {
+  const [weights, rest] = [model.getMemoryBreakdown(), native.getMemoryBreakdown()]
+  return { ram: weights.cpuRam + rest.cpuRam, vram: weights.gpuVram + rest.gpuVram }
+}
+
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
@@ -102,7 +107,8 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
       parameters: model.getTotalParameters(),
       sizeBytes: model.getTotalSize(),
       description: model.getModelDescription(),
-      threads: loaded.threads
+      threads: loaded.threads,
+      memory: memoryOf(loaded)
     }
   }
   return { served, close: () => batcher.close() }

@@ -10,6 +10,12 @@
 /** A token's place in the logits of the batch that was decoded last. */
 export type LogitIndex = number
 
+/** Bytes that llama.cpp has taken. */
+export interface MemoryBreakdown {
+  readonly cpuRam: number
+  readonly gpuVram: number
+}
+
 export interface AddonModel {
   /** false: the file could not be loaded; the reason is in the log */
   init(): Promise<boolean>
@@ -21,6 +27,7 @@ export interface AddonModel {
   getTotalSize(): number
   getTotalParameters(): number
   getModelDescription(): string
+  getMemoryBreakdown(): MemoryBreakdown
   tokenBos(): number
   tokenEos(): number
   getTokenString(token: number): string | undefined
@@ -41,6 +48,7 @@ export interface AddonContext {
   /** -1: nothing could be drawn */
   sampleToken(index: LogitIndex, sampler: AddonSampler): Promise<number>
   disposeSequence(sequence: number): void
+  getMemoryBreakdown(): MemoryBreakdown
   /** `[start, end)`; false where the model's memory cannot be cut there */
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
 }

@@ -48,13 +48,13 @@ const unavailable = (gpu: Gpu, reason: string): RbeeError<"BACKEND_UNAVAILABLE">
     { backend: gpu }
   )
 
-/** Windows and Linux name the folder inside the package like the package; `mac-arm64-metal` too. */
-const binaries = (name: string, from: ReadonlyArray<string>): string | undefined => {
+/** The folder `bins/{folder}` of an installed platform package; it is named like the package that has the binary. */
+const binaries = (name: string, folder: string, from: ReadonlyArray<string>): string | undefined => {
   for (const root of from) {
     try {
       const entry = createRequire(join(root, "package.json")).resolve(name)
-      const folder = join(dirname(entry), "..", "bins", name.slice(name.indexOf("/") + 1))
-      if (existsSync(folder)) return folder
+      const found = join(dirname(entry), "..", "bins", folder)
+      if (existsSync(found)) return found
     } catch {
       // not installed here: the next root
     }
@@ -63,10 +63,14 @@ const binaries = (name: string, from: ReadonlyArray<string>): string | undefined
 }
 
 const roots = (runtime: string | undefined): ReadonlyArray<string> => {
-  const own = dirname(fileURLToPath(import.meta.url))
-  const places = runtime === undefined ? [own] : [runtime]
-  // an installer that does not hoist puts the platform package beside node-llama-cpp only
-  return places.flatMap((place) => [place, join(place, "node_modules", "node-llama-cpp")])
+  const place = runtime ?? dirname(fileURLToPath(import.meta.url))
+  try {
+    // an installer that does not hoist puts the platform package beside node-llama-cpp only
+    const entry = createRequire(join(place, "package.json")).resolve("node-llama-cpp")
+    return [place, dirname(dirname(entry))]
+  } catch {
+    return [place]
+  }
 }
 
 /** the last lines, few enough to keep for the life of a process */
@@ -90,7 +94,8 @@ const load = async (options: RuntimeOptions): Promise<Runtime> => {
   const [name, extension] = packagesOf(options.gpu, process.platform, process.arch)
   if (name === undefined) throw unavailable(options.gpu, `no build for ${process.platform} ${process.arch}`)
   const from = roots(options.runtime)
-  const folder = binaries(name, from)
+  const platform = name.slice(name.indexOf("/") + 1)
+  const folder = binaries(name, platform, from)
   if (folder === undefined) throw unavailable(options.gpu, `${name} is not installed`)
   const loaded: unknown = createRequire(import.meta.url)(join(folder, "llama-addon.node"))
   if (!isAddon(loaded)) throw unavailable(options.gpu, `${name} is another version: it lacks ${missingFrom(loaded)}`)
@@ -107,7 +112,7 @@ const load = async (options: RuntimeOptions): Promise<Runtime> => {
   loaded.loadBackends()
   if (wrong()) loaded.loadBackends(folder)
   if (wrong()) {
-    const beside = extension === undefined ? undefined : binaries(extension, from)
+    const beside = extension === undefined ? undefined : binaries(extension, platform, from)
     loaded.loadBackends(join(beside ?? folder, "fallback"))
   }
   if (wrong()) throw unavailable(options.gpu, "no such device answers")
@@ -128,7 +133,9 @@ export const loadRuntime = (options: RuntimeOptions): Promise<Runtime> => {
   const loading = load(options).catch((cause: unknown) => {
     loaded.delete(key)
     if (cause instanceof RbeeError) throw cause
-    throw unavailable(options.gpu, cause instanceof Error ? cause.message.split("\n", 1).join("") : String(cause))
+    const [reason = ""] = (cause instanceof Error ? cause.message : String(cause)).split("\n", 1)
+    // the loader's messages name files by their full path, which is nobody's business
+    throw unavailable(options.gpu, reason.replace(/\S*[/\\]/g, ""))
   })
   loaded.set(key, loading)
   return loading
