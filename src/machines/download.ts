@@ -27,6 +27,8 @@ export type DownloadCommand =
   | { readonly type: "resolved"; readonly bytes: number; readonly partial: number }
   | { readonly type: "progress"; readonly received: number; readonly total: number; readonly rate: number }
   | { readonly type: "retrying"; readonly attempt: number; readonly error: RbeeError }
+  /** the last command: how it went */
+  | { readonly type: "ended"; readonly outcome: DownloadOutcome }
 
 export type DownloadOutcome =
   | { readonly outcome: "published"; readonly file: string }
@@ -56,7 +58,12 @@ interface Context {
   readonly error: RbeeError | undefined
 }
 
-export const downloadMachine = setup({
+const outcomeOf = ({ file, error }: Context): DownloadOutcome =>
+  file === undefined
+    ? { outcome: "failed", error: error ?? rbeeError("DOWNLOAD_FAILED", "the download failed") }
+    : { outcome: "published", file }
+
+const machine = setup({
   types: {
     context: {} as Context,
     input: {} as DownloadInput,
@@ -75,7 +82,11 @@ export const downloadMachine = setup({
     discard: activity<void, { readonly ref: string }>()
   },
   delays: { backoff: ({ context }) => backoffMs(context.attempt) }
-}).createMachine({
+})
+
+const ended = machine.emit(({ context }) => ({ type: "ended" as const, outcome: outcomeOf(context) }))
+
+export const downloadMachine = machine.createMachine({
   id: "download",
   context: ({ input }) => ({
     ref: input.ref,
@@ -178,11 +189,8 @@ export const downloadMachine = setup({
         transferring: { after: { backoff: "#download.loading" } }
       }
     },
-    healthy: { tags: "healthy", type: "final" },
-    failed: { tags: "failed", type: "final" }
+    healthy: { tags: "healthy", type: "final", entry: ended },
+    failed: { tags: "failed", type: "final", entry: ended }
   },
-  output: ({ context }): DownloadOutcome =>
-    context.file === undefined
-      ? { outcome: "failed", error: context.error ?? rbeeError("DOWNLOAD_FAILED", "the download failed") }
-      : { outcome: "published", file: context.file }
+  output: ({ context }) => outcomeOf(context)
 })

@@ -78,6 +78,8 @@ export type WorkerCommand =
   /** a process went and another will come; `boot`: it never was ready */
   | { readonly type: "restarting"; readonly n: number; readonly reason: string; readonly boot: boolean }
   | { readonly type: "shrunk"; readonly from: Shape; readonly to: Shape }
+  /** the last command: how it went */
+  | { readonly type: "ended"; readonly outcome: WorkerOutcome }
 
 export type WorkerOutcome =
   | { readonly outcome: "stopped" }
@@ -157,6 +159,14 @@ const afterBeat = (context: Context, beat: Beat): Partial<Context> => {
   return { beat, quietMs: 0, stillMs: moved ? 0 : context.stillMs, batchMs }
 }
 
+const outcomeOf = (context: Context): WorkerOutcome => {
+  if (context.stop !== undefined || context.lastExit === undefined) return { outcome: "stopped" }
+  const { code, reason, lastWords } = context.lastExit
+  const decision = decide(context, context.lastExit)
+  const attempts = decision._tag === "Spent" ? decision.attempts : decision.n
+  return { outcome: "failed", code: code ?? "WORKER_START_FAILED", attempts, reason, lastWords }
+}
+
 const machine = setup({
   types: {
     context: {} as Context,
@@ -186,6 +196,7 @@ const noteStop = machine.assign(({ event }) => (event.type === "STOP" ? { stop: 
 const notePin = machine.assign(({ context, event }) =>
   event.type === "JOIN" ? { pinned: context.pinned || event.pin } : {}
 )
+const ended = machine.emit(({ context }) => ({ type: "ended" as const, outcome: outcomeOf(context) }))
 const noteBeat = machine.assign(({ context, event }) => (event.type === "BEAT" ? afterBeat(context, event.beat) : {}))
 
 export const workerMachine = machine.createMachine({
@@ -433,14 +444,8 @@ export const workerMachine = machine.createMachine({
         JOIN: { actions: notePin }
       }
     },
-    stopped: { tags: "stopped", type: "final" },
-    failed: { tags: "failed", type: "final" }
+    stopped: { tags: "stopped", type: "final", entry: ended },
+    failed: { tags: "failed", type: "final", entry: ended }
   },
-  output: ({ context }): WorkerOutcome => {
-    if (context.stop !== undefined || context.lastExit === undefined) return { outcome: "stopped" }
-    const { code, reason, lastWords } = context.lastExit
-    const decision = decide(context, context.lastExit)
-    const attempts = decision._tag === "Spent" ? decision.attempts : decision.n
-    return { outcome: "failed", code: code ?? "WORKER_START_FAILED", attempts, reason, lastWords }
-  }
+  output: ({ context }) => outcomeOf(context)
 })

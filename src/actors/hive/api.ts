@@ -1,0 +1,191 @@
+/** The hive's interface: what each call asks of which part (API.md, Hive). */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { ActorSystem } from "../core/system.ts"
+import type { ModelRow } from "../../layers/hive-catalog/index.ts"
+import type { HiveApi } from "../../layers/hive-api/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type ModelRef, parseModelRef } from "../../machines/model-ref.ts"
+import { fit } from "../../machines/policy/estimate.ts"
+import type { EventLog, EventLogs } from "./event-log.ts"
+import type { Heartbeat } from "./heartbeat.ts"
+import { noRoom } from "./machines.ts"
+import { findModel, viewOf } from "./models.ts"
+import type { Ownership } from "./ownership.ts"
+import { type Identity, type Parts, type Ports, restarting } from "./parts.ts"
+import type { Usage } from "./usage.ts"
+
+export interface ApiOptions {
+  readonly ports: Ports
+  readonly identity: Identity
+  readonly parts: Parts
+  readonly ownership: Ownership
+  readonly heartbeat: Heartbeat
+  readonly usage: Usage
+  readonly logs: EventLogs
+  readonly startedAt: number
+  readonly stopping: () => boolean
+  /** drains, stops the workers, and lets the hive end */
+  readonly shutdown: (drainMs: number) => Effect.Effect<void>
+}
+
+export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, ActorSystem> =>
+  Effect.map(Effect.context<ActorSystem>(), (system) => {
+    const { heartbeat, identity, logs, ownership, parts, ports, usage } = options
+    const { catalog, models, settings } = ports
+
+    const part = <K extends keyof Parts>(name: K): Effect.Effect<NonNullable<Parts[K]>, RbeeError> =>
+      Effect.suspend(() => {
+        const found = parts[name]
+        return found === undefined ? Effect.fail(restarting()) : Effect.succeed<NonNullable<Parts[K]>>(found)
+      })
+    /** For calls that make work: a hive that is about to end takes none. */
+    const open: Effect.Effect<void, RbeeError> = Effect.suspend(() =>
+      options.stopping()
+        ? Effect.fail(rbeeError("SHUTTING_DOWN", "this hive is shutting down", "Try again"))
+        : usage.touch
+    )
+    const reference = (text: string): Effect.Effect<ModelRef, RbeeError> => Effect.suspend(() => parseModelRef(text))
+    const present = (ref: ModelRef): Effect.Effect<ModelRow, RbeeError> =>
+      Effect.flatMap(findModel(ports, ref.ref), (row) =>
+        row === undefined
+          ? Effect.fail(rbeeError("MODEL_NOT_FOUND", `model ${ref.ref} is not on this hive`, "Provision it first"))
+          : Effect.succeed(row)
+      )
+    const logOf = (id: string, what: "a provision" | "a worker"): Effect.Effect<EventLog, RbeeError> =>
+      Effect.suspend(() => {
+        const log = logs.get(id)
+        if (log !== undefined) return Effect.succeed(log)
+        const code = what === "a worker" ? "WORKER_NOT_FOUND" : "NOT_FOUND"
+        return Effect.fail(rbeeError(code, `this hive knows no such id of ${what}`))
+      })
+    const feed =
+      (what: "a provision" | "a worker") =>
+      (input: { readonly id: string; readonly last_event_id?: string | undefined }) =>
+        Effect.map(logOf(input.id, what), (log) => log.feed(input.last_event_id))
+    const pinnedFiles = Effect.map(catalog.pins.all, (pins) => new Set(pins.map(({ file }) => file)))
+
+    return {
+      health: () =>
+        Effect.map(Clock.currentTimeMillis, (now) => ({
+          status: "healthy" as const,
+          role: "hive" as const,
+          version: settings.version,
+          id: identity.id,
+          instance: identity.instance,
+          pid: ports.processes.self.pid,
+          uptime_s: (now - options.startedAt) / 1000
+        })),
+
+      claim: (request) =>
+        Effect.gen(function* () {
+          yield* open
+          yield* ownership.claim(request)
+          yield* heartbeat.now
+          return { hive_id: identity.id, instance: identity.instance, version: settings.version }
+        }),
+
+      devices: () =>
+        Effect.gen(function* () {
+          const { cpu, driver, gpus } = yield* Effect.flatMap(part("machines"), (machines) => machines.look())
+          return {
+            cpu: {
+              cores: cpu.cores,
+              ram_mb: Math.floor(cpu.ramBytes / 1e6),
+              ram_free_mb: Math.floor(cpu.ramFreeBytes / 1e6)
+            },
+            gpus,
+            ...(driver === undefined ? {} : { driver }),
+            models: (yield* catalog.models.all).length,
+            workers: (yield* part("workers")).count
+          }
+        }),
+
+      capacity: ({ context, device: id, model, slots }) =>
+        Effect.gen(function* () {
+          yield* open
+          const ref = yield* reference(model)
+          const machines = yield* part("machines")
+          const workers = yield* part("workers")
+          const device = yield* machines.device(id)
+          yield* machines.inService(device.id)
+          const row = yield* findModel(ports, ref.ref)
+          const facts = yield* row === undefined ? models.preview(ref) : models.inspect(row.file)
+          const wanted = workers.wanted(facts, { context, slots })
+          if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return null
+          const available = machines.ledger.available(device.supply)
+          const { bytes, fits } = fit(facts, wanted, settings.worker.slots, available)
+          return fits ? null : yield* Effect.fail(noRoom(device.id, bytes, available))
+        }),
+
+      provisionModel: ({ model_ref }) =>
+        Effect.gen(function* () {
+          yield* open
+          const ref = yield* reference(model_ref)
+          const id = yield* Effect.flatMap(part("downloads"), (downloads) => downloads.provision(ref))
+          return { provision_id: id, events: `/models/provisions/${id}/events` }
+        }).pipe(Effect.provide(system)),
+      modelEvents: feed("a provision"),
+
+      listModels: () =>
+        Effect.zipWith(catalog.models.all, pinnedFiles, (rows, pinned) =>
+          rows.map((row) => viewOf(row, pinned.has(row.file)))
+        ),
+      getModel: ({ ref }) =>
+        Effect.gen(function* () {
+          const row = yield* Effect.flatMap(reference(ref), present)
+          return viewOf(row, (yield* pinnedFiles).has(row.file))
+        }),
+      removeModel: ({ ref }) =>
+        Effect.gen(function* () {
+          const row = yield* Effect.flatMap(reference(ref), present)
+          if ((yield* part("workers")).usesFile(row.file)) {
+            return yield* Effect.fail(
+              rbeeError("CONFLICT", `model ${row.ref} is in use by a worker`, "Stop the worker first")
+            )
+          }
+          yield* catalog.models.remove(row.ref)
+          if (row.owned) yield* models.remove(row.file)
+        }),
+
+      provisionWorker: ({ kind }) =>
+        Effect.gen(function* () {
+          yield* open
+          const id = yield* Effect.flatMap(part("installs"), (installs) => installs.provision(kind))
+          if (id === undefined) return { available: true as const }
+          return { provision_id: id, events: `/workers/provisions/${id}/events` }
+        }).pipe(Effect.provide(system)),
+      runtimeEvents: feed("a provision"),
+
+      startWorker: ({ context, device: id, model_ref, pin, port_hint, slots }) =>
+        Effect.gen(function* () {
+          yield* open
+          const model = yield* Effect.flatMap(reference(model_ref), present)
+          const device = yield* Effect.flatMap(part("machines"), (machines) => machines.device(id))
+          const now = yield* Clock.currentTimeMillis
+          yield* catalog.models.put({ ...model, lastUsedAt: now })
+          const workers = yield* part("workers")
+          const started = yield* workers.start({
+            device,
+            model,
+            context,
+            slots,
+            portHint: port_hint,
+            pin: pin === true
+          })
+          return {
+            worker_id: started.id,
+            ...(started.port === undefined ? {} : { port: started.port }),
+            events: `/workers/${started.id}/events`
+          }
+        }).pipe(Effect.provide(system)),
+      workerEvents: feed("a worker"),
+      listWorkers: () => Effect.flatMap(part("workers"), (workers) => workers.beats),
+      stopWorker: ({ id }) =>
+        Effect.gen(function* () {
+          yield* usage.touch
+          yield* Effect.flatMap(part("workers"), (workers) => workers.stop(id, settings.shutdown.drainMs))
+        }),
+      shutdown: ({ deadline_ms }) => options.shutdown(deadline_ms ?? settings.shutdown.drainMs)
+    }
+  })

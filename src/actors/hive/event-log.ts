@@ -1,0 +1,119 @@
+/**
+ * One event sequence that every reader gets from its beginning: a download, an installation, one life of a worker. Ids
+ * count from 1; `progress` has none and reaches only who has caught up. A slow reader waits alone.
+ */
+import * as Effect from "effect/Effect"
+import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
+import { frame } from "../../layers/api/sse.ts"
+import type { Line, Narration } from "../../machines/narration.ts"
+import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
+
+interface Reader {
+  readonly pump: () => void
+  readonly passing: (text: string) => void
+}
+
+/** What every line of one sequence is stamped with. */
+export type Stamp = Pick<Narration, "hiveId" | "workerId" | "modelRef">
+
+export class EventLog {
+  private readonly frames: Array<string> = []
+  private readonly readers = new Set<Reader>()
+  private readonly stamp: Stamp
+  private over = false
+
+  constructor(stamp: Stamp) {
+    this.stamp = stamp
+  }
+
+  get ended(): boolean {
+    return this.over
+  }
+
+  /** `at`: milliseconds since 1970 */
+  narrate(line: Line, at: number): void {
+    const narration: Narration = { ...line, ...this.stamp, at }
+    this.append("narration", narration)
+  }
+
+  append(event: string, data: unknown): void {
+    if (this.over) return
+    this.frames.push(frame({ id: this.frames.length + 1, event, data }))
+    for (const reader of this.readers) reader.pump()
+  }
+
+  progress(data: ProgressEvent): void {
+    if (this.over || this.readers.size === 0) return
+    const text = frame({ event: "progress", data })
+    for (const reader of this.readers) reader.passing(text)
+  }
+
+  /** The terminal event; nothing follows. */
+  end(event: string, data: unknown): void {
+    this.append(event, data)
+    this.over = true
+    for (const reader of [...this.readers]) reader.pump()
+  }
+
+  /** From the event after `lastEventId` on; ends after the terminal event. */
+  feed(lastEventId: string | undefined): EventFeed {
+    const after = Math.max(0, Math.trunc(Number(lastEventId ?? 0)) || 0)
+    return (sink) => Effect.async<void>((resume) => this.read(sink, after, () => resume(Effect.void)))
+  }
+
+  private read(sink: Sink, after: number, done: () => void): Effect.Effect<void> {
+    let cursor = after
+    let blocked = false
+    const leave = () => this.readers.delete(reader)
+    const write = (text: string) => {
+      if (sink.write(text)) return
+      blocked = true
+      sink.drain(() => {
+        blocked = false
+        reader.pump()
+      })
+    }
+    const reader: Reader = {
+      pump: () => {
+        while (!blocked && cursor < this.frames.length) {
+          const text = this.frames.slice(cursor).join("")
+          cursor = this.frames.length
+          write(text)
+        }
+        if (!blocked && this.over && this.readers.has(reader)) {
+          leave()
+          done()
+        }
+      },
+      passing: (text) => {
+        if (!blocked && cursor === this.frames.length) write(text)
+      }
+    }
+    this.readers.add(reader)
+    reader.pump()
+    return Effect.sync(leave)
+  }
+}
+
+/** Sequences by id. Those that ended stay readable until so many others came after them. */
+export class EventLogs {
+  private readonly logs = new Map<string, EventLog>()
+  private readonly max: number
+
+  constructor(max = 128) {
+    this.max = max
+  }
+
+  get(id: string): EventLog | undefined {
+    return this.logs.get(id)
+  }
+
+  set(id: string, log: EventLog): void {
+    this.logs.delete(id)
+    this.logs.set(id, log)
+    for (const [old, each] of this.logs) {
+      if (this.logs.size <= this.max) return
+      if (each.ended) this.logs.delete(old)
+    }
+  }
+}

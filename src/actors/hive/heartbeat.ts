@@ -1,0 +1,89 @@
+/**
+ * The hive's heartbeat: one timer for the hive and all its workers. A beat that fails or hangs costs its own time and
+ * nothing else: the next one comes all the same.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Queue from "effect/Queue"
+import type * as Context from "effect/Context"
+import type { QueenConnector } from "../../layers/queen-api/index.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { Heartbeat as Beat } from "../../machines/vocabulary/hive.ts"
+import type { Ownership } from "./ownership.ts"
+import type { Identity, Parts, Ports } from "./parts.ts"
+
+/** A queen that does not answer within this time gets the next beat instead, milliseconds. */
+const answerMs = 2000
+
+export interface HeartbeatOptions {
+  readonly ports: Ports
+  readonly identity: Identity
+  readonly parts: Parts
+  readonly ownership: Ownership
+  readonly queens: Context.Tag.Service<QueenConnector>
+  /** where this hive is reached; known once its server has bound */
+  readonly url: Effect.Effect<string>
+}
+
+export class Heartbeat {
+  private seq = 0
+  /** milliseconds since 1970: when a queen last took a beat; undefined: none ever did */
+  contactAt: number | undefined
+  private readonly soon: Queue.Queue<void>
+  private readonly options: HeartbeatOptions
+
+  private constructor(options: HeartbeatOptions, soon: Queue.Queue<void>) {
+    this.options = options
+    this.soon = soon
+  }
+
+  static make(options: HeartbeatOptions): Effect.Effect<Heartbeat> {
+    return Effect.map(Queue.dropping<void>(1), (soon) => new Heartbeat(options, soon))
+  }
+
+  /** Beats at once instead of at the next tick: after a claim the queen waits for it. */
+  readonly now: Effect.Effect<void> = Effect.suspend(() => Effect.asVoid(Queue.offer(this.soon, undefined)))
+
+  /** Never ends. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() => {
+    const tick = Effect.raceFirst(Queue.take(this.soon), Effect.sleep(this.options.ports.settings.hive.heartbeatMs))
+    return Effect.forever(Effect.zipRight(tick, this.beat))
+  })
+
+  private readonly beat: Effect.Effect<void> = Effect.gen(this, function* () {
+    const { owner } = this.options.ownership
+    if (owner === undefined) return
+    const queen = this.options.queens.connect(owner.url)
+    const beat = yield* this.next
+    yield* queen.heartbeat(beat).pipe(
+      Effect.timeout(answerMs),
+      Effect.zipRight(Clock.currentTimeMillis),
+      Effect.map((now) => void (this.contactAt = now)),
+      Effect.catchAll((error) =>
+        error._tag === "RbeeError" && error.code === "HIVE_NOT_FOUND"
+          ? Effect.asVoid(queen.addHive({ id: beat.hive_id, url: beat.url })).pipe(
+              Effect.timeout(answerMs),
+              Effect.ignore
+            )
+          : Effect.logDebug(`heartbeat not taken: ${reasonOf(error)}`)
+      )
+    )
+  })
+
+  private readonly next: Effect.Effect<Beat> = Effect.gen(this, function* () {
+    const { identity, parts, ports, url } = this.options
+    const now = yield* Clock.currentTimeMillis
+    return {
+      hive_id: identity.id,
+      instance: identity.instance,
+      seq: ++this.seq,
+      version: ports.settings.version,
+      url: yield* url,
+      devices: parts.machines?.beats(now) ?? [],
+      workers: yield* parts.workers?.beats ?? Effect.succeed([])
+    }
+  })
+}
+
+const reasonOf = (error: RbeeError | { readonly _tag: "TimeoutException" }): string =>
+  error._tag === "RbeeError" ? error.code : "no answer"

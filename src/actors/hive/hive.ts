@@ -1,0 +1,206 @@
+/**
+ * The hive: one machine's devices, models and workers (DESIGN §6).
+ *
+ *   hive (rest_for_one)
+ *   ├ store        catalog; reaps what an earlier hive left
+ *   ├ machines     devices and the ledger over them
+ *   ├ downloads    (one_for_one, transient)
+ *   ├ installs     (one_for_one, temporary)
+ *   ├ workers      (one_for_one, transient)
+ *   ├ heartbeat    (permanent)
+ *   └ own end      when it was of no use for its time
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { type ChildSpec, type ChildStartFailed, resource, task } from "../core/child.ts"
+import { supervisor } from "../core/supervisor.ts"
+import type { ActorSystem } from "../core/system.ts"
+import { DeviceProbe } from "../../layers/devices/index.ts"
+import type { HiveApi } from "../../layers/hive-api/index.ts"
+import { HiveCatalog } from "../../layers/hive-catalog/index.ts"
+import { Ids } from "../../layers/ids/index.ts"
+import { Models } from "../../layers/models/index.ts"
+import { Processes } from "../../layers/process/index.ts"
+import { QueenConnector } from "../../layers/queen-api/index.ts"
+import { Runtimes } from "../../layers/runtimes/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
+import { WorkerConnector } from "../../layers/worker-api/index.ts"
+import { WorkerLauncher } from "../../layers/worker-launcher/index.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import { hiveApiOf } from "./api.ts"
+import { Downloads } from "./downloads.ts"
+import { EventLogs } from "./event-log.ts"
+import { Heartbeat } from "./heartbeat.ts"
+import { Installs } from "./installs.ts"
+import { Machines } from "./machines.ts"
+import { Ownership } from "./ownership.ts"
+import type { Identity, Parts, Ports } from "./parts.ts"
+import { openStore } from "./store.ts"
+import { Usage } from "./usage.ts"
+import { Workers } from "./workers.ts"
+
+export type HivePorts =
+  | ActorSystem
+  | CurrentSettings
+  | HiveCatalog
+  | DeviceProbe
+  | Ids
+  | Models
+  | Runtimes
+  | Processes
+  | WorkerLauncher
+  | WorkerConnector
+  | QueenConnector
+
+export interface Hive extends Identity {
+  readonly api: HiveApi
+  /** Tells where the server of this hive is reached; heartbeats wait for it. */
+  readonly listening: (url: string) => Effect.Effect<void>
+  /** Drains, stops the workers; returns when they are gone. Asked again, it waits for the same end. */
+  readonly shutdown: (drainMs: number) => Effect.Effect<void>
+  /** Completes when the hive may end: it was shut down, or stood idle for its time. Fails when its tree gave up. */
+  readonly ended: Effect.Effect<"shutdown" | "idle", unknown>
+}
+
+const ports: Effect.Effect<Ports, never, HivePorts> = Effect.all({
+  settings: CurrentSettings,
+  catalog: HiveCatalog,
+  probe: DeviceProbe,
+  ids: Ids,
+  models: Models,
+  runtimes: Runtimes,
+  processes: Processes,
+  launcher: WorkerLauncher,
+  workerConnector: WorkerConnector
+})
+
+export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.Scope | HivePorts> = Effect.gen(
+  function* () {
+    const world = yield* ports
+    const { settings } = world
+    const identity: Identity = { id: settings.hive.id, instance: yield* world.ids.make("hive") }
+    const startedAt = yield* Clock.currentTimeMillis
+    const logs = new EventLogs()
+    const parts: Parts = { machines: undefined, downloads: undefined, installs: undefined, workers: undefined }
+    const url = yield* Deferred.make<string>()
+    const over = yield* Deferred.make<"shutdown" | "idle">()
+    const usage = new Usage(startedAt)
+    const ownership = yield* Ownership.load(world.catalog)
+    const heartbeat = yield* Heartbeat.make({
+      ports: world,
+      identity,
+      parts,
+      ownership,
+      queens: yield* QueenConnector,
+      url: Deferred.await(url)
+    })
+
+    const inContact = Effect.map(
+      Clock.currentTimeMillis,
+      (now) => heartbeat.contactAt !== undefined && now - heartbeat.contactAt <= settings.hive.lostMs
+    )
+    const inUse = Effect.gen(function* () {
+      if ((parts.downloads?.count ?? 0) + (parts.installs?.count ?? 0) > 0) return true
+      // Without its queen nobody can use what was pinned.
+      return yield* parts.workers?.inUse(yield* inContact) ?? Effect.succeed(false)
+    })
+
+    let stopping = false
+    const stopped = yield* Deferred.make<void>()
+    const shutdown = (drainMs: number, why: "shutdown" | "idle" = "shutdown") =>
+      Effect.suspend(() => {
+        if (stopping) return Deferred.await(stopped)
+        stopping = true
+        return Effect.gen(function* () {
+          yield* Effect.logInfo(`hive ${identity.id} ends (${why})`)
+          yield* parts.workers?.stopAll(drainMs) ?? Effect.void
+          yield* Deferred.succeed(stopped, undefined)
+          yield* Deferred.succeed(over, why)
+        }).pipe(Effect.uninterruptible)
+      })
+
+    const tree = yield* supervisor({
+      path: "hive",
+      strategy: "rest_for_one",
+      intensity: 3,
+      period: "30 seconds",
+      children: [
+        { id: "store", start: resource(openStore(world)) },
+        {
+          id: "machines",
+          start: resource(
+            Effect.acquireRelease(
+              Effect.map(Machines.make(world), (machines) => void (parts.machines = machines)),
+              () => Effect.sync(() => void (parts.machines = undefined))
+            )
+          )
+        },
+        dynamic("downloads", (ref) => {
+          if (parts.machines !== undefined) parts.downloads = new Downloads(world, identity, parts.machines, logs, ref)
+          return () => void (parts.downloads = undefined)
+        }),
+        dynamic("installs", (ref) => {
+          parts.installs = new Installs(world, identity, logs, ref)
+          return () => void (parts.installs = undefined)
+        }),
+        dynamic("workers", (ref) => {
+          if (parts.machines !== undefined) parts.workers = new Workers(world, identity, parts.machines, logs, ref)
+          return () => void (parts.workers = undefined)
+        }),
+        { id: "heartbeat", start: task(heartbeat.run) },
+        {
+          id: "own-end",
+          restart: "transient",
+          start: task(
+            Effect.zipRight(
+              usage.idle({
+                idleMs: () => (ownership.wokenCold ? settings.hive.idleColdMs : settings.hive.idleMs),
+                inUse
+              }),
+              shutdown(settings.shutdown.drainMs, "idle")
+            )
+          )
+        }
+      ]
+    })
+
+    return {
+      ...identity,
+      api: yield* hiveApiOf({
+        ports: world,
+        identity,
+        parts,
+        ownership,
+        heartbeat,
+        usage,
+        logs,
+        startedAt,
+        stopping: () => stopping,
+        shutdown
+      }),
+      listening: (at) => Effect.asVoid(Deferred.succeed(url, at)),
+      shutdown,
+      ended: Effect.raceFirst(Deferred.await(over), Effect.zipRight(Fiber.join(tree.fiber), Effect.never))
+    }
+  }
+)
+
+/** A supervisor of children that come and go, and the part of the hive that starts them. */
+const dynamic = (
+  id: string,
+  open: (ref: import("../core/supervisor.ts").SupervisorRef) => () => void
+): ChildSpec<ActorSystem> => ({
+  id,
+  shutdown: "infinity",
+  start: Effect.gen(function* () {
+    const made = yield* supervisor({ path: `hive/${id}`, children: [], intensity: 5, period: "30 seconds" })
+    yield* Effect.acquireRelease(
+      Effect.sync(() => open(made.ref)),
+      (close) => Effect.sync(close)
+    )
+    return made
+  })
+})

@@ -1,0 +1,107 @@
+/**
+ * The ledger of one machine: who holds how much of which device. Conserved: the leases of a device never exceed it.
+ * One owner a row. Checking and booking are one step that nothing can come between; the catalog follows, and if it
+ * cannot be written the booking is taken back.
+ */
+import * as Effect from "effect/Effect"
+import type { CatalogError, HiveCatalog, LeaseRow } from "../../layers/hive-catalog/index.ts"
+import type * as Context from "effect/Context"
+
+export interface Lease extends LeaseRow {
+  /** its memory is taken already, so that the device's own figures contain it */
+  readonly settled: boolean
+}
+
+/** What a device can give, in bytes: of the ledger, and as the device itself reports. */
+export interface Supply {
+  readonly device: string
+  readonly totalBytes: number
+  readonly freeBytes: number
+}
+
+/** `disk` is a device of its own: bytes of the models' disk that are promised to downloads. */
+export const diskDevice = "disk"
+
+/** What stays free for everything else on the machine. */
+const marginBytes = ({ device, totalBytes }: Supply): number =>
+  device === diskDevice ? 64e6 : Math.min(device === "cpu" ? 1e9 : 300e6, totalBytes * 0.1)
+
+export class Ledger {
+  private readonly leases = new Map<string, Lease>()
+  private readonly catalog: Context.Tag.Service<HiveCatalog>["leases"]
+
+  constructor(catalog: Context.Tag.Service<HiveCatalog>["leases"]) {
+    this.catalog = catalog
+  }
+
+  list(): ReadonlyArray<Lease> {
+    return [...this.leases.values()]
+  }
+
+  /** Bytes that could be booked now; never negative. */
+  available(supply: Supply): number {
+    let leased = 0
+    let unsettled = 0
+    for (const lease of this.leases.values()) {
+      if (lease.device !== supply.device) continue
+      leased += lease.bytes
+      if (!lease.settled) unsettled += lease.bytes
+    }
+    const margin = marginBytes(supply)
+    const byLedger = supply.totalBytes - margin - leased
+    const byDevice = supply.freeBytes - margin - unsettled
+    return Math.max(0, Math.floor(Math.min(byLedger, byDevice)))
+  }
+
+  /**
+   * Books what `choose` makes of the room that there is; undefined is a refusal, which books nothing. `choose` runs
+   * within the booking and must not suspend, so it is a plain function.
+   */
+  book<A extends { readonly bytes: number }>(
+    id: string,
+    owner: string,
+    supply: Supply,
+    choose: (availableBytes: number) => A | undefined
+  ): Effect.Effect<A | undefined, CatalogError> {
+    return Effect.suspend(() => {
+      const chosen = choose(this.available(supply))
+      if (chosen === undefined) return Effect.succeed(undefined)
+      if (this.leases.has(id)) return Effect.dieMessage(`lease ${id} is booked twice`)
+      const row: LeaseRow = { id, device: supply.device, owner, bytes: Math.ceil(chosen.bytes) }
+      this.leases.set(id, { ...row, settled: false })
+      return this.catalog.put(row).pipe(
+        Effect.as(chosen),
+        Effect.tapError(() => Effect.sync(() => this.leases.delete(id)))
+      )
+    })
+  }
+
+  /** The memory is really taken now; `bytes` is what was measured, if it is more than was booked. */
+  settle(id: string, bytes = 0): Effect.Effect<void, CatalogError> {
+    return Effect.suspend(() => {
+      const lease = this.leases.get(id)
+      if (lease === undefined) return Effect.void
+      const next = { ...lease, settled: true, bytes: Math.max(lease.bytes, Math.ceil(bytes)) }
+      this.leases.set(id, next)
+      return next.bytes === lease.bytes ? Effect.void : this.catalog.put(rowOf(next))
+    })
+  }
+
+  /** The owner starts anew: with other needs, and with nothing taken yet. Never more than it had. */
+  renew(id: string, bytes: number): Effect.Effect<void, CatalogError> {
+    return Effect.suspend(() => {
+      const lease = this.leases.get(id)
+      if (lease === undefined) return Effect.void
+      const next = { ...lease, settled: false, bytes: Math.min(lease.bytes, Math.ceil(bytes)) }
+      this.leases.set(id, next)
+      return next.bytes === lease.bytes ? Effect.void : this.catalog.put(rowOf(next))
+    })
+  }
+
+  /** Once the resource is really back. */
+  release(id: string): Effect.Effect<void, CatalogError> {
+    return Effect.suspend(() => (this.leases.delete(id) ? this.catalog.remove(id) : Effect.void))
+  }
+}
+
+const rowOf = ({ id, device, owner, bytes }: Lease): LeaseRow => ({ id, device, owner, bytes })

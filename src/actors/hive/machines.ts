@@ -1,0 +1,126 @@
+/** The devices of this machine and the ledger over them: what there is, what is booked, what is out of service. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Machine } from "../../layers/devices/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { toMb } from "../../machines/policy/estimate.ts"
+import { type Backend, deviceLabel, type DeviceBeat } from "../../machines/vocabulary/device.ts"
+import { Ledger, type Supply } from "./ledger.ts"
+import type { Ports } from "./parts.ts"
+
+/** A device that spent its restarts takes no new work for this long, milliseconds. */
+export const degradedMs = 5 * 60_000
+/** GPU figures are asked for again after this time, milliseconds. */
+const freshMs = 2000
+
+export interface Device {
+  readonly id: string
+  readonly backend: Backend
+  readonly uuid: string | undefined
+  readonly supply: Supply
+}
+
+const supplies = (machine: Machine): ReadonlyArray<Device> => [
+  {
+    id: "cpu",
+    backend: "cpu",
+    uuid: undefined,
+    supply: { device: "cpu", totalBytes: machine.cpu.ramBytes, freeBytes: machine.cpu.ramFreeBytes }
+  },
+  ...machine.gpus.map((gpu) => ({
+    id: gpu.id,
+    // a declared GPU is a name and a ledger; the CPU does its work
+    backend: gpu.declared === true ? ("cpu" as const) : gpu.backend,
+    uuid: gpu.uuid,
+    supply: { device: gpu.id, totalBytes: gpu.vram_mb * 1e6, freeBytes: gpu.vram_free_mb * 1e6 }
+  }))
+]
+
+export class Machines {
+  readonly ledger: Ledger
+  private readonly probe: Ports["probe"]
+  private machine: Machine
+  private lookedAt: number
+  private readonly degraded = new Map<string, number>()
+
+  constructor(ledger: Ledger, probe: Ports["probe"], machine: Machine, lookedAt: number) {
+    this.ledger = ledger
+    this.probe = probe
+    this.machine = machine
+    this.lookedAt = lookedAt
+  }
+
+  /** Looks at the machine, and starts with a ledger that holds nothing: what was leased before is reaped by now. */
+  static make(ports: Ports): Effect.Effect<Machines> {
+    return Effect.zipWith(
+      ports.probe.look,
+      Clock.currentTimeMillis,
+      (machine, now) => new Machines(new Ledger(ports.catalog.leases), ports.probe, machine, now)
+    )
+  }
+
+  /** The machine as it is now; GPUs at most two seconds old. */
+  look(): Effect.Effect<Machine> {
+    return Effect.gen(this, function* () {
+      const now = yield* Clock.currentTimeMillis
+      if (this.machine.gpus.length > 0 && now - this.lookedAt > freshMs) {
+        this.machine = yield* this.probe.look
+        this.lookedAt = now
+      } else this.machine = { ...this.machine, cpu: yield* this.probe.ram }
+      return this.machine
+    })
+  }
+
+  device(id: string): Effect.Effect<Device, RbeeError<"NOT_FOUND">> {
+    return Effect.flatMap(this.look(), (machine) => {
+      const found = supplies(machine).find((device) => device.id === id.toLowerCase())
+      return found === undefined
+        ? Effect.fail(rbeeError("NOT_FOUND", `this hive has no device ${deviceLabel(id)}`, "See `rbee hives ls`"))
+        : Effect.succeed(found)
+    })
+  }
+
+  /** Refuses a device that is out of service. */
+  inService(id: string): Effect.Effect<void, RbeeError<"WORKER_START_FAILED">> {
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const until = this.degraded.get(id) ?? 0
+      if (until <= now) return Effect.void
+      const seconds = Math.ceil((until - now) / 1000)
+      return Effect.fail(
+        rbeeError(
+          "WORKER_START_FAILED",
+          `${deviceLabel(id)} is out of service for ${seconds} s more: its workers kept failing`,
+          "Use another device, or see `rbee logs worker`",
+          { device: id, until, degraded: true }
+        )
+      )
+    })
+  }
+
+  degrade(id: string): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeMillis, (now) => void this.degraded.set(id, now + degradedMs))
+  }
+
+  beats(now: number): ReadonlyArray<DeviceBeat> {
+    return supplies(this.machine).map(({ id, supply }) => {
+      const until = this.degraded.get(id) ?? 0
+      return {
+        id,
+        state: until > now ? ("degraded" as const) : ("healthy" as const),
+        ...(until > now ? { until } : {}),
+        free_mb: Math.floor(this.ledger.available(supply) / 1e6)
+      }
+    })
+  }
+}
+
+/** 409 from one hive: the amounts of one candidate. */
+export const noRoom = (device: string, neededBytes: number, availableBytes: number): RbeeError<"VRAM_EXHAUSTED"> => {
+  const [needed, available] = [toMb(neededBytes), Math.floor(availableBytes / 1e6)]
+  return rbeeError(
+    "VRAM_EXHAUSTED",
+    `${deviceLabel(device)} has ${available} MB free, ${needed} MB are needed`,
+    "Use a smaller model, a shorter context or fewer slots, or free memory",
+    { status: 409, device, needed_mb: needed, required_mb: needed, available_mb: available }
+  )
+}

@@ -1,0 +1,43 @@
+/** To which queen this hive belongs: by her id, and by her epoch, which counts her starts. */
+import * as Effect from "effect/Effect"
+import type { CatalogError, OwnerRow } from "../../layers/hive-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
+import type { Ports } from "./parts.ts"
+
+export class Ownership {
+  owner: OwnerRow | undefined
+  /** She woke this hive for a cold session: it ends soon after its last use. */
+  wokenCold = false
+  private readonly catalog: Ports["catalog"]
+
+  private constructor(catalog: Ports["catalog"], owner: OwnerRow | undefined) {
+    this.catalog = catalog
+    this.owner = owner
+  }
+
+  static load(catalog: Ports["catalog"]): Effect.Effect<Ownership, CatalogError> {
+    return Effect.map(catalog.owner, (owner) => new Ownership(catalog, owner))
+  }
+
+  /** Her own later starts always may; another queen only if she says that she takes over. */
+  claim({ queen, take_over, woken_cold }: ClaimRequest): Effect.Effect<void, RbeeError<"HIVE_OWNED"> | CatalogError> {
+    return Effect.suspend((): Effect.Effect<void, RbeeError<"HIVE_OWNED"> | CatalogError> => {
+      const { owner } = this
+      const stranger = owner !== undefined && owner.id !== queen.id
+      if (stranger && take_over !== true) return Effect.fail(owned(owner, "belongs to"))
+      if (owner !== undefined && !stranger && queen.epoch < owner.epoch)
+        return Effect.fail(owned(owner, "follows a later start of"))
+      const { id, name, epoch, url } = queen
+      this.owner = { id, name, epoch, url }
+      // Claimed again by a queen who did not wake it, it keeps what the first one said.
+      if (woken_cold !== undefined) this.wokenCold = woken_cold
+      return this.catalog.setOwner(this.owner)
+    })
+  }
+}
+
+const owned = ({ id, name, epoch, url }: OwnerRow, how: string): RbeeError<"HIVE_OWNED"> =>
+  rbeeError("HIVE_OWNED", `this hive ${how} queen ${name}`, "Stop it there first, or take it over", {
+    owner: { id, name, epoch, url }
+  })

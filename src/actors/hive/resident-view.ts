@@ -1,0 +1,54 @@
+/** What a worker's snapshot says, in the words of the wire. */
+import type { SnapshotFrom } from "xstate"
+import type { Shape } from "../../machines/policy/estimate.ts"
+import type { WorkerBeat, WorkerState } from "../../machines/vocabulary/worker.ts"
+import type { workerMachine } from "../../machines/worker.ts"
+import type { Current } from "./worker-life.ts"
+
+export type Snapshot = SnapshotFrom<typeof workerMachine>
+
+export const stateOf = (snapshot: Snapshot): WorkerState => {
+  if (snapshot.hasTag("cold") || snapshot.hasTag("waking")) return "waking"
+  if (snapshot.hasTag("stopped")) return "stopped"
+  if (snapshot.hasTag("failed")) return "failed"
+  if (snapshot.hasTag("degraded")) return "degraded"
+  if (snapshot.hasTag("loading")) return "loading"
+  if (!snapshot.hasTag("healthy")) return "stopping"
+  if (snapshot.hasTag("stopping")) return "draining"
+  return snapshot.context.beat.busy > 0 ? "busy" : "idle"
+}
+
+/** Somebody new may count on it. */
+export const isJoinable = (snapshot: Snapshot): boolean =>
+  ["waking", "loading", "idle", "busy", "degraded"].includes(stateOf(snapshot))
+
+/** Something is under way that its hive must not end for being idle. */
+export const isInUse = (snapshot: Snapshot): boolean =>
+  ["waking", "loading", "busy", "degraded"].includes(stateOf(snapshot))
+
+/** As loaded, or as it will be. */
+export const shapeOf = ({ context }: Snapshot): Shape => context.ready ?? context.shape
+
+export const beatOf = (
+  worker: { readonly id: string; readonly device: string; readonly modelRef: string },
+  snapshot: Snapshot,
+  current: Current | undefined
+): WorkerBeat => {
+  const { bound, ready, beat, loadProgress } = snapshot.context
+  return {
+    id: worker.id,
+    instance: current?.instance ?? "",
+    ...(current?.process === undefined ? {} : { pid: current.process.pid }),
+    state: stateOf(snapshot),
+    load_progress: loadProgress,
+    ...(bound?.port === undefined ? {} : { port: bound.port }),
+    ...(bound === undefined ? {} : { url: bound.url }),
+    device: worker.device,
+    model: worker.modelRef,
+    context: ready?.context ?? 0,
+    slots: shapeOf(snapshot).slots,
+    busy: beat.busy,
+    tokens_out: beat.tokens_out,
+    infers: beat.infers
+  }
+}

@@ -1,0 +1,208 @@
+/** One resident worker: its actor, what it holds, and what it says to whoever waits for it. */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
+import type { ActorRef } from "../core/actor.ts"
+import type { ChildSpec } from "../core/child.ts"
+import { machineActor } from "../core/machine-actor.ts"
+import type { ActorSystem } from "../core/system.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { ModelFacts } from "../../machines/gguf.ts"
+import { contextShrunk, type Line, workerRestart, workerWake } from "../../machines/narration.ts"
+import { estimateBytes } from "../../machines/policy/estimate.ts"
+import { workerRestarts } from "../../machines/policy/restart.ts"
+import { deviceLabel } from "../../machines/vocabulary/device.ts"
+import {
+  type WorkerCommand,
+  type WorkerEvent,
+  type WorkerInput,
+  workerMachine,
+  type WorkerOutcome
+} from "../../machines/worker.ts"
+import { EventLog } from "./event-log.ts"
+import type { Machines } from "./machines.ts"
+import type { Identity, Ports } from "./parts.ts"
+import type { Snapshot } from "./resident-view.ts"
+import type { WorkerLife } from "./worker-life.ts"
+
+export interface ResidentOptions {
+  readonly id: string
+  readonly device: string
+  readonly modelRef: string
+  readonly file: string
+  readonly facts: ModelFacts
+  readonly input: WorkerInput
+  readonly life: WorkerLife
+}
+
+export interface Surroundings {
+  readonly ports: Ports
+  readonly identity: Identity
+  readonly machines: Machines
+  /** a new life of the worker has a new sequence */
+  readonly onLog: (id: string, log: EventLog) => void
+  readonly onEnded: (resident: Resident, outcome: WorkerOutcome) => Effect.Effect<void>
+}
+
+type Ref = ActorRef<WorkerEvent, Snapshot>
+
+export class Resident {
+  readonly options: ResidentOptions
+  /** the port of the process that serves now; waits while there is none that is bound */
+  bind = Deferred.unsafeMake<number | undefined, RbeeError>(FiberId.none)
+  private isBound = false
+  private readonly gone = Deferred.unsafeMake<void>(FiberId.none)
+  private ref: Ref | undefined
+  private log: EventLog
+  private readonly around: Surroundings
+
+  constructor(options: ResidentOptions, around: Surroundings) {
+    this.options = options
+    this.around = around
+    this.log = this.newLog()
+  }
+
+  /** Transient: a bug in it starts it anew from its beginning; an end by itself is an outcome. */
+  spec(path: string): ChildSpec<ActorSystem> {
+    const { id, input, life } = this.options
+    return {
+      id,
+      restart: "transient",
+      shutdown: "10 seconds",
+      kill: life.end(0),
+      start: Effect.gen(this, function* () {
+        const actor = yield* machineActor({
+          path,
+          machine: workerMachine,
+          input,
+          perform: (command, self) => this.perform(command, self),
+          activities: {
+            run: ({ shape }, self) => life.run(shape, self),
+            drain: ({ drainMs }, self) =>
+              Effect.flatMap(self.state, ({ context }) => life.drain(context.bound?.url, drainMs)),
+            end: ({ graceMs }) => life.end(graceMs)
+          }
+        })
+        this.ref = actor.ref
+        yield* actor.ref.tell({ type: "START" })
+        return actor
+      })
+    }
+  }
+
+  /** Lost without a word if it has ended. */
+  tell(event: WorkerEvent): Effect.Effect<void> {
+    return Effect.suspend(() => this.ref?.tell(event) ?? Effect.void)
+  }
+
+  /** Running work may finish within `drainMs`; returns when its process is gone. */
+  stop(drainMs: number): Effect.Effect<void> {
+    return Effect.zipRight(this.tell({ type: "STOP", drainMs }), Deferred.await(this.gone))
+  }
+
+  /** A line to whoever waits for it. */
+  say(line: Line): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeMillis, (now) => this.log.narrate(line, now))
+  }
+
+  /** Undefined: it has not been started yet. */
+  readonly snapshot: Effect.Effect<Snapshot | undefined> = Effect.suspend(
+    (): Effect.Effect<Snapshot | undefined> => this.ref?.state ?? Effect.succeed(undefined)
+  )
+
+  private newLog(): EventLog {
+    const { id, modelRef } = this.options
+    const log = new EventLog({ hiveId: this.around.identity.id, workerId: id, modelRef })
+    this.around.onLog(id, log)
+    return log
+  }
+
+  /** The chart's commands, as lines and events of this life. Short, and never fails. */
+  private perform(command: WorkerCommand, self: Ref): Effect.Effect<void> {
+    const { id, device, facts, file } = this.options
+    const { ledger } = this.around.machines
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      switch (command.type) {
+        case "bound":
+          this.log.narrate(workerWake(command.port, file), now)
+          this.isBound = true
+          return Effect.zipRight(Deferred.succeed(this.bind, command.port), this.options.life.record(command.port))
+        case "progress":
+          this.log.progress({ stage: "load", received: command.progress * facts.fileBytes, total: facts.fileBytes })
+          return Effect.void
+        case "ready":
+          return Effect.zipRight(
+            Effect.map(self.state, (snapshot) => this.ready(snapshot)),
+            Effect.ignoreLogged(Effect.flatMap(this.options.life.rss, (bytes) => ledger.settle(id, bytes)))
+          )
+        case "restarting":
+          this.restarting(command, now)
+          return Effect.zipRight(
+            Effect.ignoreLogged(ledger.renew(id, Number.MAX_SAFE_INTEGER)),
+            Effect.logWarning(`worker ${id}: ${command.reason}; restarting (${command.n}/${workerRestarts.max})`)
+          )
+        case "shrunk":
+          if (command.to.context < command.from.context) {
+            this.log.narrate(contextShrunk(command.from.context, command.to.context, device), now)
+          }
+          return Effect.ignoreLogged(ledger.renew(id, estimateBytes(facts, command.to)))
+        case "ended":
+          return this.ended(command.outcome)
+      }
+    })
+  }
+
+  private ready({ context }: Snapshot): void {
+    const { life } = this.options
+    if (context.ready === undefined || context.bound === undefined) return
+    const { port, url } = context.bound
+    this.log.end("ready", {
+      instance: life.current?.instance ?? "",
+      ...(port === undefined ? {} : { port }),
+      url,
+      ...context.ready
+    })
+  }
+
+  private restarting(command: Extract<WorkerCommand, { readonly type: "restarting" }>, now: number): void {
+    // A crash after it was ready begins a new life: who waited for the old one has its answer.
+    if (this.log.ended) this.log = this.newLog()
+    if (command.boot)
+      this.log.narrate(workerRestart(this.options.id, command.reason, command.n, workerRestarts.max), now)
+    // Nobody is asked to wait for a port that is gone.
+    if (this.isBound) this.bind = Deferred.unsafeMake(FiberId.none)
+    this.isBound = false
+  }
+
+  private ended(outcome: WorkerOutcome): Effect.Effect<void> {
+    const { id, device } = this.options
+    const failure = failureOf(id, device, outcome)
+    const { code, message, details } = failure
+    this.log.end("failed", { code, message, attempts: details["attempts"], last_words: details["last_words"], details })
+    return Effect.gen(this, function* () {
+      yield* Deferred.fail(this.bind, failure)
+      // Its process is gone by now: the chart saw the exit.
+      yield* Effect.ignoreLogged(this.around.machines.ledger.release(id))
+      yield* this.around.onEnded(this, outcome)
+      yield* Deferred.succeed(this.gone, undefined)
+      if (outcome.outcome === "failed") yield* Effect.logError(`${failure.what}; last words: ${outcome.lastWords}`)
+    })
+  }
+}
+
+const failureOf = (id: string, device: string, outcome: WorkerOutcome): RbeeError => {
+  if (outcome.outcome === "stopped") {
+    return rbeeError("WORKER_START_FAILED", `worker ${id} was stopped`, "Ask for it again", {
+      reason: "stopped",
+      attempts: 0
+    })
+  }
+  const { code, attempts, reason, lastWords } = outcome
+  return rbeeError(
+    code,
+    `worker ${id} on ${deviceLabel(device)} failed after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${reason}`,
+    "See `rbee logs worker`",
+    { ...(code === "WORKER_START_FAILED" ? { status: 500 } : {}), attempts, reason, last_words: lastWords, device }
+  )
+}

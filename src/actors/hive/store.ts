@@ -1,0 +1,42 @@
+/** What a hive does with its catalog before anything else: it ends what an earlier hive left, and starts even. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { CatalogError } from "../../layers/hive-catalog/index.ts"
+import { rebuild } from "./models.ts"
+import type { Ports } from "./parts.ts"
+
+/** Workers die with their hive; what is still there gets no time to say goodbye. */
+const reapGraceMs = 0
+
+export const openStore = (ports: Ports): Effect.Effect<void, CatalogError> =>
+  Effect.gen(function* () {
+    const { catalog, models, processes, runtimes } = ports
+    if (catalog.movedAside !== undefined && (yield* catalog.models.all).length === 0) {
+      const count = yield* rebuild(ports, yield* Clock.currentTimeMillis)
+      yield* Effect.logWarning(
+        `the hive's catalog was damaged: moved to ${catalog.movedAside} and rebuilt with ${count} model(s) from disk`
+      )
+    }
+    // By pid and start time, never by name: a pid may belong to somebody else by now.
+    yield* Effect.forEach(
+      yield* catalog.workers.all,
+      ({ pid, start, worker }) =>
+        Effect.gen(function* () {
+          if (yield* processes.alive({ pid, start })) {
+            yield* Effect.logWarning(`ending worker ${worker} (pid ${pid}) of a hive that is gone`)
+            yield* processes.end({ pid, start }, reapGraceMs)
+          }
+          yield* catalog.workers.remove(worker)
+        }),
+      { concurrency: "unbounded", discard: true }
+    )
+    // Whoever held them is gone now.
+    for (const { id } of yield* catalog.leases.all) yield* catalog.leases.remove(id)
+    for (const { folder, kind } of yield* catalog.runtimes.all) {
+      const backend = (["cpu", "cuda", "vulkan", "metal"] as const).find((each) => kind.startsWith(each))
+      const place = backend === undefined ? undefined : yield* runtimes.find(backend)
+      if (place?.folder !== folder) yield* catalog.runtimes.remove(kind)
+    }
+    yield* runtimes.sweep
+    yield* models.sweep
+  })

@@ -1,0 +1,37 @@
+/** When the hive was last of use, and when it may end by itself. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+
+export interface UsageOptions {
+  /** how long it may stand idle, milliseconds; asked anew each time */
+  readonly idleMs: () => number
+  /** work is under way that is use in itself */
+  readonly inUse: Effect.Effect<boolean>
+}
+
+export class Usage {
+  private lastAt: number
+
+  constructor(now: number) {
+    this.lastAt = now
+  }
+
+  /** Somebody wanted something of it. */
+  readonly touch: Effect.Effect<void> = Effect.map(Clock.currentTimeMillis, (now) => void (this.lastAt = now))
+
+  /** Completes when it stood idle for its time. Looks at it no more often than needed, and at least each second of a short time. */
+  idle({ idleMs, inUse }: UsageOptions): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      for (;;) {
+        if (yield* inUse) yield* this.touch
+        const now = yield* Clock.currentTimeMillis
+        const left = this.lastAt + idleMs() - now
+        if (left <= 0) return
+        yield* Effect.sleep(Math.min(left, lookEveryMs))
+      }
+    })
+  }
+}
+
+/** Work that begins and ends between two looks is called for by somebody, which is use, too. */
+const lookEveryMs = 1000

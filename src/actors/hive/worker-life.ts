@@ -1,0 +1,149 @@
+/** What a worker's chart asks for: one process from start to exit, draining it, ending it. */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
+import * as Queue from "effect/Queue"
+import * as Scope from "effect/Scope"
+import type { ActorRef } from "../core/actor.ts"
+import type { ExitStatus, ProcessId } from "../../layers/process/index.ts"
+import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
+import { isErrorCode } from "../../machines/errors.ts"
+import type { Shape } from "../../machines/policy/estimate.ts"
+import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
+import type { WorkerEvent, WorkerExit } from "../../machines/worker.ts"
+import type { Ports } from "./parts.ts"
+
+/** SIGABRT is how llama.cpp ends when the device has no memory left; through a shell it is 134. */
+const isOutOfMemory = (status: ExitStatus, code: string | undefined): boolean =>
+  code === "VRAM_EXHAUSTED" || status.signal === "SIGABRT" || status.code === 134
+
+const wordsOf = (status: ExitStatus): string =>
+  status.signal === undefined ? `exit code ${status.code ?? "unknown"}` : `killed by ${status.signal}`
+
+type Self = Pick<ActorRef<WorkerEvent, unknown>, "tell" | "latest">
+type Failed = Extract<ControlMessage, { readonly t: "failed" }>
+
+/** One process of a worker, as its hive holds it. */
+export interface Current {
+  readonly instance: string
+  readonly process: ProcessId | undefined
+  /** ends it as its launcher does: SIGTERM, grace, SIGKILL */
+  readonly close: Effect.Effect<void>
+}
+
+export class WorkerLife {
+  current: Current | undefined
+  /** of the process that `run` is about: completes once it is there to be ended */
+  private started = Deferred.unsafeMake<Current>(FiberId.none)
+  private readonly ports: Ports
+  private readonly plan: Omit<WorkerPlan, "instance" | "context" | "slots">
+
+  constructor(ports: Ports, plan: Omit<WorkerPlan, "instance" | "context" | "slots">) {
+    this.ports = ports
+    this.plan = plan
+  }
+
+  /** One process, until it is gone and all that it said was told to the chart. */
+  readonly run = (shape: Shape, self: Self): Effect.Effect<WorkerExit, never, Scope.Scope> =>
+    Effect.gen(this, function* () {
+      this.started = yield* Deferred.make<Current>()
+      const instance = yield* this.ports.ids.make("worker")
+      const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
+      const said = yield* Queue.unbounded<ControlMessage | "end">()
+      const told = yield* Deferred.make<Failed | undefined>()
+      yield* Effect.forkScoped(Effect.intoDeferred(relay(said, self), told))
+      const plan: WorkerPlan = { ...this.plan, instance, context: shape.context, slots: shape.slots }
+      const launched = yield* Effect.either(
+        Scope.extend(
+          this.ports.launcher.launch(plan, (message) => void Queue.unsafeOffer(said, message)),
+          scope
+        )
+      )
+      if (launched._tag === "Left") {
+        const at = yield* Clock.currentTimeMillis
+        return { at, reason: launched.left.what, code: undefined, outOfMemory: false, lastWords: launched.left.what }
+      }
+      const running = launched.right
+      const current = { instance, process: running.process, close: Scope.close(scope, Exit.void) }
+      this.current = current
+      yield* Deferred.succeed(this.started, current)
+      yield* this.record(undefined)
+      const status = yield* running.exit
+      yield* Queue.offer(said, "end")
+      const failed = yield* Deferred.await(told)
+      const at = yield* Clock.currentTimeMillis
+      return {
+        at,
+        reason: failed?.what ?? wordsOf(status),
+        code: failed !== undefined && isErrorCode(failed.code) ? failed.code : undefined,
+        outOfMemory: isOutOfMemory(status, failed?.code),
+        lastWords: running.lastWords().trim()
+      }
+    }).pipe(
+      Effect.ensuring(
+        Effect.suspend(() => {
+          this.current = undefined
+          return Effect.ignoreLogged(this.ports.catalog.workers.remove(this.plan.workerId))
+        })
+      )
+    )
+
+  /** So that the next hive finds and ends it, if this one dies without a word. */
+  readonly record = (port: number | undefined): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const process = this.current?.process
+      if (process === undefined) return Effect.void
+      const { pid, start } = process
+      return Effect.ignoreLogged(this.ports.catalog.workers.put({ worker: this.plan.workerId, pid, start, port }))
+    })
+
+  /** Resident bytes of its process; 0 where there is none of its own. */
+  readonly rss: Effect.Effect<number> = Effect.suspend(() =>
+    this.current?.process === undefined
+      ? Effect.succeed(0)
+      : Effect.map(this.ports.processes.rss(this.current.process), (bytes) => bytes ?? 0)
+  )
+
+  /** Asks it to finish and go; its exit is seen by `run`. */
+  readonly drain = (url: string | undefined, drainMs: number): Effect.Effect<void, unknown> =>
+    url === undefined
+      ? Effect.fail("not bound")
+      : Effect.asVoid(this.ports.workerConnector.connect(url).shutdown({ deadline_ms: drainMs }))
+
+  /** Ends it. Without grace it is killed at once: it would not hear. */
+  readonly end = (graceMs: number): Effect.Effect<void> =>
+    Effect.flatMap(
+      Effect.suspend(() => Deferred.await(this.started)),
+      ({ close, process }) => (process === undefined ? close : this.ports.processes.end(process, graceMs))
+    )
+}
+
+/** Tells the chart what the worker said, in order; returns how it said that it failed, if it did. */
+const relay = (said: Queue.Dequeue<ControlMessage | "end">, self: Self): Effect.Effect<Failed | undefined> =>
+  Effect.gen(function* () {
+    let failed: Failed | undefined
+    for (;;) {
+      const message = yield* Queue.take(said)
+      if (message === "end") return failed
+      switch (message.t) {
+        case "bound":
+          // In one process there is no port.
+          yield* self.tell({ type: "BOUND", port: message.port === 0 ? undefined : message.port, url: message.url })
+          break
+        case "loading":
+          yield* self.latest("loading", { type: "LOADING", progress: message.progress })
+          break
+        case "ready":
+          yield* self.tell({ type: "READY", backend: message.backend, context: message.context, slots: message.slots })
+          break
+        case "beat":
+          yield* self.latest("beat", { type: "BEAT", beat: message })
+          break
+        case "failed":
+          failed = message
+          break
+      }
+    }
+  })

@@ -1,0 +1,242 @@
+/**
+ * The workers of a hive: whom a request may join, what a new one may take, and who is where. Starting is one at a time
+ * up to the booking, so that two requests for the same model on one device end with one worker.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { SupervisorRef } from "../core/supervisor.ts"
+import type { ActorSystem } from "../core/system.ts"
+import type { ModelRow } from "../../layers/hive-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { ModelFacts } from "../../machines/gguf.ts"
+import { contextShrunk } from "../../machines/narration.ts"
+import { expectedBatchMs, fit, type Wanted } from "../../machines/policy/estimate.ts"
+import { workerKind } from "../../machines/vocabulary/device.ts"
+import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
+import { workerLimits, type WorkerOutcome } from "../../machines/worker.ts"
+import type { EventLogs } from "./event-log.ts"
+import { type Device, type Machines, noRoom } from "./machines.ts"
+import type { Identity, Ports } from "./parts.ts"
+import { Resident } from "./resident.ts"
+import { beatOf, isInUse, isJoinable, shapeOf } from "./resident-view.ts"
+import { WorkerLife } from "./worker-life.ts"
+
+export interface StartRequest extends Wanted {
+  readonly device: Device
+  readonly model: ModelRow
+  readonly portHint: number | undefined
+  readonly pin: boolean
+}
+
+export class Workers {
+  private readonly residents = new Map<string, Resident>()
+  private readonly starting = Effect.unsafeMakeSemaphore(1)
+  private readonly ports: Ports
+  private readonly identity: Identity
+  private readonly machines: Machines
+  private readonly logs: EventLogs
+  private readonly supervisor: SupervisorRef
+
+  constructor(ports: Ports, identity: Identity, machines: Machines, logs: EventLogs, supervisor: SupervisorRef) {
+    this.ports = ports
+    this.identity = identity
+    this.machines = machines
+    this.logs = logs
+    this.supervisor = supervisor
+  }
+
+  get count(): number {
+    return this.residents.size
+  }
+
+  usesFile(file: string): boolean {
+    return [...this.residents.values()].some(({ options }) => options.file === file)
+  }
+
+  /** Joins a worker or starts one; returns when it has bound its port. */
+  start(
+    request: StartRequest
+  ): Effect.Effect<{ readonly id: string; readonly port: number | undefined }, RbeeError, ActorSystem> {
+    return Effect.gen(this, function* () {
+      const resident = yield* this.starting.withPermits(1)(this.joinOrBegin(request))
+      const port = yield* Deferred.await(resident.bind)
+      return { id: resident.options.id, port }
+    })
+  }
+
+  /** A worker that serves this already, or will soon. */
+  joinable(device: string, file: string, wanted: Wanted): Effect.Effect<Resident | undefined> {
+    return Effect.gen(this, function* () {
+      for (const resident of this.residents.values()) {
+        if (resident.options.device !== device || resident.options.file !== file) continue
+        const snapshot = yield* resident.snapshot
+        if (snapshot === undefined || !isJoinable(snapshot)) continue
+        const shape = shapeOf(snapshot)
+        if (shape.context >= (wanted.context ?? 0) && shape.slots >= (wanted.slots ?? 0)) return resident
+      }
+      return undefined
+    })
+  }
+
+  /** What was asked for, within what the model can do; the settings fill in what was left open. */
+  wanted(facts: ModelFacts, asked: Wanted): Wanted {
+    const context = asked.context ?? this.ports.settings.worker.context
+    return { context: context === undefined ? undefined : Math.min(context, facts.trainedContext), slots: asked.slots }
+  }
+
+  private joinOrBegin(request: StartRequest): Effect.Effect<Resident, RbeeError, ActorSystem> {
+    const { device, model, pin } = request
+    return Effect.gen(this, function* () {
+      const facts = yield* this.ports.models.inspect(model.file)
+      const wanted = this.wanted(facts, request)
+      if (pin) yield* this.ports.catalog.pins.put({ device: device.id, file: model.file })
+      const joined = yield* this.joinable(device.id, model.file, wanted)
+      if (joined !== undefined) {
+        yield* joined.tell({ type: "JOIN", pin })
+        return joined
+      }
+      yield* this.machines.inService(device.id)
+      return yield* this.begin(request, facts, wanted)
+    })
+  }
+
+  private begin(
+    { device, model, portHint, pin }: StartRequest,
+    facts: ModelFacts,
+    wanted: Wanted
+  ): Effect.Effect<Resident, RbeeError, ActorSystem> {
+    const { ports, machines } = this
+    const { settings, catalog } = ports
+    return Effect.gen(this, function* () {
+      const runtime = yield* ports.runtimes.find(device.backend)
+      if (runtime === undefined) return yield* Effect.fail(noRuntime(workerKind(device.backend)))
+      const pinned =
+        pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
+      const id = yield* ports.ids.make("w")
+      const choose = (available: number) => fit(facts, wanted, settings.worker.slots, available)
+      const booked = yield* machines.ledger.book(id, id, device.supply, (available) => {
+        const chosen = choose(available)
+        return chosen.fits ? chosen : undefined
+      })
+      if (booked === undefined) {
+        const available = machines.ledger.available(device.supply)
+        return yield* Effect.fail(noRoom(device.id, choose(available).bytes, available))
+      }
+      const resident = new Resident(
+        {
+          id,
+          device: device.id,
+          modelRef: model.ref,
+          file: model.file,
+          facts,
+          input: {
+            id,
+            shape: booked.shape,
+            pinned,
+            expectedBatchMs: expectedBatchMs(facts.parameters, 1),
+            limits: { ...workerLimits, idleMs: settings.worker.idleMs }
+          },
+          life: new WorkerLife(ports, {
+            workerId: id,
+            backend: device.backend,
+            ...(device.uuid === undefined ? {} : { gpuUuid: device.uuid }),
+            modelPath: model.file,
+            modelRef: model.ref,
+            portHint: portHint ?? settings.worker.portBase,
+            ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
+          })
+        },
+        {
+          ports,
+          identity: this.identity,
+          machines,
+          onLog: (worker, log) => this.logs.set(worker, log),
+          onEnded: (ended, outcome) => this.ended(ended, outcome)
+        }
+      )
+      const usual = wanted.context ?? facts.trainedContext
+      if (booked.shape.context < usual) yield* resident.say(contextShrunk(usual, booked.shape.context, device.id))
+      this.residents.set(id, resident)
+      yield* this.supervisor.startChild(resident.spec(`hive/workers/${id}`)).pipe(
+        Effect.catchAllCause((cause) =>
+          Effect.zipRight(
+            Effect.logError("worker actor not started", cause),
+            Effect.zipRight(
+              Effect.ignoreLogged(machines.ledger.release(id)),
+              Effect.suspend(() => {
+                this.residents.delete(id)
+                return Effect.fail(
+                  rbeeError("WORKER_START_FAILED", `worker ${id} could not be started`, "See the hive's log")
+                )
+              })
+            )
+          )
+        )
+      )
+      return resident
+    })
+  }
+
+  private ended(resident: Resident, outcome: WorkerOutcome): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.residents.delete(resident.options.id)
+      // A model that cannot be loaded says nothing about the device.
+      return outcome.outcome === "failed" && outcome.code === "WORKER_START_FAILED"
+        ? this.machines.degrade(resident.options.device)
+        : Effect.void
+    })
+  }
+
+  readonly beats: Effect.Effect<ReadonlyArray<WorkerBeat>> = Effect.suspend(() =>
+    Effect.map(
+      Effect.forEach([...this.residents.values()], (resident) =>
+        Effect.map(resident.snapshot, (snapshot) =>
+          snapshot === undefined ? [] : [beatOf(resident.options, snapshot, resident.options.life.current)]
+        )
+      ),
+      (beats) => beats.flat()
+    )
+  )
+
+  /** Something is under way, or was promised to stay (`pinnedCounts`). */
+  inUse(pinnedCounts: boolean): Effect.Effect<boolean> {
+    return Effect.exists(this.residents.values(), (resident) =>
+      Effect.map(
+        resident.snapshot,
+        (snapshot) => snapshot !== undefined && (isInUse(snapshot) || (pinnedCounts && snapshot.context.pinned))
+      )
+    )
+  }
+
+  /** Drains it and waits until it is gone. A pin ends with the worker that somebody stopped by hand. */
+  stop(id: string, drainMs: number): Effect.Effect<void, RbeeError<"WORKER_NOT_FOUND">> {
+    return Effect.suspend(() => {
+      const resident = this.residents.get(id)
+      if (resident === undefined) {
+        return Effect.fail(rbeeError("WORKER_NOT_FOUND", `this hive has no worker ${id}`, "See `rbee workers ls`"))
+      }
+      const { device, file } = resident.options
+      return Effect.zipRight(
+        resident.stop(drainMs),
+        Effect.ignoreLogged(this.ports.catalog.pins.remove({ device, file }))
+      )
+    })
+  }
+
+  /** All at once; returns when they are gone. */
+  stopAll(drainMs: number): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.forEach([...this.residents.values()], (resident) => resident.stop(drainMs), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
+  }
+}
+
+const noRuntime = (kind: string): RbeeError<"BACKEND_UNAVAILABLE"> =>
+  rbeeError(
+    "BACKEND_UNAVAILABLE",
+    `worker ${kind} is not installed on this hive`,
+    "Prepare it first, or choose another device"
+  )
