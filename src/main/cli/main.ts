@@ -2,7 +2,6 @@
 import * as CliConfig from "@effect/cli/CliConfig"
 import * as Command from "@effect/cli/Command"
 import * as ValidationError from "@effect/cli/ValidationError"
-import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -17,7 +16,7 @@ import { loadSettings, version } from "../config.ts"
 import { type Normal, readArguments } from "./arguments.ts"
 import { commands } from "./commands.ts"
 import { commandHelp, groupHelp, rootHelp, settingsHelp } from "./help.ts"
-import { silent } from "./silent.ts"
+import { layerUnused, silent } from "./silent.ts"
 import type { CommandSpec, Run } from "./spec.ts"
 
 const specs = commands.map((one) => one.spec)
@@ -60,7 +59,7 @@ const run = (normal: Normal, programs: string): Effect.Effect<number, never, Ter
             : failed(terminal, error)
         })
       ),
-      Effect.provide(Layer.merge(NodeContext.layer, CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false })))
+      Effect.provide(Layer.merge(layerUnused, CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false })))
     )
     return code
   })
@@ -90,7 +89,7 @@ const start = (given: ReadonlyArray<string>, programs: string) => {
         return usage(terminal, read.problem, read.spec)
       case "Help":
         // a group without its command is an unfinished call; what is known helps, but it did nothing
-        if (read.spec === undefined && given.length === 1 && given[0] === read.group) {
+        if (read.spec === undefined && given.length === 1 && read.group !== undefined && given[0] === read.group) {
           terminal.stderr.write(groupHelp(read.group, specs))
           return 2
         }
