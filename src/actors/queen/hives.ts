@@ -10,7 +10,7 @@ import { hiveCached } from "../../machines/narration.ts"
 import type { Heartbeat } from "../../machines/vocabulary/hive.ts"
 import { until } from "../core/actor.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
-import { supervisor } from "../core/supervisor.ts"
+import { type Supervisor, supervisor } from "../core/supervisor.ts"
 import { ActorSystem } from "../core/system.ts"
 import { hive, type HiveWorld, type Waiter } from "./hive.ts"
 
@@ -48,7 +48,10 @@ const notFound = (id: string) =>
 /** How often a caller starts anew when the actor of a hive died under it. */
 const patience = 3
 
-export const makeHives = (world: HiveWorld, path: string): Effect.Effect<Hives, RbeeError, ActorSystem | Scope.Scope> =>
+export const makeHives = (
+  world: HiveWorld,
+  path: string
+): Effect.Effect<{ readonly hives: Hives } & Pick<Supervisor, "fiber">, RbeeError, ActorSystem | Scope.Scope> =>
   Effect.gen(function* () {
     const { view, catalog } = world
     const known = new Map<string, Known>()
@@ -68,7 +71,7 @@ export const makeHives = (world: HiveWorld, path: string): Effect.Effect<Hives, 
       })
     }
     const rows = yield* catalog.hives.all
-    const { ref: children } = yield* supervisor({
+    const { ref: children, fiber } = yield* supervisor({
       path,
       // A queen that was away finds her hives again: each is looked for and claimed.
       children: rows.map((row) => specOf(row, true)),
@@ -170,7 +173,7 @@ export const makeHives = (world: HiveWorld, path: string): Effect.Effect<Hives, 
         )
       )
 
-    return {
+    const hives: Hives = {
       ensure,
       add,
       beat,
@@ -188,4 +191,5 @@ export const makeHives = (world: HiveWorld, path: string): Effect.Effect<Hives, 
           yield* catalog.hives.remove(id)
         })
     }
+    return { hives, fiber }
   })

@@ -18,7 +18,7 @@ import type { JobRequest, JobView } from "../../machines/vocabulary/job.ts"
 import { until } from "../core/actor.ts"
 import type { ChildSpec } from "../core/child.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
-import { supervisor } from "../core/supervisor.ts"
+import { type Supervisor, supervisor } from "../core/supervisor.ts"
 import { ActorSystem } from "../core/system.ts"
 import { fail, job, type JobWorld } from "./job.ts"
 import type { JobLog, JobLogs } from "./job-log.ts"
@@ -36,16 +36,15 @@ export interface JobsWorld extends JobWorld {
 }
 
 export interface Jobs {
-  readonly submit: (
-    request: JobRequest,
-    idempotencyKey?: string
-  ) => Effect.Effect<JobLog, RbeeError>
+  readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, RbeeError>
   readonly get: (id: string) => Effect.Effect<JobView, RbeeError<"JOB_NOT_FOUND">>
   readonly list: () => ReadonlyArray<JobView>
   /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
   readonly cancel: (id: string) => Effect.Effect<void, RbeeError>
   /** jobs that have not ended */
   readonly running: () => number
+  /** their logs */
+  readonly live: () => ReadonlyArray<JobLog>
   /** jobs that have no place yet */
   readonly waiting: () => number
   /** Ends the jobs that wait at once, the others when `deadline` comes true; returns when none is left. */
@@ -85,7 +84,7 @@ export const checkJobRequest = (request: JobRequest): Either.Either<JobRequest, 
 export const makeJobs = (
   world: JobsWorld,
   path: string
-): Effect.Effect<Jobs, RbeeError, ActorSystem | Scope.Scope> =>
+): Effect.Effect<{ readonly jobs: Jobs } & Pick<Supervisor, "fiber">, RbeeError, ActorSystem | Scope.Scope> =>
   Effect.gen(function* () {
     const live = new Map<string, Live>()
     const system = yield* ActorSystem
@@ -119,7 +118,7 @@ export const makeJobs = (
       if (live.size === 0) world.onBusy(false)
     }
 
-    const { ref: children } = yield* supervisor({
+    const { ref: children, fiber } = yield* supervisor({
       path,
       children: world.logs.unfinished().map(specOf),
       // Temporary children are never restarted: nothing can exceed it.
@@ -215,7 +214,7 @@ export const makeJobs = (
         Effect.forEach([...live.values()].filter(which), endOne, { concurrency: "unbounded", discard: true })
       )
 
-    return {
+    const jobs: Jobs = {
       submit,
       cancel,
       get: (id) =>
@@ -230,6 +229,7 @@ export const makeJobs = (
         ),
       list: () => world.logs.list().map(viewOf),
       running: () => live.size,
+      live: () => [...live.values()].map(({ log }) => log),
       waiting,
       drain: (deadline) =>
         Effect.gen(function* () {
@@ -238,15 +238,14 @@ export const makeJobs = (
           const rest = Effect.forEach(
             [...live.values()],
             ({ actor }) =>
-              actor === undefined
-                ? Effect.void
-                : Effect.ignore(until(actor.ref, ({ status }) => status !== "active")),
+              actor === undefined ? Effect.void : Effect.ignore(until(actor.ref, ({ status }) => status !== "active")),
             { concurrency: "unbounded", discard: true }
           )
           yield* Effect.raceFirst(rest, deadline)
           yield* endAll(() => true)
         })
     }
+    return { jobs, fiber }
   })
 
 const queueFull = (max: number) =>
@@ -254,4 +253,3 @@ const queueFull = (max: number) =>
     queue_max: max,
     retry_after_s: retryAfterS
   })
-

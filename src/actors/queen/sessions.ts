@@ -3,6 +3,7 @@
  * remembers its cold users and whether anybody warm ever used it. When a cold session ends, what it used and nobody
  * else does ends too; what others use passes to them, and ends with the last cold one, or stays if a warm one used it.
  */
+import * as Schema from "effect/Schema"
 import type { SessionRequest } from "../../machines/vocabulary/job.ts"
 
 /** One thing that may end with a session. */
@@ -18,15 +19,18 @@ interface Thing {
 }
 
 /** What is stored, so that the next queen knows it too. */
-export interface SessionFacts {
-  readonly things: ReadonlyArray<{
-    readonly kind: Thing["kind"]
-    readonly id: string
-    readonly hive?: string | undefined
-    readonly users: ReadonlyArray<string>
-    readonly warm: boolean
-  }>
-}
+export const SessionFacts = Schema.Struct({
+  things: Schema.Array(
+    Schema.Struct({
+      kind: Schema.Literal("queen", "hive", "worker"),
+      id: Schema.String,
+      hive: Schema.optional(Schema.String),
+      users: Schema.Array(Schema.String),
+      warm: Schema.Boolean
+    })
+  )
+})
+export type SessionFacts = typeof SessionFacts.Type
 
 export interface Ending {
   readonly queenEnds: boolean
@@ -93,9 +97,9 @@ export class Sessions {
     return this.ended.has(sessionId)
   }
 
-  /** Has this cold session anything that could end with it? */
-  isOpen(sessionId: string): boolean {
-    return [...this.things.values()].some(({ users }) => users.has(sessionId))
+  /** Cold sessions that something could end with. */
+  open(): ReadonlyArray<string> {
+    return [...new Set([...this.things.values()].flatMap(({ users }) => [...users]))]
   }
 
   /** The session ends: what goes with it. What stays is no longer its. */

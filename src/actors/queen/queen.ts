@@ -1,0 +1,263 @@
+/**
+ * The queen (DESIGN §6): her parts, her tree, her interface.
+ *
+ *   queen (rest_for_one)
+ *   ├ hives (one_for_one)   one actor a known hive; starts by re-reading the catalog
+ *   ├ jobs (one_for_one)    one temporary actor a job; starts by re-reading the journal
+ *   └ queen (significant)   her own life, and the shutdown protocol; its end ends the tree
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as FiberSet from "effect/FiberSet"
+import * as Fiber from "effect/Fiber"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import { HiveConnector } from "../../layers/hive-api/index.ts"
+import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
+import { Ids } from "../../layers/ids/index.ts"
+import type { QueenApi } from "../../layers/queen-api/index.ts"
+import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
+import type { Turns } from "../../layers/turns/index.ts"
+import { WorkerConnector } from "../../layers/worker-api/index.ts"
+import { RbeeError } from "../../machines/errors.ts"
+import type { QueenEvent, queenMachine } from "../../machines/queen.ts"
+import type { MachineActor } from "../core/machine-actor.ts"
+import { supervisor } from "../core/supervisor.ts"
+import type { ActorSystem } from "../core/system.ts"
+import { ClusterView } from "./cluster-view.ts"
+import { makeEventRing } from "./event-ring.ts"
+import { type Hives, makeHives } from "./hives.ts"
+import { JobLogs } from "./job-log.ts"
+import { type Jobs, makeJobs } from "./jobs.ts"
+import { Metrics } from "./metrics.ts"
+import { makeScheduler } from "./scheduler.ts"
+import { queenApiOf } from "./server.ts"
+import { SessionFacts, Sessions } from "./sessions.ts"
+import { queenActor } from "./shutdown.ts"
+import { makeTeardown } from "./teardown.ts"
+
+export interface QueenOptions {
+  /** where hives reach her */
+  readonly url: string
+  readonly pid: number
+  /** the OpenAPI document of her interface */
+  readonly document?: () => unknown
+}
+
+export interface Queen {
+  readonly api: QueenApi
+  readonly id: string
+  readonly instance: string
+  /** The whole protocol; returns at once. */
+  readonly shutdown: (cascade: boolean) => Effect.Effect<void>
+  /** Comes true when she has said goodbye and her tree has stopped; dies if her tree gave up. */
+  readonly ended: Effect.Effect<void>
+}
+
+type Ports =
+  | ActorSystem
+  | CurrentSettings
+  | HiveConnector
+  | HiveLauncher
+  | Ids
+  | JobLogs
+  | Metrics
+  | QueenCatalog
+  | Scope.Scope
+  | Turns
+  | WorkerConnector
+
+/** Where a part is looked up at each use: after a restart of its supervisor it is another one. */
+const holder = <A>(name: string) => {
+  let held: A | undefined
+  return {
+    set: (value: A) => {
+      held = value
+    },
+    peek: (): A | undefined => held,
+    get: (): A => {
+      if (held === undefined) throw new Error(`the queen's ${name} are not up`)
+      return held
+    }
+  }
+}
+
+const sessionsName = "sessions"
+
+export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError, Ports> =>
+  Effect.gen(function* () {
+    const settings = yield* CurrentSettings
+    const catalog = yield* QueenCatalog
+    const logs = yield* JobLogs
+    const launcher = yield* HiveLauncher
+    const hiveConnector = yield* HiveConnector
+    const workerConnector = yield* WorkerConnector
+    const ids = yield* Ids
+    const meters = yield* Metrics
+    const instance = yield* ids.make("queen")
+    const startedAt = yield* Clock.currentTimeMillis
+    const ring = yield* makeEventRing(catalog.identity.epoch)
+    const fork = yield* FiberSet.makeRuntime<never>()
+
+    const view = new ClusterView()
+    const scheduler = makeScheduler(view)
+    const sessions = yield* openSessions
+    for (const { id } of yield* catalog.hives.all) view.addHive(id)
+
+    const current = {
+      hives: holder<Hives>("hives"),
+      jobs: holder<Jobs>("jobs"),
+      queen: holder<MachineActor<typeof queenMachine>>("own life")
+    }
+    // Parts know each other by these: each call goes to whoever lives then.
+    const hives: Hives = {
+      ensure: (...args) => Effect.suspend(() => current.hives.get().ensure(...args)),
+      add: (...args) => Effect.suspend(() => current.hives.get().add(...args)),
+      remove: (...args) => Effect.suspend(() => current.hives.get().remove(...args)),
+      suspect: (...args) => Effect.suspend(() => current.hives.get().suspect(...args)),
+      beat: (...args) => Effect.suspend(() => current.hives.get().beat(...args)),
+      stop: (...args) => Effect.suspend(() => current.hives.get().stop(...args))
+    }
+    const jobs: Jobs = {
+      submit: (...args) => Effect.suspend(() => current.jobs.get().submit(...args)),
+      get: (...args) => Effect.suspend(() => current.jobs.get().get(...args)),
+      list: () => current.jobs.get().list(),
+      cancel: (...args) => Effect.suspend(() => current.jobs.get().cancel(...args)),
+      running: () => current.jobs.get().running(),
+      waiting: () => current.jobs.get().waiting(),
+      live: () => current.jobs.get().live(),
+      drain: (...args) => Effect.suspend(() => current.jobs.get().drain(...args))
+    }
+    // Before she is up and after her end there is nobody to tell.
+    const tell = (event: QueenEvent) => Effect.suspend(() => current.queen.peek()?.ref.tell(event) ?? Effect.void)
+    const shutdown = (cascade: boolean) => tell({ type: "SHUTDOWN", cascade })
+    let isBusy = false
+    const touch = (): void => {
+      if (!isBusy) fork(tell({ type: "IDLE" }))
+    }
+
+    const teardown = yield* makeTeardown({
+      view,
+      sessions,
+      hives,
+      live: () => jobs.live(),
+      cascade: shutdown(true)
+    })
+
+    const hivesChild = Effect.map(
+      makeHives(
+        {
+          view,
+          catalog,
+          launcher,
+          sessions,
+          ring,
+          connect: hiveConnector.connect,
+          queen: { ...catalog.identity, name: "queen", url: options.url },
+          capabilitiesMs: settings.queen.capabilitiesMs,
+          lateMs: settings.hive.lateMs,
+          lostMs: settings.hive.lostMs
+        },
+        "queen/hives"
+      ),
+      ({ hives: made, fiber }) => {
+        current.hives.set(made)
+        return { fiber }
+      }
+    )
+    const jobsChild = Effect.map(
+      makeJobs(
+        {
+          view,
+          hives,
+          scheduler,
+          sessions,
+          meters,
+          logs,
+          ids,
+          localHive: settings.hive.id,
+          connectWorker: workerConnector.connect,
+          portBase: settings.worker.portBase,
+          stateChanged: ring.stateChanged,
+          queueMax: settings.queen.queueMax,
+          slots: settings.worker.slots,
+          onBusy: (busy) => {
+            isBusy = busy
+            fork(tell({ type: busy ? "BUSY" : "IDLE" }))
+          },
+          onEnd: teardown.jobEnded
+        },
+        "queen/jobs"
+      ),
+      ({ jobs: made, fiber }) => {
+        current.jobs.set(made)
+        return { fiber }
+      }
+    )
+    const tree = yield* supervisor({
+      path: "queen/tree",
+      strategy: "rest_for_one",
+      intensity: 3,
+      period: "30 seconds",
+      autoShutdown: "any_significant",
+      children: [
+        { id: "hives", shutdown: "infinity", start: hivesChild },
+        { id: "jobs", shutdown: "infinity", start: jobsChild },
+        queenActor(
+          { view, ring, hives, jobs, times: settings.shutdown, idleMs: settings.queen.idleMs },
+          "queen",
+          (actor) => {
+            current.queen.set(actor)
+            if (isBusy) fork(actor.ref.tell({ type: "BUSY" }))
+          }
+        )
+      ]
+    }).pipe(Effect.catchTag("ChildStartFailed", (failure) => startFailed(failure.cause)))
+    teardown.adopt(sessions.open())
+
+    const api = queenApiOf({
+      settings,
+      identity: { id: catalog.identity.id, instance, pid: options.pid, startedAt },
+      view,
+      hives,
+      jobs,
+      logs,
+      ring,
+      sessions,
+      teardown,
+      meters,
+      touch,
+      shutdown,
+      document: options.document ?? (() => ({}))
+    })
+    return { api, id: catalog.identity.id, instance, shutdown, ended: Effect.orDie(Fiber.join(tree.fiber)) }
+  })
+
+/** A store that cannot be read is said as what it is; anything else is a bug. */
+const startFailed = (cause: Cause.Cause<unknown>): Effect.Effect<never, RbeeError> => {
+  const reason = Cause.squash(cause)
+  return reason instanceof RbeeError ? Effect.fail(reason) : Effect.die(reason)
+}
+
+/** Sessions are stored as one small document, newest state wins; a queen that cannot read it starts without. */
+const openSessions = Effect.gen(function* () {
+  const catalog = yield* QueenCatalog
+  const row = yield* Effect.catchAll(catalog.settings.get(sessionsName), () => Effect.succeed(undefined))
+  const stored =
+    row === undefined
+      ? undefined
+      : yield* Effect.option(Schema.decodeUnknown(Schema.parseJson(SessionFacts))(row.value)).pipe(
+          Effect.map((found) => (found._tag === "Some" ? found.value : undefined))
+        )
+  const newest = yield* Queue.sliding<SessionFacts>(1)
+  yield* Queue.take(newest).pipe(
+    Effect.flatMap((facts) => catalog.settings.put({ name: sessionsName, value: JSON.stringify(facts) })),
+    Effect.catchAll((error) => Effect.logWarning("sessions were not stored", error)),
+    Effect.forever,
+    Effect.forkScoped
+  )
+  return new Sessions((facts) => void Queue.unsafeOffer(newest, facts), stored)
+})

@@ -1,0 +1,200 @@
+/** The queen's interface (API.md, Queen): every call, in terms of her parts. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { QueenApi } from "../../layers/queen-api/index.ts"
+import type { Settings } from "../../layers/settings/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { HiveView } from "../../machines/vocabulary/hive.ts"
+import type { ModelView } from "../../machines/vocabulary/model.ts"
+import type { ClusterView, HiveEntry } from "./cluster-view.ts"
+import type { EventRing } from "./event-ring.ts"
+import type { Caller, Hives } from "./hives.ts"
+import type { JobLogs } from "./job-log.ts"
+import type { Jobs } from "./jobs.ts"
+import { type Meters, metricsType, renderMetrics } from "./metrics.ts"
+import { openAi } from "./openai.ts"
+import type { Sessions } from "./sessions.ts"
+import type { Teardown } from "./teardown.ts"
+
+export interface ServerWorld {
+  readonly settings: Settings
+  readonly identity: {
+    readonly id: string
+    readonly instance: string
+    readonly pid: number
+    readonly startedAt: number
+  }
+  readonly view: ClusterView
+  readonly hives: Hives
+  readonly jobs: Jobs
+  readonly logs: JobLogs["Type"]
+  readonly ring: EventRing
+  readonly sessions: Sessions
+  readonly teardown: Teardown
+  readonly meters: Meters
+  /** somebody uses the queen: her idle time starts anew */
+  readonly touch: () => void
+  readonly shutdown: (cascade: boolean) => Effect.Effect<void>
+  /** the OpenAPI document of this interface */
+  readonly document: () => unknown
+}
+
+/** A hive that does not answer so soon is listed with what is known of it. */
+const listWithin = "1 second"
+
+export const queenApiOf = (world: ServerWorld): QueenApi => {
+  const { view, hives, jobs, logs, ring, settings } = world
+  const byHand: Caller = { narrate: ring.narrate, session: undefined, isSilent: true }
+
+  const modelsOf = (hive: HiveEntry): Effect.Effect<ReadonlyArray<ModelView> | undefined> =>
+    hive.claimed === undefined
+      ? Effect.succeed(undefined)
+      : hive.claimed.api.listModels({}).pipe(
+          Effect.map((models) => models.map((model) => ({ ...model, hive: hive.id }))),
+          Effect.timeout(listWithin),
+          Effect.catchAll(() => Effect.succeed(undefined))
+        )
+  const allModels = Effect.map(Effect.forEach(view.allHives(), modelsOf, { concurrency: "unbounded" }), (lists) =>
+    lists.flatMap((list) => list ?? [])
+  )
+  const models = Effect.suspend(() => allModels)
+
+  const hiveView = (id: string): Effect.Effect<HiveView, RbeeError> =>
+    Effect.gen(function* () {
+      const hive = view.hive(id)
+      if (hive === undefined)
+        return yield* rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them")
+      const now = yield* Clock.currentTimeMillis
+      const here = yield* modelsOf(hive)
+      const workers = view.allWorkers().filter((worker) => worker.hive === id).length
+      const { claimed, devices, state, beatAt } = hive
+      const count = here?.length ?? devices?.models ?? 0
+      return {
+        id,
+        state,
+        workers,
+        models: count,
+        ...(claimed === undefined ? {} : { url: claimed.url, instance: claimed.instance }),
+        ...(devices === undefined ? {} : { devices: { ...devices, workers, models: count } }),
+        ...(claimed === undefined || beatAt === undefined ? {} : { beat_age_ms: now - beatAt })
+      }
+    })
+
+  const startHive = (id: string): Effect.Effect<HiveView, RbeeError> =>
+    Effect.gen(function* () {
+      // This machine's own hive needs no introduction.
+      if (id === settings.hive.id) yield* hives.add(id)
+      yield* hives.ensure(id, byHand)
+      // Started by hand: it stays, whatever sessions come and go.
+      world.sessions.woke("hive", id, undefined, [undefined])
+      return yield* hiveView(id)
+    })
+
+  const stopWorker = (id: string): Effect.Effect<void, RbeeError> =>
+    Effect.gen(function* () {
+      const worker = view.worker(id)
+      const api = worker === undefined ? undefined : view.hive(worker.hive)?.claimed?.api
+      if (worker === undefined || api === undefined)
+        return yield* rbeeError("WORKER_NOT_FOUND", `there is no worker ${id}`, "`rbee workers ls` lists them")
+      yield* api.stopWorker({ id })
+      view.workerLost({ worker: id, instance: worker.instance })
+      world.sessions.gone("worker", id)
+    })
+
+  const gauges = () => {
+    const byState = (states: ReadonlyArray<string>) => {
+      const counts: Record<string, number> = {}
+      for (const state of states) counts[state] = (counts[state] ?? 0) + 1
+      return counts
+    }
+    const waiting = jobs.waiting()
+    return {
+      version: settings.version,
+      running: jobs.running() - waiting,
+      waiting,
+      hives: byState(view.allHives().map(({ state }) => state)),
+      workers: byState(view.allWorkers().map(({ state }) => state)),
+      memory: view.allHives().flatMap(({ id, devices, beats }) =>
+        (devices?.gpus ?? []).map((gpu) => ({
+          hive: id,
+          gpu: gpu.id,
+          totalBytes: gpu.vram_mb * 1e6,
+          freeBytes: (beats.find((beat) => beat.id === gpu.id)?.free_mb ?? gpu.vram_free_mb) * 1e6
+        }))
+      )
+    }
+  }
+
+  const { v1Chat, v1Models } = openAi({
+    submit: (request) => Effect.map(jobs.submit(request), (log) => ({ jobId: log.jobId, log })),
+    cancel: jobs.cancel,
+    models: () =>
+      Effect.map(models, (list) =>
+        list.map(({ model_ref, last_used_at }) => ({ id: model_ref, createdAt: last_used_at }))
+      )
+  })
+
+  const api: QueenApi = {
+    health: () =>
+      Effect.map(Clock.currentTimeMillis, (now) => ({
+        status: "healthy",
+        role: "queen",
+        version: settings.version,
+        id: world.identity.id,
+        instance: world.identity.instance,
+        pid: world.identity.pid,
+        uptime_s: (now - world.identity.startedAt) / 1000
+      })),
+    submitJob: ({ idempotency_key, ...request }) =>
+      Effect.map(jobs.submit(request, idempotency_key), ({ jobId }) => ({
+        job_id: jobId,
+        events: `/jobs/${jobId}/events`
+      })),
+    listJobs: () => Effect.sync(jobs.list),
+    getJob: ({ id }) => jobs.get(id),
+    cancelJob: ({ id }) => jobs.cancel(id),
+    jobEvents: ({ id, last_event_id }) => Effect.map(logs.get(id), (log) => log.feed(last_event_id)),
+    events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),
+    heartbeat: (beat) => hives.beat(beat),
+    listHives: () =>
+      Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
+    addHive: ({ id, url }) => Effect.zipRight(hives.add(id, url), hiveView(id)),
+    removeHive: ({ id }) => hives.remove(id),
+    startHive: ({ id }) => startHive(id),
+    stopHive: ({ id }) => Effect.zipRight(hives.stop(id), hiveView(id)),
+    listWorkers: () => Effect.sync(() => view.allWorkers()),
+    stopWorker: ({ id }) => stopWorker(id),
+    listModels: () => models,
+    shutdown: ({ cascade, session }) =>
+      session === undefined
+        ? Effect.as(world.shutdown(cascade ?? false), { queen: "ends", kept: [] })
+        : world.teardown.end(session),
+    v1Models,
+    v1Chat,
+    metrics: () =>
+      Effect.sync(() => ({
+        _tag: "Text",
+        status: 200,
+        type: metricsType,
+        body: renderMetrics(world.meters, gauges())
+      })),
+    openapi: () => Effect.sync(() => ({ _tag: "Json", status: 200, body: world.document() }))
+  }
+  return touching(api, world.touch)
+}
+
+/** Any use of the queen counts, but for looking whether she is there and for what hives say of themselves. */
+const touching = (api: QueenApi, touch: () => void): QueenApi => {
+  const passive: ReadonlyArray<string> = ["health", "heartbeat", "metrics"]
+  const wrapped = Object.entries(api).map(([name, handler]): readonly [string, unknown] => [
+    name,
+    passive.includes(name)
+      ? handler
+      : (input: never) => {
+          touch()
+          return handler(input)
+        }
+  ])
+  // the same names with the same handlers, each with a side effect before it
+  return Object.fromEntries(wrapped) as QueenApi
+}

@@ -1,0 +1,114 @@
+/**
+ * The queen program: a daemon that serves her interface. The port is the lock: she binds it before she opens her
+ * stores, so of two that start at once one serves and the other ends with exit code 75.
+ *
+ * Exit codes: 0 ended as asked, 1 a failure (the reason is the last line of her log), 75 her address is in use.
+ */
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { ActorSystem } from "../actors/core/system.ts"
+import { JobLogs } from "../actors/queen/job-log.ts"
+import { layer as layerJobLogs } from "../actors/queen/job-logs.ts"
+import { layerMetrics } from "../actors/queen/metrics.ts"
+import { makeQueen } from "../actors/queen/queen.ts"
+import { serveHttp } from "../layers/api/http-server.ts"
+import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
+import { layerProcess } from "../layers/hive-launcher/process.ts"
+import { layerRandom } from "../layers/ids/random.ts"
+import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
+import { queenFolder } from "../layers/paths/index.ts"
+import { Processes } from "../layers/process/index.ts"
+import { layerNode as layerProcesses } from "../layers/process/node.ts"
+import { type QueenApi, queenApi } from "../layers/queen-api/index.ts"
+import { layerSqlite as layerCatalog } from "../layers/queen-catalog/sqlite.ts"
+import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
+import { layerNode as layerTurns } from "../layers/turns/node.ts"
+import { layerHttp as layerWorkers } from "../layers/worker-api/http.ts"
+import { RbeeError } from "../machines/errors.ts"
+import { environmentOf, loadSettings } from "./config.ts"
+import { addressInUse, jsonLogs, stateFile, stopSignal } from "./daemon.ts"
+
+const programs = dirname(fileURLToPath(import.meta.url))
+
+const worldOf = (settings: Settings) => {
+  const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const env = { ...Object.fromEntries(own), ...environmentOf(settings) }
+  const folder = queenFolder(settings.home)
+  return Layer.mergeAll(
+    layerCatalog(join(folder, "catalog.sqlite")),
+    Layer.provide(layerJobLogs, layerJournal(join(folder, "journal.sqlite"))),
+    layerProcess({ file: join(programs, "hive.js"), env }),
+    layerHives,
+    layerWorkers,
+    Layer.effect(ActorSystem, ActorSystem.make)
+  ).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(layerProcesses, layerRandom, layerTurns, layerMetrics, Layer.succeed(CurrentSettings, settings))
+    )
+  )
+}
+
+/** Answers as soon as she is up: whoever calls before waits a moment. */
+const soon = (ready: Deferred.Deferred<QueenApi>): QueenApi =>
+  // one handler for each declared name: exactly the shape that is asked for
+  Object.fromEntries(
+    Object.keys(queenApi).map((name) => [
+      name,
+      (input: never) => Effect.flatMap(Deferred.await(ready), (api) => api[name as keyof QueenApi](input))
+    ])
+  ) as QueenApi
+
+const program = Effect.gen(function* () {
+  const settings = yield* loadSettings({ env: process.env })
+  const ready = yield* Deferred.make<QueenApi>()
+  const { host, port } = settings.queen
+  const bound = yield* serveHttp({
+    apis: [{ api: queenApi, handlers: soon(ready) }],
+    host,
+    port,
+    token: settings.token,
+    role: "queen"
+  })
+  const world = yield* Layer.build(worldOf(settings))
+  yield* Effect.gen(function* () {
+    const queen = yield* makeQueen({ url: bound.url, pid: process.pid })
+    const { self } = yield* Processes
+    yield* stateFile(queenFolder(settings.home), {
+      ...self,
+      port: bound.port,
+      url: bound.url,
+      role: "queen",
+      id: queen.id,
+      instance: queen.instance,
+      version: settings.version
+    })
+    yield* Deferred.succeed(ready, queen.api)
+    yield* Effect.forkScoped(Effect.zipRight(stopSignal, queen.shutdown(false)))
+    const { faulted } = yield* JobLogs
+    // Without her journal she must not go on: the next queen continues the jobs from what is durable.
+    yield* Effect.raceFirst(queen.ended, faulted)
+  }).pipe(Effect.provide(world))
+}).pipe(Effect.scoped)
+
+const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
+
+const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
+  const error = Cause.squash(cause)
+  const expected = error instanceof RbeeError ? Option.some(error) : Option.none()
+  const isTaken = Option.exists(
+    expected,
+    ({ code, details }) => code === "CONFLICT" && details["reason"] === "EADDRINUSE"
+  )
+  const say = Option.match(expected, {
+    onNone: () => Effect.logError("the queen died", cause),
+    onSome: ({ code, message }) => Effect.logError(`${code}: ${message}`)
+  })
+  return Effect.zipRight(say, exit(isTaken ? addressInUse : 1))
+}
+
+Effect.runFork(program.pipe(Effect.zipRight(exit(0)), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))
