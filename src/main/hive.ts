@@ -1,0 +1,101 @@
+/**
+ * The hive program: a daemon that owns one machine's devices, models and workers. It outlives the queen that woke it.
+ * The port is the lock: it binds it before it opens its catalog, so of two that start at once one serves and the other
+ * ends with exit code 75.
+ *
+ * Exit codes: 0 ended as asked or for being idle, 1 a failure (the reason is the last line of its log), 75 its address
+ * is in use.
+ */
+import { join } from "node:path"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { ActorSystem } from "../actors/core/system.ts"
+import { makeHive } from "../actors/hive/hive.ts"
+import { serveHttp } from "../layers/api/http-server.ts"
+import { layerProbe } from "../layers/devices/probe.ts"
+import { type HiveApi, hiveApi } from "../layers/hive-api/index.ts"
+import { layerSqlite } from "../layers/hive-catalog/sqlite.ts"
+import { layerRandom } from "../layers/ids/random.ts"
+import { layerDisk } from "../layers/models/disk.ts"
+import { hiveFolder } from "../layers/paths/index.ts"
+import { Processes } from "../layers/process/index.ts"
+import { layerNode } from "../layers/process/node.ts"
+import { layerHttp as layerQueens } from "../layers/queen-api/http.ts"
+import { layerNpm } from "../layers/runtimes/npm.ts"
+import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
+import { layerHttp as layerWorkers } from "../layers/worker-api/http.ts"
+import { layerProcess } from "../layers/worker-launcher/process.ts"
+import { RbeeError, rbeeError } from "../machines/errors.ts"
+import { loadSettings } from "./config.ts"
+import { addressInUse, jsonLogs, stateFile, stopSignal } from "./daemon.ts"
+import { soon } from "./soon.ts"
+
+const worldOf = (settings: Settings) => {
+  const folder = hiveFolder(settings.home, settings.hive.id)
+  return Layer.mergeAll(
+    layerSqlite(join(folder, "catalog.sqlite")),
+    layerProbe(),
+    layerDisk({ folder }),
+    layerNpm({ folder, env: process.env }),
+    layerProcess(),
+    layerWorkers,
+    layerQueens,
+    ActorSystem.layer
+  ).pipe(Layer.provideMerge(Layer.mergeAll(layerNode, layerRandom, Layer.succeed(CurrentSettings, settings))))
+}
+
+/** A taken port is somebody's: who it is helps more than that it is. */
+const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: number) =>
+  Effect.provide(
+    Effect.gen(function* () {
+      if (error.code !== "CONFLICT") return error
+      const owner = yield* (yield* Processes).portOwner(port)
+      if (owner === undefined) return error
+      return rbeeError(error.code, `port ${port} is taken by ${owner}`, error.todo, { ...error.details, owner })
+    }),
+    layerNode
+  )
+
+const program = Effect.gen(function* () {
+  const settings = yield* loadSettings({ env: process.env })
+  const { host, port } = settings.hive
+  const ready = yield* Deferred.make<HiveApi>()
+  const bound = yield* serveHttp({
+    apis: [{ api: hiveApi, handlers: soon(hiveApi, ready) }],
+    host,
+    port,
+    token: settings.token,
+    role: "hive"
+  }).pipe(Effect.catchAll((error) => Effect.flip(nameOwner(error, port))))
+  const world = yield* Layer.build(worldOf(settings))
+  yield* Effect.gen(function* () {
+    const hive = yield* makeHive
+    const { self } = yield* Processes
+    yield* hive.listening(bound.url)
+    yield* stateFile(hiveFolder(settings.home, hive.id), {
+      ...self,
+      port: bound.port,
+      url: bound.url,
+      role: "hive",
+      id: hive.id,
+      instance: hive.instance,
+      version: settings.version
+    })
+    yield* Deferred.succeed(ready, hive.api)
+    yield* Effect.forkScoped(Effect.zipRight(stopSignal, hive.shutdown(settings.shutdown.drainMs)))
+    yield* hive.ended
+  }).pipe(Effect.provide(world))
+}).pipe(Effect.scoped)
+
+const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
+
+const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
+  const error = Cause.squash(cause)
+  if (!(error instanceof RbeeError)) return Effect.zipRight(Effect.logError("the hive died", cause), exit(1))
+  const isTaken = error.code === "CONFLICT" && error.details["reason"] === "EADDRINUSE"
+  return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(isTaken ? addressInUse : 1))
+}
+
+Effect.runFork(program.pipe(Effect.zipRight(exit(0)), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))
