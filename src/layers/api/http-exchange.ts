@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { isCorrelationId, withDeadline } from "./call.ts"
-import { Call, type EventFeed, type Reply } from "./endpoint.ts"
+import type { CallInfo, EventFeed, Reply } from "./endpoint.ts"
 import { readBody } from "./http-body.ts"
 import { openEvents } from "./http-events.ts"
 import { fingerprint, type Guard } from "./http-guard.ts"
@@ -19,7 +19,7 @@ import { encodeError, errorStatus, internalError, retryAfter } from "./wire-erro
 export interface ExchangeContext {
   readonly router: Router
   readonly guard: Guard
-  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>, call: CallInfo) => Fiber.RuntimeFiber<A, E>
   /** requests that come while the server ends are refused */
   readonly closing: () => boolean
   /** exchanges whose answer is not finished */
@@ -31,6 +31,7 @@ export class Exchange {
   readonly #context: ExchangeContext
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
+  #call: CallInfo
   #fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
   /** set while events are sent */
   keepAlive: (() => void) | undefined
@@ -41,6 +42,7 @@ export class Exchange {
     this.#response = response
     const given = request.headers["x-correlation-id"]
     this.correlationId = typeof given === "string" && isCorrelationId(given) ? given : randomUUID()
+    this.#call = { correlationId: this.correlationId, deadline: undefined }
     context.open.add(this)
     response.on("error", () => {})
     request.on("error", () => {})
@@ -92,15 +94,14 @@ export class Exchange {
     const input = match.join({ params: match.params, query: match.query, headers, body })
     if (Either.isLeft(input)) return this.#fail(input.left)
     const deadline = headers["x-request-deadline"]
-    const call = { correlationId: this.correlationId, deadline: typeof deadline === "string" ? deadline : undefined }
+    if (typeof deadline === "string") this.#call = { correlationId: this.correlationId, deadline }
     const answer = Effect.suspend(() => match.handler(input.right))
-    const bounded = call.deadline === undefined ? answer : withDeadline(answer, call.deadline)
-    this.#follow(Effect.provideService(bounded, Call, call), (output) => this.#answer(match, output))
+    this.#follow(withDeadline(answer, this.#call.deadline), (output) => this.#answer(match, output))
   }
 
   /** Runs an effect in a fiber of this exchange; a handler that needs no waiting is answered in the same turn. */
   #follow<A>(effect: Effect.Effect<A, RbeeError>, onSuccess: (value: A) => void): void {
-    const fiber = this.#context.fork(effect)
+    const fiber = this.#context.fork(effect, this.#call)
     this.#fiber = fiber
     fiber.addObserver((exit) => {
       this.#fiber = undefined
@@ -144,7 +145,7 @@ export class Exchange {
     if (body !== undefined) {
       head["Content-Type"] = type
       head["Content-Length"] = Buffer.byteLength(body)
-      head["X-Content-Type-Options"] = "nosniff"
+      if (type !== "application/json") head["X-Content-Type-Options"] = "nosniff"
     } else if (status !== 204) head["Content-Length"] = 0
     response.writeHead(status, head)
     response.end(body)
@@ -192,7 +193,8 @@ export class Exchange {
     // the path only: a query may carry what is nobody's business
     const path = url.split("?")[0] ?? ""
     this.#context.fork(
-      Effect.annotateLogs(effect, { correlation_id: this.correlationId, method, path: path.slice(0, 200) })
+      Effect.annotateLogs(effect, { correlation_id: this.correlationId, method, path: path.slice(0, 200) }),
+      this.#call
     )
   }
 }

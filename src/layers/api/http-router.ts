@@ -4,7 +4,8 @@ import * as Either from "effect/Either"
 import { make } from "find-my-way-ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Api, Handlers, Reply } from "./endpoint.ts"
-import { type Parts, type Wire, wiresOf } from "./wire.ts"
+import { type Wire, wiresOf } from "./wire.ts"
+import type { Parts } from "./wire-input.ts"
 
 /** An interface and who answers it. */
 export interface Served<A extends Api> {

@@ -5,7 +5,8 @@
 import * as JSONSchema from "effect/JSONSchema"
 import * as AST from "effect/SchemaAST"
 import type { Api, Endpoint } from "./endpoint.ts"
-import { megabyte, paramsOf } from "./wire.ts"
+import { megabyte } from "./wire.ts"
+import { paramsOf } from "./wire-input.ts"
 
 export interface OpenApiInfo {
   /** "rbee queen" */
