@@ -41,7 +41,8 @@ const nearly = (schema: WireSchema) =>
     }
     visit(copy)
     places[at % (places.length * 2 + 1)]?.()
-    return copy
+    // what a wire can carry: no holes, no fields on arrays
+    return JSON.parse(JSON.stringify(copy) ?? "null") as unknown
   })
 
 describe("a value that is right as it stands", () => {
@@ -51,7 +52,7 @@ describe("a value that is right as it stands", () => {
       const accepts = acceptsAsIs(schema.ast)
       if (accepts === undefined) continue
       FastCheck.assert(
-        FastCheck.property(FastCheck.oneof(nearly(schema), FastCheck.anything()), (value) => {
+        FastCheck.property(FastCheck.oneof(nearly(schema), FastCheck.jsonValue()), (value) => {
           if (!accepts(value)) return
           passed++
           for (const onExcessProperty of ["ignore", "error"] as const) {
