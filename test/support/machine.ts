@@ -9,7 +9,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 
-const programs = fileURLToPath(new URL("../../dist/", import.meta.url))
+/** another folder of built programs: so that two checkouts, or two people, do not build under each other's tests */
+const programs = process.env.RBEE_TEST_PROGRAMS ?? fileURLToPath(new URL("../../dist/", import.meta.url))
 
 export interface Finished {
   readonly code: number | undefined
