@@ -1,0 +1,172 @@
+import { describe, expect, it } from "vitest"
+import { readable } from "../../../src/main/cli/logs.ts"
+import { age, table, width } from "../../../src/main/cli/table.ts"
+import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
+import { optionsOf } from "../../../src/main/cli/infer.ts"
+import type { InferValues } from "../../../src/main/cli/commands.ts"
+
+describe("a table", () => {
+  it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
+    expect(
+      table(
+        ["A", "BB"],
+        [
+          ["long", "x"],
+          ["蜂🐝", "y"]
+        ]
+      )
+    ).toBe("A     BB\nlong  x\n蜂🐝  y\n")
+    expect(width("e\u0301")).toBe(1)
+  })
+  it("says ages in the unit that reads best", () => {
+    expect([0, 119_000, 120_000, 3 * 3_600_000, 72 * 3_600_000].map(age)).toEqual([
+      "0 s",
+      "119 s",
+      "2 min",
+      "3 h",
+      "3 d"
+    ])
+  })
+  it("shows no control characters of elsewhere", () => {
+    const worker = {
+      id: "w1",
+      hive: "localhost",
+      instance: "i",
+      state: "idle",
+      load_progress: 1,
+      device: "cpu",
+      model: "a\u001b[2Jb\nc",
+      context: 512,
+      slots: 4,
+      busy: 1,
+      tokens_out: 0,
+      infers: []
+    } as const
+    expect(workersTable([worker]).split("\n")).toHaveLength(3)
+    expect(workersTable([worker])).not.toContain("\u001b")
+  })
+})
+
+describe("a job", () => {
+  const job = {
+    job_id: "job-1",
+    model: "minillama",
+    state: "queued",
+    position: 2,
+    placement: {
+      hive: "localhost",
+      device: "cpu",
+      losers: [{ hive: "localhost", device: "gpu0", verdict: "too full" }]
+    },
+    tokens: 0,
+    failovers: 0,
+    created_at: 0,
+    timings: {}
+  } as const
+  it("is listed with its place in the queue", () => {
+    expect(jobsTable([job], 5000)).toContain("queued (position 2)  minillama  localhost/cpu  0       5 s")
+  })
+  it("shows why the losers were not taken", () => {
+    expect(jobDetails(job)).toContain("gpu0 of hive localhost: too full")
+  })
+})
+
+describe("a log line", () => {
+  it("of JSON is readable, with its fields", () => {
+    const line = JSON.stringify({
+      message: "hive claimed",
+      logLevel: "INFO",
+      timestamp: "2026-11-22T19:00:00.000Z",
+      cause: "",
+      annotations: { hive: "localhost" },
+      spans: {},
+      fiberId: "#1"
+    })
+    expect(readable(line, "queen", "").text).toBe("2026-11-22T19:00:00.000Z INFO  queen: hive claimed hive=localhost")
+  })
+  it("of a crash is shown as it is, at the time of the line before", () => {
+    expect(readable("Segmentation fault", "worker-w1", "2026")).toEqual({
+      at: "2026",
+      text: "worker-w1: Segmentation fault"
+    })
+  })
+})
+
+describe("the options of infer", () => {
+  const none: InferValues = {
+    model: undefined,
+    hive: undefined,
+    device: undefined,
+    noCpu: false,
+    system: undefined,
+    noStream: false,
+    maxTokens: undefined,
+    temperature: undefined,
+    topP: undefined,
+    topK: undefined,
+    seed: undefined,
+    stop: [],
+    ignoreEos: false,
+    context: undefined,
+    json: false,
+    quiet: false,
+    cold: false,
+    keepWarm: false,
+    oneProcess: false
+  }
+  it("leave out what was not given", () => {
+    expect(optionsOf(none, "hello")).toEqual({
+      request: { model: "minillama", prompt: "hello", stream: true, allow_cpu: true },
+      teardown: "warm",
+      format: "plain"
+    })
+  })
+  it("reach the job, each under its name", () => {
+    const given: InferValues = {
+      ...none,
+      model: "file:/a.gguf",
+      hive: "far",
+      device: "GPU1",
+      noCpu: true,
+      system: "be brief",
+      noStream: true,
+      maxTokens: 5,
+      temperature: 0,
+      topP: 0.5,
+      topK: 0,
+      seed: 0,
+      stop: ["a", "b"],
+      ignoreEos: true,
+      context: 64,
+      json: true,
+      cold: true
+    }
+    expect(optionsOf(given, "hello")).toEqual({
+      request: {
+        model: "file:/a.gguf",
+        hive: "far",
+        device: "gpu1",
+        allow_cpu: false,
+        stream: false,
+        max_tokens: 5,
+        temperature: 0,
+        top_p: 0.5,
+        top_k: 0,
+        seed: 0,
+        stop: ["a", "b"],
+        ignore_eos: true,
+        context: 64,
+        messages: [
+          { role: "system", content: "be brief" },
+          { role: "user", content: "hello" }
+        ]
+      },
+      teardown: "cold",
+      format: "json"
+    })
+    expect(optionsOf({ ...none, keepWarm: true, quiet: true }, "x")).toMatchObject({
+      request: { keep_warm: true },
+      format: "quiet"
+    })
+  })
+})
