@@ -27,14 +27,11 @@ const given = <T extends Readonly<Record<string, unknown>>>(values: T) =>
 export const optionsOf = (values: InferValues, prompt: string): InferOptions => ({
   request: {
     model: values.model ?? "minillama",
-    ...(values.system === undefined
-      ? { prompt }
-      : {
-          messages: [
-            { role: "system", content: values.system },
-            { role: "user", content: prompt }
-          ]
-        }),
+    // a conversation of one turn, so that the model's chat template is applied; `prompt` would be continued as it is
+    messages: [
+      ...(values.system === undefined ? [] : [{ role: "system" as const, content: values.system }]),
+      { role: "user", content: prompt }
+    ],
     stream: !values.noStream,
     allow_cpu: !values.noCpu,
     ...given({

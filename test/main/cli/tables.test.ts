@@ -116,7 +116,12 @@ describe("the options of infer", () => {
   }
   it("leave out what was not given", () => {
     expect(optionsOf(none, "hello")).toEqual({
-      request: { model: "minillama", prompt: "hello", stream: true, allow_cpu: true },
+      request: {
+        model: "minillama",
+        messages: [{ role: "user", content: "hello" }],
+        stream: true,
+        allow_cpu: true
+      },
       teardown: "warm",
       format: "plain"
     })
