@@ -353,6 +353,32 @@ for (const transport of transports) {
       })
     )
 
+    it.live("a stream may still send its last words when its daemon ends", () =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        const [began, ending] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+        const last = (sink: Sink) =>
+          Effect.zipRight(pump(sink, tokens(1)), Deferred.await(ending)).pipe(
+            Effect.zipRight(Effect.sleep(10)),
+            Effect.zipRight(Effect.suspend(() => pump(sink, [frame({ event: "done", data: {} })])))
+          )
+        const client = yield* workerOf(transport, Effect.succeed(last)).pipe(Scope.extend(scope))
+        const events: Array<string> = []
+        const feed = yield* client.inferEvents({ id: "a" })
+        const reading = yield* Effect.fork(
+          readEvents(feed, ({ event }) => {
+            events.push(event)
+            Deferred.unsafeDone(began, Effect.void)
+          })
+        )
+        yield* Deferred.await(began)
+        yield* Deferred.succeed(ending, undefined)
+        yield* Scope.close(scope, Exit.void)
+        yield* Fiber.join(reading)
+        expect(events).toEqual(["token", "done"])
+      })
+    )
+
     it.live("when the daemon ends, calls end with SHUTTING_DOWN, streams break, and then nobody is there", () =>
       Effect.gen(function* () {
         const scope = yield* Scope.make()

@@ -43,6 +43,9 @@ export interface Bound {
   readonly url: string
 }
 
+/** When the server ends, a stream has this time to send its last words: its daemon has already said them. */
+const streamGraceMs = 100
+
 /** Longer than a hive's heartbeat and a job's pause, so that peers keep their connection. */
 const idleConnectionMs = 65_000
 
@@ -121,15 +124,19 @@ const listen = (server: Server, options: ListenOptions): Effect.Effect<number, R
 
 const bind = (server: Server, host: string, port: number): Effect.Effect<number, NodeJS.ErrnoException> =>
   Effect.async((resume) => {
-    const failed = (error: NodeJS.ErrnoException) => resume(Effect.fail(error))
-    server.once("error", failed)
-    server.listen({ host, port }, () => {
-      server.removeListener("error", failed)
+    const settle = () => server.removeListener("error", failed).removeListener("listening", listening)
+    const failed = (error: NodeJS.ErrnoException) => {
+      settle()
+      resume(Effect.fail(error))
+    }
+    const listening = () => {
+      settle()
       // later errors of a listening server (out of descriptors while accepting) pass; connections retry by themselves
       server.on("error", () => {})
       // a TCP server's address is never a string or null while it listens
       resume(Effect.succeed((server.address() as AddressInfo).port))
-    })
+    }
+    server.on("error", failed).on("listening", listening).listen({ host, port })
   })
 
 const bindError = (error: NodeJS.ErrnoException, host: string, port: number, last: number): RbeeError<"CONFLICT"> => {
@@ -141,20 +148,29 @@ const bindError = (error: NodeJS.ErrnoException, host: string, port: number, las
   return rbeeError("CONFLICT", what, "Stop what uses it, or configure another port", { host, port, reason: error.code })
 }
 
-/** Stops accepting, waits for answers within the grace, interrupts the rest, and closes every connection. */
+/**
+ * Stops accepting, waits within the graces, interrupts what is left, and closes every connection. Bounded by twice the
+ * grace, whatever clients and handlers do.
+ */
 const close = (server: Server, open: ReadonlySet<Exchange>, graceMs: number): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
-    const finished = () => {
-      clearInterval(watch)
-      clearTimeout(grace)
-      clearTimeout(end)
-      resume(Effect.void)
+    const interrupt = (which: (exchange: Exchange) => boolean) => {
+      for (const exchange of open) if (which(exchange)) exchange.interrupt()
     }
     // Node has no event for "a connection became idle"; this polls while a server ends, and only then
-    const watch = setInterval(() => server.closeIdleConnections(), 10)
-    const grace = setTimeout(() => {
-      for (const exchange of open) exchange.interrupt()
-    }, graceMs)
-    const end = setTimeout(() => server.closeAllConnections(), graceMs * 2)
-    server.close(finished)
+    const watch = setInterval(() => {
+      // without an answer under way the rest is connections that ask for nothing
+      if (open.size === 0) server.closeAllConnections()
+      else server.closeIdleConnections()
+    }, 10)
+    const timers = [
+      setTimeout(() => interrupt((exchange) => exchange.keepAlive !== undefined), Math.min(graceMs, streamGraceMs)),
+      setTimeout(() => interrupt(() => true), graceMs),
+      setTimeout(() => server.closeAllConnections(), graceMs * 2)
+    ]
+    server.close(() => {
+      clearInterval(watch)
+      for (const timer of timers) clearTimeout(timer)
+      resume(Effect.void)
+    })
   })

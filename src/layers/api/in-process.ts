@@ -11,18 +11,26 @@ import { Ids } from "../ids/index.ts"
 import type { Api, EventFeed, Handlers, Reply } from "./endpoint.ts"
 import { clientOf, gone, type Handler, inProcess } from "./in-process-client.ts"
 
-/** Under way when a daemon ends, calls have this time, in milliseconds; as over HTTP. */
-const graceMs = 500
+/** What is under way when a daemon ends has this time, in milliseconds; as over HTTP. */
+const callGraceMs = 500
+const streamGraceMs = 100
 
 interface Station {
   readonly handlers: Readonly<Record<string, Handler>>
-  /** answers when the daemon has ended */
-  readonly down: Deferred.Deferred<void>
-  /** calls under way */
-  calls: number
-  /** what to do when the last call is answered */
+  readonly calls: UnderWay
+  readonly streams: UnderWay
+}
+
+/** What of a daemon is under way, and what happens when it ends. */
+interface UnderWay {
+  /** completes when nothing goes on any more */
+  readonly over: Deferred.Deferred<void>
+  count: number
+  /** what to do when the last one is done */
   onIdle: (() => void) | undefined
 }
+
+const makeUnderWay = Effect.map(Deferred.make<void>(), (over): UnderWay => ({ over, count: 0, onIdle: undefined }))
 
 export { inProcess } from "./in-process-client.ts"
 
@@ -56,14 +64,10 @@ export const layerInProcessNetwork: Layer.Layer<InProcessNetwork, never, Ids> = 
         Effect.acquireRelease(
           Effect.suspend(() => {
             if (stations.has(url)) return Effect.fail(rbeeError("CONFLICT", `${url} is already in use`, "", { url }))
-            return Effect.map(Deferred.make<void>(), (down): Station => {
-              const station: Station = {
-                // the handlers' inputs differ by endpoint; each gets what its own schema decoded
-                handlers: inProcess(api, handlers, options) as Station["handlers"],
-                down,
-                calls: 0,
-                onIdle: undefined
-              }
+            return Effect.map(Effect.all([makeUnderWay, makeUnderWay]), ([calls, streams]): Station => {
+              // the handlers' inputs differ by endpoint; each gets what its own schema decoded
+              const own = inProcess(api, handlers, options) as Station["handlers"]
+              const station: Station = { handlers: own, calls, streams }
               stations.set(url, station)
               return station
             })
@@ -71,7 +75,10 @@ export const layerInProcessNetwork: Layer.Layer<InProcessNetwork, never, Ids> = 
           (station) =>
             Effect.suspend(() => {
               stations.delete(url)
-              return Effect.zipRight(idle(station), Deferred.succeed(station.down, undefined))
+              return Effect.all([end(station.streams, streamGraceMs), end(station.calls, callGraceMs)], {
+                concurrency: "unbounded",
+                discard: true
+              })
             })
         ).pipe(Effect.asVoid),
       connect: (url, api) =>
@@ -81,7 +88,8 @@ export const layerInProcessNetwork: Layer.Layer<InProcessNetwork, never, Ids> = 
           if (station === undefined || handler === undefined) {
             return Effect.fail(gone("nothing listens there", "ECONNREFUSED", url))
           }
-          return Effect.map(during(station, handler(input)), (output) => {
+          const call = during(station.calls, handler(input), shuttingDown)
+          return Effect.map(call, (output) => {
             // events and reply endpoints: their handlers' types say so (Handlers in endpoint.ts)
             if (wire.endpoint.kind === "events") return ending(station, url, output as EventFeed)
             if (wire.endpoint.kind !== "reply") return output
@@ -93,41 +101,45 @@ export const layerInProcessNetwork: Layer.Layer<InProcessNetwork, never, Ids> = 
   })
 )
 
-/** Waits for the calls under way, within the grace. */
-const idle = (station: Station): Effect.Effect<void> =>
-  station.calls === 0
-    ? Effect.void
-    : Effect.async<void>((resume) => {
-        station.onIdle = () => resume(Effect.void)
-        // a finalizer is uninterruptible, and then a timeout waits for what it should end
-      }).pipe(Effect.interruptible, Effect.timeoutOption(graceMs), Effect.asVoid)
+/** Waits for what is under way, within the grace, and ends what is left. */
+const end = (what: UnderWay, graceMs: number): Effect.Effect<void> => {
+  const idle =
+    what.count === 0
+      ? Effect.void
+      : Effect.async<void>((resume) => {
+          what.onIdle = () => resume(Effect.void)
+        })
+  // a finalizer is uninterruptible, and then a timeout would wait for what it should end
+  const bounded = Effect.timeoutOption(Effect.interruptible(idle), graceMs)
+  return Effect.zipRight(bounded, Deferred.succeed(what.over, undefined))
+}
 
-const during = <A>(station: Station, call: Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> =>
+/** Runs something that fails with `error` when it is ended. */
+const during = <A>(
+  what: UnderWay,
+  effect: Effect.Effect<A, RbeeError>,
+  error: () => RbeeError
+): Effect.Effect<A, RbeeError> =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
-      station.calls++
+      what.count++
     }),
     () =>
       Effect.raceFirst(
-        call,
-        Effect.flatMap(Deferred.await(station.down), () =>
-          Effect.fail(rbeeError("SHUTTING_DOWN", "this daemon is ending", "Try again in a moment"))
-        )
+        effect,
+        Effect.flatMap(Deferred.await(what.over), () => Effect.fail(error()))
       ),
     () =>
       Effect.sync(() => {
-        station.calls--
-        if (station.calls === 0) station.onIdle?.()
+        what.count--
+        if (what.count === 0) what.onIdle?.()
       })
   )
+
+const shuttingDown = () => rbeeError("SHUTTING_DOWN", "this daemon is ending", "Try again in a moment")
 
 /** A stream that breaks when its daemon ends. */
 const ending =
   (station: Station, url: string, feed: EventFeed): EventFeed =>
   (sink) =>
-    Effect.raceFirst(
-      feed(sink),
-      Effect.flatMap(Deferred.await(station.down), () =>
-        Effect.fail(gone("it broke the connection", "ECONNRESET", url))
-      )
-    )
+    during(station.streams, feed(sink), () => gone("it broke the connection", "ECONNRESET", url))
