@@ -28,6 +28,8 @@ export interface HiveContext extends HiveTimes {
   readonly wanted: boolean
   /** ENSUREs so far: tells those who wait whether theirs has been heard */
   readonly asked: number
+  /** SUSPECTs that were looked into */
+  readonly looked: number
   /** wakings that failed or did not last, one after another */
   readonly attempts: number
   /** the last beat that came before the claim was answered */
@@ -122,6 +124,7 @@ const setupHive = setup({
 })
 
 const want = setupHive.assign({ wanted: true, asked: ({ context }) => context.asked + 1 })
+const look = setupHive.assign({ looked: ({ context }) => context.looked + 1 })
 const hear = setupHive.assign({ heard: ({ event, context }) => (event.type === "BEAT" ? event.beat : context.heard) })
 
 export const hiveMachine = setupHive.createMachine({
@@ -133,6 +136,7 @@ export const hiveMachine = setupHive.createMachine({
     claimed: undefined,
     wanted: false,
     asked: 0,
+    looked: 0,
     attempts: 0,
     heard: undefined,
     error: undefined
@@ -245,6 +249,7 @@ export const hiveMachine = setupHive.createMachine({
           after: { late: "#hive.degraded" }
         },
         suspected: {
+          exit: look,
           on: { BEAT: { actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) } },
           invoke: {
             src: "probe",
@@ -270,6 +275,7 @@ export const hiveMachine = setupHive.createMachine({
       states: {
         waiting: {},
         suspected: {
+          exit: look,
           invoke: {
             src: "probe",
             input: ({ context }) => context.claimed,

@@ -93,17 +93,14 @@ export class ClusterView {
     this.hives.delete(id)
   }
 
-  /** The hive is gone, or out of reach: so are its workers. Returns the jobs that sat on them. */
-  dropWorkers(hiveId: string): ReadonlyArray<string> {
-    const jobs: Array<string> = []
+  /** The hive is gone, or out of reach: so are its workers. */
+  dropWorkers(hiveId: string): void {
     for (const [id, entry] of this.workers) {
       if (entry.view.hive !== hiveId) continue
-      jobs.push(...entry.seats.keys())
       this.drop(id)
       this.heard.delete(id)
     }
     this.changed()
-    return jobs
   }
 
   /** Takes over what a heartbeat says. A worker's life only moves forward: an older word on it is ignored. */

@@ -33,6 +33,8 @@ export interface HiveWorld {
   readonly sessions: Sessions
   readonly ring: EventRing
   readonly queen: { readonly id: string; readonly name: string; readonly epoch: number; readonly url: string }
+  /** jobs that have their place on this hive */
+  readonly jobsOn: (hiveId: string) => number
   /** milliseconds that registered capabilities hold */
   readonly capabilitiesMs: number
   readonly lateMs: number
@@ -182,11 +184,12 @@ export const hive = (
           case "lost":
           case "gone": {
             const had = view.allWorkers().some((worker) => worker.hive === id)
-            const jobs = view.dropWorkers(id)
-            wasUsed = had || waiters.size > 0
+            const jobs = world.jobsOn(id)
+            view.dropWorkers(id)
+            wasUsed = had || jobs > 0 || waiters.size > 0
             entry.claimed = undefined
             entry.devices = undefined
-            if (command.type === "lost" && had) ring.narrate(say.hiveLost(id, jobs.length), { hiveId: id })
+            if (command.type === "lost" && wasUsed) ring.narrate(say.hiveLost(id, jobs), { hiveId: id })
           }
         }
       })

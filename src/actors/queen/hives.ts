@@ -1,7 +1,10 @@
 /** All known hives: one actor each, under a supervisor that starts by re-reading the catalog. */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { none as noFiber } from "effect/FiberId"
 import type * as Scope from "effect/Scope"
+import type { SnapshotFrom } from "xstate"
 import { Call } from "../../layers/api/endpoint.ts"
 import type { HiveRow } from "../../layers/queen-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
@@ -29,7 +32,7 @@ export interface Hives {
   readonly add: (id: string, url?: string) => Effect.Effect<void, RbeeError>
   /** Forgets one that does not run. */
   readonly remove: (id: string) => Effect.Effect<void, RbeeError>
-  /** A call to it failed: it is looked at now, before its beats are late. */
+  /** A call to it failed: it is looked at now, before its beats are late. Returns when it is known how it is. */
   readonly suspect: (id: string) => Effect.Effect<void>
   readonly beat: (beat: Heartbeat) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">>
   /** Stops it, gracefully and then by force; returns when it is gone. */
@@ -40,6 +43,8 @@ interface Known {
   readonly row: HiveRow
   readonly waiters: Set<Waiter>
   actor: MachineActor<typeof hiveMachine> | undefined
+  /** comes true when the supervisor has started it for the first time */
+  readonly started: Deferred.Deferred<void>
 }
 
 const notFound = (id: string) =>
@@ -64,10 +69,11 @@ export const makeHives = (
       )
 
     const specOf = (row: HiveRow, attach: boolean) => {
-      const one: Known = { row, waiters: new Set(), actor: undefined }
+      const one: Known = { row, waiters: new Set(), actor: undefined, started: Deferred.unsafeMake(noFiber) }
       known.set(row.id, one)
       return hive(world, row, one.waiters, `${path}/${row.id}`, attach, (actor) => {
         one.actor = actor
+        Deferred.unsafeDone(one.started, Effect.void)
       })
     }
     const rows = yield* catalog.hives.all
@@ -80,12 +86,11 @@ export const makeHives = (
     }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))
 
     const find = (id: string): Effect.Effect<Known & { readonly actor: MachineActor<typeof hiveMachine> }, RbeeError> =>
-      Effect.suspend(() => {
+      Effect.gen(function* () {
         const one = known.get(id)
-        // The actor is there once the supervisor has started it.
-        return one === undefined || one.actor === undefined
-          ? notFound(id)
-          : Effect.succeed({ ...one, actor: one.actor })
+        if (one === undefined) return yield* notFound(id)
+        yield* Deferred.await(one.started)
+        return one.actor === undefined ? yield* notFound(id) : { ...one, actor: one.actor }
       })
     const tell = (id: string, event: HiveEvent) => Effect.flatMap(find(id), ({ actor }) => actor.ref.tell(event))
 
@@ -177,7 +182,15 @@ export const makeHives = (
       ensure,
       add,
       beat,
-      suspect: (id) => Effect.ignore(tell(id, { type: "SUSPECT" })),
+      suspect: (id) =>
+        Effect.gen(function* () {
+          const { actor } = yield* find(id)
+          const { looked } = (yield* actor.ref.state).context
+          yield* actor.ref.tell({ type: "SUSPECT" })
+          const runs = (state: SnapshotFrom<typeof hiveMachine>) =>
+            state.matches("healthy") || state.matches("degraded")
+          yield* until(actor.ref, (state) => !runs(state) || state.context.looked > looked)
+        }).pipe(Effect.ignore),
       stop: (id) => Effect.zipRight(tell(id, { type: "STOP" }), Effect.asVoid(settled(id, "stopped"))),
       remove: (id) =>
         Effect.gen(function* () {

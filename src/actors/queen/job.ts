@@ -41,7 +41,9 @@ const wishOf = (log: JobLog, alone: boolean): Wish => {
 
 const inferRequestOf = (log: JobLog, epoch: number): InferRequest => {
   const { prompt, messages, max_tokens, temperature, top_p, top_k, seed, stop, ignore_eos } = log.request
-  const given = { prompt, messages, max_tokens, temperature, top_p, top_k, seed, stop, ignore_eos }
+  // A prompt is what a user says: it goes through the model's chat template like any message.
+  const asked = messages ?? [{ role: "user", content: prompt ?? "" }]
+  const given = { messages: asked, max_tokens, temperature, top_p, top_k, seed, stop, ignore_eos }
   const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
   return {
     job_id: log.jobId,
@@ -113,6 +115,7 @@ export const job = (
       world.meters.ended[outcome]++
     })
 
+  let isPlacedAgain = log.tokens() > 0
   let state: JobState = "queued"
   const perform = (command: JobCommand): Effect.Effect<void> => {
     switch (command.type) {
@@ -176,8 +179,9 @@ export const job = (
         admit: ({ alone }) =>
           world.scheduler.admit(log.jobId, wishOf(log, alone), (position) => log.narrate(say.queued(position))),
         place: (input) =>
-          Effect.tap(place(world, log, wishOf(log, input.alone), input), (placed) =>
+          Effect.tap(place(world, log, wishOf(log, input.alone), input, isPlacedAgain), (placed) =>
             Effect.gen(function* () {
+              isPlacedAgain = true
               if (placed.kind === "full") return
               log.record({ placement: placed.placement })
               yield* timed("placed_ms")

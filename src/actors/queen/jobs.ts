@@ -7,6 +7,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { Call } from "../../layers/api/endpoint.ts"
 import type { Ids } from "../../layers/ids/index.ts"
@@ -15,7 +16,6 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { jobMachine } from "../../machines/job.ts"
 import { parseModelRef } from "../../machines/model-ref.ts"
 import type { JobRequest, JobView } from "../../machines/vocabulary/job.ts"
-import { until } from "../core/actor.ts"
 import type { ChildSpec } from "../core/child.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
 import { type Supervisor, supervisor } from "../core/supervisor.ts"
@@ -194,7 +194,8 @@ export const makeJobs = (
         const actor = live.get(id)?.actor
         if (actor !== undefined) {
           yield* actor.ref.tell({ type: "CANCEL" })
-          yield* Effect.ignore(until(actor.ref, ({ status }) => status !== "active"))
+          // its fiber, not its state: the log is ended by the command that follows the last transition
+          yield* Fiber.await(actor.fiber)
         }
         const { state } = log.facts()
         if (state === "cancelled") return
@@ -205,10 +206,7 @@ export const makeJobs = (
     const endOne = ({ actor }: Live): Effect.Effect<void> =>
       actor === undefined
         ? Effect.void
-        : Effect.zipRight(
-            actor.ref.tell({ type: "END", error: shuttingDown() }),
-            Effect.ignore(until(actor.ref, ({ status }) => status !== "active"))
-          )
+        : Effect.zipRight(actor.ref.tell({ type: "END", error: shuttingDown() }), Fiber.await(actor.fiber))
     const endAll = (which: (one: Live) => boolean): Effect.Effect<void> =>
       Effect.suspend(() =>
         Effect.forEach([...live.values()].filter(which), endOne, { concurrency: "unbounded", discard: true })
@@ -237,8 +235,7 @@ export const makeJobs = (
           yield* endAll(({ log }) => world.view.seatOf(log.jobId) === undefined)
           const rest = Effect.forEach(
             [...live.values()],
-            ({ actor }) =>
-              actor === undefined ? Effect.void : Effect.ignore(until(actor.ref, ({ status }) => status !== "active")),
+            ({ actor }) => (actor === undefined ? Effect.void : Fiber.await(actor.fiber)),
             { concurrency: "unbounded", discard: true }
           )
           yield* Effect.raceFirst(rest, deadline)

@@ -26,14 +26,14 @@ export const place = (
   world: PlacingWorld,
   log: JobLog,
   wish: Wish,
-  input: PlaceInput
+  input: PlaceInput,
+  /** it has looked for a place before: what it was told then is not said again */
+  isAgain: boolean
 ): Effect.Effect<Placed, RbeeError> =>
   Effect.gen(function* () {
-    // A job that fails over has said where it runs; only what is new is said again.
-    const isSilent = input.failover !== undefined
     const losers: Array<Loser> = []
     for (let round = 0; round < rounds; round++) {
-      yield* awaken(world, log, wish, isSilent || round > 0)
+      yield* awaken(world, log, wish, isAgain || round > 0)
       const held = world.view.seatOf(log.jobId)
       if (held !== undefined) return resident(log, input, held, [])
       const decision = decide(wish, world.view.machines(), world.view.residents(), input.excluded)

@@ -20,7 +20,7 @@ import { Ids } from "../../layers/ids/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
-import type { Turns } from "../../layers/turns/index.ts"
+import { Turns } from "../../layers/turns/index.ts"
 import { WorkerConnector } from "../../layers/worker-api/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
 import type { QueenEvent, queenMachine } from "../../machines/queen.ts"
@@ -102,6 +102,9 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const ring = yield* makeEventRing(catalog.identity.epoch)
     const fork = yield* FiberSet.makeRuntime<never>()
 
+    const { atEndOfTurn } = yield* Turns
+    const endOfTurn = Effect.async<void>((resume) => atEndOfTurn(() => resume(Effect.void)))
+
     const view = new ClusterView()
     const scheduler = makeScheduler(view)
     const sessions = yield* openSessions
@@ -157,6 +160,8 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
           ring,
           connect: hiveConnector.connect,
           queen: { ...catalog.identity, name: "queen", url: options.url },
+          jobsOn: (id) =>
+            (current.jobs.peek()?.live() ?? []).filter((log) => log.facts().placement?.hive === id).length,
           capabilitiesMs: settings.queen.capabilitiesMs,
           lateMs: settings.hive.lateMs,
           lostMs: settings.hive.lostMs
@@ -207,7 +212,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
         { id: "hives", shutdown: "infinity", start: hivesChild },
         { id: "jobs", shutdown: "infinity", start: jobsChild },
         queenActor(
-          { view, ring, hives, jobs, times: settings.shutdown, idleMs: settings.queen.idleMs },
+          { view, ring, hives, jobs, times: settings.shutdown, idleMs: settings.queen.idleMs, endOfTurn },
           "queen",
           (actor) => {
             current.queen.set(actor)

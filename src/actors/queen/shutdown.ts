@@ -22,6 +22,8 @@ export interface ShutdownWorld {
   readonly jobs: Jobs
   readonly times: Settings["shutdown"]
   readonly idleMs: number
+  /** the end of this turn of the event loop: by then the readers have what was said in it */
+  readonly endOfTurn: Effect.Effect<void>
 }
 
 export const queenActor = (
@@ -91,7 +93,7 @@ export const queenActor = (
               stopHives,
               Effect.suspend(() => after(times.hivesMs))
             ),
-          endStreams: () => Effect.zipRight(Effect.sync(ring.end), Effect.yieldNow())
+          endStreams: () => Effect.zipRight(Effect.sync(ring.end), world.endOfTurn)
         }
       }),
       (actor) => Effect.sync(() => onStart(actor))

@@ -1,0 +1,287 @@
+/** A hive that does as it is told: what it has and what it refuses is set by the test, its lines are the real ones. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { none as noFiber } from "effect/FiberId"
+import type { EventFeed, Sink } from "../../../src/layers/api/endpoint.ts"
+import { frame } from "../../../src/layers/api/sse.ts"
+import type { HiveApi, RuntimeAnswer } from "../../../src/layers/hive-api/index.ts"
+import { type RbeeError, rbeeError, sentence } from "../../../src/machines/errors.ts"
+import * as say from "../../../src/machines/narration.ts"
+import type { Gpu } from "../../../src/machines/vocabulary/device.ts"
+import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
+import type { ModelView } from "../../../src/machines/vocabulary/model.ts"
+import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
+import { FakeWorker, type Script } from "./fake-worker.ts"
+
+const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
+
+/** A stream of a hive: replayed from its start, then live. */
+class Life {
+  private readonly frames: Array<string> = []
+  private readonly sinks = new Set<Sink>()
+
+  add(event: string, data: unknown): void {
+    const text = frame({ id: this.frames.length + 1, event, data })
+    this.frames.push(text)
+    for (const sink of this.sinks) sink.write(text)
+  }
+
+  feed(after: string | undefined): EventFeed {
+    return (sink) =>
+      Effect.async<void>(() => {
+        for (const text of this.frames.slice(Number(after ?? 0))) sink.write(text)
+        this.sinks.add(sink)
+        return Effect.sync(() => this.sinks.delete(sink))
+      })
+  }
+}
+
+export class FakeHive {
+  readonly id: string
+  readonly url: string
+  instance = "hive-life-1"
+  running = false
+  beating = true
+  gpus: ReadonlyArray<Gpu> = []
+  slots = 2
+  readonly models = new Set<string>()
+  readonly hasRuntime = new Set<string>(["cpu-llm-worker-rbee", "cuda-llm-worker-rbee"])
+  /** devices without room, and what is free there */
+  readonly full = new Map<string, number>()
+  /** devices on which no worker boots */
+  readonly broken = new Set<string>()
+  /** holds a download, an installation, a load until it is let go on */
+  readonly holds = new Map<"download" | "install" | "load", Deferred.Deferred<void>>()
+  readonly workers = new Map<string, FakeWorker>()
+  readonly lives = new Map<string, Life>()
+  script: (worker: FakeWorker) => Script = () => ({})
+  /** what it was asked, by name */
+  readonly calls: Array<string> = []
+  /** hears of each claim */
+  onClaim: () => void = () => {}
+  private seq = 0
+  private made = 0
+
+  constructor(id: string) {
+    this.id = id
+    this.url = `fake://hive/${id}`
+  }
+
+  hold(what: "download" | "install" | "load"): { readonly release: Effect.Effect<boolean> } {
+    const deferred = Deferred.unsafeMake<void>(noFiber)
+    this.holds.set(what, deferred)
+    return { release: Deferred.succeed(deferred, undefined) }
+  }
+  private held(what: "download" | "install" | "load"): Effect.Effect<void> {
+    const deferred = this.holds.get(what)
+    return deferred === undefined ? Effect.void : Deferred.await(deferred)
+  }
+
+  /** Dies with its workers. */
+  kill(): void {
+    this.running = false
+    for (const worker of this.workers.values()) worker.crash()
+    this.workers.clear()
+    this.instance = `${this.instance}+`
+  }
+
+  beat(): Heartbeat {
+    const workers = [...this.workers.values()].map((worker): WorkerBeat => ({
+      id: worker.id,
+      instance: worker.instance,
+      state: worker.state,
+      load_progress: 1,
+      url: worker.url,
+      device: worker.device,
+      model: worker.model,
+      context: worker.context,
+      slots: worker.slots,
+      busy: worker.busy(),
+      tokens_out: 0,
+      infers: []
+    }))
+    return {
+      hive_id: this.id,
+      instance: this.instance,
+      seq: ++this.seq,
+      version: "test",
+      url: this.url,
+      devices: [{ id: "cpu", state: "healthy", free_mb: 8000 }],
+      workers
+    }
+  }
+
+  private modelView(ref: string): ModelView {
+    return { model_ref: ref, file: `/models/${ref}.gguf`, bytes: 3_300_000, pinned: false }
+  }
+
+  private answer<A>(name: string, give: () => Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> {
+    return Effect.suspend(() => {
+      if (!this.running) return Effect.fail(gone)
+      this.calls.push(name)
+      return give()
+    })
+  }
+
+  private readonly provisions = new Map<string, EventFeed>()
+
+  readonly api: HiveApi = {
+    health: () =>
+      this.answer("health", () =>
+        Effect.succeed({
+          status: "healthy",
+          role: "hive",
+          version: "test",
+          id: this.id,
+          instance: this.instance,
+          pid: 1,
+          uptime_s: 1
+        } as const)
+      ),
+    claim: () =>
+      this.answer("claim", () =>
+        Effect.sync(() => {
+          this.onClaim()
+          return { hive_id: this.id, instance: this.instance, version: "test" }
+        })
+      ),
+    devices: () =>
+      this.answer("devices", () =>
+        Effect.succeed({
+          cpu: { cores: 2, ram_mb: 16_000, ram_free_mb: 8000 },
+          gpus: this.gpus,
+          models: this.models.size,
+          workers: this.workers.size
+        })
+      ),
+    capacity: ({ device }) =>
+      this.answer(`capacity ${device}`, () => {
+        const available = this.full.get(device)
+        return available === undefined
+          ? Effect.succeed(null)
+          : Effect.fail(
+              rbeeError("VRAM_EXHAUSTED", `needs 5000 MB, ${device} has ${available} MB`, "", {
+                status: 409,
+                required_mb: 5000,
+                available_mb: available,
+                device
+              })
+            )
+      }),
+    provisionModel: ({ model_ref }) =>
+      this.answer("provisionModel", () => {
+        const id = `provision-${this.provisions.size + 1}`
+        this.provisions.set(id, (sink) =>
+          Effect.gen(this, function* () {
+            sink.write(frame({ id: 1, event: "narration", data: { ...say.downloadStart(3_300_000), at: 0 } }))
+            yield* this.held("download")
+            sink.write(frame({ event: "progress", data: { stage: "download", received: 10, total: 10 } }))
+            sink.write(frame({ id: 2, event: "narration", data: { ...say.downloadProgress(100, 410.2e6), at: 0 } }))
+            sink.write(frame({ id: 3, event: "narration", data: { ...say.downloadDone(10), at: 0 } }))
+            this.models.add(model_ref)
+            sink.write(frame({ id: 4, event: "ready", data: { file: "/models/x.gguf" } }))
+          })
+        )
+        return Effect.succeed({ provision_id: id, events: "" })
+      }),
+    modelEvents: ({ id }) => this.answer("modelEvents", () => this.provision(id)),
+    listModels: () =>
+      this.answer("listModels", () => Effect.succeed([...this.models].map((ref) => this.modelView(ref)))),
+    getModel: ({ ref }) =>
+      this.answer("getModel", () =>
+        this.models.has(ref)
+          ? Effect.succeed(this.modelView(ref))
+          : Effect.fail(rbeeError("MODEL_NOT_FOUND", `no model ${ref} here`))
+      ),
+    removeModel: () => this.answer("removeModel", () => Effect.void),
+    provisionWorker: ({ kind }) =>
+      this.answer("provisionWorker", () => {
+        if (this.hasRuntime.has(kind)) return Effect.succeed<typeof RuntimeAnswer.Type>({ available: true })
+        const id = `provision-${this.provisions.size + 1}`
+        this.provisions.set(id, (sink) =>
+          Effect.gen(this, function* () {
+            yield* this.held("install")
+            if (kind.startsWith("vulkan")) {
+              const error = rbeeError("BACKEND_UNAVAILABLE", `${kind} cannot be installed here`)
+              sink.write(
+                frame({ id: 1, event: "failed", data: { code: error.code, message: sentence(error), details: {} } })
+              )
+              return
+            }
+            this.hasRuntime.add(kind)
+            sink.write(frame({ id: 1, event: "ready", data: {} }))
+          })
+        )
+        return Effect.succeed<typeof RuntimeAnswer.Type>({ provision_id: id, events: "" })
+      }),
+    runtimeEvents: ({ id }) => this.answer("runtimeEvents", () => this.provision(id)),
+    startWorker: ({ device, model_ref }) =>
+      this.answer("startWorker", () => {
+        const same = [...this.workers.values()].find((one) => one.device === device && one.model === model_ref)
+        if (same !== undefined) return Effect.succeed({ worker_id: same.id, events: "" })
+        return Effect.succeed({ worker_id: this.boot(device, model_ref), events: "" })
+      }),
+    workerEvents: ({ id, last_event_id }) =>
+      this.answer("workerEvents", () => {
+        const life = this.lives.get(id)
+        return life === undefined
+          ? Effect.fail(rbeeError("WORKER_NOT_FOUND", `no worker ${id}`))
+          : Effect.succeed(life.feed(last_event_id))
+      }),
+    listWorkers: () => this.answer("listWorkers", () => Effect.succeed(this.beat().workers)),
+    stopWorker: ({ id }) =>
+      this.answer("stopWorker", () =>
+        Effect.sync(() => {
+          this.workers.get(id)?.crash()
+          this.workers.delete(id)
+        })
+      ),
+    shutdown: () =>
+      this.answer("shutdown", () =>
+        Effect.sync(() => {
+          this.kill()
+        })
+      )
+  }
+
+  private provision(id: string): Effect.Effect<EventFeed, RbeeError> {
+    const feed = this.provisions.get(id)
+    return feed === undefined ? Effect.fail(rbeeError("NOT_FOUND", "no such provision")) : Effect.succeed(feed)
+  }
+
+  /** A worker process starts; when it is loaded its stream says so. */
+  private boot(device: string, model: string): string {
+    const worker = new FakeWorker(`w${++this.made}`, device, model, this.slots)
+    const life = new Life()
+    worker.script = () => this.script(worker)
+    this.lives.set(worker.id, life)
+    if (this.broken.has(device)) {
+      life.add("narration", { ...say.workerRestart(worker.id, "exit code 1", 1, 3), at: 0 })
+      life.add("failed", { code: "WORKER_START_FAILED", attempts: 4, last_words: "no such device" })
+      return worker.id
+    }
+    this.workers.set(worker.id, worker)
+    life.add("narration", { ...say.workerWake(8601, `/models/${model}.gguf`), at: 0 })
+    Effect.runFork(Effect.map(this.held("load"), () => this.ready(worker)))
+    return worker.id
+  }
+
+  private ready(worker: FakeWorker): void {
+    this.lives.get(worker.id)?.add("ready", {
+      instance: worker.instance,
+      port: 8601,
+      url: worker.url,
+      backend: worker.device === "cpu" ? "CPU" : "CUDA",
+      context: worker.context,
+      slots: worker.slots
+    })
+  }
+
+  private restarts = 1
+  /** What a hive does after a crash: the same worker, a new process. */
+  restart(worker: FakeWorker): void {
+    worker.revive(++this.restarts)
+    this.lives.get(worker.id)?.add("narration", { ...say.workerWake(8601, `/models/${worker.model}.gguf`), at: 0 })
+    this.ready(worker)
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * A real queen, over fake hives and workers: her actors, her stores in memory, her interface called in process. Time is
+ * the test's; the hives beat once a second of it.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as Scope from "effect/Scope"
+import { ActorSystem } from "../../../src/actors/core/system.ts"
+import { Reports } from "../../../src/actors/core/reports.ts"
+import { layer as layerJobLogs } from "../../../src/actors/queen/job-logs.ts"
+import { layerMetrics } from "../../../src/actors/queen/metrics.ts"
+import { makeQueen, type Queen } from "../../../src/actors/queen/queen.ts"
+import { inProcess } from "../../../src/layers/api/in-process-client.ts"
+import { readEvents } from "../../../src/layers/api/sse.ts"
+import { HiveConnector, hiveApi } from "../../../src/layers/hive-api/index.ts"
+import { HiveLauncher } from "../../../src/layers/hive-launcher/index.ts"
+import { Ids } from "../../../src/layers/ids/index.ts"
+import { layerMemory, type MemoryStore, memoryStore } from "../../../src/layers/journal/memory.ts"
+import { type QueenApi, queenApi } from "../../../src/layers/queen-api/index.ts"
+import { CurrentSettings, defaults, type Settings } from "../../../src/layers/settings/index.ts"
+import { layerNode as layerTurns } from "../../../src/layers/turns/node.ts"
+import { WorkerConnector, workerApi } from "../../../src/layers/worker-api/index.ts"
+import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
+import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
+import { CatalogStore, layerCatalog } from "./catalog.ts"
+import { FakeHive } from "./fake-hive.ts"
+
+export interface Seen {
+  readonly event: string
+  readonly data: Readonly<Record<string, unknown>>
+}
+
+/** A stream as a reader sees it, from its start until now. */
+export interface Reader {
+  readonly events: ReadonlyArray<Seen>
+  readonly lines: () => ReadonlyArray<string>
+  readonly text: () => string
+  /** waits until an event fits */
+  readonly until: (fits: (seen: Seen) => boolean) => Effect.Effect<Seen>
+  readonly saw: (line: string) => Effect.Effect<Seen>
+  readonly ended: Effect.Effect<Seen>
+}
+
+export interface QueenWorld {
+  readonly queen: Queen
+  readonly api: QueenApi
+  readonly hive: FakeHive
+  /** submits a job and reads its stream */
+  readonly job: (request?: Partial<JobRequest>) => Effect.Effect<Reader & { readonly id: string }, RbeeError>
+  readonly events: Reader
+  /** the same stores again, as the next queen finds them */
+  readonly stores: Stores
+}
+
+export interface Stores {
+  readonly catalog: CatalogStore
+  readonly journal: MemoryStore
+  readonly hive: FakeHive
+}
+
+export const makeStores = (): Stores => ({
+  catalog: new CatalogStore(),
+  journal: memoryStore(),
+  hive: new FakeHive("localhost")
+})
+
+const terminal = ["done", "error", "cancelled"]
+
+const readerOf = (feed: Parameters<typeof readEvents>[0]): Effect.Effect<Reader, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const events: Array<Seen> = []
+    const watchers = new Set<() => void>()
+    yield* Effect.forkScoped(
+      readEvents(feed, ({ event, data }) => {
+        events.push({ event, data: JSON.parse(data) })
+        for (const watch of [...watchers]) watch()
+      })
+    )
+    const until = (fits: (seen: Seen) => boolean): Effect.Effect<Seen> =>
+      Effect.async((resume) => {
+        const watch = () => {
+          const found = events.find(fits)
+          if (found === undefined) return
+          watchers.delete(watch)
+          resume(Effect.succeed(found))
+        }
+        watchers.add(watch)
+        watch()
+      })
+    return {
+      events,
+      until,
+      lines: () =>
+        events
+          .filter(({ event }) => event === "narration")
+          .map(({ data }) => `${String(data["actor"])}: ${String(data["human"])}`),
+      text: () =>
+        events
+          .filter(({ event }) => event === "token")
+          .map(({ data }) => String(data["t"]))
+          .join(""),
+      saw: (line) => until(({ event, data }) => event === "narration" && data["human"] === line),
+      ended: until(({ event }) => terminal.includes(event))
+    }
+  })
+
+const settingsOf = (change: (settings: Settings) => Settings): Settings =>
+  change({ ...defaults, version: "test", home: { state: "/nowhere", logs: "/nowhere", config: "/nowhere" } })
+
+export const makeWorld = (
+  options: { readonly settings?: (settings: Settings) => Settings; readonly stores?: Stores } = {}
+): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const stores = options.stores ?? makeStores()
+    const { hive } = stores
+    const settings = settingsOf(options.settings ?? ((same) => same))
+    let made = 0
+    const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
+    const findWorker = (url: string) => [...hive.workers.values()].find((worker) => worker.url === url)
+    const nobody = Object.fromEntries(Object.keys(workerApi).map((name) => [name, () => Effect.fail(gone)]))
+    const layers = Layer.mergeAll(
+      Layer.provide(layerJobLogs, layerMemory(stores.journal)),
+      layerCatalog(stores.catalog),
+      Layer.succeed(HiveConnector, { connect: () => inProcess(hiveApi, hive.api) }),
+      Layer.succeed(WorkerConnector, {
+        // a worker that is gone answers nothing, whatever it is asked
+        connect: (url) => inProcess(workerApi, findWorker(url)?.api ?? (nobody as never))
+      }),
+      Layer.succeed(HiveLauncher, {
+        target: (id) => ({ id, at: "localhost:8600", port: 8600 }),
+        find: () => Effect.sync(() => (hive.running ? hive.url : undefined)),
+        present: () => Effect.sync(() => hive.running),
+        wake: () =>
+          Effect.sync(() => {
+            hive.running = true
+            return { url: hive.url, woken: true }
+          }),
+        kill: () => Effect.sync(() => hive.kill())
+      }),
+      Layer.effect(ActorSystem, ActorSystem.make)
+    ).pipe(
+      Layer.provideMerge(
+        Layer.mergeAll(
+          layerTurns,
+          layerMetrics,
+          Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++made}`) }),
+          Layer.succeed(CurrentSettings, settings)
+        )
+      )
+    )
+    const context = yield* Layer.build(layers)
+    const queen = yield* makeQueen({ url: "fake://queen", pid: 1 }).pipe(
+      Effect.provide(context),
+      Effect.provideService(Reports, { report: () => Effect.void })
+    )
+    const api = inProcess(queenApi, queen.api)
+    const beat = Effect.suspend(() =>
+      hive.running && hive.beating ? Effect.ignore(api.heartbeat(hive.beat())) : Effect.void
+    )
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(beat, Effect.sleep("1 second"))))
+    const runtime = yield* Effect.runtime<never>()
+    // the first beat follows the claim at once, as a real hive's does
+    hive.onClaim = () => void Runtime.runFork(runtime)(beat)
+    const scope = yield* Effect.scope
+    const events = yield* readerOf(yield* api.events({}))
+    return {
+      queen,
+      api,
+      hive,
+      stores,
+      events,
+      job: (request = {}) =>
+        Effect.gen(function* () {
+          const { job_id } = yield* api.submitJob({ model: "minillama", prompt: "hello", ...request })
+          const reader = yield* readerOf(yield* api.jobEvents({ id: job_id }))
+          return { ...reader, id: job_id }
+        }).pipe(Scope.extend(scope))
+    }
+  })
