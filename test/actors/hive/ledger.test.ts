@@ -1,0 +1,104 @@
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { describe } from "vitest"
+import { Ledger, type Supply } from "../../../src/actors/hive/ledger.ts"
+import type { LeaseRow } from "../../../src/layers/hive-catalog/index.ts"
+import { rbeeError } from "../../../src/machines/errors.ts"
+
+/** The catalog's table, in memory; `full` makes it refuse. */
+const table = () => {
+  const rows = new Map<string, LeaseRow>()
+  const state = { full: false }
+  return {
+    rows,
+    state,
+    all: Effect.sync(() => [...rows.values()]),
+    put: (row: LeaseRow) =>
+      Effect.yieldNow().pipe(
+        Effect.zipRight(
+          Effect.suspend(() =>
+            state.full ? Effect.fail(rbeeError("DISK_FULL", "no room")) : Effect.sync(() => void rows.set(row.id, row))
+          )
+        )
+      ),
+    remove: (id: string) => Effect.sync(() => void rows.delete(id))
+  }
+}
+const gpu: Supply = { device: "gpu0", totalBytes: 10_300e6, freeBytes: 10_300e6 }
+const need = (bytes: number) => (available: number) => (bytes <= available ? { bytes } : undefined)
+
+describe("The ledger", () => {
+  it.effect("books what fits, persists it, and gives it back", () =>
+    Effect.gen(function* () {
+      const rows = table()
+      const ledger = new Ledger(rows)
+      expect(ledger.available(gpu)).toBe(10_000e6)
+      expect(yield* ledger.book("a", "w1", gpu, need(6e9))).toEqual({ bytes: 6e9 })
+      expect(ledger.available(gpu)).toBe(4_000e6)
+      expect([...rows.rows.values()]).toEqual([{ id: "a", device: "gpu0", owner: "w1", bytes: 6e9 }])
+      expect(yield* ledger.book("b", "w2", gpu, need(6e9))).toBeUndefined()
+      yield* ledger.release("a")
+      expect(rows.rows.size).toBe(0)
+      expect(yield* ledger.book("b", "w2", gpu, need(6e9))).toEqual({ bytes: 6e9 })
+    })
+  )
+
+  it.effect("gives the last room to exactly one of many who ask at once", () =>
+    Effect.gen(function* () {
+      const ledger = new Ledger(table())
+      const asked = Array.from({ length: 50 }, (_, i) => ledger.book(`l${i}`, `w${i}`, gpu, need(4e9)))
+      const booked = (yield* Effect.all(asked, { concurrency: "unbounded" })).filter((each) => each !== undefined)
+      expect(booked.length).toBe(2)
+      const total = ledger.list().reduce((sum, { bytes }) => sum + bytes, 0)
+      expect(total).toBeLessThanOrEqual(gpu.totalBytes)
+    })
+  )
+
+  it.effect("keeps devices apart", () =>
+    Effect.gen(function* () {
+      const ledger = new Ledger(table())
+      yield* ledger.book("a", "w1", gpu, need(9e9))
+      expect(ledger.available({ ...gpu, device: "gpu1" })).toBe(10_000e6)
+    })
+  )
+
+  it.effect("takes a booking back that the catalog could not keep", () =>
+    Effect.gen(function* () {
+      const rows = table()
+      const ledger = new Ledger(rows)
+      rows.state.full = true
+      expect(yield* Effect.flip(ledger.book("a", "w1", gpu, need(6e9)))).toMatchObject({ code: "DISK_FULL" })
+      expect(ledger.list()).toEqual([])
+    })
+  )
+
+  it.effect("counts memory that the device already shows as taken once, not twice", () =>
+    Effect.gen(function* () {
+      const ledger = new Ledger(table())
+      yield* ledger.book("a", "w1", gpu, need(6e9))
+      const loaded = { ...gpu, freeBytes: gpu.freeBytes - 6e9 }
+      expect(ledger.available(loaded)).toBe(0)
+      yield* ledger.settle("a")
+      expect(ledger.available(loaded)).toBe(4_000e6)
+    })
+  )
+
+  it.effect("believes the device when somebody else uses it", () =>
+    Effect.sync(() => expect(new Ledger(table()).available({ ...gpu, freeBytes: 2_300e6 })).toBe(2_000e6))
+  )
+
+  it.effect("corrects a booking upwards by what was measured, and down when its owner shrinks", () =>
+    Effect.gen(function* () {
+      const rows = table()
+      const ledger = new Ledger(rows)
+      yield* ledger.book("a", "w1", gpu, need(6e9))
+      yield* ledger.settle("a", 7e9)
+      expect(rows.rows.get("a")?.bytes).toBe(7e9)
+      yield* ledger.settle("a", 1e9)
+      expect(rows.rows.get("a")?.bytes).toBe(7e9)
+      yield* ledger.renew("a", 3e9)
+      expect(rows.rows.get("a")?.bytes).toBe(3e9)
+      expect(ledger.list()[0]?.settled).toBe(false)
+    })
+  )
+})

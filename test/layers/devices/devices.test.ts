@@ -1,0 +1,89 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { totalmem, tmpdir } from "node:os"
+import { join } from "node:path"
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { describe } from "vitest"
+import { DeviceProbe } from "../../../src/layers/devices/index.ts"
+import { readRam } from "../../../src/layers/devices/memory.ts"
+import { parse } from "../../../src/layers/devices/nvidia.ts"
+import { layerProbe } from "../../../src/layers/devices/probe.ts"
+
+const lines = [
+  "0, GPU-11111111-2222-3333-4444-555555555555, NVIDIA GeForce RTX 3060, 12288, 11900, 550.54.15",
+  "1, GPU-66666666-7777-8888-9999-000000000000, NVIDIA GeForce RTX 3090, 24576, [N/A], 550.54.15",
+  ""
+].join("\n")
+
+const withTool = <A, E>(script: string, use: (path: string) => Effect.Effect<A, E>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const folder = mkdtempSync(join(tmpdir(), "rbee-smi-"))
+      writeFileSync(join(folder, "nvidia-smi"), `#!/bin/sh\n${script}\n`)
+      chmodSync(join(folder, "nvidia-smi"), 0o755)
+      return folder
+    }),
+    use,
+    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+  )
+const look = (path: string) => Effect.provide(Effect.flatMap(DeviceProbe, ({ look }) => look), layerProbe(path))
+
+describe("Devices", () => {
+  it("reads nvidia-smi: MiB become MB, short names, and an amount that is not told counts as all of it", () => {
+    expect(parse(lines)).toEqual({
+      driver: "550.54.15",
+      gpus: [
+        {
+          id: "gpu0",
+          name: "RTX 3060",
+          backend: "cuda",
+          uuid: "GPU-11111111-2222-3333-4444-555555555555",
+          vram_mb: 12_884,
+          vram_free_mb: 12_478
+        },
+        {
+          id: "gpu1",
+          name: "RTX 3090",
+          backend: "cuda",
+          uuid: "GPU-66666666-7777-8888-9999-000000000000",
+          vram_mb: 25_769,
+          vram_free_mb: 25_769
+        }
+      ]
+    })
+  })
+
+  it.each(["", "No devices were found", "0, GPU-x, name", "Failed to initialize NVML: Driver mismatch\n"])(
+    "finds no GPU in what is no table: %j",
+    (text) => expect(parse(text).gpus).toEqual([])
+  )
+
+  it("skips a card that does not tell its memory", () => {
+    expect(parse("0, GPU-a, NVIDIA GB10, [N/A], [N/A], 580.1").gpus).toEqual([])
+  })
+
+  it.effect("asks the tool that it finds in the path", () =>
+    withTool(`cat <<'END'\n${lines}END`, (path) =>
+      Effect.map(look(`${path}:/usr/bin:/bin`), (machine) => {
+        expect(machine.gpus.map(({ id }) => id)).toEqual(["gpu0", "gpu1"])
+        expect(machine.driver).toBe("550.54.15")
+      })
+    )
+  )
+
+  it.effect("has no GPUs where the tool fails", () =>
+    withTool("echo broken; exit 9", (path) =>
+      Effect.map(look(path), (machine) => expect(machine).toMatchObject({ gpus: [], driver: undefined }))
+    )
+  )
+
+  it("knows RAM and cores, and stays within its control group", () => {
+    const whole = readRam(undefined)
+    expect(whole.cores).toBeGreaterThan(0)
+    expect(whole.ramBytes).toBeLessThanOrEqual(totalmem())
+    expect(whole.ramFreeBytes).toBeLessThanOrEqual(whole.ramBytes)
+    const bound = readRam({ limit: 1e9, used: 400e6 })
+    expect(bound).toMatchObject({ ramBytes: 1e9 })
+    expect(bound.ramFreeBytes).toBeLessThanOrEqual(600e6)
+  })
+})
