@@ -79,7 +79,10 @@ const record = (ast: AST.TypeLiteral): Accepts | undefined => {
   if (signature === undefined || more.length > 0 || ast.propertySignatures.length > 0) return undefined
   if (signature.parameter._tag !== "StringKeyword") return undefined
   const field = acceptsAsIs(signature.type)
-  return field && ((value) => isObject(value) && Object.values(value).every(field))
+  // Schema copies fields by assignment, in which `__proto__` is none
+  return (
+    field && ((value) => isObject(value) && !Object.hasOwn(value, "__proto__") && Object.values(value).every(field))
+  )
 }
 
 const struct = (ast: AST.TypeLiteral): Accepts | undefined => {
