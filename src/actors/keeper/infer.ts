@@ -15,12 +15,13 @@ import { cancelled, inferStart, jobFailed, type Line } from "../../machines/narr
 import type { JobRequest, Teardown } from "../../machines/vocabulary/job.ts"
 import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
 import { makeQueenLink, type QueenLink } from "./queen-link.ts"
-import { teardown } from "./teardown.ts"
+import { endEverything, teardown } from "./teardown.ts"
 import { type Format, makeVoice, type Voice } from "./voice.ts"
 
 export interface InferOptions {
   readonly request: Omit<JobRequest, "session">
-  readonly teardown: Teardown
+  /** `everything`: the cluster lives for this run alone (one process) and ends with it, whatever else uses it */
+  readonly teardown: Teardown | "everything"
   readonly format: Format
 }
 
@@ -65,7 +66,7 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
   const submitOnce = Effect.suspend(() =>
     link.api.submitJob({
       ...options.request,
-      session: { id, teardown: options.teardown, woke_queen: link.woke() },
+      session: { id, teardown: options.teardown === "warm" ? "warm" : "cold", woke_queen: link.woke() },
       // a repeated post of this session is the same job
       idempotency_key: id
     })
@@ -107,6 +108,11 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
       }
     })
 
+  const tearDown = ({ woke }: Posted): Effect.Effect<void, RbeeError> => {
+    if (options.teardown === "warm") return Effect.void
+    return options.teardown === "cold" ? teardown(link, voice, id, woke) : endEverything(link)
+  }
+
   /** Steps 1 to 9, then 10 for a cold session. The exit code. */
   const run: Effect.Effect<0 | 1> = Effect.gen(function* () {
     voice.say(inferStart(options.request.model))
@@ -119,7 +125,7 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
     if (Either.isLeft(accepted)) refused(voice, accepted.left)
     const ending = Either.isLeft(accepted) ? "error" : yield* follow(accepted.right)
     if (ending === "cancelled") voice.say(cancelled())
-    if (options.teardown === "cold") yield* teardown(link, voice, id, posted.woke)
+    yield* tearDown(posted)
     return ending === "done" ? (0 as const) : (1 as const)
   }).pipe(
     Effect.catchAll((error) =>
@@ -161,8 +167,7 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
           "Look with `rbee jobs ls`, end it with `rbee jobs cancel ID`."
         )
       )
-    if (options.teardown === "cold" && posted !== undefined)
-      yield* teardown(link, voice, id, posted.woke).pipe(Effect.timeoutOption(farewellMs), Effect.ignore)
+    if (posted !== undefined) yield* tearDown(posted).pipe(Effect.timeoutOption(farewellMs), Effect.ignore)
   })
 
   return { run, abandon }

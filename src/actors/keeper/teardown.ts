@@ -32,3 +32,11 @@ export const teardown = (
         )
       )
   }).pipe(Effect.ensuring(Effect.sync(link.release)))
+
+/** Ends a cluster that lives for this run alone; its lines say the rest. */
+export const endEverything = (link: QueenLink): Effect.Effect<void, RbeeError> =>
+  Effect.gen(function* () {
+    yield* link.api.shutdown({ cascade: true })
+    yield* link.leave
+    yield* link.gone
+  })

@@ -21,15 +21,12 @@ export class QueenLauncher extends Context.Tag("rbee/QueenLauncher")<
      * does (the message names port and owner), VERSION_MISMATCH when another version of rbee does (`details.health`
      * is its health, so that it can still be stopped).
      */
-    readonly find: Effect.Effect<Health | undefined, RbeeError<"CONFLICT" | "VERSION_MISMATCH">>
+    readonly find: Effect.Effect<Health | undefined, RbeeError>
     /**
      * Starts a queen daemon and waits for its health. When another keeper was faster its queen is taken, and `woken`
      * is false.
      */
-    readonly wake: Effect.Effect<
-      { readonly health: Health; readonly woken: boolean },
-      RbeeError<"CONFLICT" | "CONNECTION_TIMEOUT" | "INTERNAL" | "VERSION_MISMATCH">
-    >
+    readonly wake: Effect.Effect<{ readonly health: Health; readonly woken: boolean }, RbeeError>
     /** Waits until the queen's process is gone and its port is free; false when it is not within 40 s. */
     readonly gone: (health: Health) => Effect.Effect<boolean>
     /** The hive processes of this machine that live now, with or without a queen. */

@@ -2,6 +2,8 @@
 import * as Effect from "effect/Effect"
 import { infer, type InferOptions } from "../../actors/keeper/infer.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { Terminal } from "../../layers/terminal/index.ts"
+import { bundledModel, parseModelRef } from "../../machines/model-ref.ts"
 import type { InferValues } from "./commands.ts"
 import type { Context } from "./spec.ts"
 import { inWorld } from "./world.ts"
@@ -26,7 +28,7 @@ const given = <T extends Readonly<Record<string, unknown>>>(values: T) =>
 
 export const optionsOf = (values: InferValues, prompt: string): InferOptions => ({
   request: {
-    model: values.model ?? "minillama",
+    model: values.model ?? bundledModel,
     // a conversation of one turn, so that the model's chat template is applied; `prompt` would be continued as it is
     messages: [
       ...(values.system === undefined ? [] : [{ role: "system" as const, content: values.system }]),
@@ -64,7 +66,14 @@ export const runInfer = (
           usage: true
         })
       )
-    const options = optionsOf(values, yield* promptOf(words, context))
+    // judged here already: nothing is woken for a reference that is none
+    const model = yield* parseModelRef(values.model ?? bundledModel)
+    const options = optionsOf({ ...values, model: model.ref }, yield* promptOf(words, context))
     if (!values.oneProcess) return yield* inWorld(context, infer(options))
-    return yield* Effect.fail(rbeeError("BACKEND_UNAVAILABLE", "this build cannot run in one process", ""))
+    const { layerLogs, layerOneProcess } = yield* Effect.promise(() => import("../cluster/world.ts"))
+    return yield* infer({ ...options, teardown: "everything" }).pipe(
+      Effect.provideService(Terminal, context.terminal),
+      Effect.provide(layerOneProcess(context.settings)),
+      Effect.provide(layerLogs(context.settings))
+    )
   })

@@ -1,0 +1,130 @@
+/** Queen, hive and workers in one process: the daemons' actors over in-process transports. No port, no child. */
+import { appendFileSync, mkdirSync } from "node:fs"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type * as Scope from "effect/Scope"
+import { ActorSystem } from "../../actors/core/system.ts"
+import { layer as layerJobLogs } from "../../actors/queen/job-logs.ts"
+import { layerMetrics } from "../../actors/queen/metrics.ts"
+import { makeQueen } from "../../actors/queen/queen.ts"
+import { InProcessNetwork, inProcessUrl, layerInProcessNetwork } from "../../layers/api/in-process.ts"
+import { DeviceProbe } from "../../layers/devices/index.ts"
+import { readRam } from "../../layers/devices/memory.ts"
+import { layerLlama } from "../../layers/engine/llama.ts"
+import { layerInProcess as layerHives } from "../../layers/hive-api/in-process.ts"
+import { layerSqlite as layerHiveCatalog } from "../../layers/hive-catalog/sqlite.ts"
+import { layerInProcess as layerHiveLauncher } from "../../layers/hive-launcher/in-process.ts"
+import { layerRandom } from "../../layers/ids/random.ts"
+import { layerMemory as layerJournal } from "../../layers/journal/memory.ts"
+import { layerDisk } from "../../layers/models/disk.ts"
+import { hiveFolder, queenFolder } from "../../layers/paths/index.ts"
+import { layerNode as layerProcesses } from "../../layers/process/node.ts"
+import { layerInProcess as layerQueens } from "../../layers/queen-api/in-process.ts"
+import { type QueenApi, queenApi } from "../../layers/queen-api/index.ts"
+import { layerSqlite as layerQueenCatalog } from "../../layers/queen-catalog/sqlite.ts"
+import { layerInProcess as layerQueenLauncher, type OwnQueen } from "../../layers/queen-launcher/in-process.ts"
+import { layerNpm } from "../../layers/runtimes/npm.ts"
+import { CurrentSettings, type Settings } from "../../layers/settings/index.ts"
+import { layerNode as layerTurns } from "../../layers/turns/node.ts"
+import { layerInProcess as layerWorkers } from "../../layers/worker-api/in-process.ts"
+import { layerInProcess as layerWorkerLauncher } from "../../layers/worker-launcher/in-process.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import { ownFolder } from "./folder.ts"
+
+const url = inProcessUrl("queen", "queen")
+
+/** The CPU as the system tells it: a probe would be another process. */
+const layerDevices = Layer.succeed(DeviceProbe, {
+  look: Effect.sync(() => ({ cpu: readRam(), gpus: [], driver: undefined })),
+  ram: Effect.sync(() => readRam())
+})
+
+/** What every part shares. */
+const layerCommon = (settings: Settings) =>
+  Layer.mergeAll(layerQueens, layerHives, layerWorkers).pipe(
+    Layer.provideMerge(layerInProcessNetwork),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        layerRandom,
+        layerTurns,
+        layerProcesses,
+        ActorSystem.layer,
+        layerMetrics,
+        Layer.succeed(CurrentSettings, settings)
+      )
+    )
+  )
+
+const layerHive = (settings: Settings) => {
+  const folder = hiveFolder(settings.home, settings.hive.id)
+  return layerHiveLauncher.pipe(
+    Layer.provide(
+      Layer.mergeAll(
+        layerHiveCatalog(join(folder, "catalog.sqlite")),
+        layerDevices,
+        layerDisk({ folder }),
+        layerNpm({ folder, env: process.env }),
+        Layer.provide(layerWorkerLauncher, layerLlama({ gpu: "cpu" }))
+      )
+    )
+  )
+}
+
+const layerQueen = (settings: Settings) =>
+  Layer.mergeAll(
+    layerQueenCatalog(join(queenFolder(settings.home), "catalog.sqlite")),
+    Layer.provide(layerJobLogs, layerJournal())
+  )
+
+/**
+ * The lines that daemons write to their logs go to one file; stderr belongs to whoever runs the cluster. Provide it to
+ * everything that calls into the cluster: handlers run in the fiber of their caller.
+ */
+export const layerLogs = (settings: Settings) => {
+  const file = join(settings.home.logs, "one-process.log")
+  const toFile = Logger.map(Logger.jsonLogger, (line) => {
+    try {
+      mkdirSync(settings.home.logs, { recursive: true, mode: 0o700 })
+      appendFileSync(file, `${line}\n`, { mode: 0o600 })
+    } catch {
+      // best effort, as everywhere
+    }
+  })
+  // instead of every logger that the caller has
+  return Layer.scopedDiscard(Effect.locallyScoped(FiberRef.currentLoggers, HashSet.make(toFile)))
+}
+
+export interface OneProcess extends OwnQueen {
+  readonly api: QueenApi
+}
+
+const start = Effect.gen(function* () {
+  const network = yield* InProcessNetwork
+  const queen = yield* makeQueen({ url, pid: process.pid })
+  yield* network.listen(url, queenApi, queen.api)
+  const api = network.connect(url, queenApi)
+  return { url, api, health: api.health({}), ended: queen.ended } satisfies OneProcess
+})
+
+/** The parts of a cluster whose state is in `home`; the queen is not started. */
+const layerWorld = (settings: Settings) =>
+  Layer.mergeAll(layerHive(settings), layerQueen(settings)).pipe(Layer.provideMerge(layerCommon(settings)))
+
+const inOwnFolder = (given: Settings) => Effect.map(ownFolder(given.home), (home) => layerWorld({ ...given, home }))
+
+/** The whole cluster; it ends with the scope, and its folder with it. */
+export const makeOneProcess = (given: Settings): Effect.Effect<OneProcess, RbeeError, Scope.Scope> =>
+  Effect.gen(function* () {
+    const world = yield* Layer.build(yield* inOwnFolder(given))
+    return yield* Effect.provide(start, world)
+  })
+
+/** For a keeper: how it finds its queen and speaks to her, who starts when she is first asked for. */
+export const layerOneProcess = (given: Settings) =>
+  Layer.unwrapScoped(
+    Effect.map(inOwnFolder(given), (world) => Layer.provideMerge(layerQueenLauncher(url, start), world))
+  )
