@@ -58,9 +58,9 @@ export type SpecRequirements<S> = S extends ChildSpec<infer R> ? Exclude<R, Scop
 export const resource = <A, E, R>(acquire: Effect.Effect<A, E, R>): Effect.Effect<Started, E, R | Scope.Scope> =>
   Effect.zipRight(acquire, task(Effect.never))
 
-/** A child that is one long-running Effect; its exit is the child's exit. */
+/** A child that is one long-running Effect, interruptible wherever it is started; its exit is the child's exit. */
 export const task = <A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<Started, never, R | Scope.Scope> =>
-  Effect.map(Effect.forkScoped(body), (fiber) => ({ fiber }))
+  Effect.map(Effect.forkScoped(Effect.interruptible(body)), (fiber) => ({ fiber }))
 
 /** How a child ended, in the words of a report. An interrupt that its supervisor did not ask for is a kill. */
 export const ending = (exit: Exit.Exit<unknown, unknown>): "normal" | "killed" | Cause.Cause<unknown> =>

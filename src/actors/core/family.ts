@@ -25,8 +25,6 @@ export interface FamilyOptions {
   readonly periodMs: number
   readonly killWait: Duration.DurationInput
   readonly report: (report: Report) => Effect.Effect<void>
-  /** Makes a child's `start` interruptible where the supervisor is. */
-  readonly restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Called once for the end of each life, from outside the supervisor's fiber. */
   readonly onExit: (child: Child, life: Life, exit: Exit.Exit<unknown, unknown>) => void
   /** Asks for `retry(child)` as a later turn of the supervisor, so that other requests get in between. */
@@ -136,8 +134,8 @@ export class Family {
 
   private start(child: Child): Effect.Effect<Exit.Exit<Life, unknown>> {
     return Effect.gen(this, function* () {
-      const { restore, killWait, onExit } = this.options
-      const exit = yield* launch(child.spec, restore, killWait)
+      const { killWait, onExit } = this.options
+      const exit = yield* launch(child.spec, killWait)
       if (Exit.isFailure(exit)) {
         yield* this.tell("start_error", exit.cause, child)
         return exit

@@ -10,7 +10,9 @@ export class RestartIntensityExceeded extends Data.TaggedError("RestartIntensity
 }> {}
 
 export class Intensity {
-  private times: ReadonlyArray<number> = []
+  /** Oldest first, from `oldest` on: those before it have left the period. */
+  private times: Array<number> = []
+  private oldest = 0
   private readonly max: number
   private readonly periodMs: number
 
@@ -21,7 +23,13 @@ export class Intensity {
 
   /** Counts a restart at `nowMs`; the period includes both its ends, as in OTP. */
   add(nowMs: number): { readonly exceeded: boolean; readonly restarts: number } {
-    this.times = [...this.times.filter((time) => nowMs - time <= this.periodMs), nowMs]
-    return { exceeded: this.times.length > this.max, restarts: this.times.length }
+    this.times.push(nowMs)
+    while (nowMs - (this.times[this.oldest] ?? nowMs) > this.periodMs) this.oldest++
+    if (this.oldest * 2 > this.times.length) {
+      this.times = this.times.slice(this.oldest)
+      this.oldest = 0
+    }
+    const restarts = this.times.length - this.oldest
+    return { exceeded: restarts > this.max, restarts }
   }
 }

@@ -18,16 +18,15 @@ export const shutdownDefault: Duration.DurationInput = "5 seconds"
 
 /**
  * Runs `start` in a fresh scope. If it fails the scope is closed, within the child's deadlines, before this returns.
- * `restore` makes `start` interruptible where the supervisor is; call this with interrupts masked.
+ * Call it with interrupts masked: only `start` itself can be interrupted, whatever region the supervisor was made in.
  */
 export const launch = (
   spec: Bound,
-  restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>,
   killWait: Duration.DurationInput
 ): Effect.Effect<Exit.Exit<Life, unknown>> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    const exit = yield* Effect.exit(restore(Scope.extend(spec.start, scope)))
+    const exit = yield* Effect.exit(Effect.interruptible(Scope.extend(spec.start, scope)))
     if (Exit.isFailure(exit)) yield* close(spec, scope, exit, killWait)
     return Exit.map(exit, (started) => ({ scope, started }))
   })
@@ -56,6 +55,9 @@ export const close = (
     return (yield* endsWithin(closing, killWait)) ? { kind: "killed" } : { kind: "stuck" }
   })
 
+/** Turns of the scheduler in which most scopes close; only then is a timer worth its cost. */
+const quickTurns = 6
+
 /**
  * Whether the fiber ends in time. The wait runs in a fiber of its own, because this runs in finalizers: there, a
  * timeout would never fire, or the interrupt that the supervisor itself is dying of would end the wait at once.
@@ -64,10 +66,16 @@ const endsWithin = (
   fiber: Fiber.RuntimeFiber<unknown, unknown>,
   time: Duration.DurationInput
 ): Effect.Effect<boolean> =>
-  Fiber.await(fiber).pipe(
-    Effect.timeoutOption(time),
-    Effect.interruptible,
-    Effect.forkDaemon,
-    Effect.flatMap(Fiber.join),
-    Effect.map(Option.isSome)
-  )
+  Effect.gen(function* () {
+    for (let turn = 0; turn < quickTurns; turn++) {
+      if (fiber.unsafePoll() !== null) return true
+      yield* Effect.yieldNow()
+    }
+    return yield* Fiber.await(fiber).pipe(
+      Effect.timeoutOption(time),
+      Effect.interruptible,
+      Effect.forkDaemon,
+      Effect.flatMap(Fiber.join),
+      Effect.map(Option.isSome)
+    )
+  })

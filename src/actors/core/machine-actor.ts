@@ -141,8 +141,9 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
         )
       })
     if (system.watched()) yield* system.publish({ type: "started", path, entry, snapshot: step.snapshot })
-    // The mask: interrupted before its first step the fiber must still run `end`.
-    const fiber = yield* Effect.uninterruptibleMask((restore) => Effect.forkScoped(Effect.onExit(restore(life), end)))
+    // The mask: interrupted before its first step the fiber must still run `end`. Its life can be interrupted even
+    // where this very start cannot, as in an acquire: else nobody could ever stop it.
+    const fiber = yield* Effect.onExit(Effect.interruptible(life), end).pipe(Effect.forkScoped, Effect.uninterruptible)
     yield* Deferred.await(ready)
     return { ref, fiber }
   })

@@ -95,7 +95,6 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
       const family = new Family({
         path,
         report,
-        restore,
         periodMs,
         strategy: options.strategy ?? "one_for_one",
         autoShutdown: options.autoShutdown ?? "never",
@@ -154,7 +153,7 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
       )
       const life = Effect.gen(function* () {
         yield* startAll
-        while (!(yield* take(yield* restore(Queue.take(turns))))) continue
+        while (!(yield* take(yield* Effect.interruptible(Queue.take(turns))))) continue
       })
       const end = (exit: Exit.Exit<void, ChildStartFailed | RestartIntensityExceeded>) =>
         Effect.gen(function* () {

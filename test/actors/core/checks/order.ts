@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
+import { setup } from "xstate"
 import { type Check, puppet, said, settled } from "./core.ts"
 
 export const order: ReadonlyArray<Check> = [
@@ -124,6 +125,21 @@ export const order: ReadonlyArray<Check> = [
         yield* TestClock.adjust("1 millis")
         yield* Fiber.join(closing)
         assert.match(said(log), /^-b( \+a -a)?( \+b -b)?$/)
+      })
+  },
+  {
+    name: "started where nothing can be interrupted, as in an acquire, children and charts can still be stopped",
+    run: (core) =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const scope = yield* Scope.make()
+        const machine = setup({}).createMachine({ id: "m", after: { 9_000: {} } })
+        const children = [puppet("a", { log }).spec, { id: "m", start: core.machineActor({ path: "order/m", machine }) }]
+        yield* core.supervisor({ path: "order", children }).pipe(Effect.uninterruptible, Scope.extend(scope))
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust(0)
+        assert.isTrue((yield* Fiber.poll(closing))._tag === "Some")
+        assert.strictEqual(said(log), "+a -a")
       })
   },
   {
