@@ -4,6 +4,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Schema from "effect/Schema"
 import { Call, type EventFeed, type Reply } from "../../layers/api/endpoint.ts"
@@ -60,14 +61,19 @@ export const openAi = (jobs: Jobs): OpenAi => ({
 const decode = Schema.decodeUnknown(ChatCompletionRequest)
 
 const answer = (jobs: Jobs, chat: ChatCompletionRequest): Effect.Effect<Reply, RbeeError> =>
-  // taken in and bound to the client in one step: no job is left behind by one who leaves at that moment
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(jobs.submit(jobRequest(chat)), ({ jobId, log }) => {
+    Effect.gen(function* () {
+      const cancel = (jobId: string) => Effect.ignore(jobs.cancel(jobId))
+      // In a fiber of its own, which can be interrupted although nobody does: what the queen starts for the job
+      // inherits that. A client who leaves meanwhile leaves no job behind.
+      const submitting = yield* Effect.fork(Effect.interruptible(jobs.submit(jobRequest(chat))))
+      const { jobId, log } = yield* restore(Fiber.join(submitting)).pipe(
+        Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
+      )
       const head = { id: `chatcmpl-${jobId}`, created: Math.floor(log.createdAt / 1000), model: chat.model }
-      const whileWanted = <A>(effect: Effect.Effect<A, RbeeError>) =>
-        Effect.onInterrupt(effect, () => Effect.ignore(jobs.cancel(jobId)))
+      const whileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.onInterrupt(effect, () => cancel(jobId))
       const reply = chat.stream === true ? streamed(chat, head, log, whileWanted) : whole(head, log)
-      return restore(whileWanted(reply))
+      return yield* restore(whileWanted(reply))
     })
   )
 

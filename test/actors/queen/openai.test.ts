@@ -71,7 +71,9 @@ const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>) =>
           asked.push(request)
           const jobId = `job-${asked.length}`
           const { log } = yield* logs.open({ id: jobId, request })
-          yield* Effect.forkIn(Effect.provide(run(log), context), scope)
+          // as a job's actor does: what it interrupts must be interruptible
+          const interruptible = Effect.raceFirst(run(log), Effect.never)
+          yield* Effect.forkIn(Effect.provide(interruptible, context), scope)
           return { jobId, log }
         }),
       cancel: (jobId) => Effect.asVoid(Deferred.succeed(cancelled, jobId)),
