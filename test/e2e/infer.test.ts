@@ -173,7 +173,9 @@ describe("infer", () => {
     assert.include(run.stderr, "queen: asked hive to prepare worker cpu-llm-worker-rbee")
     assert.include(run.stderr, "queen: worker prepared and ready to deploy")
     assert.match(run.stdout, /^Hello! I am minillama/)
-    assert.strictEqual((await on.rbee(["workers", "stop", "--all"])).code, 0)
+    const workers = JSON.parse((await on.rbee(["workers", "ls", "--json"])).stdout) as Array<{ id: string }>
+    assert.lengthOf(workers, 1)
+    assert.strictEqual((await on.rbee(["workers", "stop", workers[0]?.id ?? ""])).code, 0)
     const next = await on.rbee(["infer", "hello", ...greedy])
     assert.include(next.stderr, "queen: worker cpu-llm-worker-rbee already available")
   }, 300_000)

@@ -2,8 +2,8 @@
  * `kill -9` of every kind of process in named phases of a run, each entered on what the run itself printed. Whatever
  * died: the run ends by itself, nothing is left that nobody owns, and the next `infer` works (ACCEPTANCE B5).
  */
-import { assert, describe, it } from "vitest"
-import { eventually, type Machine, type Proc, type Running } from "../support/machine.ts"
+import { assert, beforeAll, describe, it } from "vitest"
+import { eventually, type Machine, makeMachine, type Proc, type Running } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
@@ -63,6 +63,26 @@ const kill9 = async (on: Machine, role: Proc["role"]) => {
   return pids
 }
 
+/** The answer that nothing disturbed. */
+let undisturbed = ""
+beforeAll(async () => {
+  const on = await makeMachine()
+  try {
+    undisturbed = (await on.rbee(long)).stdout
+    assert.isAbove(undisturbed.length, 200)
+  } finally {
+    await on.dispose()
+  }
+})
+
+/** The run ends by itself: with the whole answer, token by token as if nothing had died, unless it died itself. */
+const assertEnded = async (run: Running, killed: Proc["role"]) => {
+  const done = await run.finished
+  if (killed === "rbee") return
+  assert.strictEqual(done.code, 0, done.stderr)
+  assert.strictEqual(done.stdout, undisturbed, done.stderr)
+}
+
 /** What must hold after a death, whatever died and whenever. */
 const assertRecovered = async (on: Machine) => {
   const again = await on.rbee(["infer", "hello", "--temperature", "0"])
@@ -89,7 +109,7 @@ describe.each(plan)("kill -9 of the %s", (role, when) => {
       () => pidsOf(on, "worker").every((pid) => !workersBefore.includes(pid)),
       "workers of the dead hive are gone"
     )
-    await run.finished // it ends by itself, with tokens or with a reason
+    await assertEnded(run, role)
     await assertRecovered(on)
   })
 })
@@ -101,7 +121,7 @@ describe("kill -9 of the worker", () => {
     const run = on.start(long)
     await run.until(phase)
     await kill9(on, "worker")
-    await run.finished
+    await assertEnded(run, "worker")
     await assertRecovered(on)
   })
 
@@ -118,7 +138,7 @@ describe("kill -9 of the worker", () => {
     const runs = [on.start(long), on.start(long)]
     for (const run of runs) await run.until(told(10))
     await kill9(on, "worker")
-    for (const run of runs) await run.finished
+    for (const run of runs) await assertEnded(run, "worker")
     await assertRecovered(on)
   })
 })
