@@ -135,11 +135,11 @@ const list = (kind: "hives" | "workers" | "models" | "jobs"): Declared =>
 
 const workersStop = declare({
   path: ["workers", "stop"],
-  summary: "stop a worker; its memory is free again",
-  examples: ["rbee workers ls", "rbee workers stop ID"],
-  words: one("ID", "the worker"),
-  flags: {},
-  run: (_, words, context) => lazily(daemons, (module) => module.workerStop(words[0] ?? "", context))
+  summary: "stop a worker, or --all; its memory is free again",
+  examples: ["rbee workers ls", "rbee workers stop ID", "rbee workers stop --all"],
+  words: { name: "ID", doc: "the worker", min: 0, max: 1 },
+  flags: { all: flag("all", "stop every worker") },
+  run: (values, words, context) => lazily(daemons, (module) => module.workersStop(words[0], values.all, context))
 })
 const jobsCancel = declare({
   path: ["jobs", "cancel"],

@@ -5,7 +5,7 @@ import { makeQueenLink } from "../../actors/keeper/queen-link.ts"
 import { makeVoice, type Voice } from "../../actors/keeper/voice.ts"
 import type { QueenApi, QueenConnector } from "../../layers/queen-api/index.ts"
 import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
-import type { RbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { notRunning } from "./not-running.ts"
 import type { Context } from "./spec.ts"
 import { inWorld } from "./world.ts"
@@ -104,21 +104,31 @@ const withQueen = (
     })
   )
 
-export const workerStop = (id: string, context: Context) =>
-  withQueen(context, (api) =>
-    Effect.gen(function* () {
-      yield* api.stopWorker({ id })
-      const listed = Effect.map(api.listWorkers({}), (workers) => workers.some((worker) => worker.id === id))
-      while (yield* listed) yield* Effect.sleep(25)
-      return answer(context, `worker ${id} stopped`)
-    }).pipe(
-      Effect.timeoutTo({
-        duration: 40_000,
-        onSuccess: (code) => code,
-        onTimeout: () => answer(context, `worker ${id} is stopping`)
-      })
-    )
-  )
+/** a worker may finish what it decodes until the workers' deadline (30 s) */
+const stopMs = 40_000
+
+export const workersStop = (id: string | undefined, all: boolean, context: Context) =>
+  id === undefined && !all
+    ? Effect.fail(rbeeError("INVALID_REQUEST", "ID is missing", "Name a worker, or say --all.", { usage: true }))
+    : withQueen(context, (api) =>
+        Effect.gen(function* () {
+          const listed = Effect.map(api.listWorkers({}), (workers) => workers.map((worker) => worker.id))
+          const ids = id === undefined ? yield* listed : [id]
+          yield* Effect.forEach(ids, (one) => api.stopWorker({ id: one }), { concurrency: "unbounded", discard: true })
+          while ((yield* listed).some((one) => ids.includes(one))) yield* Effect.sleep(25)
+          return answer(context, ids.length === 0 ? "no workers" : ids.map((one) => `worker ${one} stopped`).join("\n"))
+        }).pipe(
+          Effect.timeoutFail({
+            duration: stopMs,
+            onTimeout: () =>
+              rbeeError(
+                "CONNECTION_TIMEOUT",
+                `a worker is still there after ${stopMs / 1000} s`,
+                "See `rbee workers ls`."
+              )
+          })
+        )
+      )
 
 export const jobCancel = (id: string, context: Context) =>
   withQueen(context, (api) => Effect.map(api.cancelJob({ id }), () => answer(context, `job ${id} cancelled`)))
