@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type { Started } from "./actor.ts"
+import { forkOwned } from "./fork.ts"
 
 export interface ChildSpec<out R = never, out A extends Started = Started> {
   /** Unique among its siblings. */
@@ -60,7 +61,7 @@ export const resource = <A, E, R>(acquire: Effect.Effect<A, E, R>): Effect.Effec
 
 /** A child that is one long-running Effect, interruptible wherever it is started; its exit is the child's exit. */
 export const task = <A, E, R>(body: Effect.Effect<A, E, R>): Effect.Effect<Started, never, R | Scope.Scope> =>
-  Effect.map(Effect.forkScoped(Effect.interruptible(body)), (fiber) => ({ fiber }))
+  Effect.map(forkOwned(Effect.interruptible(body)), (fiber) => ({ fiber }))
 
 /** How a child ended, in the words of a report. An interrupt that its supervisor did not ask for is a kill. */
 export const ending = (exit: Exit.Exit<unknown, unknown>): "normal" | "killed" | Cause.Cause<unknown> =>

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import type { Started } from "./actor.ts"
 import type { Bound } from "./child.ts"
@@ -47,7 +48,7 @@ export const close = (
   Effect.gen(function* () {
     const shutdown = spec.shutdown ?? shutdownDefault
     // A daemon, so that closing goes on when nobody waits for it any more.
-    const closing = yield* Effect.forkDaemon(Scope.close(scope, exit))
+    const closing = Runtime.runFork(yield* Effect.runtime<never>(), Scope.close(scope, exit))
     if (shutdown === "infinity" || (shutdown !== "brutal" && (yield* endsWithin(closing, shutdown)))) {
       return { kind: "in time", exit: yield* Fiber.await(closing) }
     }

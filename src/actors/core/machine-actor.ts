@@ -12,6 +12,7 @@ import type { AnyStateMachine, EmittedFrom, EventFromLogic, InputFrom, OutputFro
 import type { ActorRef } from "./actor.ts"
 import type { Activities, Requirements, SelfOf } from "./chart-types.ts"
 import { type ChartAction, stepper } from "./chart-step.ts"
+import { forkOwned } from "./fork.ts"
 import { Mailbox } from "./mailbox.ts"
 import { Observers } from "./observers.ts"
 import { type ActorEntry, ActorSystem } from "./system.ts"
@@ -143,7 +144,7 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
     if (system.watched()) yield* system.publish({ type: "started", path, entry, snapshot: step.snapshot })
     // The mask: interrupted before its first step the fiber must still run `end`. Its life can be interrupted even
     // where this very start cannot, as in an acquire: else nobody could ever stop it.
-    const fiber = yield* Effect.onExit(Effect.interruptible(life), end).pipe(Effect.forkScoped, Effect.uninterruptible)
+    const fiber = yield* forkOwned(Effect.onExit(Effect.interruptible(life), end))
     yield* Deferred.await(ready)
     return { ref, fiber }
   })

@@ -25,6 +25,7 @@ import {
   bind
 } from "./child.ts"
 import { type Child, Family } from "./family.ts"
+import { forkOwned } from "./fork.ts"
 import { Intensity, type RestartIntensityExceeded } from "./intensity.ts"
 import type { Life } from "./lifecycle.ts"
 import { Reports } from "./reports.ts"
@@ -164,7 +165,7 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
           if (system.watched()) yield* system.publish({ type: "stopped", path, exit })
         })
       if (system.watched()) yield* system.publish({ type: "started", path, entry, snapshot: family.list() })
-      const fiber = yield* Effect.forkScoped(Effect.onExit(life, end))
+      const fiber = yield* forkOwned(Effect.onExit(life, end))
       yield* restore(Deferred.await(ready))
       return { ref, fiber }
     })
