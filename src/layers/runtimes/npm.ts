@@ -158,6 +158,7 @@ const make = (options: NpmOptions) =>
         const args = [
           ...npm.args,
           ...["install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save", "--no-package-lock"],
+          ...["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=5000"],
           ...["--ignore-scripts", "--include=optional", "--loglevel=error", "--no-update-notifier"],
           ...packages.map((each) => `${each}@${runtimeVersion}`)
         ]

@@ -1,0 +1,151 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
+import { describe } from "vitest"
+import { layerRandom } from "../../../src/layers/ids/random.ts"
+import { layerNode } from "../../../src/layers/process/node.ts"
+import { Runtimes } from "../../../src/layers/runtimes/index.ts"
+import { layerNpm, runtimeVersion } from "../../../src/layers/runtimes/npm.ts"
+
+interface Place {
+  readonly folder: string
+  /** where rbee would be installed, without a runtime */
+  readonly bare: string
+  readonly runtimes: () => ReadonlyArray<string>
+}
+
+const withFolder = <A, E>(use: (place: Place) => Effect.Effect<A, E>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const folder = mkdtempSync(join(tmpdir(), "rbee-runtimes-"))
+      const bare = join(folder, "bare")
+      mkdirSync(bare)
+      const home = join(folder, "runtimes")
+      return { folder, bare, runtimes: () => (existsSync(home) ? readdirSync(home) : []) }
+    }),
+    use,
+    ({ folder }) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+  )
+const withRuntimes = <A, E>(
+  { folder, bare }: Place,
+  use: (runtimes: Runtimes["Type"]) => Effect.Effect<A, E>,
+  env: Record<string, string> = {},
+  from: string | undefined = bare
+) =>
+  Effect.provide(
+    Effect.flatMap(Runtimes, use),
+    layerNpm({ folder, env: { ...process.env, ...env }, from }).pipe(Layer.provide(Layer.merge(layerNode, layerRandom)))
+  )
+const closedRegistry = { npm_config_registry: "http://127.0.0.1:9/", npm_config_cache: "" }
+
+describe("Worker runtimes", () => {
+  it("are of the version in package.json, which the engine was written against", () => {
+    const manifest: unknown = JSON.parse(
+      readFileSync(fileURLToPath(new URL("../../../package.json", import.meta.url)), "utf8")
+    )
+    expect(manifest).toMatchObject({ optionalDependencies: { "@node-llama-cpp/linux-x64": runtimeVersion } })
+  })
+
+  it.effect("that came with rbee are found where it is installed", () =>
+    withFolder((place) =>
+      withRuntimes(
+        place,
+        (runtimes) =>
+          Effect.map(runtimes.find("cpu"), (found) =>
+            expect(found).toEqual({ version: runtimeVersion, folder: undefined })
+          ),
+        {},
+        fileURLToPath(new URL(".", import.meta.url))
+      )
+    )
+  )
+
+  it.live(
+    "that are missing are installed, proven to load, and found from then on",
+    () =>
+      withFolder((place) =>
+        withRuntimes(place, (runtimes) =>
+          Effect.gen(function* () {
+            expect(yield* runtimes.find("cpu")).toBeUndefined()
+            const seen: Array<number> = []
+            const installed = yield* runtimes.install("cpu", (received) => void seen.push(received))
+            const folder = join(place.folder, "runtimes", `cpu-llm-worker-rbee-${runtimeVersion}`)
+            expect(installed).toEqual({ version: runtimeVersion, folder })
+            expect(yield* runtimes.find("cpu")).toEqual(installed)
+            expect(seen.at(-1)).toBeGreaterThan(1e6)
+            expect(place.runtimes()).toEqual([`cpu-llm-worker-rbee-${runtimeVersion}`])
+          })
+        )
+      ),
+    120_000
+  )
+
+  it.live(
+    "that cannot be fetched leave nothing, and the error names what failed and the way out",
+    () =>
+      withFolder((place) =>
+        withRuntimes(
+          place,
+          (runtimes) =>
+            Effect.gen(function* () {
+              const error = yield* Effect.flip(runtimes.install("cpu", () => {}))
+              expect(error).toMatchObject({
+                code: "BACKEND_UNAVAILABLE",
+                what: expect.stringMatching(/cpu-llm-worker-rbee.*npm install ended with exit code/),
+                todo: expect.stringContaining("npm install -g @node-llama-cpp/linux-x64@")
+              })
+              expect(place.runtimes()).toEqual([])
+            }),
+          { ...closedRegistry, npm_config_cache: join(place.folder, "cache") }
+        )
+      ),
+    60_000
+  )
+
+  it.live("whose installation is interrupted leave nothing", () =>
+    withFolder((place) =>
+      withRuntimes(
+        place,
+        (runtimes) =>
+          Effect.gen(function* () {
+            const fiber = yield* Effect.fork(runtimes.install("cpu", () => {}))
+            yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => place.runtimes().length > 0 })
+            yield* Fiber.interrupt(fiber)
+            expect(place.runtimes()).toEqual([])
+          }),
+        { ...closedRegistry, npm_config_cache: join(place.folder, "cache") }
+      )
+    )
+  )
+
+  it.live("of Vulkan and Metal are refused through the same door", () =>
+    withFolder((place) =>
+      withRuntimes(place, (runtimes) =>
+        Effect.gen(function* () {
+          for (const backend of ["vulkan", "metal"] as const) {
+            expect((yield* Effect.flip(runtimes.install(backend, () => {}))).code).toBe("BACKEND_UNAVAILABLE")
+          }
+        })
+      )
+    )
+  )
+
+  it.live("that somebody began and never finished are swept", () =>
+    withFolder((place) =>
+      withRuntimes(place, (runtimes) =>
+        Effect.gen(function* () {
+          const left = join(place.folder, "runtimes", ".installing-0123")
+          mkdirSync(left, { recursive: true })
+          writeFileSync(join(left, "half"), "x")
+          yield* runtimes.sweep
+          expect(place.runtimes()).toEqual([])
+        })
+      )
+    )
+  )
+})
