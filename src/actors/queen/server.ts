@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { bundledModel } from "../../machines/model-ref.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
@@ -54,10 +55,12 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
           Effect.timeout(listWithin),
           Effect.catchAll(() => Effect.succeed(undefined))
         )
-  const allModels = Effect.map(Effect.forEach(view.allHives(), modelsOf, { concurrency: "unbounded" }), (lists) =>
-    lists.flatMap((list) => list ?? [])
+  // of the hives that are known when it is asked
+  const models = Effect.suspend(() =>
+    Effect.map(Effect.forEach(view.allHives(), modelsOf, { concurrency: "unbounded" }), (lists) =>
+      lists.flatMap((list) => list ?? [])
+    )
   )
-  const models = Effect.suspend(() => allModels)
 
   const hiveView = (id: string): Effect.Effect<HiveView, RbeeError> =>
     Effect.gen(function* () {
@@ -129,9 +132,12 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     submit: (request) => Effect.map(jobs.submit(request), (log) => ({ jobId: log.jobId, log })),
     cancel: jobs.cancel,
     models: () =>
-      Effect.map(models, (list) =>
-        list.map(({ model_ref, last_used_at }) => ({ id: model_ref, createdAt: last_used_at }))
-      )
+      Effect.map(models, (list) => {
+        const known = new Map(list.map(({ model_ref, last_used_at }) => [model_ref, last_used_at]))
+        // ships in the package: it can be asked for before any hive has it
+        if (!known.has(bundledModel)) known.set(bundledModel, undefined)
+        return [...known].map(([id, createdAt]) => ({ id, createdAt }))
+      })
   })
 
   const api: QueenApi = {
