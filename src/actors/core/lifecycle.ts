@@ -21,10 +21,7 @@ export const shutdownDefault: Duration.DurationInput = "5 seconds"
  * Runs `start` in a fresh scope. If it fails the scope is closed, within the child's deadlines, before this returns.
  * Call it with interrupts masked: only `start` itself can be interrupted, whatever region the supervisor was made in.
  */
-export const launch = (
-  spec: Bound,
-  killWait: Duration.DurationInput
-): Effect.Effect<Exit.Exit<Life, unknown>> =>
+export const launch = (spec: Bound, killWait: Duration.DurationInput): Effect.Effect<Exit.Exit<Life, unknown>> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     const exit = yield* Effect.exit(Effect.interruptible(Scope.extend(spec.start, scope)))

@@ -8,7 +8,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { AnyStateMachine, EmittedFrom, EventFromLogic, InputFrom, OutputFrom, SnapshotFrom } from "xstate"
+import type {
+  AnyStateMachine,
+  EmittedFrom,
+  EventFromLogic,
+  EventObject,
+  InputFrom,
+  OutputFrom,
+  SnapshotFrom
+} from "xstate"
 import type { ActorRef } from "./actor.ts"
 import type { Activities, Requirements, SelfOf } from "./chart-types.ts"
 import { type ChartAction, stepper } from "./chart-step.ts"
@@ -100,29 +108,34 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
           return Effect.dieMessage(`${path}: impure action ${action.type}`)
       }
     }
-    const runAll = (list: ReadonlyArray<ChartAction>) => Effect.forEach(list, run, { discard: true })
+    const runAll = (list: ReadonlyArray<ChartAction>) =>
+      list.length === 0 ? Effect.void : Effect.forEach(list, run, { discard: true })
 
-    const turn = (message: Message) =>
-      Effect.gen(function* () {
-        if (message.work !== undefined && !works.isLive(message.work)) return
-        if (message.defect !== undefined) return yield* Effect.failCause(message.defect)
-        works.settle(message.work)
-        const watched = system.watched()
-        if (watched) yield* system.publish({ type: "event", path, event: message.event })
+    const advance = (event: EventObject) =>
+      Effect.suspend(() => {
         // Senders are typed by the ref; timers and activities send what the chart itself asked for.
-        step = chart.next(step.snapshot, message.event as Event)
-        observers.publish(step.snapshot)
-        if (watched) {
-          yield* system.publish({ type: "snapshot", path, event: message.event, snapshot: step.snapshot })
-        }
-        yield* runAll(step.actions)
+        step = chart.next(step.snapshot, event as Event)
+        const { snapshot, actions } = step
+        observers.publish(snapshot)
+        if (!system.watched()) return runAll(actions)
+        return Effect.zipRight(system.publish({ type: "snapshot", path, event, snapshot }), runAll(actions))
       })
+
+    const turn = ({ event, work, defect }: Message): Effect.Effect<void, never, Requirements<A> | P> => {
+      if (work !== undefined && !works.isLive(work)) return Effect.void
+      if (defect !== undefined) return Effect.failCause(defect)
+      works.settle(work)
+      // Told before the step, so that the event an actor dies of is seen.
+      return system.watched()
+        ? Effect.zipRight(system.publish({ type: "event", path, event }), advance(event))
+        : advance(event)
+    }
 
     const ready = yield* Deferred.make<void>()
     const life = Effect.gen(function* () {
       yield* runAll(step.actions)
       yield* Deferred.succeed(ready, undefined)
-      while (step.status === "active") yield* turn(yield* mailbox.take)
+      while (step.status === "active") yield* Effect.flatMap(mailbox.take, turn)
       // An activity failed and the chart has no `onError` for it: the chart is wrong.
       if (step.status === "error") return yield* Effect.die(step.error)
       return step.output as OutputFrom<M>
