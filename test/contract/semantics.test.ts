@@ -95,6 +95,14 @@ for (const transport of transports) {
       }).pipe(Effect.provide(quiet))
     )
 
+    it.scopedLive("what a handler of nothing happens to return stays with it", () =>
+      Effect.gen(function* () {
+        const client = yield* workerOf(transport, Effect.succeed({ secret: "hunter2" }))
+        expect(yield* client.shutdown({})).toBeUndefined()
+        expect(yield* client.cancelInfer({ id: "a" })).toBeUndefined()
+      })
+    )
+
     it.scopedLive("a stream delivers every event in order, whatever its size", () =>
       Effect.gen(function* () {
         const frames = [...tokens(2000), ...tokens(3, 300_000)]

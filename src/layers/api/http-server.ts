@@ -157,11 +157,9 @@ const close = (server: Server, open: ReadonlySet<Exchange>, graceMs: number): Ef
     const interrupt = (which: (exchange: Exchange) => boolean) => {
       for (const exchange of open) if (which(exchange)) exchange.interrupt()
     }
-    // Node has no event for "a connection became idle"; this polls while a server ends, and only then
+    // Without an answer under way the rest is connections that ask for nothing. Polled while a server ends, only then.
     const watch = setInterval(() => {
-      // without an answer under way the rest is connections that ask for nothing
       if (open.size === 0) server.closeAllConnections()
-      else server.closeIdleConnections()
     }, 10)
     const timers = [
       setTimeout(() => interrupt((exchange) => exchange.keepAlive !== undefined), Math.min(graceMs, streamGraceMs)),
