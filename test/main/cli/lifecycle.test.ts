@@ -1,0 +1,159 @@
+/** What the keeper promises on real processes: races, interrupts, terminals that leave, hives that nobody owns. */
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import { describe, expect, it } from "vitest"
+import { eventually, type Machine } from "../../support/machine.ts"
+import { useMachines } from "../../support/machines.ts"
+
+const machine = useMachines()
+const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "40" }
+const story = ["infer", "tell me a story", "--ignore-eos", "--max-tokens", "400"]
+
+const pidsOf = (on: Machine, role: string) => on.processes().flatMap((one) => (one.role === role ? [one.pid] : []))
+
+describe("a keeper on real processes", () => {
+  it("shares one queen between keepers that wake her at the same moment; only one of them woke her", async () => {
+    const on = await machine()
+    const runs = await Promise.all([1, 2, 3].map(() => on.rbee(["queen", "start"])))
+    expect(runs.map((run) => run.code)).toEqual([0, 0, 0])
+    expect(pidsOf(on, "queen")).toHaveLength(1)
+    await on.rbee(["down"])
+    expect(on.processes()).toEqual([])
+  })
+
+  it("ends a hive that lives on without its queen with `down`, and `status` tells of it", async () => {
+    const on = await machine()
+    expect((await on.rbee(["up"])).code).toBe(0)
+    const [hive] = pidsOf(on, "hive")
+    expect((await on.rbee(["queen", "stop"])).code).toBe(0)
+    const status = await on.rbee(["status"])
+    expect(status.code).toBe(3)
+    expect(status.stdout).toContain(`hive localhost lives on without her (pid ${hive})`)
+    const down = await on.rbee(["down"])
+    expect(down.code, down.stderr).toBe(0)
+    expect(on.processes()).toEqual([])
+    expect(on.listening()).toEqual([])
+  })
+
+  it("ends a hive whose queen was killed with `hives stop`", async () => {
+    const on = await machine()
+    await on.rbee(["up"])
+    for (const pid of pidsOf(on, "queen")) process.kill(pid, "SIGKILL")
+    const stop = await on.rbee(["hives", "stop"])
+    expect(stop.code, stop.stderr).toBe(0)
+    expect(pidsOf(on, "hive")).toEqual([])
+  })
+
+  it("takes the answer up again when its queen is killed in mid-answer", async () => {
+    const on = await machine({ env: paced })
+    const run = on.start([...story.slice(0, -1), "120", "--temperature", "0"])
+    await run.until((seen) => seen.stdout().length > 10)
+    for (const pid of pidsOf(on, "queen")) process.kill(pid, "SIGKILL")
+    const done = await run.finished
+    expect(done.stderr).toContain("bee-keeper: lost queen; reconnecting…\nbee-keeper: queen is awake and healthy\n")
+    // with the answer whole, or with the reason
+    if (done.code === 0) {
+      const whole = await on.rbee([...story.slice(0, -1), "120", "--temperature", "0"])
+      expect(done.stdout).toBe(whole.stdout)
+    } else expect(done.stderr).toMatch(/job failed: [A-Z_]+: /)
+  })
+
+  it("cancels and tears down a cold session that is interrupted, within 5 s", async () => {
+    const on = await machine({ env: paced })
+    const run = on.start([...story, "--cold"])
+    await run.until((seen) => seen.stdout().length > 10)
+    const begin = Date.now()
+    run.signal("SIGINT")
+    const done = await run.finished
+    expect(done.code).toBe(130)
+    expect(Date.now() - begin).toBeLessThan(5000)
+    expect(done.stderr).toContain("bee-keeper: cancelled")
+    await eventually(
+      () => on.processes().length === 0,
+      () => `left: ${JSON.stringify(on.processes())}`
+    )
+  })
+
+  it("exits at once at a second Ctrl-C, with 143 on SIGTERM", async () => {
+    const on = await machine({ env: paced })
+    const first = on.start(story)
+    await first.until((seen) => seen.stdout().length > 10)
+    first.signal("SIGINT")
+    first.signal("SIGINT")
+    expect((await first.finished).code).toBe(130)
+    const second = on.start(story)
+    await second.until((seen) => seen.stdout().length > 0)
+    second.signal("SIGTERM")
+    const done = await second.finished
+    expect(done.code).toBe(143)
+    expect(done.stderr).toContain("bee-keeper: cancelled")
+  })
+
+  it("ends quietly, and ends the job, when nobody reads its stdout any more", async () => {
+    const on = await machine({ env: paced })
+    const run = on.start(story)
+    await run.until((seen) => seen.stdout().length > 0)
+    run.process.stdout?.destroy()
+    const done = await run.finished
+    expect(done.code).toBe(0)
+    expect(done.stderr).not.toMatch(/EPIPE|Error/)
+    const jobs: ReadonlyArray<{ readonly state: string }> = JSON.parse((await on.rbee(["jobs", "ls", "--json"])).stdout)
+    expect(jobs.map((job) => job.state)).toEqual(["cancelled"])
+  })
+
+  it("shows what runs, as tables and as JSON", async () => {
+    const on = await machine()
+    await on.rbee(["infer", "hello"])
+    const status = await on.rbee(["status"])
+    expect(status.code).toBe(0)
+    expect(status.stdout).toContain(`queen is running on :${on.ports.queen}`)
+    for (const [kind, said] of [
+      ["hives", "localhost"],
+      ["workers", "minillama"],
+      ["models", "3.3 MB"],
+      ["jobs", "done"]
+    ] as const) {
+      const table = await on.rbee([kind, "ls"])
+      expect(table, kind).toMatchObject({ code: 0, stderr: "" })
+      expect(table.stdout).toContain(said)
+      const json: unknown = JSON.parse((await on.rbee([kind, "ls", "--json"])).stdout)
+      expect(json, kind).toHaveLength(1)
+    }
+    const [job]: ReadonlyArray<{ readonly job_id: string }> = JSON.parse(
+      (await on.rbee(["jobs", "ls", "--json"])).stdout
+    )
+    const shown = await on.rbee(["jobs", "show", job?.job_id ?? ""])
+    expect(shown.stdout).toMatch(/^job: +job-[0-9a-f]+\nmodel: +minillama\nstate: +done\n/)
+    expect((await on.rbee(["jobs", "show", "job-none"])).code).toBe(1)
+    expect((await on.rbee(["jobs", "cancel", job?.job_id ?? ""])).stderr).toContain("CONFLICT")
+    expect((await on.rbee(["hives", "status"])).code).toBe(0)
+    expect((await on.rbee(["workers", "stop", "--all"])).code).toBe(0)
+    expect(pidsOf(on, "worker")).toEqual([])
+  })
+
+  it("stays in the foreground with `up --foreground`, and takes everything down at Ctrl-C", async () => {
+    const on = await machine()
+    const run = on.start(["up", "--foreground"])
+    await run.until((seen) => seen.stdout().includes("up: queen on"))
+    expect((await on.rbee(["infer", "hello"])).code).toBe(0)
+    run.signal("SIGINT")
+    const done = await run.finished
+    expect(done.code).toBe(130)
+    expect(done.stderr).toContain("queen: goodbye")
+    expect(on.processes()).toEqual([])
+  })
+
+  it("in one process leaves no folder behind, and a later one removes what a killed one left", async () => {
+    const on = await machine({ env: paced })
+    const folders = () => readdirSync(join(on.home, "one-process"))
+    const killed = on.start(["infer", "--one-process", ...story.slice(1)])
+    await killed.until((seen) => seen.stdout().length > 0)
+    killed.signal("SIGKILL")
+    await killed.finished
+    expect(folders()).toHaveLength(1)
+    const run = await on.rbee(["infer", "--one-process", "hello"])
+    expect(run.code, run.stderr).toBe(0)
+    expect(folders()).toEqual([])
+    expect(run.stderr).not.toContain("timestamp=")
+  })
+})
