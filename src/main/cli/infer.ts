@@ -4,7 +4,7 @@ import { infer, type InferOptions } from "../../actors/keeper/infer.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Terminal } from "../../layers/terminal/index.ts"
 import { bundledModel, parseModelRef } from "../../machines/model-ref.ts"
-import type { InferValues } from "./commands.ts"
+import type { InferValues } from "./infer-command.ts"
 import type { Context } from "./spec.ts"
 import { inWorld } from "./world.ts"
 

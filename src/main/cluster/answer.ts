@@ -1,5 +1,7 @@
 /** A job's answer as an async iterable of its text, for callers who do not speak Effect. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import { readEvents, type SseEvent } from "../../layers/api/sse.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
@@ -44,16 +46,12 @@ export async function* answerOf(
     Effect.provide(logs)
   )
   const interruption = new AbortController()
-  const over = Effect.runPromise(Effect.flip(reading), { signal: interruption.signal }).then(
-    (error) => {
-      end ??= { error }
-      wake()
-    },
-    (error: unknown) => {
-      end ??= { error }
-      wake()
-    }
-  )
+  const read = async () => {
+    const exit = await Effect.runPromiseExit(reading, { signal: interruption.signal })
+    if (Exit.isFailure(exit)) end ??= { error: Cause.squash(exit.cause) }
+    wake()
+  }
+  const over = read()
   try {
     for (;;) {
       if (pending !== "") {

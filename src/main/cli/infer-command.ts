@@ -1,0 +1,52 @@
+/** The declaration of `rbee infer`: its flags, and what they give. */
+import { lazily } from "./lazily.ts"
+import { declare, flag, number, text, texts, type Values } from "./spec.ts"
+
+const flags = {
+  model: text("model", "REF", "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf or minillama (default)", "m"),
+  hive: text("hive", "ALIAS", "run on this hive"),
+  device: text("device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
+  noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),
+  system: text("system", "TEXT", "system message", "s"),
+  noStream: flag("no-stream", "print the whole answer at once"),
+  maxTokens: number("max-tokens", "N", "longest answer, in tokens; default: the rest of the context", "n"),
+  temperature: number("temperature", "T", "0 (always the likeliest token) to 2", "t"),
+  topP: number("top-p", "P", "nucleus sampling, above 0 to 1"),
+  topK: number("top-k", "K", "only the K likeliest tokens; 0: off"),
+  seed: number("seed", "N", "the same seed gives the same text"),
+  stop: texts("stop", "TEXT", "end the answer before this text; may be repeated"),
+  ignoreEos: flag("ignore-eos", "go on where the model would end, up to --max-tokens"),
+  context: number("context", "TOKENS", "context of the answer; default: what the model was trained with"),
+  json: flag("json", "one JSON object a line on stdout: narration, tokens, progress, the end"),
+  quiet: flag("quiet", "only the answer, and errors", "q"),
+  cold: flag("cold", "end afterwards what this run woke"),
+  keepWarm: flag("keep-warm", "keep the worker loaded, also when it idles"),
+  oneProcess: flag("one-process", "no daemons and no ports: everything in this process")
+}
+
+/** What `infer` was asked for, as the parser gives it. */
+export type InferValues = Values<typeof flags>
+
+export const infer = declare({
+  path: ["infer"],
+  summary: "ask a model; wakes whatever sleeps, fetches whatever is missing",
+  examples: [
+    'rbee infer "hello"',
+    'rbee infer --model HF:author/repo:Q8_0 "Why is the sky blue?"',
+    'rbee infer "tell me a story" --max-tokens 200 --temperature 0 > story.txt',
+    'git diff | rbee infer - --system "Write a commit message for this diff"',
+    'rbee infer --cold "hello"       # and shut everything down again'
+  ],
+  words: {
+    name: "PROMPT",
+    doc: "the prompt, several words are joined by spaces; - reads it from stdin",
+    min: 1,
+    max: Infinity
+  },
+  flags,
+  run: (values, words, context) =>
+    lazily(
+      () => import("./infer.ts"),
+      (module) => module.runInfer(values, words, context)
+    )
+})
