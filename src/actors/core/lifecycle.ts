@@ -1,5 +1,5 @@
 /** Starting one child in a scope of its own, and ending it within its deadlines. */
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"

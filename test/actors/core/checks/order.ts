@@ -134,7 +134,10 @@ export const order: ReadonlyArray<Check> = [
         const log: Array<string> = []
         const scope = yield* Scope.make()
         const machine = setup({}).createMachine({ id: "m", after: { 9_000: {} } })
-        const children = [puppet("a", { log }).spec, { id: "m", start: core.machineActor({ path: "order/m", machine }) }]
+        const children = [
+          puppet("a", { log }).spec,
+          { id: "m", start: core.machineActor({ path: "order/m", machine }) }
+        ]
         yield* core.supervisor({ path: "order", children }).pipe(Effect.uninterruptible, Scope.extend(scope))
         const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
         yield* TestClock.adjust(0)
