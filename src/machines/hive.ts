@@ -34,8 +34,6 @@ export interface HiveContext extends HiveTimes {
   readonly attempts: number
   /** the last beat that came before the claim was answered */
   readonly heard: Heartbeat | undefined
-  /** a hive of this id may run already */
-  readonly attach: boolean
   readonly error: RbeeError | undefined
 }
 
@@ -69,7 +67,7 @@ export type HiveCommand =
 
 /** Wakings in a row before it is failed; what cannot get better by trying again fails at once. */
 export const wakeMax = 3
-const hopeless: ReadonlyArray<ErrorCode> = ["CONFLICT", "HIVE_OWNED", "VERSION_MISMATCH"]
+const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["CONFLICT", "HIVE_OWNED", "VERSION_MISMATCH"])
 
 /** Milliseconds before the waking that follows the nth failure: 0.25 s, 0.5 s, 1 s, … 30 s. */
 export const wakeDelay = (attempts: number): number => Math.min(30_000, 250 * 2 ** Math.max(0, attempts - 1))
@@ -92,7 +90,7 @@ const setupHive = setup({
     context: {} as HiveContext,
     events: {} as HiveEvent,
     emitted: {} as HiveCommand,
-    input: {} as HiveTimes & { readonly attach: boolean },
+    input: {} as HiveTimes,
     tags: {} as "cold" | "waking" | "loading" | "healthy" | "degraded" | "stopping" | "stopped" | "failed"
   },
   actors: {
@@ -112,7 +110,7 @@ const setupHive = setup({
   guards: {
     isWanted: ({ context }) => context.wanted,
     isHopeless: ({ context }) =>
-      context.attempts >= wakeMax || (context.error !== undefined && hopeless.includes(context.error.code))
+      context.attempts >= wakeMax || (context.error !== undefined && hopeless.has(context.error.code))
   },
   delays: {
     late: ({ context }) => context.lateMs,
@@ -129,10 +127,9 @@ const hear = setupHive.assign({ heard: ({ event, context }) => (event.type === "
 
 export const hiveMachine = setupHive.createMachine({
   id: "hive",
-  context: ({ input: { lateMs, lostMs, attach } }) => ({
+  context: ({ input: { lateMs, lostMs } }) => ({
     lateMs,
     lostMs,
-    attach,
     claimed: undefined,
     wanted: false,
     asked: 0,
@@ -141,14 +138,10 @@ export const hiveMachine = setupHive.createMachine({
     heard: undefined,
     error: undefined
   }),
-  initial: "start",
+  initial: "attaching",
   on: { STOP: ".stopping", ENSURE: { actions: want } },
   states: {
-    /** A hive that was known before this queen may run; a new one is cold. */
-    start: {
-      always: [{ guard: ({ context }) => context.attach, target: "attaching" }, { target: "cold" }]
-    },
-
+    /** It may run already: its queen was away, or another one woke it. */
     attaching: {
       tags: "waking",
       entry: emit({ type: "entered", state: "waking" }),

@@ -6,7 +6,7 @@
 import * as Data from "effect/Data"
 import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
-import { type RbeeError, rbeeError } from "./errors.ts"
+import { RbeeError, rbeeError } from "./errors.ts"
 import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, setbackOf } from "./policy/setback.ts"
 import type { Place } from "./policy/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
@@ -93,12 +93,12 @@ export type JobCommand =
   | { readonly type: "fail"; readonly error: RbeeError }
   | { readonly type: "cancel" }
 
-/** Activities fail with errors of ours alone; anything else would be a defect and never arrive here. */
-const errorOf = (event: { readonly error: unknown }): RbeeError => {
-  const { error } = event
-  return error instanceof InferFailed ? error.error : (error as RbeeError)
+/** What an event carries as its error. Activities fail with errors of ours alone, so there is one where it is asked for. */
+const errorIn = (event: { readonly type: string }): RbeeError => {
+  const error = "error" in event ? event.error : undefined
+  if (error instanceof InferFailed) return error.error
+  return error instanceof RbeeError ? error : rbeeError("INTERNAL", `${event.type} carries no error`)
 }
-const isCandidate = (event: { readonly error: unknown }) => setbackOf(errorOf(event)) === "candidate"
 
 const poison = (context: JobContext): RbeeError =>
   rbeeError(
@@ -113,7 +113,7 @@ const poison = (context: JobContext): RbeeError =>
 const given = (error: RbeeError | undefined): RbeeError =>
   error ?? rbeeError("INTERNAL", "the job failed for no reason")
 
-export const jobMachine = setup({
+const setupJob = setup({
   types: {
     // Types alone: XState reads no value here.
     context: {} as JobContext,
@@ -139,11 +139,36 @@ export const jobMachine = setup({
     deadline: activity<RbeeError<"DEADLINE_EXCEEDED">>()
   },
   guards: {
+    isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
+    isPassing: ({ event }) => setbackOf(errorIn(event)) === "retry",
     isPoison: ({ context }) => context.fruitless >= fruitlessMax || context.deaths >= deathsMax,
     isSpent: ({ context }) => context.retries > retriesMax
   },
+  actions: {
+    keepError: assign({ error: ({ event }) => errorIn(event) }),
+    retry: assign(({ event, context }) => ({ error: errorIn(event), retries: context.retries + 1 })),
+    /** this place is out for this job: the next one may do */
+    exclude: assign(({ event, context }) =>
+      context.place === undefined
+        ? { error: errorIn(event) }
+        : {
+            error: errorIn(event),
+            excluded: [...context.excluded, context.place],
+            fallen: { place: context.place, error: errorIn(event) }
+          }
+    )
+  },
   delays: { retryDelay: ({ context }) => retryDelay(context.retries) }
-}).createMachine({
+})
+
+/** What the failure of a place means for the job. */
+const setback = [
+  { guard: "isCandidate", target: "#job.placing", actions: "exclude" },
+  { guard: "isPassing", target: "#job.degraded", actions: "retry" },
+  { target: "#job.failed", actions: "keepError" }
+] as const
+
+export const jobMachine = setupJob.createMachine({
   id: "job",
   context: ({ input }) => ({
     tokens: input.tokens,
@@ -217,7 +242,7 @@ export const jobMachine = setup({
             )
           }
         ],
-        onError: { target: "failed", actions: assign({ error: ({ event }) => errorOf(event) }) }
+        onError: { target: "failed", actions: "keepError" }
       }
     },
 
@@ -234,7 +259,7 @@ export const jobMachine = setup({
                 src: "ensureModel",
                 input: ({ context }) => context.place,
                 onDone: "ready",
-                onError: { actions: assign({ error: ({ event }) => errorOf(event) }), target: "#job.setback" }
+                onError: setback
               }
             },
             ready: { type: "final" }
@@ -248,7 +273,7 @@ export const jobMachine = setup({
                 src: "ensureRuntime",
                 input: ({ context }) => context.place,
                 onDone: "ready",
-                onError: { actions: assign({ error: ({ event }) => errorOf(event) }), target: "#job.setback" }
+                onError: setback
               }
             },
             ready: { type: "final" }
@@ -281,28 +306,8 @@ export const jobMachine = setup({
             )
           }
         ],
-        onError: { actions: assign({ error: ({ event }) => errorOf(event) }), target: "setback" }
+        onError: setback
       }
-    },
-
-    /** Passed through, never rested in: what the failure of a place means for the job. */
-    setback: {
-      always: [
-        {
-          guard: ({ context }) => context.error !== undefined && isCandidate({ error: context.error }),
-          target: "placing",
-          actions: assign(({ context }) => ({
-            excluded: context.place === undefined ? context.excluded : [...context.excluded, context.place],
-            fallen: context.place === undefined ? undefined : { place: context.place, error: given(context.error) }
-          }))
-        },
-        {
-          guard: ({ context }) => context.error !== undefined && setbackOf(context.error) === "retry",
-          target: "degraded",
-          actions: assign({ retries: ({ context }) => context.retries + 1 })
-        },
-        { target: "failed" }
-      ]
     },
 
     streaming: {
@@ -314,11 +319,11 @@ export const jobMachine = setup({
         onDone: { target: "done", actions: assign({ done: ({ event }) => event.output }) },
         onError: [
           {
-            guard: ({ event }) => losesWorker(errorOf(event)),
+            guard: ({ event }) => losesWorker(errorIn(event)),
             target: "degraded",
             actions: assign(({ event, context }) => lost(context, event.error))
           },
-          { target: "failed", actions: assign({ error: ({ event }) => errorOf(event) }) }
+          { target: "failed", actions: "keepError" }
         ]
       }
     },
@@ -363,8 +368,7 @@ export const jobMachine = setup({
 
 /** The context after the loss of the worker: who is to blame, and from where the answer goes on. */
 const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
-  if (!(error instanceof InferFailed))
-    return { error: errorOf({ error }), retries: context.retries + 1, seat: undefined }
+  if (!(error instanceof InferFailed)) return { error: given(undefined), retries: context.retries + 1, seat: undefined }
   const gained = error.tokens > context.tokens
   return {
     error: error.error,
@@ -387,6 +391,6 @@ const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
 /** The state as the wire names it. */
 export const jobStateOf = (value: string | Record<string, unknown>): JobState => {
   const name = typeof value === "string" ? value : Object.keys(value)[0]
-  // The chart's own top-level states, but for `setback`, in which it never rests.
+  // The chart's own top-level states.
   return name as JobState
 }

@@ -203,12 +203,13 @@ export class ClusterView {
   }
 
   allWorkers(): ReadonlyArray<WorkerView> {
-    return [...this.workers.values()].map(({ view, seats }) => ({
-      ...view,
-      // the queen's book is newer than the last beat
-      busy: seats.size,
-      state: serving(view) ? (seats.size > 0 ? "busy" : "idle") : view.state
-    }))
+    // the queen's book is newer than the last beat
+    return [...this.workers.values()].map(({ view, seats }) =>
+      Object.assign({}, view, {
+        busy: seats.size,
+        state: serving(view) ? (seats.size > 0 ? "busy" : "idle") : view.state
+      })
+    )
   }
 
   /** Comes true when this life of the worker has left the view: at once, if it has already. */

@@ -52,8 +52,6 @@ export const hive = (
   row: HiveRow,
   waiters: ReadonlySet<Waiter>,
   path: string,
-  /** it may run already */
-  attach: boolean,
   onStart: (actor: MachineActor<typeof hiveMachine>) => void
 ): ChildSpec<ActorSystem, MachineActor<typeof hiveMachine>> => {
   const { id } = row
@@ -202,7 +200,7 @@ export const hive = (
       machineActor({
         path,
         machine: hiveMachine,
-        input: { lateMs: world.lateMs, lostMs: world.lostMs, attach: attach || entry.claimed !== undefined },
+        input: { lateMs: world.lateMs, lostMs: world.lostMs },
         perform,
         activities: {
           attach: () => Effect.flatMap(locate, (url) => (url === undefined ? Effect.succeed(undefined) : claim(url))),

@@ -68,10 +68,10 @@ export const makeHives = (
         Effect.provideService(ActorSystem, system)
       )
 
-    const specOf = (row: HiveRow, attach: boolean) => {
+    const specOf = (row: HiveRow) => {
       const one: Known = { row, waiters: new Set(), actor: undefined, started: Deferred.unsafeMake(noFiber) }
       known.set(row.id, one)
-      return hive(world, row, one.waiters, `${path}/${row.id}`, attach, (actor) => {
+      return hive(world, row, one.waiters, `${path}/${row.id}`, (actor) => {
         one.actor = actor
         Deferred.unsafeDone(one.started, Effect.void)
       })
@@ -80,7 +80,7 @@ export const makeHives = (
     const { ref: children, fiber } = yield* supervisor({
       path,
       // A queen that was away finds her hives again: each is looked for and claimed.
-      children: rows.map((row) => specOf(row, true)),
+      children: rows.map((row) => specOf(row)),
       intensity: 10,
       period: "10 seconds"
     }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))
@@ -99,7 +99,7 @@ export const makeHives = (
         if (known.has(id)) return
         const addedAt = yield* Clock.currentTimeMillis
         const row: HiveRow = { id, addedAt, ...(url === undefined ? {} : { url }) }
-        yield* onItsOwn(children.startChild(specOf(row, url !== undefined))).pipe(
+        yield* onItsOwn(children.startChild(specOf(row))).pipe(
           // Two that add the same one at the same moment mean the same.
           Effect.catchTag("ChildExists", () => Effect.void),
           Effect.orDie

@@ -51,7 +51,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     hive.claimed === undefined
       ? Effect.succeed(undefined)
       : hive.claimed.api.listModels({}).pipe(
-          Effect.map((models) => models.map((model) => ({ ...model, hive: hive.id }))),
+          Effect.map((models) => models.map((model) => Object.assign({}, model, { hive: hive.id }))),
           Effect.timeout(listWithin),
           Effect.catchAll(() => Effect.succeed(undefined))
         )
@@ -191,10 +191,10 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
 
 /** Any use of the queen counts, but for looking whether she is there and for what hives say of themselves. */
 const touching = (api: QueenApi, touch: () => void): QueenApi => {
-  const passive: ReadonlyArray<string> = ["health", "heartbeat", "metrics"]
+  const passive = new Set(["health", "heartbeat", "metrics"])
   const wrapped = Object.entries(api).map(([name, handler]): readonly [string, unknown] => [
     name,
-    passive.includes(name)
+    passive.has(name)
       ? handler
       : (input: never) => {
           touch()

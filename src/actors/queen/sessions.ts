@@ -99,7 +99,9 @@ export class Sessions {
 
   /** Cold sessions that something could end with. */
   open(): ReadonlyArray<string> {
-    return [...new Set([...this.things.values()].flatMap(({ users }) => [...users]))]
+    const open = new Set<string>()
+    for (const { users } of this.things.values()) for (const user of users) open.add(user)
+    return [...open]
   }
 
   /** The session ends: what goes with it. What stays is no longer its. */
@@ -164,7 +166,7 @@ export class Sessions {
       things: [...this.things.values()].map(({ kind, id, hive, users, isWarm }) => ({
         kind,
         id,
-        ...(hive === undefined ? {} : { hive }),
+        hive,
         users: [...users],
         warm: isWarm
       }))

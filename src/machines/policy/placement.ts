@@ -101,14 +101,13 @@ export const decide = (
 
   const losers: Array<Loser> = []
   const order = machines
-    .flatMap((machine) => placesOf(machine).map((place) => ({ ...place, machine })))
+    .flatMap(placesOf)
     .toSorted((a, b) => b.strength - a.strength || a.hive.localeCompare(b.hive) || a.device.localeCompare(b.device))
-    .flatMap(({ machine, hive, device, backend }): ReadonlyArray<DevicePlace> => {
+    .flatMap(({ isDegraded, hive, device, backend }): ReadonlyArray<DevicePlace> => {
       const place = { hive, device, backend }
       const verdict = excluded.some((other) => isSame(other, place))
         ? "failed for this job already"
-        : (objection(wish, place) ??
-          (machine.degraded.includes(device) ? "the device is degraded and takes no new work" : undefined))
+        : (objection(wish, place) ?? (isDegraded ? "the device is degraded and takes no new work" : undefined))
       if (verdict === undefined) return [place]
       losers.push({ hive, device, verdict })
       return []
@@ -116,13 +115,19 @@ export const decide = (
   return { kind: "devices", order, losers }
 }
 
-/** Strength is the size of a GPU's memory; the CPU comes after every GPU. */
-const placesOf = ({ hive, devices }: MachineFacts): ReadonlyArray<DevicePlace & { readonly strength: number }> => [
+interface Ranked extends DevicePlace {
+  /** the size of a GPU's memory; the CPU comes after every GPU */
+  readonly strength: number
+  readonly isDegraded: boolean
+}
+
+const placesOf = ({ hive, devices, degraded }: MachineFacts): ReadonlyArray<Ranked> => [
   ...devices.gpus.map((gpu) => ({
     hive,
     device: gpu.id,
     backend: gpu.declared === true ? ("cpu" as const) : gpu.backend,
-    strength: 1 + gpu.vram_mb
+    strength: 1 + gpu.vram_mb,
+    isDegraded: degraded.includes(gpu.id)
   })),
-  { hive, device: "cpu", backend: "cpu" as const, strength: 0 }
+  { hive, device: "cpu", backend: "cpu" as const, strength: 0, isDegraded: degraded.includes("cpu") }
 ]

@@ -65,7 +65,7 @@ export const makeStores = (): Stores => ({
   hive: new FakeHive("localhost")
 })
 
-const terminal = ["done", "error", "cancelled"]
+const terminal = new Set(["done", "error", "cancelled"])
 
 const readerOf = (feed: Parameters<typeof readEvents>[0]): Effect.Effect<Reader, never, Scope.Scope> =>
   Effect.gen(function* () {
@@ -74,7 +74,7 @@ const readerOf = (feed: Parameters<typeof readEvents>[0]): Effect.Effect<Reader,
     yield* Effect.forkScoped(
       readEvents(feed, ({ event, data }) => {
         events.push({ event, data: JSON.parse(data) })
-        for (const watch of [...watchers]) watch()
+        for (const watch of watchers) watch()
       })
     )
     const until = (fits: (seen: Seen) => boolean): Effect.Effect<Seen> =>
@@ -101,7 +101,7 @@ const readerOf = (feed: Parameters<typeof readEvents>[0]): Effect.Effect<Reader,
           .map(({ data }) => String(data["t"]))
           .join(""),
       saw: (line) => until(({ event, data }) => event === "narration" && data["human"] === line),
-      ended: until(({ event }) => terminal.includes(event))
+      ended: until(({ event }) => terminal.has(event))
     }
   })
 
