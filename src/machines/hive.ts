@@ -139,7 +139,11 @@ export const hiveMachine = setupHive.createMachine({
     error: undefined
   }),
   initial: "attaching",
-  on: { STOP: ".stopping", ENSURE: { actions: want } },
+  on: {
+    // whoever waited for it hears that it was stopped; a wish that comes later wakes it again
+    STOP: { target: ".stopping", actions: assign({ wanted: false }) },
+    ENSURE: { actions: want }
+  },
   states: {
     /** It may run already: its queen was away, or another one woke it. */
     attaching: {

@@ -134,7 +134,7 @@ export const makeHives = (
             if (now.matches("healthy")) yield* actor.ref.tell({ type: "REFRESH" })
             return yield* until(actor.ref, (state) => {
               if (state.context.asked < ticket) return false
-              if (state.matches("failed")) return true
+              if (state.matches("failed") || state.matches("stopped")) return true
               return state.matches("healthy") && isFresh(id, since, clock.unsafeCurrentTimeMillis())
             })
           })
@@ -146,6 +146,8 @@ export const makeHives = (
             )
           )
           if (outcome._tag === "Left") return yield* tries > 0 ? ensure(id, caller, tries - 1) : notFound(id)
+          if (outcome.right.matches("stopped"))
+            return yield* rbeeError("SHUTTING_DOWN", `hive ${id} was stopped`, "Run the command again to wake it")
           if (outcome.right.matches("failed"))
             return yield* (
               outcome.right.context.error ?? rbeeError("INTERNAL", `hive ${id} failed`, "See `rbee logs hive`")

@@ -1,0 +1,171 @@
+import { describe, expect, it } from "vitest"
+import { type ErrorCode, rbeeError } from "../../src/machines/errors.ts"
+import { InferFailed, type JobCommand, jobMachine, jobStateOf } from "../../src/machines/job.ts"
+import { Coverage, Walk } from "../support/walk.ts"
+
+const coverage = new Coverage()
+const seat = { worker: "w1", instance: "i1", hive: "localhost", device: "cpu" }
+const place = { hive: "localhost", device: "gpu0" }
+const placement = { ...place, losers: [] }
+const done = { tokens: 3, finish_reason: "stop", usage: { prompt_tokens: 1, completion_tokens: 3, cached_tokens: 0 } }
+const error = (code: ErrorCode) => rbeeError(code, `it was ${code}`)
+const lost = (tokens: number, reached = true) => new InferFailed({ error: error("WORKER_CRASHED"), tokens, reached })
+
+const queued = () => new Walk(jobMachine, { tokens: 0 }, coverage)
+const placing = () => queued().done("admit")
+const provisioning = () => placing().done("place", { kind: "fresh", place, placement })
+const starting = () => provisioning().done("ensureModel").done("ensureRuntime")
+const streaming = () => starting().done("startWorker", { kind: "ready", seat })
+const resident = () => placing().done("place", { kind: "resident", seat, placement: { ...seat, losers: [] } })
+
+const states = (walk: Walk<typeof jobMachine>) =>
+  walk.commands.flatMap((command) => {
+    const known = command as JobCommand
+    return known.type === "entered" ? [known.state] : []
+  })
+const last = (walk: Walk<typeof jobMachine>) => walk.commands.at(-1)
+const again = (walk: Walk<typeof jobMachine>) => walk.done("place", { kind: "resident", seat, placement })
+
+describe("A job", () => {
+  it("is placed, gets model and runtime side by side, a worker, its answer, and ends once", () => {
+    const walk = provisioning()
+    expect(walk.running).toEqual(expect.arrayContaining(["ensureModel", "ensureRuntime"]))
+    expect(walk.input("ensureModel")).toEqual(place)
+    walk.done("ensureRuntime").done("ensureModel")
+    expect(walk.input("startWorker")).toEqual({ place, alone: false })
+    walk.done("startWorker", { kind: "ready", seat })
+    expect(walk.input("infer")).toEqual(seat)
+    walk.done("infer", done)
+    expect(states(walk)).toEqual(["queued", "placing", "provisioning", "starting", "streaming", "done"])
+    expect(last(walk)).toEqual({ type: "finish", done })
+    expect(() => walk.send({ type: "CANCEL" })).toThrow("it has ended")
+  })
+
+  it("goes straight to a resident worker's slot", () => {
+    expect(states(resident().done("infer", done))).toEqual(["queued", "placing", "streaming", "done"])
+  })
+
+  it("carries the lifecycle words as tags", () => {
+    const tags = [queued(), placing(), provisioning(), starting(), streaming(), streaming().fail("infer", lost(1))]
+    expect(tags.map(({ snapshot }) => Array.from(snapshot.tags).join())).toEqual([
+      "cold",
+      "waking",
+      "loading",
+      "loading",
+      "healthy",
+      "degraded"
+    ])
+    expect(jobStateOf(provisioning().snapshot.value)).toBe("provisioning")
+    expect(jobStateOf(queued().snapshot.value)).toBe("queued")
+  })
+
+  it("waits again where all slots are taken, before a worker is started or after", () => {
+    for (const walk of [placing().done("place", { kind: "full" }), starting().done("startWorker", { kind: "full" })]) {
+      expect(walk.snapshot.value).toBe("queued")
+      expect(walk.running).toContain("admit")
+    }
+  })
+
+  it("leaves a place that cannot serve it, and remembers why", () => {
+    for (const walk of [
+      provisioning().fail("ensureModel", error("VRAM_EXHAUSTED")),
+      provisioning().fail("ensureRuntime", error("BACKEND_UNAVAILABLE")),
+      starting().fail("startWorker", error("WORKER_START_FAILED"))
+    ]) {
+      expect(walk.snapshot.value).toBe("placing")
+      expect(walk.input("place")).toMatchObject({ excluded: [place], fallen: { place }, failover: undefined })
+    }
+  })
+
+  it("comes back to where something only went away for a moment, and gives up in the end", () => {
+    for (const walk of [
+      provisioning().fail("ensureModel", error("CONNECTION_TIMEOUT")),
+      provisioning().fail("ensureRuntime", error("HIVE_NOT_FOUND")),
+      starting().fail("startWorker", error("CONNECTION_TIMEOUT"))
+    ]) {
+      expect(walk.snapshot.value).toBe("degraded")
+      walk.fire("retryDelay")
+      expect(walk.input("place")).toMatchObject({ excluded: [], failover: undefined })
+    }
+    const walk = resident()
+    const delays: Array<number | undefined> = []
+    while (walk.snapshot.status === "active") {
+      walk.fail("infer", lost(0, false))
+      if (walk.snapshot.status !== "active") break
+      delays.push(walk.delay("retryDelay"))
+      again(walk.fire("retryDelay"))
+    }
+    expect(delays).toEqual([0, 100, 200, 400, 800, 1600, 2000, 2000])
+    expect(last(walk)).toMatchObject({ type: "fail", error: { code: "WORKER_CRASHED" } })
+  })
+
+  it("fails with what cannot be otherwise elsewhere", () => {
+    for (const walk of [
+      placing().fail("place", error("VRAM_EXHAUSTED")),
+      provisioning().fail("ensureModel", error("MODEL_NOT_FOUND")),
+      provisioning().fail("ensureRuntime", error("INTERNAL")),
+      starting().fail("startWorker", error("MODEL_INVALID")),
+      streaming().fail("infer", new InferFailed({ error: error("INVALID_REQUEST"), tokens: 0, reached: false }))
+    ]) {
+      expect(walk.snapshot.value).toBe("failed")
+      expect(last(walk)?.type).toBe("fail")
+    }
+  })
+
+  it("fails over with its tokens, at once, and starts counting anew with each token gained", () => {
+    const walk = streaming().fail("infer", lost(7))
+    expect(walk.delay("retryDelay")).toBe(0)
+    walk.fire("retryDelay")
+    expect(walk.input("place")).toMatchObject({
+      failover: { from: { hive: "localhost", device: "cpu" }, tokens: 7 },
+      alone: false
+    })
+    for (const tokens of [8, 9, 10]) again(walk).fail("infer", lost(tokens)).fire("retryDelay")
+    again(walk).fail("infer", lost(11))
+    expect(last(walk)).toMatchObject({ type: "fail", error: { code: "POISON_REQUEST", details: { deaths: 5 } } })
+  })
+
+  it("is poison when two workers in a row die before a token, and is alone the second time", () => {
+    const walk = streaming().fail("infer", lost(0)).fire("retryDelay")
+    expect(walk.input("place")).toMatchObject({ alone: true })
+    walk.done("place", { kind: "full" })
+    expect(walk.input("admit")).toEqual({ alone: true })
+    again(walk.done("admit")).fail("infer", lost(0))
+    expect(last(walk)).toMatchObject({ type: "fail", error: { code: "POISON_REQUEST", details: { deaths: 2 } } })
+    expect(states(walk).slice(-2)).toEqual(["degraded", "failed"])
+  })
+
+  it("gives its slot back whenever it leaves it", () => {
+    for (const walk of [
+      streaming().done("infer", done),
+      streaming().fail("infer", lost(1)),
+      streaming().send({ type: "CANCEL" }),
+      streaming().send({ type: "END", error: error("SHUTTING_DOWN") })
+    ]) {
+      expect(walk.said.filter((type) => type === "release")).toHaveLength(2) // the first, at its start, gives nothing
+    }
+  })
+
+  it("is cancelled and ended from everywhere, and its work is left", () => {
+    for (const make of [queued, placing, provisioning, starting, streaming]) {
+      const cancelled = make().send({ type: "CANCEL" })
+      expect(cancelled.running).toEqual([])
+      expect(last(cancelled)).toEqual({ type: "cancel" })
+      const ended = make().send({ type: "END", error: error("SHUTTING_DOWN") })
+      expect(last(ended)).toMatchObject({ type: "fail", error: { code: "SHUTTING_DOWN" } })
+    }
+  })
+
+  it("ends at its deadline", () => {
+    expect(last(streaming().done("deadline", error("DEADLINE_EXCEEDED")))).toMatchObject({
+      type: "fail",
+      error: { code: "DEADLINE_EXCEEDED" }
+    })
+  })
+
+  it("was walked here through every state and every transition", () => {
+    // the end of both provisioning regions is an event inside one step: `starting` is entered by it alone
+    const inner = (missing: string) => missing.includes("xstate.done.state")
+    expect(coverage.missing(jobMachine).filter((missing) => !inner(missing))).toEqual([])
+  })
+})
