@@ -199,10 +199,19 @@ const failureOf = (id: string, device: string, outcome: WorkerOutcome): RbeeErro
     })
   }
   const { code, attempts, reason, lastWords } = outcome
+  const words = lastWords === "" || lastWords === reason ? "" : `; its last words: ${lastWords.slice(-300)}`
   return rbeeError(
     code,
-    `worker ${id} on ${deviceLabel(device)} failed after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${reason}`,
+    `worker ${id} on ${deviceLabel(device)} failed after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${reason}${words}`,
     "See `rbee logs worker`",
-    { ...(code === "WORKER_START_FAILED" ? { status: 500 } : {}), attempts, reason, last_words: lastWords, device }
+    {
+      ...(code === "WORKER_START_FAILED" ? { status: 500 } : {}),
+      // whose events tell of every try, also of one that never bound
+      worker_id: id,
+      attempts,
+      reason,
+      last_words: lastWords,
+      device
+    }
   )
 }

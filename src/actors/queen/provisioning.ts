@@ -77,13 +77,15 @@ export const startWorker = (
 ): Effect.Effect<Started, RbeeError> =>
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
-    const { worker_id: worker } = yield* api.startWorker({
-      device: place.device,
-      model_ref: wish.model,
-      port_hint: options.portHint,
-      ...(wish.context === undefined ? {} : { context: wish.context }),
-      ...(options.pin ? { pin: true } : {})
-    })
+    const { worker_id: worker } = yield* api
+      .startWorker({
+        device: place.device,
+        model_ref: wish.model,
+        port_hint: options.portHint,
+        ...(wish.context === undefined ? {} : { context: wish.context }),
+        ...(options.pin ? { pin: true } : {})
+      })
+      .pipe(Effect.tapError((error) => tellOfTries(api, log, place.hive, error)))
     options.onStarted(worker)
     const ids = { hiveId: place.hive, workerId: worker }
     const heard = view.heardOf(worker)
@@ -104,6 +106,16 @@ export const startWorker = (
     const seat = view.reserve(worker, log.jobId, wish.alone)
     return seat === undefined ? { kind: "full" } : { kind: "ready", seat }
   })
+
+/** A worker that never bound has told of its tries all the same: they are narrated before the job learns of the end. */
+const tellOfTries = (api: HiveApi, log: JobLog, hive: string, error: RbeeError): Effect.Effect<void> => {
+  const worker = error.details["worker_id"]
+  if (typeof worker !== "string") return Effect.void
+  return api.workerEvents({ id: worker }).pipe(
+    Effect.flatMap((feed) => follow(feed, log, `worker ${worker}`, { hiveId: hive, workerId: worker })),
+    Effect.ignore
+  )
+}
 
 /**
  * A connection to a worker can break while the worker lives on: then nothing more comes on its stream, and it is asked
