@@ -17,6 +17,7 @@ import { layer as layerJobLogs } from "../actors/queen/job-logs.ts"
 import { layerMetrics } from "../actors/queen/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
+import { openApi } from "../layers/api/openapi.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
 import { layerRandom } from "../layers/ids/random.ts"
@@ -76,7 +77,8 @@ const program = Effect.gen(function* () {
   })
   const world = yield* Layer.build(worldOf(settings))
   yield* Effect.gen(function* () {
-    const queen = yield* makeQueen({ url: bound.url, pid: process.pid })
+    const info = { title: "rbee queen", version: settings.version, guarded: settings.token !== undefined }
+    const queen = yield* makeQueen({ url: bound.url, pid: process.pid, document: () => openApi(queenApi, info) })
     const { self } = yield* Processes
     yield* stateFile(queenFolder(settings.home), {
       ...self,
