@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The `rbee` command. What only asks for the version loads nothing else. */
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -15,6 +14,6 @@ const end = (code: number) => {
 if (version !== undefined && args.length === 1 && args[0] === "--version") {
   process.stdout.write(`${version}\n`)
 } else {
-  const { main } = await import("./cli/main.ts")
-  end(await main(args, dirname(fileURLToPath(import.meta.url))))
+  const programs = dirname(fileURLToPath(import.meta.url))
+  void import("./cli/main.ts").then(({ main }) => main(args, programs)).then(end)
 }
