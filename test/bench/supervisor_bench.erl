@@ -12,7 +12,7 @@ main([Scenario, Cycles]) ->
 
 run(Scenario, Cycles) ->
     {ok, _} = supervisor:start_link(?MODULE, {Scenario, self()}),
-    _ = started(leaves(Scenario), undefined),
+    started(leaves(Scenario)),
     %% As the other side: one tenth first, so that both measure a warm system.
     crash(Scenario, Cycles div 10),
     Before = memory(),
@@ -21,37 +21,46 @@ run(Scenario, Cycles) ->
     Ended = erlang:monotonic_time(microsecond),
     io:format("~b ~b ~b~n", [Ended - Began, Before, memory()]).
 
+%% How many leaves start with the tree, and how many start again after a crash.
 leaves(flat) -> 1;
+leaves(spread) -> 100;
 leaves(nested) -> 10.
+
+again(nested) -> 10;
+again(_) -> 1.
 
 memory() -> erlang:garbage_collect(), erlang:memory(total).
 
-%% Crashes the leaf named 1 and waits until all that goes down with it has started again.
+%% Crashes one leaf after the other (nested: always the first) and waits until what goes down with it is up again.
 crash(_, 0) -> ok;
 crash(Scenario, Cycles) ->
-    Leaf = get(leaf),
-    Leaf ! crash,
-    _ = started(leaves(Scenario), Leaf),
+    Victim = case Scenario of spread -> Cycles rem 100 + 1; _ -> 1 end,
+    get(Victim) ! crash,
+    started(again(Scenario)),
     crash(Scenario, Cycles - 1).
 
-started(0, Leaf) -> Leaf;
-started(Left, Leaf) ->
-    receive
-        {started, 1, Pid} -> put(leaf, Pid), started(Left - 1, Leaf);
-        {started, _, _} -> started(Left - 1, Leaf)
-    end.
+started(0) -> ok;
+started(Left) ->
+    receive {started, Id, Pid} -> put(Id, Pid), started(Left - 1) end.
 
-%% flat: one light child. nested: an inner supervisor of ten light children that gives up at the first crash.
+%% flat: one light child. spread: a hundred supervisors of one each. nested: an inner supervisor of ten light children
+%% that gives up at the first crash.
 init({flat, Driver}) ->
     {ok, {{one_for_one, 1000000000, 1}, [leaf_spec(1, Driver)]}};
+init({spread, Driver}) ->
+    {ok, {{one_for_one, 1000000000, 1}, [inner_spec(Id, {single, Id}, Driver) || Id <- lists:seq(1, 100)]}};
+init({{single, Id}, Driver}) ->
+    {ok, {{one_for_one, 1000000000, 1}, [leaf_spec(Id, Driver)]}};
 init({nested, Driver}) ->
-    {ok, {{one_for_one, 1000000000, 1},
-          [#{id => inner, start => {?MODULE, start_inner, [inner, Driver]}, restart => permanent,
-             shutdown => infinity, type => supervisor}]}};
+    {ok, {{one_for_one, 1000000000, 1}, [inner_spec(inner, inner, Driver)]}};
 init({inner, Driver}) ->
     {ok, {{one_for_one, 0, 1}, [leaf_spec(Id, Driver) || Id <- lists:seq(1, 10)]}}.
 
-start_inner(inner, Driver) -> supervisor:start_link(?MODULE, {inner, Driver}).
+start_inner(Kind, Driver) -> supervisor:start_link(?MODULE, {Kind, Driver}).
+
+inner_spec(Id, Kind, Driver) ->
+    #{id => Id, start => {?MODULE, start_inner, [Kind, Driver]}, restart => permanent, shutdown => infinity,
+      type => supervisor}.
 
 leaf_spec(Id, Driver) ->
     #{id => Id, start => {?MODULE, start_leaf, [Id, Driver]}, restart => permanent, shutdown => 5000, type => worker}.
