@@ -42,10 +42,17 @@ export const close = (
   exit: Exit.Exit<unknown, unknown>,
   killWait: Duration.DurationInput
 ): Effect.Effect<Ended> =>
+  Effect.flatMap(Effect.runtime<never>(), (runtime) => {
+    // A fiber of nobody, so that closing goes on when nobody waits for it any more. It runs here and now as far as it
+    // can: the scope of a child that is dead already is most often closed by then.
+    const closing = Runtime.runFork(runtime, Scope.close(scope, exit))
+    const closed = closing.unsafePoll()
+    return closed === null ? wait(spec, closing, killWait) : Effect.succeed({ kind: "in time", exit: closed })
+  })
+
+const wait = (spec: Bound, closing: Fiber.RuntimeFiber<void>, killWait: Duration.DurationInput): Effect.Effect<Ended> =>
   Effect.gen(function* () {
     const shutdown = spec.shutdown ?? shutdownDefault
-    // A daemon, so that closing goes on when nobody waits for it any more.
-    const closing = Runtime.runFork(yield* Effect.runtime<never>(), Scope.close(scope, exit))
     if (shutdown === "infinity" || (shutdown !== "brutal" && (yield* endsWithin(closing, shutdown)))) {
       return { kind: "in time", exit: yield* Fiber.await(closing) }
     }
