@@ -11,7 +11,7 @@ import type { QueenConnector } from "../../layers/queen-api/index.ts"
 import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type SignalCode, Terminal } from "../../layers/terminal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
-import { cancelled, inferStart, jobFailed, type Line } from "../../machines/narration.ts"
+import { cancelled, inferStart, jobFailed, type Line, lineOf } from "../../machines/narration.ts"
 import type { JobRequest, Teardown } from "../../machines/vocabulary/job.ts"
 import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
 import { makeQueenLink, type QueenLink } from "./queen-link.ts"
@@ -42,15 +42,21 @@ export const errorLine = (error: RbeeError): Line => ({
   level: "error"
 })
 
+/** The same as JSON, in the form of a job's error event. */
+export const errorEvent = ({ code, details, todo, what }: RbeeError) => ({
+  event: "error",
+  data: { code, message: sentence({ what, todo }), details }
+})
+
 const sayError = (voice: Voice, error: RbeeError): void => {
   voice.say(errorLine(error))
-  voice.note({ event: "error", data: { code: error.code, message: sentence(error), details: error.details } })
+  voice.note(errorEvent(error))
 }
 
 /** The queen refused the job: the same line as when she ends one. */
 const refused = (voice: Voice, error: RbeeError): void => {
   voice.say(jobFailed({ code: error.code, message: sentence(error) }))
-  voice.note({ event: "error", data: { code: error.code, message: sentence(error), details: error.details } })
+  voice.note(errorEvent(error))
 }
 
 interface Posted {
@@ -177,7 +183,7 @@ type End = { readonly _tag: "Ran"; readonly code: 0 | 1 } | { readonly _tag: "Si
 
 /**
  * Runs one session and returns the exit code: 0, 1 (failed, with the reason printed), 130 and 143 (signals). A reader
- * of stdout who leaves ends it quietly with 0.
+ * of stdout who leaves ends it quietly with 0; an answer that cannot be written (a full disk) with 1.
  */
 export const infer = (
   options: InferOptions
@@ -191,10 +197,14 @@ export const infer = (
       const { run, abandon } = session(options, voice, link, yield* (yield* Ids).make("session"))
       const ran = Effect.map(run, (code): End => ({ _tag: "Ran", code }))
       const signal = Effect.map(terminal.interrupted, (code): End => ({ _tag: "Signal", code }))
-      const closed = Effect.as(terminal.closed, { _tag: "Closed" } as const)
+      const closed = Effect.map(terminal.closed, ({ failure }) => ({ _tag: "Closed", failure }) as const)
       const end = yield* Effect.raceFirst(ran, Effect.raceFirst(signal, closed))
       if (end._tag !== "Ran") yield* abandon
       voice.close()
-      return end._tag === "Closed" ? 0 : end.code
+      if (end._tag !== "Closed") return end.code
+      if (end.failure === undefined) return 0
+      const lost = rbeeError("DISK_FULL", `the answer could not be written: ${end.failure}`, "Make room, then repeat.")
+      terminal.stderr.write(`${lineOf(errorLine(lost))}\n`)
+      return 1
     })
   )

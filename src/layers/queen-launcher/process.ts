@@ -2,6 +2,8 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import { Processes } from "../process/index.ts"
@@ -14,6 +16,8 @@ import { probe } from "./probe.ts"
 const pollMs = 15
 /** a queen on a loaded machine, or the winner of a race, has this long to answer */
 const wakeMs = 30_000
+/** who is silent this long on the queen's port is taken for a stranger; /health answers in under 500 ms */
+const silentMs = 4000
 /** the shutdown protocol ends by 33 s (DESIGN §6) */
 const goneMs = 40_000
 /** exit code of a daemon that found its address in use */
@@ -61,16 +65,19 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
             { queen: health.version, keeper: settings.version, health }
           )
         )
-  const silent = conflict("which does not answer /health within 1 s")
+  const silent = conflict(`which did not answer /health for ${silentMs / 1000} s`)
   const stranger = conflict("which is no rbee queen")
 
   const find: QueenLauncher["Type"]["find"] = Effect.gen(function* () {
-    const first = yield* probe(url)
-    // a queen that is just ending hangs up; then nobody listens
-    const second = first._tag === "Silent" ? yield* Effect.delay(probe(url), pollMs) : first
-    if (second._tag === "Queen") return yield* checked(second.health)
-    if (second._tag === "Nobody") return undefined
-    return yield* second._tag === "Silent" ? silent : stranger
+    // a queen that is just ending hangs up, one that is just starting lets wait: both settle
+    const seen = yield* probe(url).pipe(
+      Effect.repeat({ until: (again) => again._tag !== "Silent", schedule: Schedule.spaced(pollMs) }),
+      Effect.timeoutOption(silentMs),
+      Effect.map(Option.getOrUndefined)
+    )
+    if (seen === undefined) return yield* silent
+    if (seen._tag === "Queen") return yield* checked(seen.health)
+    return seen._tag === "Nobody" ? undefined : yield* stranger
   })
 
   const spawn = Effect.gen(function* () {

@@ -24,8 +24,11 @@ export class Terminal extends Context.Tag("rbee/Terminal")<
     readonly stdout: Output
     readonly stderr: Output
     readonly stdinIsTTY: boolean
-    /** Completes when nobody reads stdout any more (`rbee infer … | head -1`). */
-    readonly closed: Effect.Effect<void>
+    /**
+     * Completes when stdout takes nothing more: because its reader left (`rbee infer … | head -1`), or, with the
+     * reason, because writing failed (a full disk).
+     */
+    readonly closed: Effect.Effect<{ readonly failure: string | undefined }>
     /** Completes at the first SIGINT or SIGTERM. A second one ends the process at once. */
     readonly interrupted: Effect.Effect<SignalCode>
     /** All of stdin as UTF-8, at most `maxBytes`. */

@@ -20,9 +20,11 @@ export const wantsColours = (
   return isTTY && !set(env["NO_COLOR"]) && env["TERM"] !== "dumb"
 }
 
-const outputOf = (stream: NodeJS.WriteStream, noColour: boolean, onGone: () => void): Output => {
+type Gone = (error: NodeJS.ErrnoException) => void
+
+const outputOf = (stream: NodeJS.WriteStream, noColour: boolean, onGone: Gone): Output => {
   const colours = wantsColours(process.env, stream.isTTY === true, noColour)
-  // a reader that left is EPIPE: quiet for us, the session hears of it through `closed`
+  // what a write meets is told through `closed`, and never thrown
   stream.on("error", onGone)
   return {
     isTTY: stream.isTTY === true && process.env.TERM !== "dumb",
@@ -55,7 +57,7 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
   Layer.scoped(
     Terminal,
     Effect.gen(function* () {
-      const gone = yield* Deferred.make<void>()
+      const gone = yield* Deferred.make<{ readonly failure: string | undefined }>()
       const signalled = yield* Deferred.make<SignalCode>()
       let first = true
       const onSignal = (code: SignalCode) => () => {
@@ -75,7 +77,8 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
           for (const [signal, handler] of handlers) process.off(signal, handler)
         })
       )
-      const close = () => Deferred.unsafeDone(gone, Effect.void)
+      const close: Gone = ({ code, message }) =>
+        Deferred.unsafeDone(gone, Effect.succeed({ failure: code === "EPIPE" ? undefined : message }))
       return {
         stdout: outputOf(process.stdout, options.noColour, close),
         stderr: outputOf(process.stderr, options.noColour, () => {}),

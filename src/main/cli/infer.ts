@@ -1,6 +1,6 @@
 /** `rbee infer`: the options become a job, the session runs it. */
 import * as Effect from "effect/Effect"
-import { infer, type InferOptions } from "../../actors/keeper/infer.ts"
+import { errorEvent, infer, type InferOptions } from "../../actors/keeper/infer.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Terminal } from "../../layers/terminal/index.ts"
 import { bundledModel, parseModelRef } from "../../machines/model-ref.ts"
@@ -67,7 +67,12 @@ export const runInfer = (
         })
       )
     // judged here already: nothing is woken for a reference that is none
-    const model = yield* parseModelRef(values.model ?? bundledModel)
+    const model = yield* Effect.tapError(parseModelRef(values.model ?? bundledModel), (error) =>
+      Effect.sync(() => {
+        const { data, event } = errorEvent(error)
+        if (values.json) context.terminal.stdout.write(`${JSON.stringify({ event, ...data })}\n`)
+      })
+    )
     const options = optionsOf({ ...values, model: model.ref }, yield* promptOf(words, context))
     if (!values.oneProcess) return yield* inWorld(context, infer(options))
     const { layerLogs, layerOneProcess } = yield* Effect.promise(() => import("../cluster/world.ts"))

@@ -326,16 +326,31 @@ describe("an interrupt", () => {
     })
   )
 
-  it.live("a reader who leaves stdout ends the run quietly, and the job with it", () =>
+  const withoutStdout = (failure?: string) =>
     Effect.gen(function* () {
       const reading = yield* Deferred.make<void>()
       const on = stage({ streams: [[token(0, "he", 1), { wait: Deferred.succeed(reading, undefined) }, "HANG"]] })
       const running = yield* Effect.fork(infer(plain).pipe(Effect.provide(on.layer)))
       yield* Deferred.await(reading)
-      yield* on.closeStdout
-      expect(yield* Fiber.join(running)).toBe(0)
+      yield* on.closeStdout(failure)
+      const code = yield* Fiber.join(running)
       expect(on.told.calls.at(-1)).toBe("cancel")
-      expect(stderrOf(on.told).filter((line) => line.includes("EPIPE"))).toEqual([])
+      return { code, stderr: stderrOf(on.told) }
+    })
+
+  it.live("of the reader of stdout ends the run quietly, and the job with it", () =>
+    Effect.gen(function* () {
+      const run = yield* withoutStdout()
+      expect(run.code).toBe(0)
+      expect(run.stderr.filter((line) => line.includes("written"))).toEqual([])
+    })
+  )
+
+  it.live("by a full disk under stdout is an error", () =>
+    Effect.gen(function* () {
+      const run = yield* withoutStdout("ENOSPC: no space left on device")
+      expect(run.code).toBe(1)
+      expect(run.stderr.at(-1)).toContain("DISK_FULL: the answer could not be written: ENOSPC")
     })
   )
 })

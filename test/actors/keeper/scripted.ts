@@ -97,7 +97,7 @@ const unscripted = () => Effect.dieMessage("a keeper does not call this")
 export const stage = (script: Script) => {
   const told: Told = { writes: [], calls: [], requests: [], lastEventIds: [] }
   const signal = Deferred.unsafeMake<SignalCode>(Effect.runSync(Effect.fiberId))
-  const closed = Deferred.unsafeMake<void>(Effect.runSync(Effect.fiberId))
+  const closed = Deferred.unsafeMake<{ readonly failure: string | undefined }>(Effect.runSync(Effect.fiberId))
   let finds = 0
   let streams = 0
   let submits = 0
@@ -185,6 +185,6 @@ export const stage = (script: Script) => {
     told,
     layer,
     interrupt: (code: SignalCode) => Deferred.succeed(signal, code),
-    closeStdout: Deferred.succeed(closed, undefined)
+    closeStdout: (failure?: string) => Deferred.succeed(closed, { failure })
   }
 }

@@ -113,14 +113,14 @@ describe("rbee", () => {
     }
   })
 
-  it("waits a second for a listener that says nothing, then names it", async () => {
+  it("waits some seconds for a listener that says nothing, then names it", async () => {
     const on = await machine()
     const mute = createServer(() => {})
     await new Promise<void>((resolve) => mute.listen(on.ports.queen, "127.0.0.1", resolve))
     try {
       const run = await on.rbee(["status"])
       expect(run.code).toBe(1)
-      expect(run.stderr).toContain("does not answer /health")
+      expect(run.stderr).toContain("did not answer /health")
     } finally {
       mute.closeAllConnections()
       await new Promise((resolve) => mute.close(resolve))
