@@ -7,15 +7,6 @@ import { fileURLToPath } from "node:url"
 import { type Machine, makeMachine } from "../support/machine.ts"
 import { interleaved, median, ratio, report, timed } from "./support.ts"
 
-const script = `
-import { getLlama, LlamaChatSession } from "node-llama-cpp"
-const llama = await getLlama({ build: "never", gpu: false, logLevel: "error", maxThreads: 1 })
-const model = await llama.loadModel({ modelPath: process.argv[1] })
-const context = await model.createContext({ sequences: 4, threads: 1 })
-const session = new LlamaChatSession({ contextSequence: context.getSequence() })
-await session.prompt("hello", { temperature: 0, onTextChunk: (text) => process.stdout.write(text) })
-process.exit(0)
-`
 // the bundle lies in .bench/bundle
 const root = fileURLToPath(new URL("../..", import.meta.url))
 const modelPath = `${root}/models/minillama/minillama-q8_0.gguf`
@@ -82,7 +73,7 @@ const main = async (args: ReadonlyArray<string>): Promise<void> => {
     await run([rbee, "infer", "--temperature", "0", "hello"], machine.env)
     const figures = await interleaved(
       {
-        script: () => run(["--input-type=module", "-e", script, modelPath], process.env),
+        script: () => run([`${root}/test/bench/peers/one-answer.mjs`, modelPath], process.env),
         cold,
         warm: () => run([rbee, "infer", "--temperature", "0", "hello"], machine.env),
         curl: async () => ({ firstMs: 0, exitMs: await curl(machine) })
