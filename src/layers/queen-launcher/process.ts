@@ -3,7 +3,6 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import { Processes } from "../process/index.ts"
@@ -11,7 +10,7 @@ import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { QueenLauncher } from "./index.ts"
 import { hivesOnFile } from "./hives-on-file.ts"
 import { lastWords, sizeOf } from "./last-words.ts"
-import { probe } from "./probe.ts"
+import { type Probe, probe } from "./probe.ts"
 
 const pollMs = 15
 /** a queen on a loaded machine, or the winner of a race, has this long to answer */
@@ -68,16 +67,15 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
   const silent = conflict(`which did not answer /health for ${silentMs / 1000} s`)
   const stranger = conflict("which is no rbee queen")
 
+  // a queen that is just ending hangs up, one that is just starting lets wait: both settle
+  const settled: Effect.Effect<Probe> = Effect.flatMap(probe(url), (seen) =>
+    seen._tag === "Silent" ? Effect.delay(settled, pollMs) : Effect.succeed(seen)
+  )
   const find: QueenLauncher["Type"]["find"] = Effect.gen(function* () {
-    // a queen that is just ending hangs up, one that is just starting lets wait: both settle
-    const seen = yield* probe(url).pipe(
-      Effect.repeat({ until: (again) => again._tag !== "Silent", schedule: Schedule.spaced(pollMs) }),
-      Effect.timeoutOption(silentMs),
-      Effect.map(Option.getOrUndefined)
-    )
-    if (seen === undefined) return yield* silent
-    if (seen._tag === "Queen") return yield* checked(seen.health)
-    return seen._tag === "Nobody" ? undefined : yield* stranger
+    const seen = yield* Effect.timeoutOption(settled, silentMs)
+    if (Option.isNone(seen)) return yield* silent
+    if (seen.value._tag === "Queen") return yield* checked(seen.value.health)
+    return seen.value._tag === "Nobody" ? undefined : yield* stranger
   })
 
   const spawn = Effect.gen(function* () {
