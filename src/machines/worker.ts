@@ -7,169 +7,20 @@
  */
 import { assign, emit, enqueueActions, raise, setup } from "xstate"
 import { activity } from "./activity.ts"
-import type { ErrorCode } from "./errors.ts"
 import { type Shape, shrunk } from "./policy/estimate.ts"
-import { afterDeath, type RestartDecision, workerRestarts } from "./policy/restart.ts"
-import type { ControlMessage } from "./vocabulary/worker.ts"
-
-export type Beat = Omit<Extract<ControlMessage, { readonly t: "beat" }>, "t">
-
-/** How long, in milliseconds, before a worker is given up; and when an idle one unloads. */
-export interface WorkerLimits {
-  readonly tickMs: number
-  /** from the start of its process to its bind */
-  readonly wakingMs: number
-  /** without any word on the control pipe */
-  readonly silenceMs: number
-  /** loading without progress */
-  readonly loadStallMs: number
-  /** busy without progress, at least; ten times the expected batch if that is more */
-  readonly workStallMs: number
-  readonly idleMs: number
-  /** between SIGTERM and SIGKILL */
-  readonly graceMs: number
-}
-
-export const workerLimits: Omit<WorkerLimits, "idleMs"> = {
-  tickMs: 1000,
-  wakingMs: 30_000,
-  silenceMs: 10_000,
-  loadStallMs: 60_000,
-  workStallMs: 30_000,
-  graceMs: 5000
-}
-
-export interface WorkerInput {
-  readonly id: string
-  readonly shape: Shape
-  readonly pinned: boolean
-  readonly expectedBatchMs: number
-  readonly limits: WorkerLimits
-}
-
-/** How a process of this worker ended. */
-export interface WorkerExit {
-  /** milliseconds since 1970 */
-  readonly at: number
-  /** "exit code 134", "killed by SIGKILL", or the worker's own words */
-  readonly reason: string
-  /** what the worker itself said before it went */
-  readonly code: ErrorCode | undefined
-  readonly outOfMemory: boolean
-  readonly lastWords: string
-}
-
-export type WorkerEvent =
-  | { readonly type: "START" }
-  | { readonly type: "BOUND"; readonly port: number | undefined; readonly url: string }
-  | { readonly type: "LOADING"; readonly progress: number }
-  | { readonly type: "READY"; readonly backend: string; readonly context: number; readonly slots: number }
-  | { readonly type: "BEAT"; readonly beat: Beat }
-  /** somebody counts on it from now on */
-  | { readonly type: "JOIN"; readonly pin: boolean }
-  /** running work may finish within `drainMs` */
-  | { readonly type: "STOP"; readonly drainMs: number }
-  | { readonly type: "GIVE_UP"; readonly reason: string; readonly code: ErrorCode | undefined }
-
-export type WorkerCommand =
-  | { readonly type: "bound"; readonly port: number | undefined; readonly url: string }
-  | { readonly type: "progress"; readonly progress: number }
-  | { readonly type: "ready" }
-  /** a process went and another will come; `boot`: it never was ready */
-  | { readonly type: "restarting"; readonly n: number; readonly reason: string; readonly boot: boolean }
-  | { readonly type: "shrunk"; readonly from: Shape; readonly to: Shape }
-  /** the last command: how it went */
-  | { readonly type: "ended"; readonly outcome: WorkerOutcome }
-
-export type WorkerOutcome =
-  | { readonly outcome: "stopped" }
-  | {
-      readonly outcome: "failed"
-      readonly code: ErrorCode
-      readonly attempts: number
-      readonly reason: string
-      readonly lastWords: string
-    }
-
-/** Another try would end the same way. */
-const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["MODEL_INVALID", "MODEL_NOT_FOUND", "BACKEND_UNAVAILABLE"])
-
-const silent: Beat = { busy: 0, tokens_out: 0, progress: 0, infers: [] }
-
-interface Context {
-  readonly id: string
-  readonly limits: WorkerLimits
-  readonly shape: Shape
-  readonly hasShrunk: boolean
-  readonly pinned: boolean
-  /** 1 is the first process */
-  readonly tries: number
-  readonly deaths: ReadonlyArray<number>
-  readonly backoffMs: number
-  readonly bound: { readonly port: number | undefined; readonly url: string } | undefined
-  readonly ready: { readonly backend: string; readonly context: number; readonly slots: number } | undefined
-  readonly loadProgress: number
-  readonly beat: Beat
-  /** since it last said anything, and since its work last moved */
-  readonly quietMs: number
-  readonly stillMs: number
-  /** smoothed from what its beats show */
-  readonly batchMs: number
-  readonly giveUp: { readonly reason: string; readonly code: ErrorCode | undefined } | undefined
-  /** it shall not come back; running work may finish within this time */
-  readonly stop: { readonly drainMs: number } | undefined
-  readonly lastExit: WorkerExit | undefined
-}
-
-const decide = (context: Context, exit: WorkerExit): RestartDecision =>
-  afterDeath(workerRestarts, context.deaths, exit.at)
-
-/** With a give-up, its reason explains the death better than the signal that it led to. */
-const explain = (context: Context, exit: WorkerExit): WorkerExit => ({
-  ...exit,
-  reason: context.giveUp?.reason ?? exit.reason,
-  code: context.giveUp?.code ?? exit.code
-})
-
-const stallLimitMs = (context: Context): number => Math.max(context.limits.workStallMs, 10 * context.batchMs)
-
-/** Why the worker is given up at the next tick, if it is. */
-const verdict = (context: Context): { reason: string; code: ErrorCode | undefined } | undefined => {
-  const { limits } = context
-  const quietMs = context.quietMs + limits.tickMs
-  const stillMs = context.stillMs + limits.tickMs
-  const seconds = (ms: number) => `${Math.round(ms / 1000)} s`
-  if (context.bound === undefined) {
-    if (quietMs < limits.wakingMs) return undefined
-    return { reason: `did not bind a port within ${seconds(limits.wakingMs)}`, code: undefined }
-  }
-  if (quietMs >= limits.silenceMs) return { reason: `silent for ${seconds(quietMs)}`, code: undefined }
-  if (context.ready === undefined) {
-    if (stillMs < limits.loadStallMs) return undefined
-    return { reason: `loading stalled at ${Math.round(context.loadProgress * 100)}%`, code: "LOADING_STALLED" }
-  }
-  if (context.beat.busy === 0 || stillMs < stallLimitMs(context)) return undefined
-  return { reason: `busy without progress for ${seconds(stillMs)}`, code: undefined }
-}
-
-const afterBeat = (context: Context, beat: Beat): Partial<Context> => {
-  const steps = beat.progress - context.beat.progress
-  const moved = steps > 0 || beat.busy === 0
-  const batchMs = steps > 0 && context.beat.busy > 0 ? (context.batchMs + context.stillMs / steps) / 2 : context.batchMs
-  return { beat, quietMs: 0, stillMs: moved ? 0 : context.stillMs, batchMs }
-}
-
-const outcomeOf = (context: Context): WorkerOutcome => {
-  if (context.stop !== undefined || context.lastExit === undefined) return { outcome: "stopped" }
-  const { code, reason, lastWords } = context.lastExit
-  const decision = decide(context, context.lastExit)
-  const attempts = decision._tag === "Spent" ? decision.attempts : decision.n
-  return { outcome: "failed", code: code ?? "WORKER_START_FAILED", attempts, reason, lastWords }
-}
+import { afterBeat, decide, explain, isEnd, outcomeOf, silent, verdict } from "./worker-judgement.ts"
+import type {
+  WorkerCommand,
+  WorkerContext,
+  WorkerEvent,
+  WorkerExit,
+  WorkerInput,
+  WorkerOutcome
+} from "./worker-terms.ts"
 
 const machine = setup({
   types: {
-    context: {} as Context,
+    context: {} as WorkerContext,
     input: {} as WorkerInput,
     events: {} as WorkerEvent,
     emitted: {} as WorkerCommand,
@@ -242,9 +93,7 @@ export const workerMachine = machine.createMachine({
         onDone: [
           { guard: ({ context }) => context.stop !== undefined, target: "stopped" },
           {
-            guard: ({ context, event }) =>
-              hopeless.has(explain(context, event.output).code ?? "INTERNAL") ||
-              decide(context, event.output)._tag === "Spent",
+            guard: ({ context, event }) => isEnd(context, event.output),
             target: "failed",
             actions: assign(({ context, event }) => ({ lastExit: explain(context, event.output) }))
           },

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import type { ErrorCode } from "../../src/machines/errors.ts"
-import { type WorkerExit, workerLimits, workerMachine } from "../../src/machines/worker.ts"
+import { type WorkerExit, workerLimits } from "../../src/machines/worker-terms.ts"
+import { workerMachine } from "../../src/machines/worker.ts"
 import { Coverage, Walk } from "../support/walk.ts"
 
 const coverage = new Coverage()

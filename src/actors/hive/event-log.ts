@@ -8,11 +8,6 @@ import { frame } from "../../layers/api/sse.ts"
 import type { Line, Narration } from "../../machines/narration.ts"
 import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
 
-interface Reader {
-  readonly pump: () => void
-  readonly passing: (text: string) => void
-}
-
 /** What every line of one sequence is stamped with. */
 export type Stamp = Pick<Narration, "hiveId" | "workerId" | "modelRef">
 
@@ -52,7 +47,7 @@ export class EventLog {
   end(event: string, data: unknown): void {
     this.append(event, data)
     this.over = true
-    for (const reader of [...this.readers]) reader.pump()
+    for (const reader of this.readers) reader.pump()
   }
 
   /** From the event after `lastEventId` on; ends after the terminal event. */
@@ -62,36 +57,62 @@ export class EventLog {
   }
 
   private read(sink: Sink, after: number, done: () => void): Effect.Effect<void> {
-    let cursor = after
-    let blocked = false
-    const leave = () => this.readers.delete(reader)
-    const write = (text: string) => {
-      if (sink.write(text)) return
-      blocked = true
-      sink.drain(() => {
-        blocked = false
-        reader.pump()
-      })
-    }
-    const reader: Reader = {
-      pump: () => {
-        while (!blocked && cursor < this.frames.length) {
-          const text = this.frames.slice(cursor).join("")
-          cursor = this.frames.length
-          write(text)
-        }
-        if (!blocked && this.over && this.readers.has(reader)) {
-          leave()
-          done()
-        }
-      },
-      passing: (text) => {
-        if (!blocked && cursor === this.frames.length) write(text)
+    const source = {
+      frames: this.frames,
+      ended: () => this.over,
+      done: () => {
+        this.readers.delete(reader)
+        done()
       }
     }
+    const reader = new Reader(source, sink, after)
     this.readers.add(reader)
     reader.pump()
-    return Effect.sync(leave)
+    return Effect.sync(() => this.readers.delete(reader))
+  }
+}
+
+/** A cursor and a sink. It writes all that waits for it at once, and stops while the sink is full. */
+class Reader {
+  private blocked = false
+  private finished = false
+  private cursor: number
+  private readonly sink: Sink
+  private readonly source: {
+    readonly frames: ReadonlyArray<string>
+    readonly ended: () => boolean
+    readonly done: () => void
+  }
+
+  constructor(source: Reader["source"], sink: Sink, after: number) {
+    this.source = source
+    this.sink = sink
+    this.cursor = after
+  }
+
+  pump(): void {
+    while (!this.blocked && this.cursor < this.source.frames.length) {
+      const text = this.source.frames.slice(this.cursor).join("")
+      this.cursor = this.source.frames.length
+      this.write(text)
+    }
+    if (this.blocked || this.finished || !this.source.ended()) return
+    this.finished = true
+    this.source.done()
+  }
+
+  /** Lost for who is behind. */
+  passing(text: string): void {
+    if (!this.blocked && this.cursor === this.source.frames.length) this.write(text)
+  }
+
+  private write(text: string): void {
+    if (this.sink.write(text)) return
+    this.blocked = true
+    this.sink.drain(() => {
+      this.blocked = false
+      this.pump()
+    })
   }
 }
 

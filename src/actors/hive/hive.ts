@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { type ChildSpec, type ChildStartFailed, resource, task } from "../core/child.ts"
-import { supervisor } from "../core/supervisor.ts"
+import { supervisor, type SupervisorRef } from "../core/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { DeviceProbe } from "../../layers/devices/index.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
@@ -189,10 +189,7 @@ export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.S
 )
 
 /** A supervisor of children that come and go, and the part of the hive that starts them. */
-const dynamic = (
-  id: string,
-  open: (ref: import("../core/supervisor.ts").SupervisorRef) => () => void
-): ChildSpec<ActorSystem> => ({
+const dynamic = (id: string, open: (ref: SupervisorRef) => () => void): ChildSpec<ActorSystem> => ({
   id,
   shutdown: "infinity",
   start: Effect.gen(function* () {

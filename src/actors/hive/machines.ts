@@ -102,14 +102,10 @@ export class Machines {
   }
 
   beats(now: number): ReadonlyArray<DeviceBeat> {
-    return supplies(this.machine).map(({ id, supply }) => {
+    return supplies(this.machine).map(({ id, supply }): DeviceBeat => {
+      const free_mb = Math.floor(this.ledger.available(supply) / 1e6)
       const until = this.degraded.get(id) ?? 0
-      return {
-        id,
-        state: until > now ? ("degraded" as const) : ("healthy" as const),
-        ...(until > now ? { until } : {}),
-        free_mb: Math.floor(this.ledger.available(supply) / 1e6)
-      }
+      return until > now ? { id, state: "degraded", until, free_mb } : { id, state: "healthy", free_mb }
     })
   }
 }

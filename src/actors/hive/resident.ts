@@ -13,13 +13,8 @@ import { contextShrunk, type Line, workerRestart, workerWake } from "../../machi
 import { estimateBytes } from "../../machines/policy/estimate.ts"
 import { workerRestarts } from "../../machines/policy/restart.ts"
 import { deviceLabel } from "../../machines/vocabulary/device.ts"
-import {
-  type WorkerCommand,
-  type WorkerEvent,
-  type WorkerInput,
-  workerMachine,
-  type WorkerOutcome
-} from "../../machines/worker.ts"
+import { workerMachine } from "../../machines/worker.ts"
+import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../../machines/worker-terms.ts"
 import { EventLog } from "./event-log.ts"
 import type { Machines } from "./machines.ts"
 import type { Identity, Ports } from "./parts.ts"

@@ -1,7 +1,8 @@
 /** Reads as much of a file's beginning as its GGUF header needs. */
 import { type FileHandle, open } from "node:fs/promises"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { headerBytesMax, type ModelFacts, readGguf } from "../../machines/gguf.ts"
+import { headerBytesMax } from "../../machines/gguf-cursor.ts"
+import { type ModelFacts, readGguf } from "../../machines/gguf.ts"
 
 const firstBytes = 256 * 1024
 

@@ -35,6 +35,21 @@ const installTimeout = Duration.minutes(15)
 const probeTimeout = Duration.minutes(1)
 const progressEvery = Duration.millis(500)
 
+const installArgs = [
+  "install",
+  "--no-audit",
+  "--no-fund",
+  "--no-save",
+  "--no-package-lock",
+  "--no-update-notifier",
+  "--ignore-scripts",
+  "--include=optional",
+  "--loglevel=error",
+  "--fetch-retries=2",
+  "--fetch-retry-mintimeout=500",
+  "--fetch-retry-maxtimeout=5000"
+]
+
 /** npm's own program beside this Node, else the first `npm` of the path. */
 const npmCommand = (path: string): { readonly command: string; readonly args: ReadonlyArray<string> } | undefined => {
   const own = join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js")
@@ -157,9 +172,9 @@ const make = (options: NpmOptions) =>
         )
         const args = [
           ...npm.args,
-          ...["install", "--prefix", folder, "--no-audit", "--no-fund", "--no-save", "--no-package-lock"],
-          ...["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=5000"],
-          ...["--ignore-scripts", "--include=optional", "--loglevel=error", "--no-update-notifier"],
+          ...installArgs,
+          "--prefix",
+          folder,
           ...packages.map((each) => `${each}@${runtimeVersion}`)
         ]
         yield* Effect.raceFirst(

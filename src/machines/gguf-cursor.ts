@@ -1,0 +1,95 @@
+/** Reads the values of a GGUF header one after another, within limits that no crafted file can lift. */
+
+/** Bytes of a header; a vocabulary of 256 k long tokens is about 20 MB. */
+export const headerBytesMax = 64 * 1024 * 1024
+const countMax = 1_000_000
+
+export class NeedMore extends Error {
+  readonly bytes: number
+  constructor(bytes: number) {
+    super()
+    this.bytes = bytes
+  }
+}
+export class Invalid extends Error {}
+
+export type Value = number | string | boolean | { readonly length: number; readonly numbers: ReadonlyArray<number> }
+
+export class Cursor {
+  at = 0
+  private readonly view: DataView
+  private readonly bytes: Uint8Array
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes
+    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+  private take(size: number): number {
+    const from = this.at
+    if (from + size > this.bytes.length) throw new NeedMore(from + size)
+    this.at += size
+    return from
+  }
+  skip = (size: number): void => void this.take(size)
+  u8 = () => this.view.getUint8(this.take(1))
+  u32 = () => this.view.getUint32(this.take(4), true)
+  u64 = (): number => {
+    const value = this.view.getBigUint64(this.take(8), true)
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new Invalid("a length in its header is out of range")
+    return Number(value)
+  }
+  count = (): number => {
+    const value = this.u64()
+    if (value > countMax) throw new Invalid("a count in its header is out of range")
+    return value
+  }
+  string = (): string => {
+    const size = this.u64()
+    if (size > headerBytesMax) throw new Invalid("a text in its header is too long")
+    const from = this.take(size)
+    return new TextDecoder().decode(this.bytes.subarray(from, from + size))
+  }
+  value(type: number, depth = 0): Value {
+    switch (type) {
+      case 0:
+        return this.u8()
+      case 1:
+        return this.view.getInt8(this.take(1))
+      case 2:
+        return this.view.getUint16(this.take(2), true)
+      case 3:
+        return this.view.getInt16(this.take(2), true)
+      case 4:
+        return this.u32()
+      case 5:
+        return this.view.getInt32(this.take(4), true)
+      case 6:
+        return this.view.getFloat32(this.take(4), true)
+      case 7:
+        return this.u8() !== 0
+      case 8:
+        return this.string()
+      case 9:
+        return this.array(depth)
+      case 10:
+        return this.u64()
+      case 11:
+        return Number(this.view.getBigInt64(this.take(8), true))
+      case 12:
+        return this.view.getFloat64(this.take(8), true)
+      default:
+        throw new Invalid(`its header has a value of unknown type ${type}`)
+    }
+  }
+  /** Short arrays of numbers are kept (per-layer head counts), the rest is only counted. */
+  private array(depth: number): Value {
+    if (depth > 2) throw new Invalid("its header nests too deep")
+    const type = this.u32()
+    const length = this.count()
+    const numbers: Array<number> = []
+    for (let i = 0; i < length; i++) {
+      const item = type === 8 ? this.skip(this.u64()) : this.value(type, depth + 1)
+      if (length <= 4096 && typeof item === "number") numbers.push(item)
+    }
+    return { length, numbers }
+  }
+}

@@ -1,0 +1,109 @@
+/** The words of the worker's chart: what happens to it, what it asks for, how it ends. */
+import type { ErrorCode } from "./errors.ts"
+import type { Shape } from "./policy/estimate.ts"
+import type { ControlMessage } from "./vocabulary/worker.ts"
+
+export type Beat = Omit<Extract<ControlMessage, { readonly t: "beat" }>, "t">
+
+/** How long, in milliseconds, before a worker is given up; and when an idle one unloads. */
+export interface WorkerLimits {
+  readonly tickMs: number
+  /** from the start of its process to its bind */
+  readonly wakingMs: number
+  /** without any word on the control pipe */
+  readonly silenceMs: number
+  /** loading without progress */
+  readonly loadStallMs: number
+  /** busy without progress, at least; ten times the expected batch if that is more */
+  readonly workStallMs: number
+  readonly idleMs: number
+  /** between SIGTERM and SIGKILL */
+  readonly graceMs: number
+}
+
+export const workerLimits: Omit<WorkerLimits, "idleMs"> = {
+  tickMs: 1000,
+  wakingMs: 30_000,
+  silenceMs: 10_000,
+  loadStallMs: 60_000,
+  workStallMs: 30_000,
+  graceMs: 5000
+}
+
+export interface WorkerInput {
+  readonly id: string
+  readonly shape: Shape
+  readonly pinned: boolean
+  readonly expectedBatchMs: number
+  readonly limits: WorkerLimits
+}
+
+/** How a process of this worker ended. */
+export interface WorkerExit {
+  /** milliseconds since 1970 */
+  readonly at: number
+  /** "exit code 134", "killed by SIGKILL", or the worker's own words */
+  readonly reason: string
+  /** what the worker itself said before it went */
+  readonly code: ErrorCode | undefined
+  readonly outOfMemory: boolean
+  readonly lastWords: string
+}
+
+export type WorkerEvent =
+  | { readonly type: "START" }
+  | { readonly type: "BOUND"; readonly port: number | undefined; readonly url: string }
+  | { readonly type: "LOADING"; readonly progress: number }
+  | { readonly type: "READY"; readonly backend: string; readonly context: number; readonly slots: number }
+  | { readonly type: "BEAT"; readonly beat: Beat }
+  /** somebody counts on it from now on */
+  | { readonly type: "JOIN"; readonly pin: boolean }
+  /** running work may finish within `drainMs` */
+  | { readonly type: "STOP"; readonly drainMs: number }
+  | { readonly type: "GIVE_UP"; readonly reason: string; readonly code: ErrorCode | undefined }
+
+export type WorkerCommand =
+  | { readonly type: "bound"; readonly port: number | undefined; readonly url: string }
+  | { readonly type: "progress"; readonly progress: number }
+  | { readonly type: "ready" }
+  /** a process went and another will come; `boot`: it never was ready */
+  | { readonly type: "restarting"; readonly n: number; readonly reason: string; readonly boot: boolean }
+  | { readonly type: "shrunk"; readonly from: Shape; readonly to: Shape }
+  /** the last command: how it went */
+  | { readonly type: "ended"; readonly outcome: WorkerOutcome }
+
+export type WorkerOutcome =
+  | { readonly outcome: "stopped" }
+  | {
+      readonly outcome: "failed"
+      readonly code: ErrorCode
+      readonly attempts: number
+      readonly reason: string
+      readonly lastWords: string
+    }
+
+/** What a worker remembers of itself. */
+export interface WorkerContext {
+  readonly id: string
+  readonly limits: WorkerLimits
+  readonly shape: Shape
+  readonly hasShrunk: boolean
+  readonly pinned: boolean
+  /** 1 is the first process */
+  readonly tries: number
+  readonly deaths: ReadonlyArray<number>
+  readonly backoffMs: number
+  readonly bound: { readonly port: number | undefined; readonly url: string } | undefined
+  readonly ready: { readonly backend: string; readonly context: number; readonly slots: number } | undefined
+  readonly loadProgress: number
+  readonly beat: Beat
+  /** since it last said anything, and since its work last moved */
+  readonly quietMs: number
+  readonly stillMs: number
+  /** smoothed from what its beats show */
+  readonly batchMs: number
+  readonly giveUp: { readonly reason: string; readonly code: ErrorCode | undefined } | undefined
+  /** it shall not come back; running work may finish within this time */
+  readonly stop: { readonly drainMs: number } | undefined
+  readonly lastExit: WorkerExit | undefined
+}
