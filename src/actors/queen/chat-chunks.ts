@@ -6,6 +6,7 @@ import { encodeError } from "../../layers/api/wire-error.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
 import { type ChatCompletionChunk, type CompletionHead, completionUsage } from "../../machines/vocabulary/openai.ts"
 import { failureOf, parseDone } from "./terminal-events.ts"
+import { type FrameReader, readFrames } from "./token-frames.ts"
 
 export interface ChunkOptions {
   readonly head: CompletionHead
@@ -24,8 +25,7 @@ export const chunkFeed =
       const frames = chunkFrames(options.head, options.includeUsage)
       let out = frames.role
       const parse = makeSseParser(({ event, data }) => {
-        if (event === "token") out += frames.token(textOf(data))
-        else if (event === "done") {
+        if (event === "done") {
           const { finish_reason, usage } = parseDone(data)
           out += frames.finish(finish_reason) + frames.usage(usage) + doneFrame
         } else {
@@ -33,9 +33,15 @@ export const chunkFeed =
           if (failure !== undefined) out += `data: ${encodeError(failure, options.correlationId)}\n\n`
         }
       })
+      const reader: FrameReader = {
+        token: (_, json) => {
+          out += frames.token(json)
+        },
+        other: parse
+      }
       const through: Sink = {
         write: (text) => {
-          parse(text)
+          readFrames(text, reader)
           const chunks = out
           out = ""
           return chunks === "" || sink.write(chunks)
@@ -44,9 +50,6 @@ export const chunkFeed =
       }
       return options.source(through)
     })
-
-/** `"he"` of `{"i":0,"t":"he"}`: an index has no quote, so the first `"t":` is the field. */
-const textOf = (data: string): string => data.slice(data.indexOf('"t":') + 4, -1)
 
 const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
   const noUsage = includeUsage ? { usage: null } : {}

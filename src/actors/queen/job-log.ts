@@ -35,6 +35,8 @@ export interface JobLog {
    * `end` with Done then gives the whole text in a single `token` event.
    */
   readonly token: (text: string, id: number) => void
+  /** The same for a text that is a JSON string already, and stays one on its way to readers and journal. */
+  readonly tokenJson: (json: string, id: number) => void
   readonly failover: (from: string, to: string, resampled: boolean) => void
   /**
    * Ends the sequence. The first call wins; later calls and later appends are ignored. Writes state, finish reason,

@@ -88,7 +88,8 @@ export const makeJobLogs = (retention: Retention) =>
         Effect.zipRight(
           Effect.sleep(SWEEP),
           Effect.sync(() => {
-            for (const id of journal.forget(shared.now() - retention.retentionMs, retention.retentionJobs)) live.delete(id)
+            for (const id of journal.forget(shared.now() - retention.retentionMs, retention.retentionJobs))
+              live.delete(id)
             // the disk is waited for while nobody waits for a token
             if (!grown || [...live.values()].some((sequence) => !sequence.ended())) return
             journal.checkpoint()

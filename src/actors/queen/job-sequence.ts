@@ -85,14 +85,15 @@ export class JobSequence implements JobLog {
   readonly stateChanged = (machine: string, id: string, from: string, to: string): void =>
     this.append("state", { machine, id, from, to })
 
-  readonly token = (text: string, id: number): void => {
+  readonly token = (text: string, id: number): void => this.tokenJson(JSON.stringify(text), id)
+
+  readonly tokenJson = (json: string, id: number): void => {
     if (this.endedAt !== undefined) return
-    const json = JSON.stringify(text)
-    if (this.request.stream === false) this.answer.add(0, text, json, id)
+    if (this.request.stream === false) this.answer.add(0, json, id)
     else {
       const eventId = ++this.last
       this.frames += tokenFrame(eventId, this.answer.count, json)
-      this.answer.add(eventId, text, json, id)
+      this.answer.add(eventId, json, id)
     }
     this.shared.meters.generatedTokens++
     this.touch()

@@ -24,6 +24,8 @@ export class RecentFrames {
       newest.last = last
     } else this.blocks.push({ first, last, frames })
     this.size += frames.length
+    // reading a character makes one flat text of the thousand small pieces that it was put together from
+    frames.charCodeAt(0)
     while (this.size > KEPT && this.blocks.length > 1) this.size -= this.blocks.shift()?.frames.length ?? 0
   }
 

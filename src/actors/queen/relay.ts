@@ -1,6 +1,6 @@
 /**
- * From a worker's stream into the job's log. Nothing but plain calls happen for a token: the text of a network chunk is
- * parsed, and each token appended (DESIGN §8).
+ * From a worker's stream into the job's log. Nothing but plain calls happen for a token: the tokens of a network chunk
+ * are cut out of its text and appended (DESIGN §8).
  *
  * The relay trusts a worker with nothing but its own answer: tokens must continue the job's exactly, and only a
  * terminal event ends an answer. A stream that just ends is a worker lost.
@@ -9,19 +9,22 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as FiberId from "effect/FiberId"
+import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { readEvents, type SseEvent } from "../../layers/api/sse.ts"
+import type { Sink } from "../../layers/api/endpoint.ts"
+import { makeSseParser } from "../../layers/api/sse.ts"
 import { InferStarted, type WorkerApi } from "../../layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { InferDone, type InferRequest } from "../../machines/vocabulary/worker.ts"
+import { InferDone, type InferRequest, InferToken } from "../../machines/vocabulary/worker.ts"
 import type { JobLog } from "./job-log.ts"
 import { parseError } from "./terminal-events.ts"
+import { type FrameReader, readFrames } from "./token-frames.ts"
 
 export interface RelayOptions {
   readonly worker: WorkerApi
   /** with `resume` when the log already has tokens */
   readonly request: InferRequest
-  readonly log: Pick<JobLog, "token" | "tokens">
+  readonly log: Pick<JobLog, "tokenJson" | "tokens">
   /** The worker has taken the request: what goes wrong from here on happened with it. */
   readonly onReached?: () => void
   /** its first token is there */
@@ -62,7 +65,7 @@ const decodeDone = Schema.decodeUnknownEither(Schema.parseJson(InferDone))
 const abandon = (worker: WorkerApi, id: string): Effect.Effect<void> =>
   worker.cancelInfer({ id }).pipe(Effect.interruptible, Effect.timeoutOption(CANCEL), Effect.ignore)
 
-class Answer {
+class Answer implements FrameReader {
   private readonly options: RelayOptions
   private started = false
   private readonly over = Deferred.unsafeMake<void>(FiberId.none)
@@ -75,7 +78,7 @@ class Answer {
   }
 
   read(id: string): Effect.Effect<InferDone, RbeeError> {
-    const stream = Effect.flatMap(this.options.worker.inferEvents({ id }), (feed) => readEvents(feed, this.take)).pipe(
+    const stream = Effect.flatMap(this.options.worker.inferEvents({ id }), (feed) => feed(this.sink)).pipe(
       Effect.catchAll((error) => this.outcome ?? lost(error.what))
     )
     const enough = Effect.flatMap(Deferred.await(this.over), () => (this.complete ? Effect.sleep(LINGER) : Effect.void))
@@ -85,57 +88,70 @@ class Answer {
     )
   }
 
-  private readonly take = ({ event, data }: SseEvent): void => {
-    if (this.outcome !== undefined) return
-    if (event === "token") this.token(data)
-    else if (event === "done")
-      this.end(
-        Either.mapLeft(decodeDone(data), () => nonsense("its last event")),
-        true
-      )
-    else if (event === "error") this.end(Either.left(parseError(data) ?? nonsense("its error")), true)
-    else if (event === "cancelled") this.end(Either.left(rbeeError("CANCELLED", "the answer was cancelled")), true)
+  private readonly sink: Sink = {
+    write: (frames) => {
+      try {
+        readFrames(frames, this)
+      } catch {
+        this.refuse("an event that is far too long")
+      }
+      return true
+    },
+    drain: (resume) => resume()
   }
 
-  private token(data: string): void {
-    const token = parseToken(data)
+  /** Called for each token. */
+  token(index: number, json: string, id: number): void {
+    if (this.outcome !== undefined) return
     const { log, onFirstToken } = this.options
     const next = log.tokens()
-    if (token === undefined) this.end(Either.left(nonsense("a token")), false)
-    else if (token.i === next) {
-      log.token(token.t, token.k)
+    if (Number.isNaN(id)) this.refuse("a token without its id")
+    else if (index > next) this.refuse(`token ${index} after ${next} tokens`)
+    else if (index === next) {
+      log.tokenJson(json, id)
       if (!this.started) {
         this.started = true
         onFirstToken?.()
       }
-    } else if (token.i > next) this.end(Either.left(nonsense(`token ${token.i} after ${next} tokens`)), false)
+    }
     // below: told twice on the way, and already there
   }
 
+  /** Called with every frame that is not plainly a token. */
+  other(frame: string): void {
+    this.parse(frame)
+  }
+
+  private readonly parse = makeSseParser(({ event, data }) => {
+    if (this.outcome !== undefined) return
+    if (event === "token") {
+      const token = parseToken(data)
+      if (token === undefined) this.refuse("a token")
+      else this.token(token.i, JSON.stringify(token.t), token.k)
+    } else if (event === "done") {
+      const done = decodeDone(data)
+      this.end(
+        Either.mapLeft(done, () => nonsense("its last event")),
+        true
+      )
+    } else if (event === "error") this.end(Either.left(parseError(data) ?? nonsense("its error")), true)
+    else if (event === "cancelled") this.end(Either.left(rbeeError("CANCELLED", "the answer was cancelled")), true)
+  })
+
+  private refuse(what: string): void {
+    this.end(Either.left(nonsense(what)), false)
+  }
+
   private end(outcome: Either.Either<InferDone, RbeeError>, complete: boolean): void {
+    if (this.outcome !== undefined) return
     this.outcome = outcome
     this.complete = complete
     Deferred.unsafeDone(this.over, Effect.void)
   }
 }
 
-interface Token {
-  readonly i: number
-  readonly t: string
-  readonly k: number
-}
-
-/** A check by hand: a schema would cost more than all the rest of a token. */
-const parseToken = (data: string): Token | undefined => {
-  try {
-    const token: Partial<Token> | null = JSON.parse(data)
-    return typeof token?.i === "number" && typeof token.t === "string" && typeof token.k === "number"
-      ? { i: token.i, t: token.t, k: token.k }
-      : undefined
-  } catch {
-    return undefined
-  }
-}
+const decodeToken = Schema.decodeUnknownOption(Schema.parseJson(InferToken))
+const parseToken = (data: string) => Option.getOrUndefined(decodeToken(data))
 
 const lost = (reason: string): RbeeError<"WORKER_CRASHED"> =>
   rbeeError("WORKER_CRASHED", `the worker was lost (${reason})`, "See `rbee logs worker`")

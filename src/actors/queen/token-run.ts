@@ -8,9 +8,12 @@ interface Tokens {
 
 export class TokenRun {
   count = 0
-  private whole = ""
   private readonly ids: Array<number> = []
   private readonly job: string
+  /** the text up to here; what follows is still in `runs` */
+  private whole = ""
+  /** ended runs, as the journal has them: decoded when somebody asks */
+  private runs: Array<string> = []
   // the run of this turn
   private firstId = 0
   private firstIndex = 0
@@ -26,8 +29,8 @@ export class TokenRun {
     this.count = this.ids.length
   }
 
-  /** `json` is `text` as JSON; `eventId` 0 where the token has no event of its own. */
-  add(eventId: number, text: string, json: string, tokenId: number): void {
+  /** `json` is the text as a JSON string; `eventId` 0 where the token has no event of its own. */
+  add(eventId: number, json: string, tokenId: number): void {
     if (this.texts === "") {
       this.firstId = eventId
       this.firstIndex = this.count
@@ -38,31 +41,40 @@ export class TokenRun {
       this.runIds += `,${tokenId}`
     }
     this.count++
-    this.whole += text
     this.ids.push(tokenId)
   }
 
   /** Ends the run, as one row. */
   close(writes: Array<Write>): void {
     if (this.texts === "") return
+    const texts = `[${this.texts}]`
     writes.push({
       _tag: "Tokens",
       job: this.job,
       firstId: this.firstId,
       firstIndex: this.firstIndex,
       count: this.count - this.firstIndex,
-      texts: `[${this.texts}]`,
+      texts,
       tokenIds: `[${this.runIds}]`
     })
+    // this very string: writing it makes it flat, so that it holds on to no piece of the network's chunks
+    this.runs.push(texts)
     this.texts = ""
     this.runIds = ""
   }
 
   text(): string {
-    return this.whole
+    for (const run of this.runs) this.whole += decoded(run)
+    this.runs = []
+    return this.whole + decoded(`[${this.texts}]`)
   }
 
   idsSoFar(): ReadonlyArray<number> {
     return this.ids
   }
+}
+
+const decoded = (run: string): string => {
+  const texts: ReadonlyArray<string> = JSON.parse(run)
+  return texts.join("")
 }

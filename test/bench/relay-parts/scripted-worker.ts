@@ -1,0 +1,117 @@
+/**
+ * A worker without an engine, for relay benchmarks: the worker's interface, and beside it OpenAI's, as what stands
+ * behind the peers. `max_tokens` tokens; `seed` is the pace in tokens a second, 0 is as fast as the reader takes them.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import type { AddressInfo } from "node:net"
+
+interface Ask {
+  readonly max_tokens: number
+  /** tokens a second */
+  readonly seed: number
+  readonly stream?: boolean
+}
+
+/** tokens a write when nothing is paced: a few steps of an engine, so that the relay and not the worker is measured */
+const BATCH = 16
+const text = (i: number) => ` wrd${i % 10}`
+const usage = (tokens: number) => ({ prompt_tokens: 5, completion_tokens: tokens, cached_tokens: 0 })
+
+const native = {
+  head: "",
+  token: (i: number) => `event: token\ndata: {"i":${i},"t":"${text(i)}","k":${1000 + (i % 1000)}}\n\n`,
+  end: (tokens: number) =>
+    `event: done\ndata: ${JSON.stringify({ tokens, finish_reason: "length", usage: usage(tokens) })}\n\n`
+}
+const chunk = (delta: string, reason: string) =>
+  `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"minillama","choices":[{"index":0,"delta":${delta},"logprobs":null,"finish_reason":${reason}}]}\n\n`
+const openAi = {
+  head: chunk('{"role":"assistant","content":""}', "null"),
+  token: (i: number) => chunk(`{"content":"${text(i)}"}`, "null"),
+  end: () => `${chunk("{}", '"length"')}data: [DONE]\n\n`
+}
+
+const whole = (tokens: number) =>
+  JSON.stringify({
+    id: "chatcmpl-1",
+    object: "chat.completion",
+    created: 1_700_000_000,
+    model: "minillama",
+    choices: [
+      {
+        index: 0,
+        message: { role: "assistant", content: Array.from({ length: tokens }, (_, i) => text(i)).join("") },
+        logprobs: null,
+        finish_reason: "length"
+      }
+    ],
+    usage: { prompt_tokens: 5, completion_tokens: tokens, total_tokens: tokens + 5 }
+  })
+
+type Format = typeof native | typeof openAi
+
+const emit = (response: ServerResponse, format: Format, { max_tokens: total, seed: pace }: Ask) => {
+  response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" })
+  let i = 0
+  const frames = (count: number) => {
+    let out = i === 0 ? format.head : ""
+    for (const end = Math.min(total, i + count); i < end; i++) out += format.token(i)
+    return out
+  }
+  const end = () => response.end(format.end(total))
+  if (pace > 0) {
+    const began = performance.now()
+    const next = () => {
+      if (response.destroyed) return
+      response.write(frames(1))
+      if (i === total) end()
+      else setTimeout(next, Math.max(0, began + (i * 1000) / pace - performance.now()))
+    }
+    return next()
+  }
+  const flat = () => {
+    for (;;) {
+      if (i === total) return end()
+      if (!response.write(frames(BATCH))) return void response.once("drain", flat)
+    }
+  }
+  return flat()
+}
+
+const bodyOf = async (request: IncomingMessage): Promise<Ask> => {
+  let body = ""
+  for await (const piece of request) body += String(piece)
+  return JSON.parse(body) as Ask
+}
+
+const json = (response: ServerResponse, status: number, body: string) =>
+  response
+    .writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
+    .end(body)
+
+export const startScriptedWorker = (): Promise<number> => {
+  const asks = new Map<string, Ask>()
+  let count = 0
+  const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
+    const { method, url = "" } = request
+    if (method === "POST" && url === "/infer") {
+      const id = `infer-${++count}`
+      asks.set(id, await bodyOf(request))
+      return json(response, 201, JSON.stringify({ infer_id: id, events: `/infer/${id}/events` }))
+    }
+    if (method === "GET" && url.startsWith("/infer/")) {
+      const id = url.split("/")[2] ?? ""
+      const ask = asks.get(id)
+      asks.delete(id)
+      return ask === undefined ? json(response, 404, "{}") : emit(response, native, ask)
+    }
+    if (method === "POST" && url === "/v1/chat/completions") {
+      const ask = await bodyOf(request)
+      return ask.stream === true ? emit(response, openAi, ask) : json(response, 200, whole(ask.max_tokens))
+    }
+    // the stream that a bare pipe of the worker's own format stands for
+    if (method === "POST" && url === "/native") return emit(response, native, await bodyOf(request))
+    return json(response, method === "DELETE" ? 204 : 404, "")
+  })
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)))
+}
