@@ -1,6 +1,8 @@
 /** One known hive as an actor of the queen: what each activity of its chart does. */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { none as noFiber } from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
@@ -18,6 +20,7 @@ import type { ClusterView } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
 import type { Narrate } from "./job-log.ts"
 import type { Sessions } from "./sessions.ts"
+import { untilGone } from "./until-gone.ts"
 
 /** Who waits for a hive: it hears the lines of step 3A. */
 export interface Waiter {
@@ -58,6 +61,8 @@ export const hive = (
   const { view, catalog, launcher, sessions, ring } = world
   const target = launcher.target(id)
   const entry = view.addHive(id)
+  /** fails once the claimed process is lost */
+  let gone: Deferred.Deferred<never, RbeeError> | undefined
   /** it had workers or jobs when it was lost: then it is woken again without being asked */
   let wasUsed = false
 
@@ -67,13 +72,24 @@ export const hive = (
     for (const waiter of waiters) waiter.narrate(line, all)
   }
 
-  const claim = (url: string): Effect.Effect<Claimed, RbeeError> =>
+  /**
+   * Of another queen is a hive taken over only where she cannot be any more: she had this very address (her catalog was
+   * lost), or the hive's process was started by this one just now.
+   */
+  const claim = (url: string, justWoken = false): Effect.Effect<Claimed, RbeeError> =>
     Effect.gen(function* () {
       const api = world.connect(url)
       const isCold = waiters.size > 0 && [...waiters].every(({ session }) => session?.teardown === "cold")
-      const { instance, version } = yield* api.claim({ queen: world.queen, ...(isCold ? { woken_cold: true } : {}) })
+      const request = { queen: world.queen, ...(isCold ? { woken_cold: true } : {}) }
+      const { instance, version } = yield* api.claim(request).pipe(
+        Effect.catchIf(
+          (error) => error.code === "HIVE_OWNED" && (justWoken || wasHere(error.details["owner"], world.queen.url)),
+          () => api.claim({ ...request, take_over: true })
+        )
+      )
       const now = yield* Clock.currentTimeMillis
-      entry.claimed = { url, instance, version, api }
+      gone = Deferred.unsafeMake(noFiber)
+      entry.claimed = { url, instance, version, api: untilGone(api, gone) }
       entry.beatAt = now
       yield* Effect.forkDaemon(stored(catalog.hives.put({ ...row, url, instance })))
       return { url, instance, version }
@@ -100,7 +116,7 @@ export const hive = (
         [...waiters].map(({ session }) => session)
       )
     }
-    return yield* claim(url)
+    return yield* claim(url, woken)
   })
 
   const checkCapabilities = (claimed: Claimed | undefined): Effect.Effect<void, RbeeError> =>
@@ -187,6 +203,8 @@ export const hive = (
             wasUsed = had || jobs > 0 || waiters.size > 0
             entry.claimed = undefined
             entry.devices = undefined
+            if (gone !== undefined)
+              Deferred.unsafeDone(gone, rbeeError("CONNECTION_TIMEOUT", `hive ${id} is out of reach`))
             if (command.type === "lost" && wasUsed) ring.narrate(say.hiveLost(id, jobs), { hiveId: id })
           }
         }
@@ -219,3 +237,6 @@ export const hive = (
 /** What is stored serves the next queen; this one goes on without it. */
 const stored = <E>(write: Effect.Effect<void, E>): Effect.Effect<void> =>
   Effect.catchAll(write, (error) => Effect.logWarning("the queen's catalog was not written", error))
+
+const wasHere = (owner: unknown, url: string): boolean =>
+  typeof owner === "object" && owner !== null && "url" in owner && owner.url === url

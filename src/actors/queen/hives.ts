@@ -85,7 +85,9 @@ export const makeHives = (
       period: "10 seconds"
     }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))
 
-    const find = (id: string): Effect.Effect<Known & { readonly actor: MachineActor<typeof hiveMachine> }, RbeeError> =>
+    const find = (
+      id: string
+    ): Effect.Effect<Known & { readonly actor: MachineActor<typeof hiveMachine> }, RbeeError<"HIVE_NOT_FOUND">> =>
       Effect.gen(function* () {
         const one = known.get(id)
         if (one === undefined) return yield* notFound(id)
@@ -159,8 +161,7 @@ export const makeHives = (
     const beat = (heartbeat: Heartbeat): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> =>
       Effect.gen(function* () {
         const id = heartbeat.hive_id
-        const actor = known.get(id)?.actor
-        if (actor === undefined) return yield* notFound(id)
+        const { actor } = yield* find(id)
         const state = yield* actor.ref.state
         const claimed = view.hive(id)?.claimed
         // A beat may overtake the answer to the claim that it follows.

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { Call } from "../../layers/api/endpoint.ts"
 import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { InferFailed, type JobCommand, jobMachine, type Seat } from "../../machines/job.ts"
@@ -85,7 +86,7 @@ export const job = (
       world.sessions.uses(session, seat.hive, seat.worker)
       const clock = yield* Effect.clock
       const answer = relay({
-        worker: world.connectWorker(url),
+        worker: cancellable(world.connectWorker(url)),
         request: inferRequestOf(log, epoch),
         log,
         onReached: () => {
@@ -212,6 +213,15 @@ export const job = (
     })
   }
 }
+
+/** A job that ends at its deadline still tells its worker to stop: that call is not bound by it. */
+const cancellable = (worker: WorkerApi): WorkerApi => ({
+  ...worker,
+  cancelInfer: (input) =>
+    Effect.flatMap(Call, (call) =>
+      Effect.provideService(worker.cancelInfer(input), Call, { ...call, deadline: undefined })
+    )
+})
 
 const isEnd = (state: JobState): boolean => state === "done" || state === "failed" || state === "cancelled"
 

@@ -161,7 +161,11 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     cancelJob: ({ id }) => jobs.cancel(id),
     jobEvents: ({ id, last_event_id }) => Effect.map(logs.get(id), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),
-    heartbeat: (beat) => hives.beat(beat),
+    heartbeat: (beat) => {
+      // hives in use keep their queen
+      if (beat.workers.length > 0) world.touch()
+      return hives.beat(beat)
+    },
     listHives: () =>
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
     addHive: ({ id, url }) => Effect.zipRight(hives.add(id, url), hiveView(id)),

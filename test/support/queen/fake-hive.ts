@@ -77,6 +77,27 @@ export class FakeHive {
     return deferred === undefined ? Effect.void : Deferred.await(deferred)
   }
 
+  /** can it be woken? */
+  wakes = true
+  /** times that it was ended by force */
+  kills = 0
+  private frozen = false
+
+  /** The process is there and does nothing any more, as after SIGSTOP; its workers are out of reach. */
+  freeze(): void {
+    this.frozen = true
+    this.beating = false
+    for (const worker of this.workers.values()) worker.crash()
+  }
+  answers(): boolean {
+    return this.running && !this.frozen
+  }
+  wake(): void {
+    this.running = true
+    this.frozen = false
+    this.beating = true
+  }
+
   /** Dies with its workers. */
   kill(): void {
     this.running = false
@@ -118,6 +139,7 @@ export class FakeHive {
   private answer<A>(name: string, give: () => Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> {
     return Effect.suspend(() => {
       if (!this.running) return Effect.fail(gone)
+      if (this.frozen) return Effect.never
       this.calls.push(name)
       return give()
     })

@@ -3,6 +3,8 @@
  * the test's; the hives beat once a second of it.
  */
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
@@ -48,7 +50,11 @@ export interface QueenWorld {
   readonly hive: FakeHive
   /** submits a job and reads its stream */
   readonly job: (request?: Partial<JobRequest>) => Effect.Effect<Reader & { readonly id: string }, RbeeError>
+  /** reads a job's stream from its start */
+  readonly read: (id: string) => Effect.Effect<Reader, RbeeError>
   readonly events: Reader
+  /** she dies at once, as of SIGKILL: nothing is said, nothing is ended */
+  readonly crash: Effect.Effect<void>
   /** the same stores again, as the next queen finds them */
   readonly stores: Stores
 }
@@ -57,12 +63,14 @@ export interface Stores {
   readonly catalog: CatalogStore
   readonly journal: MemoryStore
   readonly hive: FakeHive
+  readonly ids: { count: number }
 }
 
 export const makeStores = (): Stores => ({
   catalog: new CatalogStore(),
   journal: memoryStore(),
-  hive: new FakeHive("localhost")
+  hive: new FakeHive("localhost"),
+  ids: { count: 0 }
 })
 
 const terminal = new Set(["done", "error", "cancelled"])
@@ -112,10 +120,20 @@ export const makeWorld = (
   options: { readonly settings?: (settings: Settings) => Settings; readonly stores?: Stores } = {}
 ): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
   Effect.gen(function* () {
+    const outer = yield* Effect.scope
+    const own = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+    return yield* Scope.extend(build(options, own), own)
+  })
+
+const build = (
+  options: { readonly settings?: (settings: Settings) => Settings; readonly stores?: Stores },
+  own: Scope.CloseableScope
+): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
+  Effect.gen(function* () {
     const stores = options.stores ?? makeStores()
     const { hive } = stores
     const settings = settingsOf(options.settings ?? ((same) => same))
-    let made = 0
+    const made = stores.ids
     const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
     const findWorker = (url: string) => [...hive.workers.values()].find((worker) => worker.url === url)
     const nobody = Object.fromEntries(Object.keys(workerApi).map((name) => [name, () => Effect.fail(gone)]))
@@ -129,14 +147,19 @@ export const makeWorld = (
       }),
       Layer.succeed(HiveLauncher, {
         target: (id) => ({ id, at: "localhost:8600", port: 8600 }),
-        find: () => Effect.sync(() => (hive.running ? hive.url : undefined)),
+        find: () => Effect.sync(() => (hive.answers() ? hive.url : undefined)),
         present: () => Effect.sync(() => hive.running),
         wake: () =>
-          Effect.sync(() => {
-            hive.running = true
-            return { url: hive.url, woken: true }
+          Effect.suspend(() => {
+            if (!hive.wakes) return Effect.fail(rbeeError("CONNECTION_TIMEOUT", "the hive did not answer"))
+            hive.wake()
+            return Effect.succeed({ url: hive.url, woken: true })
           }),
-        kill: () => Effect.sync(() => hive.kill())
+        kill: () =>
+          Effect.sync(() => {
+            hive.kills++
+            hive.kill()
+          })
       }),
       Layer.effect(ActorSystem, ActorSystem.make)
     ).pipe(
@@ -144,7 +167,7 @@ export const makeWorld = (
         Layer.mergeAll(
           layerTurns,
           layerMetrics,
-          Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++made}`) }),
+          Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++made.count}`) }),
           Layer.succeed(CurrentSettings, settings)
         )
       )
@@ -162,7 +185,6 @@ export const makeWorld = (
     const runtime = yield* Effect.runtime<never>()
     // the first beat follows the claim at once, as a real hive's does
     hive.onClaim = () => void Runtime.runFork(runtime)(beat)
-    const scope = yield* Effect.scope
     const events = yield* readerOf(yield* api.events({}))
     return {
       queen,
@@ -170,11 +192,13 @@ export const makeWorld = (
       hive,
       stores,
       events,
+      crash: Scope.close(own, Exit.void),
+      read: (id) => Effect.flatMap(api.jobEvents({ id }), readerOf).pipe(Scope.extend(own)),
       job: (request = {}) =>
         Effect.gen(function* () {
           const { job_id } = yield* api.submitJob({ model: "minillama", prompt: "hello", ...request })
           const reader = yield* readerOf(yield* api.jobEvents({ id: job_id }))
           return { ...reader, id: job_id }
-        }).pipe(Scope.extend(scope))
+        }).pipe(Scope.extend(own))
     }
   })

@@ -1,0 +1,199 @@
+/** Hives under a queen: heartbeats, capabilities, starting and stopping, in the test's time. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as TestClock from "effect/TestClock"
+import { makeStores, makeWorld, type QueenWorld } from "../../support/queen/world.ts"
+
+const stateOf = ({ api }: QueenWorld) => Effect.map(api.listHives({}), ([hive]) => hive?.state)
+const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
+/** Waits, turn by turn of the event loop, without any time passing. */
+const becomes = (world: QueenWorld, state: string) =>
+  stateOf(world).pipe(Effect.zipLeft(turn), Effect.repeat({ until: (now) => now === state }))
+
+describe("Heartbeats", () => {
+  it.scoped("late ones degrade a hive, and it gets no new work until it beats again", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      yield* (yield* world.job()).ended
+      world.hive.beating = false
+      yield* TestClock.adjust("4 seconds")
+      expect(yield* stateOf(world)).toBe("degraded")
+      const waits = yield* world.job()
+      yield* waits.until(({ event, data }) => event === "state" && data["to"] === "placing")
+      expect(waits.lines()).toEqual([])
+      world.hive.beating = true
+      yield* TestClock.adjust("1 second")
+      expect((yield* waits.ended).event).toBe("done")
+      expect(yield* stateOf(world)).toBe("healthy")
+    })
+  )
+
+  it.scoped(
+    "a hive that is silent for ten seconds is lost: a process that does not answer is killed, and woken again",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* makeWorld()
+        const { events, hive, job } = world
+        hive.script = () => ({ holdAt: 2 })
+        const reader = yield* job()
+        yield* reader.until(({ event, data }) => event === "token" && data["i"] === 1)
+        hive.freeze()
+        hive.script = () => ({})
+        yield* TestClock.adjust("11 seconds")
+        yield* events.saw("hive localhost lost; moving 1 jobs")
+        yield* TestClock.adjust("10 seconds")
+        expect((yield* reader.ended).event).toBe("done")
+        expect(reader.text()).toBe("hello world")
+        expect(hive.kills).toBe(1)
+      })
+  )
+
+  it.scoped("of an unknown hive are 404, of a process that is not claimed 409", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      expect(yield* Effect.flip(api.heartbeat({ ...hive.beat(), hive_id: "attic" }))).toMatchObject({
+        code: "HIVE_NOT_FOUND"
+      })
+      yield* (yield* job()).ended
+      expect(yield* Effect.flip(api.heartbeat({ ...hive.beat(), instance: "stranger" }))).toMatchObject({
+        code: "CONFLICT"
+      })
+    })
+  )
+
+  it.scoped("a worker that two beats in a row do not name has left", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      yield* (yield* job()).ended
+      expect(yield* api.listWorkers({})).toMatchObject([{ id: "w1", hive: "localhost", state: "idle", slots: 2 }])
+      hive.workers.clear()
+      yield* TestClock.adjust("1 second")
+      expect(yield* api.listWorkers({})).toHaveLength(1)
+      yield* TestClock.adjust("1 second")
+      expect(yield* api.listWorkers({})).toHaveLength(0)
+    })
+  )
+})
+
+describe("Capabilities", () => {
+  it.scoped("hold for the same process and are asked again when they are old, with their line alone", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* makeWorld({
+        settings: (settings) => ({ ...settings, queen: { ...settings.queen, capabilitiesMs: 60_000 } })
+      })
+      yield* (yield* job()).ended
+      yield* TestClock.adjust("59 seconds")
+      const fresh = yield* job()
+      yield* fresh.ended
+      expect(fresh.lines()[0]).toBe("queen: using registered capabilities of hive 'localhost'")
+      yield* TestClock.adjust("2 seconds")
+      const stale = yield* job()
+      yield* stale.ended
+      expect(stale.lines()[0]).toBe("queen: hive localhost has CPU; models: 1, workers: 1")
+      expect(stale.lines().join()).not.toMatch(/heartbeat|registered/)
+      expect(hive.calls.filter((call) => call === "devices")).toHaveLength(2)
+    })
+  )
+
+  it.scoped("hold across queens, for a hive that lives on", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      const first = yield* makeWorld({ stores })
+      yield* (yield* first.job()).ended
+      yield* first.queen.shutdown(false)
+      yield* first.queen.ended
+      const second = yield* makeWorld({ stores })
+      const reader = yield* second.job()
+      yield* reader.ended
+      expect(reader.lines()).toEqual([
+        "queen: using registered capabilities of hive 'localhost'",
+        "queen: basic scheduler picked CPU on hive localhost",
+        "queen: connection to worker established; starting inference",
+        "queen: worker finished inference",
+        "queen: keeping hive and worker warm"
+      ])
+      expect(stores.hive.calls.filter((call) => call === "devices")).toHaveLength(1)
+    })
+  )
+
+  it.scoped("of another process of the hive are asked, with its first heartbeat", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      yield* (yield* job()).ended
+      yield* api.stopHive({ id: "localhost" })
+      const reader = yield* job()
+      yield* reader.ended
+      expect(reader.lines().slice(0, 3)).toEqual([
+        "queen: waking the beehive at localhost:8600",
+        "queen: first heartbeat from hive localhost; checking capabilities…",
+        "queen: hive localhost has CPU; models: 1, workers: 0"
+      ])
+      expect(reader.lines()).toContain("queen: model minillama found in hive catalog")
+      expect(hive.running).toBe(true)
+    })
+  )
+})
+
+describe("A hive by hand", () => {
+  it.scoped("starts, and is there already when it is started again; stops, twice; and can be forgotten then", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      const { api, events, hive } = world
+      expect(yield* api.startHive({ id: "localhost" })).toMatchObject({ id: "localhost", state: "healthy", workers: 0 })
+      expect(yield* api.startHive({ id: "localhost" })).toMatchObject({ state: "healthy" })
+      yield* events.saw("hive localhost has CPU; models: 0, workers: 0")
+      expect(events.lines()).toEqual([
+        "queen: waking the beehive at localhost:8600",
+        "queen: first heartbeat from hive localhost; checking capabilities…",
+        "queen: hive localhost has CPU; models: 0, workers: 0"
+      ])
+      expect(yield* Effect.flip(api.removeHive({ id: "localhost" }))).toMatchObject({ code: "CONFLICT" })
+      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
+      expect(hive.running).toBe(false)
+      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
+      yield* api.removeHive({ id: "localhost" })
+      expect(yield* api.listHives({})).toEqual([])
+      expect(yield* Effect.flip(api.startHive({ id: "attic" }))).toMatchObject({ code: "HIVE_NOT_FOUND" })
+      expect(yield* Effect.flip(api.stopHive({ id: "localhost" }))).toMatchObject({ code: "HIVE_NOT_FOUND" })
+    })
+  )
+
+  it.scoped("that registers itself is claimed where it says that it is", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      world.hive.running = true
+      yield* world.api.addHive({ id: "localhost", url: world.hive.url })
+      expect(yield* becomes(world, "healthy")).toBe("healthy")
+    })
+  )
+
+  it.scoped("a worker stops on request", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      yield* (yield* job()).ended
+      yield* api.stopWorker({ id: "w1" })
+      expect(yield* api.listWorkers({})).toEqual([])
+      expect(hive.workers.size).toBe(0)
+      expect(yield* Effect.flip(api.stopWorker({ id: "w1" }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
+      expect(yield* api.listModels({})).toMatchObject([{ model_ref: "minillama", hive: "localhost" }])
+    })
+  )
+})
+
+describe("A hive that cannot be woken", () => {
+  it.scoped(
+    "is tried three times; then the jobs that wait for it fail with its reason, and a later one tries anew",
+    () =>
+      Effect.gen(function* () {
+        const { hive, job } = yield* makeWorld()
+        hive.wakes = false
+        const reader = yield* job()
+        yield* reader.saw("waking the beehive at localhost:8600")
+        yield* TestClock.adjust("2 seconds")
+        expect((yield* reader.ended).data).toMatchObject({ code: "CONNECTION_TIMEOUT" })
+        hive.wakes = true
+        const next = yield* job()
+        expect((yield* next.ended).event).toBe("done")
+      })
+  )
+})

@@ -1,0 +1,175 @@
+/** The ends: of the queen, of sessions, of jobs at a deadline, of a queen that nobody uses. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import { makeStores, makeWorld } from "../../support/queen/world.ts"
+
+const cold = (id: string, woke_queen = false) => ({ id, teardown: "cold", woke_queen }) as const
+const warm = (id: string) => ({ id, teardown: "warm", woke_queen: false }) as const
+
+describe("Shutdown", () => {
+  it.scoped("refuses new work, ends what waits at once, lets what runs finish, then workers, hives, goodbye", () =>
+    Effect.gen(function* () {
+      const { api, events, hive, job, queen } = yield* makeWorld()
+      hive.slots = 1
+      hive.script = () => ({ holdAt: 2 })
+      const runs = yield* job()
+      yield* runs.until(({ event }) => event === "token")
+      const waits = yield* job()
+      yield* waits.saw("job queued at position 1")
+      expect(yield* api.shutdown({ cascade: true })).toEqual({ queen: "ends", kept: [] })
+      expect((yield* waits.ended).data).toMatchObject({ code: "SHUTTING_DOWN", details: { status: 503 } })
+      expect(yield* Effect.flip(job())).toMatchObject({ code: "SHUTTING_DOWN" })
+      const [worker] = hive.workers.values()
+      worker?.release()
+      expect((yield* runs.ended).event).toBe("done")
+      yield* queen.ended
+      yield* events.saw("goodbye")
+      expect(events.lines()).toEqual(["queen: shutting down workers…", "queen: shutting down hives…", "queen: goodbye"])
+      expect(hive.calls.slice(-2)).toEqual(["stopWorker", "shutdown"])
+    })
+  )
+
+  it.scoped("ends at 25 s what does not finish", () =>
+    Effect.gen(function* () {
+      const { api, hive, job, queen } = yield* makeWorld()
+      hive.script = () => ({ holdAt: 2 })
+      const runs = yield* job()
+      yield* runs.until(({ event }) => event === "token")
+      yield* api.shutdown({ cascade: false })
+      yield* TestClock.adjust("24 seconds")
+      expect(runs.events.at(-1)?.event).toBe("token")
+      yield* TestClock.adjust("1 second")
+      expect((yield* runs.ended).data).toMatchObject({ code: "SHUTTING_DOWN" })
+      yield* queen.ended
+      expect(hive.running).toBe(true)
+      expect(hive.workers.size).toBe(1)
+    })
+  )
+
+  it.scoped("a queen that nobody uses ends by herself, without her hives; one with workers stays", () =>
+    Effect.gen(function* () {
+      const { hive, job, queen } = yield* makeWorld({
+        settings: (settings) => ({ ...settings, queen: { ...settings.queen, idleMs: 20_000 } })
+      })
+      yield* (yield* job()).ended
+      const ended = yield* Effect.fork(queen.ended)
+      yield* TestClock.adjust("25 seconds")
+      expect(yield* Fiber.poll(ended)).toMatchObject({ _tag: "None" })
+      hive.workers.clear()
+      yield* TestClock.adjust("25 seconds")
+      yield* Fiber.join(ended)
+      expect(hive.running).toBe(true)
+    })
+  )
+})
+
+describe("A cold session", () => {
+  it.scoped("in a queen that was there before ends what it woke, quietly, before it is answered", () =>
+    Effect.gen(function* () {
+      const { api, events, hive, job } = yield* makeWorld()
+      const reader = yield* job({ session: cold("s1") })
+      yield* reader.ended
+      expect(reader.lines().at(-1)).toBe("queen: worker finished inference")
+      expect(yield* api.shutdown({ cascade: true, session: "s1" })).toEqual({
+        queen: "stays",
+        kept: [{ id: "queen", because: "it was here before" }]
+      })
+      expect(hive.running).toBe(false)
+      expect(events.lines()).toEqual([])
+      expect(yield* api.health({})).toMatchObject({ role: "queen", status: "healthy" })
+    })
+  )
+
+  it.scoped("does not touch what another session's answer uses", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      hive.script = (worker) => (worker.asked.length === 0 ? { holdAt: 2 } : {})
+      const other = yield* job({ session: warm("s2") })
+      yield* other.until(({ event }) => event === "token")
+      hive.script = () => ({})
+      yield* (yield* job({ session: cold("s1") })).ended
+      expect(yield* api.shutdown({ cascade: true, session: "s1" })).toMatchObject({ queen: "stays" })
+      const [worker] = hive.workers.values()
+      worker?.release()
+      expect((yield* other.ended).event).toBe("done")
+      expect(hive.running).toBe(true)
+    })
+  )
+
+  it.scoped("whose keeper is gone is ended ten seconds after its job", () =>
+    Effect.gen(function* () {
+      const { events, hive, job, queen } = yield* makeWorld()
+      yield* (yield* job({ session: cold("s1", true) })).ended
+      yield* TestClock.adjust("9 seconds")
+      expect(hive.running).toBe(true)
+      yield* TestClock.adjust("1 second")
+      yield* queen.ended
+      yield* events.saw("goodbye")
+      expect(hive.running).toBe(false)
+    })
+  )
+})
+
+describe("A job", () => {
+  it.scoped("ends at its deadline, wherever it is", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* makeWorld()
+      hive.script = () => ({ holdAt: 2 })
+      const reader = yield* job({ deadline: new Date(60_000).toISOString() })
+      yield* reader.until(({ event }) => event === "token")
+      yield* TestClock.adjust("60 seconds")
+      expect((yield* reader.ended).data).toMatchObject({ code: "DEADLINE_EXCEEDED", details: { status: 504 } })
+      expect([...hive.workers.values()][0]?.cancelled).toHaveLength(1)
+    })
+  )
+
+  it.scoped("is refused where that can be judged without the model", () =>
+    Effect.gen(function* () {
+      const { job } = yield* makeWorld()
+      for (const request of [
+        { messages: [{ role: "user", content: "hi" }] as const },
+        { prompt: undefined },
+        { model: "nonsense" },
+        { deadline: "tomorrow" },
+        { device: "cpu", allow_cpu: false },
+        { max_tokens: 0 }
+      ])
+        expect(yield* Effect.flip(job(request as never)), JSON.stringify(request)).toMatchObject({
+          code: "INVALID_REQUEST"
+        })
+    })
+  )
+
+  it.scoped("given twice under one key is one job; another body under that key is refused", () =>
+    Effect.gen(function* () {
+      const { api } = yield* makeWorld()
+      const body = { model: "minillama", prompt: "hello", idempotency_key: "k1" }
+      const first = yield* api.submitJob(body)
+      expect(yield* api.submitJob(body)).toEqual(first)
+      expect(yield* Effect.flip(api.submitJob({ ...body, prompt: "other" }))).toMatchObject({ code: "CONFLICT" })
+      expect(yield* api.listJobs({})).toHaveLength(1)
+    })
+  )
+
+  it.scoped("is continued from its exact tokens by the next queen, after hers was killed", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      stores.hive.script = () => ({ holdAt: 3 })
+      const first = yield* makeWorld({ stores })
+      const reader = yield* first.job()
+      yield* reader.until(({ event, data }) => event === "token" && data["i"] === 2)
+      yield* first.crash
+      stores.hive.script = () => ({})
+      const second = yield* makeWorld({ stores })
+      const again = yield* second.read(reader.id)
+      expect((yield* again.ended).event).toBe("done")
+      expect(again.text()).toBe("hello world")
+      expect(again.events.filter(({ event }) => event === "failover")).toEqual([])
+      expect(again.events.filter(({ event }) => event === "done")).toHaveLength(1)
+      const [worker] = stores.hive.workers.values()
+      expect(worker?.asked.map(({ epoch }) => epoch)).toEqual([1, 2])
+    })
+  )
+})
