@@ -1,8 +1,11 @@
 /** The command itself, through the real bundle: parsing, exit codes, what goes to which stream. */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { useMachines } from "../../support/machines.ts"
 
@@ -191,6 +194,19 @@ describe("rbee", () => {
     await following.until((run) => run.stdout().includes("five"))
     following.signal("SIGINT")
     expect((await following.finished).code).toBe(130)
+  })
+
+  it("starts without its code cache, and with one that is spoiled", async () => {
+    const on = await machine()
+    const folder = join(on.home, "programs")
+    mkdirSync(folder)
+    const built = process.env.RBEE_TEST_PROGRAMS ?? fileURLToPath(new URL("../../../dist", import.meta.url))
+    for (const name of ["rbee.js", "rbee.cjs"]) copyFileSync(join(built, name), join(folder, name))
+    symlinkSync(fileURLToPath(new URL("../../../node_modules", import.meta.url)), join(on.home, "node_modules"))
+    const help = () => execFileSync(process.execPath, [join(folder, "rbee.js"), "jobs", "--help"], { encoding: "utf8" })
+    expect(help()).toContain("EXAMPLES")
+    writeFileSync(join(folder, "rbee.cjs.cache"), randomBytes(100_000))
+    expect(help()).toContain("EXAMPLES")
   })
 
   it("prints completion scripts that know the commands", async () => {

@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { layerNode } from "../../../src/layers/process/node.ts"
+import { QueenLauncher } from "../../../src/layers/queen-launcher/index.ts"
+import { lastWords } from "../../../src/layers/queen-launcher/last-words.ts"
+import { layerProcess, urlOf } from "../../../src/layers/queen-launcher/process.ts"
+import { CurrentSettings } from "../../../src/layers/settings/index.ts"
+import { loadSettings } from "../../../src/main/config.ts"
+
+let home: string
+beforeEach(() => {
+  home = mkdtempSync(join(tmpdir(), "rbee launcher "))
+})
+afterEach(() => rmSync(home, { recursive: true, force: true }))
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+/** A program that stands where the queen's would: `body` is its text, with `port` and `version` at hand. */
+const launcher = async (body: string, port: number) => {
+  const settings = await Effect.runPromise(loadSettings({ env: { RBEE_HOME: home, RBEE_QUEEN_PORT: String(port) } }))
+  const file = join(home, "queen.mjs")
+  const health = `JSON.stringify({ status: "healthy", role: "queen", version: ${JSON.stringify(settings.version)}, id: "q", instance: "queen-" + process.pid, pid: process.pid, uptime_s: 0 })`
+  writeFileSync(
+    file,
+    `import { createServer } from "node:http"
+     const port = ${port}
+     const serve = (ms) => setTimeout(() => createServer((ask, answer) => {
+       answer.end(${health})
+       if (ask.url === "/end") setTimeout(() => process.exit(0), 100)
+     }).once("error", () => process.exit(75)).listen(port, "127.0.0.1"), ms)
+     ${body}`
+  )
+  const layer = layerProcess({ file, env: { PATH: process.env["PATH"] ?? "" } }).pipe(
+    Layer.provide(Layer.merge(layerNode, Layer.succeed(CurrentSettings, settings)))
+  )
+  return <A, E>(use: (launcher: QueenLauncher["Type"]) => Effect.Effect<A, E>) =>
+    Effect.runPromise(Effect.either(Effect.flatMap(QueenLauncher, use).pipe(Effect.provide(layer))))
+}
+const end = (port: number) => fetch(`http://127.0.0.1:${port}/end`).then((answer) => answer.text())
+
+describe("the queen's launcher", () => {
+  it("wakes a queen that takes her time, finds her, and sees her gone", async () => {
+    const port = await freePort()
+    const run = await launcher("serve(200)", port)
+    const outcome = await run((queen) =>
+      Effect.gen(function* () {
+        expect(yield* queen.find).toBeUndefined()
+        const { health, woken } = yield* queen.wake
+        expect(woken).toBe(true)
+        expect((yield* queen.find)?.instance).toBe(health.instance)
+        yield* Effect.promise(() => end(port))
+        expect(yield* queen.gone(health)).toBe(true)
+        expect(yield* queen.find).toBeUndefined()
+      })
+    )
+    expect(Either.isRight(outcome)).toBe(true)
+  })
+
+  it("gives the reason, from her log, when she ends while starting", async () => {
+    const log = '{"message":"INVALID_REQUEST: the disk is made of cheese","logLevel":"ERROR"}'
+    const run = await launcher(`process.stderr.write('${log}\\n'); process.exit(1)`, await freePort())
+    const outcome = await run((queen) => queen.wake)
+    expect(Either.isLeft(outcome) && outcome.left).toMatchObject({
+      code: "INTERNAL",
+      what: "the queen ended while it was starting: INVALID_REQUEST: the disk is made of cheese"
+    })
+  })
+
+  it("takes the winner of a race for its queen, and does not say that it woke her", async () => {
+    const port = await freePort()
+    // exits as a daemon does that finds its address in use; the winner answers a little later
+    const run = await launcher("process.exit(75)", port)
+    const winner = createServer((_, answer) =>
+      answer.end(
+        JSON.stringify({ status: "healthy", role: "queen", version, id: "q", instance: "winner", pid: 1, uptime_s: 0 })
+      )
+    )
+    const { version } = await Effect.runPromise(loadSettings({ env: { RBEE_HOME: home } }))
+    const timer = setTimeout(() => winner.listen(port, "127.0.0.1"), 300)
+    try {
+      const outcome = await run((queen) => queen.wake)
+      expect(Either.isRight(outcome) && outcome.right).toMatchObject({ woken: false, health: { instance: "winner" } })
+    } finally {
+      clearTimeout(timer)
+      await new Promise((resolve) => winner.close(resolve))
+    }
+  })
+
+  it("names the stranger who took the port in between", async () => {
+    const port = await freePort()
+    const stranger = createServer((_, answer) => answer.end("hello")).listen(port, "127.0.0.1")
+    try {
+      const run = await launcher("process.exit(75)", port)
+      const outcome = await run((queen) => queen.wake)
+      expect(Either.isLeft(outcome) && outcome.left).toMatchObject({ code: "CONFLICT", details: { port } })
+    } finally {
+      await new Promise((resolve) => stranger.close(resolve))
+    }
+  })
+
+  it("reaches a server on a wildcard by loopback", () => {
+    expect([urlOf("0.0.0.0", 1), urlOf("::", 2), urlOf("::1", 3), urlOf("10.0.0.1", 4)]).toEqual([
+      "http://127.0.0.1:1",
+      "http://[::1]:2",
+      "http://[::1]:3",
+      "http://10.0.0.1:4"
+    ])
+  })
+})
+
+describe("a queen's last words", () => {
+  it("are the last error behind the offset, else the last line, else that there are none", () => {
+    const file = join(home, "queen.log")
+    writeFileSync(file, '{"message":"old","logLevel":"ERROR"}\n')
+    const offset = '{"message":"old","logLevel":"ERROR"}\n'.length
+    expect(lastWords(file, offset)).toBe("it wrote nothing to its log")
+    writeFileSync(file, "starting\nTypeError: x is not a function\n    at y\n", { flag: "a" })
+    expect(lastWords(file, offset)).toBe("TypeError: x is not a function")
+    expect(lastWords(join(home, "none.log"), 0)).toBe("it wrote nothing to its log")
+  })
+})

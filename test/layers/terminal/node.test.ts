@@ -1,0 +1,20 @@
+import { describe, expect, it } from "vitest"
+import { wantsColours } from "../../../src/layers/terminal/node.ts"
+
+describe("colours", () => {
+  const on = (env: Readonly<Record<string, string>>, isTTY = true, noColour = false) =>
+    wantsColours(env, isTTY, noColour)
+  it("are for terminals that want them", () => {
+    expect(on({})).toBe(true)
+    expect(on({}, false)).toBe(false)
+    expect(on({ NO_COLOR: "1" })).toBe(false)
+    expect(on({ NO_COLOR: "" })).toBe(true)
+    expect(on({ TERM: "dumb" })).toBe(false)
+    expect(on({}, true, true)).toBe(false)
+  })
+  it("can be forced, but not against --no-color", () => {
+    expect(on({ FORCE_COLOR: "1", NO_COLOR: "1" }, false)).toBe(true)
+    expect(on({ FORCE_COLOR: "0" })).toBe(false)
+    expect(on({ FORCE_COLOR: "1" }, true, true)).toBe(false)
+  })
+})
