@@ -23,6 +23,11 @@ export interface ScriptedOptions {
   readonly loadMs?: number
   /** most tokens a slot; absent: 8 192 */
   readonly context?: number
+  /**
+   * the token after these (prompt, resumed and decoded ones), from 1 up, `text` says the token t as its index t - 1;
+   * absent: the next index. For answers that depend on all that came before, so that a wrong continuation shows
+   */
+  readonly next?: (tokens: ReadonlyArray<number>) => number
   /** tokens between two looks at the event loop, when as fast as possible; absent: 32 */
   readonly burst?: number
 }
@@ -85,7 +90,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const turn = (answer: Answer, count: number): Finish | undefined => {
     batches++
     for (let i = 0; i < count; i++) {
-      const token = answer.index === last ? END : answer.index + 1
+      const token = answer.index === last ? END : (script.next?.(answer.tokens) ?? answer.index + 1)
       answer.filled = answer.tokens.length
       const { text, finish } = answer.accept(token)
       answer.emit(text, token)

@@ -1,0 +1,49 @@
+/**
+ * A hive's catalog in memory. The store outlives the layer: given again it is what the next start of the same hive
+ * finds. Every write is durable at once, as the synced one on disk is.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { HiveCatalog, type LeaseRow, type ModelRow, type OwnerRow, type RuntimeRow, type WorkerRow } from "./index.ts"
+
+type Pin = { readonly device: string; readonly file: string }
+
+export class MemoryCatalog {
+  readonly models = new Map<string, ModelRow>()
+  readonly runtimes = new Map<string, RuntimeRow>()
+  readonly leases: Map<string, LeaseRow>
+  readonly workers = new Map<string, WorkerRow>()
+  readonly pins = new Map<string, Pin>()
+  readonly measured = new Map<string, { readonly key: string; readonly bytes: number }>()
+  owner: OwnerRow | undefined
+
+  /** `leases`: a map that somebody watches */
+  constructor(leases = new Map<string, LeaseRow>()) {
+    this.leases = leases
+  }
+}
+
+const table = <Row, Key = string>(
+  rows: Map<string, Row>,
+  keyOf: (row: Row) => string,
+  nameOf: (key: Key) => string
+) => ({
+  all: Effect.sync(() => [...rows.values()]),
+  put: (row: Row) => Effect.sync(() => void rows.set(keyOf(row), row)),
+  remove: (key: Key) => Effect.sync(() => void rows.delete(nameOf(key)))
+})
+const same = (key: string): string => key
+const pinKey = ({ device, file }: Pin): string => `${device} ${file}`
+
+export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
+  Layer.sync(HiveCatalog, () => ({
+    movedAside: undefined,
+    models: table(store.models, ({ ref }) => ref, same),
+    runtimes: table(store.runtimes, ({ kind }) => kind, same),
+    leases: table(store.leases, ({ id }) => id, same),
+    workers: table(store.workers, ({ worker }) => worker, same),
+    pins: table<Pin, Pin>(store.pins, pinKey, pinKey),
+    measured: table(store.measured, ({ key }) => key, same),
+    owner: Effect.sync(() => store.owner),
+    setOwner: (owner) => Effect.sync(() => void (store.owner = owner))
+  }))

@@ -1,0 +1,50 @@
+/**
+ * The queen's catalog in memory. The store outlives the layer: given again it is what the next start of the same queen
+ * finds. Every write is durable at once, as the synced one on disk is.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Ids } from "../ids/index.ts"
+import { type CapabilitiesRow, type HiveRow, QueenCatalog, type SessionRow, type SettingRow } from "./index.ts"
+
+export class MemoryCatalog {
+  id: string | undefined
+  epoch = 0
+  readonly hives = new Map<string, HiveRow>()
+  readonly capabilities = new Map<string, CapabilitiesRow>()
+  readonly sessions = new Map<string, SessionRow>()
+  readonly settings = new Map<string, SettingRow>()
+}
+
+const table = <Row>(rows: Map<string, Row>, keyOf: (row: Row) => string, removed?: (key: string) => void) => ({
+  all: Effect.sync(() => [...rows.values()]),
+  get: (key: string) => Effect.sync(() => rows.get(key)),
+  put: (row: Row) => Effect.sync(() => void rows.set(keyOf(row), row)),
+  remove: (key: string) =>
+    Effect.sync(() => {
+      rows.delete(key)
+      removed?.(key)
+    })
+})
+
+/** Counts a start of the queen each time it is built. */
+export const layerMemory = (store: MemoryCatalog): Layer.Layer<QueenCatalog, never, Ids> =>
+  Layer.effect(
+    QueenCatalog,
+    Effect.gen(function* () {
+      const ids = yield* Ids
+      store.id ??= yield* ids.make("queen")
+      return {
+        identity: { id: store.id, epoch: ++store.epoch },
+        movedAside: undefined,
+        hives: table(
+          store.hives,
+          ({ id }) => id,
+          (id) => store.capabilities.delete(id)
+        ),
+        capabilities: table(store.capabilities, ({ hive }) => hive),
+        sessions: table(store.sessions, ({ id }) => id),
+        settings: table(store.settings, ({ name }) => name)
+      }
+    })
+  )

@@ -1,0 +1,52 @@
+/**
+ * An engine whose answer depends on every token before it: whoever continues from a wrong place, or with a wrong
+ * prefix, says another text. It takes the device's memory and dies of the lack of it, as llama.cpp does.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Engine } from "../engine/index.ts"
+import { layerScripted } from "../engine/scripted.ts"
+import { modelBytes } from "./models.ts"
+import type { SimProcess } from "./process.ts"
+
+export interface EngineSpec {
+  /** tokens of a whole answer */
+  readonly tokens: number
+  readonly tokensPerS: number
+  readonly loadMs: number
+}
+
+const vocabulary = 4096
+
+/** The next token from all before it. */
+export const nextToken = (tokens: ReadonlyArray<number>): number => {
+  let hash = 0x811c9dc5
+  for (const token of tokens) hash = Math.imul(hash ^ token, 16777619) ^ (hash >>> 15)
+  return ((hash >>> 0) % vocabulary) + 1
+}
+
+const script = (spec: EngineSpec) =>
+  layerScripted({ ...spec, next: nextToken, text: (index) => ` ${index.toString(36)}`, context: 2048 })
+
+/** Alone, without a process: what the undisturbed answer is. */
+export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> => script({ ...spec, loadMs: 0 })
+
+/** SIGABRT: what the operating system says of a process that its GPU library ended */
+const aborted = { code: 134, signal: undefined } as const
+
+export const layerEngine = (process: SimProcess, device: string, spec: EngineSpec): Layer.Layer<Engine> =>
+  Layer.provide(
+    Layer.effect(
+      Engine,
+      Effect.map(Engine, (engine) => ({
+        load: (options) =>
+          Effect.suspend(() => {
+            const bytes = 50e6 + modelBytes + options.slots * (options.context ?? 2048) * 2048
+            if (process.machine.take(process.id.pid, device, bytes)) return engine.load(options)
+            process.end(aborted)
+            return Effect.never
+          })
+      }))
+    ),
+    script(spec)
+  )

@@ -1,0 +1,85 @@
+/** A simulated machine: its processes, and what its devices have left. */
+import type { ExitStatus, ProcessId } from "../process/index.ts"
+import type { Kernel } from "./kernel.ts"
+import { SimProcess } from "./process.ts"
+
+export interface GpuSpec {
+  readonly id: string
+  readonly bytes: number
+}
+
+export interface MachineSpec {
+  readonly name: string
+  readonly ramBytes: number
+  readonly gpus: ReadonlyArray<GpuSpec>
+}
+
+export class Machine {
+  readonly kernel: Kernel
+  readonly spec: MachineSpec
+  readonly processes = new Map<number, SimProcess>()
+  /** memory that a process has taken: pid → device → bytes */
+  private readonly taken = new Map<number, { readonly device: string; readonly bytes: number }>()
+  private nextPid: number
+
+  constructor(kernel: Kernel, spec: MachineSpec, firstPid: number) {
+    this.kernel = kernel
+    this.spec = spec
+    this.nextPid = firstPid
+  }
+
+  get name(): string {
+    return this.spec.name
+  }
+
+  /** A process that does nothing yet. A child is on its parent's leash: when that dies it does, unless it is stopped. */
+  spawn(role: string, parent?: SimProcess): SimProcess {
+    const pid = this.nextPid++
+    const id: ProcessId = { pid, start: `${this.name}-${pid}-${Math.floor(this.kernel.now * 1000)}` }
+    const process = new SimProcess(this.kernel, this, `${this.name}/${role}#${pid}`, id, parent)
+    this.processes.set(pid, process)
+    this.kernel.note(`spawn ${process.name}`)
+    process.exited(() => {
+      this.processes.delete(pid)
+      // the driver gives memory back a moment after the process is gone
+      this.kernel.at(this.kernel.random.between(0, 50), () => this.taken.delete(pid))
+    })
+    parent?.exited(() => {
+      this.kernel.at(this.kernel.random.between(0, 20), () => process.post(process, () => process.kill()))
+    })
+    return process
+  }
+
+  find(id: ProcessId): SimProcess | undefined {
+    const process = this.processes.get(id.pid)
+    return process?.id.start === id.start ? process : undefined
+  }
+
+  /** A process takes memory of a device. False: there is not that much. */
+  take(pid: number, device: string, bytes: number): boolean {
+    if (bytes > this.freeBytes(device)) return false
+    this.taken.set(pid, { device, bytes })
+    return true
+  }
+
+  rss(pid: number): number {
+    return (this.taken.get(pid)?.bytes ?? 0) + 60e6
+  }
+
+  totalBytes(device: string): number {
+    return device === "cpu" ? this.spec.ramBytes : (this.spec.gpus.find(({ id }) => id === device)?.bytes ?? 0)
+  }
+
+  freeBytes(device: string): number {
+    let free = this.totalBytes(device)
+    for (const each of this.taken.values()) if (each.device === device) free -= each.bytes
+    return free
+  }
+
+  /** Every process ends at once. */
+  crash(): void {
+    for (const process of [...this.processes.values()]) process.end({ code: undefined, signal: "SIGKILL" })
+  }
+}
+
+export type { ExitStatus }

@@ -1,0 +1,77 @@
+/** The small ports of a simulated process: ids, turns, processes, devices, worker runtimes. */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { DeviceProbe, type Machine as MachineFacts } from "../devices/index.ts"
+import { Ids } from "../ids/index.ts"
+import { Processes } from "../process/index.ts"
+import { Runtimes } from "../runtimes/index.ts"
+import { Turns } from "../turns/index.ts"
+import type { SimProcess } from "./process.ts"
+
+export const layerIds = (process: SimProcess): Layer.Layer<Ids> =>
+  Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${process.kernel.random.hex(16)}`) })
+
+/** A turn ends when nothing of this moment is left to do. */
+export const layerTurns = (process: SimProcess): Layer.Layer<Turns> =>
+  Layer.succeed(Turns, { atEndOfTurn: (work) => void process.at(0, work) })
+
+/** The processes of the machine that this one runs on. */
+export const layerProcesses = (process: SimProcess): Layer.Layer<Processes> => {
+  const { machine } = process
+  return Layer.succeed(Processes, {
+    spawn: () => Effect.dieMessage("programs are started by the simulated launchers"),
+    daemon: () => Effect.dieMessage("programs are started by the simulated launchers"),
+    self: process.id,
+    identify: (pid) => Effect.sync(() => machine.processes.get(pid)?.id),
+    alive: (id) => Effect.sync(() => machine.find(id) !== undefined),
+    end: (id, graceMs) => endProcess(process, () => machine.find(id), graceMs),
+    portOwner: () => Effect.succeed(undefined),
+    rss: (id) => Effect.sync(() => (machine.find(id) === undefined ? undefined : machine.rss(id.pid)))
+  })
+}
+
+/** SIGTERM, `graceMs`, SIGKILL; returns when it is gone. `by` waits. */
+export const endProcess = (by: SimProcess, find: () => SimProcess | undefined, graceMs: number): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    const target = find()
+    if (target === undefined || !target.isAlive) return Effect.void
+    return Effect.async<void>((resume) => {
+      target.exited(() => by.post(target, () => resume(Effect.void)))
+      if (graceMs <= 0) return target.kill()
+      const stop = by.at(graceMs, () => target.kill())
+      target.exited(stop)
+      target.terminate()
+    })
+  })
+
+/** A hive's devices: what is there, less what living processes have taken. */
+export const layerDevices = (process: SimProcess): Layer.Layer<DeviceProbe> => {
+  const { machine } = process
+  const cpu = (): MachineFacts["cpu"] => ({
+    cores: 4,
+    ramBytes: machine.spec.ramBytes,
+    ramFreeBytes: machine.freeBytes("cpu")
+  })
+  return Layer.succeed(DeviceProbe, {
+    ram: Effect.sync(cpu),
+    look: Effect.sync(() => ({
+      cpu: cpu(),
+      gpus: machine.spec.gpus.map(({ bytes, id }) => ({
+        id,
+        name: "simulated",
+        backend: "cuda" as const,
+        uuid: `uuid-${id}`,
+        vram_mb: Math.floor(bytes / 1e6),
+        vram_free_mb: Math.floor(machine.freeBytes(id) / 1e6)
+      })),
+      driver: machine.spec.gpus.length > 0 ? "cuda 1" : undefined
+    }))
+  })
+}
+
+/** Every runtime is installed. */
+export const layerRuntimes: Layer.Layer<Runtimes> = Layer.succeed(Runtimes, {
+  find: () => Effect.succeed({ version: "1", folder: undefined }),
+  install: () => Effect.succeed({ version: "1", folder: undefined }),
+  sweep: Effect.void
+})

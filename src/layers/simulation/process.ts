@@ -1,0 +1,183 @@
+/**
+ * A simulated operating system process: a share of the kernel's work that can be killed, stopped and continued as a
+ * whole. Killing is exact: from that step on nothing of it runs, no finalizer, no timer, no late callback. What it
+ * wrote before, into a store or onto a connection, stays written.
+ */
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as HashSet from "effect/HashSet"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import * as Random from "effect/Random"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
+import { defaultShouldYield, type Scheduler } from "effect/Scheduler"
+import type { ExitStatus, ProcessId } from "../process/index.ts"
+import type { Kernel, Work } from "./kernel.ts"
+import type { Machine } from "./machine.ts"
+
+export class SimProcess {
+  readonly name: string
+  readonly machine: Machine
+  readonly id: ProcessId
+  readonly kernel: Kernel
+  /** its parent's end is its own (the leash) */
+  readonly parent: SimProcess | undefined
+  isAlive = true
+  isStopped = false
+  status: ExitStatus | undefined
+  /** how far its wall clock is ahead, milliseconds */
+  clockOffsetMs = 0
+  private held: Array<Work> = []
+  private readonly onExit: Array<(status: ExitStatus) => void> = []
+  private onTerm: (() => void) | undefined
+  private readonly scheduler: Scheduler
+  private readonly clock: Clock.Clock
+
+  constructor(kernel: Kernel, machine: Machine, name: string, id: ProcessId, parent: SimProcess | undefined) {
+    this.kernel = kernel
+    this.machine = machine
+    this.name = name
+    this.id = id
+    this.parent = parent
+    this.scheduler = {
+      shouldYield: defaultShouldYield,
+      scheduleTask: (run, _priority, fiber) => this.schedule({ run, key: fiber ?? run })
+    }
+    this.clock = clockOf(this)
+  }
+
+  nowMs(): number {
+    return this.kernel.wallMs() + this.clockOffsetMs
+  }
+
+  /** Runs `run` as a step of this process, in order with others of the same key. */
+  post(key: unknown, run: () => void): void {
+    this.schedule({ run, key })
+  }
+
+  /** A timer of this process: it does not fire while it is stopped, and never once it is dead. */
+  at(ms: number, run: () => void): () => void {
+    return this.kernel.at(ms, () => this.schedule({ run, key: run })).cancel
+  }
+
+  private schedule(work: Work): void {
+    if (!this.isAlive) return
+    if (this.isStopped) this.held.push(work)
+    else this.kernel.schedule({ key: work.key, run: () => this.step(work) })
+  }
+
+  private step(work: Work): void {
+    if (!this.isAlive) return
+    if (this.isStopped) this.held.push(work)
+    else work.run()
+  }
+
+  /** Runs an Effect as a fiber of this process. */
+  fork<A, E>(effect: Effect.Effect<A, E>): ReturnType<typeof Effect.runFork<A, E>> {
+    return Effect.runFork(
+      effect.pipe(
+        Effect.withClock(this.clock),
+        Effect.withRandom(Random.make(this.id.start)),
+        Effect.locally(FiberRef.currentLoggers, HashSet.make(loggerOf(this))),
+        Effect.withRuntimeFlagsPatch(RuntimeFlagsPatch.disable(RuntimeFlags.RuntimeMetrics))
+      ),
+      { scheduler: this.scheduler, immediate: false }
+    )
+  }
+
+  /** Runs a program: its end is the end of the process. A defect or failure exits 1. */
+  main(program: Effect.Effect<number, unknown>): void {
+    this.fork(
+      Effect.onExit(program, (exit) =>
+        Effect.sync(() => {
+          if (Exit.isFailure(exit)) this.kernel.remark(() => `${this.name} failed: ${String(exit.cause)}`)
+          this.end({ code: Exit.isSuccess(exit) ? exit.value : 1, signal: undefined })
+        })
+      )
+    )
+  }
+
+  /** Completes when the process is asked to end. */
+  readonly terminated: Effect.Effect<void> = Effect.async((resume) => {
+    this.onTerm = () => this.post(this, () => resume(Effect.void))
+  })
+
+  /** SIGTERM. Without a handler it is the end. */
+  terminate(): void {
+    if (!this.isAlive) return
+    if (this.onTerm === undefined) this.end({ code: undefined, signal: "SIGTERM" })
+    else this.onTerm()
+  }
+
+  /** SIGKILL. */
+  kill(): void {
+    this.end({ code: undefined, signal: "SIGKILL" })
+  }
+
+  /** SIGSTOP. */
+  stop(): void {
+    if (!this.isAlive || this.isStopped) return
+    this.kernel.note(`stop ${this.name}`)
+    this.isStopped = true
+  }
+
+  /** SIGCONT. */
+  continue(): void {
+    if (!this.isStopped) return
+    this.kernel.note(`continue ${this.name}`)
+    this.isStopped = false
+    const held = this.held
+    this.held = []
+    for (const work of held) this.schedule(work)
+  }
+
+  /** Calls back once, at its end. */
+  exited(then: (status: ExitStatus) => void): void {
+    if (this.status === undefined) this.onExit.push(then)
+    else then(this.status)
+  }
+
+  end(status: ExitStatus): void {
+    if (!this.isAlive) return
+    this.kernel.note(`end ${this.name} ${status.code ?? status.signal ?? ""}`)
+    this.isAlive = false
+    this.status = status
+    this.held = []
+    for (const then of this.onExit) then(status)
+    this.onExit.length = 0
+  }
+}
+
+const clockOf = (process: SimProcess): Clock.Clock => {
+  const millis = () => process.nowMs()
+  const nanos = () => BigInt(Math.floor(process.kernel.now * 1000)) * 1000n
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: millis,
+    unsafeCurrentTimeNanos: nanos,
+    currentTimeMillis: Effect.sync(millis),
+    currentTimeNanos: Effect.sync(nanos),
+    sleep: (duration) =>
+      Effect.async<void>((resume) => {
+        const ms = Duration.toMillis(duration)
+        // setTimeout's own limit; nobody lives that long here
+        const cancel = process.at(Math.min(ms, 2 ** 31), () => resume(Effect.void))
+        return Effect.sync(cancel)
+      })
+  }
+}
+
+const loggerOf = (process: SimProcess) =>
+  Logger.make(({ cause, logLevel, message }) => {
+    if (!process.kernel.isTraced || LogLevel.lessThan(logLevel, LogLevel.Info)) return
+    process.kernel.remark(
+      () =>
+        `${process.name} ${logLevel.label} ${Array.isArray(message) ? message.map(words).join(" ") : words(message)} ${cause._tag === "Empty" ? "" : String(cause)}`
+    )
+  })
+
+const words = (part: unknown): string => (typeof part === "string" ? part : (JSON.stringify(part) ?? ""))

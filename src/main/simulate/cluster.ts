@@ -1,0 +1,130 @@
+/** A simulated cluster of one plan: machines, wires, stores, and the programs that run on them. */
+import { MemoryCatalog as HiveStore } from "../../layers/hive-catalog/memory.ts"
+import { MemoryCatalog as QueenStore } from "../../layers/queen-catalog/memory.ts"
+import { defaults, type Settings } from "../../layers/settings/index.ts"
+import type { Kernel } from "../../layers/simulation/kernel.ts"
+import { SimJournal } from "../../layers/simulation/journal.ts"
+import type { HiveSite, QueenSite } from "../../layers/simulation/launchers.ts"
+import { Links } from "../../layers/simulation/links.ts"
+import { Machine } from "../../layers/simulation/machine.ts"
+import { ModelDisk, type Hub } from "../../layers/simulation/models.ts"
+import { Network } from "../../layers/simulation/network.ts"
+import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { Plan } from "./plan.ts"
+import { bootHive, bootQueen } from "./programs.ts"
+import { Watch } from "./watch.ts"
+
+export interface Site extends HiveSite {
+  readonly store: HiveStore
+  /** how many of its workers' next starts fail */
+  bootFailures: number
+}
+
+export class Cluster {
+  readonly kernel: Kernel
+  readonly plan: Plan
+  readonly links: Links
+  readonly network: Network
+  readonly watch: Watch
+  readonly machines: ReadonlyArray<Machine>
+  readonly hives: ReadonlyMap<string, Site>
+  readonly journal = new SimJournal()
+  readonly queenStore = new QueenStore()
+  readonly queenUrl: string
+  readonly queenSite: QueenSite
+  hub: Hub
+
+  constructor(kernel: Kernel, plan: Plan) {
+    this.kernel = kernel
+    this.plan = plan
+    this.links = new Links(kernel, { minMs: plan.latencyMs[0], maxMs: plan.latencyMs[1] })
+    this.network = new Network(kernel, this.links)
+    this.watch = new Watch(kernel, plan.canary === true)
+    this.hub = { bytesPerS: 20e6, ...plan.hub }
+    const machines: Array<Machine> = []
+    const hives = new Map<string, Site>()
+    plan.hives.forEach((hive, index) => {
+      const machine = new Machine(
+        kernel,
+        {
+          name: `m${index}`,
+          ramBytes: hive.ramMb * 1e6,
+          gpus: hive.gpus.map((megabytes, gpu) => ({ id: `gpu${gpu}`, bytes: megabytes * 1e6 }))
+        },
+        1000 * (index + 1)
+      )
+      machines.push(machine)
+      const url = `sim://${machine.name}:hive-${hive.id}`
+      const store = new HiveStore(this.watch.leases(machine))
+      const disk = new ModelDisk()
+      hives.set(hive.id, {
+        id: hive.id,
+        machine,
+        url,
+        store,
+        running: undefined,
+        bootFailures: 0,
+        boot: (process) => bootHive(this, process, { id: hive.id, url, store, disk })
+      })
+      this.network.addHost(machine.name, machine.spawn("system"))
+    })
+    this.machines = machines
+    this.hives = hives
+    this.queenUrl = `sim://${this.first.name}:queen`
+    this.queenSite = { url: this.queenUrl, machine: this.first, boot: (process) => bootQueen(this, process) }
+    // hives that an operator has added before
+    for (const hive of plan.hives.slice(1))
+      this.queenStore.hives.set(hive.id, { id: hive.id, addedAt: kernel.wallMs() })
+  }
+
+  /** The queen's and the keepers' machine. */
+  get first(): Machine {
+    const [first] = this.machines
+    if (first === undefined) throw new Error("a plan has at least one hive")
+    return first
+  }
+
+  settingsOf(hiveId: string): Settings {
+    const nowhere = "/nowhere"
+    return {
+      ...defaults,
+      hive: { ...defaults.hive, id: hiveId },
+      home: { state: nowhere, logs: nowhere, config: nowhere },
+      version: "simulated"
+    }
+  }
+
+  reaches(from: Machine, to: Machine): boolean {
+    return !this.links.isCut(from, to) && !this.links.isCut(to, from)
+  }
+
+  /** Its state file is written. */
+  hiveIsUp(id: string, process: SimProcess): void {
+    const site = this.hives.get(id)
+    if (site !== undefined) site.running = process
+  }
+
+  /** Does this start of a worker fail? */
+  bootFails(process: SimProcess): boolean {
+    for (const site of this.hives.values()) {
+      if (site.machine !== process.machine || site.bootFailures === 0) continue
+      site.bootFailures--
+      return true
+    }
+    return false
+  }
+
+  /** Living processes of a role, in the order of their start. */
+  living(role: "worker" | "hive" | "queen" | "keeper"): ReadonlyArray<SimProcess> {
+    return this.machines.flatMap((machine) =>
+      [...machine.processes.values()].filter(({ name }) => name.includes(`/${role}`))
+    )
+  }
+
+  /** Everything that runs, but for the machines themselves. */
+  left(): ReadonlyArray<SimProcess> {
+    return this.machines.flatMap((machine) =>
+      [...machine.processes.values()].filter(({ name }) => !name.includes("/system"))
+    )
+  }
+}

@@ -1,0 +1,95 @@
+/** Strikes a cluster with one fault of a plan; what lasts is undone after its time. */
+import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { Cluster } from "./cluster.ts"
+import type { Fault } from "./plan.ts"
+import type { KeeperRun } from "./programs.ts"
+
+const pick = <A>(items: ReadonlyArray<A>, target: number): A | undefined => items[target % Math.max(1, items.length)]
+
+export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, fault: Fault): void => {
+  const { kernel, links } = cluster
+  const one = (role: Parameters<Cluster["living"]>[0]) => pick(cluster.living(role), fault.target)
+  const stopped = (process: SimProcess | undefined) => {
+    if (process === undefined) return
+    process.stop()
+    kernel.at(fault.forMs, () => process.continue())
+  }
+  kernel.note(`fault ${fault.kind}`)
+  switch (fault.kind) {
+    case "kill-worker":
+      return one("worker")?.kill()
+    case "kill-hive":
+      return one("hive")?.kill()
+    case "kill-queen":
+      return one("queen")?.kill()
+    case "kill-keeper":
+      return one("keeper")?.kill()
+    case "stop-worker":
+      return stopped(one("worker"))
+    case "stop-hive":
+      return stopped(one("hive"))
+    case "stop-queen":
+      return stopped(one("queen"))
+    case "cut":
+    case "half-open": {
+      const far = pick(cluster.machines.slice(1), fault.target)
+      if (far === undefined) return undefined
+      const wires = [
+        [cluster.first.name, far.name],
+        [far.name, cluster.first.name]
+      ] as const
+      const chosen = fault.kind === "cut" ? wires : [wires[fault.target % 2 === 0 ? 0 : 1]]
+      for (const [from, to] of chosen) {
+        links.cut(from, to)
+        kernel.at(fault.forMs, () => links.heal(from, to))
+      }
+      return undefined
+    }
+    case "reset":
+      cluster.network.resetConnections(() => kernel.random.chance(0.5))
+      return undefined
+    case "boot-failure": {
+      const site = pick([...cluster.hives.values()], fault.target)
+      if (site !== undefined) site.bootFailures += 1 + (fault.target % 4)
+      return undefined
+    }
+    case "out-of-memory": {
+      // somebody else takes what a device has left
+      const machine = pick(cluster.machines, fault.target)
+      const device = pick(["cpu", ...(machine?.spec.gpus.map(({ id }) => id) ?? [])], fault.target >> 3)
+      if (machine === undefined || device === undefined) return undefined
+      const stranger = machine.spawn("stranger")
+      machine.take(stranger.id.pid, device, Math.max(0, machine.freeBytes(device) - 20e6))
+      kernel.at(fault.forMs, () => stranger.kill())
+      return undefined
+    }
+    case "clock-jump": {
+      const hive = one("hive")
+      if (hive !== undefined) hive.clockOffsetMs += (fault.target - 500) * 100
+      return undefined
+    }
+    case "crash-machine": {
+      const machine = pick(cluster.machines.slice(1), fault.target)
+      for (const process of machine?.processes.values() ?? [])
+        if (!process.name.includes("/system")) process.end({ code: undefined, signal: "SIGKILL" })
+      return undefined
+    }
+    case "ctrl-c":
+      return pick(
+        keepers.filter(({ process }) => process.isAlive),
+        fault.target
+      )?.interrupt()
+  }
+}
+
+/** Whatever is still wrong is right from now on. */
+export const heal = (cluster: Cluster): void => {
+  cluster.kernel.note("heal")
+  for (const from of cluster.machines) for (const to of cluster.machines) cluster.links.heal(from.name, to.name)
+  for (const process of cluster.left()) {
+    process.continue()
+    if (process.name.includes("/stranger")) process.kill()
+  }
+  for (const site of cluster.hives.values()) site.bootFailures = 0
+  cluster.hub = { ...cluster.hub, breaks: 0, corrupts: 0 }
+}

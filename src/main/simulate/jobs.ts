@@ -1,0 +1,48 @@
+/** What a job should say, and how it ended. */
+import * as Effect from "effect/Effect"
+import { Engine } from "../../layers/engine/index.ts"
+import type { JournalService } from "../../layers/journal/index.ts"
+import { type EngineSpec, layerUndisturbed } from "../../layers/simulation/engine.ts"
+import { Kernel } from "../../layers/simulation/kernel.ts"
+import { Machine } from "../../layers/simulation/machine.ts"
+
+/** The answer of the engine alone, asked once, in a world where nothing happens. */
+export const undisturbed = (spec: EngineSpec, prompt: string): string => {
+  const kernel = new Kernel({ seed: 1 })
+  const process = new Machine(kernel, { name: "alone", ramBytes: 1e9, gpus: [] }, 1).spawn("engine")
+  let text = ""
+  const ask = Effect.gen(function* () {
+    const engine = yield* Engine
+    const model = yield* engine.load({ modelPath: "", slots: 1, onProgress: () => undefined })
+    yield* model.generate({
+      input: { _tag: "Messages", messages: [{ role: "user", content: prompt }] },
+      sampling: { temperature: 0, topP: 1, topK: 0 },
+      stop: [],
+      ignoreEos: false,
+      onToken: (piece) => {
+        text += piece
+      }
+    })
+    return 0
+  })
+  process.main(Effect.scoped(Effect.provide(ask, layerUndisturbed(spec))))
+  const stop = kernel.run(() => !process.isAlive, Infinity)
+  if (stop !== undefined || process.status?.code !== 0)
+    throw new Error(`the engine alone gives no answer: ${stop?._tag}`)
+  return text
+}
+
+/** The terminal events of a job's sequence. */
+export const terminalOf = (
+  journal: JournalService,
+  job: string
+): { readonly count: number; readonly names: string; readonly data: string } => {
+  const ends = journal
+    .replay(job, 0, 1_000_000)
+    .flatMap((entry) => (entry._tag === "Event" && ["done", "error", "cancelled"].includes(entry.event) ? [entry] : []))
+  return {
+    count: ends.length,
+    names: ends.map(({ event }) => event).join(", "),
+    data: ends.map(({ data }) => data).join(", ")
+  }
+}

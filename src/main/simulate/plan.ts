@@ -1,0 +1,135 @@
+/**
+ * What one seed runs, as data: topology, workload, and timed faults. A plan can be printed, stored, shrunk and run
+ * again; the seed then only decides the order of what is ready at the same moment, and latencies.
+ */
+import { SeededRandom } from "../../layers/simulation/random.ts"
+
+export interface HivePlan {
+  readonly id: string
+  readonly ramMb: number
+  /** MB of each GPU */
+  readonly gpus: ReadonlyArray<number>
+}
+
+export interface JobPlan {
+  readonly id: number
+  /** virtual milliseconds */
+  readonly at: number
+  readonly prompt: string
+  readonly teardown: "warm" | "cold"
+}
+
+export type FaultKind =
+  | "kill-worker"
+  | "kill-hive"
+  | "kill-queen"
+  | "kill-keeper"
+  | "stop-worker"
+  | "stop-hive"
+  | "stop-queen"
+  | "cut"
+  | "half-open"
+  | "reset"
+  | "boot-failure"
+  | "out-of-memory"
+  | "clock-jump"
+  | "crash-machine"
+  | "ctrl-c"
+
+export interface Fault {
+  readonly at: number
+  readonly kind: FaultKind
+  /** chooses among those that live then */
+  readonly target: number
+  /** how long it lasts, where it does */
+  readonly forMs: number
+  /** further steps of the kernel before it strikes: so that it falls inside a moment too */
+  readonly steps: number
+}
+
+export interface Plan {
+  readonly seed: number
+  readonly hives: ReadonlyArray<HivePlan>
+  readonly jobs: ReadonlyArray<JobPlan>
+  readonly faults: ReadonlyArray<Fault>
+  /** tokens of every answer */
+  readonly tokens: number
+  readonly tokensPerS: number
+  readonly loadMs: number
+  readonly bootMs: readonly [number, number]
+  readonly latencyMs: readonly [number, number]
+  readonly hub: { readonly breaks: number; readonly corrupts: number }
+  /** faults are over by then, milliseconds */
+  readonly healAt: number
+  /** plants a violation that must be found */
+  readonly canary?: boolean
+}
+
+const kinds: ReadonlyArray<FaultKind> = [
+  "kill-worker",
+  "kill-hive",
+  "kill-queen",
+  "kill-keeper",
+  "stop-worker",
+  "stop-hive",
+  "stop-queen",
+  "cut",
+  "half-open",
+  "reset",
+  "boot-failure",
+  "out-of-memory",
+  "clock-jump",
+  "crash-machine",
+  "ctrl-c"
+]
+
+export interface PlanOptions {
+  /** absent: 1 to 3 */
+  readonly hives?: number
+  readonly faults?: boolean
+}
+
+export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
+  const random = new SeededRandom(seed ^ 0x51ed270b)
+  const count = options.hives ?? random.int(1, 3)
+  const hives = Array.from({ length: count }, (_, i) => ({
+    id: i === 0 ? "localhost" : `hive${i}`,
+    ramMb: random.pick([2000, 4000, 16_000]),
+    gpus: Array.from({ length: random.int(0, 2) }, () => random.pick([1000, 2000, 8000]))
+  }))
+  const jobs = Array.from({ length: random.int(1, 3 + count) }, (_, id) => ({
+    id,
+    at: Math.floor(random.between(0, random.chance(0.5) ? 2000 : 30_000)),
+    prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
+    teardown: random.chance(0.25) ? ("cold" as const) : ("warm" as const)
+  }))
+  // swarm: which faults exist at all is drawn first (Groce et al. 2012)
+  const menu = options.faults === false ? [] : kinds.filter(() => random.chance(0.3))
+  const healAt = 60_000
+  const faults = Array.from({ length: menu.length === 0 ? 0 : random.int(1, 10) }, (): Fault => {
+    const at = Math.floor(random.between(0, healAt * 0.8))
+    return {
+      at,
+      kind: random.pick(menu),
+      target: random.int(0, 1000),
+      forMs: Math.min(
+        healAt - at,
+        Math.floor(random.chance(0.5) ? random.between(100, 5000) : random.between(5000, 40_000))
+      ),
+      steps: random.chance(0.5) ? 0 : random.int(1, 60)
+    }
+  }).toSorted((a, b) => a.at - b.at)
+  return {
+    seed,
+    hives,
+    jobs,
+    faults,
+    tokens: random.int(20, 200),
+    tokensPerS: random.pick([10, 20, 50]),
+    loadMs: random.int(100, 3000),
+    bootMs: [20, random.pick([50, 300, 2000])],
+    latencyMs: [0.2, random.pick([1, 5, 50])],
+    hub: menu.length > 0 && random.chance(0.3) ? { breaks: 0.3, corrupts: 0.2 } : { breaks: 0, corrupts: 0 },
+    healAt
+  }
+}

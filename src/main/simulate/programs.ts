@@ -1,0 +1,221 @@
+/** The programs of the simulated cluster: the actors of production over simulated layers. Compare `src/main/*.ts`. */
+import * as Effect from "effect/Effect"
+import * as Deferred from "effect/Deferred"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Scope from "effect/Scope"
+import { ActorSystem } from "../../actors/core/system.ts"
+import { makeHive } from "../../actors/hive/hive.ts"
+import { infer, type InferOptions } from "../../actors/keeper/infer.ts"
+import { JobLogs } from "../../actors/queen/job-log.ts"
+import { layer as layerJobLogs } from "../../actors/queen/job-logs.ts"
+import { layerMetrics } from "../../actors/queen/metrics.ts"
+import { makeQueen } from "../../actors/queen/queen.ts"
+import { makeWorker } from "../../actors/worker/worker.ts"
+import { HiveConnector, hiveApi, type HiveApi } from "../../layers/hive-api/index.ts"
+import { layerMemory as layerHiveCatalog, type MemoryCatalog as HiveStore } from "../../layers/hive-catalog/memory.ts"
+import { Journal } from "../../layers/journal/index.ts"
+import { QueenConnector, queenApi, type QueenApi } from "../../layers/queen-api/index.ts"
+import { layerMemory as layerQueenCatalog } from "../../layers/queen-catalog/memory.ts"
+import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
+import { layerEngine } from "../../layers/simulation/engine.ts"
+import {
+  addressInUse,
+  type BootWorker,
+  layerHives,
+  layerQueen,
+  layerWorkers
+} from "../../layers/simulation/launchers.ts"
+import { layerModels, type ModelDisk } from "../../layers/simulation/models.ts"
+import { layerDevices, layerIds, layerProcesses, layerRuntimes, layerTurns } from "../../layers/simulation/ports.ts"
+import type { SimProcess } from "../../layers/simulation/process.ts"
+import { Terminal } from "../../layers/terminal/index.ts"
+import { WorkerConnector, workerApi } from "../../layers/worker-api/index.ts"
+import { loadFailedCode } from "../../layers/worker-launcher/index.ts"
+import { RbeeError } from "../../machines/errors.ts"
+import { soon } from "../soon.ts"
+import type { Cluster } from "./cluster.ts"
+
+const common = (cluster: Cluster, process: SimProcess, hiveId: string) =>
+  Layer.mergeAll(
+    layerIds(process),
+    layerTurns(process),
+    layerProcesses(process),
+    Layer.succeed(CurrentSettings, cluster.settingsOf(hiveId)),
+    Layer.succeed(QueenConnector, {
+      connect: (url) => cluster.watch.queen(process, cluster.network.connect(process, url, queenApi))
+    }),
+    Layer.succeed(HiveConnector, { connect: (url) => cluster.network.connect(process, url, hiveApi) }),
+    Layer.succeed(WorkerConnector, {
+      connect: (url) => cluster.watch.worker(process, cluster.network.connect(process, url, workerApi))
+    })
+  )
+
+/** As the daemons exit: 75 where the address is taken, 1 for any other failure. */
+const exitCode = (error: unknown): Effect.Effect<number> =>
+  Effect.as(
+    Effect.logError(error instanceof RbeeError ? `${error.code}: ${error.message}` : String(error)),
+    error instanceof RbeeError && error.details["reason"] === "EADDRINUSE" ? addressInUse : 1
+  )
+
+const slowly = (cluster: Cluster): Effect.Effect<void> =>
+  Effect.suspend(() => Effect.sleep(cluster.kernel.random.between(...cluster.plan.bootMs)))
+
+export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
+  const program = Effect.gen(function* () {
+    yield* slowly(cluster)
+    const ready = yield* Deferred.make<QueenApi>()
+    yield* cluster.network.listen(process, cluster.queenUrl, queenApi, soon(queenApi, ready))
+    const world = yield* Layer.build(
+      Layer.mergeAll(
+        layerQueenCatalog(cluster.queenStore),
+        Layer.provide(
+          layerJobLogs,
+          Layer.sync(Journal, () => cluster.journal.open())
+        ),
+        layerHives(process, cluster.network, cluster.hives, (machine) => cluster.reaches(process.machine, machine)),
+        Layer.effect(ActorSystem, ActorSystem.make)
+      ).pipe(Layer.provideMerge(Layer.merge(common(cluster, process, "localhost"), layerMetrics)))
+    )
+    yield* Effect.gen(function* () {
+      const queen = yield* makeQueen({ url: cluster.queenUrl, pid: process.id.pid })
+      yield* Deferred.succeed(ready, queen.api)
+      yield* Effect.forkScoped(Effect.zipRight(process.terminated, queen.shutdown(false)))
+      const { faulted } = yield* JobLogs
+      yield* Effect.raceFirst(queen.ended, faulted)
+    }).pipe(Effect.provide(world))
+    return 0
+  }).pipe(Effect.scoped, Effect.catchAll(exitCode))
+  process.main(program)
+}
+
+export const bootHive = (
+  cluster: Cluster,
+  process: SimProcess,
+  hive: { readonly id: string; readonly url: string; readonly store: HiveStore; readonly disk: ModelDisk }
+): void => {
+  const program = Effect.gen(function* () {
+    yield* slowly(cluster)
+    const ready = yield* Deferred.make<HiveApi>()
+    yield* cluster.network.listen(process, hive.url, hiveApi, soon(hiveApi, ready))
+    const world = yield* Layer.build(
+      Layer.mergeAll(
+        layerHiveCatalog(hive.store),
+        layerDevices(process),
+        layerModels(process, cluster.hub, hive.disk),
+        layerRuntimes,
+        layerWorkers(process, bootWorker(cluster, hive.id)),
+        ActorSystem.layer
+      ).pipe(Layer.provideMerge(common(cluster, process, hive.id)))
+    )
+    yield* Effect.gen(function* () {
+      const made = yield* makeHive
+      yield* made.listening(hive.url)
+      cluster.hiveIsUp(hive.id, process)
+      yield* Deferred.succeed(ready, made.api)
+      yield* Effect.forkScoped(
+        Effect.zipRight(process.terminated, made.shutdown(cluster.settingsOf(hive.id).shutdown.drainMs))
+      )
+      yield* made.ended
+    }).pipe(Effect.provide(world))
+    return 0
+  }).pipe(Effect.scoped, Effect.catchAll(exitCode))
+  process.main(program)
+}
+
+const bootWorker =
+  (cluster: Cluster, hiveId: string): BootWorker =>
+  (process, plan, tell) => {
+    const device = plan.gpuUuid?.replace("uuid-", "") ?? "cpu"
+    const url = `sim://${process.machine.name}:worker-${plan.workerId}-${process.id.pid}`
+    const program = Effect.gen(function* () {
+      yield* slowly(cluster)
+      if (cluster.bootFails(process)) return 1
+      const worker = yield* makeWorker({ plan, pid: process.id.pid, tell })
+      const server = yield* Scope.make()
+      const leave = Scope.close(server, Exit.void)
+      yield* Effect.forkScoped(
+        process.terminated.pipe(
+          Effect.zipRight(worker.shutdown(0)),
+          Effect.zipRight(leave),
+          Effect.zipRight(Effect.sync(() => process.end({ code: 0, signal: undefined })))
+        )
+      )
+      yield* Scope.extend(cluster.network.listen(process, url, workerApi, worker.api), server)
+      tell({ t: "bound", port: process.id.pid, url })
+      yield* worker.run
+      yield* leave
+      return 0
+    }).pipe(
+      Effect.scoped,
+      Effect.provide(Layer.merge(layerEngine(process, device, cluster.plan), common(cluster, process, hiveId))),
+      Effect.catchAll(() => Effect.succeed(loadFailedCode))
+    )
+    process.main(program)
+  }
+
+export interface KeeperRun {
+  readonly process: SimProcess
+  stdout: string
+  stderr: string
+  interrupt: () => void
+}
+
+/** `rbee infer`. */
+export const bootKeeper = (cluster: Cluster, process: SimProcess, options: InferOptions): KeeperRun => {
+  const interrupted = Deferred.unsafeMake<130>(process.fork(Effect.void).id())
+  const run: KeeperRun = {
+    process,
+    stdout: "",
+    stderr: "",
+    interrupt: () => process.post(process, () => Deferred.unsafeDone(interrupted, Effect.succeed(130 as const)))
+  }
+  const output = (write: (text: string) => void) => ({
+    isTTY: false,
+    paint: (_: unknown, text: string) => text,
+    columns: () => 80,
+    write
+  })
+  const terminal = Terminal.of({
+    stdout: output((text) => {
+      run.stdout += text
+    }),
+    stderr: output((text) => {
+      run.stderr += text
+    }),
+    stdinIsTTY: false,
+    closed: Effect.never,
+    interrupted: Deferred.await(interrupted),
+    readStdin: () => Effect.succeed("")
+  })
+  process.main(
+    infer(options).pipe(
+      Effect.provideService(Terminal, terminal),
+      Effect.provide(layerQueen(process, cluster.network, cluster.queenSite)),
+      Effect.provide(common(cluster, process, "localhost"))
+    )
+  )
+  return run
+}
+
+/** `rbee up`, or `rbee down`: wakes the queen, and asks her what `then` asks. */
+export const bootCommand = (cluster: Cluster, process: SimProcess, command: "up" | "down"): void => {
+  const program = Effect.gen(function* () {
+    const launcher = yield* QueenLauncher
+    const found = yield* launcher.find
+    if (command === "up") {
+      if (found === undefined) yield* launcher.wake
+      return 0
+    }
+    const { health } = found === undefined ? yield* launcher.wake : { health: found }
+    const api = (yield* QueenConnector).connect(launcher.url)
+    yield* api.shutdown({ cascade: true })
+    return (yield* launcher.gone(health)) ? 0 : 1
+  }).pipe(
+    Effect.provide(layerQueen(process, cluster.network, cluster.queenSite)),
+    Effect.provide(common(cluster, process, "localhost")),
+    Effect.catchAll(exitCode)
+  )
+  process.main(program)
+}

@@ -1,0 +1,183 @@
+/**
+ * Runs one plan: faults, then healing for good, then liveness within a bound, then the end of the cluster, after which
+ * nothing may be left. Returns what broke, or that nothing did.
+ */
+import { terminalOf } from "./jobs.ts"
+import { Kernel, type Stop } from "../../layers/simulation/kernel.ts"
+import { Cluster } from "./cluster.ts"
+import { heal, strike } from "./faults.ts"
+import type { Plan } from "./plan.ts"
+import { bootCommand, bootKeeper, type KeeperRun } from "./programs.ts"
+import { undisturbed } from "./jobs.ts"
+import { Violation } from "./watch.ts"
+
+/** after healing every job ends within this time: a device out of service is back after 5 minutes */
+const liveMs = 10 * 60_000
+/** the shutdown protocol ends by 33 s (DESIGN §6); a keeper looks for a moment longer */
+const downMs = 60_000
+
+export interface Outcome {
+  readonly plan: Plan
+  readonly broken: { readonly invariant: string; readonly message: string } | undefined
+  readonly digest: string
+  readonly steps: number
+  readonly virtualMs: number
+  /** how the jobs ended */
+  readonly ends: ReadonlyArray<string>
+}
+
+export const runPlan = (plan: Plan, trace?: (line: string) => void): Outcome => {
+  const expected = new Map(plan.jobs.map((job) => [job.prompt, undisturbed(plan, job.prompt)]))
+  const kernel = new Kernel({ seed: plan.seed, trace })
+  const cluster = new Cluster(kernel, plan)
+  let broken: Outcome["broken"]
+  try {
+    broken = live(kernel, cluster, plan, expected)
+  } catch (error) {
+    broken =
+      error instanceof Violation
+        ? { invariant: error.invariant, message: error.message }
+        : { invariant: "no bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+  return {
+    plan,
+    broken,
+    digest: kernel.digest,
+    steps: kernel.steps,
+    virtualMs: kernel.now,
+    ends: cluster.journal
+      .peek()
+      .jobs(1000)
+      .map(({ facts }) => facts.error?.code ?? facts.state)
+  }
+}
+
+const explain = (stop: Stop, waitedFor: string): Outcome["broken"] => {
+  switch (stop._tag) {
+    case "Leak":
+      return { invariant: "nothing real", message: `${stop.what} was reached for: ${stop.site}` }
+    case "Livelock":
+      return { invariant: "liveness", message: "the cluster turns round without the clock moving" }
+    default:
+      return { invariant: "liveness", message: `${stop._tag}: ${waitedFor}` }
+  }
+}
+
+const live = (
+  kernel: Kernel,
+  cluster: Cluster,
+  plan: Plan,
+  expected: ReadonlyMap<string, string>
+): Outcome["broken"] => {
+  const keepers: Array<KeeperRun> = []
+  for (const job of plan.jobs)
+    kernel.at(job.at, () => {
+      keepers.push(
+        bootKeeper(cluster, cluster.first.spawn(`keeper-${job.id}`), {
+          request: { model: "minillama", messages: [{ role: "user", content: job.prompt }] },
+          teardown: job.teardown,
+          format: "quiet"
+        })
+      )
+    })
+  for (const fault of plan.faults)
+    kernel.at(fault.at, () => {
+      const inSteps = (left: number): void => {
+        if (left === 0) strike(cluster, keepers, fault)
+        else kernel.schedule({ key: fault, run: () => inSteps(left - 1) })
+      }
+      inSteps(fault.steps)
+    })
+  const look = (): void => {
+    cluster.watch.processes(cluster.machines)
+    kernel.at(1000, look)
+  }
+  look()
+  let healed = plan.faults.length === 0
+  if (!healed)
+    kernel.at(plan.healAt, () => {
+      heal(cluster)
+      healed = true
+    })
+
+  // phases 1 and 2: every keeper comes to its end, and the faults are over
+  const isOver = () => healed && keepers.length === plan.jobs.length && keepers.every(({ process }) => !process.isAlive)
+  const bound = (plan.faults.length === 0 ? 30_000 : plan.healAt) + liveMs
+  const first = kernel.run(isOver, bound)
+  if (first !== undefined) {
+    const waiting = keepers.filter(({ process }) => process.isAlive).map(({ process }) => process.name)
+    return explain(first, `after ${bound / 1000} s ${waiting.join(", ")} still run`)
+  }
+
+  // a keeper may have been killed, and its queen with it: whoever comes next wakes her
+  const unfinished = () => cluster.journal.peek().unfinished()
+  if (unfinished().length > 0) {
+    bootCommand(cluster, cluster.first.spawn("up"), "up")
+    const second = kernel.run(() => unfinished().length === 0, kernel.now + liveMs)
+    if (second !== undefined)
+      return explain(
+        second,
+        `jobs do not end: ${unfinished()
+          .map(({ facts, id }) => `${id} (${facts.state})`)
+          .join(", ")}`
+      )
+  }
+  const wrong = judge(cluster, plan, expected, keepers)
+  if (wrong !== undefined) return wrong
+
+  // the end
+  if (cluster.left().length > 0) bootCommand(cluster, cluster.first.spawn("down"), "down")
+  const third = kernel.run(() => cluster.left().length === 0, kernel.now + downMs)
+  if (third !== undefined && third._tag === "Leak") return explain(third, "")
+  const left = cluster.left().map(({ name }) => name)
+  if (left.length > 0)
+    return {
+      invariant: "nothing left",
+      message: `${downMs / 1000} s after \`down\` there still run ${left.join(", ")}`
+    }
+  for (const site of cluster.hives.values()) {
+    const rows = [...site.store.leases.values(), ...site.store.workers.values()]
+    if (rows.length > 0)
+      return { invariant: "nothing left", message: `hive ${site.id} ended with rows ${JSON.stringify(rows)}` }
+  }
+  return undefined
+}
+
+/** Every job has one end, and its text is the undisturbed one, or the beginning of it where it failed. */
+const judge = (
+  cluster: Cluster,
+  plan: Plan,
+  expected: ReadonlyMap<string, string>,
+  keepers: ReadonlyArray<KeeperRun>
+): Outcome["broken"] => {
+  const journal = cluster.journal.peek()
+  for (const job of journal.jobs(1000)) {
+    const prompt = job.request.messages?.[0]?.content ?? ""
+    const whole = expected.get(prompt) ?? ""
+    const text = journal.tokens(job.id).texts.join("")
+    const end = terminalOf(journal, job.id)
+    if (end.count !== 1)
+      return { invariant: "one terminal event", message: `${job.id} has ${end.count} in the journal: ${end.names}` }
+    const fits = end.names === "done" ? text === whole : whole.startsWith(text)
+    if (!fits)
+      return { invariant: "the undisturbed text", message: `${job.id} (${end.names}): ${text} is not ${whole}` }
+    if (plan.faults.length === 0 && end.names !== "done")
+      return { invariant: "no failure without a fault", message: `${job.id} ended ${end.names}: ${end.data}` }
+    const shown = (cluster.watch.shown.get(job.id) ?? []).join("")
+    if (!text.startsWith(shown))
+      return { invariant: "what was read is kept", message: `${job.id}: readers saw ${shown}, the journal has ${text}` }
+  }
+  for (const { process, stdout, stderr } of keepers) {
+    if (plan.faults.length === 0 && process.status?.code !== 0)
+      return {
+        invariant: "no failure without a fault",
+        message: `${process.name} exited ${process.status?.code}: ${stderr}`
+      }
+    if (process.status?.code !== 0) continue
+    const job = plan.jobs.find(({ id }) => process.name.includes(`/keeper-${id}#`))
+    const whole = expected.get(job?.prompt ?? "") ?? ""
+    if (stdout.trimEnd() !== whole.trimEnd())
+      return { invariant: "the undisturbed text", message: `${process.name} printed ${stdout}, not ${whole}` }
+  }
+  return undefined
+}

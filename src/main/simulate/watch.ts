@@ -1,0 +1,167 @@
+/** The invariants, watched while a seed runs (DESIGN §11). The first breach ends the run. */
+import * as Effect from "effect/Effect"
+import type { EventFeed } from "../../layers/api/endpoint.ts"
+import { makeSseParser } from "../../layers/api/sse.ts"
+import type { LeaseRow } from "../../layers/hive-catalog/index.ts"
+import type { QueenApi } from "../../layers/queen-api/index.ts"
+import type { Kernel } from "../../layers/simulation/kernel.ts"
+import type { Machine } from "../../layers/simulation/machine.ts"
+import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { WorkerApi } from "../../layers/worker-api/index.ts"
+
+/** What is broken, in words; `invariant` is its short name. */
+export class Violation extends Error {
+  readonly invariant: string
+
+  constructor(invariant: string, message: string) {
+    super(message)
+    this.invariant = invariant
+  }
+}
+
+const terminal = new Set(["done", "error", "cancelled"])
+
+export class Watch {
+  private readonly kernel: Kernel
+  private readonly plantsDuplicate: boolean
+  /** what readers were shown: job → text of each token */
+  readonly shown = new Map<string, Array<string>>()
+  /** job → its terminal event, as readers were shown it */
+  readonly ends = new Map<string, string>()
+  private readonly epochs = new Map<string, string>()
+  private readonly orphans = new Map<SimProcess, number>()
+
+  constructor(kernel: Kernel, plantsDuplicate: boolean) {
+    this.kernel = kernel
+    this.plantsDuplicate = plantsDuplicate
+  }
+
+  breach(invariant: string, message: string): void {
+    this.kernel.fail(new Violation(invariant, message))
+  }
+
+  /** A machine of the queen lost its power: what was not synced may be said again, otherwise. */
+  forgetShown(): void {
+    this.shown.clear()
+    this.ends.clear()
+  }
+
+  /** Reads along with every reader of a job. */
+  queen(process: SimProcess, api: QueenApi): QueenApi {
+    return {
+      ...api,
+      jobEvents: (input) =>
+        Effect.map(api.jobEvents(input), (feed) =>
+          this.reader(process, input.id, input.last_event_id, this.plantsDuplicate ? twice(feed) : feed)
+        )
+    }
+  }
+
+  /** One epoch of a job decodes on one worker. */
+  worker(_process: SimProcess, api: WorkerApi): WorkerApi {
+    return {
+      ...api,
+      infer: (input) =>
+        Effect.tap(api.infer(input), (answer) =>
+          Effect.sync(() => {
+            const body = answer._tag === "Json" ? JSON.stringify(answer.body) : ""
+            const key = `${input.job_id} epoch ${input.epoch}`
+            const known = this.epochs.get(key)
+            if (known !== undefined && known !== body)
+              this.breach("one worker an epoch", `${key} was taken in twice: ${known} and ${body}`)
+            this.epochs.set(key, body)
+          })
+        )
+    }
+  }
+
+  private reader(process: SimProcess, job: string, after: string | undefined, feed: EventFeed): EventFeed {
+    let next: number | undefined = after === undefined ? 0 : undefined
+    let lastId = after === undefined ? 0 : Number(after)
+    let ended: string | undefined
+    const parse = makeSseParser(({ data, event, id }) => {
+      const at = `${job} as read by ${process.name}`
+      this.kernel.note(`read ${job} ${id ?? ""} ${event} ${data}`)
+      if (ended !== undefined) this.breach("one terminal event", `${event} after ${ended} of ${at}`)
+      if (id !== undefined) {
+        if (!(Number(id) > lastId)) this.breach("ids grow", `event ${id} after ${lastId} of ${at}`)
+        lastId = Number(id)
+      }
+      if (event === "token") {
+        const { i, t } = JSON.parse(data) as { readonly i: number; readonly t: string }
+        if (next !== undefined && i !== next)
+          this.breach("token indexes are contiguous", `token ${i} where ${next} was due, of ${at}`)
+        next = i + 1
+        this.show(job, i, t, at)
+      }
+      if (!terminal.has(event)) return
+      ended = event
+      const known = this.ends.get(job)
+      if (known !== undefined && known !== event)
+        this.breach("one terminal event", `${event} now, ${known} before, of ${at}`)
+      this.ends.set(job, event)
+    })
+    return (sink) =>
+      feed({
+        write: (text) => {
+          parse(text)
+          return sink.write(text)
+        },
+        drain: sink.drain
+      })
+  }
+
+  private show(job: string, index: number, text: string, at: string): void {
+    const shown = this.shown.get(job) ?? []
+    this.shown.set(job, shown)
+    const known = shown[index]
+    if (known !== undefined && known !== text)
+      this.breach("one text", `token ${index} is ${JSON.stringify(text)}, and was ${JSON.stringify(known)}, of ${at}`)
+    if (index > shown.length)
+      this.breach("token indexes are contiguous", `token ${index} after ${shown.length - 1}, of ${at}`)
+    shown[index] = text
+  }
+
+  /** A hive's leases: a map that refuses to hold more of a device than there is. */
+  leases(machine: Machine): Map<string, LeaseRow> {
+    const breach = (message: string) => this.breach("leases never exceed a device", message)
+    return new (class extends Map<string, LeaseRow> {
+      override set(key: string, row: LeaseRow): this {
+        super.set(key, row)
+        if (row.device === "disk") return this
+        let sum = 0
+        for (const each of this.values()) if (each.device === row.device) sum += each.bytes
+        const total = machine.totalBytes(row.device)
+        if (sum > total) breach(`${sum} bytes of ${row.device} of ${machine.name} are leased, it has ${total}`)
+        return this
+      }
+    })()
+  }
+
+  /** Once a virtual second: a child outlives its parent by a moment, no longer. */
+  processes(machines: Iterable<Machine>): void {
+    for (const machine of machines)
+      for (const process of machine.processes.values()) {
+        if (process.parent === undefined || process.parent.isAlive || process.isStopped) {
+          this.orphans.delete(process)
+          continue
+        }
+        const since = this.orphans.get(process) ?? this.kernel.now
+        this.orphans.set(process, since)
+        if (this.kernel.now - since > 2000)
+          this.breach("no child without its supervisor", `${process.name} outlives ${process.parent.name}`)
+      }
+  }
+}
+
+/** The canary: every write comes twice. */
+const twice =
+  (feed: EventFeed): EventFeed =>
+  (sink) =>
+    feed({
+      write: (text) => {
+        sink.write(text)
+        return sink.write(text)
+      },
+      drain: sink.drain
+    })
