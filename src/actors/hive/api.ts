@@ -12,7 +12,8 @@ import type { Heartbeat } from "./heartbeat.ts"
 import { noRoom } from "./machines.ts"
 import { findModel, viewOf } from "./models.ts"
 import type { Ownership } from "./ownership.ts"
-import { type Identity, type Parts, type Ports, restarting } from "./parts.ts"
+import { type Parts, restarting } from "./parts.ts"
+import type { Identity, Ports } from "./ports.ts"
 import type { Usage } from "./usage.ts"
 
 export interface ApiOptions {

@@ -19,7 +19,7 @@ import { EventLog, type EventLogs } from "./event-log.ts"
 import { diskDevice } from "./ledger.ts"
 import type { Machines } from "./machines.ts"
 import { findModel, rowOf } from "./models.ts"
-import type { Identity, Ports } from "./parts.ts"
+import type { Identity, Ports } from "./ports.ts"
 import { measured, ProgressNarrator } from "./progress.ts"
 
 interface Provision {

@@ -10,7 +10,8 @@ import type { QueenConnector } from "../../layers/queen-api/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Heartbeat as Beat } from "../../machines/vocabulary/hive.ts"
 import type { Ownership } from "./ownership.ts"
-import type { Identity, Parts, Ports } from "./parts.ts"
+import type { Parts } from "./parts.ts"
+import type { Identity, Ports } from "./ports.ts"
 
 /** A queen that does not answer within this time gets the next beat instead, milliseconds. */
 const answerMs = 2000

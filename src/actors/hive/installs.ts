@@ -7,7 +7,7 @@ import type { ActorSystem } from "../core/system.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import { type Backend, workerKind, type WorkerKind } from "../../machines/vocabulary/device.ts"
 import { EventLog, type EventLogs } from "./event-log.ts"
-import type { Identity, Ports } from "./parts.ts"
+import type { Identity, Ports } from "./ports.ts"
 
 const backends: ReadonlyArray<Backend> = ["cpu", "cuda", "vulkan", "metal"]
 

@@ -6,7 +6,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { toMb } from "../../machines/policy/estimate.ts"
 import { type Backend, deviceLabel, type DeviceBeat } from "../../machines/vocabulary/device.ts"
 import { Ledger, type Supply } from "./ledger.ts"
-import type { Ports } from "./parts.ts"
+import type { Ports } from "./ports.ts"
 
 /** A device that spent its restarts takes no new work for this long, milliseconds. */
 export const degradedMs = 5 * 60_000

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { CatalogError, ModelRow } from "../../layers/hive-catalog/index.ts"
 import type { PublishedModel, ResolvedModel } from "../../layers/models/index.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
-import type { Ports } from "./parts.ts"
+import type { Ports } from "./ports.ts"
 
 export const rowOf = (model: ResolvedModel, { file, sha256, facts }: PublishedModel, addedAt: number): ModelRow => ({
   ref: model.ref,

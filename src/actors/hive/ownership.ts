@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { CatalogError, OwnerRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
-import type { Ports } from "./parts.ts"
+import type { Ports } from "./ports.ts"
 
 export class Ownership {
   owner: OwnerRow | undefined

@@ -17,7 +17,7 @@ import { workerMachine } from "../../machines/worker.ts"
 import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../../machines/worker-terms.ts"
 import { EventLog } from "./event-log.ts"
 import type { Machines } from "./machines.ts"
-import type { Identity, Ports } from "./parts.ts"
+import type { Identity, Ports } from "./ports.ts"
 import type { Snapshot } from "./resident-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
 

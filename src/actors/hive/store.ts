@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CatalogError } from "../../layers/hive-catalog/index.ts"
 import { rebuild } from "./models.ts"
-import type { Ports } from "./parts.ts"
+import type { Ports } from "./ports.ts"
 
 /** Workers die with their hive; what is still there gets no time to say goodbye. */
 const reapGraceMs = 0

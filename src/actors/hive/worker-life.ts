@@ -13,7 +13,7 @@ import { isErrorCode } from "../../machines/errors.ts"
 import type { Shape } from "../../machines/policy/estimate.ts"
 import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
 import type { WorkerEvent, WorkerExit } from "../../machines/worker-terms.ts"
-import type { Ports } from "./parts.ts"
+import type { Ports } from "./ports.ts"
 
 /** SIGABRT is how llama.cpp ends when the device has no memory left; through a shell it is 134. */
 const isOutOfMemory = (status: ExitStatus, code: string | undefined): boolean =>
