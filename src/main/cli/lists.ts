@@ -30,13 +30,23 @@ const withQueen = (
     })
   )
 
+/** With the pid of a hive of this machine, which its queen need not know. */
+const hivesOf = (api: QueenApi) =>
+  Effect.gen(function* () {
+    const local = yield* (yield* QueenLauncher).hives
+    return (yield* api.listHives({})).map((hive) => {
+      const pid = hive.pid ?? local.find((one) => one.id === hive.id)?.process.pid
+      return pid === undefined ? hive : { ...hive, pid }
+    })
+  })
+
 const now = Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis())
 
 export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolean, context: Context) =>
   withQueen(context, json, (api) => {
     switch (kind) {
       case "hives":
-        return Effect.map(api.listHives({}), (hives) => show(context, json, hives, () => hivesTable(hives)))
+        return Effect.map(hivesOf(api), (hives) => show(context, json, hives, () => hivesTable(hives)))
       case "workers":
         return Effect.map(api.listWorkers({}), (workers) => show(context, json, workers, () => workersTable(workers)))
       case "models":
@@ -62,7 +72,7 @@ export const queenStatus = (json: boolean, context: Context) =>
 export const hiveStatus = (alias: string | undefined, json: boolean, context: Context) => {
   const id = alias ?? context.settings.hive.id
   return withQueen(context, json, (api) =>
-    Effect.map(api.listHives({}), (hives) => {
+    Effect.map(hivesOf(api), (hives) => {
       const hive = hives.find((one) => one.id === id)
       if (hive === undefined) return notRunning(context, json, `hive ${id}`)
       show(context, json, { running: running.has(hive.state), ...hive }, () => hivesTable([hive]))
@@ -92,7 +102,7 @@ export const status = (json: boolean, context: Context) =>
       const health = yield* findAnyQueen
       if (health === undefined) return yield* withoutQueen(json, context)
       const api = yield* connect
-      const [hives, workers] = yield* Effect.all([api.listHives({}), api.listWorkers({})])
+      const [hives, workers] = yield* Effect.all([hivesOf(api), api.listWorkers({})])
       return show(context, json, { queen: { running: true, ...health }, hives, workers }, () =>
         [
           queenLine(health, context),
