@@ -72,6 +72,10 @@ export class Answer {
     return this.tokens.length >= this.limit ? "length" : undefined
   }
 
+  get promptLength(): number {
+    return this.options.prompt.length
+  }
+
   /** Place of the next token in the answer, resumed tokens included. */
   get index(): number {
     return this.tokens.length - this.options.prompt.length

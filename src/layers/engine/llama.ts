@@ -26,6 +26,9 @@ type GenerateFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNA
 
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
+/** see BatcherOptions.chunk */
+const EXACT_CHUNK = 63
+
 const now = (): number => performance.now()
 
 const memoryOf = ({ model, native }: Loaded): { readonly ram: number; readonly vram: number } => {
@@ -42,6 +45,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
   const batcher = new Batcher({
     context: loaded.native,
     batchSize: loaded.batchSize,
+    chunk: runtime.backend === "CPU" ? EXACT_CHUNK : loaded.batchSize,
     paceMs: options.maxTokensPerS === undefined ? 0 : 1000 / options.maxTokensPerS,
     now
   })

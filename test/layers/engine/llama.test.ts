@@ -6,8 +6,9 @@ import { join } from "node:path"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import type { ChatMessage } from "../../../src/layers/engine/index.ts"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
-import { hundredMillion, invalid, tiny } from "../../support/gguf.ts"
+import { FIRST_BYTE, hundredMillion, invalid, tiny } from "../../support/gguf.ts"
 import { type Answered, ask, chat, loadWith, plain, user } from "./ask.ts"
 
 const layer = layerLlama({ gpu: "cpu" })
@@ -96,29 +97,88 @@ describe("minillama", () => {
         }
       })
   )
+})
 
-  it.scopedLive("never splits a character that takes several tokens", () =>
-    Effect.gen(function* () {
-      const model = yield* load()
-      // minillama spells what it does not know byte by byte, and repeats short texts
-      const answer = yield* ask(model, {
-        input: plain("<|im_start|>user\nRepeat after me: é<|im_end|>\n<|im_start|>assistant\nI repeat: "),
-        maxTokens: 6
+describe("text", () => {
+  for (const shape of [{ tokenizer: "spm" }, { tokenizer: "bpe" }, { tokenizer: "spm", spacePrefix: true }] as const) {
+    const name = `${shape.tokenizer}${"spacePrefix" in shape ? " with a space prefix" : ""}`
+    it.scopedLive(`never splits a character that takes several tokens, and drops no space (${name})`, () =>
+      Effect.gen(function* () {
+        const model = yield* load({ modelPath: yield* Effect.promise(() => tiny(shape)) })
+        const words = [300, 301]
+        const ids = [...Array.from(Buffer.from("🐝é日"), (byte) => FIRST_BYTE + byte), ...words]
+        // As if another worker had decoded these tokens and its reader had got none of the text: all of it is owed.
+        for (let cut = 1; cut <= ids.length; cut++) {
+          const bytes = Buffer.from("🐝é日").subarray(0, cut)
+          const complete = new TextDecoder().decode(bytes, { stream: true })
+          const resume = { tokenIds: ids.slice(0, cut), text: "" }
+          const rest = yield* ask(model, { input: plain("x"), maxTokens: cut + 1, resume })
+          expect(rest.text.startsWith(complete)).toBe(true)
+          expect(rest.completionTokens).toBe(1)
+          if (cut === ids.length) expect(rest.text).toMatch(/^🐝é日 [a-z]+ [a-z]+/)
+          // a reader that has it already gets only what is new
+          const known = yield* ask(model, {
+            input: plain("x"),
+            maxTokens: cut + 1,
+            resume: { ...resume, text: complete }
+          })
+          if (cut <= bytes.length) expect(complete + known.text).toBe(rest.text)
+        }
       })
-      expect(whole(answer.text)).toBe(true)
-      const bytes = Buffer.from("🐝é日").toString("hex").match(/../g) ?? []
-      // the tokens of bytes 0x00… are 4…: resume with them as if another worker had decoded half of the bee
-      const ids = bytes.map((byte) => 4 + Number.parseInt(byte, 16))
-      for (let cut = 0; cut <= ids.length; cut++) {
-        const complete = new TextDecoder().decode(Buffer.from(bytes.slice(0, cut).join(""), "hex"), { stream: true })
-        const rest = yield* ask(model, {
-          input: plain("bee:"),
-          maxTokens: cut + 1,
-          resume: { tokenIds: ids.slice(0, cut), text: complete }
-        })
-        expect(whole(rest.text)).toBe(true)
-        expect(rest.completionTokens).toBe(1)
-      }
+    )
+  }
+
+  it.scopedLive("that is no UTF-8 becomes replacement characters, and never breaks what follows", () =>
+    Effect.gen(function* () {
+      const model = yield* load({ modelPath: yield* Effect.promise(() => tiny()) })
+      const tokenIds = [0xff, 0xe2, 0x82, 0x41].map((byte) => FIRST_BYTE + byte)
+      const rest = yield* ask(model, { input: plain("x"), maxTokens: 5, resume: { tokenIds, text: "" } })
+      expect(rest.text.startsWith("\uFFFD\uFFFDA")).toBe(true)
+    })
+  )
+})
+
+describe("chat templates", () => {
+  const tokensOf = (chatTemplate: string | boolean, ...messages: ReadonlyArray<ChatMessage>) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const model = yield* load({ modelPath: yield* Effect.promise(() => tiny({ chat: chatTemplate })) })
+        return yield* ask(model, { input: chat(...messages), maxTokens: 5 })
+      })
+    )
+  const hello = { role: "user", content: "hello" } as const
+  const system = { role: "system", content: "be brief" } as const
+
+  it.effect("that know no system role get its text in the first user message", () =>
+    Effect.gen(function* () {
+      const strict =
+        "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" +
+        "{% for m in messages %}[{{ m.role }}] {{ m.content }}{% endfor %}"
+      const folded = yield* tokensOf(strict, system, hello)
+      const merged = yield* tokensOf(strict, { role: "user", content: "be brief\n\nhello" })
+      expect(folded.ids).toEqual(merged.ids)
+      expect(folded.promptTokens).toBe(merged.promptTokens)
+    })
+  )
+
+  it.effect("that refuse the messages, or cannot be read, are INVALID_REQUEST with their own reason", () =>
+    Effect.gen(function* () {
+      const picky = "{{ raise_exception('Roles must alternate') }}"
+      const refused = yield* Effect.flip(tokensOf(picky, hello))
+      expect(refused.code).toBe("INVALID_REQUEST")
+      expect(refused.message).toContain("Roles must alternate")
+      const broken = yield* Effect.flip(tokensOf("{% for m in %}", hello))
+      expect(broken.code).toBe("INVALID_REQUEST")
+    })
+  )
+
+  it.effect("that write the beginning-of-text token themselves get it once", () =>
+    Effect.gen(function* () {
+      const template = "{% for m in messages %}{{ m.content }}{% endfor %}"
+      const without = yield* tokensOf(template, hello)
+      const written = yield* tokensOf(`{{ bos_token }}${template}`, hello)
+      expect(written.promptTokens).toBe(without.promptTokens)
+      expect(written.ids).toEqual(without.ids)
     })
   )
 })
@@ -246,7 +306,8 @@ describe("what cannot be loaded", () => {
         ["truncated-header", /within its header/],
         ["truncated", /not within the file bounds|corrupted or incomplete/],
         ["vocabulary-only", /vocabulary only/],
-        ["future-version", /version 99/]
+        ["future-version", /version 99/],
+        ["unknown-architecture", /lalma/]
       ] as const) {
         const modelPath = yield* Effect.promise(() => invalid(defect))
         const error = yield* Effect.flip(load({ modelPath }))

@@ -3,19 +3,21 @@ import { randomBytes } from "node:crypto"
 import type { Sampling } from "../index.ts"
 import type { Addon, AddonModel, AddonSampler } from "./addon.ts"
 
+/** an invertible hash of 32 bits: neighbours come out with nothing in common */
+const mix = (value: number): number => {
+  let h = value | 0
+  h = Math.imul(h ^ (h >>> 16), 0x7feb352d)
+  h = Math.imul(h ^ (h >>> 15), 0x846ca68b)
+  return h ^ (h >>> 16)
+}
+
 /**
- * A 32-bit seed for the token at `index` of an answer with `seed`: two rounds of an integer hash, so that neighbours
- * have nothing in common. 0xFFFFFFFF means "random" to llama.cpp and is never given.
+ * A 32-bit seed for the token at `index` of an answer with `seed`, which may be any safe integer. 0xFFFFFFFF means
+ * "random" to llama.cpp and is never given.
  */
 export const seedAt = (seed: number, index: number): number => {
-  // a seed may be any safe integer: both halves count
-  let h = (seed | 0) ^ Math.imul(Math.floor(seed / 0x1_0000_0000) | 0, 0x9e3779b1) ^ Math.imul(index + 1, 0x85ebca6b)
-  for (let round = 0; round < 2; round++) {
-    h = Math.imul(h ^ (h >>> 16), 0x7feb352d)
-    h = Math.imul(h ^ (h >>> 15), 0x846ca68b)
-    h ^= h >>> 16
-  }
-  const mixed = h >>> 0
+  const high = Math.floor(seed / 0x1_0000_0000)
+  const mixed = mix(mix(mix(high) ^ seed) ^ index) >>> 0
   return mixed === 0xffff_ffff ? 0 : mixed
 }
 
