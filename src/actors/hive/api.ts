@@ -6,7 +6,6 @@ import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/model-ref.ts"
-import { fit } from "../../machines/policy/estimate.ts"
 import type { EventLog, EventLogs } from "./event-log.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import { noRoom } from "./machines.ts"
@@ -115,7 +114,8 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           const wanted = workers.wanted(facts, { context, slots })
           if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return null
           const available = machines.ledger.available(device.supply)
-          const { bytes, fits } = fit(facts, wanted, settings.worker.slots, available)
+          const choose = yield* workers.chooser(device, row?.file ?? "", facts, wanted)
+          const { bytes, fits } = choose(available)
           return fits ? null : yield* Effect.fail(noRoom(device.id, bytes, available))
         }),
 

@@ -13,8 +13,8 @@ import type { Ownership } from "./ownership.ts"
 import type { Parts } from "./parts.ts"
 import type { Identity, Ports } from "./ports.ts"
 
-/** A queen that does not answer within this time gets the next beat instead, milliseconds. */
-const answerMs = 2000
+/** A queen that does not answer within a beat's time gets the next one instead; within these bounds, milliseconds. */
+const answerMs = { min: 250, max: 2000 }
 
 export interface HeartbeatOptions {
   readonly ports: Ports
@@ -45,25 +45,27 @@ export class Heartbeat {
   /** Beats at once instead of at the next tick: after a claim the queen waits for it. */
   readonly now: Effect.Effect<void> = Effect.suspend(() => Effect.asVoid(Queue.offer(this.soon, undefined)))
 
-  /** Never ends. */
+  /** Never ends. A beat and the wait for the next one run side by side: a slow answer does not slow the pulse. */
   readonly run: Effect.Effect<never> = Effect.suspend(() => {
     const tick = Effect.raceFirst(Queue.take(this.soon), Effect.sleep(this.options.ports.settings.hive.heartbeatMs))
-    return Effect.forever(Effect.zipRight(tick, this.beat))
+    return Effect.forever(Effect.all([tick, this.beat], { concurrency: 2, discard: true }))
   })
 
   private readonly beat: Effect.Effect<void> = Effect.gen(this, function* () {
     const { owner } = this.options.ownership
     if (owner === undefined) return
+    const { heartbeatMs } = this.options.ports.settings.hive
+    const patience = Math.min(answerMs.max, Math.max(answerMs.min, heartbeatMs))
     const queen = this.options.queens.connect(owner.url)
     const beat = yield* this.next
     yield* queen.heartbeat(beat).pipe(
-      Effect.timeout(answerMs),
+      Effect.timeout(patience),
       Effect.zipRight(Clock.currentTimeMillis),
       Effect.map((now) => void (this.contactAt = now)),
       Effect.catchAll((error) =>
         error._tag === "RbeeError" && error.code === "HIVE_NOT_FOUND"
           ? Effect.asVoid(queen.addHive({ id: beat.hive_id, url: beat.url })).pipe(
-              Effect.timeout(answerMs),
+              Effect.timeout(patience),
               Effect.ignore
             )
           : Effect.logDebug(`heartbeat not taken: ${reasonOf(error)}`)

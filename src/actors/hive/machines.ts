@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Machine } from "../../layers/devices/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { toMb } from "../../machines/policy/estimate.ts"
+import { type Shape, toMb } from "../../machines/policy/estimate.ts"
 import { type Backend, deviceLabel, type DeviceBeat } from "../../machines/vocabulary/device.ts"
 import { Ledger, type Supply } from "./ledger.ts"
 import type { Ports } from "./ports.ts"
@@ -109,6 +109,10 @@ export class Machines {
     })
   }
 }
+
+/** What a measurement is kept under. */
+export const measureKey = (device: string, file: string, { context, slots }: Shape): string =>
+  `${device} ${context}x${slots} ${file}`
 
 /** 409 from one hive: the amounts of one candidate. */
 export const noRoom = (device: string, neededBytes: number, availableBytes: number): RbeeError<"VRAM_EXHAUSTED"> => {

@@ -16,7 +16,7 @@ import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import { workerMachine } from "../../machines/worker.ts"
 import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../../machines/worker-terms.ts"
 import { EventLog } from "./event-log.ts"
-import type { Machines } from "./machines.ts"
+import { type Machines, measureKey } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
 import type { Snapshot } from "./resident-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
@@ -129,7 +129,7 @@ export class Resident {
         case "ready":
           return Effect.zipRight(
             Effect.map(self.state, (snapshot) => this.ready(snapshot)),
-            Effect.ignoreLogged(Effect.flatMap(this.options.life.rss, (bytes) => ledger.settle(id, bytes)))
+            Effect.flatMap(self.state, (snapshot) => this.settle(snapshot))
           )
         case "restarting":
           this.restarting(command, now)
@@ -146,6 +146,18 @@ export class Resident {
           return this.ended(command.outcome)
       }
     })
+  }
+
+  /** It took its memory: the ledger and the next estimate go by what was measured, if that is more. */
+  private settle({ context: { shape } }: Snapshot): Effect.Effect<void> {
+    const { id, device, file, life } = this.options
+    const { machines, ports } = this.around
+    return Effect.gen(function* () {
+      // On a GPU the process's own memory says nothing about the device's.
+      const bytes = device === "cpu" ? yield* life.rss : 0
+      yield* machines.ledger.settle(id, bytes)
+      if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device, file, shape), bytes })
+    }).pipe(Effect.ignoreLogged)
   }
 
   private ready({ context }: Snapshot): void {

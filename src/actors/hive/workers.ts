@@ -15,7 +15,7 @@ import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts"
 import type { EventLogs } from "./event-log.ts"
-import { type Device, type Machines, noRoom } from "./machines.ts"
+import { type Device, type Machines, measureKey, noRoom } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
 import { Resident } from "./resident.ts"
 import { beatOf, isInUse, isJoinable, shapeOf } from "./resident-view.ts"
@@ -84,6 +84,22 @@ export class Workers {
     return { context: context === undefined ? undefined : Math.min(context, facts.trainedContext), slots: asked.slots }
   }
 
+  /** The largest shape for a room, by estimate and by what was measured here before. */
+  chooser(device: Device, file: string, facts: ModelFacts, wanted: Wanted) {
+    const { catalog, settings } = this.ports
+    return Effect.map(catalog.measured.all, (rows) => {
+      const measured = new Map(rows.map(({ bytes, key }) => [key, bytes]))
+      return (available: number) =>
+        fit(
+          facts,
+          wanted,
+          settings.worker.slots,
+          available,
+          (shape) => measured.get(measureKey(device.id, file, shape)) ?? 0
+        )
+    })
+  }
+
   private joinOrBegin(request: StartRequest): Effect.Effect<Resident, RbeeError, ActorSystem> {
     const { device, model, pin } = request
     return Effect.gen(this, function* () {
@@ -113,7 +129,7 @@ export class Workers {
       const pinned =
         pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
       const id = yield* ports.ids.make("w")
-      const choose = (available: number) => fit(facts, wanted, settings.worker.slots, available)
+      const choose = yield* this.chooser(device, model.file, facts, wanted)
       const booked = yield* machines.ledger.book(id, id, device.supply, (available) => {
         const chosen = choose(available)
         return chosen.fits ? chosen : undefined
