@@ -1,0 +1,34 @@
+/**
+ * A hive program of the smallest kind: binds, answers /health, writes its state file. What it does wrong is told by the
+ * environment: STUB=early ends at once, STUB=mute binds and never writes its state file.
+ */
+import { mkdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
+import { join } from "node:path"
+import { identityOf } from "../../../src/layers/process/identity.ts"
+
+const { RBEE_HOME: home = "", RBEE_HIVE_ID: id = "", RBEE_HIVE_PORT: port, STUB: fault } = process.env
+if (fault === "early") {
+  process.stderr.write(`${JSON.stringify({ logLevel: "ERROR", message: "no disk left" })}\n`)
+  process.exit(1)
+}
+const health = {
+  status: "healthy",
+  role: "hive",
+  version: "test",
+  id,
+  instance: `hive-${process.pid}`,
+  pid: process.pid,
+  uptime_s: 1
+}
+const server = createServer((_, answer) =>
+  answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(health))
+)
+server.on("error", () => process.exit(75))
+server.listen(Number(port), "127.0.0.1", () => {
+  if (fault === "mute") return
+  const folder = join(home, `hive-${id}`)
+  mkdirSync(folder, { recursive: true })
+  const state = { ...identityOf(process.pid), url: `http://127.0.0.1:${port}` }
+  writeFileSync(join(folder, "daemon.json"), JSON.stringify(state))
+})
