@@ -1,5 +1,5 @@
 /** A real hive daemon: its queen, its end, and what it leaves behind. */
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, rmSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
@@ -87,6 +87,27 @@ describe("A hive and its queen", () => {
     expect(await refused(again.api.claim(claimOf("http://127.0.0.1:9", "q2", 9)))).toMatchObject({ code: "HIVE_OWNED" })
     await run(again.api.claim({ ...claimOf("http://127.0.0.1:9", "q2", 1), take_over: true }))
     expect(await refused(again.api.claim(claimOf("http://127.0.0.1:9", "q1", 4)))).toMatchObject({ code: "HIVE_OWNED" })
+  })
+})
+
+describe("A hive whose queen lost her catalog", () => {
+  it("is taken over by her successor at the same address, alive or woken anew", async () => {
+    const here = await machine({ programs })
+    const infer = async () => (await here.rbee(["infer", "hello", "--quiet"])).code
+    const forget = () => {
+      for (const suffix of ["", "-wal", "-shm"])
+        rmSync(join(here.home, "queen", `catalog.sqlite${suffix}`), { force: true })
+    }
+    expect(await infer()).toBe(0)
+    const queen = here.processes().find(({ role }) => role === "queen")?.pid ?? 0
+    process.kill(queen, "SIGKILL")
+    await eventually(() => !roles(here).includes("queen"), "the queen is gone")
+    forget()
+    expect(await infer()).toBe(0)
+    expect(roles(here).filter((role) => role === "hive")).toHaveLength(1)
+    expect((await here.rbee(["down"])).code).toBe(0)
+    forget()
+    expect(await infer()).toBe(0)
   })
 })
 
