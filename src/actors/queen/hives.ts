@@ -168,7 +168,8 @@ export const makeHives = (
         const isExpected = claimed?.instance === heartbeat.instance || state.hasTag("waking")
         if (isExpected) return yield* actor.ref.latest("beat", { type: "BEAT", beat: heartbeat })
         // It runs and nobody has claimed it, or another process took its place.
-        if (state.matches("cold")) yield* actor.ref.latest("look", { type: "ENSURE" })
+        // Failed is what it was to us: a machine that could not be reached may be back with its living workers.
+        if (state.matches("cold") || state.matches("failed")) yield* actor.ref.latest("look", { type: "ENSURE" })
         else yield* actor.ref.latest("look", { type: "SUSPECT" })
         return yield* rbeeError("CONFLICT", `this process of hive ${id} is not claimed by this queen`)
       })

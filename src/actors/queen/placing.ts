@@ -8,7 +8,7 @@ import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import { type DevicePlace, type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
 import { deviceLabel } from "../../machines/vocabulary/device.ts"
-import type { ClusterView } from "./cluster-view.ts"
+import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
 
@@ -74,12 +74,22 @@ const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean)
     const asked = wish.hive ?? held
     if (asked !== undefined) return yield* hives.ensure(asked, caller)
     const healthy = view.allHives().filter((hive) => hive.state === "healthy")
-    const some = healthy.length > 0 ? healthy : view.allHives().slice(0, 1)
-    const answers = yield* Effect.forEach(some, ({ id }) => Effect.either(hives.ensure(id, caller)))
-    const failures = answers.flatMap((answer) => (answer._tag === "Left" ? [answer.left] : []))
-    const [first] = failures
-    if (first !== undefined && failures.length === answers.length) return yield* first
+    if (healthy.length > 0) {
+      const answers = yield* Effect.forEach(healthy, ({ id }) => Effect.either(hives.ensure(id, caller)))
+      if (answers.some((answer) => answer._tag === "Right")) return
+    }
+    // One is enough, and one that cannot be reached is no reason to give up while there are others.
+    const others = [...view.allHives()].sort((a, b) => Number(isInTrouble(a)) - Number(isInTrouble(b)))
+    let failure: RbeeError | undefined
+    for (const { id } of others) {
+      const answer = yield* Effect.either(hives.ensure(id, caller))
+      if (answer._tag === "Right") return
+      failure ??= answer.left
+    }
+    if (failure !== undefined) return yield* failure
   })
+
+const isInTrouble = ({ state }: HiveEntry): boolean => state === "degraded" || state === "failed"
 
 const resident = (log: JobLog, input: PlaceInput, seat: Seat, losers: ReadonlyArray<Loser>): Placed => {
   if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
