@@ -117,7 +117,9 @@ export class ClusterView {
     for (const [id, entry] of this.workers) {
       if (entry.view.hive !== beat.hive_id) continue
       entry.missed = named.has(id) ? 0 : entry.missed + 1
-      if (entry.missed >= missedMax) this.drop(id)
+      if (entry.missed < missedMax) continue
+      this.drop(id)
+      this.heard.delete(id)
     }
     this.changed()
   }

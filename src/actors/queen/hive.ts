@@ -36,6 +36,10 @@ export interface HiveWorld {
   readonly sessions: Sessions
   readonly ring: EventRing
   readonly queen: { readonly id: string; readonly name: string; readonly epoch: number; readonly url: string }
+  /** of this queen and so of her hives */
+  readonly version: string
+  /** she has lost her catalog, and with it the name under which her hives know her */
+  readonly takeOver: boolean
   /** jobs that have their place on this hive */
   readonly jobsOn: (hiveId: string) => number
   /** milliseconds that registered capabilities hold */
@@ -185,8 +189,14 @@ export const hive = (
       sessions.gone("hive", id)
     })
 
+  const logged = (command: HiveCommand): Effect.Effect<void> =>
+    command.type === "lost"
+      ? Effect.logWarning(`hive ${id} is lost`)
+      : command.type === "entered"
+        ? Effect.logInfo(`hive ${id} is ${command.state}`)
+        : Effect.void
   const perform = (command: HiveCommand): Effect.Effect<void> =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.flatMap(Effect.zipRight(logged(command), Clock.currentTimeMillis), (now) =>
       Effect.sync(() => {
         switch (command.type) {
           case "entered":

@@ -116,6 +116,13 @@ export const job = (
       world.meters.ended[outcome]++
     })
 
+  /** `--keep-warm` with a worker that is there already: to start it again is to join it, with the pin. */
+  const pin = ({ hive, device }: Seat): Effect.Effect<void> =>
+    Effect.suspend(
+      () =>
+        view.hive(hive)?.claimed?.api.startWorker({ device, model_ref: log.request.model, pin: true }) ?? Effect.void
+    ).pipe(Effect.ignore)
+
   let isPlacedAgain = log.tokens() > 0
   let state: JobState = "queued"
   const perform = (command: JobCommand): Effect.Effect<void> => {
@@ -135,9 +142,9 @@ export const job = (
       case "finish":
         return Effect.zipRight(finish(command.done), ended("done"))
       case "fail":
-        return Effect.zipRight(
-          Effect.sync(() => fail(log, command.error)),
-          ended("failed")
+        return Effect.sync(() => fail(log, command.error)).pipe(
+          Effect.zipRight(ended("failed")),
+          Effect.zipRight(Effect.logWarning(`${log.jobId} failed: ${command.error.code}: ${command.error.message}`))
         )
       case "cancel":
         return Effect.zipRight(
@@ -184,6 +191,7 @@ export const job = (
             Effect.gen(function* () {
               isPlacedAgain = true
               if (placed.kind === "full") return
+              if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.seat)
               log.record({ placement: placed.placement })
               yield* timed("placed_ms")
             })

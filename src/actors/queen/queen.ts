@@ -22,7 +22,8 @@ import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
 import { WorkerConnector } from "../../layers/worker-api/index.ts"
-import { RbeeError } from "../../machines/errors.ts"
+import { RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
+import * as say from "../../machines/narration.ts"
 import type { QueenEvent, queenMachine } from "../../machines/queen.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
 import { supervisor } from "../core/supervisor.ts"
@@ -43,6 +44,8 @@ export interface QueenOptions {
   /** where hives reach her */
   readonly url: string
   readonly pid: number
+  /** which start of her machine this is; absent: that is not known, and a restart of it goes unnoticed */
+  readonly boot?: string | undefined
   /** the OpenAPI document of her interface */
   readonly document?: () => unknown
 }
@@ -109,6 +112,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const scheduler = makeScheduler(view)
     const sessions = yield* openSessions
     for (const { id } of yield* catalog.hives.all) view.addHive(id)
+    yield* endWhatARebootCut(options.boot)
 
     const current = {
       hives: holder<Hives>("hives"),
@@ -160,6 +164,8 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
           ring,
           connect: hiveConnector.connect,
           queen: { ...catalog.identity, name: "queen", url: options.url },
+          version: settings.version,
+          takeOver: catalog.movedAside !== undefined,
           jobsOn: (id) =>
             (current.jobs.peek()?.live() ?? []).filter((log) => log.facts().placement?.hive === id).length,
           capabilitiesMs: settings.queen.capabilitiesMs,
@@ -246,6 +252,30 @@ const startFailed = (cause: Cause.Cause<unknown>): Effect.Effect<never, RbeeErro
   const reason = Cause.squash(cause)
   return reason instanceof RbeeError ? Effect.fail(reason) : Effect.die(reason)
 }
+
+const bootName = "boot"
+
+/**
+ * A crash of her machine may have taken the newest part of the journal, epochs and tokens that readers have seen among
+ * it: such jobs are not continued (DESIGN §10).
+ */
+const endWhatARebootCut = (boot: string | undefined) =>
+  Effect.gen(function* () {
+    if (boot === undefined) return
+    const { settings } = yield* QueenCatalog
+    const known = yield* Effect.catchAll(settings.get(bootName), () => Effect.succeed(undefined))
+    if (known?.value === boot) return
+    const logs = yield* JobLogs
+    if (known !== undefined)
+      for (const log of logs.unfinished()) {
+        const error = rbeeError("INTERNAL", "the queen's machine was restarted", "Run the command again", {
+          cause: "machine_restarted"
+        })
+        log.narrate(say.jobFailed({ code: error.code, message: sentence(error) }))
+        log.end({ _tag: "Error", error })
+      }
+    yield* Effect.ignoreLogged(settings.put({ name: bootName, value: boot }))
+  })
 
 /** Sessions are stored as one small document, newest state wins; a queen that cannot read it starts without. */
 const openSessions = Effect.gen(function* () {

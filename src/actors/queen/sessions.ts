@@ -107,6 +107,8 @@ export class Sessions {
   /** The session ends: what goes with it. What stays is no longer its. */
   end(sessionId: string, inUse: InUse): Ending {
     this.ended.add(sessionId)
+    const [oldest] = this.ended
+    if (this.ended.size > endedMax && oldest !== undefined) this.ended.delete(oldest)
     const hives: Array<string> = []
     const workers: Array<string> = []
     const kept: Array<{ readonly id: string; readonly because: string }> = []
@@ -173,5 +175,8 @@ export class Sessions {
     })
   }
 }
+
+/** Ended sessions that are remembered: a keeper asks within seconds. */
+const endedMax = 1024
 
 const keyOf = (kind: string, id: string): string => `${kind}/${id}`
