@@ -83,19 +83,24 @@ export const makeJobLogs = (retention: Retention) =>
         commit()
       })
     )
+    const forget: Effect.Effect<void> = Effect.suspend(() => {
+      const ids = journal.forget(shared.now() - retention.retentionMs, retention.retentionJobs)
+      for (const id of ids) live.delete(id)
+      // a pause for those who wait for tokens
+      return ids.length === 0 ? Effect.void : Effect.zipRight(Effect.sleep("20 millis"), forget)
+    })
     yield* Effect.forkScoped(
-      Effect.forever(
+      Effect.sleep(SWEEP).pipe(
+        Effect.zipRight(forget),
         Effect.zipRight(
-          Effect.sleep(SWEEP),
           Effect.sync(() => {
-            for (const id of journal.forget(shared.now() - retention.retentionMs, retention.retentionJobs))
-              live.delete(id)
             // the disk is waited for while nobody waits for a token
             if (!grown || [...live.values()].some((sequence) => !sequence.ended())) return
             journal.checkpoint()
             grown = false
           })
-        )
+        ),
+        Effect.forever
       )
     )
 

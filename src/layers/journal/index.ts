@@ -106,8 +106,8 @@ export interface JournalService {
   readonly unfinished: () => ReadonlyArray<JournalJob>
   readonly remove: (id: string) => void
   /**
-   * Removes the jobs that ended before `before` (milliseconds since 1970), and all but the newest `keep` ended ones.
-   * Returns their ids.
+   * Removes the jobs that ended before `before` (milliseconds since 1970), and all but the newest `keep` ended ones;
+   * the oldest first and not all at once: call again until none is left. Returns their ids.
    */
   readonly forget: (before: number, keep: number) => ReadonlyArray<string>
   /** Moves the log into the file. Waits for the disk: for a moment when no token flows. */

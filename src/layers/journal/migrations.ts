@@ -5,7 +5,8 @@ export const migrations: Migrations = [
   {
     name: "jobs",
     statements: [
-      // `n` keeps the other tables' keys short
+      // `n` keeps the other tables' keys short. `first_run`: the job's runs begin there or later; `runs`: where they
+      // are, written at its end (see runs.ts)
       `CREATE TABLE jobs (
         n INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -13,28 +14,28 @@ export const migrations: Migrations = [
         key TEXT UNIQUE,
         created_at REAL NOT NULL,
         ended_at REAL,
-        facts TEXT NOT NULL
+        facts TEXT NOT NULL,
+        first_run INTEGER NOT NULL,
+        runs TEXT
       ) STRICT`,
       `CREATE INDEX jobs_unfinished ON jobs (n) WHERE ended_at IS NULL`,
-      // a row is one event, or (token_ids is not null) a run of tokens that begins at `id`
       `CREATE TABLE events (
         job INTEGER NOT NULL,
         id INTEGER NOT NULL,
-        count INTEGER NOT NULL,
         event TEXT NOT NULL,
-        first_index INTEGER,
         data TEXT NOT NULL,
-        token_ids TEXT,
         PRIMARY KEY (job, id)
       ) STRICT, WITHOUT ROWID`,
-      // tokens of answers that are not streamed: kept for failover, never shown one by one
-      `CREATE TABLE held_tokens (
+      // Runs of tokens in the order of writing, all jobs together: one page takes a whole turn, where a page a job and
+      // turn would cost three times as much. `first_id` 0: kept for failover, not part of the sequence.
+      `CREATE TABLE runs (
+        seq INTEGER PRIMARY KEY,
         job INTEGER NOT NULL,
+        first_id INTEGER NOT NULL,
         first_index INTEGER NOT NULL,
-        data TEXT NOT NULL,
-        token_ids TEXT NOT NULL,
-        PRIMARY KEY (job, first_index)
-      ) STRICT, WITHOUT ROWID`
+        texts TEXT NOT NULL,
+        token_ids TEXT NOT NULL
+      ) STRICT`
     ]
   }
 ]

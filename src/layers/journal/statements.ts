@@ -3,6 +3,7 @@ import type Sqlite from "better-sqlite3"
 import * as Schema from "effect/Schema"
 import { JobRequest } from "../../machines/vocabulary/job.ts"
 import { type Entry, JobFacts, type JournalJob, type JournalService, lastIdOf, type Write } from "./index.ts"
+import { RunIndex } from "./runs.ts"
 
 interface JobRow {
   readonly id: string
@@ -12,17 +13,16 @@ interface JobRow {
   readonly ended_at: number | null
   readonly facts: string
 }
-interface EventRow {
-  readonly id: number
-  readonly event: string
-  readonly first_index: number | null
-  readonly data: string
-  readonly token_ids: string | null
-}
-interface TokensRow {
+interface RunRow {
+  readonly first_id: number
   readonly first_index: number
-  readonly data: string
+  readonly texts: string
   readonly token_ids: string
+}
+/** A job that was written to or read lately. */
+interface Known {
+  readonly n: number
+  readonly runs: RunIndex
 }
 
 const request = Schema.parseJson(JobRequest)
@@ -44,78 +44,126 @@ const toJob = (row: JobRow): JournalJob => ({
   facts: decodeFacts(row.facts)
 })
 
-const toEntry = (row: EventRow): Entry =>
-  row.token_ids === null
-    ? { _tag: "Event", id: row.id, event: row.event, data: row.data }
-    : { _tag: "Tokens", firstId: row.id, firstIndex: row.first_index ?? 0, texts: texts(row.data) }
-
 const COLUMNS = "id, request, key, created_at, ended_at, facts"
+/** ended jobs whose runs are remembered */
+const ENDED_KEPT = 256
+/** jobs that are forgotten at once */
+const FORGOTTEN = 50
 
 export const sqliteJournal = (db: Sqlite.Database): JournalService => {
   const insertJob = db.prepare<[string, string, string | null, number, string]>(
-    "INSERT INTO jobs (id, request, key, created_at, facts) VALUES (?, ?, ?, ?, ?)"
+    `INSERT INTO jobs (id, request, key, created_at, facts, first_run)
+     VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM runs))`
   )
-  const insertEvent = db.prepare<[number, number, number, string, number | null, string, string | null]>(
-    "INSERT INTO events (job, id, count, event, first_index, data, token_ids) VALUES (?, ?, ?, ?, ?, ?, ?)"
+  const insertEvent = db.prepare<[number, number, string, string]>(
+    "INSERT INTO events (job, id, event, data) VALUES (?, ?, ?, ?)"
   )
-  const insertHeld = db.prepare<[number, number, string, string]>(
-    "INSERT INTO held_tokens (job, first_index, data, token_ids) VALUES (?, ?, ?, ?)"
+  const insertRun = db.prepare<[number, number, number, string, string]>(
+    "INSERT INTO runs (job, first_id, first_index, texts, token_ids) VALUES (?, ?, ?, ?, ?)"
   )
-  const updateFacts = db.prepare<[string, number | null, number]>("UPDATE jobs SET facts = ?, ended_at = ? WHERE n = ?")
-  const selectNumber = db.prepare<[string], number>("SELECT n FROM jobs WHERE id = ?").pluck()
+  const updateFacts = db.prepare<[string, number]>("UPDATE jobs SET facts = ? WHERE n = ?")
+  const endJob = db.prepare<[string, number, string, number]>(
+    "UPDATE jobs SET facts = ?, ended_at = ?, runs = ? WHERE n = ?"
+  )
+  const selectKnown = db.prepare<[string], { readonly n: number; readonly runs: string | null }>(
+    "SELECT n, runs FROM jobs WHERE id = ?"
+  )
   const selectJob = db.prepare<[string], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE id = ?`)
   const selectByKey = db.prepare<[string], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE key = ?`)
   const selectJobs = db.prepare<[number], JobRow>(`SELECT ${COLUMNS} FROM jobs ORDER BY n DESC LIMIT ?`)
   const selectUnfinished = db.prepare<[], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE ended_at IS NULL ORDER BY n`)
-  // the row that holds `after + 1` begins at or before it
-  const selectEvents = db.prepare<[number, number, number, number], EventRow>(
-    `SELECT id, event, first_index, data, token_ids FROM events
-     WHERE job = ? AND id >= coalesce((SELECT max(id) FROM events WHERE job = ? AND id <= ?), 0)
-     ORDER BY id LIMIT ?`
-  )
-  const selectLast = db
-    .prepare<[number], number>("SELECT id + count - 1 FROM events WHERE job = ? ORDER BY id DESC LIMIT 1")
-    .pluck()
-  const selectTokens = db.prepare<[number, number], TokensRow>(
-    `SELECT first_index, data, token_ids FROM events WHERE job = ? AND token_ids IS NOT NULL
-     UNION ALL SELECT first_index, data, token_ids FROM held_tokens WHERE job = ? ORDER BY first_index`
+  const selectEvents = db.prepare<
+    [number, number, number],
+    { readonly id: number; readonly event: string; readonly data: string }
+  >("SELECT id, event, data FROM events WHERE job = ? AND id > ? ORDER BY id LIMIT ?")
+  const selectLastEvent = db.prepare<[number], number | null>("SELECT max(id) FROM events WHERE job = ?").pluck()
+  const selectRun = db.prepare<[number], RunRow>(
+    "SELECT first_id, first_index, texts, token_ids FROM runs WHERE seq = ?"
   )
   const selectOld = db
-    .prepare<[number, number], string>(
+    .prepare<[number, number, number], string>(
       `SELECT id FROM jobs WHERE ended_at IS NOT NULL AND (ended_at < ? OR n NOT IN
-         (SELECT n FROM jobs WHERE ended_at IS NOT NULL ORDER BY n DESC LIMIT ?))`
+         (SELECT n FROM jobs WHERE ended_at IS NOT NULL ORDER BY n DESC LIMIT ?)) ORDER BY n LIMIT ?`
     )
     .pluck()
-  const deletes = ["events", "held_tokens"].map((table) => db.prepare<[number]>(`DELETE FROM ${table} WHERE job = ?`))
+  const deleteEvents = db.prepare<[number]>("DELETE FROM events WHERE job = ?")
+  const deleteRun = db.prepare<[number]>("DELETE FROM runs WHERE seq = ?")
   const deleteJob = db.prepare<[number]>("DELETE FROM jobs WHERE n = ?")
   const begin = db.prepare("BEGIN IMMEDIATE")
   const commitAll = db.prepare("COMMIT")
   const rollback = db.prepare("ROLLBACK")
 
-  /** id → n of the jobs written to lately */
-  const known = new Map<string, number>()
-  const numberOf = (id: string): number => {
+  const known = new Map<string, Known>()
+  /** those of them that have ended, the longest ended first */
+  const ended = new Set<string>()
+  const remember = (id: string, n: number, runs: RunIndex): Known => {
+    const job = { n, runs }
+    known.set(id, job)
+    return job
+  }
+  const rememberEnded = (id: string): void => {
+    ended.add(id)
+    const [oldest] = ended
+    if (ended.size <= ENDED_KEPT || oldest === undefined) return
+    ended.delete(oldest)
+    known.delete(oldest)
+  }
+  const find = (id: string): Known | undefined => {
     const cached = known.get(id)
     if (cached !== undefined) return cached
-    const n = selectNumber.get(id)
-    if (n === undefined) throw new Error(`the journal has no job ${id}`)
-    known.set(id, n)
-    return n
+    const row = selectKnown.get(id)
+    if (row === undefined) return undefined
+    const job = remember(id, row.n, row.runs === null ? new RunIndex() : RunIndex.decode(row.runs))
+    rememberEnded(id)
+    return job
+  }
+  const knownJob = (id: string): Known => {
+    const job = find(id)
+    if (job === undefined) throw new Error(`the journal has no job ${id}`)
+    return job
   }
 
-  const write = (item: Write): void => {
-    const job = numberOf(item.job)
+  /** What the queen before left unfinished has its runs all over the table's end. */
+  const findUnfinished = (): void => {
+    const open = db.prepare<[], { readonly id: string; readonly n: number; readonly first_run: number }>(
+      "SELECT id, n, first_run FROM jobs WHERE ended_at IS NULL"
+    )
+    const jobs = open.all()
+    if (jobs.length === 0) return
+    const byNumber = new Map(jobs.map(({ id, n }) => [n, remember(id, n, new RunIndex())]))
+    const rows = db.prepare<[number], { readonly seq: number; readonly job: number; readonly first_id: number }>(
+      "SELECT seq, job, first_id FROM runs WHERE seq >= ? ORDER BY seq"
+    )
+    const from = Math.min(...jobs.map(({ first_run }) => first_run))
+    for (const { seq, job, first_id } of rows.iterate(from)) byNumber.get(job)?.runs.add(first_id, seq)
+  }
+  findUnfinished()
+
+  const runRow = (seq: number): RunRow => {
+    const row = selectRun.get(seq)
+    if (row === undefined) throw new Error(`the journal has lost its row ${seq}`)
+    return row
+  }
+
+  /** `added` gets each run index that grew. */
+  const write = (item: Write, added: Array<RunIndex>): void => {
+    const { n, runs } = knownJob(item.job)
     switch (item._tag) {
       case "Event":
-        insertEvent.run(job, item.id, 1, item.event, null, item.data, null)
+        insertEvent.run(n, item.id, item.event, item.data)
         return
-      case "Tokens":
-        if (item.firstId === 0) insertHeld.run(job, item.firstIndex, item.texts, item.tokenIds)
-        else insertEvent.run(job, item.firstId, item.count, "token", item.firstIndex, item.texts, item.tokenIds)
+      case "Tokens": {
+        const { lastInsertRowid } = insertRun.run(n, item.firstId, item.firstIndex, item.texts, item.tokenIds)
+        runs.add(item.firstId, Number(lastInsertRowid))
+        added.push(runs)
         return
+      }
       case "Facts":
-        updateFacts.run(encodeFacts(item.facts), item.endedAt ?? null, job)
-        if (item.endedAt !== undefined) known.delete(item.job)
+        if (item.endedAt === undefined) updateFacts.run(encodeFacts(item.facts), n)
+        else {
+          endJob.run(encodeFacts(item.facts), item.endedAt, runs.encode(), n)
+          rememberEnded(item.job)
+        }
     }
   }
 
@@ -132,11 +180,13 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
   }
 
   const remove = (id: string): void => {
-    const n = selectNumber.get(id)
-    if (n === undefined) return
+    const job = find(id)
+    if (job === undefined) return
+    for (const seq of job.runs.rows) deleteRun.run(seq)
+    deleteEvents.run(job.n)
+    deleteJob.run(job.n)
     known.delete(id)
-    for (const statement of deletes) statement.run(n)
-    deleteJob.run(n)
+    ended.delete(id)
   }
 
   return {
@@ -148,26 +198,47 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
         job.createdAt,
         encodeFacts(job.facts)
       )
-      known.set(job.id, Number(lastInsertRowid))
+      remember(job.id, Number(lastInsertRowid), new RunIndex())
     },
     commit: (writes) => {
-      const only = writes[0]
+      const [only] = writes
       if (only === undefined) return
-      // a statement by itself is a transaction already
-      if (writes.length === 1) write(only)
-      else transaction(() => writes.forEach(write))
+      const added: Array<RunIndex> = []
+      try {
+        // a statement by itself is a transaction already
+        if (writes.length === 1) write(only, added)
+        else
+          transaction(() => {
+            for (const item of writes) write(item, added)
+          })
+      } catch (reason) {
+        for (const runs of added) runs.dropLast()
+        throw reason
+      }
     },
     replay: (job, afterId, limit) => {
-      const n = numberOf(job)
-      const entries = selectEvents.all(n, n, afterId + 1, limit).map(toEntry)
-      return entries.filter((entry) => lastIdOf(entry) > afterId)
+      const { n, runs } = knownJob(job)
+      const events = selectEvents.all(n, afterId, limit).map((row): Entry => ({ _tag: "Event", ...row }))
+      // one more: the first may end before
+      const tokens = runs.from(afterId + 1, limit + 1).map((seq): Entry => {
+        const row = runRow(seq)
+        return { _tag: "Tokens", firstId: row.first_id, firstIndex: row.first_index, texts: texts(row.texts) }
+      })
+      return [...events, ...tokens.filter((entry) => lastIdOf(entry) > afterId)]
+        .sort((a, b) => lastIdOf(a) - lastIdOf(b))
+        .slice(0, limit)
     },
-    lastId: (job) => selectLast.get(numberOf(job)) ?? 0,
+    lastId: (job) => {
+      const { n, runs } = knownJob(job)
+      const last = runs.rows.at(-1)
+      const row = last === undefined ? undefined : runRow(last)
+      const lastToken = row === undefined || row.first_id === 0 ? 0 : row.first_id + texts(row.texts).length - 1
+      return Math.max(selectLastEvent.get(n) ?? 0, lastToken)
+    },
     tokens: (job) => {
-      const n = numberOf(job)
-      const rows = selectTokens.all(n, n)
+      const rows = knownJob(job).runs.rows.map(runRow)
       return {
-        texts: rows.flatMap((row) => texts(row.data)),
+        texts: rows.flatMap((row) => texts(row.texts)),
         tokenIds: rows.flatMap((row) => numbers(row.token_ids))
       }
     },
@@ -177,8 +248,11 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     unfinished: () => selectUnfinished.all().map(toJob),
     remove: (id) => transaction(() => remove(id)),
     forget: (before, keep) => {
-      const old = selectOld.all(before, keep)
-      if (old.length > 0) transaction(() => old.forEach(remove))
+      const old = selectOld.all(before, keep, FORGOTTEN)
+      if (old.length > 0)
+        transaction(() => {
+          for (const id of old) remove(id)
+        })
       return old
     },
     checkpoint: () => {

@@ -72,6 +72,33 @@ describe.each([
     })
   })
 
+  test("gives a long sequence in pages that follow each other, however events and tokens mix", (journal) => {
+    create(journal, "job-a")
+    create(journal, "job-b")
+    let id = 1
+    let index = 0
+    for (let k = 0; k < 60; k++) {
+      const run = k % 4
+      journal.commit([
+        ...(k % 3 === 0 ? [event("job-a", id++)] : []),
+        ...(run === 0
+          ? []
+          : [tokens("job-a", id, index, ["x", "y", "z"].slice(0, run)), tokens("job-b", k + 1, k, ["."])])
+      ])
+      id += run
+      index += run
+    }
+    for (const limit of [1, 2, 3, 7]) {
+      const seen: Array<number> = []
+      for (let after = 0; after < id - 1; after = seen.at(-1) ?? 0) {
+        const page = journal.replay("job-a", after, limit)
+        expect(page.length).toBeLessThanOrEqual(limit)
+        seen.push(...ids(page).filter((each) => each > after))
+      }
+      expect(seen).toEqual(Array.from({ length: id - 1 }, (_, k) => k + 1))
+    }
+  })
+
   test("keeps the tokens of an answer that is not streamed beside the sequence", (journal) => {
     create(journal, "job-a")
     journal.commit([event("job-a", 1), tokens("job-a", 0, 0, ["a", "b"]), event("job-a", 2)])
@@ -140,9 +167,20 @@ describe("the journal file", () => {
       yield* withJournal(file, (journal) => {
         expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2, 3])
         expect(journal.byKey("key")?.id).toBe("job-a")
-        journal.commit([event("job-a", 4)])
+        journal.commit([tokens("job-a", 4, 2, ["z"])])
+        journal.commit([event("job-a", 5), ended("job-a", 9)])
         journal.checkpoint()
-        expect(journal.lastId("job-a")).toBe(4)
+        expect(journal.lastId("job-a")).toBe(5)
+      })
+      yield* withJournal(file, (journal) => {
+        expect(journal.unfinished()).toEqual([])
+        expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2, 3, 4, 5])
+        expect(journal.tokens("job-a")).toEqual({ texts: ["x", "y", "z"], tokenIds: [100, 101, 102] })
+        // facts may still change after the end
+        journal.commit([ended("job-a", 9)])
+        expect(ids(journal.replay("job-a", 3, 10))).toEqual([4, 5])
+        expect(journal.forget(10, 0)).toEqual(["job-a"])
+        expect(journal.job("job-a")).toBeUndefined()
       })
     })
   )
