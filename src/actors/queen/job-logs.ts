@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { Journal, type JournalJob } from "../../layers/journal/index.ts"
+import { Journal, type JournalJob, type Write } from "../../layers/journal/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
@@ -43,7 +43,9 @@ export const makeJobLogs = (retention: Retention) =>
       const sequences = [...dirty]
       dirty.clear()
       try {
-        journal.commit(sequences.flatMap((sequence) => sequence.take()))
+        const writes: Array<Write> = []
+        for (const sequence of sequences) sequence.take(writes)
+        journal.commit(writes)
       } catch (reason) {
         const error = journalLost(reason)
         for (const sequence of live.values()) sequence.fault(error)

@@ -181,15 +181,14 @@ export class JobSequence implements JobLog {
     return this.readers.size === 0 && !this.dirty
   }
 
-  /** What this turn gathered, for the journal. */
-  take(): ReadonlyArray<Write> {
+  /** Adds what this turn gathered to what the journal is given. */
+  take(all: Array<Write>): void {
     this.answer.close(this.writes)
-    if (this.recorded) this.writes.push({ _tag: "Facts", job: this.jobId, facts: this.known, endedAt: this.endedAt })
-    const writes = this.writes
-    this.writes = []
+    for (const write of this.writes) all.push(write)
+    if (this.recorded) all.push({ _tag: "Facts", job: this.jobId, facts: this.known, endedAt: this.endedAt })
+    if (this.writes.length > 0) this.writes = []
     this.recorded = false
     this.dirty = false
-    return writes
   }
 
   /** The taken writes are durable: readers may see them. */

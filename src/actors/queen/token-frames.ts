@@ -5,8 +5,8 @@
 const TOKEN = 'event: token\ndata: {"i":'
 const TEXT = ',"t":"'
 const ID = ',"k":'
-/** without escapes: most tokens */
-const plain = /^"[^"\\\u0000-\u001f]*"$/
+/** without escapes (neither quote, backslash nor control character inside): most tokens */
+const plain = /^"[ !#-[\]-\uffff]*"$/
 
 const isJsonString = (json: string): boolean => {
   if (plain.test(json)) return true

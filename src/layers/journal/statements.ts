@@ -218,7 +218,9 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     },
     replay: (job, afterId, limit) => {
       const { n, runs } = knownJob(job)
-      const events = selectEvents.all(n, afterId, limit).map((row): Entry => ({ _tag: "Event", ...row }))
+      const events = selectEvents
+        .all(n, afterId, limit)
+        .map(({ id, event, data }): Entry => ({ _tag: "Event", id, event, data }))
       // one more: the first may end before
       const tokens = runs.from(afterId + 1, limit + 1).map((seq): Entry => {
         const row = runRow(seq)

@@ -56,7 +56,7 @@ const serve = (workerPort: number, ready: (port: number) => void) =>
           api: { submitJob, jobEvents, v1Chat, v1Models },
           handlers: {
             ...edge,
-            submitJob: ({ idempotency_key: _, ...request }) =>
+            submitJob: (request) =>
               Effect.map(submit(request), ({ jobId }) => ({ job_id: jobId, events: `/jobs/${jobId}/events` })),
             jobEvents: ({ id, last_event_id }) => Effect.map(logs.get(id), (log) => log.feed(last_event_id))
           }
