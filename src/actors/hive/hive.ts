@@ -15,8 +15,8 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { type ChildSpec, type ChildStartFailed, resource, task } from "../core/child.ts"
-import { supervisor, type SupervisorRef } from "../core/supervisor.ts"
+import { type ChildStartFailed, resource, task } from "../core/child.ts"
+import { supervisor } from "../core/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { DeviceProbe } from "../../layers/devices/index.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
@@ -31,6 +31,7 @@ import { WorkerConnector } from "../../layers/worker-api/index.ts"
 import { WorkerLauncher } from "../../layers/worker-launcher/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import { hiveApiOf } from "./api.ts"
+import { branch } from "./branch.ts"
 import { Downloads } from "./downloads.ts"
 import { EventLogs } from "./event-log.ts"
 import { Heartbeat } from "./heartbeat.ts"
@@ -139,18 +140,9 @@ export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.S
             )
           )
         },
-        dynamic("downloads", (ref) => {
-          if (parts.machines !== undefined) parts.downloads = new Downloads(world, identity, parts.machines, logs, ref)
-          return () => void (parts.downloads = undefined)
-        }),
-        dynamic("installs", (ref) => {
-          parts.installs = new Installs(world, identity, logs, ref)
-          return () => void (parts.installs = undefined)
-        }),
-        dynamic("workers", (ref) => {
-          if (parts.machines !== undefined) parts.workers = new Workers(world, identity, parts.machines, logs, ref)
-          return () => void (parts.workers = undefined)
-        }),
+        branch("downloads", parts, (ref, machines) => new Downloads(world, identity, machines, logs, ref)),
+        branch("installs", parts, (ref) => new Installs(world, identity, logs, ref)),
+        branch("workers", parts, (ref, machines) => new Workers(world, identity, machines, logs, ref)),
         { id: "heartbeat", start: task(heartbeat.run) },
         {
           id: "own-end",
@@ -188,17 +180,3 @@ export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.S
     }
   }
 )
-
-/** A supervisor of children that come and go, and the part of the hive that starts them. */
-const dynamic = (id: string, open: (ref: SupervisorRef) => () => void): ChildSpec<ActorSystem> => ({
-  id,
-  shutdown: "infinity",
-  start: Effect.gen(function* () {
-    const made = yield* supervisor({ path: `hive/${id}`, children: [], intensity: 5, period: "30 seconds" })
-    yield* Effect.acquireRelease(
-      Effect.sync(() => open(made.ref)),
-      (close) => Effect.sync(close)
-    )
-    return made
-  })
-})

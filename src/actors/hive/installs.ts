@@ -47,8 +47,12 @@ export class Installs {
         .startChild({ id, restart: "temporary", start: task(this.install(backend, log)) })
         .pipe(Effect.catchAll(() => this.failed(backend, log, interrupted(kind))))
       return id
-    })
+      // Who asked may leave meanwhile: what was entered is started all the same.
+    }).pipe(Effect.uninterruptible)
   }
+
+  /** An installation tells its own end, also when it is interrupted. */
+  readonly abandon: Effect.Effect<void> = Effect.sync(() => this.running.clear())
 
   private install(backend: Backend, log: EventLog): Effect.Effect<void> {
     const { runtimes, catalog } = this.ports

@@ -96,6 +96,9 @@ export class Resident {
     return Effect.zipRight(this.tell({ type: "STOP", drainMs }), Deferred.await(this.gone))
   }
 
+  /** Its actor is gone without an outcome: whoever waits hears that, and what it held goes back. */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() => this.ended({ outcome: "stopped" }))
+
   /** A line to whoever waits for it. */
   say(line: Line): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (now) => this.log.narrate(line, now))

@@ -112,7 +112,8 @@ export class Workers {
         return joined
       }
       yield* this.machines.inService(device.id)
-      return yield* this.begin(request, facts, wanted)
+      // Who asked may leave meanwhile: what was booked is started all the same.
+      return yield* Effect.uninterruptible(this.begin(request, facts, wanted))
     })
   }
 
@@ -238,6 +239,11 @@ export class Workers {
       )
     })
   }
+
+  /** Ends what its actors can no longer end; their processes are gone by now. */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach([...this.residents.values()], (resident) => resident.abandon, { discard: true })
+  )
 
   /** All at once; returns when they are gone. */
   stopAll(drainMs: number): Effect.Effect<void> {

@@ -1,0 +1,188 @@
+/** The hive in this process, in virtual time, over workers that do as they are told. */
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as TestClock from "effect/TestClock"
+import { describe } from "vitest"
+import { readEvents } from "../../../src/layers/api/sse.ts"
+import { type Launched, makeWorld, type World } from "../../support/hive-world.ts"
+
+const ready: ReadonlyArray<Parameters<Launched["say"]>[0]> = [
+  { t: "bound", port: 8601, url: "http://127.0.0.1:8601" },
+  { t: "ready", backend: "CPU", context: 4096, slots: 4 }
+]
+/** Lets everything run that can run now. */
+const settle = TestClock.adjust(0).pipe(Effect.zipRight(Effect.yieldNow()), Effect.repeatN(20))
+const start = (world: World) => world.hive.api.startWorker({ device: "cpu", model_ref: "minillama" })
+const states = (world: World) =>
+  Effect.map(world.hive.api.listWorkers({}), (workers) => workers.map(({ state }) => state))
+const last = (world: World): Launched => {
+  const found = world.launched.at(-1)
+  if (found === undefined) throw new Error("nothing was launched")
+  return found
+}
+const withModel = Effect.tap(makeWorld(), (world) => world.addModel("minillama"))
+
+const healthy = Effect.gen(function* () {
+  const world = yield* withModel
+  const asked = yield* Effect.fork(start(world))
+  yield* settle
+  for (const message of ready) last(world).say(message)
+  const { worker_id } = yield* Fiber.join(asked)
+  yield* settle
+  return { world, worker_id }
+})
+
+describe("The hive", () => {
+  it.scoped("answers a start at the first bind, before the load", () =>
+    Effect.gen(function* () {
+      const world = yield* withModel
+      const asked = yield* Effect.fork(start(world))
+      yield* settle
+      expect(yield* Fiber.poll(asked)).toMatchObject({ _tag: "None" })
+      last(world).say({ t: "bound", port: 8601, url: "u" })
+      expect(yield* Fiber.join(asked)).toMatchObject({ port: 8601 })
+      yield* settle
+      expect(yield* states(world)).toEqual(["loading"])
+    })
+  )
+
+  it.scoped("books what its workers may take, and gives it back when they are gone", () =>
+    Effect.gen(function* () {
+      const { world, worker_id } = yield* healthy
+      expect((yield* world.leases).map(({ device, owner }) => [device, owner])).toEqual([["cpu", worker_id]])
+      last(world).say({ t: "failed", code: "MODEL_INVALID", what: "no", todo: "" })
+      last(world).die()
+      yield* settle
+      expect(yield* world.leases).toEqual([])
+      expect(yield* states(world)).toEqual([])
+    })
+  )
+
+  it.scoped("keeps the booking while a worker is restarted, with the backoff of the policy", () =>
+    Effect.gen(function* () {
+      const { world } = yield* healthy
+      last(world).die({ signal: "SIGKILL" })
+      yield* settle
+      expect(world.launched.length).toBe(2)
+      last(world).die()
+      yield* settle
+      expect(yield* states(world)).toEqual(["degraded"])
+      yield* TestClock.adjust(499)
+      expect(world.launched.length).toBe(2)
+      yield* TestClock.adjust(1)
+      yield* settle
+      expect(world.launched.length).toBe(3)
+      expect((yield* world.leases).length).toBe(1)
+    })
+  )
+
+  it.scoped("takes a device out of service for five minutes when its restarts are spent", () =>
+    Effect.gen(function* () {
+      const world = yield* withModel
+      const asked = yield* Effect.fork(Effect.flip(start(world)))
+      for (let i = 0; i < 4; i++) {
+        yield* settle
+        last(world).die()
+        yield* TestClock.adjust(1000)
+      }
+      expect(yield* Fiber.join(asked)).toMatchObject({
+        code: "WORKER_START_FAILED",
+        details: { attempts: 4, last_words: "planted words" }
+      })
+      expect(yield* Effect.flip(start(world))).toMatchObject({ details: { degraded: true } })
+      yield* TestClock.adjust("5 minutes")
+      const again = yield* Effect.fork(start(world))
+      yield* settle
+      last(world).say({ t: "bound", port: 1, url: "u" })
+      yield* Fiber.join(again)
+    })
+  )
+
+  it.scoped("ends a silent worker and starts another", () =>
+    Effect.gen(function* () {
+      const { world } = yield* healthy
+      const silent = last(world)
+      for (let i = 0; i < 10; i++) yield* Effect.zipRight(TestClock.adjust("1 second"), settle)
+      expect(silent.ended()).toBe(true)
+      expect(world.launched.length).toBe(2)
+    })
+  )
+
+  it.scoped("tells each reader of a worker's events the same story from the beginning", () =>
+    Effect.gen(function* () {
+      const world = yield* withModel
+      const asked = yield* Effect.fork(start(world))
+      yield* settle
+      last(world).die({ signal: "SIGSEGV" })
+      yield* settle
+      last(world).say({ t: "bound", port: 8601, url: "u" })
+      const { worker_id } = yield* Fiber.join(asked)
+      const stories: Array<Array<string>> = []
+      const read = Effect.gen(function* () {
+        const story: Array<string> = []
+        stories.push(story)
+        const feed = yield* world.hive.api.workerEvents({ id: worker_id })
+        yield* readEvents(feed, ({ event, data }) => {
+          const { human } = JSON.parse(data)
+          story.push(human ?? event)
+        })
+      })
+      const early = yield* Effect.fork(read)
+      yield* settle
+      last(world).say({ t: "ready", backend: "CPU", context: 4096, slots: 4 })
+      yield* Fiber.join(early)
+      yield* read
+      expect(stories[0]).toEqual([
+        `worker ${worker_id} failed to boot (killed by SIGSEGV); restarting (1/3)`,
+        "waking worker on :8601 with model=/models/minillama.gguf",
+        "ready"
+      ])
+      expect(stories[1]).toEqual(stories[0])
+    })
+  )
+
+  it.scoped("lives on when a worker's actor keeps dying of a bug: who waited hears it, nothing stays booked", () =>
+    Effect.gen(function* () {
+      const world = yield* withModel
+      world.launching = "is a bug"
+      const asked = yield* Effect.fork(Effect.either(start(world)))
+      yield* TestClock.adjust("1 minute")
+      yield* settle
+      expect(yield* Fiber.join(asked)).toMatchObject({ _tag: "Left" })
+      expect(yield* world.leases).toEqual([])
+      world.launching = "works"
+      yield* TestClock.adjust("1 minute")
+      const again = yield* Effect.fork(start(world))
+      yield* settle
+      last(world).say({ t: "bound", port: 1, url: "u" })
+      yield* Fiber.join(again)
+    })
+  )
+
+  it.scoped("goes on with a start whose caller has left, so that the next one finds it", () =>
+    Effect.gen(function* () {
+      const world = yield* withModel
+      const impatient = yield* Effect.fork(start(world))
+      yield* settle
+      yield* Fiber.interrupt(impatient)
+      const patient = yield* Effect.fork(start(world))
+      yield* settle
+      expect(world.launched.length).toBe(1)
+      last(world).say({ t: "bound", port: 8601, url: "u" })
+      yield* Fiber.join(patient)
+    })
+  )
+
+  it.scoped("refuses new work once it is told to end, and ends when its workers are gone", () =>
+    Effect.gen(function* () {
+      const { world } = yield* healthy
+      const ended = yield* Effect.fork(world.hive.ended)
+      yield* world.hive.api.shutdown({ deadline_ms: 0 })
+      expect(last(world).ended()).toBe(true)
+      expect(yield* Effect.flip(start(world))).toMatchObject({ code: "SHUTTING_DOWN" })
+      expect(yield* Fiber.join(ended)).toBe("shutdown")
+      expect(yield* world.leases).toEqual([])
+    })
+  )
+})

@@ -1,0 +1,144 @@
+/** A hive in this process over stand-ins for its world: nothing runs but the hive, and its workers do as they are told. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import { ActorSystem } from "../../src/actors/core/system.ts"
+import { Reports } from "../../src/actors/core/reports.ts"
+import { type Hive, makeHive } from "../../src/actors/hive/hive.ts"
+import { DeviceProbe } from "../../src/layers/devices/index.ts"
+import { HiveCatalog, type LeaseRow } from "../../src/layers/hive-catalog/index.ts"
+import { layerMemory, MemoryCatalog } from "../../src/layers/hive-catalog/memory.ts"
+import { Ids } from "../../src/layers/ids/index.ts"
+import { Models } from "../../src/layers/models/index.ts"
+import { type ExitStatus, Processes } from "../../src/layers/process/index.ts"
+import { QueenConnector } from "../../src/layers/queen-api/index.ts"
+import { Runtimes } from "../../src/layers/runtimes/index.ts"
+import { CurrentSettings, defaults, type Settings } from "../../src/layers/settings/index.ts"
+import { WorkerConnector } from "../../src/layers/worker-api/index.ts"
+import { WorkerLauncher, type WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
+import type { ModelFacts } from "../../src/machines/gguf.ts"
+import type { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
+
+export const facts: ModelFacts = {
+  fileBytes: 1e9,
+  architecture: "llama",
+  parameters: 1e9,
+  trainedContext: 4096,
+  quantization: "Q8_0",
+  kvElementsPerToken: 1024,
+  embedding: 1024,
+  feedForward: 4096,
+  heads: 16,
+  layers: 16,
+  vocabulary: 32_000
+}
+
+/** One process that the hive has started. */
+export interface Launched {
+  readonly plan: WorkerPlan
+  readonly say: (message: ControlMessage) => void
+  readonly die: (status?: Partial<ExitStatus>) => void
+  /** the hive ended it */
+  readonly ended: () => boolean
+}
+
+export interface World {
+  readonly hive: Hive
+  readonly launched: Array<Launched>
+  /** what the next launches do */
+  launching: "works" | "is a bug"
+  readonly leases: Effect.Effect<ReadonlyArray<LeaseRow>>
+  /** file names of models that are in the catalog */
+  readonly addModel: (ref: string) => Effect.Effect<void>
+}
+
+/** Nothing here is meant to be called: a call is a mistake of the test. */
+const unused = <T extends object>(name: string): T =>
+  new Proxy({} as T, {
+    get: (_, key) => {
+      throw new Error(`${name}.${String(key)} is not part of this test`)
+    }
+  })
+
+export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effect<World, unknown, Scope.Scope> =>
+  Effect.gen(function* () {
+    const launched: Array<Launched> = []
+    const world: { launching: World["launching"] } = { launching: "works" }
+    let count = 0
+    const launcher: WorkerLauncher["Type"] = {
+      launch: (plan, onMessage) =>
+        Effect.gen(function* () {
+          if (world.launching === "is a bug") return yield* Effect.dieMessage("planted")
+          const exit = yield* Deferred.make<ExitStatus>()
+          let over = false
+          const die = (status: Partial<ExitStatus> = {}) =>
+            Deferred.unsafeDone(exit, Effect.succeed({ code: 1, signal: undefined, ...status }))
+          launched.push({ plan, say: onMessage, die, ended: () => over })
+          yield* Effect.addFinalizer(() =>
+            Effect.sync(() => {
+              over = true
+              die({ code: 0 })
+            })
+          )
+          return { process: undefined, exit: Deferred.await(exit), lastWords: () => "planted words" }
+        })
+    }
+    const models: Partial<Models["Type"]> = {
+      inspect: () => Effect.succeed(facts),
+      isThere: () => Effect.succeed(true),
+      sweep: Effect.void
+    }
+    const cpu = { cores: 4, ramBytes: 16e9, ramFreeBytes: 15e9 }
+    const layers = Layer.mergeAll(
+      layerMemory(new MemoryCatalog()),
+      ActorSystem.layer,
+      Layer.succeed(CurrentSettings, {
+        ...defaults,
+        home: { state: "/nowhere", logs: "/nowhere/logs", config: "/nowhere/config.toml" },
+        version: "0",
+        hive: { ...defaults.hive, ...settings }
+      }),
+      Layer.succeed(DeviceProbe, {
+        look: Effect.succeed({ cpu, gpus: [], driver: undefined }),
+        ram: Effect.succeed(cpu)
+      }),
+      Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++count}`) }),
+      Layer.succeed(Models, { ...unused<Models["Type"]>("Models"), ...models } as Models["Type"]),
+      Layer.succeed(Runtimes, {
+        find: () => Effect.succeed({ version: "0", folder: undefined }),
+        install: () => Effect.never,
+        sweep: Effect.void
+      }),
+      Layer.succeed(Processes, unused<Processes["Type"]>("Processes")),
+      Layer.succeed(WorkerLauncher, launcher),
+      Layer.succeed(WorkerConnector, { connect: () => unused("WorkerApi") }),
+      Layer.succeed(QueenConnector, { connect: () => unused("QueenApi") })
+    )
+    const context = yield* Layer.build(layers)
+    return yield* Effect.gen(function* () {
+      const catalog = yield* HiveCatalog
+      const hive = yield* makeHive
+      return Object.assign(world, {
+        hive,
+        launched,
+        leases: Effect.orDie(catalog.leases.all),
+        addModel: (ref: string) =>
+          Effect.orDie(
+            catalog.models.put({
+              ref,
+              file: `/models/${ref}.gguf`,
+              bytes: facts.fileBytes,
+              sha256: undefined,
+              architecture: "llama",
+              parameters: facts.parameters,
+              context: facts.trainedContext,
+              quantization: "Q8_0",
+              owned: true,
+              addedAt: 0,
+              lastUsedAt: undefined
+            })
+          )
+      })
+    }).pipe(Effect.provide(context), Effect.provideService(Reports, { report: () => Effect.void }))
+  })
