@@ -23,6 +23,7 @@ import { layerProcess } from "../layers/hive-launcher/process.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { queenFolder } from "../layers/paths/index.ts"
+import { bootOf } from "../layers/process/identity.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode as layerProcesses } from "../layers/process/node.ts"
 import { type QueenApi, queenApi } from "../layers/queen-api/index.ts"
@@ -78,7 +79,12 @@ const program = Effect.gen(function* () {
   const world = yield* Layer.build(worldOf(settings))
   yield* Effect.gen(function* () {
     const info = { title: "rbee queen", version: settings.version, guarded: settings.token !== undefined }
-    const queen = yield* makeQueen({ url: bound.url, pid: process.pid, document: () => openApi(queenApi, info) })
+    const queen = yield* makeQueen({
+      url: bound.url,
+      pid: process.pid,
+      boot: bootOf(),
+      document: () => openApi(queenApi, info)
+    })
     const { self } = yield* Processes
     yield* stateFile(queenFolder(settings.home), {
       ...self,

@@ -273,6 +273,8 @@ const endWhatARebootCut = (boot: string | undefined) =>
         })
         log.narrate(say.jobFailed({ code: error.code, message: sentence(error) }))
         log.end({ _tag: "Error", error })
+        // those who ask for unfinished jobs next must not find it
+        log.sync()
       }
     yield* Effect.ignoreLogged(settings.put({ name: bootName, value: boot }))
   })

@@ -16,6 +16,9 @@ const linux = process.platform === "linux"
 let boot: string | undefined
 const bootId = (): string => (boot ??= readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim())
 
+/** Which start of this machine this is; undefined where the system does not tell. */
+export const bootOf = (): string | undefined => (linux ? bootId() : undefined)
+
 /** The name in field 2 may hold spaces and brackets, so fields are counted from the last `)`. */
 export const parseStat = (stat: string): { state: string; group: number; start: string } | undefined => {
   const rest = stat.slice(stat.lastIndexOf(")") + 2).split(" ")
