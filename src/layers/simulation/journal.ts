@@ -13,11 +13,14 @@ export class SimJournal {
   /** as of the last checkpoint */
   private synced: MemoryStore = memoryStore()
   private tail: Array<Operation> = []
+  /** the disk has no room: nothing is written */
+  isFull = false
 
   /** Opens it for the next queen. */
   open(): JournalService {
     const journal = memoryJournal(this.store)
     const logged = (operation: Operation): void => {
+      if (this.isFull) throw Object.assign(new Error("the disk is full"), { code: "SQLITE_FULL" })
       operation(journal)
       this.tail.push(operation)
     }

@@ -33,6 +33,8 @@ export class Cluster {
   readonly queenUrl: string
   readonly queenSite: QueenSite
   hub: Hub
+  /** starts of the queen's machine */
+  boots = 1
 
   constructor(kernel: Kernel, plan: Plan) {
     this.kernel = kernel

@@ -30,6 +30,12 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       return stopped(one("hive"))
     case "stop-queen":
       return stopped(one("queen"))
+    case "stop-keeper":
+      return stopped(one("keeper"))
+    case "disk-full":
+      cluster.journal.isFull = true
+      kernel.at(fault.forMs, () => (cluster.journal.isFull = false))
+      return undefined
     case "cut":
     case "half-open": {
       const far = pick(cluster.machines.slice(1), fault.target)
@@ -69,9 +75,13 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       return undefined
     }
     case "crash-machine": {
-      const machine = pick(cluster.machines.slice(1), fault.target)
+      const machine = pick(cluster.machines, fault.target)
       for (const process of machine?.processes.values() ?? [])
         if (!process.name.includes("/system")) process.end({ code: undefined, signal: "SIGKILL" })
+      if (machine !== cluster.first) return undefined
+      kernel.note(`lost ${cluster.journal.crash(kernel.random)} commits`)
+      cluster.boots++
+      cluster.watch.forgetShown()
       return undefined
     }
     case "ctrl-c":
@@ -91,5 +101,6 @@ export const heal = (cluster: Cluster): void => {
     if (process.name.includes("/stranger")) process.kill()
   }
   for (const site of cluster.hives.values()) site.bootFailures = 0
+  cluster.journal.isFull = false
   cluster.hub = { ...cluster.hub, breaks: 0, corrupts: 0 }
 }

@@ -27,6 +27,8 @@ export type FaultKind =
   | "stop-worker"
   | "stop-hive"
   | "stop-queen"
+  | "stop-keeper"
+  | "disk-full"
   | "cut"
   | "half-open"
   | "reset"
@@ -73,6 +75,8 @@ const kinds: ReadonlyArray<FaultKind> = [
   "stop-worker",
   "stop-hive",
   "stop-queen",
+  "stop-keeper",
+  "disk-full",
   "cut",
   "half-open",
   "reset",
@@ -97,16 +101,16 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     ramMb: random.pick([2000, 4000, 16_000]),
     gpus: Array.from({ length: random.int(0, 2) }, () => random.pick([1000, 2000, 8000]))
   }))
-  const jobs = Array.from({ length: random.int(1, 3 + count) }, (_, id) => ({
+  const jobs = Array.from({ length: random.int(1, 4 + 2 * count) }, (_, id) => ({
     id,
-    at: Math.floor(random.between(0, random.chance(0.5) ? 2000 : 30_000)),
+    at: Math.floor(random.between(0, random.chance(0.4) ? 2000 : 40_000)),
     prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
     teardown: random.chance(0.25) ? ("cold" as const) : ("warm" as const)
   }))
   // swarm: which faults exist at all is drawn first (Groce et al. 2012)
-  const menu = options.faults === false ? [] : kinds.filter(() => random.chance(0.3))
+  const menu = options.faults === false ? [] : kinds.filter(() => random.chance(0.35))
   const healAt = 60_000
-  const faults = Array.from({ length: menu.length === 0 ? 0 : random.int(1, 10) }, (): Fault => {
+  const faults = Array.from({ length: menu.length === 0 ? 0 : random.int(1, 12) }, (): Fault => {
     const at = Math.floor(random.between(0, healAt * 0.8))
     return {
       at,
@@ -124,7 +128,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     hives,
     jobs,
     faults,
-    tokens: random.int(20, 200),
+    tokens: random.int(20, random.chance(0.5) ? 100 : 300),
     tokensPerS: random.pick([10, 20, 50]),
     loadMs: random.int(100, 3000),
     bootMs: [20, random.pick([50, 300, 2000])],

@@ -79,7 +79,11 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
       ).pipe(Layer.provideMerge(Layer.merge(common(cluster, process, "localhost"), layerMetrics)))
     )
     yield* Effect.gen(function* () {
-      const queen = yield* makeQueen({ url: cluster.queenUrl, pid: process.id.pid })
+      const queen = yield* makeQueen({
+        url: cluster.queenUrl,
+        pid: process.id.pid,
+        boot: `boot-${cluster.boots}`
+      })
       yield* Deferred.succeed(ready, queen.api)
       yield* Effect.forkScoped(Effect.zipRight(process.terminated, queen.shutdown(false)))
       const { faulted } = yield* JobLogs

@@ -136,6 +136,8 @@ const live = (
       message: `${downMs / 1000} s after \`down\` there still run ${left.join(", ")}`
     }
   for (const site of cluster.hives.values()) {
+    // what a killed hive had booked is swept by the next one (DESIGN §6)
+    if (site.running?.status?.code !== 0) continue
     const rows = [...site.store.leases.values(), ...site.store.workers.values()]
     if (rows.length > 0)
       return { invariant: "nothing left", message: `hive ${site.id} ended with rows ${JSON.stringify(rows)}` }
@@ -163,6 +165,8 @@ const judge = (
       return { invariant: "the undisturbed text", message: `${job.id} (${end.names}): ${text} is not ${whole}` }
     if (plan.faults.length === 0 && end.names !== "done")
       return { invariant: "no failure without a fault", message: `${job.id} ended ${end.names}: ${end.data}` }
+    if (end.names === "error" && end.data.includes('"INTERNAL"') && !end.data.includes("machine_restarted"))
+      return { invariant: "a failure says why", message: `${job.id} ended: ${end.data}` }
     const shown = (cluster.watch.shown.get(job.id) ?? []).join("")
     if (!text.startsWith(shown))
       return { invariant: "what was read is kept", message: `${job.id}: readers saw ${shown}, the journal has ${text}` }
