@@ -27,6 +27,8 @@ export type DownloadCommand =
   | { readonly type: "resolved"; readonly bytes: number; readonly partial: number }
   | { readonly type: "progress"; readonly received: number; readonly total: number; readonly rate: number }
   | { readonly type: "retrying"; readonly attempt: number; readonly error: RbeeError }
+  /** a transfer goes on from here */
+  | { readonly type: "resuming"; readonly received: number; readonly total: number }
   /** the last command: how it went */
   | { readonly type: "ended"; readonly outcome: DownloadOutcome }
 
@@ -38,9 +40,15 @@ export type DownloadOutcome =
 export const attemptsMax = 6
 
 /** Trying again later, from the last byte, may help. */
-const passing = (error: unknown): boolean => {
-  const code = asError(error).code
-  return code === "DOWNLOAD_FAILED" ? asError(error).details["permanent"] !== true : code === "DOWNLOAD_STALLED"
+export const isPassing = (error: RbeeError): boolean =>
+  error.code === "DOWNLOAD_FAILED" ? error.details["permanent"] !== true : error.code === "DOWNLOAD_STALLED"
+
+const passing = (error: unknown): boolean => isPassing(asError(error))
+
+/** Wait before try `attempt` + 1: what the server asks for where that is longer than ours. */
+export const retryAfterMs = (error: RbeeError | undefined, attempt: number): number => {
+  const asked = error?.details["retry_after_ms"]
+  return Math.max(backoffMs(attempt), typeof asked === "number" ? asked : 0)
 }
 
 const asError = (error: unknown): RbeeError =>
@@ -81,7 +89,7 @@ const machine = setup({
     publish: activity<string, { readonly ref: string }>(),
     discard: activity<void, { readonly ref: string }>()
   },
-  delays: { backoff: ({ context }) => backoffMs(context.attempt) }
+  delays: { backoff: ({ context }) => retryAfterMs(context.error, context.attempt) }
 })
 
 const ended = machine.emit(({ context }) => ({ type: "ended" as const, outcome: outcomeOf(context) }))
@@ -186,7 +194,18 @@ export const downloadMachine = machine.createMachine({
       initial: "transferring",
       states: {
         resolving: { after: { backoff: "#download.waking" } },
-        transferring: { after: { backoff: "#download.loading" } }
+        transferring: {
+          after: {
+            backoff: {
+              target: "#download.loading",
+              actions: emit(({ context: { bytes, received } }) => ({
+                type: "resuming" as const,
+                received,
+                total: bytes
+              }))
+            }
+          }
+        }
       }
     },
     healthy: { tags: "healthy", type: "final", entry: ended },

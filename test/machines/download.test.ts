@@ -41,6 +41,14 @@ describe("A download", () => {
     expect(walk.output).toEqual({ outcome: "failed", error: stalled })
   })
 
+  it("waits as long as the server asks for, and says from where it goes on", () => {
+    const busy = rbeeError("DOWNLOAD_FAILED", "too often", "", { retry_after_ms: 7000 })
+    const walk = resolved().send({ type: "PROGRESS", received: 400, rate: 10 }).fail("transfer", busy)
+    expect(walk.delay("backoff")).toBe(7000)
+    walk.fire("backoff")
+    expect(walk.commands.at(-1)).toEqual({ type: "resuming", received: 400, total: 1000 })
+  })
+
   it("asks its source again when that could not be reached", () => {
     const walk = start().fail("resolve", broken)
     expect(walk.snapshot.hasTag("degraded")).toBe(true)

@@ -81,7 +81,8 @@ describe("A hive", () => {
   })
 
   it("ends a provision of what is no model with its reason, and lives on", async () => {
-    const hive = await startHive(await machine())
+    const here = await machine()
+    const hive = await startHive(here, { HF_HUB_OFFLINE: "1", HF_HOME: join(here.home, "hf") })
     for (const [ref, code] of [
       [`file:${await invalid("not-gguf")}`, "MODEL_INVALID"],
       [`file:${await invalid("truncated")}`, "MODEL_INVALID"],

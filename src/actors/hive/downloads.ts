@@ -68,8 +68,22 @@ export class Downloads {
         .startChild(this.download(provision))
         .pipe(Effect.catchAllCause((cause) => this.failed(provision, notStarted(cause))))
       return id
-    })
+      // Who asked may leave meanwhile: what was entered is started all the same.
+    }).pipe(Effect.uninterruptible)
   }
+
+  /** Ends what its actors can no longer end; what they fetched so far stays for the next try. */
+  readonly abandon: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach(
+      [...this.running.values()],
+      (provision) =>
+        Effect.zipRight(
+          Effect.ignoreLogged(this.machines.ledger.release(provision.id)),
+          this.failed(provision, rbeeError("SHUTTING_DOWN", "the hive stopped this download", "Ask for it again"))
+        ),
+      { discard: true }
+    )
+  )
 
   private failed(provision: Provision, error: RbeeError): Effect.Effect<void> {
     return Effect.sync(() => {
@@ -93,7 +107,7 @@ export class Downloads {
       Effect.gen(function* () {
         const needed = model.inPlace === undefined ? model.bytes - model.partial : 0
         yield* ledger.release(id)
-        const freeBytes = yield* models.diskFree
+        const freeBytes = model.freeBytes ?? (yield* models.diskFree)
         const supply = { device: diskDevice, totalBytes: Number.MAX_SAFE_INTEGER, freeBytes }
         const booked = yield* ledger.book(id, ref.ref, supply, (available) =>
           needed <= available ? { bytes: needed } : undefined
@@ -101,15 +115,21 @@ export class Downloads {
         if (booked === undefined) return yield* Effect.fail(noDisk(needed, ledger.available(supply)))
       })
 
+    const resume = (received: number, total: number, now: number) => {
+      if (received > 0) log.narrate(downloadResume(Math.floor((100 * received) / Math.max(1, total))), now)
+    }
+
     const perform = (command: DownloadCommand) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) => {
         switch (command.type) {
           case "resolved": {
             log.narrate(downloadStart(command.bytes), now)
-            const percent = Math.floor((100 * command.partial) / Math.max(1, command.bytes))
-            if (command.partial > 0) log.narrate(downloadResume(percent), now)
+            resume(command.partial, command.bytes, now)
             return Effect.void
           }
+          case "resuming":
+            resume(command.received, command.total, now)
+            return Effect.void
           case "progress":
             narrator.progress(command, now)
             return Effect.void

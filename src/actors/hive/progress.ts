@@ -50,16 +50,21 @@ export const measured = <E, R>(
   Effect.gen(function* () {
     const startedAt = yield* Clock.currentTimeNanos
     let received = from
+    // A transfer says first what is here already, which a try before this one may have brought.
+    let base: number | undefined
     const sample = Effect.flatMap(Clock.currentTimeNanos, (now) => {
       const seconds = Math.max(1e-6, Number(now - startedAt) / 1e9)
-      return tell(received, (received - from) / seconds)
+      return tell(received, (received - (base ?? from)) / seconds)
     })
     const sampling = Effect.forever(Effect.zipRight(Effect.sleep(sampleEvery), sample))
     yield* Effect.raceFirst(
       transfer((now) => {
+        base ??= now
         received = now
       }),
       sampling
+    ).pipe(
+      // also where it broke off: the next try is told to go on from there
+      Effect.ensuring(sample)
     )
-    yield* sample
   })

@@ -1,13 +1,14 @@
 /** What a failing disk means to whoever asked for the file. */
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { TransferError } from "./index.ts"
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
 
 /** An error of reading, writing or renaming; an RbeeError is passed on as it is. */
-export const toTransferError = (error: unknown): RbeeError<"DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "DISK_FULL"> => {
+export const toTransferError = (error: unknown): TransferError => {
   // A source rejects with these codes only (source.ts).
-  if (error instanceof RbeeError) return error as RbeeError<"DOWNLOAD_FAILED" | "DOWNLOAD_STALLED">
+  if (error instanceof RbeeError) return error as TransferError
   const code = codeOf(error)
   if (code === "ENOSPC" || code === "EDQUOT") {
     return rbeeError("DISK_FULL", "the disk of the hive's models is full", "Free some space, or move RBEE_HOME")

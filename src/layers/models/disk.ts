@@ -1,17 +1,18 @@
 /**
- * Models in the hive's folder: `models/NAME.gguf`, and `models/NAME.gguf.part` while one is on its way. A name is taken
- * only by a rename of a synced, verified file.
+ * Models on the hive's disk: `models/NAME.gguf` in its folder, and `models/NAME.gguf.part` while one is on its way;
+ * those of the hub in the shared cache. A name is taken only by a rename of a synced, verified file.
  */
-import { createHash } from "node:crypto"
-import { createReadStream } from "node:fs"
-import { mkdir, open, readdir, rename, rm, stat, statfs } from "node:fs/promises"
-import { join } from "node:path"
+import { lstat, mkdir, open, readdir, realpath, rename, rm, stat, statfs } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { isPassing, retryAfterMs } from "../../machines/download.ts"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { bundledModel, type ModelRef } from "../../machines/model-ref.ts"
 import { toTransferError } from "./disk-errors.ts"
+import { huggingFace } from "./hugging-face/source.ts"
+import { hubSettings } from "./hugging-face/settings.ts"
 import { invalid, readHeader, readHeaderOf } from "./header.ts"
 import {
   Models,
@@ -21,8 +22,9 @@ import {
   type ResolveCode,
   type TransferError
 } from "./index.ts"
-import type { Located, ModelSource } from "./source.ts"
-import { bundled, bundledFolder, files, hubNotYet } from "./sources.ts"
+import { type Hashed, hashOf, receive, sizeOf } from "./receive.ts"
+import type { Located, ModelSource, Store } from "./source.ts"
+import { bundled, bundledFolder, files } from "./sources.ts"
 
 export interface DiskOptions {
   /** the hive's folder; models go to `models` in it */
@@ -33,6 +35,8 @@ export interface DiskOptions {
 
 /** A partial file that nobody came back for is deleted after this time, in milliseconds. */
 const partialAgeMs = 7 * 24 * 60 * 60_000
+/** times that a look ahead asks a hub in trouble */
+const looksMax = 4
 
 /** Runs to its end or to its next look at the signal also when it is interrupted: no file is left open behind it. */
 const awaited = <A, E>(
@@ -47,19 +51,6 @@ const awaited = <A, E>(
     return Effect.promise(() => running)
   })
 
-const sizeOf = (file: string): Promise<number | undefined> =>
-  stat(file).then(
-    (found) => (found.isFile() ? found.size : undefined),
-    () => undefined
-  )
-
-const hashOf = async (file: string, signal: AbortSignal): Promise<string> => {
-  const hash = createHash("sha256")
-  for await (const chunk of createReadStream(file, { highWaterMark: 1024 * 1024, signal }))
-    hash.update(chunk as Uint8Array)
-  return hash.digest("hex")
-}
-
 const syncFolder = async (folder: string): Promise<void> => {
   const handle = await open(folder, "r")
   await handle.sync().finally(() => handle.close())
@@ -67,8 +58,15 @@ const syncFolder = async (folder: string): Promise<void> => {
 
 const make = (options: DiskOptions) => {
   const folder = join(options.folder, "models")
-  const sources = options.sources ?? [bundled(bundledFolder()), files, hubNotYet]
-  const partOf = (name: string) => join(folder, `${name}.part`)
+  const sources = options.sources ?? [bundled(bundledFolder()), files, huggingFace(hubSettings(process.env))]
+  const own = (name: string): Store => ({
+    part: join(folder, `${name}.part`),
+    final: join(folder, name),
+    folder: options.folder,
+    lock: () => Promise.resolve(() => Promise.resolve()),
+    link: () => Promise.resolve(join(folder, name))
+  })
+  const storeOf = (model: ResolvedModel): Store => located.get(model.ref)?.store ?? own(model.name)
 
   const locate = (ref: ModelRef) => {
     for (const source of sources) {
@@ -80,37 +78,36 @@ const make = (options: DiskOptions) => {
   /** Located again where the bytes are needed: a resolved model is plain data, and a source may have moved. */
   const located = new Map<string, Located>()
 
+  /** what was hashed while it arrived */
+  const hashes = new Map<string, Hashed>()
+
   const transfer = async (model: ResolvedModel, onProgress: (received: number) => void, signal: AbortSignal) => {
     if (model.inPlace !== undefined) return onProgress(model.bytes)
     const from = located.get(model.ref)
     if (from === undefined) throw rbeeError("DOWNLOAD_FAILED", `${model.ref} was not resolved`)
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const part = partOf(model.name)
-    // More than the model has is not a beginning of it.
-    if (((await sizeOf(part)) ?? 0) > model.bytes) await rm(part, { force: true })
-    let at = (await sizeOf(part)) ?? 0
-    const handle = await open(part, "a", 0o644)
+    const { final, lock, part } = storeOf(model)
+    const release = await lock(async () => onProgress((await sizeOf(part)) ?? 0), signal)
     try {
-      if (at < model.bytes) {
-        for await (const chunk of from.open(at)) {
-          if (signal.aborted) return
-          await handle.write(chunk)
-          at += chunk.length
-          onProgress(at)
-        }
-      } else onProgress(at)
-      await handle.sync()
+      // Whoever had the lock before us may have finished it; a name like that of a hash is never taken by another file.
+      if (from.store !== undefined && (await sizeOf(final)) === model.bytes) return onProgress(model.bytes)
+      const keep = (hashed: Hashed) => hashes.set(model.ref, hashed)
+      await receive(from, part, hashes.get(model.ref), keep, onProgress, signal)
     } finally {
-      await handle.close()
-    }
-    if (at !== model.bytes) {
-      throw rbeeError("DOWNLOAD_FAILED", `${model.ref} ended after ${at} of ${model.bytes} bytes`, "Try again")
+      await release()
     }
   }
 
+  const sha256Of = async (model: ResolvedModel, file: string, signal: AbortSignal): Promise<string> => {
+    const known = model.inPlace === undefined ? hashes.get(model.ref) : undefined
+    const whole = known?.at === model.bytes ? known : await hashOf(file, signal)
+    return whole.hash.copy().digest("hex")
+  }
+
   const publish = async (model: ResolvedModel, signal: AbortSignal): Promise<PublishedModel> => {
-    const file = model.inPlace ?? partOf(model.name)
-    const sha256 = model.sha256 === undefined ? undefined : await hashOf(file, signal)
+    const { final, link, part } = storeOf(model)
+    const isReceived = model.inPlace === undefined && (await sizeOf(part)) !== undefined
+    const file = model.inPlace ?? (isReceived ? part : final)
+    const sha256 = model.sha256 === undefined ? undefined : await sha256Of(model, file, signal)
     if (sha256 !== model.sha256) {
       throw rbeeError(
         "CHECKSUM_MISMATCH",
@@ -124,14 +121,17 @@ const make = (options: DiskOptions) => {
     }
     const facts = await readHeader(file)
     if ("reason" in facts) {
-      if (model.inPlace === undefined) await rm(file, { force: true })
+      if (isReceived) await rm(file, { force: true })
+      hashes.delete(model.ref)
       throw invalid(model.ref, facts.reason)
     }
     if (model.inPlace !== undefined) return { file, sha256, facts }
-    const final = join(folder, model.name)
-    await rename(file, final)
-    await syncFolder(folder)
-    return { file: final, sha256, facts }
+    if (isReceived) {
+      await rename(file, final)
+      await syncFolder(dirname(final))
+    }
+    hashes.delete(model.ref)
+    return { file: await link(), sha256, facts }
   }
 
   const inspect = (
@@ -147,21 +147,64 @@ const make = (options: DiskOptions) => {
     )
 
   const sweep = async (now: number) => {
-    for (const name of await readdir(folder).catch(() => [])) {
-      if (!name.endsWith(".part")) continue
-      const found = await stat(join(folder, name)).catch(() => undefined)
-      if (found !== undefined && now - found.mtimeMs > partialAgeMs) await rm(join(folder, name), { force: true })
+    const names = await readdir(folder).catch(() => [])
+    const parts = names.filter((name) => name.endsWith(".part")).map((name) => join(folder, name))
+    for (const source of sources) parts.push(...((await source.partials?.()) ?? []))
+    for (const part of parts) {
+      const found = await stat(part).catch(() => undefined)
+      if (found !== undefined && now - found.mtimeMs > partialAgeMs) await rm(part, { force: true })
     }
   }
+
+  /** The file; and for a link of a snapshot, what it leads to. */
+  const remove = async (file: string) => {
+    const target = (await lstat(file).catch(() => undefined))?.isSymbolicLink()
+      ? await realpath(file).catch(() => undefined)
+      : undefined
+    await rm(file, { force: true })
+    if (target !== undefined) await rm(target, { force: true })
+  }
+
+  /** Of the disk that a folder is on, or will be. */
+  const freeIn = async (wanted: string): Promise<number> => {
+    await mkdir(wanted, { recursive: true, mode: 0o700 })
+    const { bavail, bsize } = await statfs(wanted)
+    return bavail * bsize
+  }
+
+  const head = (found: Located): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
+    Effect.flatMap(
+      awaited(
+        (signal) => readHeaderOf(found.open(0, signal), found.bytes),
+        (error) =>
+          // a source rejects with its own errors
+          error instanceof RbeeError
+            ? (error as RbeeError<ResolveCode>)
+            : rbeeError("DOWNLOAD_FAILED", `the header of ${found.ref} could not be read`, "Try again")
+      ),
+      (facts) => ("reason" in facts ? Effect.fail(invalid(found.ref, facts.reason)) : Effect.succeed(facts))
+    )
+
+  /** A look ahead has no chart that tries again: what will pass is waited for here. */
+  const patiently = <A, E extends RbeeError>(look: Effect.Effect<A, E>, attempt = 1): Effect.Effect<A, E> =>
+    Effect.catchAll(look, (error) =>
+      isPassing(error) && attempt < looksMax
+        ? Effect.delay(patiently(look, attempt + 1), retryAfterMs(error, attempt))
+        : Effect.fail(error)
+    )
 
   return Models.of({
     resolve: (ref) =>
       Effect.flatMap(locate(ref), (found) =>
         Effect.promise(async () => {
           located.set(found.ref, found)
-          const { open: _open, ...facts } = found
-          const received = found.inPlace === undefined ? ((await sizeOf(partOf(found.name))) ?? 0) : 0
-          return { ...facts, partial: received > found.bytes ? 0 : received }
+          const { open: _open, store, ...facts } = found
+          const { folder: onto, part } = store ?? own(found.name)
+          const received = found.inPlace === undefined ? ((await sizeOf(part)) ?? 0) : 0
+          // A disk that cannot be asked says so when it is written to.
+          const freeBytes = await freeIn(onto).catch(() => undefined)
+          const partial = received > found.bytes ? 0 : received
+          return { ...facts, partial, ...(freeBytes === undefined ? {} : { freeBytes }) }
         })
       ),
     transfer: (model, onProgress) =>
@@ -175,19 +218,17 @@ const make = (options: DiskOptions) => {
         // its own errors pass as they are, the disk's are translated
         (error): PublishError => toTransferError(error) as PublishError
       ),
-    discard: (model) => Effect.promise(() => rm(partOf(model.name), { force: true })),
+    discard: (model) =>
+      Effect.promise(async () => {
+        hashes.delete(model.ref)
+        await rm(storeOf(model).part, { force: true })
+      }),
     inspect: (file) => inspect(file, "the model file"),
     preview: (ref) =>
-      Effect.flatMap(locate(ref), (found): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
-        found.inPlace !== undefined
-          ? inspect(found.inPlace, found.ref)
-          : Effect.flatMap(
-              awaited(
-                () => readHeaderOf(found.open(0), found.bytes),
-                () => rbeeError("DOWNLOAD_FAILED", `the header of ${found.ref} could not be read`, "Try again")
-              ),
-              (facts) => ("reason" in facts ? Effect.fail(invalid(found.ref, facts.reason)) : Effect.succeed(facts))
-            )
+      patiently(
+        Effect.flatMap(locate(ref), (found) =>
+          found.inPlace !== undefined ? inspect(found.inPlace, found.ref) : head(found)
+        )
       ),
     isThere: (file, bytes) =>
       Effect.map(
@@ -200,12 +241,8 @@ const make = (options: DiskOptions) => {
         .filter((name) => name === "minillama-q8_0.gguf")
         .map((name) => ({ ref: bundledModel, file: join(folder, name) }))
     }),
-    remove: (file) => Effect.promise(() => rm(file, { force: true })),
-    diskFree: Effect.promise(async () => {
-      await mkdir(options.folder, { recursive: true, mode: 0o700 })
-      const { bavail, bsize } = await statfs(options.folder)
-      return bavail * bsize
-    }),
+    remove: (file) => Effect.promise(() => remove(file)),
+    diskFree: Effect.promise(() => freeIn(options.folder)),
     sweep: Effect.flatMap(
       Effect.clockWith((clock) => clock.currentTimeMillis),
       (now) => Effect.promise(() => sweep(now))

@@ -1,6 +1,6 @@
 /**
  * The model files of a hive: where they come from, how they get here, and what is in them. `disk.ts` keeps them in the
- * hive's folder; where a reference leads is decided by sources (`source.ts`): bundled, file in place, later the hub.
+ * hive's folder; where a reference leads is decided by sources (`source.ts`): bundled, file in place, Hugging Face.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
@@ -21,6 +21,8 @@ export interface ResolvedModel {
   readonly inPlace: string | undefined
   /** bytes of it that an earlier transfer left here */
   readonly partial: number
+  /** bytes that the disk it goes to has free; undefined where that is the hive's own */
+  readonly freeBytes?: number
 }
 
 export interface PublishedModel {
@@ -36,7 +38,9 @@ export type ResolveCode =
   | "DOWNLOAD_STALLED"
   | "INTERNAL"
 export type ResolveError = RbeeError<ResolveCode>
-export type TransferError = RbeeError<"DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "DISK_FULL">
+export type TransferError = RbeeError<
+  "DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "DISK_FULL" | "MODEL_NOT_FOUND" | "MODEL_ACCESS_DENIED"
+>
 export type PublishError = RbeeError<"CHECKSUM_MISMATCH" | "MODEL_INVALID" | "DISK_FULL" | "DOWNLOAD_FAILED">
 
 export class Models extends Context.Tag("rbee/Models")<

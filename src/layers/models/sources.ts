@@ -1,4 +1,4 @@
-/** The sources of this release: the model in the package, and files on the hive's machine. */
+/** Sources without a network: the model in the package, and files on the hive's machine. */
 import { createReadStream, existsSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -91,18 +91,4 @@ const statSafely = (file: string): number | "denied" | undefined => {
     const code = error instanceof Error && "code" in error ? error.code : undefined
     return code === "EACCES" || code === "EPERM" ? "denied" : undefined
   }
-}
-
-/** The seam for Hugging Face: its references are understood, fetching them is not built yet. */
-export const hubNotYet: ModelSource = {
-  locate: (ref) =>
-    ref._tag === "Hub"
-      ? Effect.fail(
-          rbeeError(
-            "MODEL_NOT_FOUND",
-            `${ref.ref} cannot be fetched: this version does not download from Hugging Face yet`,
-            "Download the GGUF file yourself and use file:/absolute/path.gguf, or use minillama"
-          )
-        )
-      : undefined
 }

@@ -1,7 +1,7 @@
 /** All commands of `rbee`, as they are declared to the parser, the help and the shells' completions. */
 import { infer } from "./infer-command.ts"
 import { lazily } from "./lazily.ts"
-import { type Declared, declare, flag, number, type Words } from "./spec.ts"
+import { type Declared, declare, flag, number, text, type Words } from "./spec.ts"
 
 const json = { json: flag("json", "print JSON") }
 const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by default", min: 0, max: 1 }
@@ -127,6 +127,21 @@ const logs = declare({
       (module) => module.logs(words[0], values, context)
     )
 })
+const hub = declare({
+  path: ["hub"],
+  summary: "serve a folder of GGUF files as a hub, for machines without internet",
+  examples: ["rbee hub ~/models", "HF_ENDPOINT=http://127.0.0.1:8700 rbee infer --model HF:author/repo:Q8_0 hello"],
+  words: one("DIR", "DIR/author/repo/*.gguf is HF:author/repo; DIR/*.gguf is HF:local/NAME-OF-DIR"),
+  flags: {
+    port: number("port", "N", "8700 by default; 0: any free one", "p"),
+    host: text("host", "ADDRESS", "127.0.0.1 by default; another one is open to whoever reaches it")
+  },
+  run: (values, words, context) =>
+    lazily(
+      () => import("./hub.ts"),
+      (module) => module.hub(words[0] ?? "", values, context)
+    )
+})
 const completions = declare({
   path: ["completions"],
   summary: "print a completion script for bash, zsh or fish",
@@ -159,5 +174,6 @@ export const commands: ReadonlyArray<Declared> = [
   jobsShow,
   jobsCancel,
   logs,
+  hub,
   completions
 ]

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { expect, it } from "@effect/vitest"
@@ -9,9 +19,11 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { describe } from "vitest"
 import { layerDisk } from "../../../src/layers/models/disk.ts"
+import { hubSettings } from "../../../src/layers/models/hugging-face/settings.ts"
+import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
 import { Models } from "../../../src/layers/models/index.ts"
 import type { ModelSource } from "../../../src/layers/models/source.ts"
-import { bundled, bundledFolder, files, hubNotYet } from "../../../src/layers/models/sources.ts"
+import { bundled, bundledFolder, files } from "../../../src/layers/models/sources.ts"
 import { type ModelRef, parseModelRef } from "../../../src/machines/model-ref.ts"
 import { invalid, tiny } from "../../support/gguf.ts"
 
@@ -19,13 +31,17 @@ const liveClock = Clock.make()
 const ref = (text: string): ModelRef => Either.getOrThrow(parseModelRef(text))
 const minillama = ref("minillama")
 
-const withModels = <A, E>(
-  use: (folder: string) => Effect.Effect<A, E, Models>,
-  sources?: ReadonlyArray<ModelSource>
-) =>
+/** those of the release, but with nobody's cache and without a network */
+const usual = (folder: string): ReadonlyArray<ModelSource> => [
+  bundled(bundledFolder()),
+  files,
+  huggingFace(hubSettings({ HF_HOME: join(folder, "hf"), HF_HUB_OFFLINE: "1" }))
+]
+
+const withModels = <A, E>(use: (folder: string) => Effect.Effect<A, E, Models>, sources?: ReadonlyArray<ModelSource>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => mkdtempSync(join(tmpdir(), "rbee-models-"))),
-    (folder) => Effect.provide(use(folder), layerDisk({ folder, ...(sources === undefined ? {} : { sources }) })),
+    (folder) => Effect.provide(use(folder), layerDisk({ folder, sources: sources ?? usual(folder) })),
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
 const service = <A, E>(use: (models: Models["Type"]) => Effect.Effect<A, E>) => Effect.flatMap(Models, use)
@@ -62,7 +78,12 @@ describe("Models on disk", () => {
       service((models) =>
         Effect.gen(function* () {
           const resolved = yield* models.resolve(minillama)
-          expect(resolved).toMatchObject({ name: "minillama-q8_0.gguf", bytes: 3_297_568, inPlace: undefined, partial: 0 })
+          expect(resolved).toMatchObject({
+            name: "minillama-q8_0.gguf",
+            bytes: 3_297_568,
+            inPlace: undefined,
+            partial: 0
+          })
           const seen: Array<number> = []
           yield* models.transfer(resolved, (received) => void seen.push(received))
           expect(seen.at(-1)).toBe(3_297_568)
@@ -175,7 +196,10 @@ describe("Models on disk", () => {
       service((models) =>
         Effect.gen(function* () {
           const missing = yield* Effect.flip(models.resolve(ref("file:/nowhere/at/all.gguf")))
-          expect(missing).toMatchObject({ code: "MODEL_NOT_FOUND", what: expect.stringContaining("/nowhere/at/all.gguf") })
+          expect(missing).toMatchObject({
+            code: "MODEL_NOT_FOUND",
+            what: expect.stringContaining("/nowhere/at/all.gguf")
+          })
           mkdirSync(join(folder, "dir.gguf"))
           expect((yield* Effect.flip(models.resolve(ref(`file:${folder}/dir.gguf`)))).code).toBe("MODEL_NOT_FOUND")
           const hub = yield* Effect.flip(models.resolve(ref("HF:author/repo:Q8_0")))
@@ -223,7 +247,7 @@ describe("Models on disk", () => {
             expect(error).toMatchObject({ code: "MODEL_NOT_FOUND", todo: "Install rbee anew" })
           )
         ),
-      [bundled(undefined), files, hubNotYet]
+      [bundled(undefined), files]
     )
   )
 

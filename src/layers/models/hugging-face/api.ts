@@ -1,0 +1,166 @@
+/** The hub's routes, as much of them as a download needs. */
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import type { HubFile } from "../../../machines/hub-files.ts"
+import type { ModelRef } from "../../../machines/model-ref.ts"
+import { type Answer, type Ask, bodyOf, follow, refusal, textOf } from "./request.ts"
+import type { HubSettings } from "./settings.ts"
+
+export type HubRef = Extract<ModelRef, { readonly _tag: "Hub" }>
+
+/** A file at one commit. */
+export interface Pinned {
+  /** 40 hex digits */
+  readonly commit: string
+  readonly bytes: number
+  /** lower-case hex */
+  readonly sha256: string
+}
+
+export interface HubApi {
+  readonly list: (ref: HubRef, signal?: AbortSignal) => Promise<ReadonlyArray<HubFile>>
+  /** what the hub says about a file itself; a file that needs permission is refused here */
+  readonly pin: (ref: HubRef, file: HubFile, signal?: AbortSignal) => Promise<Pinned>
+  /** the bytes from `offset` on, whatever the server makes of Range */
+  readonly read: (
+    ref: HubRef,
+    path: string,
+    pinned: Pinned,
+    offset: number,
+    signal?: AbortSignal
+  ) => AsyncGenerator<Uint8Array>
+}
+
+const pagesMax = 200
+
+const wrong = (url: URL, what: string): RbeeError =>
+  rbeeError("DOWNLOAD_FAILED", `${url.host} ${what}`, "Check HF_ENDPOINT", { permanent: true })
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null
+
+const sha256Of = (text: unknown): string | undefined => {
+  const bare = typeof text === "string" ? text.replace(/^(W\/)?"?(sha256:)?/, "").replace(/"$/, "") : ""
+  return /^[0-9a-f]{64}$/.test(bare) ? bare : undefined
+}
+
+const filesOf = (url: URL, text: string): ReadonlyArray<HubFile> => {
+  let listing: unknown
+  try {
+    listing = JSON.parse(text)
+  } catch {
+    throw wrong(url, "did not answer with a listing")
+  }
+  if (!Array.isArray(listing)) throw wrong(url, "did not answer with a listing")
+  return listing.flatMap((entry: unknown) => {
+    if (!isObject(entry) || entry["type"] !== "file" || typeof entry["path"] !== "string") return []
+    const lfs = isObject(entry["lfs"]) ? entry["lfs"] : undefined
+    const bytes = lfs?.["size"] ?? entry["size"]
+    if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) return []
+    return [{ path: entry["path"], bytes, sha256: sha256Of(lfs?.["oid"]) }]
+  })
+}
+
+const nextPage = (answer: Answer): URL | undefined => {
+  const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(answer.response.headers["link"] ?? ""))?.[1]
+  if (link === undefined || !URL.canParse(link, answer.url.href)) return undefined
+  const next = new URL(link, answer.url)
+  return next.origin === answer.url.origin ? next : undefined
+}
+
+const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/")
+
+export const makeApi = (settings: HubSettings): HubApi => {
+  const { stallMs } = settings
+  if (!/^https?:\/\//i.test(settings.endpoint) || !URL.canParse(settings.endpoint)) {
+    throw rbeeError("DOWNLOAD_FAILED", "HF_ENDPOINT is no http address", "Write it as https://host", {
+      permanent: true
+    })
+  }
+  const base = settings.endpoint.replace(/\/+$/, "")
+  const { origin } = new URL(base)
+  const ask = (method: Ask["method"], signal: AbortSignal | undefined, headers: Record<string, string> = {}): Ask => ({
+    method,
+    headers,
+    origin,
+    token: settings.token(),
+    stallMs,
+    signal
+  })
+  const revisionOf = (ref: HubRef) => ref.revision ?? "main"
+  const named = (ref: HubRef, path?: string) =>
+    `${ref.author}/${ref.repo}${ref.revision === undefined ? "" : `@${ref.revision}`}${path === undefined ? "" : `:${path}`}`
+  const fileUrl = (ref: HubRef, path: string, revision: string) =>
+    new URL(`${base}/${ref.author}/${ref.repo}/resolve/${encodeURIComponent(revision)}/${encoded(path)}`)
+
+  const list = async (ref: HubRef, signal?: AbortSignal) => {
+    const files: Array<HubFile> = []
+    let url: URL | undefined = new URL(
+      `${base}/api/models/${ref.author}/${ref.repo}/tree/${encodeURIComponent(revisionOf(ref))}?recursive=true`
+    )
+    for (let page = 0; url !== undefined && page < pagesMax; page++) {
+      const answer: Answer = await follow(url, ask("GET", signal))
+      if (answer.status !== 200) throw refusal(answer, named(ref), answer.url.origin === origin)
+      files.push(...filesOf(answer.url, await textOf(answer, stallMs)))
+      url = nextPage(answer)
+    }
+    return files
+  }
+
+  const pin = async (ref: HubRef, file: HubFile, signal?: AbortSignal): Promise<Pinned> => {
+    // The answer that tells the file's identity is the hub's own, before it sends us to where the bytes are.
+    const answer = await follow(
+      fileUrl(ref, file.path, revisionOf(ref)),
+      ask("HEAD", signal),
+      (response) => response.headers["x-linked-etag"] !== undefined && response.headers["x-repo-commit"] !== undefined
+    )
+    const { header, status, url } = answer
+    if (status >= 400) throw refusal(answer, named(ref, file.path), url.origin === origin)
+    answer.response.destroy()
+    const commit = header("x-repo-commit") ?? ""
+    if (!/^[0-9a-f]{40}$/.test(commit)) throw wrong(url, "does not say which commit the file is of")
+    const sha256 = sha256Of(header("x-linked-etag")) ?? file.sha256
+    if (sha256 === undefined) throw wrong(url, `tells no SHA-256 of ${file.path}, so it could not be verified`)
+    const size = Number(header("x-linked-size") ?? file.bytes)
+    if ((file.sha256 !== undefined && sha256 !== file.sha256) || size !== file.bytes) {
+      // somebody pushed between the two questions
+      throw rbeeError("DOWNLOAD_FAILED", `${named(ref, file.path)} changed while it was looked up`, "Try again")
+    }
+    return { commit, bytes: file.bytes, sha256 }
+  }
+
+  async function* read(ref: HubRef, path: string, pinned: Pinned, offset: number, signal?: AbortSignal) {
+    const url = fileUrl(ref, path, pinned.commit)
+    const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {}
+    let answer = await follow(url, ask("GET", signal, range))
+    // A server that cannot serve this range may still serve the whole; its beginning is here and passed over.
+    if (answer.status === 416) {
+      answer.response.destroy()
+      answer = await follow(url, ask("GET", signal))
+    }
+    const { header, response, status } = answer
+    if (status !== 200 && status !== 206) throw refusal(answer, named(ref, path), answer.url.origin === origin)
+    const linked = header("x-linked-etag")
+    if (linked !== undefined && sha256Of(linked) !== pinned.sha256) {
+      response.destroy()
+      throw wrong(answer.url, `gives another file for ${named(ref, path)} than it told of`)
+    }
+    let skip = 0
+    if (status === 200) skip = offset
+    else {
+      const start = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(String(response.headers["content-range"] ?? ""))?.[1]
+      if (Number(start) !== offset) {
+        response.destroy()
+        throw wrong(answer.url, "answers with another part of the file than the one asked for")
+      }
+    }
+    for await (const chunk of bodyOf(answer, stallMs)) {
+      if (skip >= chunk.length) skip -= chunk.length
+      else {
+        yield skip === 0 ? chunk : chunk.subarray(skip)
+        skip = 0
+      }
+    }
+  }
+
+  return { list, pin, read }
+}

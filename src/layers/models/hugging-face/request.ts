@@ -1,0 +1,179 @@
+/** Requests to a hub: redirects by hand, so that the token stays with the origin that it is meant for. */
+import { request as requestHttp, type IncomingMessage } from "node:http"
+import { request as requestHttps } from "node:https"
+import { RbeeError, rbeeError } from "../../../machines/errors.ts"
+
+export interface Ask {
+  readonly method: "GET" | "HEAD"
+  readonly headers?: Readonly<Record<string, string>>
+  readonly token: string | undefined
+  /** the token goes to this origin and no other */
+  readonly origin: string
+  readonly stallMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Answer {
+  /** of the last hop */
+  readonly url: URL
+  readonly response: IncomingMessage
+  readonly status: number
+  /** headers of all hops: what an earlier one said wins, for only the hub itself knows the file's identity */
+  readonly header: (name: string) => string | undefined
+}
+
+const hopsMax = 8
+
+const codeOf = (error: unknown): string =>
+  error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
+
+const stalled = (url: URL, ms: number) =>
+  rbeeError("DOWNLOAD_STALLED", `nothing came from ${url.host} for ${ms / 1000} s`, "Check the network, then try again")
+
+export const broken = (url: URL, error: unknown): RbeeError => {
+  if (error instanceof RbeeError) return error
+  const reason = codeOf(error)
+  const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(reason)
+  return rbeeError(
+    "DOWNLOAD_FAILED",
+    unreachable ? `${url.host} cannot be reached (${reason})` : `the connection to ${url.host} broke (${reason})`,
+    unreachable ? "Check the network and HF_ENDPOINT, or use file:/absolute/path.gguf" : "Try again",
+    { reason, ...(unreachable ? { unreachable } : {}) }
+  )
+}
+
+const once = (url: URL, ask: Ask): Promise<IncomingMessage> =>
+  new Promise((resolve, reject) => {
+    const send = url.protocol === "https:" ? requestHttps : requestHttp
+    const { method, origin, signal, stallMs, token } = ask
+    const request = send(url, {
+      method,
+      // a connection of its own: one that is cut in mid-file is worth nothing to the next request
+      agent: false,
+      ...(signal === undefined ? {} : { signal }),
+      headers: {
+        "user-agent": "rbee",
+        "accept-encoding": "identity",
+        ...ask.headers,
+        ...(token !== undefined && url.origin === origin ? { authorization: `Bearer ${token}` } : {})
+      }
+    })
+    const timer = setTimeout(() => request.destroy(stalled(url, stallMs)), stallMs)
+    request.once("response", (response) => {
+      clearTimeout(timer)
+      resolve(response)
+    })
+    request.once("error", (error) => {
+      clearTimeout(timer)
+      reject(broken(url, error))
+    })
+    request.end()
+  })
+
+const refuse = (url: URL, what: string) =>
+  rbeeError("DOWNLOAD_FAILED", `${url.host} ${what}`, "Check HF_ENDPOINT", { permanent: true })
+
+/** The hub, or the origin that it sends us to. `until`: an answer that need not be followed any further. */
+export const follow = async (
+  start: URL,
+  ask: Ask,
+  until: (response: IncomingMessage) => boolean = () => false
+): Promise<Answer> => {
+  const seen: Record<string, string> = {}
+  let url = start
+  for (let hop = 0; hop < hopsMax; hop++) {
+    const response = await once(url, ask)
+    const status = response.statusCode ?? 0
+    for (const [name, value] of Object.entries(response.headers)) if (typeof value === "string") seen[name] ??= value
+    const { location } = response.headers
+    if (status < 300 || status >= 400 || location === undefined || until(response)) {
+      return { url, response, status, header: (name) => seen[name] }
+    }
+    response.destroy()
+    if (!URL.canParse(location, url.href)) throw refuse(url, "sent us to something that is no address")
+    const next = new URL(location, url)
+    if (next.protocol !== "http:" && next.protocol !== "https:") throw refuse(url, "sent us to something but the web")
+    if (url.protocol === "https:" && next.protocol === "http:") throw refuse(url, "sent us away from https")
+    url = next
+  }
+  throw refuse(start, `sent us on more than ${hopsMax} times`)
+}
+
+/** The bytes of an answer. Only the wait for the next ones counts as a stall, not the time that the reader takes. */
+export async function* bodyOf({ response, url }: Answer, stallMs: number): AsyncGenerator<Uint8Array> {
+  const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]()
+  try {
+    for (;;) {
+      const timer = setTimeout(() => response.destroy(stalled(url, stallMs)), stallMs)
+      const next = await chunks.next().finally(() => clearTimeout(timer))
+      if (next.done === true) return
+      yield next.value
+    }
+  } catch (error) {
+    throw broken(url, error)
+  } finally {
+    response.destroy()
+  }
+}
+
+/** Of a listing; a bound, because it is held in memory. */
+export const textOf = async (answer: Answer, stallMs: number, bytesMax = 32 * 1024 * 1024): Promise<string> => {
+  const chunks: Array<Uint8Array> = []
+  let bytes = 0
+  for await (const chunk of bodyOf(answer, stallMs)) {
+    chunks.push(chunk)
+    bytes += chunk.length
+    if (bytes > bytesMax) throw refuse(answer.url, "answered more than a listing can be")
+  }
+  return Buffer.concat(chunks).toString("utf8")
+}
+
+/** `Retry-After`, in seconds or as a date, as milliseconds from now; at most five minutes. */
+const retryAfter = (answer: Answer): { readonly retry_after_ms?: number } => {
+  const text = answer.response.headers["retry-after"]
+  if (text === undefined) return {}
+  const ms = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - Date.now()
+  return Number.isFinite(ms) && ms > 0 ? { retry_after_ms: Math.min(ms, 300_000) } : {}
+}
+
+/** What a refusing status means. `what` names the thing that was asked for; `hub`: the hub itself said it. */
+export const refusal = (answer: Answer, what: string, hub: boolean): RbeeError => {
+  const { response, status, url } = answer
+  response.destroy()
+  const says = String(response.headers["x-error-code"] ?? "")
+  const details = { http_status: status }
+  if (status === 429) {
+    const todo = "Wait a little; with HF_TOKEN set the limits are higher"
+    return rbeeError("DOWNLOAD_FAILED", `${url.host} says that we ask too often (429)`, todo, {
+      ...details,
+      ...retryAfter(answer)
+    })
+  }
+  if (status >= 500 || status === 408) {
+    return rbeeError("DOWNLOAD_FAILED", `${url.host} is in trouble (${status})`, "Try again later", {
+      ...details,
+      ...retryAfter(answer)
+    })
+  }
+  // A link that the hub gave us has expired: the next try gets a new one.
+  if (!hub) return rbeeError("DOWNLOAD_FAILED", `${url.host} refused the file (${status})`, "Try again", details)
+  if (/NotFound$/.test(says) || status === 404 || status === 410) {
+    return rbeeError(
+      "MODEL_NOT_FOUND",
+      `there is no ${what} on ${url.host}`,
+      "Check it; if it is private, set HF_TOKEN"
+    )
+  }
+  if (status === 401 || status === 403) {
+    const gated = says === "GatedRepo" || status === 403
+    return rbeeError(
+      "MODEL_ACCESS_DENIED",
+      gated ? `${what} is gated: ${url.host} wants to know who asks` : `${url.host} does not give ${what} to everybody`,
+      gated ? "Accept its terms on its page, then set HF_TOKEN" : "Set HF_TOKEN to a token that may read it"
+    )
+  }
+  return rbeeError("DOWNLOAD_FAILED", `${url.host} answered ${status} for ${what}`, "Check HF_ENDPOINT", {
+    ...details,
+    permanent: true
+  })
+}
