@@ -8,7 +8,7 @@ const context = await model.createContext({ sequences: Number(slots), threads: N
 const sequences = Array.from({ length: Number(slots) }, () => context.getSequence())
 const prompt = model.tokenize("tell me a story")
 console.log("ready")
-for await (const line of createInterface({ input: process.stdin })) {
+for await (const _ of createInterface({ input: process.stdin })) {
   const cpu = process.cpuUsage()
   const began = performance.now()
   await Promise.all(
