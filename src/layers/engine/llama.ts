@@ -26,7 +26,7 @@ type GenerateFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNA
 
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
-/** see BatcherOptions.chunk */
+/** see BatchOptions.chunk */
 const EXACT_CHUNK = 63
 
 const now = (): number => performance.now()

@@ -5,29 +5,18 @@
  * The native context is used between batches only, never during one; so answers may be added and dropped at any time.
  */
 import { rbeeError } from "../../../machines/errors.ts"
-import type { AddonContext } from "./addon.ts"
 import type { Failure, Finish } from "../answer.ts"
 import type { LlamaAnswer } from "./answer.ts"
+import { type BatchOptions, decodes, type Drawn, fillBatch } from "./batch.ts"
 
-export interface BatcherOptions {
-  readonly context: AddonContext
-  /** tokens a batch, at least the number of slots */
-  readonly batchSize: number
-  /**
-   * Tokens that one answer reads a batch. On a CPU, up to 63 of them give the same numbers, bit for bit, as the same
-   * tokens decoded one by one, with any neighbours and from any cached prefix; so that a resumed answer continues as the
-   * undisturbed one would have. From 64 on, flash attention adds up in another order. (Measured; see EXACT_UNTIL.)
-   */
-  readonly chunk: number
+export interface BatcherOptions extends BatchOptions {
   /** milliseconds from one token of an answer to the next; 0: as fast as possible */
   readonly paceMs: number
   readonly now: () => number
 }
 
-interface Drawn {
-  readonly answer: LlamaAnswer
-  readonly index: number
-}
+/** A token's id, or why there is none. */
+type Sampled = number | { readonly cause: unknown }
 
 /** What a reader is owed: one token, and the end if it was the last. */
 interface Owed {
@@ -37,22 +26,10 @@ interface Owed {
   readonly finish: Finish | undefined
 }
 
-/**
- * A prompt longer than this is read in whole batches from here on: small chunks cost a third more per token at first and
- * several times as much at ten thousand. What was decoded and is read again stays exact at any length.
- */
-const EXACT_UNTIL = 2048
-
-const FIRST = Uint32Array.of(0)
-const NONE = new Uint32Array(0)
-
 const failure = (cause: unknown): Failure => {
   const reason = cause instanceof Error ? cause.message : String(cause)
   return rbeeError("INTERNAL", `llama.cpp could not decode (${reason})`, "", { reason })
 }
-
-/** exactly its next token is missing from the cache: it decodes; otherwise it still reads its prompt */
-const decodes = (answer: LlamaAnswer): boolean => answer.attached && answer.tokens.length - answer.filled === 1
 
 export class Batcher {
   /** batches decoded so far */
@@ -66,7 +43,6 @@ export class Batcher {
   private owed: Array<Owed> = []
   private running: Promise<void> | undefined
   private wake: (() => void) | undefined
-  private readonly one = new Uint32Array(1)
 
   constructor(options: BatcherOptions) {
     this.options = options
@@ -137,82 +113,34 @@ export class Batcher {
 
   private async decode(ready: ReadonlyArray<LlamaAnswer>): Promise<void> {
     try {
-      const drawn = this.fill(ready)
+      const even = ready.every(decodes)
+      const drawn = fillBatch(this.options, ready)
       await this.options.context.decodeBatch()
       this.batches++
-      await this.draw(drawn)
+      await this.draw(drawn, even)
     } catch (cause) {
       this.suspect(ready, cause)
     }
   }
 
-  /** Builds the batch: the next token of each answer that decodes, then as much of the prompts as there is room for. */
-  private fill(ready: ReadonlyArray<LlamaAnswer>): ReadonlyArray<Drawn> {
-    const { batchSize, context } = this.options
-    const parts: Array<readonly [answer: LlamaAnswer, count: number]> = []
-    let room = batchSize
-    for (const answer of ready) {
-      if (!decodes(answer)) continue
-      parts.push([answer, 1])
-      room--
-    }
-    for (const answer of ready) {
-      if (decodes(answer) || room <= 0) continue
-      if (!answer.attached) this.attach(answer)
-      const exact = answer.filled < EXACT_UNTIL || answer.filled >= answer.promptLength
-      const count = Math.min(room, answer.tokens.length - answer.filled, exact ? this.options.chunk : batchSize)
-      parts.push([answer, count])
-      room -= count
-    }
-    // llama.cpp decodes sequences with ascending neighbouring numbers in one go, and others one after the other.
-    parts.sort(([one], [other]) => one.slot.id - other.slot.id)
-    context.initBatch(batchSize - room)
-    const drawn: Array<Drawn> = []
-    for (const [answer, count] of parts) {
-      const from = answer.filled
-      const end = from + count
-      const last = end === answer.tokens.length
-      const asked = !last ? NONE : count === 1 ? FIRST : Uint32Array.of(count - 1)
-      const index = context.addToBatch(answer.slot.id, from, this.tokens(answer, from, end), asked)[0]
-      answer.filled = end
-      answer.slot.filled = end
-      if (last && index !== undefined) drawn.push({ answer, index })
-    }
-    return drawn
-  }
-
-  private tokens(answer: LlamaAnswer, from: number, end: number): Uint32Array {
-    if (end - from > 1) return Uint32Array.from(answer.tokens.slice(from, end))
-    this.one[0] = answer.tokens[from] ?? 0
-    return this.one
-  }
-
-  /** Cuts the slot's cache down to the common prefix; a memory that cannot be cut there is emptied. */
-  private attach(answer: LlamaAnswer): void {
-    const { context } = this.options
-    answer.attached = true
-    if (answer.filled > 0 && context.removeTokenCellsFromSequence(answer.slot.id, answer.filled, -1)) return
-    context.disposeSequence(answer.slot.id)
-    answer.filled = 0
-  }
-
-  private async draw(drawn: ReadonlyArray<Drawn>): Promise<void> {
+  private async draw(drawn: ReadonlyArray<Drawn>, even: boolean): Promise<void> {
     const living = drawn.filter(({ answer }) => !answer.over)
+    const tokens: Array<Sampled> = []
     // The first draw after a batch of unequal parts puts the rows of logits into order, and a second one at the same
     // time may read them in between: another answer's token, in one batch of fifty (measured). So it goes alone.
-    const [first, ...others] = living
-    if (first === undefined) return
-    const tokens = [await this.sample(first), ...(await Promise.all(others.map((other) => this.sample(other))))]
+    const [first] = living
+    if (!even && first !== undefined) tokens.push(await this.sample(first))
+    tokens.push(...(await Promise.all(living.slice(tokens.length).map((one) => this.sample(one)))))
     for (const [i, { answer }] of living.entries()) {
       const token = tokens[i]
       if (answer.over) continue
-      if (typeof token !== "number") this.fail(answer, token?.cause)
+      if (token === undefined || typeof token === "object") this.fail(answer, token?.cause)
       else if (token < 0) this.fail(answer, "no token could be drawn")
       else this.accept(answer, token)
     }
   }
 
-  private sample({ answer, index }: Drawn): Promise<number | { readonly cause: unknown }> {
+  private sample({ answer, index }: Drawn): Promise<Sampled> {
     answer.sampler.prepare(answer.index)
     return this.options.context
       .sampleToken(index, answer.sampler.native)
