@@ -5,6 +5,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
 import * as Scope from "effect/Scope"
 import { makeHttpClient } from "../../src/layers/api/http-client.ts"
 import { serveHttp } from "../../src/layers/api/http-server.ts"
@@ -149,7 +151,7 @@ export const fakeQueen = async (): Promise<FakeQueen> => {
         graceMs: 50
       }),
       scope
-    )
+    ).pipe(Logger.withMinimumLogLevel(LogLevel.None))
   )
   return Object.assign(queen, { url, close: () => run(Scope.close(scope, Exit.void)) })
 }
