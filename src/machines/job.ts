@@ -30,7 +30,7 @@ export type Placed =
 /** A fresh worker is awake; `full`: others took its last slot meanwhile. */
 export type Started = { readonly kind: "ready"; readonly seat: Seat } | { readonly kind: "full" }
 
-/** An answer that broke off. `reached` is false when the worker never got the request: then it is not to blame. */
+/** An answer that broke off. `reached` is false when the worker never got the request: then nothing was moved. */
 export class InferFailed extends Data.TaggedError("InferFailed")<{
   readonly error: RbeeError
   /** tokens that the job has by now */
@@ -369,22 +369,21 @@ export const jobMachine = setupJob.createMachine({
 /** The context after the loss of the worker: who is to blame, and from where the answer goes on. */
 const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
   if (!(error instanceof InferFailed)) return { error: given(undefined), retries: context.retries + 1, seat: undefined }
-  const gained = error.tokens > context.tokens
+  const { reached, tokens } = error
+  const gained = tokens > context.tokens
+  // A worker that never got the request did not die of it, and one that ended as it was told to did not die.
+  const died = reached && error.error.code === "WORKER_CRASHED" ? 1 : 0
   return {
     error: error.error,
     seat: undefined,
-    tokens: error.tokens,
-    // A worker that never got the request did not die of it.
-    deaths: context.deaths + (error.reached ? 1 : 0),
-    fruitless: gained ? 0 : context.fruitless + (error.reached ? 1 : 0),
-    retries: gained ? 0 : context.retries + (error.reached ? 0 : 1),
+    tokens,
+    deaths: context.deaths + died,
+    fruitless: gained ? 0 : context.fruitless + died,
+    retries: gained ? 0 : context.retries + 1 - died,
     failover:
-      context.seat === undefined
-        ? undefined
-        : {
-            from: { hive: context.seat.hive, device: context.seat.device },
-            tokens: error.tokens
-          }
+      reached && context.seat !== undefined
+        ? { from: { hive: context.seat.hive, device: context.seat.device }, tokens }
+        : undefined
   }
 }
 

@@ -53,6 +53,8 @@ export class ClusterView {
   private readonly hives = new Map<string, HiveEntry>()
   private readonly workers = new Map<string, WorkerEntry>()
   private readonly listeners = new Set<() => void>()
+  /** of each worker the last life that was found dead: a beat that was under way may still call it alive */
+  private readonly lost = new Map<string, string>()
   /** of each worker the last life that was ready, and the id of the event that said so */
   private readonly heard = new Map<string, { readonly instance: string; readonly eventId: string | undefined }>()
 
@@ -97,8 +99,7 @@ export class ClusterView {
   dropWorkers(hiveId: string): void {
     for (const [id, entry] of this.workers) {
       if (entry.view.hive !== hiveId) continue
-      this.drop(id)
-      this.heard.delete(id)
+      this.forget(id)
     }
     this.changed()
   }
@@ -118,14 +119,14 @@ export class ClusterView {
       if (entry.view.hive !== beat.hive_id) continue
       entry.missed = named.has(id) ? 0 : entry.missed + 1
       if (entry.missed < missedMax) continue
-      this.drop(id)
-      this.heard.delete(id)
+      this.forget(id)
     }
     this.changed()
   }
 
   private confirmWorker(hive: string, beat: WorkerBeat): void {
     const known = this.workers.get(beat.id)
+    if (serving(beat) && this.lost.get(beat.id) === beat.instance) return
     if (known === undefined) {
       this.workers.set(beat.id, newEntry({ hive, ...beat }))
       return
@@ -156,6 +157,7 @@ export class ClusterView {
     eventId: string | undefined
   ): void {
     this.heard.set(at.worker, { instance: ready.instance, eventId })
+    this.lost.delete(at.worker)
     const known = this.workers.get(at.worker)
     if (known !== undefined && known.view.instance === ready.instance && serving(known.view)) return
     if (known !== undefined && known.view.instance !== ready.instance) this.drop(at.worker)
@@ -186,6 +188,7 @@ export class ClusterView {
   workerLost(seat: Pick<Seat, "worker" | "instance">): void {
     if (this.workers.get(seat.worker)?.view.instance !== seat.instance) return
     this.drop(seat.worker)
+    this.lost.set(seat.worker, seat.instance)
     this.changed()
   }
 
@@ -218,7 +221,8 @@ export class ClusterView {
   gone(seat: Seat): Effect.Effect<void> {
     return Effect.suspend(() => {
       const entry = this.workers.get(seat.worker)
-      return entry !== undefined && entry.view.instance === seat.instance ? Deferred.await(entry.gone) : Effect.void
+      const lives = entry !== undefined && (serving(entry.view) || entry.view.state === "draining")
+      return lives && entry.view.instance === seat.instance ? Deferred.await(entry.gone) : Effect.void
     })
   }
 
@@ -279,6 +283,13 @@ export class ClusterView {
   /** Something changed by which a waiting job may get its turn. */
   changed(): void {
     for (const listener of this.listeners) listener()
+  }
+
+  /** It will not come back under this id. */
+  private forget(workerId: string): void {
+    this.drop(workerId)
+    this.heard.delete(workerId)
+    this.lost.delete(workerId)
   }
 
   private drop(workerId: string): void {

@@ -74,8 +74,7 @@ export const job = (
       const failed = (error: RbeeError) => {
         // The worker of this seat is of no use any more: nobody else is to be sent there.
         if (error.code === "WORKER_CRASHED" || error.code === "CONNECTION_TIMEOUT") view.workerLost(seat)
-        const died = reached && error.code === "WORKER_CRASHED"
-        return new InferFailed({ error, tokens: log.tokens(), reached: died })
+        return new InferFailed({ error, tokens: log.tokens(), reached })
       }
       const url = view.worker(seat.worker)?.url
       if (url === undefined) return yield* failed(workerGone(seat))

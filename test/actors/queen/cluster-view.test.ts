@@ -1,0 +1,121 @@
+/** What the queen believes of her workers: from beats, from their own streams, from those who called them. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { ClusterView } from "../../../src/actors/queen/cluster-view.ts"
+import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
+
+const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
+  id: "w1",
+  instance: "i1",
+  state: "idle",
+  load_progress: 1,
+  url: "http://127.0.0.1:8601",
+  device: "cpu",
+  model: "minillama",
+  context: 512,
+  slots: 2,
+  busy: 0,
+  tokens_out: 0,
+  infers: [],
+  ...change
+})
+const make = () => {
+  const view = new ClusterView()
+  view.addHive("h").state = "healthy"
+  const beat = (...workers: ReadonlyArray<WorkerBeat>) =>
+    view.confirm({ hive_id: "h", instance: "x", seq: 1, version: "1", url: "u", devices: [], workers }, 1000)
+  return { view, beat }
+}
+const ready = { instance: "i1", url: "http://127.0.0.1:8601", backend: "CPU", context: 512, slots: 2 }
+const at = { hive: "h", worker: "w1", device: "cpu", model: "minillama" }
+
+describe("The cluster view", () => {
+  it("gives out as many slots as a worker has, each job one, and takes them back", () => {
+    const { view, beat } = make()
+    beat(beatOf())
+    expect(view.reserve("w1", "j1", false)).toEqual({ worker: "w1", instance: "i1", hive: "h", device: "cpu" })
+    expect(view.reserve("w1", "j2", true)).toBeUndefined()
+    expect(view.reserve("w1", "j2", false)).toBeDefined()
+    expect(view.reserve("w1", "j3", false)).toBeUndefined()
+    expect(view.residents()).toMatchObject([{ worker: "w1", free: 0 }])
+    expect(view.allWorkers()).toMatchObject([{ state: "busy", busy: 2 }])
+    view.release("j1")
+    view.release("j2")
+    expect(view.reserve("w1", "j3", true)).toBeDefined()
+    expect(view.residents()).toMatchObject([{ free: 0 }])
+    expect(view.seatOf("j3")?.worker).toBe("w1")
+    expect(view.seatOf("j1")).toBeUndefined()
+  })
+
+  it("keeps its book over beats that are older than it", () => {
+    const { view, beat } = make()
+    beat(beatOf())
+    view.reserve("w1", "j1", false)
+    beat(beatOf({ busy: 0 }))
+    expect(view.residents()).toMatchObject([{ free: 1 }])
+  })
+
+  it("believes a worker's own stream before a beat that still says loading", () => {
+    const { view, beat } = make()
+    beat(beatOf({ state: "loading", slots: 0 }))
+    expect(view.serves("w1")).toBe(false)
+    view.workerReady(at, ready, "5")
+    expect(view.serves("w1")).toBe(true)
+    beat(beatOf({ state: "loading", slots: 0 }))
+    expect(view.serves("w1")).toBe(true)
+    expect(view.heardOf("w1")).toEqual({ instance: "i1", eventId: "5" })
+  })
+
+  it("does not let a beat under way bring back a life that was found dead", () => {
+    const { view, beat } = make()
+    beat(beatOf({ state: "busy" }))
+    view.workerLost({ worker: "w1", instance: "i1" })
+    beat(beatOf({ state: "busy" }))
+    expect(view.serves("w1")).toBe(false)
+    beat(beatOf({ instance: "i2" }))
+    expect(view.serves("w1")).toBe(true)
+    view.workerLost({ worker: "w1", instance: "i1" })
+    expect(view.serves("w1")).toBe(true)
+  })
+
+  it("takes it back when it only was out of reach", () => {
+    const { view } = make()
+    view.workerReady(at, ready, "5")
+    view.workerLost({ worker: "w1", instance: "i1" })
+    view.workerReady(at, ready, "5")
+    expect(view.serves("w1")).toBe(true)
+  })
+
+  it.effect("tells those who sit on a worker when this life of it is over, however that shows", () =>
+    Effect.gen(function* () {
+      for (const end of ["lost", "restarted", "degraded", "missed", "hive"] as const) {
+        const { view, beat } = make()
+        beat(beatOf())
+        const seat = view.reserve("w1", "j1", false)
+        if (seat === undefined) throw new Error("no seat")
+        const gone = yield* Effect.fork(view.gone(seat))
+        yield* Effect.yieldNow()
+        if (end === "lost") view.workerLost(seat)
+        if (end === "restarted") beat(beatOf({ instance: "i2" }))
+        if (end === "degraded") beat(beatOf({ state: "degraded" }))
+        if (end === "missed") for (let n = 0; n < 2; n++) beat()
+        if (end === "hive") view.dropWorkers("h")
+        yield* Fiber.join(gone)
+        yield* view.gone(seat)
+        expect(view.seatOf("j1"), end).toBeUndefined()
+      }
+    })
+  )
+
+  it("has no residents and no machines on a hive whose beats are late", () => {
+    const { view, beat } = make()
+    beat(beatOf())
+    const hive = view.addHive("h")
+    hive.devices = { cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }
+    expect(view.machines()).toHaveLength(1)
+    hive.state = "degraded"
+    expect(view.residents()).toEqual([])
+    expect(view.machines()).toEqual([])
+  })
+})
