@@ -1,6 +1,7 @@
 /**
  * A worker without an engine, for relay benchmarks: the worker's interface, and beside it OpenAI's, as what stands
- * behind the peers. `max_tokens` tokens; `seed` is the pace in tokens a second, 0 is as fast as the reader takes them.
+ * behind the peers. `max_tokens` tokens; `seed` is the pace in tokens a second. 0 is flat out, as an engine without
+ * arithmetic would decode: step by step, each step one token of every answer whose reader keeps up.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -12,8 +13,6 @@ interface Ask {
   readonly stream?: boolean
 }
 
-/** tokens a write when nothing is paced: a few steps of an engine, so that the relay and not the worker is measured */
-const BATCH = 16
 const text = (i: number) => ` wrd${i % 10}`
 const usage = (tokens: number) => ({ prompt_tokens: 5, completion_tokens: tokens, cached_tokens: 0 })
 
@@ -69,13 +68,25 @@ const emit = (response: ServerResponse, format: Format, { max_tokens: total, see
     }
     return next()
   }
-  const flat = () => {
-    for (;;) {
-      if (i === total) return end()
-      if (!response.write(frames(BATCH))) return void response.once("drain", flat)
-    }
+  // one step: false once the answer is over
+  const step = () => {
+    if (response.destroyed) return false
+    if (response.writableNeedDrain) return true
+    response.write(frames(1))
+    if (i === total) end()
+    return i < total
   }
-  return flat()
+  return decode(step)
+}
+
+const decoding = new Set<() => boolean>()
+const decode = (step: () => boolean) => {
+  if (decoding.size === 0) setImmediate(nextStep)
+  decoding.add(step)
+}
+const nextStep = () => {
+  for (const step of decoding) if (!step()) decoding.delete(step)
+  if (decoding.size > 0) setImmediate(nextStep)
 }
 
 const bodyOf = async (request: IncomingMessage): Promise<Ask> => {
