@@ -41,6 +41,8 @@ export interface HiveContext extends HiveTimes {
 export interface Recovered {
   /** it is wanted back: jobs wait for it, or it had workers */
   readonly wakeAgain: boolean
+  /** it runs and answers: it is claimed again, whether or not anybody wants it now */
+  readonly answers?: boolean
 }
 
 export type HiveEvent =
@@ -296,6 +298,7 @@ export const hiveMachine = setupHive.createMachine({
         src: "recover",
         onDone: [
           { guard: ({ event, context }) => event.output.wakeAgain || context.wanted, target: "backingOff" },
+          { guard: ({ event }) => event.output.answers === true, target: "attaching" },
           { target: "cold" }
         ]
       }

@@ -123,6 +123,7 @@ describe("A hive", () => {
     expect(used.fire("wakeDelay").running).toEqual(["wake"])
     expect(lost().send({ type: "ENSURE" }).done("recover", { wakeAgain: false }).running).toEqual([])
     expect(tag(lost().done("recover", { wakeAgain: false }))).toBe("cold")
+    expect(lost().done("recover", { wakeAgain: false, answers: true }).running).toEqual(["attach"])
   })
 
   it("that is lost again and again is failed; awake for half a minute it counts as recovered", () => {

@@ -163,14 +163,14 @@ export const hive = (
 
   const recover = Effect.gen(function* () {
     const answers = Effect.map(locate, (url) => url !== undefined)
-    if (!(yield* answers) && (yield* launcher.present(target))) {
-      const back = yield* answers.pipe(
-        Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("250 millis") }),
-        Effect.timeoutOption(silenceMs)
-      )
-      if (Option.isNone(back)) yield* launcher.kill(target)
-    }
-    return { wakeAgain: wasUsed }
+    if (yield* answers) return { wakeAgain: wasUsed, answers: true }
+    if (!(yield* launcher.present(target))) return { wakeAgain: wasUsed, answers: false }
+    const back = yield* answers.pipe(
+      Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("250 millis") }),
+      Effect.timeoutOption(silenceMs)
+    )
+    if (Option.isNone(back)) yield* launcher.kill(target)
+    return { wakeAgain: wasUsed, answers: Option.isSome(back) }
   })
 
   const stop = (claimed: Claimed | undefined): Effect.Effect<void> =>
@@ -202,6 +202,8 @@ export const hive = (
           case "entered":
             if (entry.state !== command.state) ring.stateChanged("hive", id, entry.state, command.state)
             entry.state = command.state
+            // It does not run: what is woken next is another one.
+            if (command.state === "cold") sessions.gone("hive", id)
             return view.changed()
           case "confirm":
             return command.beat === undefined ? undefined : view.confirm(command.beat, now)
