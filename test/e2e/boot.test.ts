@@ -30,6 +30,11 @@ describe("a worker that cannot boot", () => {
     assert.match(run.stderr, /restarting \(1\/3\)[\s\S]*restarting \(2\/3\)[\s\S]*restarting \(3\/3\)/)
     assert.include(run.stderr, "queen: job failed: WORKER_START_FAILED: ")
     assert.include(run.stderr, "the bees have left the building")
+    const [job] = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{
+      error: { code: string; details: Record<string, unknown> }
+    }>
+    assert.strictEqual(job?.error.code, "WORKER_START_FAILED")
+    assert.strictEqual(job?.error.details["status"], 502)
     const next = await on.rbee(["infer", "hello"])
     assert.strictEqual(next.code, 1)
     assert.notInclude(next.stderr, "restarting (1/3)", "the device is out of service")

@@ -244,7 +244,9 @@ const workerGone = (seat: Seat) =>
 export const fail = (log: JobLog, error: RbeeError): void => {
   if (log.ended()) return
   log.narrate(say.jobFailed(error))
-  log.end({ _tag: "Error", error })
+  // A hive answers some codes with a status of its own (409 for one full device): a job's status is the code's.
+  const { status: _, ...details } = error.details
+  log.end({ _tag: "Error", error: rbeeError(error.code, error.what, error.todo, details) })
 }
 
 const deadlineOf = (log: JobLog): Effect.Effect<RbeeError<"DEADLINE_EXCEEDED">> => {
