@@ -53,6 +53,7 @@ export class ClusterView {
   private readonly hives = new Map<string, HiveEntry>()
   private readonly workers = new Map<string, WorkerEntry>()
   private readonly listeners = new Set<() => void>()
+  private readonly forgotten = new Set<(workerId: string) => void>()
   /** of each worker the last life that was found dead: a beat that was under way may still call it alive */
   private readonly lost = new Map<string, string>()
   /** of each worker the last life that was ready, and the id of the event that said so */
@@ -61,6 +62,11 @@ export class ClusterView {
   /** Called after every change by which a waiting job may get its turn. */
   onChange(listener: () => void): void {
     this.listeners.add(listener)
+  }
+
+  /** Called with the id of each worker that will not come back. */
+  onForgotten(listener: (workerId: string) => void): void {
+    this.forgotten.add(listener)
   }
 
   // --- hives ---
@@ -290,6 +296,7 @@ export class ClusterView {
     this.drop(workerId)
     this.heard.delete(workerId)
     this.lost.delete(workerId)
+    for (const listener of this.forgotten) listener(workerId)
   }
 
   private drop(workerId: string): void {

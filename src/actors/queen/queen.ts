@@ -111,6 +111,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const view = new ClusterView()
     const scheduler = makeScheduler(view)
     const sessions = yield* openSessions
+    view.onForgotten((id) => sessions.gone("worker", id))
     for (const { id } of yield* catalog.hives.all) view.addHive(id)
     yield* endWhatARebootCut(options.boot)
 
@@ -218,7 +219,16 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
         { id: "hives", shutdown: "infinity", start: hivesChild },
         { id: "jobs", shutdown: "infinity", start: jobsChild },
         queenActor(
-          { view, ring, hives, jobs, times: settings.shutdown, idleMs: settings.queen.idleMs, endOfTurn },
+          {
+            view,
+            ring,
+            hives,
+            jobs,
+            times: settings.shutdown,
+            idleMs: settings.queen.idleMs,
+            endOfTurn,
+            onGoodbye: () => sessions.gone("queen", "queen")
+          },
           "queen",
           (actor) => {
             current.queen.set(actor)
@@ -289,12 +299,19 @@ const openSessions = Effect.gen(function* () {
       : yield* Effect.option(Schema.decodeUnknown(Schema.parseJson(SessionFacts))(row.value)).pipe(
           Effect.map((found) => (found._tag === "Some" ? found.value : undefined))
         )
-  const newest = yield* Queue.sliding<SessionFacts>(1)
-  yield* Queue.take(newest).pipe(
-    Effect.flatMap((facts) => catalog.settings.put({ name: sessionsName, value: JSON.stringify(facts) })),
-    Effect.catchAll((error) => Effect.logWarning("sessions were not stored", error)),
-    Effect.forever,
-    Effect.forkScoped
-  )
-  return new Sessions((facts) => void Queue.unsafeOffer(newest, facts), stored)
+  let unsaved: SessionFacts | undefined
+  const changed = yield* Queue.sliding<void>(1)
+  const save = Effect.suspend(() => {
+    const facts = unsaved
+    unsaved = undefined
+    return facts === undefined
+      ? Effect.void
+      : catalog.settings.put({ name: sessionsName, value: JSON.stringify(facts) })
+  }).pipe(Effect.catchAll((error) => Effect.logWarning("sessions were not stored", error)))
+  yield* Effect.addFinalizer(() => save)
+  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(changed), save)))
+  return new Sessions((facts) => {
+    unsaved = facts
+    Queue.unsafeOffer(changed, undefined)
+  }, stored)
 })

@@ -85,8 +85,8 @@ export class Sessions {
     else this.touch(worker, session)
   }
 
-  /** It is gone, however it went. */
-  gone(kind: "hive" | "worker", id: string): void {
+  /** It is gone, however it went; for the queen: she ends in good order, so the next one is nobody's yet. */
+  gone(kind: Thing["kind"], id: string): void {
     let changed = this.things.delete(keyOf(kind, id))
     if (kind === "hive")
       for (const [key, thing] of this.things) if (thing.hive === id) changed = this.things.delete(key) || changed

@@ -22,6 +22,8 @@ export interface ShutdownWorld {
   readonly jobs: Jobs
   readonly times: Settings["shutdown"]
   readonly idleMs: number
+  /** she ends in good order */
+  readonly onGoodbye: () => void
   /** the end of this turn of the event loop: by then the readers have what was said in it */
   readonly endOfTurn: Effect.Effect<void>
 }
@@ -93,7 +95,14 @@ export const queenActor = (
               stopHives,
               Effect.suspend(() => after(times.hivesMs))
             ),
-          endStreams: () => Effect.zipRight(Effect.sync(ring.end), world.endOfTurn)
+          endStreams: () =>
+            Effect.zipRight(
+              Effect.sync(() => {
+                world.onGoodbye()
+                ring.end()
+              }),
+              world.endOfTurn
+            )
         }
       }),
       (actor) => Effect.sync(() => onStart(actor))

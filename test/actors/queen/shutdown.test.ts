@@ -98,6 +98,35 @@ describe("A cold session", () => {
     })
   )
 
+  it.scoped("owns a queen and a hive that it woke, whoever used those before that ended in good order", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      const first = yield* makeWorld({ stores })
+      yield* (yield* first.job({ session: warm("s1") })).ended
+      yield* first.queen.shutdown(true)
+      yield* first.queen.ended
+      yield* first.crash
+      const second = yield* makeWorld({ stores })
+      yield* (yield* second.job({ session: cold("s2", true) })).ended
+      expect(yield* second.api.shutdown({ cascade: true, session: "s2" })).toEqual({ queen: "ends", kept: [] })
+      yield* second.queen.ended
+      expect(stores.hive.running).toBe(false)
+    })
+  )
+
+  it.scoped("is still known to the next queen after a crash, and ended by her when its keeper is gone", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      const first = yield* makeWorld({ stores })
+      yield* (yield* first.job({ session: cold("s1", true) })).ended
+      yield* first.crash
+      const second = yield* makeWorld({ stores })
+      yield* TestClock.adjust("10 seconds")
+      yield* second.queen.ended
+      expect(stores.hive.running).toBe(false)
+    })
+  )
+
   it.scoped("whose keeper is gone is ended ten seconds after its job", () =>
     Effect.gen(function* () {
       const { events, hive, job, queen } = yield* makeWorld()
