@@ -11,7 +11,7 @@ export interface HubOptions {
   /** absolute */
   readonly folder: string
   readonly host: string
-  /** 0: any free one */
+  /** 0 takes a free one */
   readonly port: number
   /**
    * Sees each request first and may answer it, or spoil what the hub will answer: the tests' faults. True: it has

@@ -133,7 +133,7 @@ const hub = declare({
   examples: ["rbee hub ~/models", "HF_ENDPOINT=http://127.0.0.1:8700 rbee infer --model HF:author/repo:Q8_0 hello"],
   words: one("DIR", "DIR/author/repo/*.gguf is HF:author/repo; DIR/*.gguf is HF:local/NAME-OF-DIR"),
   flags: {
-    port: number("port", "N", "8700 by default; 0: any free one", "p"),
+    port: number("port", "N", "8700 by default; 0 takes a free one", "p"),
     host: text("host", "ADDRESS", "127.0.0.1 by default; another one is open to whoever reaches it")
   },
   run: (values, words, context) =>

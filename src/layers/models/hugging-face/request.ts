@@ -157,7 +157,7 @@ export const refusal = (answer: Answer, what: string, hub: boolean): RbeeError =
   }
   // A link that the hub gave us has expired: the next try gets a new one.
   if (!hub) return rbeeError("DOWNLOAD_FAILED", `${url.host} refused the file (${status})`, "Try again", details)
-  if (/NotFound$/.test(says) || status === 404 || status === 410) {
+  if (says.endsWith("NotFound") || status === 404 || status === 410) {
     return rbeeError(
       "MODEL_NOT_FOUND",
       `there is no ${what} on ${url.host}`,

@@ -1,0 +1,65 @@
+import * as Either from "effect/Either"
+import { describe, expect, it } from "vitest"
+import { chooseFile, isSafePath } from "../../src/machines/hub-files.ts"
+import { parseModelRef } from "../../src/machines/model-ref.ts"
+
+const listing = (...paths: ReadonlyArray<string>) => paths.map((path) => ({ path, bytes: 1, sha256: undefined }))
+const choose = (text: string, ...paths: ReadonlyArray<string>) => {
+  const ref = Either.getOrThrow(parseModelRef(text))
+  if (ref._tag !== "Hub") throw new Error(`${text} is no reference to a hub`)
+  return Either.match(chooseFile(ref, listing(...paths)), {
+    onLeft: (error) => error,
+    onRight: ({ file }) => file.path
+  })
+}
+
+describe("Of a repository's files", () => {
+  it.each([
+    ["HF:a/b:Q8_0", ["m-Q4_K_M.gguf", "m-Q8_0.gguf"], "m-Q8_0.gguf"],
+    ["HF:a/b:q8_0", ["m.q8_0.gguf", "m.q4_0.gguf"], "m.q8_0.gguf"],
+    ["HF:a/b:Q4_K", ["m-Q4_K_M.gguf", "m-Q4_K.gguf"], "m-Q4_K.gguf"],
+    ["HF:a/b:F16", ["m-BF16.gguf", "m-F16.gguf"], "m-F16.gguf"],
+    ["HF:a/b:F16", ["mmproj-F16.gguf", "m-F16.gguf"], "m-F16.gguf"],
+    ["HF:a/b:sub/x.gguf", ["x.gguf", "sub/x.gguf"], "sub/x.gguf"],
+    ["HF:a/b", ["README.md", "odd-name.gguf"], "odd-name.gguf"],
+    ["HF:a/b", ["m-Q8_0.gguf", "m-Q4_K_M.gguf", "m-F16.gguf"], "m-Q4_K_M.gguf"],
+    ["HF:a/b", ["m-F16.gguf", "m-Q8_0.gguf"], "m-Q8_0.gguf"],
+    ["HF:a/b", ["m-Q4_K_M-00001-of-00002.gguf", "m-Q4_K_M-00002-of-00002.gguf", "m-Q2_K.gguf"], "m-Q2_K.gguf"]
+  ])("%s of %j is %s", (ref, paths, expected) => {
+    expect(choose(ref, ...paths)).toBe(expected)
+  })
+
+  it("says what there is where nothing fits", () => {
+    expect(choose("HF:a/b:Q5_0", "m-Q8_0.gguf")).toMatchObject({
+      code: "MODEL_NOT_FOUND",
+      todo: "There are: m-Q8_0.gguf"
+    })
+    expect(choose("HF:a/b", "README.md")).toMatchObject({ code: "MODEL_NOT_FOUND" })
+    expect(choose("HF:a/b:Q8_0", "x-Q8_0.gguf", "y-Q8_0.gguf")).toMatchObject({
+      code: "MODEL_NOT_FOUND",
+      what: "HF:a/b:Q8_0 is ambiguous"
+    })
+  })
+
+  it("refuses split models with a way out", () => {
+    const parts = ["m-Q8_0-00001-of-00002.gguf", "m-Q8_0-00002-of-00002.gguf"]
+    for (const ref of ["HF:a/b:Q8_0", "HF:a/b", `HF:a/b:${parts[0]}`]) {
+      expect(choose(ref, ...parts)).toMatchObject({ code: "DOWNLOAD_FAILED", details: { permanent: true } })
+    }
+  })
+
+  it("takes no path that leads out of the cache", () => {
+    for (const path of [
+      "../x-Q8_0.gguf",
+      "/x-Q8_0.gguf",
+      "a//x-Q8_0.gguf",
+      "a\\x-Q8_0.gguf",
+      "C:x-Q8_0.gguf",
+      "a/./b"
+    ]) {
+      expect(isSafePath(path)).toBe(false)
+      expect(choose("HF:a/b:Q8_0", path)).toMatchObject({ code: "MODEL_NOT_FOUND" })
+    }
+    expect(isSafePath("a/b.c/x-Q8_0.gguf")).toBe(true)
+  })
+})
