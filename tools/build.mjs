@@ -47,7 +47,7 @@ export const bundle = (entries, outdir, options = {}) =>
 /** The programs and the library, whole, as they are published. */
 export const buildAll = async (outdir) => {
   rmSync(`${root}/${outdir}`, { recursive: true, force: true })
-  await bundle(entriesOf(["cluster"]), outdir)
+  await bundle(entriesOf(["cluster", "simulate"]), outdir)
   await buildPrograms(root, entriesOf(["rbee", "queen", "hive", "worker"]), outdir, shared)
 }
 

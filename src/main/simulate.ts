@@ -72,11 +72,13 @@ const batch = (from: number, count: number, planFor: (seed: number) => Plan): nu
   let steps = 0
   let broken = 0
   let differing = 0
+  let failovers = 0
   const ends = new Map<string, number>()
   for (let seed = from; seed < from + count; seed++) {
     const outcome = runPlan(planFor(seed))
     virtualMs += outcome.virtualMs
     steps += outcome.steps
+    failovers += outcome.failovers
     for (const end of outcome.ends) ends.set(end, (ends.get(end) ?? 0) + 1)
     if (outcome.broken !== undefined) {
       broken++
@@ -92,7 +94,7 @@ const batch = (from: number, count: number, planFor: (seed: number) => Plan): nu
     `${count} seeds, ${broken} broken; ${((count * 60_000) / realMs).toFixed(0)} seeds/min, ` +
       `${(virtualMs / realMs).toFixed(0)} × real time, ${((steps * 1000) / realMs).toFixed(0)} steps/s`
   )
-  say(`jobs ended: ${[...ends].map(([end, times]) => `${end} ${times}`).join(", ")}`)
+  say(`jobs ended: ${[...ends].map(([end, times]) => `${end} ${times}`).join(", ")}; failovers ${failovers}`)
   say(`canary: ${canary.broken === undefined ? "NOT FOUND" : `found (${canary.broken.invariant})`}`)
   if (broken > 0) return 1
   if (canary.broken === undefined) return 3

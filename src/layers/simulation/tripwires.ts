@@ -23,7 +23,7 @@ const frames = (skip: Function): ReadonlyArray<NodeJS.CallSite> => {
   const { prepareStackTrace, stackTraceLimit } = Error
   const holder: { stack?: unknown } = {}
   try {
-    Error.stackTraceLimit = 8
+    Error.stackTraceLimit = 16
     Error.prepareStackTrace = (_, sites) => sites
     Error.captureStackTrace(holder, skip)
     return Array.isArray(holder.stack) ? holder.stack : []

@@ -9,6 +9,8 @@ export interface HivePlan {
   readonly ramMb: number
   /** MB of each GPU */
   readonly gpus: ReadonlyArray<number>
+  /** woken before the first job */
+  readonly awake: boolean
 }
 
 export interface JobPlan {
@@ -99,7 +101,8 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
   const hives = Array.from({ length: count }, (_, i) => ({
     id: i === 0 ? "localhost" : `hive${i}`,
     ramMb: random.pick([2000, 4000, 16_000]),
-    gpus: Array.from({ length: random.int(0, 2) }, () => random.pick([1000, 2000, 8000]))
+    gpus: Array.from({ length: random.int(0, 2) }, () => random.pick([1000, 2000, 8000])),
+    awake: random.chance(0.4)
   }))
   const jobs = Array.from({ length: random.int(1, 4 + 2 * count) }, (_, id) => ({
     id,

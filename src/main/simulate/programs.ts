@@ -203,17 +203,21 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
   return run
 }
 
-/** `rbee up`, or `rbee down`: wakes the queen, and asks her what `then` asks. */
-export const bootCommand = (cluster: Cluster, process: SimProcess, command: "up" | "down"): void => {
+/** `rbee up`, `rbee hives start ID`, `rbee down`. */
+export type Command = "up" | "down" | { readonly startHive: string }
+
+export const bootCommand = (cluster: Cluster, process: SimProcess, command: Command): void => {
   const program = Effect.gen(function* () {
     const launcher = yield* QueenLauncher
     const found = yield* launcher.find
-    if (command === "up") {
-      if (found === undefined) yield* launcher.wake
+    if (command === "up" && found !== undefined) return 0
+    const health = found ?? (yield* launcher.wake).health
+    if (command === "up") return 0
+    const api = (yield* QueenConnector).connect(launcher.url)
+    if (command !== "down") {
+      yield* api.startHive({ id: command.startHive })
       return 0
     }
-    const { health } = found === undefined ? yield* launcher.wake : { health: found }
-    const api = (yield* QueenConnector).connect(launcher.url)
     yield* api.shutdown({ cascade: true })
     return (yield* launcher.gone(health)) ? 0 : 1
   }).pipe(

@@ -2,13 +2,12 @@
  * Runs one plan: faults, then healing for good, then liveness within a bound, then the end of the cluster, after which
  * nothing may be left. Returns what broke, or that nothing did.
  */
-import { terminalOf } from "./jobs.ts"
 import { Kernel, type Stop } from "../../layers/simulation/kernel.ts"
 import { Cluster } from "./cluster.ts"
 import { heal, strike } from "./faults.ts"
 import type { Plan } from "./plan.ts"
 import { bootCommand, bootKeeper, type KeeperRun } from "./programs.ts"
-import { undisturbed } from "./jobs.ts"
+import { terminalOf, undisturbed } from "./jobs.ts"
 import { Violation } from "./watch.ts"
 
 /** after healing every job ends within this time: a device out of service is back after 5 minutes */
@@ -24,6 +23,8 @@ export interface Outcome {
   readonly virtualMs: number
   /** how the jobs ended */
   readonly ends: ReadonlyArray<string>
+  /** answers that went on elsewhere */
+  readonly failovers: number
 }
 
 export const runPlan = (plan: Plan, trace?: (line: string) => void): Outcome => {
@@ -39,16 +40,15 @@ export const runPlan = (plan: Plan, trace?: (line: string) => void): Outcome => 
         ? { invariant: error.invariant, message: error.message }
         : { invariant: "no bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
+  const jobs = cluster.journal.peek().jobs(1000)
   return {
     plan,
     broken,
     digest: kernel.digest,
     steps: kernel.steps,
     virtualMs: kernel.now,
-    ends: cluster.journal
-      .peek()
-      .jobs(1000)
-      .map(({ facts }) => facts.error?.code ?? facts.state)
+    ends: jobs.map(({ facts }) => facts.error?.code ?? facts.state),
+    failovers: jobs.reduce((sum, { facts }) => sum + facts.failovers, 0)
   }
 }
 
@@ -80,6 +80,8 @@ const live = (
         })
       )
     })
+  for (const { awake, id } of plan.hives)
+    if (awake) kernel.at(0, () => bootCommand(cluster, cluster.first.spawn(`start-${id}`), { startHive: id }))
   for (const fault of plan.faults)
     kernel.at(fault.at, () => {
       const inSteps = (left: number): void => {

@@ -1,0 +1,104 @@
+/** The whole cluster under faults, in virtual time. `npm run simulate -- --seeds N` runs more of the same. */
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { planOf } from "../../src/main/simulate/plan.ts"
+import { type Outcome, runPlan } from "../../src/main/simulate/run.ts"
+import { shrink } from "../../src/main/simulate/shrink.ts"
+import { regressions } from "./regressions.ts"
+
+const root = fileURLToPath(new URL("../..", import.meta.url))
+/** Where the residents begin. */
+const actors = ["queen/queen", "queen/job-logs", "hive/hive", "worker/worker", "keeper/infer"].map(
+  (name) => `src/actors/${name}.ts`
+)
+const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
+const broken = (outcomes: ReadonlyArray<Outcome>) =>
+  outcomes.flatMap(({ broken: each, plan }) => (each === undefined ? [] : [{ seed: plan.seed, ...each }]))
+
+describe("The simulated cluster", () => {
+  it("answers every job with the undisturbed text where nothing fails", () => {
+    const outcomes = range(1, 10).map((seed) => runPlan(planOf(seed, { faults: false })))
+    expect(broken(outcomes)).toEqual([])
+    expect(new Set(outcomes.flatMap(({ ends }) => ends))).toEqual(new Set(["done"]))
+  }, 60_000)
+
+  it("keeps every invariant under faults, and runs a seed the same way again", () => {
+    const outcomes = range(1, 40).map((seed) => runPlan(planOf(seed)))
+    expect(broken(outcomes)).toEqual([])
+    // the faults struck where it hurts
+    expect(outcomes.reduce((sum, { failovers }) => sum + failovers, 0)).toBeGreaterThan(10)
+    const again = outcomes.slice(0, 20).map(({ plan }) => runPlan(plan).digest)
+    expect(again).toEqual(outcomes.slice(0, 20).map(({ digest }) => digest))
+    expect(new Set(outcomes.map(({ digest }) => digest)).size).toBe(outcomes.length)
+  }, 60_000)
+
+  it.each(regressions)("does not break again: $name", ({ plan }) => {
+    expect(runPlan(plan).broken).toBeUndefined()
+  })
+
+  it("finds the canary, and shrinks it to nothing but a job", () => {
+    const plan = { ...planOf(7), canary: true }
+    const found = runPlan(plan).broken
+    expect(found?.invariant).toBe("ids grow")
+    const smallest = shrink(plan, "ids grow").plan
+    expect(smallest.jobs).toHaveLength(1)
+    expect(smallest.faults).toEqual([])
+  }, 30_000)
+})
+
+describe("The program", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rbee-simulate-"))
+  const seeds = [1, 4, 9]
+  let inputs: ReadonlyMap<string, ReadonlySet<string>> = new Map()
+
+  beforeAll(async () => {
+    const { bundle } = await import("../../tools/build.mjs")
+    symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
+    writeFileSync(join(folder, "package.json"), '{"type":"module"}')
+    await bundle({ simulate: "src/main/simulate.ts" }, join(folder, "dist"))
+    const programs = ["simulate", "queen", "hive", "worker"].map((name) => [name, `src/main/${name}.ts`] as const)
+    const found = await Promise.all(
+      [...programs, ...actors.map((file) => [file, file] as const)].map(async ([name, file]) => {
+        const { metafile } = await bundle({ entry: file }, folder, { metafile: true, write: false })
+        return [name, new Set(Object.keys(metafile.inputs))] as const
+      })
+    )
+    inputs = new Map(found)
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it("gives a seed the same event log in another process", () => {
+    for (const seed of seeds) {
+      const said = execFileSync(process.execPath, [join(folder, "dist/simulate.js"), "--seed", String(seed)], {
+        encoding: "utf8"
+      })
+      expect(said).toContain(`seed ${seed} ${runPlan(planOf(seed)).digest} `)
+    }
+  })
+
+  it("runs every actor and every machine of the daemons, and replaces layers alone", () => {
+    const ours = (name: string) => [...(inputs.get(name) ?? [])].filter((file) => file.startsWith("src/"))
+    const simulated = new Set(ours("simulate"))
+    for (const name of ["queen", "hive", "worker"]) {
+      const resident = ours(name).filter((file) => file.startsWith("src/actors/"))
+      expect(resident.length).toBeGreaterThan(5)
+      expect(resident.filter((file) => !simulated.has(file))).toEqual([])
+    }
+    // all that an actor reaches: its machines, its policy, the interfaces of its ports
+    for (const name of actors) expect(ours(name).filter((file) => !simulated.has(file))).toEqual([])
+    // and nothing of the simulator's own beside them but layers and the composition
+    const known = new Set(actors.flatMap(ours))
+    const own = [...simulated].filter((file) => !known.has(file) && !/^src\/(actors|machines)\//.test(file))
+    expect(own.filter((file) => !/^src\/(layers\/|main\/(simulate|soon))/.test(file))).toEqual([])
+  })
+
+  it("refuses arguments that it does not know with exit code 2", () => {
+    const run = () =>
+      execFileSync(process.execPath, [join(folder, "dist/simulate.js"), "--seeds", "none"], { encoding: "utf8" })
+    expect(run).toThrow(expect.objectContaining({ status: 2 }))
+  })
+})
