@@ -7,9 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Schema from "effect/Schema"
-import { Call, type EventFeed, type Reply } from "../../layers/api/endpoint.ts"
+import { Call, type EventFeed, type Reply, type Sink } from "../../layers/api/endpoint.ts"
 import { explain } from "../../layers/api/explain.ts"
-import { readEvents } from "../../layers/api/sse.ts"
+import { makeSseParser, readEvents } from "../../layers/api/sse.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {
@@ -96,7 +96,7 @@ const jobRequest = (chat: ChatCompletionRequest): JobRequest => {
 const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Reply, RbeeError> =>
   Effect.suspend(() => {
     let reply: Effect.Effect<Reply, RbeeError> = endedEarly
-    const reading = readEvents(log.feed(), ({ event, data }) => {
+    const parse = makeSseParser(({ event, data }) => {
       if (event === "done") {
         const { finish_reason, usage } = parseDone(data)
         const message = { role: "assistant", content: log.text(), refusal: null } as const
@@ -109,8 +109,15 @@ const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Reply, RbeeErro
         reply = Effect.succeed({ _tag: "Json", status: 200, body })
       } else reply = failureOf(event, data) ?? reply
     })
+    const sink: Sink = {
+      write: (frames) => {
+        parse(frames)
+        return true
+      },
+      drain: (resume) => resume()
+    }
     return Effect.zipRight(
-      reading,
+      log.feed()(sink),
       Effect.suspend(() => reply)
     )
   })

@@ -45,7 +45,10 @@ export const feedOf = (
           response.destroy()
           resume(exit)
         }
-        const fail = (reason: string, why: string) => finish(Effect.fail(unreachable(peer, reason, why)))
+        const fail = (reason: string, why: string) => {
+          // every stream closes in the end: an error that nobody gets, with its stack, is not made
+          if (!done) finish(Effect.fail(unreachable(peer, reason, why)))
+        }
         const pass = (frames: string) => {
           try {
             if (sink.write(frames) || done) return
