@@ -13,7 +13,7 @@ import { bundledModel, type ModelRef } from "../../machines/model-ref.ts"
 import { toTransferError } from "./disk-errors.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
-import { invalid, readHeader, readHeaderOf } from "./header.ts"
+import { inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
 import {
   Models,
   type PublishedModel,
@@ -109,6 +109,9 @@ const make = (options: DiskOptions) => {
     const file = model.inPlace ?? (isReceived ? part : final)
     const sha256 = model.sha256 === undefined ? undefined : await sha256Of(model, file, signal)
     if (sha256 !== model.sha256) {
+      // nothing of it can be of use; a file in place is somebody else's
+      if (isReceived) await rm(part, { force: true })
+      hashes.delete(model.ref)
       throw rbeeError(
         "CHECKSUM_MISMATCH",
         `${model.ref} arrived with a wrong SHA-256`,
@@ -175,7 +178,11 @@ const make = (options: DiskOptions) => {
   const head = (found: Located): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
     Effect.flatMap(
       awaited(
-        (signal) => readHeaderOf(found.open(0, signal), found.bytes),
+        (signal) =>
+          readHeaderOf(
+            inSteps((at, length) => found.open(at, signal, length), found.bytes),
+            found.bytes
+          ),
         (error) =>
           // a source rejects with its own errors
           error instanceof RbeeError

@@ -60,3 +60,23 @@ export const readHeaderOf = async (
   }
   return { reason: "it ends within its header" }
 }
+
+/** Opens a remote file step by step, each twice as long: a header is short, and what follows it is not wanted. */
+export async function* inSteps(
+  open: (offset: number, length: number) => AsyncIterable<Uint8Array>,
+  fileBytes: number
+): AsyncGenerator<Uint8Array> {
+  let at = 0
+  for (let step = firstBytes; at < fileBytes; step *= 2) {
+    let left = step
+    for await (const piece of open(at, step)) {
+      const wanted = piece.length > left ? piece.subarray(0, left) : piece
+      left -= wanted.length
+      at += wanted.length
+      yield wanted
+      if (left === 0) break
+    }
+    // it ends before its time
+    if (left > 0 && at < fileBytes) return
+  }
+}

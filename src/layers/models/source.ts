@@ -24,8 +24,11 @@ export interface Located {
   readonly sha256: string | undefined
   /** absolute path of a file that is used where it lies */
   readonly inPlace: string | undefined
-  /** The bytes from `offset` on. A failure of the source is a rejection with RbeeError. */
-  readonly open: (offset: number, signal?: AbortSignal) => AsyncIterable<Uint8Array>
+  /**
+   * The bytes from `offset` on; a source that can send no more than `length` of them does so. A failure of the source
+   * is a rejection with RbeeError.
+   */
+  readonly open: (offset: number, signal?: AbortSignal, length?: number) => AsyncIterable<Uint8Array>
   readonly store?: Store
 }
 

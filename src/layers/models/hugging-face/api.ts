@@ -20,12 +20,12 @@ export interface HubApi {
   readonly list: (ref: HubRef, signal?: AbortSignal) => Promise<ReadonlyArray<HubFile>>
   /** what the hub says about a file itself; a file that needs permission is refused here */
   readonly pin: (ref: HubRef, file: HubFile, signal?: AbortSignal) => Promise<Pinned>
-  /** the bytes from `offset` on, whatever the server makes of Range */
+  /** the bytes from `offset` on, whatever the server makes of Range; no more than `length` where it can do that */
   readonly read: (
     ref: HubRef,
     path: string,
     pinned: Pinned,
-    offset: number,
+    part: { readonly offset: number; readonly length: number | undefined },
     signal?: AbortSignal
   ) => AsyncGenerator<Uint8Array>
 }
@@ -128,9 +128,10 @@ export const makeApi = (settings: HubSettings): HubApi => {
     return { commit, bytes: file.bytes, sha256 }
   }
 
-  async function* read(ref: HubRef, path: string, pinned: Pinned, offset: number, signal?: AbortSignal) {
+  const read: HubApi["read"] = async function* (ref, path, pinned, { length, offset }, signal) {
     const url = fileUrl(ref, path, pinned.commit)
-    const range: Record<string, string> = offset > 0 ? { range: `bytes=${offset}-` } : {}
+    const end = length === undefined ? "" : Math.min(offset + length, pinned.bytes) - 1
+    const range: Record<string, string> = offset > 0 || end !== "" ? { range: `bytes=${offset}-${end}` } : {}
     let answer = await follow(url, ask("GET", signal, range))
     // A server that cannot serve this range may still serve the whole; its beginning is here and passed over.
     if (answer.status === 416) {

@@ -55,7 +55,7 @@ const locate = async (settings: HubSettings, ref: HubRef, signal: AbortSignal): 
     bytes,
     sha256,
     inPlace: await cache.find(sha256, bytes, commit, file.path),
-    open: (offset, stop) => api.read(ref, file.path, pinned, offset, stop),
+    open: (offset, stop, length) => api.read(ref, file.path, pinned, { offset, length }, stop),
     store: {
       part: cache.part(sha256),
       final: cache.blob(sha256),

@@ -1,0 +1,162 @@
+/** A real hive daemon: models of a hub that cuts, lies, refuses and stalls; hives killed in mid-download. */
+import { createHash } from "node:crypto"
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { join } from "node:path"
+import { afterEach, describe, expect, it } from "vitest"
+import { bundledFolder } from "../../src/layers/models/sources.ts"
+import { cutAt, flip, onFiles, stallAt, status, testHub, type TestHub } from "../support/hub.ts"
+import { eventsOf, lines, provision, run, startHive } from "../support/hive.ts"
+import { eventually, type Machine } from "../support/machine.ts"
+import { useMachines } from "../support/machines.ts"
+
+const machine = useMachines()
+const original = readFileSync(join(bundledFolder() ?? "", "minillama-q8_0.gguf"))
+const sha256 = createHash("sha256").update(original).digest("hex")
+const model = "HF:acme/tiny:Q8_0"
+
+const hubs: Array<TestHub> = []
+afterEach(async () => {
+  for (const hub of hubs.splice(0)) await hub.close()
+})
+
+const withHub = async () => {
+  const hub = await testHub()
+  hubs.push(hub)
+  const on = await machine()
+  const env = { HF_ENDPOINT: hub.url, HF_HOME: join(on.home, "hf") }
+  return { hub, on, env, repo: join(on.home, "hf", "hub", "models--acme--tiny") }
+}
+const blobs = (repo: string) => (existsSync(join(repo, "blobs")) ? readdirSync(join(repo, "blobs")) : [])
+const start = (on: Machine, env: Record<string, string>) => startHive(on, env)
+
+describe("A hive", () => {
+  it("brings a model of a hub and serves everybody who asks for it meanwhile with one download", async () => {
+    const { env, hub, on } = await withHub()
+    const hive = await start(on, env)
+    const ids = await Promise.all([1, 2, 3].map(() => run(hive.api.provisionModel({ model_ref: model }))))
+    const feeds = await Promise.all(ids.map(({ provision_id }) => eventsOf(hive.api.modelEvents({ id: provision_id }))))
+    expect(feeds.map((events) => events.at(-1)?.event)).toEqual(["ready", "ready", "ready"])
+    expect(hub.fetches()).toHaveLength(1)
+    expect(await run(hive.api.getModel({ ref: model }))).toMatchObject({ sha256, quantization: "Q8_0" })
+    // another name of the same file needs no byte
+    expect((await provision(hive, "HF:acme/tiny:tiny-Q8_0.gguf")).at(-1)?.event).toBe("ready")
+    expect(hub.fetches()).toHaveLength(1)
+  })
+
+  it("goes on after a cut at 40 % from there, says so, and fetches no byte twice", async () => {
+    const { env, hub, on } = await withHub()
+    const at = Math.ceil(original.length * 0.4)
+    hub.faults.push(cutAt(at))
+    const hive = await start(on, env)
+    const events = await provision(hive, model)
+    expect(events.at(-1)?.event).toBe("ready")
+    expect(lines(events)).toEqual([
+      "model size = 3.3 MB; starting download",
+      expect.stringMatching(/^… 40% @ \d+(\.\d)? MB\/s …$/),
+      "resuming download at 40%",
+      expect.stringMatching(/^… 100% @ \d+(\.\d)? MB\/s …$/),
+      expect.stringMatching(/^model downloaded in \d+\.\d seconds$/)
+    ])
+    expect(hub.fetches().map(({ range }) => range)).toEqual([undefined, `bytes=${at}-`])
+    expect(hub.sent()).toBe(original.length)
+  })
+
+  it("throws a file with a wrong hash away, tries once more from zero, and takes no second wrong one", async () => {
+    const { env, hub, on, repo } = await withHub()
+    hub.always = flip
+    const hive = await start(on, env)
+    const events = await provision(hive, model)
+    expect(events.at(-1)).toMatchObject({ event: "failed", data: { code: "CHECKSUM_MISMATCH" } })
+    expect(hub.fetches().map(({ range }) => range)).toEqual([undefined, undefined])
+    expect(await run(hive.api.listModels({}))).toEqual([])
+    expect(existsSync(join(repo, "snapshots"))).toBe(false)
+    hub.always = undefined
+    expect((await provision(hive, model)).at(-1)?.event).toBe("ready")
+    expect(blobs(repo)).toEqual([sha256])
+  })
+
+  it("waits as long as a busy hub asks for", async () => {
+    const { env, hub, on } = await withHub()
+    hub.faults.push(status(429, { "retry-after": "2" }), status(503))
+    const hive = await start(on, env)
+    const began = Date.now()
+    expect((await provision(hive, model)).at(-1)?.event).toBe("ready")
+    expect(Date.now() - began).toBeGreaterThanOrEqual(3000)
+    expect(hub.fetches()).toHaveLength(3)
+  })
+
+  it("refuses what the disk has no room for before the first byte, with the amounts", async () => {
+    const { env, hub, on, repo } = await withHub()
+    const bytes = 8_000_000_000_000_000
+    hub.always = (request, response) => {
+      const path = request.url ?? ""
+      if (path.includes("/tree/")) {
+        const entry = { type: "file", path: "tiny-Q8_0.gguf", size: bytes, lfs: { oid: sha256, size: bytes } }
+        response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify([entry]))
+        return true
+      }
+      return (
+        request.method === "HEAD" &&
+        status(200, {
+          "x-linked-etag": `"${sha256}"`,
+          "x-linked-size": String(bytes),
+          "x-repo-commit": "a".repeat(40)
+        })(request, response)
+      )
+    }
+    const hive = await start(on, env)
+    const last = (await provision(hive, model)).at(-1)
+    expect(last).toMatchObject({ event: "failed", data: { code: "DISK_FULL", details: { needed_mb: 8_000_000_000 } } })
+    expect(String(last?.data["message"])).toMatch(/needs 8000000000 MB .* \d+ MB are free/)
+    expect(hub.fetches()).toEqual([])
+    expect(blobs(repo)).toEqual([])
+  })
+
+  it("tells what a gated model needs, and lives on", async () => {
+    const { env, hub, on } = await withHub()
+    hub.always = onFiles(status(403, { "x-error-code": "GatedRepo" }))
+    const hive = await start(on, env)
+    expect((await provision(hive, model)).at(-1)).toMatchObject({
+      event: "failed",
+      data: { code: "MODEL_ACCESS_DENIED", message: expect.stringContaining("HF_TOKEN") }
+    })
+    expect((await provision(hive, "HF:acme/nobody")).at(-1)).toMatchObject({ data: { code: "MODEL_NOT_FOUND" } })
+    expect((await provision(hive, "minillama")).at(-1)?.event).toBe("ready")
+  })
+
+  it("killed in mid-download at any byte leaves nothing corrupt, and the next one goes on", async () => {
+    const { env, hub, on, repo } = await withHub()
+    const kills = 6
+    for (let i = 0; i < kills; i++) {
+      const hive = await start(on, env)
+      const before = hub.fetches().length
+      hub.faults.push(stallAt(1 + Math.floor(Math.random() * 900_000)))
+      await run(hive.api.provisionModel({ model_ref: model }))
+      await eventually(() => hub.fetches().length > before, "the hive fetches")
+      // anywhere between the first byte and the stall
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 30))
+      hive.process.kill("SIGKILL")
+      await hive.exit
+      expect(blobs(repo).filter((name) => !name.endsWith(".rbee.incomplete"))).toEqual([])
+      hub.faults.splice(0)
+    }
+    const hive = await start(on, env)
+    const events = await provision(hive, model)
+    expect(events.at(-1)?.event).toBe("ready")
+    const { file } = await run(hive.api.getModel({ ref: model }))
+    expect(createHash("sha256").update(readFileSync(file)).digest("hex")).toBe(sha256)
+    expect(blobs(repo)).toEqual([sha256])
+    expect(readdirSync(join(repo, "..", ".locks", "models--acme--tiny"))).toEqual([])
+    // at most what one hive holds before it writes is fetched again for each kill
+    expect(hub.sent()).toBeLessThanOrEqual(original.length + kills * (1024 * 1024 + 64 * 1024))
+  })
+
+  it("fetches again what somebody deleted from the cache", async () => {
+    const { env, hub, on, repo } = await withHub()
+    const hive = await start(on, env)
+    await provision(hive, model)
+    rmSync(repo, { recursive: true })
+    expect((await provision(hive, model)).at(-1)?.event).toBe("ready")
+    expect(hub.fetches()).toHaveLength(2)
+  })
+})
