@@ -70,16 +70,27 @@ const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean)
       log.narrate(say.hiveAddLocal())
       yield* hives.add(localHive)
     }
+    // Whoever stops a hive means its jobs as well: they go elsewhere or end, they do not wake it again.
+    const isOut = ({ state }: HiveEntry) => isSilent && (state === "stopping" || state === "stopped")
     const held = view.seatOf(log.jobId)?.hive
     const asked = wish.hive ?? held
-    if (asked !== undefined) return yield* hives.ensure(asked, caller)
+    if (asked !== undefined) {
+      const entry = view.hive(asked)
+      if (entry !== undefined && isOut(entry)) return yield* stoppedUnderIt(asked)
+      return yield* hives.ensure(asked, caller)
+    }
     const healthy = view.allHives().filter((hive) => hive.state === "healthy")
     if (healthy.length > 0) {
       const answers = yield* Effect.forEach(healthy, ({ id }) => Effect.either(hives.ensure(id, caller)))
       if (answers.some((answer) => answer._tag === "Right")) return
     }
     // One is enough, and one that cannot be reached is no reason to give up while there are others.
-    const others = [...view.allHives()].sort((a, b) => Number(isInTrouble(a)) - Number(isInTrouble(b)))
+    const others = view
+      .allHives()
+      .filter((hive) => !isOut(hive))
+      .toSorted((a, b) => Number(isInTrouble(a)) - Number(isInTrouble(b)))
+    const [first] = view.allHives()
+    if (others.length === 0 && first !== undefined) return yield* stoppedUnderIt(first.id)
     let failure: RbeeError | undefined
     for (const { id } of others) {
       const answer = yield* Effect.either(hives.ensure(id, caller))
@@ -88,6 +99,9 @@ const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean)
     }
     if (failure !== undefined) return yield* failure
   })
+
+const stoppedUnderIt = (hive: string) =>
+  rbeeError("SHUTTING_DOWN", `hive ${hive} was stopped while the job ran`, "Run the command again to wake it", { hive })
 
 const isInTrouble = ({ state }: HiveEntry): boolean => state === "degraded" || state === "failed"
 

@@ -167,6 +167,20 @@ describe("A hive by hand", () => {
     })
   )
 
+  it.scoped("that is stopped ends the jobs that run on it, and is woken again by the next one", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      hive.script = () => ({ holdAt: 2 })
+      const reader = yield* job()
+      yield* reader.until(({ event }) => event === "token")
+      hive.script = () => ({})
+      yield* api.stopHive({ id: "localhost" })
+      expect((yield* reader.ended).data).toMatchObject({ code: "SHUTTING_DOWN" })
+      expect(hive.running).toBe(false)
+      expect((yield* (yield* job()).ended).event).toBe("done")
+    })
+  )
+
   it.scoped("a worker stops on request", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
