@@ -21,7 +21,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       bootMs: [20, 50],
       latencyMs: [0.2, 50],
       hub: { breaks: 0, corrupts: 0 },
-      healAt: 60_000
+      healAt: 60_000,
+      end: "down"
     }
   },
   {
@@ -43,7 +44,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       bootMs: [20, 300],
       latencyMs: [0.2, 1],
       hub: { breaks: 0, corrupts: 0 },
-      healAt: 60_000
+      healAt: 60_000,
+      end: "down"
     }
   },
   {
@@ -75,7 +77,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       bootMs: [20, 300],
       latencyMs: [0.2, 50],
       hub: { breaks: 0, corrupts: 0 },
-      healAt: 60_000
+      healAt: 60_000,
+      end: "down"
     }
   }
 ]

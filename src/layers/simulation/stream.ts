@@ -129,7 +129,8 @@ export const remoteFeed = (
       heardAt = client.kernel.now
       watch(silenceMs)
       const pump = () => {
-        while (!over && !isBlocked) {
+        for (;;) {
+          if (over || isBlocked) break
           const piece = arrived.shift()
           if (piece === undefined) break
           if (piece._tag === "End") return finish(Effect.void)

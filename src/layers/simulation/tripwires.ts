@@ -5,7 +5,7 @@
  * Every asynchronous resource of Node (promise, timer, microtask, file or socket request) is a leak where it is born.
  */
 import { createHook } from "node:async_hooks"
-import { randomUUID } from "node:crypto"
+import type { randomUUID } from "node:crypto"
 
 export interface World {
   readonly wallMs: () => number
@@ -19,11 +19,11 @@ const known = /^(unsafeMake\d*|make\d*|_?FiberRuntime\d*|reportExitValue|randomH
 
 const longest = 2 ** 31 - 1
 
-const frames = (skip: Function): ReadonlyArray<NodeJS.CallSite> => {
+const frames = (skip: Function, depth = 16): ReadonlyArray<NodeJS.CallSite> => {
   const { prepareStackTrace, stackTraceLimit } = Error
   const holder: { stack?: unknown } = {}
   try {
-    Error.stackTraceLimit = 16
+    Error.stackTraceLimit = depth
     Error.prepareStackTrace = (_, sites) => sites
     Error.captureStackTrace(holder, skip)
     return Array.isArray(holder.stack) ? holder.stack : []
@@ -63,8 +63,8 @@ export const armed = (world: World): (() => void) => {
   }
   const guarded = (what: string, value: () => number) => {
     const replaced = (): number => {
-      const sites = frames(replaced)
-      if (!isKnown(sites)) world.leaked(what, describe(sites))
+      // every new fiber asks: one frame is enough to know it
+      if (!isKnown(frames(replaced, 1))) world.leaked(what, describe(frames(replaced)))
       return value()
     }
     return replaced

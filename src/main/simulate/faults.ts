@@ -75,7 +75,8 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       return undefined
     }
     case "crash-machine": {
-      const machine = pick(cluster.machines, fault.target)
+      // the queen's own less often: it ends every job
+      const machine = pick(cluster.machines, fault.target % 3 === 0 ? 0 : 1 + (fault.target % 7))
       for (const process of machine?.processes.values() ?? [])
         if (!process.name.includes("/system")) process.end({ code: undefined, signal: "SIGKILL" })
       if (machine !== cluster.first) return undefined

@@ -65,6 +65,8 @@ export interface Plan {
   readonly hub: { readonly breaks: number; readonly corrupts: number }
   /** faults are over by then, milliseconds */
   readonly healAt: number
+  /** how the cluster ends: told to, or left alone until it has ended by itself */
+  readonly end: "down" | "idle"
   /** plants a violation that must be found */
   readonly canary?: boolean
 }
@@ -110,11 +112,20 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
     teardown: random.chance(0.25) ? ("cold" as const) : ("warm" as const)
   }))
+  const tokens = random.int(20, random.chance(0.5) ? 100 : 300)
+  const tokensPerS = random.pick([10, 20, 50])
+  const loadMs = random.int(100, 3000)
   // swarm: which faults exist at all is drawn first (Groce et al. 2012)
   const menu = options.faults === false ? [] : kinds.filter(() => random.chance(0.35))
   const healAt = 60_000
+  /** most strike while some job is about to start or is under way, the others anywhere */
+  const moment = (): number => {
+    const { at } = random.pick(jobs)
+    const lasts = 1500 + loadMs + (tokens / tokensPerS) * 1000
+    return random.chance(0.7) ? at + random.between(0, lasts) : random.between(0, healAt * 0.8)
+  }
   const faults = Array.from({ length: menu.length === 0 ? 0 : random.int(1, 12) }, (): Fault => {
-    const at = Math.floor(random.between(0, healAt * 0.8))
+    const at = Math.min(healAt - 100, Math.floor(moment()))
     return {
       at,
       kind: random.pick(menu),
@@ -131,12 +142,13 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     hives,
     jobs,
     faults,
-    tokens: random.int(20, random.chance(0.5) ? 100 : 300),
-    tokensPerS: random.pick([10, 20, 50]),
-    loadMs: random.int(100, 3000),
+    tokens,
+    tokensPerS,
+    loadMs,
     bootMs: [20, random.pick([50, 300, 2000])],
     latencyMs: [0.2, random.pick([1, 5, 50])],
     hub: menu.length > 0 && random.chance(0.3) ? { breaks: 0.3, corrupts: 0.2 } : { breaks: 0, corrupts: 0 },
-    healAt
+    healAt,
+    end: random.chance(0.06) ? "idle" : "down"
   }
 }
