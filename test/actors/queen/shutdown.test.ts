@@ -201,4 +201,26 @@ describe("A job", () => {
       expect(worker?.asked.map(({ epoch }) => epoch)).toEqual([1, 2])
     })
   )
+
+  it.scoped("whose actor dies of a bug is ended with INTERNAL, says nothing of it, and leaves its slot", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      hive.slots = 1
+      yield* (yield* job()).ended
+      const { workers } = hive
+      hive.beating = false
+      Object.defineProperty(hive, "workers", {
+        configurable: true,
+        get: () => {
+          throw new Error("a secret of the bug")
+        }
+      })
+      const reader = yield* job()
+      expect((yield* reader.ended).data).toMatchObject({ code: "INTERNAL", details: { status: 500 } })
+      expect(JSON.stringify(reader.events)).not.toContain("secret")
+      expect((yield* api.getJob({ id: reader.id })).state).toBe("failed")
+      Object.defineProperty(hive, "workers", { value: workers })
+      expect((yield* (yield* job()).ended).event).toBe("done")
+    })
+  )
 })
