@@ -60,7 +60,8 @@ export class JobSequence implements JobLog {
     this.endedAt = job.endedAt
     this.last = isNew ? 0 : shared.journal.lastId(job.id)
     this.committed = this.last
-    this.answer = new TokenRun(job.id, isNew ? undefined : () => shared.journal.tokens(job.id))
+    const earlier = isNew ? undefined : () => shared.journal.tokens(job.id)
+    this.answer = new TokenRun(job.id, earlier, job.endedAt === undefined ? undefined : job.facts.tokens)
   }
 
   readonly narrate: Narrate = (line, ids) =>

@@ -20,13 +20,18 @@ export class TokenRun {
   private texts = ""
   private runIds = ""
 
-  /** `before`: what the journal has of an earlier queen's tokens. */
-  constructor(job: string, before?: () => Tokens) {
+  /** what the journal has, as long as nobody has asked for it */
+  private earlier: (() => Tokens) | undefined
+
+  /**
+   * `earlier`: what the journal has of the job. `total`: how many those are, for an answer that is over; it is read
+   * only when somebody asks for it.
+   */
+  constructor(job: string, earlier?: () => Tokens, total?: number) {
     this.job = job
-    const { texts, tokenIds } = before?.() ?? { texts: [], tokenIds: [] }
-    this.whole = texts.join("")
-    for (const id of tokenIds) this.ids.push(id)
-    this.count = this.ids.length
+    this.earlier = earlier
+    this.count = total ?? 0
+    if (total === undefined) this.load()
   }
 
   /** `json` is the text as a JSON string; `eventId` 0 where the token has no event of its own. */
@@ -64,13 +69,24 @@ export class TokenRun {
   }
 
   text(): string {
+    this.load()
     for (const run of this.runs) this.whole += decoded(run)
     this.runs = []
     return this.whole + decoded(`[${this.texts}]`)
   }
 
   idsSoFar(): ReadonlyArray<number> {
+    this.load()
     return this.ids
+  }
+
+  private load(): void {
+    if (this.earlier === undefined) return
+    const { texts, tokenIds } = this.earlier()
+    this.earlier = undefined
+    this.whole = texts.join("")
+    for (const id of tokenIds) this.ids.push(id)
+    this.count = this.ids.length
   }
 }
 

@@ -181,6 +181,8 @@ describe("a job's event sequence", () => {
           Effect.gen(function* () {
             const log = yield* Effect.flatMap(JobLogs, (logs) => logs.get("job-a"))
             expect(log.ended()).toBe(true)
+            expect(log.tokens()).toBe(40)
+            expect([log.text().split(" ").length - 1, log.tokenIds().length, log.tokens()]).toEqual([40, 40, 40])
             yield* check(log, 45)
             const { events } = yield* read(log.feed("44"))
             expect(JSON.parse(events[0]?.data ?? "")).toEqual({
