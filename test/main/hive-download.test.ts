@@ -1,6 +1,6 @@
 /** A real hive daemon: models of a hub that cuts, lies, refuses and stalls; hives killed in mid-download. */
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
 import { bundledFolder } from "../../src/layers/models/sources.ts"
@@ -149,6 +149,21 @@ describe("A hive", () => {
     expect(readdirSync(join(repo, "..", ".locks", "models--acme--tiny"))).toEqual([])
     // at most what one hive holds before it writes is fetched again for each kill
     expect(hub.sent()).toBeLessThanOrEqual(original.length + kills * (1024 * 1024 + 64 * 1024))
+  })
+
+  it("still knows what it fetched when its catalog is damaged", async () => {
+    const { env, hub, on } = await withHub()
+    const first = await start(on, env)
+    await provision(first, model)
+    const before = await run(first.api.getModel({ ref: model }))
+    first.process.kill("SIGTERM")
+    await first.exit
+    writeFileSync(join(first.folder, "catalog.sqlite"), "no database at all ".repeat(1000))
+    const second = await start(on, env)
+    expect(await run(second.api.getModel({ ref: model }))).toMatchObject({ file: before.file, bytes: before.bytes })
+    expect(hub.fetches()).toHaveLength(1)
+    await run(second.api.removeModel({ ref: model }))
+    expect(existsSync(before.file)).toBe(false)
   })
 
   it("fetches again what somebody deleted from the cache", async () => {

@@ -13,6 +13,7 @@ import { bundledModel, type ModelRef } from "../../machines/model-ref.ts"
 import { toTransferError } from "./disk-errors.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
+import { fetchedList } from "./fetched.ts"
 import { inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
 import {
   Models,
@@ -78,6 +79,7 @@ const make = (options: DiskOptions) => {
   /** Located again where the bytes are needed: a resolved model is plain data, and a source may have moved. */
   const located = new Map<string, Located>()
 
+  const fetched = fetchedList(join(folder, "fetched"))
   /** what was hashed while it arrived */
   const hashes = new Map<string, Hashed>()
 
@@ -134,7 +136,9 @@ const make = (options: DiskOptions) => {
       await syncFolder(dirname(final))
     }
     hashes.delete(model.ref)
-    return { file: await link(), sha256, facts }
+    const opened = await link()
+    if (located.get(model.ref)?.store !== undefined) await fetched.add(model.ref, opened)
+    return { file: opened, sha256, facts }
   }
 
   const inspect = (
@@ -244,9 +248,10 @@ const make = (options: DiskOptions) => {
       ),
     published: Effect.promise(async () => {
       const names = await readdir(folder).catch(() => [])
-      return names
+      const own = names
         .filter((name) => name === "minillama-q8_0.gguf")
         .map((name) => ({ ref: bundledModel, file: join(folder, name) }))
+      return [...own, ...(await fetched.all())]
     }),
     remove: (file) => Effect.promise(() => remove(file)),
     diskFree: Effect.promise(() => freeIn(options.folder)),

@@ -130,7 +130,7 @@ const logs = declare({
 const hub = declare({
   path: ["hub"],
   summary: "serve a folder of GGUF files as a hub, for machines without internet",
-  examples: ["rbee hub ~/models", "HF_ENDPOINT=http://127.0.0.1:8700 rbee infer --model HF:author/repo:Q8_0 hello"],
+  examples: ["rbee hub ./models", "rbee hub ./models --port 8701"],
   words: one("DIR", "DIR/author/repo/*.gguf is HF:author/repo; DIR/*.gguf is HF:local/NAME-OF-DIR"),
   flags: {
     port: number("port", "N", "8700 by default; 0 takes a free one", "p"),
