@@ -1,10 +1,11 @@
 /** The main job as a user sees it (ACCEPTANCE A, B6). */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
-import { execFileSync } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
+import { tiny } from "../support/gguf.ts"
 import { eventually } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
@@ -72,6 +73,41 @@ describe("infer", () => {
     assert.match(run.stderr, /512/)
     const next = await on.rbee(["infer", "hello"])
     assert.strictEqual(next.code, 0, next.stderr)
+  })
+
+  it("answers a prompt of 100 KB with a model that has the context for it", async () => {
+    const long = await tiny({ context: 131_072 })
+    // a slot is all that fits into a small machine with such a context
+    const on = await machine({ env: { RBEE_WORKER_SLOTS: "1" } })
+    const run = await on.rbee(
+      ["infer", "--model", `file:${long}`, "--max-tokens", "8", "--ignore-eos", "--json", "-"],
+      {
+        stdin: "word ".repeat(20_000),
+        limitMs: 120_000
+      }
+    )
+    assert.strictEqual(run.code, 0, run.stderr + run.stdout.slice(-2000))
+    assert.strictEqual(run.stdout.match(/"event":"token"|"type":"token"/g)?.length, 8, run.stdout.slice(-1500))
+  }, 180_000)
+
+  it("writes nothing but the answer to a pipe, and ends quietly when its reader leaves", async () => {
+    const on = await machine({ env: paced })
+    const piped = (command: string) =>
+      new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
+        execFile(
+          "bash",
+          ["-o", "pipefail", "-c", command],
+          { env: { ...on.env, NODE: process.execPath, RBEE: join(root, "dist/rbee.js") } },
+          (error, stdout, stderr) => resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr })
+        )
+      })
+    const cat = await piped('"$NODE" "$RBEE" infer hello --temperature 0 | cat')
+    assert.strictEqual(cat.code, 0, cat.stderr)
+    assert.match(cat.stdout, /^Hello! I am minillama[^\u001b]*$/)
+    const left = await piped('"$NODE" "$RBEE" infer "tell me a story" --ignore-eos --max-tokens 80 | head -c 5')
+    assert.strictEqual(left.stdout.length, 5)
+    assert.notInclude(left.stderr, "EPIPE")
+    assert.notInclude(left.stderr, "    at ")
   })
 
   it("runs a model file in place with file:", async () => {
