@@ -1,6 +1,7 @@
 /** `rbee infer --model HF:…`, whole, through the real programs, with a hub on loopback (ACCEPTANCE B6, D2, D3). */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import { afterEach, assert, describe, it } from "vitest"
 import { stallAt, status, testHub, type TestHub } from "../support/hub.ts"
 import { narration } from "../support/machine.ts"
@@ -92,5 +93,26 @@ describe("rbee infer with a model of a hub", () => {
     assert.strictEqual(second.code, 0, second.stderr)
     assert.match(second.stderr, /hive: resuming download at \d+%/)
     assert.isDefined(hub.fetches().find(({ range }) => /^bytes=[1-9]/.test(range ?? "")))
+  })
+
+  it("uses `rbee hub DIR` as its hub", async () => {
+    const on = await machine()
+    const hub = on.start(["hub", fileURLToPath(new URL("../../models", import.meta.url)), "--port", "0"])
+    await hub.until(({ stdout }) => stdout().includes("use it:"))
+    assert.include(hub.stdout(), "  HF:local/minillama:minillama-q8_0.gguf  0.003 GB\n")
+    const url = / on (http:\S+)\n/.exec(hub.stdout())?.[1] ?? ""
+    const env = { HF_ENDPOINT: url, HF_HOME: join(on.home, "hf") }
+    const run = await on.rbee([...args.slice(0, 2), "--model", "HF:local/minillama", "--temperature", "0"], { env })
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.match(run.stdout, /^Hello! I am minillama/)
+    assert.include(run.stderr, "minillama-q8_0.gguf", "of Q8_0 and F16 the first of the preferred ones")
+    hub.signal("SIGINT")
+    assert.strictEqual((await hub.finished).code, 0)
+    const taken = await on.rbee(["hub", on.home, "--port", String(on.ports.queen)])
+    assert.strictEqual(taken.code, 1)
+    assert.include(taken.stderr, `port ${on.ports.queen} is taken`)
+    const nowhere = await on.rbee(["hub", join(on.home, "nowhere"), "--port", "0"])
+    assert.strictEqual(nowhere.code, 1)
+    assert.include(nowhere.stderr, "the folder cannot be read")
   })
 })

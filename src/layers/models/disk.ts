@@ -10,7 +10,7 @@ import { isPassing, retryAfterMs } from "../../machines/download.ts"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { bundledModel, type ModelRef } from "../../machines/model-ref.ts"
-import { toTransferError } from "./disk-errors.ts"
+import { toTransferError, wrongHash } from "./disk-errors.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
 import { fetchedList } from "./fetched.ts"
@@ -114,15 +114,7 @@ const make = (options: DiskOptions) => {
       // nothing of it can be of use; a file in place is somebody else's
       if (isReceived) await rm(part, { force: true })
       hashes.delete(model.ref)
-      throw rbeeError(
-        "CHECKSUM_MISMATCH",
-        `${model.ref} arrived with a wrong SHA-256`,
-        "Try again later, or report it to its author",
-        {
-          expected: model.sha256,
-          received: sha256
-        }
-      )
+      throw wrongHash(model, sha256)
     }
     const facts = await readHeader(file)
     if ("reason" in facts) {

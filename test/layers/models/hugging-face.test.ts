@@ -110,6 +110,20 @@ describe("Hugging Face", () => {
     expect(at.hub.fetches()).toHaveLength(1)
   })
 
+  it("does not use what is damaged in the cache, and does not touch it either", async () => {
+    const at = await here()
+    await at.run(bring(at.models))
+    const blob = join(at.repo, "blobs", sha256)
+    const damaged = Buffer.from(original)
+    damaged[900_000] = (damaged[900_000] ?? 0) ^ 1
+    writeFileSync(blob, damaged)
+    expect(await fails(at.models)).toMatchObject({
+      code: "CHECKSUM_MISMATCH",
+      todo: expect.stringContaining("Delete it")
+    })
+    expect(readFileSync(blob).equals(damaged)).toBe(true)
+  })
+
   it("needs nobody where it is offline, and says what is missing then", async () => {
     const at = await here()
     await at.run(bring(at.models))

@@ -1,4 +1,5 @@
 /** Models of Hugging Face, or of anything that has its routes: resolved here, kept in the shared cache. */
+import { realpath } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -10,7 +11,7 @@ import { partialsIn, repoCache } from "./cache.ts"
 import { acquire } from "./lock.ts"
 import type { HubSettings } from "./settings.ts"
 
-const nameOf = (path: string): string => path.split("/").at(-1) ?? path
+const nameOf = (path: string): string => path.split(/[/\\]/).at(-1) ?? path
 
 /** What an earlier download, of whatever tool, left in the cache. Undefined: nothing that fits. */
 const fromCache = async (settings: HubSettings, ref: HubRef): Promise<Located | undefined> => {
@@ -20,12 +21,15 @@ const fromCache = async (settings: HubSettings, ref: HubRef): Promise<Located | 
   const chosen = chooseFile(ref, here.files)
   if (Either.isLeft(chosen)) return undefined
   const { bytes, path } = chosen.right.file
+  const file = cache.snapshot(here.commit, path)
+  // a blob is named by its hash, so it can be verified without anybody's word
+  const blob = nameOf(await realpath(file).catch(() => ""))
   return {
     ref: ref.ref,
     name: nameOf(path),
     bytes,
-    sha256: undefined,
-    inPlace: cache.snapshot(here.commit, path),
+    sha256: /^[0-9a-f]{64}$/.test(blob) ? blob : undefined,
+    inPlace: file,
     open: () => {
       throw rbeeError("DOWNLOAD_FAILED", `${ref.ref} is used where it lies`)
     }
