@@ -2,27 +2,20 @@
  * Models on the hive's disk: `models/NAME.gguf` in its folder, and `models/NAME.gguf.part` while one is on its way;
  * those of the hub in the shared cache. A name is taken only by a rename of a synced, verified file.
  */
-import { lstat, mkdir, open, readdir, realpath, rename, rm, stat, statfs } from "node:fs/promises"
+import { readdir, rename, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { isPassing, retryAfterMs } from "../../machines/download.ts"
-import { RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ModelFacts } from "../../machines/gguf.ts"
+import { rbeeError } from "../../machines/errors.ts"
 import { bundledModel, type ModelRef } from "../../machines/model-ref.ts"
 import { toTransferError, wrongHash } from "./disk-errors.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
 import { fetchedList } from "./fetched.ts"
-import { inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
-import {
-  Models,
-  type PublishedModel,
-  type PublishError,
-  type ResolvedModel,
-  type ResolveCode,
-  type TransferError
-} from "./index.ts"
+import { awaited, deleteOlder, freeIn, remove, syncFolder } from "./files.ts"
+import { invalid, readHeader } from "./header.ts"
+import { Models, type PublishedModel, type PublishError, type ResolvedModel, type TransferError } from "./index.ts"
+import { head, inspect, patiently } from "./look.ts"
 import { type Hashed, hashOf, receive, sizeOf } from "./receive.ts"
 import type { Located, ModelSource, Store } from "./source.ts"
 import { bundled, bundledFolder, files } from "./sources.ts"
@@ -36,26 +29,6 @@ export interface DiskOptions {
 
 /** A partial file that nobody came back for is deleted after this time, in milliseconds. */
 const partialAgeMs = 7 * 24 * 60 * 60_000
-/** times that a look ahead asks a hub in trouble */
-const looksMax = 4
-
-/** Runs to its end or to its next look at the signal also when it is interrupted: no file is left open behind it. */
-const awaited = <A, E>(
-  work: (signal: AbortSignal) => Promise<A>,
-  onError: (error: unknown) => E
-): Effect.Effect<A, E> =>
-  Effect.async<A, E>((resume, signal) => {
-    const running = work(signal).then(
-      (value) => resume(Effect.succeed(value)),
-      (error: unknown) => resume(Effect.fail(onError(error)))
-    )
-    return Effect.promise(() => running)
-  })
-
-const syncFolder = async (folder: string): Promise<void> => {
-  const handle = await open(folder, "r")
-  await handle.sync().finally(() => handle.close())
-}
 
 const make = (options: DiskOptions) => {
   const folder = join(options.folder, "models")
@@ -133,68 +106,12 @@ const make = (options: DiskOptions) => {
     return { file: opened, sha256, facts }
   }
 
-  const inspect = (
-    file: string,
-    name: string
-  ): Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">> =>
-    Effect.flatMap(
-      awaited(
-        () => readHeader(file),
-        () => rbeeError("MODEL_NOT_FOUND", `${name} cannot be read`, "Check that the file is there and may be read")
-      ),
-      (facts) => ("reason" in facts ? Effect.fail(invalid(name, facts.reason)) : Effect.succeed(facts))
-    )
-
   const sweep = async (now: number) => {
     const names = await readdir(folder).catch(() => [])
     const parts = names.filter((name) => name.endsWith(".part")).map((name) => join(folder, name))
     for (const source of sources) parts.push(...((await source.partials?.()) ?? []))
-    for (const part of parts) {
-      const found = await stat(part).catch(() => undefined)
-      if (found !== undefined && now - found.mtimeMs > partialAgeMs) await rm(part, { force: true })
-    }
+    await deleteOlder(parts, partialAgeMs, now)
   }
-
-  /** The file; and for a link of a snapshot, what it leads to. */
-  const remove = async (file: string) => {
-    const target = (await lstat(file).catch(() => undefined))?.isSymbolicLink()
-      ? await realpath(file).catch(() => undefined)
-      : undefined
-    await rm(file, { force: true })
-    if (target !== undefined) await rm(target, { force: true })
-  }
-
-  /** Of the disk that a folder is on, or will be. */
-  const freeIn = async (wanted: string): Promise<number> => {
-    await mkdir(wanted, { recursive: true, mode: 0o700 })
-    const { bavail, bsize } = await statfs(wanted)
-    return bavail * bsize
-  }
-
-  const head = (found: Located): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
-    Effect.flatMap(
-      awaited(
-        (signal) =>
-          readHeaderOf(
-            inSteps((at, length) => found.open(at, signal, length), found.bytes),
-            found.bytes
-          ),
-        (error) =>
-          // a source rejects with its own errors
-          error instanceof RbeeError
-            ? (error as RbeeError<ResolveCode>)
-            : rbeeError("DOWNLOAD_FAILED", `the header of ${found.ref} could not be read`, "Try again")
-      ),
-      (facts) => ("reason" in facts ? Effect.fail(invalid(found.ref, facts.reason)) : Effect.succeed(facts))
-    )
-
-  /** A look ahead has no chart that tries again: what will pass is waited for here. */
-  const patiently = <A, E extends RbeeError>(look: Effect.Effect<A, E>, attempt = 1): Effect.Effect<A, E> =>
-    Effect.catchAll(look, (error) =>
-      isPassing(error) && attempt < looksMax
-        ? Effect.delay(patiently(look, attempt + 1), retryAfterMs(error, attempt))
-        : Effect.fail(error)
-    )
 
   return Models.of({
     resolve: (ref) =>

@@ -1,0 +1,49 @@
+/** Facts of a model: from a file that is here, or from the first bytes of one that is not. */
+import * as Effect from "effect/Effect"
+import { isPassing, retryAfterMs } from "../../machines/download.ts"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { ModelFacts } from "../../machines/gguf.ts"
+import { awaited } from "./files.ts"
+import { inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
+import type { ResolveCode } from "./index.ts"
+import type { Located } from "./source.ts"
+
+/** times that a look ahead asks a hub in trouble */
+const looksMax = 4
+
+export const inspect = (
+  file: string,
+  name: string
+): Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">> =>
+  Effect.flatMap(
+    awaited(
+      () => readHeader(file),
+      () => rbeeError("MODEL_NOT_FOUND", `${name} cannot be read`, "Check that the file is there and may be read")
+    ),
+    (facts) => ("reason" in facts ? Effect.fail(invalid(name, facts.reason)) : Effect.succeed(facts))
+  )
+
+export const head = (found: Located): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
+  Effect.flatMap(
+    awaited(
+      (signal) =>
+        readHeaderOf(
+          inSteps((at, length) => found.open(at, signal, length), found.bytes),
+          found.bytes
+        ),
+      (error) =>
+        // a source rejects with its own errors
+        error instanceof RbeeError
+          ? (error as RbeeError<ResolveCode>)
+          : rbeeError("DOWNLOAD_FAILED", `the header of ${found.ref} could not be read`, "Try again")
+    ),
+    (facts) => ("reason" in facts ? Effect.fail(invalid(found.ref, facts.reason)) : Effect.succeed(facts))
+  )
+
+/** A look ahead has no chart that tries again: what will pass is waited for here. */
+export const patiently = <A, E extends RbeeError>(look: Effect.Effect<A, E>, attempt = 1): Effect.Effect<A, E> =>
+  Effect.catchAll(look, (error) =>
+    isPassing(error) && attempt < looksMax
+      ? Effect.delay(patiently(look, attempt + 1), retryAfterMs(error, attempt))
+      : Effect.fail(error)
+  )
