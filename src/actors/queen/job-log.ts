@@ -31,8 +31,8 @@ export interface JobLog {
   readonly progress: (event: ProgressEvent) => void
   readonly stateChanged: (machine: string, id: string, from: string, to: string) => void
   /**
-   * The next token of the answer: text and token id. With `stream:false` it is kept (and journaled) without an event;
-   * `end` with Done then gives the whole text in a single `token` event.
+   * The next token of the answer: text and token id. With `stream:false` it is kept (and journaled now and then)
+   * without an event; `end` with Done then gives the whole text in a single `token` event.
    */
   readonly token: (text: string, id: number) => void
   /** The same for a text that is a JSON string already, and stays one on its way to readers and journal. */

@@ -27,6 +27,9 @@ export interface Shared {
   readonly meters: Meters
 }
 
+/** tokens of an answer that is not streamed, a row */
+const HELD_BATCH = 64
+
 /** rows of the journal that one turn reads for one reader */
 const PAGE = 256
 
@@ -90,13 +93,16 @@ export class JobSequence implements JobLog {
 
   readonly tokenJson = (json: string, id: number): void => {
     if (this.endedAt !== undefined) return
-    if (this.request.stream === false) this.answer.add(0, json, id)
-    else {
-      const eventId = ++this.last
-      this.frames += tokenFrame(eventId, this.answer.count, json)
-      this.answer.add(eventId, json, id)
-    }
     this.shared.meters.generatedTokens++
+    if (this.request.stream === false) {
+      this.answer.add(0, json, id)
+      // nobody sees them before the end: what is not written yet is decoded again by the next queen
+      if (this.answer.waiting() >= HELD_BATCH) this.touch()
+      return
+    }
+    const eventId = ++this.last
+    this.frames += tokenFrame(eventId, this.answer.count, json)
+    this.answer.add(eventId, json, id)
     this.touch()
   }
 
@@ -147,7 +153,10 @@ export class JobSequence implements JobLog {
     this.touch()
   }
 
-  readonly sync = (): void => this.shared.commitNow()
+  readonly sync = (): void => {
+    this.touch()
+    this.shared.commitNow()
+  }
 
   readonly feed =
     (lastEventId?: string): EventFeed =>

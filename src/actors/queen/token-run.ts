@@ -49,6 +49,11 @@ export class TokenRun {
     this.ids.push(tokenId)
   }
 
+  /** Tokens that are in no row yet. */
+  waiting(): number {
+    return this.texts === "" ? 0 : this.count - this.firstIndex
+  }
+
   /** Ends the run, as one row. */
   close(writes: Array<Write>): void {
     if (this.texts === "") return

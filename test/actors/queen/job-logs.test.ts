@@ -222,8 +222,9 @@ describe("a job's event sequence", () => {
         Effect.gen(function* () {
           const log = yield* open("job-a", { stream: false })
           log.narrate(queued(1))
-          speak(log, 3)
           yield* turn
+          speak(log, 3)
+          log.sync()
           // the queen dies here
         }),
         layerMemory(store)
