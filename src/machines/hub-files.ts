@@ -48,6 +48,16 @@ export const hasQuant = (path: string, quant: string): boolean => {
   return base === quant || (base.endsWith(quant) && /[-._]/.test(base[base.length - quant.length - 1] ?? ""))
 }
 
+/**
+ * Those of a quantisation. Some repositories have it twice, once quantised dynamically and marked so (`UD-Q4_K_M`): the
+ * mark has to be asked for where there is a choice.
+ */
+const ofQuant = (files: ReadonlyArray<HubFile>, quant: string): ReadonlyArray<HubFile> => {
+  const fitting = files.filter(({ path }) => hasQuant(path, quant))
+  const plain = fitting.filter(({ path }) => !hasQuant(path, `UD-${quant}`))
+  return plain.length > 0 ? plain : fitting
+}
+
 /** No model of its own: a projector, or the statistics that quantisers use. */
 const isCompanion = (path: string): boolean => /(^|[-._/])(mmproj|imatrix)/i.test(path)
 
@@ -100,7 +110,7 @@ export const chooseFile = (
   }
   const models = all.filter(({ path }) => !isCompanion(path))
   if (quant !== undefined) {
-    const fitting = models.filter(({ path }) => hasQuant(path, quant))
+    const fitting = ofQuant(models, quant)
     return fitting.length === 0
       ? notFound(`there is no ${quant} in ${ref.author}/${ref.repo}`, listed(models))
       : only(ref, fitting, `the ${quant}`)
@@ -109,7 +119,7 @@ export const chooseFile = (
   const [first, second] = whole
   if (first !== undefined && second === undefined) return Either.right({ file: first, why: "the only model file" })
   for (const candidate of preference) {
-    const fitting = whole.filter(({ path }) => hasQuant(path, candidate))
+    const fitting = ofQuant(whole, candidate)
     if (fitting.length > 0) return only(ref, fitting, `${candidate}, the first of the preferred ones that is there`)
   }
   return models.length === 0
