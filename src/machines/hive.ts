@@ -102,6 +102,8 @@ const setupHive = setup({
     wake: activity<Claimed>(),
     /** its devices: as registered if they are of this instance and fresh, else asked */
     checkCapabilities: activity<void, Claimed | undefined>(),
+    /** comes true when its last beat is so many milliseconds old */
+    watch: activity<void, number>(),
     /** does the claimed process still answer? fails if not */
     probe: activity<void, Claimed | undefined>(),
     /** looks at the machine of a lost hive: ends what is there and does not answer */
@@ -115,7 +117,6 @@ const setupHive = setup({
       context.attempts >= wakeMax || (context.error !== undefined && hopeless.has(context.error.code))
   },
   delays: {
-    late: ({ context }) => context.lateMs,
     lost: ({ context }) => Math.max(0, context.lostMs - context.lateMs),
     firstBeat: firstBeatMs,
     stable: stableMs,
@@ -235,17 +236,13 @@ export const hiveMachine = setupHive.createMachine({
         emit({ type: "entered", state: "healthy" })
       ],
       states: {
+        // Beats are taken over as they come; only that none comes is an event.
         beating: {
           on: {
-            BEAT: {
-              target: "beating",
-              // entered again, so that the clock of lateness starts anew
-              reenter: true,
-              actions: emit(({ event }) => ({ type: "confirm", beat: event.beat }))
-            },
+            BEAT: { actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) },
             SUSPECT: "suspected"
           },
-          after: { late: "#hive.degraded" }
+          invoke: { src: "watch", input: ({ context }) => context.lateMs, onDone: "#hive.degraded" }
         },
         suspected: {
           exit: look,

@@ -150,6 +150,12 @@ export const hive = (
       yield* Effect.forkDaemon(stored(catalog.capabilities.put(capabilities)))
     })
 
+  const watch = (lateMs: number): Effect.Effect<void> =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const left = (entry.beatAt ?? now) + lateMs - now
+      return left <= 0 ? Effect.void : Effect.zipRight(Effect.sleep(left), watch(lateMs))
+    })
+
   const probe = (claimed: Claimed | undefined): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
       const gone = rbeeError("CONNECTION_TIMEOUT", `hive ${id} does not answer`)
@@ -236,6 +242,7 @@ export const hive = (
           attach: () => Effect.flatMap(locate, (url) => (url === undefined ? Effect.succeed(undefined) : claim(url))),
           wake: () => wake,
           checkCapabilities,
+          watch,
           probe,
           recover: () => recover,
           stop

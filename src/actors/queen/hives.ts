@@ -59,6 +59,7 @@ export const makeHives = (
 ): Effect.Effect<{ readonly hives: Hives } & Pick<Supervisor, "fiber">, RbeeError, ActorSystem | Scope.Scope> =>
   Effect.gen(function* () {
     const { view, catalog } = world
+    const clock = yield* Effect.clock
     const known = new Map<string, Known>()
     // Hives outlive the calls that wake them: no deadline or correlation id of such a call is theirs.
     const system = yield* ActorSystem
@@ -158,7 +159,18 @@ export const makeHives = (
         if (!hasSpoken && caller.isSilent !== true) caller.narrate(hiveCached(id), { hiveId: id })
       })
 
+    /** What most beats are: of a healthy hive's claimed process. The view takes them over, and that is all. */
+    const isUsual = (heartbeat: Heartbeat): boolean => {
+      const entry = view.hive(heartbeat.hive_id)
+      return entry?.state === "healthy" && entry.claimed?.instance === heartbeat.instance
+    }
     const beat = (heartbeat: Heartbeat): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> =>
+      Effect.suspend(() => {
+        if (!isUsual(heartbeat)) return unusualBeat(heartbeat)
+        view.confirm(heartbeat, clock.unsafeCurrentTimeMillis())
+        return Effect.void
+      })
+    const unusualBeat = (heartbeat: Heartbeat): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> =>
       Effect.gen(function* () {
         const id = heartbeat.hive_id
         const { actor } = yield* find(id)

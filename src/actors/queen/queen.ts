@@ -102,6 +102,9 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const meters = yield* Metrics
     const instance = yield* ids.make("queen")
     const startedAt = yield* Clock.currentTimeMillis
+    const clock = yield* Effect.clock
+    // so many uses in a row, with every heartbeat of a hive in use among them, that not each is told
+    const touchEvery = Math.min(1000, settings.queen.idleMs / 10)
     const ring = yield* makeEventRing(catalog.identity.epoch)
     const fork = yield* FiberSet.makeRuntime<never>()
 
@@ -143,8 +146,12 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const tell = (event: QueenEvent) => Effect.suspend(() => current.queen.peek()?.ref.tell(event) ?? Effect.void)
     const shutdown = (cascade: boolean) => tell({ type: "SHUTDOWN", cascade })
     let isBusy = false
+    let touchedAt = startedAt
     const touch = (): void => {
-      if (!isBusy) fork(tell({ type: "IDLE" }))
+      const now = clock.unsafeCurrentTimeMillis()
+      if (isBusy || now - touchedAt < touchEvery) return
+      touchedAt = now
+      fork(tell({ type: "IDLE" }))
     }
 
     const teardown = yield* makeTeardown({
