@@ -93,7 +93,10 @@ const bring = async (hive: HiveProcess): Promise<void> => {
 }
 
 const byHive = (folder: string, hub: string) =>
-  withMachine(folder, hub, async (on, env) => (await timed(async () => bring(await startHive(on, env, programs)))).ms)
+  withMachine(folder, hub, async (on, env) => {
+    const hive = await startHive(on, env, programs)
+    return (await timed(() => bring(hive))).ms
+  })
 
 const byCurl = async (folder: string, hub: string, sha256: string): Promise<number> => {
   const file = join(folder, "curl.gguf")
@@ -158,7 +161,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
         "download",
         [
           { what: "file", value: size / 1e6, unit: "MB" },
-          { what: "rbee, hive start included", value: rate(figures.rbee), unit: "MB/s" },
+          { what: "rbee, from the request to the published file", value: rate(figures.rbee), unit: "MB/s" },
           { what: "curl then sha256sum", value: rate(figures.curl), unit: "MB/s" },
           {
             what: "rbee ÷ curl then sha256sum",
