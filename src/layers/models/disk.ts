@@ -57,7 +57,10 @@ const make = (options: DiskOptions) => {
   const hashes = new Map<string, Hashed>()
 
   const transfer = async (model: ResolvedModel, onProgress: (received: number) => void, signal: AbortSignal) => {
-    if (model.inPlace !== undefined) return onProgress(model.bytes)
+    if (model.inPlace !== undefined) {
+      onProgress(0)
+      return onProgress(model.bytes)
+    }
     const from = located.get(model.ref)
     if (from === undefined) throw rbeeError("DOWNLOAD_FAILED", `${model.ref} was not resolved`)
     const { final, lock, part } = storeOf(model)

@@ -165,7 +165,7 @@ describe("Models on disk", () => {
           expect(resolved).toMatchObject({ inPlace: path, bytes: statSync(path).size })
           const seen: Array<number> = []
           yield* models.transfer(resolved, (received) => void seen.push(received))
-          expect(seen).toEqual([resolved.bytes])
+          expect(seen).toEqual([0, resolved.bytes])
           expect((yield* models.publish(resolved)).file).toBe(path)
           expect(inModels(folder)).toEqual([])
         })
