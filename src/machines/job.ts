@@ -81,7 +81,7 @@ export interface PlaceInput {
 
 export type JobEvent =
   | { readonly type: "CANCEL" }
-  /** the queen ends the job: shutdown */
+  /** the queen ends the job: she shuts down, or its deadline has passed */
   | { readonly type: "END"; readonly error: RbeeError }
 
 /** What the chart wants done at once. */
@@ -134,9 +134,7 @@ const setupJob = setup({
     /** step 8 */
     startWorker: activity<Started, { readonly place: Place | undefined; readonly alone: boolean }>(),
     /** step 9 */
-    infer: activity<InferDone, Seat | undefined>(),
-    /** comes true when the job's deadline has passed */
-    deadline: activity<RbeeError<"DEADLINE_EXCEEDED">>()
+    infer: activity<InferDone, Seat | undefined>()
   },
   guards: {
     isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
@@ -184,10 +182,6 @@ export const jobMachine = setupJob.createMachine({
     error: undefined,
     done: undefined
   }),
-  invoke: {
-    src: "deadline",
-    onDone: { target: ".failed", actions: assign({ error: ({ event }) => event.output }) }
-  },
   on: {
     CANCEL: ".cancelled",
     END: { target: ".failed", actions: assign({ error: ({ event }) => event.error }) }

@@ -156,13 +156,6 @@ describe("A job", () => {
     }
   })
 
-  it("ends at its deadline", () => {
-    expect(last(streaming().done("deadline", error("DEADLINE_EXCEEDED")))).toMatchObject({
-      type: "fail",
-      error: { code: "DEADLINE_EXCEEDED" }
-    })
-  })
-
   it("was walked here through every state and every transition", () => {
     // the end of both provisioning regions is an event inside one step: `starting` is entered by it alone
     const inner = (missing: string) => missing.includes("xstate.done.state")

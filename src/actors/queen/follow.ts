@@ -75,12 +75,6 @@ export const follow = (
           Deferred.unsafeDone(end, Effect.fail(errorOfEvent(data, `${what} failed`)))
       }
     })
-    const broken = rbeeError("CONNECTION_TIMEOUT", `the connection to the hive broke while ${what} was under way`)
-    return Effect.raceFirst(
-      Deferred.await(end),
-      Effect.zipRight(
-        reading,
-        Effect.flatMap(Effect.yieldNow(), () => broken)
-      )
-    )
+    const broken = () => rbeeError("CONNECTION_TIMEOUT", `the connection to the hive broke while ${what} was under way`)
+    return Effect.raceFirst(Deferred.await(end), Effect.zipRight(reading, Effect.flatMap(Effect.yieldNow(), broken)))
   })

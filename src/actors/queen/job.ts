@@ -106,7 +106,8 @@ export const job = (
           schedule: Schedule.intersect(Schedule.exponential("10 millis"), Schedule.recurs(8))
         })
       )
-      const gone = Effect.zipRight(view.gone(seat), Effect.fail(workerGone(seat)))
+      // made only when it comes to that: an error takes a picture of the stack
+      const gone = Effect.flatMap(view.gone(seat), () => workerGone(seat))
       return yield* Effect.mapError(Effect.raceFirst(answer, gone), failed)
     })
 
@@ -177,47 +178,55 @@ export const job = (
   return {
     id: log.jobId,
     restart: "temporary",
-    start: machineActor({
-      path,
-      machine: jobMachine,
-      input: { tokens: log.tokens() },
-      perform,
-      activities: {
-        admit: ({ alone }) =>
-          world.scheduler.admit(log.jobId, wishOf(log, alone), (position) => log.narrate(say.queued(position))),
-        place: (input) =>
-          Effect.tap(place(world, log, wishOf(log, input.alone), input, isPlacedAgain), (placed) =>
-            Effect.gen(function* () {
-              isPlacedAgain = true
-              if (placed.kind === "full") return
-              if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.seat)
-              log.record({ placement: placed.placement })
-              yield* timed("placed_ms")
-            })
-          ),
-        ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, wishOf(log, false), found)),
-        ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
-        startWorker: ({ place: at, alone }) =>
-          withPlace(at, (found) =>
-            Effect.tap(
-              startWorker(view, log, wishOf(log, alone), found, {
-                portHint: world.portBase,
-                pin: log.request.keep_warm ?? false,
-                connect: world.connectWorker,
-                onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
-              }),
-              (started) => {
-                const { placement } = log.facts()
-                if (started.kind === "ready" && placement !== undefined)
-                  log.record({ placement: { ...placement, worker: started.seat.worker } })
-                return Effect.void
-              }
+    start: Effect.tap(
+      machineActor({
+        path,
+        machine: jobMachine,
+        input: { tokens: log.tokens() },
+        perform,
+        activities: {
+          admit: ({ alone }) =>
+            world.scheduler.admit(log.jobId, wishOf(log, alone), (position) => log.narrate(say.queued(position))),
+          place: (input) =>
+            Effect.tap(place(world, log, wishOf(log, input.alone), input, isPlacedAgain), (placed) =>
+              Effect.gen(function* () {
+                isPlacedAgain = true
+                if (placed.kind === "full") return
+                if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.seat)
+                log.record({ placement: placed.placement })
+                yield* timed("placed_ms")
+              })
+            ),
+          ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, wishOf(log, false), found)),
+          ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
+          startWorker: ({ place: at, alone }) =>
+            withPlace(at, (found) =>
+              Effect.tap(
+                startWorker(view, log, wishOf(log, alone), found, {
+                  portHint: world.portBase,
+                  pin: log.request.keep_warm ?? false,
+                  connect: world.connectWorker,
+                  onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
+                }),
+                (started) => {
+                  const { placement } = log.facts()
+                  if (started.kind === "ready" && placement !== undefined)
+                    log.record({ placement: { ...placement, worker: started.seat.worker } })
+                  return Effect.void
+                }
+              )
+            ),
+          infer: (seat) => Effect.zipRight(timed("started_ms"), infer(seat))
+        }
+      }),
+      ({ ref }) =>
+        // Most jobs have none: those do without a fiber for it.
+        log.request.deadline === undefined
+          ? Effect.void
+          : Effect.forkScoped(
+              Effect.flatMap(deadlineOf(log.request.deadline), (error) => ref.tell({ type: "END", error }))
             )
-          ),
-        infer: (seat) => Effect.zipRight(timed("started_ms"), infer(seat)),
-        deadline: () => deadlineOf(log)
-      }
-    })
+    )
   }
 }
 
@@ -249,13 +258,11 @@ export const fail = (log: JobLog, error: RbeeError): void => {
   log.end({ _tag: "Error", error: rbeeError(error.code, error.what, error.todo, details) })
 }
 
-const deadlineOf = (log: JobLog): Effect.Effect<RbeeError<"DEADLINE_EXCEEDED">> => {
-  const { deadline } = log.request
-  if (deadline === undefined) return Effect.never
-  return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+/** Comes true when the deadline has passed. */
+const deadlineOf = (deadline: string): Effect.Effect<RbeeError<"DEADLINE_EXCEEDED">> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
     Effect.as(
       Effect.sleep(Math.max(0, Date.parse(deadline) - now)),
       rbeeError("DEADLINE_EXCEEDED", `the deadline ${deadline} has passed`, "Give the job more time", { deadline })
     )
   )
-}
