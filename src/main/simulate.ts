@@ -1,7 +1,9 @@
 /**
  * The simulator: the whole cluster in this process, on virtual time, under faults.
  *
- *   simulate --seeds N [--from S] [--hives H] [--no-faults]   a batch, with a canary that must be found
+ *   simulate --seeds N [--from S] [--hives H] [--no-faults] [--first]
+ *                                                              a batch, with a canary that must be found; with
+ *                                                              --first it ends with the first seed that breaks
  *   simulate --seed N [--trace] [--plan FILE]                  one seed again
  *
  * Exit codes: 0 clean, 1 an invariant was broken, 2 wrong arguments, 3 the canary was not found, 4 a seed ran
@@ -17,7 +19,9 @@ import { shrink } from "./simulate/shrink.ts"
 const say = (text: string): void => void writeSync(1, `${text}\n`)
 
 const usage = (): never => {
-  say("usage: simulate --seeds N [--from S] [--hives H] [--no-faults] | --seed N [--trace] | --plan FILE [--trace]")
+  say(
+    "usage: simulate --seeds N [--from S] [--hives H] [--no-faults] [--first] | --seed N [--trace] | --plan FILE [--trace]"
+  )
   process.exit(2)
 }
 
@@ -37,6 +41,7 @@ const options = () => {
         hives: { type: "string" },
         plan: { type: "string" },
         trace: { type: "boolean" },
+        first: { type: "boolean" },
         "no-faults": { type: "boolean" }
       }
     }).values
@@ -66,7 +71,7 @@ const one = (plan: Plan, isTraced: boolean): number => {
   return outcome.broken === undefined ? 0 : 1
 }
 
-const batch = (from: number, count: number, planFor: (seed: number) => Plan): number => {
+const batch = (from: number, count: number, planFor: (seed: number) => Plan, isFirstEnough: boolean): number => {
   const began = performance.now()
   let virtualMs = 0
   let steps = 0
@@ -82,7 +87,8 @@ const batch = (from: number, count: number, planFor: (seed: number) => Plan): nu
     for (const end of outcome.ends) ends.set(end, (ends.get(end) ?? 0) + 1)
     if (outcome.broken !== undefined) {
       broken++
-      report(outcome, broken <= 3)
+      report(outcome, broken <= 3 && !isFirstEnough)
+      if (isFirstEnough) return 1
     } else if (seed % 20 === 0 && runPlan(planFor(seed)).digest !== outcome.digest) {
       differing++
       say(`seed ${seed} ran differently the second time`)
@@ -111,5 +117,6 @@ if (values.plan !== undefined)
   // a plan that this program printed
   process.exitCode = one(JSON.parse(readFileSync(values.plan, "utf8")) as Plan, values.trace === true)
 else if (seed !== undefined) process.exitCode = one(planFor(seed), values.trace === true)
-else if (seeds !== undefined) process.exitCode = batch(whole(values.from, 0) ?? 1, seeds, planFor)
+else if (seeds !== undefined)
+  process.exitCode = batch(whole(values.from, 0) ?? 1, seeds, planFor, values.first === true)
 else usage()

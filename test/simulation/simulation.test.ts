@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { planOf } from "../../src/main/simulate/plan.ts"
 import { type Outcome, runPlan } from "../../src/main/simulate/run.ts"
 import { shrink } from "../../src/main/simulate/shrink.ts"
+import { occurrences, planted } from "./planted.ts"
 import { regressions } from "./regressions.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -38,6 +39,10 @@ describe("The simulated cluster", () => {
 
   it.each(regressions)("does not break again: $name", ({ plan }) => {
     expect(runPlan(plan).broken).toBeUndefined()
+  })
+
+  it.each(planted)("could have this planted: $name", (each) => {
+    expect(occurrences(root, each)).toBe(1)
   })
 
   it("finds the canary, and shrinks it to nothing but a job", () => {
