@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
+import type * as build from "../../tools/build.mjs"
 import { plant, planted } from "../simulation/planted.ts"
 
 const limitMs = 60_000
@@ -11,7 +12,7 @@ const limitMs = 60_000
 export const run = async (names: ReadonlyArray<string>): Promise<void> => {
   const root = process.cwd()
   const tools = join(root, "tools/build.mjs")
-  const { bundle } = (await import(tools)) as typeof import("../../tools/build.mjs")
+  const { bundle } = (await import(tools)) as typeof build
   const folder = mkdtempSync(join(tmpdir(), "rbee-planted-"))
   symlinkSync(join(root, "node_modules"), join(folder, "node_modules"))
   writeFileSync(join(folder, "package.json"), '{"type":"module"}')
@@ -27,7 +28,7 @@ export const run = async (names: ReadonlyArray<string>): Promise<void> => {
       { encoding: "utf8", timeout: limitMs }
     )
     const seconds = (performance.now() - began) / 1000
-    const [said = "not found"] = stdout.split("\n").filter((line) => line.includes(" breaks: "))
+    const said = stdout.split("\n").find((line) => line.includes(" breaks: ")) ?? "not found"
     if (status === 1) found++
     figures.push({ name: each.name, seconds, said })
     process.stdout.write(`${each.name}: ${said}, ${seconds.toFixed(1)} s\n`)
