@@ -48,6 +48,11 @@ export interface JobLog {
   readonly tokens: () => number
   readonly text: () => string
   readonly tokenIds: () => ReadonlyArray<number>
+  /**
+   * Waits for the first token (or the end of an answer without any) to be visible, and gives the id of the event before
+   * it; fails as the job does. Of a job of this queen.
+   */
+  readonly begun: Effect.Effect<number, RbeeError>
   /** What is known of the job beside its events. */
   readonly facts: () => JobFacts
   /** Changes facts; they are journaled with the turn's events. Still possible after the end. */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../layers/api/endpoint.ts"
 import type { JobFacts, JournalJob, JournalService, Write } from "../../layers/journal/index.ts"
 import { lastIdOf } from "../../layers/journal/index.ts"
-import { type RbeeError, sentence } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
 import { frame, framesOf, passingFrame, tokenFrame } from "./frames.ts"
 import type { Meters } from "./metrics.ts"
@@ -47,6 +47,11 @@ export class JobSequence implements JobLog {
   private readonly recent = new RecentFrames()
   private readonly readers = new Set<JobReader>()
   private broken: RbeeError | undefined
+  private firstTokenId: number | undefined
+  /** why it ended, other than done */
+  private failure: RbeeError | undefined
+  /** who wait until it has begun */
+  private readonly waiters = new Set<(begun: Effect.Effect<number, RbeeError>) => void>()
   // gathered in this turn
   private writes: Array<Write> = []
   private frames = ""
@@ -101,6 +106,7 @@ export class JobSequence implements JobLog {
       return
     }
     const eventId = ++this.last
+    this.firstTokenId ??= eventId
     this.frames += tokenFrame(eventId, this.answer.count, json)
     this.answer.add(eventId, json, id)
     this.touch()
@@ -132,11 +138,13 @@ export class JobSequence implements JobLog {
         }
         this.append("error", event)
         this.record({ state: "failed", tokens, error: event })
+        this.failure = error
         break
       }
       case "Cancelled":
         this.append("cancelled", {})
         this.record({ state: "cancelled", tokens })
+        this.failure = rbeeError("CANCELLED", "the job was cancelled")
     }
     this.endedAt = this.shared.now()
   }
@@ -157,6 +165,13 @@ export class JobSequence implements JobLog {
     this.touch()
     this.shared.commitNow()
   }
+
+  readonly begun = Effect.async<number, RbeeError>((resume) => {
+    const begun = this.beginning()
+    if (begun !== undefined) return resume(begun)
+    this.waiters.add(resume)
+    return Effect.sync(() => this.waiters.delete(resume))
+  })
 
   readonly feed =
     (lastEventId?: string): EventFeed =>
@@ -210,12 +225,30 @@ export class JobSequence implements JobLog {
     this.committed = last
     if (frames !== "") this.recent.add(first, last, frames)
     for (const reader of this.readers) reader.published(first, last, frames, passing)
+    this.wakeWaiters()
   }
 
   /** The journal is lost: cuts all readers; none of them has seen what was not committed. */
   fault(error: RbeeError): void {
     this.broken = error
     for (const reader of this.readers) reader.fail(error)
+    this.wakeWaiters()
+  }
+
+  /** Undefined as long as there is neither a token nor an end to be seen. */
+  private beginning(): Effect.Effect<number, RbeeError> | undefined {
+    if (this.broken !== undefined) return this.broken
+    if (this.firstTokenId !== undefined && this.firstTokenId <= this.committed)
+      return Effect.succeed(this.firstTokenId - 1)
+    if (this.endedAt === undefined || this.committed < this.last) return undefined
+    return this.failure ?? Effect.succeed(this.last - 1)
+  }
+
+  private wakeWaiters(): void {
+    const begun = this.waiters.size === 0 ? undefined : this.beginning()
+    if (begun === undefined) return
+    for (const resume of this.waiters) resume(begun)
+    this.waiters.clear()
   }
 
   private append(event: string, data: unknown): void {

@@ -2,14 +2,12 @@
  * OpenAI's models and chat completions over the same jobs as everything else (PARTS §4.4). An answer's head waits for
  * the job's first token, so that what goes wrong before it keeps its HTTP status. A client that leaves cancels its job.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Schema from "effect/Schema"
 import { Call, type EventFeed, type Reply, type Sink } from "../../layers/api/endpoint.ts"
 import { explain } from "../../layers/api/explain.ts"
-import { makeSseParser, readEvents } from "../../layers/api/sse.ts"
+import { makeSseParser } from "../../layers/api/sse.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {
@@ -131,30 +129,11 @@ const streamed = (
 ): Effect.Effect<Reply, RbeeError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
-    const before = yield* untilFirstToken(log)
+    const before = yield* log.begun
     const includeUsage = chat.stream_options?.include_usage === true
     const feed = chunkFeed({ head, includeUsage, correlationId, source: log.feed(String(before)) })
     const wanted: EventFeed = (sink) => whileWanted(feed(sink))
     return { _tag: "Events", feed: wanted }
-  })
-
-/** The id of the last event before the first token (or before `done`, for an empty answer); fails as the job does. */
-const untilFirstToken = (log: JobLog): Effect.Effect<number, RbeeError> =>
-  Effect.suspend(() => {
-    const first = Deferred.unsafeMake<number, RbeeError>(FiberId.none)
-    let last = 0
-    const reading = readEvents(log.feed(), ({ event, data, id }) => {
-      const failure = failureOf(event, data)
-      if (failure !== undefined) Deferred.unsafeDone(first, failure)
-      else if (event === "token" || event === "done") Deferred.unsafeDone(first, Effect.succeed(last))
-      if (id !== undefined) last = Number(id)
-    })
-    const over = Effect.suspend(() => {
-      // nothing if it is settled already
-      Deferred.unsafeDone(first, endedEarly)
-      return Deferred.await(first)
-    })
-    return Effect.raceFirst(Deferred.await(first), Effect.zipRight(reading, over))
   })
 
 const endedEarly = Effect.suspend(() => rbeeError("INTERNAL", "the job's events ended before the job"))

@@ -5,10 +5,9 @@
  * The relay trusts a worker with nothing but its own answer: tokens must continue the job's exactly, and only a
  * terminal event ends an answer. A stream that just ends is a worker lost.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberId from "effect/FiberId"
+import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Sink } from "../../layers/api/endpoint.ts"
@@ -31,7 +30,7 @@ export interface RelayOptions {
   readonly onFirstToken?: () => void
 }
 
-/** how long the stream may stay open after its terminal event; its connection is given up then */
+/** how long the stream may stay open after its terminal event */
 const LINGER = "1 second"
 /** how long a worker may take to acknowledge that an answer is no longer wanted */
 const CANCEL = "2 seconds"
@@ -68,7 +67,7 @@ const abandon = (worker: WorkerApi, id: string): Effect.Effect<void> =>
 class Answer implements FrameReader {
   private readonly options: RelayOptions
   private started = false
-  private readonly over = Deferred.unsafeMake<void>(FiberId.none)
+  private settled: (() => void) | undefined
   private outcome: Either.Either<InferDone, RbeeError> | undefined
   /** the worker itself has ended the answer */
   complete = false
@@ -81,10 +80,15 @@ class Answer implements FrameReader {
     const stream = Effect.flatMap(this.options.worker.inferEvents({ id }), (feed) => feed(this.sink)).pipe(
       Effect.catchAll((error) => this.outcome ?? lost(error.what))
     )
-    const enough = Effect.flatMap(Deferred.await(this.over), () => (this.complete ? Effect.sleep(LINGER) : Effect.void))
-    return Effect.flatMap(
-      Effect.raceFirst(stream, enough),
-      () => this.outcome ?? lost("its stream ended in mid-answer")
+    // by hand: Effect's race would take two fibers, and a good part of a short answer's time
+    const ended = (reading: Fiber.RuntimeFiber<unknown, RbeeError>) =>
+      Effect.async<unknown, RbeeError>((resume) => {
+        this.settled = () => resume(this.complete ? lingering(reading) : Effect.void)
+        if (this.outcome !== undefined) this.settled()
+        reading.addObserver(resume)
+      })
+    return Effect.acquireUseRelease(Effect.fork(Effect.interruptible(stream)), ended, Fiber.interrupt).pipe(
+      Effect.flatMap(() => this.outcome ?? lost("its stream ended in mid-answer"))
     )
   }
 
@@ -146,9 +150,18 @@ class Answer implements FrameReader {
     if (this.outcome !== undefined) return
     this.outcome = outcome
     this.complete = complete
-    Deferred.unsafeDone(this.over, Effect.void)
+    this.settled?.()
   }
 }
+
+/** The stream's end follows its terminal event at once, and leaves the connection for the next call; or it is cut. */
+const lingering = (reading: Fiber.RuntimeFiber<unknown, RbeeError>) =>
+  Effect.zipRight(
+    Effect.yieldNow(),
+    Effect.suspend(() =>
+      reading.unsafePoll() === null ? Effect.raceFirst(Fiber.await(reading), Effect.sleep(LINGER)) : Effect.void
+    )
+  )
 
 const decodeToken = Schema.decodeUnknownOption(Schema.parseJson(InferToken))
 const parseToken = (data: string) => Option.getOrUndefined(decodeToken(data))

@@ -197,7 +197,7 @@ describe("the relay", () => {
     }).pipe(Effect.provide(layer))
   )
 
-  it.scopedLive("does not wait for a stream that stays open after its end", () =>
+  it.scopedLive("gives up a stream that stays open after its end", () =>
     Effect.gen(function* () {
       const { exit, cancelled } = yield* run(sayingThenSilent(token(0), token(1), token(2), done))
       expect(Exit.isSuccess(exit)).toBe(true)
