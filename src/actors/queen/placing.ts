@@ -11,6 +11,7 @@ import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
+import { backendOf } from "./provisioning.ts"
 
 export interface PlacingWorld {
   readonly view: ClusterView
@@ -35,18 +36,18 @@ export const place = (
     for (let round = 0; round < rounds; round++) {
       yield* awaken(world, log, wish, isAgain || round > 0)
       const held = world.view.seatOf(log.jobId)
-      if (held !== undefined) return resident(log, input, held, [])
+      if (held !== undefined) return resident(world, log, input, held, [])
       const decision = decide(wish, world.view.machines(), world.view.residents(), input.excluded)
       if (decision.kind === "resident") {
         const seat = world.view.reserve(decision.worker, log.jobId, wish.alone)
-        if (seat !== undefined) return resident(log, input, seat, decision.losers)
+        if (seat !== undefined) return resident(world, log, input, seat, decision.losers)
       }
       if (decision.kind === "full") return { kind: "full" }
       if (decision.kind === "resident") continue
       losers.push(...decision.losers)
       const found = yield* firstWithRoom(world, log, wish, input, decision.order, losers)
       if (found._tag === "Found") {
-        resumeOn(log, input, found.place)
+        resumeOn(world, log, input, found.place)
         return {
           kind: "fresh",
           place: found.place,
@@ -105,17 +106,26 @@ const stoppedUnderIt = (hive: string) =>
 
 const isInTrouble = ({ state }: HiveEntry): boolean => state === "degraded" || state === "failed"
 
-const resident = (log: JobLog, input: PlaceInput, seat: Seat, losers: ReadonlyArray<Loser>): Placed => {
+const resident = (
+  world: PlacingWorld,
+  log: JobLog,
+  input: PlaceInput,
+  seat: Seat,
+  losers: ReadonlyArray<Loser>
+): Placed => {
   if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
-  resumeOn(log, input, seat)
+  resumeOn(world, log, input, seat)
   return { kind: "resident", seat, placement: { hive: seat.hive, device: seat.device, worker: seat.worker, losers } }
 }
 
 /** One line and one event for each failover, as soon as it is known where the answer goes on. */
-const resumeOn = (log: JobLog, { failover }: PlaceInput, to: Place): void => {
+const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput, to: Place): void => {
   if (failover === undefined) return
+  // The draws are the same everywhere; what they are drawn from is not, on another kind of device.
+  const isOther = backendOf(view, failover.from) !== backendOf(view, to)
+  const resampled = isOther && failover.tokens > 0 && log.request.temperature !== 0
   log.narrate(say.failover(failover.tokens, to.device, to.hive), { hiveId: to.hive })
-  log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, false)
+  log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, resampled)
   log.record({ failovers: log.facts().failovers + 1 })
 }
 

@@ -315,7 +315,39 @@ describe("Failing over", () => {
       ])
       expect(worker.asked.at(-1)?.resume).toEqual({ token_ids: [100, 101, 102], text: "hello" })
       expect(worker.asked.map(({ epoch }) => epoch)).toEqual([1, 2])
+      // no seed was asked for: the job has one of its own, the same for whoever continues it
+      const seeds = worker.asked.map(({ seed }) => seed)
+      expect(seeds[0]).toEqual(expect.any(Number))
+      expect(seeds[1]).toBe(seeds[0])
       expect((yield* api.getJob({ id: reader.id })).failovers).toBe(1)
+    })
+  )
+
+  it.scoped("on another kind of device the answer is sampled anew, and the event says so, unless it is greedy", () =>
+    Effect.gen(function* () {
+      for (const [temperature, resampled] of [
+        [0.8, true],
+        [0, undefined]
+      ] as const) {
+        const { hive, job } = yield* makeWorld()
+        hive.gpus = [{ id: "gpu0", name: "RTX 3060", backend: "cuda", vram_mb: 12_000, vram_free_mb: 12_000 }]
+        hive.script = () => ({ holdAt: 3 })
+        const reader = yield* job({ temperature })
+        yield* reader.until(({ event, data }) => event === "token" && data["i"] === 2)
+        const [worker] = hive.workers.values()
+        hive.script = () => ({})
+        hive.workers.clear()
+        hive.full.set("gpu0", 100)
+        worker?.crash()
+        expect((yield* reader.ended).event).toBe("done")
+        const failover = reader.events.find(({ event }) => event === "failover")
+        expect(failover?.data).toEqual({
+          tokens: 3,
+          from: "localhost/gpu0",
+          to: "localhost/cpu",
+          ...(resampled === undefined ? {} : { resampled })
+        })
+      }
     })
   )
 
