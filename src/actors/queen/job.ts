@@ -7,13 +7,14 @@ import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { InferFailed, type JobCommand, jobMachine, type Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
-import type { Place, Wish } from "../../machines/policy/placement.ts"
+import type { Place } from "../../machines/policy/placement.ts"
 import type { JobState } from "../../machines/vocabulary/job.ts"
-import type { InferDone, InferRequest } from "../../machines/vocabulary/worker.ts"
+import type { InferDone } from "../../machines/vocabulary/worker.ts"
 import type { ChildSpec } from "../core/child.ts"
 import { type MachineActor, machineActor } from "../core/machine-actor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import type { JobLog } from "./job-log.ts"
+import { inferRequestOf, wishOf } from "./job-request.ts"
 import type { Meters } from "./metrics.ts"
 import { place, type PlacingWorld } from "./placing.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
@@ -33,36 +34,6 @@ export interface JobWorld extends PlacingWorld {
 }
 
 const noPlace = rbeeError("INTERNAL", "the job has no place")
-
-/** What the job wants of a place; `alone` after a death without a token. */
-const wishOf = (log: JobLog, alone: boolean): Wish => {
-  const { model, hive, device, allow_cpu, context } = log.request
-  return { model, hive, device: device?.toLowerCase(), allowCpu: allow_cpu ?? true, context, alone }
-}
-
-/**
- * A job without a seed gets one of its own, from its id, which is random: so that whoever continues its answer draws as
- * the first worker would have drawn. 32 bits of FNV-1a.
- */
-const seedOf = (jobId: string): number => {
-  let hash = 0x811c9dc5
-  for (let i = 0; i < jobId.length; i++) hash = Math.imul(hash ^ jobId.charCodeAt(i), 0x01000193)
-  return hash >>> 0
-}
-
-const inferRequestOf = (log: JobLog, epoch: number): InferRequest => {
-  const { prompt, messages, max_tokens, temperature, top_p, top_k, stop, ignore_eos } = log.request
-  const seed = log.request.seed ?? seedOf(log.jobId)
-  // A prompt is what a user says: it goes through the model's chat template like any message.
-  const asked = messages ?? [{ role: "user", content: prompt ?? "" }]
-  const given = { messages: asked, max_tokens, temperature, top_p, top_k, seed, stop, ignore_eos }
-  const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
-  return {
-    job_id: log.jobId,
-    epoch,
-    ...Object.fromEntries(Object.entries({ ...given, resume }).filter(([, value]) => value !== undefined))
-  }
-}
 
 export const job = (
   world: JobWorld,

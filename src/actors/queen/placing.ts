@@ -7,10 +7,10 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import { type DevicePlace, type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
-import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
+import { type Full, noPlace } from "./no-place.ts"
 import { backendOf } from "./provisioning.ts"
 
 export interface PlacingWorld {
@@ -54,7 +54,7 @@ export const place = (
           placement: { hive: found.place.hive, device: found.place.device, losers }
         }
       }
-      if (found._tag === "NoRoom") return yield* noPlace(world, wish, input, found.full)
+      if (found._tag === "NoRoom") return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
       // The hive did not answer: it is looked at, and everything is decided anew.
       yield* world.hives.suspect(found.hive)
     }
@@ -129,10 +129,6 @@ const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput,
   log.record({ failovers: log.facts().failovers + 1 })
 }
 
-interface Full {
-  readonly place: Place
-  readonly error: RbeeError
-}
 type Search =
   | { readonly _tag: "Found"; readonly place: DevicePlace }
   | { readonly _tag: "NoRoom"; readonly full: ReadonlyArray<Full> }
@@ -174,66 +170,3 @@ const firstWithRoom = (
     }
     return { _tag: "NoRoom", full }
   })
-
-const megabytes = (value: unknown): number | undefined => (typeof value === "number" ? Math.ceil(value) : undefined)
-const labelOf = (world: PlacingWorld, place: Place): string =>
-  world.view.allHives().length > 1 ? `${deviceLabel(place.device)} of ${place.hive}` : deviceLabel(place.device)
-
-/** Nothing is left: with the last place's own failure, or with the amounts and what can be done. */
-const noPlace = (
-  world: PlacingWorld,
-  wish: Wish,
-  input: PlaceInput,
-  full: ReadonlyArray<Full>
-): Effect.Effect<never, RbeeError> => {
-  if (input.fallen !== undefined) return input.fallen.error
-  const room = full.flatMap(({ place, error }) => {
-    const needed = megabytes(error.details["required_mb"] ?? error.details["needed_mb"])
-    const available = megabytes(error.details["available_mb"])
-    return needed === undefined || available === undefined ? [] : [{ place, needed, available }]
-  })
-  if (room.length > 0) {
-    const needed = Math.min(...room.map((one) => one.needed))
-    const rooms = room.map((one) => `${labelOf(world, one.place)} has ${one.available} MB`).join(", ")
-    return rbeeError(
-      "VRAM_EXHAUSTED",
-      `${wish.model} needs ${needed} MB; ${rooms}`,
-      "Stop workers that hold memory (`rbee workers ls`, `rbee workers stop ID`), or use a smaller model or context",
-      {
-        needed_mb: needed,
-        available_mb: Math.max(...room.map((one) => one.available)),
-        candidates: room.map(({ place, needed: needs, available }) => ({
-          hive: place.hive,
-          device: place.device,
-          needed_mb: needs,
-          available_mb: available
-        }))
-      }
-    )
-  }
-  const [first] = full
-  if (first !== undefined) return first.error
-  const machines = world.view.machines()
-  const devices = machines.flatMap(({ hive, devices: { gpus } }) => [
-    ...gpus.map((gpu) => ({ hive, device: gpu.id })),
-    { hive, device: "cpu" }
-  ])
-  const there = devices.map((one) => labelOf(world, one)).join(", ")
-  if (wish.device !== undefined && !devices.some(({ device }) => device === wish.device)) {
-    return rbeeError("INVALID_REQUEST", `there is no device ${deviceLabel(wish.device)}`, `There is: ${there}`, {
-      device: wish.device
-    })
-  }
-  if (machines.some(({ degraded }) => degraded.length > 0)) {
-    return rbeeError(
-      "BACKEND_UNAVAILABLE",
-      "every device that could serve this job is degraded after failed starts",
-      "Wait some minutes, or restart the hive with `rbee hives stop` and `rbee hives start`"
-    )
-  }
-  return rbeeError(
-    "BACKEND_UNAVAILABLE",
-    `no device may serve this job; there is ${there}`,
-    "Leave out --no-cpu to allow the CPU"
-  )
-}

@@ -11,8 +11,6 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Fiber from "effect/Fiber"
-import * as Queue from "effect/Queue"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import { HiveConnector } from "../../layers/hive-api/index.ts"
 import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
@@ -22,8 +20,7 @@ import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
 import { WorkerConnector } from "../../layers/worker-api/index.ts"
-import { RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
-import * as say from "../../machines/narration.ts"
+import { RbeeError } from "../../machines/errors.ts"
 import type { QueenEvent, queenMachine } from "../../machines/queen.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
 import { supervisor } from "../core/supervisor.ts"
@@ -34,10 +31,11 @@ import { type Hives, makeHives } from "./hives.ts"
 import { JobLogs } from "./job-log.ts"
 import { type Jobs, makeJobs } from "./jobs.ts"
 import { Metrics } from "./metrics.ts"
+import { endWhatARebootCut } from "./reboot.ts"
 import { makeScheduler } from "./scheduler.ts"
 import { queenApiOf } from "./server.ts"
-import { SessionFacts, Sessions } from "./sessions.ts"
 import { queenActor } from "./shutdown.ts"
+import { openSessions } from "./stored-sessions.ts"
 import { makeTeardown } from "./teardown.ts"
 
 export interface QueenOptions {
@@ -87,8 +85,6 @@ const holder = <A>(name: string) => {
     }
   }
 }
-
-const sessionsName = "sessions"
 
 export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError, Ports> =>
   Effect.gen(function* () {
@@ -269,56 +265,3 @@ const startFailed = (cause: Cause.Cause<unknown>): Effect.Effect<never, RbeeErro
   const reason = Cause.squash(cause)
   return reason instanceof RbeeError ? Effect.fail(reason) : Effect.die(reason)
 }
-
-const bootName = "boot"
-
-/**
- * A crash of her machine may have taken the newest part of the journal, epochs and tokens that readers have seen among
- * it: such jobs are not continued (DESIGN §10).
- */
-const endWhatARebootCut = (boot: string | undefined) =>
-  Effect.gen(function* () {
-    if (boot === undefined) return
-    const { settings } = yield* QueenCatalog
-    const known = yield* Effect.catchAll(settings.get(bootName), () => Effect.succeed(undefined))
-    if (known?.value === boot) return
-    const logs = yield* JobLogs
-    if (known !== undefined)
-      for (const log of logs.unfinished()) {
-        const error = rbeeError("INTERNAL", "the queen's machine was restarted", "Run the command again", {
-          cause: "machine_restarted"
-        })
-        log.narrate(say.jobFailed({ code: error.code, message: sentence(error) }))
-        log.end({ _tag: "Error", error })
-        // those who ask for unfinished jobs next must not find it
-        log.sync()
-      }
-    yield* Effect.ignoreLogged(settings.put({ name: bootName, value: boot }))
-  })
-
-/** Sessions are stored as one small document, newest state wins; a queen that cannot read it starts without. */
-const openSessions = Effect.gen(function* () {
-  const catalog = yield* QueenCatalog
-  const row = yield* Effect.catchAll(catalog.settings.get(sessionsName), () => Effect.succeed(undefined))
-  const stored =
-    row === undefined
-      ? undefined
-      : yield* Effect.option(Schema.decodeUnknown(Schema.parseJson(SessionFacts))(row.value)).pipe(
-          Effect.map((found) => (found._tag === "Some" ? found.value : undefined))
-        )
-  let unsaved: SessionFacts | undefined
-  const changed = yield* Queue.sliding<void>(1)
-  const save = Effect.suspend(() => {
-    const facts = unsaved
-    unsaved = undefined
-    return facts === undefined
-      ? Effect.void
-      : catalog.settings.put({ name: sessionsName, value: JSON.stringify(facts) })
-  }).pipe(Effect.catchAll((error) => Effect.logWarning("sessions were not stored", error)))
-  yield* Effect.addFinalizer(() => save)
-  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Queue.take(changed), save)))
-  return new Sessions((facts) => {
-    unsaved = facts
-    Queue.unsafeOffer(changed, undefined)
-  }, stored)
-})

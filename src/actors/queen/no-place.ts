@@ -1,0 +1,75 @@
+/** Why a job has no place, with the amounts and with what can be done. */
+import type * as Effect from "effect/Effect"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { Place, Wish } from "../../machines/policy/placement.ts"
+import { deviceLabel } from "../../machines/vocabulary/device.ts"
+import type { ClusterView } from "./cluster-view.ts"
+
+/** A candidate that was asked and has no room, or cannot serve. */
+export interface Full {
+  readonly place: Place
+  readonly error: RbeeError
+}
+
+const megabytes = (value: unknown): number | undefined => (typeof value === "number" ? Math.ceil(value) : undefined)
+const labelOf = (view: ClusterView, place: Place): string =>
+  view.allHives().length > 1 ? `${deviceLabel(place.device)} of ${place.hive}` : deviceLabel(place.device)
+
+/** Nothing is left: with the last place's own failure, or with the amounts and what can be done. */
+export const noPlace = (
+  view: ClusterView,
+  wish: Wish,
+  fallen: RbeeError | undefined,
+  full: ReadonlyArray<Full>
+): Effect.Effect<never, RbeeError> => {
+  if (fallen !== undefined) return fallen
+  const room = full.flatMap(({ place, error }) => {
+    const needed = megabytes(error.details["required_mb"] ?? error.details["needed_mb"])
+    const available = megabytes(error.details["available_mb"])
+    return needed === undefined || available === undefined ? [] : [{ place, needed, available }]
+  })
+  if (room.length > 0) {
+    const needed = Math.min(...room.map((one) => one.needed))
+    const rooms = room.map((one) => `${labelOf(view, one.place)} has ${one.available} MB`).join(", ")
+    return rbeeError(
+      "VRAM_EXHAUSTED",
+      `${wish.model} needs ${needed} MB; ${rooms}`,
+      "Stop workers that hold memory (`rbee workers ls`, `rbee workers stop ID`), or use a smaller model or context",
+      {
+        needed_mb: needed,
+        available_mb: Math.max(...room.map((one) => one.available)),
+        candidates: room.map(({ place, needed: needs, available }) => ({
+          hive: place.hive,
+          device: place.device,
+          needed_mb: needs,
+          available_mb: available
+        }))
+      }
+    )
+  }
+  const [first] = full
+  if (first !== undefined) return first.error
+  const machines = view.machines()
+  const devices = machines.flatMap(({ hive, devices: { gpus } }) => [
+    ...gpus.map((gpu) => ({ hive, device: gpu.id })),
+    { hive, device: "cpu" }
+  ])
+  const there = devices.map((one) => labelOf(view, one)).join(", ")
+  if (wish.device !== undefined && !devices.some(({ device }) => device === wish.device)) {
+    return rbeeError("INVALID_REQUEST", `there is no device ${deviceLabel(wish.device)}`, `There is: ${there}`, {
+      device: wish.device
+    })
+  }
+  if (machines.some(({ degraded }) => degraded.length > 0)) {
+    return rbeeError(
+      "BACKEND_UNAVAILABLE",
+      "every device that could serve this job is degraded after failed starts",
+      "Wait some minutes, or restart the hive with `rbee hives stop` and `rbee hives start`"
+    )
+  }
+  return rbeeError(
+    "BACKEND_UNAVAILABLE",
+    `no device may serve this job; there is ${there}`,
+    "Leave out --no-cpu to allow the CPU"
+  )
+}
