@@ -126,6 +126,9 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
   ]
   const rows: Array<Row> = []
   for (const [name, path, threads] of models)
-    for (const slots of [1, 4, 16]) rows.push(...(await compare(path, name, slots, threads, rounds)))
+    for (const slots of [1, 4, 16]) {
+      process.stderr.write(`${name} × ${slots}…\n`)
+      rows.push(...(await compare(path, name, slots, threads, rounds)))
+    }
   report("decode", rows)
 }
