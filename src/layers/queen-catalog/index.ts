@@ -1,5 +1,5 @@
 /**
- * What a queen knows between her starts (DESIGN §6): who she is, her hives and what they can do, open sessions,
+ * What a queen knows between her starts (DESIGN §6): who she is, her hives and what they can do,
  * settings. Written with fsync: what is acknowledged survives a power cut.
  */
 import * as Context from "effect/Context"
@@ -8,7 +8,6 @@ import * as Schema from "effect/Schema"
 import type { RbeeError } from "../../machines/errors.ts"
 import { EpochMs, Id } from "../../machines/vocabulary/common.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
-import { Teardown } from "../../machines/vocabulary/job.ts"
 
 /** This start of the queen: calls of an older epoch are refused by hives. */
 export interface QueenIdentity {
@@ -39,18 +38,6 @@ export const CapabilitiesRow = Schema.Struct({
 })
 export type CapabilitiesRow = typeof CapabilitiesRow.Type
 
-/** An open session (DESIGN §6): what it woke ends with it if it is cold and nobody else uses it. */
-export const SessionRow = Schema.Struct({
-  id: Id,
-  teardown: Teardown,
-  wokeQueen: Schema.Boolean,
-  /** ids of hives and workers that it woke */
-  woke: Schema.Array(Schema.Struct({ kind: Schema.Literal("hive", "worker"), id: Schema.String })),
-  jobs: Schema.Array(Schema.String),
-  openedAt: EpochMs
-})
-export type SessionRow = typeof SessionRow.Type
-
 export const SettingRow = Schema.Struct({ name: Schema.String, value: Schema.String })
 export type SettingRow = typeof SettingRow.Type
 
@@ -76,8 +63,6 @@ export class QueenCatalog extends Context.Tag("rbee/QueenCatalog")<
     readonly hives: Table<HiveRow>
     /** by hive, which must be known */
     readonly capabilities: Table<CapabilitiesRow>
-    /** by id */
-    readonly sessions: Table<SessionRow>
     /** by name */
     readonly settings: Table<SettingRow>
   }

@@ -5,14 +5,13 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ids } from "../ids/index.ts"
-import { type CapabilitiesRow, type HiveRow, QueenCatalog, type SessionRow, type SettingRow } from "./index.ts"
+import { type CapabilitiesRow, type HiveRow, QueenCatalog, type SettingRow } from "./index.ts"
 
 export class MemoryCatalog {
   id: string | undefined
   epoch = 0
   readonly hives = new Map<string, HiveRow>()
   readonly capabilities = new Map<string, CapabilitiesRow>()
-  readonly sessions = new Map<string, SessionRow>()
   readonly settings = new Map<string, SettingRow>()
 }
 
@@ -43,7 +42,6 @@ export const layerMemory = (store: MemoryCatalog): Layer.Layer<QueenCatalog, nev
           (id) => store.capabilities.delete(id)
         ),
         capabilities: table(store.capabilities, ({ hive }) => hive),
-        sessions: table(store.sessions, ({ id }) => id),
         settings: table(store.settings, ({ name }) => name)
       }
     })

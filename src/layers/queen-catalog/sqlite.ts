@@ -8,19 +8,17 @@ import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Ids } from "../ids/index.ts"
 import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
-import { type CatalogError, CapabilitiesRow, HiveRow, QueenCatalog, SessionRow, SettingRow } from "./index.ts"
+import { type CatalogError, CapabilitiesRow, HiveRow, QueenCatalog, SettingRow } from "./index.ts"
 
 // A column holds a field as JSON: lists, objects, booleans and absent fields need no encoding of their own.
 const migrations: Migrations = [
   {
-    name: "queen, hives, capabilities, sessions, settings",
+    name: "queen, hives, capabilities, settings",
     statements: [
       "CREATE TABLE queen (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, epoch INTEGER NOT NULL) STRICT",
       "CREATE TABLE hives (id TEXT PRIMARY KEY, url TEXT, instance TEXT, addedAt TEXT NOT NULL) STRICT",
       `CREATE TABLE capabilities (hive TEXT PRIMARY KEY REFERENCES hives ON DELETE CASCADE, instance TEXT NOT NULL,
          driver TEXT, version TEXT NOT NULL, devices TEXT NOT NULL, askedAt TEXT NOT NULL) STRICT`,
-      `CREATE TABLE sessions (id TEXT PRIMARY KEY, teardown TEXT NOT NULL, wokeQueen TEXT NOT NULL, woke TEXT NOT NULL,
-         jobs TEXT NOT NULL, openedAt TEXT NOT NULL) STRICT`,
       "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
     ]
   }
@@ -105,7 +103,6 @@ const make = Effect.gen(function* () {
     movedAside,
     hives: table("hives", "id", HiveRow),
     capabilities: table("capabilities", "hive", CapabilitiesRow),
-    sessions: table("sessions", "id", SessionRow),
     settings: table("settings", "name", SettingRow)
   })
 }).pipe(Effect.catchTag("SqlError", (error) => Effect.fail(failed(error))))

@@ -6,12 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { afterAll, describe } from "vitest"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
-import {
-  type CapabilitiesRow,
-  type HiveRow,
-  QueenCatalog,
-  type SessionRow
-} from "../../../src/layers/queen-catalog/index.ts"
+import { type CapabilitiesRow, type HiveRow, QueenCatalog } from "../../../src/layers/queen-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/queen-catalog/sqlite.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-queen-catalog-"))
@@ -40,15 +35,6 @@ const capabilities: CapabilitiesRow = {
   },
   askedAt: 5
 }
-const session: SessionRow = {
-  id: "session-1",
-  teardown: "cold",
-  wokeQueen: true,
-  woke: [{ kind: "hive", id: "localhost" }],
-  jobs: ["job-1"],
-  openedAt: 7
-}
-
 describe("the queen's catalog", () => {
   it.effect("gives every start the same id and the next epoch", () =>
     Effect.gen(function* () {
@@ -60,7 +46,7 @@ describe("the queen's catalog", () => {
     })
   )
 
-  it.effect("keeps hives, capabilities, sessions and settings as they were put", () =>
+  it.effect("keeps hives, capabilities and settings as they were put", () =>
     Effect.gen(function* () {
       const file = newFile()
       yield* start(file, (catalog) =>
@@ -70,7 +56,6 @@ describe("the queen's catalog", () => {
           yield* catalog.capabilities.put(capabilities)
           // replacing the hive keeps what is known of it
           yield* catalog.hives.put(hive)
-          yield* catalog.sessions.put(session)
           yield* catalog.settings.put({ name: "n", value: "true" })
         })
       )
@@ -78,7 +63,6 @@ describe("the queen's catalog", () => {
         Effect.gen(function* () {
           expect(yield* catalog.hives.all).toEqual([{ id: "bare", addedAt: 3 }, hive])
           expect(yield* catalog.capabilities.get("localhost")).toEqual(capabilities)
-          expect(yield* catalog.sessions.all).toEqual([session])
           expect(yield* catalog.settings.get("n")).toEqual({ name: "n", value: "true" })
           expect(yield* catalog.settings.get("other")).toBeUndefined()
           // a field that is no longer known is gone
@@ -98,9 +82,6 @@ describe("the queen's catalog", () => {
         yield* catalog.hives.remove("localhost")
         yield* catalog.hives.remove("localhost")
         expect(yield* catalog.capabilities.all).toEqual([])
-        yield* catalog.sessions.put(session)
-        yield* catalog.sessions.remove(session.id)
-        expect(yield* catalog.sessions.all).toEqual([])
       })
     )
   )

@@ -18,6 +18,7 @@ import { readEvents } from "../../../src/layers/api/sse.ts"
 import { HiveConnector, hiveApi } from "../../../src/layers/hive-api/index.ts"
 import { HiveLauncher } from "../../../src/layers/hive-launcher/index.ts"
 import { Ids } from "../../../src/layers/ids/index.ts"
+import { layerMemory as layerMemoryCatalog, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
 import { layerMemory, type MemoryStore, memoryStore } from "../../../src/layers/journal/memory.ts"
 import { type QueenApi, queenApi } from "../../../src/layers/queen-api/index.ts"
 import { CurrentSettings, defaults, type Settings } from "../../../src/layers/settings/index.ts"
@@ -25,7 +26,6 @@ import { layerNode as layerTurns } from "../../../src/layers/turns/node.ts"
 import { WorkerConnector, workerApi } from "../../../src/layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
-import { CatalogStore, layerCatalog } from "./catalog.ts"
 import { FakeHive } from "./fake-hive.ts"
 
 export interface Seen {
@@ -60,14 +60,14 @@ export interface QueenWorld {
 }
 
 export interface Stores {
-  readonly catalog: CatalogStore
+  readonly catalog: MemoryCatalog
   readonly journal: MemoryStore
   readonly hive: FakeHive
   readonly ids: { count: number }
 }
 
 export const makeStores = (): Stores => ({
-  catalog: new CatalogStore(),
+  catalog: new MemoryCatalog(),
   journal: memoryStore(),
   hive: new FakeHive("localhost"),
   ids: { count: 0 }
@@ -139,7 +139,7 @@ const build = (
     const nobody = Object.fromEntries(Object.keys(workerApi).map((name) => [name, () => Effect.fail(gone)]))
     const layers = Layer.mergeAll(
       Layer.provide(layerJobLogs, layerMemory(stores.journal)),
-      layerCatalog(stores.catalog),
+      layerMemoryCatalog(stores.catalog),
       Layer.succeed(HiveConnector, { connect: () => inProcess(hiveApi, hive.api) }),
       Layer.succeed(WorkerConnector, {
         // a worker that is gone answers nothing, whatever it is asked
