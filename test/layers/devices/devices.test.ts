@@ -26,7 +26,11 @@ const withTool = <A, E>(script: string, use: (path: string) => Effect.Effect<A, 
     use,
     (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
   )
-const look = (path: string) => Effect.provide(Effect.flatMap(DeviceProbe, ({ look }) => look), layerProbe(path))
+const look = (path: string) =>
+  Effect.provide(
+    Effect.flatMap(DeviceProbe, ({ look }) => look),
+    layerProbe(path)
+  )
 
 describe("Devices", () => {
   it("reads nvidia-smi: MiB become MB, short names, and an amount that is not told counts as all of it", () => {
