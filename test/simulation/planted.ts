@@ -17,13 +17,13 @@ export interface Planted {
 export const planted: ReadonlyArray<Planted> = [
   {
     name: "a resume is off by one",
-    file: "src/actors/queen/job.ts",
+    file: "src/actors/queen/job-request.ts",
     find: "token_ids: log.tokenIds(), text",
     instead: "token_ids: log.tokenIds().slice(0, -1), text"
   },
   {
     name: "an answer that goes on elsewhere begins anew",
-    file: "src/actors/queen/job.ts",
+    file: "src/actors/queen/job-request.ts",
     find: "const resume = log.tokens() === 0 ?",
     instead: "const resume = log.tokens() >= 0 ?"
   },
@@ -59,7 +59,7 @@ export const planted: ReadonlyArray<Planted> = [
   },
   {
     name: "a restart of the queen's machine is not noticed",
-    file: "src/actors/queen/queen.ts",
+    file: "src/actors/queen/reboot.ts",
     find: "if (known?.value === boot) return",
     instead: "return"
   },

@@ -12,11 +12,12 @@ const story = ["infer", "tell me a story", "--ignore-eos", "--max-tokens", "400"
 const pidsOf = (on: Machine, role: string) => on.processes().flatMap((one) => (one.role === role ? [one.pid] : []))
 
 describe("a keeper on real processes", () => {
-  it("shares one queen between keepers that wake her at the same moment; only one of them woke her", async () => {
+  it("shares one queen between keepers that wake her at the same moment", async () => {
     const on = await machine()
     const runs = await Promise.all([1, 2, 3].map(() => on.rbee(["queen", "start"])))
     expect(runs.map((run) => run.code)).toEqual([0, 0, 0])
-    expect(pidsOf(on, "queen")).toHaveLength(1)
+    // those that lost the race for the port end by themselves
+    await eventually(() => pidsOf(on, "queen").length === 1, "one queen is left")
     await on.rbee(["down"])
     expect(on.processes()).toEqual([])
   })
