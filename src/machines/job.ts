@@ -380,10 +380,3 @@ const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
         : undefined
   }
 }
-
-/** The state as the wire names it. */
-export const jobStateOf = (value: string | Record<string, unknown>): JobState => {
-  const name = typeof value === "string" ? value : Object.keys(value)[0]
-  // The chart's own top-level states.
-  return name as JobState
-}

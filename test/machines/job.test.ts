@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { type ErrorCode, rbeeError } from "../../src/machines/errors.ts"
-import { InferFailed, type JobCommand, jobMachine, jobStateOf } from "../../src/machines/job.ts"
+import { InferFailed, type JobCommand, jobMachine } from "../../src/machines/job.ts"
 import { Coverage, Walk } from "../support/walk.ts"
 
 const coverage = new Coverage()
@@ -55,8 +55,6 @@ describe("A job", () => {
       "healthy",
       "degraded"
     ])
-    expect(jobStateOf(provisioning().snapshot.value)).toBe("provisioning")
-    expect(jobStateOf(queued().snapshot.value)).toBe("queued")
   })
 
   it("waits again where all slots are taken, before a worker is started or after", () => {

@@ -219,7 +219,7 @@ describe("A hive and its workers", () => {
     const advice = await refused(hive.api.capacity({ ...huge, model: model_ref }))
     expect(advice.details["needed_mb"]).toBe(error.details["needed_mb"])
     expect(await workers(hive)).toEqual([])
-    expect(await run(hive.api.capacity({ device: "cpu", model: model_ref, context: 256 }))).toBeNull()
+    expect(await run(hive.api.capacity({ device: "cpu", model: model_ref, context: 256 }))).toBeUndefined()
     expect(await refused(hive.api.capacity({ device: "gpu7", model: model_ref }))).toMatchObject({ code: "NOT_FOUND" })
     expect((await startWorker(hive, { model_ref, context: 256 })).events.at(-1)?.event).toBe("ready")
   })

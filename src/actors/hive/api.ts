@@ -112,11 +112,11 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           const row = yield* findModel(ports, ref.ref)
           const facts = yield* row === undefined ? models.preview(ref) : models.inspect(row.file)
           const wanted = workers.wanted(facts, { context, slots })
-          if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return null
+          if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
           const available = machines.ledger.available(device.supply)
           const choose = yield* workers.chooser(device, row?.file ?? "", facts, wanted)
           const { bytes, fits } = choose(available)
-          return fits ? null : yield* Effect.fail(noRoom(device.id, bytes, available))
+          if (!fits) return yield* noRoom(device.id, bytes, available)
         }),
 
       provisionModel: ({ model_ref }) =>

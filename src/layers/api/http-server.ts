@@ -21,7 +21,7 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
     readonly [I in keyof Apis]: { readonly api: Apis[I]; readonly handlers: Handlers<NoInfer<Apis[I]>> }
   }
   readonly host: string
-  /** 0: any free port */
+  /** 0: a free one */
   readonly port: number
   /** how many ports are tried, from `port` up; absent: 1 */
   readonly portTries?: number | undefined

@@ -1,7 +1,7 @@
 /** A hive's interface (API.md, Hive). Only a queen calls it. */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Health, Id, Megabytes, Nothing } from "../../machines/vocabulary/common.ts"
+import { Count, DeviceId, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
 import { Devices, WorkerKind } from "../../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { ModelView } from "../../machines/vocabulary/model.ts"
@@ -18,12 +18,6 @@ const stream = {
 } as const
 const streamOf = Schema.Struct({ id: Id, last_event_id: Schema.optional(Schema.String) })
 
-export const CapacityAnswer = Schema.Struct({
-  needed_mb: Megabytes,
-  available_mb: Megabytes,
-  context: Count,
-  slots: Count
-})
 export const ProvisionAnswer = Schema.Struct({ provision_id: Schema.String, events: Schema.String })
 export const RuntimeAnswer = Schema.Union(Schema.Struct({ available: Schema.Literal(true) }), ProvisionAnswer)
 export const WorkerStarted = Schema.Struct({
@@ -48,7 +42,7 @@ export const hiveApi = {
       context: Schema.optional(Schema.NumberFromString),
       slots: Schema.optional(Schema.NumberFromString)
     }),
-    output: Schema.NullOr(CapacityAnswer),
+    output: Nothing,
     status: 204
   }),
   provisionModel: json("POST", "/models/provision", {

@@ -18,7 +18,7 @@ export interface Wish {
   readonly hive: string | undefined
   readonly device: string | undefined
   readonly allowCpu: boolean
-  /** tokens a slot that the job needs at least; undefined: any */
+  /** tokens a slot that the job needs at least; undefined: whatever there is */
   readonly context: number | undefined
   /** the job takes a worker for itself: nobody else may be on it */
   readonly alone: boolean

@@ -109,8 +109,7 @@ export const JobView = Schema.Struct({
 })
 export type JobView = typeof JobView.Type
 
-/** The data of each event on a job's stream (API.md, job events). */
-export const TokenEvent = Schema.Struct({ i: Count, t: Schema.String })
+/** The data of a job's `done` event (API.md, job events). */
 export const DoneEvent = Schema.Struct({
   /** UTF-16 code units of the whole text */
   text_length: Count,
@@ -120,11 +119,3 @@ export const DoneEvent = Schema.Struct({
   usage: Usage
 })
 export type DoneEvent = typeof DoneEvent.Type
-export const ErrorEvent = WireError
-export const FailoverEvent = Schema.Struct({
-  /** tokens that the reader has so far */
-  tokens: Count,
-  from: Schema.String,
-  to: Schema.String,
-  resampled: Schema.optional(Schema.Boolean)
-})

@@ -180,7 +180,7 @@ export class FakeHive {
       this.answer(`capacity ${device}`, () => {
         const available = this.full.get(device)
         return available === undefined
-          ? Effect.succeed(null)
+          ? Effect.void
           : Effect.fail(
               rbeeError("VRAM_EXHAUSTED", `needs 5000 MB, ${device} has ${available} MB`, "", {
                 status: 409,
