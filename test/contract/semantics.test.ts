@@ -310,16 +310,18 @@ for (const transport of transports) {
       })
     )
 
-    it.scopedLive("correlation id and deadline go with the call, and a call without an id gets one", () =>
+    it.scopedLive("correlation id, deadline and the queen that asks go with the call; one without an id gets one", () =>
       Effect.gen(function* () {
         const seen: Array<Seen> = []
         const client = yield* workerOf(transport, Effect.void, seen)
-        const call = { correlationId: "corr-1", deadline: "2999-01-01T00:00:00.000Z" }
+        const queen = { id: "queen-1", epoch: 7 }
+        const call = { correlationId: "corr-1", deadline: "2999-01-01T00:00:00.000Z", queen }
         yield* client.cancelInfer({ id: "a" }).pipe(Effect.provideService(Call, call))
         yield* client.cancelInfer({ id: "a" })
         expect(seen[0]?.call).toEqual(call)
         expect(seen[1]?.call.correlationId).toMatch(/^[\w-]{16,}$/)
         expect(seen[1]?.call.deadline).toBeUndefined()
+        expect(seen[1]?.call.queen).toBeUndefined()
       })
     )
 

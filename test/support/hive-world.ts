@@ -12,10 +12,10 @@ import { layerMemory, MemoryCatalog } from "../../src/layers/hive-catalog/memory
 import { Ids } from "../../src/layers/ids/index.ts"
 import { Models } from "../../src/layers/models/index.ts"
 import { type ExitStatus, Processes } from "../../src/layers/process/index.ts"
-import { QueenConnector } from "../../src/layers/queen-api/index.ts"
+import { type QueenApi, QueenConnector } from "../../src/layers/queen-api/index.ts"
 import { Runtimes } from "../../src/layers/runtimes/index.ts"
 import { CurrentSettings, defaults, type Settings } from "../../src/layers/settings/index.ts"
-import { WorkerConnector } from "../../src/layers/worker-api/index.ts"
+import { type WorkerApi, WorkerConnector } from "../../src/layers/worker-api/index.ts"
 import { WorkerLauncher, type WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
 import type { ModelFacts } from "../../src/machines/gguf.ts"
 import type { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
@@ -48,6 +48,10 @@ export interface World {
   readonly launched: Array<Launched>
   /** what the next launches do */
   launching: "works" | "is a bug"
+  /** does its queen answer heartbeats? */
+  queen: "answers" | "is out of reach"
+  /** urls of workers whose answers the hive has ended, in order */
+  readonly cancelled: Array<string>
   readonly leases: Effect.Effect<ReadonlyArray<LeaseRow>>
   /** file names of models that are in the catalog */
   readonly addModel: (ref: string) => Effect.Effect<void>
@@ -64,7 +68,11 @@ const unused = <T extends object>(name: string): T =>
 export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const launched: Array<Launched> = []
-    const world: { launching: World["launching"] } = { launching: "works" }
+    const world: Pick<World, "launching" | "queen" | "cancelled"> = {
+      launching: "works",
+      queen: "answers",
+      cancelled: []
+    }
     let count = 0
     const launcher: WorkerLauncher["Type"] = {
       launch: (plan, onMessage) =>
@@ -112,8 +120,20 @@ export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effe
       }),
       Layer.succeed(Processes, unused<Processes["Type"]>("Processes")),
       Layer.succeed(WorkerLauncher, launcher),
-      Layer.succeed(WorkerConnector, { connect: () => unused("WorkerApi") }),
-      Layer.succeed(QueenConnector, { connect: () => unused("QueenApi") })
+      Layer.succeed(WorkerConnector, {
+        connect: (url) => {
+          const api: Partial<WorkerApi> = { cancelInfers: () => Effect.sync(() => void world.cancelled.push(url)) }
+          return { ...unused<WorkerApi>("WorkerApi"), ...api } as WorkerApi
+        }
+      }),
+      Layer.succeed(QueenConnector, {
+        connect: () => {
+          const api: Partial<QueenApi> = {
+            heartbeat: () => Effect.suspend(() => (world.queen === "answers" ? Effect.void : Effect.never))
+          }
+          return { ...unused<QueenApi>("QueenApi"), ...api } as QueenApi
+        }
+      })
     )
     const context = yield* Layer.build(layers)
     return yield* Effect.gen(function* () {

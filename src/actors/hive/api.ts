@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ActorSystem } from "../core/system.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
+import { mapCalls } from "../../layers/api/endpoint.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/model-ref.ts"
@@ -63,9 +64,14 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
       (what: "a provision" | "a worker") =>
       (input: { readonly id: string; readonly last_event_id?: string | undefined }) =>
         Effect.map(logOf(input.id, what), (log) => log.feed(input.last_event_id))
+    /** A queen that lost this hive to another one learns it from whatever she asks. */
+    const ofItsOwner = (api: HiveApi): HiveApi =>
+      mapCalls(api, (call, name) =>
+        name === "health" || name === "claim" ? call : Effect.zipRight(ownership.admit, call)
+      )
     const pinnedFiles = Effect.map(catalog.pins.all, (pins) => new Set(pins.map(({ file }) => file)))
 
-    return {
+    return ofItsOwner({
       health: () =>
         Effect.map(Clock.currentTimeMillis, (now) => ({
           status: "healthy" as const,
@@ -81,7 +87,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
         Effect.gen(function* () {
           yield* open
           yield* ownership.claim(request)
-          yield* heartbeat.now
+          yield* heartbeat.claimed
           return { hive_id: identity.id, instance: identity.instance, version: settings.version }
         }),
 
@@ -188,5 +194,5 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           yield* Effect.flatMap(part("workers"), (workers) => workers.stop(id, settings.shutdown.drainMs))
         }),
       shutdown: ({ deadline_ms }) => options.shutdown(deadline_ms ?? settings.shutdown.drainMs)
-    }
+    })
   })

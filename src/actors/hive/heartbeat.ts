@@ -15,6 +15,8 @@ import type { Identity, Ports } from "./ports.ts"
 
 /** A queen that does not answer within a beat's time gets the next one instead; within these bounds, milliseconds. */
 const answerMs = { min: 250, max: 2000 }
+/** Out of reach for all but so many of the beats that make a hive lost, she reads no answer any more. */
+const beatsBeforeLost = 2
 
 export interface HeartbeatOptions {
   readonly ports: Ports
@@ -28,7 +30,7 @@ export interface HeartbeatOptions {
 
 export class Heartbeat {
   private seq = 0
-  /** milliseconds since 1970: when a queen last took a beat; undefined: none ever did */
+  /** milliseconds since 1970: when a queen last claimed this hive or took a beat; undefined: none ever did */
   contactAt: number | undefined
   private readonly soon: Queue.Queue<void>
   private readonly options: HeartbeatOptions
@@ -43,7 +45,10 @@ export class Heartbeat {
   }
 
   /** Beats at once instead of at the next tick: after a claim the queen waits for it. */
-  readonly now: Effect.Effect<void> = Effect.suspend(() => Effect.asVoid(Queue.offer(this.soon, undefined)))
+  readonly claimed: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    this.contactAt = now
+    return Effect.asVoid(Queue.offer(this.soon, undefined))
+  })
 
   /** Never ends. A beat and the wait for the next one run side by side: a slow answer does not slow the pulse. */
   readonly run: Effect.Effect<never> = Effect.suspend(() => {
@@ -71,6 +76,19 @@ export class Heartbeat {
           : Effect.logDebug(`heartbeat not taken: ${reasonOf(error)}`)
       )
     )
+    yield* this.release
+  })
+
+  /**
+   * What nobody reads any more is not decoded: behind a cut network a worker cannot see that its reader is gone. She
+   * takes this hive for lost soon, and no queen ever re-attaches to an old answer.
+   */
+  private readonly release: Effect.Effect<void> = Effect.gen(this, function* () {
+    const { parts, ports } = this.options
+    const { heartbeatMs, lostMs } = ports.settings.hive
+    const now = yield* Clock.currentTimeMillis
+    if (this.contactAt === undefined || now - this.contactAt < lostMs - beatsBeforeLost * heartbeatMs) return
+    yield* parts.workers?.cancelInfers ?? Effect.void
   })
 
   private readonly next: Effect.Effect<Beat> = Effect.gen(this, function* () {

@@ -1,5 +1,6 @@
 /** To which queen this hive belongs: by her id, and by her epoch, which counts her starts. */
 import * as Effect from "effect/Effect"
+import { Call } from "../../layers/api/endpoint.ts"
 import type { CatalogError, OwnerRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
@@ -35,6 +36,14 @@ export class Ownership {
       return this.catalog.setOwner(this.owner)
     })
   }
+
+  /** What another queen asks, or an earlier start of the owner, is refused. A call that names no queen is a person's. */
+  readonly admit: Effect.Effect<void, RbeeError<"HIVE_OWNED">> = Effect.flatMap(Call, ({ queen }) => {
+    const { owner } = this
+    if (queen === undefined || owner === undefined) return Effect.void
+    if (queen.id !== owner.id) return Effect.fail(owned(owner, "belongs to"))
+    return queen.epoch < owner.epoch ? Effect.fail(owned(owner, "follows a later start of")) : Effect.void
+  })
 }
 
 const owned = ({ id, name, epoch, url }: OwnerRow, how: string): RbeeError<"HIVE_OWNED"> =>

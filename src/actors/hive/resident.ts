@@ -96,6 +96,15 @@ export class Resident {
     return Effect.zipRight(this.tell({ type: "STOP", drainMs }), Deferred.await(this.gone))
   }
 
+  /** Ends every answer that is decoded now. */
+  readonly cancelInfers: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.flatMap(this.snapshot, (snapshot) =>
+      snapshot !== undefined && snapshot.context.beat.busy > 0
+        ? this.options.life.cancelInfers(snapshot.context.bound?.url)
+        : Effect.void
+    )
+  )
+
   /** Its actor is gone without an outcome: whoever waits hears that, and what it held goes back. */
   readonly abandon: Effect.Effect<void> = Effect.suspend(() => this.ended({ outcome: "stopped" }))
 

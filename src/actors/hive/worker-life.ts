@@ -19,6 +19,9 @@ import type { Ports } from "./ports.ts"
 const isOutOfMemory = (status: ExitStatus, code: string | undefined): boolean =>
   code === "VRAM_EXHAUSTED" || status.signal === "SIGABRT" || status.code === 134
 
+/** what a worker may take to end its answers, milliseconds */
+const cancelMs = 1000
+
 const wordsOf = (status: ExitStatus): string =>
   status.signal === undefined ? `exit code ${status.code ?? "unknown"}` : `killed by ${status.signal}`
 
@@ -111,6 +114,12 @@ export class WorkerLife {
     url === undefined
       ? Effect.fail("not bound")
       : Effect.asVoid(this.ports.workerConnector.connect(url).shutdown({ deadline_ms: drainMs }))
+
+  /** One that does not answer is for the chart to judge. */
+  readonly cancelInfers = (url: string | undefined): Effect.Effect<void> =>
+    url === undefined
+      ? Effect.void
+      : this.ports.workerConnector.connect(url).cancelInfers({}).pipe(Effect.timeout(cancelMs), Effect.ignore)
 
   /** Ends it. Without grace it is killed at once: it would not hear. */
   readonly end = (graceMs: number): Effect.Effect<void> =>

@@ -240,6 +240,14 @@ export class Workers {
     })
   }
 
+  /** Ends every answer; the workers stay. */
+  readonly cancelInfers: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.forEach([...this.residents.values()], (resident) => resident.cancelInfers, {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
+
   /** Ends what its actors can no longer end; their processes are gone by now. */
   readonly abandon: Effect.Effect<void> = Effect.suspend(() =>
     Effect.forEach([...this.residents.values()], (resident) => resident.abandon, { discard: true })

@@ -18,9 +18,9 @@ import { type MachineActor, machineActor } from "../core/machine-actor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
+import { untilGone } from "./hive-calls.ts"
 import type { Narrate } from "./job-log.ts"
 import type { Sessions } from "./sessions.ts"
-import { untilGone } from "./until-gone.ts"
 
 /** Who waits for a hive: it hears the lines of step 3A. */
 export interface Waiter {

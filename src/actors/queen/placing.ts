@@ -7,6 +7,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import { type DevicePlace, type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
+import { setbackOf } from "../../machines/policy/setback.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
@@ -163,7 +164,7 @@ const firstWithRoom = (
       if (answer._tag === "Right") return { _tag: "Found", place: candidate }
       const error = answer.left
       if (error.code === "CONNECTION_TIMEOUT") return { _tag: "Silent", hive }
-      if (error.code !== "VRAM_EXHAUSTED" && error.code !== "BACKEND_UNAVAILABLE") return yield* error
+      if (setbackOf(error) !== "candidate") return yield* error
       if (error.code === "VRAM_EXHAUSTED") log.narrate(say.capacityFull(device, wish.model), { hiveId: hive })
       losers.push({ hive, device, verdict: error.what })
       full.push({ place: candidate, error })

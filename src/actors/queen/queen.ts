@@ -27,6 +27,7 @@ import { supervisor } from "../core/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { ClusterView } from "./cluster-view.ts"
 import { makeEventRing } from "./event-ring.ts"
+import { asQueen } from "./hive-calls.ts"
 import { type Hives, makeHives } from "./hives.ts"
 import { JobLogs } from "./job-log.ts"
 import { type Jobs, makeJobs } from "./jobs.ts"
@@ -166,7 +167,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
           launcher,
           sessions,
           ring,
-          connect: hiveConnector.connect,
+          connect: (url) => asQueen(hiveConnector.connect(url), catalog.identity),
           queen: { ...catalog.identity, name: "queen", url: options.url },
           version: settings.version,
           takeOver: catalog.movedAside !== undefined,

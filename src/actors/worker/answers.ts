@@ -118,8 +118,8 @@ export class Answers {
     return running === undefined ? Effect.void : this.stop(running)
   }
 
-  /** Ends all that run, for this reason, and returns when their slots are free. */
-  endAll(reason: RbeeError): Effect.Effect<void> {
+  /** Ends all that run, for this reason or as cancelled, and returns when their slots are free. */
+  endAll(reason?: RbeeError): Effect.Effect<void> {
     return Effect.suspend(() =>
       Effect.forEach([...this.active.values()], (running) => this.stop(running, reason), {
         concurrency: "unbounded",

@@ -105,6 +105,7 @@ export const workerApiOf = (
             : Effect.succeed(answer.feed(answers.now))
         }),
       cancelInfer: ({ id }) => Effect.suspend(() => status.answers?.cancel(id) ?? Effect.void),
+      cancelInfers: () => Effect.suspend(() => status.answers?.endAll() ?? Effect.void),
       shutdown: ({ deadline_ms }) =>
         Effect.suspend(() => {
           // refused from this answer on, not from when the draining fiber first runs

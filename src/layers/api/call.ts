@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { CallInfo } from "./endpoint.ts"
 
 /** What may be taken over from outside: it goes into logs and headers. */
 const correlationId = /^[A-Za-z0-9._:-]{1,128}$/
@@ -34,4 +35,28 @@ export const withDeadline = <A>(
       ? Effect.fail(deadlineExceeded(deadline))
       : Effect.timeoutFail(effect, { duration: at - now, onTimeout: () => deadlineExceeded(deadline) })
   )
+}
+
+const queenStart = /^([A-Za-z0-9._-]{1,128})\/(\d{1,15})$/
+
+/** How a call tells of itself to the next hop. */
+export const callHeaders = ({ correlationId, deadline, queen }: CallInfo): Record<string, string> => ({
+  ...(correlationId === undefined ? {} : { "X-Correlation-Id": correlationId }),
+  ...(deadline === undefined ? {} : { "X-Request-Deadline": deadline }),
+  ...(queen === undefined ? {} : { "X-Rbee-Queen": `${queen.id}/${queen.epoch}` })
+})
+
+/** What the caller told, of which nothing is believed that does not look right. */
+export const callFrom = (
+  headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>,
+  correlationId: string
+): CallInfo => {
+  const deadline = headers["x-request-deadline"]
+  const queen = headers["x-rbee-queen"]
+  const [, id, epoch] = (typeof queen === "string" ? queenStart.exec(queen) : undefined) ?? []
+  return {
+    correlationId,
+    deadline: typeof deadline === "string" ? deadline : undefined,
+    ...(id === undefined ? {} : { queen: { id, epoch: Number(epoch) } })
+  }
 }

@@ -88,6 +88,19 @@ export type Handlers<A extends Api> = {
   readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, RbeeError>
 }
 
+/** One call of an interface, whatever it takes and answers. */
+export type AnyCall = Effect.Effect<unknown, RbeeError>
+
+/** The same interface with every call changed; `change` leaves the kind of the answer as it is. */
+export const mapCalls = <H extends object>(handlers: H, change: (call: AnyCall, name: string) => AnyCall): H =>
+  // The same names; each handler takes what its own endpoint declares, and here that is only passed on.
+  Object.fromEntries(
+    Object.entries(handlers).map(([name, handler]) => [
+      name,
+      (input: unknown) => change((handler as (input: unknown) => AnyCall)(input), name)
+    ])
+  ) as H
+
 /**
  * What is known of the call that is being answered or made. The server provides it to the handler; a client that is
  * called within forwards it, so a job's correlation id and deadline reach every hop.
@@ -96,6 +109,14 @@ export interface CallInfo {
   readonly correlationId: string | undefined
   /** ISO 8601, absolute; passed on unchanged */
   readonly deadline: string | undefined
+  /** which start of which queen asks; calls of anybody else name none */
+  readonly queen?: QueenStart | undefined
+}
+
+/** A queen's id, and her epoch, which counts her starts. */
+export interface QueenStart {
+  readonly id: string
+  readonly epoch: number
 }
 export class Call extends Context.Reference<Call>()("rbee/Call", {
   defaultValue: (): CallInfo => ({ correlationId: undefined, deadline: undefined })

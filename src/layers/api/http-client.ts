@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type { RbeeError } from "../../machines/errors.ts"
+import { callHeaders } from "./call.ts"
 import { type Api, Call, type Handlers, type Reply } from "./endpoint.ts"
 import { feedOf } from "./http-client-feed.ts"
 import { type Answer, notOurs, type Peer, peerOf, readText, send } from "./http-client-request.ts"
@@ -55,11 +56,8 @@ const call = (
   Effect.gen(function* () {
     const at = yield* peer
     const parts = yield* wire.split(input)
-    const { correlationId, deadline } = yield* Call
     const headers: Record<string, string | number> = { Accept: accepts[wire.endpoint.kind], ...at.headers }
-    Object.assign(headers, parts.headers)
-    if (correlationId !== undefined) headers["X-Correlation-Id"] = correlationId
-    if (deadline !== undefined) headers["X-Request-Deadline"] = deadline
+    Object.assign(headers, parts.headers, callHeaders(yield* Call))
     const request = { method: wire.endpoint.method, path: at.prefix + wire.target(parts), headers, body: parts.body }
     const answer = yield* send(at, request, limits.timeoutMs)
     return yield* understand(wire, at, answer, limits)

@@ -7,7 +7,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { isCorrelationId, withDeadline } from "./call.ts"
+import { callFrom, isCorrelationId, withDeadline } from "./call.ts"
 import type { CallInfo, EventFeed, Reply } from "./endpoint.ts"
 import { readBody } from "./http-body.ts"
 import { openEvents } from "./http-events.ts"
@@ -93,8 +93,7 @@ export class Exchange {
     const { headers } = this.#request
     const input = match.join({ params: match.params, query: match.query, headers, body })
     if (Either.isLeft(input)) return this.#fail(input.left)
-    const deadline = headers["x-request-deadline"]
-    if (typeof deadline === "string") this.#call = { correlationId: this.correlationId, deadline }
+    this.#call = callFrom(headers, this.correlationId)
     const answer = Effect.suspend(() => match.handler(input.right))
     this.#follow(withDeadline(answer, this.#call.deadline), (output) => this.#answer(match, output))
   }

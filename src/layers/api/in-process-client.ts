@@ -42,12 +42,13 @@ const through =
         return yield* tooLarge(wire.maxBytes)
       const decoded = yield* wire.join(parts)
       if (handler === undefined) return yield* Effect.dieMessage(`nobody answers ${wire.name}`)
-      const { correlationId: given, deadline } = yield* Call
-      const correlationId = given ?? (options.correlationId === undefined ? undefined : yield* options.correlationId)
+      const call = yield* Call
+      const correlationId =
+        call.correlationId ?? (options.correlationId === undefined ? undefined : yield* options.correlationId)
       const output = yield* withDeadline(
         Effect.suspend(() => handler(decoded)),
-        deadline
-      ).pipe(Effect.provideService(Call, { correlationId, deadline }))
+        call.deadline
+      ).pipe(Effect.provideService(Call, { ...call, correlationId }))
       return yield* answerOf(wire, output)
     }).pipe(hideDefects, Effect.mapError(overTheWire))
 

@@ -17,6 +17,8 @@ export const workerApi = {
   /** `token` InferToken *, then one of `done` InferDone, `error` WireError, `cancelled` {} */
   inferEvents: events("/infer/:id/events", { summary: "Its tokens", input: byId }),
   cancelInfer: json("DELETE", "/infer/:id", { summary: "Stop decoding", input: byId, output: Nothing, status: 204 }),
+  /** by its hive, when the queen that reads them is out of reach */
+  cancelInfers: json("DELETE", "/infer", { summary: "Stop all decoding", input: none, output: Nothing, status: 204 }),
   shutdown: json("POST", "/shutdown", {
     summary: "Drain: new work 503, running work may finish until the deadline",
     input: Schema.Struct({ deadline_ms: Schema.optional(Count) }),

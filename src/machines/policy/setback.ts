@@ -13,6 +13,7 @@ const setbacks: Partial<Record<ErrorCode, Setback>> = {
   BACKEND_UNAVAILABLE: "candidate",
   WORKER_START_FAILED: "candidate",
   LOADING_STALLED: "candidate",
+  HIVE_OWNED: "candidate",
   CONNECTION_TIMEOUT: "retry",
   WORKER_CRASHED: "retry",
   WORKER_NOT_FOUND: "retry",

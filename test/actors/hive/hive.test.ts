@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
+import { Call } from "../../../src/layers/api/endpoint.ts"
 import { readEvents } from "../../../src/layers/api/sse.ts"
 import { type Launched, makeWorld, type World } from "../../support/hive-world.ts"
 
@@ -183,6 +184,52 @@ describe("The hive", () => {
       expect(yield* Effect.flip(start(world))).toMatchObject({ code: "SHUTTING_DOWN" })
       expect(yield* Fiber.join(ended)).toBe("shutdown")
       expect(yield* world.leases).toEqual([])
+    })
+  )
+
+  it.scoped("ends the answers that its queen cannot read any more, before she takes it for lost", () =>
+    Effect.gen(function* () {
+      const { world } = yield* healthy
+      let progress = 0
+      const second = Effect.suspend(() => {
+        last(world).say({ t: "beat", busy: 1, tokens_out: ++progress, progress, infers: [] })
+        return Effect.zipRight(TestClock.adjust("1 second"), settle)
+      })
+      const seconds = (n: number) => Effect.repeatN(second, n - 1)
+      yield* world.hive.listening("http://127.0.0.1:8600")
+      yield* world.hive.api.claim({ queen: { id: "q1", name: "queen", epoch: 1, url: "http://127.0.0.1:8500" } })
+      yield* seconds(20)
+      expect(world.cancelled).toEqual([])
+      world.queen = "is out of reach"
+      yield* seconds(7)
+      expect(world.cancelled).toEqual([])
+      yield* seconds(2)
+      expect(new Set(world.cancelled)).toEqual(new Set(["http://127.0.0.1:8601"]))
+      expect(world.launched.length).toBe(1)
+    })
+  )
+
+  it.scoped("does what its owner asks in her newest start, and refuses everybody else who says to be a queen", () =>
+    Effect.gen(function* () {
+      const { world } = yield* healthy
+      const claim = (id: string, epoch: number) =>
+        world.hive.api.claim({ queen: { id, name: id, epoch, url: "http://127.0.0.1:8500" } })
+      const as = (id: string, epoch: number) =>
+        Effect.either(
+          Effect.provideService(world.hive.api.listWorkers({}), Call, {
+            correlationId: undefined,
+            deadline: undefined,
+            queen: { id, epoch }
+          })
+        )
+      yield* claim("q1", 2)
+      expect(yield* as("q1", 2)).toMatchObject({ _tag: "Right" })
+      expect(yield* as("q1", 1)).toMatchObject({
+        _tag: "Left",
+        left: { code: "HIVE_OWNED", details: { owner: { id: "q1", epoch: 2 } } }
+      })
+      expect(yield* as("q2", 9)).toMatchObject({ _tag: "Left", left: { code: "HIVE_OWNED" } })
+      expect(yield* Effect.either(world.hive.api.listWorkers({}))).toMatchObject({ _tag: "Right" })
     })
   )
 })

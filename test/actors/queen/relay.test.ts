@@ -44,6 +44,7 @@ const scripted = (feed: EventFeed, infer = started) =>
     const handlers: WorkerApi = {
       health: () => unused,
       ready: () => unused,
+      cancelInfers: () => unused,
       shutdown: () => unused,
       infer: (input) => {
         asked.push(input)

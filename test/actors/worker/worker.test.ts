@@ -303,6 +303,19 @@ describe("epochs", () => {
     })
   )
 
+  it.scoped("are all given back when the hive says that nobody can read them, and serve the next reader", () =>
+    Effect.gen(function* () {
+      const worker = yield* startWorker(paced)
+      yield* worker.ready
+      const ids = [yield* begin(worker, { job_id: "a" }), yield* begin(worker, { job_id: "b" })]
+      yield* worker.api.cancelInfers({})
+      expect(yield* readyBody(worker)).toMatchObject({ body: { busy: 0 } })
+      for (const id of ids) expect(lastOf(yield* readAll(worker, id)).event).toBe("cancelled")
+      yield* begin(worker, { job_id: "a", epoch: 2 })
+      expect(yield* readyBody(worker)).toMatchObject({ body: { busy: 1 } })
+    })
+  )
+
   it.scoped("make a repeated request the same answer", () =>
     Effect.gen(function* () {
       const worker = yield* startWorker(paced)

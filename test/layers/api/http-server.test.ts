@@ -34,7 +34,7 @@ describe("requests", () => {
         expect(yield* refused({ path })).toBe("404 NOT_FOUND")
       }
       const { headers } = yield* ask(url, { path: "/infer" })
-      expect(headers.allow).toBe("POST")
+      expect(headers.allow).toBe("POST, DELETE")
     })
   )
 

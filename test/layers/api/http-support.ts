@@ -24,6 +24,7 @@ export const handlers: WorkerApi = {
   infer: (input) => Effect.succeed({ _tag: "Json", status: 201, body: { prompt: input.prompt } }),
   inferEvents: () => Effect.succeed(() => Effect.never),
   cancelInfer: () => Effect.void,
+  cancelInfers: () => Effect.void,
   shutdown: () => Effect.void
 }
 

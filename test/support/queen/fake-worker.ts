@@ -105,6 +105,7 @@ export class FakeWorker {
         this.cancelled.push(id)
         this.infers.delete(id)
       }),
+    cancelInfers: () => this.alive(() => this.infers.clear()),
     shutdown: () => this.alive(() => undefined)
   }
 
