@@ -9,7 +9,7 @@ import { RbeeError, rbeeError } from "../machines/errors.ts"
 import { defaults, type Settings } from "../layers/settings/index.ts"
 import { readConfigFile } from "./config/file.ts"
 import { type Env, findHome } from "./config/home.ts"
-import { defaultOf, type Knob, knobs, nameOf, type Value, variableOf } from "./config/knobs.ts"
+import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } from "./config/knobs.ts"
 import { readToken } from "./config/token.ts"
 
 export interface Sources {
@@ -33,7 +33,7 @@ export const version: string = process.env.RBEE_BUILD_VERSION ?? versionOfPackag
 const chosen = (knob: Knob, from: string, value: Value): Value => {
   const read = knob.kind.read(value)
   if (read !== undefined) return read
-  const shown = JSON.stringify(String(value).slice(0, 60))
+  const shown = JSON.stringify(textOf(value).slice(0, 60))
   throw rbeeError("INVALID_REQUEST", `${from}: ${shown} is not accepted`, `Accepted: ${knob.kind.accepts}.`, {
     field: nameOf(knob),
     // a bad flag is a mistake of the call, a bad variable or file one of the setting-up
@@ -102,7 +102,7 @@ export const environmentOf = (settings: Settings): Readonly<Record<string, strin
   const env: Record<string, string> = {}
   for (const knob of knobs) {
     const value = (settings[knob.section] as Readonly<Record<string, Value | undefined>>)[knob.field]
-    if (value !== undefined) env[variableOf(knob)] = String(value)
+    if (value !== undefined) env[variableOf(knob)] = textOf(value)
   }
   // resolved here, so that the child's own working directory cannot change it
   const { state, logs, config } = settings.home

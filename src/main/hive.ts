@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import { ActorSystem } from "../actors/core/system.ts"
 import { makeHive } from "../actors/hive/hive.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
+import { layerInventory } from "../layers/devices/inventory.ts"
 import { layerProbe } from "../layers/devices/probe.ts"
 import { type HiveApi, hiveApi } from "../layers/hive-api/index.ts"
 import { layerSqlite } from "../layers/hive-catalog/sqlite.ts"
@@ -36,7 +37,7 @@ const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
   return Layer.mergeAll(
     layerSqlite(join(folder, "catalog.sqlite")),
-    layerProbe(),
+    layerInventory(settings.hive.gpus, layerProbe()),
     layerDisk({ folder }),
     layerNpm({ folder, env: process.env }),
     layerProcess(),

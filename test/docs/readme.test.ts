@@ -1,7 +1,7 @@
 /** What the README shows is what there is. */
 import { readFileSync } from "node:fs"
 import { assert, describe, it } from "vitest"
-import { defaultOf, knobs, nameOf, variableOf } from "../../src/main/config/knobs.ts"
+import { defaultOf, knobs, nameOf, textOf, variableOf } from "../../src/main/config/knobs.ts"
 
 const root = new URL("../../", import.meta.url)
 const readme = readFileSync(new URL("README.md", root), "utf8")
@@ -13,7 +13,7 @@ const table = [
   "|---|---|---|---|---|",
   ...knobs.map((knob) => {
     const value = defaultOf(knob)
-    return `| \`${nameOf(knob)}\` | \`${variableOf(knob)}\` | ${value === undefined ? "unset" : `\`${value}\``} | ${knob.unit} | ${knob.doc} |`
+    return `| \`${nameOf(knob)}\` | \`${variableOf(knob)}\` | ${value === undefined ? "unset" : `\`${textOf(value)}\``} | ${knob.unit} | ${knob.doc} |`
   })
 ].join("\n")
 

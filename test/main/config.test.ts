@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { environmentOf, loadSettings, type Sources } from "../../src/main/config.ts"
-import { defaultOf, type Knob, knobs, nameOf, type Value, variableOf } from "../../src/main/config/knobs.ts"
+import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } from "../../src/main/config/knobs.ts"
 import { lineOfKey } from "../../src/main/config/file.ts"
 import type { Settings } from "../../src/layers/settings/index.ts"
 
@@ -29,13 +29,17 @@ const file = (text: string) => writeFileSync(join(home, "config.toml"), text)
 const valueOf = (settings: Settings, knob: Knob) =>
   (settings[knob.section] as Readonly<Record<string, Value | undefined>>)[knob.field]
 
+const gpus = (n: number): Value => [{ id: `gpu${n}`, name: "RTX 3090", backend: "cuda", vram_mb: 24_000 }]
+
 /** three different good values and a bad one, whatever the kind */
 const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; readonly bad: Value } =>
   typeof defaultOf(knob) === "string"
     ? knob.key === "host"
       ? { good: ["127.0.0.2", "127.0.0.3", "127.0.0.4"], bad: "a b" }
       : { good: ["one", "two", "three"], bad: "../x" }
-    : { good: [101, 102, 103], bad: "many" }
+    : knob.key === "gpus"
+      ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
+      : { good: [101, 102, 103], bad: "many" }
 
 describe("settings", () => {
   it("are the defaults where nothing is said, under RBEE_HOME", async () => {
@@ -61,15 +65,16 @@ describe("settings", () => {
   for (const knob of knobs) {
     const { good, bad } = samples(knob)
     const flags = (value: Value) => ({ [nameOf(knob)]: value })
-    const env = (value: Value) => ({ [variableOf(knob)]: String(value) })
-    const toml = (value: Value) => `[${knob.section}]\n${knob.key} = ${JSON.stringify(value)}\n`
+    const env = (value: Value) => ({ [variableOf(knob)]: textOf(value) })
+    const toml = (value: Value) =>
+      `[${knob.section}]\n${knob.key} = ${JSON.stringify(value).replaceAll(/"(\w+)":/g, "$1 = ")}\n`
 
     it(`take ${nameOf(knob)} from flag, then ${variableOf(knob)}, then the file, then the default`, async () => {
-      expect(valueOf(await load(), knob)).toBe(defaultOf(knob))
+      expect(valueOf(await load(), knob)).toEqual(defaultOf(knob))
       file(toml(good[0]))
-      expect(valueOf(await load(), knob)).toBe(good[0])
-      expect(valueOf(await load({ env: env(good[1]) }), knob)).toBe(good[1])
-      expect(valueOf(await load({ env: env(good[1]), flags: flags(good[2]) }), knob)).toBe(good[2])
+      expect(valueOf(await load(), knob)).toEqual(good[0])
+      expect(valueOf(await load({ env: env(good[1]) }), knob)).toEqual(good[1])
+      expect(valueOf(await load({ env: env(good[1]), flags: flags(good[2]) }), knob)).toEqual(good[2])
     })
 
     it(`refuse a bad ${nameOf(knob)} from each source, naming the source and what is accepted`, async () => {
@@ -81,6 +86,18 @@ describe("settings", () => {
       expect(message).toContain(knob.kind.accepts)
     })
   }
+
+  it("take devices as tables, and refuse one that is declared twice or has a field that nobody knows", async () => {
+    file('[[hive.gpus]]\nid = "gpu0"\nvram_mb = 12000\n\n[[hive.gpus]]\nid = "gpu1"\nleave_mb = 4000\n')
+    expect((await load()).hive.gpus).toEqual([
+      { id: "gpu0", vram_mb: 12_000 },
+      { id: "gpu1", leave_mb: 4000 }
+    ])
+    file('[[hive.gpus]]\nid = "gpu0"\n\n[[hive.gpus]]\nid = "gpu0"\n')
+    expect(await refusal()).toContain("hive.gpus")
+    file('[[hive.gpus]]\nid = "gpu0"\nvram = 12000\n')
+    expect(await refusal()).toContain(`${join(home, "config.toml")}, line 1: hive.gpus`)
+  })
 
   it("reach a child daemon whole through its environment", async () => {
     file("[queen]\nport = 1\n")

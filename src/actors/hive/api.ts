@@ -7,6 +7,7 @@ import { mapCalls } from "../../layers/api/endpoint.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/model-ref.ts"
+import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { EventLog, EventLogs } from "./event-log.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import { noRoom } from "./machines.ts"
@@ -155,10 +156,13 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           if (row.owned) yield* models.remove(row.file)
         }),
 
-      provisionWorker: ({ kind }) =>
+      provisionWorker: ({ device, kind }) =>
         Effect.gen(function* () {
           yield* open
-          const id = yield* Effect.flatMap(part("installs"), (installs) => installs.provision(kind))
+          const found =
+            device === undefined ? undefined : yield* Effect.flatMap(part("machines"), (all) => all.device(device))
+          const needed = found?.isDeclared === true ? workerKind(found.backend) : kind
+          const id = yield* Effect.flatMap(part("installs"), (installs) => installs.provision(needed))
           if (id === undefined) return { available: true as const }
           return { provision_id: id, events: `/workers/provisions/${id}/events` }
         }).pipe(Effect.provide(system)),

@@ -38,6 +38,13 @@ export class Ledger {
     return [...this.leases.values()]
   }
 
+  /** Bytes of a device that are booked. */
+  leased(device: string): number {
+    let sum = 0
+    for (const lease of this.leases.values()) if (lease.device === device) sum += lease.bytes
+    return sum
+  }
+
   /** Bytes that could be booked now; never negative. */
   available(supply: Supply): number {
     let leased = 0

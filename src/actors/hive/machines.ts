@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Machine } from "../../layers/devices/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Shape, toMb } from "../../machines/policy/estimate.ts"
-import { type Backend, deviceLabel, type DeviceBeat } from "../../machines/vocabulary/device.ts"
+import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from "../../machines/vocabulary/device.ts"
 import { Ledger, type Supply } from "./ledger.ts"
 import type { Ports } from "./ports.ts"
 
@@ -15,7 +15,11 @@ const freshMs = 2000
 
 export interface Device {
   readonly id: string
+  /** whose runtime serves it */
   readonly backend: Backend
+  /** what it is called; another backend than the runtime's on a declared GPU */
+  readonly name: Backend
+  readonly isDeclared: boolean
   readonly uuid: string | undefined
   readonly supply: Supply
 }
@@ -24,15 +28,18 @@ const supplies = (machine: Machine): ReadonlyArray<Device> => [
   {
     id: "cpu",
     backend: "cpu",
+    name: "cpu",
+    isDeclared: false,
     uuid: undefined,
     supply: { device: "cpu", totalBytes: machine.cpu.ramBytes, freeBytes: machine.cpu.ramFreeBytes }
   },
   ...machine.gpus.map((gpu) => ({
     id: gpu.id,
-    // a declared GPU is a name and a ledger; the CPU does its work
-    backend: gpu.declared === true ? ("cpu" as const) : gpu.backend,
+    backend: runtimeOf(gpu),
+    name: gpu.backend,
+    isDeclared: gpu.declared === true,
     uuid: gpu.uuid,
-    supply: { device: gpu.id, totalBytes: gpu.vram_mb * 1e6, freeBytes: gpu.vram_free_mb * 1e6 }
+    supply: { device: gpu.id, totalBytes: (gpu.vram_mb - (gpu.leave_mb ?? 0)) * 1e6, freeBytes: gpu.vram_free_mb * 1e6 }
   }))
 ]
 
@@ -67,13 +74,20 @@ export class Machines {
         this.machine = yield* this.probe.look
         this.lookedAt = now
       } else this.machine = { ...this.machine, cpu: yield* this.probe.ram }
-      return this.machine
+      return { ...this.machine, gpus: this.machine.gpus.map((gpu) => this.asBooked(gpu)) }
     })
   }
 
+  /** Nobody but the ledger knows what of a declared GPU is taken. */
+  private asBooked(gpu: Gpu): Gpu {
+    if (gpu.declared !== true) return gpu
+    const free = gpu.vram_mb - (gpu.leave_mb ?? 0) - toMb(this.ledger.leased(gpu.id))
+    return { ...gpu, vram_free_mb: Math.max(0, free) }
+  }
+
   device(id: string): Effect.Effect<Device, RbeeError<"NOT_FOUND">> {
-    return Effect.flatMap(this.look(), (machine) => {
-      const found = supplies(machine).find((device) => device.id === id.toLowerCase())
+    return Effect.flatMap(this.look(), () => {
+      const found = supplies(this.machine).find((device) => device.id === id.toLowerCase())
       return found === undefined
         ? Effect.fail(rbeeError("NOT_FOUND", `this hive has no device ${deviceLabel(id)}`, "See `rbee hives ls`"))
         : Effect.succeed(found)

@@ -30,7 +30,7 @@ export const isInUse = (snapshot: Snapshot): boolean =>
 export const shapeOf = ({ context }: Snapshot): Shape => context.ready ?? context.shape
 
 export const beatOf = (
-  worker: { readonly id: string; readonly device: string; readonly modelRef: string },
+  worker: { readonly id: string; readonly device: { readonly id: string }; readonly modelRef: string },
   snapshot: Snapshot,
   current: Current | undefined
 ): WorkerBeat => {
@@ -43,7 +43,7 @@ export const beatOf = (
     load_progress: loadProgress,
     ...(bound?.port === undefined ? {} : { port: bound.port }),
     ...(bound === undefined ? {} : { url: bound.url }),
-    device: worker.device,
+    device: worker.device.id,
     model: worker.modelRef,
     context: ready?.context ?? 0,
     slots: shapeOf(snapshot).slots,

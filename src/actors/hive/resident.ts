@@ -16,14 +16,14 @@ import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import { workerMachine } from "../../machines/worker.ts"
 import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../../machines/worker-terms.ts"
 import { EventLog } from "./event-log.ts"
-import { type Machines, measureKey } from "./machines.ts"
+import { type Device, type Machines, measureKey } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
 import type { Snapshot } from "./resident-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
 
 export interface ResidentOptions {
   readonly id: string
-  readonly device: string
+  readonly device: Device
   readonly modelRef: string
   readonly file: string
   readonly facts: ModelFacts
@@ -151,7 +151,7 @@ export class Resident {
           )
         case "shrunk":
           if (command.to.context < command.from.context) {
-            this.log.narrate(contextShrunk(command.from.context, command.to.context, device), now)
+            this.log.narrate(contextShrunk(command.from.context, command.to.context, device.id), now)
           }
           return Effect.ignoreLogged(ledger.renew(id, estimateBytes(facts, command.to)))
         case "ended":
@@ -165,22 +165,23 @@ export class Resident {
     const { id, device, file, life } = this.options
     const { machines, ports } = this.around
     return Effect.gen(function* () {
-      // On a GPU the process's own memory says nothing about the device's.
-      const bytes = device === "cpu" ? yield* life.rss : 0
+      // On a GPU that is there the process's own memory says nothing about the device's.
+      const bytes = device.backend === "cpu" ? yield* life.rss : 0
       yield* machines.ledger.settle(id, bytes)
-      if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device, file, shape), bytes })
+      if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape), bytes })
     }).pipe(Effect.ignoreLogged)
   }
 
   private ready({ context }: Snapshot): void {
-    const { life } = this.options
+    const { device, life } = this.options
     if (context.ready === undefined || context.bound === undefined) return
     const { port, url } = context.bound
     this.log.end("ready", {
       instance: life.current?.instance ?? "",
       ...(port === undefined ? {} : { port }),
       url,
-      ...context.ready
+      ...context.ready,
+      ...(device.isDeclared ? { backend: device.name.toUpperCase() } : {})
     })
   }
 
@@ -196,7 +197,7 @@ export class Resident {
 
   private ended(outcome: WorkerOutcome): Effect.Effect<void> {
     const { id, device } = this.options
-    const failure = failureOf(id, device, outcome)
+    const failure = failureOf(id, device.id, outcome)
     const { code, message, details } = failure
     this.log.end("failed", { code, message, attempts: details["attempts"], last_words: details["last_words"], details })
     return Effect.gen(this, function* () {

@@ -68,7 +68,7 @@ export class Workers {
   joinable(device: string, file: string, wanted: Wanted): Effect.Effect<Resident | undefined> {
     return Effect.gen(this, function* () {
       for (const resident of this.residents.values()) {
-        if (resident.options.device !== device || resident.options.file !== file) continue
+        if (resident.options.device.id !== device || resident.options.file !== file) continue
         const snapshot = yield* resident.snapshot
         if (snapshot === undefined || !isJoinable(snapshot)) continue
         const shape = shapeOf(snapshot)
@@ -142,7 +142,7 @@ export class Workers {
       const resident = new Resident(
         {
           id,
-          device: device.id,
+          device,
           modelRef: model.ref,
           file: model.file,
           facts,
@@ -199,7 +199,7 @@ export class Workers {
       this.residents.delete(resident.options.id)
       // A model that cannot be loaded says nothing about the device.
       return outcome.outcome === "failed" && outcome.code === "WORKER_START_FAILED"
-        ? this.machines.degrade(resident.options.device)
+        ? this.machines.degrade(resident.options.device.id)
         : Effect.void
     })
   }
@@ -235,7 +235,7 @@ export class Workers {
       const { device, file } = resident.options
       return Effect.zipRight(
         resident.stop(drainMs),
-        Effect.ignoreLogged(this.ports.catalog.pins.remove({ device, file }))
+        Effect.ignoreLogged(this.ports.catalog.pins.remove({ device: device.id, file }))
       )
     })
   }

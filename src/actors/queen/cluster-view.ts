@@ -8,9 +8,9 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { HiveApi, WorkerReady } from "../../layers/hive-api/index.ts"
 import type { Seat } from "../../machines/job.ts"
-import type { MachineFacts, ResidentFacts } from "../../machines/policy/placement.ts"
+import type { MachineFacts, Place, ResidentFacts } from "../../machines/policy/placement.ts"
 import type { Lifecycle } from "../../machines/vocabulary/common.ts"
-import type { DeviceBeat, Devices } from "../../machines/vocabulary/device.ts"
+import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../machines/vocabulary/hive.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 
@@ -73,6 +73,11 @@ export class ClusterView {
 
   hive(id: string): HiveEntry | undefined {
     return this.hives.get(id)
+  }
+
+  /** Undefined: the CPU, or a device that is not known. */
+  gpu(place: Place): Gpu | undefined {
+    return this.hives.get(place.hive)?.devices?.gpus.find(({ id }) => id === place.device)
   }
 
   /** In the order in which they were added. */

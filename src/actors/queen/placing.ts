@@ -8,11 +8,12 @@ import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import { type DevicePlace, type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
 import { setbackOf } from "../../machines/policy/setback.ts"
+import { runtimeOf } from "../../machines/vocabulary/device.ts"
+import type { Placement } from "../../machines/vocabulary/job.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
 import { type Full, noPlace } from "./no-place.ts"
-import { backendOf } from "./provisioning.ts"
 
 export interface PlacingWorld {
   readonly view: ClusterView
@@ -52,7 +53,7 @@ export const place = (
         return {
           kind: "fresh",
           place: found.place,
-          placement: { hive: found.place.hive, device: found.place.device, losers }
+          placement: placementAt(world, found.place, losers)
         }
       }
       if (found._tag === "NoRoom") return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
@@ -116,14 +117,21 @@ const resident = (
 ): Placed => {
   if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
   resumeOn(world, log, input, seat)
-  return { kind: "resident", seat, placement: { hive: seat.hive, device: seat.device, worker: seat.worker, losers } }
+  return { kind: "resident", seat, placement: { ...placementAt(world, seat, losers), worker: seat.worker } }
 }
+
+const placementAt = ({ view }: PlacingWorld, place: Place, losers: ReadonlyArray<Loser>): Placement => ({
+  hive: place.hive,
+  device: place.device,
+  ...(view.gpu(place)?.declared === true ? { declared: true as const } : {}),
+  losers
+})
 
 /** One line and one event for each failover, as soon as it is known where the answer goes on. */
 const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput, to: Place): void => {
   if (failover === undefined) return
   // The draws are the same everywhere; what they are drawn from is not, on another kind of device.
-  const isOther = backendOf(view, failover.from) !== backendOf(view, to)
+  const isOther = runtimeOf(view.gpu(failover.from)) !== runtimeOf(view.gpu(to))
   const resampled = isOther && failover.tokens > 0 && log.request.temperature !== 0
   log.narrate(say.failover(failover.tokens, to.device, to.hive), { hiveId: to.hive })
   log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, resampled)

@@ -8,7 +8,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Started } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import type { Place, Wish } from "../../machines/policy/placement.ts"
-import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
+import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { follow } from "./follow.ts"
 import type { JobLog } from "./job-log.ts"
@@ -36,19 +36,13 @@ export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: P
     yield* follow(feed, log, "the download", ids)
   })
 
-/** Which backend serves a device, and so which worker kind. */
-export const backendOf = (view: ClusterView, place: Place): Backend => {
-  const gpu = view.hive(place.hive)?.devices?.gpus.find(({ id }) => id === place.device)
-  return gpu === undefined || gpu.declared === true ? "cpu" : gpu.backend
-}
-
 /** Step 7: available, or installed. */
 export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Effect.Effect<void, RbeeError> =>
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
     const ids = { hiveId: place.hive }
-    const kind = workerKind(backendOf(view, place))
-    const answer = yield* api.provisionWorker({ kind })
+    const kind = workerKind(view.gpu(place)?.backend ?? "cpu")
+    const answer = yield* api.provisionWorker({ kind, device: place.device })
     if ("available" in answer) return log.narrate(say.workerAvailable(kind), ids)
     log.narrate(say.workerProvision(kind), ids)
     const feed = yield* api.runtimeEvents({ id: answer.provision_id })

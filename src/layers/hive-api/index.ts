@@ -63,7 +63,8 @@ export const hiveApi = {
   }),
   provisionWorker: json("POST", "/workers/provision", {
     summary: "Prepare a worker runtime",
-    input: Schema.Struct({ kind: WorkerKind }),
+    /** `device`: a declared GPU is served by the CPU's runtime */
+    input: Schema.Struct({ kind: WorkerKind, device: Schema.optional(DeviceId) }),
     output: RuntimeAnswer,
     status: (answer) => ("available" in answer ? 200 : 202)
   }),

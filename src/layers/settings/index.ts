@@ -3,6 +3,7 @@
  * default); everybody else gets them from this tag. Times are milliseconds.
  */
 import * as Context from "effect/Context"
+import type { GpuSetting } from "../../machines/vocabulary/device.ts"
 import type { Home } from "../paths/index.ts"
 
 export interface Settings {
@@ -34,6 +35,8 @@ export interface Settings {
     /** without a heartbeat this long a hive is degraded, then lost */
     readonly lateMs: number
     readonly lostMs: number
+    /** stand-ins for GPUs that are not there, and caps on devices that are */
+    readonly gpus: ReadonlyArray<GpuSetting>
   }
   readonly worker: {
     /** first port tried; the next free one is taken */
@@ -73,7 +76,8 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     idleColdMs: 60_000,
     heartbeatMs: 1000,
     lateMs: 3000,
-    lostMs: 10_000
+    lostMs: 10_000,
+    gpus: []
   },
   worker: {
     portBase: 8601,

@@ -3,7 +3,7 @@
  * only where it is allowed; a resident worker of the same model with a free slot beats them all. It never asks anybody:
  * what it decides from is the cluster view, and whether there is room is the hive's to say.
  */
-import type { Backend, Devices } from "../vocabulary/device.ts"
+import { type Backend, type Devices, runtimeOf } from "../vocabulary/device.ts"
 import type { Placement } from "../vocabulary/job.ts"
 
 export interface Place {
@@ -125,7 +125,7 @@ const placesOf = ({ hive, devices, degraded }: MachineFacts): ReadonlyArray<Rank
   ...devices.gpus.map((gpu) => ({
     hive,
     device: gpu.id,
-    backend: gpu.declared === true ? ("cpu" as const) : gpu.backend,
+    backend: runtimeOf(gpu),
     strength: 1 + gpu.vram_mb,
     isDegraded: degraded.includes(gpu.id)
   })),

@@ -25,6 +25,8 @@ export const Gpu = Schema.Struct({
   uuid: Schema.optional(Schema.String),
   vram_mb: Megabytes,
   vram_free_mb: Megabytes,
+  /** of it the configuration keeps so much from us */
+  leave_mb: Schema.optional(Megabytes),
   /** stands in the configuration only: a ledger with a name, served by the CPU runtime */
   declared: Schema.optional(Schema.Boolean)
 })
@@ -40,12 +42,35 @@ export const Devices = Schema.Struct({
 })
 export type Devices = typeof Devices.Type
 
+/**
+ * One `[[hive.gpus]]` of the configuration. With the id of a device that is there it caps it; with another id it
+ * declares a GPU that is not there, and then it needs `vram_mb`.
+ */
+export const GpuSetting = Schema.Struct({
+  /** "gpu0"; to cap the CPU's memory "cpu" */
+  id: Schema.String.pipe(Schema.pattern(/^(gpu\d{1,3}|cpu)$/)),
+  /** "RTX 3060" */
+  name: Schema.optional(Schema.String.pipe(Schema.pattern(/^[\w .()+-]{1,64}$/))),
+  backend: Schema.optional(Schema.Literal("cuda", "vulkan", "metal")),
+  /** all of it; of a device that is there: at most so much is used */
+  vram_mb: Schema.optional(Schema.Int.pipe(Schema.between(1, 10_000_000))),
+  /** stays free for others */
+  leave_mb: Schema.optional(Schema.Int.pipe(Schema.between(0, 10_000_000)))
+})
+export type GpuSetting = typeof GpuSetting.Type
+
+/** Whose runtime really serves a device: a declared GPU is a ledger with a name, and the CPU does its work. */
+export const runtimeOf = (gpu: Pick<Gpu, "backend" | "declared"> | undefined): Backend =>
+  gpu === undefined || gpu.declared === true ? "cpu" : gpu.backend
+
 /** "CPU", "GPU0": how narration writes a device id. */
 export const deviceLabel = (id: string): string => id.toUpperCase()
 
-/** "CPU, GPU0 RTX 3060, GPU1 RTX 3090" */
-export const describeDevices = (devices: Pick<Devices, "gpus">): string =>
-  ["CPU", ...devices.gpus.map((gpu) => `${deviceLabel(gpu.id)} ${gpu.name}`)].join(", ")
+/** "CPU, GPU0 RTX 3060, GPU1 RTX 3090"; `mark` is put to those that are declared only. */
+export const describeDevices = (devices: Pick<Devices, "gpus">, mark = ""): string =>
+  ["CPU", ...devices.gpus.map((gpu) => `${deviceLabel(gpu.id)} ${gpu.name}${gpu.declared === true ? mark : ""}`)].join(
+    ", "
+  )
 
 export const DeviceBeat = Schema.Struct({
   id: Schema.String,

@@ -80,6 +80,8 @@ export const Candidate = Schema.Struct({ hive: Schema.String, device: Schema.Str
 export const Placement = Schema.Struct({
   hive: Schema.String,
   device: Schema.String,
+  /** the device stands in the configuration only */
+  declared: Schema.optional(Schema.Literal(true)),
   worker: Schema.optional(Schema.String),
   losers: Schema.Array(Candidate)
 })

@@ -2,7 +2,7 @@
 import { printable } from "../../actors/keeper/voice.ts"
 import { describeDevices } from "../../machines/vocabulary/device.ts"
 import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
-import type { JobView } from "../../machines/vocabulary/job.ts"
+import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { megabytes } from "../../machines/narration.ts"
 import { age, table } from "./table.ts"
@@ -18,7 +18,7 @@ export const hivesTable = (hives: ReadonlyArray<HiveView>): string =>
       row(
         hive.id,
         hive.state,
-        hive.devices === undefined ? undefined : describeDevices(hive.devices),
+        hive.devices === undefined ? undefined : describeDevices(hive.devices, " (declared)"),
         hive.models,
         hive.workers,
         hive.pid,
@@ -71,6 +71,9 @@ export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number): string =>
 
 const milliseconds = (value: number | undefined) => (value === undefined ? undefined : `${Math.round(value)} ms`)
 
+const placeOf = ({ declared, device, hive }: Placement) =>
+  `${device} of hive ${hive}${declared === true ? " (declared)" : ""}`
+
 export const jobDetails = (job: JobView): string => {
   const facts: ReadonlyArray<readonly [string, string | number | undefined]> = [
     ["job", job.job_id],
@@ -87,7 +90,7 @@ export const jobDetails = (job: JobView): string => {
     ["total", milliseconds(job.timings.total_ms)],
     ["prompt tokens", job.usage?.prompt_tokens],
     ["of them cached", job.usage?.cached_tokens],
-    ["placed on", job.placement === undefined ? undefined : `${job.placement.device} of hive ${job.placement.hive}`],
+    ["placed on", job.placement === undefined ? undefined : placeOf(job.placement)],
     ["worker", job.placement?.worker],
     ...(job.placement?.losers ?? []).map(
       (loser) => ["not taken", `${loser.device} of hive ${loser.hive}: ${loser.verdict}`] as const

@@ -13,6 +13,7 @@ import { layerMetrics } from "../../actors/queen/metrics.ts"
 import { makeQueen } from "../../actors/queen/queen.ts"
 import { InProcessNetwork, inProcessUrl, layerInProcessNetwork } from "../../layers/api/in-process.ts"
 import { DeviceProbe } from "../../layers/devices/index.ts"
+import { layerInventory } from "../../layers/devices/inventory.ts"
 import { readRam } from "../../layers/devices/memory.ts"
 import { layerLlama } from "../../layers/engine/llama.ts"
 import { layerInProcess as layerHives } from "../../layers/hive-api/in-process.ts"
@@ -65,7 +66,7 @@ const layerHive = (settings: Settings) => {
     Layer.provide(
       Layer.mergeAll(
         layerHiveCatalog(join(folder, "catalog.sqlite")),
-        layerDevices,
+        layerInventory(settings.hive.gpus, layerDevices),
         layerDisk({ folder }),
         layerNpm({ folder, env: process.env }),
         Layer.provide(layerWorkerLauncher, layerLlama({ gpu: "cpu" }))

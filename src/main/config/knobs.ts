@@ -3,9 +3,12 @@
  * the config file and the README's table all come from this list. A knob `queen.port` is `RBEE_QUEEN_PORT` in the
  * environment and `port` under `[queen]` in the file. Defaults are those of `src/layers/settings`.
  */
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { defaults } from "../../layers/settings/index.ts"
+import { GpuSetting } from "../../machines/vocabulary/device.ts"
 
-export type Value = string | number
+export type Value = string | number | ReadonlyArray<GpuSetting>
 
 export interface Kind {
   /** what is accepted, in words, for the error message */
@@ -39,6 +42,19 @@ const rate: Kind = {
 }
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
 const id = text("letters, digits, `.`, `_` and `-`, at most 64", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
+
+const decodeGpus = Schema.decodeUnknownOption(Schema.Array(GpuSetting), { onExcessProperty: "error" })
+const decodeGpusText = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(GpuSetting)), {
+  onExcessProperty: "error"
+})
+const gpus: Kind = {
+  accepts:
+    'tables with id ("gpu0"), name ("RTX 3090"), backend (cuda, vulkan, metal), vram_mb and leave_mb; as JSON in the environment',
+  read: (value) => {
+    const read = Option.getOrUndefined(typeof value === "string" ? decodeGpusText(value) : decodeGpus(value))
+    return read !== undefined && new Set(read.map(({ id }) => id)).size === read.length ? read : undefined
+  }
+}
 
 export interface Knob {
   readonly section: "queen" | "hive" | "worker" | "shutdown"
@@ -82,6 +98,7 @@ export const knobs: ReadonlyArray<Knob> = [
   hive("heartbeatMs", milliseconds, "ms", "how often a hive reports to its queen"),
   hive("lateMs", milliseconds, "ms", "a silent hive is degraded after this time"),
   hive("lostMs", milliseconds, "ms", "and lost after this time"),
+  hive("gpus", gpus, "`[[hive.gpus]]`", "GPUs that stand in for hardware, and caps on devices that are there"),
   worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
   worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),
   worker("context", tokens, "tokens", "context of a slot; unset: what the model was trained with"),
@@ -100,3 +117,5 @@ export const variableOf = (knob: Knob): string => `RBEE_${knob.section}_${knob.k
 /** undefined: unset */
 export const defaultOf = (knob: Knob): Value | undefined =>
   (defaults[knob.section] as Readonly<Record<string, Value | undefined>>)[knob.field]
+/** as it stands in the environment and in messages */
+export const textOf = (value: Value): string => (typeof value === "object" ? JSON.stringify(value) : String(value))
