@@ -18,7 +18,7 @@ describe("declared GPUs", () => {
     const on = await machine({ env: gpus() })
     const run = await on.rbee(["infer", "hello"])
     assert.strictEqual(run.code, 0, run.stderr)
-    assert.match(run.stdout, /^Hello! I am minillama/)
+    assert.include(run.stdout, "minillama")
     for (const line of [
       "queen: hive localhost has CPU, GPU0 RTX 3060, GPU1 RTX 3090; models: 0, workers: 0",
       "queen: basic scheduler picked GPU1 on hive localhost",
