@@ -1,26 +1,33 @@
 /**
  * The simulator: the whole cluster in this process, on virtual time, under faults.
  *
- *   simulate --seeds N [--from S] [--hives H] [--no-faults] [--first]
- *                                                              a batch, with a canary that must be found; with
- *                                                              --first it ends with the first seed that breaks
- *   simulate --seed N [--trace] [--plan FILE]                  one seed again
+ *   simulate --seeds N | --minutes N   a batch, with a canary that must be found
+ *            [--from S]                its first seed
+ *            [--jobs N]                processes that share it
+ *            [--hives H] [--no-faults]
+ *            [--first]                 end with the first seed that breaks
+ *   simulate --seed N [--trace]        one seed again
+ *   simulate --plan FILE [--trace]     a plan that this program printed
  *
  * Exit codes: 0 clean, 1 an invariant was broken, 2 wrong arguments, 3 the canary was not found, 4 a seed ran
  * differently the second time.
  */
 import { readFileSync, writeSync } from "node:fs"
 import { performance } from "node:perf_hooks"
+import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { runShare, type Share, type Totals } from "./simulate/batch.ts"
 import { type Plan, planOf } from "./simulate/plan.ts"
 import { type Outcome, runPlan } from "./simulate/run.ts"
+import { runShares } from "./simulate/shares.ts"
 import { shrink } from "./simulate/shrink.ts"
 
 const say = (text: string): void => void writeSync(1, `${text}\n`)
 
 const usage = (): never => {
   say(
-    "usage: simulate --seeds N [--from S] [--hives H] [--no-faults] [--first] | --seed N [--trace] | --plan FILE [--trace]"
+    "usage: simulate --seeds N | --minutes N [--from S] [--jobs N] [--hives H] [--no-faults] [--first]\n" +
+      "                | --seed N [--trace] | --plan FILE [--trace]"
   )
   process.exit(2)
 }
@@ -36,7 +43,11 @@ const options = () => {
     return parseArgs({
       options: {
         seeds: { type: "string" },
+        minutes: { type: "string" },
         from: { type: "string" },
+        jobs: { type: "string" },
+        // of a child of --jobs: which of how many
+        share: { type: "string" },
         seed: { type: "string" },
         hives: { type: "string" },
         plan: { type: "string" },
@@ -71,40 +82,52 @@ const one = (plan: Plan, isTraced: boolean): number => {
   return outcome.broken === undefined ? 0 : 1
 }
 
-const batch = (from: number, count: number, planFor: (seed: number) => Plan, isFirstEnough: boolean): number => {
-  const began = performance.now()
-  let virtualMs = 0
-  let steps = 0
-  let broken = 0
-  let differing = 0
-  let failovers = 0
-  const ends = new Map<string, number>()
-  for (let seed = from; seed < from + count; seed++) {
-    const outcome = runPlan(planFor(seed))
-    virtualMs += outcome.virtualMs
-    steps += outcome.steps
-    failovers += outcome.failovers
-    for (const end of outcome.ends) ends.set(end, (ends.get(end) ?? 0) + 1)
-    if (outcome.broken !== undefined) {
-      broken++
-      report(outcome, broken <= 3 && !isFirstEnough)
-      if (isFirstEnough) return 1
-    } else if (seed % 20 === 0 && runPlan(planFor(seed)).digest !== outcome.digest) {
-      differing++
-      say(`seed ${seed} ran differently the second time`)
-    }
-  }
-  const realMs = performance.now() - began
-  const canary = runPlan({ ...planOf(from, { faults: false }), canary: true })
+const runHere = (share: Share, isFirstEnough: boolean): Totals =>
+  runShare(share, planFor, {
+    broken: (outcome, nth) => {
+      report(outcome, nth <= 3 && !isFirstEnough)
+      return isFirstEnough
+    },
+    differs: (seed) => say(`seed ${seed} ran differently the second time`),
+    now: () => performance.now()
+  })
+
+/** The last lines of a batch, and its exit code. */
+const conclude = (totals: Totals, realMs: number, from: number): number => {
+  const { broken, differing, ends, failovers, seeds, steps, virtualMs } = totals
+  const canary = runPlan({ ...planOf(from, { faults: false }), canary: true }).broken?.invariant
   say(
-    `${count} seeds, ${broken} broken; ${((count * 60_000) / realMs).toFixed(0)} seeds/min, ` +
+    `${seeds} seeds, ${broken} broken; ${((seeds * 60_000) / realMs).toFixed(0)} seeds/min, ` +
       `${(virtualMs / realMs).toFixed(0)} × real time, ${((steps * 1000) / realMs).toFixed(0)} steps/s`
   )
-  say(`jobs ended: ${[...ends].map(([end, times]) => `${end} ${times}`).join(", ")}; failovers ${failovers}`)
-  say(`canary: ${canary.broken === undefined ? "NOT FOUND" : `found (${canary.broken.invariant})`}`)
+  const ended = Object.entries(ends).map(([end, times]) => `${end} ${times}`)
+  say(`jobs ended: ${ended.join(", ")}; failovers ${failovers}`)
+  say(`canary: ${canary === "ids grow" ? `found (${canary})` : "NOT FOUND"}`)
   if (broken > 0) return 1
-  if (canary.broken === undefined) return 3
+  if (canary !== "ids grow") return 3
   return differing > 0 ? 4 : 0
+}
+
+const batch = async (from: number, count: number, minutes: number | undefined): Promise<number> => {
+  const began = performance.now()
+  const untilMs = minutes === undefined ? Infinity : began + minutes * 60_000
+  const stride = whole(values.jobs, 1) ?? 1
+  const shares = Array.from({ length: stride }, (_, offset): Share => ({ from, count, offset, stride, untilMs }))
+  const isFirstEnough = values.first === true
+  const [share] = shares
+  if (values.share !== undefined) {
+    const [offset = 0, of = 1] = values.share.split("/").map(Number)
+    const totals = runHere({ from, count, offset, stride: of, untilMs }, isFirstEnough)
+    process.send?.(totals)
+    return 0
+  }
+  const totals =
+    stride > 1 || share === undefined
+      ? await runShares(fileURLToPath(import.meta.url), process.argv.slice(2), shares)
+      : runHere(share, isFirstEnough)
+  if (totals === undefined) return 1
+  if (isFirstEnough && totals.broken > 0) return 1
+  return conclude(totals, performance.now() - began, from)
 }
 
 const values = options()
@@ -112,11 +135,11 @@ const hives = whole(values.hives, 1)
 const planFor = (seed: number): Plan =>
   planOf(seed, { ...(hives === undefined ? {} : { hives }), faults: values["no-faults"] !== true })
 const seed = whole(values.seed, 0)
-const seeds = whole(values.seeds, 1)
+const minutes = whole(values.minutes, 1)
+const seeds = whole(values.seeds, 1) ?? (minutes === undefined ? undefined : Infinity)
 if (values.plan !== undefined)
   // a plan that this program printed
   process.exitCode = one(JSON.parse(readFileSync(values.plan, "utf8")) as Plan, values.trace === true)
 else if (seed !== undefined) process.exitCode = one(planFor(seed), values.trace === true)
-else if (seeds !== undefined)
-  process.exitCode = batch(whole(values.from, 0) ?? 1, seeds, planFor, values.first === true)
+else if (seeds !== undefined) process.exitCode = await batch(whole(values.from, 0) ?? 1, seeds, minutes)
 else usage()

@@ -2,19 +2,21 @@
  * The hive's heartbeat: one timer for the hive and all its workers. A beat that fails or hangs costs its own time and
  * nothing else: the next one comes all the same.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Context from "effect/Context"
 import type { QueenConnector } from "../../layers/queen-api/index.ts"
-import type { RbeeError } from "../../machines/errors.ts"
 import type { Heartbeat as Beat } from "../../machines/vocabulary/hive.ts"
 import type { Ownership } from "./ownership.ts"
 import type { Parts } from "./parts.ts"
 import type { Identity, Ports } from "./ports.ts"
 
-/** A queen that does not answer within a beat's time gets the next one instead; within these bounds, milliseconds. */
-const answerMs = { min: 250, max: 2000 }
+/** A queen that does not answer within a beat's time, and at most this one (milliseconds), gets the next beat instead. */
+const answerMs = 2000
 /** Out of reach for all but so many of the beats that make a hive lost, she reads no answer any more. */
 const beatsBeforeLost = 2
 
@@ -50,33 +52,48 @@ export class Heartbeat {
     return Effect.asVoid(Queue.offer(this.soon, undefined))
   })
 
-  /** Never ends. A beat and the wait for the next one run side by side: a slow answer does not slow the pulse. */
-  readonly run: Effect.Effect<never> = Effect.suspend(() => {
-    const tick = Effect.raceFirst(Queue.take(this.soon), Effect.sleep(this.options.ports.settings.hive.heartbeatMs))
-    return Effect.forever(Effect.all([tick, this.beat], { concurrency: 2, discard: true }))
+  /** Never ends. */
+  readonly run: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.zipRight(Effect.all([this.pulse, this.afterClaims], { concurrency: 2, discard: true }), Effect.never)
+  )
+
+  /** A beat and the wait for the next one run side by side: a slow answer does not slow the pulse. */
+  private readonly pulse: Effect.Effect<never> = Effect.suspend(() => {
+    const { heartbeatMs } = this.options.ports.settings.hive
+    const restMs = heartbeatMs - this.patienceMs
+    return Effect.forever(
+      Effect.gen(this, function* () {
+        const beating = yield* Effect.fork(this.beat)
+        yield* Effect.sleep(this.patienceMs)
+        yield* ended(beating)
+        yield* this.release
+        if (restMs > 0) yield* Effect.sleep(restMs)
+      })
+    )
   })
+
+  private readonly afterClaims: Effect.Effect<never> = Effect.suspend(() =>
+    Effect.forever(Effect.zipRight(Queue.take(this.soon), Effect.timeoutOption(this.beat, this.patienceMs)))
+  )
+
+  private get patienceMs(): number {
+    return Math.min(answerMs, this.options.ports.settings.hive.heartbeatMs)
+  }
 
   private readonly beat: Effect.Effect<void> = Effect.gen(this, function* () {
     const { owner } = this.options.ownership
     if (owner === undefined) return
-    const { heartbeatMs } = this.options.ports.settings.hive
-    const patience = Math.min(answerMs.max, Math.max(answerMs.min, heartbeatMs))
     const queen = this.options.queens.connect(owner.url)
     const beat = yield* this.next
     yield* queen.heartbeat(beat).pipe(
-      Effect.timeout(patience),
       Effect.zipRight(Clock.currentTimeMillis),
       Effect.map((now) => void (this.contactAt = now)),
       Effect.catchAll((error) =>
-        error._tag === "RbeeError" && error.code === "HIVE_NOT_FOUND"
-          ? Effect.asVoid(queen.addHive({ id: beat.hive_id, url: beat.url })).pipe(
-              Effect.timeout(patience),
-              Effect.ignore
-            )
-          : Effect.logDebug(`heartbeat not taken: ${reasonOf(error)}`)
+        error.code === "HIVE_NOT_FOUND"
+          ? Effect.ignore(queen.addHive({ id: beat.hive_id, url: beat.url }))
+          : Effect.logDebug(`heartbeat not taken: ${error.code}`)
       )
     )
-    yield* this.release
   })
 
   /**
@@ -106,5 +123,8 @@ export class Heartbeat {
   })
 }
 
-const reasonOf = (error: RbeeError | { readonly _tag: "TimeoutException" }): string =>
-  error._tag === "RbeeError" ? error.code : "no answer"
+/** It has had its time. A bug of it is one of the pulse, too. */
+const ended = (beating: Fiber.RuntimeFiber<void>): Effect.Effect<void> =>
+  Effect.flatMap(Fiber.interrupt(beating), (exit) =>
+    Exit.isFailure(exit) && Cause.isDie(exit.cause) ? Effect.failCause(exit.cause) : Effect.void
+  )

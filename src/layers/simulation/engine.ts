@@ -25,11 +25,16 @@ export const nextToken = (tokens: ReadonlyArray<number>): number => {
   return ((hash >>> 0) % vocabulary) + 1
 }
 
-const script = (spec: EngineSpec) =>
-  layerScripted({ ...spec, next: nextToken, text: (index) => ` ${index.toString(36)}`, context: 2048 })
+const scriptOf = (spec: EngineSpec) => ({
+  ...spec,
+  next: nextToken,
+  text: (index: number) => ` ${index.toString(36)}`,
+  context: 2048
+})
 
 /** Alone, without a process: what the undisturbed answer is. */
-export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> => script({ ...spec, loadMs: 0 })
+export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> =>
+  layerScripted({ ...scriptOf(spec), loadMs: 0, tokensPerS: Infinity, burst: spec.tokens + 1 })
 
 /** SIGABRT: what the operating system says of a process that its GPU library ended */
 const aborted = { code: 134, signal: undefined } as const
@@ -48,5 +53,5 @@ export const layerEngine = (process: SimProcess, device: string, spec: EngineSpe
           })
       }))
     ),
-    script(spec)
+    layerScripted(scriptOf(spec))
   )

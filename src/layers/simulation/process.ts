@@ -12,12 +12,15 @@ import * as HashSet from "effect/HashSet"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
 import * as Random from "effect/Random"
+import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
-import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
 import { defaultShouldYield, type Scheduler } from "effect/Scheduler"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
 import type { Kernel, Work } from "./kernel.ts"
 import type { Machine } from "./machine.ts"
+
+/** Nobody reads metrics here, and they ask for the time at the end of each fiber. */
+const unmeasured = Runtime.disableRuntimeFlag(Runtime.defaultRuntime, RuntimeFlags.RuntimeMetrics)
 
 export class SimProcess {
   readonly name: string
@@ -35,7 +38,7 @@ export class SimProcess {
   private readonly onExit: Array<(status: ExitStatus) => void> = []
   private onTerm: (() => void) | undefined
   private readonly scheduler: Scheduler
-  private readonly clock: Clock.Clock
+  private runtime: Runtime.Runtime<never> | undefined
 
   constructor(kernel: Kernel, machine: Machine, name: string, id: ProcessId, parent: SimProcess | undefined) {
     this.kernel = kernel
@@ -47,7 +50,6 @@ export class SimProcess {
       shouldYield: defaultShouldYield,
       scheduleTask: (run, _priority, fiber) => this.schedule({ run, key: fiber ?? run })
     }
-    this.clock = clockOf(this)
   }
 
   nowMs(): number {
@@ -78,15 +80,8 @@ export class SimProcess {
 
   /** Runs an Effect as a fiber of this process. */
   fork<A, E>(effect: Effect.Effect<A, E>): ReturnType<typeof Effect.runFork<A, E>> {
-    return Effect.runFork(
-      effect.pipe(
-        Effect.withClock(this.clock),
-        Effect.withRandom(Random.make(this.id.start)),
-        Effect.locally(FiberRef.currentLoggers, HashSet.make(loggerOf(this))),
-        Effect.withRuntimeFlagsPatch(RuntimeFlagsPatch.disable(RuntimeFlags.RuntimeMetrics))
-      ),
-      { scheduler: this.scheduler, immediate: false }
-    )
+    this.runtime ??= runtimeOf(this)
+    return Runtime.runFork(this.runtime)(effect, { scheduler: this.scheduler, immediate: false })
   }
 
   /** Runs a program: its end is the end of the process. A defect or failure exits 1. */
@@ -151,6 +146,16 @@ export class SimProcess {
     this.onExit.length = 0
   }
 }
+
+/** Its clock, chance and log, once for all of its fibers. */
+const runtimeOf = (process: SimProcess): Runtime.Runtime<never> =>
+  Runtime.runSync(unmeasured)(
+    Effect.runtime<never>().pipe(
+      Effect.withClock(clockOf(process)),
+      Effect.withRandom(Random.make(process.id.start)),
+      Effect.locally(FiberRef.currentLoggers, HashSet.make(loggerOf(process)))
+    )
+  )
 
 const clockOf = (process: SimProcess): Clock.Clock => {
   const millis = () => process.nowMs()

@@ -7,14 +7,15 @@ import { gone } from "../api/in-process-client.ts"
 import { keepAliveMs } from "../api/sse.ts"
 import type { Connection } from "./connection.ts"
 
-/** characters on their way before the writer has to wait */
+/** characters on their way before the writer has to wait; the reader tells what it has taken once it is worth it */
 const windowMax = 64 * 1024
+const worthTelling = windowMax / 2
 /** a stream that nobody starts to read is closed; one that is silent is broken; as the HTTP client */
 const abandonedMs = 30_000
 const silenceMs = 3 * keepAliveMs
 
 export type Piece =
-  | { readonly _tag: "Text"; readonly text: string; readonly taken: () => void }
+  | { readonly _tag: "Text"; readonly text: string; readonly taken: (length: number) => void }
   | { readonly _tag: "KeepAlive" }
   | { readonly _tag: "End" }
 
@@ -41,7 +42,7 @@ export const serveFeed = (
       const piece: Piece = {
         _tag: "Text",
         text,
-        taken: () => connection.send("server", () => taken(text.length))
+        taken: (length) => connection.send("server", () => taken(length))
       }
       connection.send("client", () => receive(piece))
       return underWay < windowMax
@@ -109,6 +110,7 @@ export const remoteFeed = (
       stopAbandoned()
       let over = false
       let isBlocked = false
+      let untold = 0
       let stopSilence = () => {}
       const finish = (exit: Effect.Effect<void, RbeeError>) => {
         if (over) return
@@ -135,7 +137,11 @@ export const remoteFeed = (
           if (piece === undefined) break
           if (piece._tag === "End") return finish(Effect.void)
           if (piece._tag === "KeepAlive") continue
-          piece.taken()
+          untold += piece.text.length
+          if (untold >= worthTelling) {
+            piece.taken(untold)
+            untold = 0
+          }
           try {
             isBlocked = !sink.write(piece.text)
           } catch (defect) {

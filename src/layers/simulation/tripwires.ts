@@ -6,6 +6,8 @@
  */
 import { createHook } from "node:async_hooks"
 import type { randomUUID } from "node:crypto"
+import { globalValue } from "effect/GlobalValue"
+import * as MutableRef from "effect/MutableRef"
 
 export interface World {
   readonly wallMs: () => number
@@ -18,6 +20,12 @@ export interface World {
 const known = /^(unsafeMake\d*|make\d*|_?FiberRuntime\d*|reportExitValue|randomHexString\d*|random\d*)$/
 
 const longest = 2 ** 31 - 1
+
+/**
+ * How many fiber ids Effect has made. Each asks for the time once, right after it was counted: such a question is
+ * known without a look at the stack, which would be a tenth of a run. Were the counter another, each is looked at.
+ */
+const fiberIds = globalValue(Symbol.for("effect/Fiber/Id/_fiberCounter"), () => MutableRef.make(0))
 
 const frames = (skip: Function, depth = 16): ReadonlyArray<NodeJS.CallSite> => {
   const { prepareStackTrace, stackTraceLimit } = Error
@@ -63,13 +71,20 @@ export const armed = (world: World): (() => void) => {
   }
   const guarded = (what: string, value: () => number) => {
     const replaced = (): number => {
-      // every new fiber asks: one frame is enough to know it
+      // one frame is enough to know it
       if (!isKnown(frames(replaced, 1))) world.leaked(what, describe(frames(replaced)))
       return value()
     }
     return replaced
   }
-  Date.now = guarded("Date.now", world.wallMs)
+  const guardedNow = guarded("Date.now", world.wallMs)
+  let counted = MutableRef.get(fiberIds)
+  Date.now = () => {
+    const now = MutableRef.get(fiberIds)
+    if (now === counted) return guardedNow()
+    counted = now
+    return world.wallMs()
+  }
   Math.random = guarded("Math.random", world.random)
   performance.now = guarded("performance.now", world.monotonicMs)
   crypto.randomUUID = () => {

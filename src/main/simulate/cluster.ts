@@ -123,6 +123,11 @@ export class Cluster {
     )
   }
 
+  /** Nothing runs but the machines themselves. */
+  get isOver(): boolean {
+    return this.machines.every(({ processes }) => processes.size === 1)
+  }
+
   /** Everything that runs, but for the machines themselves. */
   left(): ReadonlyArray<SimProcess> {
     return this.machines.flatMap((machine) =>

@@ -132,9 +132,9 @@ const live = (
 
   // the end
   const isIdle = plan.end === "idle"
-  if (!isIdle && cluster.left().length > 0) bootCommand(cluster, cluster.first.spawn("down"), "down")
+  if (!isIdle && !cluster.isOver) bootCommand(cluster, cluster.first.spawn("down"), "down")
   const endMs = isIdle ? idleMs : downMs
-  const third = kernel.run(() => cluster.left().length === 0, kernel.now + endMs)
+  const third = kernel.run(() => cluster.isOver, kernel.now + endMs)
   if (third !== undefined && third._tag === "Leak") return explain(third, "")
   const left = cluster.left().map(({ name }) => name)
   if (left.length > 0)
