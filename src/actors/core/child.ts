@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import type { Started } from "./actor.ts"
 import { forkOwned } from "./fork.ts"
+import { Lineage } from "./system.ts"
 
 export interface ChildSpec<out R = never, out A extends Started = Started> {
   /** Unique among its siblings. */
@@ -47,10 +48,15 @@ export class SupervisorStopped extends Data.TaggedError("SupervisorStopped")<{ r
 export type Bound = ChildSpec<never>
 
 /** `context` is the supervisor's, or that of the caller of `startChild`: it holds all that the spec's type asks for. */
-export const bind = (spec: ChildSpec<unknown>, context: Context.Context<unknown>): Bound => ({
-  ...spec,
-  start: Effect.mapInputContext(spec.start, (own: Context.Context<Scope.Scope>) => Context.merge(context, own))
-})
+export const bind = (supervisor: string, spec: ChildSpec<unknown>, context: Context.Context<unknown>): Bound => {
+  const lineage = { supervisor, child: spec.id }
+  return {
+    ...spec,
+    start: Effect.mapInputContext(spec.start, (own: Context.Context<Scope.Scope>) =>
+      Context.add(Context.merge(context, own), Lineage, lineage)
+    )
+  }
+}
 
 /** What a spec needs of its surroundings. */
 export type SpecRequirements<S> = S extends ChildSpec<infer R> ? Exclude<R, Scope.Scope> : never

@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { Restarts } from "../../machines/vocabulary/inspect.ts"
 import type { Started } from "./actor.ts"
 import { type Bound, ChildExists, ChildStartFailed, ending } from "./child.ts"
 import { type Intensity, RestartIntensityExceeded } from "./intensity.ts"
@@ -22,9 +23,15 @@ export interface FamilyOptions {
   readonly strategy: Strategy
   readonly autoShutdown: AutoShutdown
   readonly intensity: Intensity
-  readonly periodMs: number
   readonly killWait: Duration.DurationInput
   readonly report: (report: Report) => Effect.Effect<void>
+  /** for who watches; costs nothing while nobody does */
+  readonly observe: (observation: {
+    readonly child: string
+    readonly context: Report["context"] | "restarting"
+    readonly reason: unknown
+    readonly restarts?: Restarts
+  }) => void
   /** Called once for the end of each life, from outside the supervisor's fiber. */
   readonly onExit: (child: Child, life: Life, exit: Exit.Exit<unknown, unknown>) => void
   /** Asks for `retry(child)` as a later turn of the supervisor, so that other requests get in between. */
@@ -124,10 +131,13 @@ export class Family {
 
   private count(child: Child): Effect.Effect<void, RestartIntensityExceeded> {
     return Effect.gen(this, function* () {
-      const { path, intensity, periodMs } = this.options
-      const { exceeded, restarts } = intensity.add(yield* Clock.currentTimeMillis)
-      if (!exceeded) return
+      const { path, intensity, observe } = this.options
+      const now = yield* Clock.currentTimeMillis
+      const { exceeded, restarts } = intensity.add(now)
+      if (!exceeded)
+        return observe({ child: child.spec.id, context: "restarting", reason: "", restarts: intensity.window(now) })
       yield* this.tell("gave_up", "shutdown", child)
+      const { periodMs } = intensity
       return yield* new RestartIntensityExceeded({ supervisor: path, child: child.spec.id, restarts, periodMs })
     })
   }
@@ -174,6 +184,7 @@ export class Family {
   }
 
   private tell(context: Report["context"], reason: Report["reason"], child: Child): Effect.Effect<void> {
+    this.options.observe({ child: child.spec.id, context, reason })
     // A sink that throws must not take the tree down with it.
     return Effect.catchAllCause(
       this.options.report({ supervisor: this.options.path, context, reason, child: child.spec.id }),

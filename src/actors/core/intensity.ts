@@ -1,5 +1,6 @@
 /** The fuse of a supervisor: how many restarts, of all its children together, within how long. */
 import * as Data from "effect/Data"
+import type { Restarts } from "../../machines/vocabulary/inspect.ts"
 
 /** More than `intensity` restarts within `periodMs`: the supervisor has stopped its children and given up. */
 export class RestartIntensityExceeded extends Data.TaggedError("RestartIntensityExceeded")<{
@@ -14,11 +15,17 @@ export class Intensity {
   private times: Array<number> = []
   private oldest = 0
   private readonly max: number
-  private readonly periodMs: number
+  readonly periodMs: number
 
   constructor(max: number, periodMs: number) {
     this.max = max
     this.periodMs = periodMs
+  }
+
+  /** How full the fuse is at `nowMs`. */
+  window(nowMs: number): Restarts {
+    const count = this.times.filter((time, at) => at >= this.oldest && nowMs - time <= this.periodMs).length
+    return { count, max: this.max, period_ms: this.periodMs }
   }
 
   /** Counts a restart at `nowMs`; the period includes both its ends, as in OTP. */

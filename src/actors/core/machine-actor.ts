@@ -3,6 +3,7 @@
  * `after` is a fiber sleeping on Effect's Clock, `invoke` a named activity, `emit` a one-shot command. A throw in the
  * chart, a defect of an activity, an action that is none of these: the fiber dies and its supervisor decides.
  */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -23,7 +24,7 @@ import { type ChartAction, stepper } from "./chart-step.ts"
 import { forkOwned } from "./fork.ts"
 import { Mailbox } from "./mailbox.ts"
 import { Observers } from "./observers.ts"
-import { type ActorEntry, ActorSystem } from "./system.ts"
+import { type ActorEntry, ActorSystem, Lineage } from "./system.ts"
 import { type Message, Works } from "./works.ts"
 
 /** Messages of each class that a mailbox holds, unless the actor says otherwise. */
@@ -74,9 +75,17 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
       state: Effect.sync(() => step.snapshot),
       changes: observers.stream(changesMax, () => step.snapshot)
     }
-    const entry: ActorEntry = { path, kind: "machine", machine, ref }
-    yield* system.register(entry)
     const works = new Works<Requirements<A>>(mailbox)
+    const entry: ActorEntry = {
+      path,
+      kind: "machine",
+      machine,
+      ref,
+      lineage: yield* Lineage,
+      startedAt: yield* Clock.currentTimeMillis,
+      vitals: () => ({ mailbox: mailbox.size, timers: works.timers() })
+    }
+    yield* system.register(entry)
     // The names and inputs of `enter` come from this very chart, whose types bound A: so each fits its activity.
     const activities = (options.activities ?? {}) as Readonly<
       Record<string, (input: unknown, self: SelfOf<M>) => Effect.Effect<unknown, unknown, Requirements<A>>>
@@ -117,8 +126,8 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
         step = chart.next(step.snapshot, event as Event)
         const { snapshot, actions } = step
         observers.publish(snapshot)
-        if (!system.watched()) return runAll(actions)
-        return Effect.zipRight(system.publish({ type: "snapshot", path, event, snapshot }), runAll(actions))
+        if (system.watched()) system.publish({ type: "snapshot", path, event, snapshot })
+        return runAll(actions)
       })
 
     const turn = ({ event, work, defect }: Message): Effect.Effect<void, never, Requirements<A> | P> => {
@@ -126,9 +135,8 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
       if (defect !== undefined) return Effect.failCause(defect)
       works.settle(work)
       // Told before the step, so that the event an actor dies of is seen.
-      return system.watched()
-        ? Effect.zipRight(system.publish({ type: "event", path, event }), advance(event))
-        : advance(event)
+      if (system.watched()) system.publish({ type: "event", path, event })
+      return advance(event)
     }
 
     const ready = yield* Deferred.make<void>()
@@ -148,13 +156,13 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
           Effect.ensuring(
             Effect.gen(function* () {
               observers.end()
-              if (system.watched()) yield* system.publish({ type: "stopped", path, exit })
+              if (system.watched()) system.publish({ type: "stopped", path, exit })
               yield* Deferred.done(ready, Exit.isSuccess(exit) ? Exit.void : Exit.failCause(exit.cause))
             })
           )
         )
       })
-    if (system.watched()) yield* system.publish({ type: "started", path, entry, snapshot: step.snapshot })
+    if (system.watched()) system.publish({ type: "started", path, entry, snapshot: step.snapshot })
     // The mask: interrupted before its first step the fiber must still run `end`. Its life can be interrupted even
     // where this very start cannot, as in an acquire: else nobody could ever stop it.
     const fiber = yield* forkOwned(Effect.onExit(Effect.interruptible(life), end))

@@ -7,6 +7,7 @@
  * and a failed start of the first children is a typed failure of the supervisor's own start.
  */
 import type * as Context from "effect/Context"
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,7 +31,7 @@ import { Intensity, type RestartIntensityExceeded } from "./intensity.ts"
 import type { Life } from "./lifecycle.ts"
 import { Reports } from "./reports.ts"
 import type { AutoShutdown, Strategy } from "./strategy.ts"
-import { type ActorEntry, ActorSystem } from "./system.ts"
+import { type ActorEntry, ActorSystem, Lineage } from "./system.ts"
 
 export interface SupervisorOptions<C extends ReadonlyArray<ChildSpec<unknown>>> {
   readonly path: string
@@ -93,13 +94,16 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
       let over = false
 
       const periodMs = Duration.toMillis(options.period ?? "5 seconds")
+      const intensity = new Intensity(options.intensity ?? 1, periodMs)
       const family = new Family({
         path,
         report,
-        periodMs,
+        observe: (observation) => {
+          if (system.watched()) system.publish({ type: "supervision", path, ...observation })
+        },
         strategy: options.strategy ?? "one_for_one",
         autoShutdown: options.autoShutdown ?? "never",
-        intensity: new Intensity(options.intensity ?? 1, periodMs),
+        intensity,
         killWait: options.killWait ?? "5 seconds",
         onExit: (child, life, exit) => Queue.unsafeOffer(turns, { type: "died", child, life, exit }),
         retryLater: (child) => Queue.unsafeOffer(turns, { type: "retry", child })
@@ -137,15 +141,26 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
         startChild: <R, A extends Started>(spec: ChildSpec<R, A>) =>
           Effect.flatMap(Effect.context<Exclude<R, Scope.Scope>>(), (around) =>
             // What is started is what this very spec's `start` returned.
-            Effect.map(ask(family.add(bind(spec, around as Context.Context<unknown>)), stopped), (child) => child as A)
+            Effect.map(
+              ask(family.add(bind(path, spec, around as Context.Context<unknown>)), stopped),
+              (child) => child as A
+            )
           ),
         stopChild: (id) => ask(family.remove(id), Effect.succeed(false)),
         children: Effect.sync(() => family.list())
       }
-      const entry: ActorEntry = { path, kind: "supervisor", machine: undefined, ref: { path, state: ref.children } }
+      const entry: ActorEntry = {
+        path,
+        kind: "supervisor",
+        machine: undefined,
+        ref: { path, state: ref.children },
+        lineage: yield* Lineage,
+        startedAt: yield* Clock.currentTimeMillis,
+        vitals: (now) => ({ restarts: intensity.window(now) })
+      }
       yield* system.register(entry)
 
-      const startAll = Effect.forEach(options.children, (spec) => family.add(bind(spec, context)), {
+      const startAll = Effect.forEach(options.children, (spec) => family.add(bind(path, spec, context)), {
         discard: true
       }).pipe(
         Effect.catchTag("ChildExists", ({ child }) => Effect.dieMessage(`${path}: two children named ${child}`)),
@@ -162,9 +177,9 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
           yield* family.stopAll
           over = true
           yield* Effect.forEach(asked, (request) => request.refuse, { discard: true })
-          if (system.watched()) yield* system.publish({ type: "stopped", path, exit })
+          if (system.watched()) system.publish({ type: "stopped", path, exit })
         })
-      if (system.watched()) yield* system.publish({ type: "started", path, entry, snapshot: family.list() })
+      if (system.watched()) system.publish({ type: "started", path, entry, snapshot: family.list() })
       const fiber = yield* forkOwned(Effect.onExit(life, end))
       yield* restore(Deferred.await(ready))
       return { ref, fiber }

@@ -1,16 +1,20 @@
 /** The timers and activities of one actor: fibers entered with a state, interrupted and awaited when it is left. */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { EventObject } from "xstate"
+import type { PendingTimer } from "../../machines/vocabulary/inspect.ts"
 import type { Mailbox } from "./mailbox.ts"
 
 /** One timer or activity. Its identity tells a late message of an earlier one from one of the living. */
 export interface Work {
   readonly key: string
   fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** of a timer: what it will send, and when */
+  readonly timer?: PendingTimer
 }
 
 export interface Message {
@@ -41,12 +45,23 @@ export class Works<R> {
 
   /** Sends `event` after `delayMs`, unless cancelled by `id` before its turn comes. */
   arm(id: string | undefined, delayMs: number, event: EventObject): Effect.Effect<void> {
-    return this.launch(`timer:${id ?? `#${this.unnamed++}`}`, (work) =>
-      Effect.zipRight(
-        Effect.sleep(delayMs),
-        Effect.sync(() => this.mailbox.internal({ event, work }))
+    const key = `timer:${id ?? `#${this.unnamed++}`}`
+    return Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      this.launch(
+        key,
+        (work) =>
+          Effect.zipRight(
+            Effect.sleep(delayMs),
+            Effect.sync(() => this.mailbox.internal({ event, work }))
+          ),
+        { event: event.type, due: now + delayMs }
       )
     )
+  }
+
+  /** Those that run, in the order in which they were armed. */
+  timers(): ReadonlyArray<PendingTimer> {
+    return [...this.live.values()].flatMap(({ timer }) => (timer === undefined ? [] : [timer]))
   }
 
   cancel(id: string): Effect.Effect<void> {
@@ -78,10 +93,11 @@ export class Works<R> {
 
   private launch<E, R1>(
     key: string,
-    body: (work: Work) => Effect.Effect<unknown, E, R1>
+    body: (work: Work) => Effect.Effect<unknown, E, R1>,
+    timer?: PendingTimer
   ): Effect.Effect<void, never, R1> {
     return Effect.suspend(() => {
-      const work: Work = { key, fiber: undefined }
+      const work: Work = timer === undefined ? { key, fiber: undefined } : { key, fiber: undefined, timer }
       return Effect.zipRight(
         this.remove(key),
         Effect.map(Effect.fork(Effect.interruptible(body(work))), (fiber) => {

@@ -8,6 +8,7 @@ import type { HiveApi } from "../../layers/hive-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/model-ref.ts"
 import { workerKind } from "../../machines/vocabulary/device.ts"
+import { inspectFeed } from "../inspect/source.ts"
 import type { EventLog, EventLogs } from "./event-log.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import { noRoom } from "./machines.ts"
@@ -197,6 +198,8 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           yield* usage.touch
           yield* Effect.flatMap(part("workers"), (workers) => workers.stop(id, settings.shutdown.drainMs))
         }),
+      inspectEvents: ({ contents }) =>
+        Effect.provide(inspectFeed({ daemon: `hive-${identity.id}`, contents: contents === true }), system),
       shutdown: ({ deadline_ms }) => options.shutdown(deadline_ms ?? settings.shutdown.drainMs)
     })
   })

@@ -6,7 +6,7 @@ import * as FiberId from "effect/FiberId"
 import type { ActorRef } from "../core/actor.ts"
 import type { ChildSpec } from "../core/child.ts"
 import { machineActor } from "../core/machine-actor.ts"
-import type { ActorSystem } from "../core/system.ts"
+import { ActorSystem } from "../core/system.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { contextShrunk, type Line, workerRestart, workerWake } from "../../machines/narration.ts"
@@ -67,11 +67,13 @@ export class Resident {
       shutdown: "10 seconds",
       kill: life.end(0),
       start: Effect.gen(this, function* () {
+        const system = yield* ActorSystem
         const actor = yield* machineActor({
           path,
           machine: workerMachine,
           input,
-          perform: (command, self) => this.perform(command, self),
+          perform: (command, self) =>
+            Effect.zipRight(observeRestart(system, path, command, self), this.perform(command, self)),
           activities: {
             run: ({ shape }, self) => life.run(shape, self),
             drain: ({ drainMs }, self) =>
@@ -235,3 +237,27 @@ const failureOf = (id: string, device: string, outcome: WorkerOutcome): RbeeErro
     }
   )
 }
+
+/** The restart of its process, for who watches: a chart keeps count and backoff, where a supervisor has only a fuse. */
+const observeRestart = (
+  system: ActorSystem["Type"],
+  path: string,
+  command: WorkerCommand,
+  self: Ref
+): Effect.Effect<void> =>
+  command.type !== "restarting" || !system.watched()
+    ? Effect.void
+    : Effect.map(self.state, ({ context: { backoffMs } }) => {
+        const { max, periodMs } = workerRestarts
+        const { n, reason } = command
+        const restarts = { count: n, max, period_ms: periodMs }
+        system.publish({
+          type: "supervision",
+          path,
+          child: "process",
+          context: "restarting",
+          reason,
+          restarts,
+          backoffMs
+        })
+      })

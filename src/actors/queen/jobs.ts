@@ -90,11 +90,21 @@ export const makeJobs = (
     const system = yield* ActorSystem
     let isDraining = false
 
+    /** Its lines reach who watches, too. */
+    const observed = (log: JobLog): JobLog => ({
+      ...log,
+      narrate: (line, ids) => {
+        log.narrate(line, ids)
+        const { jobId } = log
+        if (system.watched()) system.publish({ type: "narration", path: `${path}/${jobId}`, line, job: jobId })
+      }
+    })
+
     const specOf = (log: JobLog): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
       const one: Live = { log, actor: undefined }
       live.set(log.jobId, one)
       if (live.size === 1) world.onBusy(true)
-      const spec = job(world, log, `${path}/${log.jobId}`)
+      const spec = job(world, observed(log), `${path}/${log.jobId}`)
       return {
         ...spec,
         start: Effect.tap(spec.start, (actor) =>

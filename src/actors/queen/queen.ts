@@ -24,12 +24,13 @@ import { RbeeError } from "../../machines/errors.ts"
 import type { QueenEvent, queenMachine } from "../../machines/queen.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
 import { supervisor } from "../core/supervisor.ts"
-import type { ActorSystem } from "../core/system.ts"
+import { ActorSystem } from "../core/system.ts"
 import { ClusterView } from "./cluster-view.ts"
-import { makeEventRing } from "./event-ring.ts"
 import { asQueen } from "./hive-calls.ts"
+import { type EventRing, makeEventRing } from "./event-ring.ts"
 import { type Hives, makeHives } from "./hives.ts"
 import { JobLogs } from "./job-log.ts"
+import { queenInspect } from "./inspect.ts"
 import { type Jobs, makeJobs } from "./jobs.ts"
 import { Metrics } from "./metrics.ts"
 import { endWhatARebootCut } from "./reboot.ts"
@@ -97,12 +98,21 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const workerConnector = yield* WorkerConnector
     const ids = yield* Ids
     const meters = yield* Metrics
+    const system = yield* ActorSystem
     const instance = yield* ids.make("queen")
     const startedAt = yield* Clock.currentTimeMillis
     const clock = yield* Effect.clock
     // so many uses in a row, with every heartbeat of a hive in use among them, that not each is told
     const touchEvery = Math.min(1000, settings.queen.idleMs / 10)
-    const ring = yield* makeEventRing(catalog.identity.epoch)
+    const events = yield* makeEventRing(catalog.identity.epoch)
+    const ring: EventRing = {
+      ...events,
+      narrate: (line, ids) => {
+        events.narrate(line, ids)
+        // lines reach who watches, too
+        if (system.watched()) system.publish({ type: "narration", path: "queen", line, job: undefined })
+      }
+    }
     const fork = yield* FiberSet.makeRuntime<never>()
 
     const { atEndOfTurn } = yield* Turns
@@ -256,6 +266,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       meters,
       touch,
       shutdown,
+      inspect: (options) => Effect.provideService(queenInspect({ view, jobs }, options), ActorSystem, system),
       document: options.document ?? (() => ({}))
     })
     return { api, id: catalog.identity.id, instance, shutdown, ended: Effect.orDie(Fiber.join(tree.fiber)) }

@@ -80,6 +80,10 @@ export const hiveApi = {
   workerEvents: events("/workers/:id/events", { summary: "A worker's life", input: streamOf, ...stream }),
   listWorkers: json("GET", "/workers", { summary: "Workers", input: none, output: Schema.Array(WorkerBeat) }),
   stopWorker: json("POST", "/workers/:id/shutdown", { summary: "Stop", input: byId, output: Nothing, status: 204 }),
+  inspectEvents: events("/inspect/events", {
+    summary: "What every actor of this hive does (vocabulary/inspect.ts); prompts and texts only if asked for",
+    input: Schema.Struct({ contents: Schema.optional(Schema.BooleanFromString) })
+  }),
   shutdown: json("POST", "/shutdown", {
     summary: "Drain, stop workers, end; answers when the workers are gone",
     input: Schema.Struct({ deadline_ms: Schema.optional(Count) }),

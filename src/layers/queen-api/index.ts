@@ -79,6 +79,10 @@ export const queenApi = {
     input: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
     maxBytes: 32 * 1024 * 1024
   }),
+  inspectEvents: events("/inspect/events", {
+    summary: "What every actor of the cluster does (vocabulary/inspect.ts); prompts and texts only if asked for",
+    input: Schema.Struct({ contents: Schema.optional(Schema.BooleanFromString) })
+  }),
   metrics: reply("GET", "/metrics", { summary: "Prometheus text", input: none }),
   openapi: reply("GET", "/openapi.json", { summary: "This document", input: none })
 } as const

@@ -110,6 +110,7 @@ export const stage = (script: Script) => {
     getJob: unscripted,
     heartbeat: unscripted,
     listHives: unscripted,
+    inspectEvents: unscripted,
     addHive: unscripted,
     removeHive: unscripted,
     startHive: unscripted,

@@ -148,6 +148,7 @@ export class FakeHive {
   private readonly provisions = new Map<string, EventFeed>()
 
   readonly api: HiveApi = {
+    inspectEvents: () => Effect.fail(gone),
     health: () =>
       this.answer("health", () =>
         Effect.succeed({
