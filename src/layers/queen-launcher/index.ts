@@ -17,8 +17,8 @@ export class QueenLauncher extends Context.Tag("rbee/QueenLauncher")<
     readonly url: string
     readonly port: number
     /**
-     * The health of the queen at the configured address; undefined when nobody listens. CONFLICT when a stranger
-     * does (the message names port and owner), VERSION_MISMATCH when another version of rbee does (`details.health`
+     * The health of the queen at the configured address; undefined when nobody listens. CONNECTION_TIMEOUT when
+     * who listens says nothing for 4 s, and CONFLICT when it is a stranger (both name port and owner), VERSION_MISMATCH when another version of rbee does (`details.health`
      * is its health, so that it can still be stopped).
      */
     readonly find: Effect.Effect<Health | undefined, RbeeError>

@@ -42,17 +42,24 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
   const url = urlOf(host, port)
   const logFile = join(settings.home.logs, "queen.log")
 
-  const conflict = (what: string): Effect.Effect<never, RbeeError<"CONFLICT">> =>
-    Effect.flatMap(processes.portOwner(port), (owner = "another program") =>
-      Effect.fail(
-        rbeeError(
-          "CONFLICT",
-          `port ${port}, where the queen should be, is taken by ${owner}, ${what}`,
-          "End that program, or choose another port with RBEE_QUEEN_PORT.",
-          { port, owner }
-        )
-      )
+  const holder = Effect.map(processes.portOwner(port), (owner = "another program") => owner)
+  const stranger = Effect.flatMap(holder, (owner) =>
+    rbeeError(
+      "CONFLICT",
+      `port ${port}, where the queen should be, is taken by ${owner}, which is no rbee queen`,
+      "End that program, or choose another port with RBEE_QUEEN_PORT.",
+      { port, owner }
     )
+  )
+  /** A queen that was stopped or hangs, or a stranger: who says nothing cannot be told apart. */
+  const silent = Effect.flatMap(holder, (owner) =>
+    rbeeError(
+      "CONNECTION_TIMEOUT",
+      `${owner} listens on port ${port}, where the queen should be, and did not answer /health for ${silentMs / 1000} s`,
+      "If it is a queen that was stopped, her jobs go on when she continues (`kill -CONT`); else end that program, or choose another port with RBEE_QUEEN_PORT.",
+      { port, owner }
+    )
+  )
   const checked = (health: Health): Effect.Effect<Health, RbeeError<"VERSION_MISMATCH">> =>
     health.version === settings.version
       ? Effect.succeed(health)
@@ -64,9 +71,6 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
             { queen: health.version, keeper: settings.version, health }
           )
         )
-  const silent = conflict(`which did not answer /health for ${silentMs / 1000} s`)
-  const stranger = conflict("which is no rbee queen")
-
   // a queen that is just ending hangs up, one that is just starting lets wait: both settle
   const settled: Effect.Effect<Probe> = Effect.flatMap(probe(url), (seen) =>
     seen._tag === "Silent" ? Effect.delay(settled, pollMs) : Effect.succeed(seen)

@@ -123,7 +123,7 @@ describe("rbee", () => {
     try {
       const run = await on.rbee(["status"])
       expect(run.code).toBe(1)
-      expect(run.stderr).toContain("did not answer /health")
+      expect(run.stderr).toMatch(/CONNECTION_TIMEOUT: pid \d+ \(.*\) listens on port \d+, .* did not answer \/health/)
     } finally {
       mute.closeAllConnections()
       await new Promise((resolve) => mute.close(resolve))
