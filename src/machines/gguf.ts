@@ -20,6 +20,8 @@ export interface ModelFacts {
   readonly heads: number
   readonly layers: number
   readonly vocabulary: number
+  /** it says how a chat is put to it */
+  readonly template: boolean
 }
 
 export type GgufResult =
@@ -105,7 +107,8 @@ const factsOf = (
     feedForward: maxOf(of("feed_forward_length")) ?? embedding * 4,
     heads,
     layers,
-    vocabulary: number("vocab_size", typeof tokens === "object" ? tokens.length : 0)
+    vocabulary: number("vocab_size", typeof tokens === "object" ? tokens.length : 0),
+    template: asText(meta.get("tokenizer.chat_template")) !== ""
   }
 }
 

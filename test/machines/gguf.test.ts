@@ -33,7 +33,8 @@ describe("The header of a GGUF file", () => {
         feedForward: 512,
         heads: 6,
         layers: 6,
-        vocabulary: 2048
+        vocabulary: 2048,
+        template: true
       }
     })
   })

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
 import { bundledFolder } from "../../src/layers/models/sources.ts"
 import { cutAt, flip, onFiles, stallAt, status, testHub, type TestHub } from "../support/hub.ts"
-import { eventsOf, lines, provision, run, startHive } from "../support/hive.ts"
+import { eventsOf, lines, provision, run, startHive, startWorker } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
@@ -151,16 +151,19 @@ describe("A hive", () => {
     expect(hub.sent()).toBeLessThanOrEqual(original.length + kills * (1024 * 1024 + 64 * 1024))
   })
 
-  it("still knows what it fetched when its catalog is damaged", async () => {
+  it("still knows what it fetched, and what was wanted of it, when its catalog is damaged", async () => {
     const { env, hub, on } = await withHub()
     const first = await start(on, env)
     await provision(first, model)
+    await startWorker(first, { model_ref: model })
+    await run(first.api.pinModel({ ref: model, pinned: true }))
     const before = await run(first.api.getModel({ ref: model }))
+    expect(before.last_used_at).toBeGreaterThan(0)
     first.process.kill("SIGTERM")
     await first.exit
     writeFileSync(join(first.folder, "catalog.sqlite"), "no database at all ".repeat(1000))
     const second = await start(on, env)
-    expect(await run(second.api.getModel({ ref: model }))).toMatchObject({ file: before.file, bytes: before.bytes })
+    expect(await run(second.api.getModel({ ref: model }))).toEqual({ ...before, in_use: false })
     expect(hub.fetches()).toHaveLength(1)
     await run(second.api.removeModel({ ref: model }))
     expect(existsSync(before.file)).toBe(false)

@@ -31,7 +31,8 @@ export const facts: ModelFacts = {
   feedForward: 4096,
   heads: 16,
   layers: 16,
-  vocabulary: 32_000
+  vocabulary: 32_000,
+  template: true
 }
 
 /** One process that the hive has started. */
@@ -112,7 +113,11 @@ export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effe
         ram: Effect.succeed(cpu)
       }),
       Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++count}`) }),
-      Layer.succeed(Models, { ...unused<Models["Type"]>("Models"), ...models } as Models["Type"]),
+      Layer.succeed(Models, {
+        ...unused<Models["Type"]>("Models"),
+        note: () => Effect.void,
+        ...models
+      } as Models["Type"]),
       Layer.succeed(Runtimes, {
         find: () => Effect.succeed({ version: "0", folder: undefined }),
         install: () => Effect.never,
@@ -154,7 +159,10 @@ export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effe
               parameters: facts.parameters,
               context: facts.trainedContext,
               quantization: "Q8_0",
+              template: true,
               owned: true,
+              pinned: false,
+              why: undefined,
               addedAt: 0,
               lastUsedAt: undefined
             })

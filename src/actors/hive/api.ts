@@ -2,17 +2,16 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { ActorSystem } from "../core/system.ts"
-import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { mapCalls } from "../../layers/api/endpoint.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type ModelRef, parseModelRef } from "../../machines/model-ref.ts"
 import { workerKind } from "../../machines/vocabulary/device.ts"
 import { inspectFeed } from "../inspect/source.ts"
 import type { EventLog, EventLogs } from "./event-log.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import { noRoom } from "./machines.ts"
-import { findModel, viewOf } from "./models.ts"
+import { findModel, markModel } from "./models.ts"
+import { modelCalls, present, reference } from "./models-api.ts"
 import type { Ownership } from "./ownership.ts"
 import { type Parts, restarting } from "./parts.ts"
 import type { Identity, Ports } from "./ports.ts"
@@ -48,13 +47,6 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
         ? Effect.fail(rbeeError("SHUTTING_DOWN", "this hive is shutting down", "Try again"))
         : usage.touch
     )
-    const reference = (text: string): Effect.Effect<ModelRef, RbeeError> => Effect.suspend(() => parseModelRef(text))
-    const present = (ref: ModelRef): Effect.Effect<ModelRow, RbeeError> =>
-      Effect.flatMap(findModel(ports, ref.ref), (row) =>
-        row === undefined
-          ? Effect.fail(rbeeError("MODEL_NOT_FOUND", `model ${ref.ref} is not on this hive`, "Provision it first"))
-          : Effect.succeed(row)
-      )
     const logOf = (id: string, what: "a provision" | "a worker"): Effect.Effect<EventLog, RbeeError> =>
       Effect.suspend(() => {
         const log = logs.get(id)
@@ -71,7 +63,6 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
       mapCalls(api, (call, name) =>
         name === "health" || name === "claim" ? call : Effect.zipRight(ownership.admit, call)
       )
-    const pinnedFiles = Effect.map(catalog.pins.all, (pins) => new Set(pins.map(({ file }) => file)))
 
     return ofItsOwner({
       health: () =>
@@ -135,27 +126,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           return { provision_id: id, events: `/models/provisions/${id}/events` }
         }).pipe(Effect.provide(system)),
       modelEvents: feed("a provision"),
-
-      listModels: () =>
-        Effect.zipWith(catalog.models.all, pinnedFiles, (rows, pinned) =>
-          rows.map((row) => viewOf(row, pinned.has(row.file)))
-        ),
-      getModel: ({ ref }) =>
-        Effect.gen(function* () {
-          const row = yield* Effect.flatMap(reference(ref), present)
-          return viewOf(row, (yield* pinnedFiles).has(row.file))
-        }),
-      removeModel: ({ ref }) =>
-        Effect.gen(function* () {
-          const row = yield* Effect.flatMap(reference(ref), present)
-          if ((yield* part("workers")).usesFile(row.file)) {
-            return yield* Effect.fail(
-              rbeeError("CONFLICT", `model ${row.ref} is in use by a worker`, "Stop the worker first")
-            )
-          }
-          yield* catalog.models.remove(row.ref)
-          if (row.owned) yield* models.remove(row.file)
-        }),
+      ...modelCalls(ports, parts),
 
       provisionWorker: ({ device, kind }) =>
         Effect.gen(function* () {
@@ -172,10 +143,10 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
       startWorker: ({ context, device: id, model_ref, pin, port_hint, slots }) =>
         Effect.gen(function* () {
           yield* open
-          const model = yield* Effect.flatMap(reference(model_ref), present)
+          const model = yield* present(ports, model_ref)
           const device = yield* Effect.flatMap(part("machines"), (machines) => machines.device(id))
           const now = yield* Clock.currentTimeMillis
-          yield* catalog.models.put({ ...model, lastUsedAt: now })
+          yield* markModel(ports, model.ref, { lastUsedAt: now })
           const workers = yield* part("workers")
           const started = yield* workers.start({
             device,

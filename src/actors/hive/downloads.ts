@@ -18,7 +18,7 @@ import { downloadDone, downloadResume, downloadStart } from "../../machines/narr
 import { EventLog, type EventLogs } from "./event-log.ts"
 import { diskDevice } from "./ledger.ts"
 import type { Machines } from "./machines.ts"
-import { findModel, rowOf } from "./models.ts"
+import { findModel, keepModel, rowOf } from "./models.ts"
 import type { Identity, Ports } from "./ports.ts"
 import { measured, ProgressNarrator } from "./progress.ts"
 
@@ -94,7 +94,8 @@ export class Downloads {
 
   private download(provision: Provision): ChildSpec<ActorSystem> {
     const { id, ref, log } = provision
-    const { models, catalog } = this.ports
+    const { ports } = this
+    const { models } = ports
     const { ledger } = this.machines
     const found: { resolved: ResolvedModel | undefined; startedAt: number } = { resolved: undefined, startedAt: 0 }
     const resolved = Effect.suspend(() =>
@@ -142,9 +143,14 @@ export class Downloads {
 
     const published = (model: ResolvedModel, result: PublishedModel) =>
       Effect.gen(function* () {
-        const now = yield* Clock.currentTimeMillis
-        yield* catalog.models.put(rowOf(model, result, now))
-        return result.file
+        const { facts, file, sha256 } = result
+        // What lies in place may be ours all the same, from before its row was lost.
+        const isOurs =
+          model.inPlace === undefined || (yield* models.notes).some((each) => each.file === file && each.owned)
+        const addedAt = yield* Clock.currentTimeMillis
+        const note = { ref: ref.ref, file, sha256, owned: isOurs, pinned: false, why: model.why, addedAt }
+        yield* keepModel(ports, rowOf({ ...note, lastUsedAt: undefined }, facts))
+        return file
       })
 
     return {

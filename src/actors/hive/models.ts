@@ -1,25 +1,30 @@
-/** The models of a hive: its catalog, checked against the disk at each use. */
+/**
+ * The models of a hive: its catalog, checked against the disk at each use. What is known of a model beside its file is
+ * noted beside the files too, for the day on which the catalog is lost.
+ */
 import * as Effect from "effect/Effect"
-import type { CatalogError, ModelRow } from "../../layers/hive-catalog/index.ts"
-import type { PublishedModel, ResolvedModel } from "../../layers/models/index.ts"
+import type { CatalogError, Marks, ModelRow } from "../../layers/hive-catalog/index.ts"
+import type { ModelNote } from "../../layers/models/index.ts"
+import type { ModelFacts } from "../../machines/gguf.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import type { Ports } from "./ports.ts"
 
-export const rowOf = (model: ResolvedModel, { file, sha256, facts }: PublishedModel, addedAt: number): ModelRow => ({
-  ref: model.ref,
-  file,
+export const rowOf = (note: ModelNote, facts: ModelFacts): ModelRow => ({
+  ...note,
   bytes: facts.fileBytes,
-  sha256,
   architecture: facts.architecture,
   parameters: facts.parameters,
   context: facts.trainedContext,
   quantization: facts.quantization,
-  owned: model.inPlace === undefined,
-  addedAt,
-  lastUsedAt: undefined
+  template: facts.template
 })
 
-export const viewOf = (row: ModelRow, pinned: boolean): ModelView => ({
+const noteOf = (row: ModelRow): ModelNote => {
+  const { addedAt, file, lastUsedAt, owned, pinned, ref, sha256, why } = row
+  return { ref, file, sha256, owned, pinned, why, addedAt, lastUsedAt }
+}
+
+export const viewOf = (row: ModelRow, worker: { readonly pinned: boolean; readonly inUse: boolean }): ModelView => ({
   model_ref: row.ref,
   file: row.file,
   bytes: row.bytes,
@@ -28,8 +33,13 @@ export const viewOf = (row: ModelRow, pinned: boolean): ModelView => ({
   ...(row.parameters === undefined ? {} : { parameters: row.parameters }),
   ...(row.context === undefined ? {} : { context: row.context }),
   ...(row.quantization === undefined ? {} : { quantization: row.quantization }),
+  template: row.template,
+  added_at: row.addedAt,
   ...(row.lastUsedAt === undefined ? {} : { last_used_at: row.lastUsedAt }),
-  pinned
+  ...(row.why === undefined ? {} : { why: row.why }),
+  pinned: row.pinned || worker.pinned,
+  owned: row.owned,
+  in_use: worker.inUse
 })
 
 /** The model of this canonical reference; a row whose file is gone or has another size is forgotten. */
@@ -38,19 +48,40 @@ export const findModel = (ports: Ports, ref: string): Effect.Effect<ModelRow | u
     const row = (yield* ports.catalog.models.all).find((each) => each.ref === ref)
     if (row === undefined) return undefined
     if (yield* ports.models.isThere(row.file, row.bytes)) return row
-    yield* ports.catalog.models.remove(ref)
+    yield* forget(ports, ref)
     return undefined
   })
 
+export const keepModel = (ports: Ports, row: ModelRow): Effect.Effect<void, CatalogError> =>
+  Effect.zipRight(ports.catalog.models.put(row), ports.models.note(noteOf(row)))
+
+export const markModel = (ports: Ports, ref: string, marks: Marks): Effect.Effect<void, CatalogError> =>
+  Effect.gen(function* () {
+    yield* ports.catalog.models.mark(ref, marks)
+    const row = (yield* ports.catalog.models.all).find((each) => each.ref === ref)
+    if (row !== undefined) yield* ports.models.note(noteOf(row))
+  })
+
+const forget = (ports: Ports, ref: string): Effect.Effect<void, CatalogError> =>
+  Effect.zipRight(ports.catalog.models.remove(ref), ports.models.forget(ref))
+
+/** Forgets the model, and deletes the file if it was ours; a file that has another name here too is left to that one. */
+export const removeModel = (ports: Ports, row: ModelRow): Effect.Effect<void, CatalogError> =>
+  Effect.gen(function* () {
+    yield* forget(ports, row.ref)
+    if (!row.owned) return
+    const heir = (yield* ports.catalog.models.all).find((each) => each.file === row.file)
+    yield* heir === undefined ? ports.models.remove(row.file) : markModel(ports, heir.ref, { owned: true })
+  })
+
 /** Fills an empty catalog from the files that are there; what is no longer a model stays out of it. */
-export const rebuild = (ports: Ports, now: number): Effect.Effect<number, CatalogError> =>
+export const rebuild = (ports: Ports): Effect.Effect<number, CatalogError> =>
   Effect.gen(function* () {
     let count = 0
-    for (const { ref, file } of yield* ports.models.published) {
-      const facts = yield* Effect.option(ports.models.inspect(file))
+    for (const note of yield* ports.models.notes) {
+      const facts = yield* Effect.option(ports.models.inspect(note.file))
       if (facts._tag === "None") continue
-      const model: ResolvedModel = { ref, name: "", bytes: 0, sha256: undefined, inPlace: undefined, partial: 0 }
-      yield* ports.catalog.models.put(rowOf(model, { file, sha256: undefined, facts: facts.value }, now))
+      yield* ports.catalog.models.put(rowOf(note, facts.value))
       count++
     }
     return count

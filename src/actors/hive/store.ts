@@ -1,5 +1,4 @@
 /** What a hive does with its catalog before anything else: it ends what an earlier hive left, and starts even. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CatalogError } from "../../layers/hive-catalog/index.ts"
 import { rebuild } from "./models.ts"
@@ -12,7 +11,7 @@ export const openStore = (ports: Ports): Effect.Effect<void, CatalogError> =>
   Effect.gen(function* () {
     const { catalog, models, processes, runtimes } = ports
     if (catalog.movedAside !== undefined && (yield* catalog.models.all).length === 0) {
-      const count = yield* rebuild(ports, yield* Clock.currentTimeMillis)
+      const count = yield* rebuild(ports)
       yield* Effect.logWarning(
         `the hive's catalog was damaged: moved to ${catalog.movedAside} and rebuilt with ${count} model(s) from disk`
       )

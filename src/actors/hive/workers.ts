@@ -53,6 +53,20 @@ export class Workers {
     return [...this.residents.values()].some(({ options }) => options.file === file)
   }
 
+  /** Does this while no worker uses the model, and none begins to. */
+  unlessUsed<A, E>(
+    { file, ref }: Pick<ModelRow, "file" | "ref">,
+    effect: Effect.Effect<A, E>
+  ): Effect.Effect<A, E | RbeeError<"CONFLICT">> {
+    return this.starting.withPermits(1)(
+      Effect.suspend((): Effect.Effect<A, E | RbeeError<"CONFLICT">> =>
+        this.usesFile(file)
+          ? Effect.fail(rbeeError("CONFLICT", `model ${ref} is in use by a worker`, "Stop it: `rbee workers stop ID`"))
+          : effect
+      )
+    )
+  }
+
   /** Joins a worker or starts one; returns when it has bound its port. */
   start(
     request: StartRequest

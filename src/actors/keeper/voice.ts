@@ -39,7 +39,7 @@ export const printable = (text: string): string => text.replace(/[\u0000-\u001f\
 
 const clearLine = "\r\u001b[2K"
 
-/** "download 35 % of 3.3 MB @ 42 MB/s" */
+/** "download 35% @ 42 MB/s, 12 s left" */
 export const liveText = (data: Readonly<Record<string, unknown>>): string => {
   const [received, total, rate] = [data["received"], data["total"], data["rate"]].map((value) =>
     typeof value === "number" ? value : undefined
@@ -47,7 +47,9 @@ export const liveText = (data: Readonly<Record<string, unknown>>): string => {
   const share =
     received !== undefined && total !== undefined && total > 0 ? Math.floor((100 * received) / total) : undefined
   const amount = share !== undefined ? ` ${share}%` : received === undefined ? "" : ` ${megabytes(received)} MB`
-  return `${String(data["stage"])}${amount}${rate === undefined ? "" : ` @ ${megabytes(rate)} MB/s`}`
+  const leftS = total === undefined || received === undefined || !rate ? 0 : Math.ceil((total - received) / rate)
+  const left = leftS <= 0 ? "" : leftS < 120 ? `, ${leftS} s left` : `, ${Math.ceil(leftS / 60)} min left`
+  return `${String(data["stage"])}${amount}${rate === undefined ? "" : ` @ ${megabytes(rate)} MB/s${left}`}`
 }
 
 const makeJson = (stdout: Output, now: () => number): Voice => {
@@ -80,6 +82,7 @@ const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
   let pending = ""
   /** the live line that stands on stderr now */
   let live = ""
+  let hasProgress = false
   /** on a terminal both streams share the cursor: where tokens left it */
   let midLine = false
   const clear = () => {
@@ -108,9 +111,9 @@ const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
   return {
     say: (line) => {
       if (quiet && line.level !== "error") return
-      // on a terminal the live line shows it; the last one stays
+      // on a terminal the live line shows it, better by the progress events; the last one stays
       const isStep = line.action === "download_progress" && !line.human.includes(" 100% ")
-      if (isStep && stderr.isTTY) return draw(`${line.actor}: ${line.human}`)
+      if (isStep && stderr.isTTY) return hasProgress ? undefined : draw(`${line.actor}: ${line.human}`)
       flush()
       clear()
       freshLine()
@@ -127,7 +130,9 @@ const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
       pending += text
     },
     note: (heard) => {
-      if (heard.event === "progress") draw(liveText(heard.data))
+      if (heard.event !== "progress") return
+      hasProgress = true
+      draw(liveText(heard.data))
     },
     flush,
     close: () => {

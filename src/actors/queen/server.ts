@@ -7,14 +7,14 @@ import type { Settings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { bundledModel } from "../../machines/model-ref.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
-import type { ModelView } from "../../machines/vocabulary/model.ts"
 import type { RedactOptions } from "../inspect/redact.ts"
-import type { ClusterView, HiveEntry } from "./cluster-view.ts"
+import type { ClusterView } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
 import type { Caller, Hives } from "./hives.ts"
 import type { JobLogs } from "./job-log.ts"
 import type { Jobs } from "./jobs.ts"
 import { type Meters, metricsType, renderMetrics } from "./metrics.ts"
+import { modelsOf } from "./models.ts"
 import { openAi } from "./openai.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Teardown } from "./teardown.ts"
@@ -43,27 +43,11 @@ export interface ServerWorld {
   readonly document: () => unknown
 }
 
-/** A hive that does not answer so soon is listed with what is known of it. */
-const listWithin = "1 second"
-
 export const queenApiOf = (world: ServerWorld): QueenApi => {
   const { view, hives, jobs, logs, ring, settings } = world
   const byHand: Caller = { narrate: ring.narrate, session: undefined, isSilent: true }
 
-  const modelsOf = (hive: HiveEntry): Effect.Effect<ReadonlyArray<ModelView> | undefined> =>
-    hive.claimed === undefined
-      ? Effect.succeed(undefined)
-      : hive.claimed.api.listModels({}).pipe(
-          Effect.map((models) => models.map((model) => Object.assign({}, model, { hive: hive.id }))),
-          Effect.timeout(listWithin),
-          Effect.catchAll(() => Effect.succeed(undefined))
-        )
-  // of the hives that are known when it is asked
-  const models = Effect.suspend(() =>
-    Effect.map(Effect.forEach(view.allHives(), modelsOf, { concurrency: "unbounded" }), (lists) =>
-      lists.flatMap((list) => list ?? [])
-    )
-  )
+  const models = modelsOf({ view, localHive: settings.hive.id, wake: (id) => wakeHive(id) })
 
   const hiveView = (id: string): Effect.Effect<HiveView, RbeeError> =>
     Effect.gen(function* () {
@@ -71,7 +55,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       if (hive === undefined)
         return yield* rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them")
       const now = yield* Clock.currentTimeMillis
-      const here = yield* modelsOf(hive)
+      const here = yield* models.on(hive)
       const workers = view.allWorkers().filter((worker) => worker.hive === id).length
       const { claimed, devices, state, beatAt } = hive
       const count = here?.length ?? devices?.models ?? 0
@@ -86,14 +70,13 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       }
     })
 
-  const startHive = (id: string): Effect.Effect<HiveView, RbeeError> =>
+  const wakeHive = (id: string): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
       // This machine's own hive needs no introduction.
       if (id === settings.hive.id) yield* hives.add(id)
       yield* hives.ensure(id, byHand)
       // Started by hand: it stays, whatever sessions come and go.
       world.sessions.woke("hive", id, undefined, [undefined])
-      return yield* hiveView(id)
     })
 
   const stopWorker = (id: string): Effect.Effect<void, RbeeError> =>
@@ -135,7 +118,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     submit: (request) => Effect.map(jobs.submit(request), (log) => ({ jobId: log.jobId, log })),
     cancel: jobs.cancel,
     models: () =>
-      Effect.map(models, (list) => {
+      Effect.map(models.all, (list) => {
         const known = new Map(list.map(({ model_ref, last_used_at }) => [model_ref, last_used_at]))
         // ships in the package: it can be asked for before any hive has it
         if (!known.has(bundledModel)) known.set(bundledModel, undefined)
@@ -173,11 +156,11 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
     addHive: ({ id, url }) => Effect.zipRight(hives.add(id, url), hiveView(id)),
     removeHive: ({ id }) => hives.remove(id),
-    startHive: ({ id }) => startHive(id),
+    startHive: ({ id }) => Effect.zipRight(wakeHive(id), hiveView(id)),
     stopHive: ({ id }) => Effect.zipRight(hives.stop(id), hiveView(id)),
     listWorkers: () => Effect.sync(() => view.allWorkers()),
     stopWorker: ({ id }) => stopWorker(id),
-    listModels: () => models,
+    ...models.calls,
     shutdown: ({ cascade, session }) =>
       session === undefined
         ? Effect.as(world.shutdown(cascade ?? false), { queen: "ends", kept: [] })

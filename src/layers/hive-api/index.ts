@@ -55,6 +55,12 @@ export const hiveApi = {
   modelEvents: events("/models/provisions/:id/events", { summary: "A download", input: streamOf, ...stream }),
   listModels: json("GET", "/models", { summary: "Catalog", input: none, output: Schema.Array(ModelView) }),
   getModel: json("GET", "/models/:ref", { summary: "One model; 404 if not here", input: byRef, output: ModelView }),
+  pinModel: json("POST", "/models/:ref/pin", {
+    summary: "Keep a model whatever else needs room, or no longer",
+    input: Schema.Struct({ ref: Schema.String, pinned: Schema.Boolean }),
+    output: Nothing,
+    status: 204
+  }),
   removeModel: json("DELETE", "/models/:ref", {
     summary: "Forget; 409 in use",
     input: byRef,

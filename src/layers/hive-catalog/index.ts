@@ -17,12 +17,21 @@ export interface ModelRow {
   /** trained context, tokens */
   readonly context: number | undefined
   readonly quantization: string | undefined
+  /** it says how a chat is put to it */
+  readonly template: boolean
   /** rbee put the file there, so that forgetting the model deletes it */
   readonly owned: boolean
+  /** somebody wants it kept: it is never removed to make room */
+  readonly pinned: boolean
+  /** how this file was chosen, where the reference left a choice */
+  readonly why: string | undefined
   /** milliseconds since 1970 */
   readonly addedAt: number
   readonly lastUsedAt: number | undefined
 }
+
+/** What changes in the life of a model. */
+export type Marks = Partial<Pick<ModelRow, "lastUsedAt" | "owned" | "pinned">>
 
 export interface RuntimeRow {
   readonly kind: string
@@ -69,7 +78,10 @@ export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
   {
     /** where the unusable catalog went that was found at the start; this one starts empty */
     readonly movedAside: string | undefined
-    readonly models: Table<ModelRow, string>
+    readonly models: Table<ModelRow, string> & {
+      /** Changes no more of the row than this, if there is one: others may change the rest at the same time. */
+      readonly mark: (ref: string, marks: Marks) => Effect.Effect<void, CatalogError>
+    }
     readonly runtimes: Table<RuntimeRow, string>
     readonly leases: Table<LeaseRow, string>
     readonly workers: Table<WorkerRow, string>

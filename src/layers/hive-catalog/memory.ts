@@ -38,7 +38,14 @@ const pinKey = ({ device, file }: Pin): string => `${device} ${file}`
 export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
   Layer.sync(HiveCatalog, () => ({
     movedAside: undefined,
-    models: table(store.models, ({ ref }) => ref, same),
+    models: {
+      ...table(store.models, ({ ref }) => ref, same),
+      mark: (ref, marks) =>
+        Effect.sync(() => {
+          const row = store.models.get(ref)
+          if (row !== undefined) store.models.set(ref, { ...row, ...marks })
+        })
+    },
     runtimes: table(store.runtimes, ({ kind }) => kind, same),
     leases: table(store.leases, ({ id }) => id, same),
     workers: table(store.workers, ({ worker }) => worker, same),

@@ -23,8 +23,20 @@ const migrations: Migrations = [
       `CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL, name TEXT NOT NULL,
          epoch INTEGER NOT NULL, url TEXT NOT NULL) STRICT`
     ]
+  },
+  {
+    name: "what people want of a model",
+    statements: [
+      "ALTER TABLE models ADD COLUMN template INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE models ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+      "ALTER TABLE models ADD COLUMN why TEXT"
+    ]
   }
 ]
+
+/** SQLite has no booleans. */
+type Flag = "template" | "owned" | "pinned"
+type StoredModel = Omit<ModelRow, Flag> & { readonly [K in Flag]: number | boolean }
 
 type Cell = string | number | null
 type Cells = Readonly<Record<string, Cell>>
@@ -76,16 +88,21 @@ const make = Effect.gen(function* () {
       )
   })
 
-  const models = table<Omit<ModelRow, "owned"> & { readonly owned: number | boolean }, string>(
-    "models",
-    ["ref"],
-    (ref) => ({ ref })
-  )
+  const models = table<StoredModel, string>("models", ["ref"], (ref) => ({ ref }))
   return HiveCatalog.of({
     movedAside,
     models: {
       ...models,
-      all: Effect.map(models.all, (rows) => rows.map((row) => ({ ...row, owned: Boolean(row.owned) })))
+      all: Effect.map(models.all, (rows) =>
+        rows.map((row) => ({
+          ...row,
+          template: Boolean(row.template),
+          owned: Boolean(row.owned),
+          pinned: Boolean(row.pinned)
+        }))
+      ),
+      mark: (ref, marks) =>
+        Effect.asVoid(Effect.mapError(sql`UPDATE models SET ${sql.update(toCells(marks))} WHERE ref = ${ref}`, failed))
     },
     runtimes: table("runtimes", ["kind"], (kind) => ({ kind })),
     leases: table("leases", ["id"], (id) => ({ id })),

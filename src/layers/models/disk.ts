@@ -7,16 +7,16 @@ import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { rbeeError } from "../../machines/errors.ts"
-import { bundledModel, type ModelRef } from "../../machines/model-ref.ts"
+import type { ModelRef } from "../../machines/model-ref.ts"
 import { toTransferError, wrongHash } from "./disk-errors.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
-import { fetchedList } from "./fetched.ts"
 import { awaited, deleteOlder, freeIn, remove, syncFolder } from "./files.ts"
 import { invalid, readHeader } from "./header.ts"
 import { Models, type PublishedModel, type PublishError, type ResolvedModel, type TransferError } from "./index.ts"
 import { head, inspect, patiently } from "./look.ts"
 import { type Hashed, hashOf, receive, sizeOf } from "./receive.ts"
+import { modelNotes } from "./notes.ts"
 import type { Located, ModelSource, Store } from "./source.ts"
 import { bundled, bundledFolder, files } from "./sources.ts"
 
@@ -52,7 +52,7 @@ const make = (options: DiskOptions) => {
   /** Located again where the bytes are needed: a resolved model is plain data, and a source may have moved. */
   const located = new Map<string, Located>()
 
-  const fetched = fetchedList(join(folder, "fetched"))
+  const notes = modelNotes(join(options.folder, "notes"))
   /** what was hashed while it arrived */
   const hashes = new Map<string, Hashed>()
 
@@ -104,9 +104,7 @@ const make = (options: DiskOptions) => {
       await syncFolder(dirname(final))
     }
     hashes.delete(model.ref)
-    const opened = await link()
-    if (located.get(model.ref)?.store !== undefined) await fetched.add(model.ref, opened)
-    return { file: opened, sha256, facts }
+    return { file: await link(), sha256, facts }
   }
 
   const sweep = async (now: number) => {
@@ -158,13 +156,9 @@ const make = (options: DiskOptions) => {
         Effect.promise(() => sizeOf(file)),
         (size) => size === bytes
       ),
-    published: Effect.promise(async () => {
-      const names = await readdir(folder).catch(() => [])
-      const own = names
-        .filter((name) => name === "minillama-q8_0.gguf")
-        .map((name) => ({ ref: bundledModel, file: join(folder, name) }))
-      return [...own, ...(await fetched.all())]
-    }),
+    note: (note) => Effect.ignoreLogged(Effect.tryPromise(() => notes.put(note))),
+    forget: (ref) => Effect.ignoreLogged(Effect.tryPromise(() => notes.remove(ref))),
+    notes: Effect.promise(notes.all),
     remove: (file) => Effect.promise(() => remove(file)),
     diskFree: Effect.promise(() => freeIn(options.folder)),
     sweep: Effect.flatMap(

@@ -1,5 +1,6 @@
 /** Small things about files and folders. */
-import { lstat, mkdir, open, realpath, rm, stat, statfs } from "node:fs/promises"
+import { lstat, mkdir, open, readdir, realpath, rm, stat, statfs } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 
 /** Runs to its end or to its next look at the signal also when it is interrupted: no file is left open behind it. */
@@ -21,13 +22,17 @@ export const syncFolder = async (folder: string): Promise<void> => {
   await handle.sync().finally(() => handle.close())
 }
 
-/** The file; and for a link of a snapshot, what it leads to. */
-export const remove = async (file: string) => {
-  const target = (await lstat(file).catch(() => undefined))?.isSymbolicLink()
-    ? await realpath(file).catch(() => undefined)
-    : undefined
+/** The file; and for a link of a snapshot the blob that it leads to, unless another snapshot leads there too. */
+export const remove = async (file: string): Promise<void> => {
+  const isLink = (await lstat(file).catch(() => undefined))?.isSymbolicLink() === true
+  const blob = isLink ? await realpath(file).catch(() => undefined) : undefined
   await rm(file, { force: true })
-  if (target !== undefined) await rm(target, { force: true })
+  if (blob === undefined) return
+  const snapshots = join(dirname(dirname(blob)), "snapshots")
+  for (const path of await readdir(snapshots, { recursive: true }).catch(() => [])) {
+    if ((await realpath(join(snapshots, path)).catch(() => undefined)) === blob) return
+  }
+  await rm(blob, { force: true })
 }
 
 /** Of the disk that a folder is on, or will be. */

@@ -21,6 +21,8 @@ export interface ResolvedModel {
   readonly inPlace: string | undefined
   /** bytes of it that an earlier transfer left here */
   readonly partial: number
+  /** why this file, where the reference left a choice */
+  readonly why?: string | undefined
   /** bytes that the disk it goes to has free; undefined where that is the hive's own */
   readonly freeBytes?: number
 }
@@ -29,6 +31,21 @@ export interface PublishedModel {
   readonly file: string
   readonly sha256: string | undefined
   readonly facts: ModelFacts
+}
+
+/** What is known of a model beside what its file says. */
+export interface ModelNote {
+  /** canonical */
+  readonly ref: string
+  readonly file: string
+  readonly sha256: string | undefined
+  /** we brought the file */
+  readonly owned: boolean
+  readonly pinned: boolean
+  readonly why: string | undefined
+  /** milliseconds since 1970 */
+  readonly addedAt: number
+  readonly lastUsedAt: number | undefined
 }
 
 export type ResolveCode =
@@ -65,8 +82,12 @@ export class Models extends Context.Tag("rbee/Models")<
     readonly preview: (ref: ModelRef) => Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">>
     /** Is a file of this size there? */
     readonly isThere: (file: string, bytes: number) => Effect.Effect<boolean>
-    /** Published files of our own, by their references: what a lost catalog is rebuilt from. */
-    readonly published: Effect.Effect<ReadonlyArray<{ readonly ref: string; readonly file: string }>>
+    /** Keeps, beside the files, what a lost catalog is rebuilt from. Best effort. */
+    readonly note: (note: ModelNote) => Effect.Effect<void>
+    readonly forget: (ref: string) => Effect.Effect<void>
+    /** Of the models whose files are there. */
+    readonly notes: Effect.Effect<ReadonlyArray<ModelNote>>
+    /** Deletes a file of ours, and what it leads to unless others use that too. */
     readonly remove: (file: string) => Effect.Effect<void>
     /** bytes that the disk of the models has free */
     readonly diskFree: Effect.Effect<number>

@@ -1,10 +1,10 @@
 /** The queen's interface (API.md, Queen). */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import { Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
+import { Count, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
 import { Heartbeat, HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { JobRequest, JobView } from "../../machines/vocabulary/job.ts"
-import { ModelView } from "../../machines/vocabulary/model.ts"
+import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
 import { events, type Handlers, json, reply } from "../api/endpoint.ts"
 
 const none = Schema.Struct({})
@@ -66,6 +66,43 @@ export const queenApi = {
     status: 204
   }),
   listModels: json("GET", "/models", { summary: "Models on all hives", input: none, output: Schema.Array(ModelView) }),
+  pullModel: json("POST", "/models/pull", {
+    summary: "A hive fetches a model; wakes this machine's own where none is named",
+    input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(Id) }),
+    output: Schema.Struct({ hive: Schema.String, provision_id: Schema.String, events: Schema.String }),
+    status: 202
+  }),
+  /** what the hive tells: narration and progress, then `ready` `{file}` or `failed` WireError */
+  pullEvents: events("/hives/:hive/provisions/:id/events", {
+    summary: "A download; one that nobody reads any more is given up",
+    input: Schema.Struct({ hive: Id, id: Id, last_event_id: after }),
+    ...resumable
+  }),
+  pinModel: json("POST", "/models/:ref/pin", {
+    summary: "Keep a model whatever else needs room, or no longer; on one hive or on all that have it",
+    input: Schema.Struct({ ref: Schema.String, pinned: Schema.Boolean, hive: Schema.optional(Id) }),
+    output: Nothing,
+    status: 204
+  }),
+  removeModel: json("DELETE", "/models/:ref", {
+    summary: "Remove a model from one hive or from all that have it; 409 in use",
+    input: Schema.Struct({ ref: Schema.String, hive: Schema.optional(Id) }),
+    output: Nothing,
+    status: 204
+  }),
+  collectModels: json("POST", "/models/gc", {
+    summary: "Make room: the least recently used models go, down to a size",
+    input: Schema.Struct({
+      /** MB of model files that each hive may keep */
+      max_mb: Count,
+      /** the last copy of a model in the cluster may go too */
+      last_copies: Schema.optional(Schema.Boolean),
+      /** tell, and change nothing */
+      dry_run: Schema.optional(Schema.Boolean)
+    }),
+    output: GcAnswer,
+    strict: true
+  }),
   shutdown: json("POST", "/shutdown", {
     summary: "End the queen, or what one session woke",
     input: Schema.Struct({ cascade: Schema.optional(Schema.BooleanFromString), session: Schema.optional(Id) }),

@@ -37,7 +37,8 @@ export const facts: ModelFacts = {
   feedForward: 512,
   heads: 8,
   layers: 4,
-  vocabulary: 8192
+  vocabulary: 8192,
+  template: true
 }
 
 const stepMs = 100
@@ -86,7 +87,9 @@ export const layerModels = (process: SimProcess, hub: Hub, disk: ModelDisk): Lay
       ),
     preview: () => Effect.succeed(facts),
     isThere: (file, bytes) => Effect.sync(() => disk.files.get(file) === bytes),
-    published: Effect.succeed([]),
+    note: () => Effect.void,
+    forget: () => Effect.void,
+    notes: Effect.succeed([]),
     remove: (file) => Effect.sync(() => void disk.files.delete(file)),
     diskFree: Effect.succeed(100e9),
     sweep: Effect.void

@@ -14,10 +14,30 @@ export const ModelView = Schema.Struct({
   /** trained context, tokens */
   context: Schema.optional(Count),
   quantization: Schema.optional(Schema.String),
+  /** it says how a chat is put to it */
+  template: Schema.optional(Schema.Boolean),
+  /** milliseconds since 1970 */
+  added_at: Schema.optional(Schema.Number),
   last_used_at: Schema.optional(Schema.Number),
-  pinned: Schema.Boolean
+  /** why this file, where the reference left a choice */
+  why: Schema.optional(Schema.String),
+  /** never removed to make room: `models pin`, or a worker that is kept warm */
+  pinned: Schema.Boolean,
+  /** rbee brought the file: removing the model deletes it */
+  owned: Schema.Boolean,
+  /** a worker has it loaded */
+  in_use: Schema.Boolean
 })
 export type ModelView = typeof ModelView.Type
+
+/** What `models gc` did, or would do. */
+export const GcAnswer = Schema.Struct({
+  removed: Schema.Array(Schema.Struct({ model_ref: Schema.String, hive: Schema.String, bytes: Count })),
+  kept: Schema.Array(
+    Schema.Struct({ model_ref: Schema.String, hive: Schema.String, bytes: Count, because: Schema.String })
+  )
+})
+export type GcAnswer = typeof GcAnswer.Type
 
 /** `progress` events; `rate` is bytes a second. They carry no id and may be lost. */
 export const ProgressEvent = Schema.Struct({

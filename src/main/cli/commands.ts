@@ -8,6 +8,7 @@ const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by defa
 const one = (name: string, doc: string): Words => ({ name, doc, min: 1, max: 1 })
 const daemons = () => import("./daemons.ts")
 const lists = () => import("./lists.ts")
+const models = () => import("./models.ts")
 
 const up = declare({
   path: ["up"],
@@ -112,6 +113,55 @@ const jobsShow = declare({
   run: (values, words, context) => lazily(lists, (module) => module.showJob(words[0] ?? "", values.json, context))
 })
 
+const onHive = { hive: text("hive", "ID", "on this hive; on all that have it by default") }
+const model = one("MODEL", "the reference, for example HF:author/repo:Q4_K_M")
+const modelsPull = declare({
+  path: ["models", "pull"],
+  summary: "fetch a model and wait for it; goes on where an earlier try broke off",
+  examples: ["rbee models pull HF:author/repo:Q4_K_M", "rbee models pull HF:author/repo --hive attic"],
+  words: model,
+  flags: { ...json, hive: text("hive", "ID", "the hive that fetches; this machine's own by default") },
+  run: (values, words, context) => lazily(models, (module) => module.pull(words[0] ?? "", values, context))
+})
+const modelsShow = declare({
+  path: ["models", "show"],
+  summary: "what is known of one model: file, facts, why this file, last use",
+  examples: ["rbee models show minillama", "rbee models show HF:author/repo:Q4_K_M --json"],
+  words: model,
+  flags: json,
+  run: (values, words, context) => lazily(models, (module) => module.show(words[0] ?? "", values.json, context))
+})
+const modelsRm = declare({
+  path: ["models", "rm"],
+  summary: "remove a model; its file too, if rbee brought it",
+  examples: ["rbee models rm HF:author/repo:Q4_K_M", "rbee models rm HF:author/repo:Q4_K_M --hive attic"],
+  words: model,
+  flags: onHive,
+  run: (values, words, context) => lazily(models, (module) => module.remove(words[0] ?? "", values.hive, context))
+})
+const pinning = (name: "pin" | "unpin", summary: string): Declared =>
+  declare({
+    path: ["models", name],
+    summary,
+    examples: [`rbee models ${name} HF:author/repo:Q4_K_M`],
+    words: model,
+    flags: onHive,
+    run: (values, words, context) =>
+      lazily(models, (module) => module.pin(words[0] ?? "", name === "pin", values.hive, context))
+  })
+const modelsGc = declare({
+  path: ["models", "gc"],
+  summary: "make room: the least recently used models go, down to a size",
+  examples: ["rbee models gc --max-mb 50000 --dry-run", "rbee models gc --max-mb 0 --last-copies"],
+  flags: {
+    ...json,
+    max: number("max-mb", "N", "MB of models that each hive may keep"),
+    lastCopies: flag("last-copies", "the last copy of a model in the cluster may go too"),
+    dryRun: flag("dry-run", "tell what would go, and change nothing")
+  },
+  run: (values, _, context) => lazily(models, (module) => module.gc(values, context))
+})
+
 const logs = declare({
   path: ["logs"],
   summary: "show the daemons' logs",
@@ -170,6 +220,12 @@ export const commands: ReadonlyArray<Declared> = [
   list("workers"),
   workersStop,
   list("models"),
+  modelsPull,
+  modelsShow,
+  modelsRm,
+  pinning("pin", "keep a model whatever else needs room"),
+  pinning("unpin", "let gc remove a model again"),
+  modelsGc,
   list("jobs"),
   jobsShow,
   jobsCancel,

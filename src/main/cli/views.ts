@@ -97,6 +97,33 @@ export const jobDetails = (job: JobView): string => {
     ),
     ["error", job.error === undefined ? undefined : `${job.error.code}: ${job.error.message}`]
   ]
+  return details(facts)
+}
+
+const moment = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString())
+
+export const modelDetails = (model: ModelView): string =>
+  details([
+    ["model", model.model_ref],
+    ["hive", model.hive],
+    ["file", model.file],
+    ["size", `${megabytes(model.bytes)} MB`],
+    ["sha256", model.sha256],
+    ["architecture", model.architecture],
+    ["parameters", model.parameters],
+    ["quantisation", model.quantization],
+    ["trained context", model.context === undefined ? undefined : `${model.context} tokens`],
+    ["chat template", model.template === undefined ? undefined : model.template ? "yes" : "no"],
+    ["chosen because", model.why],
+    ["brought by", model.owned ? "rbee" : "others: it is used where it lies"],
+    ["added", moment(model.added_at)],
+    ["last used", moment(model.last_used_at)],
+    ["pinned", model.pinned ? "yes" : "no"],
+    ["in use", model.in_use ? "yes" : "no"]
+  ])
+
+/** One fact a line; those that are not known are left out. */
+const details = (facts: ReadonlyArray<readonly [name: string, value: string | number | undefined]>): string => {
   const shown = facts.flatMap(([name, value]) => (value === undefined ? [] : [[`${name}:`, cell(value)]]))
   const widest = Math.max(...shown.map(([name = ""]) => name.length))
   return shown.map(([name = "", value = ""]) => `${name.padEnd(widest + 2)}${value}\n`).join("")

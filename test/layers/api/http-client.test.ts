@@ -133,7 +133,7 @@ describe("a peer", () => {
     Effect.gen(function* () {
       const seen: Array<string> = []
       const notHere = () => Effect.die("not called")
-      const model = { model_ref: "m", file: "f", bytes: 1, pinned: false }
+      const model = { model_ref: "m", file: "f", bytes: 1, pinned: false, owned: true, in_use: false }
       const { url } = yield* serveHttp({
         apis: [
           {

@@ -45,7 +45,10 @@ const model: ModelRow = {
   parameters: 3_049_920,
   context: 512,
   quantization: "Q8_0",
+  template: true,
   owned: true,
+  pinned: false,
+  why: undefined,
   addedAt: 1_700_000_000_123,
   lastUsedAt: undefined
 }

@@ -14,7 +14,8 @@ const facts: ModelFacts = {
   feedForward: 14_336,
   heads: 32,
   layers: 32,
-  vocabulary: 128_256
+  vocabulary: 128_256,
+  template: true
 }
 const open = { context: undefined, slots: undefined }
 

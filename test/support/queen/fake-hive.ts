@@ -45,6 +45,7 @@ export class FakeHive {
   gpus: ReadonlyArray<Gpu> = []
   slots = 2
   readonly models = new Set<string>()
+  readonly pinned = new Set<string>()
   readonly hasRuntime = new Set<string>(["cpu-llm-worker-rbee", "cuda-llm-worker-rbee"])
   /** devices without room, and what is free there */
   readonly full = new Map<string, number>()
@@ -133,7 +134,14 @@ export class FakeHive {
   }
 
   private modelView(ref: string): ModelView {
-    return { model_ref: ref, file: `/models/${ref}.gguf`, bytes: 3_300_000, pinned: false }
+    return {
+      model_ref: ref,
+      file: `/models/${ref}.gguf`,
+      bytes: 3_300_000,
+      pinned: this.pinned.has(ref),
+      owned: true,
+      in_use: false
+    }
   }
 
   private answer<A>(name: string, give: () => Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> {
@@ -216,7 +224,9 @@ export class FakeHive {
           ? Effect.succeed(this.modelView(ref))
           : Effect.fail(rbeeError("MODEL_NOT_FOUND", `no model ${ref} here`))
       ),
-    removeModel: () => this.answer("removeModel", () => Effect.void),
+    pinModel: ({ ref, pinned }) =>
+      this.answer("pinModel", () => Effect.sync(() => void (pinned ? this.pinned.add(ref) : this.pinned.delete(ref)))),
+    removeModel: ({ ref }) => this.answer("removeModel", () => Effect.sync(() => void this.models.delete(ref))),
     provisionWorker: ({ kind }) =>
       this.answer("provisionWorker", () => {
         if (this.hasRuntime.has(kind)) return Effect.succeed<typeof RuntimeAnswer.Type>({ available: true })

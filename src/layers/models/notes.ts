@@ -1,0 +1,49 @@
+/**
+ * What is known of each model beside its file, in one small JSON file each: so that a lost catalog can be rebuilt with
+ * what people wanted of their models, and nothing that others brought is taken for ours.
+ */
+import { createHash } from "node:crypto"
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import type { ModelNote } from "./index.ts"
+
+const Note = Schema.parseJson(
+  Schema.Struct({
+    ref: Schema.String,
+    file: Schema.String,
+    sha256: Schema.optional(Schema.String),
+    owned: Schema.Boolean,
+    pinned: Schema.Boolean,
+    why: Schema.optional(Schema.String),
+    addedAt: Schema.Number,
+    lastUsedAt: Schema.optional(Schema.Number)
+  })
+)
+const decode = Schema.decodeUnknownEither(Note)
+
+export const modelNotes = (folder: string) => {
+  let written = 0
+  const fileOf = (ref: string) => join(folder, `${createHash("sha256").update(ref).digest("hex").slice(0, 32)}.json`)
+  return {
+    put: async (note: ModelNote): Promise<void> => {
+      await mkdir(folder, { recursive: true, mode: 0o700 })
+      const beside = `${fileOf(note.ref)}.${written++}.new`
+      await writeFile(beside, JSON.stringify(note), { mode: 0o600 })
+      await rename(beside, fileOf(note.ref))
+    },
+    remove: (ref: string): Promise<void> => rm(fileOf(ref), { force: true }),
+    /** Those whose files are still there; the others are forgotten. */
+    all: async (): Promise<ReadonlyArray<ModelNote>> => {
+      const found: Array<ModelNote> = []
+      for (const name of await readdir(folder).catch(() => [])) {
+        const note = decode(await readFile(join(folder, name), "utf8").catch(() => ""))
+        const isThere = Either.isRight(note) && (await stat(note.right.file).catch(() => undefined))?.isFile() === true
+        if (isThere) found.push({ sha256: undefined, why: undefined, lastUsedAt: undefined, ...note.right })
+        else await rm(join(folder, name), { force: true })
+      }
+      return found
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/** `rbee models …`: fetches, shows, keeps and removes the models of the cluster. */
+import * as Effect from "effect/Effect"
+import { connect, findAnyQueen, startHive } from "../../actors/keeper/lifecycle.ts"
+import { makeVoice } from "../../actors/keeper/voice.ts"
+import { follow, type Listener } from "../../actors/queen/follow.ts"
+import type { QueenApi } from "../../layers/queen-api/index.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { parseModelRef } from "../../machines/model-ref.ts"
+import { cancelled, megabytes } from "../../machines/narration.ts"
+import { notRunning } from "./not-running.ts"
+import type { Context } from "./spec.ts"
+import { modelDetails } from "./views.ts"
+import { inWorld } from "./world.ts"
+
+const write = (context: Context, text: string): number => {
+  context.terminal.stdout.write(`${text}\n`)
+  return 0
+}
+
+const withQueen = (
+  context: Context,
+  json: boolean,
+  use: (api: QueenApi) => Effect.Effect<number, RbeeError>
+): Effect.Effect<number, RbeeError> =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      if ((yield* findAnyQueen) === undefined) return notRunning(context, json)
+      return yield* use(yield* connect)
+    })
+  )
+
+/** Wakes what it needs, as `infer` does, and stays until the model is there. */
+export const pull = (
+  reference: string,
+  flags: { readonly hive: string | undefined; readonly json: boolean },
+  context: Context
+): Effect.Effect<number, RbeeError> =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const { ref } = yield* parseModelRef(reference)
+      const local = context.settings.hive.id
+      const hive = flags.hive ?? local
+      const clock = yield* Effect.clock
+      const voice = makeVoice(context.terminal, flags.json ? "json" : "plain", () => clock.unsafeCurrentTimeMillis())
+      const bring = Effect.gen(function* () {
+        yield* startHive(voice, hive, local)
+        const api = yield* connect
+        const { provision_id } = yield* api.pullModel({ model_ref: ref, hive })
+        const feed = yield* api.pullEvents({ hive, id: provision_id })
+        const listener: Listener = {
+          narrate: (line) => voice.say(line),
+          progress: (data) => voice.note({ event: "progress", data: { ...data } })
+        }
+        yield* follow(feed, listener, "the download")
+        const copy = (yield* api.listModels({})).find((each) => each.model_ref === ref && each.hive === hive)
+        voice.close()
+        return write(
+          context,
+          flags.json
+            ? JSON.stringify({ event: "ready", ...copy })
+            : `model ${ref} is on hive ${hive}${copy === undefined ? "" : ` (${megabytes(copy.bytes)} MB, ${copy.file})`}`
+        )
+      })
+      const code = yield* Effect.raceFirst(bring, context.terminal.interrupted).pipe(
+        Effect.ensuring(Effect.sync(() => voice.close()))
+      )
+      // what came so far is kept by the hive, and the next pull goes on from there
+      if (code !== 0) voice.say(cancelled())
+      return code
+    })
+  )
+
+export const show = (reference: string, json: boolean, context: Context): Effect.Effect<number, RbeeError> =>
+  withQueen(context, json, (api) =>
+    Effect.gen(function* () {
+      const { ref } = yield* parseModelRef(reference)
+      const copies = (yield* api.listModels({})).filter(({ model_ref }) => model_ref === ref)
+      if (copies.length === 0)
+        return yield* rbeeError(
+          "MODEL_NOT_FOUND",
+          `no hive that runs has model ${ref}`,
+          `Fetch it: \`rbee models pull ${ref}\``
+        )
+      context.terminal.stdout.write(json ? `${JSON.stringify(copies)}\n` : copies.map(modelDetails).join("\n"))
+      return 0
+    })
+  )
+
+export const remove = (
+  reference: string,
+  hive: string | undefined,
+  context: Context
+): Effect.Effect<number, RbeeError> =>
+  withQueen(context, false, (api) =>
+    Effect.map(api.removeModel({ ref: reference, ...named(hive) }), () => write(context, `model ${reference} removed`))
+  )
+
+export const pin = (
+  reference: string,
+  pinned: boolean,
+  hive: string | undefined,
+  context: Context
+): Effect.Effect<number, RbeeError> =>
+  withQueen(context, false, (api) =>
+    Effect.map(api.pinModel({ ref: reference, pinned, ...named(hive) }), () =>
+      write(context, `model ${reference} ${pinned ? "pinned" : "unpinned"}`)
+    )
+  )
+
+const named = (hive: string | undefined) => (hive === undefined ? {} : { hive })
+
+export const gc = (
+  flags: {
+    readonly max: number | undefined
+    readonly lastCopies: boolean
+    readonly dryRun: boolean
+    readonly json: boolean
+  },
+  context: Context
+): Effect.Effect<number, RbeeError> => {
+  const { dryRun, json, lastCopies, max } = flags
+  if (max === undefined || !Number.isInteger(max) || max < 0) {
+    const todo = "Say to how many MB of models each hive may come down, for example --max-mb 50000."
+    return Effect.fail(rbeeError("INVALID_REQUEST", "--max-mb is missing or no whole number", todo, { usage: true }))
+  }
+  return withQueen(context, json, (api) =>
+    Effect.map(api.collectModels({ max_mb: max, last_copies: lastCopies, dry_run: dryRun }), (answer) => {
+      if (json) return write(context, JSON.stringify(answer))
+      const verb = dryRun ? "would remove" : "removed"
+      const lines = [
+        ...answer.removed.map((one) => `${verb} ${one.model_ref} from hive ${one.hive} (${megabytes(one.bytes)} MB)`),
+        ...answer.kept.map(
+          (one) => `kept ${one.model_ref} on hive ${one.hive} (${megabytes(one.bytes)} MB): ${one.because}`
+        )
+      ]
+      return write(context, lines.length === 0 ? "no models" : lines.join("\n"))
+    })
+  )
+}

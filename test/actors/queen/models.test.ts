@@ -1,0 +1,71 @@
+/** The models of a cluster under a queen: what her operator's calls ask of which hive. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { readEvents } from "../../../src/layers/api/sse.ts"
+import { makeWorld } from "../../support/queen/world.ts"
+
+const pulled = (model_ref: string) =>
+  Effect.gen(function* () {
+    const world = yield* makeWorld()
+    const { events, hive, provision_id } = yield* world.api.pullModel({ model_ref })
+    expect(events).toBe(`/hives/${hive}/provisions/${provision_id}/events`)
+    const seen: Array<string> = []
+    const feed = yield* world.api.pullEvents({ hive, id: provision_id })
+    yield* Effect.raceFirst(
+      readEvents(feed, ({ event }) => void seen.push(event)),
+      Effect.repeat(Effect.yieldNow(), { until: () => seen.includes("ready") })
+    )
+    return world
+  })
+
+describe("Models of the cluster", () => {
+  it.scoped("a pull wakes a hive, and is read to its end through the queen", () =>
+    Effect.gen(function* () {
+      const { api, hive } = yield* pulled("hf:acme/tiny:q8_0")
+      expect(hive.running).toBe(true)
+      expect(yield* api.listModels({})).toMatchObject([{ model_ref: "HF:acme/tiny:Q8_0", hive: "localhost" }])
+    })
+  )
+
+  it.scoped("are pinned, unpinned and removed wherever they are, by any spelling of their reference", () =>
+    Effect.gen(function* () {
+      const { api } = yield* pulled("HF:acme/tiny:Q8_0")
+      yield* api.pinModel({ ref: "hf:acme/tiny:q8_0", pinned: true })
+      expect(yield* api.listModels({})).toMatchObject([{ pinned: true }])
+      expect(yield* api.collectModels({ max_mb: 0, last_copies: true })).toMatchObject({
+        removed: [],
+        kept: [{ because: "it is pinned" }]
+      })
+      yield* api.pinModel({ ref: "hf:acme/tiny:q8_0", pinned: false, hive: "localhost" })
+      yield* api.removeModel({ ref: "hf:acme/tiny:q8_0" })
+      expect(yield* api.listModels({})).toEqual([])
+      expect(yield* Effect.flip(api.removeModel({ ref: "HF:acme/tiny:Q8_0" }))).toMatchObject({
+        code: "MODEL_NOT_FOUND"
+      })
+    })
+  )
+
+  it.scoped("give way to a size, and to a dry run only in words", () =>
+    Effect.gen(function* () {
+      const { api } = yield* pulled("HF:acme/tiny:Q8_0")
+      const plan = yield* api.collectModels({ max_mb: 0, last_copies: true, dry_run: true })
+      expect(plan.removed).toEqual([{ model_ref: "HF:acme/tiny:Q8_0", hive: "localhost", bytes: 3_300_000 }])
+      expect(yield* api.listModels({})).toHaveLength(1)
+      expect(yield* api.collectModels({ max_mb: 0 })).toMatchObject({
+        kept: [{ because: "it is the last copy in the cluster" }]
+      })
+      expect(yield* api.collectModels({ max_mb: 0, last_copies: true })).toEqual(plan)
+      expect(yield* api.listModels({})).toEqual([])
+    })
+  )
+
+  it.scoped("what is no reference, and a hive that does not run, are refused", () =>
+    Effect.gen(function* () {
+      const { api } = yield* makeWorld()
+      expect(yield* Effect.flip(api.pullModel({ model_ref: "HF:../x" }))).toMatchObject({ code: "INVALID_REQUEST" })
+      expect(yield* Effect.flip(api.pullModel({ model_ref: "minillama", hive: "attic" }))).toMatchObject({
+        code: "HIVE_NOT_FOUND"
+      })
+    })
+  )
+})
