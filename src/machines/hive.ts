@@ -83,6 +83,8 @@ const firstBeatMs = 10_000
 const silent = () =>
   rbeeError("CONNECTION_TIMEOUT", `the hive sent no heartbeat for ${firstBeatMs / 1000} s`, "See `rbee logs hive`")
 
+const away = () => rbeeError("CONNECTION_TIMEOUT", "the hive sends no heartbeats any more", "See `rbee logs hive`")
+
 // Activities fail with errors of ours alone; anything else is a defect and never arrives here.
 const errorOf = (event: { readonly error: unknown }): RbeeError => event.error as RbeeError
 
@@ -287,7 +289,12 @@ export const hiveMachine = setupHive.createMachine({
     lost: {
       tags: "degraded",
       entry: [
-        assign({ attempts: ({ context }) => context.attempts + 1, heard: undefined, claimed: undefined }),
+        assign({
+          attempts: ({ context }) => context.attempts + 1,
+          heard: undefined,
+          claimed: undefined,
+          error: ({ context }) => context.error ?? away()
+        }),
         emit({ type: "lost" }),
         emit({ type: "entered", state: "degraded" })
       ],

@@ -80,5 +80,78 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60_000,
       end: "down"
     }
+  },
+  {
+    name: "an epoch that a full disk kept out of the journal was given out again by the next queen",
+    plan: {
+      seed: 5,
+      hives: [
+        { id: "localhost", ramMb: 16000, gpus: [], awake: true },
+        { id: "hive1", ramMb: 4000, gpus: [], awake: true },
+        { id: "hive2", ramMb: 2000, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 0, at: 35125, prompt: "tell cbda about 5f2412", teardown: "warm" },
+        { id: 1, at: 2289, prompt: "tell bb75 about 290113", teardown: "warm" },
+        { id: 2, at: 26164, prompt: "tell 7ef5 about e76eee", teardown: "warm" },
+        { id: 3, at: 1510, prompt: "tell edf1 about 51f638", teardown: "warm" },
+        { id: 4, at: 25886, prompt: "tell 03e5 about 322f22", teardown: "warm" },
+        { id: 5, at: 262, prompt: "tell b6b0 about 720c6c", teardown: "warm" }
+      ],
+      faults: [
+        { at: 612, kind: "disk-full", target: 941, forMs: 522, steps: 0 },
+        { at: 1998, kind: "kill-keeper", target: 826, forMs: 32516, steps: 1 },
+        { at: 6392, kind: "disk-full", target: 48, forMs: 13225, steps: 0 },
+        { at: 7277, kind: "kill-keeper", target: 677, forMs: 113, steps: 6 },
+        { at: 8730, kind: "kill-keeper", target: 12, forMs: 2463, steps: 0 },
+        { at: 27881, kind: "stop-hive", target: 786, forMs: 32119, steps: 43 },
+        { at: 30792, kind: "boot-failure", target: 549, forMs: 1509, steps: 0 },
+        { at: 32197, kind: "boot-failure", target: 419, forMs: 1420, steps: 0 },
+        { at: 43097, kind: "disk-full", target: 695, forMs: 4435, steps: 19 }
+      ],
+      tokens: 44,
+      tokensPerS: 10,
+      loadMs: 2858,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
+  },
+  {
+    name: "a hive that was starting when its queen was killed was never claimed, and outlived `down`",
+    plan: {
+      seed: 3,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [1000], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [1000], awake: false },
+        { id: "hive2", ramMb: 2000, gpus: [], awake: true }
+      ],
+      jobs: [
+        { id: 2, at: 877, prompt: "tell ecfc about c07c8d", teardown: "warm" },
+        { id: 3, at: 1632, prompt: "tell e4e3 about fee202", teardown: "warm" },
+        { id: 4, at: 23412, prompt: "tell 6f53 about 3b7d31", teardown: "warm" },
+        { id: 5, at: 1620, prompt: "tell d7e2 about c37878", teardown: "warm" },
+        { id: 6, at: 34185, prompt: "tell 8c16 about d70b1f", teardown: "cold" },
+        { id: 7, at: 1498, prompt: "tell 24e3 about 52e7cf", teardown: "cold" }
+      ],
+      faults: [
+        { at: 2162, kind: "kill-queen", target: 849, forMs: 4733, steps: 0 },
+        { at: 4265, kind: "kill-worker", target: 127, forMs: 4985, steps: 7 },
+        { at: 13603, kind: "boot-failure", target: 380, forMs: 27968, steps: 22 },
+        { at: 18053, kind: "boot-failure", target: 896, forMs: 3908, steps: 0 },
+        { at: 27790, kind: "kill-worker", target: 440, forMs: 31557, steps: 0 },
+        { at: 38520, kind: "disk-full", target: 781, forMs: 2837, steps: 56 }
+      ],
+      tokens: 27,
+      tokensPerS: 50,
+      loadMs: 2390,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

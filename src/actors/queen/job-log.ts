@@ -57,8 +57,11 @@ export interface JobLog {
   readonly facts: () => JobFacts
   /** Changes facts; they are journaled with the turn's events. Still possible after the end. */
   readonly record: (patch: Partial<JobFacts>) => void
-  /** Commits at once what this turn gathered: for what must be durable before the next step (a new epoch). */
-  readonly sync: () => void
+  /**
+   * Commits at once what this turn gathered: for what must be durable before the next step (a new epoch). False: the
+   * journal is lost, and the queen with it.
+   */
+  readonly sync: () => boolean
   /** The sequence after `lastEventId` (absent: from 1), then live, until the terminal event. */
   readonly feed: (lastEventId?: string) => EventFeed
 }

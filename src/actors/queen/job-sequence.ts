@@ -161,9 +161,10 @@ export class JobSequence implements JobLog {
     this.touch()
   }
 
-  readonly sync = (): void => {
+  readonly sync = (): boolean => {
     this.touch()
     this.shared.commitNow()
+    return this.broken === undefined
   }
 
   readonly begun = Effect.async<number, RbeeError>((resume) => {

@@ -63,7 +63,8 @@ export const job = (
       const epoch = log.facts().epoch + 1
       // Durable before the first token of this epoch: older ones are refused from here on.
       log.record({ epoch })
-      log.sync()
+      // The queen ends with her journal: the next one would give this epoch to another worker.
+      if (!log.sync()) return yield* Effect.never
       world.sessions.uses(session, seat.hive, seat.worker)
       const clock = yield* Effect.clock
       const answer = relay({

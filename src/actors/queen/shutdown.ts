@@ -15,6 +15,9 @@ import type { EventRing } from "./event-ring.ts"
 import type { Hives } from "./hives.ts"
 import type { Jobs } from "./jobs.ts"
 
+/** how long a shutdown looks for a hive that should not run, milliseconds: its machine may not answer */
+const lookMs = 1000
+
 export interface ShutdownWorld {
   readonly view: ClusterView
   readonly ring: EventRing
@@ -52,8 +55,12 @@ export const queenActor = (
   )
   const stopHives = Effect.suspend(() =>
     Effect.forEach(
-      view.allHives().filter((hive) => !["cold", "stopped", "failed"].includes(hive.state)),
-      (hive) => Effect.ignore(hives.stop(hive.id)),
+      view.allHives().filter(({ state }) => state !== "stopped"),
+      ({ id, state }) => {
+        const stopped = Effect.ignore(hives.stop(id))
+        // One that was still starting when the queen before died is there and was never claimed: worth a look.
+        return state === "cold" || state === "failed" ? Effect.timeoutOption(stopped, lookMs) : stopped
+      },
       { concurrency: "unbounded", discard: true }
     )
   )
