@@ -1,8 +1,7 @@
-/** What every daemon does alike: its state file, its signals, its log. */
+/** What every daemon does alike: its state file and its signals. */
 import { mkdirSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 
 /** `daemon.json`: how others find a daemon, and know it from another process with the same pid. */
@@ -48,9 +47,6 @@ export const stopSignal: Effect.Effect<void> = Effect.async((resume) => {
   process.on("SIGHUP", () => {})
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resume(Effect.void))
 })
-
-/** One JSON object a line on stderr, which the spawner sends to the log file. */
-export const jsonLogs = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.jsonLogger))
 
 /** The exit code of a daemon that found its address in use (EX_TEMPFAIL): somebody was faster. */
 export const addressInUse = 75

@@ -30,7 +30,8 @@ import { layerHttp as layerWorkers } from "../layers/worker-api/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
 import { RbeeError, rbeeError } from "../machines/errors.ts"
 import { loadSettings } from "./config.ts"
-import { addressInUse, jsonLogs, stateFile, stopSignal } from "./daemon.ts"
+import { addressInUse, stateFile, stopSignal } from "./daemon.ts"
+import { jsonLogs } from "./logs.ts"
 import { soon } from "./soon.ts"
 
 const worldOf = (settings: Settings) => {

@@ -33,7 +33,8 @@ import { layerNode as layerTurns } from "../layers/turns/node.ts"
 import { layerHttp as layerWorkers } from "../layers/worker-api/http.ts"
 import { RbeeError } from "../machines/errors.ts"
 import { environmentOf, loadSettings } from "./config.ts"
-import { addressInUse, jsonLogs, stateFile, stopSignal } from "./daemon.ts"
+import { addressInUse, stateFile, stopSignal } from "./daemon.ts"
+import { jsonLogs } from "./logs.ts"
 
 const programs = dirname(fileURLToPath(import.meta.url))
 

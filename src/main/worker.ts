@@ -10,7 +10,6 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
-import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { makeWorker } from "../actors/worker/worker.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
@@ -21,6 +20,7 @@ import { layerNode as layerTurns } from "../layers/turns/node.ts"
 import { workerApi } from "../layers/worker-api/index.ts"
 import { loadFailedCode } from "../layers/worker-launcher/index.ts"
 import { loadSettings } from "./config.ts"
+import { jsonLogs } from "./logs.ts"
 import { readArgument, type WorkerArgument } from "./worker/argument.ts"
 import { holdLeash, openControl, speakToStdout } from "./worker/control.ts"
 
@@ -82,5 +82,4 @@ const { controlFd, plan } = argument.right
 if (controlFd !== undefined) holdLeash()
 // loads in the background while the server binds
 preloadRuntime({ gpu: plan.backend, ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }) })
-const toStderr = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.jsonLogger))
-Effect.runFork(Effect.provide(program(argument.right), toStderr))
+Effect.runFork(Effect.provide(program(argument.right), jsonLogs))

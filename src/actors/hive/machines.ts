@@ -118,8 +118,11 @@ export class Machines {
   beats(now: number): ReadonlyArray<DeviceBeat> {
     return supplies(this.machine).map(({ id, supply }): DeviceBeat => {
       const free_mb = Math.floor(this.ledger.available(supply) / 1e6)
+      const leased_mb = toMb(this.ledger.leased(id))
       const until = this.degraded.get(id) ?? 0
-      return until > now ? { id, state: "degraded", until, free_mb } : { id, state: "healthy", free_mb }
+      return until > now
+        ? { id, state: "degraded", until, leased_mb, free_mb }
+        : { id, state: "healthy", leased_mb, free_mb }
     })
   }
 }

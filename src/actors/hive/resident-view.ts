@@ -3,7 +3,7 @@ import type { SnapshotFrom } from "xstate"
 import type { Shape } from "../../machines/policy/estimate.ts"
 import type { WorkerBeat, WorkerState } from "../../machines/vocabulary/worker.ts"
 import type { workerMachine } from "../../machines/worker.ts"
-import type { Current } from "./worker-life.ts"
+import type { WorkerLife } from "./worker-life.ts"
 
 export type Snapshot = SnapshotFrom<typeof workerMachine>
 
@@ -32,7 +32,7 @@ export const shapeOf = ({ context }: Snapshot): Shape => context.ready ?? contex
 export const beatOf = (
   worker: { readonly id: string; readonly device: { readonly id: string }; readonly modelRef: string },
   snapshot: Snapshot,
-  current: Current | undefined
+  { current, restarts }: Pick<WorkerLife, "current" | "restarts">
 ): WorkerBeat => {
   const { bound, ready, beat, loadProgress } = snapshot.context
   return {
@@ -49,6 +49,7 @@ export const beatOf = (
     slots: shapeOf(snapshot).slots,
     busy: beat.busy,
     tokens_out: beat.tokens_out,
+    restarts,
     infers: beat.infers
   }
 }

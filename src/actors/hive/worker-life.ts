@@ -38,6 +38,8 @@ export interface Current {
 
 export class WorkerLife {
   current: Current | undefined
+  /** processes so far */
+  private launches = 0
   /** of the process that `run` is about: completes once it is there to be ended */
   private started = Deferred.unsafeMake<Current>(FiberId.none)
   private readonly ports: Ports
@@ -46,6 +48,11 @@ export class WorkerLife {
   constructor(ports: Ports, plan: Omit<WorkerPlan, "instance" | "context" | "slots">) {
     this.ports = ports
     this.plan = plan
+  }
+
+  /** processes so far, less the first */
+  get restarts(): number {
+    return Math.max(0, this.launches - 1)
   }
 
   /** One process, until it is gone and all that it said was told to the chart. */
@@ -71,6 +78,7 @@ export class WorkerLife {
       const running = launched.right
       const current = { instance, process: running.process, close: Scope.close(scope, Exit.void) }
       this.current = current
+      this.launches++
       yield* Deferred.succeed(this.started, current)
       yield* this.record(undefined)
       const status = yield* running.exit

@@ -188,6 +188,7 @@ export class Workers {
       const usual = wanted.context ?? facts.trainedContext
       if (booked.shape.context < usual) yield* resident.say(contextShrunk(usual, booked.shape.context, device.id))
       this.residents.set(id, resident)
+      yield* Effect.logInfo(`worker ${id} starts`, { device: device.id, model: model.ref, ...booked.shape })
       yield* this.supervisor.startChild(resident.spec(`hive/workers/${id}`)).pipe(
         Effect.catchAllCause((cause) =>
           Effect.zipRight(
@@ -222,7 +223,7 @@ export class Workers {
     Effect.map(
       Effect.forEach([...this.residents.values()], (resident) =>
         Effect.map(resident.snapshot, (snapshot) =>
-          snapshot === undefined ? [] : [beatOf(resident.options, snapshot, resident.options.life.current)]
+          snapshot === undefined ? [] : [beatOf(resident.options, snapshot, resident.options.life)]
         )
       ),
       (beats) => beats.flat()

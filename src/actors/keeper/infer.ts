@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
+import { Call } from "../../layers/api/endpoint.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import type { QueenConnector } from "../../layers/queen-api/index.ts"
 import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
@@ -194,8 +195,11 @@ export const infer = (
       const clock = yield* Effect.clock
       const voice = makeVoice(terminal, options.format, () => clock.unsafeCurrentTimeMillis())
       const link = yield* makeQueenLink(voice)
-      const { run, abandon } = session(options, voice, link, yield* (yield* Ids).make("session"))
-      const ran = Effect.map(run, (code): End => ({ _tag: "Ran", code }))
+      const id = yield* (yield* Ids).make("session")
+      const { run, abandon } = session(options, voice, link, id)
+      // every call of the session carries its id: one search finds it in the logs of all daemons
+      const traced = Effect.provideService(run, Call, { correlationId: id, deadline: undefined })
+      const ran = Effect.map(traced, (code): End => ({ _tag: "Ran", code }))
       const signal = Effect.map(terminal.interrupted, (code): End => ({ _tag: "Signal", code }))
       const closed = Effect.map(terminal.closed, ({ failure }) => ({ _tag: "Closed", failure }) as const)
       const end = yield* Effect.raceFirst(ran, Effect.raceFirst(signal, closed))

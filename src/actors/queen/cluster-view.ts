@@ -161,22 +161,23 @@ export class ClusterView {
 
   // --- workers ---
 
-  /** A worker said `ready` on its stream: it serves from now on, beats only confirm. */
+  /** A worker said `ready` on its stream: it serves from now on, beats only confirm. False: that was known already. */
   workerReady(
     at: { readonly hive: string; readonly worker: string; readonly device: string; readonly model: string },
     ready: WorkerReady,
     eventId: string | undefined
-  ): void {
+  ): boolean {
     this.heard.set(at.worker, { instance: ready.instance, eventId })
     this.lost.delete(at.worker)
     const known = this.workers.get(at.worker)
-    if (known !== undefined && known.view.instance === ready.instance && serving(known.view)) return
+    if (known !== undefined && known.view.instance === ready.instance && serving(known.view)) return false
     if (known !== undefined && known.view.instance !== ready.instance) this.drop(at.worker)
     const before = this.workers.get(at.worker)
     const view: WorkerView = {
       load_progress: 1,
       busy: 0,
       tokens_out: 0,
+      restarts: 0,
       infers: [],
       ...before?.view,
       id: at.worker,
@@ -193,6 +194,7 @@ export class ClusterView {
     if (before === undefined) this.workers.set(at.worker, newEntry(view))
     else before.view = view
     this.changed()
+    return true
   }
 
   /** This life of the worker is over, as somebody who called it has found. */

@@ -6,7 +6,7 @@ import { lastIdOf } from "../../layers/journal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
 import { frame, framesOf, passingFrame, tokenFrame } from "./frames.ts"
-import type { Meters } from "./metrics.ts"
+import type { Meters, ModelMeters } from "./metrics.ts"
 import type { JobLog, Narrate, Terminal } from "./job-log.ts"
 import { JobReader, type Source } from "./job-reader.ts"
 import { RecentFrames } from "./recent-frames.ts"
@@ -58,6 +58,7 @@ export class JobSequence implements JobLog {
   private passing = ""
   private recorded = false
   private dirty = false
+  private meters: ModelMeters | undefined
 
   constructor(shared: Shared, job: JournalJob, isNew: boolean) {
     this.shared = shared
@@ -98,7 +99,8 @@ export class JobSequence implements JobLog {
 
   readonly tokenJson = (json: string, id: number): void => {
     if (this.endedAt !== undefined) return
-    this.shared.meters.generatedTokens++
+    this.meters ??= this.shared.meters.model(this.request.model)
+    this.meters.generatedTokens++
     if (this.request.stream === false) {
       this.answer.add(0, json, id)
       // nobody sees them before the end: what is not written yet is decoded again by the next queen
@@ -114,7 +116,7 @@ export class JobSequence implements JobLog {
 
   readonly failover = (from: string, to: string, resampled: boolean): void => {
     if (this.ended()) return
-    this.shared.meters.failovers++
+    this.shared.meters.model(this.request.model).failovers++
     this.append("failover", { tokens: this.answer.count, from, to, ...(resampled ? { resampled } : {}) })
   }
 

@@ -15,7 +15,7 @@ import { type MachineActor, machineActor } from "../core/machine-actor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import type { JobLog } from "./job-log.ts"
 import { inferRequestOf, wishOf } from "./job-request.ts"
-import type { Meters } from "./metrics.ts"
+import type { Meters, Outcome } from "./metrics.ts"
 import { place, type PlacingWorld } from "./placing.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
 import { relay } from "./relay.ts"
@@ -42,6 +42,7 @@ export const job = (
 ): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
   const { view } = world
   const { session } = log.request
+  const meters = () => world.meters.model(log.request.model)
   const sinceStart = Effect.map(Clock.currentTimeMillis, (now) => now - log.createdAt)
   const timed = (field: "placed_ms" | "started_ms" | "first_token_ms") =>
     Effect.map(sinceStart, (ms) => {
@@ -80,7 +81,7 @@ export const job = (
           const { timings } = log.facts()
           if (timings.first_token_ms !== undefined) return
           log.record({ timings: { ...timings, first_token_ms } })
-          world.meters.firstToken.observe(first_token_ms / 1000)
+          meters().firstToken.observe(first_token_ms / 1000)
         }
       }).pipe(
         // The slot of the job before is given back a moment later there than here.
@@ -94,9 +95,14 @@ export const job = (
       return yield* Effect.mapError(Effect.raceFirst(answer, gone), failed)
     })
 
-  const ended = (outcome: "done" | "failed" | "cancelled") =>
-    Effect.sync(() => {
-      world.meters.ended[outcome]++
+  const ended = (outcome: Outcome) =>
+    Effect.suspend(() => {
+      world.meters.ended(log.request.model, outcome)
+      const { error, failovers, timings } = log.facts()
+      const facts = { model: log.request.model, tokens: log.tokens(), failovers, ...timings }
+      return error === undefined
+        ? Effect.logInfo(`${log.jobId} ${outcome}`, facts)
+        : Effect.logWarning(`${log.jobId} ${outcome}: ${error.code}: ${error.message}`, facts)
     })
 
   /** `--keep-warm` with a worker that is there already: to start it again is to join it, with the pin. */
@@ -125,9 +131,9 @@ export const job = (
       case "finish":
         return Effect.zipRight(finish(command.done), ended("done"))
       case "fail":
-        return Effect.sync(() => fail(log, command.error)).pipe(
-          Effect.zipRight(ended("failed")),
-          Effect.zipRight(Effect.logWarning(`${log.jobId} failed: ${command.error.code}: ${command.error.message}`))
+        return Effect.zipRight(
+          Effect.sync(() => fail(log, command.error)),
+          ended("failed")
         )
       case "cancel":
         return Effect.zipRight(
@@ -140,9 +146,9 @@ export const job = (
     Effect.map(sinceStart, (total_ms) => {
       const tokens = log.tokens()
       const { first_token_ms } = log.facts().timings
-      world.meters.promptTokens += done.usage.prompt_tokens
+      meters().promptTokens += done.usage.prompt_tokens
       if (first_token_ms !== undefined && tokens > 1)
-        world.meters.perToken.observe((total_ms - first_token_ms) / 1000 / (tokens - 1))
+        meters().perToken.observe((total_ms - first_token_ms) / 1000 / (tokens - 1))
       log.narrate(say.inferDone())
       if (session?.teardown !== "cold") log.narrate(say.keepWarm())
       log.end({
@@ -189,6 +195,7 @@ export const job = (
                   portHint: world.portBase,
                   pin: log.request.keep_warm ?? false,
                   connect: world.connectWorker,
+                  onLoaded: (seconds) => world.meters.hive(found.hive).loaded(log.request.model, seconds),
                   onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
                 }),
                 (started) => {

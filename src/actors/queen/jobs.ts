@@ -121,7 +121,7 @@ export const makeJobs = (
       if (!log.ended() && Exit.isFailure(exit)) {
         // Interrupted with the whole queen, the job is left to the next one; dead of a bug, it ends here.
         if (Cause.isInterruptedOnly(exit.cause)) return
-        world.meters.ended.failed++
+        world.meters.ended(log.request.model, "failed")
         fail(log, rbeeError("INTERNAL", "the job died of a bug", "See `rbee logs queen`"))
       }
       world.onEnd(log)

@@ -1,15 +1,17 @@
 /**
- * The queen's counters and their Prometheus text. Names mean what vLLM's and OpenTelemetry's mean. Counting is a plain
- * addition: the token path does it.
+ * What the queen counts. Counting is a plain addition to a plain field, since the token path does it; `metrics-text.ts`
+ * writes it down. Names mean what vLLM's and OpenTelemetry's mean.
  */
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
+import type { Heartbeat } from "../../machines/vocabulary/hive.ts"
 
 /** Counts of observations at or under each bound, as Prometheus histograms are. */
 export class Histogram {
-  private readonly bounds: ReadonlyArray<number>
-  private readonly counts: Array<number>
-  private sum = 0
+  readonly bounds: ReadonlyArray<number>
+  /** one for each bound, and one for what is above the last */
+  readonly counts: Array<number>
+  sum = 0
 
   /** `bounds` ascending, without the last, infinite one */
   constructor(bounds: ReadonlyArray<number>) {
@@ -23,16 +25,6 @@ export class Histogram {
     this.counts[bucket] = (this.counts[bucket] ?? 0) + 1
     this.sum += value
   }
-
-  samples(name: string): ReadonlyArray<string> {
-    let count = 0
-    const buckets = this.counts.map((each, at) => {
-      count += each
-      const bound = this.bounds[at]
-      return sample(`${name}_bucket`, { le: bound === undefined ? "+Inf" : String(bound) }, count)
-    })
-    return [...buckets, sample(`${name}_sum`, {}, this.sum), sample(`${name}_count`, {}, count)]
-  }
 }
 
 /** seconds */
@@ -40,93 +32,80 @@ const FIRST_TOKEN = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 3
 const PER_TOKEN = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1]
 const LOAD = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
 
+/** Models that are counted apart; a label that anybody can choose must not grow without bound. */
+const modelsMax = 256
+/** all the others, and what was asked for and never answered */
+export const otherModels = "other"
+
 export type Outcome = "done" | "failed" | "cancelled"
 
-/** What happened since this queen started. */
-export class Meters {
+/** What happened to the jobs of one model. */
+export class ModelMeters {
   promptTokens = 0
   generatedTokens = 0
   failovers = 0
   readonly ended: Record<Outcome, number> = { done: 0, failed: 0, cancelled: 0 }
   readonly firstToken = new Histogram(FIRST_TOKEN)
   readonly perToken = new Histogram(PER_TOKEN)
-  /** a model into memory, from the start of its worker to ready */
-  readonly modelLoad = new Histogram(LOAD)
+}
+
+/** What one hive did, as it said itself or as the queen saw it. */
+export class HiveMeters {
+  heartbeats = 0
+  /** model → restarts of its workers */
+  readonly restarts = new Map<string, number>()
+  /** model → from the start of a worker to its model in memory */
+  readonly loads = new Map<string, Histogram>()
+  /** worker → restarts, as its last beat told them */
+  private told = new Map<string, number>()
+
+  beat({ workers }: Heartbeat): void {
+    this.heartbeats++
+    const told = new Map<string, number>()
+    for (const { id, model, restarts } of workers) {
+      told.set(id, restarts)
+      const more = restarts - (this.told.get(id) ?? 0)
+      if (more > 0) this.restarts.set(model, (this.restarts.get(model) ?? 0) + more)
+    }
+    this.told = told
+  }
+
+  loaded(model: string, seconds: number): void {
+    const loads = this.loads.get(model) ?? new Histogram(LOAD)
+    this.loads.set(model, loads)
+    loads.observe(seconds)
+  }
+}
+
+/** What happened since this queen started. */
+export class Meters {
+  readonly models = new Map<string, ModelMeters>()
+  readonly hives = new Map<string, HiveMeters>()
+
+  /** Of a model that answers. */
+  model(ref: string): ModelMeters {
+    const known = this.models.get(ref)
+    if (known !== undefined) return known
+    if (this.models.size > modelsMax && ref !== otherModels) return this.model(otherModels)
+    const meters = new ModelMeters()
+    this.models.set(ref, meters)
+    return meters
+  }
+
+  /** A job has ended; a reference that never gave a token may be anything, it gets no label of its own. */
+  ended(ref: string, outcome: Outcome): void {
+    this.model(this.models.has(ref) ? ref : otherModels).ended[outcome]++
+  }
+
+  hive(id: string): HiveMeters {
+    const known = this.hives.get(id)
+    if (known !== undefined) return known
+    const meters = new HiveMeters()
+    this.hives.set(id, meters)
+    return meters
+  }
 }
 
 export class Metrics extends Context.Tag("rbee/Metrics")<Metrics, Meters>() {}
 
 export const layerMetrics = Layer.sync(Metrics, () => new Meters())
-
-/** What is so at this moment; the queen's view knows it. */
-export interface Gauges {
-  readonly version: string
-  readonly running: number
-  readonly waiting: number
-  /** by their state */
-  readonly hives: Readonly<Record<string, number>>
-  readonly workers: Readonly<Record<string, number>>
-  readonly memory: ReadonlyArray<{
-    readonly hive: string
-    readonly gpu: string
-    readonly totalBytes: number
-    readonly freeBytes: number
-  }>
-}
-
-/** The content type of the text format. */
-export const metricsType = "text/plain; version=0.0.4; charset=utf-8"
-
-export const renderMetrics = (meters: Meters, gauges: Gauges): string => {
-  const byState = (name: string, counts: Readonly<Record<string, number>>) =>
-    Object.entries(counts).map(([state, count]) => sample(name, { state }, count))
-  const vram = gauges.memory.flatMap(({ hive, gpu, totalBytes, freeBytes }) => [
-    sample("rbee_vram_bytes", { hive, gpu, kind: "total" }, totalBytes),
-    sample("rbee_vram_bytes", { hive, gpu, kind: "free" }, freeBytes)
-  ])
-  const families: ReadonlyArray<readonly [string, string, string, ReadonlyArray<string>]> = [
-    ["rbee_build_info", "gauge", "Version of this queen.", [sample("rbee_build_info", { version: gauges.version }, 1)]],
-    one("rbee_requests_running", "gauge", "Jobs that have a place.", gauges.running),
-    one("rbee_requests_waiting", "gauge", "Jobs that wait for a place.", gauges.waiting),
-    [
-      "rbee_requests_total",
-      "counter",
-      "Jobs that ended, by how.",
-      Object.entries(meters.ended).map(([outcome, count]) => sample("rbee_requests_total", { outcome }, count))
-    ],
-    one("rbee_failovers_total", "counter", "Answers that went on with another worker.", meters.failovers),
-    [
-      "rbee_tokens_total",
-      "counter",
-      "Tokens read and written.",
-      [
-        sample("rbee_tokens_total", { type: "prompt" }, meters.promptTokens),
-        sample("rbee_tokens_total", { type: "generation" }, meters.generatedTokens)
-      ]
-    ],
-    histogram("rbee_time_to_first_token_seconds", "From the request to its first token.", meters.firstToken),
-    histogram("rbee_time_per_output_token_seconds", "Mean time between the tokens of an answer.", meters.perToken),
-    histogram("rbee_model_load_seconds", "From the start of a worker to its model in memory.", meters.modelLoad),
-    ["rbee_hives", "gauge", "Known hives, by state.", byState("rbee_hives", gauges.hives)],
-    ["rbee_workers", "gauge", "Workers, by state.", byState("rbee_workers", gauges.workers)],
-    ["rbee_vram_bytes", "gauge", "Memory of the GPUs by the hives' ledgers.", vram]
-  ]
-  return families
-    .filter(([, , , samples]) => samples.length > 0)
-    .map(([name, type, help, samples]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${samples.join("\n")}\n`)
-    .join("")
-}
-
-const one = (name: string, type: string, help: string, value: number) =>
-  [name, type, help, [sample(name, {}, value)]] as const
-
-const histogram = (name: string, help: string, values: Histogram) =>
-  [name, "histogram", help, values.samples(name)] as const
-
-const escapeLabel = (value: string): string =>
-  value.replaceAll("\\", "\\\\").replaceAll("\n", "\\n").replaceAll('"', '\\"')
-
-const sample = (name: string, labels: Readonly<Record<string, string>>, value: number): string => {
-  const inner = Object.entries(labels).map(([key, text]) => `${key}="${escapeLabel(text)}"`)
-  return `${name}${inner.length === 0 ? "" : `{${inner.join(",")}}`} ${value}`
-}

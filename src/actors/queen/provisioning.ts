@@ -1,4 +1,5 @@
 /** Steps 6, 7 and 8 of the flow (DESIGN §5) for one job: model, worker runtime, worker process. */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
@@ -56,6 +57,8 @@ export interface StartOptions {
   readonly pin: boolean
   readonly onStarted: (workerId: string) => void
   readonly connect: (url: string) => WorkerApi
+  /** this job is the first to hear that the worker is awake; seconds from its start */
+  readonly onLoaded: (seconds: number) => void
 }
 
 /**
@@ -71,6 +74,7 @@ export const startWorker = (
 ): Effect.Effect<Started, RbeeError> =>
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
+    const startedAt = yield* Clock.currentTimeMillis
     const { worker_id: worker } = yield* api
       .startWorker({
         device: place.device,
@@ -94,7 +98,9 @@ export const startWorker = (
           rbeeError("INTERNAL", `what hive ${place.hive} tells of worker ${worker} is not understood`)
         )
       )
-      view.workerReady({ hive: place.hive, worker, device: place.device, model: wish.model }, life, ready.eventId)
+      const at = { hive: place.hive, worker, device: place.device, model: wish.model }
+      const isNew = view.workerReady(at, life, ready.eventId)
+      if (isNew) options.onLoaded(((yield* Clock.currentTimeMillis) - startedAt) / 1000)
       log.narrate(say.workerAwake(life.backend), ids)
     }
     const seat = view.reserve(worker, log.jobId, wish.alone)

@@ -8,12 +8,13 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { bundledModel } from "../../machines/model-ref.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import type { RedactOptions } from "../inspect/redact.ts"
-import type { ClusterView } from "./cluster-view.ts"
+import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
 import type { Caller, Hives } from "./hives.ts"
-import type { JobLogs } from "./job-log.ts"
+import type { JobLog, JobLogs } from "./job-log.ts"
 import type { Jobs } from "./jobs.ts"
-import { type Meters, metricsType, renderMetrics } from "./metrics.ts"
+import type { Meters } from "./metrics.ts"
+import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
 import { openAi } from "./openai.ts"
 import type { Sessions } from "./sessions.ts"
@@ -90,27 +91,16 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       world.sessions.gone("worker", id)
     })
 
-  const gauges = () => {
-    const byState = (states: ReadonlyArray<string>) => {
-      const counts: Record<string, number> = {}
-      for (const state of states) counts[state] = (counts[state] ?? 0) + 1
-      return counts
-    }
-    const waiting = jobs.waiting()
+  const gauges = (): Gauges => {
+    const live = jobs.live()
+    const isPlaced = ({ jobId }: JobLog) => view.seatOf(jobId) !== undefined
     return {
       version: settings.version,
-      running: jobs.running() - waiting,
-      waiting,
-      hives: byState(view.allHives().map(({ state }) => state)),
-      workers: byState(view.allWorkers().map(({ state }) => state)),
-      memory: view.allHives().flatMap(({ id, devices, beats }) =>
-        (devices?.gpus ?? []).map((gpu) => ({
-          hive: id,
-          gpu: gpu.id,
-          totalBytes: gpu.vram_mb * 1e6,
-          freeBytes: (beats.find((beat) => beat.id === gpu.id)?.free_mb ?? gpu.vram_free_mb) * 1e6
-        }))
-      )
+      running: live.filter(isPlaced).map(({ request }) => request.model),
+      waiting: live.filter((log) => !isPlaced(log)).map(({ request }) => request.model),
+      hives: view.allHives().map(({ state }) => state),
+      workers: view.allWorkers(),
+      memory: view.allHives().flatMap(memoryOf)
     }
   }
 
@@ -150,7 +140,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     heartbeat: (beat) => {
       // hives in use keep their queen
       if (beat.workers.length > 0) world.touch()
-      return hives.beat(beat)
+      return Effect.tap(hives.beat(beat), () => Effect.sync(() => world.meters.hive(beat.hive_id).beat(beat)))
     },
     listHives: () =>
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
@@ -178,6 +168,18 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     openapi: () => Effect.sync(() => ({ _tag: "Json", status: 200, body: world.document() }))
   }
   return touching(api, world.touch)
+}
+
+/** The devices of a hive by its ledger, as its last beat told of them. */
+const memoryOf = ({ id: hive, devices, beats }: HiveEntry): Gauges["memory"] => {
+  const totals = new Map((devices?.gpus ?? []).map((gpu) => [gpu.id, gpu.vram_mb]))
+  if (devices !== undefined) totals.set("cpu", devices.cpu.ram_mb)
+  return beats.flatMap(({ id: device, free_mb, leased_mb }) => {
+    const total = totals.get(device)
+    return total === undefined
+      ? []
+      : [{ hive, device, totalBytes: total * 1e6, leasedBytes: leased_mb * 1e6, freeBytes: free_mb * 1e6 }]
+  })
 }
 
 /** Any use of the queen counts, but for looking whether she is there and for what hives say of themselves. */

@@ -94,6 +94,11 @@ export const workerApiOf = (
           if (status.draining) return yield* Effect.fail(shuttingDown())
           const { answers } = status
           if (answers === undefined) return yield* Effect.fail(notReady(status.loaded))
+          yield* Effect.logInfo(`answers ${request.job_id}`, {
+            infer: id,
+            epoch: request.epoch,
+            resumed: request.resume?.token_ids.length ?? 0
+          })
           return yield* (request.stream === false ? whole : streamed)(answers, id, request, generate)
         }),
       inferEvents: ({ id }) =>

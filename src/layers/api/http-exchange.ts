@@ -191,10 +191,7 @@ export class Exchange {
     const { method = "", url = "" } = this.#request
     // the path only: a query may carry what is nobody's business
     const path = url.split("?")[0] ?? ""
-    this.#context.fork(
-      Effect.annotateLogs(effect, { correlation_id: this.correlationId, method, path: path.slice(0, 200) }),
-      this.#call
-    )
+    this.#context.fork(Effect.annotateLogs(effect, { method, path: path.slice(0, 200) }), this.#call)
   }
 }
 

@@ -77,7 +77,8 @@ export const DeviceBeat = Schema.Struct({
   state: Schema.Literal("healthy", "degraded"),
   /** until when it takes no new work, milliseconds since 1970 */
   until: Schema.optional(Schema.Number),
-  /** free by the hive's ledger */
+  /** held by workers, and free for new ones, by the hive's ledger */
+  leased_mb: Megabytes,
   free_mb: Megabytes
 })
 export type DeviceBeat = typeof DeviceBeat.Type

@@ -42,6 +42,8 @@ export const WorkerBeat = Schema.Struct({
   slots: Count,
   busy: Count,
   tokens_out: Count,
+  /** processes that it took so far, less the first */
+  restarts: Count,
   infers: Schema.Array(InferBeat)
 })
 export type WorkerBeat = typeof WorkerBeat.Type

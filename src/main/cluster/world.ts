@@ -34,6 +34,7 @@ import { layerNode as layerTurns } from "../../layers/turns/node.ts"
 import { layerInProcess as layerWorkers } from "../../layers/worker-api/in-process.ts"
 import { layerInProcess as layerWorkerLauncher } from "../../layers/worker-launcher/in-process.ts"
 import type { RbeeError } from "../../machines/errors.ts"
+import { jsonLogger } from "../logs.ts"
 import { ownFolder } from "./folder.ts"
 
 const url = inProcessUrl("queen", "queen")
@@ -87,7 +88,7 @@ const layerQueen = (settings: Settings) =>
  */
 export const layerLogs = (settings: Settings) => {
   const file = join(settings.home.logs, "one-process.log")
-  const toFile = Logger.map(Logger.jsonLogger, (line) => {
+  const toFile = Logger.map(jsonLogger, (line) => {
     try {
       mkdirSync(settings.home.logs, { recursive: true, mode: 0o700 })
       appendFileSync(file, `${line}\n`, { mode: 0o600 })

@@ -17,6 +17,7 @@ const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   slots: 2,
   busy: 0,
   tokens_out: 0,
+  restarts: 0,
   infers: [],
   ...change
 })

@@ -487,7 +487,7 @@ describe("the jobs of a queen", () => {
         speak(log, 5)
         log.failover("a", "b", true)
         log.end({ _tag: "Done", event: doneEvent })
-        expect(meters).toMatchObject({ generatedTokens: 5, failovers: 1 })
+        expect(meters.model("minillama")).toMatchObject({ generatedTokens: 5, failovers: 1 })
       })
     )
   )

@@ -1,14 +1,39 @@
 import { describe, expect, it } from "vitest"
-import { type Gauges, Histogram, Meters, renderMetrics } from "../../../src/actors/queen/metrics.ts"
+import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics.ts"
+import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics-text.ts"
+import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 
 const gauges: Gauges = {
   version: "1.2.3",
-  running: 2,
-  waiting: 1,
-  hives: { healthy: 1, degraded: 0 },
-  workers: {},
-  memory: [{ hive: 'my "hive"\\\n', gpu: "gpu0", totalBytes: 12e9, freeBytes: 1.5e9 }]
+  running: ["minillama", "minillama"],
+  waiting: ["file:/m.gguf"],
+  hives: ["healthy"],
+  workers: [{ hive: "localhost", model: "minillama", state: "busy" }],
+  memory: [{ hive: 'my "hive"\\\n', device: "gpu0", totalBytes: 12e9, leasedBytes: 10e9, freeBytes: 1.5e9 }]
 }
+
+const beat = (...workers: ReadonlyArray<readonly [id: string, restarts: number]>): Heartbeat => ({
+  hive_id: "localhost",
+  instance: "h",
+  seq: 1,
+  version: "1",
+  url: "http://127.0.0.1:8600",
+  devices: [],
+  workers: workers.map(([id, restarts]) => ({
+    id,
+    instance: `${id}.${restarts}`,
+    state: "idle",
+    load_progress: 1,
+    device: "cpu",
+    model: "minillama",
+    context: 512,
+    slots: 4,
+    busy: 0,
+    tokens_out: 0,
+    restarts,
+    infers: []
+  }))
+})
 
 const name = "[a-zA-Z_:][a-zA-Z0-9_:]*"
 const label = `${name.replace(":", "")}="(?:[^"\\\\\\n]|\\\\["\\\\n])*"`
@@ -39,41 +64,54 @@ const lint = (text: string) => {
 }
 
 describe("the queen's metrics", () => {
-  it("are valid Prometheus text with the names that tools look for", () => {
+  it("are valid Prometheus text, every family of them", () => {
     const meters = new Meters()
-    meters.generatedTokens = 7
-    meters.ended.done = 3
-    meters.firstToken.observe(0.02)
+    const model = meters.model("minillama")
+    model.generatedTokens = 7
+    model.firstToken.observe(0.02)
+    meters.ended("minillama", "done")
+    meters.hive("localhost").beat(beat(["w1", 1]))
+    meters.hive("localhost").loaded("minillama", 0.3)
     const text = renderMetrics(meters, gauges)
-    const types = lint(text)
-    expect([...types.keys()]).toEqual([
-      "rbee_build_info",
-      "rbee_requests_running",
-      "rbee_requests_waiting",
-      "rbee_requests_total",
-      "rbee_failovers_total",
-      "rbee_tokens_total",
-      "rbee_time_to_first_token_seconds",
-      "rbee_time_per_output_token_seconds",
-      "rbee_model_load_seconds",
-      "rbee_hives",
-      "rbee_vram_bytes"
+    expect([...lint(text).keys()]).toEqual(families.map(({ name }) => name))
+    for (const sample of [
+      'rbee_build_info{version="1.2.3"} 1',
+      'rbee_requests_running{model="minillama"} 2',
+      'rbee_tokens_total{model="minillama",type="generation"} 7',
+      'rbee_requests_total{model="minillama",outcome="done"} 1',
+      'rbee_worker_restarts_total{hive="localhost",model="minillama"} 1',
+      'rbee_model_load_seconds_count{hive="localhost",model="minillama"} 1',
+      'rbee_memory_bytes{hive="my \\"hive\\"\\\\\\n",device="gpu0",kind="leased"} 10000000000'
     ])
-    expect(text).toContain('rbee_build_info{version="1.2.3"} 1\n')
-    expect(text).toContain('rbee_tokens_total{type="generation"} 7\n')
-    expect(text).toContain('rbee_requests_total{outcome="done"} 3\n')
-    expect(text).toContain('rbee_vram_bytes{hive="my \\"hive\\"\\\\\\n",gpu="gpu0",kind="free"} 1500000000\n')
+      expect(text.split("\n")).toContain(sample)
   })
 
   it("count observations at or under each bound", () => {
-    const histogram = new Histogram([1, 2])
-    for (const value of [0.5, 1, 1.5, 9]) histogram.observe(value)
-    expect(histogram.samples("x")).toEqual([
-      'x_bucket{le="1"} 2',
-      'x_bucket{le="2"} 3',
-      'x_bucket{le="+Inf"} 4',
-      "x_sum 12",
-      "x_count 4"
-    ])
+    const meters = new Meters()
+    for (const seconds of [0.01, 0.02, 1000]) meters.model("m").firstToken.observe(seconds)
+    const lines = renderMetrics(meters, gauges).split("\n")
+    const bucket = (le: string) => `rbee_time_to_first_token_seconds_bucket{model="m",le="${le}"}`
+    expect(lines).toContain(`${bucket("0.01")} 1`)
+    expect(lines).toContain(`${bucket("0.025")} 2`)
+    expect(lines).toContain(`${bucket("300")} 2`)
+    expect(lines).toContain(`${bucket("+Inf")} 3`)
+  })
+
+  it("count each restart of a worker once, whatever comes of the worker", () => {
+    const hive = new HiveMeters()
+    for (const workers of [beat(["w1", 0]), beat(["w1", 2]), beat(["w1", 2]), beat(), beat(["w2", 1])])
+      hive.beat(workers)
+    expect([...hive.restarts]).toEqual([["minillama", 3]])
+    expect(hive.heartbeats).toBe(5)
+  })
+
+  it("give no label to what never answered, nor to more models than a reader can bear", () => {
+    const meters = new Meters()
+    for (let n = 0; n < 1000; n++) {
+      meters.ended(`HF:no/such${n}`, "failed")
+      meters.model(`file:/${n}.gguf`).generatedTokens++
+    }
+    expect(meters.models.size).toBeLessThan(300)
+    expect(meters.model(otherModels).ended.failed).toBe(1000)
   })
 })

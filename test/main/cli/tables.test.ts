@@ -40,6 +40,7 @@ describe("a table", () => {
       slots: 4,
       busy: 1,
       tokens_out: 0,
+      restarts: 0,
       infers: []
     } as const
     expect(workersTable([worker]).split("\n")).toHaveLength(3)

@@ -120,6 +120,7 @@ export class FakeHive {
       slots: worker.slots,
       busy: worker.busy(),
       tokens_out: 0,
+      restarts: 0,
       infers: []
     }))
     return {
@@ -128,7 +129,7 @@ export class FakeHive {
       seq: ++this.seq,
       version: "test",
       url: this.url,
-      devices: [{ id: "cpu", state: "healthy", free_mb: 8000 }],
+      devices: [{ id: "cpu", state: "healthy", leased_mb: 0, free_mb: 8000 }],
       workers
     }
   }
