@@ -48,6 +48,13 @@ export const bundle = (entries, outdir, options = {}) =>
 export const buildAll = async (outdir) => {
   rmSync(`${root}/${outdir}`, { recursive: true, force: true })
   await bundle(entriesOf(["cluster", "simulate"]), outdir)
+  // sent to other machines, where nothing else of rbee is: whole in one file that `node` reads from its input
+  await bundle(entriesOf(["remote"]), outdir, {
+    splitting: false,
+    format: "cjs",
+    outExtension: { ".js": ".cjs" },
+    banner: {}
+  })
   await buildPrograms(root, entriesOf(["rbee", "queen", "hive", "worker"]), outdir, shared)
 }
 

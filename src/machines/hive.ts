@@ -69,7 +69,17 @@ export type HiveCommand =
 
 /** Wakings in a row before it is failed; what cannot get better by trying again fails at once. */
 export const wakeMax = 3
-const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["CONFLICT", "HIVE_OWNED", "VERSION_MISMATCH"])
+const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "CONFLICT",
+  "HIVE_OWNED",
+  "VERSION_MISMATCH",
+  "INVALID_REQUEST",
+  "NODE_MISSING",
+  "NOT_INSTALLED",
+  "SSH_AUTH_FAILED",
+  "SSH_HOST_KEY_UNKNOWN",
+  "SSH_HOST_KEY_CHANGED"
+])
 
 /** Milliseconds before the waking that follows the nth failure: 0.25 s, 0.5 s, 1 s, … 30 s. */
 export const wakeDelay = (attempts: number): number => Math.min(30_000, 250 * 2 ** Math.max(0, attempts - 1))

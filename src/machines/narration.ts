@@ -57,6 +57,8 @@ export const queenLaunch = (port: number) =>
 export const queenAwake = () => keeper("queen_awake", "queen is awake and healthy")
 export const sseConnected = () => keeper("sse_connected", "connected to queen via SSE")
 
+export const hiveInstall = (id: string, step: string) => queen("hive_install", `hive ${id}: ${step}`)
+
 // --- 3: ensure hive ---
 export const hiveAddLocal = () => queen("hive_add_local", "no hives found; adding local machine")
 /** `at` is "localhost:8600", or "localhost" where there is no port (one process). */

@@ -20,6 +20,7 @@ import { serveHttp } from "../layers/api/http-server.ts"
 import { openApi } from "../layers/api/openapi.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
+import { layerSsh as layerHiveSsh } from "../layers/hive-launcher/ssh.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { queenFolder } from "../layers/paths/index.ts"
@@ -28,9 +29,12 @@ import { Processes } from "../layers/process/index.ts"
 import { layerNode as layerProcesses } from "../layers/process/node.ts"
 import { type QueenApi, queenApi } from "../layers/queen-api/index.ts"
 import { layerSqlite as layerCatalog } from "../layers/queen-catalog/sqlite.ts"
+import { layerSsh as layerRemotes } from "../layers/remote/ssh.ts"
+import { layerTunnels } from "../layers/remote/tunnels.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
+import { layerSsh2 } from "../layers/ssh/ssh2.ts"
 import { layerNode as layerTurns } from "../layers/turns/node.ts"
-import { layerHttp as layerWorkers } from "../layers/worker-api/http.ts"
+import { layerTunnelled as layerWorkers } from "../layers/worker-api/http.ts"
 import { RbeeError } from "../machines/errors.ts"
 import { environmentOf, loadSettings } from "./config.ts"
 import { addressInUse, stateFile, stopSignal } from "./daemon.ts"
@@ -45,11 +49,13 @@ const worldOf = (settings: Settings) => {
   return Layer.mergeAll(
     layerCatalog(join(folder, "catalog.sqlite")),
     Layer.provide(layerJobLogs, layerJournal(join(folder, "journal.sqlite"))),
-    layerProcess({ file: join(programs, "hive.js"), env }),
+    layerHiveSsh(layerProcess({ file: join(programs, "hive.js"), env })),
     layerHives,
     layerWorkers,
+    layerRemotes,
     Layer.effect(ActorSystem, ActorSystem.make)
   ).pipe(
+    Layer.provideMerge(Layer.provideMerge(layerTunnels, layerSsh2)),
     Layer.provideMerge(
       Layer.mergeAll(layerProcesses, layerRandom, layerTurns, layerMetrics, Layer.succeed(CurrentSettings, settings))
     )

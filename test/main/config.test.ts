@@ -37,9 +37,11 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
     ? knob.key === "host"
       ? { good: ["127.0.0.2", "127.0.0.3", "127.0.0.4"], bad: "a b" }
       : { good: ["one", "two", "three"], bad: "../x" }
-    : knob.key === "gpus"
-      ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
-      : { good: [101, 102, 103], bad: "many" }
+    : knob.key === "ssh_config"
+      ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
+      : knob.key === "gpus"
+        ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
+        : { good: [101, 102, 103], bad: "many" }
 
 describe("settings", () => {
   it("are the defaults where nothing is said, under RBEE_HOME", async () => {

@@ -82,7 +82,7 @@ const isFree = (port: number) =>
   })
 
 /** A free port with nine free neighbours above it, so that queen, hive and workers have a range of their own. */
-const freeRange = async (): Promise<number> => {
+export const freeRange = async (): Promise<number> => {
   for (;;) {
     // below the kernel's ephemeral range, so that no client socket takes one in between
     const base = 11_000 + Math.floor(Math.random() * 1900) * 10
@@ -96,7 +96,7 @@ const roleOf = (command: string): Proc["role"] => {
   return (match?.[1] as Proc["role"] | undefined) ?? "other"
 }
 
-const processesUnder = (home: string): Array<Proc> =>
+export const processesUnder = (home: string): Array<Proc> =>
   readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return []
     try {
@@ -121,6 +121,23 @@ const listeners = (): Set<number> => {
   }
   return ports
 }
+
+/** Kills everything that was started under this home. */
+export const killUnder = (home: string): Promise<void> =>
+  eventually(
+    () => {
+      const left = processesUnder(home)
+      for (const { pid } of left) {
+        try {
+          process.kill(pid, "SIGKILL")
+        } catch {
+          // gone already
+        }
+      }
+      return left.length === 0
+    },
+    () => `processes gone: ${JSON.stringify(processesUnder(home))}`
+  )
 
 export const makeMachine = async (
   options: { readonly env?: Record<string, string>; readonly folder?: string; readonly programs?: string } = {}
@@ -214,20 +231,7 @@ export const makeMachine = async (
     processes: () => processesUnder(home),
     listening: () => [...listeners()].filter((port) => port >= base && port < base + 10),
     dispose: async () => {
-      await eventually(
-        () => {
-          const left = processesUnder(home)
-          for (const { pid } of left) {
-            try {
-              process.kill(pid, "SIGKILL")
-            } catch {
-              // gone already
-            }
-          }
-          return left.length === 0
-        },
-        () => `processes gone: ${JSON.stringify(processesUnder(home))}`
-      )
+      await killUnder(home)
       rmSync(home, { recursive: true, force: true, maxRetries: 5 })
     }
   }

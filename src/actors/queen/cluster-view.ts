@@ -12,6 +12,7 @@ import type { MachineFacts, Place, ResidentFacts } from "../../machines/policy/p
 import type { Lifecycle } from "../../machines/vocabulary/common.ts"
 import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../machines/vocabulary/hive.ts"
+import { reachedLike, type SshPlace } from "../../machines/vocabulary/place.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 
 /** A hive process that this queen has claimed. */
@@ -24,6 +25,8 @@ export interface ClaimedHive {
 
 export interface HiveEntry {
   readonly id: string
+  /** on another machine: how that is reached */
+  ssh: SshPlace | undefined
   state: Lifecycle
   claimed: ClaimedHive | undefined
   devices: Devices | undefined
@@ -85,11 +88,12 @@ export class ClusterView {
     return [...this.hives.values()]
   }
 
-  addHive(id: string): HiveEntry {
+  addHive(id: string, ssh?: SshPlace): HiveEntry {
     const known = this.hives.get(id)
     if (known !== undefined) return known
     const entry: HiveEntry = {
       id,
+      ssh,
       state: "cold",
       claimed: undefined,
       devices: undefined,
@@ -124,7 +128,8 @@ export class ClusterView {
     const named = new Set<string>()
     for (const worker of beat.workers) {
       named.add(worker.id)
-      this.confirmWorker(beat.hive_id, worker)
+      const { url } = worker
+      this.confirmWorker(beat.hive_id, url === undefined ? worker : { ...worker, url: this.reached(beat.hive_id, url) })
     }
     for (const [id, entry] of this.workers) {
       if (entry.view.hive !== beat.hive_id) continue
@@ -133,6 +138,11 @@ export class ClusterView {
       this.forget(id)
     }
     this.changed()
+  }
+
+  /** Where what runs beside a hive is reached from here. */
+  reached(hive: string, url: string): string {
+    return reachedLike(this.hives.get(hive)?.claimed?.url, url)
   }
 
   private confirmWorker(hive: string, beat: WorkerBeat): void {
@@ -186,7 +196,7 @@ export class ClusterView {
       model: at.model,
       state: "idle",
       instance: ready.instance,
-      url: ready.url,
+      url: this.reached(at.hive, ready.url),
       context: ready.context,
       slots: ready.slots,
       ...(ready.port === undefined ? {} : { port: ready.port })

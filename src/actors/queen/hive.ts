@@ -63,8 +63,8 @@ export const hive = (
 ): ChildSpec<ActorSystem, MachineActor<typeof hiveMachine>> => {
   const { id } = row
   const { view, catalog, launcher, sessions, ring } = world
-  const target = launcher.target(id)
-  const entry = view.addHive(id)
+  const target = launcher.target(id, row.ssh)
+  const entry = view.addHive(id, row.ssh)
   /** fails once the claimed process is lost */
   let gone: Deferred.Deferred<never, RbeeError> | undefined
   /** it had workers or jobs when it was lost: then it is woken again without being asked */

@@ -11,6 +11,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { HiveEvent, hiveMachine } from "../../machines/hive.ts"
 import { hiveCached } from "../../machines/narration.ts"
 import type { Heartbeat } from "../../machines/vocabulary/hive.ts"
+import type { SshPlace } from "../../machines/vocabulary/place.ts"
 import { until } from "../core/actor.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
 import { type Supervisor, supervisor } from "../core/supervisor.ts"
@@ -28,8 +29,10 @@ export interface Hives {
    * said while it waits, or the one of 3B where nothing is to be waited for.
    */
   readonly ensure: (id: string, caller: Caller) => Effect.Effect<void, RbeeError>
-  /** Makes a hive known. `url` is where it said that it is reached. */
-  readonly add: (id: string, url?: string) => Effect.Effect<void, RbeeError>
+  /** Makes a hive known. `url` is where it said that it is reached; `ssh` how the machine is, where that is another. */
+  readonly add: (id: string, at?: { readonly url?: string; readonly ssh?: SshPlace }) => Effect.Effect<void, RbeeError>
+  /** Where a known hive is, if it is on another machine. */
+  readonly placeOf: (id: string) => Effect.Effect<SshPlace | undefined, RbeeError>
   /** Forgets one that does not run. */
   readonly remove: (id: string) => Effect.Effect<void, RbeeError>
   /** A call to it failed: it is looked at now, before its beats are late. Returns when it is known how it is. */
@@ -46,6 +49,10 @@ interface Known {
   /** comes true when the supervisor has started it for the first time */
   readonly started: Deferred.Deferred<void>
 }
+
+const isSame = (one: SshPlace | undefined, other: SshPlace): boolean =>
+  one !== undefined &&
+  (["host", "user", "port", "identity", "hive_port", "node"] as const).every((field) => one[field] === other[field])
 
 const notFound = (id: string) =>
   rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them", { hive: id })
@@ -97,11 +104,24 @@ export const makeHives = (
       })
     const tell = (id: string, event: HiveEvent) => Effect.flatMap(find(id), ({ actor }) => actor.ref.tell(event))
 
-    const add = (id: string, url?: string): Effect.Effect<void, RbeeError> =>
+    const add: Hives["add"] = (id, { ssh, url } = {}) =>
       Effect.gen(function* () {
-        if (known.has(id)) return
+        const already = known.get(id)
+        if (already !== undefined) {
+          if (ssh === undefined || isSame(already.row.ssh, ssh)) return
+          return yield* rbeeError(
+            "CONFLICT",
+            `there is a hive ${id} already, ${already.row.ssh === undefined ? "on this machine" : "at another place"}`,
+            `Take another name, or forget it first: \`rbee hives rm ${id}\``
+          )
+        }
         const addedAt = yield* Clock.currentTimeMillis
-        const row: HiveRow = { id, addedAt, ...(url === undefined ? {} : { url }) }
+        const row: HiveRow = {
+          id,
+          addedAt,
+          ...(url === undefined ? {} : { url }),
+          ...(ssh === undefined ? {} : { ssh })
+        }
         yield* onItsOwn(children.startChild(specOf(row))).pipe(
           // Two that add the same one at the same moment mean the same.
           Effect.catchTag("ChildExists", () => Effect.void),
@@ -197,6 +217,11 @@ export const makeHives = (
     const hives: Hives = {
       ensure,
       add,
+      placeOf: (id) =>
+        Effect.suspend((): Effect.Effect<SshPlace | undefined, RbeeError> => {
+          const one = known.get(id)
+          return one === undefined ? notFound(id) : Effect.succeed(one.row.ssh)
+        }),
       beat,
       suspect: (id) =>
         Effect.gen(function* () {

@@ -131,7 +131,7 @@ const revives = (
   Effect.gen(function* () {
     const worker = (yield* api.listWorkers({})).find(({ id }) => id === workerId)
     if (worker?.url === undefined || (worker.state !== "idle" && worker.state !== "busy")) return false
-    const health = yield* connect(worker.url)
+    const health = yield* connect(view.reached(place.hive, worker.url))
       .health({})
       .pipe(Effect.timeoutOption("2 seconds"), Effect.option, Effect.map(Option.flatten))
     if (Option.isNone(health) || health.value.instance !== worker.instance) return false

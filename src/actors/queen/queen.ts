@@ -17,6 +17,7 @@ import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
+import { CurrentRemotes } from "../../layers/remote/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
 import { WorkerConnector } from "../../layers/worker-api/index.ts"
@@ -122,7 +123,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const scheduler = makeScheduler(view)
     const sessions = yield* openSessions
     view.onForgotten((id) => sessions.gone("worker", id))
-    for (const { id } of yield* catalog.hives.all) view.addHive(id)
+    for (const { id, ssh } of yield* catalog.hives.all) view.addHive(id, ssh)
     yield* endWhatARebootCut(options.boot)
 
     const current = {
@@ -134,6 +135,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const hives: Hives = {
       ensure: (...args) => Effect.suspend(() => current.hives.get().ensure(...args)),
       add: (...args) => Effect.suspend(() => current.hives.get().add(...args)),
+      placeOf: (...args) => Effect.suspend(() => current.hives.get().placeOf(...args)),
       remove: (...args) => Effect.suspend(() => current.hives.get().remove(...args)),
       suspect: (...args) => Effect.suspend(() => current.hives.get().suspect(...args)),
       beat: (...args) => Effect.suspend(() => current.hives.get().beat(...args)),
@@ -258,6 +260,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       identity: { id: catalog.identity.id, instance, pid: options.pid, startedAt },
       view,
       hives,
+      remotes: yield* CurrentRemotes,
       jobs,
       logs,
       ring,

@@ -3,6 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../layers/api/endpoint.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
+import type { Remotes } from "../../layers/remote/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { bundledModel } from "../../machines/model-ref.ts"
@@ -17,6 +18,7 @@ import type { Meters } from "./metrics.ts"
 import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
 import { openAi } from "./openai.ts"
+import { remoteHives } from "./remote-hives.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Teardown } from "./teardown.ts"
 
@@ -30,6 +32,7 @@ export interface ServerWorld {
   }
   readonly view: ClusterView
   readonly hives: Hives
+  readonly remotes: Remotes
   readonly jobs: Jobs
   readonly logs: JobLogs["Type"]
   readonly ring: EventRing
@@ -63,6 +66,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       return {
         id,
         state,
+        ...(hive.ssh === undefined ? {} : { ssh: hive.ssh }),
         workers,
         models: count,
         ...(claimed === undefined ? {} : { url: claimed.url, instance: claimed.instance }),
@@ -144,7 +148,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     },
     listHives: () =>
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
-    addHive: ({ id, url }) => Effect.zipRight(hives.add(id, url), hiveView(id)),
+    ...remoteHives({ hives, remotes: world.remotes, viewOf: hiveView }),
     removeHive: ({ id }) => hives.remove(id),
     startHive: ({ id }) => Effect.zipRight(wakeHive(id), hiveView(id)),
     stopHive: ({ id }) => Effect.zipRight(hives.stop(id), hiveView(id)),

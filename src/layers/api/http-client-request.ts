@@ -9,6 +9,8 @@ export interface Peer {
   readonly name: string
   readonly host: string
   readonly port: number
+  /** path of a Unix socket that leads there; host and port are only its name then */
+  readonly socketPath?: string
   /** path before every target, without a slash at its end */
   readonly prefix: string
   readonly agent: Agent
@@ -29,19 +31,26 @@ export interface Answer {
 
 export const peerOf = (
   baseUrl: string,
-  token: string | undefined
+  token: string | undefined,
+  way?: { readonly agent: Agent; readonly name: string }
 ): Either.Either<Peer, RbeeError<"INVALID_REQUEST">> => {
+  const headers: Peer["headers"] = token === undefined ? {} : { Authorization: `Bearer ${token}` }
+  const agent = way?.agent ?? new Agent({ keepAlive: true, scheduling: "lifo" })
+  if (baseUrl.startsWith("unix:/")) {
+    const socketPath = baseUrl.slice("unix:".length)
+    return Either.right({ name: baseUrl, host: "localhost", port: 80, socketPath, prefix: "", agent, headers })
+  }
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : undefined
   if (url === undefined || url.protocol !== "http:") {
     return Either.left(rbeeError("INVALID_REQUEST", "a daemon's url looks like http://host:port"))
   }
   return Either.right({
-    name: url.host,
+    name: way?.name ?? url.host,
     host: url.hostname.replace(/^\[|\]$/g, ""),
     port: url.port === "" ? 80 : Number(url.port),
     prefix: url.pathname.replace(/\/$/, ""),
-    agent: new Agent({ keepAlive: true, scheduling: "lifo" }),
-    headers: token === undefined ? {} : { Authorization: `Bearer ${token}` }
+    agent,
+    headers
   })
 }
 
@@ -105,6 +114,7 @@ const attempt = (peer: Peer, request: Request, timeoutMs: number): Effect.Effect
     const sent = httpRequest({
       host: peer.host,
       port: peer.port,
+      ...(peer.socketPath === undefined ? {} : { socketPath: peer.socketPath }),
       agent: peer.agent,
       method: request.method,
       path: request.path,

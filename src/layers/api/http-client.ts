@@ -2,6 +2,7 @@
  * A client of an interface over HTTP/1.1: one object with the same shape as the handlers on the other side, one pool
  * of keep-alive connections per peer. Interrupting a call aborts its request.
  */
+import type { Agent } from "node:http"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type { RbeeError } from "../../machines/errors.ts"
@@ -13,9 +14,19 @@ import { keepAliveMs } from "./sse.ts"
 import { compile, type Wire } from "./wire.ts"
 import { decodeError } from "./wire-error.ts"
 
-export interface HttpClientOptions {
-  /** `http://host:port`, perhaps with a path before the interface's own */
+/** Another way to a peer than a connection to the host of its url. */
+export interface HttpWay {
+  /** what the peer takes for its own url */
   readonly baseUrl: string
+  readonly agent: Agent
+  /** for messages */
+  readonly name: string
+}
+
+export interface HttpClientOptions {
+  /** `http://host:port`, perhaps with a path before the interface's own, or `unix:/path/of/socket` */
+  readonly baseUrl: string
+  readonly way?: HttpWay | undefined
   readonly token?: string | undefined
   /** until the head of an answer, milliseconds; absent: 60 000. Streams are bounded by silence instead */
   readonly timeoutMs?: number | undefined
@@ -32,7 +43,7 @@ const defaultTimeoutMs = 60_000
 
 /** The errors of a peer arrive as they were; a peer that cannot be reached or falls silent is CONNECTION_TIMEOUT. */
 export const makeHttpClient = <A extends Api>(api: A, options: HttpClientOptions): Handlers<A> => {
-  const peer = peerOf(options.baseUrl, options.token)
+  const peer = peerOf(options.way?.baseUrl ?? options.baseUrl, options.token, options.way)
   const limits = { timeoutMs: options.timeoutMs ?? defaultTimeoutMs, silenceMs: options.silenceMs ?? 3 * keepAliveMs }
   const calls: Record<string, (input: unknown) => Effect.Effect<unknown, RbeeError>> = {}
   for (const [name, endpoint] of Object.entries(api)) {

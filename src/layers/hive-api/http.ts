@@ -1,14 +1,28 @@
-/** Reaches hives over HTTP, with this cluster's token. */
+/** Reaches hives over HTTP, with this cluster's token: directly, or those of other machines through their tunnels. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { cachedByUrl } from "../api/connectors.ts"
 import { makeHttpClient } from "../api/http-client.ts"
+import { Tunnels } from "../remote/tunnels.ts"
 import { CurrentSettings } from "../settings/index.ts"
-import { HiveConnector, hiveApi } from "./index.ts"
+import { type HiveApi, HiveConnector, hiveApi } from "./index.ts"
 
-export const layerHttp: Layer.Layer<HiveConnector, never, CurrentSettings> = Layer.effect(
+export const layerHttp: Layer.Layer<HiveConnector, never, CurrentSettings | Tunnels> = Layer.effect(
   HiveConnector,
-  Effect.map(CurrentSettings, ({ token }) => ({
-    connect: cachedByUrl((url: string) => makeHttpClient(hiveApi, { baseUrl: url, token }))
-  }))
+  Effect.gen(function* () {
+    const { token } = yield* CurrentSettings
+    const tunnels = yield* Tunnels
+    const connect = (url: string): HiveApi => {
+      const way = tunnels.way(url)
+      const api = makeHttpClient(hiveApi, { baseUrl: url, token, way })
+      if (way === undefined) return api
+      // a hive at the other end of a tunnel reaches its queen by the tunnel's own address for her
+      return {
+        ...api,
+        claim: (request) =>
+          api.claim({ ...request, queen: { ...request.queen, url: tunnels.queenUrl(url) ?? request.queen.url } })
+      }
+    }
+    return { connect: cachedByUrl(connect) }
+  })
 )

@@ -1,13 +1,16 @@
-/** How a queen wakes a hive, looks after it and, as a last resort, ends it. `process.ts` here; over SSH later. */
+/** How a queen wakes a hive, looks after it and, as a last resort, ends it: `process.ts` here, `ssh.ts` elsewhere. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { SshPlace } from "../../machines/vocabulary/place.ts"
 
 export interface HiveTarget {
   readonly id: string
   /** "localhost:8600", or "localhost" in one process: what narration prints */
   readonly at: string
   readonly port: number
+  /** on another machine */
+  readonly ssh?: SshPlace
 }
 
 export interface Launched {
@@ -21,15 +24,13 @@ export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
   HiveLauncher,
   {
     /** Who would be woken for this id. */
-    readonly target: (id: string) => HiveTarget
+    readonly target: (id: string, ssh?: SshPlace) => HiveTarget
     /** The url of a hive that runs already and answers /health with this id; undefined when there is none. */
     readonly find: (target: HiveTarget) => Effect.Effect<string | undefined>
     /** Is its process there, answering or not? */
     readonly present: (target: HiveTarget) => Effect.Effect<boolean>
     /** Wakes it, or adopts the one that runs; returns when /health answers. The hive outlives its queen. */
-    readonly wake: (
-      target: HiveTarget
-    ) => Effect.Effect<Launched, RbeeError<"CONNECTION_TIMEOUT" | "CONFLICT" | "INTERNAL" | "VERSION_MISMATCH">>
+    readonly wake: (target: HiveTarget) => Effect.Effect<Launched, RbeeError>
     /** Ends a hive process that is there but does not answer: its group, by pid and start time. No-op if none. */
     readonly kill: (target: HiveTarget) => Effect.Effect<void>
   }

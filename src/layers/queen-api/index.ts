@@ -2,9 +2,10 @@
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import { Count, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
-import { Heartbeat, HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
+import { Heartbeat, HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { JobRequest, JobView } from "../../machines/vocabulary/job.ts"
 import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
+import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { events, type Handlers, json, reply } from "../api/endpoint.ts"
 
 const none = Schema.Struct({})
@@ -51,9 +52,36 @@ export const queenApi = {
   listHives: json("GET", "/hives", { summary: "Hives", input: none, output: Schema.Array(HiveView) }),
   addHive: json("POST", "/hives", {
     summary: "Register a hive, by its operator or by itself",
-    input: Schema.Struct({ id: Id, url: Schema.optional(Schema.String) }),
+    input: Schema.Struct({
+      id: Id,
+      url: Schema.optional(Schema.String),
+      /** on another machine, which is looked at first */
+      ssh: Schema.optional(SshPlace),
+      accept_new_host_key: Schema.optional(Schema.Boolean)
+    }),
     output: HiveView,
     status: 201
+  }),
+  checkHive: json("POST", "/hives/:id/check", {
+    summary: "Look at a hive's machine over SSH; nothing is changed there",
+    input: byId,
+    output: MachineView
+  }),
+  /** narration, then `done` `{version, changed}` or `error`; whoever leaves interrupts it, and nothing is changed */
+  installHive: reply("POST", "/hives/:id/install", { summary: "Put this version of rbee on a machine", input: byId }),
+  uninstallHive: json("POST", "/hives/:id/uninstall", {
+    summary: "Remove rbee from a machine; models and logs stay",
+    input: byId,
+    output: Schema.Struct({ removed: Schema.Boolean })
+  }),
+  hiveLogs: reply("GET", "/hives/:id/logs", {
+    summary: "The last lines of a remote hive's log",
+    input: Schema.Struct({ id: Id, lines: Schema.optional(Schema.NumberFromString) })
+  }),
+  unlockKey: json("POST", "/keys/unlock", {
+    summary: "Tell the passphrase of a private key; it is kept in memory alone",
+    input: Schema.Struct({ file: Schema.String, passphrase: Schema.String }),
+    output: Schema.Struct({ opens: Schema.Boolean })
   }),
   removeHive: json("DELETE", "/hives/:id", { summary: "Forget a hive", input: byId, output: Nothing, status: 204 }),
   startHive: json("POST", "/hives/:id/start", { summary: "Wake a hive", input: byId, output: HiveView }),

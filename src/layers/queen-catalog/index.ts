@@ -7,6 +7,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { RbeeError } from "../../machines/errors.ts"
 import { EpochMs, Id } from "../../machines/vocabulary/common.ts"
+import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
 
 /** This start of the queen: calls of an older epoch are refused by hives. */
@@ -23,6 +24,8 @@ export const HiveRow = Schema.Struct({
   url: Schema.optional(Schema.String),
   /** its last process that this queen claimed */
   instance: Schema.optional(Schema.String),
+  /** on another machine: how that is reached */
+  ssh: Schema.optional(SshPlace),
   addedAt: EpochMs
 })
 export type HiveRow = typeof HiveRow.Type

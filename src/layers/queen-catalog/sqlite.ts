@@ -21,7 +21,8 @@ const migrations: Migrations = [
          driver TEXT, version TEXT NOT NULL, devices TEXT NOT NULL, askedAt TEXT NOT NULL) STRICT`,
       "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
     ]
-  }
+  },
+  { name: "hives on other machines", statements: ["ALTER TABLE hives ADD COLUMN ssh TEXT"] }
 ]
 
 type Cells = Readonly<Record<string, string | null>>

@@ -22,6 +22,8 @@ export interface Settings {
     readonly retentionMs: number
     /** and beyond this many */
     readonly retentionJobs: number
+    /** the ssh configuration instead of the user's own, as `ssh -F` */
+    readonly sshConfig: string | undefined
   }
   readonly hive: {
     readonly id: string
@@ -66,7 +68,8 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     queueMax: 512,
     capabilitiesMs: 24 * 60 * 60_000,
     retentionMs: 7 * 24 * 60 * 60_000,
-    retentionJobs: 1000
+    retentionJobs: 1000,
+    sshConfig: undefined
   },
   hive: {
     id: "localhost",

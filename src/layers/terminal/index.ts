@@ -31,6 +31,8 @@ export class Terminal extends Context.Tag("rbee/Terminal")<
     readonly closed: Effect.Effect<{ readonly failure: string | undefined }>
     /** Completes at the first SIGINT or SIGTERM. A second one ends the process at once. */
     readonly interrupted: Effect.Effect<SignalCode>
+    /** Asks on stderr and reads one line of a TTY without showing it. */
+    readonly readSecret: (question: string) => Effect.Effect<string>
     /** All of stdin as UTF-8, at most `maxBytes`. */
     readonly readStdin: (maxBytes: number) => Effect.Effect<string, RbeeError<"INVALID_REQUEST" | "PAYLOAD_TOO_LARGE">>
   }

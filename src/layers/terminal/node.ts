@@ -1,4 +1,6 @@
 /** The terminal of this process. */
+import { createInterface } from "node:readline"
+import { Writable } from "node:stream"
 import { styleText } from "node:util"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -52,6 +54,20 @@ const readAll = async (maxBytes: number): Promise<string> => {
   }
 }
 
+const readSecret = (question: string): Effect.Effect<string> =>
+  Effect.async((resume) => {
+    // a terminal of its own for the reading: what it echoes goes nowhere
+    const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+    const reader = createInterface({ input: process.stdin, output: nowhere, terminal: true })
+    process.stderr.write(question)
+    reader.question("", (text) => {
+      process.stderr.write("\n")
+      reader.close()
+      resume(Effect.succeed(text))
+    })
+    return Effect.sync(() => reader.close())
+  })
+
 /** `noColour`: --no-color was given. Signals are taken over as long as the layer lives. */
 export const layerNode = (options: { readonly noColour: boolean }) =>
   Layer.scoped(
@@ -85,6 +101,7 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
         stdinIsTTY: process.stdin.isTTY === true,
         closed: Deferred.await(gone),
         interrupted: Deferred.await(signalled),
+        readSecret,
         readStdin: (maxBytes: number) =>
           Effect.tryPromise({
             try: () => readAll(maxBytes),

@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema"
 import { Count, Id, Lifecycle } from "./common.ts"
 import { DeviceBeat, Devices } from "./device.ts"
+import { SshPlace } from "./place.ts"
 import { WorkerBeat } from "./worker.ts"
 
 export const Heartbeat = Schema.Struct({
@@ -29,6 +30,8 @@ export const HiveView = Schema.Struct({
   id: Schema.String,
   state: Lifecycle,
   url: Schema.optional(Schema.String),
+  /** on another machine: how that is reached */
+  ssh: Schema.optional(SshPlace),
   instance: Schema.optional(Schema.String),
   pid: Schema.optional(Schema.Int),
   devices: Schema.optional(Devices),
@@ -38,6 +41,29 @@ export const HiveView = Schema.Struct({
   beat_age_ms: Schema.optional(Schema.Number)
 })
 export type HiveView = typeof HiveView.Type
+
+/** What was found on a hive's machine over SSH. */
+export const MachineView = Schema.Struct({
+  platform: Schema.String,
+  arch: Schema.String,
+  /** "v20.20.2" */
+  node: Schema.String,
+  cores: Count,
+  /** 10^6 bytes */
+  ram_mb: Schema.Number,
+  ram_free_mb: Schema.Number,
+  disk_free_mb: Schema.Number,
+  gpu_tools: Schema.Array(Schema.String),
+  /** one question there and back, milliseconds */
+  latency_ms: Schema.Number,
+  /** milliseconds by which its clock is ahead of the queen's */
+  clock_ahead_ms: Schema.Number,
+  /** version of rbee that is installed there */
+  installed: Schema.optional(Schema.String),
+  /** the hive of this name, if it runs */
+  hive: Schema.optional(Schema.Struct({ pid: Schema.Int, version: Schema.String }))
+})
+export type MachineView = typeof MachineView.Type
 
 /** A worker in the cluster view. */
 export const WorkerView = Schema.Struct({ hive: Schema.String, ...WorkerBeat.fields })

@@ -118,8 +118,9 @@ export const readArguments = (given: ReadonlyArray<string>, specs: ReadonlyArray
     }
     const value = equals === -1 ? given[++i] : arg.slice(equals + 1)
     if (value === undefined) return { _tag: "Usage", problem: `option '${name}' needs a value.`, spec }
-    if (setting !== undefined) settings[setting] = value
-    else if (known !== undefined) flags.push(`--${known.name}`, value)
+    // a command's own flag is nearer than the setting of the same name
+    if (known !== undefined) flags.push(`--${known.name}`, value)
+    else if (setting !== undefined) settings[setting] = value
   }
   if (spec === undefined)
     return head.length === 0 ? { _tag: "Help", spec, group: undefined } : unknownCommand(head, specs)

@@ -79,6 +79,70 @@ const hivesStatus = declare({
   run: (values, words, context) => lazily(lists, (module) => module.hiveStatus(words[0], values.json, context))
 })
 
+const remotes = () => import("./remote-hives.ts")
+const remote: Words = { name: "ALIAS", doc: "the hive", min: 1, max: 1 }
+
+const hivesAdd = declare({
+  path: ["hives", "add"],
+  summary: "add a machine that ssh reaches; nothing is changed there yet",
+  examples: ["rbee hives add gpu-box", "rbee hives add gpu-box --host 10.0.0.7 --user me --accept-new-host-key"],
+  words: { name: "ALIAS", doc: "a Host of ~/.ssh/config, or any name with --host", min: 1, max: 1 },
+  flags: {
+    host: text("host", "HOST", "host name or address; the alias by default"),
+    user: text("user", "NAME", "user there"),
+    port: number("port", "N", "port of its sshd"),
+    identity: text("identity", "FILE", "private key, an absolute path"),
+    hivePort: number("hive-port", "N", "where its hive listens, on its loopback; 8600 by default"),
+    node: text("node", "PATH", "Node there, where it is not in the PATH"),
+    acceptNewHostKey: flag("accept-new-host-key", "take a host key that was never seen for right, and record it")
+  },
+  run: (values, words, context) => lazily(remotes, (module) => module.add(words[0] ?? "", values, context))
+})
+const hivesShow = declare({
+  path: ["hives", "show"],
+  summary: "one hive, and what its machine says of itself",
+  examples: ["rbee hives show gpu-box", "rbee hives show gpu-box --json"],
+  words: remote,
+  flags: json,
+  run: (values, words, context) => lazily(remotes, (module) => module.show(words[0] ?? "", values.json, context))
+})
+const hivesRemove = declare({
+  path: ["hives", "rm"],
+  summary: "forget a hive that does not run",
+  examples: ["rbee hives rm gpu-box"],
+  words: remote,
+  flags: {},
+  run: (_, words, context) => lazily(remotes, (module) => module.remove(words[0] ?? "", context))
+})
+const install = (name: "install" | "upgrade") =>
+  declare({
+    path: ["hives", name],
+    summary:
+      name === "install"
+        ? "put this version of rbee on a machine that was added"
+        : "put this version in the place of another; the same as install",
+    examples: [`rbee hives ${name} gpu-box`],
+    words: remote,
+    flags: {},
+    run: (_, words, context) => lazily(remotes, (module) => module.install(words[0] ?? "", context))
+  })
+const hivesUninstall = declare({
+  path: ["hives", "uninstall"],
+  summary: "remove rbee from a machine; models and logs stay",
+  examples: ["rbee hives uninstall gpu-box"],
+  words: remote,
+  flags: {},
+  run: (_, words, context) => lazily(remotes, (module) => module.uninstall(words[0] ?? "", context))
+})
+const hivesLogs = declare({
+  path: ["hives", "logs"],
+  summary: "the last lines of a hive's log, also of one on another machine",
+  examples: ["rbee hives logs gpu-box", "rbee hives logs gpu-box -n 20"],
+  words: alias,
+  flags: { lines: number("lines", "N", "lines from the end; 100 by default", "n") },
+  run: (values, words, context) => lazily(remotes, (module) => module.hiveLogs(words[0], values.lines, context))
+})
+
 const list = (kind: "hives" | "workers" | "models" | "jobs"): Declared =>
   declare({
     path: [kind, "ls"],
@@ -216,6 +280,13 @@ export const commands: ReadonlyArray<Declared> = [
   hivesStart,
   hivesStop,
   hivesStatus,
+  hivesAdd,
+  hivesShow,
+  hivesRemove,
+  install("install"),
+  install("upgrade"),
+  hivesUninstall,
+  hivesLogs,
   list("hives"),
   list("workers"),
   workersStop,

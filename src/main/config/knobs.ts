@@ -41,6 +41,7 @@ const rate: Kind = {
   }
 }
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
+const path = text("an absolute path", /^\/.{1,1023}$/)
 const id = text("letters, digits, `.`, `_` and `-`, at most 64", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
 
 const decodeGpus = Schema.decodeUnknownOption(Schema.Array(GpuSetting), { onExcessProperty: "error" })
@@ -90,6 +91,7 @@ export const knobs: ReadonlyArray<Knob> = [
   queen("capabilitiesMs", milliseconds, "ms", "a hive's devices are asked again after this time"),
   queen("retentionMs", milliseconds, "ms", "ended jobs are forgotten after this time"),
   queen("retentionJobs", count, "jobs", "and beyond this many"),
+  queen("sshConfig", path, "path", "the ssh configuration instead of `~/.ssh/config`, as `ssh -F`"),
   hive("id", id, "name", "the name of this machine's hive"),
   hive("host", host, "address", "where the hive listens; anything but loopback needs a token"),
   hive("port", port, "port", "the hive's port"),

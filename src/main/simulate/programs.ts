@@ -191,6 +191,7 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
     stdinIsTTY: false,
     closed: Effect.never,
     interrupted: Deferred.await(interrupted),
+    readSecret: () => Effect.succeed(""),
     readStdin: () => Effect.succeed("")
   })
   process.main(

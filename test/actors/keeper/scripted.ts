@@ -112,6 +112,11 @@ export const stage = (script: Script) => {
     listHives: unscripted,
     inspectEvents: unscripted,
     addHive: unscripted,
+    checkHive: unscripted,
+    installHive: unscripted,
+    uninstallHive: unscripted,
+    hiveLogs: unscripted,
+    unlockKey: unscripted,
     removeHive: unscripted,
     startHive: unscripted,
     stopHive: unscripted,
@@ -184,6 +189,7 @@ export const stage = (script: Script) => {
       stdinIsTTY: false,
       closed: Deferred.await(closed),
       interrupted: Deferred.await(signal),
+      readSecret: () => Effect.succeed(""),
       readStdin: () => Effect.succeed("")
     })
   )

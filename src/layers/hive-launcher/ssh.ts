@@ -1,0 +1,155 @@
+/**
+ * Hives of other machines: woken over SSH, detached from it, with state file and log there; reached through the
+ * machine's tunnel, which is held for as long as the hive lives.
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type SshPlace, tunnelUrl } from "../../machines/vocabulary/place.ts"
+import { makeHttpClient } from "../api/http-client.ts"
+import { hiveApi } from "../hive-api/index.ts"
+import { ask } from "../remote/ask.ts"
+import { usable } from "../remote/check.ts"
+import { queenKey } from "../remote/queen-key.ts"
+import type { HiveFile } from "../remote/questions.ts"
+import type { Tunnel } from "../remote/tunnel.ts"
+import { Tunnels } from "../remote/tunnels.ts"
+import { CurrentSettings, defaults, type Settings } from "../settings/index.ts"
+import { HiveLauncher, type HiveTarget } from "./index.ts"
+
+/** /health answers in under 500 ms while everything else is busy (API.md); the way there may be long */
+const healthMs = 3000
+/** what a hive that does not answer may take to obey SIGTERM */
+const graceMs = 1000
+
+type Remote = HiveTarget & { readonly ssh: SshPlace }
+
+const portOf = ({ url }: HiveFile): number => Number(/:(\d+)$/.exec(url)?.[1] ?? 0)
+
+/** What this queen was told differently from the defaults, her hives are told too; the rest is their machine's. */
+const environmentFor = (settings: Settings, { ssh }: Remote): Record<string, string> => {
+  const env: Record<string, string> = {
+    RBEE_HIVE_HOST: "127.0.0.1",
+    RBEE_HIVE_PORT: String(ssh.hive_port),
+    // above the hive's own port, where that is not the usual one
+    RBEE_WORKER_PORT_BASE: String(ssh.hive_port + 1)
+  }
+  const { heartbeatMs, idleColdMs, idleMs, lateMs, lostMs } = settings.hive
+  for (const [name, value, usual] of [
+    ["RBEE_HIVE_HEARTBEAT_MS", heartbeatMs, defaults.hive.heartbeatMs],
+    ["RBEE_HIVE_LATE_MS", lateMs, defaults.hive.lateMs],
+    ["RBEE_HIVE_LOST_MS", lostMs, defaults.hive.lostMs],
+    ["RBEE_HIVE_IDLE_MS", idleMs, defaults.hive.idleMs],
+    ["RBEE_HIVE_IDLE_COLD_MS", idleColdMs, defaults.hive.idleColdMs]
+  ] as const)
+    if (value !== usual) env[name] = String(value)
+  return env
+}
+
+const make = (tunnels: Tunnels["Type"], settings: Settings) => {
+  const tunnelOf = (target: Remote) => tunnels.of(target.id, target.ssh)
+  const looked = (target: Remote, tunnel: Tunnel) =>
+    Effect.flatMap(tunnel.connection, (connection) =>
+      ask(connection, target.ssh, "look", { hive: target.id, queen: queenKey(settings) })
+    )
+
+  const answers = (target: Remote, url: string): Effect.Effect<boolean> =>
+    makeHttpClient(hiveApi, { baseUrl: url, way: tunnels.way(url), timeoutMs: healthMs })
+      .health({})
+      .pipe(Effect.option, Effect.map(Option.exists(({ role, id }) => role === "hive" && id === target.id)))
+
+  /** A hive that lives there, as it is reached from here. */
+  const adopt = (target: Remote, tunnel: Tunnel, file: HiveFile, socket: string) =>
+    Effect.gen(function* () {
+      yield* tunnel.lead(socket)
+      return tunnelUrl(target.id, portOf(file))
+    })
+
+  return {
+    target: (id: string, ssh: SshPlace): Remote => ({
+      id,
+      ssh,
+      at: `${ssh.host}:${ssh.hive_port}`,
+      port: ssh.hive_port
+    }),
+
+    find: (target: Remote): Effect.Effect<string | undefined> =>
+      Effect.gen(function* () {
+        const tunnel = yield* tunnelOf(target)
+        yield* tunnel.hold
+        const { hive, socket } = yield* looked(target, tunnel)
+        if (hive === undefined) {
+          yield* tunnel.release
+          return undefined
+        }
+        const url = yield* adopt(target, tunnel, hive, socket)
+        return (yield* answers(target, url)) ? url : undefined
+      }).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug(`hive ${target.id}: ${error.message}`), undefined))),
+
+    present: (target: Remote): Effect.Effect<boolean> =>
+      Effect.gen(function* () {
+        const tunnel = yield* tunnelOf(target)
+        const { hive } = yield* looked(target, tunnel)
+        if (hive === undefined) yield* tunnel.release
+        return hive !== undefined
+      }).pipe(Effect.orElseSucceed(() => false)),
+
+    wake: (target: Remote): Effect.Effect<{ readonly url: string; readonly woken: boolean }, RbeeError> =>
+      Effect.gen(function* () {
+        const tunnel = yield* tunnelOf(target)
+        yield* tunnel.hold
+        const look = yield* looked(target, tunnel)
+        yield* usable(target.id, look, settings.version)
+        const woken = look.hive === undefined
+        const file =
+          look.hive ??
+          (yield* Effect.flatMap(tunnel.connection, (connection) =>
+            ask(connection, target.ssh, "start", {
+              hive: target.id,
+              env: environmentFor(settings, target),
+              ...(settings.token === undefined ? {} : { token: settings.token })
+            })
+          ))
+        const url = yield* adopt(target, tunnel, file, look.socket)
+        if (yield* answers(target, url)) return { url, woken }
+        return yield* rbeeError(
+          "CONNECTION_TIMEOUT",
+          `hive ${target.id} runs on ${target.ssh.host} (pid ${file.pid}) and does not answer`,
+          `rbee hives logs ${target.id}`
+        )
+      }),
+
+    kill: (target: Remote): Effect.Effect<void> =>
+      Effect.gen(function* () {
+        const tunnel = yield* tunnelOf(target)
+        const connection = yield* tunnel.connection
+        yield* ask(connection, target.ssh, "end", { hive: target.id, graceMs })
+        yield* tunnel.release
+      }).pipe(Effect.catchAll((error) => Effect.logWarning(`hive ${target.id} could not be ended: ${error.message}`)))
+  }
+}
+
+/** Hives of this machine by `local`, those of others over SSH: who wakes them sees no difference. */
+export const layerSsh = <E, R>(
+  local: Layer.Layer<HiveLauncher, E, R>
+): Layer.Layer<HiveLauncher, E, R | Tunnels | CurrentSettings> =>
+  Layer.effect(
+    HiveLauncher,
+    Effect.gen(function* () {
+      const here = yield* HiveLauncher
+      const there = make(yield* Tunnels, yield* CurrentSettings)
+      const by = <A, F>(
+        target: HiveTarget,
+        local: (target: HiveTarget) => Effect.Effect<A, F>,
+        remote: (target: Remote) => Effect.Effect<A, F>
+      ) => (target.ssh === undefined ? local(target) : remote({ ...target, ssh: target.ssh }))
+      return {
+        target: (id, ssh) => (ssh === undefined ? here.target(id) : there.target(id, ssh)),
+        find: (target) => by(target, here.find, there.find),
+        present: (target) => by(target, here.present, there.present),
+        wake: (target) => by(target, here.wake, there.wake),
+        kill: (target) => by(target, here.kill, there.kill)
+      }
+    })
+  ).pipe(Layer.provide(local))

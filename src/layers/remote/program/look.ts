@@ -1,0 +1,76 @@
+/** What is there, before anything is changed. */
+import { closeSync, existsSync, openSync, readFileSync, readSync, fstatSync, statfsSync } from "node:fs"
+import { cpus, freemem, totalmem } from "node:os"
+import { delimiter, dirname, join } from "node:path"
+import type { Asks, Look } from "../questions.ts"
+import { livingHive, otherHives } from "./hives.ts"
+import { npmCommand } from "./npm.ts"
+import { places } from "./places.ts"
+
+const inPath = (name: string): boolean =>
+  (process.env["PATH"] ?? "").split(delimiter).some((folder) => folder !== "" && existsSync(join(folder, name)))
+
+export const installedVersion = (folder = places.current): string | undefined => {
+  try {
+    const parsed: unknown = JSON.parse(readFileSync(join(places.packageIn(folder), "package.json"), "utf8"))
+    return typeof parsed === "object" && parsed !== null && "version" in parsed ? String(parsed.version) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** The folder may be still to be made: its disk is that of its nearest parent. */
+const freeBytes = (folder: string): number => {
+  if (!existsSync(folder)) return freeBytes(dirname(folder))
+  const { bavail, bsize } = statfsSync(folder)
+  return bavail * bsize
+}
+
+export const look = ({ hive, queen }: Asks["look"]): Look => {
+  const installed = installedVersion()
+  const living = livingHive(hive)
+  return {
+    platform: process.platform,
+    arch: process.arch,
+    node: process.version,
+    npm: npmCommand() !== undefined,
+    folder: places.hive(hive),
+    socket: places.socket(queen, hive),
+    cores: cpus().length,
+    ram_mb: Math.floor(totalmem() / 1e6),
+    ram_free_mb: Math.floor(freemem() / 1e6),
+    disk_free_mb: Math.floor(freeBytes(places.root) / 1e6),
+    gpu_tools: ["nvidia-smi", "rocm-smi", "vulkaninfo"].filter(inPath),
+    others: otherHives(hive),
+    clock: Date.now(),
+    ...(installed === undefined ? {} : { installed }),
+    ...(living === undefined ? {} : { hive: living })
+  }
+}
+
+const tailBytes = 512 * 1024
+
+export const logs = ({ hive, lines }: Asks["logs"]): { readonly text: string } => {
+  const path = places.logOf(hive)
+  if (!existsSync(path)) return { text: "" }
+  const file = openSync(path, "r")
+  try {
+    const { size } = fstatSync(file)
+    const from = Math.max(0, size - tailBytes)
+    const buffer = Buffer.alloc(size - from)
+    readSync(file, buffer, 0, buffer.length, from)
+    const all = buffer
+      .toString("utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+    // the first line behind an arbitrary offset is half a line
+    return {
+      text: all
+        .slice(from > 0 ? 1 : 0)
+        .slice(-lines)
+        .join("\n")
+    }
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,124 @@
+/** The tunnels of this queen, one a remote hive, and HTTP through them. */
+import { Agent, type AgentOptions } from "node:http"
+import type { Duplex } from "node:stream"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as Runtime from "effect/Runtime"
+import * as Exit from "effect/Exit"
+import { readTunnelUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
+import type { HttpWay } from "../api/http-client.ts"
+import { CurrentSettings } from "../settings/index.ts"
+import { Ssh } from "../ssh/index.ts"
+import { Tunnel } from "./tunnel.ts"
+
+export class Tunnels extends Context.Tag("rbee/Tunnels")<
+  Tunnels,
+  {
+    /** The hive's tunnel; another place is another tunnel. */
+    readonly of: (hive: string, place: SshPlace) => Effect.Effect<Tunnel>
+    /** How a url of that scheme is reached over HTTP; undefined: it is no such url, or the hive is not known. */
+    readonly way: (url: string) => HttpWay | undefined
+    /** The address under which that hive reaches this queen. */
+    readonly queenUrl: (url: string) => string | undefined
+  }
+>() {}
+
+/** What Node's HTTP expects of a socket and a channel has not. */
+const asSocket = (stream: Duplex): Duplex => {
+  const none = () => stream
+  return Object.assign(stream, {
+    setKeepAlive: none,
+    setNoDelay: none,
+    setTimeout: none,
+    ref: none,
+    unref: none,
+    destroySoon: () => stream.destroy()
+  })
+}
+
+type Opened = (stream: Duplex | undefined) => void
+
+/** Connections through a tunnel, pooled as any; those of an earlier SSH connection are not taken for new requests. */
+class TunnelAgent extends Agent {
+  private readonly tunnel: () => Tunnel | undefined
+  private readonly open: (tunnel: Tunnel, port: number, opened: Opened) => void
+
+  constructor(tunnel: () => Tunnel | undefined, open: (tunnel: Tunnel, port: number, opened: Opened) => void) {
+    super({ keepAlive: true, scheduling: "lifo" } satisfies AgentOptions)
+    this.tunnel = tunnel
+    this.open = open
+  }
+  override getName(options?: Parameters<Agent["getName"]>[0]): string {
+    return `${super.getName(options)}:${this.tunnel()?.generation ?? 0}`
+  }
+  override createConnection(
+    options: { readonly port?: number | string | null | undefined },
+    done?: (error: Error | null, stream: Duplex) => void
+  ): undefined {
+    const opened: Opened = (stream) => {
+      if (stream !== undefined) return done?.(null, asSocket(stream))
+      // Node reads no stream where there is an error
+      done?.(Object.assign(new Error("no tunnel"), { code: "EHOSTUNREACH" }), undefined as never)
+    }
+    const tunnel = this.tunnel()
+    if (tunnel === undefined) opened(undefined)
+    else this.open(tunnel, Number(options.port), opened)
+  }
+}
+
+export const layerTunnels: Layer.Layer<Tunnels, never, Ssh | CurrentSettings> = Layer.scoped(
+  Tunnels,
+  Effect.gen(function* () {
+    const ssh = yield* Ssh
+    const { queen } = yield* CurrentSettings
+    const scope = yield* Effect.scope
+    const run = Runtime.runCallback(yield* Effect.runtime<never>())
+    const tunnels = new Map<string, Tunnel>()
+    const agents = new Map<string, Agent>()
+    const at = {
+      host: queen.host === "0.0.0.0" ? "127.0.0.1" : queen.host === "::" ? "::1" : queen.host,
+      port: queen.port
+    }
+
+    const agentOf = (hive: string): Agent => {
+      const known = agents.get(hive)
+      if (known !== undefined) return known
+      const agent = new TunnelAgent(
+        () => tunnels.get(hive),
+        (tunnel, port, opened) =>
+          void run(tunnel.open(port), {
+            onExit: (exit) => opened(Exit.isSuccess(exit) ? exit.value : undefined)
+          })
+      )
+      agents.set(hive, agent)
+      return agent
+    }
+
+    return {
+      of: (hive, place) =>
+        Effect.gen(function* () {
+          const known = tunnels.get(hive)
+          if (known !== undefined && JSON.stringify(known.place) === JSON.stringify(place)) return known
+          if (known !== undefined) yield* known.release
+          const tunnel = new Tunnel({ place, ssh, scope, queen: at })
+          tunnels.set(hive, tunnel)
+          return tunnel
+        }),
+      way: (url) => {
+        const read = readTunnelUrl(url)
+        if (read === undefined) return undefined
+        return {
+          baseUrl: `http://127.0.0.1:${read.port}`,
+          agent: agentOf(read.hive),
+          name: `${read.hive}:${read.port}`
+        }
+      },
+      queenUrl: (url) => {
+        const read = readTunnelUrl(url)
+        const socket = read === undefined ? undefined : tunnels.get(read.hive)?.socket
+        return socket === undefined ? undefined : `unix:${socket}`
+      }
+    }
+  })
+)

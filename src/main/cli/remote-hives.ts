@@ -1,0 +1,194 @@
+/** Commands about hives of other machines: add, show, install, upgrade, uninstall, forget, logs. */
+import * as Effect from "effect/Effect"
+import { heardIn, lineIn } from "../../actors/keeper/job-stream.ts"
+import { connect, startQueen } from "../../actors/keeper/lifecycle.ts"
+import { makeVoice, printable } from "../../actors/keeper/voice.ts"
+import { readEvents } from "../../layers/api/sse.ts"
+import type { QueenApi } from "../../layers/queen-api/index.ts"
+import { isErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { HiveView, MachineView } from "../../machines/vocabulary/hive.ts"
+import { Id } from "../../machines/vocabulary/common.ts"
+import { SshPlace } from "../../machines/vocabulary/place.ts"
+import * as Schema from "effect/Schema"
+import { logs as localLogs, readable } from "./logs.ts"
+import type { Context } from "./spec.ts"
+import { hivesTable } from "./views.ts"
+import { inWorld } from "./world.ts"
+
+export interface AddValues {
+  readonly host: string | undefined
+  readonly user: string | undefined
+  readonly port: number | undefined
+  readonly identity: string | undefined
+  readonly hivePort: number | undefined
+  readonly node: string | undefined
+  readonly acceptNewHostKey: boolean
+}
+
+/** a port beside the queen's usual one, for a machine of its own */
+const usualPort = 8600
+
+const answer = (context: Context, text: string): number => {
+  context.terminal.stdout.write(`${text}\n`)
+  return 0
+}
+
+/**
+ * Calls the queen, woken first. Where a key needs its passphrase and somebody is there to type it, it is asked for and
+ * the call repeated.
+ */
+const withQueen = (context: Context, use: (api: QueenApi) => Effect.Effect<number, RbeeError>) =>
+  inWorld(
+    context,
+    Effect.gen(function* () {
+      const clock = yield* Effect.clock
+      yield* startQueen(makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
+      const api = yield* connect
+      return yield* use(api).pipe(
+        Effect.catchIf(
+          (error) => typeof error.details["locked"] === "string" && context.terminal.stdinIsTTY,
+          (error) =>
+            Effect.gen(function* () {
+              const file = String(error.details["locked"])
+              const passphrase = yield* context.terminal.readSecret(`passphrase of ${printable(file)}: `)
+              const { opens } = yield* api.unlockKey({ file, passphrase })
+              if (!opens)
+                return yield* rbeeError("SSH_AUTH_FAILED", `this passphrase does not open ${file}`, "Try again")
+              return yield* use(api)
+            })
+        )
+      )
+    })
+  )
+
+const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
+
+const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, RbeeError<"INVALID_REQUEST">> =>
+  Schema.decodeUnknown(SshPlace)({
+    host: values.host ?? alias,
+    hive_port: values.hivePort ?? usualPort,
+    ...(values.user === undefined ? {} : { user: values.user }),
+    ...(values.port === undefined ? {} : { port: values.port }),
+    ...(values.identity === undefined ? {} : { identity: values.identity }),
+    ...(values.node === undefined ? {} : { node: values.node })
+  }).pipe(
+    Effect.mapError((error) => {
+      const expected = /Expected (.+?), actual/.exec(error.message)?.[1] ?? "another value"
+      const field = /\["(\w+)"\]/.exec(error.message)?.[1] ?? "value"
+      return usage(`--${field.replace("_", "-")} is not accepted`, `Accepted: ${expected}.`)
+    })
+  )
+
+export const add = (alias: string, values: AddValues, context: Context) =>
+  Effect.gen(function* () {
+    const isName: boolean = Schema.is(Id)(alias)
+    if (!isName)
+      return yield* usage(`'${printable(alias.slice(0, 60))}' is no name of a hive`, "Letters, digits, `.`, `_`, `-`.")
+    const ssh = yield* placeOf(alias, values)
+    return yield* withQueen(context, (api) =>
+      Effect.gen(function* () {
+        yield* api.addHive({ id: alias, ssh, accept_new_host_key: values.acceptNewHostKey })
+        const machine = yield* api.checkHive({ id: alias })
+        answer(context, machineLines(alias, machine))
+        return answer(
+          context,
+          machine.installed === context.settings.version
+            ? `hive ${alias} added; try: rbee infer --hive ${alias} "hello"`
+            : `hive ${alias} added; now: rbee hives install ${alias}`
+        )
+      })
+    )
+  })
+
+const machineLines = (alias: string, machine: MachineView): string => {
+  const { arch, cores, disk_free_mb, gpu_tools, latency_ms, node, platform, ram_free_mb, ram_mb } = machine
+  const clock =
+    Math.abs(machine.clock_ahead_ms) > 5000
+      ? `, its clock is off by ${Math.round(machine.clock_ahead_ms / 1000)} s`
+      : ""
+  const rbee = machine.installed === undefined ? "rbee is not installed" : `rbee ${machine.installed}`
+  const hive = machine.hive === undefined ? "" : `, a hive runs (pid ${machine.hive.pid}, rbee ${machine.hive.version})`
+  return [
+    `${alias}: ${platform} ${arch}, ${cores} cores, ${ram_free_mb} of ${ram_mb} MB RAM free, ${disk_free_mb} MB disk free`,
+    `${alias}: Node ${node}, GPU tools: ${gpu_tools.join(", ") || "none"}, answers in ${latency_ms} ms${clock}`,
+    `${alias}: ${rbee}${hive}`
+  ]
+    .map(printable)
+    .join("\n")
+}
+
+const found = (api: QueenApi, alias: string): Effect.Effect<HiveView, RbeeError> =>
+  Effect.flatMap(api.listHives({}), (hives) => {
+    const hive = hives.find(({ id }) => id === alias)
+    return hive === undefined
+      ? rbeeError("HIVE_NOT_FOUND", `there is no hive ${printable(alias.slice(0, 60))}`, "`rbee hives ls` lists them")
+      : Effect.succeed(hive)
+  })
+
+export const show = (alias: string, json: boolean, context: Context) =>
+  withQueen(context, (api) =>
+    Effect.gen(function* () {
+      const hive = yield* found(api, alias)
+      const machine = hive.ssh === undefined ? undefined : yield* api.checkHive({ id: alias })
+      if (json) return answer(context, JSON.stringify({ ...hive, ...(machine === undefined ? {} : { machine }) }))
+      context.terminal.stdout.write(hivesTable([hive]))
+      return machine === undefined ? 0 : answer(context, machineLines(alias, machine))
+    })
+  )
+
+export const remove = (alias: string, context: Context) =>
+  withQueen(context, (api) =>
+    Effect.as(api.removeHive({ id: alias }), answer(context, `hive ${printable(alias)} forgotten`))
+  )
+
+export const install = (alias: string, context: Context) =>
+  withQueen(context, (api) =>
+    Effect.gen(function* () {
+      const clock = yield* Effect.clock
+      const voice = makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis())
+      const reply = yield* api.installHive({ id: alias })
+      let end: Readonly<Record<string, unknown>> | undefined
+      let failure: RbeeError | undefined
+      if (reply._tag === "Events")
+        yield* readEvents(reply.feed, (event) => {
+          const { data } = heardIn(event)
+          if (event.event === "narration") voice.say(lineIn(data))
+          if (event.event === "done") end = data
+          if (event.event === "error") {
+            const code = String(data["code"])
+            const details = typeof data["details"] === "object" && data["details"] !== null ? data["details"] : {}
+            failure = rbeeError(isErrorCode(code) ? code : "INTERNAL", String(data["message"]).replace(/\.$/, ""), "", {
+              ...details
+            })
+          }
+        }).pipe(Effect.raceFirst(Effect.zipRight(context.terminal.interrupted, Effect.void)))
+      if (failure !== undefined) return yield* failure
+      if (end === undefined)
+        return yield* rbeeError("CANCELLED", "the installation was interrupted", "Nothing has changed")
+      const how = end["changed"] === true ? "installed" : "was installed already"
+      return answer(context, `rbee ${String(end["version"])} ${how} on ${alias}`)
+    })
+  )
+
+export const uninstall = (alias: string, context: Context) =>
+  withQueen(context, (api) =>
+    Effect.map(api.uninstallHive({ id: alias }), ({ removed }) =>
+      answer(context, removed ? `rbee uninstalled from ${alias}` : `rbee was not installed on ${alias}`)
+    )
+  )
+
+export const hiveLogs = (alias: string | undefined, lines: number | undefined, context: Context) =>
+  alias === undefined || alias === context.settings.hive.id
+    ? localLogs("hive", { follow: false, lines }, context)
+    : withQueen(context, (api) =>
+        Effect.map(api.hiveLogs({ id: alias, ...(lines === undefined ? {} : { lines }) }), (reply) => {
+          const text = reply._tag === "Text" ? reply.body : ""
+          let at = ""
+          for (const line of text.split("\n").filter((one) => one !== "")) {
+            const entry = readable(line, `hive-${alias}`, at)
+            at = entry.at
+            context.terminal.stdout.write(`${entry.text}\n`)
+          }
+          return 0
+        })
+      )

@@ -1,0 +1,159 @@
+/** Hives on other machines, over a real sshd of OpenSSH on loopback (ACCEPTANCE F). */
+import { execFileSync } from "node:child_process"
+import { appendFileSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { assert, describe, it } from "vitest"
+import { type Machine, processesUnder } from "../support/machine.ts"
+import { useMachines } from "../support/machines.ts"
+import { hasSshd, type RemoteMachine } from "../support/remote.ts"
+import { useRemotes } from "../support/remotes.ts"
+
+const machine = useMachines()
+const remote = useRemotes()
+
+/** A queen's machine that knows how `remote` is reached. */
+const near = (there: RemoteMachine, env: Record<string, string> = {}): Promise<Machine> =>
+  machine({ env: { RBEE_QUEEN_SSH_CONFIG: there.config, ...env } })
+
+const added = async (there: RemoteMachine, env: Record<string, string> = {}): Promise<Machine> => {
+  const on = await near(there, env)
+  const add = await on.rbee(["hives", "add", "remote", "--hive-port", String(there.hivePort)])
+  assert.strictEqual(add.code, 0, add.stderr)
+  return on
+}
+
+const roles = (home: string) =>
+  processesUnder(home)
+    .map(({ role }) => role)
+    .filter((role) => role !== "other")
+    .toSorted()
+
+describe.skipIf(!hasSshd)("a hive on another machine", () => {
+  it("is added, started by an infer, answers through the tunnel, and ends with the cascade", async () => {
+    const there = await remote({ installed: true })
+    const on = await added(there)
+    const infer = await on.rbee(["infer", "--hive", "remote", "hello"])
+    assert.strictEqual(infer.code, 0, infer.stderr)
+    assert.isNotEmpty(infer.stdout)
+    assert.include(infer.stderr, `queen: waking the beehive at remote:${there.hivePort}`)
+    assert.include(infer.stderr, "queen: first heartbeat from hive remote; checking capabilities…")
+    assert.deepEqual(roles(there.home), ["hive", "worker"])
+    assert.deepEqual(roles(on.home), ["queen"])
+    const down = await on.rbee(["down"])
+    assert.strictEqual(down.code, 0, down.stderr)
+    assert.deepEqual(roles(there.home), [])
+    assert.deepEqual(roles(on.home), [])
+  })
+})
+
+describe.skipIf(!hasSshd)("a machine that is added", () => {
+  const add = async (there: RemoteMachine, ...flags: ReadonlyArray<string>) => {
+    const on = await near(there)
+    const done = await on.rbee(["hives", "add", "remote", "--hive-port", String(there.hivePort), ...flags])
+    return { on, ...done }
+  }
+
+  it("is refused while its host key is not known, with the fingerprint, and taken with the flag", async () => {
+    const there = await remote()
+    writeFileSync(there.knownHosts, "")
+    const { code, on, stderr } = await add(there)
+    assert.strictEqual(code, 1)
+    const fingerprint =
+      execFileSync("ssh-keygen", ["-lf", `${there.hostKey}.pub`], { encoding: "utf8" }).split(" ")[1] ?? "none"
+    assert.include(stderr, "SSH_HOST_KEY_UNKNOWN")
+    assert.include(stderr, fingerprint)
+    assert.include(stderr, "--accept-new-host-key")
+    assert.strictEqual(readFileSync(there.knownHosts, "utf8"), "")
+    const args = ["hives", "add", "remote", "--hive-port", String(there.hivePort)]
+    const again = await on.rbee([...args, "--accept-new-host-key"])
+    assert.strictEqual(again.code, 0, again.stderr)
+    assert.include(readFileSync(there.knownHosts, "utf8"), `[127.0.0.1]:${there.port} ssh-ed25519 `)
+  })
+
+  it("is refused when its host key has changed, also with the flag", async () => {
+    const there = await remote()
+    const other = readFileSync(`${there.identity}.pub`, "utf8").split(" ")[1]
+    writeFileSync(there.knownHosts, `[127.0.0.1]:${there.port} ssh-ed25519 ${other}\n`)
+    const { code, stderr } = await add(there, "--accept-new-host-key")
+    assert.strictEqual(code, 1)
+    assert.include(stderr, "SSH_HOST_KEY_CHANGED")
+    assert.notInclude(there.log(), "Accepted publickey")
+  })
+
+  it("is refused when the known hosts cannot be read", async () => {
+    const there = await remote()
+    rmSync(there.knownHosts)
+    // a folder in its place cannot be read by anybody, root included
+    execFileSync("mkdir", [there.knownHosts])
+    const { code, stderr } = await add(there, "--accept-new-host-key")
+    assert.strictEqual(code, 1)
+    assert.include(stderr, "cannot be read")
+  })
+
+  it("says that none of the keys is accepted, and refuses a key that others can read", async () => {
+    const there = await remote()
+    execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", `${there.home}/other`])
+    const on = await near(there)
+    const args = ["hives", "add", "remote", "--identity", `${there.home}/other`]
+    appendFileSync(there.config, "\n")
+    writeFileSync(there.config, readFileSync(there.config, "utf8").replace(/ {2}IdentityFile .*\n/, ""))
+    const wrong = await on.rbee(args)
+    assert.strictEqual(wrong.code, 1)
+    assert.include(wrong.stderr, "SSH_AUTH_FAILED")
+    chmodSync(`${there.home}/other`, 0o644)
+    const wide = await on.rbee(args)
+    assert.strictEqual(wide.code, 1)
+    assert.include(wide.stderr, "can be read by others (mode 0644)")
+  })
+
+  it("says that a key needs its passphrase, and how to give it, where nobody can be asked", async () => {
+    const there = await remote()
+    execFileSync("ssh-keygen", ["-q", "-p", "-N", "secret words", "-P", "", "-f", there.identity])
+    const { code, stderr } = await add(there)
+    assert.strictEqual(code, 1)
+    assert.include(stderr, "SSH_AUTH_FAILED")
+    assert.include(stderr, `ssh-add '${there.identity}'`)
+  })
+
+  it("is tried three times where it cannot be reached", async () => {
+    const there = await remote()
+    await there.stop()
+    let tries = 0
+    const closed = createServer((socket) => {
+      tries++
+      socket.destroy()
+    })
+    await new Promise<void>((resolve) => closed.listen(there.port, "127.0.0.1", resolve))
+    const { code, stderr } = await add(there)
+    closed.close()
+    assert.strictEqual(code, 1)
+    assert.include(stderr, "SSH_UNREACHABLE")
+    assert.strictEqual(tries, 3)
+  })
+
+  it("says that there is no Node, and where a named one is not", async () => {
+    const there = await remote()
+    const { code, stderr } = await add(there, "--node", "/nowhere/$(touch pwned)/it's/node")
+    assert.strictEqual(code, 1)
+    assert.include(stderr, "NODE_MISSING")
+    assert.include(stderr, "--node")
+  })
+
+  it("says that rbee is not installed there, or is of another version, when a hive is to start", async () => {
+    const there = await remote()
+    const { code, on } = await add(there)
+    assert.strictEqual(code, 0)
+    const missing = await on.rbee(["hives", "start", "remote"])
+    assert.strictEqual(missing.code, 1)
+    assert.include(missing.stderr, "NOT_INSTALLED")
+    assert.include(missing.stderr, "rbee hives install remote")
+    const folder = `${there.home}/install/current/node_modules/rbee`
+    execFileSync("mkdir", ["-p", folder])
+    writeFileSync(`${folder}/package.json`, JSON.stringify({ name: "rbee", version: "0.0.9" }))
+    const other = await on.rbee(["hives", "start", "remote"])
+    assert.strictEqual(other.code, 1)
+    assert.include(other.stderr, "VERSION_MISMATCH")
+    assert.include(other.stderr, "hive remote has rbee 0.0.9, this is rbee ")
+    assert.include(other.stderr, "rbee hives upgrade remote")
+  })
+})

@@ -1,0 +1,29 @@
+import * as Schema from "effect/Schema"
+import { assert, describe, it } from "vitest"
+import { reachedLike, readTunnelUrl, SshPlace, tunnelUrl } from "../../src/machines/vocabulary/place.ts"
+
+const accepted = (change: object) => Schema.is(SshPlace)({ host: "gpu-box", hive_port: 8600, ...change })
+
+describe("the place of a remote hive", () => {
+  it("takes names, addresses and paths", () => {
+    for (const host of ["gpu-box", "10.0.0.7", "fe80::1%eth0", "box_2.lan"]) assert.isTrue(accepted({ host }), host)
+    assert.isTrue(accepted({ user: "me", port: 2222, identity: "/home/me/.ssh/id", node: "/opt/node 20/bin/node" }))
+  })
+
+  it("takes nothing that ssh or a shell could read otherwise", () => {
+    for (const host of ["-oProxyCommand=x", "a b", "a;b", "$(id)", "`id`", "", "a\nb", "a/b", "'", "a@b"])
+      assert.isFalse(accepted({ host }), host)
+    for (const user of ["-l", "a b", "$(id)", "a;b", "a\nb", ""]) assert.isFalse(accepted({ user }), user)
+    for (const node of ["node", "../node", "/a\nb", "/a\0b"]) assert.isFalse(accepted({ node }), node)
+    for (const port of [0, 65_536, 1.5, "22"]) assert.isFalse(accepted({ port }), String(port))
+  })
+
+  it("is where its hive and whatever runs beside it is reached, through one tunnel", () => {
+    const hive = tunnelUrl("gpu-box", 8600)
+    assert.deepEqual(readTunnelUrl(hive), { hive: "gpu-box", port: 8600 })
+    assert.strictEqual(reachedLike(hive, "http://127.0.0.1:8601"), tunnelUrl("gpu-box", 8601))
+    assert.strictEqual(reachedLike("http://127.0.0.1:8600", "http://127.0.0.1:8601"), "http://127.0.0.1:8601")
+    assert.strictEqual(reachedLike(undefined, "in-process://worker"), "in-process://worker")
+    assert.isUndefined(readTunnelUrl("http://gpu-box:8600"))
+  })
+})

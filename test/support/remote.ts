@@ -1,0 +1,161 @@
+/**
+ * Another machine, as far as SSH can tell: a real sshd of OpenSSH on a port of loopback, with a home of its own for
+ * rbee, and the ssh configuration by which the queen's machine reaches it.
+ */
+import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { eventually, freeRange, killUnder } from "./machine.ts"
+
+export const sshd = "/usr/sbin/sshd"
+/** As root alone sshd runs everywhere; another user's could log in as that user only, and not at all in some places. */
+export const hasSshd = existsSync(sshd) && process.getuid?.() === 0
+
+const root = fileURLToPath(new URL("../../", import.meta.url))
+
+export interface RemoteMachine {
+  /** its RBEE_HOME, also the mark of its processes */
+  readonly home: string
+  readonly port: number
+  readonly hivePort: number
+  /** the client's configuration: `Host remote` */
+  readonly config: string
+  readonly knownHosts: string
+  readonly identity: string
+  readonly hostKey: string
+  /** what its sshd logged */
+  readonly log: () => string
+  /** ends sshd and all its sessions, as a power cut would */
+  readonly stop: () => Promise<void>
+  readonly start: () => Promise<void>
+  readonly dispose: () => Promise<void>
+}
+
+export interface RemoteOptions {
+  /** as if rbee had been installed there: a link to this checkout */
+  readonly installed?: boolean
+  /** environment of every login there */
+  readonly env?: Record<string, string>
+  /** more lines of the client's configuration */
+  readonly client?: string
+  /** runs sshd behind these words (`ip netns exec NAME`), on this address */
+  readonly within?: { readonly prefix: ReadonlyArray<string>; readonly address: string; readonly port: number }
+}
+
+const keygen = (file: string, passphrase = "") =>
+  execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", file, "-C", "rbee-test"])
+
+export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMachine> => {
+  const folder = mkdtempSync(join(tmpdir(), "rbee-ssh-"))
+  const home = join(folder, "home")
+  mkdirSync(home, { mode: 0o700 })
+  const base = await freeRange()
+  const port = options.within?.port ?? base
+  const address = options.within?.address ?? "127.0.0.1"
+  const hostKey = join(folder, "host_key")
+  const identity = join(folder, "id")
+  keygen(hostKey)
+  keygen(identity)
+  const knownHosts = join(folder, "known_hosts")
+  const keyText = readFileSync(`${hostKey}.pub`, "utf8").split(" ").slice(0, 2).join(" ")
+  writeFileSync(knownHosts, `[${address}]:${port} ${keyText}\n`)
+  writeFileSync(join(folder, "authorized_keys"), readFileSync(`${identity}.pub`))
+  chmodSync(join(folder, "authorized_keys"), 0o600)
+  const env = { RBEE_HOME: home, ...options.env }
+  writeFileSync(
+    join(folder, "sshd_config"),
+    [
+      `ListenAddress ${address}:${port}`,
+      `HostKey ${hostKey}`,
+      `AuthorizedKeysFile ${join(folder, "authorized_keys")}`,
+      `PidFile ${join(folder, "pid")}`,
+      "StrictModes no",
+      "UsePAM no",
+      "PermitRootLogin yes",
+      "PasswordAuthentication no",
+      "Subsystem sftp internal-sftp",
+      `SetEnv ${Object.entries(env)
+        .map(([name, value]) => `${name}=${value}`)
+        .join(" ")}`,
+      "LogLevel VERBOSE"
+    ].join("\n")
+  )
+  const config = join(folder, "ssh_config")
+  writeFileSync(
+    config,
+    [
+      "Host remote",
+      `  HostName ${address}`,
+      `  Port ${port}`,
+      "  User root",
+      `  IdentityFile ${identity}`,
+      "  IdentitiesOnly yes",
+      `  UserKnownHostsFile ${knownHosts}`,
+      "  GlobalKnownHostsFile /dev/null",
+      options.client ?? ""
+    ].join("\n")
+  )
+  if (options.installed === true) {
+    const modules = join(home, "install", "current", "node_modules")
+    mkdirSync(modules, { recursive: true })
+    symlinkSync(root, join(modules, "rbee"))
+  }
+  let log = ""
+  let daemon: ChildProcess | undefined
+  const start = async () => {
+    mkdirSync("/run/sshd", { recursive: true })
+    const [command = sshd, ...args] = [
+      ...(options.within?.prefix ?? []),
+      sshd,
+      "-D",
+      "-e",
+      "-f",
+      join(folder, "sshd_config")
+    ]
+    const child = spawn(command, args, {
+      stdio: ["ignore", "ignore", "pipe"],
+      env: { ...process.env, ...env },
+      detached: true
+    })
+    daemon = child
+    const before = log.length
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (log += text))
+    await eventually(
+      () => log.slice(before).includes("Server listening"),
+      () => `sshd listens: ${log}`
+    )
+  }
+  const stop = async () => {
+    daemon?.kill("SIGKILL")
+    daemon = undefined
+    await killUnder(home)
+  }
+  await start()
+  return {
+    home,
+    port,
+    hivePort: base + 1,
+    config,
+    knownHosts,
+    identity,
+    hostKey,
+    log: () => log,
+    start,
+    stop,
+    dispose: async () => {
+      await stop()
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+    }
+  }
+}
