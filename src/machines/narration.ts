@@ -101,6 +101,11 @@ export const workerAvailable = (kind: string) => queen("worker_available", `work
 /** `port` is absent where the worker has none (one process). */
 export const workerWake = (port: number | undefined, path: string) =>
   hive("worker_wake", `waking worker ${port === undefined ? "" : `on :${port} `}with model=${path}`)
+export const makingRoom = (device: string, count: number) =>
+  queen(
+    "evict",
+    `unloading ${count === 1 ? "an idle worker" : `${count} idle workers`} of ${deviceLabel(device)} to make room`
+  )
 export const workerAwake = (backend: string) => queen("worker_awake", `${backend} worker is awake`)
 export const workerRestart = (id: string, reason: string, n: number, max: number) =>
   hiveWarns("worker_restart", `worker ${id} failed to boot (${reason}); restarting (${n}/${max})`)

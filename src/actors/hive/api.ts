@@ -100,7 +100,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           }
         }),
 
-      capacity: ({ context, device: id, model, slots }) =>
+      capacity: ({ context, device: id, evict, model, slots }) =>
         Effect.gen(function* () {
           yield* open
           const ref = yield* reference(model)
@@ -112,7 +112,8 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           const facts = yield* row === undefined ? models.preview(ref) : models.inspect(row.file)
           const wanted = workers.wanted(facts, { context, slots })
           if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
-          const available = machines.ledger.available(device.supply)
+          const gone = new Set(evict?.split(","))
+          const available = machines.ledger.available(device.supply, gone)
           const choose = yield* workers.chooser(device, row?.file ?? "", facts, wanted)
           const { bytes, fits } = choose(available)
           if (!fits) return yield* noRoom(device.id, bytes, available)
@@ -140,7 +141,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
         }).pipe(Effect.provide(system)),
       runtimeEvents: feed("a provision"),
 
-      startWorker: ({ context, device: id, model_ref, pin, port_hint, slots }) =>
+      startWorker: ({ context, device: id, evict, model_ref, pin, port_hint, slots }) =>
         Effect.gen(function* () {
           yield* open
           const model = yield* present(ports, model_ref)
@@ -154,7 +155,8 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
             context,
             slots,
             portHint: port_hint,
-            pin: pin === true
+            pin: pin === true,
+            evict: evict ?? []
           })
           return {
             worker_id: started.id,

@@ -38,6 +38,11 @@ export class Ledger {
     return [...this.leases.values()]
   }
 
+  /** Bytes of one lease. */
+  bytesOf(id: string): number | undefined {
+    return this.leases.get(id)?.bytes
+  }
+
   /** Bytes of a device that are booked. */
   leased(device: string): number {
     let sum = 0
@@ -45,18 +50,23 @@ export class Ledger {
     return sum
   }
 
-  /** Bytes that could be booked now; never negative. */
-  available(supply: Supply): number {
+  /** Bytes that could be booked now, or if the leases of `without` were back; never negative. */
+  available(supply: Supply, without: ReadonlySet<string> = new Set()): number {
     let leased = 0
     let unsettled = 0
+    let back = 0
     for (const lease of this.leases.values()) {
       if (lease.device !== supply.device) continue
+      if (without.has(lease.id)) {
+        if (lease.settled) back += lease.bytes
+        continue
+      }
       leased += lease.bytes
       if (!lease.settled) unsettled += lease.bytes
     }
     const margin = marginBytes(supply)
     const byLedger = supply.totalBytes - margin - leased
-    const byDevice = supply.freeBytes - margin - unsettled
+    const byDevice = supply.freeBytes + back - margin - unsettled
     return Math.max(0, Math.floor(Math.min(byLedger, byDevice)))
   }
 

@@ -66,11 +66,11 @@ export class Machines {
     )
   }
 
-  /** The machine as it is now; GPUs at most two seconds old. */
-  look(): Effect.Effect<Machine> {
+  /** The machine as it is now; GPUs at most two seconds old, unless they are to be looked at anew. */
+  look(isAnew = false): Effect.Effect<Machine> {
     return Effect.gen(this, function* () {
       const now = yield* Clock.currentTimeMillis
-      if (this.machine.gpus.length > 0 && now - this.lookedAt > freshMs) {
+      if (this.machine.gpus.length > 0 && (isAnew || now - this.lookedAt > freshMs)) {
         this.machine = yield* this.probe.look
         this.lookedAt = now
       } else this.machine = { ...this.machine, cpu: yield* this.probe.ram }
@@ -85,8 +85,8 @@ export class Machines {
     return { ...gpu, vram_free_mb: Math.max(0, free) }
   }
 
-  device(id: string): Effect.Effect<Device, RbeeError<"NOT_FOUND">> {
-    return Effect.flatMap(this.look(), () => {
+  device(id: string, isAnew = false): Effect.Effect<Device, RbeeError<"NOT_FOUND">> {
+    return Effect.flatMap(this.look(isAnew), () => {
       const found = supplies(this.machine).find((device) => device.id === id.toLowerCase())
       return found === undefined
         ? Effect.fail(rbeeError("NOT_FOUND", `this hive has no device ${deviceLabel(id)}`, "See `rbee hives ls`"))

@@ -1,6 +1,6 @@
 /** What a worker's snapshot says, in the words of the wire. */
 import type { SnapshotFrom } from "xstate"
-import type { Shape } from "../../machines/policy/estimate.ts"
+import { type Shape, toMb } from "../../machines/policy/estimate.ts"
 import type { WorkerBeat, WorkerState } from "../../machines/vocabulary/worker.ts"
 import type { workerMachine } from "../../machines/worker.ts"
 import type { WorkerLife } from "./worker-life.ts"
@@ -32,7 +32,8 @@ export const shapeOf = ({ context }: Snapshot): Shape => context.ready ?? contex
 export const beatOf = (
   worker: { readonly id: string; readonly device: { readonly id: string }; readonly modelRef: string },
   snapshot: Snapshot,
-  { current, restarts }: Pick<WorkerLife, "current" | "restarts">
+  { current, restarts }: Pick<WorkerLife, "current" | "restarts">,
+  memoryBytes: number | undefined
 ): WorkerBeat => {
   const { bound, ready, beat, loadProgress } = snapshot.context
   return {
@@ -50,6 +51,8 @@ export const beatOf = (
     busy: beat.busy,
     tokens_out: beat.tokens_out,
     restarts,
-    infers: beat.infers
+    infers: beat.infers,
+    ...(memoryBytes === undefined ? {} : { memory_mb: toMb(memoryBytes) }),
+    ...(snapshot.context.pinned ? { pinned: true } : {})
   }
 }

@@ -21,11 +21,17 @@ import { Resident } from "./resident.ts"
 import { beatOf, isInUse, isJoinable, shapeOf } from "./resident-view.ts"
 import { WorkerLife } from "./worker-life.ts"
 
+/** How long memory is waited for whose process has gone. */
+const memoryBackEvery = "100 millis"
+const memoryBackLooks = 20
+
 export interface StartRequest extends Wanted {
   readonly device: Device
   readonly model: ModelRow
   readonly portHint: number | undefined
   readonly pin: boolean
+  /** workers that may be unloaded for it */
+  readonly evict: ReadonlyArray<string>
 }
 
 export class Workers {
@@ -132,7 +138,7 @@ export class Workers {
   }
 
   private begin(
-    { device, model, portHint, pin }: StartRequest,
+    { device, evict, model, portHint, pin }: StartRequest,
     facts: ModelFacts,
     wanted: Wanted
   ): Effect.Effect<Resident, RbeeError, ActorSystem> {
@@ -145,12 +151,13 @@ export class Workers {
         pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
       const id = yield* ports.ids.make("w")
       const choose = yield* this.chooser(device, model.file, facts, wanted)
-      const booked = yield* machines.ledger.book(id, id, device.supply, (available) => {
+      const { supply } = yield* this.makeRoom(device, evict, (now) => choose(machines.ledger.available(now)).fits)
+      const booked = yield* machines.ledger.book(id, id, supply, (available) => {
         const chosen = choose(available)
         return chosen.fits ? chosen : undefined
       })
       if (booked === undefined) {
-        const available = machines.ledger.available(device.supply)
+        const available = machines.ledger.available(supply)
         return yield* Effect.fail(noRoom(device.id, choose(available).bytes, available))
       }
       const resident = new Resident(
@@ -209,6 +216,35 @@ export class Workers {
     })
   }
 
+  /**
+   * Unloads workers until there is room; they finish what they have, and pinned ones stay. Returns the device as it is
+   * then: a driver gives memory back a moment after the process has gone.
+   */
+  private makeRoom(
+    device: Device,
+    evict: ReadonlyArray<string>,
+    isRoom: (supply: Device["supply"]) => boolean
+  ): Effect.Effect<Device, RbeeError> {
+    return Effect.gen(this, function* () {
+      let now = device
+      let isSomebodyGone = false
+      for (const id of evict) {
+        const resident = this.residents.get(id)
+        const snapshot = yield* resident?.snapshot ?? Effect.succeed(undefined)
+        if (resident === undefined || snapshot?.context.pinned === true || isRoom(now.supply)) continue
+        yield* resident.stop(this.ports.settings.shutdown.drainMs)
+        isSomebodyGone = true
+        now = yield* this.machines.device(device.id, true)
+      }
+      if (!isSomebodyGone) return now
+      for (let look = 0; look < memoryBackLooks && !isRoom(now.supply); look++) {
+        yield* Effect.sleep(memoryBackEvery)
+        now = yield* this.machines.device(device.id, true)
+      }
+      return now
+    })
+  }
+
   private ended(resident: Resident, outcome: WorkerOutcome): Effect.Effect<void> {
     return Effect.suspend(() => {
       this.residents.delete(resident.options.id)
@@ -223,7 +259,16 @@ export class Workers {
     Effect.map(
       Effect.forEach([...this.residents.values()], (resident) =>
         Effect.map(resident.snapshot, (snapshot) =>
-          snapshot === undefined ? [] : [beatOf(resident.options, snapshot, resident.options.life)]
+          snapshot === undefined
+            ? []
+            : [
+                beatOf(
+                  resident.options,
+                  snapshot,
+                  resident.options.life,
+                  this.machines.ledger.bytesOf(resident.options.id)
+                )
+              ]
         )
       ),
       (beats) => beats.flat()

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { HiveApi, WorkerReady } from "../../layers/hive-api/index.ts"
 import type { Seat } from "../../machines/job.ts"
-import type { MachineFacts, Place, ResidentFacts } from "../../machines/policy/placement.ts"
+import { Fleet, type Place } from "../../machines/policy/fleet.ts"
 import type { Lifecycle } from "../../machines/vocabulary/common.ts"
 import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../machines/vocabulary/hive.ts"
@@ -43,6 +43,8 @@ interface WorkerEntry {
   readonly seats: Map<string, number>
   /** beats in a row that did not name it */
   missed: number
+  /** since when it serves, milliseconds since 1970; undefined: not yet */
+  readyAt: number | undefined
   /** comes true when this life of the worker has left the view */
   readonly gone: Deferred.Deferred<void>
 }
@@ -53,12 +55,26 @@ const serving = (worker: WorkerBeat): boolean => worker.state === "idle" || work
 const missedMax = 2
 
 export class ClusterView {
+  /** what the scheduler decides from */
+  readonly fleet = new Fleet()
   private readonly hives = new Map<string, HiveEntry>()
   private readonly workers = new Map<string, WorkerEntry>()
   private readonly listeners = new Set<() => void>()
   private readonly forgotten = new Set<(workerId: string) => void>()
   /** of each worker the last life that was found dead: a beat that was under way may still call it alive */
   private readonly lost = new Map<string, string>()
+  /** workers that take no new work, because a job has waited long for their memory, or is about to have it */
+  private closing: ReadonlySet<string> = new Set()
+  private readonly held = new Set<string>()
+  /** as the fleet knows them */
+  private readonly synced = new Map<string, Pick<HiveEntry, "state" | "devices" | "beats">>()
+  private readonly now: () => number
+
+  /** `now`: milliseconds since 1970 */
+  constructor(now: () => number) {
+    this.now = now
+  }
+
   /** of each worker the last life that was ready, and the id of the event that said so */
   private readonly heard = new Map<string, { readonly instance: string; readonly eventId: string | undefined }>()
 
@@ -106,8 +122,10 @@ export class ClusterView {
   }
 
   removeHive(id: string): void {
-    this.dropWorkers(id)
     this.hives.delete(id)
+    this.synced.delete(id)
+    this.fleet.removeHive(id)
+    this.dropWorkers(id)
   }
 
   /** The hive is gone, or out of reach: so are its workers. */
@@ -130,6 +148,7 @@ export class ClusterView {
       named.add(worker.id)
       const { url } = worker
       this.confirmWorker(beat.hive_id, url === undefined ? worker : { ...worker, url: this.reached(beat.hive_id, url) })
+      this.sync(worker.id)
     }
     for (const [id, entry] of this.workers) {
       if (entry.view.hive !== beat.hive_id) continue
@@ -203,6 +222,7 @@ export class ClusterView {
     }
     if (before === undefined) this.workers.set(at.worker, newEntry(view))
     else before.view = view
+    this.sync(at.worker)
     this.changed()
     return true
   }
@@ -254,10 +274,12 @@ export class ClusterView {
   /** Takes a slot for a job, or all of them where it must be alone; undefined when there is none. */
   reserve(workerId: string, jobId: string, alone: boolean): Seat | undefined {
     const entry = this.workers.get(workerId)
-    if (entry === undefined || !serving(entry.view)) return undefined
+    if (entry === undefined || !serving(entry.view) || this.isClosing(workerId)) return undefined
     const free = freeOf(entry)
     if (alone ? free < entry.view.slots : free < 1) return undefined
     entry.seats.set(jobId, alone ? entry.view.slots : 1)
+    this.fleet.used(entry.view.model, this.now())
+    this.sync(workerId)
     const { id: worker, instance, hive, device } = entry.view
     return { worker, instance, hive, device }
   }
@@ -265,7 +287,11 @@ export class ClusterView {
   /** Gives back whatever the job holds. */
   release(jobId: string): void {
     let released = false
-    for (const entry of this.workers.values()) released = entry.seats.delete(jobId) || released
+    for (const [id, { seats }] of this.workers) {
+      if (!seats.delete(jobId)) continue
+      released = true
+      this.sync(id)
+    }
     if (released) this.changed()
   }
 
@@ -277,35 +303,71 @@ export class ClusterView {
     return undefined
   }
 
-  // --- what the scheduler decides from ---
+  // --- room for others ---
 
-  residents(): ReadonlyArray<ResidentFacts> {
-    return [...this.workers.values()].flatMap((entry) => {
-      const { id: worker, hive, device, model, context, slots } = entry.view
-      // A hive whose beats are late gets no new work.
-      return serving(entry.view) && this.hives.get(hive)?.state === "healthy"
-        ? [{ worker, hive, device, model, context, slots, free: freeOf(entry) }]
-        : []
-    })
+  /** These take no new work, and no others but them. */
+  close(workers: ReadonlySet<string>): void {
+    const before = this.closing
+    this.closing = workers
+    for (const id of new Set([...before, ...workers])) if (before.has(id) !== workers.has(id)) this.sync(id)
   }
 
-  machines(): ReadonlyArray<MachineFacts> {
-    return [...this.hives.values()].flatMap(({ id, state, devices, beats }) =>
-      state === "healthy" && devices !== undefined
-        ? [
-            {
-              hive: id,
-              devices,
-              degraded: beats.filter((device) => device.state === "degraded").map((device) => device.id)
-            }
-          ]
-        : []
-    )
+  /** Keeps idle workers free for whoever unloads them; false if one of them is not idle (any more). */
+  hold(workers: ReadonlyArray<string>): boolean {
+    const entries = workers.map((id) => this.workers.get(id))
+    if (entries.some((entry) => entry !== undefined && entry.seats.size > 0)) return false
+    for (const id of workers) this.held.add(id)
+    for (const id of workers) this.sync(id)
+    return true
   }
+
+  letGo(workers: ReadonlyArray<string>): void {
+    for (const id of workers) this.held.delete(id)
+    for (const id of workers) this.sync(id)
+  }
+
+  private isClosing(id: string): boolean {
+    return this.closing.has(id) || this.held.has(id)
+  }
+
+  // --- the fleet follows ---
 
   /** Something changed by which a waiting job may get its turn. */
   changed(): void {
+    for (const hive of this.hives.values()) this.syncHive(hive)
     for (const listener of this.listeners) listener()
+  }
+
+  /** A hive whose beats are late gets no new work, and neither do its workers. */
+  private syncHive({ beats, devices, id, state }: HiveEntry): void {
+    const before = this.synced.get(id)
+    if (before?.state === state && before.devices === devices && before.beats === beats) return
+    this.synced.set(id, { state, devices, beats })
+    if (state === "healthy" && devices !== undefined) this.fleet.setHive({ hive: id, devices, beats })
+    else this.fleet.removeHive(id)
+    if (before?.state === state) return
+    for (const [worker, { view }] of this.workers) if (view.hive === id) this.sync(worker)
+  }
+
+  private sync(id: string): void {
+    const entry = this.workers.get(id)
+    if (entry === undefined || !serving(entry.view) || this.hives.get(entry.view.hive)?.state !== "healthy")
+      return this.fleet.removeResident(id)
+    entry.readyAt ??= this.now()
+    const { context, device, hive, memory_mb, model, pinned, slots } = entry.view
+    this.fleet.setResident({
+      worker: id,
+      hive,
+      device,
+      model,
+      context,
+      slots,
+      free: freeOf(entry),
+      memoryMb: memory_mb ?? (this.fleet.bytesOf(model) ?? 0) / 1e6,
+      isPinned: pinned === true,
+      isClosing: this.isClosing(id),
+      readyAt: entry.readyAt
+    })
   }
 
   /** It will not come back under this id. */
@@ -320,6 +382,7 @@ export class ClusterView {
     const entry = this.workers.get(workerId)
     if (entry === undefined) return
     this.workers.delete(workerId)
+    this.fleet.removeResident(workerId)
     Deferred.unsafeDone(entry.gone, Effect.void)
   }
 }
@@ -328,6 +391,7 @@ const newEntry = (view: WorkerView): WorkerEntry => ({
   view,
   seats: new Map(),
   missed: 0,
+  readyAt: undefined,
   gone: Deferred.unsafeMake(FiberId.none)
 })
 

@@ -123,6 +123,22 @@ export const hive = (
     return yield* claim(url, woken)
   })
 
+  /** Which models need no download there: a hive that cannot tell is taken to have none. */
+  const knowFiles = (url: string): Effect.Effect<void> =>
+    world
+      .connect(url)
+      .listModels({})
+      .pipe(
+        Effect.map((models) =>
+          view.fleet.setFiles(
+            id,
+            models.map(({ bytes, model_ref }) => ({ model: model_ref, bytes }))
+          )
+        ),
+        Effect.timeout("2 seconds"),
+        Effect.ignore
+      )
+
   const checkCapabilities = (claimed: Claimed | undefined): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
       if (claimed === undefined) return yield* rbeeError("INTERNAL", `hive ${id} is not claimed`)
@@ -132,12 +148,13 @@ export const hive = (
       if (known !== undefined && isSame && now - known.askedAt < world.capabilitiesMs) {
         entry.devices = known.devices
         entry.devicesAt = known.askedAt
-        return
+        return yield* knowFiles(claimed.url)
       }
       if (!isSame) narrate(say.hiveFirstHeartbeat(id))
       const devices = yield* world.connect(claimed.url).devices({})
       entry.devices = devices
       entry.devicesAt = yield* Clock.currentTimeMillis
+      yield* knowFiles(claimed.url)
       narrate(say.hiveCapabilities(id, describeDevices(devices), devices.models, devices.workers))
       const capabilities: CapabilitiesRow = {
         hive: id,

@@ -5,7 +5,7 @@ import * as Schedule from "effect/Schedule"
 import { Call } from "../../layers/api/endpoint.ts"
 import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { InferFailed, type JobCommand, jobMachine, type Seat } from "../../machines/job.ts"
+import { InferFailed, type JobCommand, jobMachine, type Seat, type Started } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import type { Place } from "../../machines/policy/placement.ts"
 import type { JobState } from "../../machines/vocabulary/job.ts"
@@ -19,11 +19,9 @@ import type { Meters, Outcome } from "./metrics.ts"
 import { place, type PlacingWorld } from "./placing.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
 import { relay } from "./relay.ts"
-import type { Scheduler } from "./scheduler.ts"
 import type { Sessions } from "./sessions.ts"
 
 export interface JobWorld extends PlacingWorld {
-  readonly scheduler: Scheduler
   readonly sessions: Sessions
   readonly meters: Meters
   readonly connectWorker: (url: string) => WorkerApi
@@ -97,6 +95,7 @@ export const job = (
 
   const ended = (outcome: Outcome) =>
     Effect.suspend(() => {
+      world.scheduler.settled(log.jobId)
       world.meters.ended(log.request.model, outcome)
       const { error, failovers, timings } = log.facts()
       const facts = { model: log.request.model, tokens: log.tokens(), failovers, ...timings }
@@ -112,6 +111,8 @@ export const job = (
         view.hive(hive)?.claimed?.api.startWorker({ device, model_ref: log.request.model, pin: true }) ?? Effect.void
     ).pipe(Effect.ignore)
 
+  /** times that room was gone when the worker was to be started */
+  let overtaken = 0
   let isPlacedAgain = log.tokens() > 0
   let state: JobState = "queued"
   const perform = (command: JobCommand): Effect.Effect<void> => {
@@ -147,8 +148,12 @@ export const job = (
       const tokens = log.tokens()
       const { first_token_ms } = log.facts().timings
       meters().promptTokens += done.usage.prompt_tokens
-      if (first_token_ms !== undefined && tokens > 1)
-        meters().perToken.observe((total_ms - first_token_ms) / 1000 / (tokens - 1))
+      const { placement } = log.facts()
+      if (first_token_ms !== undefined && tokens > 1 && total_ms > first_token_ms) {
+        const seconds = (total_ms - first_token_ms) / 1000 / (tokens - 1)
+        meters().perToken.observe(seconds)
+        if (placement !== undefined) view.fleet.observe(placement, log.request.model, 1 / seconds)
+      }
       log.narrate(say.inferDone())
       if (session?.teardown !== "cold") log.narrate(say.keepWarm())
       log.end({
@@ -194,10 +199,17 @@ export const job = (
                 startWorker(view, log, wishOf(log, alone), found, {
                   portHint: world.portBase,
                   pin: log.request.keep_warm ?? false,
+                  evict: log.facts().placement?.evicted ?? [],
                   connect: world.connectWorker,
                   onLoaded: (seconds) => world.meters.hive(found.hive).loaded(log.request.model, seconds),
                   onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
-                }),
+                }).pipe(
+                  // Others booked the room since it was asked for: it looks again, which the hives then refuse in time.
+                  Effect.catchIf(
+                    (error) => error.code === "VRAM_EXHAUSTED" && error.details["status"] === 409 && overtaken < 3,
+                    () => Effect.sync((): Started => (overtaken++, { kind: "full" }))
+                  )
+                ),
                 (started) => {
                   const { placement } = log.facts()
                   if (started.kind === "ready" && placement !== undefined)
@@ -206,7 +218,10 @@ export const job = (
                 }
               )
             ),
-          infer: (seat) => Effect.zipRight(timed("started_ms"), infer(seat))
+          infer: (seat) => {
+            world.scheduler.settled(log.jobId)
+            return Effect.zipRight(timed("started_ms"), infer(seat))
+          }
         }
       }),
       ({ ref }) =>

@@ -4,12 +4,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Place, Wish } from "../../machines/policy/placement.ts"
 import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import type { ClusterView } from "./cluster-view.ts"
-
-/** A candidate that was asked and has no room, or cannot serve. */
-export interface Full {
-  readonly place: Place
-  readonly error: RbeeError
-}
+import type { Full } from "./room.ts"
 
 const megabytes = (value: unknown): number | undefined => (typeof value === "number" ? Math.ceil(value) : undefined)
 const labelOf = (view: ClusterView, place: Place): string =>
@@ -49,18 +44,14 @@ export const noPlace = (
   }
   const [first] = full
   if (first !== undefined) return first.error
-  const machines = view.machines()
-  const devices = machines.flatMap(({ hive, devices: { gpus } }) => [
-    ...gpus.map((gpu) => ({ hive, device: gpu.id })),
-    { hive, device: "cpu" }
-  ])
+  const devices = view.fleet.devices()
   const there = devices.map((one) => labelOf(view, one)).join(", ")
   if (wish.device !== undefined && !devices.some(({ device }) => device === wish.device)) {
     return rbeeError("INVALID_REQUEST", `there is no device ${deviceLabel(wish.device)}`, `There is: ${there}`, {
       device: wish.device
     })
   }
-  if (machines.some(({ degraded }) => degraded.length > 0)) {
+  if (devices.some(({ isDegraded }) => isDegraded)) {
     return rbeeError(
       "BACKEND_UNAVAILABLE",
       "every device that could serve this job is degraded after failed starts",

@@ -6,18 +6,19 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
-import { type DevicePlace, type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
-import { setbackOf } from "../../machines/policy/setback.ts"
+import { type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
 import { runtimeOf } from "../../machines/vocabulary/device.ts"
-import type { Placement } from "../../machines/vocabulary/job.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
-import { type Full, noPlace } from "./no-place.ts"
+import { noPlace } from "./no-place.ts"
+import { findRoom, type Listener, placementAt } from "./room.ts"
+import type { Scheduler } from "./scheduler.ts"
 
 export interface PlacingWorld {
   readonly view: ClusterView
   readonly hives: Hives
+  readonly scheduler: Scheduler
   /** the id of this machine's own hive */
   readonly localHive: string
 }
@@ -34,34 +35,56 @@ export const place = (
   isAgain: boolean
 ): Effect.Effect<Placed, RbeeError> =>
   Effect.gen(function* () {
-    const losers: Array<Loser> = []
+    // Of a job that has waited for room only the outcome is told: it asked the same hives before.
+    const isQuiet = isAgain && input.fallen === undefined && input.failover === undefined
     for (let round = 0; round < rounds; round++) {
       yield* awaken(world, log, wish, isAgain || round > 0)
       const held = world.view.seatOf(log.jobId)
       if (held !== undefined) return resident(world, log, input, held, [])
-      const decision = decide(wish, world.view.machines(), world.view.residents(), input.excluded)
+      const decision = decide(wish, world.view.fleet)
+      if (decision.kind === "full") return { kind: "full" }
       if (decision.kind === "resident") {
         const seat = world.view.reserve(decision.worker, log.jobId, wish.alone)
         if (seat !== undefined) return resident(world, log, input, seat, decision.losers)
+        continue
       }
-      if (decision.kind === "full") return { kind: "full" }
-      if (decision.kind === "resident") continue
-      losers.push(...decision.losers)
-      const found = yield* firstWithRoom(world, log, wish, input, decision.order, losers)
+      const found = yield* findRoom(world.view, wish, input.excluded, narrator(log, wish, input, isQuiet))
       if (found._tag === "Found") {
-        resumeOn(world, log, input, found.place)
-        return {
-          kind: "fresh",
-          place: found.place,
-          placement: placementAt(world, found.place, losers)
-        }
+        const { device, hive } = found.placement
+        if (isQuiet) log.narrate(say.scheduled(device, hive), { hiveId: hive })
+        resumeOn(world, log, input, found.candidate.device)
+        return { kind: "fresh", place: { hive, device }, placement: found.placement }
       }
-      if (found._tag === "NoRoom") return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
+      if (found._tag === "NoRoom") {
+        if (found.hopes.length === 0) return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
+        world.scheduler.waitForRoom(log.jobId, found.hopes)
+        return { kind: "full" }
+      }
       // The hive did not answer: it is looked at, and everything is decided anew.
       yield* world.hives.suspect(found.hive)
     }
     return yield* rbeeError("CONNECTION_TIMEOUT", "no hive answered when it was asked for room", "See `rbee logs hive`")
   })
+
+/** What a job hears of the search for its place. */
+const narrator = (log: JobLog, wish: Wish, { failover, fallen }: PlaceInput, isQuiet: boolean): Listener => {
+  let isFirst = true
+  return {
+    onPicked: ({ device: { device, hive } }) => {
+      if (isFirst && fallen !== undefined) {
+        const { place: from } = fallen
+        log.narrate(say.deviceDegraded(from.hive, from.device), { hiveId: from.hive })
+      }
+      isFirst = false
+      if (failover !== undefined || isQuiet) return
+      log.narrate(say.scheduled(device, hive), { hiveId: hive })
+      log.narrate(say.capacityAsk(device), { hiveId: hive })
+    },
+    onFull: ({ device: { device, hive } }) => {
+      if (!isQuiet) log.narrate(say.capacityFull(device, wish.model), { hiveId: hive })
+    }
+  }
+}
 
 /** Step 3: at least one hive is awake and its capabilities are known. */
 const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void, RbeeError> =>
@@ -117,15 +140,8 @@ const resident = (
 ): Placed => {
   if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
   resumeOn(world, log, input, seat)
-  return { kind: "resident", seat, placement: { ...placementAt(world, seat, losers), worker: seat.worker } }
+  return { kind: "resident", seat, placement: { ...placementAt(world.view, seat, losers), worker: seat.worker } }
 }
-
-const placementAt = ({ view }: PlacingWorld, place: Place, losers: ReadonlyArray<Loser>): Placement => ({
-  hive: place.hive,
-  device: place.device,
-  ...(view.gpu(place)?.declared === true ? { declared: true as const } : {}),
-  losers
-})
 
 /** One line and one event for each failover, as soon as it is known where the answer goes on. */
 const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput, to: Place): void => {
@@ -137,45 +153,3 @@ const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput,
   log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, resampled)
   log.record({ failovers: log.facts().failovers + 1 })
 }
-
-type Search =
-  | { readonly _tag: "Found"; readonly place: DevicePlace }
-  | { readonly _tag: "NoRoom"; readonly full: ReadonlyArray<Full> }
-  | { readonly _tag: "Silent"; readonly hive: string }
-
-/** Step 5: asks for room, candidate by candidate. */
-const firstWithRoom = (
-  world: PlacingWorld,
-  log: JobLog,
-  wish: Wish,
-  input: PlaceInput,
-  order: ReadonlyArray<DevicePlace>,
-  losers: Array<Loser>
-): Effect.Effect<Search, RbeeError> =>
-  Effect.gen(function* () {
-    const full: Array<Full> = []
-    if (order.length > 0 && input.fallen !== undefined) {
-      const { hive, device } = input.fallen.place
-      log.narrate(say.deviceDegraded(hive, device), { hiveId: hive })
-    }
-    for (const candidate of order) {
-      const { hive, device } = candidate
-      const api = world.view.hive(hive)?.claimed?.api
-      if (api === undefined) return { _tag: "Silent", hive }
-      if (input.failover === undefined) {
-        log.narrate(say.scheduled(device, hive), { hiveId: hive })
-        log.narrate(say.capacityAsk(device), { hiveId: hive })
-      }
-      const answer = yield* Effect.either(
-        api.capacity({ device, model: wish.model, ...(wish.context === undefined ? {} : { context: wish.context }) })
-      )
-      if (answer._tag === "Right") return { _tag: "Found", place: candidate }
-      const error = answer.left
-      if (error.code === "CONNECTION_TIMEOUT") return { _tag: "Silent", hive }
-      if (setbackOf(error) !== "candidate") return yield* error
-      if (error.code === "VRAM_EXHAUSTED") log.narrate(say.capacityFull(device, wish.model), { hiveId: hive })
-      losers.push({ hive, device, verdict: error.what })
-      full.push({ place: candidate, error })
-    }
-    return { _tag: "NoRoom", full }
-  })

@@ -28,7 +28,10 @@ export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: P
     const api = yield* hiveOf(view, place)
     const ids = { hiveId: place.hive }
     const known = yield* Effect.either(api.getModel({ ref: wish.model }))
-    if (known._tag === "Right") return log.narrate(say.modelPresent(wish.model), ids)
+    if (known._tag === "Right") {
+      view.fleet.addFile(place.hive, wish.model, known.right.bytes)
+      return log.narrate(say.modelPresent(wish.model), ids)
+    }
     if (known.left.code !== "MODEL_NOT_FOUND") return yield* known.left
     log.narrate(say.modelProvision(wish.model), ids)
     const { provision_id } = yield* api.provisionModel({ model_ref: wish.model })
@@ -53,6 +56,8 @@ export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Eff
 
 export interface StartOptions {
   readonly portHint: number
+  /** idle workers that make room */
+  readonly evict: ReadonlyArray<string>
   /** `--keep-warm` */
   readonly pin: boolean
   readonly onStarted: (workerId: string) => void
@@ -75,15 +80,23 @@ export const startWorker = (
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
     const startedAt = yield* Clock.currentTimeMillis
+    const { evict } = options
+    // Somebody has begun to use one of them: the job looks for another place.
+    if (!view.hold(evict)) return { kind: "full" }
+    if (evict.length > 0) log.narrate(say.makingRoom(place.device, evict.length), { hiveId: place.hive })
     const { worker_id: worker } = yield* api
       .startWorker({
         device: place.device,
         model_ref: wish.model,
         port_hint: options.portHint,
         ...(wish.context === undefined ? {} : { context: wish.context }),
-        ...(options.pin ? { pin: true } : {})
+        ...(options.pin ? { pin: true } : {}),
+        ...(evict.length === 0 ? {} : { evict })
       })
-      .pipe(Effect.tapError((error) => tellOfTries(api, log, place.hive, error)))
+      .pipe(
+        Effect.tapError((error) => tellOfTries(api, log, place.hive, error)),
+        Effect.ensuring(Effect.sync(() => view.letGo(evict)))
+      )
     options.onStarted(worker)
     const ids = { hiveId: place.hive, workerId: worker }
     const heard = view.heardOf(worker)

@@ -119,7 +119,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const { atEndOfTurn } = yield* Turns
     const endOfTurn = Effect.async<void>((resume) => atEndOfTurn(() => resume(Effect.void)))
 
-    const view = new ClusterView()
+    const view = new ClusterView(() => clock.unsafeCurrentTimeMillis())
     const scheduler = makeScheduler(view)
     const sessions = yield* openSessions
     view.onForgotten((id) => sessions.gone("worker", id))

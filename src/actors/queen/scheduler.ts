@@ -2,11 +2,15 @@
  * Whose turn it is. Jobs that want the same model wait in one line, first in first out, as long as all slots of the
  * workers that fit are taken; where no such worker is resident nobody waits here, the job goes on to be placed. Whoever
  * gets a slot from the line holds it already when it leaves the line, so nobody can overtake.
+ *
+ * Jobs that found no room, but would if others went, wait in one line for all models (`room-line.ts`).
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { type Wish, decide, fittingResidents } from "../../machines/policy/placement.ts"
+import { type Wish, decide } from "../../machines/policy/placement.ts"
+import type { Hope } from "../../machines/policy/search.ts"
 import type { ClusterView } from "./cluster-view.ts"
+import { makeRoomLine } from "./room-line.ts"
 
 interface Waiting {
   readonly jobId: string
@@ -20,6 +24,10 @@ export interface Scheduler {
    * `onQueued` hears the position (1 is next) if it has to wait.
    */
   readonly admit: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
+  /** The job found no room, but would if others went: its next `admit` waits for that. */
+  readonly waitForRoom: (jobId: string, hopes: ReadonlyArray<Hope>) => void
+  /** The job has found its place, or its end. */
+  readonly settled: (jobId: string) => void
   /** 1 is next; undefined when it does not wait */
   readonly position: (jobId: string) => number | undefined
   /** jobs that wait in all lines */
@@ -28,13 +36,13 @@ export interface Scheduler {
 
 export const makeScheduler = (view: ClusterView): Scheduler => {
   const lines = new Map<string, Array<Waiting>>()
+  const roomLine = makeRoomLine(view)
 
   /** True when the job need not wait (any longer). */
   const enter = (jobId: string, wish: Wish): boolean => {
-    const residents = view.residents()
-    const decision = decide(wish, [], residents, [])
+    const decision = decide(wish, view.fleet)
     if (decision.kind === "resident") return view.reserve(decision.worker, jobId, wish.alone) !== undefined
-    return fittingResidents(wish, residents).length === 0
+    return decision.kind === "devices"
   }
   const pump = (): void => {
     for (const [model, line] of lines) {
@@ -55,30 +63,35 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
   }
   view.onChange(pump)
 
+  const inLine = (jobId: string, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      const line = lines.get(wish.model)
+      if (line === undefined && enter(jobId, wish)) return Effect.void
+      return Effect.flatMap(Deferred.make<void>(), (turn) => {
+        const waiting: Waiting = { jobId, wish, turn }
+        const joined = lines.get(wish.model) ?? []
+        joined.push(waiting)
+        lines.set(wish.model, joined)
+        // A slot may have come free since we looked.
+        pump()
+        const position = joined.indexOf(waiting) + 1
+        if (position > 0) onQueued(position)
+        return Effect.onInterrupt(Deferred.await(turn), () => Effect.sync(() => leave(waiting)))
+      })
+    })
+
   return {
     admit: (jobId, wish, onQueued) =>
-      Effect.suspend(() => {
-        const line = lines.get(wish.model)
-        if (line === undefined && enter(jobId, wish)) return Effect.void
-        return Effect.flatMap(Deferred.make<void>(), (turn) => {
-          const waiting: Waiting = { jobId, wish, turn }
-          const joined = lines.get(wish.model) ?? []
-          joined.push(waiting)
-          lines.set(wish.model, joined)
-          // A slot may have come free since we looked.
-          pump()
-          const position = joined.indexOf(waiting) + 1
-          if (position > 0) onQueued(position)
-          return Effect.onInterrupt(Deferred.await(turn), () => Effect.sync(() => leave(waiting)))
-        })
-      }),
+      Effect.zipRight(roomLine.wait(jobId, wish, onQueued), inLine(jobId, wish, onQueued)),
+    waitForRoom: roomLine.join,
+    settled: roomLine.leave,
     position: (jobId) => {
       for (const line of lines.values()) {
         const at = line.findIndex((waiting) => waiting.jobId === jobId)
         if (at >= 0) return at + 1
       }
-      return undefined
+      return roomLine.position(jobId)
     },
-    waiting: () => [...lines.values()].reduce((sum, line) => sum + line.length, 0)
+    waiting: () => [...lines.values()].reduce((sum, line) => sum + line.length, roomLine.waiting())
   }
 }

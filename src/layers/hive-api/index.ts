@@ -40,7 +40,9 @@ export const hiveApi = {
       device: DeviceId,
       model: Schema.String,
       context: Schema.optional(Schema.NumberFromString),
-      slots: Schema.optional(Schema.NumberFromString)
+      slots: Schema.optional(Schema.NumberFromString),
+      /** ids of workers, separated by commas, as if they were unloaded */
+      evict: Schema.optional(Schema.String)
     }),
     output: Nothing,
     status: 204

@@ -1,16 +1,14 @@
 /**
- * The basic scheduler, pure: which resident worker or which device serves a job. Strongest GPU first, the CPU last and
- * only where it is allowed; a resident worker of the same model with a free slot beats them all. It never asks anybody:
- * what it decides from is the cluster view, and whether there is room is the hive's to say.
+ * The scheduler, pure: which resident worker or which device serves a job. A free slot of a worker that has the model
+ * beats loading it again; else the devices are asked for room in the order of what they are expected to cost
+ * (`search.ts`). It never asks anybody itself: what it decides from is the fleet as the queen sees it, and whether
+ * there is room is the hive's to say.
  */
-import { type Backend, type Devices, runtimeOf } from "../vocabulary/device.ts"
 import type { Placement } from "../vocabulary/job.ts"
+import { because, type Cost, decodeSeconds, unknownBytes } from "./cost.ts"
+import type { Fleet, Place, ResidentFacts } from "./fleet.ts"
 
-export interface Place {
-  readonly hive: string
-  /** "cpu", "gpu0" */
-  readonly device: string
-}
+export type { Place, ResidentFacts } from "./fleet.ts"
 
 export interface Wish {
   /** canonical reference */
@@ -24,110 +22,77 @@ export interface Wish {
   readonly alone: boolean
 }
 
-/** A healthy hive and its devices. */
-export interface MachineFacts {
-  readonly hive: string
-  readonly devices: Devices
-  /** devices that take no new work now */
-  readonly degraded: ReadonlyArray<string>
-}
-
-/** A worker that is awake. */
-export interface ResidentFacts {
-  readonly worker: string
-  readonly hive: string
-  readonly device: string
-  readonly model: string
-  readonly context: number
-  readonly slots: number
-  readonly free: number
-}
-
-export interface DevicePlace extends Place {
-  readonly backend: Backend
-}
-
 export type Loser = Placement["losers"][number]
 
 export type Decision =
   | { readonly kind: "resident"; readonly worker: string; readonly losers: ReadonlyArray<Loser> }
   /** fitting workers are resident, all busy */
   | { readonly kind: "full"; readonly losers: ReadonlyArray<Loser> }
-  /** to be asked for room, in this order; may be empty */
-  | { readonly kind: "devices"; readonly order: ReadonlyArray<DevicePlace>; readonly losers: ReadonlyArray<Loser> }
-
-const isSame = (a: Place, b: Place) => a.hive === b.hive && a.device === b.device
+  /** a device is to be found for it */
+  | { readonly kind: "devices" }
 
 /** Why a place does not serve the wish, or undefined if it may. */
-const objection = (wish: Wish, place: Place): string | undefined => {
+export const objection = (wish: Wish, place: Place): string | undefined => {
   if (wish.hive !== undefined && wish.hive !== place.hive) return `another hive is asked for (${wish.hive})`
   if (wish.device !== undefined && wish.device !== place.device) return `another device is asked for (${wish.device})`
   if (place.device === "cpu" && !wish.allowCpu && wish.device !== "cpu") return "the CPU is not allowed"
   return undefined
 }
 
-/** Resident workers of the model that fit the wish, the one with most free slots first. */
-export const fittingResidents = (wish: Wish, residents: ReadonlyArray<ResidentFacts>): ReadonlyArray<ResidentFacts> =>
-  residents
+/** Has this worker room for the job? */
+export const hasRoom = (wish: Pick<Wish, "alone">, { free, isClosing, slots }: ResidentFacts): boolean =>
+  !isClosing && (wish.alone ? free === slots : free > 0)
+
+/** Resident workers of the model that fit the wish. */
+export const fittingResidents = (wish: Wish, fleet: Fleet): ReadonlyArray<ResidentFacts> =>
+  fleet
+    .residentsOf(wish.model)
     .filter(
       (resident) =>
-        resident.model === wish.model &&
-        objection(wish, resident) === undefined &&
-        (wish.context === undefined || resident.context >= wish.context)
+        objection(wish, resident) === undefined && (wish.context === undefined || resident.context >= wish.context)
     )
-    .toSorted((a, b) => b.free - a.free || a.worker.localeCompare(b.worker))
 
-/** Has this worker room for the job? */
-export const hasRoom = (wish: Pick<Wish, "alone">, resident: ResidentFacts): boolean =>
-  wish.alone ? resident.free === resident.slots : resident.free > 0
-
-export const decide = (
-  wish: Wish,
-  machines: ReadonlyArray<MachineFacts>,
-  residents: ReadonlyArray<ResidentFacts>,
-  excluded: ReadonlyArray<Place>
-): Decision => {
-  const fitting = fittingResidents(wish, residents)
-  const seat = fitting.find((resident) => hasRoom(wish, resident))
-  const others = fitting.map((resident): Loser => ({
-    hive: resident.hive,
-    device: resident.device,
-    verdict: seat === undefined ? `worker ${resident.worker}: all slots busy` : `worker ${resident.worker}: busier`
-  }))
-  if (seat !== undefined) {
-    return { kind: "resident", worker: seat.worker, losers: others.filter((_, i) => fitting[i] !== seat) }
+/** Where the model is resident it only has to be decoded, among those who are on the worker already. */
+const seatCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
+  const gbps = fleet.device(resident)?.gbps ?? 1
+  const bytes = fleet.bytesOf(resident.model) ?? unknownBytes
+  const others = resident.slots - resident.free
+  return {
+    fetch: 0,
+    load: 0,
+    evict: 0,
+    decode: decodeSeconds(gbps, bytes, fleet.rate(resident, resident.model), others)
   }
-  if (fitting.length > 0) return { kind: "full", losers: others }
+}
 
-  const losers: Array<Loser> = []
-  const order = machines
-    .flatMap(placesOf)
-    .toSorted((a, b) => b.strength - a.strength || a.hive.localeCompare(b.hive) || a.device.localeCompare(b.device))
-    .flatMap(({ isDegraded, hive, device, backend }): ReadonlyArray<DevicePlace> => {
-      const place = { hive, device, backend }
-      const verdict = excluded.some((other) => isSame(other, place))
-        ? "failed for this job already"
-        : (objection(wish, place) ?? (isDegraded ? "the device is degraded and takes no new work" : undefined))
-      if (verdict === undefined) return [place]
-      losers.push({ hive, device, verdict })
-      return []
+const loser = ({ device, hive }: Place, verdict: string): Loser => ({ hive, device, verdict })
+
+/** A seat on a resident worker, if there is one: the one that will be done first. */
+export const decide = (wish: Wish, fleet: Fleet): Decision => {
+  const fitting = fittingResidents(wish, fleet)
+  if (fitting.length === 0) return { kind: "devices" }
+  let best: { readonly resident: ResidentFacts; readonly cost: Cost } | undefined
+  for (const resident of fitting) {
+    if (!hasRoom(wish, resident)) continue
+    const cost = seatCost(fleet, resident)
+    const isBetter =
+      best === undefined ||
+      cost.decode < best.cost.decode ||
+      (cost.decode === best.cost.decode && resident.worker < best.resident.worker)
+    if (isBetter) best = { resident, cost }
+  }
+  const taken = best
+  const losers = fitting
+    .filter((resident) => resident !== taken?.resident)
+    .map((resident) => {
+      const why = !hasRoom(wish, resident)
+        ? resident.isClosing
+          ? "it makes room for another model"
+          : "all slots busy"
+        : taken === undefined
+          ? "not free"
+          : because(seatCost(fleet, resident), taken.cost)
+      return loser(resident, `worker ${resident.worker}: ${why}`)
     })
-  return { kind: "devices", order, losers }
+  return taken === undefined ? { kind: "full", losers } : { kind: "resident", worker: taken.resident.worker, losers }
 }
-
-interface Ranked extends DevicePlace {
-  /** the size of a GPU's memory; the CPU comes after every GPU */
-  readonly strength: number
-  readonly isDegraded: boolean
-}
-
-const placesOf = ({ hive, devices, degraded }: MachineFacts): ReadonlyArray<Ranked> => [
-  ...devices.gpus.map((gpu) => ({
-    hive,
-    device: gpu.id,
-    backend: runtimeOf(gpu),
-    strength: 1 + gpu.vram_mb,
-    isDegraded: degraded.includes(gpu.id)
-  })),
-  { hive, device: "cpu", backend: "cpu" as const, strength: 0, isDegraded: degraded.includes("cpu") }
-]

@@ -83,6 +83,10 @@ export const Placement = Schema.Struct({
   /** the device stands in the configuration only */
   declared: Schema.optional(Schema.Literal(true)),
   worker: Schema.optional(Schema.String),
+  /** seconds until the answer, as far as they could be foreseen, when a worker had to be started */
+  expected_s: Schema.optional(Schema.Number),
+  /** workers that are unloaded to make room */
+  evicted: Schema.optional(Schema.Array(Schema.String)),
   losers: Schema.Array(Candidate)
 })
 export type Placement = typeof Placement.Type

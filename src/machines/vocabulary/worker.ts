@@ -1,6 +1,6 @@
 /** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Id } from "./common.ts"
+import { Count, DeviceId, Id, Megabytes } from "./common.ts"
 import { ChatMessage, FinishReason, samplingFields, Usage } from "./job.ts"
 
 export const WorkerState = Schema.Literal(
@@ -44,7 +44,11 @@ export const WorkerBeat = Schema.Struct({
   tokens_out: Count,
   /** processes that it took so far, less the first */
   restarts: Count,
-  infers: Schema.Array(InferBeat)
+  infers: Schema.Array(InferBeat),
+  /** what the ledger holds for it */
+  memory_mb: Schema.optional(Megabytes),
+  /** it does not unload, neither when idle nor to make room */
+  pinned: Schema.optional(Schema.Boolean)
 })
 export type WorkerBeat = typeof WorkerBeat.Type
 
@@ -55,7 +59,9 @@ export const WorkerStart = Schema.Struct({
   context: Schema.optional(Schema.Int.pipe(Schema.positive())),
   slots: Schema.optional(Schema.Int.pipe(Schema.between(1, 256))),
   /** `--keep-warm`: the worker does not unload when idle */
-  pin: Schema.optional(Schema.Boolean)
+  pin: Schema.optional(Schema.Boolean),
+  /** idle workers to unload as far as their memory is needed; pinned ones stay */
+  evict: Schema.optional(Schema.Array(Id))
 })
 export type WorkerStart = typeof WorkerStart.Type
 

@@ -22,7 +22,7 @@ const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   ...change
 })
 const make = () => {
-  const view = new ClusterView()
+  const view = new ClusterView(() => 0)
   view.addHive("h").state = "healthy"
   const beat = (...workers: ReadonlyArray<WorkerBeat>) =>
     view.confirm({ hive_id: "h", instance: "x", seq: 1, version: "1", url: "u", devices: [], workers }, 1000)
@@ -39,12 +39,12 @@ describe("The cluster view", () => {
     expect(view.reserve("w1", "j2", true)).toBeUndefined()
     expect(view.reserve("w1", "j2", false)).toBeDefined()
     expect(view.reserve("w1", "j3", false)).toBeUndefined()
-    expect(view.residents()).toMatchObject([{ worker: "w1", free: 0 }])
+    expect(view.fleet.allResidents()).toMatchObject([{ worker: "w1", free: 0 }])
     expect(view.allWorkers()).toMatchObject([{ state: "busy", busy: 2 }])
     view.release("j1")
     view.release("j2")
     expect(view.reserve("w1", "j3", true)).toBeDefined()
-    expect(view.residents()).toMatchObject([{ free: 0 }])
+    expect(view.fleet.allResidents()).toMatchObject([{ free: 0 }])
     expect(view.seatOf("j3")?.worker).toBe("w1")
     expect(view.seatOf("j1")).toBeUndefined()
   })
@@ -54,7 +54,7 @@ describe("The cluster view", () => {
     beat(beatOf())
     view.reserve("w1", "j1", false)
     beat(beatOf({ busy: 0 }))
-    expect(view.residents()).toMatchObject([{ free: 1 }])
+    expect(view.fleet.allResidents()).toMatchObject([{ free: 1 }])
   })
 
   it("believes a worker's own stream before a beat that still says loading", () => {
@@ -114,9 +114,11 @@ describe("The cluster view", () => {
     beat(beatOf())
     const hive = view.addHive("h")
     hive.devices = { cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }
-    expect(view.machines()).toHaveLength(1)
+    view.changed()
+    expect(view.fleet.devices()).toHaveLength(1)
     hive.state = "degraded"
-    expect(view.residents()).toEqual([])
-    expect(view.machines()).toEqual([])
+    view.changed()
+    expect(view.fleet.allResidents()).toEqual([])
+    expect(view.fleet.devices()).toEqual([])
   })
 })

@@ -102,7 +102,7 @@ describe("Placing", () => {
       ])
       expect(lines).toContain("queen: CUDA worker is awake")
       const { placement } = yield* api.getJob({ id: reader.id })
-      expect(placement).toMatchObject({ device: "gpu0", losers: [{ device: "gpu1" }] })
+      expect(placement).toMatchObject({ device: "gpu0", losers: [{ device: "gpu1" }, { device: "cpu" }] })
     })
   )
 

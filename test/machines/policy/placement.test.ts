@@ -1,105 +1,153 @@
 import { describe, expect, it } from "vitest"
-import { decide, type MachineFacts, type ResidentFacts, type Wish } from "../../../src/machines/policy/placement.ts"
+import { type Fleet } from "../../../src/machines/policy/fleet.ts"
+import { decide, type Wish } from "../../../src/machines/policy/placement.ts"
+import { Search } from "../../../src/machines/policy/search.ts"
+import { askedBy, fleetOf, placeOf, resident, wish } from "../../support/fleet.ts"
 
-const wish = (change: Partial<Wish> = {}): Wish => ({
-  model: "minillama",
-  hive: undefined,
-  device: undefined,
-  allowCpu: true,
-  context: undefined,
-  alone: false,
-  ...change
-})
-const gpu = (id: string, vram_mb: number, declared = false) =>
-  ({ id, name: id, backend: "cuda", vram_mb, vram_free_mb: vram_mb, declared }) as const
-const machine = (
-  hive: string,
-  gpus: MachineFacts["devices"]["gpus"],
-  degraded: ReadonlyArray<string> = []
-): MachineFacts => ({
-  hive,
-  devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 8000 }, gpus, models: 0, workers: 0 },
-  degraded
-})
-const two = [machine("box", [gpu("gpu0", 12_000), gpu("gpu1", 24_000)])]
-const resident = (worker: string, change: Partial<ResidentFacts> = {}): ResidentFacts => ({
-  worker,
-  hive: "box",
-  device: "cpu",
-  model: "minillama",
-  context: 512,
-  slots: 4,
-  free: 4,
-  ...change
-})
-const order = (...args: Parameters<typeof decide>) => {
-  const decision = decide(...args)
-  return decision.kind === "devices" ? decision.order.map(({ hive, device }) => `${hive}/${device}`) : decision.kind
-}
+const order = (asked: Wish, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>
+  askedBy(new Search(fleet, asked, excluded, 0))
+const two = { box: [12_000, 24_000] }
 
-describe("The basic scheduler", () => {
+describe("The scheduler's search for a device", () => {
   it("takes the strongest GPU first and the CPU last", () => {
-    expect(order(wish(), two, [], [])).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
-    const more = [...two, machine("attic", [gpu("gpu0", 16_000)])]
-    expect(order(wish(), more, [], [])).toEqual(["box/gpu1", "attic/gpu0", "box/gpu0", "attic/cpu", "box/cpu"])
+    expect(order(wish(), fleetOf(two))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
+    expect(order(wish(), fleetOf({ ...two, attic: [16_000] }))).toEqual([
+      "box/gpu1",
+      "attic/gpu0",
+      "box/gpu0",
+      "attic/cpu",
+      "box/cpu"
+    ])
   })
 
   it("leaves the CPU out where it is not allowed, unless it is asked for by name", () => {
-    expect(order(wish({ allowCpu: false }), two, [], [])).toEqual(["box/gpu1", "box/gpu0"])
-    expect(order(wish({ device: "cpu" }), two, [], [])).toEqual(["box/cpu"])
+    expect(order(wish({ allowCpu: false }), fleetOf(two))).toEqual(["box/gpu1", "box/gpu0"])
+    expect(order(wish({ device: "cpu", allowCpu: false }), fleetOf(two))).toEqual(["box/cpu"])
   })
 
   it("keeps to the hive and the device that are asked for, and says why the others lost", () => {
-    expect(order(wish({ device: "gpu0" }), two, [], [])).toEqual(["box/gpu0"])
-    expect(order(wish({ hive: "attic" }), two, [], [])).toEqual([])
-    const decision = decide(wish({ device: "gpu0" }), two, [], [])
-    expect(decision.losers).toEqual([
+    const search = new Search(fleetOf(two), wish({ device: "gpu0" }), [], 0)
+    expect(askedBy(search)).toEqual(["box/gpu0"])
+    expect(search.losers).toEqual([
       { hive: "box", device: "gpu1", verdict: "another device is asked for (gpu0)" },
-      { hive: "box", device: "cpu", verdict: "another device is asked for (gpu0)" }
+      { hive: "box", device: "cpu", verdict: "another device is asked for (gpu0)" },
+      { hive: "box", device: "gpu0", verdict: "no" }
     ])
+    expect(order(wish({ hive: "attic" }), fleetOf(two))).toEqual([])
   })
 
   it("passes over what is degraded and what failed for this job", () => {
-    const decision = decide(
-      wish(),
-      [machine("box", two[0]?.devices.gpus ?? [], ["gpu1"])],
-      [],
-      [{ hive: "box", device: "gpu0" }]
-    )
-    expect(decision).toMatchObject({ kind: "devices", order: [{ device: "cpu" }] })
-    expect(decision.losers.map(({ device, verdict }) => [device, verdict])).toEqual([
-      ["gpu1", "the device is degraded and takes no new work"],
-      ["gpu0", "failed for this job already"]
+    const fleet = fleetOf(two)
+    const gpus = [12_000, 24_000].map((vram_mb, i) => ({
+      id: `gpu${i}`,
+      name: "GPU",
+      backend: "cuda" as const,
+      vram_mb,
+      vram_free_mb: vram_mb
+    }))
+    fleet.setHive({
+      hive: "box",
+      devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 8000 }, gpus },
+      beats: [{ id: "gpu1", state: "degraded", free_mb: 24_000 }]
+    })
+    const search = new Search(fleet, wish(), [{ hive: "box", device: "gpu0" }], 0)
+    expect(askedBy(search)).toEqual(["box/cpu"])
+    expect(search.losers.slice(0, 2)).toEqual([
+      { hive: "box", device: "gpu1", verdict: "the device is degraded and takes no new work" },
+      { hive: "box", device: "gpu0", verdict: "failed for this job already" }
     ])
   })
 
-  it("serves a device that stands in the configuration only with the CPU's runtime", () => {
-    expect(decide(wish(), [machine("box", [gpu("gpu0", 1000, true)])], [], [])).toMatchObject({
-      order: [{ device: "gpu0", backend: "cpu" }, { device: "cpu" }]
+  it("prefers a hive that has the file to one that has not, all else equal, and says so", () => {
+    const fleet = fleetOf({ attic: [24_000], box: [24_000] })
+    fleet.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
+    const search = new Search(fleet, wish(), [], 0)
+    const first = search.next()
+    expect(first === undefined ? undefined : placeOf(first)).toBe("box/gpu0")
+    expect(first === undefined ? [] : search.passedOver(first)).toContainEqual({
+      hive: "attic",
+      device: "gpu0",
+      verdict: expect.stringContaining("has to be fetched")
     })
   })
 
-  it("prefers a resident worker to every device, and of those the one with most free slots", () => {
+  it("prefers an idle device to one that decodes for others, all else equal", () => {
+    const busy = resident("w1", { device: "gpu0", model: "other", free: 0 })
+    expect(order(wish(), fleetOf({ box: [24_000, 24_000] }, [busy]))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
+  })
+
+  it("goes by what a device was seen to do for the model, where that is known", () => {
+    const fleet = fleetOf({ box: [24_000, 24_000] })
+    fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
+    expect(order(wish(), fleet)[0]).toBe("box/gpu1")
+  })
+
+  it("offers a device again with idle workers unloaded where that costs less than a slower one, and not where it does not", () => {
+    const full = { requiredMb: 8000, availableMb: 1000 }
+    const idle = resident("w1", { device: "gpu0", model: "other", memoryMb: 9000 })
+    const ask = (bytes: number) => {
+      const fleet = fleetOf({ box: [24_000] }, [idle])
+      fleet.setFiles("box", [{ model: "minillama", bytes }])
+      const search = new Search(fleet, wish(), [], 1e6)
+      const first = search.next()
+      if (first !== undefined) search.refused(first, "full", full)
+      const next = search.next()
+      return next === undefined ? undefined : [placeOf(next), next.evict.map(({ worker }) => worker)]
+    }
+    expect(ask(7e9), "a large model is slow on the CPU").toEqual(["box/gpu0", ["w1"]])
+    expect(ask(3e6), "a tiny one is not").toEqual(["box/cpu", []])
+  })
+
+  it("hopes for a device whose workers are busy or just loaded, and for no device that is too small or pinned", () => {
+    const fleet = fleetOf({ box: [24_000, 12_000, 8000] }, [
+      resident("busy", { device: "gpu0", model: "a", memoryMb: 20_000, free: 0 }),
+      resident("pinned", { device: "gpu1", model: "b", memoryMb: 11_000, isPinned: true })
+    ])
+    const search = new Search(fleet, wish({ allowCpu: false }), [], 1e6)
+    for (let one = search.next(); one !== undefined; one = search.next())
+      search.refused(one, "full", { requiredMb: 10_000, availableMb: 500 })
+    expect(search.hopes).toEqual([{ hive: "box", device: "gpu0", requiredMb: 10_000 }])
+  })
+})
+
+describe("The scheduler's choice among resident workers", () => {
+  it("is the one that will be done first, and it says why the others lost", () => {
     const workers = [resident("w1", { free: 1 }), resident("w2", { free: 3 }), resident("w3", { model: "other" })]
-    expect(decide(wish(), two, workers, [])).toEqual({
-      kind: "resident",
-      worker: "w2",
-      losers: [{ hive: "box", device: "cpu", verdict: "worker w1: busier" }]
-    })
+    const decision = decide(wish(), fleetOf(two, workers))
+    expect(decision).toMatchObject({ kind: "resident", worker: "w2" })
+    expect(decision.kind === "resident" ? decision.losers : []).toEqual([
+      { hive: "box", device: "cpu", verdict: expect.stringMatching(/^worker w1: .* s expected against .*busier$/) }
+    ])
   })
 
-  it("waits for resident workers that are all busy", () => {
-    expect(decide(wish(), two, [resident("w1", { free: 0 })], [])).toMatchObject({
+  it("balances a model that is resident twice", () => {
+    const fleet = fleetOf({ box: [24_000, 24_000] })
+    const free = { gpu0: 4, gpu1: 4 }
+    const taken: Array<string> = []
+    for (let i = 0; i < 8; i++) {
+      for (const device of ["gpu0", "gpu1"] as const)
+        fleet.setResident(resident(device, { device, free: free[device] }))
+      const decision = decide(wish(), fleet)
+      if (decision.kind !== "resident") continue
+      taken.push(decision.worker)
+      free[decision.worker as "gpu0" | "gpu1"]--
+    }
+    expect(taken).toEqual(["gpu0", "gpu1", "gpu0", "gpu1", "gpu0", "gpu1", "gpu0", "gpu1"])
+  })
+
+  it("waits for resident workers that are all busy, or that make room", () => {
+    expect(decide(wish(), fleetOf(two, [resident("w1", { free: 0 })]))).toMatchObject({
       kind: "full",
       losers: [{ verdict: "worker w1: all slots busy" }]
     })
-    expect(decide(wish({ alone: true }), two, [resident("w1", { free: 3 })], []).kind).toBe("full")
-    expect(decide(wish({ alone: true }), two, [resident("w1")], []).kind).toBe("resident")
+    expect(decide(wish({ alone: true }), fleetOf(two, [resident("w1", { free: 3 })])).kind).toBe("full")
+    expect(decide(wish({ alone: true }), fleetOf(two, [resident("w1")])).kind).toBe("resident")
+    expect(decide(wish(), fleetOf(two, [resident("w1", { isClosing: true })])).kind).toBe("full")
   })
 
   it("does not count residents that do not fit the wish", () => {
     const workers = [resident("w1"), resident("w2", { device: "gpu0", context: 256 })]
-    expect(decide(wish({ device: "gpu0", context: 512 }), two, workers, []).kind).toBe("devices")
-    expect(decide(wish({ allowCpu: false }), two, [resident("w1")], []).kind).toBe("devices")
+    expect(decide(wish({ device: "gpu0", context: 512 }), fleetOf(two, workers)).kind).toBe("devices")
+    expect(decide(wish({ allowCpu: false }), fleetOf(two, [resident("w1")])).kind).toBe("devices")
   })
 })

@@ -1,0 +1,93 @@
+/**
+ * The jobs that found no room on any device but would if others went, longest waiting first: one line for all models,
+ * so that none is forgotten over another (`policy/turns.ts` says whose turn it is).
+ */
+import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { fittingResidents, type Wish } from "../../machines/policy/placement.ts"
+import type { Hope } from "../../machines/policy/search.ts"
+import { type RoomWait, takeTurns } from "../../machines/policy/turns.ts"
+import type { ClusterView } from "./cluster-view.ts"
+
+interface Waiting extends RoomWait {
+  readonly turn: Deferred.Deferred<void>
+}
+
+export interface RoomLine {
+  /** The job is to wait from its next `wait` on; how long it has waited before counts. */
+  readonly join: (jobId: string, hopes: ReadonlyArray<Hope>) => void
+  /** Returns when it may look for a place again; at once if it has not joined. */
+  readonly wait: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
+  readonly leave: (jobId: string) => void
+  /** 1 is next; undefined when it does not wait */
+  readonly position: (jobId: string) => number | undefined
+  readonly waiting: () => number
+}
+
+/** A hive whose beat is old has said no: it is not asked again sooner, milliseconds. */
+const pauseMs = 250
+/** The line is looked at so often at least, milliseconds. */
+const lookMs = 1000
+
+export const makeRoomLine = (view: ClusterView): RoomLine => {
+  /** by job; since when it waits, over all its tries */
+  const since = new Map<string, number>()
+  const joined = new Map<string, ReadonlyArray<Hope>>()
+  const line = new Map<string, Waiting>()
+
+  const pump = (now: number): number | undefined => {
+    const waits = [...line.values()].toSorted((a, b) => a.since - b.since)
+    const { at, close, go } = takeTurns(waits, view.fleet, now)
+    view.close(close)
+    for (const job of go) {
+      const waiting = line.get(job)
+      if (waiting === undefined) continue
+      line.delete(job)
+      Deferred.unsafeDone(waiting.turn, Effect.void)
+    }
+    return at
+  }
+  const leave = (jobId: string, now: number): void => {
+    line.delete(jobId)
+    if (line.size === 0) view.close(new Set())
+    else pump(now)
+  }
+
+  return {
+    join: (jobId, hopes) => void joined.set(jobId, hopes),
+    leave: (jobId) => {
+      joined.delete(jobId)
+      since.delete(jobId)
+    },
+    wait: (jobId, wish, onQueued) =>
+      Effect.gen(function* () {
+        const hopes = joined.get(jobId)
+        joined.delete(jobId)
+        if (hopes === undefined) return
+        const began = yield* Clock.currentTimeMillis
+        const first = since.get(jobId)
+        since.set(jobId, first ?? began)
+        const turn = yield* Deferred.make<void>()
+        line.set(jobId, { job: jobId, since: first ?? began, hopes, turn })
+        if (first === undefined) onQueued(line.size)
+        yield* Effect.sleep(pauseMs)
+        while (!(yield* Deferred.isDone(turn))) {
+          const now = yield* Clock.currentTimeMillis
+          // somebody else has brought the model meanwhile
+          if (fittingResidents(wish, view.fleet).length > 0) return
+          const at = pump(now)
+          const pause = Math.max(1, Math.min(lookMs, at === undefined ? lookMs : at - now))
+          yield* Effect.timeoutOption(Deferred.await(turn), pause)
+        }
+      }).pipe(
+        Effect.ensuring(Effect.map(Clock.currentTimeMillis, (now) => (line.has(jobId) ? leave(jobId, now) : undefined)))
+      ),
+    position: (jobId) => {
+      const waiting = line.get(jobId)
+      if (waiting === undefined) return undefined
+      return 1 + [...line.values()].filter((other) => other.since < waiting.since).length
+    },
+    waiting: () => line.size
+  }
+}

@@ -1,0 +1,85 @@
+/** Step 5 of the flow (DESIGN §5): hives are asked for room, candidate by candidate, cheapest first. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { Place, Wish } from "../../machines/policy/placement.ts"
+import { setbackOf } from "../../machines/policy/setback.ts"
+import { type Amounts, type Candidate, type Hope, Search } from "../../machines/policy/search.ts"
+import type { Placement } from "../../machines/vocabulary/job.ts"
+import type { ClusterView } from "./cluster-view.ts"
+
+/** A candidate that was asked and has no room, or cannot serve. */
+export interface Full {
+  readonly place: Place
+  readonly error: RbeeError
+}
+
+export type Found =
+  | { readonly _tag: "Found"; readonly candidate: Candidate; readonly placement: Placement }
+  | {
+      readonly _tag: "NoRoom"
+      readonly full: ReadonlyArray<Full>
+      /** where waiting would help */
+      readonly hopes: ReadonlyArray<Hope>
+    }
+  | { readonly _tag: "Silent"; readonly hive: string }
+
+export interface Listener {
+  readonly onPicked: (candidate: Candidate) => void
+  readonly onFull: (candidate: Candidate) => void
+}
+
+const amountsOf = (error: RbeeError): Amounts | undefined => {
+  const { available_mb: availableMb, required_mb: requiredMb } = error.details
+  return typeof availableMb === "number" && typeof requiredMb === "number" ? { availableMb, requiredMb } : undefined
+}
+
+export const placementAt = (view: ClusterView, { device, hive }: Place, losers: Placement["losers"]): Placement => ({
+  hive,
+  device,
+  ...(view.gpu({ hive, device })?.declared === true ? { declared: true as const } : {}),
+  losers
+})
+
+/** Changes nothing: room is advice until a worker is started. Fails where another place would not help either. */
+export const findRoom = (
+  view: ClusterView,
+  wish: Wish,
+  excluded: ReadonlyArray<Place>,
+  { onFull, onPicked }: Listener
+): Effect.Effect<Found, RbeeError> =>
+  Effect.gen(function* () {
+    const full: Array<Full> = []
+    const search = new Search(view.fleet, wish, excluded, yield* Clock.currentTimeMillis)
+    for (let candidate = search.next(); candidate !== undefined; candidate = search.next()) {
+      const { device, hive } = candidate.device
+      const api = view.hive(hive)?.claimed?.api
+      if (api === undefined) return { _tag: "Silent", hive }
+      onPicked(candidate)
+      const evict = candidate.evict.map(({ worker }) => worker)
+      const answer = yield* Effect.either(
+        api.capacity({
+          device,
+          model: wish.model,
+          ...(wish.context === undefined ? {} : { context: wish.context }),
+          ...(evict.length === 0 ? {} : { evict: evict.join(",") })
+        })
+      )
+      if (answer._tag === "Right") {
+        const losers = [...search.losers, ...search.passedOver(candidate)]
+        const placement: Placement = {
+          ...placementAt(view, candidate.device, losers),
+          expected_s: Math.round(candidate.seconds * 100) / 100,
+          ...(evict.length === 0 ? {} : { evicted: evict })
+        }
+        return { _tag: "Found", candidate, placement }
+      }
+      const error = answer.left
+      if (error.code === "CONNECTION_TIMEOUT") return { _tag: "Silent", hive }
+      if (setbackOf(error) !== "candidate") return yield* error
+      if (error.code === "VRAM_EXHAUSTED") onFull(candidate)
+      search.refused(candidate, error.what, error.code === "VRAM_EXHAUSTED" ? amountsOf(error) : undefined)
+      full.push({ place: candidate.device, error })
+    }
+    return { _tag: "NoRoom", full, hopes: search.hopes }
+  })

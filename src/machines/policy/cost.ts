@@ -1,0 +1,60 @@
+/**
+ * What a place costs a job: the seconds until its answer is there, as far as they can be foreseen, part by part, so
+ * that the part that decided can be named.
+ */
+
+export interface Cost {
+  /** fetching the file, where it is not there */
+  readonly fetch: number
+  /** starting a worker and reading the file into memory */
+  readonly load: number
+  /** what unloading others will cost whoever wants them next */
+  readonly evict: number
+  /** decoding, among those who are on the device already */
+  readonly decode: number
+}
+
+/** tokens of a usual answer */
+const answerTokens = 256
+/** a stream is not decoded faster than this, tokens/s, whatever the bandwidth: small models do not tell devices apart */
+const fastest = 200
+/** MB/s of a download and of a disk, while nothing better is known */
+const fetchMbps = 50
+const loadMbps = 1000
+/** seconds that a worker's process takes before it loads */
+const startSeconds = 0.5
+/** bytes of a model that nobody has seen yet */
+export const unknownBytes = 1e9
+
+/** Seconds from the start of a worker until it serves. */
+export const loadSeconds = (mb: number): number => startSeconds + mb / loadMbps
+export const fetchSeconds = (mb: number): number => mb / fetchMbps
+
+/** Every token reads the whole model once; those who are on the device share its bandwidth. */
+export const decodeSeconds = (
+  gbps: number,
+  bytes: number,
+  observedTokensPerS: number | undefined,
+  others: number
+): number => (answerTokens / (observedTokensPerS ?? Math.min(fastest, (gbps * 1e9) / bytes))) * (1 + others)
+
+export const secondsOf = ({ decode, evict, fetch, load }: Cost): number => fetch + load + evict + decode
+
+const words: Readonly<Record<keyof Cost, string>> = {
+  fetch: "the model is not there and has to be fetched",
+  load: "the model has to be loaded",
+  evict: "another model would have to be unloaded",
+  decode: "slower, or busier"
+}
+
+const shown = (seconds: number): string => seconds.toFixed(seconds < 10 ? 2 : 0)
+
+/** "12 s expected against 1.3 s: the model is not there and has to be fetched": the part that lost it. */
+export const because = (loser: Cost, winner: Cost): string => {
+  const parts = (["fetch", "load", "evict", "decode"] as const).toSorted(
+    (a, b) => loser[b] - winner[b] - (loser[a] - winner[a])
+  )
+  const [most = "decode"] = parts
+  if (secondsOf(loser) <= secondsOf(winner)) return "as good, but the weaker device, or later by name"
+  return `${shown(secondsOf(loser))} s expected against ${shown(secondsOf(winner))} s: ${words[most]}`
+}

@@ -1,0 +1,253 @@
+/**
+ * What placement is decided from: every device that may take work, strongest first, and every worker that is awake.
+ * Kept up to date change by change, so that a decision never walks over all of a large cluster: the strongest device
+ * with so much room is found in the logarithm of their number.
+ */
+import { type Backend, type Devices, runtimeOf } from "../vocabulary/device.ts"
+import { MaxTree } from "./max-tree.ts"
+
+export interface Place {
+  readonly hive: string
+  /** "cpu", "gpu0" */
+  readonly device: string
+}
+
+export interface DeviceFacts extends Place {
+  /** whose runtime serves it */
+  readonly backend: Backend
+  /** memory bandwidth as far as it can be guessed, GB/s: decoding is bound by it */
+  readonly gbps: number
+  /** free by its hive's ledger, MB */
+  readonly freeMb: number
+  /** takes no new work now */
+  readonly isDegraded: boolean
+}
+
+/** A healthy hive. */
+export interface HiveFacts {
+  readonly hive: string
+  readonly devices: Pick<Devices, "cpu" | "gpus">
+  /** as of its last beat; a device that no beat has named yet has what it had when it was asked */
+  readonly beats: ReadonlyArray<{ readonly id: string; readonly state: string; readonly free_mb: number }>
+}
+
+/** A worker that is awake. */
+export interface ResidentFacts extends Place {
+  readonly worker: string
+  readonly model: string
+  readonly context: number
+  readonly slots: number
+  /** slots that nobody holds */
+  readonly free: number
+  /** what its ledger holds for it, MB */
+  readonly memoryMb: number
+  readonly isPinned: boolean
+  /** it takes no new work: it makes room for a model that has waited long */
+  readonly isClosing: boolean
+  /** since when it serves, milliseconds since 1970 */
+  readonly readyAt: number
+}
+
+const key = ({ device, hive }: Place): string => `${hive}/${device}`
+
+/** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
+const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035
+const cpuGbps = (cores: number): number => Math.min(60, 8 * cores)
+
+/** Strongest first; by name where they are equal, so that the order is the same everywhere. */
+const byStrength = (a: DeviceFacts, b: DeviceFacts): number =>
+  b.gbps - a.gbps || (a.hive < b.hive ? -1 : a.hive > b.hive ? 1 : a.device < b.device ? -1 : 1)
+
+/** A use counts half after this time, milliseconds. */
+const heatHalfMs = 600_000
+/** How far an observed rate moves at each answer. */
+const rateGain = 0.3
+
+const devicesOf = ({ beats, devices, hive }: HiveFacts): ReadonlyArray<DeviceFacts> => {
+  const facts = (device: string, backend: Backend, gbps: number, freeMb: number): DeviceFacts => {
+    const beat = beats.find(({ id }) => id === device)
+    return { hive, device, backend, gbps, freeMb: beat?.free_mb ?? freeMb, isDegraded: beat?.state === "degraded" }
+  }
+  return [
+    ...devices.gpus.map((gpu) => facts(gpu.id, runtimeOf(gpu), gpuGbps(gpu.vram_mb), gpu.vram_free_mb)),
+    facts("cpu", "cpu", cpuGbps(devices.cpu.cores), devices.cpu.ram_free_mb)
+  ]
+}
+
+export class Fleet {
+  /** strongest first */
+  private order: Array<DeviceFacts> = []
+  private readonly at = new Map<string, number>()
+  private free = new MaxTree([])
+  private readonly hives = new Map<string, ReadonlyArray<DeviceFacts>>()
+  private readonly residents = new Map<string, ResidentFacts>()
+  private readonly byModel = new Map<string, Set<string>>()
+  private readonly byPlace = new Map<string, Set<string>>()
+  private readonly files = new Map<string, Map<string, number>>()
+  private readonly rates = new Map<string, number>()
+  private readonly heats = new Map<string, { readonly heat: number; readonly at: number }>()
+  private isStale = false
+
+  /** A hive is healthy, or has other devices, or others of them are free. */
+  setHive(facts: HiveFacts): void {
+    const before = this.hives.get(facts.hive)
+    const devices = devicesOf(facts)
+    this.hives.set(facts.hive, devices)
+    const isSame =
+      before?.length === devices.length &&
+      devices.every((one, i) => before[i]?.device === one.device && before[i]?.gbps === one.gbps)
+    if (!isSame || this.isStale) {
+      this.isStale = true
+      return
+    }
+    for (const device of devices) this.put(device)
+  }
+
+  removeHive(hive: string): void {
+    if (this.hives.delete(hive)) this.isStale = true
+  }
+
+  setResident(facts: ResidentFacts): void {
+    this.removeResident(facts.worker)
+    this.residents.set(facts.worker, facts)
+    add(this.byModel, facts.model, facts.worker)
+    add(this.byPlace, key(facts), facts.worker)
+  }
+
+  removeResident(worker: string): void {
+    const facts = this.residents.get(worker)
+    if (facts === undefined) return
+    this.residents.delete(worker)
+    this.byModel.get(facts.model)?.delete(worker)
+    this.byPlace.get(key(facts))?.delete(worker)
+  }
+
+  /** The models whose files are on a hive, with their sizes in bytes. */
+  setFiles(hive: string, models: ReadonlyArray<{ readonly model: string; readonly bytes: number }>): void {
+    for (const hives of this.files.values()) hives.delete(hive)
+    for (const { bytes, model } of models) this.addFile(hive, model, bytes)
+  }
+
+  addFile(hive: string, model: string, bytes: number): void {
+    const hives = this.files.get(model) ?? new Map<string, number>()
+    this.files.set(model, hives.set(hive, bytes))
+  }
+
+  /** An answer was decoded on a device at this rate. */
+  observe(place: Place, model: string, tokensPerS: number): void {
+    const id = `${key(place)} ${model}`
+    const before = this.rates.get(id)
+    this.rates.set(id, before === undefined ? tokensPerS : before + rateGain * (tokensPerS - before))
+  }
+
+  /** A job wanted the model. */
+  used(model: string, now: number): void {
+    this.heats.set(model, { heat: this.heat(model, now) + 1, at: now })
+  }
+
+  /** Uses of late, each counting half after ten minutes. */
+  heat(model: string, now: number): number {
+    const known = this.heats.get(model)
+    return known === undefined ? 0 : known.heat * 2 ** ((known.at - now) / heatHalfMs)
+  }
+
+  get size(): number {
+    this.fresh()
+    return this.order.length
+  }
+
+  /** All devices, strongest first. */
+  devices(): ReadonlyArray<DeviceFacts> {
+    this.fresh()
+    return this.order
+  }
+
+  devicesOf(hive: string): ReadonlyArray<DeviceFacts> {
+    return this.hives.get(hive) ?? []
+  }
+
+  device(place: Place): DeviceFacts | undefined {
+    this.fresh()
+    const at = this.at.get(key(place))
+    return at === undefined ? undefined : this.order[at]
+  }
+
+  /** The strongest `count` devices with at least this much free. */
+  roomiest(needMb: number, count: number): ReadonlyArray<DeviceFacts> {
+    this.fresh()
+    const found: Array<DeviceFacts> = []
+    for (let at = this.free.firstFrom(0, needMb); at >= 0 && found.length < count;) {
+      const device = this.order[at]
+      if (device !== undefined) found.push(device)
+      at = this.free.firstFrom(at + 1, needMb)
+    }
+    return found
+  }
+
+  /** Workers of a model. */
+  residentsOf(model: string): ReadonlyArray<ResidentFacts> {
+    return this.found(this.byModel.get(model))
+  }
+
+  /** Workers on a device. */
+  residentsOn(place: Place): ReadonlyArray<ResidentFacts> {
+    return this.found(this.byPlace.get(key(place)))
+  }
+
+  allResidents(): ReadonlyArray<ResidentFacts> {
+    return [...this.residents.values()]
+  }
+
+  /** Hives that have the model's file. */
+  hivesWith(model: string): Iterable<string> {
+    return this.files.get(model)?.keys() ?? []
+  }
+
+  hasFile(hive: string, model: string): boolean {
+    return this.files.get(model)?.has(hive) === true
+  }
+
+  /** Bytes of a model's file, if any hive has it. */
+  bytesOf(model: string): number | undefined {
+    const [bytes] = this.files.get(model)?.values() ?? []
+    return bytes
+  }
+
+  /** Tokens a second that answers of the model had on this device. */
+  rate(place: Place, model: string): number | undefined {
+    return this.rates.get(`${key(place)} ${model}`)
+  }
+
+  private found(workers: ReadonlySet<string> | undefined): ReadonlyArray<ResidentFacts> {
+    const list: Array<ResidentFacts> = []
+    for (const worker of workers ?? []) {
+      const facts = this.residents.get(worker)
+      if (facts !== undefined) list.push(facts)
+    }
+    return list
+  }
+
+  private put(device: DeviceFacts): void {
+    const at = this.at.get(key(device))
+    if (at === undefined) return
+    // the order stays: strength does not change with what is free
+    this.order[at] = device
+    this.free.set(at, device.isDegraded ? -1 : device.freeMb)
+  }
+
+  /** Hives come and go seldom: then everything is put in order anew. */
+  private fresh(): void {
+    if (!this.isStale) return
+    this.isStale = false
+    this.order = [...this.hives.values()].flat().sort(byStrength)
+    this.at.clear()
+    for (const [at, device] of this.order.entries()) this.at.set(key(device), at)
+    this.free = new MaxTree(this.order.map(({ freeMb, isDegraded }) => (isDegraded ? -1 : freeMb)))
+  }
+}
+
+const add = (map: Map<string, Set<string>>, at: string, value: string): void => {
+  const set = map.get(at)
+  if (set === undefined) map.set(at, new Set([value]))
+  else set.add(value)
+}

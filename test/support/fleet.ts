@@ -1,0 +1,61 @@
+/** Small fleets for tests of the placement policy. */
+import { Fleet, type ResidentFacts } from "../../src/machines/policy/fleet.ts"
+import type { Wish } from "../../src/machines/policy/placement.ts"
+import type { Candidate, Search } from "../../src/machines/policy/search.ts"
+
+export const wish = (change: Partial<Wish> = {}): Wish => ({
+  model: "minillama",
+  hive: undefined,
+  device: undefined,
+  allowCpu: true,
+  context: undefined,
+  alone: false,
+  ...change
+})
+
+export const resident = (worker: string, change: Partial<ResidentFacts> = {}): ResidentFacts => ({
+  worker,
+  hive: "box",
+  device: "cpu",
+  model: "minillama",
+  context: 512,
+  slots: 4,
+  free: 4,
+  memoryMb: 100,
+  isPinned: false,
+  isClosing: false,
+  readyAt: 0,
+  ...change
+})
+
+/** Hives with GPUs of these sizes in MB, all of it free, and a CPU with 16 GB. */
+export const fleetOf = (
+  hives: Readonly<Record<string, ReadonlyArray<number>>>,
+  residents: ReadonlyArray<ResidentFacts> = []
+): Fleet => {
+  const fleet = new Fleet()
+  for (const [hive, sizes] of Object.entries(hives)) {
+    const gpus = sizes.map((vram_mb, i) => ({
+      id: `gpu${i}`,
+      name: "GPU",
+      backend: "cuda" as const,
+      vram_mb,
+      vram_free_mb: vram_mb
+    }))
+    fleet.setHive({ hive, devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 16_000 }, gpus }, beats: [] })
+  }
+  for (const one of residents) fleet.setResident(one)
+  return fleet
+}
+
+export const placeOf = ({ device: { device, hive } }: Candidate): string => `${hive}/${device}`
+
+/** All candidates in the order in which they are asked, if each refuses without amounts. */
+export const askedBy = (search: Search): ReadonlyArray<string> => {
+  const asked: Array<string> = []
+  for (let one = search.next(); one !== undefined; one = search.next()) {
+    asked.push(placeOf(one))
+    search.refused(one, "no", undefined)
+  }
+  return asked
+}
