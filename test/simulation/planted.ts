@@ -1,95 +1,69 @@
 /**
- * Bugs that the simulator must find, each one change of one file, made while a copy is bundled: no switch stands in
+ * Bugs that the simulator must find, each a patch of `planted/`, applied to a copy of the tree: no switch stands in
  * production code. `npm run bench -- planted` plants them all, one after another.
  */
-import { readFileSync } from "node:fs"
-import { join } from "node:path"
-import type { Plugin } from "esbuild"
+import { execFileSync, spawnSync } from "node:child_process"
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { basename, dirname, join } from "node:path"
+import { performance } from "node:perf_hooks"
+import type * as build from "../../tools/build.mjs"
 
 export interface Planted {
   readonly name: string
-  readonly file: string
-  /** stands there exactly once */
-  readonly find: string
-  readonly instead: string
+  readonly patch: string
+  /** its first line: what is wrong then, in words */
+  readonly what: string
 }
 
-export const planted: ReadonlyArray<Planted> = [
-  {
-    name: "a resume is off by one",
-    file: "src/actors/queen/job-request.ts",
-    find: "token_ids: log.tokenIds(), text",
-    instead: "token_ids: log.tokenIds().slice(0, -1), text"
-  },
-  {
-    name: "an answer that goes on elsewhere begins anew",
-    file: "src/actors/queen/job-request.ts",
-    find: "const resume = log.tokens() === 0 ?",
-    instead: "const resume = log.tokens() >= 0 ?"
-  },
-  {
-    name: "an epoch is used twice",
-    file: "src/actors/queen/job.ts",
-    find: "const epoch = log.facts().epoch + 1",
-    instead: "const epoch = Math.max(1, log.facts().epoch)"
-  },
-  {
-    name: "tokens are shown that the journal does not have",
-    file: "src/actors/queen/job-logs.ts",
-    find: "journal.commit(writes)",
-    instead: 'if (writes.some((write) => write._tag !== "Tokens")) journal.commit(writes)'
-  },
-  {
-    name: "a cancelled job ends twice",
-    file: "src/actors/queen/job-sequence.ts",
-    find: 'this.append("cancelled", {})',
-    instead: 'this.append("cancelled", {}); this.append("cancelled", {})'
-  },
-  {
-    name: "a lease outlives its worker",
-    file: "src/actors/hive/resident.ts",
-    find: "yield* Effect.ignoreLogged(this.around.machines.ledger.release(id))",
-    instead: ""
-  },
-  {
-    name: "a hive ends before its workers",
-    file: "src/actors/hive/hive.ts",
-    find: "yield* parts.workers?.stopAll(drainMs) ?? Effect.void",
-    instead: ""
-  },
-  {
-    name: "a restart of the queen's machine is not noticed",
-    file: "src/actors/queen/reboot.ts",
-    find: "if (known?.value === boot) return",
-    instead: "return"
-  },
-  {
-    name: "a hive that is back is not taken back",
-    file: "src/actors/queen/hives.ts",
-    find: 'if (state.matches("cold") || state.matches("failed")) yield*',
-    instead: "if (false as boolean) yield*"
-  },
-  {
-    name: "only the first hive is ever woken",
-    file: "src/actors/queen/placing.ts",
-    find: "for (const { id } of others) {",
-    instead: "for (const { id } of others.slice(0, 1)) {"
-  }
-]
+export const plantedIn = (root: string): ReadonlyArray<Planted> => {
+  const folder = join(root, "test/simulation/planted")
+  return readdirSync(folder)
+    .toSorted()
+    .map((file) => {
+      const patch = join(folder, file)
+      return { name: basename(file, ".patch"), patch, what: readFileSync(patch, "utf8").split("\n", 1)[0] ?? "" }
+    })
+}
 
-/** How often what is to be replaced stands in its file: once, or the plant has to be adapted. */
-export const occurrences = (root: string, { file, find }: Planted): number =>
-  readFileSync(join(root, file), "utf8").split(find).length - 1
+/** Throws what git says where the patch does not fit the sources in `folder` any more. */
+export const apply = (folder: string, { patch }: Planted, how: ReadonlyArray<string> = []): void =>
+  void execFileSync("git", ["apply", ...how, patch], {
+    cwd: folder,
+    // a copy is no part of a repository that it may lie in
+    env: { ...process.env, GIT_CEILING_DIRECTORIES: dirname(folder) },
+    stdio: ["ignore", "ignore", "pipe"]
+  })
 
-/** Makes the change while its file is bundled. */
-export const plant = (root: string, { file, find, instead }: Planted): Plugin => ({
-  name: "plant",
-  setup: (build) => {
-    const path = join(root, file)
-    build.onLoad({ filter: /\.ts$/ }, (args) =>
-      args.path === path
-        ? { contents: readFileSync(path, "utf8").replace(find, () => instead), loader: "ts" as const }
-        : undefined
-    )
+export interface Hunt {
+  /** the invariant that broke and the seed, as the simulator says it */
+  readonly found: string | undefined
+  /** of the simulator alone, without the making of the copy */
+  readonly seconds: number
+}
+
+/** Makes a copy with the bug in it, and runs the simulator there until it breaks. */
+export const hunt = async (root: string, each: Planted, limitMs: number): Promise<Hunt> => {
+  // by its path: this file is bundled for the benchmark, and the tools are not
+  const tools = join(root, "tools/build.mjs")
+  const { bundle } = (await import(tools)) as typeof build
+  const copy = mkdtempSync(join(tmpdir(), "rbee-planted-"))
+  try {
+    for (const part of ["src", "package.json", "tsconfig.json"])
+      cpSync(join(root, part), join(copy, part), { recursive: true })
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"))
+    apply(copy, each)
+    await bundle({ simulate: "src/main/simulate.ts" }, "dist", { absWorkingDir: copy })
+    const began = performance.now()
+    const { status, stdout } = spawnSync(process.execPath, ["dist/simulate.js", "--seeds", "100000", "--first"], {
+      cwd: copy,
+      encoding: "utf8",
+      timeout: limitMs
+    })
+    const seconds = (performance.now() - began) / 1000
+    const said = stdout.split("\n").find((line) => line.includes(" breaks: "))
+    return { found: status === 1 ? said : undefined, seconds }
+  } finally {
+    rmSync(copy, { recursive: true, force: true })
   }
-})
+}

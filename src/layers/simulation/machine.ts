@@ -21,6 +21,8 @@ export class Machine {
   /** memory that a process has taken: pid → device → bytes */
   private readonly taken = new Map<number, { readonly device: string; readonly bytes: number }>()
   private nextPid: number
+  /** told of each process that has ended */
+  onEnd: (process: SimProcess) => void = () => undefined
 
   constructor(kernel: Kernel, spec: MachineSpec, firstPid: number) {
     this.kernel = kernel
@@ -41,6 +43,7 @@ export class Machine {
     this.kernel.note(`spawn ${process.name}`)
     process.exited(() => {
       this.processes.delete(pid)
+      this.onEnd(process)
       // the driver gives memory back a moment after the process is gone
       this.kernel.at(this.kernel.random.between(0, 50), () => this.taken.delete(pid))
     })

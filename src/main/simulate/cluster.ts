@@ -41,7 +41,7 @@ export class Cluster {
     this.plan = plan
     this.links = new Links(kernel, { minMs: plan.latencyMs[0], maxMs: plan.latencyMs[1] })
     this.network = new Network(kernel, this.links)
-    this.watch = new Watch(kernel, plan.canary === true)
+    this.watch = new Watch(kernel, (job) => this.journal.peek().tokens(job).tokenIds, plan.canary === true)
     this.hub = { bytesPerS: 20e6, ...plan.hub }
     const machines: Array<Machine> = []
     const hives = new Map<string, Site>()
@@ -55,6 +55,7 @@ export class Cluster {
         },
         1000 * (index + 1)
       )
+      machine.onEnd = (process) => this.watch.ended(process)
       machines.push(machine)
       const url = `sim://${machine.name}:hive-${hive.id}`
       const store = new HiveStore(this.watch.leases(machine))

@@ -8,6 +8,7 @@ import type { Kernel } from "../../layers/simulation/kernel.ts"
 import type { Machine } from "../../layers/simulation/machine.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import type { WorkerApi } from "../../layers/worker-api/index.ts"
+import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 
 /** What is broken, in words; `invariant` is its short name. */
 export class Violation extends Error {
@@ -23,6 +24,8 @@ const terminal = new Set(["done", "error", "cancelled"])
 
 export class Watch {
   private readonly kernel: Kernel
+  /** the tokens of a job that are in the journal */
+  private readonly recorded: (job: string) => ReadonlyArray<number>
   private readonly plantsDuplicate: boolean
   /** what readers were shown: job → text of each token */
   readonly shown = new Map<string, Array<string>>()
@@ -31,8 +34,9 @@ export class Watch {
   private readonly epochs = new Map<string, string>()
   private readonly orphans = new Map<SimProcess, number>()
 
-  constructor(kernel: Kernel, plantsDuplicate: boolean) {
+  constructor(kernel: Kernel, recorded: (job: string) => ReadonlyArray<number>, plantsDuplicate: boolean) {
     this.kernel = kernel
+    this.recorded = recorded
     this.plantsDuplicate = plantsDuplicate
   }
 
@@ -57,22 +61,37 @@ export class Watch {
     }
   }
 
-  /** One epoch of a job decodes on one worker. */
+  /** One epoch of a job decodes on one worker, and goes on where the job is. */
   worker(_process: SimProcess, api: WorkerApi): WorkerApi {
     return {
       ...api,
       infer: (input) =>
-        Effect.tap(api.infer(input), (answer) =>
-          Effect.sync(() => {
-            const body = answer._tag === "Json" ? JSON.stringify(answer.body) : ""
-            const key = `${input.job_id} epoch ${input.epoch}`
-            const known = this.epochs.get(key)
-            if (known !== undefined && known !== body)
-              this.breach("one worker an epoch", `${key} was taken in twice: ${known} and ${body}`)
-            this.epochs.set(key, body)
-          })
-        )
+        Effect.suspend(() => {
+          this.continues(input)
+          return Effect.tap(api.infer(input), (answer) =>
+            Effect.sync(() => {
+              const body = answer._tag === "Json" ? JSON.stringify(answer.body) : ""
+              const key = `${input.job_id} epoch ${input.epoch}`
+              const known = this.epochs.get(key)
+              if (known !== undefined && known !== body)
+                this.breach("one worker an epoch", `${key} was taken in twice: ${known} and ${body}`)
+              this.epochs.set(key, body)
+            })
+          )
+        })
     }
+  }
+
+  /** An answer that lost its worker is never decoded anew: what is known of it goes along, whole. */
+  private continues({ job_id: job = "", epoch, resume }: InferRequest): void {
+    const known = this.recorded(job)
+    const given = resume?.token_ids ?? []
+    const first = known.findIndex((token, index) => given[index] !== token)
+    if (first >= 0)
+      this.breach(
+        "an answer goes on where it was",
+        `${job} epoch ${epoch} was asked for with ${given.length} of its ${known.length} tokens; they differ from token ${first} on`
+      )
   }
 
   private reader(process: SimProcess, job: string, after: string | undefined, feed: EventFeed): EventFeed {
@@ -136,6 +155,14 @@ export class Watch {
         return this
       }
     })()
+  }
+
+  /** Whoever ends by itself has seen its children end: only one that was killed leaves them to the leash. */
+  ended(parent: SimProcess): void {
+    if (parent.status?.code === undefined) return
+    for (const child of parent.machine.processes.values())
+      if (child.parent === parent)
+        this.breach("no child without its supervisor", `${parent.name} ended by itself before ${child.name}`)
   }
 
   /** Once a virtual second: a child outlives its parent by a moment, no longer. */
