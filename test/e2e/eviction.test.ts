@@ -27,14 +27,28 @@ describe("a device that is full of an idle model", () => {
   it("is given to the next one, and the job says who was unloaded", async () => {
     const on = await machine({ env: oneGpu })
     assert.strictEqual((await on.rbee(["infer", "--no-cpu", "hello"])).code, 0)
-    const run = await on.rbee(["infer", "--no-cpu", "--model", other(on), "hello"])
+    const model = other(on)
+    await eventually(
+      async () => (await on.rbee(["plan", "--no-cpu", "--model", model])).stdout.includes("unloaded for it:"),
+      "the plan says who would be unloaded, once the first model has stayed its time"
+    )
+    assert.lengthOf(await workers(on), 1, "a plan changes nothing")
+    const run = await on.rbee(["infer", "--no-cpu", "--model", model, "hello"])
     assert.strictEqual(run.code, 0, run.stderr)
     assert.include(run.stderr, "queen: insufficient VRAM on GPU0")
     assert.include(run.stderr, "queen: unloading an idle worker of GPU0 to make room")
     await eventually(async () => (await workers(on)).length === 1, "one worker is left")
     assert.match((await workers(on))[0]?.model ?? "", /other\.gguf/)
-    const jobs = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ placement: { evicted?: unknown } }>
-    assert.isTrue(jobs.some(({ placement }) => Array.isArray(placement.evicted)))
+    const jobs = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ job_id: string; model: string }>
+    const job = jobs.find((one) => one.model === model)?.job_id ?? ""
+    const { stdout } = await on.rbee(["jobs", "show", job])
+    for (const fact of [
+      /^placed on: +gpu0 of hive localhost \(declared\)$/m,
+      /^expected: +\d/m,
+      /^unloaded for it: +w-/m
+    ])
+      assert.match(stdout, fact)
+    assert.match(stdout, /^not taken: +cpu of hive localhost: the CPU is not allowed$/m)
   })
 
   it("stays with a pinned model, and the next one is told what there is", async () => {

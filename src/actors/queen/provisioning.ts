@@ -38,6 +38,8 @@ export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: P
     log.narrate(say.modelProvisionStarted(wish.model), ids)
     const feed = yield* api.modelEvents({ id: provision_id })
     yield* follow(feed, log, "the download", ids)
+    const fetched = yield* Effect.option(api.getModel({ ref: wish.model }))
+    if (Option.isSome(fetched)) view.fleet.addFile(place.hive, wish.model, fetched.value.bytes)
   })
 
 /** Step 7: available, or installed. */

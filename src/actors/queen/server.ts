@@ -19,6 +19,7 @@ import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
 import { openAi } from "./openai.ts"
 import { remoteHives } from "./remote-hives.ts"
+import { planOf } from "./plan.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Teardown } from "./teardown.ts"
 
@@ -138,6 +139,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       })),
     listJobs: () => Effect.sync(jobs.list),
     getJob: ({ id }) => jobs.get(id),
+    plan: (request) => planOf(view, jobs.waiting, request),
     cancelJob: ({ id }) => jobs.cancel(id),
     jobEvents: ({ id, last_event_id }) => Effect.map(logs.get(id), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),

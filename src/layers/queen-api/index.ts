@@ -3,6 +3,7 @@ import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import { Count, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
 import { Heartbeat, HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
+import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import { JobRequest, JobView } from "../../machines/vocabulary/job.ts"
 import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
@@ -33,6 +34,11 @@ export const queenApi = {
   listJobs: json("GET", "/jobs", { summary: "Jobs, newest first", input: none, output: Schema.Array(JobView) }),
   getJob: json("GET", "/jobs/:id", { summary: "One job", input: byId, output: JobView }),
   cancelJob: json("DELETE", "/jobs/:id", { summary: "Cancel", input: byId, output: Nothing, status: 204 }),
+  plan: json("GET", "/plan", {
+    summary: "Where a job would go now, what would be unloaded, how long it takes; nothing is changed",
+    input: PlanRequest,
+    output: PlanView
+  }),
   jobEvents: events("/jobs/:id/events", {
     summary: "A job's durable event sequence",
     input: Schema.Struct({ id: Id, last_event_id: after }),

@@ -30,13 +30,11 @@ export const unknownBytes = 1e9
 export const loadSeconds = (mb: number): number => startSeconds + mb / loadMbps
 export const fetchSeconds = (mb: number): number => mb / fetchMbps
 
-/** Every token reads the whole model once; those who are on the device share its bandwidth. */
-export const decodeSeconds = (
-  gbps: number,
-  bytes: number,
-  observedTokensPerS: number | undefined,
-  others: number
-): number => (answerTokens / (observedTokensPerS ?? Math.min(fastest, (gbps * 1e9) / bytes))) * (1 + others)
+/** Tokens/s that a device is expected to decode: every token reads the whole model once. */
+export const expectedRate = (gbps: number, bytes: number): number => Math.min(fastest, (gbps * 1e9) / bytes)
+
+/** Those who are on the device share its bandwidth. */
+export const decodeSeconds = (tokensPerS: number, others: number): number => (answerTokens / tokensPerS) * (1 + others)
 
 export const secondsOf = ({ decode, evict, fetch, load }: Cost): number => fetch + load + evict + decode
 

@@ -4,6 +4,7 @@
  * with so much room is found in the logarithm of their number.
  */
 import { type Backend, type Devices, runtimeOf } from "../vocabulary/device.ts"
+import { expectedRate, unknownBytes } from "./cost.ts"
 import { MaxTree } from "./max-tree.ts"
 
 export interface Place {
@@ -85,6 +86,8 @@ export class Fleet {
   private readonly byPlace = new Map<string, Set<string>>()
   private readonly files = new Map<string, Map<string, number>>()
   private readonly rates = new Map<string, number>()
+  /** by model: observed ÷ expected, over all devices */
+  private readonly factors = new Map<string, number>()
   private readonly heats = new Map<string, { readonly heat: number; readonly at: number }>()
   private isStale = false
 
@@ -135,9 +138,12 @@ export class Fleet {
 
   /** An answer was decoded on a device at this rate. */
   observe(place: Place, model: string, tokensPerS: number): void {
+    const device = this.device(place)
+    if (device === undefined || !(tokensPerS > 0)) return
     const id = `${key(place)} ${model}`
-    const before = this.rates.get(id)
-    this.rates.set(id, before === undefined ? tokensPerS : before + rateGain * (tokensPerS - before))
+    const factor = tokensPerS / expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
+    this.rates.set(id, smoothed(this.rates.get(id), tokensPerS))
+    this.factors.set(model, smoothed(this.factors.get(model), factor))
   }
 
   /** A job wanted the model. */
@@ -213,9 +219,10 @@ export class Fleet {
     return bytes
   }
 
-  /** Tokens a second that answers of the model had on this device. */
-  rate(place: Place, model: string): number | undefined {
-    return this.rates.get(`${key(place)} ${model}`)
+  /** Tokens a second: as seen on this device, else as expected, set right by what other devices did for the model. */
+  rate(device: DeviceFacts, model: string): number {
+    const expected = expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
+    return this.rates.get(`${key(device)} ${model}`) ?? expected * (this.factors.get(model) ?? 1)
   }
 
   private found(workers: ReadonlySet<string> | undefined): ReadonlyArray<ResidentFacts> {
@@ -245,6 +252,9 @@ export class Fleet {
     this.free = new MaxTree(this.order.map(({ freeMb, isDegraded }) => (isDegraded ? -1 : freeMb)))
   }
 }
+
+const smoothed = (before: number | undefined, value: number): number =>
+  before === undefined ? value : before + rateGain * (value - before)
 
 const add = (map: Map<string, Set<string>>, at: string, value: string): void => {
   const set = map.get(at)

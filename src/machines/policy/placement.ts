@@ -5,7 +5,7 @@
  * there is room is the hive's to say.
  */
 import type { Placement } from "../vocabulary/job.ts"
-import { because, type Cost, decodeSeconds, unknownBytes } from "./cost.ts"
+import { because, type Cost, decodeSeconds } from "./cost.ts"
 import type { Fleet, Place, ResidentFacts } from "./fleet.ts"
 
 export type { Place, ResidentFacts } from "./fleet.ts"
@@ -54,15 +54,9 @@ export const fittingResidents = (wish: Wish, fleet: Fleet): ReadonlyArray<Reside
 
 /** Where the model is resident it only has to be decoded, among those who are on the worker already. */
 const seatCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
-  const gbps = fleet.device(resident)?.gbps ?? 1
-  const bytes = fleet.bytesOf(resident.model) ?? unknownBytes
-  const others = resident.slots - resident.free
-  return {
-    fetch: 0,
-    load: 0,
-    evict: 0,
-    decode: decodeSeconds(gbps, bytes, fleet.rate(resident, resident.model), others)
-  }
+  const device = fleet.device(resident)
+  const rate = device === undefined ? 1 : fleet.rate(device, resident.model)
+  return { fetch: 0, load: 0, evict: 0, decode: decodeSeconds(rate, resident.slots - resident.free) }
 }
 
 const loser = ({ device, hive }: Place, verdict: string): Loser => ({ hive, device, verdict })

@@ -134,14 +134,14 @@ export class Search {
   }
 
   private costOn(device: DeviceFacts): Cost {
-    const { bytes, fleet, wish } = this
-    const mb = bytes / 1e6
+    const { fleet, wish } = this
+    const mb = this.bytes / 1e6
     const busy = fleet.residentsOn(device).filter(({ free, slots }) => free < slots).length
     return {
       fetch: fleet.hasFile(device.hive, wish.model) ? 0 : fetchSeconds(mb),
       load: loadSeconds(mb),
       evict: 0,
-      decode: decodeSeconds(device.gbps, bytes, fleet.rate(device, wish.model), busy)
+      decode: decodeSeconds(fleet.rate(device, wish.model), busy)
     }
   }
 

@@ -168,6 +168,20 @@ const jobsCancel = declare({
   flags: {},
   run: (_, words, context) => lazily(daemons, (module) => module.jobCancel(words[0] ?? "", context))
 })
+const plan = declare({
+  path: ["plan"],
+  summary: "where a job would go now: what would be unloaded, how long it takes; nothing is changed",
+  examples: ["rbee plan", "rbee plan --model HF:author/repo:Q4_K_M --no-cpu"],
+  flags: {
+    model: text("model", "REF", "as for infer; minillama by default", "m"),
+    hive: text("hive", "ALIAS", "on this hive"),
+    device: text("device", "ID", "on this device"),
+    noCpu: flag("no-cpu", "without the CPU"),
+    context: number("context", "TOKENS", "context of the answer"),
+    ...json
+  },
+  run: (values, _, context) => lazily(lists, (module) => module.plan(values, context))
+})
 const jobsShow = declare({
   path: ["jobs", "show"],
   summary: "one job: state, placement with the losers' reasons, timings",
@@ -299,6 +313,7 @@ export const commands: ReadonlyArray<Declared> = [
   modelsGc,
   list("jobs"),
   jobsShow,
+  plan,
   jobsCancel,
   logs,
   hub,

@@ -8,7 +8,8 @@ import type { Health } from "../../machines/vocabulary/common.ts"
 import { notRunning, notRunningCode } from "./not-running.ts"
 import type { Context } from "./spec.ts"
 import { age } from "./table.ts"
-import { hivesTable, jobDetails, jobsTable, modelsTable, workersTable } from "./views.ts"
+import { bundledModel } from "../../machines/model-ref.ts"
+import { hivesTable, jobDetails, jobsTable, modelsTable, planDetails, workersTable } from "./views.ts"
 import { inWorld } from "./world.ts"
 
 const show = (context: Context, json: boolean, value: unknown, text: () => string): number => {
@@ -55,6 +56,29 @@ export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolea
         return Effect.zipWith(api.listJobs({}), now, (jobs, at) => show(context, json, jobs, () => jobsTable(jobs, at)))
     }
   })
+
+export interface PlanValues {
+  readonly model: string | undefined
+  readonly hive: string | undefined
+  readonly device: string | undefined
+  readonly noCpu: boolean
+  readonly context: number | undefined
+  readonly json: boolean
+}
+
+export const plan = ({ json, model, noCpu, ...where }: PlanValues, context: Context) =>
+  withQueen(context, json, (api) =>
+    Effect.map(
+      api.plan({ model: model ?? bundledModel, ...defined(where), ...(noCpu ? { allow_cpu: false } : {}) }),
+      (view) => show(context, json, view, () => planDetails(view))
+    )
+  )
+
+const defined = ({ context, device, hive }: Pick<PlanValues, "context" | "device" | "hive">) => ({
+  ...(context === undefined ? {} : { context }),
+  ...(device === undefined ? {} : { device }),
+  ...(hive === undefined ? {} : { hive })
+})
 
 export const showJob = (id: string, json: boolean, context: Context) =>
   withQueen(context, json, (api) =>

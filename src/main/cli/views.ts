@@ -3,6 +3,7 @@ import { printable } from "../../actors/keeper/voice.ts"
 import { describeDevices } from "../../machines/vocabulary/device.ts"
 import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
+import type { PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { megabytes } from "../../machines/narration.ts"
 import { age, table } from "./table.ts"
@@ -71,11 +72,13 @@ export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number): string =>
 
 const milliseconds = (value: number | undefined) => (value === undefined ? undefined : `${Math.round(value)} ms`)
 
+type Fact = readonly [string, string | number | undefined]
+
 const placeOf = ({ declared, device, hive }: Placement) =>
   `${device} of hive ${hive}${declared === true ? " (declared)" : ""}`
 
 export const jobDetails = (job: JobView): string => {
-  const facts: ReadonlyArray<readonly [string, string | number | undefined]> = [
+  const facts: ReadonlyArray<Fact> = [
     ["job", job.job_id],
     ["model", job.model],
     ["state", job.state],
@@ -90,11 +93,7 @@ export const jobDetails = (job: JobView): string => {
     ["total", milliseconds(job.timings.total_ms)],
     ["prompt tokens", job.usage?.prompt_tokens],
     ["of them cached", job.usage?.cached_tokens],
-    ["placed on", job.placement === undefined ? undefined : placeOf(job.placement)],
-    ["worker", job.placement?.worker],
-    ...(job.placement?.losers ?? []).map(
-      (loser) => ["not taken", `${loser.device} of hive ${loser.hive}: ${loser.verdict}`] as const
-    ),
+    ...placementFacts(job.placement),
     ["error", job.error === undefined ? undefined : `${job.error.code}: ${job.error.message}`]
   ]
   return details(facts)
@@ -124,6 +123,39 @@ export const modelDetails = (model: ModelView): string =>
 
 /** One fact a line; those that are not known are left out. */
 const details = (facts: ReadonlyArray<readonly [name: string, value: string | number | undefined]>): string => {
+  return sheet(facts)
+}
+
+const outcomes: Readonly<Record<PlanView["outcome"], string>> = {
+  resident: "a worker that has the model answers at once",
+  start: "a worker is started",
+  queue: "the job waits for a slot or for room",
+  asleep: "no hive is awake; the job would wake one",
+  no_place: "the job would fail"
+}
+
+export const planDetails = ({ error, model, outcome, placement, waiting }: PlanView): string =>
+  sheet([
+    ["model", model],
+    ["outcome", outcomes[outcome]],
+    ["jobs waiting", waiting === 0 ? undefined : waiting],
+    ...placementFacts(placement),
+    ["error", error === undefined ? undefined : `${error.code}: ${error.message}`]
+  ])
+
+const placementFacts = (placement: Placement | undefined): ReadonlyArray<Fact> => {
+  if (placement === undefined) return []
+  const { evicted, expected_s, losers, worker } = placement
+  return [
+    ["placed on", placeOf(placement)],
+    ["worker", worker],
+    ["expected", expected_s === undefined ? undefined : `${expected_s} s until the answer is there`],
+    ["unloaded for it", evicted?.join(", ")],
+    ...losers.map(({ device, hive, verdict }): Fact => ["not taken", `${device} of hive ${hive}: ${verdict}`])
+  ]
+}
+
+const sheet = (facts: ReadonlyArray<Fact>): string => {
   const shown = facts.flatMap(([name, value]) => (value === undefined ? [] : [[`${name}:`, cell(value)]]))
   const widest = Math.max(...shown.map(([name = ""]) => name.length))
   return shown.map(([name = "", value = ""]) => `${name.padEnd(widest + 2)}${value}\n`).join("")

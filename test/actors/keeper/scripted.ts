@@ -107,6 +107,7 @@ export const stage = (script: Script) => {
   const api: QueenApi = {
     health: unscripted,
     listJobs: unscripted,
+    plan: unscripted,
     getJob: unscripted,
     heartbeat: unscripted,
     listHives: unscripted,

@@ -78,8 +78,16 @@ describe("The scheduler's search for a device", () => {
 
   it("goes by what a device was seen to do for the model, where that is known", () => {
     const fleet = fleetOf({ box: [24_000, 24_000] })
+    fleet.observe({ hive: "box", device: "gpu1" }, "minillama", 50)
     fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
     expect(order(wish(), fleet)[0]).toBe("box/gpu1")
+  })
+
+  it("takes a device that was slow for a sign of the model, where no other has served it yet", () => {
+    const fleet = fleetOf({ attic: [24_000], box: [24_000] })
+    fleet.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
+    fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
+    expect(order(wish(), fleet)[0], "the file is there, all else equal").toBe("box/gpu0")
   })
 
   it("offers a device again with idle workers unloaded where that costs less than a slower one, and not where it does not", () => {

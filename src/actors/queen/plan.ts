@@ -1,0 +1,53 @@
+/** A dry run of placing: the same decision from the same view; hives are only asked for advice. */
+import * as Effect from "effect/Effect"
+import { type RbeeError, sentence } from "../../machines/errors.ts"
+import { parseModelRef } from "../../machines/model-ref.ts"
+import { decide, type Wish } from "../../machines/policy/placement.ts"
+import type { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
+import type { ClusterView } from "./cluster-view.ts"
+import { noPlace } from "./no-place.ts"
+import { findRoom, type Found, placementAt } from "./room.ts"
+
+const silent = { onPicked: () => {}, onFull: () => {} }
+
+export const planOf = (
+  view: ClusterView,
+  waiting: () => number,
+  { allow_cpu, context, device, hive, model }: PlanRequest
+): Effect.Effect<PlanView, RbeeError> =>
+  Effect.gen(function* () {
+    const { ref } = yield* parseModelRef(model)
+    const wish: Wish = {
+      model: ref,
+      hive,
+      device: device?.toLowerCase(),
+      allowCpu: allow_cpu ?? true,
+      context,
+      alone: false
+    }
+    const common = { model: ref, waiting: waiting() }
+    if (view.fleet.size === 0) return { ...common, outcome: "asleep" }
+    const decision = decide(wish, view.fleet)
+    if (decision.kind === "full") return { ...common, outcome: "queue" }
+    if (decision.kind === "resident") {
+      const { worker } = decision
+      const at = view.worker(worker)
+      if (at !== undefined)
+        return { ...common, outcome: "resident", placement: { ...placementAt(view, at, decision.losers), worker } }
+    }
+    return { ...common, ...(yield* outcomeOf(view, wish, yield* findRoom(view, wish, [], silent))) }
+  })
+
+const outcomeOf = (
+  view: ClusterView,
+  wish: Wish,
+  found: Found
+): Effect.Effect<Pick<PlanView, "outcome" | "placement" | "error">> => {
+  if (found._tag === "Found") return Effect.succeed({ outcome: "start", placement: found.placement })
+  if (found._tag === "Silent") return Effect.succeed({ outcome: "asleep" })
+  if (found.hopes.length > 0) return Effect.succeed({ outcome: "queue" })
+  return Effect.map(Effect.flip(noPlace(view, wish, undefined, found.full)), (error) => ({
+    outcome: "no_place",
+    error: { code: error.code, message: sentence(error), details: error.details }
+  }))
+}

@@ -1,0 +1,30 @@
+/** `GET /plan`: where a job would go now, without anything being changed. */
+import * as Schema from "effect/Schema"
+import { Count, DeviceId, Id } from "./common.ts"
+import { Placement, WireError } from "./job.ts"
+
+export const PlanRequest = Schema.Struct({
+  model: Schema.String.pipe(Schema.maxLength(512)),
+  hive: Schema.optional(Id),
+  device: Schema.optional(DeviceId),
+  /** true unless it says false */
+  allow_cpu: Schema.optional(Schema.BooleanFromString),
+  /** tokens a slot */
+  context: Schema.optional(Schema.NumberFromString.pipe(Schema.int(), Schema.between(16, 16_777_216)))
+})
+export type PlanRequest = typeof PlanRequest.Type
+
+export const PlanView = Schema.Struct({
+  model: Schema.String,
+  /**
+   * `resident`: a free slot of a worker that has the model · `start`: a worker would be started, `placement.evicted`
+   * unloaded for it · `queue`: behind `waiting` jobs, until a slot or room is free · `asleep`: no hive is awake ·
+   * `no_place`: the job would fail with `error`
+   */
+  outcome: Schema.Literal("resident", "start", "queue", "asleep", "no_place"),
+  placement: Schema.optional(Placement),
+  /** jobs that wait now, for any model */
+  waiting: Count,
+  error: Schema.optional(WireError)
+})
+export type PlanView = typeof PlanView.Type
