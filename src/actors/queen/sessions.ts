@@ -127,7 +127,10 @@ export class Sessions {
     }
     const queen = this.things.get(keyOf("queen", "queen"))
     const isOwner = queen?.users.has(sessionId) === true
-    const because = isOwner ? this.leave(queen, sessionId, inUse.jobs > 0 || kept.length > 0) : "it was here before"
+    const isLeft = ({ kind, hive, id }: Thing): boolean =>
+      kind === "hive" ? !hives.includes(id) : kind === "worker" && !workers.includes(id) && !hives.includes(hive ?? "")
+    const below = [...this.things.values()].some(isLeft) ? "what stays below it needs it" : undefined
+    const because = isOwner ? (this.leave(queen, sessionId, inUse.jobs > 0) ?? below) : "it was here before"
     if (because !== undefined) kept.push({ id: "queen", because })
     for (const id of workers) this.things.delete(keyOf("worker", id))
     for (const id of hives) this.things.delete(keyOf("hive", id))

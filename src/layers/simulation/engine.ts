@@ -47,7 +47,11 @@ export const layerEngine = (process: SimProcess, device: string, spec: EngineSpe
         load: (options) =>
           Effect.suspend(() => {
             const bytes = 50e6 + modelBytes + options.slots * (options.context ?? 2048) * 2048
-            if (process.machine.take(process.id.pid, device, bytes)) return engine.load(options)
+            if (process.machine.take(process.id.pid, device, bytes))
+              return Effect.map(engine.load(options), (model) => ({
+                ...model,
+                backend: device === "cpu" ? "CPU" : "CUDA"
+              }))
             process.end(aborted)
             return Effect.never
           })

@@ -4,6 +4,7 @@ import * as Layer from "effect/Layer"
 import { DeviceProbe, type Machine as MachineFacts } from "../devices/index.ts"
 import { Ids } from "../ids/index.ts"
 import { Processes } from "../process/index.ts"
+import type { Backend } from "../../machines/vocabulary/device.ts"
 import { Runtimes } from "../runtimes/index.ts"
 import { Turns } from "../turns/index.ts"
 import type { SimProcess } from "./process.ts"
@@ -69,9 +70,12 @@ export const layerDevices = (process: SimProcess): Layer.Layer<DeviceProbe> => {
   })
 }
 
-/** Every runtime is installed. */
-export const layerRuntimes: Layer.Layer<Runtimes> = Layer.succeed(Runtimes, {
-  find: () => Effect.succeed({ version: "1", folder: undefined }),
-  install: () => Effect.succeed({ version: "1", folder: undefined }),
-  sweep: Effect.void
-})
+/** The worker runtimes of a hive: those of `installed`, which grows. */
+export const layerRuntimes = (installed: Set<Backend>): Layer.Layer<Runtimes> => {
+  const runtime = { version: "1", folder: undefined }
+  return Layer.succeed(Runtimes, {
+    find: (backend) => Effect.sync(() => (installed.has(backend) ? runtime : undefined)),
+    install: (backend) => Effect.sync(() => void installed.add(backend)).pipe(Effect.as(runtime), Effect.delay(200)),
+    sweep: Effect.void
+  })
+}

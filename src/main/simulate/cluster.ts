@@ -10,6 +10,7 @@ import { Machine } from "../../layers/simulation/machine.ts"
 import { ModelDisk, type Hub } from "../../layers/simulation/models.ts"
 import { Network } from "../../layers/simulation/network.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { Plan } from "./plan.ts"
 import { bootHive, bootQueen } from "./programs.ts"
 import { Watch } from "./watch.ts"
@@ -18,6 +19,8 @@ export interface Site extends HiveSite {
   readonly store: HiveStore
   /** how many of its workers' next starts fail */
   bootFailures: number
+  /** worker runtimes that are installed there */
+  readonly runtimes: Set<Backend>
 }
 
 export class Cluster {
@@ -60,6 +63,7 @@ export class Cluster {
       const url = `sim://${machine.name}:hive-${hive.id}`
       const store = new HiveStore(this.watch.leases(machine))
       const disk = new ModelDisk()
+      const runtimes = new Set<Backend>(["cpu", "cuda"])
       hives.set(hive.id, {
         id: hive.id,
         machine,
@@ -67,7 +71,8 @@ export class Cluster {
         store,
         running: undefined,
         bootFailures: 0,
-        boot: (process) => bootHive(this, process, { id: hive.id, url, store, disk })
+        runtimes,
+        boot: (process) => bootHive(this, process, { id: hive.id, url, store, disk, runtimes })
       })
       this.network.addHost(machine.name, machine.spawn("system"))
     })

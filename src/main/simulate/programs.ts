@@ -34,6 +34,7 @@ import { Terminal } from "../../layers/terminal/index.ts"
 import { WorkerConnector, workerApi } from "../../layers/worker-api/index.ts"
 import { loadFailedCode } from "../../layers/worker-launcher/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
+import type { Backend } from "../../machines/vocabulary/device.ts"
 import { soon } from "../soon.ts"
 import type { Cluster } from "./cluster.ts"
 
@@ -97,7 +98,13 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
 export const bootHive = (
   cluster: Cluster,
   process: SimProcess,
-  hive: { readonly id: string; readonly url: string; readonly store: HiveStore; readonly disk: ModelDisk }
+  hive: {
+    readonly id: string
+    readonly url: string
+    readonly store: HiveStore
+    readonly disk: ModelDisk
+    readonly runtimes: Set<Backend>
+  }
 ): void => {
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
@@ -108,7 +115,7 @@ export const bootHive = (
         layerHiveCatalog(hive.store),
         layerDevices(process),
         layerModels(process, cluster.hub, hive.disk),
-        layerRuntimes,
+        layerRuntimes(hive.runtimes),
         layerWorkers(process, bootWorker(cluster, hive.id)),
         ActorSystem.layer
       ).pipe(Layer.provideMerge(common(cluster, process, hive.id)))

@@ -75,6 +75,14 @@ describe("A cold session", () => {
     expect(ending).toMatchObject({ queenEnds: false, hives: [], workers: ["w1"] })
   })
 
+  it("leaves a hive that it did not wake, and the queen above it, though it never came to use it", () => {
+    const before = make()
+    before.sessions.woke("hive", "localhost", undefined, [warm("s0")])
+    const { sessions } = make(before.stored.at(-1))
+    sessions.opened(cold("s1", true))
+    expect(sessions.end("s1", none)).toMatchObject({ queenEnds: false, hives: [], workers: [] })
+  })
+
   it("ends once: asked again there is nothing left of it", () => {
     const { sessions } = woken()
     sessions.end("s1", none)
