@@ -3,6 +3,7 @@
  * bounded against crafted files: counts, lengths and nesting have limits, and the caller decides how much it reads.
  */
 import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./gguf-cursor.ts"
+import type { Header } from "./gguf-split.ts"
 import { blocks, fileTypes } from "./gguf-types.ts"
 
 export interface ModelFacts {
@@ -25,7 +26,7 @@ export interface ModelFacts {
 }
 
 export type GgufResult =
-  | { readonly _tag: "Model"; readonly facts: ModelFacts }
+  | ({ readonly _tag: "Model" } & Header)
   /** the header goes on: call again with at least this many bytes of the file's beginning */
   | { readonly _tag: "NeedMore"; readonly bytes: number }
   | { readonly _tag: "Invalid"; readonly reason: string }
@@ -33,7 +34,7 @@ export type GgufResult =
 /** `start` is the file's beginning, as much as was read; `fileBytes` the size of the whole file. */
 export const readGguf = (start: Uint8Array, fileBytes: number): GgufResult => {
   try {
-    return { _tag: "Model", facts: parse(new Cursor(start), fileBytes) }
+    return { _tag: "Model", ...parse(new Cursor(start), fileBytes) }
   } catch (error) {
     if (error instanceof Invalid) return { _tag: "Invalid", reason: error.message }
     if (!(error instanceof NeedMore)) throw error
@@ -43,7 +44,7 @@ export const readGguf = (start: Uint8Array, fileBytes: number): GgufResult => {
   }
 }
 
-const parse = (cursor: Cursor, fileBytes: number): ModelFacts => {
+const parse = (cursor: Cursor, fileBytes: number): Header => {
   if (fileBytes < 4 || cursor.u32() !== 0x46554747) throw new Invalid("it is not a GGUF file")
   const version = cursor.u32()
   if (version !== 2 && version !== 3) throw new Invalid(`it is of GGUF version ${version}, known are 2 and 3`)
@@ -53,13 +54,22 @@ const parse = (cursor: Cursor, fileBytes: number): ModelFacts => {
   for (let i = 0; i < entries; i++) meta.set(cursor.string(), cursor.value(cursor.u32()))
   const text = (key: string): string => asText(meta.get(key))
   const architecture = text("general.architecture")
-  if (architecture === "") throw new Invalid("its header names no architecture")
-  if (tensorCount === 0) throw new Invalid("it holds a vocabulary only, no weights")
+  const split = splitOf(meta)
+  // what all parts have in common is said in the first alone, and which tensors are where is nobody's promise
+  const isLater = split !== undefined && split.index > 0
+  if (architecture === "" && !isLater) throw new Invalid("its header names no architecture")
+  if (tensorCount === 0 && split === undefined) throw new Invalid("it holds a vocabulary only, no weights")
   const tensors = readTensors(cursor, tensorCount)
   const alignment = asNumber(meta.get("general.alignment")) ?? 32
   const end = Math.ceil(cursor.at / alignment) * alignment + tensors.extent
   if (end > fileBytes) throw new Invalid(`it is truncated: its tensors need ${end} bytes, the file has ${fileBytes}`)
-  return factsOf(architecture, meta, tensors.elements, fileBytes)
+  const facts = factsOf(architecture, meta, tensors.elements, fileBytes)
+  return split === undefined ? { facts } : { facts, split }
+}
+
+const splitOf = (meta: ReadonlyMap<string, Value>): Header["split"] => {
+  const count = asNumber(meta.get("split.count")) ?? 0
+  return count < 2 ? undefined : { index: asNumber(meta.get("split.no")) ?? 0, count }
 }
 
 const readTensors = (cursor: Cursor, count: number) => {

@@ -1,9 +1,11 @@
 /** A real hive daemon: models of a hub that cuts, lies, refuses and stalls; hives killed in mid-download. */
 import { createHash } from "node:crypto"
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
 import { bundledFolder } from "../../src/layers/models/sources.ts"
+import { partsOf } from "../../src/machines/gguf-split.ts"
+import { splitModel, TINY } from "../support/gguf.ts"
 import { cutAt, flip, onFiles, stallAt, status, testHub, type TestHub } from "../support/hub.ts"
 import { eventsOf, lines, provision, run, startHive, startWorker } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
@@ -19,8 +21,8 @@ afterEach(async () => {
   for (const hub of hubs.splice(0)) await hub.close()
 })
 
-const withHub = async () => {
-  const hub = await testHub()
+const withHub = async (files: Readonly<Record<string, Uint8Array>> = {}) => {
+  const hub = await testHub(files)
   hubs.push(hub)
   const on = await machine()
   const env = { HF_ENDPOINT: hub.url, HF_HOME: join(on.home, "hf") }
@@ -167,6 +169,30 @@ describe("A hive", () => {
     expect(hub.fetches()).toHaveLength(1)
     await run(second.api.removeModel({ ref: model }))
     expect(existsSync(before.file)).toBe(false)
+  })
+
+  it("fetches a split model as one, and its worker loads it from the first part", async () => {
+    const parts = partsOf(await splitModel(TINY, 3))
+    const files = parts.map((path, i) => [`acme/big/big-F32-0000${i + 1}-of-00003.gguf`, readFileSync(path)])
+    const { env, on } = await withHub(Object.fromEntries(files))
+    const hive = await start(on, env)
+    const big = "HF:acme/big"
+    expect((await provision(hive, big)).at(-1)?.event).toBe("ready")
+    expect(await run(hive.api.getModel({ ref: big }))).toMatchObject({
+      quantization: "F32",
+      why: "F32: there is no choice"
+    })
+    const { events, id } = await startWorker(hive, { model_ref: big })
+    expect(events.at(-1)?.event).toBe("ready")
+    await run(hive.api.stopWorker({ id }))
+    await run(hive.api.removeModel({ ref: big }))
+    expect(blobs(join(on.home, "hf", "hub", "models--acme--big"))).toEqual([])
+    // named by any of its files, in place
+    const inPlace = `file:${parts[1]}`
+    expect((await provision(hive, inPlace)).at(-1)?.data).toEqual({ file: parts[0] })
+    const alone = join(on.home, "alone-00001-of-00003.gguf")
+    copyFileSync(parts[0], alone)
+    expect((await provision(hive, `file:${alone}`)).at(-1)).toMatchObject({ data: { code: "MODEL_NOT_FOUND" } })
   })
 
   it("fetches again what somebody deleted from the cache", async () => {

@@ -142,7 +142,9 @@ const f32 = (value: number): Buffer => {
 const text = (value: string): Buffer => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)])
 
 type Value =
+  | { readonly u16: number }
   | { readonly u32: number }
+  | { readonly i32: number }
   | { readonly f32: number }
   | { readonly bool: boolean }
   | { readonly text: string }
@@ -151,7 +153,9 @@ type Value =
   | { readonly i32s: ReadonlyArray<number> }
 
 const encode = (value: Value): Buffer => {
+  if ("u16" in value) return Buffer.concat([u32(2), u32(value.u16).subarray(0, 2)])
   if ("u32" in value) return Buffer.concat([u32(4), u32(value.u32)])
+  if ("i32" in value) return Buffer.concat([u32(5), u32(value.i32)])
   if ("f32" in value) return Buffer.concat([u32(6), f32(value.f32)])
   if ("bool" in value) return Buffer.concat([u32(7), Buffer.from([value.bool ? 1 : 0])])
   if ("text" in value) return Buffer.concat([u32(8), text(value.text)])
@@ -161,9 +165,22 @@ const encode = (value: Value): Buffer => {
   return "f32s" in value ? array(6, value.f32s.map(f32)) : array(5, value.i32s.map(u32))
 }
 
-/** Everything before the weights, padded. */
-export const header = (shape: Shape, vocabulary: ReadonlyArray<Token>, tensors: ReadonlyArray<Tensor>): Buffer => {
-  const metadata: ReadonlyArray<readonly [string, Value]> = [
+/** As llama.cpp's gguf-split writes it into each part. */
+export interface Split {
+  readonly no: number
+  readonly count: number
+  /** of all parts together */
+  readonly tensors: number
+}
+
+/** Everything before the weights, padded. Of a split model only the first part tells of the model. */
+export const header = (
+  shape: Shape,
+  vocabulary: ReadonlyArray<Token>,
+  tensors: ReadonlyArray<Tensor>,
+  split?: Split
+): Buffer => {
+  const ofModel: ReadonlyArray<readonly [string, Value]> = [
     ["general.architecture", { text: "llama" }],
     ["general.name", { text: "random" }],
     ["general.file_type", { u32: fileTypes[shape.type] }],
@@ -198,6 +215,16 @@ export const header = (shape: Shape, vocabulary: ReadonlyArray<Token>, tensors: 
     ...(shape.chat === false
       ? []
       : [["tokenizer.chat_template", { text: shape.chat === true ? CHAT_TEMPLATE : shape.chat }] as const])
+  ]
+  const metadata: typeof ofModel = [
+    ...(split === undefined || split.no === 0 ? ofModel : []),
+    ...(split === undefined
+      ? []
+      : ([
+          ["split.no", { u16: split.no }],
+          ["split.count", { u16: split.count }],
+          ["split.tensors.count", { i32: split.tensors }]
+        ] as const))
   ]
   let offset = 0
   const infos = tensors.map((tensor) => {

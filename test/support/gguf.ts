@@ -69,6 +69,34 @@ const nameOf = (shape: Shape): string => {
 /** The path of a model of this shape. */
 export const model = (shape: Shape): Promise<string> => cached(nameOf(shape), (path) => write(path, shape))
 
+/** The same model as `model` makes, in several files; the path of the first. */
+export const splitModel = async (shape: Shape, count: number): Promise<string> => {
+  const tensors = [...tensorsOf(shape).entries()]
+  const vocabulary = vocabularyOf(shape)
+  const each = Math.ceil(tensors.length / count)
+  const stem = nameOf(shape).replace(/\.gguf$/, "")
+  const paths: Array<string> = []
+  for (let no = 0; no < count; no++) {
+    const mine = tensors.slice(no * each, (no + 1) * each)
+    const name = `${stem}-${String(no + 1).padStart(5, "0")}-of-${String(count).padStart(5, "0")}.gguf`
+    paths.push(
+      await cached(name, async (path) => {
+        const start = header(
+          shape,
+          vocabulary,
+          mine.map(([, tensor]) => tensor),
+          { no, count, tensors: tensors.length }
+        )
+        await writeFile(
+          path,
+          Buffer.concat([start, ...mine.map(([index, tensor]) => fillTensor(shape, vocabulary, tensor, index))])
+        )
+      })
+    )
+  }
+  return paths[0] ?? ""
+}
+
 export const TINY: Shape = {
   layers: 1,
   width: 64,

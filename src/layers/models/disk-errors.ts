@@ -1,6 +1,7 @@
 /** What a failing disk means to whoever asked for the file. */
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ResolvedModel, TransferError } from "./index.ts"
+import type { TransferError } from "./index.ts"
+import type { LocatedFile } from "./source.ts"
 
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
@@ -19,10 +20,10 @@ export const toTransferError = (error: unknown): TransferError => {
   })
 }
 
-export const wrongHash = (model: ResolvedModel, received: string | undefined): RbeeError<"CHECKSUM_MISMATCH"> => {
+export const wrongHash = (file: LocatedFile, received: string): RbeeError<"CHECKSUM_MISMATCH"> => {
   const [what, todo] =
-    model.inPlace === undefined
-      ? [`${model.ref} arrived with a wrong SHA-256`, "Try again later, or report it to its author"]
-      : [`the file of ${model.ref} in the cache is damaged`, "Delete it from the cache, then try again"]
-  return rbeeError("CHECKSUM_MISMATCH", what, todo, { expected: model.sha256, received })
+    file.inPlace === undefined
+      ? [`${file.name} arrived with a wrong SHA-256`, "Try again later, or report it to its author"]
+      : [`${file.name} in the cache is damaged`, "Delete it from the cache, then try again"]
+  return rbeeError("CHECKSUM_MISMATCH", what, todo, { expected: file.sha256, received })
 }

@@ -2,22 +2,31 @@
  * Models on the hive's disk: `models/NAME.gguf` in its folder, and `models/NAME.gguf.part` while one is on its way;
  * those of the hub in the shared cache. A name is taken only by a rename of a synced, verified file.
  */
-import { readdir, rename, rm } from "node:fs/promises"
-import { dirname, join } from "node:path"
+import { readdir } from "node:fs/promises"
+import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { rbeeError } from "../../machines/errors.ts"
+import { partsOf } from "../../machines/gguf-split.ts"
 import type { ModelRef } from "../../machines/model-ref.ts"
-import { toTransferError, wrongHash } from "./disk-errors.ts"
+import { toTransferError } from "./disk-errors.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
-import { awaited, deleteOlder, freeIn, remove, syncFolder } from "./files.ts"
-import { invalid, readHeader } from "./header.ts"
-import { Models, type PublishedModel, type PublishError, type ResolvedModel, type TransferError } from "./index.ts"
+import { awaited, deleteOlder, freeIn, remove } from "./files.ts"
+import { factsOf, invalid, readHeader } from "./header.ts"
+import {
+  type Fits,
+  Models,
+  type PublishedModel,
+  type PublishError,
+  type ResolvedModel,
+  type TransferError
+} from "./index.ts"
 import { head, inspect, patiently } from "./look.ts"
-import { type Hashed, hashOf, receive, sizeOf } from "./receive.ts"
 import { modelNotes } from "./notes.ts"
-import type { Located, ModelSource, Store } from "./source.ts"
+import { OneFile } from "./one-file.ts"
+import { sizeOf } from "./receive.ts"
+import { bytesOf, type Located, type ModelSource, type Store } from "./source.ts"
 import { bundled, bundledFolder, files } from "./sources.ts"
 
 export interface DiskOptions {
@@ -37,74 +46,62 @@ const make = (options: DiskOptions) => {
     part: join(folder, `${name}.part`),
     final: join(folder, name),
     folder: options.folder,
+    isNamedByHash: false,
     lock: () => Promise.resolve(() => Promise.resolve()),
     link: () => Promise.resolve(join(folder, name))
   })
-  const storeOf = (model: ResolvedModel): Store => located.get(model.ref)?.store ?? own(model.name)
 
-  const locate = (ref: ModelRef) => {
+  const locate = (ref: ModelRef, fits?: Fits) => {
     for (const source of sources) {
-      const found = source.locate(ref)
+      const found = source.locate(ref, fits)
       if (found !== undefined) return found
     }
     return Effect.fail(rbeeError("MODEL_NOT_FOUND", `nothing here knows ${ref.ref}`, "Check the reference"))
   }
-  /** Located again where the bytes are needed: a resolved model is plain data, and a source may have moved. */
-  const located = new Map<string, Located>()
+  /** of the models that were resolved: a resolved model is plain data, what brings it is kept here */
+  const filesOf = new Map<string, ReadonlyArray<OneFile>>()
+  const place = ({ files: parts, ref }: Located): ReadonlyArray<OneFile> => {
+    const before = filesOf.get(ref) ?? []
+    const placed = parts.map((file) => {
+      const store = file.store ?? own(file.name)
+      const known = before.find((each) => each.file.store.part === store.part && each.file.sha256 === file.sha256)
+      return known?.renewed({ ...file, store }) ?? new OneFile({ ...file, store })
+    })
+    filesOf.set(ref, placed)
+    return placed
+  }
 
   const notes = modelNotes(join(options.folder, "notes"))
-  /** what was hashed while it arrived */
-  const hashes = new Map<string, Hashed>()
 
   const transfer = async (model: ResolvedModel, onProgress: (received: number) => void, signal: AbortSignal) => {
     if (model.inPlace !== undefined) {
       onProgress(0)
       return onProgress(model.bytes)
     }
-    const from = located.get(model.ref)
-    if (from === undefined) throw rbeeError("DOWNLOAD_FAILED", `${model.ref} was not resolved`)
-    const { final, lock, part } = storeOf(model)
-    const release = await lock(async () => onProgress((await sizeOf(part)) ?? 0), signal)
-    try {
-      // Whoever had the lock before us may have finished it; a name like that of a hash is never taken by another file.
-      if (from.store !== undefined && (await sizeOf(final)) === model.bytes) return onProgress(model.bytes)
-      const keep = (hashed: Hashed) => hashes.set(model.ref, hashed)
-      await receive(from, part, hashes.get(model.ref), keep, onProgress, signal)
-    } finally {
-      await release()
+    const parts = filesOf.get(model.ref)
+    if (parts === undefined) throw rbeeError("DOWNLOAD_FAILED", `${model.ref} was not resolved`)
+    const received = await Promise.all(parts.map((each) => each.received()))
+    for (const [i, each] of parts.entries()) {
+      await each.transfer((now) => {
+        received[i] = now
+        onProgress(sum(received))
+      }, signal)
     }
-  }
-
-  const sha256Of = async (model: ResolvedModel, file: string, signal: AbortSignal): Promise<string> => {
-    const known = model.inPlace === undefined ? hashes.get(model.ref) : undefined
-    const whole = known?.at === model.bytes ? known : await hashOf(file, signal)
-    return whole.hash.copy().digest("hex")
   }
 
   const publish = async (model: ResolvedModel, signal: AbortSignal): Promise<PublishedModel> => {
-    const { final, link, part } = storeOf(model)
-    const isReceived = model.inPlace === undefined && (await sizeOf(part)) !== undefined
-    const file = model.inPlace ?? (isReceived ? part : final)
-    const sha256 = model.sha256 === undefined ? undefined : await sha256Of(model, file, signal)
-    if (sha256 !== model.sha256) {
-      // nothing of it can be of use; a file in place is somebody else's
-      if (isReceived) await rm(part, { force: true })
-      hashes.delete(model.ref)
-      throw wrongHash(model, sha256)
-    }
-    const facts = await readHeader(file)
+    const parts = filesOf.get(model.ref) ?? []
+    for (const each of parts) await each.verify(signal)
+    const facts = await factsOf(parts, async (each) => readHeader(await each.path()))
     if ("reason" in facts) {
-      if (isReceived) await rm(file, { force: true })
-      hashes.delete(model.ref)
+      for (const each of parts) await each.discard(true)
       throw invalid(model.ref, facts.reason)
     }
-    if (model.inPlace !== undefined) return { file, sha256, facts }
-    if (isReceived) {
-      await rename(file, final)
-      await syncFolder(dirname(final))
-    }
-    hashes.delete(model.ref)
-    return { file: await link(), sha256, facts }
+    const opened: Array<string> = []
+    for (const each of parts) opened.push(await each.publish())
+    filesOf.delete(model.ref)
+    // the first that is opened finds the others beside it
+    return { file: opened[0] ?? "", sha256: parts[0]?.file.sha256, facts }
   }
 
   const sweep = async (now: number) => {
@@ -115,17 +112,23 @@ const make = (options: DiskOptions) => {
   }
 
   return Models.of({
-    resolve: (ref) =>
-      Effect.flatMap(locate(ref), (found) =>
+    resolve: (ref, fits) =>
+      Effect.flatMap(locate(ref, fits), (found) =>
         Effect.promise(async () => {
-          located.set(found.ref, found)
-          const { open: _open, store, ...facts } = found
-          const { folder: onto, part } = store ?? own(found.name)
-          const received = found.inPlace === undefined ? ((await sizeOf(part)) ?? 0) : 0
+          const parts = place(found)
+          const [first] = found.files
+          const inPlace = found.files.every((file) => file.inPlace !== undefined) ? first.inPlace : undefined
+          const partial = inPlace === undefined ? sum(await Promise.all(parts.map((each) => each.received()))) : 0
           // A disk that cannot be asked says so when it is written to.
-          const freeBytes = await freeIn(onto).catch(() => undefined)
-          const partial = received > found.bytes ? 0 : received
-          return { ...facts, partial, ...(freeBytes === undefined ? {} : { freeBytes }) }
+          const freeBytes = await freeIn(parts[0]?.file.store.folder ?? options.folder).catch(() => undefined)
+          return {
+            ref: found.ref,
+            bytes: bytesOf(found),
+            inPlace,
+            partial,
+            why: found.why,
+            ...(freeBytes === undefined ? {} : { freeBytes })
+          }
         })
       ),
     transfer: (model, onProgress) =>
@@ -141,25 +144,28 @@ const make = (options: DiskOptions) => {
       ),
     discard: (model) =>
       Effect.promise(async () => {
-        hashes.delete(model.ref)
-        await rm(storeOf(model).part, { force: true })
+        for (const each of filesOf.get(model.ref) ?? []) await each.discard()
       }),
     inspect: (file) => inspect(file, "the model file"),
-    preview: (ref) =>
+    preview: (ref, fits) =>
       patiently(
-        Effect.flatMap(locate(ref), (found) =>
-          found.inPlace !== undefined ? inspect(found.inPlace, found.ref) : head(found)
-        )
+        Effect.flatMap(locate(ref, fits), (found) => {
+          const [{ inPlace }] = found.files
+          return inPlace === undefined ? head(found) : inspect(inPlace, found.ref)
+        })
       ),
     isThere: (file, bytes) =>
-      Effect.map(
-        Effect.promise(() => sizeOf(file)),
-        (size) => size === bytes
-      ),
+      Effect.promise(async () => {
+        const sizes = await Promise.all(partsOf(file).map(sizeOf))
+        return sizes.every((size) => size !== undefined) && sum(sizes.map((size) => size ?? 0)) === bytes
+      }),
     note: (note) => Effect.ignoreLogged(Effect.tryPromise(() => notes.put(note))),
     forget: (ref) => Effect.ignoreLogged(Effect.tryPromise(() => notes.remove(ref))),
     notes: Effect.promise(notes.all),
-    remove: (file) => Effect.promise(() => remove(file)),
+    remove: (file) =>
+      Effect.promise(async () => {
+        for (const part of partsOf(file)) await remove(part)
+      }),
     diskFree: Effect.promise(() => freeIn(options.folder)),
     sweep: Effect.flatMap(
       Effect.clockWith((clock) => clock.currentTimeMillis),
@@ -167,5 +173,7 @@ const make = (options: DiskOptions) => {
     )
   })
 }
+
+const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, each) => total + each, 0)
 
 export const layerDisk = (options: DiskOptions): Layer.Layer<Models> => Layer.sync(Models, () => make(options))

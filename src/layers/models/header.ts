@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { headerBytesMax } from "../../machines/gguf-cursor.ts"
 import { type ModelFacts, readGguf } from "../../machines/gguf.ts"
+import { type Header, joined } from "../../machines/gguf-split.ts"
 
 const firstBytes = 256 * 1024
 
@@ -22,15 +23,18 @@ const prefix = async (handle: FileHandle, bytes: number): Promise<Uint8Array> =>
   return buffer.subarray(0, at)
 }
 
-/** The facts of the file, or why it is no model. Rejects where the file cannot be read. */
-export const readHeader = async (file: string): Promise<ModelFacts | { readonly reason: string }> => {
+/** Read, or why the file is no model. */
+export type Read = Header | { readonly reason: string }
+
+/** Rejects where the file cannot be read. */
+export const readHeader = async (file: string): Promise<Read> => {
   const handle = await open(file, "r")
   try {
     const { size } = await handle.stat()
     let want = Math.min(size, firstBytes)
     for (;;) {
       const result = readGguf(await prefix(handle, want), size)
-      if (result._tag === "Model") return result.facts
+      if (result._tag === "Model") return result
       if (result._tag === "Invalid") return { reason: result.reason }
       if (result.bytes <= want) return { reason: "it changed while it was read" }
       want = Math.min(result.bytes, headerBytesMax)
@@ -41,10 +45,7 @@ export const readHeader = async (file: string): Promise<ModelFacts | { readonly 
 }
 
 /** The same for a file that comes in pieces: takes no more of them than the header needs. */
-export const readHeaderOf = async (
-  pieces: AsyncIterable<Uint8Array>,
-  fileBytes: number
-): Promise<ModelFacts | { readonly reason: string }> => {
+export const readHeaderOf = async (pieces: AsyncIterable<Uint8Array>, fileBytes: number): Promise<Read> => {
   let start = new Uint8Array(0)
   let want = Math.min(fileBytes, firstBytes)
   for await (const piece of pieces) {
@@ -54,7 +55,7 @@ export const readHeaderOf = async (
     start = longer
     if (start.length < want) continue
     const result = readGguf(start, fileBytes)
-    if (result._tag === "Model") return result.facts
+    if (result._tag === "Model") return result
     if (result._tag === "Invalid") return { reason: result.reason }
     want = result.bytes
   }
@@ -79,4 +80,18 @@ export async function* inSteps(
     // it ends before its time
     if (left > 0 && at < fileBytes) return
   }
+}
+
+/** The facts of the model whose files these are, read one after another. */
+export const factsOf = async <File>(
+  files: ReadonlyArray<File>,
+  read: (file: File) => Promise<Read>
+): Promise<ModelFacts | { readonly reason: string }> => {
+  const headers: Array<Header> = []
+  for (const file of files) {
+    const header = await read(file)
+    if ("reason" in header) return header
+    headers.push(header)
+  }
+  return joined(headers)
 }

@@ -12,14 +12,11 @@ import type { ModelRef } from "../../machines/model-ref.ts"
 export interface ResolvedModel {
   /** canonical */
   readonly ref: string
-  /** of the published file */
-  readonly name: string
+  /** of all its files */
   readonly bytes: number
-  /** lower-case hex; undefined where the source does not tell */
-  readonly sha256: string | undefined
-  /** absolute path of a file that is used where it lies */
+  /** absolute path of a model that is used where it lies: its first file */
   readonly inPlace: string | undefined
-  /** bytes of it that an earlier transfer left here */
+  /** bytes of it that earlier transfers left here; 0 for one that is in place */
   readonly partial: number
   /** why this file, where the reference left a choice */
   readonly why?: string | undefined
@@ -27,8 +24,13 @@ export interface ResolvedModel {
   readonly freeBytes?: number
 }
 
+/** Where a reference leaves a choice: does a model with these facts fit where it is wanted? */
+export type Fits = (facts: ModelFacts) => boolean
+
 export interface PublishedModel {
+  /** the one that is opened; the others of a split model lie beside it */
   readonly file: string
+  /** lower-case hex, of that file; undefined where the source does not tell it */
   readonly sha256: string | undefined
   readonly facts: ModelFacts
 }
@@ -63,7 +65,7 @@ export type PublishError = RbeeError<"CHECKSUM_MISMATCH" | "MODEL_INVALID" | "DI
 export class Models extends Context.Tag("rbee/Models")<
   Models,
   {
-    readonly resolve: (ref: ModelRef) => Effect.Effect<ResolvedModel, ResolveError>
+    readonly resolve: (ref: ModelRef, fits?: Fits) => Effect.Effect<ResolvedModel, ResolveError>
     /**
      * Brings the bytes that are missing, synced to disk. `onProgress` hears the bytes that are here in all.
      * Interrupting it leaves what it has for the next try.
@@ -79,8 +81,11 @@ export class Models extends Context.Tag("rbee/Models")<
     /** The facts in a file's header. */
     readonly inspect: (file: string) => Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">>
     /** Facts of a model that need not be here: from a local file, or from the first bytes of a remote one. */
-    readonly preview: (ref: ModelRef) => Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">>
-    /** Is a file of this size there? */
+    readonly preview: (
+      ref: ModelRef,
+      fits?: Fits
+    ) => Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">>
+    /** Is a model of this size there, with all its files? */
     readonly isThere: (file: string, bytes: number) => Effect.Effect<boolean>
     /** Keeps, beside the files, what a lost catalog is rebuilt from. Best effort. */
     readonly note: (note: ModelNote) => Effect.Effect<void>

@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import { isPassing, retryAfterMs } from "../../machines/download.ts"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
+import { partsOf } from "../../machines/gguf-split.ts"
 import { awaited } from "./files.ts"
-import { inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
+import { factsOf, inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
 import type { ResolveCode } from "./index.ts"
 import type { Located } from "./source.ts"
 
@@ -17,7 +18,7 @@ export const inspect = (
 ): Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">> =>
   Effect.flatMap(
     awaited(
-      () => readHeader(file),
+      () => factsOf(partsOf(file), readHeader),
       () => rbeeError("MODEL_NOT_FOUND", `${name} cannot be read`, "Check that the file is there and may be read")
     ),
     (facts) => ("reason" in facts ? Effect.fail(invalid(name, facts.reason)) : Effect.succeed(facts))
@@ -27,9 +28,11 @@ export const head = (found: Located): Effect.Effect<ModelFacts, RbeeError<Resolv
   Effect.flatMap(
     awaited(
       (signal) =>
-        readHeaderOf(
-          inSteps((at, length) => found.open(at, signal, length), found.bytes),
-          found.bytes
+        factsOf(found.files, ({ bytes, open }) =>
+          readHeaderOf(
+            inSteps((at, length) => open(at, signal, length), bytes),
+            bytes
+          )
         ),
       (error) =>
         // a source rejects with its own errors

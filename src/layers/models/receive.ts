@@ -7,7 +7,7 @@ import { createReadStream } from "node:fs"
 import { type FileHandle, mkdir, open, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
-import type { Located } from "./source.ts"
+import type { LocatedFile } from "./source.ts"
 
 /** SHA-256 of the first `at` bytes of a partial file. */
 export interface Hashed {
@@ -88,7 +88,7 @@ class Writer {
  * next try when this one fails: `keep` hears of it first. `hashing` false: nobody will compare it.
  */
 export const receive = async (
-  from: Located,
+  from: LocatedFile,
   part: string,
   known: Hashed | undefined,
   keep: (hashed: Hashed) => void,
@@ -126,6 +126,6 @@ export const receive = async (
     await handle.close()
   }
   if (at !== from.bytes && !signal.aborted) {
-    throw rbeeError("DOWNLOAD_FAILED", `${from.ref} ended after ${at} of ${from.bytes} bytes`, "Try again")
+    throw rbeeError("DOWNLOAD_FAILED", `${from.name} ended after ${at} of ${from.bytes} bytes`, "Try again")
   }
 }

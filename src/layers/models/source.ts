@@ -1,7 +1,7 @@
 /** Where models come from. A source knows some references: bundled and in place (`sources.ts`), the hub (`hugging-face`). */
 import type * as Effect from "effect/Effect"
 import type { ModelRef } from "../../machines/model-ref.ts"
-import type { ResolveError } from "./index.ts"
+import type { Fits, ResolveError } from "./index.ts"
 
 /** Where a file is collected and published. Absent: in the hive's own folder, under its name. */
 export interface Store {
@@ -11,14 +11,16 @@ export interface Store {
   readonly final: string
   /** on the disk that the bytes will need */
   readonly folder: string
+  /** nothing else ever has the final name: whatever is there already is this file */
+  readonly isNamedByHash: boolean
   /** Waits while another process fetches the same file; `onWait` hears each look. Gives what releases it. */
   readonly lock: (onWait: () => Promise<void>, signal: AbortSignal) => Promise<() => Promise<void>>
   /** after the rename; gives the path that programs open */
   readonly link: () => Promise<string>
 }
 
-export interface Located {
-  readonly ref: string
+/** A file of a model: the model itself, or a part of a split one. */
+export interface LocatedFile {
   readonly name: string
   readonly bytes: number
   readonly sha256: string | undefined
@@ -32,9 +34,19 @@ export interface Located {
   readonly store?: Store
 }
 
+export interface Located {
+  readonly ref: string
+  /** the first is the one that is opened */
+  readonly files: readonly [LocatedFile, ...ReadonlyArray<LocatedFile>]
+  /** why these, where the reference left a choice */
+  readonly why?: string
+}
+
+export const bytesOf = ({ files }: Located): number => files.reduce((sum, { bytes }) => sum + bytes, 0)
+
 export interface ModelSource {
-  /** Undefined: not a reference of this source. */
-  readonly locate: (ref: ModelRef) => Effect.Effect<Located, ResolveError> | undefined
+  /** Undefined: not a reference of this source. `fits` decides where the reference leaves a choice. */
+  readonly locate: (ref: ModelRef, fits?: Fits) => Effect.Effect<Located, ResolveError> | undefined
   /** Partial files of this source outside the hive's folder, for the sweep. */
   readonly partials?: () => Promise<ReadonlyArray<string>>
 }

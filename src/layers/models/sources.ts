@@ -4,8 +4,9 @@ import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { rbeeError } from "../../machines/errors.ts"
+import { partsOf } from "../../machines/gguf-split.ts"
 import type { ResolveError } from "./index.ts"
-import type { Located, ModelSource } from "./source.ts"
+import type { Located, LocatedFile, ModelSource } from "./source.ts"
 
 /** What the package ships. A copy with another hash is damaged. */
 const minillama = {
@@ -45,44 +46,46 @@ export const bundled = (folder: string | undefined): ModelSource => ({
           rbeeError("MODEL_NOT_FOUND", "the bundled model is missing from this installation", "Install rbee anew")
         )
       }
-      const found: Located = { ref: ref.ref, ...minillama, bytes, inPlace: undefined, open: openFile(file) }
-      return Effect.succeed(found)
+      return Effect.succeed<Located>({
+        ref: ref.ref,
+        files: [{ ...minillama, bytes, inPlace: undefined, open: openFile(file) }]
+      })
     })
   }
 })
 
+/** A split model is named by any of its files; all of them have to be there. */
 export const files: ModelSource = {
   locate: (ref) => {
     if (ref._tag !== "File") return undefined
-    return Effect.suspend((): Effect.Effect<Located, ResolveError> => {
-      const bytes = statSafely(ref.path)
-      if (bytes === "denied") {
-        return Effect.fail(
-          rbeeError("MODEL_ACCESS_DENIED", `${ref.ref} cannot be read`, "Give the user of the hive access to the file")
-        )
-      }
-      if (bytes === undefined) {
-        return Effect.fail(
-          rbeeError(
-            "MODEL_NOT_FOUND",
-            `there is no file ${ref.ref} on the hive's machine`,
-            "Check the path; it must be there, not here"
-          )
-        )
-      }
-      const { ref: canonical, path } = ref
-      const found: Located = {
-        ref: canonical,
-        name: basename(path),
-        bytes,
-        sha256: undefined,
-        inPlace: path,
-        open: openFile(path)
-      }
-      return Effect.succeed(found)
-    })
+    const [first, ...others] = partsOf(ref.path)
+    return Effect.map(Effect.all([fileAt(first), Effect.forEach(others, fileAt)]), ([head, rest]): Located => ({
+      ref: ref.ref,
+      files: [head, ...rest]
+    }))
   }
 }
+
+const fileAt = (path: string): Effect.Effect<LocatedFile, ResolveError> =>
+  Effect.suspend(() => {
+    const bytes = statSafely(path)
+    if (typeof bytes === "number") {
+      return Effect.succeed({ name: basename(path), bytes, sha256: undefined, inPlace: path, open: openFile(path) })
+    }
+    return Effect.fail(
+      bytes === "denied"
+        ? rbeeError(
+            "MODEL_ACCESS_DENIED",
+            `file:${path} cannot be read`,
+            "Give the user of the hive access to the file"
+          )
+        : rbeeError(
+            "MODEL_NOT_FOUND",
+            `there is no file:${path} on the hive's machine`,
+            "Check the path; it must be there, not here"
+          )
+    )
+  })
 
 const statSafely = (file: string): number | "denied" | undefined => {
   try {

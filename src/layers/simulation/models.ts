@@ -45,14 +45,12 @@ const stepMs = 100
 
 export const layerModels = (process: SimProcess, hub: Hub, disk: ModelDisk): Layer.Layer<Models> => {
   const { random } = process.kernel
-  const fileOf = (model: ResolvedModel): string => `/models/${model.name}`
+  const fileOf = (model: ResolvedModel): string => `/models/${model.ref.replaceAll(/[^a-z0-9]/gi, "_")}`
   return Layer.succeed(Models, {
     resolve: (ref) =>
       Effect.sync(() => ({
         ref: ref.ref,
-        name: ref.ref.replaceAll(/[^a-z0-9]/gi, "_"),
         bytes: modelBytes,
-        sha256: undefined,
         inPlace: undefined,
         partial: disk.partial.get(ref.ref)?.bytes ?? 0
       })).pipe(Effect.delay(random.between(1, 200))),

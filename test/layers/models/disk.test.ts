@@ -58,14 +58,19 @@ const pieces = (before: (offset: number) => Promise<void>, damage = false): Read
           ? undefined
           : Effect.map(found, (located) => ({
               ...located,
-              open: async function* (offset: number) {
-                for (let at = offset; at < bytes.length; at += 100_000) {
-                  await before(at)
-                  const piece = new Uint8Array(bytes.subarray(at, Math.min(bytes.length, at + 100_000)))
-                  if (damage && at < 200_000) piece[500] = (piece[500] ?? 0) ^ 1
-                  yield piece
+              files: [
+                {
+                  ...located.files[0],
+                  open: async function* (offset: number) {
+                    for (let at = offset; at < bytes.length; at += 100_000) {
+                      await before(at)
+                      const piece = new Uint8Array(bytes.subarray(at, Math.min(bytes.length, at + 100_000)))
+                      if (damage && at < 200_000) piece[500] = (piece[500] ?? 0) ^ 1
+                      yield piece
+                    }
+                  }
                 }
-              }
+              ]
             }))
       }
     }
@@ -79,7 +84,6 @@ describe("Models on disk", () => {
         Effect.gen(function* () {
           const resolved = yield* models.resolve(minillama)
           expect(resolved).toMatchObject({
-            name: "minillama-q8_0.gguf",
             bytes: 3_297_568,
             inPlace: undefined,
             partial: 0

@@ -25,7 +25,9 @@ import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
 import { Models, type PublishedModel } from "../../../src/layers/models/index.ts"
 import { bundledFolder } from "../../../src/layers/models/sources.ts"
 import type { RbeeError } from "../../../src/machines/errors.ts"
+import { partsOf } from "../../../src/machines/gguf-split.ts"
 import { type ModelRef, parseModelRef } from "../../../src/machines/model-ref.ts"
+import { parametersOf, splitModel, TINY } from "../../support/gguf.ts"
 import {
   cutAt,
   flip,
@@ -130,7 +132,7 @@ describe("Hugging Face", () => {
     const settings = hubSettings({ HF_ENDPOINT: "http://127.0.0.1:9", HF_HUB_CACHE: at.cache, HF_HUB_OFFLINE: "1" })
     const source = huggingFace(settings)
     const found = await run(source.locate(tiny) ?? Effect.die("not a reference of it"))
-    expect(readFileSync(found.inPlace ?? "").equals(original)).toBe(true)
+    expect(readFileSync(found.files[0].inPlace ?? "").equals(original)).toBe(true)
     const missing = source.locate(ref("HF:acme/tiny:Q4_0")) ?? Effect.die("not a reference of it")
     expect(await run(Effect.flip(missing))).toMatchObject({
       code: "MODEL_NOT_FOUND",
@@ -138,7 +140,9 @@ describe("Hugging Face", () => {
     })
     // the same, where the hub cannot be reached though it may
     const alone = huggingFace({ ...settings, offline: false })
-    expect(await run(alone.locate(tiny) ?? Effect.die("no"))).toMatchObject({ inPlace: found.inPlace })
+    expect(await run(alone.locate(tiny) ?? Effect.die("no"))).toMatchObject({
+      files: [{ inPlace: found.files[0].inPlace }]
+    })
     expect(await run(Effect.flip(alone.locate(ref("HF:acme/other")) ?? Effect.die("no")))).toMatchObject({
       code: "DOWNLOAD_FAILED",
       what: expect.stringContaining("ECONNREFUSED")
@@ -300,6 +304,60 @@ describe("Hugging Face", () => {
     mkdirSync(locks, { recursive: true })
     writeFileSync(join(locks, `${sha256}.rbee.lock`), "999999\nlong ago\n")
     isWhole(await at.run(bring(at.models)))
+  })
+
+  it("brings all parts of a split model, only the wrong one twice, and removes them together", async () => {
+    const at = await here()
+    const first = await splitModel(TINY, 3)
+    mkdirSync(join(at.hub.folder, "acme", "big"))
+    const names = partsOf("big-F32-00001-of-00003.gguf")
+    const parts = partsOf(first).map((path) => readFileSync(path))
+    for (const [i, name] of names.entries()) writeFileSync(join(at.hub.folder, "acme", "big", name), parts[i] ?? "")
+    const big = ref("HF:acme/big:F32")
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0)
+    expect(await at.run(at.models.preview(big))).toMatchObject({ fileBytes: bytes, parameters: parametersOf(TINY) })
+    const before = at.hub.fetches().length
+    at.hub.faults.push(undefined, flip)
+    const progress: Array<number> = []
+    expect(await at.run(Effect.flip(bring(at.models, big, (now) => progress.push(now))))).toMatchObject({
+      code: "CHECKSUM_MISMATCH",
+      what: expect.stringContaining("00002-of-00003")
+    })
+    expect(progress.at(-1)).toBe(bytes)
+    const { file } = await at.run(bring(at.models, big))
+    expect(file).toMatch(/big-F32-00001-of-00003\.gguf$/)
+    expect(at.hub.fetches().slice(before)).toHaveLength(4)
+    expect(partsOf(file).map((path) => readFileSync(path))).toEqual(parts)
+    expect(await at.run(at.models.isThere(file, bytes))).toBe(true)
+    expect(await at.run(at.models.inspect(file))).toMatchObject({ fileBytes: bytes, parameters: parametersOf(TINY) })
+    const third = partsOf(file)[2] ?? ""
+    await at.run(at.models.remove(file))
+    expect(existsSync(third)).toBe(false)
+    expect(readdirSync(join(at.cache, "models--acme--big", "blobs"))).toEqual([])
+    expect(await at.run(at.models.isThere(file, bytes))).toBe(false)
+  })
+
+  it("takes the first quantisation in the order of preference that fits, by one header, and says why", async () => {
+    const at = await here()
+    mkdirSync(join(at.hub.folder, "acme", "many"))
+    for (const [quant, noise] of [
+      ["Q8_0", 900_000],
+      ["Q4_K_M", 500_000],
+      ["Q2_K", 0]
+    ] as const) {
+      const model = Buffer.concat([original, Buffer.alloc(noise)])
+      writeFileSync(join(at.hub.folder, "acme", "many", `many-${quant}.gguf`), model)
+    }
+    const many = ref("HF:acme/many")
+    const smallest = original.length
+    const chosen = (room: number) => at.run(at.models.preview(many, ({ fileBytes }) => fileBytes <= room))
+    expect(await chosen(10 * smallest)).toMatchObject({ fileBytes: smallest + 500_000 })
+    expect(await chosen(smallest)).toMatchObject({ fileBytes: smallest })
+    const resolved = await at.run(at.models.resolve(many, ({ fileBytes }) => fileBytes <= smallest))
+    expect(resolved).toMatchObject({
+      bytes: smallest,
+      why: "Q2_K: the first in the order of preference that fits; too large: Q4_K_M, Q8_0"
+    })
   })
 
   it("previews a model by the first bytes of it", async () => {
