@@ -106,7 +106,7 @@ export const candidatesOf = (ref: HubRef, listing: ReadonlyArray<HubFile>): Eith
   const { file, quant } = ref
   const repo = `${ref.author}/${ref.repo}`
   if (file !== undefined) {
-    const [named] = modelsIn(all).filter(({ files }) => files.some(({ path }) => path === file))
+    const named = modelsIn(all).find(({ files }) => files.some(({ path }) => path === file))
     if (named !== undefined) return Either.right([named])
     return all.some(({ path }) => path === file)
       ? notFound(

@@ -2,10 +2,13 @@
 import { createHash } from "node:crypto"
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import { afterEach, describe, expect, it } from "vitest"
+import { readEvents } from "../../src/layers/api/sse.ts"
 import { bundledFolder } from "../../src/layers/models/sources.ts"
 import { partsOf } from "../../src/machines/gguf-split.ts"
-import { splitModel, TINY } from "../support/gguf.ts"
+import { splitModel, TINY, tiny } from "../support/gguf.ts"
 import { cutAt, flip, onFiles, stallAt, status, testHub, type TestHub } from "../support/hub.ts"
 import { eventsOf, lines, provision, run, startHive, startWorker } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
@@ -169,6 +172,33 @@ describe("A hive", () => {
     expect(hub.fetches()).toHaveLength(1)
     await run(second.api.removeModel({ ref: model }))
     expect(existsSync(before.file)).toBe(false)
+  })
+
+  it("fetches so many side by side as it may, and gives up one that nobody waits for any more", async () => {
+    const { env, hub, on } = await withHub({ "acme/other/other-F32.gguf": readFileSync(await tiny()) })
+    hub.faults.push(stallAt(1_500_000))
+    const hive = await start(on, {
+      ...env,
+      RBEE_HIVE_DOWNLOADS: "1",
+      RBEE_HIVE_LATE_MS: "100",
+      RBEE_HIVE_LOST_MS: "300"
+    })
+    const { provision_id } = await run(hive.api.provisionModel({ model_ref: model }))
+    const reader = Effect.runFork(
+      Effect.flatMap(hive.api.modelEvents({ id: provision_id }), (feed) => readEvents(feed, () => {}))
+    )
+    await eventually(() => hub.fetches().length === 1, "the first one is on its way")
+    const next = await run(hive.api.provisionModel({ model_ref: "HF:acme/other" }))
+    const both = eventsOf(hive.api.modelEvents({ id: next.provision_id }))
+    await eventually(() => hive.log().includes("HF:acme/other is other-F32.gguf"), "the second is resolved")
+    expect(hub.fetches()).toHaveLength(1)
+    await run(Fiber.interrupt(reader))
+    // the first gives way to the second
+    expect((await both).at(-1)?.event).toBe("ready")
+    expect(hive.log()).toContain("nobody waits for it any more")
+    const events = await provision(hive, model)
+    expect(lines(events)).toContainEqual(expect.stringMatching(/^resuming download at 45%$/))
+    expect(events.at(-1)?.event).toBe("ready")
   })
 
   it("fetches a split model as one, and its worker loads it from the first part", async () => {

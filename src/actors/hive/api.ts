@@ -109,21 +109,26 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           const device = yield* machines.device(id)
           yield* machines.inService(device.id)
           const row = yield* findModel(ports, ref.ref)
-          const facts = yield* row === undefined ? models.preview(ref) : models.inspect(row.file)
+          const gone = new Set(evict?.split(","))
+          const facts = yield* row === undefined
+            ? models.preview(ref, workers.fits(device, { context, slots }, gone))
+            : models.inspect(row.file)
           const wanted = workers.wanted(facts, { context, slots })
           if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
-          const gone = new Set(evict?.split(","))
           const available = machines.ledger.available(device.supply, gone)
           const choose = yield* workers.chooser(device, row?.file ?? "", facts, wanted)
           const { bytes, fits } = choose(available)
           if (!fits) return yield* noRoom(device.id, bytes, available)
         }),
 
-      provisionModel: ({ model_ref }) =>
+      provisionModel: ({ context, device, evict, model_ref }) =>
         Effect.gen(function* () {
           yield* open
           const ref = yield* reference(model_ref)
-          const id = yield* Effect.flatMap(part("downloads"), (downloads) => downloads.provision(ref))
+          const machines = yield* part("machines")
+          const target = yield* device === undefined ? machines.strongest : machines.device(device)
+          const fits = (yield* part("workers")).fits(target, { context, slots: undefined }, new Set(evict))
+          const id = yield* Effect.flatMap(part("downloads"), (downloads) => downloads.provision(ref, fits))
           return { provision_id: id, events: `/models/provisions/${id}/events` }
         }).pipe(Effect.provide(system)),
       modelEvents: feed("a provision"),

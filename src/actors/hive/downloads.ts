@@ -9,7 +9,7 @@ import type { ChildSpec } from "../core/child.ts"
 import { machineActor } from "../core/machine-actor.ts"
 import type { SupervisorRef } from "../core/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
-import type { PublishedModel, ResolvedModel } from "../../layers/models/index.ts"
+import type { Fits, PublishedModel, ResolvedModel } from "../../layers/models/index.ts"
 import { type DownloadCommand, downloadMachine, type DownloadOutcome } from "../../machines/download.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import type { ModelRef } from "../../machines/model-ref.ts"
@@ -21,15 +21,20 @@ import type { Machines } from "./machines.ts"
 import { findModel, keepModel, rowOf } from "./models.ts"
 import type { Identity, Ports } from "./ports.ts"
 import { measured, ProgressNarrator } from "./progress.ts"
+import { Waiters } from "./waiters.ts"
 
 interface Provision {
   readonly id: string
   readonly ref: ModelRef
   readonly log: EventLog
+  /** decides where the reference leaves a choice */
+  readonly fits: Fits
+  readonly waiters: Waiters
 }
 
 export class Downloads {
   private readonly running = new Map<string, Provision>()
+  private readonly sideBySide: Effect.Semaphore
   private readonly ports: Ports
   private readonly identity: Identity
   private readonly machines: Machines
@@ -42,6 +47,7 @@ export class Downloads {
     this.machines = machines
     this.logs = logs
     this.supervisor = supervisor
+    this.sideBySide = Effect.unsafeMakeSemaphore(ports.settings.hive.downloads)
   }
 
   get count(): number {
@@ -49,20 +55,24 @@ export class Downloads {
   }
 
   /** The id of the event sequence that ends when the model is in the catalog, or cannot be. */
-  provision(ref: ModelRef): Effect.Effect<string, RbeeError, ActorSystem> {
+  provision(ref: ModelRef, fits: Fits): Effect.Effect<string, RbeeError, ActorSystem> {
     return Effect.gen(this, function* () {
       const id = yield* this.ports.ids.make("provision")
       const here = yield* findModel(this.ports, ref.ref)
       // Nothing may suspend between this look and the entry below, or two would download the same file.
       const joined = this.running.get(ref.ref)
-      if (joined !== undefined) return joined.id
+      if (joined !== undefined) {
+        joined.waiters.asked()
+        return joined.id
+      }
       const log = new EventLog({ hiveId: this.identity.id, modelRef: ref.ref })
       this.logs.set(id, log)
       if (here !== undefined) {
         log.end("ready", { file: here.file })
         return id
       }
-      const provision: Provision = { id, ref, log }
+      const waiters = new Waiters(log, this.ports.settings.hive.lostMs)
+      const provision: Provision = { id, ref, log, fits, waiters }
       this.running.set(ref.ref, provision)
       yield* this.supervisor
         .startChild(this.download(provision))
@@ -93,8 +103,8 @@ export class Downloads {
   }
 
   private download(provision: Provision): ChildSpec<ActorSystem> {
-    const { id, ref, log } = provision
-    const { ports } = this
+    const { fits, id, ref, log } = provision
+    const { ports, sideBySide } = this
     const { models } = ports
     const { ledger } = this.machines
     const found: { resolved: ResolvedModel | undefined; startedAt: number } = { resolved: undefined, startedAt: 0 }
@@ -165,7 +175,7 @@ export class Downloads {
           activities: {
             resolve: () =>
               Effect.gen(function* () {
-                const model = yield* models.resolve(ref)
+                const model = yield* models.resolve(ref, fits)
                 yield* leaseDisk(model)
                 found.resolved = model
                 found.startedAt = yield* Clock.currentTimeMillis
@@ -177,6 +187,11 @@ export class Downloads {
                   model.partial,
                   (tell) => models.transfer(model, tell),
                   (received, rate) => self.latest("progress", { type: "PROGRESS", received, rate })
+                ).pipe(
+                  // What came of it would only keep the disk full.
+                  Effect.tapError((error) => (error.code === "DISK_FULL" ? models.discard(model) : Effect.void)),
+                  sideBySide.withPermits(1),
+                  Effect.raceFirst(provision.waiters.gone(ref))
                 )
               ),
             publish: () =>

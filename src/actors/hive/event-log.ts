@@ -25,6 +25,11 @@ export class EventLog {
     return this.over
   }
 
+  /** Those who read it now. */
+  get readerCount(): number {
+    return this.readers.size
+  }
+
   /** `at`: milliseconds since 1970 */
   narrate(line: Line, at: number): void {
     const narration: Narration = { ...line, ...this.stamp, at }

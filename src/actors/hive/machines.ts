@@ -94,6 +94,15 @@ export class Machines {
     })
   }
 
+  /** The GPU with most memory, or the CPU where there is none. */
+  readonly strongest: Effect.Effect<Device> = Effect.suspend(() =>
+    Effect.map(this.look(), () =>
+      supplies(this.machine).reduce((best, each) =>
+        each.id !== "cpu" && (best.id === "cpu" || each.supply.totalBytes > best.supply.totalBytes) ? each : best
+      )
+    )
+  )
+
   /** Refuses a device that is out of service. */
   inService(id: string): Effect.Effect<void, RbeeError<"WORKER_START_FAILED">> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import type { SupervisorRef } from "../core/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
+import type { Fits } from "../../layers/models/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { contextShrunk } from "../../machines/narration.ts"
@@ -24,6 +25,8 @@ import { WorkerLife } from "./worker-life.ts"
 /** How long memory is waited for whose process has gone. */
 const memoryBackEvery = "100 millis"
 const memoryBackLooks = 20
+/** tokens; what a model should have room for that is chosen for a device */
+const usualContext = 4096
 
 export interface StartRequest extends Wanted {
   readonly device: Device
@@ -102,6 +105,14 @@ export class Workers {
   wanted(facts: ModelFacts, asked: Wanted): Wanted {
     const context = asked.context ?? this.ports.settings.worker.context
     return { context: context === undefined ? undefined : Math.min(context, facts.trainedContext), slots: asked.slots }
+  }
+
+  /** Has the device room for a model, with the context that is asked for or a usual one? `gone`: workers that would make room. */
+  fits({ supply }: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
+    return (facts) => {
+      const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? usualContext)
+      return fit(facts, { context, slots: asked.slots ?? 1 }, 1, this.machines.ledger.available(supply, gone)).fits
+    }
   }
 
   /** The largest shape for a room, by estimate and by what was measured here before. */

@@ -34,7 +34,13 @@ export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: P
     }
     if (known.left.code !== "MODEL_NOT_FOUND") return yield* known.left
     log.narrate(say.modelProvision(wish.model), ids)
-    const { provision_id } = yield* api.provisionModel({ model_ref: wish.model })
+    const evict = log.facts().placement?.evicted ?? []
+    const { provision_id } = yield* api.provisionModel({
+      model_ref: wish.model,
+      device: place.device,
+      ...(wish.context === undefined ? {} : { context: wish.context }),
+      ...(evict.length === 0 ? {} : { evict })
+    })
     log.narrate(say.modelProvisionStarted(wish.model), ids)
     const feed = yield* api.modelEvents({ id: provision_id })
     yield* follow(feed, log, "the download", ids)

@@ -48,8 +48,15 @@ export const hiveApi = {
     status: 204
   }),
   provisionModel: json("POST", "/models/provision", {
-    summary: "Fetch a model; joins a running download of the same file",
-    input: Schema.Struct({ model_ref: Schema.String }),
+    summary: "Fetch a model; joins a running download of it. Where the reference leaves a choice, what fits the device",
+    input: Schema.Struct({
+      model_ref: Schema.String,
+      /** the hive's strongest where none is named */
+      device: Schema.optional(DeviceId),
+      context: Schema.optional(Count),
+      /** workers that will make room on it */
+      evict: Schema.optional(Schema.Array(Id))
+    }),
     output: ProvisionAnswer,
     status: 202
   }),

@@ -37,6 +37,8 @@ export interface Settings {
     /** without a heartbeat this long a hive is degraded, then lost */
     readonly lateMs: number
     readonly lostMs: number
+    /** models that are fetched side by side; one more waits */
+    readonly downloads: number
     /** stand-ins for GPUs that are not there, and caps on devices that are */
     readonly gpus: ReadonlyArray<GpuSetting>
   }
@@ -80,6 +82,7 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     heartbeatMs: 1000,
     lateMs: 3000,
     lostMs: 10_000,
+    downloads: 2,
     gpus: []
   },
   worker: {

@@ -100,6 +100,7 @@ export const knobs: ReadonlyArray<Knob> = [
   hive("heartbeatMs", milliseconds, "ms", "how often a hive reports to its queen"),
   hive("lateMs", milliseconds, "ms", "a silent hive is degraded after this time"),
   hive("lostMs", milliseconds, "ms", "and lost after this time"),
+  hive("downloads", count, "models", "fetched side by side; one more waits"),
   hive("gpus", gpus, "`[[hive.gpus]]`", "GPUs that stand in for hardware, and caps on devices that are there"),
   worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
   worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),
