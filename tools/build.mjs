@@ -5,6 +5,7 @@
 import { build } from "esbuild"
 import { existsSync, readFileSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { buildInspector } from "./inspector.mjs"
 import { buildPrograms } from "./programs.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -55,6 +56,7 @@ export const buildAll = async (outdir) => {
     outExtension: { ".js": ".cjs" },
     banner: {}
   })
+  await buildInspector(root, outdir, version)
   await buildPrograms(root, entriesOf(["rbee", "queen", "hive", "worker"]), outdir, shared)
 }
 

@@ -24,6 +24,9 @@ const mayImport = (from, to) => {
         ["machines", "actors"].includes(room(to)) ||
         /^src\/layers\/([^/]+\/index|api\/(endpoint|sse|explain|wire-error))\.ts$/.test(to)
       )
+    case "inspector":
+      // the page: it runs in a browser
+      return ["machines", "inspector"].includes(room(to))
     case "layers":
       return ["machines", "layers"].includes(room(to)) || from.endsWith("-launcher/in-process.ts")
     default:
@@ -63,7 +66,7 @@ const files = (folder) =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory()
       ? files(join(folder, entry.name))
-      : /\.(ts|mjs)$/.test(entry.name)
+      : /\.(tsx?|mjs)$/.test(entry.name)
         ? [join(folder, entry.name)]
         : []
   )

@@ -1,8 +1,16 @@
 /** Draws a chart as a Mermaid `stateDiagram-v2`. Same chart, same text: the documentation is compared with it. */
 import type { AnyStateMachine } from "xstate"
-
-type Node = AnyStateMachine["root"]
-type Transition = NonNullable<Node["always"]>[number]
+import {
+  activities,
+  childrenOf,
+  guardOf,
+  isInner,
+  type Node,
+  targetsOf,
+  transitionsOf,
+  type Transition,
+  triggerOf
+} from "./chart-parts.ts"
 
 /**
  * Every state, its lifecycle tags, its activities (`do / name`) and every transition with its guard in brackets.
@@ -38,8 +46,6 @@ const notes = (node: Node): ReadonlyArray<string> => [
   ...activities(node)
 ]
 
-const activities = (node: Node): ReadonlyArray<string> => node.invoke.map((invoke) => `do / ${source(invoke.src)}`)
-
 const edges = (node: Node): ReadonlyArray<string> => [
   ...transitionsOf(node).flatMap((transition) =>
     isInner(node, transition) ? [] : targetsOf(transition).map((target) => edge(name(node), target, node, transition))
@@ -69,64 +75,12 @@ const edge = (from: string, target: Node, node: Node, transition: Transition): s
   return `${from} --> ${name(target)}${text === "" ? "" : `: ${text}`}`
 }
 
-const isInner = (node: Node, transition: Transition): boolean =>
-  childrenOf(node).length > 0 &&
-  targetsOf(transition).every(
-    (target) => target === node || target.id.startsWith(`${node.id}.`) || node.parent === undefined
-  )
-
-/** An atomic state's transition without a target stays where it is. */
-const targetsOf = (transition: Transition): ReadonlyArray<Node> =>
-  transition.target ?? (childrenOf(transition.source).length === 0 ? [transition.source] : [])
-
-const transitionsOf = (node: Node): ReadonlyArray<Transition> => [
-  ...[...node.transitions.values()].flat(),
-  ...(node.always ?? [])
-]
-
-const childrenOf = (node: Node): ReadonlyArray<Node> => Object.values(node.states)
-
 const label = (node: Node, transition: Transition): string => {
-  const guard = transition.guard === undefined ? "" : `[${guardName(transition.guard)}]`
-  return clean([trigger(node, transition), guard].filter((part) => part !== "").join(" "))
+  const guard = guardOf(transition)
+  return clean(
+    [triggerOf(node, transition), guard === undefined ? "" : `[${guard}]`].filter((part) => part !== "").join(" ")
+  )
 }
-
-const trigger = (node: Node, transition: Transition): string => {
-  const type: string = transition.eventType
-  const delayed = node.after.find((candidate) => candidate.eventType === type)
-  if (delayed !== undefined) return `after ${delay(delayed.delay)}`
-  for (const invoke of node.invoke) {
-    if (type === `xstate.done.actor.${invoke.id}`) return `done(${source(invoke.src)})`
-    if (type === `xstate.error.actor.${invoke.id}`) return `failed(${source(invoke.src)})`
-  }
-  if (type.startsWith("xstate.done.state.")) return "done"
-  return type
-}
-
-const source = (src: unknown): string => (typeof src === "string" ? src : "inline")
-
-/** 5000 is "5 s", 300000 "5 min", 1500 "1.5 s", a named delay its name. */
-const delay = (value: unknown): string => {
-  if (typeof value !== "number") return typeof value === "string" ? value : "a while"
-  if (value < 1_000) return `${value} ms`
-  if (value < 60_000 || value % 60_000 !== 0) return `${value / 1_000} s`
-  return `${value / 60_000} min`
-}
-
-/** The name of a guard; XState's and, or, not carry their parts in `guards`. An inline function shows its name. */
-const guardName = (guard: unknown): string => {
-  if (typeof guard === "string") return guard
-  if (!isRecord(guard)) return "condition"
-  if (typeof guard["type"] === "string") return guard["type"]
-  const functionName = typeof guard["name"] === "string" && guard["name"] !== "guard" ? guard["name"] : "condition"
-  const parts: unknown = guard["guards"]
-  if (!Array.isArray(parts)) return functionName
-  const names = parts.map(guardName)
-  return functionName === "not" ? `not ${names.join(" ")}` : `(${names.join(` ${functionName} `)})`
-}
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  (typeof value === "object" && value !== null) || typeof value === "function"
 
 /** Unique: ids of state nodes are paths. Words that Mermaid keeps for itself never stand alone, the root comes first. */
 const name = (node: Node): string => node.id.replaceAll(/[^A-Za-z0-9]/g, "_")

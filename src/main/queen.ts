@@ -16,11 +16,14 @@ import { JobLogs } from "../actors/queen/job-log.ts"
 import { layer as layerJobLogs } from "../actors/queen/job-logs.ts"
 import { layerMetrics } from "../actors/queen/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
+import { BrowserSessions } from "../layers/api/browser-sessions.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
 import { openApi } from "../layers/api/openapi.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
 import { layerSsh as layerHiveSsh } from "../layers/hive-launcher/ssh.ts"
+import { pageHandlers } from "../layers/inspector-page/files.ts"
+import { inspectorPageApi } from "../layers/inspector-page/index.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { queenFolder } from "../layers/paths/index.ts"
@@ -76,8 +79,13 @@ const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env })
   const ready = yield* Deferred.make<QueenApi>()
   const { host, port } = settings.queen
+  const sessions = settings.token === undefined ? undefined : new BrowserSessions()
   const bound = yield* serveHttp({
-    apis: [{ api: queenApi, handlers: soon(ready) }],
+    apis: [
+      { api: queenApi, handlers: soon(ready) },
+      { api: inspectorPageApi, handlers: pageHandlers({ folder: join(programs, "inspect"), sessions }) }
+    ],
+    sessions,
     host,
     port,
     token: settings.token,
@@ -90,7 +98,7 @@ const program = Effect.gen(function* () {
       url: bound.url,
       pid: process.pid,
       boot: bootOf(),
-      document: () => openApi(queenApi, info)
+      document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
     })
     const { self } = yield* Processes
     yield* stateFile(queenFolder(settings.home), {

@@ -1,19 +1,37 @@
 /** The drawn charts of docs/charts come from the machines themselves; `npx vitest run test/docs -u` draws them anew. */
-import { describe, expect, it } from "vitest"
+import { readFileSync } from "node:fs"
+import { assert, describe, expect, it } from "vitest"
+import type { AnyStateMachine } from "xstate"
+import { type ChartGraph, toGraph } from "../../src/machines/chart-graph.ts"
 import { toMermaid } from "../../src/machines/chart.ts"
-import { downloadMachine } from "../../src/machines/download.ts"
-import { hiveMachine } from "../../src/machines/hive.ts"
-import { jobMachine } from "../../src/machines/job.ts"
-import { queenMachine } from "../../src/machines/queen.ts"
-import { workerMachine } from "../../src/machines/worker.ts"
+import { charts } from "../../src/machines/charts.ts"
 
-const charts = {
-  job: { machine: jobMachine, where: "One actor a job, in the queen." },
-  hive: { machine: hiveMachine, where: "One actor for each known machine, in the queen." },
-  worker: { machine: workerMachine, where: "One actor for each loaded model and device, in the hive." },
-  download: { machine: downloadMachine, where: "One actor for each running download, in the hive." },
-  queen: { machine: queenMachine, where: "One actor a cluster: its life is the shutdown protocol." }
-}
+/** Ids of all states of a definition, whatever draws it. */
+const idsOf = (node: AnyStateMachine["root"]): ReadonlyArray<string> => [
+  node.path.join("."),
+  ...Object.values(node.states).flatMap(idsOf)
+]
+
+describe("the charts of the inspector", () => {
+  const built = JSON.parse(
+    readFileSync(new URL("../../dist/inspect/machines.json", import.meta.url), "utf8")
+  ) as ReadonlyArray<ChartGraph & { readonly boxes: object; readonly lines: object }>
+
+  it.each(Object.entries(charts))(
+    "have every state and every line of %s, and a place for each",
+    (name, { machine }) => {
+      const chart = built.find(({ id }) => id === machine.id)
+      assert.isDefined(chart, name)
+      const { boxes, edges, id, lines, root } = chart
+      assert.deepEqual({ id, root, edges }, JSON.parse(JSON.stringify(toGraph(machine))))
+      assert.sameMembers(Object.keys(boxes), [...idsOf(machine.root)])
+      assert.sameMembers(
+        Object.keys(lines),
+        edges.map((edge) => edge.id)
+      )
+    }
+  )
+})
 
 describe("the drawn charts", () => {
   it.each(Object.entries(charts))("of %s are those of the code", async (name, { machine, where }) => {

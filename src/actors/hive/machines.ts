@@ -126,12 +126,13 @@ export class Machines {
 
   beats(now: number): ReadonlyArray<DeviceBeat> {
     return supplies(this.machine).map(({ id, supply }): DeviceBeat => {
-      const free_mb = Math.floor(this.ledger.available(supply) / 1e6)
-      const leased_mb = toMb(this.ledger.leased(id))
+      const amounts = {
+        free_mb: Math.floor(this.ledger.available(supply) / 1e6),
+        leased_mb: toMb(this.ledger.leased(id)),
+        measured_mb: Math.floor(supply.freeBytes / 1e6)
+      }
       const until = this.degraded.get(id) ?? 0
-      return until > now
-        ? { id, state: "degraded", until, leased_mb, free_mb }
-        : { id, state: "healthy", leased_mb, free_mb }
+      return until > now ? { id, state: "degraded", until, ...amounts } : { id, state: "healthy", ...amounts }
     })
   }
 }

@@ -119,7 +119,7 @@ export class Exchange {
       if (match.kind === "events") return this.#stream(output as EventFeed)
       const reply = output as Reply
       if (reply._tag === "Events") return this.#stream(reply.feed)
-      if (reply._tag === "Text") return this.#send(reply.status, reply.type, reply.body)
+      if (reply._tag === "Text") return this.#send(reply.status, reply.type, reply.body, reply.headers)
       return this.#send(reply.status, "application/json", JSON.stringify(reply.body))
     } catch (error) {
       this.#failWith(Cause.die(error))
@@ -136,10 +136,10 @@ export class Exchange {
     )
   }
 
-  #send(status: number, type: string, body: string | undefined): void {
+  #send(status: number, type: string, body: string | undefined, headers?: Readonly<Record<string, string>>): void {
     const response = this.#response
     if (response.destroyed || response.headersSent) return
-    const head: Record<string, string | number> = { "X-Correlation-Id": this.correlationId }
+    const head: Record<string, string | number> = { ...headers, "X-Correlation-Id": this.correlationId }
     if (this.#context.closing()) head["Connection"] = "close"
     if (body !== undefined) {
       head["Content-Type"] = type

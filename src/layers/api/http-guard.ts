@@ -7,6 +7,7 @@ import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
 import { isIPv4 } from "node:net"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { BrowserSessions } from "./browser-sessions.ts"
 
 export const minimumTokenLength = 16
 
@@ -51,6 +52,8 @@ export interface GuardOptions {
   readonly token: string | undefined
   /** whole origins ("https://ui.example") that may call besides the daemon's own */
   readonly allowedOrigins: ReadonlyArray<string>
+  /** browsers that have shown the token by a ticket */
+  readonly sessions?: BrowserSessions | undefined
 }
 
 export interface Guard {
@@ -90,6 +93,7 @@ export const makeGuard = (options: GuardOptions): Guard => {
       if (expected === undefined) return undefined
       const given = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]
       if (given === undefined) {
+        if (options.sessions?.admits(headers.cookie) === true) return undefined
         return rbeeError("MISSING_API_KEY", "this cluster needs its token", "Send it as Authorization: Bearer TOKEN")
       }
       // digests have one length, so that the comparison's time says nothing about the token

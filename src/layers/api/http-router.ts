@@ -1,9 +1,8 @@
 /** From method and path to an endpoint, by the radix tree that `@effect/platform` uses too. */
 import type * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import { make } from "find-my-way-ts"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { Api, Handlers, Reply } from "./endpoint.ts"
+import type { Api, Handlers } from "./endpoint.ts"
 import { type Wire, wiresOf } from "./wire.ts"
 import type { Parts } from "./wire-input.ts"
 
@@ -12,9 +11,6 @@ export interface Served<A extends Api> {
   readonly api: A
   readonly handlers: Handlers<A>
 }
-
-/** A page outside the interfaces (the inspector): GET only, behind the token like everything else. */
-export type Pages = Readonly<Record<`/${string}`, () => Effect.Effect<Reply, RbeeError>>>
 
 type Handler = (input: unknown) => Effect.Effect<unknown, RbeeError>
 
@@ -46,7 +42,7 @@ const methods = ["GET", "POST", "DELETE"] as const
 /** A reference of 512 characters, percent-encoded. */
 const longestParam = 2048
 
-export const makeRouter = (apis: ReadonlyArray<Served<Api>>, pages: Pages): Router => {
+export const makeRouter = (apis: ReadonlyArray<Served<Api>>): Router => {
   const tree = make<Route>({ caseSensitive: true, ignoreDuplicateSlashes: false, maxParamLength: longestParam })
   for (const { api, handlers } of apis) {
     for (const wire of wiresOf(api)) {
@@ -54,9 +50,6 @@ export const makeRouter = (apis: ReadonlyArray<Served<Api>>, pages: Pages): Rout
       if (handler === undefined) throw new TypeError(`nobody answers ${wire.name}`)
       tree.on(wire.endpoint.method, wire.endpoint.path as `/${string}`, routeOf(wire, handler)) // paths start with a slash by convention
     }
-  }
-  for (const [path, page] of Object.entries(pages)) {
-    tree.on("GET", path as `/${string}`, pageRoute(page)) // Object.entries widens the key
   }
   return {
     find: (method, url) => {
@@ -77,15 +70,4 @@ const routeOf = (wire: Wire, handler: Handler): Route => ({
   join: wire.join,
   encodeAnswer: wire.encodeAnswer,
   handler
-})
-
-const pageRoute = (page: () => Effect.Effect<Reply, RbeeError>): Route => ({
-  kind: "reply",
-  open: false,
-  maxBytes: 0,
-  join: () => Either.right({}),
-  encodeAnswer: () => {
-    throw new TypeError("a page has no schema")
-  },
-  handler: page
 })

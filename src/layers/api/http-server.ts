@@ -10,10 +10,11 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "./endpoint.ts"
 import { Exchange, type ExchangeContext } from "./http-exchange.ts"
 import { checkBind, fingerprint, makeGuard } from "./http-guard.ts"
-import { makeRouter, type Pages } from "./http-router.ts"
+import { makeRouter } from "./http-router.ts"
 import { keepAliveMs } from "./sse.ts"
 
 export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
@@ -28,9 +29,10 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   /** who calls must show it; undefined on loopback */
   readonly token?: string | undefined
   readonly allowedOrigins?: ReadonlyArray<string> | undefined
+  /** browsers that have shown the token by a ticket */
+  readonly sessions?: BrowserSessions | undefined
   /** "queen", "hive", "worker": for log lines */
   readonly role: string
-  readonly pages?: Pages | undefined
   /** when the scope closes, answers that are under way have this time, in milliseconds; absent: 500 */
   readonly graceMs?: number | undefined
   /** time between keep-alive comments on quiet streams, milliseconds; absent: 15 000 */
@@ -64,8 +66,13 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
     if (unsafe !== undefined) return yield* unsafe
     let closing = false
     const context: ExchangeContext = {
-      router: makeRouter(options.apis, options.pages ?? {}),
-      guard: makeGuard({ host: options.host, token: options.token, allowedOrigins: options.allowedOrigins ?? [] }),
+      router: makeRouter(options.apis),
+      guard: makeGuard({
+        host: options.host,
+        token: options.token,
+        allowedOrigins: options.allowedOrigins ?? [],
+        sessions: options.sessions
+      }),
       fork: forkWithCall(yield* Effect.runtime<never>()),
       closing: () => closing,
       open: new Set()

@@ -79,6 +79,8 @@ export const DeviceBeat = Schema.Struct({
   until: Schema.optional(Schema.Number),
   /** held by workers, and free for new ones, by the hive's ledger */
   leased_mb: Megabytes,
+  /** measured as free when the hive last looked */
+  measured_mb: Schema.optional(Megabytes),
   free_mb: Megabytes
 })
 export type DeviceBeat = typeof DeviceBeat.Type

@@ -270,6 +270,26 @@ const hub = declare({
       (module) => module.hub(words[0] ?? "", values, context)
     )
 })
+const inspect = declare({
+  path: ["inspect"],
+  summary: "see the cluster think: a page with every actor, or with a recorded trace",
+  examples: ["rbee inspect", "rbee inspect trace.jsonl", "rbee inspect --print   # only the address"],
+  words: {
+    name: "FILE",
+    doc: "a trace, saved by the page or by the simulator; the running cluster by default",
+    min: 0,
+    max: 1
+  },
+  flags: {
+    print: flag("print", "print the address, open no browser"),
+    port: number("port", "N", "for a FILE; a free one by default", "p")
+  },
+  run: (values, words, context) =>
+    lazily(
+      () => import("./inspect.ts"),
+      (module) => module.inspect(words[0], values, context)
+    )
+})
 const completions = declare({
   path: ["completions"],
   summary: "print a completion script for bash, zsh or fish",
@@ -317,5 +337,6 @@ export const commands: ReadonlyArray<Declared> = [
   jobsCancel,
   logs,
   hub,
+  inspect,
   completions
 ]

@@ -21,7 +21,8 @@ const flags = {
   quiet: flag("quiet", "only the answer, and errors", "q"),
   cold: flag("cold", "end afterwards what this run woke"),
   keepWarm: flag("keep-warm", "keep the worker loaded, also when it idles"),
-  oneProcess: flag("one-process", "no daemons and no ports: everything in this process")
+  oneProcess: flag("one-process", "no daemons and no ports: everything in this process"),
+  inspect: flag("inspect", "with --one-process: the inspector on a loopback port, the only one")
 }
 
 /** What `infer` was asked for, as the parser gives it. */

@@ -54,6 +54,12 @@ export const optionsOf = (values: InferValues, prompt: string): InferOptions => 
   format: values.json ? "json" : values.quiet ? "quiet" : "plain"
 })
 
+const exposeIn = (context: Context) =>
+  Effect.map(
+    Effect.promise(() => import("./inspect.ts")),
+    (module) => module.expose(context)
+  )
+
 export const runInfer = (
   values: InferValues,
   words: ReadonlyArray<string>,
@@ -74,11 +80,17 @@ export const runInfer = (
       })
     )
     const options = optionsOf({ ...values, model: model.ref }, yield* promptOf(words, context))
+    if (values.inspect && !values.oneProcess)
+      return yield* Effect.fail(
+        rbeeError("INVALID_REQUEST", "--inspect belongs to --one-process", "Daemons are inspected by `rbee inspect`.", {
+          usage: true
+        })
+      )
     if (!values.oneProcess) return yield* inWorld(context, infer(options))
     const { layerLogs, layerOneProcess } = yield* Effect.promise(() => import("../cluster/world.ts"))
     return yield* infer({ ...options, teardown: "everything" }).pipe(
       Effect.provideService(Terminal, context.terminal),
-      Effect.provide(layerOneProcess(context.settings)),
+      Effect.provide(layerOneProcess(context.settings, values.inspect ? yield* exposeIn(context) : undefined)),
       Effect.provide(layerLogs(context.settings))
     )
   })

@@ -70,7 +70,9 @@ const layerHive = (settings: Settings) => {
         layerInventory(settings.hive.gpus, layerDevices),
         layerDisk({ folder }),
         layerNpm({ folder, env: process.env }),
-        Layer.provide(layerWorkerLauncher, layerLlama({ gpu: "cpu" }))
+        Layer.provide(layerWorkerLauncher, layerLlama({ gpu: "cpu" })),
+        // its actors are its own, as in a process of its own
+        Layer.fresh(ActorSystem.layer)
       )
     )
   )
@@ -104,13 +106,18 @@ export interface OneProcess extends OwnQueen {
   readonly api: QueenApi
 }
 
-const start = Effect.gen(function* () {
-  const network = yield* InProcessNetwork
-  const queen = yield* makeQueen({ url, pid: process.pid })
-  yield* network.listen(url, queenApi, queen.api)
-  const api = network.connect(url, queenApi)
-  return { url, api, health: api.health({}), ended: queen.ended } satisfies OneProcess
-})
+/** Shows the cluster to somebody else as soon as it is up: a port for the inspector. */
+export type Expose = (api: QueenApi) => Effect.Effect<void, RbeeError, Scope.Scope>
+
+const start = (expose: Expose = () => Effect.void) =>
+  Effect.gen(function* () {
+    const network = yield* InProcessNetwork
+    const queen = yield* makeQueen({ url, pid: process.pid })
+    yield* network.listen(url, queenApi, queen.api)
+    const api = network.connect(url, queenApi)
+    yield* expose(api)
+    return { url, api, health: api.health({}), ended: queen.ended } satisfies OneProcess
+  })
 
 /** The parts of a cluster whose state is in `home`; the queen is not started. */
 const layerWorld = (settings: Settings) =>
@@ -122,11 +129,11 @@ const inOwnFolder = (given: Settings) => Effect.map(ownFolder(given.home), (home
 export const makeOneProcess = (given: Settings): Effect.Effect<OneProcess, RbeeError, Scope.Scope> =>
   Effect.gen(function* () {
     const world = yield* Layer.build(yield* inOwnFolder(given))
-    return yield* Effect.provide(start, world)
+    return yield* Effect.provide(start(), world)
   })
 
 /** For a keeper: how it finds its queen and speaks to her, who starts when she is first asked for. */
-export const layerOneProcess = (given: Settings) =>
+export const layerOneProcess = (given: Settings, expose?: Expose) =>
   Layer.unwrapScoped(
-    Effect.map(inOwnFolder(given), (world) => Layer.provideMerge(layerQueenLauncher(url, start), world))
+    Effect.map(inOwnFolder(given), (world) => Layer.provideMerge(layerQueenLauncher(url, start(expose)), world))
   )

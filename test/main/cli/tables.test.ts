@@ -113,7 +113,8 @@ describe("the options of infer", () => {
     quiet: false,
     cold: false,
     keepWarm: false,
-    oneProcess: false
+    oneProcess: false,
+    inspect: false
   }
   it("leave out what was not given", () => {
     expect(optionsOf(none, "hello")).toEqual({

@@ -1,0 +1,137 @@
+/** One actor: its chart, its timers, what it may be asked to do, and what happened to it. */
+import { eventText, clock, duration, json, lifeOf, stateText } from "../format.ts"
+import type { ActorState } from "../model.ts"
+import type { Store } from "../store.ts"
+import { acceptedBy } from "../accepted.ts"
+import { ChartView } from "./chart.tsx"
+import { Actions } from "./actions.tsx"
+
+export const ActorPanel = ({ actor, store }: { readonly actor: ActorState; readonly store: Store }) => {
+  const { now } = store
+  const life = lifeOf(actor)
+  return (
+    <section class="actor" aria-label={`actor ${actor.path}`}>
+      <header>
+        <i class={`dot life-${life}`} />
+        <h2>{actor.path}</h2>
+        <span class={`chip chip-${life}`}>
+          {actor.machine === undefined ? "supervisor" : stateText(actor.snapshot?.value)}
+        </span>
+        {actor.gone === undefined ? null : <span class="chip chip-gone">ended</span>}
+        <span class="grow" />
+        <Actions actor={actor} store={store} />
+        <button class="close" aria-label="close" onClick={() => store.go({ actor: undefined })}>
+          ✕
+        </button>
+      </header>
+      {actor.machine === undefined ? <Children actor={actor} /> : <ChartView actor={actor} now={now} />}
+      <div class="facts">
+        <Facts actor={actor} now={now} />
+        <History actor={actor} store={store} />
+      </div>
+    </section>
+  )
+}
+
+const Children = ({ actor }: { readonly actor: ActorState }) => (
+  <ol class="children">
+    {actor.children.map(({ id, running }) => (
+      <li key={id}>
+        <i class={`dot life-${running ? "healthy" : "degraded"}`} />
+        {id}
+        {running ? "" : " — its restart failed and is tried again"}
+      </li>
+    ))}
+  </ol>
+)
+
+const Facts = ({ actor, now }: { readonly actor: ActorState; readonly now: number }) => {
+  const { restarts, restarted, timers } = actor
+  const accepted = acceptedBy(actor)
+  return (
+    <div class="column">
+      <h3>now</h3>
+      <dl>
+        <dt>up</dt>
+        <dd>{duration((actor.gone ?? now) - actor.started)}</dd>
+        <dt>mailbox</dt>
+        <dd>{actor.mailbox} waiting</dd>
+        <dt>restarts</dt>
+        <dd>
+          {restarts === undefined
+            ? restarted
+            : `${restarts.count} of ${restarts.max} within ${duration(restarts.period_ms)}`}
+        </dd>
+        {timers.map(({ due, event }) => (
+          <>
+            <dt>timer</dt>
+            <dd class="timer">
+              {eventText(event)} <b>in {duration(due - now)}</b>
+            </dd>
+          </>
+        ))}
+        {accepted.length === 0 ? null : (
+          <>
+            <dt>takes</dt>
+            <dd>
+              {accepted.map((event) => (
+                <code key={event}>{event}</code>
+              ))}
+            </dd>
+          </>
+        )}
+      </dl>
+      <h3>context</h3>
+      <pre>{json(actor.snapshot?.context)}</pre>
+    </div>
+  )
+}
+
+const History = ({ actor, store }: { readonly actor: ActorState; readonly store: Store }) => (
+  <div class="column">
+    <h3>history</h3>
+    <ol class="history">
+      {actor.history.toReversed().map((record, index) => (
+        <li key={actor.history.length - index} class={record.kind}>
+          <button
+            title="show this moment"
+            onClick={() => {
+              store.pause()
+              store.seek(store.recording.records.indexOf(record) + 1)
+              store.go({ at: record.at })
+            }}
+          >
+            {clock(record.at)}
+          </button>
+          <Entry record={record} />
+        </li>
+      ))}
+    </ol>
+  </div>
+)
+
+const Entry = ({ record }: { readonly record: ActorState["history"][number] }) => {
+  switch (record.kind) {
+    case "event":
+      return <span title={json(record.event)}>{eventText(record.event.type)}</span>
+    case "snapshot":
+      return <span title={json(record.snapshot)}>→ {stateText(record.snapshot.value)}</span>
+    case "supervision":
+      return (
+        <span title={json(record)}>
+          {record.child} {record.context.replaceAll("_", " ")}
+          {record.restarts === undefined ? "" : ` ${record.restarts.count}/${record.restarts.max}`}
+          {record.backoff_ms === undefined ? "" : `, in ${duration(record.backoff_ms)}`}
+          {record.reason === "" || record.reason === "progress" ? "" : ` (${record.reason})`}
+        </span>
+      )
+    case "exit":
+      return (
+        <span>
+          ended: {record.reason} {record.error ?? ""}
+        </span>
+      )
+    case "actor":
+      return <span>started</span>
+  }
+}

@@ -1,0 +1,111 @@
+/** The time line below everything: live or at any moment of the trace. */
+import { clock } from "../format.ts"
+import { readTrace } from "../recording.ts"
+import type { Store } from "../store.ts"
+
+const speeds = [0.1, 0.25, 1, 4, 16]
+
+export const Replay = ({ store }: { readonly store: Store }) => {
+  const { connection, isLive, playing, recording, speed } = store
+  const count = recording.records.length
+  const position = store.position ?? count
+  const step = (by: number) => {
+    store.pause()
+    store.seek(position + by)
+    store.go({ at: recording.timeOf(position + by) })
+  }
+  return (
+    <footer class="replay">
+      {connection === "file" ? null : (
+        <button class={`live ${isLive ? "on" : ""}`} aria-pressed={isLive} onClick={() => store.follow()}>
+          ● live
+        </button>
+      )}
+      <button
+        aria-label={playing ? "pause" : "play"}
+        onClick={() => (playing || isLive ? store.pause() : store.play())}
+      >
+        {playing || isLive ? "❚❚" : "▶"}
+      </button>
+      <button aria-label="one record back" onClick={() => step(-1)}>
+        ◂
+      </button>
+      <button aria-label="one record on" onClick={() => step(1)}>
+        ▸
+      </button>
+      <select
+        aria-label="speed"
+        value={String(speed)}
+        onChange={(event) => {
+          store.speed = Number(event.currentTarget.value)
+          store.changed()
+        }}
+      >
+        {speeds.map((one) => (
+          <option key={one} value={String(one)}>
+            {one}×
+          </option>
+        ))}
+      </select>
+      <div class="scrub">
+        <input
+          type="range"
+          aria-label="moment"
+          min={0}
+          max={count}
+          value={position}
+          onInput={(event) => {
+            store.pause()
+            store.seek(Number(event.currentTarget.value))
+          }}
+          onChange={() => store.go({ at: recording.timeOf(store.position ?? count) })}
+        />
+        {recording.marks.slice(-200).map(({ index, kind, text }) => (
+          <i
+            key={`${index} ${kind}`}
+            class={`mark ${kind}`}
+            style={{ left: `${(index / Math.max(1, count)) * 100}%` }}
+            title={text}
+            onClick={() => {
+              store.pause()
+              store.seek(index + 1)
+            }}
+          />
+        ))}
+      </div>
+      <time>{position === 0 ? "" : clock(recording.timeOf(position))}</time>
+      <span class="count">
+        {position}/{count}
+      </span>
+      <button onClick={() => save(recording.toText())}>save</button>
+      <label class="button">
+        open
+        <input
+          type="file"
+          accept=".jsonl,.json,.ndjson,.trace"
+          onChange={(event) => void open(store, event.currentTarget)}
+        />
+      </label>
+    </footer>
+  )
+}
+
+const save = (text: string): void => {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }))
+  link.download = `rbee-${new Date().toISOString().replaceAll(/[:.]/g, "-")}.jsonl`
+  link.click()
+  URL.revokeObjectURL(link.href)
+}
+
+const open = async (store: Store, input: HTMLInputElement): Promise<void> => {
+  const file = input.files?.[0]
+  if (file === undefined) return
+  try {
+    store.open(readTrace(await file.text()))
+    store.fail(undefined)
+  } catch (error) {
+    store.fail(`${file.name}: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  input.value = ""
+}

@@ -1,0 +1,32 @@
+/** The inspector's page: what a daemon serves beside its interface, for a browser (API.md, Queen). */
+import * as Schema from "effect/Schema"
+import { type Handlers, json, reply } from "../api/endpoint.ts"
+
+const none = Schema.Struct({})
+
+export const inspectorPageApi = {
+  /** Open: without the token it answers with a ticket or a browser's session alone, else 401. */
+  page: reply("GET", "/inspect", {
+    summary: "The inspector; a ticket is traded for a session cookie",
+    input: Schema.Struct({ ticket: Schema.optional(Schema.String), cookie: Schema.optional(Schema.String) }),
+    query: ["ticket"],
+    headers: { cookie: "cookie" },
+    open: true
+  }),
+  asset: reply("GET", "/inspect/assets/:file", {
+    summary: "Script and style of the inspector",
+    input: Schema.Struct({ file: Schema.Literal("app.js", "style.css") })
+  }),
+  machines: reply("GET", "/inspect/machines", { summary: "All charts, laid out", input: none }),
+  ticket: json("POST", "/inspect/tickets", {
+    summary: "A link that opens the inspector once, within a minute",
+    input: none,
+    output: Schema.Struct({ path: Schema.String }),
+    status: 201
+  })
+} as const
+
+export type InspectorPageApi = Handlers<typeof inspectorPageApi>
+
+/** A recorded trace beside the page: `rbee inspect FILE`. */
+export const traceApi = { trace: reply("GET", "/inspect/trace", { summary: "The trace", input: none }) } as const

@@ -1,0 +1,45 @@
+/** How a browser shows the cluster's token without knowing it. */
+import { assert, describe, it } from "vitest"
+import { BrowserSessions, sessionMs, ticketMs } from "../../../src/layers/api/browser-sessions.ts"
+
+const at = () => {
+  const clock = { now: 1000 }
+  return { clock, sessions: new BrowserSessions(() => clock.now) }
+}
+const cookieOf = (header: string | undefined): string => header?.split(";")[0] ?? ""
+
+describe("a browser's ticket", () => {
+  it("is traded once for a cookie that no script and no other site can send", () => {
+    const { sessions } = at()
+    const ticket = sessions.ticket()
+    const header = sessions.redeem(ticket)
+    assert.match(header ?? "", /^rbee_inspector=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\//)
+    assert.isTrue(sessions.admits(`theme=dark; ${cookieOf(header)}`))
+    assert.isUndefined(sessions.redeem(ticket))
+  })
+
+  it("is worth nothing after a minute, and its session after half a day", () => {
+    const { clock, sessions } = at()
+    const late = sessions.ticket()
+    clock.now += ticketMs + 1
+    assert.isUndefined(sessions.redeem(late))
+    const cookie = cookieOf(sessions.redeem(sessions.ticket()))
+    assert.isTrue(sessions.admits(cookie))
+    clock.now += sessionMs + 1
+    assert.isFalse(sessions.admits(cookie))
+  })
+
+  it("cannot be made up: no cookie, another's name, a guess", () => {
+    const { sessions } = at()
+    for (const cookies of [undefined, "", "rbee_inspector=", "rbee_inspector=guess", "other=1"])
+      assert.isFalse(sessions.admits(cookies))
+    assert.isUndefined(sessions.redeem("guess"))
+  })
+
+  it("beyond 64 makes the oldest worthless", () => {
+    const { sessions } = at()
+    const first = sessions.ticket()
+    for (let n = 0; n < 64; n++) sessions.ticket()
+    assert.isUndefined(sessions.redeem(first))
+  })
+})
