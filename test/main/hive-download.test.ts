@@ -119,6 +119,17 @@ describe("A hive", () => {
     expect(blobs(repo)).toEqual([])
   })
 
+  it("gives the space back when the disk is full midway, and lives on", async () => {
+    const { env, on, repo } = await withHub({ "acme/other/other-F32.gguf": readFileSync(await tiny()) })
+    const hive = await startHive(on, env, undefined, 2 * 1024 * 1024)
+    const last = (await provision(hive, model)).at(-1)
+    expect(last).toMatchObject({ event: "failed", data: { code: "DISK_FULL" } })
+    expect(String(last?.data["message"])).toContain("rbee models rm")
+    expect(blobs(repo)).toEqual([])
+    // what fits is still fetched
+    expect((await provision(hive, "HF:acme/other")).at(-1)?.event).toBe("ready")
+  })
+
   it("tells what a gated model needs, and lives on", async () => {
     const { env, hub, on } = await withHub()
     hub.always = onFiles(status(403, { "x-error-code": "GatedRepo" }))

@@ -46,9 +46,14 @@ export const refused = <A, E>(effect: Effect.Effect<A, E>): Promise<E> => Effect
 export const startHive = async (
   machine: Machine,
   env: Record<string, string> = {},
-  folder = programs
+  folder = programs,
+  /** bytes that a file of its may have at most, as on a disk that has no more room */
+  fileMax?: number
 ): Promise<HiveProcess> => {
-  const child = spawn(process.execPath, [join(folder, "hive.js")], {
+  const program = [process.execPath, join(folder, "hive.js")]
+  const limited = ["sh", "-c", 'trap "" XFSZ; ulimit -f "$0"; exec "$@"', String(Math.floor((fileMax ?? 0) / 512))]
+  const [command = "", ...args] = fileMax === undefined ? program : [...limited, ...program]
+  const child = spawn(command, args, {
     env: { ...machine.env, ...env },
     cwd: machine.home,
     stdio: ["ignore", "ignore", "pipe"]

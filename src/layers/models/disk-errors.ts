@@ -11,8 +11,14 @@ export const toTransferError = (error: unknown): TransferError => {
   // A source rejects with these codes only (source.ts).
   if (error instanceof RbeeError) return error as TransferError
   const code = codeOf(error)
-  if (code === "ENOSPC" || code === "EDQUOT") {
-    return rbeeError("DISK_FULL", "the disk of the hive's models is full", "Free some space, or move RBEE_HOME")
+  // EFBIG: more than the file system, or a limit of the process, takes in one file
+  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
+    return rbeeError(
+      "DISK_FULL",
+      `the disk of the hive's models took no more of the file (${code})`,
+      "Free some space, remove a model with `rbee models rm`, or move HF_HOME or RBEE_HOME to another disk",
+      { code }
+    )
   }
   return rbeeError("DOWNLOAD_FAILED", `the model file could not be written or read (${code})`, "See the hive's log", {
     code,
