@@ -6,28 +6,34 @@
  *            [--jobs N]                processes that share it
  *            [--hives H] [--no-faults]
  *            [--first]                 end with the first seed that breaks
- *   simulate --seed N [--trace]        one seed again
- *   simulate --plan FILE [--trace]     a plan that this program printed
+ *            [--coverage]              what of the charts was reached
+ *   simulate --seed N                  one seed again
+ *   simulate --plan FILE               a plan that this program printed
+ *            [--trace [FILE]]          its event log, and in FILE what `rbee inspect FILE` shows
  *
  * Exit codes: 0 clean, 1 an invariant was broken, 2 wrong arguments, 3 the canary was not found, 4 a seed ran
  * differently the second time.
  */
-import { readFileSync, writeSync } from "node:fs"
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
+import { epochMs } from "../layers/simulation/kernel.ts"
 import { runShare, type Share, type Totals } from "./simulate/batch.ts"
+import { Coverage, coverageReport } from "./simulate/coverage.ts"
 import { type Plan, planOf } from "./simulate/plan.ts"
 import { type Outcome, runPlan } from "./simulate/run.ts"
 import { runShares } from "./simulate/shares.ts"
 import { shrink } from "./simulate/shrink.ts"
+import { Trace } from "./simulate/trace.ts"
 
 const say = (text: string): void => void writeSync(1, `${text}\n`)
 
 const usage = (): never => {
-  say(
-    "usage: simulate --seeds N | --minutes N [--from S] [--jobs N] [--hives H] [--no-faults] [--first]\n" +
-      "                | --seed N [--trace] | --plan FILE [--trace]"
+  writeSync(
+    2,
+    "usage: simulate --seeds N | --minutes N [--from S] [--jobs N] [--hives H] [--no-faults] [--first] [--coverage]\n" +
+      "                | --seed N [--trace [FILE]] | --plan FILE [--trace [FILE]]\n"
   )
   process.exit(2)
 }
@@ -41,6 +47,7 @@ const whole = (text: string | undefined, least: number): number | undefined => {
 const options = () => {
   try {
     return parseArgs({
+      allowPositionals: true,
       options: {
         seeds: { type: "string" },
         minutes: { type: "string" },
@@ -53,9 +60,10 @@ const options = () => {
         plan: { type: "string" },
         trace: { type: "boolean" },
         first: { type: "boolean" },
+        coverage: { type: "boolean" },
         "no-faults": { type: "boolean" }
       }
-    }).values
+    })
   } catch {
     return usage()
   }
@@ -70,11 +78,11 @@ const report = (outcome: Outcome, shrinkIt: boolean): void => {
   const { plan: smallest, runs } = shrink(plan, broken.invariant)
   say(`  shrunk in ${runs} runs to ${smallest.faults.length} faults and ${smallest.jobs.length} jobs:`)
   say(`  ${JSON.stringify(smallest)}`)
-  say(`  again: simulate --seed ${plan.seed} --trace`)
+  say(`  again: rbee simulate --seed ${plan.seed} --trace`)
 }
 
-const one = (plan: Plan, isTraced: boolean): number => {
-  const outcome = runPlan(plan, isTraced ? say : undefined)
+const one = (plan: Plan): number => {
+  const outcome = values.trace === true ? traced(plan, positionals[0] ?? `seed-${plan.seed}.jsonl`) : runPlan(plan)
   say(
     `seed ${plan.seed} ${outcome.digest} ${outcome.steps} steps, ${(outcome.virtualMs / 1000).toFixed(1)} s; jobs: ${outcome.ends.join(", ")}`
   )
@@ -82,15 +90,31 @@ const one = (plan: Plan, isTraced: boolean): number => {
   return outcome.broken === undefined ? 0 : 1
 }
 
+/** Runs it with its event log on stdout, and the inspector's records in a file. */
+const traced = (plan: Plan, path: string): Outcome => {
+  const file = openSync(path, "w")
+  const trace = new Trace(plan.seed, epochMs, (line) => void writeSync(file, line))
+  const outcome = runPlan(plan, say, trace)
+  trace.conclude(outcome)
+  closeSync(file)
+  say(`to look at: rbee inspect ${path}`)
+  return outcome
+}
+
 const runHere = (share: Share, isFirstEnough: boolean): Totals =>
-  runShare(share, planFor, {
-    broken: (outcome, nth) => {
-      report(outcome, nth <= 3 && !isFirstEnough)
-      return isFirstEnough
+  runShare(
+    share,
+    planFor,
+    {
+      broken: (outcome, nth) => {
+        report(outcome, nth <= 3 && !isFirstEnough)
+        return isFirstEnough
+      },
+      differs: (seed) => say(`seed ${seed} ran differently the second time`),
+      now: () => performance.now()
     },
-    differs: (seed) => say(`seed ${seed} ran differently the second time`),
-    now: () => performance.now()
-  })
+    values.coverage === true ? new Coverage() : undefined
+  )
 
 /** The last lines of a batch, and its exit code. */
 const conclude = (totals: Totals, realMs: number, from: number): number => {
@@ -102,6 +126,7 @@ const conclude = (totals: Totals, realMs: number, from: number): number => {
   )
   const ended = Object.entries(ends).map(([end, times]) => `${end} ${times}`)
   say(`jobs ended: ${ended.join(", ")}; failovers ${failovers}`)
+  if (values.coverage === true) for (const line of coverageReport(totals.reached)) say(line)
   say(`canary: ${canary === "ids grow" ? `found (${canary})` : "NOT FOUND"}`)
   if (broken > 0) return 1
   if (canary !== "ids grow") return 3
@@ -130,7 +155,7 @@ const batch = async (from: number, count: number, minutes: number | undefined): 
   return conclude(totals, performance.now() - began, from)
 }
 
-const values = options()
+const { positionals, values } = options()
 const hives = whole(values.hives, 1)
 const planFor = (seed: number): Plan =>
   planOf(seed, { ...(hives === undefined ? {} : { hives }), faults: values["no-faults"] !== true })
@@ -139,7 +164,7 @@ const minutes = whole(values.minutes, 1)
 const seeds = whole(values.seeds, 1) ?? (minutes === undefined ? undefined : Infinity)
 if (values.plan !== undefined)
   // a plan that this program printed
-  process.exitCode = one(JSON.parse(readFileSync(values.plan, "utf8")) as Plan, values.trace === true)
-else if (seed !== undefined) process.exitCode = one(planFor(seed), values.trace === true)
+  process.exitCode = one(JSON.parse(readFileSync(values.plan, "utf8")) as Plan)
+else if (seed !== undefined) process.exitCode = one(planFor(seed))
 else if (seeds !== undefined) process.exitCode = await batch(whole(values.from, 0) ?? 1, seeds, minutes)
 else usage()

@@ -35,7 +35,8 @@ export const recordOf = (seen: Observation, daemon: string, options: RedactOptio
       }
     case "narration": {
       const { line, job } = seen
-      return { kind: "narration", at: seen.atMs, daemon, ...line, ...(job === undefined ? {} : { job }) }
+      // a hive's line that is passed on has the time of its own
+      return { ...line, kind: "narration", at: seen.atMs, daemon, ...(job === undefined ? {} : { job }) }
     }
   }
 }

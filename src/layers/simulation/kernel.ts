@@ -32,7 +32,7 @@ export interface KernelOptions {
 }
 
 /** the wall clock at virtual time 0, milliseconds since 1970 */
-const epochMs = 1_700_000_000_000
+export const epochMs = 1_700_000_000_000
 const stepsPerInstant = 500_000
 
 export class Kernel {

@@ -290,6 +290,33 @@ const inspect = declare({
       (module) => module.inspect(words[0], values, context)
     )
 })
+const simulate = declare({
+  path: ["simulate"],
+  summary: "run the whole cluster on virtual time, under faults that a seed draws",
+  examples: ["rbee simulate --seeds 100", "rbee simulate --seed 7 --trace seed-7.jsonl"],
+  words: { name: "FILE", doc: "with --trace: what `rbee inspect FILE` shows; seed-N.jsonl by default", min: 0, max: 1 },
+  flags: {
+    seed: number("seed", "N", "one seed; the same one runs the same way everywhere"),
+    seeds: number("seeds", "N", "a batch, from seed 1 on; what breaks is shrunk"),
+    trace: flag("trace", "with --seed: print its event log, and write FILE"),
+    coverage: flag("coverage", "with --seeds: which states and transitions of the charts were not reached")
+  },
+  run: ({ coverage, seed, seeds, trace }, words, context) =>
+    lazily(
+      () => import("./simulate.ts"),
+      (module) =>
+        module.simulate(
+          [
+            ...(seed === undefined ? [] : ["--seed", String(seed)]),
+            ...(seeds === undefined ? [] : ["--seeds", String(seeds)]),
+            ...(trace ? ["--trace"] : []),
+            ...(coverage ? ["--coverage"] : []),
+            ...words
+          ],
+          context
+        )
+    )
+})
 const completions = declare({
   path: ["completions"],
   summary: "print a completion script for bash, zsh or fish",
@@ -338,5 +365,6 @@ export const commands: ReadonlyArray<Declared> = [
   logs,
   hub,
   inspect,
+  simulate,
   completions
 ]

@@ -1,4 +1,5 @@
 /** A batch of seeds, or this process's share of one, and what came of it. */
+import type { Coverage } from "./coverage.ts"
 import type { Plan } from "./plan.ts"
 import { type Outcome, runPlan } from "./run.ts"
 
@@ -23,6 +24,8 @@ export interface Totals {
   readonly failovers: number
   /** how jobs ended → how many */
   readonly ends: Readonly<Record<string, number>>
+  /** state or transition of a chart → how often; empty unless coverage is asked for */
+  readonly reached: Readonly<Record<string, number>>
 }
 
 export const nothing: Totals = {
@@ -32,7 +35,8 @@ export const nothing: Totals = {
   virtualMs: 0,
   steps: 0,
   failovers: 0,
-  ends: {}
+  ends: {},
+  reached: {}
 }
 
 const addCounts = (
@@ -51,7 +55,8 @@ export const add = (a: Totals, b: Totals): Totals => ({
   virtualMs: a.virtualMs + b.virtualMs,
   steps: a.steps + b.steps,
   failovers: a.failovers + b.failovers,
-  ends: addCounts(a.ends, b.ends)
+  ends: addCounts(a.ends, b.ends),
+  reached: addCounts(a.reached, b.reached)
 })
 
 const count = (names: ReadonlyArray<string>): Readonly<Record<string, number>> => {
@@ -70,11 +75,16 @@ export interface Listener {
   readonly now: () => number
 }
 
-export const runShare = (share: Share, planFor: (seed: number) => Plan, listener: Listener): Totals => {
+export const runShare = (
+  share: Share,
+  planFor: (seed: number) => Plan,
+  listener: Listener,
+  coverage?: Coverage
+): Totals => {
   let totals = nothing
   for (let i = share.offset; i < share.count && listener.now() < share.untilMs; i += share.stride) {
     const seed = share.from + i
-    const outcome = runPlan(planFor(seed))
+    const outcome = runPlan(planFor(seed), undefined, coverage)
     const isBroken = outcome.broken !== undefined
     const differs = !isBroken && seed % twiceEvery === 0 && runPlan(planFor(seed)).digest !== outcome.digest
     totals = add(totals, {
@@ -84,10 +94,11 @@ export const runShare = (share: Share, planFor: (seed: number) => Plan, listener
       virtualMs: outcome.virtualMs,
       steps: outcome.steps,
       failovers: outcome.failovers,
-      ends: count(outcome.ends)
+      ends: count(outcome.ends),
+      reached: {}
     })
     if (differs) listener.differs(seed)
     if (isBroken && listener.broken(outcome, totals.broken)) break
   }
-  return totals
+  return coverage === undefined ? totals : { ...totals, reached: Object.fromEntries(coverage.counts) }
 }

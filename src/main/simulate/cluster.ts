@@ -11,6 +11,7 @@ import { ModelDisk, type Hub } from "../../layers/simulation/models.ts"
 import { Network } from "../../layers/simulation/network.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
+import type { Onlooker } from "./onlooker.ts"
 import type { Plan } from "./plan.ts"
 import { bootHive, bootQueen } from "./programs.ts"
 import { Watch } from "./watch.ts"
@@ -39,9 +40,12 @@ export class Cluster {
   /** starts of the queen's machine */
   boots = 1
 
-  constructor(kernel: Kernel, plan: Plan) {
+  readonly onlooker: Onlooker | undefined
+
+  constructor(kernel: Kernel, plan: Plan, onlooker?: Onlooker) {
     this.kernel = kernel
     this.plan = plan
+    this.onlooker = onlooker
     this.links = new Links(kernel, { minMs: plan.latencyMs[0], maxMs: plan.latencyMs[1] })
     this.network = new Network(kernel, this.links)
     this.watch = new Watch(kernel, (job) => this.journal.peek().tokens(job).tokenIds, plan.canary === true)

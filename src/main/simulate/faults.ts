@@ -15,6 +15,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
     kernel.at(fault.forMs, () => process.continue())
   }
   kernel.note(`fault ${fault.kind}`)
+  cluster.onlooker?.struck?.(fault.kind, kernel.wallMs())
   switch (fault.kind) {
     case "kill-worker":
       return one("worker")?.kill()
@@ -96,6 +97,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
 /** Whatever is still wrong is right from now on. */
 export const heal = (cluster: Cluster): void => {
   cluster.kernel.note("heal")
+  cluster.onlooker?.struck?.("heal", cluster.kernel.wallMs())
   for (const from of cluster.machines) for (const to of cluster.machines) cluster.links.heal(from.name, to.name)
   for (const process of cluster.left()) {
     process.continue()

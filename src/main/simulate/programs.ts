@@ -4,7 +4,6 @@ import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { ActorSystem } from "../../actors/core/system.ts"
 import { makeHive } from "../../actors/hive/hive.ts"
 import { infer, type InferOptions } from "../../actors/keeper/infer.ts"
 import { JobLogs } from "../../actors/queen/job-log.ts"
@@ -37,6 +36,7 @@ import { RbeeError } from "../../machines/errors.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import { soon } from "../soon.ts"
 import type { Cluster } from "./cluster.ts"
+import { layerSystem } from "./onlooker.ts"
 
 const common = (cluster: Cluster, process: SimProcess, hiveId: string) =>
   Layer.mergeAll(
@@ -76,7 +76,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
           Layer.sync(Journal, () => cluster.journal.open())
         ),
         layerHives(process, cluster.network, cluster.hives, (machine) => cluster.reaches(process.machine, machine)),
-        Layer.effect(ActorSystem, ActorSystem.make)
+        layerSystem(process, cluster.onlooker)
       ).pipe(Layer.provideMerge(Layer.merge(common(cluster, process, "localhost"), layerMetrics)))
     )
     yield* Effect.gen(function* () {
@@ -117,7 +117,7 @@ export const bootHive = (
         layerModels(process, cluster.hub, hive.disk),
         layerRuntimes(hive.runtimes),
         layerWorkers(process, bootWorker(cluster, hive.id)),
-        ActorSystem.layer
+        layerSystem(process, cluster.onlooker)
       ).pipe(Layer.provideMerge(common(cluster, process, hive.id)))
     )
     yield* Effect.gen(function* () {

@@ -6,6 +6,7 @@ import { Kernel, type Stop } from "../../layers/simulation/kernel.ts"
 import { Cluster } from "./cluster.ts"
 import { heal, strike } from "./faults.ts"
 import { isExplained } from "./explained.ts"
+import type { Onlooker } from "./onlooker.ts"
 import type { Plan } from "./plan.ts"
 import { bootCommand, bootKeeper, type KeeperRun } from "./programs.ts"
 import { terminalOf, undisturbed } from "./jobs.ts"
@@ -30,10 +31,10 @@ export interface Outcome {
   readonly failovers: number
 }
 
-export const runPlan = (plan: Plan, trace?: (line: string) => void): Outcome => {
+export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: Onlooker): Outcome => {
   const expected = new Map(plan.jobs.map((job) => [job.prompt, undisturbed(plan, job.prompt)]))
   const kernel = new Kernel({ seed: plan.seed, trace })
-  const cluster = new Cluster(kernel, plan)
+  const cluster = new Cluster(kernel, plan, onlooker)
   let broken: Outcome["broken"]
   try {
     broken = live(kernel, cluster, plan, expected)

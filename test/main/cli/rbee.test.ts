@@ -1,7 +1,7 @@
 /** The command itself, through the real bundle: parsing, exit codes, what goes to which stream. */
 import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { copyFileSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -40,6 +40,20 @@ describe("rbee", () => {
       expect(run, args.join(" ")).toMatchObject({ code: 2, stdout: "" })
       expect(run.stderr).toContain(said)
     }
+    expect(on.processes()).toEqual([])
+  })
+
+  it("simulates a seed without any daemon, and writes what the inspector shows", async () => {
+    const on = await machine()
+    const file = join(on.home, "seed-4.jsonl")
+    const run = await on.rbee(["simulate", "--seed", "4", "--trace", file])
+    expect(run).toMatchObject({ code: 0, stderr: "", stdout: expect.stringContaining(`rbee inspect ${file}`) })
+    expect(readFileSync(file, "utf8").split("\n", 1)[0]).toContain('"source":"simulation"')
+    expect(await on.rbee(["simulate"])).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: expect.stringContaining("--seed")
+    })
     expect(on.processes()).toEqual([])
   })
 
