@@ -1,5 +1,5 @@
 /** `rbee models …` through the real programs: fetching, showing, keeping and removing models of a hub on loopback. */
-import { existsSync, readFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import { stallAt, testHub, type TestHub } from "../support/hub.ts"
@@ -56,6 +56,22 @@ describe("rbee models", () => {
     assert.isFalse(existsSync(shown.file))
     assert.include((await says(["show", model], 1)).stderr, "MODEL_NOT_FOUND")
     assert.include((await says(["pull", "HF:../x"], 1)).stderr, "Accepted: minillama")
+  })
+
+  it("a reference that leaves a choice gets what fits the device, and the reason can be read", async () => {
+    const { hub, on, says } = await withHub()
+    mkdirSync(join(hub.folder, "acme", "many"))
+    const [small, large] = ["Q2_K", "Q4_K_M"].map((quant) => join(hub.folder, "acme", "many", `many-${quant}.gguf`))
+    for (const file of [small ?? "", large ?? ""]) copyFileSync(join(hub.folder, "acme/tiny/tiny-Q8_0.gguf"), file)
+    truncateSync(large ?? "", 300_000_000)
+    on.env["RBEE_HIVE_GPUS"] = JSON.stringify([{ id: "gpu0", name: "RTX 1", backend: "cuda", vram_mb: 250 }])
+    const many = "HF:acme/many"
+    const done = await on.rbee(["infer", "hello", "--model", many, "--device", "gpu0", "--temperature", "0"])
+    assert.strictEqual(done.code, 0, done.stderr)
+    assert.match(done.stdout, /^Hello! I am minillama/)
+    const shown = (await says(["show", many])).stdout
+    assert.include(shown, "many-Q2_K.gguf")
+    assert.include(shown, "Q2_K: the first in the order of preference that fits; too large: Q4_K_M\n")
   })
 
   it("an interrupted pull keeps what came, and the next one goes on from there; --json tells all of it", async () => {
