@@ -1,6 +1,7 @@
 /**
  * One event sequence that every reader gets from its beginning: a download, an installation, one life of a worker. Ids
- * count from 1; `progress` has none and reaches only who has caught up. A slow reader waits alone.
+ * count from 1, and a worker's next life counts on, so that who has read the last one misses nothing; `progress` has
+ * none and reaches only who has caught up. A slow reader waits alone.
  */
 import * as Effect from "effect/Effect"
 import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
@@ -15,10 +16,17 @@ export class EventLog {
   private readonly frames: Array<string> = []
   private readonly readers = new Set<Reader>()
   private readonly stamp: Stamp
+  private readonly before: number
   private over = false
 
-  constructor(stamp: Stamp) {
+  /** `before`: the last id of the sequence that this one follows */
+  constructor(stamp: Stamp, before = 0) {
     this.stamp = stamp
+    this.before = before
+  }
+
+  get lastId(): number {
+    return this.before + this.frames.length
   }
 
   get ended(): boolean {
@@ -38,7 +46,7 @@ export class EventLog {
 
   append(event: string, data: unknown): void {
     if (this.over) return
-    this.frames.push(frame({ id: this.frames.length + 1, event, data }))
+    this.frames.push(frame({ id: this.lastId + 1, event, data }))
     for (const reader of this.readers) reader.pump()
   }
 
@@ -57,7 +65,7 @@ export class EventLog {
 
   /** From the event after `lastEventId` on; ends after the terminal event. */
   feed(lastEventId: string | undefined): EventFeed {
-    const after = Math.max(0, Math.trunc(Number(lastEventId ?? 0)) || 0)
+    const after = Math.max(0, (Math.trunc(Number(lastEventId ?? 0)) || 0) - this.before)
     return (sink) => Effect.async<void>((resume) => this.read(sink, after, () => resume(Effect.void)))
   }
 

@@ -55,7 +55,7 @@ export class Resident {
   constructor(options: ResidentOptions, around: Surroundings) {
     this.options = options
     this.around = around
-    this.log = this.newLog()
+    this.log = this.newLog(0)
   }
 
   /** Transient: a bug in it starts it anew from its beginning; an end by itself is an outcome. */
@@ -120,9 +120,9 @@ export class Resident {
     (): Effect.Effect<Snapshot | undefined> => this.ref?.state ?? Effect.succeed(undefined)
   )
 
-  private newLog(): EventLog {
+  private newLog(before: number): EventLog {
     const { id, modelRef } = this.options
-    const log = new EventLog({ hiveId: this.around.identity.id, workerId: id, modelRef })
+    const log = new EventLog({ hiveId: this.around.identity.id, workerId: id, modelRef }, before)
     this.around.onLog(id, log)
     return log
   }
@@ -189,7 +189,7 @@ export class Resident {
 
   private restarting(command: Extract<WorkerCommand, { readonly type: "restarting" }>, now: number): void {
     // A crash after it was ready begins a new life: who waited for the old one has its answer.
-    if (this.log.ended) this.log = this.newLog()
+    if (this.log.ended) this.log = this.newLog(this.log.lastId)
     if (command.boot)
       this.log.narrate(workerRestart(this.options.id, command.reason, command.n, workerRestarts.max), now)
     // Nobody is asked to wait for a port that is gone.

@@ -143,6 +143,25 @@ describe("The hive", () => {
     })
   )
 
+  it.scoped("tells a reader who knows a worker's last life of the next one, whole", () =>
+    Effect.gen(function* () {
+      const { world, worker_id } = yield* healthy
+      const read = (last_event_id?: string) =>
+        Effect.gen(function* () {
+          const story: Array<{ readonly id: string | undefined; readonly event: string }> = []
+          const input = { id: worker_id, ...(last_event_id === undefined ? {} : { last_event_id }) }
+          yield* readEvents(yield* world.hive.api.workerEvents(input), ({ id, event }) => story.push({ id, event }))
+          return story
+        })
+      const first = (yield* read()).at(-1)
+      last(world).die({ signal: "SIGKILL" })
+      yield* settle
+      for (const message of ready) last(world).say(message)
+      yield* settle
+      expect((yield* read(first?.id)).map(({ event }) => event)).toEqual(["narration", "ready"])
+    })
+  )
+
   it.scoped("lives on when a worker's actor keeps dying of a bug: who waited hears it, nothing stays booked", () =>
     Effect.gen(function* () {
       const world = yield* withModel
