@@ -15,6 +15,7 @@ export const wish = (change: Partial<Wish> = {}): Wish => ({
 
 export const resident = (worker: string, change: Partial<ResidentFacts> = {}): ResidentFacts => ({
   worker,
+  isServing: true,
   hive: "box",
   device: "cpu",
   model: "minillama",

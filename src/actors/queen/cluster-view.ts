@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { HiveApi, WorkerReady } from "../../layers/hive-api/index.ts"
 import type { Seat } from "../../machines/job.ts"
+import { unknownBytes } from "../../machines/policy/cost.ts"
 import { Fleet, type Place } from "../../machines/policy/fleet.ts"
 import type { Lifecycle } from "../../machines/vocabulary/common.ts"
 import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.ts"
@@ -326,6 +327,26 @@ export class ClusterView {
     for (const id of workers) this.sync(id)
   }
 
+  /** A worker is asked for: its memory is spoken for before its hive has told of it. Returns what takes that back. */
+  starting(jobId: string, { device, hive }: Place, model: string): () => void {
+    const worker = `for ${jobId}`
+    this.fleet.setResident({
+      worker,
+      isServing: false,
+      hive,
+      device,
+      model,
+      context: 0,
+      slots: 0,
+      free: 0,
+      memoryMb: (this.fleet.bytesOf(model) ?? unknownBytes) / 1e6,
+      isPinned: false,
+      isClosing: false,
+      readyAt: this.now()
+    })
+    return () => this.fleet.removeResident(worker)
+  }
+
   private isClosing(id: string): boolean {
     return this.closing.has(id) || this.held.has(id)
   }
@@ -351,12 +372,14 @@ export class ClusterView {
 
   private sync(id: string): void {
     const entry = this.workers.get(id)
-    if (entry === undefined || !serving(entry.view) || this.hives.get(entry.view.hive)?.state !== "healthy")
+    if (entry === undefined || this.hives.get(entry.view.hive)?.state !== "healthy")
       return this.fleet.removeResident(id)
-    entry.readyAt ??= this.now()
+    const isServing = serving(entry.view)
+    if (isServing) entry.readyAt ??= this.now()
     const { context, device, hive, memory_mb, model, pinned, slots } = entry.view
     this.fleet.setResident({
       worker: id,
+      isServing,
       hive,
       device,
       model,
@@ -366,7 +389,7 @@ export class ClusterView {
       memoryMb: memory_mb ?? (this.fleet.bytesOf(model) ?? 0) / 1e6,
       isPinned: pinned === true,
       isClosing: this.isClosing(id),
-      readyAt: entry.readyAt
+      readyAt: entry.readyAt ?? this.now()
     })
   }
 

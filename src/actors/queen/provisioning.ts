@@ -85,6 +85,19 @@ export const startWorker = (
   place: Place,
   options: StartOptions
 ): Effect.Effect<Started, RbeeError> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => view.starting(log.jobId, place, wish.model)),
+    () => wakeWorker(view, log, wish, place, options),
+    (over) => Effect.sync(over)
+  )
+
+const wakeWorker = (
+  view: ClusterView,
+  log: JobLog,
+  wish: Wish,
+  place: Place,
+  options: StartOptions
+): Effect.Effect<Started, RbeeError> =>
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
     const startedAt = yield* Clock.currentTimeMillis

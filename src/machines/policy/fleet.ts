@@ -32,9 +32,11 @@ export interface HiveFacts {
   readonly beats: ReadonlyArray<{ readonly id: string; readonly state: string; readonly free_mb: number }>
 }
 
-/** A worker that is awake. */
+/** A worker that is awake, or holds memory because it wakes, ends or was only just asked for. */
 export interface ResidentFacts extends Place {
   readonly worker: string
+  /** it is awake: jobs can be seated, or it be unloaded */
+  readonly isServing: boolean
   readonly model: string
   readonly context: number
   readonly slots: number
@@ -50,6 +52,8 @@ export interface ResidentFacts extends Place {
 }
 
 const key = ({ device, hive }: Place): string => `${hive}/${device}`
+
+const roomOf = ({ freeMb, isDegraded }: DeviceFacts): number => (isDegraded ? Number.NEGATIVE_INFINITY : freeMb)
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
 const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035
@@ -80,6 +84,8 @@ export class Fleet {
   private order: Array<DeviceFacts> = []
   private readonly at = new Map<string, number>()
   private free = new MaxTree([])
+  /** free, or held by idle workers that may be unloaded */
+  private spare = new MaxTree([])
   private readonly hives = new Map<string, ReadonlyArray<DeviceFacts>>()
   private readonly residents = new Map<string, ResidentFacts>()
   private readonly byModel = new Map<string, Set<string>>()
@@ -115,6 +121,7 @@ export class Fleet {
     this.residents.set(facts.worker, facts)
     add(this.byModel, facts.model, facts.worker)
     add(this.byPlace, key(facts), facts.worker)
+    this.settle(facts)
   }
 
   removeResident(worker: string): void {
@@ -123,6 +130,7 @@ export class Fleet {
     this.residents.delete(worker)
     this.byModel.get(facts.model)?.delete(worker)
     this.byPlace.get(key(facts))?.delete(worker)
+    this.settle(facts)
   }
 
   /** The models whose files are on a hive, with their sizes in bytes. */
@@ -181,11 +189,20 @@ export class Fleet {
   /** The strongest `count` devices with at least this much free. */
   roomiest(needMb: number, count: number): ReadonlyArray<DeviceFacts> {
     this.fresh()
+    return this.firstIn(this.free, needMb, count)
+  }
+
+  /** The same, if idle workers were unloaded. */
+  sparest(needMb: number, count: number): ReadonlyArray<DeviceFacts> {
+    this.fresh()
+    return this.firstIn(this.spare, needMb, count)
+  }
+
+  private firstIn(tree: MaxTree, needMb: number, count: number): ReadonlyArray<DeviceFacts> {
     const found: Array<DeviceFacts> = []
-    for (let at = this.free.firstFrom(0, needMb); at >= 0 && found.length < count;) {
+    for (let at = tree.firstFrom(0, needMb); at >= 0 && found.length < count; at = tree.firstFrom(at + 1, needMb)) {
       const device = this.order[at]
       if (device !== undefined) found.push(device)
-      at = this.free.firstFrom(at + 1, needMb)
     }
     return found
   }
@@ -239,7 +256,24 @@ export class Fleet {
     if (at === undefined) return
     // the order stays: strength does not change with what is free
     this.order[at] = device
-    this.free.set(at, device.isDegraded ? -1 : device.freeMb)
+    this.settle(device)
+  }
+
+  /** The trees follow what is free and who is idle on a device. */
+  private settle(place: Place): void {
+    if (this.isStale) return
+    const at = this.at.get(key(place))
+    const device = at === undefined ? undefined : this.order[at]
+    if (at === undefined || device === undefined) return
+    this.free.set(at, roomOf(device))
+    this.spare.set(at, this.spareOf(device))
+  }
+
+  private spareOf(device: DeviceFacts): number {
+    let mb = roomOf(device)
+    for (const { free, isPinned, isServing, memoryMb, slots } of this.residentsOn(device))
+      if (isServing && !isPinned && free === slots) mb += memoryMb
+    return mb
   }
 
   /** Hives come and go seldom: then everything is put in order anew. */
@@ -249,7 +283,8 @@ export class Fleet {
     this.order = [...this.hives.values()].flat().sort(byStrength)
     this.at.clear()
     for (const [at, device] of this.order.entries()) this.at.set(key(device), at)
-    this.free = new MaxTree(this.order.map(({ freeMb, isDegraded }) => (isDegraded ? -1 : freeMb)))
+    this.free = new MaxTree(this.order.map(roomOf))
+    this.spare = new MaxTree(this.order.map((device) => this.spareOf(device)))
   }
 }
 

@@ -49,7 +49,9 @@ export const fittingResidents = (wish: Wish, fleet: Fleet): ReadonlyArray<Reside
     .residentsOf(wish.model)
     .filter(
       (resident) =>
-        objection(wish, resident) === undefined && (wish.context === undefined || resident.context >= wish.context)
+        resident.isServing &&
+        objection(wish, resident) === undefined &&
+        (wish.context === undefined || resident.context >= wish.context)
     )
 
 /** Where the model is resident it only has to be decoded, among those who are on the worker already. */

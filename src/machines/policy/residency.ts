@@ -35,53 +35,53 @@ export const unloadCost = ({ memoryMb, model }: ResidentFacts, heat: Heat): numb
 
 export type Room =
   | { readonly kind: "now"; readonly evict: ReadonlyArray<ResidentFacts>; readonly seconds: number }
-  /** those that would do are busy or just loaded; `at`: when the last of the just loaded may go */
+  /** those that would do are busy, on their way or just loaded; `at`: when the last of the just loaded may go */
   | { readonly kind: "later"; readonly evict: ReadonlyArray<ResidentFacts>; readonly at: number }
   | { readonly kind: "never" }
+
+interface Priced {
+  readonly worker: ResidentFacts
+  readonly cost: number
+}
+
+const byName = (a: Priced, b: Priced): number => (a.worker.worker < b.worker.worker ? -1 : 1)
+const costOf = (list: ReadonlyArray<Priced>): number => list.reduce((sum, { cost }) => sum + cost, 0)
 
 /** The cheapest workers whose memory is enough: the best single one, or many by cost a byte, whatever costs less. */
 const cheapest = (
   workers: ReadonlyArray<ResidentFacts>,
   shortMb: number,
   heat: Heat
-): ReadonlyArray<ResidentFacts> | undefined => {
-  const cost = (worker: ResidentFacts) => unloadCost(worker, heat)
-  const sum = (list: ReadonlyArray<ResidentFacts>) => list.reduce((seconds, worker) => seconds + cost(worker), 0)
-  const byCost = workers.toSorted((a, b) => cost(a) - cost(b) || (a.worker < b.worker ? -1 : 1))
-  const single = byCost.find(({ memoryMb }) => memoryMb >= shortMb)
-  const perByte = workers.toSorted(
-    (a, b) => cost(a) / a.memoryMb - cost(b) / b.memoryMb || (a.worker < b.worker ? -1 : 1)
-  )
-  const taken: Array<ResidentFacts> = []
+): ReadonlyArray<Priced> | undefined => {
+  if (workers.reduce((sum, { memoryMb }) => sum + memoryMb, 0) < shortMb) return undefined
+  const priced = workers.map((worker): Priced => ({ worker, cost: unloadCost(worker, heat) }))
+  let single: Priced | undefined
+  for (const one of priced)
+    if (one.worker.memoryMb >= shortMb && (single === undefined || one.cost < single.cost)) single = one
+  const taken: Array<Priced> = []
   let freed = 0
-  for (const worker of perByte) {
+  for (const one of priced.sort((a, b) => a.cost / a.worker.memoryMb - b.cost / b.worker.memoryMb || byName(a, b))) {
     if (freed >= shortMb) break
-    taken.push(worker)
-    freed += worker.memoryMb
+    taken.push(one)
+    freed += one.worker.memoryMb
   }
-  if (freed < shortMb) return undefined
   // what the others suffice without stays
-  for (const worker of taken.toSorted((a, b) => cost(b) - cost(a))) {
-    if (freed - worker.memoryMb < shortMb) continue
-    taken.splice(taken.indexOf(worker), 1)
-    freed -= worker.memoryMb
+  for (const one of taken.toSorted((a, b) => b.cost - a.cost)) {
+    if (freed - one.worker.memoryMb < shortMb) continue
+    taken.splice(taken.indexOf(one), 1)
+    freed -= one.worker.memoryMb
   }
-  return single !== undefined && cost(single) < sum(taken) ? [single] : taken
+  return single !== undefined && single.cost < costOf(taken) ? [single] : taken
 }
 
 /** Which of a device's workers make `shortMb` of room. */
 export const makeRoom = (workers: ReadonlyArray<ResidentFacts>, shortMb: number, heat: Heat, now: number): Room => {
   const mayGoAt = (worker: ResidentFacts) => worker.readyAt + residencyMs(worker.memoryMb)
   const others = workers.filter((worker) => !worker.isPinned)
-  const evict = cheapest(
-    others.filter((worker) => worker.free === worker.slots && now >= mayGoAt(worker)),
-    shortMb,
-    heat
-  )
-  if (evict !== undefined) {
-    return { kind: "now", evict, seconds: evict.reduce((sum, worker) => sum + unloadCost(worker, heat), 0) }
-  }
-  const later = cheapest(others, shortMb, heat)
+  const idle = others.filter((worker) => worker.isServing && worker.free === worker.slots && now >= mayGoAt(worker))
+  const evict = cheapest(idle, shortMb, heat)
+  if (evict !== undefined) return { kind: "now", evict: evict.map(({ worker }) => worker), seconds: costOf(evict) }
+  const later = cheapest(others, shortMb, heat)?.map(({ worker }) => worker)
   return later === undefined
     ? { kind: "never" }
     : { kind: "later", evict: later, at: Math.max(now, ...later.map(mayGoAt)) }

@@ -29,11 +29,13 @@ export interface Hope extends Place {
 
 /** So many devices are all looked at; of more only so many of each kind. */
 const fewDevices = 64
-const shortList = 16
+const shortList = 24
+const localList = 48
 
 /** The least that a model can take: its weights and a worker's own memory. */
 const leastMb = (bytes: number): number => bytes / 1e6 + 80
 
+const placeKey = ({ device, hive }: Place): string => `${hive}/${device}`
 const same = (a: Place, b: Place): boolean => a.hive === b.hive && a.device === b.device
 
 const cheaper = (a: Candidate, b: Candidate): number =>
@@ -49,19 +51,24 @@ export class Search {
   private isAll: boolean
   private readonly seen = new Set<string>()
   private readonly bytes: number
+  private readonly leastMb: number
+  /** every device is asked; in a large cluster only those that should have room are */
+  private readonly isAsked: boolean
   private readonly fleet: Fleet
   private readonly wish: Wish
   private readonly excluded: ReadonlyArray<Place>
   private readonly now: number
 
-  /** `excluded`: places that failed for this job; `now`: milliseconds since 1970 */
-  constructor(fleet: Fleet, wish: Wish, excluded: ReadonlyArray<Place>, now: number) {
+  /** `excluded`: places that failed for this job; `now`: milliseconds since 1970; `few`: so many are all looked at */
+  constructor(fleet: Fleet, wish: Wish, excluded: ReadonlyArray<Place>, now: number, few = fewDevices) {
     this.fleet = fleet
     this.wish = wish
     this.excluded = excluded
     this.now = now
     this.bytes = fleet.bytesOf(wish.model) ?? unknownBytes
-    this.isAll = wish.hive !== undefined || fleet.size <= fewDevices
+    this.leastMb = leastMb(this.bytes)
+    this.isAsked = wish.hive !== undefined || fleet.size <= fewDevices
+    this.isAll = wish.hive !== undefined || fleet.size <= few
     const first = wish.hive === undefined ? fleet.devices() : fleet.devicesOf(wish.hive)
     this.consider(this.isAll ? first : this.short())
   }
@@ -80,12 +87,7 @@ export class Search {
     this.lose(device, why)
     if (amounts === undefined) return
     const { availableMb, requiredMb } = amounts
-    const room = makeRoom(
-      this.fleet.residentsOn(device),
-      requiredMb - availableMb,
-      (model) => this.fleet.heat(model, this.now),
-      this.now
-    )
+    const room = makeRoom(this.fleet.residentsOn(device), requiredMb - availableMb, this.heat, this.now)
     if (room.kind === "never") return
     this.hopes.push({ hive: device.hive, device: device.device, requiredMb })
     // what was to be unloaded did not do: it is left to a later look
@@ -102,29 +104,42 @@ export class Search {
     }))
   }
 
-  /** The strongest, the strongest with room, and those of hives that have the file. */
+  /** The strongest with room, the strongest with room if idle workers went, and those of hives that have the file. */
   private short(): ReadonlyArray<DeviceFacts> {
     const { fleet } = this
-    const need = leastMb(this.bytes)
     const local: Array<DeviceFacts> = []
     for (const hive of fleet.hivesWith(this.wish.model)) {
-      local.push(...fleet.devicesOf(hive).filter(({ freeMb }) => freeMb >= need))
-      if (local.length >= shortList) break
+      local.push(...fleet.devicesOf(hive))
+      if (local.length >= localList) break
     }
-    return [...fleet.devices().slice(0, shortList), ...fleet.roomiest(need, shortList), ...local]
+    return [...fleet.roomiest(this.leastMb, shortList), ...fleet.sparest(this.leastMb, shortList), ...local]
   }
 
   private consider(devices: ReadonlyArray<DeviceFacts>): void {
     for (const device of devices) {
-      const id = `${device.hive}/${device.device}`
+      const id = placeKey(device)
       if (this.seen.has(id)) continue
       this.seen.add(id)
       const verdict = this.verdict(device)
-      if (verdict === undefined) this.open.push(this.candidate(device, this.costOn(device), []))
-      else this.lose(device, verdict)
+      if (verdict !== undefined) this.lose(device, verdict)
+      else if (this.isAsked || device.freeMb >= this.leastMb)
+        this.open.push(this.candidate(device, this.costOn(device), []))
+      else this.instead(device)
     }
     this.open.sort(cheaper)
   }
+
+  /** In a large cluster nobody is asked who is known to be full: only whether others could go. */
+  private instead(device: DeviceFacts): void {
+    const { heat, leastMb: requiredMb, now } = this
+    const room = makeRoom(this.fleet.residentsOn(device), requiredMb - device.freeMb, heat, now)
+    if (room.kind === "now")
+      this.open.push(this.candidate(device, { ...this.costOn(device), evict: room.seconds }, room.evict))
+    else this.lose(device, `${Math.floor(device.freeMb)} MB are free, ${Math.ceil(requiredMb)} MB are needed`)
+    if (room.kind === "later") this.hopes.push({ hive: device.hive, device: device.device, requiredMb })
+  }
+
+  private readonly heat = (model: string): number => this.fleet.heat(model, this.now)
 
   private verdict(device: DeviceFacts): string | undefined {
     if (this.excluded.some((place) => same(place, device))) return "failed for this job already"
