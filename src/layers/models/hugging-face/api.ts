@@ -2,7 +2,7 @@
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { HubFile } from "../../../machines/hub-files.ts"
 import type { ModelRef } from "../../../machines/model-ref.ts"
-import { type Answer, type Ask, bodyOf, follow, refusal, textOf } from "./request.ts"
+import { type Answer, type Ask, bodyOf, drop, follow, refusal, textOf } from "./request.ts"
 import type { HubSettings } from "./settings.ts"
 
 export type HubRef = Extract<ModelRef, { readonly _tag: "Hub" }>
@@ -115,7 +115,7 @@ export const makeApi = (settings: HubSettings): HubApi => {
     )
     const { header, status, url } = answer
     if (status >= 400) throw refusal(answer, named(ref, file.path), url.origin === origin)
-    answer.response.destroy()
+    drop(answer.response)
     const commit = header("x-repo-commit") ?? ""
     if (!/^[0-9a-f]{40}$/.test(commit)) throw wrong(url, "does not say which commit the file is of")
     const sha256 = sha256Of(header("x-linked-etag")) ?? file.sha256
@@ -135,14 +135,14 @@ export const makeApi = (settings: HubSettings): HubApi => {
     let answer = await follow(url, ask("GET", signal, range))
     // A server that cannot serve this range may still serve the whole; its beginning is here and passed over.
     if (answer.status === 416) {
-      answer.response.destroy()
+      drop(answer.response)
       answer = await follow(url, ask("GET", signal))
     }
     const { header, response, status } = answer
     if (status !== 200 && status !== 206) throw refusal(answer, named(ref, path), answer.url.origin === origin)
     const linked = header("x-linked-etag")
     if (linked !== undefined && sha256Of(linked) !== pinned.sha256) {
-      response.destroy()
+      drop(response)
       throw wrong(answer.url, `gives another file for ${named(ref, path)} than it told of`)
     }
     let skip = 0
@@ -150,7 +150,7 @@ export const makeApi = (settings: HubSettings): HubApi => {
     else {
       const start = /^bytes (\d+)-\d+\/(?:\d+|\*)$/.exec(String(response.headers["content-range"] ?? ""))?.[1]
       if (Number(start) !== offset) {
-        response.destroy()
+        drop(response)
         throw wrong(answer.url, "answers with another part of the file than the one asked for")
       }
     }

@@ -1,6 +1,5 @@
 /** Requests to a hub: redirects by hand, so that the token stays with the origin that it is meant for. */
-import { request as requestHttp, type IncomingMessage } from "node:http"
-import { request as requestHttps } from "node:https"
+import type { Dispatcher, EnvHttpProxyAgent, request as requestOf } from "undici"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 
 export interface Ask {
@@ -16,7 +15,7 @@ export interface Ask {
 export interface Answer {
   /** of the last hop */
   readonly url: URL
-  readonly response: IncomingMessage
+  readonly response: Dispatcher.ResponseData
   readonly status: number
   /** headers of all hops: what an earlier one said wins, for only the hub itself knows the file's identity */
   readonly header: (name: string) => string | undefined
@@ -33,7 +32,8 @@ const stalled = (url: URL, ms: number) =>
 export const broken = (url: URL, error: unknown): RbeeError => {
   if (error instanceof RbeeError) return error
   const reason = codeOf(error)
-  const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(reason)
+  const unreachable =
+    /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(reason)
   return rbeeError(
     "DOWNLOAD_FAILED",
     unreachable ? `${url.host} cannot be reached (${reason})` : `the connection to ${url.host} broke (${reason})`,
@@ -42,15 +42,37 @@ export const broken = (url: URL, error: unknown): RbeeError => {
   )
 }
 
-const once = (url: URL, ask: Ask): Promise<IncomingMessage> =>
-  new Promise((resolve, reject) => {
-    const send = url.protocol === "https:" ? requestHttps : requestHttp
-    const { method, origin, signal, stallMs, token } = ask
-    const request = send(url, {
+/**
+ * HTTPS_PROXY, HTTP_PROXY and NO_PROXY as everywhere. Loaded at the first request, because a hive that only uses what is
+ * here should start without it. Nothing waits in it: stalls are judged here.
+ */
+const dispatching = (() => {
+  let loaded: Promise<{ readonly request: typeof requestOf; readonly dispatcher: EnvHttpProxyAgent }> | undefined
+  return () =>
+    (loaded ??= import("undici").then(({ EnvHttpProxyAgent: Agent, request }) => ({
+      request,
+      dispatcher: new Agent({ headersTimeout: 0, bodyTimeout: 0 })
+    })))
+})()
+
+/** What is left of an answer is not wanted. */
+export const drop = ({ body }: Dispatcher.ResponseData): void => void body.destroy()
+
+const textOfHeader = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
+  typeof value === "string" ? value : value?.[0]
+
+const once = async (url: URL, ask: Ask): Promise<Dispatcher.ResponseData> => {
+  const { method, origin, signal, stallMs, token } = ask
+  const { dispatcher, request } = await dispatching()
+  const stall = new AbortController()
+  const timer = setTimeout(() => stall.abort(stalled(url, stallMs)), stallMs)
+  try {
+    const response = await request(url, {
       method,
+      dispatcher,
       // a connection of its own: one that is cut in mid-file is worth nothing to the next request
-      agent: false,
-      ...(signal === undefined ? {} : { signal }),
+      reset: true,
+      signal: signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
       headers: {
         "user-agent": "rbee",
         "accept-encoding": "identity",
@@ -58,17 +80,15 @@ const once = (url: URL, ask: Ask): Promise<IncomingMessage> =>
         ...(token !== undefined && url.origin === origin ? { authorization: `Bearer ${token}` } : {})
       }
     })
-    const timer = setTimeout(() => request.destroy(stalled(url, stallMs)), stallMs)
-    request.once("response", (response) => {
-      clearTimeout(timer)
-      resolve(response)
-    })
-    request.once("error", (error) => {
-      clearTimeout(timer)
-      reject(broken(url, error))
-    })
-    request.end()
-  })
+    // also of a body that nobody reads
+    response.body.on("error", () => {})
+    return response
+  } catch (error) {
+    throw broken(url, error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
 
 const refuse = (url: URL, what: string) =>
   rbeeError("DOWNLOAD_FAILED", `${url.host} ${what}`, "Check HF_ENDPOINT", { permanent: true })
@@ -77,19 +97,19 @@ const refuse = (url: URL, what: string) =>
 export const follow = async (
   start: URL,
   ask: Ask,
-  until: (response: IncomingMessage) => boolean = () => false
+  until: (response: Dispatcher.ResponseData) => boolean = () => false
 ): Promise<Answer> => {
   const seen: Record<string, string> = {}
   let url = start
   for (let hop = 0; hop < hopsMax; hop++) {
     const response = await once(url, ask)
-    const status = response.statusCode ?? 0
+    const status = response.statusCode
     for (const [name, value] of Object.entries(response.headers)) if (typeof value === "string") seen[name] ??= value
-    const { location } = response.headers
+    const location = textOfHeader(response.headers["location"])
     if (status < 300 || status >= 400 || location === undefined || until(response)) {
       return { url, response, status, header: (name) => seen[name] }
     }
-    response.destroy()
+    drop(response)
     if (!URL.canParse(location, url.href)) throw refuse(url, "sent us to something that is no address")
     const next = new URL(location, url)
     if (next.protocol !== "http:" && next.protocol !== "https:") throw refuse(url, "sent us to something but the web")
@@ -101,10 +121,10 @@ export const follow = async (
 
 /** The bytes of an answer. Only the wait for the next ones counts as a stall, not the time that the reader takes. */
 export async function* bodyOf({ response, url }: Answer, stallMs: number): AsyncGenerator<Uint8Array> {
-  const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]()
+  const chunks: AsyncIterator<Uint8Array> = response.body[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const timer = setTimeout(() => response.destroy(stalled(url, stallMs)), stallMs)
+      const timer = setTimeout(() => response.body.destroy(stalled(url, stallMs)), stallMs)
       const next = await chunks.next().finally(() => clearTimeout(timer))
       if (next.done === true) return
       yield next.value
@@ -112,7 +132,7 @@ export async function* bodyOf({ response, url }: Answer, stallMs: number): Async
   } catch (error) {
     throw broken(url, error)
   } finally {
-    response.destroy()
+    drop(response)
   }
 }
 
@@ -130,7 +150,7 @@ export const textOf = async (answer: Answer, stallMs: number, bytesMax = 32 * 10
 
 /** `Retry-After`, in seconds or as a date, as milliseconds from now; at most five minutes. */
 const retryAfter = (answer: Answer): { readonly retry_after_ms?: number } => {
-  const text = answer.response.headers["retry-after"]
+  const text = textOfHeader(answer.response.headers["retry-after"])
   if (text === undefined) return {}
   const ms = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - Date.now()
   return Number.isFinite(ms) && ms > 0 ? { retry_after_ms: Math.min(ms, 300_000) } : {}
@@ -139,7 +159,7 @@ const retryAfter = (answer: Answer): { readonly retry_after_ms?: number } => {
 /** What a refusing status means. `what` names the thing that was asked for; `hub`: the hub itself said it. */
 export const refusal = (answer: Answer, what: string, hub: boolean): RbeeError => {
   const { response, status, url } = answer
-  response.destroy()
+  drop(response)
   const says = String(response.headers["x-error-code"] ?? "")
   const details = { http_status: status }
   if (status === 429) {
