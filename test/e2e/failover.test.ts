@@ -1,10 +1,11 @@
 /**
- * Several deaths in one answer, by every signal that ends a process, on real processes (ACCEPTANCE C2): each falls inside
- * the answer, each worker lost is one `failover` event, and the text is the undisturbed one.
+ * What an answer goes through on real processes: several deaths by every signal that ends one, a queen that stands
+ * still, a request that takes its workers down (ACCEPTANCE C2, C4).
  */
 import { assert, beforeAll, describe, it } from "vitest"
-import { type Fault, paced, type Role, story, strike, undisturbedStory } from "../support/faults.ts"
-import type { Running } from "../support/machine.ts"
+import { type Fault, paced, type Role, story, strike, told, undisturbedStory } from "../support/faults.ts"
+import { hundredMillion } from "../support/gguf.ts"
+import { eventually, type Running } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
@@ -87,4 +88,49 @@ describe("one answer, three deaths", () => {
     },
     60_000
   )
+})
+
+describe("a queen that is stopped in mid-answer", () => {
+  it("has nobody decode for her any more, and the answer goes on when she continues", async () => {
+    const env = { RBEE_WORKER_MAX_TOKENS_PER_S: "10", RBEE_HIVE_LATE_MS: "2000", RBEE_HIVE_LOST_MS: "4000" }
+    const on = await machine({ env })
+    const run = on.start(story)
+    await run.until(told(20))
+    const isBusy = async () => ((await (await fetch(`http://127.0.0.1:${on.ports.worker}/ready`)).json()) as Ready).busy
+    assert.strictEqual(await isBusy(), 1)
+    const [queen = 0] = await strike(on, "queen", "SIGSTOP")
+    await eventually(async () => (await isBusy()) === 0, "the worker is idle")
+    assert.isBelow(run.stdout().length, undisturbed.length, "the answer was not over")
+    process.kill(queen, "SIGCONT")
+    const { code, stderr, stdout } = await run.finished
+    assert.strictEqual(code, 0, stderr)
+    assert.strictEqual(stdout, undisturbed)
+  }, 60_000)
+})
+
+interface Ready {
+  readonly busy: number
+}
+
+describe("a request that takes its workers down before it gives a token", () => {
+  it("is poison after the second, which it meets alone; its neighbour's answer is whole", async () => {
+    const on = await machine({ env: { RBEE_WORKER_CONTEXT: "4096", RBEE_WORKER_SLOTS: "2" } })
+    const model = ["--model", `file:${await hundredMillion()}`]
+    const short = ["infer", ...model, "--ignore-eos", "--max-tokens", "60", "--temperature", "0", "tell me a story"]
+    const expected = await on.rbee(short)
+    assert.strictEqual(expected.code, 0, expected.stderr)
+    const neighbour = on.start(short)
+    await neighbour.until(told(10))
+    const started = (times: number) => (run: Running) => run.stderr().split("starting inference\n").length > times
+    const poison = on.start(["infer", ...model, "word ".repeat(600)])
+    for (const times of [1, 2]) {
+      await poison.until(started(times))
+      await strike(on, "worker", "SIGKILL")
+    }
+    const [ended, other] = await Promise.all([poison.finished, neighbour.finished])
+    assert.strictEqual(ended.code, 1)
+    assert.include(ended.stderr, "queen: job failed: POISON_REQUEST: 2 workers in a row died on this request")
+    assert.strictEqual(other.code, 0, other.stderr)
+    assert.strictEqual(other.stdout, expected.stdout)
+  }, 90_000)
 })
