@@ -16,13 +16,19 @@ export interface ModelFacts {
   readonly quantization: string
   /** elements of K and V together that one token takes, over all layers */
   readonly kvElementsPerToken: number
+  /** elements of K, and of V, of one head */
+  readonly keyLength: number
+  readonly valueLength: number
   readonly embedding: number
+  /** elements of the hidden layer that a token passes; of all experts together that work on it */
   readonly feedForward: number
   readonly heads: number
   readonly layers: number
   readonly vocabulary: number
   /** it says how a chat is put to it */
   readonly template: boolean
+  /** rules of a byte-pair tokenizer */
+  readonly merges: number
 }
 
 export type GgufResult =
@@ -98,13 +104,14 @@ const factsOf = (
 ): ModelFacts => {
   const of = (key: string) => meta.get(`${architecture}.${key}`)
   const number = (key: string, otherwise: number) => asNumber(of(key)) ?? otherwise
-  const tokens = meta.get("tokenizer.ggml.tokens")
+  const lengthOf = (key: string) => lengthIn(meta.get(`tokenizer.ggml.${key}`))
   const layers = number("block_count", 1)
   const embedding = number("embedding_length", 0)
   const headsOf = of("attention.head_count")
   const heads = maxOf(headsOf) ?? 1
   const headDim = Math.floor(embedding / Math.max(1, heads))
-  const perHead = number("attention.key_length", headDim) + number("attention.value_length", headDim)
+  const keyLength = number("attention.key_length", headDim)
+  const valueLength = number("attention.value_length", headDim)
   const kvHeads = of("attention.head_count_kv") ?? headsOf
   return {
     fileBytes,
@@ -112,18 +119,25 @@ const factsOf = (
     parameters,
     trainedContext: number("context_length", 2048),
     quantization: fileTypes[asNumber(meta.get("general.file_type")) ?? -1] ?? "unknown",
-    kvElementsPerToken: perHead * (sumOf(kvHeads) ?? layers * (asNumber(kvHeads) ?? heads)),
+    kvElementsPerToken: (keyLength + valueLength) * (sumOf(kvHeads) ?? layers * (asNumber(kvHeads) ?? heads)),
+    keyLength,
+    valueLength,
     embedding,
-    feedForward: maxOf(of("feed_forward_length")) ?? embedding * 4,
+    feedForward: Math.max(
+      maxOf(of("feed_forward_length")) ?? embedding * 4,
+      number("expert_used_count", 1) * number("expert_feed_forward_length", maxOf(of("feed_forward_length")) ?? 0)
+    ),
     heads,
     layers,
-    vocabulary: number("vocab_size", typeof tokens === "object" ? tokens.length : 0),
+    vocabulary: number("vocab_size", lengthOf("tokens")),
+    merges: lengthOf("merges"),
     template: asText(meta.get("tokenizer.chat_template")) !== ""
   }
 }
 
 const asText = (value: Value | undefined): string => (typeof value === "string" ? value : "")
 const asNumber = (value: Value | undefined): number | undefined => (typeof value === "number" ? value : undefined)
+const lengthIn = (value: Value | undefined): number => (typeof value === "object" ? value.length : 0)
 const sumOf = (value: Value | undefined): number | undefined =>
   typeof value === "object" ? value.numbers.reduce((sum, n) => sum + n, 0) : undefined
 const maxOf = (value: Value | undefined): number | undefined =>

@@ -134,7 +134,7 @@ const setupJob = setup({
     /** step 8 */
     startWorker: activity<Started, { readonly place: Place | undefined; readonly alone: boolean }>(),
     /** step 9 */
-    infer: activity<InferDone, { readonly seat: Seat | undefined; readonly alone: boolean }>()
+    infer: activity<InferDone, Seat | undefined>()
   },
   guards: {
     isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
@@ -309,7 +309,7 @@ export const jobMachine = setupJob.createMachine({
       entry: emit({ type: "entered", state: "streaming" }),
       invoke: {
         src: "infer",
-        input: ({ context }) => ({ seat: context.seat, alone: context.fruitless > 0 }),
+        input: ({ context }) => context.seat,
         onDone: { target: "done", actions: assign({ done: ({ event }) => event.output }) },
         onError: [
           {

@@ -29,12 +29,15 @@ describe("The header of a GGUF file", () => {
         trainedContext: 512,
         quantization: "Q8_0",
         kvElementsPerToken: 6 * 6 * 64,
+        keyLength: 32,
+        valueLength: 32,
         embedding: 192,
         feedForward: 512,
         heads: 6,
         layers: 6,
         vocabulary: 2048,
-        template: true
+        template: true,
+        merges: 0
       }
     })
   })

@@ -31,12 +31,14 @@ const valueOf = (settings: Settings, knob: Knob) =>
 
 const gpus = (n: number): Value => [{ id: `gpu${n}`, name: "RTX 3090", backend: "cuda", vram_mb: 24_000 }]
 
-/** three different good values and a bad one, whatever the kind */
+/** three good values, each another than the one before, and a bad one, whatever the kind */
 const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; readonly bad: Value } =>
   typeof defaultOf(knob) === "string"
     ? knob.key === "host"
       ? { good: ["127.0.0.2", "127.0.0.3", "127.0.0.4"], bad: "a b" }
-      : { good: ["one", "two", "three"], bad: "../x" }
+      : knob.key === "kv_type"
+        ? { good: ["q8_0", "f16", "q8_0"], bad: "q2" }
+        : { good: ["one", "two", "three"], bad: "../x" }
     : knob.key === "ssh_config"
       ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
       : knob.key === "gpus"

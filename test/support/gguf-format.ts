@@ -1,5 +1,8 @@
 /** The GGUF v3 container, as much of it as the `llama` architecture needs. */
 
+/** as ggml names them; `q4_k` needs a width that 256 divides */
+export type TensorType = "f32" | "f16" | "q8_0" | "q4_0" | "q4_k"
+
 export interface Shape {
   readonly layers: number
   readonly width: number
@@ -10,7 +13,7 @@ export interface Shape {
   /** at least 261: control tokens and bytes come first */
   readonly vocabulary: number
   readonly context: number
-  readonly type: "f32" | "f16" | "q8_0"
+  readonly type: TensorType
   /** whether the file carries a chat template: ChatML, or this one */
   readonly chat: boolean | string
   /** how words become tokens: SentencePiece with byte tokens, or byte-level BPE (Llama 3, Qwen) */
@@ -26,7 +29,7 @@ export interface Tensor {
   /** 1 for a vector */
   readonly dimensions: 1 | 2
   readonly columns: number
-  readonly type: "f32" | "f16" | "q8_0"
+  readonly type: TensorType
 }
 
 export interface Token {
@@ -41,14 +44,13 @@ export const CHAT_TEMPLATE =
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
 const ALIGNMENT = 32
-const types = { f32: 0, f16: 1, q8_0: 8 } as const
-const fileTypes = { f32: 0, f16: 1, q8_0: 7 } as const
+const types = { f32: 0, f16: 1, q8_0: 8, q4_0: 2, q4_k: 12 } as const
+const fileTypes = { f32: 0, f16: 1, q8_0: 7, q4_0: 2, q4_k: 14 } as const
+/** elements of a block, and its bytes */
+export const blocks = { f32: [1, 4], f16: [1, 2], q8_0: [32, 34], q4_0: [32, 18], q4_k: [256, 144] } as const
 
-export const bytesOf = (tensor: Tensor): number => {
-  const elements = tensor.rows * tensor.columns
-  if (tensor.type === "f32") return elements * 4
-  return tensor.type === "f16" ? elements * 2 : (elements / 32) * 34
-}
+export const bytesOf = ({ columns, rows, type }: Tensor): number =>
+  ((rows * columns) / blocks[type][0]) * blocks[type][1]
 
 export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
 
@@ -165,6 +167,9 @@ const encode = (value: Value): Buffer => {
   return "f32s" in value ? array(6, value.f32s.map(f32)) : array(5, value.i32s.map(u32))
 }
 
+const isWord = ({ text, type }: Token): boolean => type === 1 && text.length > 3
+const cut = (text: string): string => `${text[0]} ${text.slice(1)}`
+
 /** As llama.cpp's gguf-split writes it into each part. */
 export interface Split {
   readonly no: number
@@ -199,7 +204,8 @@ export const header = (
     ...(shape.tokenizer === "bpe"
       ? ([
           ["tokenizer.ggml.pre", { text: "gpt-2" }],
-          ["tokenizer.ggml.merges", { texts: ["Ġ b", "Ġ c"] }]
+          // as many as real ones have; none but the first applies, since no other merge makes its second half
+          ["tokenizer.ggml.merges", { texts: ["Ġ b", ...vocabulary.filter(isWord).map(({ text }) => cut(text))] }]
         ] as const)
       : []),
     ["tokenizer.ggml.tokens", { texts: vocabulary.map((token) => token.text) }],

@@ -1,5 +1,5 @@
 /** Random weights, fast: a hundred million of them take well under a second. */
-import { bytesOf, FIRST_BYTE, padded, type Shape, type Tensor, type Token } from "./gguf-format.ts"
+import { blocks, bytesOf, FIRST_BYTE, padded, type Shape, type Tensor, type Token } from "./gguf-format.ts"
 
 /** xorshift32: quick, and good enough for weights that mean nothing */
 const random = (seed: number): (() => number) => {
@@ -24,6 +24,9 @@ const half = (value: number): number => {
 /** largest weight of a matrix with `columns` inputs: keeps the sums near one whatever the width */
 const scaleOf = (columns: number): number => Math.sqrt(3 / columns)
 
+/** the largest multiple of a block's scale that a weight can be */
+const steps = { q8_0: 127, q4_0: 8, q4_k: 15 * 63 } as const
+
 const fill = (tensor: Tensor, bytes: Buffer, next: () => number): void => {
   const scale = scaleOf(tensor.columns)
   const elements = tensor.rows * tensor.columns
@@ -34,10 +37,15 @@ const fill = (tensor: Tensor, bytes: Buffer, next: () => number): void => {
     const table = Uint16Array.from({ length: 4096 }, (_, i) => half(((i + 0.5) / 2048 - 1) * scale))
     for (let i = 0; i < elements; i++) view.setUint16(i * 2, table[next() >>> 20] ?? 0, true)
   } else {
-    // a block: its scale in half precision, then 32 signed bytes
-    const step = half(scale / 127)
+    // a block begins with its scale in half precision; then come signed or unsigned small numbers
+    const [perBlock, size] = blocks[tensor.type]
+    const step = half(scale / steps[tensor.type])
     for (let at = 0; at + 4 <= bytes.length; at += 4) view.setUint32(at, next(), true)
-    for (let at = 0; at < (elements / 32) * 34; at += 34) view.setUint16(at, step, true)
+    for (let at = 0; at < (elements / perBlock) * size; at += size) {
+      view.setUint16(at, step, true)
+      // the scale of what each part of the block lies above: nothing
+      if (tensor.type === "q4_k") view.setUint16(at + 2, 0, true)
+    }
   }
 }
 

@@ -27,12 +27,15 @@ export const facts: ModelFacts = {
   trainedContext: 4096,
   quantization: "Q8_0",
   kvElementsPerToken: 1024,
+  keyLength: 64,
+  valueLength: 64,
   embedding: 1024,
   feedForward: 4096,
   heads: 16,
   layers: 16,
   vocabulary: 32_000,
-  template: true
+  template: true,
+  merges: 0
 }
 
 /** One process that the hive has started. */

@@ -5,6 +5,7 @@ import type { Machine } from "../../layers/devices/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Shape, toMb } from "../../machines/policy/estimate.ts"
 import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from "../../machines/vocabulary/device.ts"
+import type { KvType } from "../../machines/vocabulary/worker.ts"
 import { Ledger, type Supply } from "./ledger.ts"
 import type { Ports } from "./ports.ts"
 
@@ -138,8 +139,8 @@ export class Machines {
 }
 
 /** What a measurement is kept under. */
-export const measureKey = (device: string, file: string, { context, slots }: Shape): string =>
-  `${device} ${context}x${slots} ${file}`
+export const measureKey = (device: string, file: string, { context, slots }: Shape, kvType: KvType): string =>
+  `${device} ${context}x${slots} ${kvType} ${file}`
 
 /** 409 from one hive: the amounts of one candidate. */
 export const noRoom = (device: string, neededBytes: number, availableBytes: number): RbeeError<"VRAM_EXHAUSTED"> => {

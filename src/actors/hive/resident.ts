@@ -10,7 +10,7 @@ import { ActorSystem } from "../core/system.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { contextShrunk, type Line, workerRestart, workerWake } from "../../machines/narration.ts"
-import { estimateBytes } from "../../machines/policy/estimate.ts"
+import { computeBytes, estimateBytes, type Terms } from "../../machines/policy/estimate.ts"
 import { workerRestarts } from "../../machines/policy/restart.ts"
 import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import { workerMachine } from "../../machines/worker.ts"
@@ -27,6 +27,7 @@ export interface ResidentOptions {
   readonly modelRef: string
   readonly file: string
   readonly facts: ModelFacts
+  readonly terms: Terms
   readonly input: WorkerInput
   readonly life: WorkerLife
 }
@@ -155,7 +156,7 @@ export class Resident {
           if (command.to.context < command.from.context) {
             this.log.narrate(contextShrunk(command.from.context, command.to.context, device.id), now)
           }
-          return Effect.ignoreLogged(ledger.renew(id, estimateBytes(facts, command.to)))
+          return Effect.ignoreLogged(ledger.renew(id, estimateBytes(facts, command.to, this.options.terms)))
         case "ended":
           return this.ended(command.outcome)
       }
@@ -164,13 +165,15 @@ export class Resident {
 
   /** It took its memory: the ledger and the next estimate go by what was measured, if that is more. */
   private settle({ context: { shape } }: Snapshot): Effect.Effect<void> {
-    const { id, device, file, life } = this.options
+    const { id, device, facts, file, life, terms } = this.options
     const { machines, ports } = this.around
     return Effect.gen(function* () {
       // On a GPU that is there the process's own memory says nothing about the device's.
-      const bytes = device.backend === "cpu" ? yield* life.rss : 0
+      const resident = device.backend === "cpu" ? yield* life.rss : 0
+      // The first long prompt will take the buffers that are only reserved now.
+      const bytes = resident > 0 ? resident + computeBytes(facts, shape, terms) : 0
       yield* machines.ledger.settle(id, bytes)
-      if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape), bytes })
+      if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape, terms.kvType), bytes })
     }).pipe(Effect.ignoreLogged)
   }
 

@@ -11,7 +11,7 @@ import type { Fits } from "../../layers/models/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { contextShrunk } from "../../machines/narration.ts"
-import { expectedBatchMs, fit, type Wanted } from "../../machines/policy/estimate.ts"
+import { expectedBatchMs, fit, kvTypeOf, type Terms, type Wanted } from "../../machines/policy/estimate.ts"
 import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts"
@@ -108,16 +108,23 @@ export class Workers {
   }
 
   /** Has the device room for a model, with the context that is asked for or a usual one? `gone`: workers that would make room. */
-  fits({ supply }: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
+  fits(device: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
     return (facts) => {
       const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? usualContext)
-      return fit(facts, { context, slots: asked.slots ?? 1 }, 1, this.machines.ledger.available(supply, gone)).fits
+      const available = this.machines.ledger.available(device.supply, gone)
+      return fit(facts, { context, slots: asked.slots ?? 1 }, 1, this.terms(device, facts), available).fits
     }
+  }
+
+  /** What would run a model there. */
+  private terms(device: Device, facts: ModelFacts): Terms {
+    return { backend: device.backend, kvType: kvTypeOf(facts, this.ports.settings.worker.kvType) }
   }
 
   /** The largest shape for a room, by estimate and by what was measured here before. */
   chooser(device: Device, file: string, facts: ModelFacts, wanted: Wanted) {
     const { catalog, settings } = this.ports
+    const terms = this.terms(device, facts)
     return Effect.map(catalog.measured.all, (rows) => {
       const measured = new Map(rows.map(({ bytes, key }) => [key, bytes]))
       return (available: number) =>
@@ -125,8 +132,9 @@ export class Workers {
           facts,
           wanted,
           settings.worker.slots,
+          terms,
           available,
-          (shape) => measured.get(measureKey(device.id, file, shape)) ?? 0
+          (shape) => measured.get(measureKey(device.id, file, shape, terms.kvType)) ?? 0
         )
     })
   }
@@ -161,6 +169,7 @@ export class Workers {
       const pinned =
         pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
       const id = yield* ports.ids.make("w")
+      const terms = this.terms(device, facts)
       const choose = yield* this.chooser(device, model.file, facts, wanted)
       const { supply } = yield* this.makeRoom(device, evict, (now) => choose(machines.ledger.available(now)).fits)
       const booked = yield* machines.ledger.book(id, id, supply, (available) => {
@@ -178,6 +187,7 @@ export class Workers {
           modelRef: model.ref,
           file: model.file,
           facts,
+          terms,
           input: {
             id,
             shape: booked.shape,
@@ -187,7 +197,7 @@ export class Workers {
           },
           life: new WorkerLife(ports, {
             workerId: id,
-            backend: device.backend,
+            ...terms,
             ...(device.uuid === undefined ? {} : { gpuUuid: device.uuid }),
             modelPath: model.file,
             modelRef: model.ref,

@@ -64,12 +64,7 @@ export const makeWorker = (
         busy: running.length,
         tokens_out: status.answers?.tokensOut ?? 0,
         progress: loadSteps + batches(),
-        infers: running.map(({ alone, epoch, jobId, next }) => ({
-          job_id: jobId,
-          epoch,
-          next,
-          ...(alone ? { alone } : {})
-        }))
+        infers: running.map(({ jobId, epoch, next }) => ({ job_id: jobId, epoch, next }))
       })
     }
     const beating = Effect.forever(
@@ -96,6 +91,7 @@ export const makeWorker = (
         slots: plan.slots,
         onProgress,
         ...(plan.context === undefined ? {} : { context: plan.context }),
+        ...(plan.kvType === undefined ? {} : { kvType: plan.kvType }),
         ...(threads === undefined ? {} : { threads }),
         ...(maxTokensPerS === undefined ? {} : { maxTokensPerS })
       })
@@ -105,7 +101,7 @@ export const makeWorker = (
           Effect.sync(() => {
             status.loaded = 1
             status.slots = model.slots
-            status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn, beat })
+            status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn })
             batches = model.progress
             tell({ t: "ready", backend: model.backend, context: model.context, slots: model.slots })
           })

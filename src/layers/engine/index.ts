@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { KvType } from "../../machines/vocabulary/worker.ts"
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant"
@@ -22,6 +23,8 @@ export interface LoadOptions {
   readonly context?: number
   /** sequences decoded together in one batch */
   readonly slots: number
+  /** absent: f16. Fails with MODEL_INVALID where the model's heads are not whole blocks of 32 */
+  readonly kvType?: KvType
   /** CPU threads; absent: the engine's sane default */
   readonly threads?: number
   /** documented pacing, tokens a second for each answer; absent: as fast as possible */

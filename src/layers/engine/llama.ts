@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { exactChunk } from "../../machines/policy/batches.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
 import { checkFits, takeSlot } from "./admission.ts"
 import { LlamaAnswer } from "./llama/answer.ts"
@@ -26,9 +27,6 @@ type GenerateFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNA
 
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
-/** see BatchOptions.chunk */
-const EXACT_CHUNK = 63
-
 const now = (): number => performance.now()
 
 const memoryOf = ({ model, native }: Loaded): { readonly ram: number; readonly vram: number } => {
@@ -45,7 +43,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
   const batcher = new Batcher({
     context: loaded.native,
     batchSize: loaded.batchSize,
-    chunk: runtime.backend === "CPU" ? EXACT_CHUNK : loaded.batchSize,
+    chunk: runtime.backend === "CPU" ? exactChunk : loaded.batchSize,
     paceMs: options.maxTokensPerS === undefined ? 0 : 1000 / options.maxTokensPerS,
     now
   })

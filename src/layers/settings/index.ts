@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type { GpuSetting } from "../../machines/vocabulary/device.ts"
+import type { KvType } from "../../machines/vocabulary/worker.ts"
 import type { Home } from "../paths/index.ts"
 
 export interface Settings {
@@ -48,6 +49,8 @@ export interface Settings {
     readonly slots: number
     /** tokens a slot; undefined: the model's trained context */
     readonly context: number | undefined
+    /** of the KV cache; a model that cannot have it gets f16 */
+    readonly kvType: KvType
     readonly threads: number | undefined
     /** documented pacing; undefined: off */
     readonly maxTokensPerS: number | undefined
@@ -89,6 +92,7 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     portBase: 8601,
     slots: 4,
     context: undefined,
+    kvType: "f16",
     threads: undefined,
     maxTokensPerS: undefined,
     idleMs: 5 * 60_000

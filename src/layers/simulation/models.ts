@@ -33,12 +33,15 @@ export const facts: ModelFacts = {
   trainedContext: 2048,
   quantization: "Q8_0",
   kvElementsPerToken: 1024,
+  keyLength: 32,
+  valueLength: 32,
   embedding: 256,
   feedForward: 512,
   heads: 8,
   layers: 4,
   vocabulary: 8192,
-  template: true
+  template: true,
+  merges: 0
 }
 
 const stepMs = 100

@@ -1,8 +1,12 @@
 /**
- * How much memory a model takes, from the facts of its GGUF header: weights + KV cache for the context and slots +
- * buffers. After each load the hive corrects it by what it measured.
+ * How much memory a model takes on its device, from the facts of its GGUF header, before a byte of it is loaded. The
+ * terms are llama.cpp's, their factors measured on its CPU backend: `npm run bench -- estimate` holds them against real
+ * workers. After each load the hive corrects the sum by what it measured.
  */
 import type { ModelFacts } from "../gguf.ts"
+import type { Backend } from "../vocabulary/device.ts"
+import type { KvType } from "../vocabulary/worker.ts"
+import { batchTokens, cellStep, exactChunk, exactUntil } from "./batches.ts"
 
 /** Tokens a slot, and slots that decode together. */
 export interface Shape {
@@ -10,25 +14,66 @@ export interface Shape {
   readonly slots: number
 }
 
-/** llama.cpp decodes prompts in pieces of this many tokens. */
-const batchTokens = 512
-/** f16 */
-const kvElementBytes = 2
-/** A worker process before it loads anything: Node, our code, the addon. Measured: 75 to 80 MB. */
-const processBytes = 80e6
-
-export const kvBytes = (facts: ModelFacts, shape: Shape): number =>
-  facts.kvElementsPerToken * kvElementBytes * roundUp(shape.context, 256) * shape.slots
-
-/** Activations of one batch. Flash attention keeps no scores, so the context does not come into it. */
-const computeBytes = (facts: ModelFacts, shape: Shape): number => {
-  const batch = Math.min(batchTokens, shape.context * shape.slots)
-  return batch * (facts.embedding * 6 + facts.feedForward * 2) * 4 + facts.vocabulary * 4 * shape.slots
+/** What runs it: the backend of the runtime that serves the device, and how the KV cache is kept. */
+export interface Terms {
+  readonly backend: Backend
+  readonly kvType: KvType
 }
 
-/** Bytes that a worker with this model and shape takes on its device. */
-export const estimateBytes = (facts: ModelFacts, shape: Shape): number =>
-  Math.ceil(processBytes + facts.fileBytes + kvBytes(facts, shape) + computeBytes(facts, shape))
+const float = 4
+
+/** Bytes of an element of the cache; q8_0 is blocks of 32 bytes and a half-precision scale. */
+const kvElementBytes: Readonly<Record<KvType, number>> = { f16: 2, q8_0: 34 / 32 }
+
+/** The kind of cache that a model can have: q8_0 needs heads that are whole blocks of 32. */
+export const kvTypeOf = ({ keyLength, valueLength }: ModelFacts, wanted: KvType): KvType =>
+  keyLength % 32 === 0 && valueLength % 32 === 0 ? wanted : "f16"
+
+const cellsOf = (context: number): number => Math.ceil(context / cellStep) * cellStep
+
+/** llama.cpp clears the whole cache as it makes it, so that all of it is taken from the start. */
+export const kvBytes = (facts: ModelFacts, { context, slots }: Shape, kvType: KvType): number =>
+  facts.kvElementsPerToken * kvElementBytes[kvType] * cellsOf(context) * slots
+
+/** The tokens of the largest batch that can come. */
+const batchOf = ({ context, slots }: Shape, backend: Backend): number => {
+  const largest = backend === "cpu" && context <= exactUntil ? exactChunk * slots : batchTokens
+  return Math.min(largest, batchTokens, cellsOf(context) * slots)
+}
+
+/**
+ * Buffers of one batch. They are reserved with the model, but a CPU takes their pages only when the first long prompt
+ * is read. Each token of a batch has its activations (a layer's, as many as live at once, or the widest part of its feed
+ * forward), and its row of the attention mask over all cells in half precision.
+ */
+export const computeBytes = (facts: ModelFacts, shape: Shape, { backend, kvType }: Terms): number => {
+  const { embedding, feedForward, vocabulary } = facts
+  const hidden = Math.max(9 * embedding, 4 * embedding + 3 * feedForward)
+  // A CPU touches the logits of the tokens that are drawn; a GPU has the buffer reserved for those of the whole batch.
+  const widest = backend === "cpu" ? hidden : Math.max(hidden, vocabulary + 5 * embedding)
+  // The query is rounded like the keys that it is held against.
+  const rounded = kvType === "f16" ? 0 : (embedding * 34) / 32
+  const mask = 2 * cellsOf(shape.context)
+  // For each slot its logits, and the sampler's candidates: id, logit and probability of every token.
+  const drawing = 4 * float * vocabulary * shape.slots
+  return batchOf(shape, backend) * (float * (widest + rounded) + mask) + drawing
+}
+
+/** A worker process beside its model: Node, our code, the addon, the tables of the tokenizer. */
+const processBytes = ({ merges, vocabulary }: ModelFacts): number =>
+  77.5e6 + Math.min(10e6, 1300 * vocabulary) + 160 * vocabulary + 130 * merges
+
+/** What a driver takes of a GPU for a process that uses it. From reports about CUDA, not measured by us. */
+const driverBytes = 300e6
+
+/** Bytes that a worker with this model and shape takes on its device, once it has read a prompt that fills its slots. */
+export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number =>
+  Math.ceil(
+    (terms.backend === "cpu" ? processBytes(facts) : driverBytes) +
+      facts.fileBytes +
+      kvBytes(facts, shape, terms.kvType) +
+      computeBytes(facts, shape, terms)
+  )
 
 export const toMb = (bytes: number): number => Math.ceil(bytes / 1e6)
 
@@ -51,12 +96,13 @@ export const fit = (
   facts: ModelFacts,
   wanted: Wanted,
   slotsDefault: number,
+  terms: Terms,
   availableBytes: number,
   measured: (shape: Shape) => number = () => 0
 ): { readonly shape: Shape; readonly bytes: number; readonly fits: boolean } => {
   let shape: Shape = { context: wanted.context ?? facts.trainedContext, slots: wanted.slots ?? slotsDefault }
   for (;;) {
-    const bytes = Math.max(estimateBytes(facts, shape), measured(shape))
+    const bytes = Math.max(estimateBytes(facts, shape, terms), measured(shape))
     if (bytes <= availableBytes) return { shape, bytes, fits: true }
     const next = smaller(shape, wanted)
     if (next === undefined) return { shape, bytes, fits: false }
@@ -88,5 +134,3 @@ export const shrunk = ({ context, slots }: Shape): Shape | undefined => {
  */
 export const expectedBatchMs = (parameters: number, cores: number): number =>
   (2 * parameters * batchTokens) / (Math.max(1, cores) * 5e6)
-
-const roundUp = (value: number, step: number): number => Math.ceil(value / step) * step

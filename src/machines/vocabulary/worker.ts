@@ -3,6 +3,10 @@ import * as Schema from "effect/Schema"
 import { Count, DeviceId, Id, Megabytes } from "./common.ts"
 import { ChatMessage, FinishReason, samplingFields, Usage } from "./job.ts"
 
+/** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
+export const KvType = Schema.Literal("f16", "q8_0")
+export type KvType = typeof KvType.Type
+
 export const WorkerState = Schema.Literal(
   "waking",
   "loading",
@@ -20,9 +24,7 @@ export const InferBeat = Schema.Struct({
   job_id: Schema.String,
   epoch: Count,
   /** index of the next token */
-  next: Count,
-  /** as in its request */
-  alone: Schema.optional(Schema.Boolean)
+  next: Count
 })
 
 /** A worker, as a hive reports it in its heartbeat. */
@@ -75,8 +77,6 @@ export const InferRequest = Schema.Struct({
   messages: Schema.optional(Schema.Array(ChatMessage)),
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
-  /** a worker died under it before it gave a token: it has no neighbours, and another such death is its own */
-  alone: Schema.optional(Schema.Boolean),
   resume: Schema.optional(Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String }))
 })
 export type InferRequest = typeof InferRequest.Type

@@ -40,6 +40,7 @@ const rate: Kind = {
     return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : undefined
   }
 }
+const kvType = text("f16 or q8_0", /^(f16|q8_0)$/)
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
 const path = text("an absolute path", /^\/.{1,1023}$/)
 const id = text("letters, digits, `.`, `_` and `-`, at most 64", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
@@ -105,6 +106,7 @@ export const knobs: ReadonlyArray<Knob> = [
   worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
   worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),
   worker("context", tokens, "tokens", "context of a slot; unset: what the model was trained with"),
+  worker("kvType", kvType, "type", "how the KV cache is kept: f16, or q8_0 in half the memory, slightly rounded"),
   worker("threads", integer("a whole number from 1 to 1024", 1, 1024), "threads", "CPU threads; unset: chosen"),
   worker("maxTokensPerS", rate, "tokens/s", "pacing of every answer; unset: off"),
   worker("idleMs", milliseconds, "ms", "an idle worker unloads after this time"),

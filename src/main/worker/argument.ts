@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 import { Id } from "../../machines/vocabulary/common.ts"
 import { Backend } from "../../machines/vocabulary/device.ts"
+import { KvType } from "../../machines/vocabulary/worker.ts"
 
 const Argument = Schema.parseJson(
   Schema.Struct({
@@ -15,6 +16,7 @@ const Argument = Schema.parseJson(
     modelRef: Schema.String,
     context: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { exact: true }),
     slots: Schema.Int.pipe(Schema.between(1, 256)),
+    kvType: Schema.optionalWith(KvType, { exact: true }),
     portHint: Schema.Int.pipe(Schema.between(0, 65_535)),
     runtime: Schema.optionalWith(Schema.String, { exact: true }),
     /** address to listen on */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { ModelFacts } from "../../../src/machines/gguf.ts"
-import { estimateBytes, fit, kvBytes, shrunk } from "../../../src/machines/policy/estimate.ts"
+import { estimateBytes, fit, kvBytes, kvTypeOf, shrunk, type Terms } from "../../../src/machines/policy/estimate.ts"
 
 /** Llama 3 8B, as Q8_0 */
 const facts: ModelFacts = {
@@ -10,33 +10,53 @@ const facts: ModelFacts = {
   trainedContext: 131_072,
   quantization: "Q8_0",
   kvElementsPerToken: 32 * 8 * 256,
+  keyLength: 128,
+  valueLength: 128,
   embedding: 4096,
   feedForward: 14_336,
   heads: 32,
   layers: 32,
   vocabulary: 128_256,
-  template: true
+  template: true,
+  merges: 280_147
 }
+const gpu: Terms = { backend: "cuda", kvType: "f16" }
+const cpu: Terms = { backend: "cpu", kvType: "f16" }
 const open = { context: undefined, slots: undefined }
 
 describe("The memory of a model", () => {
   it("has a KV cache of 128 KiB a token for Llama 3 8B", () => {
-    expect(kvBytes(facts, { context: 1024, slots: 1 })).toBe(1024 * 128 * 1024)
+    expect(kvBytes(facts, { context: 1024, slots: 1 }, "f16")).toBe(1024 * 128 * 1024)
+  })
+
+  it("is halved, but for a scale a block, by a cache of q8_0, where the heads are whole blocks", () => {
+    const shape = { context: 8192, slots: 4 }
+    expect(kvBytes(facts, shape, "q8_0") / kvBytes(facts, shape, "f16")).toBe(34 / 64)
+    expect(kvTypeOf(facts, "q8_0")).toBe("q8_0")
+    expect(kvTypeOf({ ...facts, keyLength: 80 }, "q8_0")).toBe("f16")
+  })
+
+  it("has buffers that a GPU reserves for a whole batch, and a CPU fills only as far as it is used", () => {
+    const few = { ...facts, vocabulary: 0 }
+    const shape = { context: 8192, slots: 1 }
+    const logits = (terms: Terms) => estimateBytes(facts, shape, terms) - estimateBytes(few, shape, terms)
+    expect(logits(gpu)).toBeGreaterThan(150e6)
+    expect(logits(cpu)).toBeLessThan(50e6)
   })
 
   it("grows with context and slots, and is more than the weights", () => {
-    const small = estimateBytes(facts, { context: 1024, slots: 1 })
+    const small = estimateBytes(facts, { context: 1024, slots: 1 }, gpu)
     expect(small).toBeGreaterThan(facts.fileBytes)
-    expect(estimateBytes(facts, { context: 2048, slots: 1 })).toBeGreaterThan(small)
-    expect(estimateBytes(facts, { context: 1024, slots: 2 })).toBeGreaterThan(small)
+    expect(estimateBytes(facts, { context: 2048, slots: 1 }, gpu)).toBeGreaterThan(small)
+    expect(estimateBytes(facts, { context: 1024, slots: 2 }, gpu)).toBeGreaterThan(small)
   })
 
   it("takes the trained context and all slots where there is room", () => {
-    expect(fit(facts, open, 4, 1e12)).toMatchObject({ shape: { context: 131_072, slots: 4 }, fits: true })
+    expect(fit(facts, open, 4, gpu, 1e12)).toMatchObject({ shape: { context: 131_072, slots: 4 }, fits: true })
   })
 
   it("gives way where there is not: a generous context first, then slots, then the rest of the context", () => {
-    const shapes = [40e9, 16e9, 12e9, 10.6e9].map((room) => fit(facts, open, 4, room))
+    const shapes = [40e9, 16e9, 12e9, 10.6e9].map((room) => fit(facts, open, 4, gpu, room))
     expect(shapes.every(({ fits }) => fits)).toBe(true)
     const [a, b, c, d] = shapes.map(({ shape }) => shape)
     expect(a).toEqual({ context: 32_768, slots: 4 })
@@ -48,12 +68,12 @@ describe("The memory of a model", () => {
 
   it("keeps what was asked for, and says what that would need where it does not fit", () => {
     const asked = { context: 65_536, slots: 4 }
-    const result = fit(facts, asked, 1, 12e9)
-    expect(result).toEqual({ shape: asked, bytes: estimateBytes(facts, asked), fits: false })
+    const result = fit(facts, asked, 1, gpu, 12e9)
+    expect(result).toEqual({ shape: asked, bytes: estimateBytes(facts, asked, gpu), fits: false })
   })
 
   it("ends with the smallest shape that it tried", () => {
-    expect(fit(facts, open, 4, 1e9)).toMatchObject({ shape: { context: 512, slots: 1 }, fits: false })
+    expect(fit(facts, open, 4, gpu, 1e9)).toMatchObject({ shape: { context: 512, slots: 1 }, fits: false })
   })
 
   it("is halved after the device ran out of memory, until nothing is left to give", () => {

@@ -84,6 +84,9 @@ export interface ContextParams {
   readonly threads: number
   readonly flashAttention: "auto"
   readonly swaFullCache: boolean
+  /** numbers of ggml's types */
+  readonly kvCacheKeyType: number
+  readonly kvCacheValueType: number
 }
 
 export interface Addon {

@@ -1,4 +1,5 @@
 /** What goes into one batch: the next token of each answer that decodes, and parts of the prompts that are read. */
+import { exactUntil } from "../../../machines/policy/batches.ts"
 import type { AddonContext } from "./addon.ts"
 import type { LlamaAnswer } from "./answer.ts"
 
@@ -6,20 +7,9 @@ export interface BatchOptions {
   readonly context: AddonContext
   /** tokens a batch, at least the number of slots */
   readonly batchSize: number
-  /**
-   * Tokens that one answer reads a batch. On a CPU, up to 63 of them give the same numbers, bit for bit, as the same
-   * tokens decoded one by one, with any neighbours and from any cached prefix; so that a resumed answer continues as the
-   * undisturbed one would have. From 64 on, flash attention adds up in another order; with several threads it does so
-   * too for an answer that decodes alone, from 512 tokens of context on. (Measured; see also EXACT_UNTIL.)
-   */
+  /** tokens that one answer reads a batch */
   readonly chunk: number
 }
-
-/**
- * A prompt longer than this is read in whole batches from here on: small chunks cost a third more per token at first and
- * several times as much at ten thousand. What was decoded and is read again stays exact at any length.
- */
-const EXACT_UNTIL = 2048
 
 const FIRST = Uint32Array.of(0)
 const NONE = new Uint32Array(0)
@@ -60,7 +50,7 @@ const share = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswer>) => {
   for (const answer of ready) {
     if (decodes(answer) || room <= 0) continue
     if (!answer.attached) attach(options.context, answer)
-    const exact = answer.filled < EXACT_UNTIL || answer.filled >= answer.promptLength
+    const exact = answer.filled < exactUntil || answer.filled >= answer.promptLength
     const count = Math.min(room, answer.tokens.length - answer.filled, exact ? options.chunk : options.batchSize)
     parts.push([answer, count])
     room -= count

@@ -1,5 +1,6 @@
 /** Loads one model file and its context with the native runtime; all failures typed. */
 import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
+import { batchTokens, cellStep } from "../../../machines/policy/batches.ts"
 import type { LoadOptions } from "../index.ts"
 import type { AddonContext, AddonModel } from "./addon.ts"
 import { type GgufHeader, NotGguf, readHeader } from "./header.ts"
@@ -16,10 +17,19 @@ export interface Loaded {
   readonly batchSize: number
 }
 
-/** Tokens a batch at most: a longer prompt takes several, between which others decode and a cancel is seen. */
-const BATCH = 512
-/** llama.cpp pads each sequence's cells to this */
-const PAD = 256
+/** ggml's number of what the KV cache can be made of, and its bytes an element */
+const kvTypes = { f16: { type: 1, bytes: 2 }, q8_0: { type: 8, bytes: 34 / 32 } } as const
+
+/**
+ * `general.file_type` of files whose matrices llama.cpp's CPU backend rearranges as it loads them, for wider registers
+ * (ggml's "repack"; seen with AVX-512, and more kinds by its source with Arm's dot products): Q4_0, Q2_K, Q4_K, IQ4_NL,
+ * MXFP4; Q8_0, Q5_K, Q6_K.
+ */
+const rearranged = new Set([2, 10, 14, 15, 21, 25, 38, ...(process.arch === "arm64" ? [7, 16, 17, 18] : [])])
+
+/** A mapped file costs no copy; but of one that is rearranged the mapping would stay in memory beside the copy. */
+const mapped = ({ addon, backend }: Runtime, { metadata }: GgufHeader): boolean =>
+  addon.getSupportsMmap() && !(backend === "CPU" && rearranged.has(Number(metadata.get("general.file_type"))))
 
 const invalid = (reason: string, todo = "Check the file, or fetch it again"): RbeeError<"MODEL_INVALID"> =>
   rbeeError("MODEL_INVALID", `the model file cannot be loaded (${reason})`, todo, { reason })
@@ -65,14 +75,19 @@ const header = async (path: string): Promise<GgufHeader> => {
   }
 }
 
-const openModel = async (runtime: Runtime, options: LoadOptions, signal: AbortSignal): Promise<AddonModel> => {
+const openModel = async (
+  runtime: Runtime,
+  options: LoadOptions,
+  useMmap: boolean,
+  signal: AbortSignal
+): Promise<AddonModel> => {
   const { addon } = runtime
   const since = runtime.mark()
   let highest = 0
   const model = new addon.AddonModel(options.modelPath, {
     addonExports: addon,
     gpuLayers: runtime.backend === "CPU" ? 0 : 9_999,
-    useMmap: addon.getSupportsMmap(),
+    useMmap,
     onLoadProgress: (fraction) => {
       if (!(fraction > highest) || fraction >= 1 || signal.aborted) return
       highest = fraction
@@ -95,15 +110,16 @@ const openModel = async (runtime: Runtime, options: LoadOptions, signal: AbortSi
 /** Rejects with RbeeError MODEL_INVALID or VRAM_EXHAUSTED. The caller disposes of `native` and then of `model`. */
 export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: AbortSignal): Promise<Loaded> => {
   const read = await header(options.modelPath)
-  const model = await openModel(runtime, options, signal)
+  const model = await openModel(runtime, options, mapped(runtime, read), signal)
   const trained = model.getTrainContextSize()
   // beyond what it was trained on, a model writes nonsense: never more, whatever was asked
   const context = Math.max(1, Math.min(options.context ?? trained, trained))
-  const cells = Math.ceil(context / PAD) * PAD * options.slots
-  const batchSize = Math.max(Math.min(cells, BATCH), options.slots)
+  const cells = Math.ceil(context / cellStep) * cellStep * options.slots
+  const batchSize = Math.max(Math.min(cells, batchTokens), options.slots)
   const threads = options.threads ?? defaultThreads(model.getTotalParameters(), runtime.addon.getMathCores())
   const what = `a context of ${context} tokens in ${options.slots} slots`
-  const required = mb(cacheBytes(read, cells))
+  const kv = kvTypes[options.kvType ?? "f16"]
+  const required = mb(cacheBytes(read, cells, kv.bytes))
   const available = Math.floor(process.availableMemory() / 1_000_000)
   if (runtime.backend === "CPU" && required > available) {
     // Linux would grant the memory, and kill somebody when it is used.
@@ -121,7 +137,9 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
     threads,
     flashAttention: "auto",
     // a cache that keeps the whole of a sliding window can be cut to a common prefix
-    swaFullCache: true
+    swaFullCache: true,
+    kvCacheKeyType: kv.type,
+    kvCacheValueType: kv.type
   })
   const made = await native.init().catch(() => false)
   if (made) {
@@ -137,8 +155,8 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   throw invalid(tell(words, options.modelPath))
 }
 
-/** Bytes of the KV cache at f16, from the header; 0 where the header does not say. */
-const cacheBytes = ({ metadata }: GgufHeader, cells: number): number => {
+/** Bytes of the KV cache, from the header; 0 where the header does not say. */
+const cacheBytes = ({ metadata }: GgufHeader, cells: number, elementBytes: number): number => {
   const arch = metadata.get("general.architecture")
   const of = (key: string): number => {
     const value = metadata.get(`${String(arch)}.${key}`)
@@ -147,5 +165,5 @@ const cacheBytes = ({ metadata }: GgufHeader, cells: number): number => {
   const heads = of("attention.head_count")
   const keyValueHeads = of("attention.head_count_kv") || heads
   const size = of("attention.key_length") || (heads > 0 ? of("embedding_length") / heads : 0)
-  return of("block_count") * cells * keyValueHeads * size * 2 * 2
+  return of("block_count") * cells * keyValueHeads * size * 2 * elementBytes
 }

@@ -1,0 +1,39 @@
+/** The estimate against real workers; `npm run bench -- estimate` is the study. */
+import { readFileSync } from "node:fs"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { readGguf } from "../../../src/machines/gguf.ts"
+import { estimateBytes } from "../../../src/machines/policy/estimate.ts"
+import { bundlePrograms, minillama, type Programs } from "../../layers/worker-launcher/programs.ts"
+import { model, type Shape, TINY } from "../../support/gguf.ts"
+import { type Loading, workerMemory } from "../../support/worker-memory.ts"
+
+let programs: Programs
+beforeAll(async () => {
+  programs = await bundlePrograms()
+})
+afterAll(() => programs.remove())
+
+const promised = ({ modelPath, context, slots, kvType = "f16" }: Loading): number => {
+  const file = readFileSync(modelPath)
+  const header = readGguf(file, file.length)
+  if (header._tag !== "Model") throw new Error("no model")
+  return estimateBytes(header.facts, { context, slots }, { backend: "cpu", kvType })
+}
+const generated = (shape: Partial<Shape>): Promise<string> => model({ ...TINY, context: 4096, type: "q8_0", ...shape })
+const wide: Partial<Shape> = { layers: 4, width: 768, heads: 12, kvHeads: 12, feedForward: 2304, vocabulary: 4096 }
+
+describe("The memory that is promised for a model is what its worker takes once its slots are full", () => {
+  it.each<readonly [what: string, path: () => Promise<string>, way: Omit<Loading, "modelPath">]>([
+    ["the bundled model", () => Promise.resolve(minillama), { context: 512, slots: 2 }],
+    ["a cache of q8_0", () => generated(wide), { context: 512, slots: 2, kvType: "q8_0" }],
+    // llama.cpp rearranges its matrices, and must not hold them twice
+    ["weights of q4_0", () => generated({ ...wide, type: "q4_0" }), { context: 512, slots: 1 }],
+    ["many words", () => generated({ vocabulary: 64_000, tokenizer: "bpe" }), { context: 512, slots: 1 }]
+  ])("%s", async (_, path, way) => {
+    const loading = { ...way, modelPath: await path() }
+    const ratio = promised(loading) / (await workerMemory(programs.worker, loading))
+    // Node's own share differs between its versions
+    expect(ratio).toBeGreaterThan(0.9)
+    expect(ratio).toBeLessThan(1.15)
+  }, 120_000)
+})

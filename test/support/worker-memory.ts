@@ -1,0 +1,67 @@
+/** What a real worker process takes of the machine's memory, in bytes, once prompts have filled all of its slots. */
+import { spawn } from "node:child_process"
+import { createInterface } from "node:readline"
+import { identityOf, rssOf } from "../../src/layers/process/identity.ts"
+import type { WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
+import { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
+import * as Schema from "effect/Schema"
+
+export interface Loading extends Pick<WorkerPlan, "modelPath" | "slots" | "kvType"> {
+  /** tokens a slot, at most what the model was trained with */
+  readonly context: number
+}
+
+const decode = Schema.decodeUnknownSync(Schema.parseJson(ControlMessage))
+
+/** Each `~` is at most one token, so that with the answer and its control tokens it fits. */
+const answerTokens = 4
+const promptFor = (context: number): string => "~".repeat(context - answerTokens - 4)
+
+const fill = async (url: string, context: number, slot: number): Promise<void> => {
+  const answer = await fetch(`${url}/infer`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      job_id: `fill-${slot}`,
+      epoch: 1,
+      prompt: promptFor(context),
+      max_tokens: answerTokens,
+      ignore_eos: true,
+      stream: false
+    })
+  })
+  if (!answer.ok) throw new Error(`the worker refused: ${await answer.text()}`)
+}
+
+/** `program`: the bundled worker program. */
+export const workerMemory = async (program: string, loading: Loading): Promise<number> => {
+  const plan = {
+    ...loading,
+    workerId: "w1",
+    instance: "worker-1",
+    backend: "cpu",
+    modelRef: "measured",
+    portHint: 0,
+    host: "127.0.0.1"
+  }
+  const child = spawn(process.execPath, [program, JSON.stringify(plan)], { stdio: ["ignore", "pipe", "ignore"] })
+  try {
+    const url = await new Promise<string>((resolve, reject) => {
+      let bound = ""
+      child.once("exit", () => reject(new Error("the worker ended before it was ready")))
+      createInterface(child.stdout).on("line", (line) => {
+        const message = decode(line)
+        if (message.t === "failed") reject(new Error(message.what))
+        if (message.t === "bound") bound = message.url
+        if (message.t === "ready") resolve(bound)
+      })
+    })
+    await Promise.all(Array.from({ length: loading.slots }, (_, slot) => fill(url, loading.context, slot)))
+    const id = identityOf(child.pid ?? 0)
+    const bytes = id === undefined ? undefined : rssOf(id)
+    if (bytes === undefined) throw new Error("the worker is gone")
+    return bytes
+  } finally {
+    child.kill("SIGKILL")
+  }
+}
