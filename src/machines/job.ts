@@ -134,7 +134,7 @@ const setupJob = setup({
     /** step 8 */
     startWorker: activity<Started, { readonly place: Place | undefined; readonly alone: boolean }>(),
     /** step 9 */
-    infer: activity<InferDone, Seat | undefined>()
+    infer: activity<InferDone, { readonly seat: Seat | undefined; readonly alone: boolean }>()
   },
   guards: {
     isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
@@ -309,7 +309,7 @@ export const jobMachine = setupJob.createMachine({
       entry: emit({ type: "entered", state: "streaming" }),
       invoke: {
         src: "infer",
-        input: ({ context }) => context.seat,
+        input: ({ context }) => ({ seat: context.seat, alone: context.fruitless > 0 }),
         onDone: { target: "done", actions: assign({ done: ({ event }) => event.output }) },
         onError: [
           {

@@ -8,8 +8,13 @@ const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["MODEL_INVALID", "M
 
 export const silent: Beat = { busy: 0, tokens_out: 0, progress: 0, infers: [] }
 
+/** A request that took a worker down before decodes without neighbours: it is blamed for this death, not the device. */
+const isTheRequests = ({ beat }: WorkerContext): boolean => beat.infers.some(({ alone }) => alone === true)
+
 export const decide = (context: WorkerContext, exit: WorkerExit): RestartDecision =>
-  afterDeath(workerRestarts, context.deaths, exit.at)
+  isTheRequests(context)
+    ? { _tag: "Restart", n: context.deaths.length, delayMs: 0, deaths: context.deaths }
+    : afterDeath(workerRestarts, context.deaths, exit.at)
 
 /** With a give-up, its reason explains the death better than the signal that it led to. */
 export const explain = (context: WorkerContext, exit: WorkerExit): WorkerExit => ({

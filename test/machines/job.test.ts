@@ -34,7 +34,7 @@ describe("A job", () => {
     walk.done("ensureRuntime").done("ensureModel")
     expect(walk.input("startWorker")).toEqual({ place, alone: false })
     walk.done("startWorker", { kind: "ready", seat })
-    expect(walk.input("infer")).toEqual(seat)
+    expect(walk.input("infer")).toEqual({ seat, alone: false })
     walk.done("infer", done)
     expect(states(walk)).toEqual(["queued", "placing", "provisioning", "starting", "streaming", "done"])
     expect(last(walk)).toEqual({ type: "finish", done })

@@ -44,6 +44,25 @@ describe("A worker", () => {
     expect(walk.said).toEqual(["bound", "progress", "ready"])
   })
 
+  it("does not count a death that a request is blamed for, as often as it happens", () => {
+    const walk = waking()
+    for (const at of [0, 1, 2, 3, 4]) {
+      walk
+        .send({ type: "BOUND", port: 8601, url: "u" })
+        .send({ type: "READY", backend: "CPU", context: 4096, slots: 4 })
+        .send({
+          type: "BEAT",
+          beat: { busy: 1, tokens_out: 0, progress: 0, infers: [{ job_id: "job-1", epoch: 2, next: 0, alone: true }] }
+        })
+      walk.done("run", exit(at))
+      expect(walk.delay("backoff")).toBe(0)
+      walk.fire("backoff")
+    }
+    walk.done("run", exit(5))
+    expect(walk.delay("backoff")).toBe(0)
+    expect(walk.snapshot.context.deaths).toEqual([5])
+  })
+
   it("restarts at once, then after 0.5 s, then 1 s, and the fourth death within a minute is the end", () => {
     const walk = waking()
     const delays: Array<number | undefined> = []

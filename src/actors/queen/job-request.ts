@@ -19,7 +19,7 @@ const seedOf = (jobId: string): number => {
   return hash >>> 0
 }
 
-export const inferRequestOf = (log: JobLog, epoch: number): InferRequest => {
+export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
   const { prompt, messages, max_tokens, temperature, top_p, top_k, stop, ignore_eos } = log.request
   const seed = log.request.seed ?? seedOf(log.jobId)
   // A prompt is what a user says: it goes through the model's chat template like any message.
@@ -29,6 +29,7 @@ export const inferRequestOf = (log: JobLog, epoch: number): InferRequest => {
   return {
     job_id: log.jobId,
     epoch,
+    ...(alone ? { alone } : {}),
     ...Object.fromEntries(Object.entries({ ...given, resume }).filter(([, value]) => value !== undefined))
   }
 }

@@ -48,7 +48,7 @@ export const job = (
       if (timings[field] === undefined) log.record({ timings: { ...timings, [field]: ms } })
     })
 
-  const infer = (seat: Seat | undefined): Effect.Effect<InferDone, InferFailed> =>
+  const infer = (seat: Seat | undefined, alone: boolean): Effect.Effect<InferDone, InferFailed> =>
     Effect.gen(function* () {
       if (seat === undefined) return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false })
       let reached = false
@@ -68,7 +68,7 @@ export const job = (
       const clock = yield* Effect.clock
       const answer = relay({
         worker: cancellable(world.connectWorker(url)),
-        request: inferRequestOf(log, epoch),
+        request: inferRequestOf(log, epoch, alone),
         log,
         onReached: () => {
           reached = true
@@ -218,9 +218,9 @@ export const job = (
                 }
               )
             ),
-          infer: (seat) => {
+          infer: ({ alone, seat }) => {
             world.scheduler.settled(log.jobId)
-            return Effect.zipRight(timed("started_ms"), infer(seat))
+            return Effect.zipRight(timed("started_ms"), infer(seat, alone))
           }
         }
       }),

@@ -37,6 +37,8 @@ export interface AnswerOptions {
   readonly id: string
   readonly jobId: string
   readonly epoch: number
+  /** as in its request */
+  readonly alone: boolean
   /** index of its first token: how many tokens it continues from */
   readonly first: number
   /** milliseconds, of its creation */
@@ -48,6 +50,7 @@ export class Answer {
   readonly id: string
   readonly jobId: string
   readonly epoch: number
+  readonly alone: boolean
   readonly first: number
   /** index of the next token */
   next: number
@@ -68,6 +71,7 @@ export class Answer {
     this.id = options.id
     this.jobId = options.jobId
     this.epoch = options.epoch
+    this.alone = options.alone
     this.first = options.first
     this.next = options.first
     this.unreadSince = options.now

@@ -50,6 +50,7 @@ export class Answers {
   private readonly clock: Clock.Clock
   private readonly fork: (decoding: Decoding) => Running["fiber"]
   private readonly atEndOfTurn: (work: () => void) => void
+  private readonly beat: () => void
   private readonly byId = new Map<string, Running>()
   /** those that hold a slot, by job */
   private readonly active = new Map<string, Running>()
@@ -65,12 +66,15 @@ export class Answers {
     readonly scope: Scope.Scope
     readonly runtime: Runtime.Runtime<never>
     readonly atEndOfTurn: (work: () => void) => void
+    /** tells the hive at once what is decoded */
+    readonly beat: () => void
   }) {
     this.model = options.model
     this.clock = options.clock
     const runFork = Runtime.runFork(options.runtime)
     this.fork = (decoding) => runFork(decoding, { scope: options.scope })
     this.atEndOfTurn = options.atEndOfTurn
+    this.beat = options.beat
   }
 
   readonly now = (): number => this.clock.unsafeCurrentTimeMillis()
@@ -174,6 +178,7 @@ export class Answers {
       id,
       jobId: request.job_id,
       epoch: request.epoch,
+      alone: request.alone === true,
       first: request.resume?.token_ids.length ?? 0,
       now: this.now(),
       atEndOfTurn: this.atEndOfTurn
@@ -199,6 +204,8 @@ export class Answers {
     const running = { answer, fiber: this.fork(decoding) }
     this.byId.set(id, running)
     if (answer.end === undefined) this.active.set(request.job_id, running)
+    // it may take this worker down with it: its hive is to know whose death that is
+    if (answer.alone) this.beat()
     return running
   }
 

@@ -64,7 +64,12 @@ export const makeWorker = (
         busy: running.length,
         tokens_out: status.answers?.tokensOut ?? 0,
         progress: loadSteps + batches(),
-        infers: running.map(({ jobId, epoch, next }) => ({ job_id: jobId, epoch, next }))
+        infers: running.map(({ alone, epoch, jobId, next }) => ({
+          job_id: jobId,
+          epoch,
+          next,
+          ...(alone ? { alone } : {})
+        }))
       })
     }
     const beating = Effect.forever(
@@ -101,7 +106,7 @@ export const makeWorker = (
           Effect.sync(() => {
             status.loaded = 1
             status.slots = model.slots
-            status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn })
+            status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn, beat })
             batches = model.progress
             tell({ t: "ready", backend: model.backend, context: model.context, slots: model.slots })
           })

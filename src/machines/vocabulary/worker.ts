@@ -24,7 +24,9 @@ export const InferBeat = Schema.Struct({
   job_id: Schema.String,
   epoch: Count,
   /** index of the next token */
-  next: Count
+  next: Count,
+  /** as in its request */
+  alone: Schema.optional(Schema.Boolean)
 })
 
 /** A worker, as a hive reports it in its heartbeat. */
@@ -77,6 +79,8 @@ export const InferRequest = Schema.Struct({
   messages: Schema.optional(Schema.Array(ChatMessage)),
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
+  /** a worker died under it before it gave a token: it has no neighbours, and another such death is its own */
+  alone: Schema.optional(Schema.Boolean),
   resume: Schema.optional(Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String }))
 })
 export type InferRequest = typeof InferRequest.Type

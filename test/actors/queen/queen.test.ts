@@ -366,6 +366,8 @@ describe("Failing over", () => {
       }
       const reader = yield* job()
       expect((yield* reader.ended).data).toMatchObject({ code: "POISON_REQUEST", details: { deaths: 2, status: 400 } })
+      const asked = [...hive.workers.values()].flatMap((worker) => worker.asked)
+      expect(asked.map(({ alone }) => alone === true)).toEqual([false, true])
     })
   )
 

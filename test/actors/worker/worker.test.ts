@@ -316,6 +316,15 @@ describe("epochs", () => {
     })
   )
 
+  it.scoped("of a request that a worker died of are told to the hive before the next beat", () =>
+    Effect.gen(function* () {
+      const worker = yield* startWorker(paced)
+      yield* worker.ready
+      yield* begin(worker, { alone: true })
+      expect(worker.said.at(-1)).toMatchObject({ t: "beat", infers: [{ job_id: "job-1", epoch: 1, alone: true }] })
+    })
+  )
+
   it.scoped("make a repeated request the same answer", () =>
     Effect.gen(function* () {
       const worker = yield* startWorker(paced)
