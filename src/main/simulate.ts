@@ -5,6 +5,8 @@
  *            [--from S]                its first seed
  *            [--jobs N]                processes that share it
  *            [--hives H] [--no-faults]
+ *            [--race]                  two jobs for the last room, and nothing else
+ *            [--twice]                 run each seed twice, not every 20th
  *            [--first]                 end with the first seed that breaks
  *            [--coverage]              what of the charts was reached
  *   simulate --seed N                  one seed again
@@ -21,7 +23,7 @@ import { parseArgs } from "node:util"
 import { epochMs } from "../layers/simulation/kernel.ts"
 import { runShare, type Share, type Totals } from "./simulate/batch.ts"
 import { Coverage, coverageReport } from "./simulate/coverage.ts"
-import { type Plan, planOf } from "./simulate/plan.ts"
+import { type Plan, planOf, raceOf } from "./simulate/plan.ts"
 import { type Outcome, runPlan } from "./simulate/run.ts"
 import { runShares } from "./simulate/shares.ts"
 import { shrink } from "./simulate/shrink.ts"
@@ -32,8 +34,8 @@ const say = (text: string): void => void writeSync(1, `${text}\n`)
 const usage = (): never => {
   writeSync(
     2,
-    "usage: simulate --seeds N | --minutes N [--from S] [--jobs N] [--hives H] [--no-faults] [--first] [--coverage]\n" +
-      "                | --seed N [--trace [FILE]] | --plan FILE [--trace [FILE]]\n"
+    "usage: simulate --seeds N | --minutes N [--from S] [--jobs N] [--hives H] [--no-faults] [--race] [--twice]\n" +
+      "                [--first] [--coverage] | --seed N [--trace [FILE]] | --plan FILE [--trace [FILE]]\n"
   )
   process.exit(2)
 }
@@ -61,7 +63,9 @@ const options = () => {
         trace: { type: "boolean" },
         first: { type: "boolean" },
         coverage: { type: "boolean" },
-        "no-faults": { type: "boolean" }
+        "no-faults": { type: "boolean" },
+        race: { type: "boolean" },
+        twice: { type: "boolean" }
       }
     })
   } catch {
@@ -137,12 +141,20 @@ const batch = async (from: number, count: number, minutes: number | undefined): 
   const began = performance.now()
   const untilMs = minutes === undefined ? Infinity : began + minutes * 60_000
   const stride = whole(values.jobs, 1) ?? 1
-  const shares = Array.from({ length: stride }, (_, offset): Share => ({ from, count, offset, stride, untilMs }))
+  const twiceEvery = values.twice === true ? 1 : 20
+  const shares = Array.from({ length: stride }, (_, offset): Share => ({
+    from,
+    count,
+    offset,
+    stride,
+    untilMs,
+    twiceEvery
+  }))
   const isFirstEnough = values.first === true
   const [share] = shares
   if (values.share !== undefined) {
     const [offset = 0, of = 1] = values.share.split("/").map(Number)
-    const totals = runHere({ from, count, offset, stride: of, untilMs }, isFirstEnough)
+    const totals = runHere({ from, count, offset, stride: of, untilMs, twiceEvery }, isFirstEnough)
     process.send?.(totals)
     return 0
   }
@@ -158,7 +170,9 @@ const batch = async (from: number, count: number, minutes: number | undefined): 
 const { positionals, values } = options()
 const hives = whole(values.hives, 1)
 const planFor = (seed: number): Plan =>
-  planOf(seed, { ...(hives === undefined ? {} : { hives }), faults: values["no-faults"] !== true })
+  values.race === true
+    ? raceOf(seed)
+    : planOf(seed, { ...(hives === undefined ? {} : { hives }), faults: values["no-faults"] !== true })
 const seed = whole(values.seed, 0)
 const minutes = whole(values.minutes, 1)
 const seeds = whole(values.seeds, 1) ?? (minutes === undefined ? undefined : Infinity)

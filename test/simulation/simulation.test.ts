@@ -1,16 +1,19 @@
 /** The whole cluster under faults, in virtual time. `npm run simulate -- --seeds N` runs more of the same. */
-import { execFileSync } from "node:child_process"
+import { execFile, execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { promisify } from "node:util"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { planOf } from "../../src/main/simulate/plan.ts"
+import { type Plan, planOf, raceOf } from "../../src/main/simulate/plan.ts"
 import { type Outcome, runPlan } from "../../src/main/simulate/run.ts"
 import { shrink } from "../../src/main/simulate/shrink.ts"
 import { apply, hunt, plantedIn } from "./planted.ts"
 import { regressions } from "./regressions.ts"
 
+const run = promisify(execFile)
+const turn = promisify(setImmediate)
 const root = fileURLToPath(new URL("../..", import.meta.url))
 /** Where the residents begin. */
 const actors = ["queen/queen", "queen/job-logs", "hive/hive", "worker/worker", "keeper/infer"].map(
@@ -23,30 +26,45 @@ const quicklyFound = new Map([
   ["hive-ends-before-workers", "no child without its supervisor"],
   ["shown-before-journal", "the undisturbed text"]
 ])
+/** Seed after seed; the event loop gets its turn between them, or the runner takes the test for hung. */
+const runAll = async (plans: ReadonlyArray<Plan>): Promise<ReadonlyArray<Outcome>> => {
+  const outcomes: Array<Outcome> = []
+  for (const plan of plans) {
+    outcomes.push(runPlan(plan))
+    await turn()
+  }
+  return outcomes
+}
 const range = (from: number, count: number) => Array.from({ length: count }, (_, i) => from + i)
+const hasOneModel = ({ jobs }: Plan) => new Set(jobs.map(({ model }) => model)).size === 1
 const broken = (outcomes: ReadonlyArray<Outcome>) =>
   outcomes.flatMap(({ broken: each, plan }) => (each === undefined ? [] : [{ seed: plan.seed, ...each }]))
 
 describe("The simulated cluster", () => {
-  it("answers every job with the undisturbed text where nothing fails", () => {
-    const outcomes = range(1, 10).map((seed) => runPlan(planOf(seed, { faults: false })))
+  it("answers every job with the undisturbed text where nothing fails", async () => {
+    const outcomes = await runAll(range(1, 10).map((seed) => planOf(seed, { faults: false })))
     expect(broken(outcomes)).toEqual([])
-    expect(new Set(outcomes.flatMap(({ ends }) => ends))).toEqual(new Set(["done"]))
-  }, 60_000)
+    // one device has not always room for several models
+    const ends = outcomes.flatMap((each) => (hasOneModel(each.plan) ? each.ends : []))
+    expect(new Set(ends)).toEqual(new Set(["done"]))
+  }, 300_000)
 
-  it("keeps every invariant under faults, and runs a seed the same way again", () => {
-    const outcomes = range(1, 40).map((seed) => runPlan(planOf(seed)))
-    expect(broken(outcomes)).toEqual([])
-    // the faults struck where it hurts
-    expect(outcomes.reduce((sum, { failovers }) => sum + failovers, 0)).toBeGreaterThan(10)
-    const again = outcomes.slice(0, 20).map(({ plan }) => runPlan(plan).digest)
-    expect(again).toEqual(outcomes.slice(0, 20).map(({ digest }) => digest))
-    expect(new Set(outcomes.map(({ digest }) => digest)).size).toBe(outcomes.length)
-  }, 60_000)
+  it("runs each seed in its own way", async () => {
+    const digests = (await runAll(range(1, 10).map((seed) => planOf(seed)))).map(({ digest }) => digest)
+    expect(new Set(digests).size).toBe(digests.length)
+  }, 300_000)
 
-  it.each(regressions)("does not break again: $name", ({ plan }) => {
-    expect(runPlan(plan).broken).toBeUndefined()
-  })
+  it("gives the last room to one of two jobs that race for it", async () => {
+    expect(broken(await runAll(range(1, 20).map(raceOf)))).toEqual([])
+  }, 300_000)
+
+  it.each(regressions)(
+    "does not break again: $name",
+    ({ plan }) => {
+      expect(runPlan(plan).broken).toBeUndefined()
+    },
+    60_000
+  )
 
   it.each(planted)("could have this planted: $what", (each) => {
     apply(root, each, ["--check"])
@@ -67,7 +85,7 @@ describe("The simulated cluster", () => {
     const smallest = shrink(plan, "ids grow").plan
     expect(smallest.jobs).toHaveLength(1)
     expect(smallest.faults).toEqual([])
-  }, 30_000)
+  }, 300_000)
 })
 
 describe("The program", () => {
@@ -91,6 +109,15 @@ describe("The program", () => {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+  it("keeps every invariant under faults in 200 seeds, and runs each of them the same way again", async () => {
+    const args = [join(folder, "dist/simulate.js"), "--seeds", "200", "--jobs", "2", "--twice"]
+    const { stdout } = await run(process.execPath, ["--max-semi-space-size=64", ...args])
+    expect(stdout).toContain("200 seeds, 0 broken")
+    expect(stdout).toContain("canary: found")
+    // the faults struck where it hurts
+    expect(Number(/failovers (\d+)/.exec(stdout)?.[1])).toBeGreaterThan(50)
+  }, 900_000)
+
   it("gives a seed the same event log in another process", () => {
     for (const seed of seeds) {
       const said = execFileSync(process.execPath, [join(folder, "dist/simulate.js"), "--seed", String(seed)], {
@@ -98,7 +125,7 @@ describe("The program", () => {
       })
       expect(said).toContain(`seed ${seed} ${runPlan(planOf(seed)).digest} `)
     }
-  })
+  }, 120_000)
 
   it("runs every actor and every machine of the daemons, and replaces layers alone", () => {
     const ours = (name: string) => [...(inputs.get(name) ?? [])].filter((file) => file.startsWith("src/"))
@@ -117,8 +144,8 @@ describe("The program", () => {
   })
 
   it("refuses arguments that it does not know with exit code 2", () => {
-    const run = () =>
+    const refused = () =>
       execFileSync(process.execPath, [join(folder, "dist/simulate.js"), "--seeds", "none"], { encoding: "utf8" })
-    expect(run).toThrow(expect.objectContaining({ status: 2 }))
+    expect(refused).toThrow(expect.objectContaining({ status: 2 }))
   })
 })

@@ -16,10 +16,19 @@ export class MemoryCatalog {
   readonly pins = new Map<string, Pin>()
   readonly measured = new Map<string, { readonly key: string; readonly bytes: number }>()
   owner: OwnerRow | undefined
+  /** where an unreadable catalog was put, told once to the next start */
+  movedAside: string | undefined
 
   /** `leases`: a map that somebody watches */
   constructor(leases = new Map<string, LeaseRow>()) {
     this.leases = leases
+  }
+
+  /** It cannot be read any more: the next start moves it aside and has an empty one. */
+  lose(): void {
+    for (const rows of [this.models, this.runtimes, this.leases, this.workers, this.pins, this.measured]) rows.clear()
+    this.owner = undefined
+    this.movedAside = "catalog.sqlite.corrupt"
   }
 }
 
@@ -37,7 +46,7 @@ const pinKey = ({ device, file }: Pin): string => `${device} ${file}`
 
 export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
   Layer.sync(HiveCatalog, () => ({
-    movedAside: undefined,
+    movedAside: store.movedAside,
     models: {
       ...table(store.models, ({ ref }) => ref, same),
       mark: (ref, marks) =>

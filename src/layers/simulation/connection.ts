@@ -6,6 +6,8 @@ export class Connection {
   readonly client: SimProcess
   readonly server: SimProcess
   isOpen = true
+  /** a fault: what is sent next arrives in part, and then the connection breaks */
+  cutsNext = false
   /** what a side does when the other end, or the wire, breaks the connection */
   onBreak: { client?: () => void; server?: () => void } = {}
   private readonly links: Links

@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Engine } from "../engine/index.ts"
+import { Engine, type LoadedModel } from "../engine/index.ts"
 import { layerScripted } from "../engine/scripted.ts"
 import { modelBytes } from "./models.ts"
 import type { SimProcess } from "./process.ts"
@@ -39,6 +39,18 @@ export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> =>
 /** SIGABRT: what the operating system says of a process that its GPU library ended */
 const aborted = { code: 134, signal: undefined } as const
 
+/** Decodes no further once its process hangs: a token's turn comes, and never ends. */
+const hanging = (process: SimProcess, model: LoadedModel): LoadedModel => ({
+  ...model,
+  generate: (request) =>
+    Effect.clockWith((clock) =>
+      Effect.withClock(model.generate(request), {
+        ...clock,
+        sleep: (duration) => Effect.flatMap(clock.sleep(duration), () => (process.isHung ? Effect.never : Effect.void))
+      })
+    )
+})
+
 export const layerEngine = (process: SimProcess, device: string, spec: EngineSpec): Layer.Layer<Engine> =>
   Layer.provide(
     Layer.effect(
@@ -49,7 +61,7 @@ export const layerEngine = (process: SimProcess, device: string, spec: EngineSpe
             const bytes = 50e6 + modelBytes + options.slots * (options.context ?? 2048) * 2048
             if (process.machine.take(process.id.pid, device, bytes))
               return Effect.map(engine.load(options), (model) => ({
-                ...model,
+                ...hanging(process, model),
                 backend: device === "cpu" ? "CPU" : "CUDA"
               }))
             process.end(aborted)

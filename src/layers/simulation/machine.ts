@@ -18,6 +18,8 @@ export class Machine {
   readonly kernel: Kernel
   readonly spec: MachineSpec
   readonly processes = new Map<number, SimProcess>()
+  /** told of each new process */
+  onSpawn: (process: SimProcess) => void = () => undefined
   /** memory that a process has taken: pid → device → bytes */
   private readonly taken = new Map<number, { readonly device: string; readonly bytes: number }>()
   private nextPid: number
@@ -41,11 +43,13 @@ export class Machine {
     const process = new SimProcess(this.kernel, this, `${this.name}/${role}#${pid}`, id, parent)
     this.processes.set(pid, process)
     this.kernel.note(`spawn ${process.name}`)
+    this.onSpawn(process)
     process.exited(() => {
       this.processes.delete(pid)
       this.onEnd(process)
-      // the driver gives memory back a moment after the process is gone
-      this.kernel.at(this.kernel.random.between(0, 50), () => this.taken.delete(pid))
+      // a driver gives memory back a moment after the process is gone; the system at once
+      const isRam = this.taken.get(pid)?.device === "cpu"
+      this.kernel.at(isRam ? 0 : this.kernel.random.between(0, 50), () => this.taken.delete(pid))
     })
     parent?.exited(() => {
       this.kernel.at(this.kernel.random.between(0, 20), () => process.post(process, () => process.kill()))

@@ -4,10 +4,14 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
-import { Models, type ResolvedModel } from "../models/index.ts"
+import { type ModelNote, Models, type ResolvedModel } from "../models/index.ts"
 import type { SimProcess } from "./process.ts"
+import type { SeededRandom } from "./random.ts"
+
+/** What a hub does wrong; each lasts a while and hits every transfer in that time. */
+export type HubTrouble = "cut" | "stall" | "404" | "403" | "429" | "5xx" | "hash" | "no-range"
 
 export interface Hub {
   /** bytes a second */
@@ -16,12 +20,23 @@ export interface Hub {
   readonly breaks: number
   /** how likely it is that what arrived is not what was sent */
   readonly corrupts: number
+  readonly trouble: HubTrouble | undefined
 }
 
 /** One hive's model folder. */
 export class ModelDisk {
   readonly partial = new Map<string, { bytes: number; isGood: boolean }>()
   readonly files = new Map<string, number>()
+  readonly notes = new Map<string, ModelNote>()
+  isFull = false
+
+  /** The machine went down: the end of what was being written is lost, or is there and is not what was written. */
+  crash(random: SeededRandom): void {
+    for (const part of this.partial.values()) {
+      if (random.chance(0.5)) part.bytes = Math.floor(part.bytes * random.next())
+      else part.isGood = false
+    }
+  }
 }
 
 export const modelBytes = 40e6
@@ -45,30 +60,70 @@ export const facts: ModelFacts = {
 }
 
 const stepMs = 100
+/** as the hub's client: a transfer without a byte for this long has stalled */
+const stalledMs = 30_000
 
-export const layerModels = (process: SimProcess, hub: Hub, disk: ModelDisk): Layer.Layer<Models> => {
+/** What an answer of a hub in trouble is to its client; undefined: it sends what it is asked for. */
+const refusal = (
+  trouble: HubTrouble | undefined
+): RbeeError<"MODEL_NOT_FOUND" | "MODEL_ACCESS_DENIED" | "DOWNLOAD_FAILED"> | undefined => {
+  switch (trouble) {
+    case "404":
+      return rbeeError("MODEL_NOT_FOUND", "the hub has no such model")
+    case "403":
+      return rbeeError("MODEL_ACCESS_DENIED", "the hub gives this model to nobody but those it knows")
+    case "429":
+      return rbeeError("DOWNLOAD_FAILED", "the hub is busy", "", { retry_after_ms: 3000 })
+    case "5xx":
+      return rbeeError("DOWNLOAD_FAILED", "the hub answered 503")
+    default:
+      return undefined
+  }
+}
+
+export const layerModels = (process: SimProcess, hubNow: () => Hub, disk: ModelDisk): Layer.Layer<Models> => {
   const { random } = process.kernel
+  const free = () => (disk.isFull ? 1e6 : 100e9)
   const fileOf = (model: ResolvedModel): string => `/models/${model.ref.replaceAll(/[^a-z0-9]/gi, "_")}`
   return Layer.succeed(Models, {
     resolve: (ref) =>
-      Effect.sync(() => ({
-        ref: ref.ref,
-        bytes: modelBytes,
-        inPlace: undefined,
-        partial: disk.partial.get(ref.ref)?.bytes ?? 0
-      })).pipe(Effect.delay(random.between(1, 200))),
+      Effect.suspend(
+        () =>
+          refusal(hubNow().trouble) ??
+          Effect.succeed({
+            ref: ref.ref,
+            bytes: modelBytes,
+            inPlace: undefined,
+            partial: disk.partial.get(ref.ref)?.bytes ?? 0
+          })
+      ).pipe(Effect.delay(random.between(1, 200))),
     transfer: (model, onProgress) =>
       Effect.gen(function* () {
         const part = disk.partial.get(model.ref) ?? { bytes: 0, isGood: true }
         disk.partial.set(model.ref, part)
-        const breaksAt = random.chance(hub.breaks) ? random.between(0, modelBytes) : Infinity
-        if (random.chance(hub.corrupts)) part.isGood = false
+        const { breaks, corrupts, trouble } = hubNow()
+        const refused = refusal(trouble)
+        if (refused !== undefined) return yield* refused
+        const breaksAt = random.chance(breaks) ? random.between(0, modelBytes) : Infinity
+        if (random.chance(corrupts)) part.isGood = false
+        // a hub that sends the whole file where a part was asked for
+        if (trouble === "no-range") {
+          part.bytes = 0
+          part.isGood = true
+        }
         while (part.bytes < modelBytes) {
           yield* Effect.sleep(stepMs)
+          const hub = hubNow()
+          if (disk.isFull) return yield* rbeeError("DISK_FULL", "the disk of the models is full")
+          if (hub.trouble === "cut" || part.bytes >= breaksAt)
+            return yield* rbeeError("DOWNLOAD_FAILED", "the hub broke the connection")
+          if (hub.trouble === "stall") {
+            yield* Effect.sleep(stalledMs)
+            return yield* rbeeError("DOWNLOAD_STALLED", "the hub sent nothing for 30 s")
+          }
+          if (hub.trouble === "hash") part.isGood = false
           part.bytes = Math.min(modelBytes, part.bytes + (hub.bytesPerS * stepMs) / 1000)
           onProgress(part.bytes)
-          if (part.bytes >= breaksAt)
-            return yield* Effect.fail(rbeeError("DOWNLOAD_FAILED", "the hub broke the connection"))
         }
       }),
     publish: (model) =>
@@ -88,11 +143,11 @@ export const layerModels = (process: SimProcess, hub: Hub, disk: ModelDisk): Lay
       ),
     preview: () => Effect.succeed(facts),
     isThere: (file, bytes) => Effect.sync(() => disk.files.get(file) === bytes),
-    note: () => Effect.void,
-    forget: () => Effect.void,
-    notes: Effect.succeed([]),
+    note: (note) => Effect.sync(() => void disk.notes.set(note.ref, note)),
+    forget: (ref) => Effect.sync(() => void disk.notes.delete(ref)),
+    notes: Effect.sync(() => [...disk.notes.values()].filter(({ file }) => disk.files.has(file))),
     remove: (file) => Effect.sync(() => void disk.files.delete(file)),
-    diskFree: Effect.succeed(100e9),
+    diskFree: Effect.sync(free),
     sweep: Effect.void
   })
 }

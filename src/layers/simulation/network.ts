@@ -24,6 +24,10 @@ const answerMs = 60_000
 /** what a daemon that ends leaves to what is under way, as the HTTP server */
 const graceMs = 500
 
+/** Calls that may be repeated and overtaken: the protocol numbers them, or they mean the same twice. */
+const repeatable = new Set(["heartbeat", "cancelJob", "cancelInfer"])
+const echoMaxMs = 4000
+
 interface Listener {
   readonly process: SimProcess
   readonly handlers: Readonly<Record<string, Handler>>
@@ -38,6 +42,8 @@ export interface ConnectOptions {
 export class Network {
   private readonly kernel: Kernel
   private readonly links: Links
+  /** a fault: calls that may come twice do so, the second one late */
+  echoes = false
   private readonly listeners = new Map<string, Listener>()
   private readonly open = new Set<Connection>()
 
@@ -87,6 +93,25 @@ export class Network {
       api,
       (wire) => (input) => Effect.flatMap(Call, (call) => this.call(process, url, wire, input, call, options))
     )
+  }
+
+  /** A fault: the next piece of a stream on a connection that `chosen` picks is cut within, and the connection with it. */
+  cutMidFrame(chosen: (connection: Connection) => boolean): void {
+    for (const connection of this.open) if (connection.isOpen && chosen(connection)) connection.cutsNext = true
+  }
+
+  /** A fault: a process of somebody else takes an address; who calls it is cut off. False: it is taken already. */
+  steal(process: SimProcess, url: string): boolean {
+    if (this.listeners.has(url)) return false
+    const listener: Listener = { process, handlers: {}, connections: new Set() }
+    this.listeners.set(url, listener)
+    process.exited(() => this.close(url, listener))
+    return true
+  }
+
+  /** Addresses that are bound. */
+  get bound(): ReadonlyArray<string> {
+    return [...this.listeners.keys()]
   }
 
   /** A fault: breaks connections between two machines, those that `chosen` picks. */
@@ -190,6 +215,11 @@ export class Network {
     }
     const handler = listener.handlers[wire.name]
     if (handler === undefined) return done()
+    if (this.echoes && repeatable.has(wire.name)) {
+      // what comes late has been overtaken, too
+      const again = Effect.ignore(Effect.provideService(handler(input), Call, call))
+      listener.process.at(this.kernel.random.between(0, echoMaxMs), () => void listener.process.fork(again))
+    }
     const answering = Effect.provideService(handler(input), Call, call).pipe(
       Effect.onExit((exit) =>
         Effect.sync(() => {

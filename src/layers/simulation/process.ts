@@ -27,10 +27,16 @@ export class SimProcess {
   readonly machine: Machine
   readonly id: ProcessId
   readonly kernel: Kernel
+  /** virtual milliseconds */
+  readonly bornMs: number
   /** its parent's end is its own (the leash) */
   readonly parent: SimProcess | undefined
   isAlive = true
   isStopped = false
+  /** it beats, and gets nowhere */
+  isHung = false
+  /** how often it was stopped */
+  stops = 0
   status: ExitStatus | undefined
   /** how far its wall clock is ahead, milliseconds */
   clockOffsetMs = 0
@@ -42,6 +48,7 @@ export class SimProcess {
 
   constructor(kernel: Kernel, machine: Machine, name: string, id: ProcessId, parent: SimProcess | undefined) {
     this.kernel = kernel
+    this.bornMs = kernel.now
     this.machine = machine
     this.name = name
     this.id = id
@@ -118,6 +125,7 @@ export class SimProcess {
     if (!this.isAlive || this.isStopped) return
     this.kernel.note(`stop ${this.name}`)
     this.isStopped = true
+    this.stops++
   }
 
   /** SIGCONT. */

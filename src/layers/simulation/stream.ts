@@ -37,7 +37,8 @@ export const serveFeed = (
     for (const resume of ready) resume()
   }
   const sink: Sink = {
-    write: (text) => {
+    write: (whole) => {
+      const text = connection.cutsNext ? whole.slice(0, server.kernel.random.int(0, whole.length - 1)) : whole
       underWay += text.length
       const piece: Piece = {
         _tag: "Text",
@@ -45,6 +46,7 @@ export const serveFeed = (
         taken: (length) => connection.send("server", () => taken(length))
       }
       connection.send("client", () => receive(piece))
+      if (connection.cutsNext) connection.send("client", () => connection.reset())
       return underWay < windowMax
     },
     drain: (resume) => {

@@ -11,6 +11,8 @@ export interface Share {
   readonly stride: number
   /** as `performance.now()` counts; Infinity: no limit */
   readonly untilMs: number
+  /** every so many seeds one is run twice, and must run alike */
+  readonly twiceEvery: number
 }
 
 /** JSON: a share tells its totals to the process that adds them up. */
@@ -65,9 +67,6 @@ const count = (names: ReadonlyArray<string>): Readonly<Record<string, number>> =
   return Object.fromEntries(times)
 }
 
-/** every so many seeds one is run twice */
-const twiceEvery = 20
-
 export interface Listener {
   /** `nth` broken seed; true: that is enough */
   readonly broken: (outcome: Outcome, nth: number) => boolean
@@ -86,7 +85,7 @@ export const runShare = (
     const seed = share.from + i
     const outcome = runPlan(planFor(seed), undefined, coverage)
     const isBroken = outcome.broken !== undefined
-    const differs = !isBroken && seed % twiceEvery === 0 && runPlan(planFor(seed)).digest !== outcome.digest
+    const differs = !isBroken && seed % share.twiceEvery === 0 && runPlan(planFor(seed)).digest !== outcome.digest
     totals = add(totals, {
       seeds: 1,
       broken: isBroken ? 1 : 0,

@@ -18,6 +18,7 @@ import { Watch } from "./watch.ts"
 
 export interface Site extends HiveSite {
   readonly store: HiveStore
+  readonly disk: ModelDisk
   /** how many of its workers' next starts fail */
   bootFailures: number
   /** worker runtimes that are installed there */
@@ -37,6 +38,8 @@ export class Cluster {
   readonly queenUrl: string
   readonly queenSite: QueenSite
   hub: Hub
+  /** what the start of a process takes longer, at most */
+  slowMs = 0
   /** starts of the queen's machine */
   boots = 1
 
@@ -48,8 +51,12 @@ export class Cluster {
     this.onlooker = onlooker
     this.links = new Links(kernel, { minMs: plan.latencyMs[0], maxMs: plan.latencyMs[1] })
     this.network = new Network(kernel, this.links)
-    this.watch = new Watch(kernel, (job) => this.journal.peek().tokens(job).tokenIds, plan.canary === true)
-    this.hub = { bytesPerS: 20e6, ...plan.hub }
+    this.watch = new Watch(kernel, {
+      recorded: (job) => this.journal.peek().tokens(job).tokenIds,
+      plantsDuplicate: plan.canary === true,
+      readsRecords: plan.faults.every(({ kind }) => kind !== "corrupt-catalog")
+    })
+    this.hub = { bytesPerS: 20e6, trouble: undefined, ...plan.hub }
     const machines: Array<Machine> = []
     const hives = new Map<string, Site>()
     plan.hives.forEach((hive, index) => {
@@ -63,6 +70,7 @@ export class Cluster {
         1000 * (index + 1)
       )
       machine.onEnd = (process) => this.watch.ended(process)
+      machine.onSpawn = (process) => this.watch.spawned(process)
       machines.push(machine)
       const url = `sim://${machine.name}:hive-${hive.id}`
       const store = new HiveStore(this.watch.leases(machine))
@@ -73,6 +81,7 @@ export class Cluster {
         machine,
         url,
         store,
+        disk,
         running: undefined,
         bootFailures: 0,
         runtimes,
@@ -127,7 +136,7 @@ export class Cluster {
   }
 
   /** Living processes of a role, in the order of their start. */
-  living(role: "worker" | "hive" | "queen" | "keeper"): ReadonlyArray<SimProcess> {
+  living(role: "worker" | "hive" | "queen" | "keeper" | "client"): ReadonlyArray<SimProcess> {
     return this.machines.flatMap((machine) =>
       [...machine.processes.values()].filter(({ name }) => name.includes(`/${role}`))
     )

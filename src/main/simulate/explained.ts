@@ -1,25 +1,45 @@
 /** Which faults of a plan may make a job fail, and with which code. A failure without its fault is a bug. */
-import type { FaultKind, Plan } from "./plan.ts"
+import type { FaultKind, JobPlan, Plan } from "./plan.ts"
 
-const lives: ReadonlyArray<FaultKind> = ["kill-worker", "stop-worker", "kill-hive", "stop-hive", "crash-machine"]
-const wires: ReadonlyArray<FaultKind> = ["cut", "half-open", "reset", "stop-hive", "kill-hive", "crash-machine"]
-const starts: ReadonlyArray<FaultKind> = [...lives, "boot-failure", "out-of-memory", "cut", "half-open", "reset"]
+const crashes: ReadonlyArray<FaultKind> = ["kill-hive", "stop-hive", "crash-machine", "corrupt-catalog"]
+const lives: ReadonlyArray<FaultKind> = ["kill-worker", "abort-worker", "hang-worker", "stop-worker", ...crashes]
+const wires: ReadonlyArray<FaultKind> = ["cut", "half-open", "reset", "mid-frame", "slow-start", ...crashes]
+const starts: ReadonlyArray<FaultKind> = [...lives, ...wires, "boot-failure", "out-of-memory"]
 
 const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
   VRAM_EXHAUSTED: ["out-of-memory"],
   WORKER_START_FAILED: starts,
   BACKEND_UNAVAILABLE: starts,
   CONNECTION_TIMEOUT: wires,
+  CONFLICT: ["steal-port"],
   POISON_REQUEST: starts,
-  DISK_FULL: ["disk-full"]
+  DISK_FULL: ["disk-full", "hive-disk-full"],
+  MODEL_NOT_FOUND: ["hub-404"],
+  MODEL_ACCESS_DENIED: ["hub-403"],
+  DOWNLOAD_STALLED: ["hub-stall"],
+  DOWNLOAD_FAILED: ["hub-cut", "hub-429", "hub-5xx"],
+  CHECKSUM_MISMATCH: ["hub-hash"]
 }
 
 /** `end` is the terminal event, `data` its JSON. */
-export const isExplained = (plan: Plan, end: string, data: string): boolean => {
+export const isExplained = (plan: Plan, job: JobPlan | undefined, end: string, data: string): boolean => {
   const has = (kinds: ReadonlyArray<FaultKind>) => plan.faults.some(({ kind }) => kinds.includes(kind))
-  if (end === "cancelled") return has(["ctrl-c"])
+  // a client of /v1 that leaves, or whose connection breaks, cancels its job
+  if (end === "cancelled")
+    return (
+      has(["ctrl-c"]) ||
+      (job?.client !== undefined &&
+        (job.client.leavesAfter !== undefined || has(["reset", "mid-frame", "kill-keeper", "stop-keeper"])))
+    )
   const code = /"code":"([A-Z_]+)"/.exec(data)?.[1] ?? ""
-  if (code === "INTERNAL") return data.includes("machine_restarted") && has(["crash-machine"])
-  if (code === "CHECKSUM_MISMATCH" || code === "DOWNLOAD_FAILED") return plan.hub.breaks > 0 || plan.hub.corrupts > 0
+  if (code === "INTERNAL")
+    return (
+      (data.includes("machine_restarted") && has(["crash-machine"])) ||
+      (data.includes("ended while it was starting") && has(crashes))
+    )
+  // one device has not always room for several models
+  if (code === "VRAM_EXHAUSTED" && new Set(plan.jobs.map(({ model }) => model)).size > 1) return true
+  if (code === "CHECKSUM_MISMATCH" && plan.hub.corrupts > 0) return true
+  if (code === "DOWNLOAD_FAILED" && plan.hub.breaks > 0) return true
   return has(causes[code] ?? [])
 }

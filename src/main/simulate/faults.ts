@@ -24,7 +24,15 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
     case "kill-queen":
       return one("queen")?.kill()
     case "kill-keeper":
-      return one("keeper")?.kill()
+      return pick([...cluster.living("keeper"), ...cluster.living("client")], fault.target)?.kill()
+    case "abort-worker":
+      return one("worker")?.end({ code: 134, signal: undefined })
+    case "hang-worker": {
+      // nobody but its hive ends it
+      const worker = one("worker")
+      if (worker !== undefined) worker.isHung = true
+      return undefined
+    }
     case "stop-worker":
       return stopped(one("worker"))
     case "stop-hive":
@@ -32,7 +40,37 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
     case "stop-queen":
       return stopped(one("queen"))
     case "stop-keeper":
-      return stopped(one("keeper"))
+      return stopped(pick([...cluster.living("keeper"), ...cluster.living("client")], fault.target))
+    case "slow-start":
+      cluster.slowMs = 1000 + fault.target * 10
+      kernel.at(fault.forMs, () => (cluster.slowMs = 0))
+      return undefined
+    case "steal-port": {
+      const url = pick([cluster.queenUrl, ...[...cluster.hives.values()].map((site) => site.url)], fault.target)
+      const stranger = cluster.first.spawn("stranger")
+      if (url === undefined || !cluster.network.steal(stranger, url)) return stranger.kill()
+      kernel.at(fault.forMs, () => stranger.kill())
+      return undefined
+    }
+    case "hive-disk-full": {
+      const disk = pick([...cluster.hives.values()], fault.target)?.disk
+      if (disk === undefined) return undefined
+      disk.isFull = true
+      kernel.at(fault.forMs, () => (disk.isFull = false))
+      return undefined
+    }
+    case "corrupt-catalog": {
+      // found out by the next start of its hive
+      const site = pick([...cluster.hives.values()], fault.target)
+      site?.store.lose()
+      return site?.running?.kill()
+    }
+    case "mid-frame":
+      return cluster.network.cutMidFrame(() => kernel.random.chance(0.5))
+    case "echo":
+      cluster.network.echoes = true
+      kernel.at(fault.forMs, () => (cluster.network.echoes = false))
+      return undefined
     case "disk-full":
       cluster.journal.isFull = true
       kernel.at(fault.forMs, () => (cluster.journal.isFull = false))
@@ -57,7 +95,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       return undefined
     case "boot-failure": {
       const site = pick([...cluster.hives.values()], fault.target)
-      if (site !== undefined) site.bootFailures += 1 + (fault.target % 4)
+      if (site !== undefined) site.bootFailures += 1 + (fault.target % 8)
       return undefined
     }
     case "out-of-memory": {
@@ -80,6 +118,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       const machine = pick(cluster.machines, fault.target % 3 === 0 ? 0 : 1 + (fault.target % 7))
       for (const process of machine?.processes.values() ?? [])
         if (!process.name.includes("/system")) process.end({ code: undefined, signal: "SIGKILL" })
+      for (const site of cluster.hives.values()) if (site.machine === machine) site.disk.crash(kernel.random)
       if (machine !== cluster.first) return undefined
       kernel.note(`lost ${cluster.journal.crash(kernel.random)} commits`)
       cluster.boots++
@@ -87,11 +126,44 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       return undefined
     }
     case "ctrl-c":
-      return pick(
-        keepers.filter(({ process }) => process.isAlive),
-        fault.target
-      )?.interrupt()
+      return interrupt(
+        cluster,
+        pick(
+          keepers.filter(({ process }) => process.isAlive),
+          fault.target
+        )
+      )
+    default:
+      cluster.hub = { ...cluster.hub, trouble: troubles[fault.kind] }
+      kernel.at(fault.forMs, () => (cluster.hub = { ...cluster.hub, trouble: undefined }))
+      return undefined
   }
+}
+
+const troubles = {
+  "hub-cut": "cut",
+  "hub-stall": "stall",
+  "hub-404": "404",
+  "hub-403": "403",
+  "hub-429": "429",
+  "hub-5xx": "5xx",
+  "hub-hash": "hash",
+  "hub-no-range": "no-range"
+} as const
+
+/** DESIGN §10: a job is cancelled within 5 s, and the keeper ends; whatever it waits for, it can be told to stop. */
+const interruptMs = 10_000
+
+const interrupt = (cluster: Cluster, keeper: KeeperRun | undefined): void => {
+  if (keeper === undefined) return
+  const { process } = keeper
+  keeper.interrupt()
+  const { stops } = process
+  if (process.isStopped) return
+  cluster.kernel.at(interruptMs, () => {
+    if (process.isAlive && process.stops === stops)
+      cluster.watch.breach("a wait can be cancelled", `${process.name} runs ${interruptMs / 1000} s after Ctrl-C`)
+  })
 }
 
 /** Whatever is still wrong is right from now on. */
@@ -103,7 +175,12 @@ export const heal = (cluster: Cluster): void => {
     process.continue()
     if (process.name.includes("/stranger")) process.kill()
   }
-  for (const site of cluster.hives.values()) site.bootFailures = 0
+  for (const site of cluster.hives.values()) {
+    site.bootFailures = 0
+    site.disk.isFull = false
+  }
+  cluster.slowMs = 0
+  cluster.network.echoes = false
   cluster.journal.isFull = false
-  cluster.hub = { ...cluster.hub, breaks: 0, corrupts: 0 }
+  cluster.hub = { ...cluster.hub, breaks: 0, corrupts: 0, trouble: undefined }
 }

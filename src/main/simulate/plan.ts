@@ -19,26 +19,58 @@ export interface JobPlan {
   readonly at: number
   readonly prompt: string
   readonly teardown: "warm" | "cold"
+  /** absent: the bundled one */
+  readonly model?: string
+  /** absent: `rbee infer` asks for it; else a client of `/v1/chat/completions` does */
+  readonly client?: ClientPlan
 }
 
-export type FaultKind =
-  | "kill-worker"
-  | "kill-hive"
-  | "kill-queen"
-  | "kill-keeper"
-  | "stop-worker"
-  | "stop-hive"
-  | "stop-queen"
-  | "stop-keeper"
-  | "disk-full"
-  | "cut"
-  | "half-open"
-  | "reset"
-  | "boot-failure"
-  | "out-of-memory"
-  | "clock-jump"
-  | "crash-machine"
-  | "ctrl-c"
+/** How a client of the OpenAI interface reads. */
+export interface ClientPlan {
+  readonly stream: boolean
+  /** it leaves after so many pieces; absent: it reads to the end */
+  readonly leavesAfter?: number
+  /** it stops reading after its first piece, for so long, milliseconds */
+  readonly pausesMs?: number
+}
+
+/** Everything that can go wrong. */
+const kinds = [
+  "kill-worker",
+  "kill-hive",
+  "kill-queen",
+  "kill-keeper",
+  "abort-worker",
+  "hang-worker",
+  "stop-worker",
+  "stop-hive",
+  "stop-queen",
+  "stop-keeper",
+  "slow-start",
+  "boot-failure",
+  "out-of-memory",
+  "steal-port",
+  "disk-full",
+  "hive-disk-full",
+  "corrupt-catalog",
+  "cut",
+  "half-open",
+  "reset",
+  "mid-frame",
+  "echo",
+  "clock-jump",
+  "crash-machine",
+  "ctrl-c",
+  "hub-cut",
+  "hub-stall",
+  "hub-404",
+  "hub-403",
+  "hub-429",
+  "hub-5xx",
+  "hub-hash",
+  "hub-no-range"
+] as const
+export type FaultKind = (typeof kinds)[number]
 
 export interface Fault {
   readonly at: number
@@ -67,35 +99,23 @@ export interface Plan {
   readonly healAt: number
   /** how the cluster ends: told to, or left alone until it has ended by itself */
   readonly end: "down" | "idle"
+  /** two jobs for the last room: exactly one of them gets it */
+  readonly isRace?: boolean
   /** plants a violation that must be found */
   readonly canary?: boolean
 }
-
-const kinds: ReadonlyArray<FaultKind> = [
-  "kill-worker",
-  "kill-hive",
-  "kill-queen",
-  "kill-keeper",
-  "stop-worker",
-  "stop-hive",
-  "stop-queen",
-  "stop-keeper",
-  "disk-full",
-  "cut",
-  "half-open",
-  "reset",
-  "boot-failure",
-  "out-of-memory",
-  "clock-jump",
-  "crash-machine",
-  "ctrl-c"
-]
 
 export interface PlanOptions {
   /** absent: 1 to 3 */
   readonly hives?: number
   readonly faults?: boolean
 }
+
+const clientOf = (random: SeededRandom, isFaulty: boolean): ClientPlan => ({
+  stream: random.chance(0.7),
+  ...(isFaulty && random.chance(0.3) ? { leavesAfter: random.int(0, 30) } : {}),
+  ...(random.chance(0.2) ? { pausesMs: random.int(100, 8000) } : {})
+})
 
 export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
   const random = new SeededRandom(seed ^ 0x51ed270b)
@@ -106,17 +126,27 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     gpus: Array.from({ length: random.int(0, 2) }, () => random.pick([1000, 2000, 8000])),
     awake: random.chance(0.4)
   }))
-  const jobs = Array.from({ length: random.int(1, 4 + 2 * count) }, (_, id) => ({
-    id,
-    at: Math.floor(random.between(0, random.chance(0.4) ? 2000 : 40_000)),
-    prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
-    teardown: random.chance(0.25) ? ("cold" as const) : ("warm" as const)
-  }))
+  const isFaulty = options.faults !== false
+  const models = random.chance(0.25) ? ["minillama", "file:/models/a.gguf", "file:/models/b.gguf"] : ["minillama"]
+  let previous = 0
+  const jobs = Array.from({ length: random.int(1, 4 + 2 * count) }, (_, id) => {
+    // two keepers at the very same moment, now and then
+    const at = random.chance(0.15) ? previous : Math.floor(random.between(0, random.chance(0.4) ? 2000 : 40_000))
+    previous = at
+    return {
+      id,
+      at,
+      prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
+      teardown: random.chance(0.25) ? ("cold" as const) : ("warm" as const),
+      ...(models.length > 1 ? { model: random.pick(models) } : {}),
+      ...(random.chance(0.25) ? { client: clientOf(random, isFaulty) } : {})
+    }
+  })
   const tokens = random.int(20, random.chance(0.5) ? 100 : 300)
   const tokensPerS = random.pick([10, 20, 50])
   const loadMs = random.int(100, 3000)
   // swarm: which faults exist at all is drawn first (Groce et al. 2012)
-  const menu = options.faults === false ? [] : kinds.filter(() => random.chance(0.35))
+  const menu = isFaulty ? kinds.filter(() => random.chance(0.25)) : []
   const healAt = 60_000
   /** most strike while some job is about to start or is under way, the others anywhere */
   const moment = (): number => {
@@ -125,10 +155,12 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     return random.chance(0.7) ? at + random.between(0, lasts) : random.between(0, healAt * 0.8)
   }
   const faults = Array.from({ length: menu.length === 0 ? 0 : random.int(1, 12) }, (): Fault => {
-    const at = Math.min(healAt - 100, Math.floor(moment()))
+    const kind = random.pick(menu)
+    // models are fetched once, by the first job on a hive
+    const at = kind.startsWith("hub") && random.chance(0.5) ? 0 : Math.min(healAt - 100, Math.floor(moment()))
     return {
       at,
-      kind: random.pick(menu),
+      kind,
       target: random.int(0, 1000),
       forMs: Math.min(
         healAt - at,
@@ -150,5 +182,34 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
     hub: menu.length > 0 && random.chance(0.3) ? { breaks: 0.3, corrupts: 0.2 } : { breaks: 0, corrupts: 0 },
     healAt,
     end: random.chance(0.06) ? "idle" : "down"
+  }
+}
+
+/** Room for one: two jobs want two models on the same device at the same moment (ACCEPTANCE E2). */
+export const raceOf = (seed: number): Plan => {
+  const random = new SeededRandom(seed ^ 0x2c1b3c6d)
+  const at = random.int(0, 3000)
+  const job = (id: number, name: string): JobPlan => ({
+    id,
+    at: at + (random.chance(0.5) ? 0 : random.int(0, 30)),
+    prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
+    teardown: "warm",
+    model: `file:/models/${name}.gguf`
+  })
+  return {
+    seed,
+    // less than two workers need, the part that stays free included
+    hives: [{ id: "localhost", ramMb: 200, gpus: [], awake: random.chance(0.5) }],
+    jobs: [job(0, "a"), job(1, "b")],
+    faults: [],
+    tokens: 200,
+    tokensPerS: 10,
+    loadMs: random.int(100, 1000),
+    bootMs: [20, random.pick([50, 300])],
+    latencyMs: [0.2, random.pick([1, 5, 50])],
+    hub: { breaks: 0, corrupts: 0 },
+    healAt: 0,
+    end: "down",
+    isRace: true
   }
 }

@@ -61,7 +61,10 @@ const exitCode = (error: unknown): Effect.Effect<number> =>
   )
 
 const slowly = (cluster: Cluster): Effect.Effect<void> =>
-  Effect.suspend(() => Effect.sleep(cluster.kernel.random.between(...cluster.plan.bootMs)))
+  Effect.suspend(() => {
+    const { kernel, plan, slowMs } = cluster
+    return Effect.sleep(kernel.random.between(...plan.bootMs) + kernel.random.between(0, slowMs))
+  })
 
 export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
   const program = Effect.gen(function* () {
@@ -114,7 +117,7 @@ export const bootHive = (
       Layer.mergeAll(
         layerHiveCatalog(hive.store),
         layerDevices(process),
-        layerModels(process, cluster.hub, hive.disk),
+        layerModels(process, () => cluster.hub, hive.disk),
         layerRuntimes(hive.runtimes),
         layerWorkers(process, bootWorker(cluster, hive.id)),
         layerSystem(process, cluster.onlooker)
@@ -166,6 +169,17 @@ const bootWorker =
     process.main(program)
   }
 
+/** What a program that talks to the queen is provided with: it finds or wakes her. */
+export const asKeeper =
+  (cluster: Cluster, process: SimProcess) =>
+  <A, E>(
+    program: Effect.Effect<A, E, QueenLauncher | Layer.Layer.Success<ReturnType<typeof common>>>
+  ): Effect.Effect<A, E> =>
+    program.pipe(
+      Effect.provide(layerQueen(process, cluster.network, cluster.queenSite)),
+      Effect.provide(common(cluster, process, "localhost"))
+    )
+
 export interface KeeperRun {
   readonly process: SimProcess
   stdout: string
@@ -201,13 +215,7 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
     readSecret: () => Effect.succeed(""),
     readStdin: () => Effect.succeed("")
   })
-  process.main(
-    infer(options).pipe(
-      Effect.provideService(Terminal, terminal),
-      Effect.provide(layerQueen(process, cluster.network, cluster.queenSite)),
-      Effect.provide(common(cluster, process, "localhost"))
-    )
-  )
+  process.main(infer(options).pipe(Effect.provideService(Terminal, terminal), asKeeper(cluster, process)))
   return run
 }
 
@@ -228,10 +236,6 @@ export const bootCommand = (cluster: Cluster, process: SimProcess, command: Comm
     }
     yield* api.shutdown({ cascade: true })
     return (yield* launcher.gone(health)) ? 0 : 1
-  }).pipe(
-    Effect.provide(layerQueen(process, cluster.network, cluster.queenSite)),
-    Effect.provide(common(cluster, process, "localhost")),
-    Effect.catchAll(exitCode)
-  )
+  }).pipe(asKeeper(cluster, process), Effect.catchAll(exitCode))
   process.main(program)
 }

@@ -20,24 +20,34 @@ export class Violation extends Error {
   }
 }
 
+/** three restarts in a minute, and one with less memory after an out-of-memory exit */
+const startsWithinMs = 60_000
+const startsMax = 1 + 3 + 1
+
 const terminal = new Set(["done", "error", "cancelled"])
+
+export interface WatchOptions {
+  /** the tokens of a job that are in the journal */
+  readonly recorded: (job: string) => ReadonlyArray<number>
+  readonly plantsDuplicate: boolean
+  /** no catalog is lost: a hive finds what an earlier one left */
+  readonly readsRecords: boolean
+}
 
 export class Watch {
   private readonly kernel: Kernel
-  /** the tokens of a job that are in the journal */
-  private readonly recorded: (job: string) => ReadonlyArray<number>
-  private readonly plantsDuplicate: boolean
+  private readonly options: WatchOptions
   /** what readers were shown: job → text of each token */
   readonly shown = new Map<string, Array<string>>()
   /** job → its terminal event, as readers were shown it */
   readonly ends = new Map<string, string>()
   private readonly epochs = new Map<string, string>()
+  private readonly starts = new Map<string, ReadonlyArray<number>>()
   private readonly orphans = new Map<SimProcess, number>()
 
-  constructor(kernel: Kernel, recorded: (job: string) => ReadonlyArray<number>, plantsDuplicate: boolean) {
+  constructor(kernel: Kernel, options: WatchOptions) {
     this.kernel = kernel
-    this.recorded = recorded
-    this.plantsDuplicate = plantsDuplicate
+    this.options = options
   }
 
   breach(invariant: string, message: string): void {
@@ -56,7 +66,7 @@ export class Watch {
       ...api,
       jobEvents: (input) =>
         Effect.map(api.jobEvents(input), (feed) =>
-          this.reader(process, input.id, input.last_event_id, this.plantsDuplicate ? twice(feed) : feed)
+          this.reader(process, input.id, input.last_event_id, this.options.plantsDuplicate ? twice(feed) : feed)
         )
     }
   }
@@ -84,7 +94,7 @@ export class Watch {
 
   /** An answer that lost its worker is never decoded anew: what is known of it goes along, whole. */
   private continues({ job_id: job = "", epoch, resume }: InferRequest): void {
-    const known = this.recorded(job)
+    const known = this.options.recorded(job)
     const given = resume?.token_ids ?? []
     const first = known.findIndex((token, index) => given[index] !== token)
     if (first >= 0)
@@ -141,9 +151,20 @@ export class Watch {
     shown[index] = text
   }
 
-  /** A hive's leases: a map that refuses to hold more of a device than there is. */
+  /** A worker is started again as often as the policy says, and no more (DESIGN §10). */
+  spawned(process: SimProcess): void {
+    const worker = /\/(worker-[^#]+)#/.exec(process.name)?.[1]
+    if (worker === undefined) return
+    const { now } = this.kernel
+    const recent = [...(this.starts.get(worker) ?? []).filter((at) => now - at < startsWithinMs), now]
+    this.starts.set(worker, recent)
+    if (recent.length > startsMax)
+      this.breach("a retry ends", `${worker} was started ${recent.length} times within ${startsWithinMs / 1000} s`)
+  }
+
+  /** A hive's leases: a map that refuses to hold more of a device than there is, or to let go before it is back. */
   leases(machine: Machine): Map<string, LeaseRow> {
-    const breach = (message: string) => this.breach("leases never exceed a device", message)
+    const breach = (invariant: string, message: string) => this.breach(invariant, message)
     return new (class extends Map<string, LeaseRow> {
       override set(key: string, row: LeaseRow): this {
         super.set(key, row)
@@ -151,8 +172,20 @@ export class Watch {
         let sum = 0
         for (const each of this.values()) if (each.device === row.device) sum += each.bytes
         const total = machine.totalBytes(row.device)
-        if (sum > total) breach(`${sum} bytes of ${row.device} of ${machine.name} are leased, it has ${total}`)
+        if (sum > total)
+          breach(
+            "leases never exceed a device",
+            `${sum} bytes of ${row.device} of ${machine.name} are leased, it has ${total}`
+          )
         return this
+      }
+
+      override delete(key: string): boolean {
+        // what a driver has not given back by then, the device's own figure still lacks
+        for (const { name } of this.has(key) ? machine.processes.values() : [])
+          if (name.includes(`/worker-${key}#`))
+            breach("a lease lasts as long as its worker", `${key} is released while ${name} runs`)
+        return super.delete(key)
       }
     })()
   }
@@ -169,7 +202,9 @@ export class Watch {
   processes(machines: Iterable<Machine>): void {
     for (const machine of machines)
       for (const process of machine.processes.values()) {
-        if (process.parent === undefined || process.parent.isAlive || process.isStopped) {
+        if (process.parent === undefined || process.parent.isAlive) continue
+        // one that is stopped hears nothing of it, and is for the next hive to end
+        if (process.isStopped && !(this.options.readsRecords && hasSettledHive(machine))) {
           this.orphans.delete(process)
           continue
         }
@@ -180,6 +215,14 @@ export class Watch {
       }
   }
 }
+
+/** A hive that has had its time to end what an earlier one left. */
+const hasSettledHive = (machine: Machine): boolean =>
+  [...machine.processes.values()].some(
+    ({ bornMs, isStopped, kernel, name, stops }) =>
+      name.includes("/hive-") && !isStopped && stops === 0 && kernel.now - bornMs > settledMs
+  )
+const settledMs = 20_000
 
 /** The canary: every write comes twice. */
 const twice =
