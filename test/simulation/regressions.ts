@@ -153,5 +153,28 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a progress of the same moment came after the terminal event",
+    plan: {
+      seed: 909,
+      hives: [{ id: "localhost", ramMb: 2000, gpus: [8000, 2000], awake: true }],
+      jobs: [
+        { id: 3, at: 1588, prompt: "tell 2034 about cb4f74", teardown: "warm" },
+        { id: 5, at: 8087, prompt: "tell 9473 about 61d21b", teardown: "warm" }
+      ],
+      faults: [
+        { at: 0, kind: "hub-hash", target: 845, forMs: 12961, steps: 0 },
+        { at: 8988, kind: "stop-queen", target: 814, forMs: 3050, steps: 0 }
+      ],
+      tokens: 40,
+      tokensPerS: 20,
+      loadMs: 1308,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

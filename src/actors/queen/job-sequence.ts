@@ -148,6 +148,8 @@ export class JobSequence implements JobLog {
         this.record({ state: "cancelled", tokens })
         this.failure = rbeeError("CANCELLED", "the job was cancelled")
     }
+    // readers get it after the events of its turn, and after the last one nothing
+    this.passing = ""
     this.endedAt = this.shared.now()
   }
 

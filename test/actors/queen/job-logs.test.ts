@@ -379,6 +379,8 @@ describe("readers of a job", () => {
         log.progress({ stage: "download", received: 1 })
         log.progress({ stage: "download", received: 2 })
         yield* turn
+        // of the turn of its end: too late, nothing comes after the terminal event
+        log.progress({ stage: "download", received: 3 })
         log.narrate(queued(1))
         log.end({ _tag: "Cancelled" })
         yield* Fiber.join(fiber)
