@@ -4,6 +4,7 @@
  *
  * Exit codes: 0 ended as asked, 1 a failure (the reason is the last line of her log), 75 her address is in use.
  */
+import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Cause from "effect/Cause"
@@ -97,6 +98,7 @@ const program = Effect.gen(function* () {
     const queen = yield* makeQueen({
       url: bound.url,
       pid: process.pid,
+      name: `of ${hostname()}, ${bound.url}`,
       boot: bootOf(),
       document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
     })

@@ -2,8 +2,9 @@
 import { execFileSync } from "node:child_process"
 import { appendFileSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
+import { hostname } from "node:os"
 import { assert, describe, it } from "vitest"
-import { type Machine, processesUnder } from "../support/machine.ts"
+import { eventually, type Machine, processesUnder } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 import { hasSshd, type RemoteMachine } from "../support/remote.ts"
 import { useRemotes } from "../support/remotes.ts"
@@ -28,6 +29,9 @@ const roles = (home: string) =>
     .filter((role) => role !== "other")
     .toSorted()
 
+const pidOf = (there: RemoteMachine, role: string): number =>
+  processesUnder(there.home).find((one) => one.role === role)?.pid ?? 0
+
 describe.skipIf(!hasSshd)("a hive on another machine", () => {
   it("is added, started by an infer, answers through the tunnel, and ends with the cascade", async () => {
     const there = await remote({ installed: true })
@@ -44,6 +48,56 @@ describe.skipIf(!hasSshd)("a hive on another machine", () => {
     assert.deepEqual(roles(there.home), [])
     assert.deepEqual(roles(on.home), [])
   })
+
+  it("lives on when its queen stops, and is taken back by the next one", async () => {
+    const there = await remote({ installed: true })
+    const on = await added(there)
+    assert.strictEqual((await on.rbee(["infer", "--hive", "remote", "hello"])).code, 0)
+    const before = pidOf(there, "hive")
+    const queen = on.processes().find(({ role }) => role === "queen")
+    process.kill(queen?.pid ?? 0, "SIGKILL")
+    const again = await on.rbee(["infer", "--hive", "remote", "hello"])
+    assert.strictEqual(again.code, 0, again.stderr)
+    assert.strictEqual(pidOf(there, "hive"), before)
+    assert.notInclude(again.stderr, "waking the beehive")
+    assert.strictEqual((await on.rbee(["hives", "stop", "remote"])).code, 0)
+    assert.deepEqual(roles(there.home), [])
+  })
+
+  it("that does not answer is killed over SSH, by pid and start time, and woken again", async () => {
+    const there = await remote({ installed: true })
+    const on = await added(there, { RBEE_HIVE_LOST_MS: "4000", RBEE_HIVE_LATE_MS: "2000" })
+    assert.strictEqual((await on.rbee(["infer", "--hive", "remote", "hello"])).code, 0)
+    const before = pidOf(there, "hive")
+    process.kill(before, "SIGSTOP")
+    await eventually(
+      () => pidOf(there, "hive") !== before && pidOf(there, "hive") !== 0,
+      "another hive process",
+      40_000
+    )
+    const again = await on.rbee(["infer", "--hive", "remote", "hello"])
+    assert.strictEqual(again.code, 0, again.stderr)
+  }, 90_000)
+
+  it("belongs to one queen: another is refused with the owner's name, and takes it over only when told to", async () => {
+    const there = await remote({ installed: true })
+    const first = await added(there)
+    assert.strictEqual((await first.rbee(["hives", "start", "remote"])).code, 0)
+    const before = pidOf(there, "hive")
+    const second = await added(there)
+    const refused = await second.rbee(["hives", "start", "remote"])
+    assert.strictEqual(refused.code, 1)
+    assert.include(refused.stderr, "HIVE_OWNED")
+    assert.include(refused.stderr, hostname())
+    const taken = await second.rbee(["hives", "start", "remote", "--take-over"])
+    assert.strictEqual(taken.code, 0, taken.stderr)
+    assert.strictEqual(pidOf(there, "hive"), before)
+    const theirs = await second.rbee(["infer", "--hive", "remote", "hello"])
+    assert.strictEqual(theirs.code, 0, theirs.stderr)
+    const lost = await first.rbee(["infer", "--hive", "remote", "hello"])
+    assert.strictEqual(lost.code, 1)
+    assert.include(lost.stderr, "HIVE_OWNED")
+  }, 60_000)
 })
 
 describe.skipIf(!hasSshd)("a machine that is added", () => {

@@ -72,7 +72,13 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
   writeFileSync(knownHosts, `[${address}]:${port} ${keyText}\n`)
   writeFileSync(join(folder, "authorized_keys"), readFileSync(`${identity}.pub`))
   chmodSync(join(folder, "authorized_keys"), 0o600)
-  const env = { RBEE_HOME: home, ...options.env }
+  // what npm needs here to reach its registry, a login there needs too
+  const certificates = process.env.NODE_EXTRA_CA_CERTS
+  const env: Record<string, string> = {
+    RBEE_HOME: home,
+    ...(certificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificates }),
+    ...options.env
+  }
   writeFileSync(
     join(folder, "sshd_config"),
     [

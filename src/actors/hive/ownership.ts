@@ -47,6 +47,11 @@ export class Ownership {
 }
 
 const owned = ({ id, name, epoch, url }: OwnerRow, how: string): RbeeError<"HIVE_OWNED"> =>
-  rbeeError("HIVE_OWNED", `this hive ${how} queen ${name}`, "Stop it there first, or take it over", {
-    owner: { id, name, epoch, url }
-  })
+  rbeeError(
+    "HIVE_OWNED",
+    `this hive ${how} queen ${name}`,
+    "Stop it there first, or take it over: `rbee hives start … --take-over`",
+    {
+      owner: { id, name, epoch, url }
+    }
+  )

@@ -85,7 +85,8 @@ const awaitHive = (
 export const startHive = (
   voice: Voice,
   id: string,
-  local: string
+  local: string,
+  takeOver = false
 ): Effect.Effect<Change & { readonly hive: HiveView }, RbeeError, QueenLauncher | QueenConnector> =>
   Effect.gen(function* () {
     yield* startQueen(voice)
@@ -98,7 +99,7 @@ export const startHive = (
         (error) => error.code === "CONFLICT",
         () => Effect.void
       )
-    yield* api.startHive({ id })
+    yield* api.startHive({ id, ...(takeOver ? { take_over: true } : {}) })
     const hive = yield* awaitHive(api, id, (seen) => seen !== undefined && settled.has(seen.state), hiveStartMs)
     if (hive === undefined || !running.has(hive.state))
       return yield* Effect.fail(

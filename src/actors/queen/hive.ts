@@ -26,6 +26,8 @@ import type { Sessions } from "./sessions.ts"
 export interface Waiter {
   readonly narrate: Narrate
   readonly session: SessionRequest | undefined
+  /** wants it also where it belongs to another queen */
+  readonly takeOver?: boolean | undefined
 }
 
 export interface HiveWorld {
@@ -78,8 +80,9 @@ export const hive = (
 
   /**
    * Of another queen is a hive taken over only where she cannot be any more: she had this very address (her catalog was
-   * lost), or the hive's process was started by this one just now.
+   * lost), or the hive's process was started by this one just now; or where somebody says so.
    */
+  const isTakenOver = () => [...waiters].some(({ takeOver }) => takeOver === true)
   const claim = (url: string, justWoken = false): Effect.Effect<Claimed, RbeeError> =>
     Effect.gen(function* () {
       const api = world.connect(url)
@@ -87,7 +90,9 @@ export const hive = (
       const request = { queen: world.queen, ...(isCold ? { woken_cold: true } : {}) }
       const { instance, version } = yield* api.claim(request).pipe(
         Effect.catchIf(
-          (error) => error.code === "HIVE_OWNED" && (justWoken || wasHere(error.details["owner"], world.queen.url)),
+          (error) =>
+            error.code === "HIVE_OWNED" &&
+            (justWoken || isTakenOver() || wasHere(error.details["owner"], world.queen.url)),
           () => api.claim({ ...request, take_over: true })
         )
       )
@@ -102,7 +107,8 @@ export const hive = (
   /** Where it runs already; a hive that told its url itself is looked for there as well. */
   const locate = Effect.gen(function* () {
     const found = yield* launcher.find(target)
-    if (found !== undefined || row.url === undefined) return found
+    // on another machine its launcher has looked there already
+    if (found !== undefined || row.url === undefined || row.ssh !== undefined) return found
     const health = yield* Effect.option(Effect.timeout(world.connect(row.url).health({}), "2 seconds"))
     return Option.isSome(health) && health.value.role === "hive" && health.value.id === id ? row.url : undefined
   })
@@ -200,7 +206,16 @@ export const hive = (
     Effect.gen(function* () {
       const url = claimed?.url ?? (yield* locate)
       if (url !== undefined) {
-        yield* world.connect(url).shutdown({ deadline_ms: stopMs }).pipe(Effect.timeoutOption(stopMs), Effect.ignore)
+        const isAnothers = yield* world
+          .connect(url)
+          .shutdown({ deadline_ms: stopMs })
+          .pipe(
+            Effect.timeoutOption(stopMs),
+            Effect.as(false),
+            Effect.catchAll((error) => Effect.succeed(error.code === "HIVE_OWNED"))
+          )
+        // What belongs to another queen is hers to end.
+        if (isAnothers) return sessions.gone("hive", id)
       }
       const ended = yield* launcher
         .present(target)

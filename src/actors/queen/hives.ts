@@ -144,6 +144,7 @@ export const makeHives = (
         let hasSpoken = false
         const waiter: Waiter = {
           session: caller.session,
+          takeOver: caller.takeOver,
           narrate: (line, ids) => {
             hasSpoken = true
             caller.narrate(line, ids)

@@ -45,6 +45,8 @@ export interface QueenOptions {
   /** where hives reach her */
   readonly url: string
   readonly pid: number
+  /** what others call her, where a hive is hers */
+  readonly name?: string
   /** which start of her machine this is; absent: that is not known, and a restart of it goes unnoticed */
   readonly boot?: string | undefined
   /** the OpenAPI document of her interface */
@@ -180,7 +182,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
           sessions,
           ring,
           connect: (url) => asQueen(hiveConnector.connect(url), catalog.identity),
-          queen: { ...catalog.identity, name: "queen", url: options.url },
+          queen: { ...catalog.identity, name: options.name ?? "queen", url: options.url },
           version: settings.version,
           takeOver: catalog.movedAside !== undefined,
           jobsOn: (id) =>

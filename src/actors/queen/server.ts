@@ -76,11 +76,11 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       }
     })
 
-  const wakeHive = (id: string): Effect.Effect<void, RbeeError> =>
+  const wakeHive = (id: string, takeOver?: boolean): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
       // This machine's own hive needs no introduction.
       if (id === settings.hive.id) yield* hives.add(id)
-      yield* hives.ensure(id, byHand)
+      yield* hives.ensure(id, { ...byHand, takeOver })
       // Started by hand: it stays, whatever sessions come and go.
       world.sessions.woke("hive", id, undefined, [undefined])
     })
@@ -152,7 +152,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
     ...remoteHives({ hives, remotes: world.remotes, viewOf: hiveView }),
     removeHive: ({ id }) => hives.remove(id),
-    startHive: ({ id }) => Effect.zipRight(wakeHive(id), hiveView(id)),
+    startHive: ({ id, take_over }) => Effect.zipRight(wakeHive(id, take_over), hiveView(id)),
     stopHive: ({ id }) => Effect.zipRight(hives.stop(id), hiveView(id)),
     listWorkers: () => Effect.sync(() => view.allWorkers()),
     stopWorker: ({ id }) => stopWorker(id),

@@ -90,7 +90,11 @@ export const queenApi = {
     output: Schema.Struct({ opens: Schema.Boolean })
   }),
   removeHive: json("DELETE", "/hives/:id", { summary: "Forget a hive", input: byId, output: Nothing, status: 204 }),
-  startHive: json("POST", "/hives/:id/start", { summary: "Wake a hive", input: byId, output: HiveView }),
+  startHive: json("POST", "/hives/:id/start", {
+    summary: "Wake a hive; with take_over also one that belongs to another queen",
+    input: Schema.Struct({ id: Id, take_over: Schema.optional(Schema.Boolean) }),
+    output: HiveView
+  }),
   stopHive: json("POST", "/hives/:id/shutdown", { summary: "Stop a hive", input: byId, output: HiveView }),
   listWorkers: json("GET", "/workers", { summary: "Workers", input: none, output: Schema.Array(WorkerView) }),
   stopWorker: json("POST", "/workers/:id/shutdown", {

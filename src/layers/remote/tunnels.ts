@@ -52,6 +52,11 @@ class TunnelAgent extends Agent {
   override getName(options?: Parameters<Agent["getName"]>[0]): string {
     return `${super.getName(options)}:${this.tunnel()?.generation ?? 0}`
   }
+  /** Nobody reads an idle channel, and one that is not read does not tell that the other side has closed it. */
+  override keepSocketAlive(stream: Duplex): boolean {
+    stream.once("end", () => stream.destroy()).resume()
+    return !stream.destroyed && stream.readable
+  }
   override createConnection(
     options: { readonly port?: number | string | null | undefined },
     done?: (error: Error | null, stream: Duplex) => void

@@ -15,9 +15,9 @@ export const connectionOf = (
 ): SshConnection => {
   const failed = (what: string, error: Error): SshError =>
     rbeeError("SSH_FAILED", `${host} did not ${what}: ${error.message}`, "See its sshd's log")
-  const broken = Effect.zipRight(
-    life.closed,
-    rbeeError("SSH_UNREACHABLE", `the SSH connection to ${host} broke`, "Is the machine still on?")
+  // Interruptible wherever it is asked for: the loser of a race is waited for.
+  const broken = Effect.interruptible(life.closed).pipe(
+    Effect.zipRight(rbeeError("SSH_UNREACHABLE", `the SSH connection to ${host} broke`, "Is the machine still on?"))
   )
   /** One request of the library, which throws where the connection is closed and never calls back once it breaks. */
   const ask = <A>(what: string, start: (done: (error: Error | undefined, value: A) => void) => void) =>
@@ -85,13 +85,13 @@ export const connectionOf = (
         )
       }),
     upload: (from, to) =>
-      Effect.acquireUseRelease(
-        sftp,
-        (files) =>
+      Effect.flatMap(sftp, (files) =>
+        Effect.ensuring(
           ask<void>("take a file", (done) =>
             files.fastPut(from, to, { mode: 0o600 }, (error) => done(error ?? undefined))
           ),
-        (files) => Effect.sync(() => files.end())
+          Effect.sync(() => files.end())
+        )
       )
   }
 }

@@ -57,10 +57,10 @@ const queenStatus = declare({
 const hivesStart = declare({
   path: ["hives", "start"],
   summary: "start a hive, and the queen before it",
-  examples: ["rbee hives start", "rbee hives start localhost"],
+  examples: ["rbee hives start", "rbee hives start gpu-box --take-over"],
   words: alias,
-  flags: {},
-  run: (_, words, context) => lazily(daemons, (module) => module.hivesStart(words[0], context))
+  flags: { takeOver: flag("take-over", "also when it belongs to another queen") },
+  run: (values, words, context) => lazily(daemons, (module) => module.hivesStart(words[0], values.takeOver, context))
 })
 const hivesStop = declare({
   path: ["hives", "stop"],

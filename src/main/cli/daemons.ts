@@ -37,13 +37,13 @@ export const queenStop = (cascade: boolean, context: Context) =>
     })
   )
 
-export const hivesStart = (alias: string | undefined, context: Context) =>
+export const hivesStart = (alias: string | undefined, takeOver: boolean, context: Context) =>
   inWorld(
     context,
     Effect.gen(function* () {
       const local = context.settings.hive.id
       const id = alias ?? local
-      const { changed, hive } = yield* startHive(yield* voiceOf(context), id, local)
+      const { changed, hive } = yield* startHive(yield* voiceOf(context), id, local, takeOver)
       return answer(context, `hive ${id} ${changed ? "running" : "already running"} (${hive.state})`)
     })
   )
