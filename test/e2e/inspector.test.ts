@@ -1,5 +1,6 @@
 /** The inspector in a real Chromium, on real processes. Skipped, and said so, where there is no Chromium. */
 import { readFileSync, writeFileSync } from "node:fs"
+import { connect } from "node:net"
 import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -214,13 +215,47 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
     await page.waitForSelector("[aria-selected=true]")
     await page.keyboard.press("3")
     await page.waitForSelector("[data-hive=h99]", { state: "attached" })
+    // it opened at the violation; from the end the alert leads there again
+    await page.waitForSelector(".violation:has-text('nothing left') >> text=a row of nobody")
+    const at = await page.textContent(".count")
+    await page.click("[aria-label='one record on']")
+    await page.click(".violation button")
+    assert.strictEqual(await page.textContent(".count"), at)
     run.signal("SIGINT")
     await run.finished
     assert.deepEqual(complaints(), [])
   })
 })
 
-/** A trace of `count` hives with two workers each, one of which broke an invariant. */
+describe("a browser tab that takes nothing any more", () => {
+  it("slows nobody and costs the queen a bounded buffer", async () => {
+    const on = await machine()
+    await on.rbee(["queen", "start"])
+    const { hostname, port } = new URL(on.queenUrl)
+    const stalled = connect({ host: hostname, port: Number(port) })
+    stalled.pause()
+    stalled.write(`GET /inspect/events HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+    const queen = on.processes().find(({ role }) => role === "queen")
+    assert.isDefined(queen)
+    const megabytes = () => {
+      const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${queen.pid}/status`, "utf8")) ?? []
+      return Number(kilobytes) / 1000
+    }
+    for (let n = 0; n < 3; n++) assert.strictEqual((await on.rbee(["infer", "--quiet", "hello"])).code, 0)
+    const jobs = Array.from({ length: 60 }, async () => {
+      const body = JSON.stringify({ model: "minillama", prompt: "hello", max_tokens: 1, stream: false })
+      const headers = { "content-type": "application/json" }
+      const answer = await fetch(`${on.queenUrl}/jobs`, { method: "POST", headers, body })
+      const { events } = (await answer.json()) as { readonly events: string }
+      return (await fetch(`${on.queenUrl}${events}`)).text()
+    })
+    for (const events of await Promise.all(jobs)) assert.include(events, "event: done")
+    assert.isBelow(megabytes(), 250)
+    stalled.destroy()
+  })
+})
+
+/** A simulation's trace of `count` hives with two workers each, in the middle of which an invariant broke. */
 const large = (count: number): string => {
   const at = 1_700_000_000_000
   const snapshot = {
@@ -266,5 +301,9 @@ const large = (count: number): string => {
         snapshot
       })
   }
+  records.push(
+    { kind: "violation", at, daemon: "simulator", invariant: "nothing left", message: "a row of nobody" },
+    { kind: "fault", at: at + 1, daemon: "simulator", what: "the power comes back" }
+  )
   return `${records.map((record) => JSON.stringify(record)).join("\n")}\n`
 }
