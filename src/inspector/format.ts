@@ -29,6 +29,10 @@ export const stateText = (value: unknown): string => {
     .join(" + ")
 }
 
+/** The same in a few words: of a parallel state the first region, of a deep one the two innermost words. */
+export const briefly = (value: unknown): string =>
+  (stateText(value).split(" + ")[0] ?? "").split(" › ").slice(-2).join(" › ")
+
 /** Ids of all states that a value is in, the root's included. */
 export const activeIds = (value: unknown, path = ""): ReadonlyArray<string> => {
   const under = (key: string) => (path === "" ? key : `${path}.${key}`)

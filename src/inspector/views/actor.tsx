@@ -1,5 +1,5 @@
 /** One actor: its chart, its timers, what it may be asked to do, and what happened to it. */
-import { eventText, clock, duration, json, lifeOf, stateText } from "../format.ts"
+import { briefly, clock, duration, eventText, json, lifeOf, stateText } from "../format.ts"
 import type { ActorState } from "../model.ts"
 import type { Store } from "../store.ts"
 import { acceptedBy } from "../accepted.ts"
@@ -24,7 +24,7 @@ export const ActorPanel = ({ actor, store }: { readonly actor: ActorState; reado
           ✕
         </button>
       </header>
-      {actor.machine === undefined ? <Children actor={actor} /> : <ChartView actor={actor} now={now} />}
+      {actor.machine === undefined ? <Children actor={actor} /> : <ChartView key={actor.key} actor={actor} now={now} />}
       <div class="facts">
         <Facts actor={actor} now={now} />
         <History actor={actor} store={store} />
@@ -115,7 +115,7 @@ const Entry = ({ record }: { readonly record: ActorState["history"][number] }) =
     case "event":
       return <span title={json(record.event)}>{eventText(record.event.type)}</span>
     case "snapshot":
-      return <span title={json(record.snapshot)}>→ {stateText(record.snapshot.value)}</span>
+      return <span title={json(record.snapshot)}>→ {briefly(record.snapshot.value)}</span>
     case "supervision":
       return (
         <span title={json(record)}>

@@ -42,7 +42,7 @@ export const ChartView = ({ actor, now }: { readonly actor: ActorState; readonly
         <button onClick={() => setZoom(scale / 1.25)} aria-label="smaller">
           −
         </button>
-        <button onClick={() => setZoom(undefined)}>fit</button>
+        <button onClick={() => setZoom(fit)}>fit</button>
       </div>
       <div class="canvas" ref={frame}>
         <svg

@@ -22,7 +22,7 @@ export const Replay = ({ store }: { readonly store: Store }) => {
         </button>
       )}
       <button
-        aria-label={playing ? "pause" : "play"}
+        aria-label={playing || isLive ? "pause" : "play"}
         onClick={() => (playing || isLive ? store.pause() : store.play())}
       >
         {playing || isLive ? "❚❚" : "▶"}

@@ -1,7 +1,7 @@
 /** Jobs over time: a bar a phase, so that it shows where each job spent its time and where it moved. */
 import { useState } from "preact/hooks"
 import { clock, duration, lifeOfWord } from "../format.ts"
-import { type JobShown, keyOf } from "../model.ts"
+import type { JobShown } from "../model.ts"
 import type { Store } from "../store.ts"
 
 /** Time that is shown, milliseconds. */
@@ -117,18 +117,18 @@ const JobDetails = ({ job: { id, lines, phases, view }, store }: { readonly job:
       view?.finish_reason ?? (view?.error === undefined ? undefined : `${view.error.code}: ${view.error.message}`)
     ]
   ]
-  const actor = keyOf("queen", `queen/jobs/${id}`)
+  const actor = [...store.world.actors.values()].find(({ child, machine }) => machine === "job" && child === id)?.key
   return (
     <section class="details" aria-label={`job ${id}`}>
       <header>
         <h2>{id}</h2>
         <span class={`chip chip-${lifeOfWord(phases.at(-1)?.state ?? "")}`}>{phases.at(-1)?.state}</span>
         <span class="grow" />
-        {store.world.actors.has(actor) ? (
+        {actor === undefined ? null : (
           <button class="action" onClick={() => store.go({ view: "tree", actor })}>
             chart
           </button>
-        ) : null}
+        )}
         <button class="close" aria-label="close" onClick={() => store.go({ job: undefined })}>
           ✕
         </button>

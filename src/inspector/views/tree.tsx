@@ -1,7 +1,7 @@
 /** The supervision tree: every actor of every daemon under the supervisor that started it. */
 import { memo } from "preact/compat"
 import { useState } from "preact/hooks"
-import { lifeOf, stateText } from "../format.ts"
+import { briefly, lifeOf } from "../format.ts"
 import { lingerMs } from "../model.ts"
 import type { Store } from "../store.ts"
 import { forest, type Leaf } from "../forest.ts"
@@ -55,9 +55,7 @@ export const Tree = ({ store }: { readonly store: Store }) => {
           depth={depth}
           label={label}
           life={actor === undefined ? state : lifeOf(actor)}
-          text={
-            actor === undefined ? "" : actor.machine === undefined ? "supervisor" : stateText(actor.snapshot?.value)
-          }
+          text={actor === undefined ? "" : actor.machine === undefined ? "supervisor" : briefly(actor.snapshot?.value)}
           restarts={restartsText(actor)}
           hot={actor?.restartedAt !== undefined && store.now - actor.restartedAt < lingerMs}
           mailbox={actor?.mailbox ?? 0}
