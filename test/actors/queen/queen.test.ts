@@ -106,6 +106,18 @@ describe("Placing", () => {
     })
   )
 
+  it.scoped("a hive that another queen has taken over is no place any more, and the job says whose it is", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* makeWorld()
+      hive.gpus = gpus
+      yield* (yield* job()).ended
+      hive.stolen = true
+      const refused = yield* job({ model: "HF:author/another" })
+      expect((yield* refused.ended).data).toMatchObject({ code: "HIVE_OWNED", details: { status: 409 } })
+      expect(hive.calls.filter((call) => call.startsWith("capacity")).length).toBeGreaterThan(2)
+    })
+  )
+
   it.scoped("no room anywhere ends with the amounts, and no place on the CPU where it is not allowed", () =>
     Effect.gen(function* () {
       const { hive, job } = yield* makeWorld()

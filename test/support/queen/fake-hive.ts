@@ -78,6 +78,8 @@ export class FakeHive {
     return deferred === undefined ? Effect.void : Deferred.await(deferred)
   }
 
+  /** another queen has taken it over */
+  stolen = false
   /** can it be woken? */
   wakes = true
   /** times that it was ended by force */
@@ -150,6 +152,7 @@ export class FakeHive {
       if (!this.running) return Effect.fail(gone)
       if (this.frozen) return Effect.never
       this.calls.push(name)
+      if (this.stolen) return Effect.fail(rbeeError("HIVE_OWNED", "this hive belongs to queen other", "Take it over"))
       return give()
     })
   }
