@@ -88,7 +88,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
       await runEffect(hive.api.provisionModel({ model_ref: model }))
       // half of them die before the hub has sent what it will
       const isEarly = random() < 0.5
-      await eventually(() => hub.sent() - sent >= upTo * (isEarly ? random() : 1), "bytes are on their way")
+      await eventually(() => hub.sent() - sent >= upTo * (isEarly ? random() : 1), "bytes are on their way", 60_000)
       // what is still on its way within the system is not what the hive has fetched
       if (!isEarly) await stands(() => here()[0]?.size ?? 0)
       hive.process.kill("SIGKILL")

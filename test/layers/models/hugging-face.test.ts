@@ -13,6 +13,7 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { scanCacheDir } from "@huggingface/hub"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -100,6 +101,17 @@ describe("Hugging Face", () => {
     expect(readlinkSync(published.file)).toBe(join("..", "..", "blobs", sha256))
     expect(blobs(at)).toEqual([sha256])
     expect(readdirSync(join(at.cache, ".locks", "models--acme--tiny"))).toEqual([])
+  })
+
+  it("leaves a cache that Hugging Face's own tools read", async () => {
+    const at = await here()
+    const { file } = await at.run(bring(at.models))
+    const { repos, warnings } = await scanCacheDir(at.cache)
+    expect(warnings).toEqual([])
+    expect(repos).toMatchObject([{ id: { name: "acme/tiny", type: "model" }, size: original.length, filesCount: 1 }])
+    expect(repos[0]?.revisions).toMatchObject([
+      { refs: ["main"], files: [{ path: file, blob: { path: join(at.repo, "blobs", sha256), size: original.length } }] }
+    ])
   })
 
   it("uses what is in the cache, whoever brought it, and fetches no byte", async () => {
