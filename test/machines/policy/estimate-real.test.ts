@@ -29,11 +29,15 @@ describe("The memory that is promised for a model is what its worker takes once 
     // llama.cpp rearranges its matrices, and must not hold them twice
     ["weights of q4_0", () => generated({ ...wide, type: "q4_0" }), { context: 512, slots: 1 }],
     ["many words", () => generated({ vocabulary: 64_000, tokenizer: "bpe" }), { context: 512, slots: 1 }]
-  ])("%s", async (_, path, way) => {
-    const loading = { ...way, modelPath: await path() }
-    const ratio = promised(loading) / (await workerMemory(programs.worker, loading))
-    // Node's own share differs between its versions
-    expect(ratio).toBeGreaterThan(0.9)
-    expect(ratio).toBeLessThan(1.15)
-  }, 120_000)
+  ])(
+    "%s",
+    async (_, path, way) => {
+      const loading = { ...way, modelPath: await path() }
+      const ratio = promised(loading) / (await workerMemory(programs.worker, loading))
+      // Node's own share differs between its versions
+      expect(ratio).toBeGreaterThan(0.9)
+      expect(ratio).toBeLessThan(1.15)
+    },
+    120_000
+  )
 })
