@@ -176,5 +176,32 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a full disk kept the end of a job that a reboot had cut out of the journal, and the next queen continued it",
+    plan: {
+      seed: 1000363,
+      hives: [
+        { id: "localhost", ramMb: 4000, gpus: [], awake: false },
+        { id: "hive1", ramMb: 16000, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 3, at: 29139, prompt: "tell 0ddf about 953fab", teardown: "warm" },
+        { id: 4, at: 1453, prompt: "tell d3e0 about 9839f0", teardown: "cold" }
+      ],
+      faults: [
+        { at: 25986, kind: "crash-machine", target: 974, forMs: 3487, steps: 0 },
+        { at: 27474, kind: "disk-full", target: 488, forMs: 20490, steps: 26 },
+        { at: 33265, kind: "kill-queen", target: 215, forMs: 727, steps: 0 }
+      ],
+      tokens: 35,
+      tokensPerS: 10,
+      loadMs: 2307,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]
