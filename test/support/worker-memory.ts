@@ -1,7 +1,7 @@
 /** What a real worker process takes of the machine's memory, in bytes, once prompts have filled all of its slots. */
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
-import { identityOf, rssOf } from "../../src/layers/process/identity.ts"
+import { identityOf, memoryOf } from "../../src/layers/process/identity.ts"
 import type { WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
 import { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
 import * as Schema from "effect/Schema"
@@ -58,7 +58,7 @@ export const workerMemory = async (program: string, loading: Loading): Promise<n
     })
     await Promise.all(Array.from({ length: loading.slots }, (_, slot) => fill(url, loading.context, slot)))
     const id = identityOf(child.pid ?? 0)
-    const bytes = id === undefined ? undefined : rssOf(id)
+    const bytes = id === undefined ? undefined : memoryOf(id)?.resident
     if (bytes === undefined) throw new Error("the worker is gone")
     return bytes
   } finally {

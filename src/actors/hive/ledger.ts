@@ -8,8 +8,8 @@ import type { CatalogError, HiveCatalog, LeaseRow } from "../../layers/hive-cata
 import type * as Context from "effect/Context"
 
 export interface Lease extends LeaseRow {
-  /** its memory is taken already, so that the device's own figures contain it */
-  readonly settled: boolean
+  /** Bytes of it that the device's own figures already show as taken: none before its owner is loaded. */
+  readonly shown: number
 }
 
 /** What a device can give, in bytes: of the ledger, and as the device itself reports. */
@@ -53,20 +53,20 @@ export class Ledger {
   /** Bytes that could be booked now, or if the leases of `without` were back; never negative. */
   available(supply: Supply, without: ReadonlySet<string> = new Set()): number {
     let leased = 0
-    let unsettled = 0
+    let unseen = 0
     let back = 0
     for (const lease of this.leases.values()) {
       if (lease.device !== supply.device) continue
       if (without.has(lease.id)) {
-        if (lease.settled) back += lease.bytes
+        back += lease.shown
         continue
       }
       leased += lease.bytes
-      if (!lease.settled) unsettled += lease.bytes
+      unseen += lease.bytes - lease.shown
     }
     const margin = marginBytes(supply)
     const byLedger = supply.totalBytes - margin - leased
-    const byDevice = supply.freeBytes + back - margin - unsettled
+    const byDevice = supply.freeBytes + back - margin - unseen
     return Math.max(0, Math.floor(Math.min(byLedger, byDevice)))
   }
 
@@ -85,7 +85,7 @@ export class Ledger {
       if (chosen === undefined) return Effect.succeed(undefined)
       if (this.leases.has(id)) return Effect.dieMessage(`lease ${id} is booked twice`)
       const row: LeaseRow = { id, device: supply.device, owner, bytes: Math.ceil(chosen.bytes) }
-      this.leases.set(id, { ...row, settled: false })
+      this.leases.set(id, { ...row, shown: 0 })
       return this.catalog.put(row).pipe(
         Effect.as(chosen),
         Effect.tapError(() => Effect.sync(() => this.leases.delete(id)))
@@ -93,12 +93,16 @@ export class Ledger {
     })
   }
 
-  /** The memory is really taken now; `bytes` is what was measured, if it is more than was booked. */
-  settle(id: string, bytes = 0): Effect.Effect<void, CatalogError> {
+  /**
+   * The memory is really taken now; `bytes` is what was measured, if it is more than was booked, and `shown` what the
+   * device's figures show of it, if not all: mapped files count as free memory, and buffers take their pages late.
+   */
+  settle(id: string, bytes = 0, shown = Infinity): Effect.Effect<void, CatalogError> {
     return Effect.suspend(() => {
       const lease = this.leases.get(id)
       if (lease === undefined) return Effect.void
-      const next = { ...lease, settled: true, bytes: Math.max(lease.bytes, Math.ceil(bytes)) }
+      const held = Math.max(lease.bytes, Math.ceil(bytes))
+      const next = { ...lease, bytes: held, shown: Math.min(held, shown) }
       this.leases.set(id, next)
       return next.bytes === lease.bytes ? Effect.void : this.catalog.put(rowOf(next))
     })
@@ -109,13 +113,13 @@ export class Ledger {
     return Effect.suspend(() => {
       const lease = this.leases.get(id)
       if (lease === undefined) return Effect.void
-      const next = { ...lease, settled: false, bytes: Math.min(lease.bytes, Math.ceil(bytes)) }
+      const next = { ...lease, shown: 0, bytes: Math.min(lease.bytes, Math.ceil(bytes)) }
       this.leases.set(id, next)
       return next.bytes === lease.bytes ? Effect.void : this.catalog.put(rowOf(next))
     })
   }
 
-  /** Once the resource is really back. */
+  /** Its owner is gone. Memory that a device gives back later is missing from the device's own figures until then. */
   release(id: string): Effect.Effect<void, CatalogError> {
     return Effect.suspend(() => (this.leases.delete(id) ? this.catalog.remove(id) : Effect.void))
   }

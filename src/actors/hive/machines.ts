@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Machine } from "../../layers/devices/index.ts"
+import type { CatalogError } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Shape, toMb } from "../../machines/policy/estimate.ts"
 import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from "../../machines/vocabulary/device.ts"
@@ -118,6 +119,14 @@ export class Machines {
           { device: id, until, degraded: true }
         )
       )
+    })
+  }
+
+  /** A worker took its memory (see `Ledger.settle`): older figures of the device do not show it. */
+  settle(id: string, bytes: number, shown: number | undefined): Effect.Effect<void, CatalogError> {
+    return Effect.suspend(() => {
+      this.lookedAt = Number.NEGATIVE_INFINITY
+      return this.ledger.settle(id, bytes, shown)
     })
   }
 

@@ -169,10 +169,10 @@ export class Resident {
     const { machines, ports } = this.around
     return Effect.gen(function* () {
       // On a GPU that is there the process's own memory says nothing about the device's.
-      const resident = device.backend === "cpu" ? yield* life.rss : 0
+      const memory = device.backend === "cpu" ? yield* life.memory : undefined
       // The first long prompt will take the buffers that are only reserved now.
-      const bytes = resident > 0 ? resident + computeBytes(facts, shape, terms) : 0
-      yield* machines.ledger.settle(id, bytes)
+      const bytes = memory === undefined ? 0 : memory.resident + computeBytes(facts, shape, terms)
+      yield* machines.settle(id, bytes, device.isDeclared ? undefined : memory?.own)
       if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape, terms.kvType), bytes })
     }).pipe(Effect.ignoreLogged)
   }

@@ -7,7 +7,7 @@ import * as FiberId from "effect/FiberId"
 import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import type { ActorRef } from "../core/actor.ts"
-import type { ExitStatus, ProcessId } from "../../layers/process/index.ts"
+import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/index.ts"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 import { isErrorCode } from "../../machines/errors.ts"
 import type { Shape } from "../../machines/policy/estimate.ts"
@@ -110,11 +110,9 @@ export class WorkerLife {
       return Effect.ignoreLogged(this.ports.catalog.workers.put({ worker: this.plan.workerId, pid, start, port }))
     })
 
-  /** Resident bytes of its process; 0 where there is none of its own. */
-  readonly rss: Effect.Effect<number> = Effect.suspend(() =>
-    this.current?.process === undefined
-      ? Effect.succeed(0)
-      : Effect.map(this.ports.processes.rss(this.current.process), (bytes) => bytes ?? 0)
+  /** Of its process; undefined where there is none of its own. */
+  readonly memory: Effect.Effect<ProcessMemory | undefined> = Effect.suspend(() =>
+    this.current?.process === undefined ? Effect.succeed(undefined) : this.ports.processes.memory(this.current.process)
   )
 
   /** Asks it to finish and go; its exit is seen by `run`. */

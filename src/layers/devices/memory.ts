@@ -28,27 +28,31 @@ interface Group {
   readonly used: number
 }
 
+/** Pages of files in a group: the kernel takes them back, as it does those that MemAvailable counts. */
+const cacheBytes = (stat: string, prefix: string): number =>
+  ["active_file", "inactive_file"].reduce(
+    (sum, field) => sum + Number(new RegExp(`^${prefix}${field} (\\d+)`, "m").exec(stat)?.[1] ?? 0),
+    0
+  )
+
 /** The tightest limit from our own group up to the root: a group is bound by all above it. */
-const groupLimit = (root = "/sys/fs/cgroup", self = textOf("/proc/self/cgroup") ?? ""): Group | undefined => {
+export const groupLimit = (root = "/sys/fs/cgroup", self = textOf("/proc/self/cgroup") ?? ""): Group | undefined => {
   const v2 = /^0::(\/.*)$/m.exec(self)?.[1]
   const v1 = /^\d+:(?:[^:]*,)?memory(?:,[^:]*)?:(\/.*)$/m.exec(self)?.[1]
   const found: Array<Group> = []
-  const look = (base: string, path: string, limitFile: string, usedFile: string, cacheField: string) => {
+  const look = (base: string, path: string, limitFile: string, usedFile: string, prefix: string) => {
     const parts = path.split("/").filter((part) => part !== "")
     for (let depth = parts.length; depth >= 0; depth--) {
       const folder = [base, ...parts.slice(0, depth)].join("/")
       const limit = bytesOf(`${folder}/${limitFile}`)
       if (limit === undefined) continue
       const used = bytesOf(`${folder}/${usedFile}`) ?? 0
-      const cache = Number(
-        new RegExp(`^${cacheField} (\\d+)`, "m").exec(textOf(`${folder}/memory.stat`) ?? "")?.[1] ?? 0
-      )
+      const cache = cacheBytes(textOf(`${folder}/memory.stat`) ?? "", prefix)
       found.push({ limit, used: Math.max(0, used - cache) })
     }
   }
-  if (v2 !== undefined) look(root, v2, "memory.max", "memory.current", "inactive_file")
-  if (v1 !== undefined)
-    look(`${root}/memory`, v1, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+  if (v2 !== undefined) look(root, v2, "memory.max", "memory.current", "")
+  if (v1 !== undefined) look(`${root}/memory`, v1, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_")
   return found.sort((a, b) => a.limit - a.used - (b.limit - b.used))[0]
 }
 

@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
-import type { ProcessId } from "./index.ts"
+import type { ProcessId, ProcessMemory } from "./index.ts"
 
 export interface ProcessStat extends ProcessId {
   /** its process group; equal to `pid` for the leader of one */
@@ -67,14 +67,22 @@ export const identityOf = (pid: number): ProcessId | undefined => {
 
 export const isAlive = (id: ProcessId): boolean => statOf(id.pid)?.start === id.start
 
-/** Resident memory in bytes. */
-export const rssOf = (id: ProcessId): number | undefined => {
+/** A field of /proc/PID/status, in bytes. */
+const bytesOf = (text: string, field: string): number | undefined => {
+  const value = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(text)?.[1]
+  return value === undefined ? undefined : Number(value) * 1024
+}
+
+export const memoryOf = (id: ProcessId): ProcessMemory | undefined => {
   if (!isAlive(id)) return undefined
   try {
-    const kilobytes = linux
-      ? /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${id.pid}/status`, "utf8"))?.[1]
-      : execFileSync("ps", ["-o", "rss=", "-p", String(id.pid)], { encoding: "utf8" }).trim()
-    return kilobytes === undefined || kilobytes === "" ? undefined : Number(kilobytes) * 1024
+    if (!linux) {
+      const resident = Number(execFileSync("ps", ["-o", "rss=", "-p", String(id.pid)], { encoding: "utf8" })) * 1024
+      return resident > 0 ? { resident, own: resident } : undefined
+    }
+    const status = readFileSync(`/proc/${id.pid}/status`, "utf8")
+    const resident = bytesOf(status, "VmRSS")
+    return resident === undefined ? undefined : { resident, own: bytesOf(status, "RssAnon") ?? resident }
   } catch {
     return undefined
   }

@@ -13,6 +13,14 @@ export interface ProcessId {
   readonly start: string
 }
 
+/** Bytes of memory that a process has. */
+export interface ProcessMemory {
+  /** in all, with the pages of the files that it maps */
+  readonly resident: number
+  /** without those, which the kernel can take back; where the system does not tell, all of it */
+  readonly own: number
+}
+
 export interface ExitStatus {
   readonly code: number | undefined
   readonly signal: string | undefined
@@ -70,7 +78,7 @@ export class Processes extends Context.Tag("rbee/Processes")<
     readonly end: (id: ProcessId, graceMs: number) => Effect.Effect<void>
     /** who listens on a TCP port of this machine, in words, if it can be known ("pid 1234 (nginx)") */
     readonly portOwner: (port: number) => Effect.Effect<string | undefined>
-    /** resident memory in bytes; undefined when it is gone */
-    readonly rss: (id: ProcessId) => Effect.Effect<number | undefined>
+    /** undefined when it is gone */
+    readonly memory: (id: ProcessId) => Effect.Effect<ProcessMemory | undefined>
   }
 >() {}

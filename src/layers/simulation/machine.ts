@@ -1,5 +1,5 @@
 /** A simulated machine: its processes, and what its devices have left. */
-import type { ExitStatus, ProcessId } from "../process/index.ts"
+import type { ExitStatus, ProcessId, ProcessMemory } from "../process/index.ts"
 import type { Kernel } from "./kernel.ts"
 import { SimProcess } from "./process.ts"
 
@@ -69,8 +69,9 @@ export class Machine {
     return true
   }
 
-  rss(pid: number): number {
-    return (this.taken.get(pid)?.bytes ?? 0) + 60e6
+  memory(pid: number): ProcessMemory {
+    const own = this.taken.get(pid)?.bytes ?? 0
+    return { resident: own + 60e6, own }
   }
 
   totalBytes(device: string): number {

@@ -27,7 +27,7 @@ export const layerProcesses = (process: SimProcess): Layer.Layer<Processes> => {
     alive: (id) => Effect.sync(() => machine.find(id) !== undefined),
     end: (id, graceMs) => endProcess(process, () => machine.find(id), graceMs),
     portOwner: () => Effect.succeed(undefined),
-    rss: (id) => Effect.sync(() => (machine.find(id) === undefined ? undefined : machine.rss(id.pid)))
+    memory: (id) => Effect.sync(() => (machine.find(id) === undefined ? undefined : machine.memory(id.pid)))
   })
 }
 

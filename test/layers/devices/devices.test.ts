@@ -1,11 +1,11 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { totalmem, tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import { DeviceProbe } from "../../../src/layers/devices/index.ts"
-import { readRam } from "../../../src/layers/devices/memory.ts"
+import { groupLimit, readRam } from "../../../src/layers/devices/memory.ts"
 import { parse } from "../../../src/layers/devices/nvidia.ts"
 import { layerProbe } from "../../../src/layers/devices/probe.ts"
 
@@ -89,5 +89,28 @@ describe("Devices", () => {
     const bound = readRam({ limit: 1e9, used: 400e6 })
     expect(bound).toMatchObject({ ramBytes: 1e9 })
     expect(bound.ramFreeBytes).toBeLessThanOrEqual(600e6)
+  })
+
+  it.each<readonly [version: string, base: string, self: string, limit: string, used: string, prefix: string]>([
+    ["2", "", "0::/a/b\n", "memory.max", "memory.current", ""],
+    ["1", "memory", "4:cpu,memory:/a/b\n", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_"]
+  ])("is bound by the tightest control group above it, version %s; pages of files count as free", (...found) => {
+    const [, base, self, limit, used, prefix] = found
+    const root = mkdtempSync(join(tmpdir(), "rbee-cgroup-"))
+    const write = (folder: string, limitBytes: string, usedBytes: number, cache: number) => {
+      mkdirSync(join(root, base, folder), { recursive: true })
+      writeFileSync(join(root, base, folder, limit), `${limitBytes}\n`)
+      writeFileSync(join(root, base, folder, used), `${usedBytes}\n`)
+      const stat = `anon 5\n${prefix}inactive_file ${cache}\n${prefix}active_file ${cache}\n`
+      writeFileSync(join(root, base, folder, "memory.stat"), stat)
+    }
+    try {
+      write("a/b", "max", 1, 0)
+      write("a", "4000000000", 3_000_000_000, 500_000_000)
+      write(".", "9000000000", 5_000_000_000, 0)
+      expect(groupLimit(root, self)).toEqual({ limit: 4e9, used: 2e9 })
+    } finally {
+      rmSync(root, { recursive: true, force: true })
+    }
   })
 })
