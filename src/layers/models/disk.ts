@@ -91,6 +91,20 @@ const make = (options: DiskOptions) => {
 
   const publish = async (model: ResolvedModel, signal: AbortSignal): Promise<PublishedModel> => {
     const parts = filesOf.get(model.ref) ?? []
+    const releases: Array<() => Promise<void>> = []
+    try {
+      for (const each of parts) releases.push(await each.lock(signal))
+      return await publishLocked(model, parts, signal)
+    } finally {
+      for (const release of releases) await release()
+    }
+  }
+
+  const publishLocked = async (
+    model: ResolvedModel,
+    parts: ReadonlyArray<OneFile>,
+    signal: AbortSignal
+  ): Promise<PublishedModel> => {
     for (const each of parts) await each.verify(signal)
     const facts = await factsOf(parts, async (each) => readHeader(await each.path()))
     if ("reason" in facts) {

@@ -50,6 +50,17 @@ export class OneFile {
     }
   }
 
+  /**
+   * Held while what was received gets its final name: another hive that looks at that moment would find neither, and
+   * fetch it again.
+   */
+  lock(signal: AbortSignal): Promise<() => Promise<void>> {
+    const { inPlace, store } = this.file
+    return inPlace === undefined
+      ? store.lock(() => Promise.resolve(), signal)
+      : Promise.resolve(() => Promise.resolve())
+  }
+
   /** Where it is now. */
   async path(): Promise<string> {
     const { inPlace, store } = this.file
