@@ -55,7 +55,7 @@ class Cluster {
     }
     for (let m = 0; m < models; m++)
       for (let copy = 0; copy < 3; copy++)
-        this.fleet.addFile(`hive-${Math.floor(this.random() * hives)}`, `m${m}`, this.sizeOf(`m${m}`) * 1e6)
+        this.fleet.seen.addFile(`hive-${Math.floor(this.random() * hives)}`, `m${m}`, this.sizeOf(`m${m}`) * 1e6)
   }
 
   sizeOf(model: string): number {
@@ -123,7 +123,7 @@ class Cluster {
     const id = `w${this.made++}`
     const facts = { worker: id, hive, device, model: wish.model, context: 4096, slots, free: slots, memoryMb }
     this.workers.set(id, { ...facts, isServing: true, isPinned: false, isClosing: false, readyAt: this.now })
-    this.fleet.addFile(hive, wish.model, this.sizeOf(wish.model) * 1e6)
+    this.fleet.seen.addFile(hive, wish.model, this.sizeOf(wish.model) * 1e6)
     this.take(id)
     this.beat(hive)
   }
@@ -131,7 +131,7 @@ class Cluster {
   private take(worker: string): void {
     const facts = this.workers.get(worker)
     if (facts === undefined) return
-    this.fleet.used(facts.model, this.now)
+    this.fleet.seen.used(facts.model, this.now)
     this.seat(worker, -1)
     this.running.push(worker)
   }

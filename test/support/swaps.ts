@@ -79,7 +79,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
   const seat = (job: Job): void => {
     longestWait = Math.max(longestWait, now - job.at)
     served.push(job.id)
-    fleet.used(job.model, now)
+    fleet.seen.used(job.model, now)
     free.set(job.model, (free.get(job.model) ?? slots) - 1)
     show(job.model)
     at(now + answerMs, () => {

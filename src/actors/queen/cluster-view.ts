@@ -279,7 +279,7 @@ export class ClusterView {
     const free = freeOf(entry)
     if (alone ? free < entry.view.slots : free < 1) return undefined
     entry.seats.set(jobId, alone ? entry.view.slots : 1)
-    this.fleet.used(entry.view.model, this.now())
+    this.fleet.seen.used(entry.view.model, this.now())
     this.sync(workerId)
     const { id: worker, instance, hive, device } = entry.view
     return { worker, instance, hive, device }
@@ -339,7 +339,7 @@ export class ClusterView {
       context: 0,
       slots: 0,
       free: 0,
-      memoryMb: (this.fleet.bytesOf(model) ?? unknownBytes) / 1e6,
+      memoryMb: (this.fleet.seen.bytesOf(model) ?? unknownBytes) / 1e6,
       isPinned: false,
       isClosing: false,
       readyAt: this.now()
@@ -386,7 +386,7 @@ export class ClusterView {
       context,
       slots,
       free: freeOf(entry),
-      memoryMb: memory_mb ?? (this.fleet.bytesOf(model) ?? 0) / 1e6,
+      memoryMb: memory_mb ?? (this.fleet.seen.bytesOf(model) ?? 0) / 1e6,
       isPinned: pinned === true,
       isClosing: this.isClosing(id),
       readyAt: entry.readyAt ?? this.now()

@@ -136,7 +136,7 @@ export const hive = (
       .listModels({})
       .pipe(
         Effect.map((models) =>
-          view.fleet.setFiles(
+          view.fleet.seen.setFiles(
             id,
             models.map(({ bytes, model_ref }) => ({ model: model_ref, bytes }))
           )

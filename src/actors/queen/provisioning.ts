@@ -29,7 +29,7 @@ export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: P
     const ids = { hiveId: place.hive }
     const known = yield* Effect.either(api.getModel({ ref: wish.model }))
     if (known._tag === "Right") {
-      view.fleet.addFile(place.hive, wish.model, known.right.bytes)
+      view.fleet.seen.addFile(place.hive, wish.model, known.right.bytes)
       return log.narrate(say.modelPresent(wish.model), ids)
     }
     if (known.left.code !== "MODEL_NOT_FOUND") return yield* known.left
@@ -45,7 +45,7 @@ export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: P
     const feed = yield* api.modelEvents({ id: provision_id })
     yield* follow(feed, log, "the download", ids)
     const fetched = yield* Effect.option(api.getModel({ ref: wish.model }))
-    if (Option.isSome(fetched)) view.fleet.addFile(place.hive, wish.model, fetched.value.bytes)
+    if (Option.isSome(fetched)) view.fleet.seen.addFile(place.hive, wish.model, fetched.value.bytes)
   })
 
 /** Step 7: available, or installed. */

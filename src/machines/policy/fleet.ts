@@ -4,14 +4,11 @@
  * with so much room is found in the logarithm of their number.
  */
 import { type Backend, type Devices, runtimeOf } from "../vocabulary/device.ts"
-import { expectedRate, unknownBytes } from "./cost.ts"
+import { Experience } from "./experience.ts"
 import { MaxTree } from "./max-tree.ts"
+import { type Place, placeKey as key } from "./place.ts"
 
-export interface Place {
-  readonly hive: string
-  /** "cpu", "gpu0" */
-  readonly device: string
-}
+export type { Place } from "./place.ts"
 
 export interface DeviceFacts extends Place {
   /** whose runtime serves it */
@@ -51,8 +48,6 @@ export interface ResidentFacts extends Place {
   readonly readyAt: number
 }
 
-const key = ({ device, hive }: Place): string => `${hive}/${device}`
-
 const roomOf = ({ freeMb, isDegraded }: DeviceFacts): number => (isDegraded ? Number.NEGATIVE_INFINITY : freeMb)
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
@@ -62,11 +57,6 @@ const cpuGbps = (cores: number): number => Math.min(60, 8 * cores)
 /** Strongest first; by name where they are equal, so that the order is the same everywhere. */
 const byStrength = (a: DeviceFacts, b: DeviceFacts): number =>
   b.gbps - a.gbps || (a.hive < b.hive ? -1 : a.hive > b.hive ? 1 : a.device < b.device ? -1 : 1)
-
-/** A use counts half after this time, milliseconds. */
-const heatHalfMs = 600_000
-/** How far an observed rate moves at each answer. */
-const rateGain = 0.3
 
 const devicesOf = ({ beats, devices, hive }: HiveFacts): ReadonlyArray<DeviceFacts> => {
   const facts = (device: string, backend: Backend, gbps: number, freeMb: number): DeviceFacts => {
@@ -90,11 +80,8 @@ export class Fleet {
   private readonly residents = new Map<string, ResidentFacts>()
   private readonly byModel = new Map<string, Set<string>>()
   private readonly byPlace = new Map<string, Set<string>>()
-  private readonly files = new Map<string, Map<string, number>>()
-  private readonly rates = new Map<string, number>()
-  /** by model: observed ÷ expected, over all devices */
-  private readonly factors = new Map<string, number>()
-  private readonly heats = new Map<string, { readonly heat: number; readonly at: number }>()
+  /** what was seen of the models */
+  readonly seen = new Experience()
   private isStale = false
 
   /** A hive is healthy, or has other devices, or others of them are free. */
@@ -133,36 +120,10 @@ export class Fleet {
     this.settle(facts)
   }
 
-  /** The models whose files are on a hive, with their sizes in bytes. */
-  setFiles(hive: string, models: ReadonlyArray<{ readonly model: string; readonly bytes: number }>): void {
-    for (const hives of this.files.values()) hives.delete(hive)
-    for (const { bytes, model } of models) this.addFile(hive, model, bytes)
-  }
-
-  addFile(hive: string, model: string, bytes: number): void {
-    const hives = this.files.get(model) ?? new Map<string, number>()
-    this.files.set(model, hives.set(hive, bytes))
-  }
-
-  /** An answer was decoded on a device at this rate. */
+  /** An answer was decoded there at this rate. */
   observe(place: Place, model: string, tokensPerS: number): void {
     const device = this.device(place)
-    if (device === undefined || !(tokensPerS > 0)) return
-    const id = `${key(place)} ${model}`
-    const factor = tokensPerS / expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
-    this.rates.set(id, smoothed(this.rates.get(id), tokensPerS))
-    this.factors.set(model, smoothed(this.factors.get(model), factor))
-  }
-
-  /** A job wanted the model. */
-  used(model: string, now: number): void {
-    this.heats.set(model, { heat: this.heat(model, now) + 1, at: now })
-  }
-
-  /** Uses of late, each counting half after ten minutes. */
-  heat(model: string, now: number): number {
-    const known = this.heats.get(model)
-    return known === undefined ? 0 : known.heat * 2 ** ((known.at - now) / heatHalfMs)
+    if (device !== undefined) this.seen.observe(device, model, tokensPerS)
   }
 
   get size(): number {
@@ -221,27 +182,6 @@ export class Fleet {
     return [...this.residents.values()]
   }
 
-  /** Hives that have the model's file. */
-  hivesWith(model: string): Iterable<string> {
-    return this.files.get(model)?.keys() ?? []
-  }
-
-  hasFile(hive: string, model: string): boolean {
-    return this.files.get(model)?.has(hive) === true
-  }
-
-  /** Bytes of a model's file, if any hive has it. */
-  bytesOf(model: string): number | undefined {
-    const [bytes] = this.files.get(model)?.values() ?? []
-    return bytes
-  }
-
-  /** Tokens a second: as seen on this device, else as expected, set right by what other devices did for the model. */
-  rate(device: DeviceFacts, model: string): number {
-    const expected = expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
-    return this.rates.get(`${key(device)} ${model}`) ?? expected * (this.factors.get(model) ?? 1)
-  }
-
   private found(workers: ReadonlySet<string> | undefined): ReadonlyArray<ResidentFacts> {
     const list: Array<ResidentFacts> = []
     for (const worker of workers ?? []) {
@@ -287,9 +227,6 @@ export class Fleet {
     this.spare = new MaxTree(this.order.map((device) => this.spareOf(device)))
   }
 }
-
-const smoothed = (before: number | undefined, value: number): number =>
-  before === undefined ? value : before + rateGain * (value - before)
 
 const add = (map: Map<string, Set<string>>, at: string, value: string): void => {
   const set = map.get(at)

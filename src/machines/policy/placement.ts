@@ -57,7 +57,7 @@ export const fittingResidents = (wish: Wish, fleet: Fleet): ReadonlyArray<Reside
 /** Where the model is resident it only has to be decoded, among those who are on the worker already. */
 const seatCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
   const device = fleet.device(resident)
-  const rate = device === undefined ? 1 : fleet.rate(device, resident.model)
+  const rate = device === undefined ? 1 : fleet.seen.rate(device, resident.model)
   return { fetch: 0, load: 0, evict: 0, decode: decodeSeconds(rate, resident.slots - resident.free) }
 }
 

@@ -65,7 +65,7 @@ export class Search {
     this.wish = wish
     this.excluded = excluded
     this.now = now
-    this.bytes = fleet.bytesOf(wish.model) ?? unknownBytes
+    this.bytes = fleet.seen.bytesOf(wish.model) ?? unknownBytes
     this.leastMb = leastMb(this.bytes)
     this.isAsked = wish.hive !== undefined || fleet.size <= fewDevices
     this.isAll = wish.hive !== undefined || fleet.size <= few
@@ -108,7 +108,7 @@ export class Search {
   private short(): ReadonlyArray<DeviceFacts> {
     const { fleet } = this
     const local: Array<DeviceFacts> = []
-    for (const hive of fleet.hivesWith(this.wish.model)) {
+    for (const hive of fleet.seen.hivesWith(this.wish.model)) {
       local.push(...fleet.devicesOf(hive))
       if (local.length >= localList) break
     }
@@ -139,7 +139,7 @@ export class Search {
     if (room.kind === "later") this.hopes.push({ hive: device.hive, device: device.device, requiredMb })
   }
 
-  private readonly heat = (model: string): number => this.fleet.heat(model, this.now)
+  private readonly heat = (model: string): number => this.fleet.seen.heat(model, this.now)
 
   private verdict(device: DeviceFacts): string | undefined {
     if (this.excluded.some((place) => same(place, device))) return "failed for this job already"
@@ -153,10 +153,10 @@ export class Search {
     const mb = this.bytes / 1e6
     const busy = fleet.residentsOn(device).filter(({ free, slots }) => free < slots).length
     return {
-      fetch: fleet.hasFile(device.hive, wish.model) ? 0 : fetchSeconds(mb),
+      fetch: fleet.seen.hasFile(device.hive, wish.model) ? 0 : fetchSeconds(mb),
       load: loadSeconds(mb),
       evict: 0,
-      decode: decodeSeconds(fleet.rate(device, wish.model), busy)
+      decode: decodeSeconds(fleet.seen.rate(device, wish.model), busy)
     }
   }
 

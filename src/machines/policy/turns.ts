@@ -42,7 +42,7 @@ export const takeTurns = (waits: ReadonlyArray<RoomWait>, fleet: Fleet, now: num
       if (device === undefined) return [{ hope, room: { kind: "now" as const, evict: [], seconds: 0 } }]
       const short = hope.requiredMb - device.freeMb
       if (short <= 0) return [{ hope, room: { kind: "now" as const, evict: [], seconds: 0 } }]
-      return [{ hope, room: makeRoom(fleet.residentsOn(hope), short, (model) => fleet.heat(model, now), now) }]
+      return [{ hope, room: makeRoom(fleet.residentsOn(hope), short, (model) => fleet.seen.heat(model, now), now) }]
     })
     const [ready] = rooms
       .flatMap(({ hope, room }) => (room.kind === "now" ? [{ hope, seconds: room.seconds }] : []))

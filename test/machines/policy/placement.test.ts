@@ -60,7 +60,7 @@ describe("The scheduler's search for a device", () => {
 
   it("prefers a hive that has the file to one that has not, all else equal, and says so", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
-    fleet.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
+    fleet.seen.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
     const search = new Search(fleet, wish(), [], 0)
     const first = search.next()
     expect(first === undefined ? undefined : placeOf(first)).toBe("box/gpu0")
@@ -85,7 +85,7 @@ describe("The scheduler's search for a device", () => {
 
   it("takes a device that was slow for a sign of the model, where no other has served it yet", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
-    fleet.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
+    fleet.seen.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
     fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
     expect(order(wish(), fleet)[0], "the file is there, all else equal").toBe("box/gpu0")
   })
@@ -95,7 +95,7 @@ describe("The scheduler's search for a device", () => {
     const idle = resident("w1", { device: "gpu0", model: "other", memoryMb: 9000 })
     const ask = (bytes: number) => {
       const fleet = fleetOf({ box: [24_000] }, [idle])
-      fleet.setFiles("box", [{ model: "minillama", bytes }])
+      fleet.seen.setFiles("box", [{ model: "minillama", bytes }])
       const search = new Search(fleet, wish(), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", full)

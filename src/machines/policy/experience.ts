@@ -1,0 +1,75 @@
+/** What was seen of the models: where their files are, how fast devices decode them, how much they are wanted. */
+import { expectedRate, unknownBytes } from "./cost.ts"
+import { type Place, placeKey } from "./place.ts"
+
+interface Bandwidth extends Place {
+  readonly gbps: number
+}
+
+/** A use counts half after this time, milliseconds. */
+const heatHalfMs = 600_000
+/** How far an observed rate moves at each answer. */
+const rateGain = 0.3
+
+const smoothed = (before: number | undefined, value: number): number =>
+  before === undefined ? value : before + rateGain * (value - before)
+
+export class Experience {
+  private readonly files = new Map<string, Map<string, number>>()
+  private readonly rates = new Map<string, number>()
+  /** by model: observed ÷ expected, over all devices */
+  private readonly factors = new Map<string, number>()
+  private readonly heats = new Map<string, { readonly heat: number; readonly at: number }>()
+
+  /** The models whose files are on a hive, with their sizes in bytes. */
+  setFiles(hive: string, models: ReadonlyArray<{ readonly model: string; readonly bytes: number }>): void {
+    for (const hives of this.files.values()) hives.delete(hive)
+    for (const { bytes, model } of models) this.addFile(hive, model, bytes)
+  }
+
+  addFile(hive: string, model: string, bytes: number): void {
+    const hives = this.files.get(model) ?? new Map<string, number>()
+    this.files.set(model, hives.set(hive, bytes))
+  }
+
+  /** Hives that have the model's file. */
+  hivesWith(model: string): Iterable<string> {
+    return this.files.get(model)?.keys() ?? []
+  }
+
+  hasFile(hive: string, model: string): boolean {
+    return this.files.get(model)?.has(hive) === true
+  }
+
+  /** Bytes of a model's file, if any hive has it. */
+  bytesOf(model: string): number | undefined {
+    const [bytes] = this.files.get(model)?.values() ?? []
+    return bytes
+  }
+
+  /** An answer was decoded on a device at this rate. */
+  observe(device: Bandwidth, model: string, tokensPerS: number): void {
+    if (!(tokensPerS > 0)) return
+    const id = `${placeKey(device)} ${model}`
+    const factor = tokensPerS / expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
+    this.rates.set(id, smoothed(this.rates.get(id), tokensPerS))
+    this.factors.set(model, smoothed(this.factors.get(model), factor))
+  }
+
+  /** Tokens a second: as seen on this device, else as expected, set right by what other devices did for the model. */
+  rate(device: Bandwidth, model: string): number {
+    const expected = expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
+    return this.rates.get(`${placeKey(device)} ${model}`) ?? expected * (this.factors.get(model) ?? 1)
+  }
+
+  /** A job wanted the model. */
+  used(model: string, now: number): void {
+    this.heats.set(model, { heat: this.heat(model, now) + 1, at: now })
+  }
+
+  /** Uses of late, each counting half after ten minutes. */
+  heat(model: string, now: number): number {
+    const known = this.heats.get(model)
+    return known === undefined ? 0 : known.heat * 2 ** ((known.at - now) / heatHalfMs)
+  }
+}
