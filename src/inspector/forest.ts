@@ -31,11 +31,12 @@ export const forest = (world: World, lingerMs: number): ReadonlyArray<Leaf> => {
     ]
     const order = new Map(actor.children.map(({ id }, index) => [id, index]))
     own.sort((a, b) => rank(order, a) - rank(order, b))
-    const hive = actor.machine === "hive" ? `hive-${actor.child ?? ""}` : undefined
-    if (hive !== undefined && rootsOf.has(hive)) {
-      placed.add(hive)
-      own.push(...(rootsOf.get(hive) ?? []).map(leafOf))
-    }
+    if (actor.machine === "hive")
+      for (const [daemon, roots] of rootsOf)
+        if (roleOf(daemon) === `hive-${actor.child ?? ""}`) {
+          placed.add(daemon)
+          own.push(...roots.map(leafOf))
+        }
     return { key: actor.key, label: actor.child ?? actor.path, actor, state: "", children: own }
   }
   const daemonOf = (daemon: string): Leaf => ({
@@ -45,11 +46,14 @@ export const forest = (world: World, lingerMs: number): ReadonlyArray<Leaf> => {
     state: world.daemons.get(daemon) === "down" ? "failed" : "daemon",
     children: (rootsOf.get(daemon) ?? []).map(leafOf)
   })
-  const names = [...rootsOf.keys()].sort((a, b) => Number(b === "queen") - Number(a === "queen"))
+  const names = [...rootsOf.keys()].sort((a, b) => Number(roleOf(b) === "queen") - Number(roleOf(a) === "queen"))
   const roots: Array<Leaf> = []
   for (const daemon of names) if (!placed.has(daemon)) roots.push(daemonOf(daemon))
   return roots.filter(({ key }) => !placed.has(key))
 }
+
+/** `m1/hive-east#2001`, as the simulator names its processes, is `hive-east` as well. */
+const roleOf = (daemon: string): string => daemon.replace(/^.*\//, "").replace(/#\d+$/, "")
 
 const add = (map: Map<string, Array<ActorState>>, key: string, actor: ActorState): void => {
   const list = map.get(key)

@@ -1,14 +1,18 @@
 /** The inspector in a real Chromium, on real processes. Skipped, and said so, where there is no Chromium. */
+import { spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { connect } from "node:net"
 import { join } from "node:path"
+import { fileURLToPath } from "node:url"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { planOf } from "../../src/main/simulate/plan.ts"
 import { chromiumPath, launch, visit } from "../support/browser.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
+const simulator = fileURLToPath(new URL("../../dist/simulate.js", import.meta.url))
 
 const boundMs = 20_000
 const long = ["--ignore-eos", "--max-tokens", "900", "--temperature", "0", "--quiet", "tell me a story"]
@@ -196,6 +200,36 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
       complaints().filter((text) => !text.includes("ERR_")),
       []
     )
+  })
+
+  it("opens the trace of a simulation that broke an invariant at that very moment", async () => {
+    const on = await machine()
+    const plan = join(on.home, "plan.json")
+    const file = join(on.home, "broken.jsonl")
+    // the canary: every write to a reader comes twice, which no invariant lets pass
+    writeFileSync(plan, JSON.stringify({ ...planOf(3, { faults: false }), canary: true }))
+    const simulated = spawnSync(process.execPath, [simulator, "--plan", plan, "--trace", file])
+    assert.strictEqual(simulated.status, 1, String(simulated.stderr))
+    const run = on.start(["inspect", "--print", file])
+    await run.until(({ stdout }) => stdout().includes("/inspect?trace"))
+    const address = run.stdout().trim()
+    const { complaints, page } = await visit(browser, new URL(address).origin)
+    page.setDefaultTimeout(boundMs)
+    await page.goto(address)
+    await page.waitForSelector(".chip:has-text('simulation, seed 3')")
+    const records = readFileSync(file, "utf8").trim().split("\n")
+    const at = records.findIndex((line) => line.includes('"kind":"violation"')) + 1
+    await page.waitForSelector(`.count:text-is("${at}/${records.length}")`)
+    assert.match((await page.textContent(".violation")) ?? "", /token indexes|one text|ids grow|one terminal/)
+    // the job whose reader saw it twice is there, in its place under the queen of the simulation
+    await page.waitForSelector("[data-actor*='|queen/jobs/job-']")
+    await page.click("[aria-label='one record back']")
+    await page.waitForSelector(`.count:text-is("${at - 1}/${records.length}")`)
+    await page.click(".violation button")
+    await page.waitForSelector(`.count:text-is("${at}/${records.length}")`)
+    run.signal("SIGINT")
+    await run.finished
+    assert.deepEqual(complaints(), [])
   })
 
   it("stays fluent with 100 hives and 500 actors, and takes the keyboard", async () => {

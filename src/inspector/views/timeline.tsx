@@ -95,8 +95,12 @@ const Lane = ({ from, job, store, to }: LaneProps) => {
         })}
       </span>
       <span class="lane-facts">
-        <b class="tokens">{view?.tokens ?? 0}</b> tokens
-        {view === undefined || view.failovers === 0 ? null : <em> · {view.failovers} failover</em>}
+        {view === undefined ? null : (
+          <>
+            <b class="tokens">{view.tokens}</b> tokens
+            {view.failovers === 0 ? null : <em> · {view.failovers} failover</em>}
+          </>
+        )}
       </span>
     </button>
   )
