@@ -25,7 +25,7 @@ import { runShare, type Share, type Totals } from "./simulate/batch.ts"
 import { Coverage, coverageReport } from "./simulate/coverage.ts"
 import { type Plan, planOf, raceOf } from "./simulate/plan.ts"
 import { type Outcome, runPlan } from "./simulate/run.ts"
-import { runShares } from "./simulate/shares.ts"
+import { endWithParent, runShares } from "./simulate/shares.ts"
 import { shrink } from "./simulate/shrink.ts"
 import { Trace } from "./simulate/trace.ts"
 
@@ -105,7 +105,7 @@ const traced = (plan: Plan, path: string): Outcome => {
   return outcome
 }
 
-const runHere = (share: Share, isFirstEnough: boolean): Totals =>
+const runHere = (share: Share, isFirstEnough: boolean): Promise<Totals> =>
   runShare(
     share,
     planFor,
@@ -154,15 +154,24 @@ const batch = async (from: number, count: number, minutes: number | undefined): 
   const [share] = shares
   if (values.share !== undefined) {
     const [offset = 0, of = 1] = values.share.split("/").map(Number)
-    const totals = runHere({ from, count, offset, stride: of, untilMs, twiceEvery }, isFirstEnough)
-    process.send?.(totals)
+    endWithParent()
+    const totals = await runHere({ from, count, offset, stride: of, untilMs, twiceEvery }, isFirstEnough)
+    process.send?.(totals, undefined, undefined, () => process.exit(0))
     return 0
   }
   const totals =
     stride > 1 || share === undefined
-      ? await runShares(fileURLToPath(import.meta.url), process.argv.slice(2), shares)
-      : runHere(share, isFirstEnough)
-  if (totals === undefined) return 1
+      ? await runShares(
+          fileURLToPath(import.meta.url),
+          process.argv.slice(2),
+          shares,
+          ({ broken }) => isFirstEnough && broken > 0
+        )
+      : await runHere(share, isFirstEnough)
+  if (totals === undefined) {
+    say("a process of this batch ended before its time")
+    return 1
+  }
   if (isFirstEnough && totals.broken > 0) return 1
   return conclude(totals, performance.now() - began, from)
 }

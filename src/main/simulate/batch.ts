@@ -1,4 +1,5 @@
 /** A batch of seeds, or this process's share of one, and what came of it. */
+import { promisify } from "node:util"
 import type { Coverage } from "./coverage.ts"
 import type { Plan } from "./plan.ts"
 import { type Outcome, runPlan } from "./run.ts"
@@ -74,12 +75,15 @@ export interface Listener {
   readonly now: () => number
 }
 
-export const runShare = (
+const turn = promisify(setImmediate)
+
+/** Seed after seed; between two of them the process hears that nobody wants its share any more. */
+export const runShare = async (
   share: Share,
   planFor: (seed: number) => Plan,
   listener: Listener,
   coverage?: Coverage
-): Totals => {
+): Promise<Totals> => {
   let totals = nothing
   for (let i = share.offset; i < share.count && listener.now() < share.untilMs; i += share.stride) {
     const seed = share.from + i
@@ -98,6 +102,7 @@ export const runShare = (
     })
     if (differs) listener.differs(seed)
     if (isBroken && listener.broken(outcome, totals.broken)) break
+    await turn()
   }
   return coverage === undefined ? totals : { ...totals, reached: Object.fromEntries(coverage.counts) }
 }

@@ -54,6 +54,7 @@ export class Cluster {
     this.watch = new Watch(kernel, {
       recorded: (job) => this.journal.peek().tokens(job).tokenIds,
       plantsDuplicate: plan.canary === true,
+      hasRoomForOne: plan.isRace === true,
       readsRecords: plan.faults.every(({ kind }) => kind !== "corrupt-catalog")
     })
     this.hub = { bytesPerS: 20e6, trouble: undefined, ...plan.hub }

@@ -11,7 +11,8 @@ const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
   WORKER_START_FAILED: starts,
   BACKEND_UNAVAILABLE: starts,
   CONNECTION_TIMEOUT: wires,
-  CONFLICT: ["steal-port"],
+  // a hive that is stopped keeps its address, and a queen that never knew it does not end it
+  CONFLICT: ["steal-port", "stop-hive"],
   POISON_REQUEST: starts,
   DISK_FULL: ["disk-full", "hive-disk-full"],
   MODEL_NOT_FOUND: ["hub-404"],

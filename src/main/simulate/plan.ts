@@ -99,7 +99,7 @@ export interface Plan {
   readonly healAt: number
   /** how the cluster ends: told to, or left alone until it has ended by itself */
   readonly end: "down" | "idle"
-  /** two jobs for the last room: exactly one of them gets it */
+  /** two jobs for the last room: one of them gets it at a time */
   readonly isRace?: boolean
   /** plants a violation that must be found */
   readonly canary?: boolean

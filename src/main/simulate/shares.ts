@@ -1,24 +1,40 @@
 /** A batch shared out to processes of this program: the same seeds, the same totals, on more cores. */
-import { fork } from "node:child_process"
+import { type ChildProcess, fork } from "node:child_process"
 import { type Share, type Totals, add, nothing } from "./batch.ts"
 
-/** Runs `file` once for each share, with `args` and what tells it its share; what they say is said here. */
-export const runShares = (
+/**
+ * Runs `file` once for each share, with `args` and what tells it its share; what they say is said here. The first one
+ * whose totals are enough ends the others. Undefined: one ended without its totals.
+ */
+export const runShares = async (
   file: string,
   args: ReadonlyArray<string>,
-  shares: ReadonlyArray<Share>
-): Promise<Totals | undefined> =>
-  Promise.all(shares.map((share) => runOne(file, [...args, "--share", `${share.offset}/${share.stride}`]))).then(
-    (all) => all.reduce<Totals | undefined>((sum, each) => (sum && each ? add(sum, each) : undefined), nothing)
+  shares: ReadonlyArray<Share>,
+  isEnough: (totals: Totals) => boolean
+): Promise<Totals | undefined> => {
+  const children = shares.map(({ offset, stride }) =>
+    fork(file, [...args, "--share", `${offset}/${stride}`], { stdio: "inherit" })
   )
+  const enough = (totals: Totals): void => {
+    if (isEnough(totals)) for (const child of children) child.disconnect()
+  }
+  const all = await Promise.all(children.map((child) => totalsOf(child, enough)))
+  const known = all.filter((each) => each !== undefined)
+  const sum = known.reduce(add, nothing)
+  return known.length === all.length || isEnough(sum) ? sum : undefined
+}
 
-/** Its totals; undefined: it ended without them. */
-const runOne = (file: string, args: ReadonlyArray<string>): Promise<Totals | undefined> =>
+const totalsOf = (child: ChildProcess, then: (totals: Totals) => void): Promise<Totals | undefined> =>
   new Promise((resolve, reject) => {
-    const child = fork(file, args, { stdio: "inherit" })
     let totals: Totals | undefined
-    // the other end is this program, of the same build
-    child.on("message", (message) => (totals = message as Totals))
+    child.on("message", (message) => {
+      // the other end is this program, of the same build
+      totals = message as Totals
+      then(totals)
+    })
     child.on("error", reject)
     child.on("exit", () => resolve(totals))
   })
+
+/** In the process of a share: it ends with whoever wanted it. */
+export const endWithParent = (): void => void process.once("disconnect", () => process.exit(1))

@@ -32,6 +32,8 @@ export interface WatchOptions {
   readonly plantsDuplicate: boolean
   /** no catalog is lost: a hive finds what an earlier one left */
   readonly readsRecords: boolean
+  /** no machine has room for a second worker */
+  readonly hasRoomForOne: boolean
 }
 
 export class Watch {
@@ -155,6 +157,10 @@ export class Watch {
   spawned(process: SimProcess): void {
     const worker = /\/(worker-[^#]+)#/.exec(process.name)?.[1]
     if (worker === undefined) return
+    if (this.options.hasRoomForOne)
+      for (const { name } of process.machine.processes.values())
+        if (name.includes("/worker-") && name !== process.name)
+          this.breach("the last room is for one", `${process.name} was started beside ${name}`)
     const { now } = this.kernel
     const recent = [...(this.starts.get(worker) ?? []).filter((at) => now - at < startsWithinMs), now]
     this.starts.set(worker, recent)
