@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { type Plan, planOf, raceOf } from "../../src/main/simulate/plan.ts"
 import { type Outcome, runPlan } from "../../src/main/simulate/run.ts"
@@ -77,6 +78,16 @@ describe("The simulated cluster", () => {
     },
     90_000
   )
+
+  it("is gone when its run is over, fibers of killed processes among it", () => {
+    const killed = range(1, 100)
+      .map((seed) => planOf(seed))
+      .find(({ faults }) => faults.some(({ kind }) => kind === "kill-worker"))
+    const before = Fiber.unsafeRoots().length
+    if (killed !== undefined) runPlan(killed)
+    expect(killed).toBeDefined()
+    expect(Fiber.unsafeRoots().length).toBe(before)
+  })
 
   it("finds the canary, and shrinks it to nothing but a job", () => {
     const plan = { ...planOf(7), canary: true }

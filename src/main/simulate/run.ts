@@ -3,6 +3,7 @@
  * nothing may be left. Returns what broke, or that nothing did.
  */
 import { Kernel, type Stop } from "../../layers/simulation/kernel.ts"
+import { holdRoots } from "../../layers/simulation/roots.ts"
 import { Cluster } from "./cluster.ts"
 import { heal, strike } from "./faults.ts"
 import { isExplained } from "./explained.ts"
@@ -33,6 +34,7 @@ export interface Outcome {
 }
 
 export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: Onlooker): Outcome => {
+  const letGo = holdRoots()
   const expected = new Map(plan.jobs.map((job) => [job.prompt, undisturbed(plan, job.prompt)]))
   const kernel = new Kernel({ seed: plan.seed, trace })
   const cluster = new Cluster(kernel, plan, onlooker)
@@ -44,6 +46,8 @@ export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: O
       error instanceof Violation
         ? { invariant: error.invariant, message: error.message }
         : { invariant: "no bug", message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  } finally {
+    letGo()
   }
   const jobs = cluster.journal.peek().jobs(1000)
   return {
