@@ -14,6 +14,8 @@ const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
   // a hive that is stopped keeps its address, and a queen that never knew it does not end it
   CONFLICT: ["steal-port", "stop-hive"],
   POISON_REQUEST: starts,
+  SHUTTING_DOWN: ["hives-stop", "hives-rm", "down"],
+  HIVE_NOT_FOUND: ["hives-rm"],
   DISK_FULL: ["disk-full", "hive-disk-full"],
   MODEL_NOT_FOUND: ["hub-404"],
   MODEL_ACCESS_DENIED: ["hub-403"],

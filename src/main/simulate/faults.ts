@@ -2,7 +2,13 @@
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Fault } from "./plan.ts"
-import type { KeeperRun } from "./programs.ts"
+import { bootCommand, type Command, type KeeperRun } from "./programs.ts"
+
+const hiveCommands = {
+  "hives-start": (startHive: string): Command => ({ startHive }),
+  "hives-stop": (stopHive: string): Command => ({ stopHive }),
+  "hives-rm": (removeHive: string): Command => ({ removeHive })
+}
 
 const pick = <A>(items: ReadonlyArray<A>, target: number): A | undefined => items[target % Math.max(1, items.length)]
 
@@ -14,6 +20,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
     process.stop()
     kernel.at(fault.forMs, () => process.continue())
   }
+  const operate = (command: Command) => bootCommand(cluster, cluster.first.spawn("operator"), command)
   kernel.note(`fault ${fault.kind}`)
   cluster.onlooker?.struck?.(fault.kind, kernel.wallMs())
   switch (fault.kind) {
@@ -125,6 +132,20 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       cluster.watch.forgetShown()
       return undefined
     }
+    case "hives-start":
+    case "hives-stop":
+    case "hives-rm": {
+      const hive = pick([...cluster.hives.keys()], fault.target)
+      if (hive !== undefined) operate(hiveCommands[fault.kind](hive))
+      return undefined
+    }
+    case "workers-stop": {
+      const worker = /\/worker-([^#]+)#/.exec(one("worker")?.name ?? "")?.[1]
+      if (worker !== undefined) operate({ stopWorker: worker })
+      return undefined
+    }
+    case "down":
+      return operate("down")
     case "ctrl-c":
       return interrupt(
         cluster,

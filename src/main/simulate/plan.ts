@@ -68,7 +68,13 @@ const kinds = [
   "hub-429",
   "hub-5xx",
   "hub-hash",
-  "hub-no-range"
+  "hub-no-range",
+  // no fault, and as hard on what runs: what an operator may ask for at any time
+  "hives-start",
+  "hives-stop",
+  "hives-rm",
+  "workers-stop",
+  "down"
 ] as const
 export type FaultKind = (typeof kinds)[number]
 

@@ -219,8 +219,15 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
   return run
 }
 
-/** `rbee up`, `rbee hives start ID`, `rbee down`. */
-export type Command = "up" | "down" | { readonly startHive: string }
+/** `rbee up`, `rbee down`, and `rbee hives …` and `rbee workers …` of a queen that is awake. */
+export type Command =
+  | "up"
+  | "down"
+  | { readonly startHive: string }
+  | { readonly stopHive: string }
+  /** stops it before, as one is told to */
+  | { readonly removeHive: string }
+  | { readonly stopWorker: string }
 
 export const bootCommand = (cluster: Cluster, process: SimProcess, command: Command): void => {
   const program = Effect.gen(function* () {
@@ -230,12 +237,19 @@ export const bootCommand = (cluster: Cluster, process: SimProcess, command: Comm
     const health = found ?? (yield* launcher.wake).health
     if (command === "up") return 0
     const api = (yield* QueenConnector).connect(launcher.url)
-    if (command !== "down") {
-      yield* api.startHive({ id: command.startHive })
-      return 0
+    if (command === "down") {
+      yield* api.shutdown({ cascade: true })
+      return (yield* launcher.gone(health)) ? 0 : 1
     }
-    yield* api.shutdown({ cascade: true })
-    return (yield* launcher.gone(health)) ? 0 : 1
+    if ("startHive" in command) yield* api.startHive({ id: command.startHive })
+    else if ("stopHive" in command) yield* api.stopHive({ id: command.stopHive })
+    else if ("stopWorker" in command) yield* api.stopWorker({ id: command.stopWorker })
+    else {
+      const { removeHive: id } = command
+      yield* api.stopHive({ id })
+      yield* api.removeHive({ id })
+    }
+    return 0
   }).pipe(asKeeper(cluster, process), Effect.catchAll(exitCode))
   process.main(program)
 }
