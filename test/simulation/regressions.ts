@@ -203,5 +203,32 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a hive that hung held its address against the next one: the jobs of the next queen failed with CONFLICT",
+    plan: {
+      seed: 201,
+      hives: [
+        { id: "localhost", ramMb: 16000, gpus: [1000], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [1000, 1000], awake: false }
+      ],
+      jobs: [
+        { id: 2, at: 18943, prompt: "tell 570b about 5dcb43", teardown: "warm" },
+        { id: 3, at: 975, prompt: "tell 89d0 about 3da134", teardown: "warm" }
+      ],
+      faults: [
+        { at: 2989, kind: "disk-full", target: 819, forMs: 22267, steps: 46 },
+        { at: 10624, kind: "stop-hive", target: 283, forMs: 28602, steps: 0 },
+        { at: 13282, kind: "disk-full", target: 523, forMs: 1242, steps: 0 }
+      ],
+      tokens: 33,
+      tokensPerS: 10,
+      loadMs: 2262,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

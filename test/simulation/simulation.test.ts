@@ -21,11 +21,11 @@ const actors = ["queen/queen", "queen/job-logs", "hive/hive", "worker/worker", "
   (name) => `src/actors/${name}.ts`
 )
 const planted = plantedIn(root)
-/** planted bug → the invariant that it breaks in one of the first seeds */
+/** planted bug → what it breaks in one of the first seeds */
 const quicklyFound = new Map([
-  ["epoch-used-twice", "one worker an epoch"],
-  ["hive-ends-before-workers", "no child without its supervisor"],
-  ["shown-before-journal", "the undisturbed text"]
+  ["epoch-used-twice", /one worker an epoch/],
+  ["hive-ends-before-workers", /no child without its supervisor|a lease lasts as long as its worker/],
+  ["shown-before-journal", /the undisturbed text/]
 ])
 /** Seed after seed; the event loop gets its turn between them, or the runner takes the test for hung. */
 const runAll = async (plans: ReadonlyArray<Plan>): Promise<ReadonlyArray<Outcome>> => {
@@ -74,7 +74,7 @@ describe("The simulated cluster", () => {
   it.each(planted.filter(({ name }) => quicklyFound.has(name)))(
     "finds this within seconds: $what",
     async (each) => {
-      expect((await hunt(root, each, 60_000)).found).toContain(quicklyFound.get(each.name))
+      expect((await hunt(root, each, 60_000)).found).toMatch(quicklyFound.get(each.name) ?? /never/)
     },
     90_000
   )

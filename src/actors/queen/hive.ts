@@ -113,8 +113,24 @@ export const hive = (
     return Option.isSome(health) && health.value.role === "hive" && health.value.id === id ? row.url : undefined
   })
 
+  /**
+   * Where it runs. One whose process is there and says nothing gets its time and is ended: it would hold its address
+   * against the next one.
+   */
+  const findOrEnd = Effect.gen(function* () {
+    const found = yield* locate
+    if (found !== undefined || !(yield* launcher.present(target))) return found
+    const back = yield* locate.pipe(
+      Effect.repeat({ until: (url) => url !== undefined, schedule: Schedule.spaced("250 millis") }),
+      Effect.timeoutOption(silenceMs)
+    )
+    if (Option.isSome(back)) return yield* locate
+    yield* launcher.kill(target)
+    return undefined
+  })
+
   const wake = Effect.gen(function* () {
-    const running = yield* locate
+    const running = yield* findOrEnd
     if (running !== undefined) return yield* claim(running)
     narrate(say.hiveWake(target.at))
     const { url, woken } = yield* launcher.wake(target)
@@ -190,17 +206,7 @@ export const hive = (
       if (health.instance !== claimed.instance) return yield* gone
     })
 
-  const recover = Effect.gen(function* () {
-    const answers = Effect.map(locate, (url) => url !== undefined)
-    if (yield* answers) return { wakeAgain: wasUsed, answers: true }
-    if (!(yield* launcher.present(target))) return { wakeAgain: wasUsed, answers: false }
-    const back = yield* answers.pipe(
-      Effect.repeat({ until: (yes) => yes, schedule: Schedule.spaced("250 millis") }),
-      Effect.timeoutOption(silenceMs)
-    )
-    if (Option.isNone(back)) yield* launcher.kill(target)
-    return { wakeAgain: wasUsed, answers: Option.isSome(back) }
-  })
+  const recover = Effect.map(findOrEnd, (url) => ({ wakeAgain: wasUsed, answers: url !== undefined }))
 
   const stop = (claimed: Claimed | undefined): Effect.Effect<void> =>
     Effect.gen(function* () {
