@@ -123,7 +123,7 @@ describe("The end of a hive", () => {
     expect(await hive.exit).toEqual({ code: 0, signal: null })
     expect(Date.now() - began).toBeLessThan(2000)
     expect(here.listening()).toEqual([])
-    expect(readdirSync(hive.folder).sort()).toEqual(["catalog.sqlite", "models"])
+    expect(readdirSync(hive.folder).sort()).toEqual(["catalog.sqlite", "models", "notes"])
   })
 
   it("by SIGTERM is the same, and a hang-up is none", async () => {

@@ -10,7 +10,7 @@ import { ActorSystem } from "../core/system.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { contextShrunk, type Line, workerRestart, workerWake } from "../../machines/narration.ts"
-import { computeBytes, estimateBytes, type Terms } from "../../machines/policy/estimate.ts"
+import { computeBytes, estimateBytes, type Terms, toMb } from "../../machines/policy/estimate.ts"
 import { workerRestarts } from "../../machines/policy/restart.ts"
 import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import { workerMachine } from "../../machines/worker.ts"
@@ -178,14 +178,16 @@ export class Resident {
   }
 
   private ready({ context }: Snapshot): void {
-    const { device, life } = this.options
+    const { device, id, life } = this.options
     if (context.ready === undefined || context.bound === undefined) return
     const { port, url } = context.bound
+    const bytes = this.around.machines.ledger.bytesOf(id)
     this.log.end("ready", {
       instance: life.current?.instance ?? "",
       ...(port === undefined ? {} : { port }),
       url,
       ...context.ready,
+      ...(bytes === undefined ? {} : { memory_mb: toMb(bytes) }),
       ...(device.isDeclared ? { backend: device.name.toUpperCase() } : {})
     })
   }

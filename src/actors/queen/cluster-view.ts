@@ -219,6 +219,7 @@ export class ClusterView {
       url: this.reached(at.hive, ready.url),
       context: ready.context,
       slots: ready.slots,
+      ...(ready.memory_mb === undefined ? {} : { memory_mb: ready.memory_mb }),
       ...(ready.port === undefined ? {} : { port: ready.port })
     }
     if (before === undefined) this.workers.set(at.worker, newEntry(view))

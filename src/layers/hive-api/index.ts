@@ -1,7 +1,7 @@
 /** A hive's interface (API.md, Hive). Only a queen calls it. */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
+import { Count, DeviceId, Health, Id, Megabytes, Nothing } from "../../machines/vocabulary/common.ts"
 import { Devices, WorkerKind } from "../../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { ModelView } from "../../machines/vocabulary/model.ts"
@@ -118,7 +118,9 @@ export const WorkerReady = Schema.Struct({
   /** "CPU", "CUDA", … */
   backend: Schema.String,
   context: Count,
-  slots: Count
+  slots: Count,
+  /** what it holds by the hive's ledger */
+  memory_mb: Schema.optional(Megabytes)
 })
 export type WorkerReady = typeof WorkerReady.Type
 

@@ -57,6 +57,12 @@ describe("The cluster view", () => {
     expect(view.fleet.allResidents()).toMatchObject([{ free: 1 }])
   })
 
+  it("is known with its memory as soon as it is awake, before any beat", () => {
+    const { view } = make()
+    view.workerReady(at, { ...ready, memory_mb: 96 }, "5")
+    expect(view.allWorkers()).toMatchObject([{ id: "w1", memory_mb: 96 }])
+  })
+
   it("believes a worker's own stream before a beat that still says loading", () => {
     const { view, beat } = make()
     beat(beatOf({ state: "loading", slots: 0 }))
