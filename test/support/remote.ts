@@ -143,8 +143,11 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
     )
   }
   const stop = async () => {
-    daemon?.kill("SIGKILL")
+    const ended = daemon
     daemon = undefined
+    // its port is free when it is gone, not when it is told to go
+    const isGone = () => ended === undefined || ended.exitCode !== null || ended.signalCode !== null
+    if (ended?.kill("SIGKILL") === true) await eventually(isGone, () => `sshd ends: ${log}`)
     await killUnder(home)
   }
   await start()
