@@ -230,5 +230,41 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a stream that was cut in mid-frame went on behind the cut, which no connection does",
+    plan: {
+      seed: 703,
+      hives: [
+        { id: "localhost", ramMb: 4000, gpus: [2000, 8000], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [], awake: true }
+      ],
+      jobs: [
+        { id: 0, at: 33676, prompt: "tell d827 about cea8f6", teardown: "warm", model: "file:/models/a.gguf" },
+        { id: 1, at: 39713, prompt: "tell ea5e about 98de7d", teardown: "warm", model: "file:/models/a.gguf" },
+        { id: 2, at: 871, prompt: "tell 8492 about 8a7761", teardown: "warm", model: "file:/models/b.gguf" },
+        { id: 3, at: 26416, prompt: "tell 8637 about f8ec00", teardown: "cold", model: "file:/models/b.gguf" },
+        { id: 4, at: 38325, prompt: "tell a709 about e7ee43", teardown: "cold", model: "file:/models/a.gguf" },
+        { id: 5, at: 7483, prompt: "tell 993c about 21330a", teardown: "cold", model: "minillama" },
+        { id: 6, at: 32188, prompt: "tell 5604 about 7b63db", teardown: "warm", model: "minillama" },
+        { id: 7, at: 32910, prompt: "tell 3100 about b8acb8", teardown: "cold", model: "file:/models/a.gguf" }
+      ],
+      faults: [
+        { at: 8532, kind: "stop-keeper", target: 88, forMs: 25125, steps: 58 },
+        { at: 41469, kind: "stop-keeper", target: 184, forMs: 18531, steps: 0 },
+        { at: 42892, kind: "mid-frame", target: 367, forMs: 15655, steps: 0 },
+        { at: 46278, kind: "kill-queen", target: 112, forMs: 10211, steps: 13 },
+        { at: 55973, kind: "kill-queen", target: 382, forMs: 1588, steps: 0 },
+        { at: 59900, kind: "mid-frame", target: 148, forMs: 100, steps: 0 }
+      ],
+      tokens: 250,
+      tokensPerS: 10,
+      loadMs: 402,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

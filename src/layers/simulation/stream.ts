@@ -29,6 +29,8 @@ export const serveFeed = (
   const { server } = connection
   let underWay = 0
   let waiting: Array<() => void> = []
+  /** cut in the middle of a write: nothing comes after that */
+  let isCut = false
   const taken = (length: number) => {
     underWay -= length
     if (underWay >= windowMax) return
@@ -38,7 +40,9 @@ export const serveFeed = (
   }
   const sink: Sink = {
     write: (whole) => {
-      const text = connection.cutsNext ? whole.slice(0, server.kernel.random.int(0, whole.length - 1)) : whole
+      if (isCut) return true
+      isCut = connection.cutsNext
+      const text = isCut ? whole.slice(0, server.kernel.random.int(0, whole.length - 1)) : whole
       underWay += text.length
       const piece: Piece = {
         _tag: "Text",
@@ -46,7 +50,7 @@ export const serveFeed = (
         taken: (length) => connection.send("server", () => taken(length))
       }
       connection.send("client", () => receive(piece))
-      if (connection.cutsNext) connection.send("client", () => connection.reset())
+      if (isCut) connection.send("client", () => connection.reset())
       return underWay < windowMax
     },
     drain: (resume) => {
