@@ -27,12 +27,13 @@ const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
 /** `end` is the terminal event, `data` its JSON. */
 export const isExplained = (plan: Plan, job: JobPlan | undefined, end: string, data: string): boolean => {
   const has = (kinds: ReadonlyArray<FaultKind>) => plan.faults.some(({ kind }) => kinds.includes(kind))
-  // a client of /v1 that leaves, or whose connection breaks, cancels its job
+  // a client of /v1 that leaves, whose connection breaks, or that gives a hung worker up, cancels its job
   if (end === "cancelled")
     return (
       has(["ctrl-c"]) ||
       (job?.client !== undefined &&
-        (job.client.leavesAfter !== undefined || has(["reset", "mid-frame", "kill-keeper", "stop-keeper"])))
+        (job.client.leavesAfter !== undefined ||
+          has(["reset", "mid-frame", "kill-keeper", "stop-keeper", "hang-worker"])))
     )
   const code = /"code":"([A-Z_]+)"/.exec(data)?.[1] ?? ""
   if (code === "INTERNAL")
