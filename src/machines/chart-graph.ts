@@ -64,8 +64,7 @@ const waysOf = (node: Node): ReadonlyArray<Way> => [
       ? []
       : targetsOf(transition).map((target) => {
           const guard = guardOf(transition)
-          // a guard without a name of its own says only that there is one
-          const shown = guard === undefined ? "" : guard === "condition" ? "[if]" : `[${guard}]`
+          const shown = guard === undefined ? "" : `[${guard}]`
           const label = [triggerOf(node, transition), shown].filter((part) => part !== "").join(" ")
           const event: string = transition.eventType
           return { source: idOf(node), target: idOf(target), event, label }

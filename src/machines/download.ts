@@ -89,6 +89,12 @@ const machine = setup({
     publish: activity<string, { readonly ref: string }>(),
     discard: activity<void, { readonly ref: string }>()
   },
+  guards: {
+    isPassing: ({ context }, { error }: { readonly error: unknown }) =>
+      passing(error) && context.attempt + 1 < attemptsMax,
+    isCorrupt: ({ context }, { error }: { readonly error: unknown }) =>
+      asError(error).code === "CHECKSUM_MISMATCH" && !context.discarded
+  },
   delays: { backoff: ({ context }) => retryAfterMs(context.error, context.attempt) }
 })
 
@@ -122,7 +128,7 @@ export const downloadMachine = machine.createMachine({
         },
         onError: [
           {
-            guard: ({ context, event }) => passing(event.error) && context.attempt + 1 < attemptsMax,
+            guard: { type: "isPassing", params: ({ event }) => ({ error: event.error }) },
             target: "degraded.resolving",
             actions: assign(({ context, event }) => ({ attempt: context.attempt + 1, error: asError(event.error) }))
           },
@@ -151,7 +157,7 @@ export const downloadMachine = machine.createMachine({
         onDone: "verifying",
         onError: [
           {
-            guard: ({ context, event }) => passing(event.error) && context.attempt + 1 < attemptsMax,
+            guard: { type: "isPassing", params: ({ event }) => ({ error: event.error }) },
             target: "degraded.transferring",
             actions: assign(({ context, event }) => ({ attempt: context.attempt + 1, error: asError(event.error) }))
           },
@@ -167,7 +173,7 @@ export const downloadMachine = machine.createMachine({
         onDone: { target: "healthy", actions: assign(({ event }) => ({ file: event.output })) },
         onError: [
           {
-            guard: ({ context, event }) => asError(event.error).code === "CHECKSUM_MISMATCH" && !context.discarded,
+            guard: { type: "isCorrupt", params: ({ event }) => ({ error: event.error }) },
             target: "discarding",
             actions: assign(({ event }) => ({ discarded: true, received: 0, error: asError(event.error) }))
           },

@@ -55,8 +55,7 @@ export type HiveEvent =
   /** what is known of its devices is too old */
   | { readonly type: "REFRESH" }
   | { readonly type: "STOP" }
-  /** forget it, once it does not run */
-  | { readonly type: "REMOVE" }
+/** forget it, once it does not run */
 
 export type HiveCommand =
   | { readonly type: "entered"; readonly state: Lifecycle }
@@ -125,6 +124,10 @@ const setupHive = setup({
   },
   guards: {
     isWanted: ({ context }) => context.wanted,
+    isFound: (_, { claimed }: { readonly claimed: Claimed | undefined }) => claimed !== undefined,
+    hasBeaten: ({ context }) => context.heard !== undefined && context.heard.instance === context.claimed?.instance,
+    isNeeded: ({ context }, { wakeAgain }: Recovered) => wakeAgain || context.wanted,
+    isAnswering: (_, { answers }: Recovered) => answers === true,
     isHopeless: ({ context }) =>
       context.attempts >= wakeMax || (context.error !== undefined && hopeless.has(context.error.code))
   },
@@ -169,7 +172,7 @@ export const hiveMachine = setupHive.createMachine({
         src: "attach",
         onDone: [
           {
-            guard: ({ event }) => event.output !== undefined,
+            guard: { type: "isFound", params: ({ event }) => ({ claimed: event.output }) },
             target: "loading",
             actions: assign({ claimed: ({ event }) => event.output })
           },
@@ -184,7 +187,7 @@ export const hiveMachine = setupHive.createMachine({
     cold: {
       tags: "cold",
       entry: [assign({ wanted: false, claimed: undefined, attempts: 0 }), emit({ type: "entered", state: "cold" })],
-      on: { ENSURE: { target: "waking", actions: want }, REMOVE: "removed" }
+      on: { ENSURE: { target: "waking", actions: want } }
     },
 
     waking: {
@@ -218,7 +221,7 @@ export const hiveMachine = setupHive.createMachine({
       states: {
         listening: {
           always: {
-            guard: ({ context }) => context.heard !== undefined && context.heard.instance === context.claimed?.instance,
+            guard: "hasBeaten",
             target: "checking",
             actions: emit(({ context }) => ({ type: "confirm", beat: context.heard }))
           },
@@ -311,8 +314,8 @@ export const hiveMachine = setupHive.createMachine({
       invoke: {
         src: "recover",
         onDone: [
-          { guard: ({ event, context }) => event.output.wakeAgain || context.wanted, target: "backingOff" },
-          { guard: ({ event }) => event.output.answers === true, target: "attaching" },
+          { guard: { type: "isNeeded", params: ({ event }) => event.output }, target: "backingOff" },
+          { guard: { type: "isAnswering", params: ({ event }) => event.output }, target: "attaching" },
           { target: "cold" }
         ]
       }
@@ -321,7 +324,7 @@ export const hiveMachine = setupHive.createMachine({
     failed: {
       tags: "failed",
       entry: [assign({ wanted: false, claimed: undefined }), emit({ type: "entered", state: "failed" })],
-      on: { ENSURE: { target: "waking", actions: [want, assign({ attempts: 0 })] }, REMOVE: "removed" }
+      on: { ENSURE: { target: "waking", actions: [want, assign({ attempts: 0 })] } }
     },
 
     stopping: {
@@ -342,9 +345,7 @@ export const hiveMachine = setupHive.createMachine({
         emit({ type: "gone" }),
         emit({ type: "entered", state: "stopped" })
       ],
-      on: { STOP: {}, ENSURE: { target: "waking", actions: want }, REMOVE: "removed" }
-    },
-
-    removed: { type: "final" }
+      on: { STOP: {}, ENSURE: { target: "waking", actions: want } }
+    }
   }
 })

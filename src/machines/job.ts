@@ -137,6 +137,9 @@ const setupJob = setup({
     infer: activity<InferDone, { readonly seat: Seat | undefined; readonly alone: boolean }>()
   },
   guards: {
+    isFull: (_, { kind }: Placed | Started) => kind === "full",
+    isResident: (_, { kind }: Placed) => kind === "resident",
+    losesWorker: ({ event }) => losesWorker(errorIn(event)),
     isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
     isPassing: ({ event }) => setbackOf(errorIn(event)) === "retry",
     isPoison: ({ context }) => context.fruitless >= fruitlessMax || context.deaths >= deathsMax,
@@ -206,9 +209,9 @@ export const jobMachine = setupJob.createMachine({
           alone: fruitless > 0
         }),
         onDone: [
-          { guard: ({ event }) => event.output.kind === "full", target: "queued" },
+          { guard: { type: "isFull", params: ({ event }) => event.output }, target: "queued" },
           {
-            guard: ({ event }) => event.output.kind === "resident",
+            guard: { type: "isResident", params: ({ event }) => event.output },
             target: "streaming",
             actions: assign(({ event }) =>
               event.output.kind === "resident"
@@ -284,7 +287,7 @@ export const jobMachine = setupJob.createMachine({
         src: "startWorker",
         input: ({ context }) => ({ place: context.place, alone: context.fruitless > 0 }),
         onDone: [
-          { guard: ({ event }) => event.output.kind === "full", target: "queued" },
+          { guard: { type: "isFull", params: ({ event }) => event.output }, target: "queued" },
           {
             target: "streaming",
             actions: assign(({ event, context }) =>
@@ -313,7 +316,7 @@ export const jobMachine = setupJob.createMachine({
         onDone: { target: "done", actions: assign({ done: ({ event }) => event.output }) },
         onError: [
           {
-            guard: ({ event }) => losesWorker(errorIn(event)),
+            guard: "losesWorker",
             target: "degraded",
             actions: assign(({ event, context }) => lost(context, event.error))
           },

@@ -35,6 +35,17 @@ const machine = setup({
     /** SIGTERM, `graceMs`, SIGKILL; with 0 SIGKILL at once */
     end: activity<void, { readonly graceMs: number }>()
   },
+  guards: {
+    isStopped: ({ context }) => context.stop !== undefined,
+    isSpent: ({ context }, exit: WorkerExit) => isEnd(context, exit),
+    isAtOnce: ({ event }) => event.type === "STOP" && event.drainMs <= 0,
+    isUnpinned: ({ context }) => !context.pinned,
+    isAtWork: ({ event }) => event.type === "BEAT" && event.beat.busy > 0,
+    isAtRest: ({ event }) => event.type === "BEAT" && event.beat.busy === 0,
+    /** It answered something between two beats: that was use, too. */
+    hasAnswered: ({ context, event }) => event.type === "BEAT" && event.beat.tokens_out > context.beat.tokens_out,
+    isHung: ({ context }) => verdict(context) !== undefined
+  },
   delays: {
     tick: ({ context }) => context.limits.tickMs,
     idle: ({ context }) => context.limits.idleMs,
@@ -91,9 +102,9 @@ export const workerMachine = machine.createMachine({
         src: "run",
         input: ({ context }) => ({ attempt: context.tries, shape: context.shape }),
         onDone: [
-          { guard: ({ context }) => context.stop !== undefined, target: "stopped" },
+          { guard: "isStopped", target: "stopped" },
           {
-            guard: ({ context, event }) => isEnd(context, event.output),
+            guard: { type: "isSpent", params: ({ event }) => event.output },
             target: "failed",
             actions: assign(({ context, event }) => ({ lastExit: explain(context, event.output) }))
           },
@@ -182,7 +193,7 @@ export const workerMachine = machine.createMachine({
               on: {
                 BEAT: { actions: noteBeat },
                 STOP: [
-                  { guard: ({ event }) => event.drainMs <= 0, target: "ending", actions: noteStop },
+                  { guard: "isAtOnce", target: "ending", actions: noteStop },
                   { target: ".draining", reenter: true, actions: noteStop }
                 ]
               },
@@ -190,7 +201,7 @@ export const workerMachine = machine.createMachine({
                 idle: {
                   after: {
                     idle: {
-                      guard: ({ context }) => !context.pinned,
+                      guard: "isUnpinned",
                       target: "draining",
                       actions: assign({ stop: { drainMs: 30_000 } })
                     }
@@ -203,13 +214,12 @@ export const workerMachine = machine.createMachine({
                     },
                     BEAT: [
                       {
-                        guard: ({ event }) => event.beat.busy > 0,
+                        guard: "isAtWork",
                         target: "busy",
                         actions: noteBeat
                       },
                       {
-                        // It answered something between two beats: that was use, too.
-                        guard: ({ context, event }) => event.beat.tokens_out > context.beat.tokens_out,
+                        guard: "hasAnswered",
                         target: "idle",
                         reenter: true,
                         actions: noteBeat
@@ -222,7 +232,7 @@ export const workerMachine = machine.createMachine({
                   on: {
                     BEAT: [
                       {
-                        guard: ({ event }) => event.beat.busy === 0,
+                        guard: "isAtRest",
                         target: "idle",
                         actions: noteBeat
                       },
@@ -262,7 +272,7 @@ export const workerMachine = machine.createMachine({
               after: {
                 tick: [
                   {
-                    guard: ({ context }) => verdict(context) !== undefined,
+                    guard: "isHung",
                     target: "done",
                     actions: raise(({ context }) => ({
                       type: "GIVE_UP" as const,

@@ -34,6 +34,10 @@ describe("the charts of the inspector", () => {
 })
 
 describe("the drawn charts", () => {
+  it.each(Object.entries(charts))("of %s say of every guard what it asks", (_, { machine }) => {
+    for (const { label } of toGraph(machine).edges) assert.notInclude(label, "[condition]")
+  })
+
   it.each(Object.entries(charts))("of %s are those of the code", async (name, { machine, where }) => {
     const page = `# ${name}\n\n${where} Source: \`src/machines/${name}.ts\`.\n\n\`\`\`mermaid\n${toMermaid(machine).trim()}\n\`\`\`\n`
     await expect(page).toMatchFileSnapshot(`../../docs/charts/${name}.md`)

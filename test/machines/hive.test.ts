@@ -157,12 +157,6 @@ describe("A hive", () => {
     expect(healthy().send({ type: "ENSURE" }).snapshot.context.asked).toBe(2)
   })
 
-  it("can be forgotten where it does not run", () => {
-    for (const walk of [cold(), stopped(), attaching().fail("attach", error("HIVE_OWNED"))])
-      expect(walk.send({ type: "REMOVE" }).snapshot.status).toBe("done")
-    expect(healthy().send({ type: "REMOVE" }).snapshot.status).toBe("active")
-  })
-
   it("was walked here through every state and every transition", () => {
     expect(coverage.missing(hiveMachine)).toEqual([])
   })
