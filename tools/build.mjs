@@ -23,7 +23,7 @@ const shared = {
   minifyWhitespace: true,
   keepNames: false,
   legalComments: "none",
-  external: ["better-sqlite3", "node-llama-cpp", "ssh2", "undici", "vitest", "openai", "playwright-core"],
+  external: ["better-sqlite3", "node-llama-cpp", "ssh2", "vitest", "openai", "playwright-core"],
   define: { "process.env.RBEE_BUILD_VERSION": JSON.stringify(version) },
   logLevel: "warning"
 }

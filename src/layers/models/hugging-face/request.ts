@@ -1,5 +1,7 @@
 /** Requests to a hub: redirects by hand, so that the token stays with the origin that it is meant for. */
-import type { Dispatcher, EnvHttpProxyAgent, request as requestOf } from "undici"
+import { type Agent, type IncomingMessage, request as requestHttp } from "node:http"
+import { request as requestHttps } from "node:https"
+import { getProxyForUrl } from "proxy-from-env"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 
 export interface Ask {
@@ -15,7 +17,7 @@ export interface Ask {
 export interface Answer {
   /** of the last hop */
   readonly url: URL
-  readonly response: Dispatcher.ResponseData
+  readonly response: IncomingMessage
   readonly status: number
   /** headers of all hops: what an earlier one said wins, for only the hub itself knows the file's identity */
   readonly header: (name: string) => string | undefined
@@ -32,8 +34,7 @@ const stalled = (url: URL, ms: number) =>
 export const broken = (url: URL, error: unknown): RbeeError => {
   if (error instanceof RbeeError) return error
   const reason = codeOf(error)
-  const unreachable =
-    /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|UND_ERR_CONNECT_TIMEOUT)$/.test(reason)
+  const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(reason)
   return rbeeError(
     "DOWNLOAD_FAILED",
     unreachable ? `${url.host} cannot be reached (${reason})` : `the connection to ${url.host} broke (${reason})`,
@@ -43,36 +44,28 @@ export const broken = (url: URL, error: unknown): RbeeError => {
 }
 
 /**
- * HTTPS_PROXY, HTTP_PROXY and NO_PROXY as everywhere. Loaded at the first request, because a hive that only uses what is
- * here should start without it. Nothing waits in it: stalls are judged here.
+ * HTTPS_PROXY, HTTP_PROXY and NO_PROXY as everywhere, asked for a tunnel whatever goes through it. Loaded where there is
+ * one. `false`: a connection of its own too, for one that is cut in mid-file is worth nothing to the next request.
  */
-const dispatching = (() => {
-  let loaded: Promise<{ readonly request: typeof requestOf; readonly dispatcher: EnvHttpProxyAgent }> | undefined
-  return () =>
-    (loaded ??= import("undici").then(({ EnvHttpProxyAgent: Agent, request }) => ({
-      request,
-      dispatcher: new Agent({ headersTimeout: 0, bodyTimeout: 0 })
-    })))
-})()
+const agentFor = async (url: URL): Promise<Agent | false> => {
+  const proxy = getProxyForUrl(url.href)
+  if (proxy === "") return false
+  const { HttpsProxyAgent } = await import("https-proxy-agent")
+  return new HttpsProxyAgent(proxy)
+}
 
 /** What is left of an answer is not wanted. */
-export const drop = ({ body }: Dispatcher.ResponseData): void => void body.destroy()
+export const drop = (response: IncomingMessage): void => void response.destroy()
 
-const textOfHeader = (value: string | ReadonlyArray<string> | undefined): string | undefined =>
-  typeof value === "string" ? value : value?.[0]
-
-const once = async (url: URL, ask: Ask): Promise<Dispatcher.ResponseData> => {
+const once = async (url: URL, ask: Ask): Promise<IncomingMessage> => {
   const { method, origin, signal, stallMs, token } = ask
-  const { dispatcher, request } = await dispatching()
-  const stall = new AbortController()
-  const timer = setTimeout(() => stall.abort(stalled(url, stallMs)), stallMs)
-  try {
-    const response = await request(url, {
+  const agent = await agentFor(url)
+  return new Promise<IncomingMessage>((resolve, reject) => {
+    const request = url.protocol === "https:" ? requestHttps : requestHttp
+    const sent = request(url, {
       method,
-      dispatcher,
-      // a connection of its own: one that is cut in mid-file is worth nothing to the next request
-      reset: true,
-      signal: signal === undefined ? stall.signal : AbortSignal.any([signal, stall.signal]),
+      agent,
+      ...(signal === undefined ? {} : { signal }),
       headers: {
         "user-agent": "rbee",
         "accept-encoding": "identity",
@@ -80,14 +73,19 @@ const once = async (url: URL, ask: Ask): Promise<Dispatcher.ResponseData> => {
         ...(token !== undefined && url.origin === origin ? { authorization: `Bearer ${token}` } : {})
       }
     })
-    // also of a body that nobody reads
-    response.body.on("error", () => {})
-    return response
-  } catch (error) {
-    throw broken(url, error)
-  } finally {
-    clearTimeout(timer)
-  }
+    const timer = setTimeout(() => sent.destroy(stalled(url, stallMs)), stallMs)
+    sent.on("error", (error) => {
+      clearTimeout(timer)
+      reject(broken(url, error))
+    })
+    sent.on("response", (response) => {
+      clearTimeout(timer)
+      // also of a body that nobody reads
+      response.on("error", () => {})
+      resolve(response)
+    })
+    sent.end()
+  })
 }
 
 const refuse = (url: URL, what: string) =>
@@ -97,15 +95,15 @@ const refuse = (url: URL, what: string) =>
 export const follow = async (
   start: URL,
   ask: Ask,
-  until: (response: Dispatcher.ResponseData) => boolean = () => false
+  until: (response: IncomingMessage) => boolean = () => false
 ): Promise<Answer> => {
   const seen: Record<string, string> = {}
   let url = start
   for (let hop = 0; hop < hopsMax; hop++) {
     const response = await once(url, ask)
-    const status = response.statusCode
+    const status = response.statusCode ?? 0
     for (const [name, value] of Object.entries(response.headers)) if (typeof value === "string") seen[name] ??= value
-    const location = textOfHeader(response.headers["location"])
+    const location = response.headers.location
     if (status < 300 || status >= 400 || location === undefined || until(response)) {
       return { url, response, status, header: (name) => seen[name] }
     }
@@ -121,10 +119,10 @@ export const follow = async (
 
 /** The bytes of an answer. Only the wait for the next ones counts as a stall, not the time that the reader takes. */
 export async function* bodyOf({ response, url }: Answer, stallMs: number): AsyncGenerator<Uint8Array> {
-  const chunks: AsyncIterator<Uint8Array> = response.body[Symbol.asyncIterator]()
+  const chunks: AsyncIterator<Uint8Array> = response[Symbol.asyncIterator]()
   try {
     for (;;) {
-      const timer = setTimeout(() => response.body.destroy(stalled(url, stallMs)), stallMs)
+      const timer = setTimeout(() => response.destroy(stalled(url, stallMs)), stallMs)
       const next = await chunks.next().finally(() => clearTimeout(timer))
       if (next.done === true) return
       yield next.value
@@ -150,7 +148,7 @@ export const textOf = async (answer: Answer, stallMs: number, bytesMax = 32 * 10
 
 /** `Retry-After`, in seconds or as a date, as milliseconds from now; at most five minutes. */
 const retryAfter = (answer: Answer): { readonly retry_after_ms?: number } => {
-  const text = textOfHeader(answer.response.headers["retry-after"])
+  const text = answer.response.headers["retry-after"]
   if (text === undefined) return {}
   const ms = /^\d+$/.test(text.trim()) ? Number(text) * 1000 : Date.parse(text) - Date.now()
   return Number.isFinite(ms) && ms > 0 ? { retry_after_ms: Math.min(ms, 300_000) } : {}
