@@ -84,6 +84,7 @@ export const modelProvisionStarted = (model: string) =>
   queen("model_provision_started", `model ${model}: provisioning started`)
 export const downloadStart = (bytes: number) =>
   hive("download_start", `model size = ${megabytes(bytes)} MB; starting download`)
+export const downloadFromQueen = () => hive("download_from_queen", "the queen's machine has it; copying from there")
 /** `rate` in bytes a second */
 export const downloadProgress = (percent: number, rate: number) =>
   hive("download_progress", `… ${percent}% @ ${megabytes(rate)} MB/s …`)

@@ -23,11 +23,14 @@ import { openApi } from "../layers/api/openapi.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
 import { layerSsh as layerHiveSsh } from "../layers/hive-launcher/ssh.ts"
+import { cachedRepos } from "../layers/hub/cached.ts"
+import { hubRoutes } from "../layers/hub/routes.ts"
 import { pageHandlers } from "../layers/inspector-page/files.ts"
 import { inspectorPageApi } from "../layers/inspector-page/index.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
-import { queenFolder } from "../layers/paths/index.ts"
+import { hubPrefix } from "../layers/models/hugging-face/queen.ts"
+import { hiveFolder, queenFolder } from "../layers/paths/index.ts"
 import { bootOf } from "../layers/process/identity.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode as layerProcesses } from "../layers/process/node.ts"
@@ -90,6 +93,7 @@ const program = Effect.gen(function* () {
     host,
     port,
     token: settings.token,
+    beside: { prefix: hubPrefix, answer: hubRoutes(() => cachedRepos(hiveFolder(settings.home, settings.hive.id))) },
     role: "queen"
   })
   const world = yield* Layer.build(worldOf(settings))

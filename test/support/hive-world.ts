@@ -98,6 +98,7 @@ export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effe
     }
     const models: Partial<Models["Type"]> = {
       inspect: () => Effect.succeed(facts),
+      offered: () => Effect.void,
       isThere: () => Effect.succeed(true),
       sweep: Effect.void
     }

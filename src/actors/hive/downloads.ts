@@ -14,7 +14,7 @@ import { type DownloadCommand, downloadMachine, type DownloadOutcome } from "../
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import type { ModelRef } from "../../machines/model-ref.ts"
 import { toMb } from "../../machines/policy/estimate.ts"
-import { downloadDone, downloadResume, downloadStart } from "../../machines/narration.ts"
+import { downloadDone, downloadFromQueen, downloadResume, downloadStart } from "../../machines/narration.ts"
 import { EventLog, type EventLogs } from "./event-log.ts"
 import { diskDevice } from "./ledger.ts"
 import type { Machines } from "./machines.ts"
@@ -135,6 +135,7 @@ export class Downloads {
         switch (command.type) {
           case "resolved": {
             log.narrate(downloadStart(command.bytes), now)
+            if (found.resolved?.fromQueen === true) log.narrate(downloadFromQueen(), now)
             resume(command.partial, command.bytes, now)
             return Effect.void
           }

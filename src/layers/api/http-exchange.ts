@@ -16,8 +16,16 @@ import type { Match, Router } from "./http-router.ts"
 import { tooLarge } from "./wire.ts"
 import { encodeError, errorStatus, internalError, retryAfter } from "./wire-error.ts"
 
+/** What answers requests by itself. */
+export interface Beside {
+  /** `/hub` */
+  readonly prefix: string
+  readonly answer: (url: string, request: IncomingMessage, response: ServerResponse) => void
+}
+
 export interface ExchangeContext {
   readonly router: Router
+  readonly beside: Beside | undefined
   readonly guard: Guard
   readonly fork: <A, E>(effect: Effect.Effect<A, E>, call: CallInfo) => Fiber.RuntimeFiber<A, E>
   /** requests that come while the server ends are refused */
@@ -58,7 +66,7 @@ export class Exchange {
   }
 
   start(): void {
-    const { router, guard, closing } = this.#context
+    const { beside, router, guard, closing } = this.#context
     const { method = "GET", url = "/", headers } = this.#request
     if (closing()) return this.#fail(shuttingDown())
     const foreign = guard.origin(method, headers)
@@ -68,6 +76,8 @@ export class Exchange {
       const stranger = guard.token(headers)
       if (stranger !== undefined) return this.#refuseStranger(stranger)
     }
+    if (beside !== undefined && url.startsWith(`${beside.prefix}/`))
+      return beside.answer(url.slice(beside.prefix.length), this.#request, this.#response)
     switch (match._tag) {
       case "NotFound":
         return this.#fail(

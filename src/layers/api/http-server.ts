@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "./endpoint.ts"
-import { Exchange, type ExchangeContext } from "./http-exchange.ts"
+import { type Beside, Exchange, type ExchangeContext } from "./http-exchange.ts"
 import { checkBind, fingerprint, makeGuard } from "./http-guard.ts"
 import { makeRouter } from "./http-router.ts"
 import { keepAliveMs } from "./sse.ts"
@@ -29,6 +29,8 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   /** who calls must show it; undefined on loopback */
   readonly token?: string | undefined
   readonly allowedOrigins?: ReadonlyArray<string> | undefined
+  /** answers paths below `prefix` itself, without that prefix, to whoever has the token: files, which are no calls */
+  readonly beside?: Beside | undefined
   /** browsers that have shown the token by a ticket */
   readonly sessions?: BrowserSessions | undefined
   /** "queen", "hive", "worker": for log lines */
@@ -67,6 +69,7 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
     let closing = false
     const context: ExchangeContext = {
       router: makeRouter(options.apis),
+      beside: options.beside,
       guard: makeGuard({
         host: options.host,
         token: options.token,

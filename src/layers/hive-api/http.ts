@@ -20,7 +20,10 @@ export const layerHttp: Layer.Layer<HiveConnector, never, CurrentSettings | Tunn
       return {
         ...api,
         claim: (request) =>
-          api.claim({ ...request, queen: { ...request.queen, url: tunnels.queenUrl(url) ?? request.queen.url } })
+          api.claim({
+            ...request,
+            queen: { ...request.queen, url: tunnels.queenUrl(url) ?? request.queen.url, models: true }
+          })
       }
     }
     return { connect: cachedByUrl(connect) }

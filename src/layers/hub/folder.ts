@@ -3,7 +3,7 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
 import { basename, join } from "node:path"
-import type { HubRepo } from "./index.ts"
+import type { HubEntry, HubRepo } from "./index.ts"
 
 const depthMax = 6
 
@@ -24,7 +24,7 @@ const walk = async (folder: string, path: ReadonlyArray<string>): Promise<Readon
 
 /** Looked at anew for each listing, so that a file that is added is served. Rejects where the folder cannot be read. */
 export const reposIn = async (folder: string): Promise<ReadonlyArray<HubRepo>> => {
-  const repos = new Map<string, { author: string; repo: string; files: Array<HubRepo["files"][number]> }>()
+  const repos = new Map<string, { author: string; repo: string; files: Array<HubEntry> }>()
   for (const parts of await walk(folder, [])) {
     const file = join(folder, ...parts)
     const found = await stat(file).catch(() => undefined)
@@ -62,9 +62,24 @@ export const digestOf = async (file: string): Promise<string> => {
   return reading
 }
 
+export const sha256Of = ({ file, sha256 }: HubEntry): Promise<string> =>
+  sha256 === undefined ? digestOf(file) : Promise.resolve(sha256)
+
 /** A commit is named by what it contains: a repository that changes has another one. */
-export const commitOf = async ({ author, files, repo }: HubRepo): Promise<string> => {
+const commitOf = async ({ author, files, repo }: HubRepo): Promise<string> => {
   const hash = createHash("sha256").update(`${author}/${repo}\n`)
   for (const { file, path } of files) hash.update(`${path} ${await digestOf(file)}\n`)
   return hash.digest("hex").slice(0, 40)
+}
+
+/** What a repository has at a revision, each file with its commit. */
+export const filesAt = async (
+  repo: HubRepo,
+  revision = "main"
+): Promise<ReadonlyArray<HubEntry & { readonly commit: string }>> => {
+  const made = repo.files.some(({ at }) => at === undefined) ? await commitOf(repo) : ""
+  return repo.files.flatMap((entry) => {
+    const { commit, revision: name } = entry.at ?? { commit: made, revision: "main" }
+    return revision === name || revision === commit ? [Object.assign({}, entry, { commit })] : []
+  })
 }

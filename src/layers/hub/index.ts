@@ -23,8 +23,19 @@ export interface HubOptions {
 export interface HubRepo {
   readonly author: string
   readonly repo: string
+  readonly files: ReadonlyArray<HubEntry>
+}
+
+export interface HubEntry {
   /** in the repository, with `/` */
-  readonly files: ReadonlyArray<{ readonly path: string; readonly file: string; readonly bytes: number }>
+  readonly path: string
+  /** absolute */
+  readonly file: string
+  readonly bytes: number
+  /** lower-case hex; absent: the file is read for it */
+  readonly sha256?: string
+  /** where the file was fetched as of a commit, that one, and the name by which it was asked for */
+  readonly at?: { readonly commit: string; readonly revision: string }
 }
 
 export interface Hub {

@@ -10,6 +10,7 @@ import { rbeeError } from "../../machines/errors.ts"
 import { partsOf } from "../../machines/gguf-split.ts"
 import type { ModelRef } from "../../machines/model-ref.ts"
 import { toTransferError } from "./disk-errors.ts"
+import { queenFirst } from "./hugging-face/queen.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
 import { awaited, deleteOlder, freeIn, remove } from "./files.ts"
@@ -19,6 +20,7 @@ import {
   Models,
   type PublishedModel,
   type PublishError,
+  type QueenHub,
   type ResolvedModel,
   type TransferError
 } from "./index.ts"
@@ -41,7 +43,12 @@ const partialAgeMs = 7 * 24 * 60 * 60_000
 
 const make = (options: DiskOptions) => {
   const folder = join(options.folder, "models")
-  const sources = options.sources ?? [bundled(bundledFolder()), files, huggingFace(hubSettings(process.env))]
+  let queen: QueenHub | undefined
+  const hub = () => {
+    const settings = hubSettings(process.env)
+    return queenFirst(settings, () => queen, huggingFace(settings))
+  }
+  const sources = options.sources ?? [bundled(bundledFolder()), files, hub()]
   const own = (name: string): Store => ({
     part: join(folder, `${name}.part`),
     final: join(folder, name),
@@ -141,6 +148,7 @@ const make = (options: DiskOptions) => {
             inPlace,
             partial,
             why: found.why,
+            ...(found.fromQueen === true && inPlace === undefined ? { fromQueen: true } : {}),
             ...(freeBytes === undefined ? {} : { freeBytes })
           }
         })
@@ -168,6 +176,7 @@ const make = (options: DiskOptions) => {
           return inPlace === undefined ? head(found) : inspect(inPlace, found.ref)
         })
       ),
+    offered: (hub) => Effect.sync(() => void (queen = hub)),
     isThere: (file, bytes) =>
       Effect.promise(async () => {
         const sizes = await Promise.all(partsOf(file).map(sizeOf))

@@ -20,8 +20,17 @@ export interface ResolvedModel {
   readonly partial: number
   /** why this file, where the reference left a choice */
   readonly why?: string | undefined
+  /** it comes from the queen's machine, not from the hub */
+  readonly fromQueen?: boolean
   /** bytes that the disk it goes to has free; undefined where that is the hive's own */
   readonly freeBytes?: number
+}
+
+/** The queen's machine, as a hub of what it has. */
+export interface QueenHub {
+  /** `http://host:port`, or `unix:/path/of/socket` */
+  readonly url: string
+  readonly token: string | undefined
 }
 
 /** Where a reference leaves a choice: does a model with these facts fit where it is wanted? */
@@ -85,6 +94,8 @@ export class Models extends Context.Tag("rbee/Models")<
       ref: ModelRef,
       fits?: Fits
     ) => Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">>
+    /** From now on what the queen's machine has comes from there. */
+    readonly offered: (hub: QueenHub | undefined) => Effect.Effect<void>
     /** Is a model of this size there, with all its files? */
     readonly isThere: (file: string, bytes: number) => Effect.Effect<boolean>
     /** Keeps, beside the files, what a lost catalog is rebuilt from. Best effort. */

@@ -23,6 +23,18 @@ const Note = Schema.parseJson(
 )
 const decode = Schema.decodeUnknownEither(Note)
 
+const readNote = async (file: string): Promise<ModelNote | undefined> => {
+  const note = decode(await readFile(file, "utf8").catch(() => ""))
+  const isThere = Either.isRight(note) && (await stat(note.right.file).catch(() => undefined))?.isFile() === true
+  return isThere ? { sha256: undefined, why: undefined, lastUsedAt: undefined, ...note.right } : undefined
+}
+
+/** Of the models of a hive of this machine, for those who are not that hive: nothing is changed. */
+export const notesIn = async (folder: string): Promise<ReadonlyArray<ModelNote>> => {
+  const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json"))
+  return (await Promise.all(names.map((name) => readNote(join(folder, name))))).flatMap((note) => note ?? [])
+}
+
 export const modelNotes = (folder: string) => {
   let written = 0
   const fileOf = (ref: string) => join(folder, `${createHash("sha256").update(ref).digest("hex").slice(0, 32)}.json`)
@@ -38,9 +50,8 @@ export const modelNotes = (folder: string) => {
     all: async (): Promise<ReadonlyArray<ModelNote>> => {
       const found: Array<ModelNote> = []
       for (const name of await readdir(folder).catch(() => [])) {
-        const note = decode(await readFile(join(folder, name), "utf8").catch(() => ""))
-        const isThere = Either.isRight(note) && (await stat(note.right.file).catch(() => undefined))?.isFile() === true
-        if (isThere) found.push({ sha256: undefined, why: undefined, lastUsedAt: undefined, ...note.right })
+        const note = await readNote(join(folder, name))
+        if (note !== undefined) found.push(note)
         else await rm(join(folder, name), { force: true })
       }
       return found

@@ -40,6 +40,8 @@ export interface Located {
   readonly files: readonly [LocatedFile, ...ReadonlyArray<LocatedFile>]
   /** why these, where the reference left a choice */
   readonly why?: string
+  /** the bytes come from the queen's machine */
+  readonly fromQueen?: boolean
 }
 
 export const bytesOf = ({ files }: Located): number => files.reduce((sum, { bytes }) => sum + bytes, 0)

@@ -142,6 +142,7 @@ export const layerModels = (process: SimProcess, hubNow: () => Hub, disk: ModelD
           : Effect.fail(rbeeError("MODEL_NOT_FOUND", `there is no file ${file}`))
       ),
     preview: () => Effect.succeed(facts),
+    offered: () => Effect.void,
     isThere: (file, bytes) => Effect.sync(() => disk.files.get(file) === bytes),
     note: (note) => Effect.sync(() => void disk.notes.set(note.ref, note)),
     forget: (ref) => Effect.sync(() => void disk.notes.delete(ref)),

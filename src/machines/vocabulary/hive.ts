@@ -19,7 +19,14 @@ export const Heartbeat = Schema.Struct({
 export type Heartbeat = typeof Heartbeat.Type
 
 export const ClaimRequest = Schema.Struct({
-  queen: Schema.Struct({ id: Schema.String, name: Schema.String, epoch: Count, url: Schema.String }),
+  queen: Schema.Struct({
+    id: Schema.String,
+    name: Schema.String,
+    epoch: Count,
+    url: Schema.String,
+    /** her machine is another one, and what it has of models is at `/hub` of her url */
+    models: Schema.optional(Schema.Boolean)
+  }),
   take_over: Schema.optional(Schema.Boolean),
   /** the hive was woken for a cold session: it ends 60 s after its last use */
   woken_cold: Schema.optional(Schema.Boolean)

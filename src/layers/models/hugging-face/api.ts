@@ -70,7 +70,7 @@ const nextPage = (answer: Answer): URL | undefined => {
 const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/")
 
 export const makeApi = (settings: HubSettings): HubApi => {
-  const { stallMs } = settings
+  const { ours, stallMs } = settings
   if (!/^https?:\/\//i.test(settings.endpoint) || !URL.canParse(settings.endpoint)) {
     throw rbeeError("DOWNLOAD_FAILED", "HF_ENDPOINT is no http address", "Write it as https://host", {
       permanent: true
@@ -84,7 +84,8 @@ export const makeApi = (settings: HubSettings): HubApi => {
     origin,
     token: settings.token(),
     stallMs,
-    signal
+    signal,
+    ...(ours === undefined ? {} : { isOurs: true, socketPath: ours.socketPath })
   })
   const revisionOf = (ref: HubRef) => ref.revision ?? "main"
   const named = (ref: HubRef, path?: string) =>

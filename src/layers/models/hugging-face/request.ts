@@ -12,6 +12,10 @@ export interface Ask {
   readonly origin: string
   readonly stallMs: number
   readonly signal?: AbortSignal | undefined
+  /** no proxy is asked: the hub is one of this cluster */
+  readonly isOurs?: boolean
+  /** a Unix socket that leads there */
+  readonly socketPath?: string | undefined
 }
 
 export interface Answer {
@@ -58,17 +62,20 @@ const agentFor = async (url: URL): Promise<Agent | false> => {
 export const drop = (response: IncomingMessage): void => void response.destroy()
 
 const once = async (url: URL, ask: Ask): Promise<IncomingMessage> => {
-  const { method, origin, signal, stallMs, token } = ask
-  const agent = await agentFor(url)
+  const { isOurs, method, origin, signal, socketPath, stallMs, token } = ask
+  const agent = isOurs === true ? false : await agentFor(url)
   return new Promise<IncomingMessage>((resolve, reject) => {
     const request = url.protocol === "https:" ? requestHttps : requestHttp
     const sent = request(url, {
       method,
       agent,
+      ...(socketPath === undefined ? {} : { socketPath }),
       ...(signal === undefined ? {} : { signal }),
       headers: {
         "user-agent": "rbee",
         "accept-encoding": "identity",
+        // behind a socket is a daemon of this very machine, as far as it can tell
+        ...(socketPath === undefined ? {} : { host: "localhost" }),
         ...ask.headers,
         ...(token !== undefined && url.origin === origin ? { authorization: `Bearer ${token}` } : {})
       }

@@ -13,6 +13,8 @@ export interface HubSettings {
   readonly offline: boolean
   /** a transfer that gets nothing for this long is stalled; milliseconds */
   readonly stallMs: number
+  /** a hub of this cluster, to which no proxy leads; and the Unix socket that does, where there is one */
+  readonly ours?: { readonly socketPath: string | undefined }
 }
 
 type Env = Readonly<Record<string, string | undefined>>

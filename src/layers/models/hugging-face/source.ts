@@ -120,13 +120,18 @@ const orCached = (settings: HubSettings, ref: HubRef, fits: Fits | undefined) =>
         (found) => (found === undefined ? Effect.fail(error) : Effect.succeed(found))
       )
 
+/** As the hub tells it; nothing of the cache is taken for an answer. */
+export const asTold = (
+  settings: HubSettings,
+  ref: HubRef,
+  fits: Fits | undefined
+): Effect.Effect<Located, ResolveError> =>
+  Effect.tryPromise({ try: (signal) => locate(settings, ref, fits, signal), catch: toResolveError })
+
 export const huggingFace = (settings: HubSettings): ModelSource => ({
   locate: (ref, fits) => {
     if (ref._tag !== "Hub") return undefined
-    return Effect.tryPromise({
-      try: (signal) => locate(settings, ref, fits, signal),
-      catch: toResolveError
-    }).pipe(
+    return asTold(settings, ref, fits).pipe(
       Effect.catchAll(orCached(settings, ref, fits)),
       Effect.tap((found) =>
         Effect.logInfo(`${ref.ref} is ${found.files[0].name} (${found.why}), ${bytesOf(found)} bytes`)
