@@ -55,7 +55,6 @@ export type HiveEvent =
   /** what is known of its devices is too old */
   | { readonly type: "REFRESH" }
   | { readonly type: "STOP" }
-/** forget it, once it does not run */
 
 export type HiveCommand =
   | { readonly type: "entered"; readonly state: Lifecycle }

@@ -38,7 +38,7 @@ const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
   return Layer.mergeAll(
     layerSqlite(join(folder, "catalog.sqlite")),
-    layerInventory(settings.hive.gpus, layerProbe()),
+    layerInventory(settings.hive.gpus, layerProbe({ folder, env: process.env, vulkan: settings.hive.vulkan })),
     layerDisk({ folder }),
     layerNpm({ folder, env: process.env }),
     layerProcess(),

@@ -141,7 +141,12 @@ export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.S
           )
         },
         branch("downloads", parts, (ref, machines) => new Downloads(world, identity, machines, logs, ref)),
-        branch("installs", parts, (ref) => new Installs(world, identity, logs, ref)),
+        branch("installs", parts, (ref, machines) => new Installs(world, identity, machines, logs, ref)),
+        {
+          id: "lacking",
+          restart: "transient",
+          start: task(Effect.suspend(() => parts.installs?.lacking ?? Effect.void))
+        },
         branch("workers", parts, (ref, machines) => new Workers(world, identity, machines, logs, ref)),
         { id: "heartbeat", start: task(heartbeat.run) },
         {

@@ -7,6 +7,7 @@ import type { ActorSystem } from "../core/system.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import { type Backend, workerKind, type WorkerKind } from "../../machines/vocabulary/device.ts"
 import { EventLog, type EventLogs } from "./event-log.ts"
+import type { Machines } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
 
 const backends: ReadonlyArray<Backend> = ["cpu", "cuda", "vulkan", "metal"]
@@ -15,12 +16,14 @@ export class Installs {
   private readonly running = new Map<Backend, string>()
   private readonly ports: Ports
   private readonly identity: Identity
+  private readonly machines: Machines
   private readonly logs: EventLogs
   private readonly supervisor: SupervisorRef
 
-  constructor(ports: Ports, identity: Identity, logs: EventLogs, supervisor: SupervisorRef) {
+  constructor(ports: Ports, identity: Identity, machines: Machines, logs: EventLogs, supervisor: SupervisorRef) {
     this.ports = ports
     this.identity = identity
+    this.machines = machines
     this.logs = logs
     this.supervisor = supervisor
   }
@@ -51,6 +54,13 @@ export class Installs {
     }).pipe(Effect.uninterruptible)
   }
 
+  /** GPUs that only a runtime could tell of are worth its installation, in the background: nobody waits for them. */
+  readonly lacking: Effect.Effect<void, never, ActorSystem> = Effect.suspend(() => {
+    const { lacks } = this.machines
+    if (lacks === undefined) return Effect.void
+    return Effect.ignore(this.provision(workerKind(lacks)))
+  })
+
   /** An installation tells its own end, also when it is interrupted. */
   readonly abandon: Effect.Effect<void> = Effect.sync(() => this.running.clear())
 
@@ -64,6 +74,8 @@ export class Installs {
       }
       this.running.delete(backend)
       yield* Effect.logInfo(`worker ${workerKind(backend)} installed`)
+      // it may see GPUs that nothing else does
+      yield* this.machines.look(true)
       const at = yield* Clock.currentTimeMillis
       log.end("ready", { at })
     }).pipe(

@@ -59,6 +59,11 @@ export class Machines {
     this.lookedAt = lookedAt
   }
 
+  /** A backend whose GPUs are hidden until its runtime is there. */
+  get lacks(): Backend | undefined {
+    return this.machine.lacks
+  }
+
   /** Looks at the machine, and starts with a ledger that holds nothing: what was leased before is reaped by now. */
   static make(ports: Ports): Effect.Effect<Machines> {
     return Effect.zipWith(
@@ -72,7 +77,7 @@ export class Machines {
   look(isAnew = false): Effect.Effect<Machine> {
     return Effect.gen(this, function* () {
       const now = yield* Clock.currentTimeMillis
-      if (this.machine.gpus.length > 0 && (isAnew || now - this.lookedAt > freshMs)) {
+      if (isAnew || (this.machine.gpus.length > 0 && now - this.lookedAt > freshMs)) {
         this.machine = yield* this.probe.look
         this.lookedAt = now
       } else this.machine = { ...this.machine, cpu: yield* this.probe.ram }

@@ -38,6 +38,10 @@ export interface HiveEntry {
   beatAt: number | undefined
 }
 
+/** Its beats tell of more or fewer devices than are known; of none before the first one. */
+export const hasOthers = ({ devices }: Pick<HiveEntry, "devices">, beats: ReadonlyArray<DeviceBeat>): boolean =>
+  devices !== undefined && beats.length > 0 && beats.length !== devices.gpus.length + 1
+
 interface WorkerEntry {
   view: WorkerView
   /** job → slots that it holds */

@@ -16,7 +16,7 @@ import type { SessionRequest } from "../../machines/vocabulary/job.ts"
 import type { ChildSpec } from "../core/child.ts"
 import { type MachineActor, machineActor } from "../core/machine-actor.ts"
 import type { ActorSystem } from "../core/system.ts"
-import type { ClusterView } from "./cluster-view.ts"
+import { type ClusterView, hasOthers } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
 import { untilGone } from "./hive-calls.ts"
 import type { Narrate } from "./job-log.ts"
@@ -167,7 +167,12 @@ export const hive = (
       const now = yield* Clock.currentTimeMillis
       const known = yield* Effect.catchAll(catalog.capabilities.get(id), () => Effect.succeed(undefined))
       const isSame = known?.instance === claimed.instance && known.version === claimed.version
-      if (known !== undefined && isSame && now - known.askedAt < world.capabilitiesMs) {
+      if (
+        known !== undefined &&
+        isSame &&
+        !hasOthers(known, entry.beats) &&
+        now - known.askedAt < world.capabilitiesMs
+      ) {
         entry.devices = known.devices
         entry.devicesAt = known.askedAt
         return yield* knowFiles(claimed.url)

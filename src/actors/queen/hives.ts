@@ -9,6 +9,7 @@ import { Call } from "../../layers/api/endpoint.ts"
 import type { HiveRow } from "../../layers/queen-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { HiveEvent, hiveMachine } from "../../machines/hive.ts"
+import { hasOthers } from "./cluster-view.ts"
 import { hiveCached } from "../../machines/narration.ts"
 import type { Heartbeat } from "../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../machines/vocabulary/place.ts"
@@ -183,7 +184,11 @@ export const makeHives = (
     /** What most beats are: of a healthy hive's claimed process. The view takes them over, and that is all. */
     const isUsual = (heartbeat: Heartbeat): boolean => {
       const entry = view.hive(heartbeat.hive_id)
-      return entry?.state === "healthy" && entry.claimed?.instance === heartbeat.instance
+      return (
+        entry?.state === "healthy" &&
+        entry.claimed?.instance === heartbeat.instance &&
+        !hasOthers(entry, heartbeat.devices)
+      )
     }
     const beat = (heartbeat: Heartbeat): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> =>
       Effect.suspend(() => {
@@ -199,7 +204,14 @@ export const makeHives = (
         const claimed = view.hive(id)?.claimed
         // A beat may overtake the answer to the claim that it follows.
         const isExpected = claimed?.instance === heartbeat.instance || state.hasTag("waking")
-        if (isExpected) return yield* actor.ref.latest("beat", { type: "BEAT", beat: heartbeat })
+        if (isExpected) {
+          yield* actor.ref.latest("beat", { type: "BEAT", beat: heartbeat })
+          const entry = view.hive(id)
+          // a GPU was found after its runtime was installed, or a driver is gone
+          if (state.matches("healthy") && entry !== undefined && hasOthers(entry, heartbeat.devices))
+            yield* actor.ref.tell({ type: "REFRESH" })
+          return
+        }
         // It runs and nobody has claimed it, or another process took its place.
         // Failed is what it was to us: a machine that could not be reached may be back with its living workers.
         if (state.matches("cold") || state.matches("failed")) yield* actor.ref.latest("look", { type: "ENSURE" })

@@ -1,7 +1,7 @@
 /** The devices of this machine, as the operating system and the drivers tell. Implementation: `probe.ts`. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Gpu } from "../../machines/vocabulary/device.ts"
+import type { Backend, Gpu } from "../../machines/vocabulary/device.ts"
 
 export interface Machine {
   readonly cpu: {
@@ -13,6 +13,8 @@ export interface Machine {
   readonly gpus: ReadonlyArray<Gpu>
   /** versions of the drivers that answered; undefined where there is none */
   readonly driver: string | undefined
+  /** there is a driver, and no runtime that could tell of its GPUs */
+  readonly lacks?: Backend
 }
 
 export class DeviceProbe extends Context.Tag("rbee/DeviceProbe")<

@@ -1,21 +1,41 @@
-/** Devices as this machine tells them: RAM and cores always, GPUs by their drivers' tools. */
+/** Devices as this machine tells them: RAM and cores always, GPUs by their drivers' tools, else by llama.cpp. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { findBinary, type Places } from "../runtimes/places.ts"
 import { DeviceProbe, type Machine } from "./index.ts"
+import { askLlama } from "./llama.ts"
 import { readRam } from "./memory.ts"
 import { ask, findTool, type Found, hasDriver } from "./nvidia.ts"
+import { hasOwnMemory, hasVulkan } from "./vulkan.ts"
+
+export interface ProbeOptions extends Places {
+  /** where tools are searched, and what the drivers see */
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly vulkan: "auto" | "on" | "off"
+}
 
 const none: Found = { gpus: [], driver: undefined }
 
-const look = async (path: string): Promise<Machine> => {
-  const tool = findTool(path) ?? (hasDriver() ? "/usr/bin/nvidia-smi" : undefined)
-  const { gpus, driver } = tool === undefined ? none : await ask(tool)
-  return { cpu: readRam(), gpus, driver }
+type Others = Pick<Machine, "gpus" | "lacks">
+
+/** Only where NVIDIA's tool tells of no GPU: its cards speak Vulkan too, and one card is one device. */
+const others = async ({ env, vulkan, ...places }: ProbeOptions): Promise<Others> => {
+  const metal = process.platform === "darwin" ? findBinary(places, "metal") : undefined
+  if (metal !== undefined) return { gpus: await askLlama(metal.file, "metal", env) }
+  if (vulkan === "off" || !hasVulkan(env)) return { gpus: [] }
+  const binary = findBinary(places, "vulkan")
+  if (binary !== undefined) return { gpus: await askLlama(binary.file, "vulkan", env) }
+  return vulkan === "on" || hasOwnMemory() ? { gpus: [], lacks: "vulkan" } : { gpus: [] }
 }
 
-/** `path`: where tools are searched, as in the environment. */
-export const layerProbe = (path: string = process.env["PATH"] ?? ""): Layer.Layer<DeviceProbe> =>
+const look = async (options: ProbeOptions): Promise<Machine> => {
+  const tool = findTool(options.env["PATH"] ?? "") ?? (hasDriver() ? "/usr/bin/nvidia-smi" : undefined)
+  const { gpus, driver } = tool === undefined ? none : await ask(tool)
+  return { cpu: readRam(), driver, ...(gpus.length > 0 ? { gpus } : await others(options)) }
+}
+
+export const layerProbe = (options: ProbeOptions): Layer.Layer<DeviceProbe> =>
   Layer.succeed(DeviceProbe, {
-    look: Effect.promise(() => look(path)),
+    look: Effect.promise(() => look(options)),
     ram: Effect.sync(() => readRam())
   })

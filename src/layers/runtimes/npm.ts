@@ -4,30 +4,21 @@
  */
 import { existsSync } from "node:fs"
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises"
-import { createRequire } from "node:module"
 import { delimiter, dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
-import { packagesOf } from "../engine/llama/runtime.ts"
 import { Ids } from "../ids/index.ts"
 import { type Child, Processes } from "../process/index.ts"
-import { type RuntimePlace, Runtimes } from "./index.ts"
+import { Runtimes } from "./index.ts"
 import { folderBytes } from "./folder-bytes.ts"
+import { binaryIn, findBinary, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
 
-/** The lock file pins the same one; a test compares. */
-export const runtimeVersion = "3.21.1"
-
-export interface NpmOptions {
-  /** the hive's folder; runtimes go to `runtimes` in it */
-  readonly folder: string
+export interface NpmOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** where the search for the runtime that came with rbee starts; absent: this very file */
-  readonly from?: string
 }
 
 const installing = ".installing-"
@@ -84,43 +75,22 @@ if (!right()) { process.stderr.write("no such device answers\\n"); process.exit(
 process.exit(0)
 `
 
-const binaryIn = (root: string, name: string): string | undefined => {
-  try {
-    const entry = createRequire(join(root, "package.json")).resolve(name)
-    const file = join(dirname(entry), "..", "bins", name.slice(name.indexOf("/") + 1), "llama-addon.node")
-    return existsSync(file) ? file : undefined
-  } catch {
-    return undefined
-  }
-}
-
 const make = (options: NpmOptions) =>
   Effect.gen(function* () {
     const processes = yield* Processes
     const ids = yield* Ids
     const home = join(options.folder, "runtimes")
-    const own = options.from ?? dirname(fileURLToPath(import.meta.url))
-    const placeOf = (backend: Backend) => join(home, `${workerKind(backend)}-${runtimeVersion}`)
-    const names = (backend: Backend) => packagesOf(backend, process.platform, process.arch)
 
     const unavailable = (backend: Backend, reason: string) => {
-      const packages = names(backend).map((name) => `${name}@${runtimeVersion}`)
+      const wanted = packages(backend).map((name) => `${name}@${runtimeVersion}`)
       return rbeeError(
         "BACKEND_UNAVAILABLE",
         `worker ${workerKind(backend)} could not be prepared: ${reason}`,
-        packages.length === 0
+        wanted.length === 0
           ? "Choose another device"
-          : `Try \`npm install -g ${packages.join(" ")}\` where rbee is installed, or choose another device`,
+          : `Try \`npm install -g ${wanted.join(" ")}\` where rbee is installed, or choose another device`,
         { backend }
       )
-    }
-
-    const find = (backend: Backend): RuntimePlace | undefined => {
-      const [name] = names(backend)
-      if (name === undefined) return undefined
-      if (binaryIn(own, name) !== undefined) return { version: runtimeVersion, folder: undefined }
-      const folder = placeOf(backend)
-      return binaryIn(folder, name) === undefined ? undefined : { version: runtimeVersion, folder }
     }
 
     /** Runs a child to its end; a failure carries its last words. */
@@ -148,9 +118,9 @@ const make = (options: NpmOptions) =>
 
     const install = (backend: Backend, onProgress: (received: number) => void) =>
       Effect.gen(function* () {
-        const packages = names(backend)
-        const [name] = packages
-        if (name === undefined || backend === "vulkan" || backend === "metal") {
+        const wanted = packages(backend)
+        const [name] = wanted
+        if (name === undefined) {
           return yield* Effect.fail(
             `there is no ${backend} runtime for ${process.platform} ${process.arch} in this version`
           )
@@ -175,7 +145,7 @@ const make = (options: NpmOptions) =>
           ...installArgs,
           "--prefix",
           folder,
-          ...packages.map((each) => `${each}@${runtimeVersion}`)
+          ...wanted.map((each) => `${each}@${runtimeVersion}`)
         ]
         yield* Effect.raceFirst(
           run("npm install", npm.command, args, folder, installTimeout),
@@ -184,7 +154,7 @@ const make = (options: NpmOptions) =>
         const binary = binaryIn(folder, name)
         if (binary === undefined) return yield* Effect.fail(`npm installed no ${name} for this machine`)
         yield* run("loading it", process.execPath, ["-e", probe, binary, backend], folder, probeTimeout)
-        const final = placeOf(backend)
+        const final = placeOf(options, backend)
         yield* attempt(async () => {
           await rm(final, { recursive: true, force: true })
           await rename(folder, final)
@@ -197,7 +167,11 @@ const make = (options: NpmOptions) =>
       )
 
     return Runtimes.of({
-      find: (backend) => Effect.sync(() => find(backend)),
+      find: (backend) =>
+        Effect.sync(() => {
+          const found = findBinary(options, backend)
+          return found === undefined ? undefined : { version: runtimeVersion, folder: found.folder }
+        }),
       install,
       sweep: Effect.promise(async () => {
         for (const name of await readdir(home).catch(() => [])) {

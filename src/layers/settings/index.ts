@@ -42,6 +42,7 @@ export interface Settings {
     readonly downloads: number
     /** stand-ins for GPUs that are not there, and caps on devices that are */
     readonly gpus: ReadonlyArray<GpuSetting>
+    readonly vulkan: "auto" | "on" | "off"
   }
   readonly worker: {
     /** first port tried; the next free one is taken */
@@ -86,7 +87,8 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     lateMs: 3000,
     lostMs: 10_000,
     downloads: 2,
-    gpus: []
+    gpus: [],
+    vulkan: "auto"
   },
   worker: {
     portBase: 8601,

@@ -18,7 +18,7 @@ export interface WorkerPlan {
   /** fresh for every try */
   readonly instance: string
   readonly backend: Backend
-  /** binds the worker to one GPU (CUDA_VISIBLE_DEVICES) */
+  /** binds the worker to one GPU: a CUDA UUID, or the number among Vulkan's devices */
   readonly gpuUuid?: string
   readonly modelPath: string
   /** canonical reference, for health and beats */

@@ -8,6 +8,7 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ControlMessage } from "../../machines/vocabulary/worker.ts"
+import { visibleVulkan } from "../devices/llama.ts"
 import { controlFd, Processes } from "../process/index.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { WorkerLauncher, type WorkerPlan } from "./index.ts"
@@ -33,7 +34,8 @@ const besideUs = (): string => {
 const environment = (plan: WorkerPlan, base: Readonly<Record<string, string | undefined>>): Record<string, string> => {
   const env: Record<string, string> = {}
   for (const [name, value] of Object.entries(base)) if (value !== undefined) env[name] = value
-  if (plan.gpuUuid !== undefined) env["CUDA_VISIBLE_DEVICES"] = plan.gpuUuid
+  const variable = plan.backend === "vulkan" ? visibleVulkan : "CUDA_VISIBLE_DEVICES"
+  if (plan.gpuUuid !== undefined) env[variable] = plan.gpuUuid
   return env
 }
 

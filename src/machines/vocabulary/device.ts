@@ -21,7 +21,7 @@ export const Gpu = Schema.Struct({
   /** "RTX 3060" */
   name: Schema.String,
   backend: Backend,
-  /** the tool's own stable name (a CUDA UUID), by which a worker is bound to it */
+  /** by which a worker is bound to it: a CUDA UUID, or where Vulkan has several their number */
   uuid: Schema.optional(Schema.String),
   vram_mb: Megabytes,
   vram_free_mb: Megabytes,

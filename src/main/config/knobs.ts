@@ -41,6 +41,7 @@ const rate: Kind = {
   }
 }
 const kvType = text("f16 or q8_0", /^(f16|q8_0)$/)
+const vulkan = text("auto, on or off", /^(auto|on|off)$/)
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
 const path = text("an absolute path", /^\/.{1,1023}$/)
 const id = text("letters, digits, `.`, `_` and `-`, at most 64", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
@@ -103,6 +104,12 @@ export const knobs: ReadonlyArray<Knob> = [
   hive("lostMs", milliseconds, "ms", "and lost after this time"),
   hive("downloads", count, "models", "fetched side by side; one more waits"),
   hive("gpus", gpus, "`[[hive.gpus]]`", "GPUs that stand in for hardware, and caps on devices that are there"),
+  hive(
+    "vulkan",
+    vulkan,
+    "`auto`, `on`, `off`",
+    "GPUs that are no NVIDIA's: `on` installs what they need (81 MB), `auto` where an AMD card has 2 GB and more"
+  ),
   worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
   worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),
   worker("context", tokens, "tokens", "context of a slot; unset: what the model was trained with"),

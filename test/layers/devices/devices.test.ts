@@ -29,7 +29,7 @@ const withTool = <A, E>(script: string, use: (path: string) => Effect.Effect<A, 
 const look = (path: string) =>
   Effect.provide(
     Effect.flatMap(DeviceProbe, ({ look }) => look),
-    layerProbe(path)
+    layerProbe({ folder: "/nowhere", env: { PATH: path }, vulkan: "auto" })
   )
 
 describe("Devices", () => {

@@ -143,6 +143,7 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   })
   const made = await native.init().catch(() => false)
   if (made) {
+    if (runtime.backend !== "CPU" && !signal.aborted) await warmUp(model, native, batchSize)
     if (!signal.aborted) options.onProgress(1)
     return { model, native, header: read, context, threads, batchSize }
   }
@@ -153,6 +154,23 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
     throw exhausted(what, tell(words, options.modelPath), { required_mb: required })
   }
   throw invalid(tell(words, options.modelPath))
+}
+
+/**
+ * A GPU compiles its kernels when they are first used, which takes seconds: while the model is loading, not in somebody's
+ * answer, where it would look like a hang. Both shapes that answers have are run once, and leave nothing.
+ */
+const warmUp = async (model: AddonModel, native: AddonContext, batchSize: number): Promise<void> => {
+  const prompt = new Uint32Array(Math.max(1, Math.min(batchSize, 64) - 1)).fill(Math.max(0, model.tokenBos()))
+  for (const [position, tokens] of [
+    [0, prompt],
+    [prompt.length, prompt.subarray(0, 1)]
+  ] as const) {
+    native.initBatch(tokens.length)
+    native.addToBatch(0, position, tokens, Uint32Array.of(tokens.length - 1))
+    await native.decodeBatch()
+  }
+  native.disposeSequence(0)
 }
 
 /** Bytes of the KV cache, from the header; 0 where the header does not say. */

@@ -1,0 +1,34 @@
+/** Whether Vulkan is worth asking, as cheaply as can be: where there is no graphics device nothing is started. */
+import { readdirSync, readFileSync } from "node:fs"
+import { join } from "node:path"
+import { visibleVulkan } from "./llama.ts"
+
+/** A card with less memory of its own, MB, is not worth a runtime that nobody asked for. */
+const worthMb = 2000
+
+const namesIn = (folder: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+const renderNodes = (root: string) => namesIn(join(root, "dev/dri")).filter((name) => name.startsWith("renderD"))
+
+/** `root`: of the file system. A user who names Vulkan's devices knows that there are some. */
+export const hasVulkan = (env: Readonly<Record<string, string | undefined>>, root = "/"): boolean =>
+  process.platform === "linux" &&
+  (env[visibleVulkan] !== undefined || renderNodes(root).length > 0) &&
+  ["usr/share", "usr/local/share", "etc"].some((folder) => namesIn(join(root, folder, "vulkan/icd.d")).length > 0)
+
+/** A card with memory of its own, which only the driver of AMD's tells without further ado. */
+export const hasOwnMemory = (root = "/"): boolean =>
+  renderNodes(root).some((node) => {
+    try {
+      const bytes = Number(readFileSync(join(root, "sys/class/drm", node, "device/mem_info_vram_total"), "utf8"))
+      return bytes / 1e6 >= worthMb
+    } catch {
+      return false
+    }
+  })
