@@ -28,12 +28,15 @@ export interface HiveContext extends HiveTimes {
   readonly wanted: boolean
   /** ENSUREs so far: tells those who wait whether theirs has been heard */
   readonly asked: number
+  /** STOPs so far, likewise */
+  readonly told: number
   /** SUSPECTs that were looked into */
   readonly looked: number
   /** wakings that failed or did not last, one after another */
   readonly attempts: number
   /** the last beat that came before the claim was answered */
   readonly heard: Heartbeat | undefined
+  /** why it failed; of a stopped one: why it is not known to be gone */
   readonly error: RbeeError | undefined
 }
 
@@ -118,7 +121,7 @@ const setupHive = setup({
     probe: activity<void, Claimed | undefined>(),
     /** looks at the machine of a lost hive: ends what is there and does not answer */
     recover: activity<Recovered>(),
-    /** gracefully, then by force; returns when it is gone */
+    /** gracefully, then by force; returns when it is gone, fails where that cannot be known */
     stop: activity<void, Claimed | undefined>()
   },
   guards: {
@@ -126,6 +129,7 @@ const setupHive = setup({
     isFound: (_, { claimed }: { readonly claimed: Claimed | undefined }) => claimed !== undefined,
     hasBeaten: ({ context }) => context.heard !== undefined && context.heard.instance === context.claimed?.instance,
     isNeeded: ({ context }, { wakeAgain }: Recovered) => wakeAgain || context.wanted,
+    isOutOfReach: ({ context }) => context.error !== undefined,
     isAnswering: (_, { answers }: Recovered) => answers === true,
     isHopeless: ({ context }) =>
       context.attempts >= wakeMax || (context.error !== undefined && hopeless.has(context.error.code))
@@ -139,6 +143,8 @@ const setupHive = setup({
 })
 
 const want = setupHive.assign({ wanted: true, asked: ({ context }) => context.asked + 1 })
+/** The last wish counts: whoever waited for it hears that it was stopped. */
+const giveUp = setupHive.assign({ wanted: false, told: ({ context }) => context.told + 1 })
 const look = setupHive.assign({ looked: ({ context }) => context.looked + 1 })
 const hear = setupHive.assign({ heard: ({ event, context }) => (event.type === "BEAT" ? event.beat : context.heard) })
 
@@ -150,6 +156,7 @@ export const hiveMachine = setupHive.createMachine({
     claimed: undefined,
     wanted: false,
     asked: 0,
+    told: 0,
     looked: 0,
     attempts: 0,
     heard: undefined,
@@ -157,8 +164,8 @@ export const hiveMachine = setupHive.createMachine({
   }),
   initial: "attaching",
   on: {
-    // whoever waited for it hears that it was stopped; a wish that comes later wakes it again
-    STOP: { target: ".stopping", actions: assign({ wanted: false }) },
+    // a wish that comes later wakes it again
+    STOP: { target: ".stopping", actions: giveUp },
     ENSURE: { actions: want }
   },
   states: {
@@ -329,14 +336,22 @@ export const hiveMachine = setupHive.createMachine({
     stopping: {
       tags: "stopping",
       entry: emit({ type: "entered", state: "stopping" }),
-      on: { STOP: {}, BEAT: {}, ENSURE: { actions: want } },
+      on: { STOP: { actions: giveUp }, BEAT: {}, ENSURE: { actions: want } },
       invoke: {
         src: "stop",
         input: ({ context }) => context.claimed,
-        onDone: [{ guard: "isWanted", target: "waking" }, { target: "stopped" }]
+        onDone: [
+          { guard: "isWanted", target: "waking" },
+          { target: "stopped", actions: assign({ error: undefined }) }
+        ],
+        onError: [
+          { guard: "isWanted", target: "waking" },
+          { target: "stopped", actions: assign({ error: ({ event }) => errorOf(event) }) }
+        ]
       }
     },
 
+    /** One that was out of reach then is stopped as soon as it is heard of. */
     stopped: {
       tags: "stopped",
       entry: [
@@ -344,7 +359,11 @@ export const hiveMachine = setupHive.createMachine({
         emit({ type: "gone" }),
         emit({ type: "entered", state: "stopped" })
       ],
-      on: { STOP: {}, ENSURE: { target: "waking", actions: want } }
+      on: {
+        STOP: [{ guard: "isOutOfReach", target: "stopping", actions: giveUp }, { actions: giveUp }],
+        SUSPECT: { guard: "isOutOfReach", target: "stopping" },
+        ENSURE: { target: "waking", actions: want }
+      }
     }
   }
 })

@@ -138,5 +138,8 @@ export const queenLeft = (because: "was_here" | "in_use") =>
   )
 export const cascadeWorkers = () => queen("cascade_workers", "shutting down workers…")
 export const cascadeHives = () => queen("cascade_hives", "shutting down hives…")
+/** The cluster ends without it. */
+export const hiveLeft = (id: string) =>
+  queenWarns("hive_left", `hive ${id} cannot be reached; if it runs, it ends by itself when nobody uses it`)
 export const goodbye = () => queen("goodbye", "goodbye")
 export const keepWarm = () => queen("keep_warm", "keeping hive and worker warm")

@@ -153,8 +153,26 @@ describe("A hive", () => {
     expect(stopping().send({ type: "ENSURE" }).done("stop").running).toEqual(["wake"])
   })
 
+  it("that was out of reach when it was stopped is stopped again when it is told to, or heard of", () => {
+    const unsure = () => stopping().fail("stop", error("CONNECTION_TIMEOUT"))
+    expect(tag(unsure())).toBe("stopped")
+    expect(unsure().snapshot.context.error?.code).toBe("CONNECTION_TIMEOUT")
+    expect(unsure().send({ type: "STOP" }).running).toEqual(["stop"])
+    const heard = unsure().send({ type: "SUSPECT" })
+    expect(heard.running).toEqual(["stop"])
+    expect(heard.done("stop").snapshot.context.error).toBeUndefined()
+    expect(heard.send({ type: "SUSPECT" }).running).toEqual([])
+    expect(stopping().send({ type: "ENSURE" }).fail("stop", error("CONNECTION_TIMEOUT")).running).toEqual(["wake"])
+  })
+
+  it("is not woken by a wish that came before it was stopped once more", () => {
+    const walk = stopping().send({ type: "ENSURE" }).send({ type: "STOP" }).done("stop")
+    expect(tag(walk)).toBe("stopped")
+  })
+
   it("remembers each wish, wherever it is", () => {
     expect(healthy().send({ type: "ENSURE" }).snapshot.context.asked).toBe(2)
+    expect(stopped().send({ type: "STOP" }).snapshot.context.told).toBe(2)
   })
 
   it("was walked here through every state and every transition", () => {

@@ -266,5 +266,112 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a queen that lost the race for her port came up once the winner was gone, after `down`",
+    plan: {
+      seed: 1146,
+      hives: [
+        { id: "localhost", ramMb: 4000, gpus: [8000], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [], awake: true }
+      ],
+      jobs: [{ id: 0, at: 28722, prompt: "tell 788f about ae3626", teardown: "cold", client: { stream: true } }],
+      faults: [
+        { at: 34627, kind: "slow-start", target: 404, forMs: 2224, steps: 55 },
+        { at: 48129, kind: "slow-start", target: 932, forMs: 3648, steps: 12 },
+        { at: 51217, kind: "kill-queen", target: 65, forMs: 1007, steps: 0 },
+        { at: 51251, kind: "hives-stop", target: 125, forMs: 2182, steps: 27 },
+        { at: 55266, kind: "hub-429", target: 624, forMs: 1146, steps: 20 }
+      ],
+      tokens: 281,
+      tokensPerS: 10,
+      loadMs: 900,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
+  },
+  {
+    name: "a hive that was out of reach when it was stopped was taken for gone, and outlived `down`",
+    plan: {
+      seed: 1388,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [1000, 8000], awake: false },
+        { id: "hive1", ramMb: 2000, gpus: [], awake: false },
+        { id: "hive2", ramMb: 16000, gpus: [], awake: true }
+      ],
+      jobs: [{ id: 4, at: 7374, prompt: "tell e90e about 4c2828", teardown: "warm" }],
+      faults: [
+        { at: 14245, kind: "cut", target: 271, forMs: 21393, steps: 0 },
+        { at: 25132, kind: "hives-stop", target: 824, forMs: 3192, steps: 17 }
+      ],
+      tokens: 95,
+      tokensPerS: 10,
+      loadMs: 2234,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
+  },
+  {
+    name: "jobs that waited for a worker failed when it was stopped, and did not ask for another",
+    plan: {
+      seed: 1795,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [1000], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 0, at: 0, prompt: "tell bd77 about 907743", teardown: "warm" },
+        { id: 1, at: 21945, prompt: "tell 0d68 about f63ca8", teardown: "warm" }
+      ],
+      faults: [
+        { at: 19433, kind: "workers-stop", target: 16, forMs: 8649, steps: 20 },
+        { at: 24645, kind: "workers-stop", target: 534, forMs: 3570, steps: 23 }
+      ],
+      tokens: 73,
+      tokensPerS: 20,
+      loadMs: 2881,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
+  },
+  {
+    name: "a job failed because its hive was still ending when a new queen wanted it",
+    plan: {
+      seed: 2606,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [2000], awake: false },
+        { id: "hive1", ramMb: 16000, gpus: [8000, 2000], awake: false },
+        { id: "hive2", ramMb: 2000, gpus: [1000, 8000], awake: true }
+      ],
+      jobs: [
+        { id: 0, at: 29514, prompt: "tell 8850 about 956e76", teardown: "warm" },
+        { id: 1, at: 25437, prompt: "tell 6edb about ef5581", teardown: "warm" },
+        { id: 2, at: 34645, prompt: "tell 5ffd about a6a511", teardown: "warm" },
+        { id: 3, at: 9876, prompt: "tell 8422 about 156e43", teardown: "warm" },
+        { id: 4, at: 9876, prompt: "tell ef40 about 859a3f", teardown: "cold" }
+      ],
+      faults: [
+        { at: 14171, kind: "hives-rm", target: 229, forMs: 12644, steps: 0 },
+        { at: 29896, kind: "hives-stop", target: 683, forMs: 4517, steps: 6 },
+        { at: 31407, kind: "kill-queen", target: 282, forMs: 8778, steps: 0 }
+      ],
+      tokens: 54,
+      tokensPerS: 10,
+      loadMs: 254,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

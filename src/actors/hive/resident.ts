@@ -220,7 +220,7 @@ export class Resident {
 
 const failureOf = (id: string, device: string, outcome: WorkerOutcome): RbeeError => {
   if (outcome.outcome === "stopped") {
-    return rbeeError("WORKER_START_FAILED", `worker ${id} was stopped`, "Ask for it again", {
+    return rbeeError("SHUTTING_DOWN", `worker ${id} was stopped`, "Ask for it again", {
       reason: "stopped",
       attempts: 0
     })

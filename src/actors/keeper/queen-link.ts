@@ -15,6 +15,7 @@ import {
   cascadeHives,
   cascadeWorkers,
   goodbye,
+  hiveLeft,
   hiveLost,
   queenAsleep,
   queenAwake,
@@ -53,6 +54,7 @@ export interface QueenLink {
 
 const heardOnEvents = new Set([
   ...[cascadeWorkers(), cascadeHives(), goodbye()].map((line) => line.action),
+  hiveLeft("").action,
   hiveLost("", 0).action
 ])
 

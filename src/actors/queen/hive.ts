@@ -55,6 +55,8 @@ const silenceMs = 5000
 /** What a hive may take to stop its workers, and then to end, milliseconds, before it is killed. */
 const stopMs = 8000
 const endMs = 3000
+/** What a hive that shuts down already may take: its answers may finish until their deadline (DESIGN §6). */
+const leaveMs = 33_000
 
 export const hive = (
   world: HiveWorld,
@@ -119,19 +121,39 @@ export const hive = (
    */
   const findOrEnd = Effect.gen(function* () {
     const found = yield* locate
-    if (found !== undefined || !(yield* launcher.present(target))) return found
+    if (found !== undefined || !(yield* Effect.orElseSucceed(launcher.present(target), () => false))) return found
     const back = yield* locate.pipe(
       Effect.repeat({ until: (url) => url !== undefined, schedule: Schedule.spaced("250 millis") }),
       Effect.timeoutOption(silenceMs)
     )
     if (Option.isSome(back)) return yield* locate
-    yield* launcher.kill(target)
+    yield* Effect.catchAll(launcher.kill(target), (error) =>
+      Effect.logWarning(`hive ${id} could not be ended: ${error.message}`)
+    )
     return undefined
   })
 
+  /** One that shuts down is nobody's any more: the next one can be woken when it is gone. */
+  const claimLasting = (url: string): Effect.Effect<Claimed | undefined, RbeeError> =>
+    Effect.catchIf(
+      claim(url),
+      (error) => error.code === "SHUTTING_DOWN",
+      () => Effect.succeed(undefined)
+    )
+  const untilLeft = launcher
+    .present(target)
+    .pipe(
+      Effect.repeat({ until: (there) => !there, schedule: Schedule.spaced("100 millis") }),
+      Effect.timeoutOption(leaveMs)
+    )
+
   const wake = Effect.gen(function* () {
     const running = yield* findOrEnd
-    if (running !== undefined) return yield* claim(running)
+    if (running !== undefined) {
+      const claimed = yield* claimLasting(running)
+      if (claimed !== undefined) return claimed
+      yield* untilLeft
+    }
     narrate(say.hiveWake(target.at))
     const { url, woken } = yield* launcher.wake(target)
     if (woken) {
@@ -213,7 +235,7 @@ export const hive = (
 
   const recover = Effect.map(findOrEnd, (url) => ({ wakeAgain: wasUsed, answers: url !== undefined }))
 
-  const stop = (claimed: Claimed | undefined): Effect.Effect<void> =>
+  const stop = (claimed: Claimed | undefined): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
       const url = claimed?.url ?? (yield* locate)
       if (url !== undefined) {
@@ -226,7 +248,7 @@ export const hive = (
             Effect.catchAll((error) => Effect.succeed(error.code === "HIVE_OWNED"))
           )
         // What belongs to another queen is hers to end.
-        if (isAnothers) return sessions.gone("hive", id)
+        if (isAnothers) return
       }
       const ended = yield* launcher
         .present(target)
@@ -235,8 +257,7 @@ export const hive = (
           Effect.timeoutOption(endMs)
         )
       if (Option.isNone(ended)) yield* launcher.kill(target)
-      sessions.gone("hive", id)
-    })
+    }).pipe(Effect.ensuring(Effect.sync(() => sessions.gone("hive", id))))
 
   const logged = (command: HiveCommand): Effect.Effect<void> =>
     command.type === "lost"
@@ -282,7 +303,8 @@ export const hive = (
         input: { lateMs: world.lateMs, lostMs: world.lostMs },
         perform,
         activities: {
-          attach: () => Effect.flatMap(locate, (url) => (url === undefined ? Effect.succeed(undefined) : claim(url))),
+          attach: () =>
+            Effect.flatMap(locate, (url) => (url === undefined ? Effect.succeed(undefined) : claimLasting(url))),
           wake: () => wake,
           checkCapabilities,
           watch,

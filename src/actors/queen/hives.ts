@@ -8,7 +8,7 @@ import type { SnapshotFrom } from "xstate"
 import { Call } from "../../layers/api/endpoint.ts"
 import type { HiveRow } from "../../layers/queen-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { HiveEvent, hiveMachine } from "../../machines/hive.ts"
+import type { hiveMachine } from "../../machines/hive.ts"
 import { hasOthers } from "./cluster-view.ts"
 import { hiveCached } from "../../machines/narration.ts"
 import type { Heartbeat } from "../../machines/vocabulary/hive.ts"
@@ -39,7 +39,7 @@ export interface Hives {
   /** A call to it failed: it is looked at now, before its beats are late. Returns when it is known how it is. */
   readonly suspect: (id: string) => Effect.Effect<void>
   readonly beat: (beat: Heartbeat) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">>
-  /** Stops it, gracefully and then by force; returns when it is gone. */
+  /** Stops it, gracefully and then by force; returns when it is gone, fails where that cannot be known. */
   readonly stop: (id: string) => Effect.Effect<void, RbeeError>
 }
 
@@ -103,7 +103,6 @@ export const makeHives = (
         yield* Deferred.await(one.started)
         return one.actor === undefined ? yield* notFound(id) : { ...one, actor: one.actor }
       })
-    const tell = (id: string, event: HiveEvent) => Effect.flatMap(find(id), ({ actor }) => actor.ref.tell(event))
 
     const add: Hives["add"] = (id, { ssh, url } = {}) =>
       Effect.gen(function* () {
@@ -219,13 +218,22 @@ export const makeHives = (
         return yield* rbeeError("CONFLICT", `this process of hive ${id} is not claimed by this queen`)
       })
 
-    const settled = (id: string, state: "stopped") =>
-      Effect.flatMap(find(id), ({ actor }) =>
-        Effect.catchAll(
-          until(actor.ref, (snapshot) => snapshot.matches(state)),
+    const stop: Hives["stop"] = (id) =>
+      Effect.gen(function* () {
+        const { actor } = yield* find(id)
+        const ticket = (yield* actor.ref.state).context.told + 1
+        yield* actor.ref.tell({ type: "STOP" })
+        const { error } = (yield* Effect.catchAll(
+          until(actor.ref, (state) => state.matches("stopped") && state.context.told >= ticket),
           () => notFound(id)
-        )
-      )
+        )).context
+        if (error !== undefined)
+          return yield* rbeeError(
+            "CONNECTION_TIMEOUT",
+            `hive ${id} was told to stop and cannot be reached: ${error.what}`,
+            "It is stopped as soon as this queen hears of it, and ends by itself when nobody uses it"
+          )
+      })
 
     const hives: Hives = {
       ensure,
@@ -245,7 +253,7 @@ export const makeHives = (
             state.matches("healthy") || state.matches("degraded")
           yield* until(actor.ref, (state) => !runs(state) || state.context.looked > looked)
         }).pipe(Effect.ignore),
-      stop: (id) => Effect.zipRight(tell(id, { type: "STOP" }), Effect.asVoid(settled(id, "stopped"))),
+      stop,
       remove: (id) =>
         Effect.gen(function* () {
           const { actor } = yield* find(id)

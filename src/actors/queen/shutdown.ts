@@ -55,11 +55,12 @@ export const queenActor = (
   )
   const stopHives = Effect.suspend(() =>
     Effect.forEach(
-      view.allHives().filter(({ state }) => state !== "stopped"),
+      view.allHives(),
       ({ id, state }) => {
-        const stopped = Effect.ignore(hives.stop(id))
+        const stopped = hives.stop(id)
         // One that was still starting when the queen before died is there and was never claimed: worth a look.
-        return state === "cold" || state === "failed" ? Effect.timeoutOption(stopped, lookMs) : stopped
+        if (state === "cold" || state === "failed") return Effect.ignore(Effect.timeoutOption(stopped, lookMs))
+        return Effect.catchAll(stopped, () => Effect.sync(() => ring.narrate(say.hiveLeft(id), { hiveId: id })))
       },
       { concurrency: "unbounded", discard: true }
     )

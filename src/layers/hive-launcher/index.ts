@@ -27,11 +27,14 @@ export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
     readonly target: (id: string, ssh?: SshPlace) => HiveTarget
     /** The url of a hive that runs already and answers /health with this id; undefined when there is none. */
     readonly find: (target: HiveTarget) => Effect.Effect<string | undefined>
-    /** Is its process there, answering or not? */
-    readonly present: (target: HiveTarget) => Effect.Effect<boolean>
+    /** Is its process there, answering or not? Fails where its machine does not tell. */
+    readonly present: (target: HiveTarget) => Effect.Effect<boolean, RbeeError>
     /** Wakes it, or adopts the one that runs; returns when /health answers. The hive outlives its queen. */
     readonly wake: (target: HiveTarget) => Effect.Effect<Launched, RbeeError>
-    /** Ends a hive process that is there but does not answer: its group, by pid and start time. No-op if none. */
-    readonly kill: (target: HiveTarget) => Effect.Effect<void>
+    /**
+     * Ends a hive process that is there but does not answer: its group, by pid and start time. No-op if none; fails
+     * where its machine cannot be reached.
+     */
+    readonly kill: (target: HiveTarget) => Effect.Effect<void, RbeeError>
   }
 >() {}

@@ -87,13 +87,13 @@ const make = (tunnels: Tunnels["Type"], settings: Settings) => {
         return (yield* answers(target, url)) ? url : undefined
       }).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug(`hive ${target.id}: ${error.message}`), undefined))),
 
-    present: (target: Remote): Effect.Effect<boolean> =>
+    present: (target: Remote): Effect.Effect<boolean, RbeeError> =>
       Effect.gen(function* () {
         const tunnel = yield* tunnelOf(target)
         const { hive } = yield* looked(target, tunnel)
         if (hive === undefined) yield* tunnel.release
         return hive !== undefined
-      }).pipe(Effect.orElseSucceed(() => false)),
+      }),
 
     wake: (target: Remote): Effect.Effect<{ readonly url: string; readonly woken: boolean }, RbeeError> =>
       Effect.gen(function* () {
@@ -120,13 +120,13 @@ const make = (tunnels: Tunnels["Type"], settings: Settings) => {
         )
       }),
 
-    kill: (target: Remote): Effect.Effect<void> =>
+    kill: (target: Remote): Effect.Effect<void, RbeeError> =>
       Effect.gen(function* () {
         const tunnel = yield* tunnelOf(target)
         const connection = yield* tunnel.connection
         yield* ask(connection, target.ssh, "end", { hive: target.id, graceMs })
         yield* tunnel.release
-      }).pipe(Effect.catchAll((error) => Effect.logWarning(`hive ${target.id} could not be ended: ${error.message}`)))
+      })
   }
 }
 

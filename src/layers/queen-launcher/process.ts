@@ -1,6 +1,7 @@
 /** The queen as a daemon process of this machine. The listening port is the lock: whoever binds it is the queen. */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
@@ -23,6 +24,8 @@ const goneMs = 40_000
 const addressInUse = 75
 /** a race that nobody won (the winner died) is run again */
 const maxSpawns = 3
+/** what a queen that is not needed may take to obey SIGTERM */
+const graceMs = 1000
 
 /** Where a client reaches a server that listens on `host`: a wildcard is reached by loopback. */
 export const urlOf = (host: string, port: number): string => {
@@ -82,6 +85,7 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
     return seen.value._tag === "Nobody" ? undefined : yield* stranger
   })
 
+  /** Not to be interrupted: whoever was started is known. */
   const spawn = Effect.gen(function* () {
     const offset = sizeOf(logFile)
     const child = yield* processes.daemon({
@@ -91,47 +95,68 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
       logFile
     })
     const exit: { code: number | undefined; seen: boolean } = { code: undefined, seen: false }
-    yield* Effect.fork(
-      Effect.map(child.exit, (status) => {
+    yield* child.exit.pipe(
+      Effect.map((status) => {
         exit.seen = true
         exit.code = status.code
-      })
+      }),
+      Effect.interruptible,
+      Effect.fork
     )
-    return { pid: child.id.pid, offset, exit }
+    return { id: child.id, offset, exit }
   })
 
-  const wake: QueenLauncher["Type"]["wake"] = Effect.gen(function* () {
-    let child = yield* spawn
-    let spawns = 1
-    for (;;) {
-      const seen = yield* probe(url)
-      if (seen._tag === "Queen") return { health: yield* checked(seen.health), woken: seen.health.pid === child.pid }
-      if (seen._tag === "Stranger") return yield* stranger
-      if (child.exit.seen && child.exit.code !== addressInUse)
-        return yield* Effect.fail(
+  /** One that lost the race, or that nobody waits for any more, would come up once the port is free: after `down` too. */
+  const endUnneeded = ({ exit, id }: Effect.Effect.Success<typeof spawn>) =>
+    Effect.suspend(() =>
+      exit.seen
+        ? Effect.void
+        : Effect.flatMap(probe(url), (seen) =>
+            seen._tag === "Queen" && seen.health.pid === id.pid ? Effect.void : processes.end(id, graceMs)
+          )
+    )
+
+  const wakeWith = (start: Effect.Effect<Effect.Effect.Success<typeof spawn>, RbeeError>) =>
+    Effect.gen(function* () {
+      let child = yield* start
+      let spawns = 1
+      for (;;) {
+        const seen = yield* probe(url)
+        if (seen._tag === "Queen")
+          return { health: yield* checked(seen.health), woken: seen.health.pid === child.id.pid }
+        if (seen._tag === "Stranger") return yield* stranger
+        if (child.exit.seen && child.exit.code !== addressInUse)
+          return yield* Effect.fail(
+            rbeeError(
+              "INTERNAL",
+              `the queen ended while it was starting: ${lastWords(logFile, child.offset)}`,
+              "See `rbee logs queen`."
+            )
+          )
+        if (child.exit.seen && seen._tag === "Nobody" && spawns < maxSpawns) {
+          spawns++
+          child = yield* start
+        }
+        yield* Effect.sleep(pollMs)
+      }
+    }).pipe(
+      Effect.timeoutFail({
+        duration: wakeMs,
+        onTimeout: () =>
           rbeeError(
-            "INTERNAL",
-            `the queen ended while it was starting: ${lastWords(logFile, child.offset)}`,
+            "CONNECTION_TIMEOUT",
+            `the queen did not answer on port ${port} within ${wakeMs / 1000} s`,
             "See `rbee logs queen`."
           )
-        )
-      if (child.exit.seen && seen._tag === "Nobody" && spawns < maxSpawns) {
-        spawns++
-        child = yield* spawn
-      }
-      yield* Effect.sleep(pollMs)
-    }
-  }).pipe(
-    Effect.timeoutFail({
-      duration: wakeMs,
-      onTimeout: () =>
-        rbeeError(
-          "CONNECTION_TIMEOUT",
-          `the queen did not answer on port ${port} within ${wakeMs / 1000} s`,
-          "See `rbee logs queen`."
-        )
-    })
-  )
+      })
+    )
+  const wake: QueenLauncher["Type"]["wake"] = Effect.suspend(() => {
+    let latest: Effect.Effect.Success<typeof spawn> | undefined
+    const start = Effect.uninterruptible(Effect.tap(spawn, (child) => Effect.sync(() => (latest = child))))
+    return Effect.onExit(wakeWith(start), (exit) =>
+      latest === undefined || (Exit.isSuccess(exit) && exit.value.woken) ? Effect.void : endUnneeded(latest)
+    )
+  })
 
   const gone: QueenLauncher["Type"]["gone"] = (health) =>
     Effect.gen(function* () {

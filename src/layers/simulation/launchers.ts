@@ -5,6 +5,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
@@ -28,6 +29,7 @@ const pollMs = 10
 const hiveWakeMs = 15_000
 const queenWakeMs = 30_000
 const queenGoneMs = 40_000
+const queenGraceMs = 1000
 const workerGraceMs = 3000
 const hiveGraceMs = 1000
 
@@ -89,11 +91,7 @@ export const layerHives = (
   return Layer.succeed(HiveLauncher, {
     target: (id) => ({ id, at: `${id}:8600`, port: 8600 }),
     find: (target) => Effect.orElseSucceed(Effect.flatMap(siteOf(target), findAt), () => undefined),
-    present: (target) =>
-      Effect.orElseSucceed(
-        Effect.map(siteOf(target), (site) => living(site) !== undefined),
-        () => false
-      ),
+    present: (target) => Effect.map(siteOf(target), (site) => living(site) !== undefined),
     wake: (target) =>
       Effect.gen(function* () {
         const site = yield* siteOf(target)
@@ -119,11 +117,7 @@ export const layerHives = (
           Effect.onError(() => endProcess(process, () => child, hiveGraceMs))
         )
       }),
-    kill: (target) =>
-      Effect.orElseSucceed(
-        Effect.flatMap(siteOf(target), (site) => endProcess(process, () => living(site), hiveGraceMs)),
-        () => undefined
-      )
+    kill: (target) => Effect.flatMap(siteOf(target), (site) => endProcess(process, () => living(site), hiveGraceMs))
   })
 }
 
@@ -155,28 +149,44 @@ export const layerQueen = (process: SimProcess, network: Network, site: QueenSit
       )
     return second
   })
-  const wake = Effect.gen(function* () {
-    let child = site.machine.spawn("queen")
-    site.boot(child)
-    let spawns = 1
-    for (;;) {
-      const seen = yield* ask
-      if (typeof seen === "object") return { health: seen, woken: seen.pid === child.id.pid }
-      if (!child.isAlive && child.status?.code !== addressInUse)
-        return yield* rbeeError("INTERNAL", "the queen ended while it was starting")
-      if (!child.isAlive && seen === "nobody" && spawns < 3) {
-        spawns++
-        child = site.machine.spawn("queen")
-        site.boot(child)
+  const wakeWith = (start: () => SimProcess) =>
+    Effect.gen(function* () {
+      let child = start()
+      let spawns = 1
+      for (;;) {
+        const seen = yield* ask
+        if (typeof seen === "object") return { health: seen, woken: seen.pid === child.id.pid }
+        if (!child.isAlive && child.status?.code !== addressInUse)
+          return yield* rbeeError("INTERNAL", "the queen ended while it was starting")
+        if (!child.isAlive && seen === "nobody" && spawns < 3) {
+          spawns++
+          child = start()
+        }
+        yield* Effect.sleep(pollMs)
       }
-      yield* Effect.sleep(pollMs)
+    }).pipe(
+      Effect.timeoutFail({
+        duration: queenWakeMs,
+        onTimeout: () => rbeeError("CONNECTION_TIMEOUT", "the queen did not answer in time")
+      })
+    )
+  const endUnneeded = (child: SimProcess) =>
+    Effect.flatMap(ask, (seen) =>
+      typeof seen === "object" && seen.pid === child.id.pid
+        ? Effect.void
+        : endProcess(process, () => child, queenGraceMs)
+    )
+  const wake = Effect.suspend(() => {
+    let latest: SimProcess | undefined
+    const start = () => {
+      latest = site.machine.spawn("queen")
+      site.boot(latest)
+      return latest
     }
-  }).pipe(
-    Effect.timeoutFail({
-      duration: queenWakeMs,
-      onTimeout: () => rbeeError("CONNECTION_TIMEOUT", "the queen did not answer in time")
-    })
-  )
+    return Effect.onExit(wakeWith(start), (exit) =>
+      latest === undefined || (Exit.isSuccess(exit) && exit.value.woken) ? Effect.void : endUnneeded(latest)
+    )
+  })
   const gone = (health: Health) =>
     Effect.gen(function* () {
       for (;;) {

@@ -19,6 +19,8 @@ export interface ClientRun {
   isWhole: boolean
   /** it was told that the answer failed */
   failed: boolean
+  /** it waited no longer, as its HTTP client does after a minute */
+  gaveUp: boolean
 }
 
 interface Chunk {
@@ -30,7 +32,7 @@ interface Chunk {
 }
 
 export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan): ClientRun => {
-  const run: ClientRun = { process, job, text: "", isWhole: false, failed: false }
+  const run: ClientRun = { process, job, text: "", isWhole: false, failed: false, gaveUp: false }
   const take = (json: string): void => {
     // what a client of OpenAI expects; anything else shows as a text that is not the undisturbed one
     const { choices, error } = JSON.parse(json) as Chunk
@@ -54,7 +56,12 @@ export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan):
     return run.isWhole ? 0 : 1
   }).pipe(
     // an error is an answer, too
-    Effect.catchAll(() => Effect.succeed(1)),
+    Effect.catchAll(({ details }) =>
+      Effect.sync(() => {
+        run.gaveUp = details["reason"] === "TIMEOUT"
+        return 1
+      })
+    ),
     asKeeper(cluster, process)
   )
   process.main(program)

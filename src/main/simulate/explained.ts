@@ -1,4 +1,5 @@
 /** Which faults of a plan may make a job fail, and with which code. A failure without its fault is a bug. */
+import type { ClientRun } from "./client.ts"
 import type { FaultKind, JobPlan, Plan } from "./plan.ts"
 
 const crashes: ReadonlyArray<FaultKind> = ["kill-hive", "stop-hive", "crash-machine", "corrupt-catalog"]
@@ -24,16 +25,23 @@ const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
   CHECKSUM_MISMATCH: ["hub-hash"]
 }
 
-/** `end` is the terminal event, `data` its JSON. */
-export const isExplained = (plan: Plan, job: JobPlan | undefined, end: string, data: string): boolean => {
+/** `end` is the terminal event, `data` its JSON, `client` who asked for it over `/v1`. */
+export const isExplained = (
+  plan: Plan,
+  job: JobPlan | undefined,
+  end: string,
+  data: string,
+  client?: Pick<ClientRun, "gaveUp">
+): boolean => {
   const has = (kinds: ReadonlyArray<FaultKind>) => plan.faults.some(({ kind }) => kinds.includes(kind))
-  // a client of /v1 that leaves, whose connection breaks, or that gives a hung worker up, cancels its job
+  // a client of /v1 that leaves, whose connection breaks, or that gives up, cancels its job
   if (end === "cancelled")
     return (
       has(["ctrl-c"]) ||
       (job?.client !== undefined &&
         (job.client.leavesAfter !== undefined ||
-          has(["reset", "mid-frame", "kill-keeper", "stop-keeper", "hang-worker"])))
+          client?.gaveUp === true ||
+          has(["reset", "mid-frame", "kill-keeper", "stop-keeper"])))
     )
   const code = /"code":"([A-Z_]+)"/.exec(data)?.[1] ?? ""
   if (code === "INTERNAL")

@@ -139,7 +139,7 @@ const live = (
           .join(", ")}`
       )
   }
-  const wrong = judge(cluster, plan, expected, keepers) ?? judgeClients(plan, expected, clients)
+  const wrong = judge(cluster, plan, expected, keepers, clients) ?? judgeClients(plan, expected, clients)
   if (wrong !== undefined) return wrong
 
   // the end
@@ -171,13 +171,15 @@ const judge = (
   cluster: Cluster,
   plan: Plan,
   expected: ReadonlyMap<string, string>,
-  keepers: ReadonlyArray<KeeperRun>
+  keepers: ReadonlyArray<KeeperRun>,
+  clients: ReadonlyArray<ClientRun>
 ): Outcome["broken"] => {
   const journal = cluster.journal.peek()
   for (const job of journal.jobs(1000)) {
     const prompt = job.request.messages?.[0]?.content ?? ""
     const whole = expected.get(prompt) ?? ""
     const planned = plan.jobs.find((each) => each.prompt === prompt)
+    const client = clients.find((each) => each.job === planned)
     const text = journal.tokens(job.id).texts.join("")
     const end = terminalOf(journal, job.id)
     if (end.count !== 1)
@@ -185,10 +187,11 @@ const judge = (
     const fits = end.names === "done" ? text === whole : whole.startsWith(text)
     if (!fits)
       return { invariant: "the undisturbed text", message: `${job.id} (${end.names}): ${text} is not ${whole}` }
-    if (plan.faults.length === 0 && end.names !== "done" && !isExplained(plan, planned, end.names, end.data))
-      return { invariant: "no failure without a fault", message: `${job.id} ended ${end.names}: ${end.data}` }
-    if (end.names !== "done" && !isExplained(plan, planned, end.names, end.data))
-      return { invariant: "a failure has its fault", message: `${job.id} ended ${end.names}: ${end.data}` }
+    if (end.names !== "done" && !isExplained(plan, planned, end.names, end.data, client))
+      return {
+        invariant: plan.faults.length === 0 ? "no failure without a fault" : "a failure has its fault",
+        message: `${job.id} ended ${end.names}: ${end.data}`
+      }
     const shown = (cluster.watch.shown.get(job.id) ?? []).join("")
     if (!text.startsWith(shown))
       return { invariant: "what was read is kept", message: `${job.id}: readers saw ${shown}, the journal has ${text}` }

@@ -181,6 +181,39 @@ describe("A hive by hand", () => {
     })
   )
 
+  it.scoped("that is out of reach when it is stopped is not said to be gone, and ends when it is heard of again", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      const { api, hive } = world
+      yield* (yield* world.job()).ended
+      hive.isCutOff = true
+      for (const _ of ["once", "again"])
+        expect(yield* Effect.flip(api.stopHive({ id: "localhost" }))).toMatchObject({ code: "CONNECTION_TIMEOUT" })
+      expect(hive.running).toBe(true)
+      hive.isCutOff = false
+      yield* TestClock.adjust("1 second")
+      expect(yield* becomes(world, "stopped")).toBe("stopped")
+      expect(hive.running).toBe(false)
+      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
+    })
+  )
+
+  it.scoped("that is ending already is waited for, and woken again for the next job", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* makeWorld()
+      hive.running = true
+      hive.ending = true
+      const reader = yield* job()
+      yield* reader.until(({ event, data }) => event === "state" && data["to"] === "placing")
+      yield* TestClock.adjust("5 seconds")
+      expect(reader.lines()).toEqual(["queen: no hives found; adding local machine"])
+      hive.kill()
+      yield* TestClock.adjust("1 second")
+      expect((yield* reader.ended).event).toBe("done")
+      expect(reader.lines()).toContain("queen: waking the beehive at localhost:8600")
+    })
+  )
+
   it.scoped("a worker stops on request", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()

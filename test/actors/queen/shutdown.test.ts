@@ -48,6 +48,31 @@ describe("Shutdown", () => {
     })
   )
 
+  it.scoped("says which hive it could not reach, and tries one again that was out of reach when it was stopped", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      const first = yield* makeWorld({ stores })
+      const { hive } = stores
+      yield* (yield* first.job()).ended
+      hive.isCutOff = true
+      yield* first.api.shutdown({ cascade: true })
+      yield* first.queen.ended
+      yield* first.events.saw("goodbye")
+      expect(first.events.lines()).toContain(
+        "queen: hive localhost cannot be reached; if it runs, it ends by itself when nobody uses it"
+      )
+      hive.isCutOff = false
+      const second = yield* makeWorld({ stores })
+      yield* (yield* second.job()).ended
+      hive.isCutOff = true
+      yield* Effect.flip(second.api.stopHive({ id: "localhost" }))
+      hive.isCutOff = false
+      yield* second.api.shutdown({ cascade: true })
+      yield* second.queen.ended
+      expect(hive.running).toBe(false)
+    })
+  )
+
   it.scoped("a queen that nobody uses ends by herself, without her hives; one with workers stays", () =>
     Effect.gen(function* () {
       const { hive, job, queen } = yield* makeWorld({

@@ -58,7 +58,7 @@ const world = (stub = "") =>
     const stateFile = join(state, "hive-localhost", "daemon.json")
     const running = () => JSON.parse(readFileSync(stateFile, "utf8")) as ProcessId
     // whatever a test leaves behind
-    yield* Effect.addFinalizer(() => launcher.kill(target))
+    yield* Effect.addFinalizer(() => Effect.orDie(launcher.kill(target)))
     return { launcher, processes, target, port, stateFile, running }
   })
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, watch, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { statOf } from "../../../src/layers/process/identity.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { QueenLauncher } from "../../../src/layers/queen-launcher/index.ts"
 import { lastWords } from "../../../src/layers/queen-launcher/last-words.ts"
@@ -35,7 +36,8 @@ const launcher = async (body: string, port: number) => {
   const health = `JSON.stringify({ status: "healthy", role: "queen", version: ${JSON.stringify(settings.version)}, id: "q", instance: "queen-" + process.pid, pid: process.pid, uptime_s: 0 })`
   writeFileSync(
     file,
-    `import { createServer } from "node:http"
+    `import { renameSync, writeFileSync } from "node:fs"
+     import { createServer } from "node:http"
      const port = ${port}
      const serve = (ms) => setTimeout(() => createServer((ask, answer) => {
        answer.end(${health})
@@ -49,6 +51,22 @@ const launcher = async (body: string, port: number) => {
   return <A, E>(use: (launcher: QueenLauncher["Type"]) => Effect.Effect<A, E>) =>
     Effect.runPromise(Effect.either(Effect.flatMap(QueenLauncher, use).pipe(Effect.provide(layer))))
 }
+/** A queen who has started and takes a minute to come up. */
+const neverUp = () => {
+  const file = JSON.stringify(join(home, "started"))
+  return `writeFileSync(${file} + ".part", String(process.pid)); renameSync(${file} + ".part", ${file}); serve(60_000)`
+}
+const started = () =>
+  new Promise<void>((resolve) => {
+    const look = () => {
+      if (!existsSync(join(home, "started"))) return
+      seen.close()
+      resolve()
+    }
+    const seen = watch(home, look)
+    look()
+  })
+const pidOfStarted = () => Number(readFileSync(join(home, "started"), "utf8"))
 const end = (port: number) => fetch(`http://127.0.0.1:${port}/end`).then((answer) => answer.text())
 
 describe("the queen's launcher", () => {
@@ -97,6 +115,32 @@ describe("the queen's launcher", () => {
       clearTimeout(timer)
       await new Promise((resolve) => winner.close(resolve))
     }
+  })
+
+  it("ends its own queen who is slower than the winner: she would come up once that one is gone", async () => {
+    const port = await freePort()
+    const run = await launcher(neverUp(), port)
+    const { version } = await Effect.runPromise(loadSettings({ env: { RBEE_HOME: home } }))
+    const winner = createServer((_, answer) =>
+      answer.end(
+        JSON.stringify({ status: "healthy", role: "queen", version, id: "q", instance: "winner", pid: 1, uptime_s: 0 })
+      )
+    )
+    const seen = started().then(() => winner.listen(port, "127.0.0.1"))
+    try {
+      const outcome = await run((queen) => queen.wake)
+      expect(Either.isRight(outcome) && outcome.right).toMatchObject({ woken: false, health: { instance: "winner" } })
+      expect(statOf(pidOfStarted())).toBeUndefined()
+    } finally {
+      await seen
+      await new Promise((resolve) => winner.close(resolve))
+    }
+  })
+
+  it("ends the queen that it started when nobody waits for her any more", async () => {
+    const run = await launcher(neverUp(), await freePort())
+    await run((queen) => Effect.race(Effect.ignore(queen.wake), Effect.promise(started)))
+    expect(statOf(pidOfStarted())).toBeUndefined()
   })
 
   it("names the stranger who took the port in between", async () => {

@@ -80,6 +80,10 @@ export class FakeHive {
 
   /** another queen has taken it over */
   stolen = false
+  /** it has been told to end, and finishes what runs */
+  ending = false
+  /** the network between it and the queen is cut */
+  isCutOff = false
   /** can it be woken? */
   wakes = true
   /** times that it was ended by force */
@@ -93,10 +97,11 @@ export class FakeHive {
     for (const worker of this.workers.values()) worker.crash()
   }
   answers(): boolean {
-    return this.running && !this.frozen
+    return this.running && !this.frozen && !this.isCutOff
   }
   wake(): void {
     this.running = true
+    this.ending = false
     this.frozen = false
     this.beating = true
   }
@@ -149,7 +154,7 @@ export class FakeHive {
 
   private answer<A>(name: string, give: () => Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> {
     return Effect.suspend(() => {
-      if (!this.running) return Effect.fail(gone)
+      if (!this.running || this.isCutOff) return Effect.fail(gone)
       if (this.frozen) return Effect.never
       this.calls.push(name)
       if (this.stolen) return Effect.fail(rbeeError("HIVE_OWNED", "this hive belongs to queen other", "Take it over"))
@@ -175,9 +180,10 @@ export class FakeHive {
       ),
     claim: () =>
       this.answer("claim", () =>
-        Effect.sync(() => {
+        Effect.suspend(() => {
+          if (this.ending) return Effect.fail(rbeeError("SHUTTING_DOWN", "this hive is shutting down", "Try again"))
           this.onClaim()
-          return { hive_id: this.id, instance: this.instance, version: "test" }
+          return Effect.succeed({ hive_id: this.id, instance: this.instance, version: "test" })
         })
       ),
     devices: () =>

@@ -148,7 +148,7 @@ const build = (
       Layer.succeed(HiveLauncher, {
         target: (id) => ({ id, at: "localhost:8600", port: 8600 }),
         find: () => Effect.sync(() => (hive.answers() ? hive.url : undefined)),
-        present: () => Effect.sync(() => hive.running),
+        present: () => Effect.suspend(() => (hive.isCutOff ? gone : Effect.succeed(hive.running))),
         wake: () =>
           Effect.suspend(() => {
             if (!hive.wakes) return Effect.fail(rbeeError("CONNECTION_TIMEOUT", "the hive did not answer"))
@@ -156,9 +156,10 @@ const build = (
             return Effect.succeed({ url: hive.url, woken: true })
           }),
         kill: () =>
-          Effect.sync(() => {
+          Effect.suspend(() => {
+            if (hive.isCutOff) return gone
             hive.kills++
-            hive.kill()
+            return Effect.sync(() => hive.kill())
           })
       }),
       Layer.effect(ActorSystem, ActorSystem.make)
@@ -179,7 +180,7 @@ const build = (
     )
     const api = inProcess(queenApi, queen.api)
     const beat = Effect.suspend(() =>
-      hive.running && hive.beating ? Effect.ignore(api.heartbeat(hive.beat())) : Effect.void
+      hive.running && hive.beating && !hive.isCutOff ? Effect.ignore(api.heartbeat(hive.beat())) : Effect.void
     )
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(beat, Effect.sleep("1 second"))))
     const runtime = yield* Effect.runtime<never>()
