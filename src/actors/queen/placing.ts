@@ -12,7 +12,7 @@ import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
 import { noPlace } from "./no-place.ts"
-import { findRoom, type Listener, placementAt } from "./room.ts"
+import { findRoom, type Listener, seated } from "./room.ts"
 import type { Scheduler } from "./scheduler.ts"
 
 export interface PlacingWorld {
@@ -56,8 +56,9 @@ export const place = (
         return { kind: "fresh", place: { hive, device }, placement: found.placement }
       }
       if (found._tag === "NoRoom") {
-        if (found.hopes.length === 0) return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
-        world.scheduler.waitForRoom(log.jobId, found.hopes)
+        const { elsewhere, hopes } = found.search
+        if (hopes.length === 0) return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
+        world.scheduler.waitForRoom(log.jobId, { hopes, elsewhere })
         return { kind: "full" }
       }
       // The hive did not answer: it is looked at, and everything is decided anew.
@@ -140,7 +141,7 @@ const resident = (
 ): Placed => {
   if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
   resumeOn(world, log, input, seat)
-  return { kind: "resident", seat, placement: { ...placementAt(world.view, seat, losers), worker: seat.worker } }
+  return { kind: "resident", seat, placement: seated(world.view, seat, seat.worker, losers) }
 }
 
 /** One line and one event for each failover, as soon as it is known where the answer goes on. */

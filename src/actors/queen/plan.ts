@@ -6,7 +6,7 @@ import { decide, type Wish } from "../../machines/policy/placement.ts"
 import type { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { noPlace } from "./no-place.ts"
-import { findRoom, type Found, placementAt } from "./room.ts"
+import { findRoom, type Found, seated } from "./room.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
 
@@ -28,26 +28,25 @@ export const planOf = (
     const common = { model: ref, waiting: waiting() }
     if (view.fleet.size === 0) return { ...common, outcome: "asleep" }
     const decision = decide(wish, view.fleet)
-    if (decision.kind === "full") return { ...common, outcome: "queue" }
+    if (decision.kind === "full") return { ...common, outcome: "queue", losers: decision.losers }
     if (decision.kind === "resident") {
       const { worker } = decision
       const at = view.worker(worker)
       if (at !== undefined)
-        return { ...common, outcome: "resident", placement: { ...placementAt(view, at, decision.losers), worker } }
+        return { ...common, outcome: "resident", placement: seated(view, at, worker, decision.losers) }
     }
     return { ...common, ...(yield* outcomeOf(view, wish, yield* findRoom(view, wish, [], silent))) }
   })
 
-const outcomeOf = (
-  view: ClusterView,
-  wish: Wish,
-  found: Found
-): Effect.Effect<Pick<PlanView, "outcome" | "placement" | "error">> => {
+const outcomeOf = (view: ClusterView, wish: Wish, found: Found): Effect.Effect<Omit<PlanView, "model" | "waiting">> => {
   if (found._tag === "Found") return Effect.succeed({ outcome: "start", placement: found.placement })
   if (found._tag === "Silent") return Effect.succeed({ outcome: "asleep" })
-  if (found.hopes.length > 0) return Effect.succeed({ outcome: "queue" })
+  const { search } = found
+  const why = { losers: search.losers, others: search.notLookedAt(undefined) }
+  if (search.hopes.length > 0) return Effect.succeed({ outcome: "queue", ...why })
   return Effect.map(Effect.flip(noPlace(view, wish, undefined, found.full)), (error) => ({
     outcome: "no_place",
+    ...why,
     error: { code: error.code, message: sentence(error), details: error.details }
   }))
 }

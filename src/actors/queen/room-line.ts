@@ -6,9 +6,11 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { fittingResidents, type Wish } from "../../machines/policy/placement.ts"
-import type { Hope } from "../../machines/policy/search.ts"
 import { type RoomWait, takeTurns } from "../../machines/policy/turns.ts"
 import type { ClusterView } from "./cluster-view.ts"
+
+/** Where waiting would help. */
+export type Hopes = Pick<RoomWait, "hopes" | "elsewhere">
 
 interface Waiting extends RoomWait {
   readonly turn: Deferred.Deferred<void>
@@ -16,7 +18,7 @@ interface Waiting extends RoomWait {
 
 export interface RoomLine {
   /** The job is to wait from its next `wait` on; how long it has waited before counts. */
-  readonly join: (jobId: string, hopes: ReadonlyArray<Hope>) => void
+  readonly join: (jobId: string, hopes: Hopes) => void
   /** Returns when it may look for a place again; at once if it has not joined. */
   readonly wait: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
   readonly leave: (jobId: string) => void
@@ -33,7 +35,7 @@ const lookMs = 1000
 export const makeRoomLine = (view: ClusterView): RoomLine => {
   /** by job; since when it waits, over all its tries */
   const since = new Map<string, number>()
-  const joined = new Map<string, ReadonlyArray<Hope>>()
+  const joined = new Map<string, Hopes>()
   const line = new Map<string, Waiting>()
 
   const pump = (now: number): number | undefined => {
@@ -69,7 +71,7 @@ export const makeRoomLine = (view: ClusterView): RoomLine => {
         const first = since.get(jobId)
         since.set(jobId, first ?? began)
         const turn = yield* Deferred.make<void>()
-        line.set(jobId, { job: jobId, since: first ?? began, hopes, turn })
+        line.set(jobId, { job: jobId, since: first ?? began, ...hopes, turn })
         if (first === undefined) onQueued(line.size)
         yield* Effect.sleep(pauseMs)
         while (!(yield* Deferred.isDone(turn))) {

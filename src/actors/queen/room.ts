@@ -2,9 +2,9 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { Place, Wish } from "../../machines/policy/placement.ts"
+import { type Place, type Wish, withoutModel } from "../../machines/policy/placement.ts"
 import { setbackOf } from "../../machines/policy/setback.ts"
-import { type Amounts, type Candidate, type Hope, Search } from "../../machines/policy/search.ts"
+import { type Amounts, type Candidate, Search } from "../../machines/policy/search.ts"
 import type { Placement } from "../../machines/vocabulary/job.ts"
 import type { ClusterView } from "./cluster-view.ts"
 
@@ -19,8 +19,7 @@ export type Found =
   | {
       readonly _tag: "NoRoom"
       readonly full: ReadonlyArray<Full>
-      /** where waiting would help */
-      readonly hopes: ReadonlyArray<Hope>
+      readonly search: Search
     }
   | { readonly _tag: "Silent"; readonly hive: string }
 
@@ -34,11 +33,22 @@ const amountsOf = (error: RbeeError): Amounts | undefined => {
   return typeof availableMb === "number" && typeof requiredMb === "number" ? { availableMb, requiredMb } : undefined
 }
 
-export const placementAt = (view: ClusterView, { device, hive }: Place, losers: Placement["losers"]): Placement => ({
+const placementAt = (
+  view: ClusterView,
+  { device, hive }: Place,
+  { losers, others }: Pick<Placement, "losers" | "others">
+): Placement => ({
   hive,
   device,
   ...(view.gpu({ hive, device })?.declared === true ? { declared: true as const } : {}),
-  losers
+  losers,
+  ...(others === undefined || others.length === 0 ? {} : { others })
+})
+
+/** A seat on a worker that has the model: everywhere else it would have to be loaded. */
+export const seated = (view: ClusterView, at: Place, worker: string, losers: Placement["losers"]): Placement => ({
+  ...placementAt(view, at, { losers, others: withoutModel(view.fleet, at, losers) }),
+  worker
 })
 
 /** Changes nothing: room is advice until a worker is started. Fails where another place would not help either. */
@@ -68,7 +78,7 @@ export const findRoom = (
       if (answer._tag === "Right") {
         const losers = [...search.losers, ...search.passedOver(candidate)]
         const placement: Placement = {
-          ...placementAt(view, candidate.device, losers),
+          ...placementAt(view, candidate.device, { losers, others: search.notLookedAt(candidate) }),
           expected_s: Math.round(candidate.seconds * 100) / 100,
           ...(evict.length === 0 ? {} : { evicted: evict })
         }
@@ -81,5 +91,5 @@ export const findRoom = (
       search.refused(candidate, error.what, error.code === "VRAM_EXHAUSTED" ? amountsOf(error) : undefined)
       full.push({ place: candidate.device, error })
     }
-    return { _tag: "NoRoom", full, hopes: search.hopes }
+    return { _tag: "NoRoom", full, search }
   })

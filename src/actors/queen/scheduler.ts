@@ -8,9 +8,8 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { type Wish, decide } from "../../machines/policy/placement.ts"
-import type { Hope } from "../../machines/policy/search.ts"
 import type { ClusterView } from "./cluster-view.ts"
-import { makeRoomLine } from "./room-line.ts"
+import { type Hopes, makeRoomLine } from "./room-line.ts"
 
 interface Waiting {
   readonly jobId: string
@@ -25,7 +24,7 @@ export interface Scheduler {
    */
   readonly admit: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
   /** The job found no room, but would if others went: its next `admit` waits for that. */
-  readonly waitForRoom: (jobId: string, hopes: ReadonlyArray<Hope>) => void
+  readonly waitForRoom: (jobId: string, hopes: Hopes) => void
   /** The job has found its place, or its end. */
   readonly settled: (jobId: string) => void
   /** 1 is next; undefined when it does not wait */

@@ -167,6 +167,11 @@ const JobDetails = ({ job: { id, lines, phases, view }, store }: { readonly job:
                   {loser.device} on {loser.hive}: <span>{loser.verdict}</span>
                 </li>
               ))}
+              {placement.others?.map(({ count, verdict }) => (
+                <li key={verdict}>
+                  {count} more: <span>{verdict}</span>
+                </li>
+              ))}
             </ul>
           )}
         </div>

@@ -38,7 +38,8 @@ export const decodeSeconds = (tokensPerS: number, others: number): number => (an
 
 export const secondsOf = ({ decode, evict, fetch, load }: Cost): number => fetch + load + evict + decode
 
-const words: Readonly<Record<keyof Cost, string>> = {
+/** What is said of a place that lost by a part. */
+export const lostBy: Readonly<Record<keyof Cost, string>> = {
   fetch: "the model is not there and has to be fetched",
   load: "the model has to be loaded",
   evict: "another model would have to be unloaded",
@@ -47,12 +48,17 @@ const words: Readonly<Record<keyof Cost, string>> = {
 
 const shown = (seconds: number): string => seconds.toFixed(seconds < 10 ? 2 : 0)
 
-/** "12 s expected against 1.3 s: the model is not there and has to be fetched": the part that lost it. */
-export const because = (loser: Cost, winner: Cost): string => {
-  const parts = (["fetch", "load", "evict", "decode"] as const).toSorted(
-    (a, b) => loser[b] - winner[b] - (loser[a] - winner[a])
-  )
-  const [most = "decode"] = parts
+/** The part that lost it. */
+export const mainly = (loser: Cost, winner: Cost): string => {
   if (secondsOf(loser) <= secondsOf(winner)) return "as good, but the weaker device, or later by name"
-  return `${shown(secondsOf(loser))} s expected against ${shown(secondsOf(winner))} s: ${words[most]}`
+  let most: keyof Cost = "fetch"
+  for (const part of ["load", "evict", "decode"] as const)
+    if (loser[part] - winner[part] > loser[most] - winner[most]) most = part
+  return lostBy[most]
 }
+
+/** "12 s expected against 1.3 s: the model is not there and has to be fetched" */
+export const because = (loser: Cost, winner: Cost): string =>
+  secondsOf(loser) <= secondsOf(winner)
+    ? mainly(loser, winner)
+    : `${shown(secondsOf(loser))} s expected against ${shown(secondsOf(winner))} s: ${mainly(loser, winner)}`

@@ -16,7 +16,8 @@ const smoothed = (before: number | undefined, value: number): number =>
 
 export class Experience {
   private readonly files = new Map<string, Map<string, number>>()
-  private readonly rates = new Map<string, number>()
+  /** by model and device, tokens/s */
+  private readonly rates = new Map<string, Map<string, number>>()
   /** by model: observed ÷ expected, over all devices */
   private readonly factors = new Map<string, number>()
   private readonly heats = new Map<string, { readonly heat: number; readonly at: number }>()
@@ -43,23 +44,25 @@ export class Experience {
 
   /** Bytes of a model's file, if any hive has it. */
   bytesOf(model: string): number | undefined {
-    const [bytes] = this.files.get(model)?.values() ?? []
-    return bytes
+    return this.files.get(model)?.values().next().value
   }
 
   /** An answer was decoded on a device at this rate. */
   observe(device: Bandwidth, model: string, tokensPerS: number): void {
     if (!(tokensPerS > 0)) return
-    const id = `${placeKey(device)} ${model}`
+    const rates = this.rates.get(model) ?? new Map<string, number>()
+    const at = placeKey(device)
     const factor = tokensPerS / expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
-    this.rates.set(id, smoothed(this.rates.get(id), tokensPerS))
+    this.rates.set(model, rates.set(at, smoothed(rates.get(at), tokensPerS)))
     this.factors.set(model, smoothed(this.factors.get(model), factor))
   }
 
   /** Tokens a second: as seen on this device, else as expected, set right by what other devices did for the model. */
   rate(device: Bandwidth, model: string): number {
+    const seen = this.rates.get(model)?.get(placeKey(device))
+    if (seen !== undefined) return seen
     const expected = expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
-    return this.rates.get(`${placeKey(device)} ${model}`) ?? expected * (this.factors.get(model) ?? 1)
+    return expected * (this.factors.get(model) ?? 1)
   }
 
   /** A job wanted the model. */

@@ -5,12 +5,16 @@
  */
 import { type Backend, type Devices, runtimeOf } from "../vocabulary/device.ts"
 import { Experience } from "./experience.ts"
-import { MaxTree } from "./max-tree.ts"
+import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
+import { mayGoAt } from "./residency.ts"
+import { type Rooms, Shelf } from "./shelf.ts"
 
 export type { Place } from "./place.ts"
 
 export interface DeviceFacts extends Place {
+  /** `placeKey` of it */
+  readonly key: string
   /** whose runtime serves it */
   readonly backend: Backend
   /** memory bandwidth as far as it can be guessed, GB/s: decoding is bound by it */
@@ -48,8 +52,6 @@ export interface ResidentFacts extends Place {
   readonly readyAt: number
 }
 
-const roomOf = ({ freeMb, isDegraded }: DeviceFacts): number => (isDegraded ? Number.NEGATIVE_INFINITY : freeMb)
-
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
 const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035
 const cpuGbps = (cores: number): number => Math.min(60, 8 * cores)
@@ -61,7 +63,16 @@ const byStrength = (a: DeviceFacts, b: DeviceFacts): number =>
 const devicesOf = ({ beats, devices, hive }: HiveFacts): ReadonlyArray<DeviceFacts> => {
   const facts = (device: string, backend: Backend, gbps: number, freeMb: number): DeviceFacts => {
     const beat = beats.find(({ id }) => id === device)
-    return { hive, device, backend, gbps, freeMb: beat?.free_mb ?? freeMb, isDegraded: beat?.state === "degraded" }
+    const free = beat?.free_mb ?? freeMb
+    return {
+      key: key({ hive, device }),
+      hive,
+      device,
+      backend,
+      gbps,
+      freeMb: free,
+      isDegraded: beat?.state === "degraded"
+    }
   }
   return [
     ...devices.gpus.map((gpu) => facts(gpu.id, runtimeOf(gpu), gpuGbps(gpu.vram_mb), gpu.vram_free_mb)),
@@ -69,13 +80,14 @@ const devicesOf = ({ beats, devices, hive }: HiveFacts): ReadonlyArray<DeviceFac
   ]
 }
 
+/** MB that a model needs where a kind of runtime serves; infinity: it may not run there. */
+export type Need = (backend: Backend) => number
+
 export class Fleet {
   /** strongest first */
   private order: Array<DeviceFacts> = []
-  private readonly at = new Map<string, number>()
-  private free = new MaxTree([])
-  /** free, or held by idle workers that may be unloaded */
-  private spare = new MaxTree([])
+  private readonly at = new Map<string, { readonly inOrder: number; readonly shelf: Shelf; readonly onShelf: number }>()
+  private readonly shelves = new Map<Backend, Shelf>()
   private readonly hives = new Map<string, ReadonlyArray<DeviceFacts>>()
   private readonly residents = new Map<string, ResidentFacts>()
   private readonly byModel = new Map<string, Set<string>>()
@@ -83,6 +95,9 @@ export class Fleet {
   /** what was seen of the models */
   readonly seen = new Experience()
   private isStale = false
+  /** until when the passing of time was followed: workers that may go since then are spare memory now */
+  private now = Number.NEGATIVE_INFINITY
+  private readonly young = new MinHeap<Place>()
 
   /** A hive is healthy, or has other devices, or others of them are free. */
   setHive(facts: HiveFacts): void {
@@ -91,7 +106,10 @@ export class Fleet {
     this.hives.set(facts.hive, devices)
     const isSame =
       before?.length === devices.length &&
-      devices.every((one, i) => before[i]?.device === one.device && before[i]?.gbps === one.gbps)
+      devices.every((one, i) => {
+        const known = before[i]
+        return known?.device === one.device && known.gbps === one.gbps && known.backend === one.backend
+      })
     if (!isSame || this.isStale) {
       this.isStale = true
       return
@@ -104,20 +122,29 @@ export class Fleet {
   }
 
   setResident(facts: ResidentFacts): void {
-    this.removeResident(facts.worker)
+    const before = this.residents.get(facts.worker)
+    this.forget(facts.worker)
     this.residents.set(facts.worker, facts)
     add(this.byModel, facts.model, facts.worker)
     add(this.byPlace, key(facts), facts.worker)
+    const time = mayGoAt(facts)
+    if (time > this.now && (before === undefined || mayGoAt(before) !== time)) this.young.push(time, facts)
+    if (before !== undefined && key(before) !== key(facts)) this.settle(before)
     this.settle(facts)
   }
 
   removeResident(worker: string): void {
+    const facts = this.forget(worker)
+    if (facts !== undefined) this.settle(facts)
+  }
+
+  private forget(worker: string): ResidentFacts | undefined {
     const facts = this.residents.get(worker)
-    if (facts === undefined) return
+    if (facts === undefined) return undefined
     this.residents.delete(worker)
     this.byModel.get(facts.model)?.delete(worker)
     this.byPlace.get(key(facts))?.delete(worker)
-    this.settle(facts)
+    return facts
   }
 
   /** An answer was decoded there at this rate. */
@@ -144,28 +171,28 @@ export class Fleet {
   device(place: Place): DeviceFacts | undefined {
     this.fresh()
     const at = this.at.get(key(place))
-    return at === undefined ? undefined : this.order[at]
+    return at === undefined ? undefined : this.order[at.inOrder]
   }
 
-  /** The strongest `count` devices with at least this much free. */
-  roomiest(needMb: number, count: number): ReadonlyArray<DeviceFacts> {
+  /** The kinds of runtimes that there are. */
+  backends(): ReadonlyArray<Backend> {
     this.fresh()
-    return this.firstIn(this.free, needMb, count)
+    return [...this.shelves.keys()]
   }
 
-  /** The same, if idle workers were unloaded. */
-  sparest(needMb: number, count: number): ReadonlyArray<DeviceFacts> {
-    this.fresh()
-    return this.firstIn(this.spare, needMb, count)
+  /** The room on a device, as far as the queen knows. */
+  roomsOn(place: Place, now: number): Rooms {
+    this.follow(now)
+    const at = this.at.get(key(place))
+    return at?.shelf.roomsAt(at.onShelf) ?? noRooms
   }
 
-  private firstIn(tree: MaxTree, needMb: number, count: number): ReadonlyArray<DeviceFacts> {
+  /** The strongest `count` devices with at least so much room of a kind. */
+  strongest(kind: keyof Rooms, need: Need, count: number, now: number): ReadonlyArray<DeviceFacts> {
+    this.follow(now)
     const found: Array<DeviceFacts> = []
-    for (let at = tree.firstFrom(0, needMb); at >= 0 && found.length < count; at = tree.firstFrom(at + 1, needMb)) {
-      const device = this.order[at]
-      if (device !== undefined) found.push(device)
-    }
-    return found
+    for (const [backend, shelf] of this.shelves) found.push(...shelf.strongest(kind, need(backend), count))
+    return this.shelves.size > 1 ? found.sort(byStrength).slice(0, count) : found
   }
 
   /** Workers of a model. */
@@ -194,8 +221,7 @@ export class Fleet {
   private put(device: DeviceFacts): void {
     const at = this.at.get(key(device))
     if (at === undefined) return
-    // the order stays: strength does not change with what is free
-    this.order[at] = device
+    this.order[at.inOrder] = device
     this.settle(device)
   }
 
@@ -203,17 +229,27 @@ export class Fleet {
   private settle(place: Place): void {
     if (this.isStale) return
     const at = this.at.get(key(place))
-    const device = at === undefined ? undefined : this.order[at]
-    if (at === undefined || device === undefined) return
-    this.free.set(at, roomOf(device))
-    this.spare.set(at, this.spareOf(device))
+    const device = at === undefined ? undefined : this.order[at.inOrder]
+    if (at !== undefined && device !== undefined) at.shelf.set(at.onShelf, device, this.measure(device))
   }
 
-  private spareOf(device: DeviceFacts): number {
-    let mb = roomOf(device)
-    for (const { free, isPinned, isServing, memoryMb, slots } of this.residentsOn(device))
-      if (isServing && !isPinned && free === slots) mb += memoryMb
-    return mb
+  private measure(device: DeviceFacts): Rooms {
+    if (device.isDegraded) return noRooms
+    let spare = device.freeMb
+    let hope = device.freeMb
+    for (const worker of this.residentsOn(device)) {
+      if (worker.isPinned) continue
+      hope += worker.memoryMb
+      if (worker.isServing && worker.free === worker.slots && mayGoAt(worker) <= this.now) spare += worker.memoryMb
+    }
+    return { free: device.freeMb, spare, hope }
+  }
+
+  /** Workers that were loaded long enough ago by now may go. */
+  private follow(now: number): void {
+    this.now = Math.max(this.now, now)
+    for (let place = this.young.popUntil(now); place !== undefined; place = this.young.popUntil(now)) this.settle(place)
+    this.fresh()
   }
 
   /** Hives come and go seldom: then everything is put in order anew. */
@@ -222,11 +258,26 @@ export class Fleet {
     this.isStale = false
     this.order = [...this.hives.values()].flat().sort(byStrength)
     this.at.clear()
-    for (const [at, device] of this.order.entries()) this.at.set(key(device), at)
-    this.free = new MaxTree(this.order.map(roomOf))
-    this.spare = new MaxTree(this.order.map((device) => this.spareOf(device)))
+    this.shelves.clear()
+    const kinds = new Map<Backend, Array<readonly [device: DeviceFacts, inOrder: number]>>()
+    for (const [at, device] of this.order.entries()) {
+      const kind = kinds.get(device.backend) ?? []
+      kind.push([device, at])
+      kinds.set(device.backend, kind)
+    }
+    for (const [backend, kind] of kinds) {
+      const shelf = new Shelf(
+        kind.map(([device]) => device),
+        (device) => this.measure(device)
+      )
+      this.shelves.set(backend, shelf)
+      for (const [onShelf, [device, inOrder]] of kind.entries()) this.at.set(key(device), { inOrder, shelf, onShelf })
+    }
   }
 }
+
+const nothing = Number.NEGATIVE_INFINITY
+const noRooms: Rooms = { free: nothing, spare: nothing, hope: nothing }
 
 const add = (map: Map<string, Set<string>>, at: string, value: string): void => {
   const set = map.get(at)

@@ -12,8 +12,13 @@ export class MaxTree {
     for (let node = leaves - 1; node >= 1; node--) this.pull(node)
   }
 
+  at(place: number): number {
+    return this.of(this.leaves + place)
+  }
+
   set(at: number, value: number): void {
     let node = this.leaves + at
+    if (this.max[node] === value) return
     this.max[node] = value
     for (node >>= 1; node >= 1; node >>= 1) this.pull(node)
   }

@@ -5,4 +5,6 @@ export interface Place {
   readonly device: string
 }
 
-export const placeKey = ({ device, hive }: Place): string => `${hive}/${device}`
+/** Its one name; what is looked up often carries it along. */
+export const placeKey = (place: Place & { readonly key?: string }): string =>
+  place.key ?? `${place.hive}/${place.device}`

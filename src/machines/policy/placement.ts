@@ -7,6 +7,7 @@
 import type { Placement } from "../vocabulary/job.ts"
 import { because, type Cost, decodeSeconds } from "./cost.ts"
 import type { Fleet, Place, ResidentFacts } from "./fleet.ts"
+import { placeKey } from "./place.ts"
 
 export type { Place, ResidentFacts } from "./fleet.ts"
 
@@ -23,6 +24,7 @@ export interface Wish {
 }
 
 export type Loser = Placement["losers"][number]
+export type Others = NonNullable<Placement["others"]>[number]
 
 export type Decision =
   | { readonly kind: "resident"; readonly worker: string; readonly losers: ReadonlyArray<Loser> }
@@ -43,16 +45,17 @@ export const objection = (wish: Wish, place: Place): string | undefined => {
 export const hasRoom = (wish: Pick<Wish, "alone">, { free, isClosing, slots }: ResidentFacts): boolean =>
   !isClosing && (wish.alone ? free === slots : free > 0)
 
+/** Why a worker of the model does not fit the wish, or undefined if it does. */
+const misfit = (wish: Wish, resident: ResidentFacts): string | undefined => {
+  if (!resident.isServing) return "it does not serve (yet)"
+  if (wish.context !== undefined && resident.context < wish.context)
+    return `its slots have ${resident.context} tokens, ${wish.context} are asked for`
+  return objection(wish, resident)
+}
+
 /** Resident workers of the model that fit the wish. */
 export const fittingResidents = (wish: Wish, fleet: Fleet): ReadonlyArray<ResidentFacts> =>
-  fleet
-    .residentsOf(wish.model)
-    .filter(
-      (resident) =>
-        resident.isServing &&
-        objection(wish, resident) === undefined &&
-        (wish.context === undefined || resident.context >= wish.context)
-    )
+  fleet.residentsOf(wish.model).filter((resident) => misfit(wish, resident) === undefined)
 
 /** Where the model is resident it only has to be decoded, among those who are on the worker already. */
 const seatCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
@@ -61,7 +64,20 @@ const seatCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
   return { fetch: 0, load: 0, evict: 0, decode: decodeSeconds(rate, resident.slots - resident.free) }
 }
 
+/** Why the rest of the devices did not serve a job that took a seat on a resident worker, by reason. */
+export const withoutModel = (fleet: Fleet, winner: Place, losers: ReadonlyArray<Loser>): ReadonlyArray<Others> => {
+  const named = new Set([winner, ...losers].map(({ device, hive }) => placeKey({ hive, device })))
+  const count = fleet.size - named.size
+  return count > 0 ? [{ count, verdict: "the model would have to be loaded there" }] : []
+}
+
 const loser = ({ device, hive }: Place, verdict: string): Loser => ({ hive, device, verdict })
+
+const lostTo = (cost: Cost | undefined, wish: Wish, fleet: Fleet, resident: ResidentFacts): string => {
+  if (resident.isClosing) return "it makes room for another model"
+  if (!hasRoom(wish, resident)) return "all slots busy"
+  return cost === undefined ? "not free" : because(seatCost(fleet, resident), cost)
+}
 
 /** A seat on a resident worker, if there is one: the one that will be done first. */
 export const decide = (wish: Wish, fleet: Fleet): Decision => {
@@ -78,17 +94,14 @@ export const decide = (wish: Wish, fleet: Fleet): Decision => {
     if (isBetter) best = { resident, cost }
   }
   const taken = best
-  const losers = fitting
+  const losers = fleet
+    .residentsOf(wish.model)
     .filter((resident) => resident !== taken?.resident)
-    .map((resident) => {
-      const why = !hasRoom(wish, resident)
-        ? resident.isClosing
-          ? "it makes room for another model"
-          : "all slots busy"
-        : taken === undefined
-          ? "not free"
-          : because(seatCost(fleet, resident), taken.cost)
-      return loser(resident, `worker ${resident.worker}: ${why}`)
-    })
+    .map((resident) =>
+      loser(
+        resident,
+        `worker ${resident.worker}: ${misfit(wish, resident) ?? lostTo(taken?.cost, wish, fleet, resident)}`
+      )
+    )
   return taken === undefined ? { kind: "full", losers } : { kind: "resident", worker: taken.resident.worker, losers }
 }

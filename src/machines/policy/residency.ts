@@ -18,6 +18,9 @@ const within = (value: number, { max, min }: { readonly min: number; readonly ma
 
 /** How long a worker stays after it was loaded. */
 export const residencyMs = (mb: number): number => within(stayTimes * loadSeconds(mb) * 1000, stayMs)
+/** From when on a worker may be unloaded for others, milliseconds since 1970. */
+export const mayGoAt = ({ memoryMb, readyAt }: Pick<ResidentFacts, "memoryMb" | "readyAt">): number =>
+  readyAt + residencyMs(memoryMb)
 /** How long a job waits before workers are closed to new work for its sake. */
 export const patienceOf = (mb: number): number => within(patienceTimes * loadSeconds(mb) * 1000, patienceMs)
 
@@ -25,7 +28,7 @@ export const patienceOf = (mb: number): number => within(patienceTimes * loadSec
 export type Heat = (model: string) => number
 
 /** seconds that unloading takes in itself */
-const unloadSeconds = 0.3
+export const unloadSeconds = 0.3
 
 /** Seconds that unloading it is expected to cost: its own, and those of loading it again if somebody wants it. */
 export const unloadCost = ({ memoryMb, model }: ResidentFacts, heat: Heat): number => {
@@ -76,7 +79,6 @@ const cheapest = (
 
 /** Which of a device's workers make `shortMb` of room. */
 export const makeRoom = (workers: ReadonlyArray<ResidentFacts>, shortMb: number, heat: Heat, now: number): Room => {
-  const mayGoAt = (worker: ResidentFacts) => worker.readyAt + residencyMs(worker.memoryMb)
   const others = workers.filter((worker) => !worker.isPinned)
   const idle = others.filter((worker) => worker.isServing && worker.free === worker.slots && now >= mayGoAt(worker))
   const evict = cheapest(idle, shortMb, heat)

@@ -3,6 +3,7 @@
  * has the workers that hold its room closed to new work, so that nobody waits for ever behind a busy model.
  */
 import type { Fleet, Place } from "./fleet.ts"
+import { placeKey } from "./place.ts"
 import { makeRoom, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"
 
@@ -12,6 +13,8 @@ export interface RoomWait {
   readonly since: number
   /** devices that would do, best first */
   readonly hopes: ReadonlyArray<Hope>
+  /** a device that is none of these, has room by now and is not among the given */
+  readonly elsewhere?: (now: number, taken: ReadonlySet<string>) => Place | undefined
 }
 
 export interface Turns {
@@ -23,8 +26,6 @@ export interface Turns {
   readonly at: number | undefined
 }
 
-const placeKey = ({ device, hive }: Place): string => `${hive}/${device}`
-
 /** `waits`: longest first. */
 export const takeTurns = (waits: ReadonlyArray<RoomWait>, fleet: Fleet, now: number): Turns => {
   const go: Array<string> = []
@@ -35,7 +36,7 @@ export const takeTurns = (waits: ReadonlyArray<RoomWait>, fleet: Fleet, now: num
   const soonest = (time: number): void => {
     if (time > now && (at === undefined || time < at)) at = time
   }
-  for (const { hopes, job, since } of waits) {
+  for (const { elsewhere, hopes, job, since } of waits) {
     const rooms = hopes.flatMap((hope) => {
       if (spoken.has(placeKey(hope))) return []
       const device = fleet.device(hope)
@@ -50,6 +51,12 @@ export const takeTurns = (waits: ReadonlyArray<RoomWait>, fleet: Fleet, now: num
     if (ready !== undefined) {
       go.push(job)
       spoken.add(placeKey(ready.hope))
+      continue
+    }
+    const other = elsewhere?.(now, spoken)
+    if (other !== undefined) {
+      go.push(job)
+      spoken.add(placeKey(other))
       continue
     }
     const [first] = rooms.flatMap(({ hope, room }) => (room.kind === "later" ? [{ hope, room }] : []))

@@ -77,6 +77,8 @@ export type Usage = typeof Usage.Type
 
 /** Why a candidate was not taken: the decision's trace. */
 export const Candidate = Schema.Struct({ hive: Schema.String, device: Schema.String, verdict: Schema.String })
+/** Devices that lost for the same reason without a word on each. */
+export const Others = Schema.Struct({ count: Count, verdict: Schema.String })
 export const Placement = Schema.Struct({
   hive: Schema.String,
   device: Schema.String,
@@ -87,7 +89,9 @@ export const Placement = Schema.Struct({
   expected_s: Schema.optional(Schema.Number),
   /** workers that are unloaded to make room */
   evicted: Schema.optional(Schema.Array(Schema.String)),
-  losers: Schema.Array(Candidate)
+  losers: Schema.Array(Candidate),
+  /** the rest: with the losers and the place itself they are all devices of the cluster */
+  others: Schema.optional(Schema.Array(Others))
 })
 export type Placement = typeof Placement.Type
 

@@ -1,7 +1,7 @@
 /** `GET /plan`: where a job would go now, without anything being changed. */
 import * as Schema from "effect/Schema"
 import { Count, DeviceId, Id } from "./common.ts"
-import { Placement, WireError } from "./job.ts"
+import { Candidate, Others, Placement, WireError } from "./job.ts"
 
 export const PlanRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
@@ -23,6 +23,9 @@ export const PlanView = Schema.Struct({
    */
   outcome: Schema.Literal("resident", "start", "queue", "asleep", "no_place"),
   placement: Schema.optional(Placement),
+  /** where there is no placement: what is in the way of each place */
+  losers: Schema.optional(Schema.Array(Candidate)),
+  others: Schema.optional(Schema.Array(Others)),
   /** jobs that wait now, for any model */
   waiting: Count,
   error: Schema.optional(WireError)

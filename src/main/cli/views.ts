@@ -134,26 +134,35 @@ const outcomes: Readonly<Record<PlanView["outcome"], string>> = {
   no_place: "the job would fail"
 }
 
-export const planDetails = ({ error, model, outcome, placement, waiting }: PlanView): string =>
+export const planDetails = ({ error, losers, model, others, outcome, placement, waiting }: PlanView): string =>
   sheet([
     ["model", model],
     ["outcome", outcomes[outcome]],
     ["jobs waiting", waiting === 0 ? undefined : waiting],
     ...placementFacts(placement),
+    ...reasons({ losers, others }),
     ["error", error === undefined ? undefined : `${error.code}: ${error.message}`]
   ])
 
 const placementFacts = (placement: Placement | undefined): ReadonlyArray<Fact> => {
   if (placement === undefined) return []
-  const { evicted, expected_s, losers, worker } = placement
+  const { evicted, expected_s, worker } = placement
   return [
     ["placed on", placeOf(placement)],
     ["worker", worker],
     ["expected", expected_s === undefined ? undefined : `${expected_s} s until the answer is there`],
     ["unloaded for it", evicted?.join(", ")],
-    ...losers.map(({ device, hive, verdict }): Fact => ["not taken", `${device} of hive ${hive}: ${verdict}`])
+    ...reasons(placement)
   ]
 }
+
+const reasons = ({ losers = [], others = [] }: Pick<PlanView, "losers" | "others">): ReadonlyArray<Fact> => [
+  ...losers.map(({ device, hive, verdict }): Fact => ["not taken", `${device} of hive ${hive}: ${verdict}`]),
+  ...others.map(({ count, verdict }): Fact => [
+    "not taken",
+    `${count === 1 ? "1 other" : `${count} others`}: ${verdict}`
+  ])
+]
 
 const sheet = (facts: ReadonlyArray<Fact>): string => {
   const shown = facts.flatMap(([name, value]) => (value === undefined ? [] : [[`${name}:`, cell(value)]]))
