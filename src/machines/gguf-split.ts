@@ -2,7 +2,7 @@
  * Models that are split into several files, as llama.cpp's gguf-split names them: `NAME-00001-of-00003.gguf`. The first
  * has the header of the whole and is the one that is opened; the others lie beside it.
  */
-import type { ModelFacts } from "./gguf.ts"
+import type { Header, ModelFacts } from "./gguf.ts"
 
 const mark = /-(\d{5})-of-(\d{5})(\.gguf)$/i
 /** no model has more; a name may say anything */
@@ -20,12 +20,6 @@ export const partsOf = (path: string): readonly [string, ...ReadonlyArray<string
 
 /** The name without the mark of a part. */
 export const wholeName = (path: string): string => path.replace(mark, "$3")
-
-/** One file's header: of a whole model, or of a part of one. */
-export interface Header {
-  readonly facts: ModelFacts
-  readonly split?: { readonly index: number; readonly count: number }
-}
 
 /** The facts of the model that these files are together, or why they are none. */
 export const joined = (headers: ReadonlyArray<Header>): ModelFacts | { readonly reason: string } => {

@@ -3,7 +3,6 @@
  * bounded against crafted files: counts, lengths and nesting have limits, and the caller decides how much it reads.
  */
 import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./gguf-cursor.ts"
-import type { Header } from "./gguf-split.ts"
 import { blocks, fileTypes } from "./gguf-types.ts"
 
 export interface ModelFacts {
@@ -29,6 +28,12 @@ export interface ModelFacts {
   readonly template: boolean
   /** rules of a byte-pair tokenizer */
   readonly merges: number
+}
+
+/** One file's header: of a whole model, or of a part of one. */
+export interface Header {
+  readonly facts: ModelFacts
+  readonly split?: { readonly index: number; readonly count: number }
 }
 
 export type GgufResult =

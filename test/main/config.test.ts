@@ -38,7 +38,9 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
       ? { good: ["127.0.0.2", "127.0.0.3", "127.0.0.4"], bad: "a b" }
       : knob.key === "kv_type"
         ? { good: ["q8_0", "f16", "q8_0"], bad: "q2" }
-        : { good: ["one", "two", "three"], bad: "../x" }
+        : knob.key === "vulkan"
+          ? { good: ["on", "off", "auto"], bad: "sometimes" }
+          : { good: ["one", "two", "three"], bad: "../x" }
     : knob.key === "ssh_config"
       ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
       : knob.key === "gpus"

@@ -2,10 +2,16 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { InspectRecord } from "../../machines/vocabulary/inspect.ts"
-import type { InspectWorld } from "./inspect.ts"
+import type { ClusterView } from "./cluster-view.ts"
+import type { Jobs } from "./jobs.ts"
 
 /** Ended jobs that are shown when somebody begins to watch. */
 const endedMax = 100
+
+export interface InspectWorld {
+  readonly view: ClusterView
+  readonly jobs: Pick<Jobs, "get" | "list" | "live">
+}
 
 type View = Extract<InspectRecord, { readonly kind: "view" }>
 type Kind = View["of"]

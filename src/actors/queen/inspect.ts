@@ -13,14 +13,8 @@ import type { ActorSystem } from "../core/system.ts"
 import { Outbox } from "../inspect/outbox.ts"
 import type { RedactOptions } from "../inspect/redact.ts"
 import { watch } from "../inspect/source.ts"
-import type { ClusterView, HiveEntry } from "./cluster-view.ts"
-import type { Jobs } from "./jobs.ts"
-import { makeViews } from "./inspect-views.ts"
-
-export interface InspectWorld {
-  readonly view: ClusterView
-  readonly jobs: Pick<Jobs, "get" | "list" | "live">
-}
+import type { HiveEntry } from "./cluster-view.ts"
+import { type InspectWorld, makeViews } from "./inspect-views.ts"
 
 const queen = "queen"
 export const hiveDaemon = (id: string): string => `hive-${id}`

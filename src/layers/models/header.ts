@@ -2,8 +2,8 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { headerBytesMax } from "../../machines/gguf-cursor.ts"
-import { type ModelFacts, readGguf } from "../../machines/gguf.ts"
-import { type Header, joined } from "../../machines/gguf-split.ts"
+import { joined } from "../../machines/gguf-split.ts"
+import { type Header, type ModelFacts, readGguf } from "../../machines/gguf.ts"
 
 const firstBytes = 256 * 1024
 

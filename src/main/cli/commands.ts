@@ -326,7 +326,7 @@ const completions = declare({
   run: (_, words, context) =>
     lazily(
       () => import("./completions.ts"),
-      (module) => module.completions(words[0] ?? "", context)
+      (module) => module.completions(words[0] ?? "", commands, context)
     )
 })
 

@@ -2,10 +2,9 @@
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { commands } from "./commands.ts"
-import type { Context } from "./spec.ts"
+import type { Context, Declared } from "./spec.ts"
 
-const tree = () => {
+const tree = (commands: ReadonlyArray<Declared>) => {
   const leaves = (group: string) =>
     commands
       .filter((one) => one.spec.path[0] === group)
@@ -25,7 +24,11 @@ const asNonEmpty = <A>(values: ReadonlyArray<A>): readonly [A, ...Array<A>] => {
   return [first, ...rest]
 }
 
-export const completions = (shell: string, context: Context): Effect.Effect<number, RbeeError> =>
+export const completions = (
+  shell: string,
+  commands: ReadonlyArray<Declared>,
+  context: Context
+): Effect.Effect<number, RbeeError> =>
   Effect.gen(function* () {
     const make = {
       bash: Command.getBashCompletions,
@@ -40,7 +43,7 @@ export const completions = (shell: string, context: Context): Effect.Effect<numb
           usage: true
         })
       )
-    const lines = yield* known(tree(), "rbee")
+    const lines = yield* known(tree(commands), "rbee")
     context.terminal.stdout.write(`${lines.join("\n")}\n`)
     return 0
   })

@@ -1,32 +1,7 @@
-/** The declaration of `rbee infer`: its flags, and what they give. */
+/** The declaration of `rbee infer`. */
+import { flags } from "./infer-flags.ts"
 import { lazily } from "./lazily.ts"
-import { declare, flag, number, text, texts, type Values } from "./spec.ts"
-
-const flags = {
-  model: text("model", "REF", "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf or minillama (default)", "m"),
-  hive: text("hive", "ALIAS", "run on this hive"),
-  device: text("device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
-  noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),
-  system: text("system", "TEXT", "system message", "s"),
-  noStream: flag("no-stream", "print the whole answer at once"),
-  maxTokens: number("max-tokens", "N", "longest answer, in tokens; default: the rest of the context", "n"),
-  temperature: number("temperature", "T", "0 (always the likeliest token) to 2", "t"),
-  topP: number("top-p", "P", "nucleus sampling, above 0 to 1"),
-  topK: number("top-k", "K", "only the K likeliest tokens; 0: off"),
-  seed: number("seed", "N", "the same seed gives the same text"),
-  stop: texts("stop", "TEXT", "end the answer before this text; may be repeated"),
-  ignoreEos: flag("ignore-eos", "go on where the model would end, up to --max-tokens"),
-  context: number("context", "TOKENS", "context of the answer; default: what the model was trained with"),
-  json: flag("json", "one JSON object a line on stdout: narration, tokens, progress, the end"),
-  quiet: flag("quiet", "only the answer, and errors", "q"),
-  cold: flag("cold", "end afterwards what this run woke"),
-  keepWarm: flag("keep-warm", "keep the worker loaded, also when it idles"),
-  oneProcess: flag("one-process", "no daemons and no ports: everything in this process"),
-  inspect: flag("inspect", "with --one-process: the inspector on a loopback port, the only one")
-}
-
-/** What `infer` was asked for, as the parser gives it. */
-export type InferValues = Values<typeof flags>
+import { declare } from "./spec.ts"
 
 export const infer = declare({
   path: ["infer"],

@@ -4,7 +4,7 @@ import { errorEvent, infer, type InferOptions } from "../../actors/keeper/infer.
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Terminal } from "../../layers/terminal/index.ts"
 import { bundledModel, parseModelRef } from "../../machines/model-ref.ts"
-import type { InferValues } from "./infer-command.ts"
+import type { InferValues } from "./infer-flags.ts"
 import type { Context } from "./spec.ts"
 import { inWorld } from "./world.ts"
 

@@ -3,7 +3,7 @@ import { readable } from "../../../src/main/cli/logs.ts"
 import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
 import { optionsOf } from "../../../src/main/cli/infer.ts"
-import type { InferValues } from "../../../src/main/cli/infer-command.ts"
+import type { InferValues } from "../../../src/main/cli/infer-flags.ts"
 
 describe("a table", () => {
   it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
