@@ -18,6 +18,7 @@ import { layer as layerJobLogs } from "../actors/queen/job-logs.ts"
 import { layerMetrics } from "../actors/queen/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
 import { BrowserSessions } from "../layers/api/browser-sessions.ts"
+import type { Beside } from "../layers/api/http-exchange.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
 import { openApi } from "../layers/api/openapi.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
@@ -36,6 +37,7 @@ import { Processes } from "../layers/process/index.ts"
 import { layerNode as layerProcesses } from "../layers/process/node.ts"
 import { type QueenApi, queenApi } from "../layers/queen-api/index.ts"
 import { layerSqlite as layerCatalog } from "../layers/queen-catalog/sqlite.ts"
+import { layerDoor } from "../layers/remote/door.ts"
 import { layerSsh as layerRemotes } from "../layers/remote/ssh.ts"
 import { layerTunnels } from "../layers/remote/tunnels.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
@@ -46,10 +48,35 @@ import { RbeeError } from "../machines/errors.ts"
 import { environmentOf, loadSettings } from "./config.ts"
 import { addressInUse, stateFile, stopSignal } from "./daemon.ts"
 import { jsonLogs } from "./logs.ts"
+import { soon } from "./soon.ts"
 
 const programs = dirname(fileURLToPath(import.meta.url))
 
-const worldOf = (settings: Settings) => {
+const hubOf = (settings: Settings): Beside => ({
+  prefix: hubPrefix,
+  answer: hubRoutes(() => cachedRepos(hiveFolder(settings.home, settings.hive.id)))
+})
+
+/** What a hive of another machine calls that reaches her over the network. */
+const doorApi = { health: queenApi.health, heartbeat: queenApi.heartbeat }
+
+/** Where she listens for everybody already, there is nothing to open. */
+const doorOf = (settings: Settings, handlers: QueenApi) =>
+  layerDoor((host, token) => {
+    const { port } = settings.queen
+    if (["0.0.0.0", "::", host].includes(settings.queen.host))
+      return Effect.succeed({ port, url: `http://${host.includes(":") ? `[${host}]` : host}:${port}` })
+    return serveHttp({
+      apis: [{ api: doorApi, handlers }],
+      beside: hubOf(settings),
+      host,
+      port,
+      token,
+      role: "queen's door"
+    })
+  })
+
+const worldOf = (settings: Settings, handlers: QueenApi) => {
   const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
   const env = { ...Object.fromEntries(own), ...environmentOf(settings) }
   const folder = queenFolder(settings.home)
@@ -62,41 +89,32 @@ const worldOf = (settings: Settings) => {
     layerRemotes,
     Layer.effect(ActorSystem, ActorSystem.make)
   ).pipe(
-    Layer.provideMerge(Layer.provideMerge(layerTunnels, layerSsh2)),
+    Layer.provideMerge(Layer.mergeAll(Layer.provideMerge(layerTunnels, layerSsh2), doorOf(settings, handlers))),
     Layer.provideMerge(
       Layer.mergeAll(layerProcesses, layerRandom, layerTurns, layerMetrics, Layer.succeed(CurrentSettings, settings))
     )
   )
 }
 
-/** Answers as soon as she is up: whoever calls before waits a moment. */
-const soon = (ready: Deferred.Deferred<QueenApi>): QueenApi =>
-  // one handler for each declared name: exactly the shape that is asked for
-  Object.fromEntries(
-    Object.keys(queenApi).map((name) => [
-      name,
-      (input: never) => Effect.flatMap(Deferred.await(ready), (api) => api[name as keyof QueenApi](input))
-    ])
-  ) as QueenApi
-
 const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env })
   const ready = yield* Deferred.make<QueenApi>()
+  const handlers = soon(queenApi, ready)
   const { host, port } = settings.queen
   const sessions = settings.token === undefined ? undefined : new BrowserSessions()
   const bound = yield* serveHttp({
     apis: [
-      { api: queenApi, handlers: soon(ready) },
+      { api: queenApi, handlers },
       { api: inspectorPageApi, handlers: pageHandlers({ folder: join(programs, "inspect"), sessions }) }
     ],
     sessions,
     host,
     port,
     token: settings.token,
-    beside: { prefix: hubPrefix, answer: hubRoutes(() => cachedRepos(hiveFolder(settings.home, settings.hive.id))) },
+    beside: hubOf(settings),
     role: "queen"
   })
-  const world = yield* Layer.build(worldOf(settings))
+  const world = yield* Layer.build(worldOf(settings, handlers))
   yield* Effect.gen(function* () {
     const info = { title: "rbee queen", version: settings.version, guarded: settings.token !== undefined }
     const queen = yield* makeQueen({

@@ -17,6 +17,8 @@ export const hasNamespaces = ((): boolean => {
 
 export interface Namespace {
   readonly address: string
+  /** ours, as the other side sees it */
+  readonly near: string
   /** words before a command that is to run there */
   readonly prefix: ReadonlyArray<string>
   readonly cut: () => void
@@ -43,6 +45,7 @@ export const makeNamespace = (): Namespace => {
   ip("-n", name, "link", "set", "lo", "up")
   return {
     address,
+    near: `${net}.${base + 1}`,
     prefix: ["ip", "netns", "exec", name],
     // at the far end: to us the other side falls silent, and no error of our own kernel tells
     cut: () => ip("-n", name, "link", "set", far, "down"),

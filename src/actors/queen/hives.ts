@@ -53,7 +53,9 @@ interface Known {
 
 const isSame = (one: SshPlace | undefined, other: SshPlace): boolean =>
   one !== undefined &&
-  (["host", "user", "port", "identity", "hive_port", "node"] as const).every((field) => one[field] === other[field])
+  (["host", "user", "port", "identity", "hive_port", "direct", "node"] as const).every(
+    (field) => one[field] === other[field]
+  )
 
 const notFound = (id: string) =>
   rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them", { hive: id })

@@ -14,7 +14,8 @@ export interface Peer {
   /** path before every target, without a slash at its end */
   readonly prefix: string
   readonly agent: Agent
-  readonly headers: Readonly<Record<string, string>>
+  /** of each call */
+  readonly headers: () => Readonly<Record<string, string>>
 }
 
 export interface Request {
@@ -31,10 +32,13 @@ export interface Answer {
 
 export const peerOf = (
   baseUrl: string,
-  token: string | undefined,
+  tokenNow: () => string | undefined,
   way?: { readonly agent: Agent; readonly name: string }
 ): Either.Either<Peer, RbeeError<"INVALID_REQUEST">> => {
-  const headers: Peer["headers"] = token === undefined ? {} : { Authorization: `Bearer ${token}` }
+  const headers = (): Readonly<Record<string, string>> => {
+    const token = tokenNow()
+    return token === undefined ? {} : { Authorization: `Bearer ${token}` }
+  }
   const agent = way?.agent ?? new Agent({ keepAlive: true, scheduling: "lifo" })
   if (baseUrl.startsWith("unix:/")) {
     const socketPath = baseUrl.slice("unix:".length)

@@ -21,6 +21,8 @@ export interface HttpWay {
   readonly agent: Agent
   /** for messages */
   readonly name: string
+  /** the peer's own token, where it has one; asked for each call */
+  readonly token?: () => string | undefined
 }
 
 export interface HttpClientOptions {
@@ -43,7 +45,8 @@ const defaultTimeoutMs = 60_000
 
 /** The errors of a peer arrive as they were; a peer that cannot be reached or falls silent is CONNECTION_TIMEOUT. */
 export const makeHttpClient = <A extends Api>(api: A, options: HttpClientOptions): Handlers<A> => {
-  const peer = peerOf(options.way?.baseUrl ?? options.baseUrl, options.token, options.way)
+  const { token, way } = options
+  const peer = peerOf(way?.baseUrl ?? options.baseUrl, way?.token ?? (() => token), way)
   const limits = { timeoutMs: options.timeoutMs ?? defaultTimeoutMs, silenceMs: options.silenceMs ?? 3 * keepAliveMs }
   const calls: Record<string, (input: unknown) => Effect.Effect<unknown, RbeeError>> = {}
   for (const [name, endpoint] of Object.entries(api)) {
@@ -67,7 +70,7 @@ const call = (
   Effect.gen(function* () {
     const at = yield* peer
     const parts = yield* wire.split(input)
-    const headers: Record<string, string | number> = { Accept: accepts[wire.endpoint.kind], ...at.headers }
+    const headers: Record<string, string | number> = { Accept: accepts[wire.endpoint.kind], ...at.headers() }
     Object.assign(headers, parts.headers, callHeaders(yield* Call))
     const request = { method: wire.endpoint.method, path: at.prefix + wire.target(parts), headers, body: parts.body }
     const answer = yield* send(at, request, limits.timeoutMs)

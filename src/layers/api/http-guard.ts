@@ -26,9 +26,12 @@ const digest = (text: string): Buffer => createHash("sha256").update(text).diges
 /** What logs may say of a token: 6 hex digits of its SHA-256. */
 export const fingerprint = (token: string): string => digest(token).toString("hex").slice(0, 6)
 
+/** One token, or those that are right at the moment. */
+export type Secret = string | (() => Iterable<string>)
+
 /** A bind that others can reach needs a token that cannot be guessed. */
-export const checkBind = (host: string, token: string | undefined): RbeeError<"INVALID_REQUEST"> | undefined => {
-  if (token !== undefined && token.length < minimumTokenLength) {
+export const checkBind = (host: string, token: Secret | undefined): RbeeError<"INVALID_REQUEST"> | undefined => {
+  if (typeof token === "string" && token.length < minimumTokenLength) {
     return rbeeError(
       "INVALID_REQUEST",
       `the token has fewer than ${minimumTokenLength} characters`,
@@ -49,7 +52,7 @@ export const checkBind = (host: string, token: string | undefined): RbeeError<"I
 
 export interface GuardOptions {
   readonly host: string
-  readonly token: string | undefined
+  readonly token: Secret | undefined
   /** whole origins ("https://ui.example") that may call besides the daemon's own */
   readonly allowedOrigins: ReadonlyArray<string>
   /** browsers that have shown the token by a ticket */
@@ -67,7 +70,9 @@ const forbidden = (what: string) =>
   rbeeError("FORBIDDEN_ORIGIN", what, "Call the daemon from its own pages, or from a program")
 
 export const makeGuard = (options: GuardOptions): Guard => {
-  const expected = options.token === undefined ? undefined : digest(options.token)
+  const { token } = options
+  const only = typeof token === "string" ? [digest(token)] : undefined
+  const expected = () => only ?? (typeof token === "function" ? Array.from(token(), digest) : [])
   const own = options.host.toLowerCase()
   const checksHost = isLoopback(options.host)
   const allowed = new Set(options.allowedOrigins.map((origin) => origin.toLowerCase()))
@@ -90,14 +95,15 @@ export const makeGuard = (options: GuardOptions): Guard => {
       return undefined
     },
     token: (headers) => {
-      if (expected === undefined) return undefined
+      if (token === undefined) return undefined
       const given = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]
       if (given === undefined) {
         if (options.sessions?.admits(headers.cookie) === true) return undefined
         return rbeeError("MISSING_API_KEY", "this cluster needs its token", "Send it as Authorization: Bearer TOKEN")
       }
       // digests have one length, so that the comparison's time says nothing about the token
-      return timingSafeEqual(digest(given), expected)
+      const own = digest(given)
+      return expected().some((right) => timingSafeEqual(own, right))
         ? undefined
         : rbeeError("INVALID_API_KEY", "the token is not this cluster's", "Check RBEE_TOKEN on both machines")
     }

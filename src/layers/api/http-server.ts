@@ -13,7 +13,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "./endpoint.ts"
 import { type Beside, Exchange, type ExchangeContext } from "./http-exchange.ts"
-import { checkBind, fingerprint, makeGuard } from "./http-guard.ts"
+import { checkBind, fingerprint, makeGuard, type Secret } from "./http-guard.ts"
 import { makeRouter } from "./http-router.ts"
 import { keepAliveMs } from "./sse.ts"
 
@@ -27,7 +27,7 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   /** how many ports are tried, from `port` up; absent: 1 */
   readonly portTries?: number | undefined
   /** who calls must show it; undefined on loopback */
-  readonly token?: string | undefined
+  readonly token?: Secret | undefined
   readonly allowedOrigins?: ReadonlyArray<string> | undefined
   /** answers paths below `prefix` itself, without that prefix, to whoever has the token: files, which are no calls */
   readonly beside?: Beside | undefined
@@ -91,7 +91,7 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
     )
     yield* keepAlives(context.open, options.keepAliveMs ?? keepAliveMs)
     const url = `http://${urlHost(options.host)}:${port}`
-    const guarded = options.token === undefined ? "" : `, token ${fingerprint(options.token)}`
+    const guarded = typeof options.token === "string" ? `, token ${fingerprint(options.token)}` : ""
     yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}`)
     return { port, url }
   })

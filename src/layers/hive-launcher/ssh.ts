@@ -1,18 +1,22 @@
 /**
  * Hives of other machines: woken over SSH, detached from it, with state file and log there; reached through the
- * machine's tunnel, which is held for as long as the hive lives.
+ * machine's tunnel, which is held for as long as the hive lives, or over the network with a token of their own. How one
+ * that runs is reached is seen by where it listens.
  */
+import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type SshPlace, tunnelUrl } from "../../machines/vocabulary/place.ts"
+import { farUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
 import { makeHttpClient } from "../api/http-client.ts"
 import { hiveApi } from "../hive-api/index.ts"
+import { isLoopback } from "../api/http-guard.ts"
 import { ask } from "../remote/ask.ts"
 import { usable } from "../remote/check.ts"
 import { queenKey } from "../remote/queen-key.ts"
-import type { HiveFile } from "../remote/questions.ts"
+import { QueenDoor } from "../remote/door.ts"
+import type { HiveFile, Look } from "../remote/questions.ts"
 import type { Tunnel } from "../remote/tunnel.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import { CurrentSettings, defaults, type Settings } from "../settings/index.ts"
@@ -25,12 +29,21 @@ const graceMs = 1000
 
 type Remote = HiveTarget & { readonly ssh: SshPlace }
 
-const portOf = ({ url }: HiveFile): number => Number(/:(\d+)$/.exec(url)?.[1] ?? 0)
+const listensAt = ({ url }: HiveFile): { readonly address: string; readonly port: number } => {
+  const [, address = "127.0.0.1", port = "0"] = /^http:\/\/(.+):(\d+)$/.exec(url) ?? []
+  return { address, port: Number(port) }
+}
+
+/** Where such a hive listens; undefined: on its loopback, also where there is no network between. */
+const networkAddress = ({ ssh }: Remote, { ends }: Look): string | undefined =>
+  ssh.direct === true && ends !== undefined && !isLoopback(ends.hive) && !ends.hive.includes("%")
+    ? ends.hive
+    : undefined
 
 /** What this queen was told differently from the defaults, her hives are told too; the rest is their machine's. */
-const environmentFor = (settings: Settings, { ssh }: Remote): Record<string, string> => {
+const environmentFor = (settings: Settings, { ssh }: Remote, address = "127.0.0.1"): Record<string, string> => {
   const env: Record<string, string> = {
-    RBEE_HIVE_HOST: "127.0.0.1",
+    RBEE_HIVE_HOST: address,
     RBEE_HIVE_PORT: String(ssh.hive_port),
     // above the hive's own port, where that is not the usual one
     RBEE_WORKER_PORT_BASE: String(ssh.hive_port + 1)
@@ -47,7 +60,7 @@ const environmentFor = (settings: Settings, { ssh }: Remote): Record<string, str
   return env
 }
 
-const make = (tunnels: Tunnels["Type"], settings: Settings) => {
+const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Settings) => {
   const tunnelOf = (target: Remote) => tunnels.of(target.id, target.ssh)
   const looked = (target: Remote, tunnel: Tunnel) =>
     Effect.flatMap(tunnel.connection, (connection) =>
@@ -59,11 +72,36 @@ const make = (tunnels: Tunnels["Type"], settings: Settings) => {
       .health({})
       .pipe(Effect.option, Effect.map(Option.exists(({ role, id }) => role === "hive" && id === target.id)))
 
+  /** Where the queen is that it reports to: at an address of hers, or, where none leads back (NAT), behind the tunnel. */
+  const wayBack = ({ id }: Remote, tunnel: Tunnel, token: string, { ends, socket }: Look) =>
+    Effect.suspend(() =>
+      ends === undefined
+        ? rbeeError("INVALID_REQUEST", "the other side does not tell how it sees this machine")
+        : door.open(id, ends.queen, token)
+    ).pipe(
+      Effect.tap(() => tunnel.release),
+      Effect.catchAll((error) =>
+        Effect.gen(function* () {
+          yield* Effect.logInfo(`hive ${id} reports through the tunnel: ${error.message}`)
+          yield* tunnel.hold
+          yield* tunnel.lead(socket)
+          return undefined
+        })
+      )
+    )
+
   /** A hive that lives there, as it is reached from here. */
-  const adopt = (target: Remote, tunnel: Tunnel, file: HiveFile, socket: string) =>
+  const adopt = (target: Remote, tunnel: Tunnel, file: HiveFile, look: Look) =>
     Effect.gen(function* () {
-      yield* tunnel.lead(socket)
-      return tunnelUrl(target.id, portOf(file))
+      const { address, port } = listensAt(file)
+      if (isLoopback(address)) {
+        yield* tunnel.hold
+        yield* tunnel.lead(look.socket)
+        return farUrl({ hive: target.id, port })
+      }
+      const token = file.token ?? settings.token ?? ""
+      tunnel.direct = { token, queenUrl: yield* wayBack(target, tunnel, token, look) }
+      return farUrl({ hive: target.id, address, port })
     })
 
   return {
@@ -77,13 +115,15 @@ const make = (tunnels: Tunnels["Type"], settings: Settings) => {
     find: (target: Remote): Effect.Effect<string | undefined> =>
       Effect.gen(function* () {
         const tunnel = yield* tunnelOf(target)
-        yield* tunnel.hold
-        const { hive, socket } = yield* looked(target, tunnel)
+        // it is made again until the machine is back, and the hive that reports through it
+        if (target.ssh.direct !== true) yield* tunnel.hold
+        const look = yield* looked(target, tunnel)
+        const { hive } = look
         if (hive === undefined) {
           yield* tunnel.release
           return undefined
         }
-        const url = yield* adopt(target, tunnel, hive, socket)
+        const url = yield* adopt(target, tunnel, hive, look)
         return (yield* answers(target, url)) ? url : undefined
       }).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug(`hive ${target.id}: ${error.message}`), undefined))),
 
@@ -98,26 +138,34 @@ const make = (tunnels: Tunnels["Type"], settings: Settings) => {
     wake: (target: Remote): Effect.Effect<{ readonly url: string; readonly woken: boolean }, RbeeError> =>
       Effect.gen(function* () {
         const tunnel = yield* tunnelOf(target)
-        yield* tunnel.hold
+        if (target.ssh.direct !== true) yield* tunnel.hold
         const look = yield* looked(target, tunnel)
         yield* usable(target.id, look, settings.version)
         const woken = look.hive === undefined
+        const address = networkAddress(target, look)
+        const token = settings.token ?? (address === undefined ? undefined : randomBytes(32).toString("hex"))
         const file =
           look.hive ??
           (yield* Effect.flatMap(tunnel.connection, (connection) =>
             ask(connection, target.ssh, "start", {
               hive: target.id,
-              env: environmentFor(settings, target),
-              ...(settings.token === undefined ? {} : { token: settings.token })
+              env: environmentFor(settings, target, address),
+              ...(token === undefined ? {} : { token })
             })
           ))
-        const url = yield* adopt(target, tunnel, file, look.socket)
+        const url = yield* adopt(target, tunnel, file, look)
         if (yield* answers(target, url)) return { url, woken }
-        return yield* rbeeError(
-          "CONNECTION_TIMEOUT",
-          `hive ${target.id} runs on ${target.ssh.host} (pid ${file.pid}) and does not answer`,
-          `rbee hives logs ${target.id}`
-        )
+        return yield* address === undefined
+          ? rbeeError(
+              "CONNECTION_TIMEOUT",
+              `hive ${target.id} runs on ${target.ssh.host} (pid ${file.pid}) and does not answer`,
+              `rbee hives logs ${target.id}`
+            )
+          : rbeeError(
+              "CONNECTION_TIMEOUT",
+              `hive ${target.id} runs (pid ${file.pid}), and nothing answers at ${address}:${target.ssh.hive_port}`,
+              `Let this machine through to that port and those above it, or add the hive without --direct`
+            )
       }),
 
     kill: (target: Remote): Effect.Effect<void, RbeeError> =>
@@ -133,12 +181,12 @@ const make = (tunnels: Tunnels["Type"], settings: Settings) => {
 /** Hives of this machine by `local`, those of others over SSH: who wakes them sees no difference. */
 export const layerSsh = <E, R>(
   local: Layer.Layer<HiveLauncher, E, R>
-): Layer.Layer<HiveLauncher, E, R | Tunnels | CurrentSettings> =>
+): Layer.Layer<HiveLauncher, E, R | Tunnels | QueenDoor | CurrentSettings> =>
   Layer.effect(
     HiveLauncher,
     Effect.gen(function* () {
       const here = yield* HiveLauncher
-      const there = make(yield* Tunnels, yield* CurrentSettings)
+      const there = make(yield* Tunnels, yield* QueenDoor, yield* CurrentSettings)
       const by = <A, F>(
         target: HiveTarget,
         local: (target: HiveTarget) => Effect.Effect<A, F>,

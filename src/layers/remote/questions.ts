@@ -9,7 +9,9 @@ const HiveFile = Schema.Struct({
   pid: Schema.Int,
   start: Schema.String,
   url: Schema.String,
-  version: Schema.String
+  version: Schema.String,
+  /** what its callers show, where the network reaches it */
+  token: Schema.optional(Schema.String)
 })
 /** A hive process that lives there. */
 export type HiveFile = typeof HiveFile.Type
@@ -37,6 +39,8 @@ export const Look = Schema.Struct({
   hive: Schema.optional(HiveFile),
   /** names of other hives of this user that live there, and where */
   others: Schema.Array(Schema.Struct({ id: Schema.String, url: Schema.String })),
+  /** the two ends of this SSH connection, as that machine sees them */
+  ends: Schema.optional(Schema.Struct({ queen: Schema.String, hive: Schema.String })),
   /** milliseconds since 1970 */
   clock: Schema.Number
 })

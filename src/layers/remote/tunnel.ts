@@ -48,6 +48,8 @@ export class Tunnel {
   generation = 0
   /** the remote Unix socket that leads to the queen */
   socket: string | undefined
+  /** of a hive that the network reaches: its token, and where it reaches the queen, if that is another way than the socket */
+  direct: { readonly token: string; readonly queenUrl: string | undefined } | undefined
   private current: Line | undefined
   private keeper: Fiber.RuntimeFiber<void> | undefined
   private readonly options: TunnelOptions

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Exit from "effect/Exit"
-import { readTunnelUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
+import { readFarUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
 import type { HttpWay } from "../api/http-client.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { Ssh } from "../ssh/index.ts"
@@ -81,6 +81,7 @@ export const layerTunnels: Layer.Layer<Tunnels, never, Ssh | CurrentSettings> = 
     const run = Runtime.runCallback(yield* Effect.runtime<never>())
     const tunnels = new Map<string, Tunnel>()
     const agents = new Map<string, Agent>()
+    const network = new Agent({ keepAlive: true, scheduling: "lifo" })
     const at = {
       host: queen.host === "0.0.0.0" ? "127.0.0.1" : queen.host === "::" ? "::1" : queen.host,
       port: queen.port
@@ -111,18 +112,23 @@ export const layerTunnels: Layer.Layer<Tunnels, never, Ssh | CurrentSettings> = 
           return tunnel
         }),
       way: (url) => {
-        const read = readTunnelUrl(url)
+        const read = readFarUrl(url)
         if (read === undefined) return undefined
-        return {
-          baseUrl: `http://127.0.0.1:${read.port}`,
-          agent: agentOf(read.hive),
-          name: `${read.hive}:${read.port}`
-        }
+        const { address, hive, port } = read
+        return address === undefined
+          ? { baseUrl: `http://127.0.0.1:${port}`, agent: agentOf(hive), name: `${hive}:${port}` }
+          : {
+              baseUrl: `http://${address}:${port}`,
+              agent: network,
+              name: `${hive} at ${address}:${port}`,
+              token: () => tunnels.get(hive)?.direct?.token
+            }
       },
       queenUrl: (url) => {
-        const read = readTunnelUrl(url)
-        const socket = read === undefined ? undefined : tunnels.get(read.hive)?.socket
-        return socket === undefined ? undefined : `unix:${socket}`
+        const read = readFarUrl(url)
+        const { direct, socket } = (read === undefined ? undefined : tunnels.get(read.hive)) ?? {}
+        const atHer = read?.address === undefined ? undefined : direct?.queenUrl
+        return atHer ?? (socket === undefined ? undefined : `unix:${socket}`)
       }
     }
   })

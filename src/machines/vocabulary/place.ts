@@ -23,25 +23,42 @@ export const SshPlace = Schema.Struct({
   identity: Schema.optional(Path),
   /** where its hive listens, on that machine's loopback */
   hive_port: Port,
+  /** its hive listens on the address at which ssh reaches the machine, and HTTP goes there without a tunnel */
+  direct: Schema.optional(Schema.Boolean),
   /** path of Node there, where it is not found by itself */
   node: Schema.optional(Path)
 })
 export type SshPlace = typeof SshPlace.Type
 
-const scheme = "http+ssh:"
+/** How something of a hive's machine is reached from the queen's. */
+export interface FarUrl {
+  readonly hive: string
+  readonly port: number
+  /** of the network, `[…]` where it is of IPv6; absent: through the tunnel, to the loopback of that machine */
+  readonly address?: string
+}
 
-/** `http+ssh://gpu-box:8600`: port 8600 of the loopback of the hive gpu-box, through its tunnel. */
-export const tunnelUrl = (hive: string, port: number): string => `${scheme}//${hive}:${port}`
+/**
+ * `http+ssh://gpu-box:8600`: port 8600 of the loopback of the hive gpu-box, through its tunnel.
+ * `http+direct://gpu-box@10.0.0.7:8600`: that port of that address, with the token of the hive gpu-box.
+ */
+export const farUrl = ({ address, hive, port }: FarUrl): string =>
+  address === undefined ? `http+ssh://${hive}:${port}` : `http+direct://${hive}@${address}:${port}`
 
-/** The hive and the port behind such a url; undefined for any other url. */
-export const readTunnelUrl = (url: string): { readonly hive: string; readonly port: number } | undefined => {
-  const [, hive, port] = /^http\+ssh:\/\/([A-Za-z0-9._-]+):(\d{1,5})$/.exec(url) ?? []
-  return hive === undefined ? undefined : { hive, port: Number(port) }
+/** Undefined for any other url. */
+export const readFarUrl = (url: string): FarUrl | undefined => {
+  const [, tunnelled, direct, address, port] =
+    /^http\+(?:ssh:\/\/([A-Za-z0-9._-]+)|direct:\/\/([A-Za-z0-9._-]+)@([0-9.]+|\[[0-9A-Fa-f:.]+\])):(\d{1,5})$/.exec(
+      url
+    ) ?? []
+  const hive = tunnelled ?? direct
+  if (hive === undefined) return undefined
+  return { hive, port: Number(port), ...(address === undefined ? {} : { address }) }
 }
 
 /** Where what calls itself `url` on the hive's machine is reached: as the hive itself is. */
 export const reachedLike = (hiveUrl: string | undefined, url: string): string => {
-  const tunnel = hiveUrl === undefined ? undefined : readTunnelUrl(hiveUrl)
+  const far = hiveUrl === undefined ? undefined : readFarUrl(hiveUrl)
   const [, port] = /:(\d{1,5})$/.exec(url) ?? []
-  return tunnel === undefined || port === undefined ? url : tunnelUrl(tunnel.hive, Number(port))
+  return far === undefined || port === undefined ? url : farUrl({ ...far, port: Number(port) })
 }

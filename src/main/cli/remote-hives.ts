@@ -21,6 +21,7 @@ export interface AddValues {
   readonly port: number | undefined
   readonly identity: string | undefined
   readonly hivePort: number | undefined
+  readonly direct: boolean
   readonly node: string | undefined
   readonly acceptNewHostKey: boolean
 }
@@ -67,6 +68,7 @@ const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, Rbee
   Schema.decodeUnknown(SshPlace)({
     host: values.host ?? alias,
     hive_port: values.hivePort ?? usualPort,
+    ...(values.direct ? { direct: true } : {}),
     ...(values.user === undefined ? {} : { user: values.user }),
     ...(values.port === undefined ? {} : { port: values.port }),
     ...(values.identity === undefined ? {} : { identity: values.identity }),

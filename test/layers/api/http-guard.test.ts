@@ -30,6 +30,23 @@ describe("a token", () => {
     })
   )
 
+  it.scopedLive("may be one of several, which come and go while the daemon serves", () =>
+    Effect.gen(function* () {
+      const right = new Set([token])
+      const { url } = yield* serve({}, { token: () => right })
+      const status = (own: string) =>
+        Effect.map(ask(url, { path: "/ready", headers: { authorization: `Bearer ${own}` } }), (got) => got.status)
+      expect(yield* status(token)).toBe(200)
+      expect(yield* status("another-token-altogether")).toBe(401)
+      right.add("another-token-altogether")
+      expect(yield* status("another-token-altogether")).toBe(200)
+      expect(yield* status(token)).toBe(200)
+      right.clear()
+      expect(yield* status(token)).toBe(401)
+      expect((yield* ask(url, { path: "/ready" })).status).toBe(401)
+    })
+  )
+
   it.scopedLive("is sent by a client that has it", () =>
     Effect.gen(function* () {
       const { url } = yield* serve({}, { token })

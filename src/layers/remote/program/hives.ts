@@ -44,7 +44,20 @@ export const livingHive = (id: string, folder = places.hive(id)): HiveFile | und
   const file = readHive(folder)
   if (file === undefined || !isAlive(file)) return undefined
   const { pid, start, url, version } = file
-  return { pid, start, url, version }
+  const token = isOnLoopback(url) ? undefined : tokenIn(folder)
+  return { pid, start, url, version, ...(token === undefined ? {} : { token }) }
+}
+
+const isOnLoopback = (url: string): boolean => /^http:\/\/(127\.[0-9.]+|localhost|\[::1\]):/.test(url)
+
+const tokenFile = (folder: string): string => join(folder, "token")
+
+const tokenIn = (folder: string): string | undefined => {
+  try {
+    return readFileSync(tokenFile(folder), "utf8").trim()
+  } catch {
+    return undefined
+  }
 }
 
 export const otherHives = (id: string): ReadonlyArray<{ readonly id: string; readonly url: string }> => {
@@ -62,7 +75,7 @@ const environment = (folder: string, { env, hive, token }: Asks["start"]): Recor
   const kept = own.filter(([name]) => !/^(SSH_|RBEE_(QUEEN|TOKEN))/.test(name))
   const all = { ...Object.fromEntries(kept), ...env, RBEE_HIVE_ID: hive }
   if (token === undefined) return all
-  const file = join(folder, "token")
+  const file = tokenFile(folder)
   writeFileSync(file, `${token}\n`, { mode: 0o600 })
   chmodSync(file, 0o600)
   return { ...all, RBEE_TOKEN_FILE: file }

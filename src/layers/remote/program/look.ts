@@ -26,9 +26,16 @@ const freeBytes = (folder: string): number => {
   return bavail * bsize
 }
 
+/** "client port server port", set by sshd */
+const connectionEnds = (): Look["ends"] => {
+  const [queen, , hive] = (process.env["SSH_CONNECTION"] ?? "").split(" ")
+  return queen === undefined || hive === undefined ? undefined : { queen, hive }
+}
+
 export const look = ({ hive, queen }: Asks["look"]): Look => {
   const installed = installedVersion()
   const living = livingHive(hive)
+  const ends = connectionEnds()
   return {
     platform: process.platform,
     arch: process.arch,
@@ -44,7 +51,8 @@ export const look = ({ hive, queen }: Asks["look"]): Look => {
     others: otherHives(hive),
     clock: Date.now(),
     ...(installed === undefined ? {} : { installed }),
-    ...(living === undefined ? {} : { hive: living })
+    ...(living === undefined ? {} : { hive: living }),
+    ...(ends === undefined ? {} : { ends })
   }
 }
 
