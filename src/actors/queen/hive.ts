@@ -11,6 +11,7 @@ import type { CapabilitiesRow, HiveRow, QueenCatalog } from "../../layers/queen-
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Claimed, type HiveCommand, hiveMachine } from "../../machines/hive.ts"
 import * as say from "../../machines/narration.ts"
+import { mismatchOfRunning } from "../../machines/policy/version.ts"
 import { describeDevices } from "../../machines/vocabulary/device.ts"
 import type { SessionRequest } from "../../machines/vocabulary/job.ts"
 import type { ChildSpec } from "../core/child.ts"
@@ -98,6 +99,14 @@ export const hive = (
           () => api.claim({ ...request, take_over: true })
         )
       )
+      // once it is hers, so that she can end it
+      const mismatch = mismatchOfRunning({
+        hive: id,
+        theirs: version,
+        ours: world.version,
+        remote: row.ssh !== undefined
+      })
+      if (mismatch !== undefined) return yield* mismatch
       const now = yield* Clock.currentTimeMillis
       gone = Deferred.unsafeMake(noFiber)
       entry.claimed = { url, instance, version, api: untilGone(api, gone) }

@@ -1,6 +1,7 @@
 /** What must hold of a remote machine before a hive can run there. */
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { mismatchOfInstalled, mismatchOfRunning } from "../../machines/policy/version.ts"
 import type { Look } from "./questions.ts"
 
 const node = { major: 20, minor: 19 }
@@ -26,18 +27,12 @@ export const usable = (
 ): Effect.Effect<void, RbeeError<"NODE_MISSING" | "NOT_INSTALLED" | "VERSION_MISMATCH">> =>
   Effect.gen(function* () {
     yield* nodeFits(hive, look)
-    if (look.hive !== undefined) return yield* sameVersion(hive, look.hive.version, version, "runs")
-    if (look.installed === undefined)
+    const ours = { hive, ours: version, remote: true }
+    if (look.hive === undefined && look.installed === undefined)
       return yield* rbeeError("NOT_INSTALLED", `rbee is not installed on hive ${hive}`, `rbee hives install ${hive}`)
-    yield* sameVersion(hive, look.installed, version, "has")
+    const mismatch =
+      look.hive === undefined
+        ? mismatchOfInstalled({ ...ours, theirs: look.installed ?? "" })
+        : mismatchOfRunning({ ...ours, theirs: look.hive.version })
+    if (mismatch !== undefined) return yield* mismatch
   })
-
-const sameVersion = (hive: string, theirs: string, ours: string, how: "runs" | "has") =>
-  theirs === ours
-    ? Effect.void
-    : rbeeError(
-        "VERSION_MISMATCH",
-        `hive ${hive} ${how} rbee ${theirs}, this is rbee ${ours}`,
-        `${how === "runs" ? `rbee hives stop ${hive}, then ` : ""}rbee hives upgrade ${hive}`,
-        { hive: theirs, queen: ours }
-      )

@@ -167,6 +167,25 @@ describe("A hive by hand", () => {
     })
   )
 
+  it.scoped("of another version is refused with both versions and the way out, and can be stopped", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      hive.wake()
+      hive.version = "0.0.9"
+      const refused = { code: "VERSION_MISMATCH", details: { hive: "0.0.9", queen: "test" } }
+      expect(yield* Effect.flip(api.startHive({ id: "localhost" }))).toMatchObject(refused)
+      const { data } = yield* (yield* job()).ended
+      expect(data).toMatchObject({
+        code: "VERSION_MISMATCH",
+        message: "hive localhost runs rbee 0.0.9, this is rbee test. rbee hives stop localhost, then try again"
+      })
+      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
+      expect(hive.running).toBe(false)
+      hive.version = "test"
+      expect((yield* (yield* job()).ended).event).toBe("done")
+    })
+  )
+
   it.scoped("that is stopped ends the jobs that run on it, and is woken again by the next one", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()

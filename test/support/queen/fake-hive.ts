@@ -40,6 +40,7 @@ export class FakeHive {
   readonly id: string
   readonly url: string
   instance = "hive-life-1"
+  version = "test"
   running = false
   beating = true
   gpus: ReadonlyArray<Gpu> = []
@@ -134,7 +135,7 @@ export class FakeHive {
       hive_id: this.id,
       instance: this.instance,
       seq: ++this.seq,
-      version: "test",
+      version: this.version,
       url: this.url,
       devices: [{ id: "cpu", state: "healthy", leased_mb: 0, free_mb: 8000 }],
       workers
@@ -171,7 +172,7 @@ export class FakeHive {
         Effect.succeed({
           status: "healthy",
           role: "hive",
-          version: "test",
+          version: this.version,
           id: this.id,
           instance: this.instance,
           pid: 1,
@@ -183,7 +184,7 @@ export class FakeHive {
         Effect.suspend(() => {
           if (this.ending) return Effect.fail(rbeeError("SHUTTING_DOWN", "this hive is shutting down", "Try again"))
           this.onClaim()
-          return Effect.succeed({ hive_id: this.id, instance: this.instance, version: "test" })
+          return Effect.succeed({ hive_id: this.id, instance: this.instance, version: this.version })
         })
       ),
     devices: () =>

@@ -1,0 +1,30 @@
+/** A queen and her hives are of one version: what they say to each other is not made to be read by another one. */
+import { type RbeeError, rbeeError } from "../errors.ts"
+
+export interface Versions {
+  readonly hive: string
+  /** its version */
+  readonly theirs: string
+  readonly ours: string
+  /** it is on another machine */
+  readonly remote: boolean
+}
+
+const mismatch = ({ hive, ours, theirs }: Versions, how: string, todo: string) =>
+  rbeeError("VERSION_MISMATCH", `hive ${hive} ${how} rbee ${theirs}, this is rbee ${ours}`, todo, {
+    hive: theirs,
+    queen: ours
+  })
+
+/** Undefined: they are of one version. */
+export const mismatchOfRunning = (versions: Versions): RbeeError<"VERSION_MISMATCH"> | undefined =>
+  versions.theirs === versions.ours
+    ? undefined
+    : mismatch(
+        versions,
+        "runs",
+        `rbee hives stop ${versions.hive}, then ${versions.remote ? `rbee hives upgrade ${versions.hive}` : "try again"}`
+      )
+
+export const mismatchOfInstalled = (versions: Versions): RbeeError<"VERSION_MISMATCH"> | undefined =>
+  versions.theirs === versions.ours ? undefined : mismatch(versions, "has", `rbee hives upgrade ${versions.hive}`)
