@@ -3,14 +3,16 @@
  * sends this program with each question, so that it is always of her version; `node` reads it from its input.
  */
 import { end, start } from "../layers/remote/program/hives.ts"
-import { incoming, install, uninstall } from "../layers/remote/program/install.ts"
+import { discard, incoming } from "../layers/remote/program/incoming.ts"
+import { install } from "../layers/remote/program/install.ts"
 import { logs, look } from "../layers/remote/program/look.ts"
 import { Refused } from "../layers/remote/program/refuse.ts"
+import { uninstall, use } from "../layers/remote/program/versions.ts"
 import { answerMark } from "../layers/remote/answer-mark.ts"
 import type { Answer, Asks, Call } from "../layers/remote/questions.ts"
 
 type Answers = { readonly [C in Call]: (ask: Asks[C]) => Answer<C> | Promise<Answer<C>> }
-const answers: Answers = { look, start, end, logs, incoming, install, uninstall }
+const answers: Answers = { look, start, end, logs, incoming, discard, install, use, uninstall }
 
 /** put in front of this program by `ask.ts` */
 declare const rbeeAsk: { readonly [C in Call]: { readonly call: C; readonly ask: Asks[C] } }[Call]

@@ -34,6 +34,8 @@ export interface RemoteMachine {
   readonly knownHosts: string
   readonly identity: string
   readonly hostKey: string
+  /** of its sshd */
+  readonly pid: () => number | undefined
   /** what its sshd logged */
   readonly log: () => string
   /** ends sshd and all its sessions, as a power cut would */
@@ -55,6 +57,14 @@ export interface RemoteOptions {
 
 const keygen = (file: string, passphrase = "") =>
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", file, "-C", "rbee-test"])
+
+/** Puts a version there as an installation would, made of links to a package that is built already. */
+export const plantVersion = (home: string, name: string, from: string): void => {
+  const version = join(home, "install", "versions", name)
+  mkdirSync(join(version, "node_modules"), { recursive: true })
+  symlinkSync(from, join(version, "node_modules", "rbee"))
+  symlinkSync(version, join(home, "install", "current"))
+}
 
 export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMachine> => {
   const folder = mkdtempSync(join(tmpdir(), "rbee-ssh-"))
@@ -112,11 +122,7 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
       options.client ?? ""
     ].join("\n")
   )
-  if (options.installed === true) {
-    const modules = join(home, "install", "current", "node_modules")
-    mkdirSync(modules, { recursive: true })
-    symlinkSync(root, join(modules, "rbee"))
-  }
+  if (options.installed === true) plantVersion(home, "0.1.0-000000000000", root)
   let log = ""
   let daemon: ChildProcess | undefined
   const start = async () => {
@@ -159,6 +165,7 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
     knownHosts,
     identity,
     hostKey,
+    pid: () => daemon?.pid,
     log: () => log,
     start,
     stop,

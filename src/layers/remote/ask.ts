@@ -41,11 +41,12 @@ const programText = (): string => {
 }
 
 const Line = Schema.parseJson(
+  // the refusal first: a value that may be anything may also be missing
   Schema.Union(
-    Schema.Struct({ value: Schema.Unknown }),
     Schema.Struct({
       refusal: Schema.Struct({ code: Schema.String, what: Schema.String, todo: Schema.String })
-    })
+    }),
+    Schema.Struct({ value: Schema.Unknown })
   )
 )
 

@@ -51,8 +51,12 @@ export const questions = {
   start: HiveFile,
   end: Schema.Struct({ ended: Schema.Boolean }),
   logs: Schema.Struct({ text: Schema.String }),
-  install: Schema.Struct({ version: Schema.String, folder: Schema.String, changed: Schema.Boolean }),
   incoming: Schema.Struct({ path: Schema.String }),
+  discard: Schema.Struct({}),
+  /** `inUse`: this very package is what is used there */
+  install: Schema.Struct({ inUse: Schema.Boolean }),
+  /** the name of what was used before; empty: nothing */
+  use: Schema.Struct({ before: Schema.String }),
   uninstall: Schema.Struct({ removed: Schema.Boolean })
 } as const
 
@@ -68,12 +72,12 @@ export interface Asks {
   readonly logs: { readonly hive: string; readonly lines: number }
   /** where an archive of this name is to be put */
   readonly incoming: { readonly name: string }
-  readonly install: {
-    readonly archive: string
-    readonly version: string
-    readonly digest: string
-    readonly hive: string
-  }
+  /** takes such an archive away */
+  readonly discard: { readonly archive: string }
+  /** builds and tries it; the archive is gone afterwards */
+  readonly install: { readonly archive: string; readonly version: string; readonly digest: string }
+  /** takes into use what was built */
+  readonly use: { readonly version: string; readonly digest: string }
   readonly uninstall: Record<string, never>
 }
 export type Call = keyof Asks

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { rbeeError } from "../../machines/errors.ts"
 import { CurrentSettings } from "../settings/index.ts"
-import { type ConnectOptions, Ssh } from "../ssh/index.ts"
+import { type ConnectOptions, Ssh, type SshConnection } from "../ssh/index.ts"
 import { ask } from "./ask.ts"
 import { nodeFits } from "./check.ts"
 import { CurrentRemotes, type Facts, type Remote } from "./index.ts"
@@ -15,6 +15,8 @@ import type { Look } from "./questions.ts"
 
 /** an installation has about 300 MB while it is made */
 const diskMb = 600
+
+const discardMs = 3000
 
 const enoughDisk = (remote: Remote, { disk_free_mb }: Look) =>
   disk_free_mb >= diskMb
@@ -41,13 +43,27 @@ export const layerSsh: Layer.Layer<CurrentRemotes, never, Ssh | CurrentSettings>
         })
       )
 
+    const lookAt = (connection: SshConnection, { id, place }: Remote) =>
+      ask(connection, place, "look", { hive: id, queen })
+
+    /** A place for an archive there; what lies in it is taken away with the scope, if the connection is still there. */
+    const arriving = (connection: SshConnection, { place }: Remote, name: string) =>
+      Effect.map(
+        Effect.acquireRelease(ask(connection, place, "incoming", { name }), ({ path }) =>
+          Effect.ignore(
+            Effect.timeout(Effect.interruptible(ask(connection, place, "discard", { archive: path })), discardMs)
+          )
+        ),
+        ({ path }) => path
+      )
+
     return {
       check: (remote, options) =>
         Effect.scoped(
           Effect.gen(function* () {
             const connection = yield* connected(remote, options)
             const before = yield* Clock.currentTimeMillis
-            const { clock, ...look } = yield* ask(connection, remote.place, "look", { hive: remote.id, queen })
+            const { clock, ...look } = yield* lookAt(connection, remote)
             const after = yield* Clock.currentTimeMillis
             yield* nodeFits(remote.id, { ...look, clock })
             const facts: Facts = {
@@ -64,22 +80,21 @@ export const layerSsh: Layer.Layer<CurrentRemotes, never, Ssh | CurrentSettings>
           Effect.gen(function* () {
             const { host } = remote.place
             const connection = yield* connected(remote)
-            const look = yield* ask(connection, remote.place, "look", { hive: remote.id, queen })
+            const look = yield* lookAt(connection, remote)
             yield* nodeFits(remote.id, look)
             yield* enoughDisk(remote, look)
             tell(`packing rbee ${settings.version}`)
             const { digest, file, name } = yield* packed
-            const { path } = yield* ask(connection, remote.place, "incoming", { name })
+            const version = settings.version
+            const archive = yield* arriving(connection, remote, name)
             tell(`copying it to ${host}`)
-            yield* connection.upload(file, path)
-            const { changed, version } = yield* ask(
-              connection,
-              remote.place,
-              "install",
-              { archive: path, version: settings.version, digest, hive: remote.id },
-              tell
+            yield* connection.upload(file, archive).pipe(
+              // SFTP has no word for a full disk
+              Effect.tapError(() => Effect.flatMap(lookAt(connection, remote), (now) => enoughDisk(remote, now)))
             )
-            return { changed, version }
+            const { inUse } = yield* ask(connection, remote.place, "install", { archive, version, digest }, tell)
+            if (!inUse) yield* ask(connection, remote.place, "use", { version, digest })
+            return { version, changed: !inUse }
           })
         ),
 

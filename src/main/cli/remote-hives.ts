@@ -151,22 +151,36 @@ export const install = (alias: string, context: Context) =>
       const reply = yield* api.installHive({ id: alias })
       let end: Readonly<Record<string, unknown>> | undefined
       let failure: RbeeError | undefined
-      if (reply._tag === "Events")
-        yield* readEvents(reply.feed, (event) => {
-          const { data } = heardIn(event)
-          if (event.event === "narration") voice.say(lineIn(data))
-          if (event.event === "done") end = data
-          if (event.event === "error") {
-            const code = String(data["code"])
-            const details = typeof data["details"] === "object" && data["details"] !== null ? data["details"] : {}
-            failure = rbeeError(isErrorCode(code) ? code : "INTERNAL", String(data["message"]).replace(/\.$/, ""), "", {
-              ...details
+      const heard =
+        reply._tag !== "Events"
+          ? Effect.void
+          : readEvents(reply.feed, (event) => {
+              const { data } = heardIn(event)
+              if (event.event === "narration") voice.say(lineIn(data))
+              if (event.event === "done") end = data
+              if (event.event === "error") {
+                const code = String(data["code"])
+                const details = typeof data["details"] === "object" && data["details"] !== null ? data["details"] : {}
+                failure = rbeeError(
+                  isErrorCode(code) ? code : "INTERNAL",
+                  String(data["message"]).replace(/\.$/, ""),
+                  "",
+                  {
+                    ...details
+                  }
+                )
+              }
             })
-          }
-        }).pipe(Effect.raceFirst(Effect.zipRight(context.terminal.interrupted, Effect.void)))
+      const signal = yield* Effect.raceFirst(heard, context.terminal.interrupted)
+      if (signal !== undefined) {
+        context.terminal.stderr.write(
+          `bee-keeper: interrupted; rbee hives show ${printable(alias)} tells what is there\n`
+        )
+        return signal
+      }
       if (failure !== undefined) return yield* failure
       if (end === undefined)
-        return yield* rbeeError("CANCELLED", "the installation was interrupted", "Nothing has changed")
+        return yield* rbeeError("CONNECTION_TIMEOUT", "the queen ended before the installation did", "Run it again")
       const how = end["changed"] === true ? "installed" : "was installed already"
       return answer(context, `rbee ${String(end["version"])} ${how} on ${alias}`)
     })

@@ -60,11 +60,12 @@ const tokenIn = (folder: string): string | undefined => {
   }
 }
 
-export const otherHives = (id: string): ReadonlyArray<{ readonly id: string; readonly url: string }> => {
+/** Every hive of this user that lives. */
+export const livingHives = (): ReadonlyArray<HiveFile & { readonly id: string }> => {
   const folders = existsSync(places.state) ? readdirSync(places.state) : []
   return folders.flatMap((name) => {
     const file = name.startsWith("hive-") ? readHive(join(places.state, name)) : undefined
-    return file === undefined || file.id === id || !isAlive(file) ? [] : [{ id: file.id, url: file.url }]
+    return file === undefined || !isAlive(file) ? [] : [file]
   })
 }
 

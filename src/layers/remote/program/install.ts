@@ -1,34 +1,25 @@
 /**
- * Installs this very package beside what is there: a folder of its own a version, npm for this platform, verified by
- * starting a hive from it, and only then the link `current` is switched. What fails leaves everything as it was.
+ * Builds this very package beside what is there: a folder of its own a version, npm for this platform, tried by starting
+ * a hive from it. It is taken into use by `use`. What fails, or is waited for by nobody any more, leaves nothing.
  */
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readlinkSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync
-} from "node:fs"
+import { createHash } from "node:crypto"
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { basename, join } from "node:path"
-import type { Asks } from "../questions.ts"
-import { endProcess, launch, otherHives } from "./hives.ts"
+import { join } from "node:path"
+import type { Answer, Asks } from "../questions.ts"
+import { endProcess, launch } from "./hives.ts"
+import { discard } from "./incoming.ts"
+import { lifeline } from "./lifeline.ts"
 import { installedVersion } from "./look.ts"
 import { npmCommand, runToEnd } from "./npm.ts"
 import { places } from "./places.ts"
 import { refuse } from "./refuse.ts"
+import { currentFolder, folderOf, freshFolder, makeVersions, sweepUnfinished } from "./versions.ts"
 
 const npmMs = 15 * 60_000
 const endMs = 5000
-const unfinished = ".installing-"
-
-export const incoming = ({ name }: Asks["incoming"]): { readonly path: string } => {
-  mkdirSync(places.incoming, { recursive: true, mode: 0o700 })
-  return { path: join(places.incoming, basename(name)) }
-}
+/** a hive that is tried, and whose trial was killed, ends by itself */
+const trialIdleMs = 20_000
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
@@ -53,7 +44,8 @@ const verify = async (folder: string): Promise<void> => {
     ...env,
     RBEE_HOME: home,
     RBEE_HIVE_ID: "verify",
-    RBEE_HIVE_PORT: String(await freePort())
+    RBEE_HIVE_PORT: String(await freePort()),
+    RBEE_HIVE_IDLE_MS: String(trialIdleMs)
   })
   try {
     const answer = await fetch(`${file.url}/health`, { signal: AbortSignal.timeout(5000) })
@@ -64,77 +56,68 @@ const verify = async (folder: string): Promise<void> => {
   }
 }
 
-const switchTo = (folder: string): void => {
-  const fresh = `${places.current}.${process.pid}`
-  rmSync(fresh, { force: true })
-  symlinkSync(folder, fresh)
-  renameSync(fresh, places.current)
-}
+const npmFailed =
+  (step: string) =>
+  (error: Error): never =>
+    /ENOSPC|EDQUOT|no space left/i.test(error.message)
+      ? refuse("DISK_FULL", `the disk became full there during npm ${step}`, "Make room there")
+      : refuse(
+          "DOWNLOAD_FAILED",
+          `npm ${step} failed there: ${error.message}`,
+          "It needs the npm registry, and a C++ compiler where better-sqlite3 has no binary"
+        )
 
-const currentFolder = (): string | undefined => {
-  try {
-    return readlinkSync(places.current)
-  } catch {
-    return undefined
-  }
-}
-
-/** What earlier installations left unfinished, and versions that neither is nor was in use just now. */
-const sweep = (keep: ReadonlyArray<string | undefined>): void => {
-  const names = existsSync(places.versions) ? readdirSync(places.versions) : []
-  for (const folder of names.map((name) => join(places.versions, name)))
-    if (!keep.includes(folder)) rmSync(folder, { recursive: true, force: true })
-}
-
-const build = async (fresh: string, archive: string): Promise<void> => {
+const build = async (fresh: string, archive: string, signal: AbortSignal): Promise<void> => {
   const npm = npmCommand()
   if (npm === undefined) return refuse("NODE_MISSING", "npm was not found beside Node there", "Install Node with npm")
   mkdirSync(fresh, { recursive: true, mode: 0o700 })
   writeFileSync(join(fresh, "package.json"), `{"private":true}\n`)
   const common = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--prefix", fresh]
-  const run = (args: ReadonlyArray<string>) =>
-    runToEnd(npm.command, [...npm.args, ...args, ...common], { cwd: fresh, timeoutMs: npmMs }).catch((error: Error) =>
-      refuse(
-        "DOWNLOAD_FAILED",
-        `npm ${args[0] ?? ""} failed there: ${error.message}`,
-        "It needs the npm registry, and a C++ compiler where better-sqlite3 has no binary"
-      )
+  const run = (step: string, ...args: ReadonlyArray<string>) =>
+    runToEnd(npm.command, [...npm.args, step, ...args, ...common], { cwd: fresh, timeoutMs: npmMs, signal }).catch(
+      npmFailed(step)
     )
   say("installing packages")
-  await run(["install", archive, "--ignore-scripts", "--omit=dev", "--no-package-lock", "--include=optional"])
+  await run("install", archive, "--ignore-scripts", "--omit=dev", "--no-package-lock", "--include=optional")
   say("preparing the store")
-  await run(["rebuild", "better-sqlite3"])
+  await run("rebuild", "better-sqlite3")
 }
 
-export const install = async ({ archive, digest, version }: Asks["install"]) => {
-  const folder = join(places.versions, `${version}-${digest}`)
-  const before = currentFolder()
+/** The same package by another installation at the same time is as good. */
+const publish = (fresh: string, folder: string): void => {
   try {
-    if (before === folder && installedVersion() === version) return { version, folder, changed: false }
-    const fresh = join(places.versions, `${unfinished}${process.pid}`)
-    if (!existsSync(folder)) {
-      try {
-        await build(fresh, archive)
-        say("starting it for a try")
-        await verify(fresh)
-        renameSync(fresh, folder)
-      } finally {
-        rmSync(fresh, { recursive: true, force: true })
-      }
-    }
-    switchTo(folder)
-    sweep([folder, before])
-    return { version, folder, changed: true }
-  } finally {
-    rmSync(archive, { force: true })
+    renameSync(fresh, folder)
+  } catch (error) {
+    if (!existsSync(folder)) throw error
   }
 }
 
-export const uninstall = (): { readonly removed: boolean } => {
-  const [living] = otherHives("")
-  if (living !== undefined)
-    return refuse("CONFLICT", `hive ${living.id} runs there`, `Stop it first: rbee hives stop ${living.id}`)
-  const removed = existsSync(places.root)
-  rmSync(places.root, { recursive: true, force: true })
-  return { removed }
+const digestOf = (file: string): string => createHash("sha256").update(readFileSync(file)).digest("hex")
+
+export const install = async (ask: Asks["install"]): Promise<Answer<"install">> => {
+  const { archive, digest, version } = ask
+  const signal = lifeline()
+  const folder = folderOf(ask)
+  const fresh = freshFolder()
+  try {
+    sweepUnfinished()
+    if (currentFolder() === folder && installedVersion() === version) return { inUse: true }
+    if (existsSync(folder)) return { inUse: false }
+    if (!digestOf(archive).startsWith(digest))
+      return refuse("CHECKSUM_MISMATCH", "the package did not arrive there whole", "Install it again")
+    makeVersions()
+    await build(fresh, archive, signal)
+    signal.throwIfAborted()
+    say("starting it for a try")
+    await verify(fresh)
+    signal.throwIfAborted()
+    publish(fresh, folder)
+    return { inUse: false }
+  } catch (error) {
+    if (signal.aborted) return refuse("CANCELLED", "the installation was interrupted", "Install it again")
+    throw error
+  } finally {
+    rmSync(fresh, { recursive: true, force: true })
+    discard({ archive })
+  }
 }

@@ -3,7 +3,7 @@ import { closeSync, existsSync, openSync, readFileSync, readSync, fstatSync, sta
 import { cpus, freemem, totalmem } from "node:os"
 import { delimiter, dirname, join } from "node:path"
 import type { Asks, Look } from "../questions.ts"
-import { livingHive, otherHives } from "./hives.ts"
+import { livingHive, livingHives } from "./hives.ts"
 import { npmCommand } from "./npm.ts"
 import { places } from "./places.ts"
 
@@ -48,7 +48,7 @@ export const look = ({ hive, queen }: Asks["look"]): Look => {
     ram_free_mb: Math.floor(freemem() / 1e6),
     disk_free_mb: Math.floor(freeBytes(places.root) / 1e6),
     gpu_tools: ["nvidia-smi", "rocm-smi", "vulkaninfo"].filter(inPath),
-    others: otherHives(hive),
+    others: livingHives().flatMap(({ id, url }) => (id === hive ? [] : [{ id, url }])),
     clock: Date.now(),
     ...(installed === undefined ? {} : { installed }),
     ...(living === undefined ? {} : { hive: living }),

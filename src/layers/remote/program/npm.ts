@@ -1,7 +1,8 @@
 /** npm, started by path and with arguments, never through a shell. */
-import { execFile } from "node:child_process"
+import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
+import { signalGroup } from "../../process/signals.ts"
 
 /** npm's own program beside this Node, else the first `npm` of the path. */
 export const npmCommand = (): { readonly command: string; readonly args: ReadonlyArray<string> } | undefined => {
@@ -11,31 +12,48 @@ export const npmCommand = (): { readonly command: string; readonly args: Readonl
   return found === undefined ? undefined : { command: join(found, "npm"), args: [] }
 }
 
+export interface RunOptions {
+  readonly cwd: string
+  readonly timeoutMs: number
+  /** ends it, and whatever it started */
+  readonly signal: AbortSignal
+}
+
+const keptWords = 16_384
+
 /** Runs a program to its end; a failure has its last words. `node` is found first, whatever the login's path is. */
-export const runToEnd = (
-  command: string,
-  args: ReadonlyArray<string>,
-  options: { readonly cwd: string; readonly timeoutMs: number; readonly env?: Readonly<Record<string, string>> }
-): Promise<string> =>
+export const runToEnd = (command: string, args: ReadonlyArray<string>, options: RunOptions): Promise<void> =>
   new Promise((resolve, reject) => {
     const path = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`
-    execFile(
-      command,
-      [...args],
-      {
-        cwd: options.cwd,
-        env: { ...process.env, ...options.env, PATH: path },
-        timeout: options.timeoutMs,
-        killSignal: "SIGKILL",
-        maxBuffer: 16 * 1024 * 1024,
-        encoding: "utf8"
-      },
-      (error, stdout, stderr) => {
-        if (error === null) return resolve(stdout)
-        const words = stderr.trim().split("\n").slice(-5).join(" ").slice(0, 500)
-        reject(
-          new Error(error.killed === true ? `no end within ${options.timeoutMs / 1000} s` : words || error.message)
-        )
-      }
-    )
+    const child = spawn(command, [...args], {
+      cwd: options.cwd,
+      env: { ...process.env, PATH: path },
+      // a group of its own: npm has compilers below it
+      detached: true,
+      stdio: ["ignore", "ignore", "pipe"]
+    })
+    let words = ""
+    let cause: Error | undefined
+    const end = (why: Error) => {
+      cause ??= why
+      if (child.pid !== undefined) signalGroup(child.pid, "SIGKILL")
+    }
+    const onAbort = () => end(new Error("it was interrupted"))
+    const timer = setTimeout(() => end(new Error(`no end within ${options.timeoutMs / 1000} s`)), options.timeoutMs)
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      words = (words + text).slice(-keptWords)
+    })
+    const settle = (failure: Error | undefined) => {
+      clearTimeout(timer)
+      options.signal.removeEventListener("abort", onAbort)
+      if (failure === undefined) resolve()
+      else reject(failure)
+    }
+    child.once("error", settle)
+    child.once("close", (code, signal) => {
+      const last = words.trim().split("\n").slice(-5).join(" ").slice(0, 500)
+      settle(code === 0 ? undefined : (cause ?? new Error(last || `it ended with ${code ?? signal ?? "no code"}`)))
+    })
+    options.signal.addEventListener("abort", onAbort)
+    if (options.signal.aborted) onAbort()
   })
