@@ -136,7 +136,7 @@ describe.skipIf(!hasSshd)("an installation on another machine", () => {
 
     const infer = await on.rbee(["infer", "--hive", "remote", "hello"])
     assert.strictEqual(infer.code, 0, infer.stderr)
-  }, 90_000)
+  }, 180_000)
 
   it("that fails says why, leaves the version in use, and the next one cleans up what was killed", async () => {
     const before = current()
@@ -176,7 +176,7 @@ describe.skipIf(!hasSshd)("an installation on another machine", () => {
     assert.include(again.stdout, "was installed already")
     const infer = await on.rbee(["infer", "--hive", "remote", "hello"])
     assert.strictEqual(infer.code, 0, infer.stderr)
-  }, 90_000)
+  }, 180_000)
 })
 
 /** A disk of its own, of so many megabytes; containers often may not mount. */
@@ -219,5 +219,5 @@ describe.skipIf(!hasSshd || !canMount)("a full disk on another machine", () => {
     assert.isFalse(existsSync(join(install(), "current")))
     const hive = await on.rbee(["hives", "start", "remote"])
     assert.include(hive.stderr, "NOT_INSTALLED")
-  }, 60_000)
+  }, 120_000)
 })
