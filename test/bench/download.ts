@@ -6,25 +6,15 @@
  *
  * `npm run bench -- download [MB=1024] [ROUNDS=5] [KILLS=10]`; needs three times that much room in the temp folder.
  */
-import { execFileSync, spawn } from "node:child_process"
-import { createHash, randomBytes } from "node:crypto"
-import {
-  closeSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeSync
-} from "node:fs"
+import { execFileSync } from "node:child_process"
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { request } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type HiveProcess, provision, run as runEffect, startHive } from "../support/hive.ts"
 import { type Machine, makeMachine } from "../support/machine.ts"
+import { bigModel, startHub } from "./download-parts/big-model.ts"
 import { interleaved, median, ratio, report, timed } from "./support.ts"
 
 // the bundle lies in .bench/bundle
@@ -32,40 +22,6 @@ const root = fileURLToPath(new URL("../..", import.meta.url))
 const programs = process.env["RBEE_TEST_PROGRAMS"] ?? `${root}/dist`
 const model = "HF:bench/big:Q8_0"
 const path = "/bench/big/resolve/main/big-Q8_0.gguf"
-
-/** The bundled model, with noise behind its tensors. */
-const bigModel = (folder: string, megabytes: number): { readonly file: string; readonly sha256: string } => {
-  mkdirSync(join(folder, "bench", "big"), { recursive: true })
-  const file = join(folder, "bench", "big", "big-Q8_0.gguf")
-  const hash = createHash("sha256")
-  const out = openSync(file, "w")
-  const put = (bytes: Buffer) => {
-    hash.update(bytes)
-    writeSync(out, bytes)
-  }
-  put(readFileSync(`${root}/models/minillama/minillama-q8_0.gguf`))
-  const noise = randomBytes(8 * 1024 * 1024)
-  for (let i = 1; i < megabytes / 8; i++) {
-    noise.writeUInt32LE(i, 0)
-    put(noise)
-  }
-  closeSync(out)
-  return { file, sha256: hash.digest("hex") }
-}
-
-/** `rbee hub`, in a process of its own. */
-const startHub = async (folder: string): Promise<{ readonly url: string; readonly stop: () => void }> => {
-  const child = spawn(process.execPath, [`${programs}/rbee.js`, "hub", folder, "--port", "0"], {
-    stdio: ["ignore", "pipe", "inherit"]
-  })
-  let said = ""
-  for await (const text of child.stdout.setEncoding("utf8")) {
-    said += String(text)
-    const url = / on (http:\S+)\n/.exec(said)?.[1]
-    if (url !== undefined) return { url, stop: () => void child.kill("SIGTERM") }
-  }
-  throw new Error(`the hub ended: ${said}`)
-}
 
 const head = (url: string): Promise<void> =>
   new Promise((resolve, reject) => {

@@ -43,6 +43,8 @@ type Opened = (stream: Duplex | undefined) => void
 class TunnelAgent extends Agent {
   private readonly tunnel: () => Tunnel | undefined
   private readonly open: (tunnel: Tunnel, port: number, opened: Opened) => void
+  /** channels whose end is heard of */
+  private readonly heard = new WeakSet<Duplex>()
 
   constructor(tunnel: () => Tunnel | undefined, open: (tunnel: Tunnel, port: number, opened: Opened) => void) {
     super({ keepAlive: true, scheduling: "lifo" } satisfies AgentOptions)
@@ -54,7 +56,9 @@ class TunnelAgent extends Agent {
   }
   /** Nobody reads an idle channel, and one that is not read does not tell that the other side has closed it. */
   override keepSocketAlive(stream: Duplex): boolean {
-    stream.once("end", () => stream.destroy()).resume()
+    if (!this.heard.has(stream)) stream.once("end", () => stream.destroy())
+    this.heard.add(stream)
+    stream.resume()
     return !stream.destroyed && stream.readable
   }
   override createConnection(

@@ -13,7 +13,7 @@ import { startScriptedWorker } from "./scripted-worker.ts"
 
 const [, , role = "", ...rest] = process.argv
 const roles: Readonly<Record<string, () => Promise<number>>> = {
-  "role:worker": startScriptedWorker,
+  "role:worker": () => startScriptedWorker(),
   "role:pipe": () => startBarePipe(Number(rest[0])),
   "role:queen": () => startQueenPath(Number(rest[0]), rest[1] ?? "")
 }

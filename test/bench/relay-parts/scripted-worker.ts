@@ -100,7 +100,7 @@ const json = (response: ServerResponse, status: number, body: string) =>
     .writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
     .end(body)
 
-export const startScriptedWorker = (): Promise<number> => {
+export const startScriptedWorker = (host = "127.0.0.1"): Promise<number> => {
   const asks = new Map<string, Ask>()
   let count = 0
   const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
@@ -124,5 +124,5 @@ export const startScriptedWorker = (): Promise<number> => {
     if (method === "POST" && url === "/native") return emit(response, native, await bodyOf(request))
     return json(response, method === "DELETE" ? 204 : 404, "")
   })
-  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port)))
+  return new Promise((resolve) => server.listen(0, host, () => resolve((server.address() as AddressInfo).port)))
 }
