@@ -102,7 +102,7 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
       "PasswordAuthentication no",
       "Subsystem sftp internal-sftp",
       `SetEnv ${Object.entries(env)
-        .map(([name, value]) => `${name}=${value}`)
+        .map(([name, value]) => `"${`${name}=${value}`.replace(/["'\\]/g, "\\$&")}"`)
         .join(" ")}`,
       "LogLevel VERBOSE"
     ].join("\n")
