@@ -3,6 +3,11 @@ import { chmodSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { request } from "node:http"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import type { Api } from "../../src/layers/api/endpoint.ts"
+import { hiveApi } from "../../src/layers/hive-api/index.ts"
+import { queenApi } from "../../src/layers/queen-api/index.ts"
+import { workerApi } from "../../src/layers/worker-api/index.ts"
+import type { Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
@@ -19,20 +24,45 @@ const status = (port: number, path: string, headers: Record<string, string> = {}
     call.end()
   })
 
+const roles = (on: Machine) =>
+  on
+    .processes()
+    .map(({ role }) => role)
+    .toSorted()
+
 describe("the daemons", () => {
   it("answer nothing but /health without the token, and everything with it", async () => {
     const on = await machine({ env: { RBEE_TOKEN: token, RBEE_QUEEN_HOST: "0.0.0.0" } })
     const run = await on.rbee(["infer", "hello"])
     assert.strictEqual(run.code, 0, run.stderr)
     const workers = JSON.parse((await on.rbee(["workers", "ls", "--json"])).stdout) as Array<{ port: number }>
-    const ports = [on.ports.queen, on.ports.hive, workers[0]?.port ?? 0]
-    for (const port of ports) {
+    const daemons: ReadonlyArray<readonly [number, Api]> = [
+      [on.ports.queen, queenApi],
+      [on.ports.hive, hiveApi],
+      [workers[0]?.port ?? 0, workerApi]
+    ]
+    for (const [port, api] of daemons) {
       assert.strictEqual(await status(port, "/health"), 200)
-      for (const path of ["/jobs", "/workers", "/models", "/v1/models", "/metrics", "/ready"]) {
-        assert.strictEqual(await status(port, path), 401, `${port}${path}`)
-        assert.strictEqual(await status(port, path, { authorization: "Bearer wrong-wrong-wrong-wrong" }), 401)
+      for (const { method, open, path } of Object.values(api)) {
+        if (open === true) continue
+        const at = path.replaceAll(/:\w+/g, "x")
+        for (const authorization of [
+          undefined,
+          `Bearer ${token}x`,
+          `Bearer ${token.slice(1)}`,
+          `Basic ${token}`,
+          token
+        ])
+          assert.strictEqual(
+            await status(port, at, authorization === undefined ? {} : { authorization }, method),
+            401,
+            `${method} ${port}${at} ${authorization ?? ""}`
+          )
       }
+      assert.strictEqual(await status(port, "/nowhere"), 401, "not even what there is")
     }
+    // nothing of that did anything
+    assert.deepEqual(roles(on), ["hive", "queen", "worker"])
     assert.strictEqual(await status(on.ports.queen, "/jobs", { authorization: `Bearer ${token}` }), 200)
     const logs = join(on.home, "logs")
     for (const file of readdirSync(logs)) assert.notInclude(readFileSync(join(logs, file), "utf8"), token, file)
@@ -53,10 +83,21 @@ describe("the daemons", () => {
     const on = await machine()
     assert.strictEqual((await on.rbee(["up"])).code, 0)
     const { queen } = on.ports
-    for (const path of ["/jobs/..%2f..%2fetc", "/jobs/%2e%2e", "/hives/..%2f", "/workers/a%00b/shutdown"]) {
-      const method = path.endsWith("shutdown") ? "POST" : "GET"
-      assert.include([400, 404, 405], await status(queen, path, {}, method), path)
-    }
+    const ids = ["..%2f..%2fetc", "%2e%2e%2fx", "a%00b", "a%2fb", "-a", `a${"b".repeat(64)}`, "..%5cx"]
+    const withIds = (api: Api) => Object.values(api).filter(({ path }) => path.includes("/:id"))
+    for (const [port, api] of [
+      [queen, queenApi],
+      [on.ports.hive, hiveApi]
+    ] as const)
+      for (const { method, path } of withIds(api))
+        for (const id of ids) {
+          const at = path.replaceAll(/:\w+/g, id)
+          assert.strictEqual(await status(port, at, {}, method), 400, `${method} ${at}`)
+        }
+    // a dot-dot that is none to us is a path like any other, and there is nothing
+    for (const path of ["/jobs/%2e%2e", "/jobs/../../etc/passwd"])
+      assert.include([400, 404, 405], await status(queen, path), path)
+    assert.deepEqual(roles(on), ["hive", "queen"])
     assert.strictEqual(await status(queen, "/jobs", { host: "evil.example" }), 403)
     assert.strictEqual(await status(queen, "/shutdown", { origin: "http://evil.example" }, "POST"), 403)
     assert.strictEqual(await status(queen, "/health"), 200)
