@@ -70,7 +70,13 @@ describe("a value that is right as it stands", () => {
   it("is every heartbeat and every job without fields of a later version", () => {
     for (const schema of [Heartbeat, Schema.Array(JobView)] as ReadonlyArray<WireSchema>) {
       const accepts = acceptsAsIs(schema.ast)
-      FastCheck.assert(FastCheck.property(Arbitrary.make(schema), (value) => accepts?.(value) === true))
+      FastCheck.assert(
+        FastCheck.property(Arbitrary.make(schema), (value) => {
+          // which is left to Schema
+          FastCheck.pre(!JSON.stringify(value).includes('"__proto__"'))
+          return accepts?.(value) === true
+        })
+      )
     }
     const accepts = acceptsAsIs(Schema.Struct({ a: Schema.optional(Schema.String) }).ast)
     expect([{}, { a: "x" }, { a: undefined }, { b: 1 }, { a: 1 }, null, []].map((value) => accepts?.(value))).toEqual([
