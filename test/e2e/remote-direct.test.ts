@@ -1,7 +1,8 @@
 /** A hive on another machine that is reached over the network, with a token of its own: hosts in network namespaces. */
 import { spawnSync } from "node:child_process"
-import { readFileSync, statSync } from "node:fs"
+import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
+import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import { eventually, type Machine, processesUnder } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
@@ -103,5 +104,23 @@ describe.skipIf(!hasSshd || !hasNamespaces)("a remote hive that was added with -
     assert.strictEqual(hive.url, `http+direct://remote@${link.address}:8600`)
     assert.strictEqual(hive.state, "healthy")
     assert.isDefined(hivePid(there))
+  }, 60_000)
+
+  it("is ended again, and told of, where it cannot be reached at the address that its machine has for itself", async () => {
+    const { link, on, there } = await pair()
+    // as behind a router that forwards the port of sshd alone
+    const node = join(there.home, "node")
+    writeFileSync(node, `#!/bin/sh\nSSH_CONNECTION="10.255.255.1 1 10.255.255.2 22" exec ${process.execPath} "$@"\n`)
+    chmodSync(node, 0o755)
+    assert.strictEqual((await on.rbee(["hives", "rm", "remote"])).code, 0)
+    assert.strictEqual((await on.rbee(["hives", "add", "remote", "--direct", "--node", node])).code, 0)
+    const [ip = "ip", ...words] = [...link.prefix, "ip", "addr", "add", "10.255.255.2/32", "dev", "lo"]
+    assert.strictEqual(spawnSync(ip, words).status, 0)
+    const start = await on.rbee(["hives", "start", "remote"])
+    assert.strictEqual(start.code, 1, start.stdout)
+    assert.include(start.stderr, "CONNECTION_TIMEOUT")
+    assert.include(start.stderr, "nothing answers at 10.255.255.2:8600")
+    assert.include(start.stderr, "without --direct")
+    assert.isUndefined(hivePid(there))
   }, 60_000)
 })

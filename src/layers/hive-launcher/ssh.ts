@@ -79,23 +79,31 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
         ? rbeeError("INVALID_REQUEST", "the other side does not tell how it sees this machine")
         : door.open(id, ends.queen, token)
     ).pipe(
-      Effect.tap(() => tunnel.release),
       Effect.catchAll((error) =>
         Effect.gen(function* () {
           yield* Effect.logInfo(`hive ${id} reports through the tunnel: ${error.message}`)
-          yield* tunnel.hold
           yield* tunnel.lead(socket)
           return undefined
         })
       )
     )
 
+  /** Holds the tunnel meanwhile. Where nothing needs it any more it is let go. */
+  const over = <A, E>(target: Remote, use: (tunnel: Tunnel) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
+    Effect.flatMap(tunnelOf(target), (tunnel) =>
+      Effect.zipRight(tunnel.hold, use(tunnel)).pipe(
+        // one that its hive reports through is made again until the machine is back
+        Effect.onError(() => (target.ssh.direct === true ? tunnel.release : Effect.void))
+      )
+    )
+  const letGo = (tunnel: Tunnel) => (tunnel.direct?.queenUrl === undefined ? Effect.void : tunnel.release)
+
   /** A hive that lives there, as it is reached from here. */
   const adopt = (target: Remote, tunnel: Tunnel, file: HiveFile, look: Look) =>
     Effect.gen(function* () {
       const { address, port } = listensAt(file)
       if (isLoopback(address)) {
-        yield* tunnel.hold
+        tunnel.direct = undefined
         yield* tunnel.lead(look.socket)
         return farUrl({ hive: target.id, port })
       }
@@ -103,6 +111,11 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
       tunnel.direct = { token, queenUrl: yield* wayBack(target, tunnel, token, look) }
       return farUrl({ hive: target.id, address, port })
     })
+
+  const end = (target: Remote, tunnel: Tunnel) =>
+    Effect.flatMap(tunnel.connection, (connection) =>
+      ask(connection, target.ssh, "end", { hive: target.id, graceMs })
+    ).pipe(Effect.zipRight(tunnel.release))
 
   return {
     target: (id: string, ssh: SshPlace): Remote => ({
@@ -113,68 +126,68 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
     }),
 
     find: (target: Remote): Effect.Effect<string | undefined> =>
-      Effect.gen(function* () {
-        const tunnel = yield* tunnelOf(target)
-        // it is made again until the machine is back, and the hive that reports through it
-        if (target.ssh.direct !== true) yield* tunnel.hold
-        const look = yield* looked(target, tunnel)
-        const { hive } = look
-        if (hive === undefined) {
-          yield* tunnel.release
-          return undefined
-        }
-        const url = yield* adopt(target, tunnel, hive, look)
-        return (yield* answers(target, url)) ? url : undefined
-      }).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug(`hive ${target.id}: ${error.message}`), undefined))),
+      over(target, (tunnel) =>
+        Effect.gen(function* () {
+          const look = yield* looked(target, tunnel)
+          const { hive } = look
+          if (hive === undefined) {
+            yield* tunnel.release
+            return undefined
+          }
+          const url = yield* adopt(target, tunnel, hive, look)
+          yield* letGo(tunnel)
+          return (yield* answers(target, url)) ? url : undefined
+        })
+      ).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug(`hive ${target.id}: ${error.message}`), undefined))),
 
     present: (target: Remote): Effect.Effect<boolean, RbeeError> =>
-      Effect.gen(function* () {
-        const tunnel = yield* tunnelOf(target)
-        const { hive } = yield* looked(target, tunnel)
-        if (hive === undefined) yield* tunnel.release
-        return hive !== undefined
-      }),
+      over(target, (tunnel) =>
+        Effect.gen(function* () {
+          const { hive } = yield* looked(target, tunnel)
+          if (hive === undefined) yield* tunnel.release
+          return hive !== undefined
+        })
+      ),
 
     wake: (target: Remote): Effect.Effect<{ readonly url: string; readonly woken: boolean }, RbeeError> =>
-      Effect.gen(function* () {
-        const tunnel = yield* tunnelOf(target)
-        if (target.ssh.direct !== true) yield* tunnel.hold
-        const look = yield* looked(target, tunnel)
-        yield* usable(target.id, look, settings.version)
-        const woken = look.hive === undefined
-        const address = networkAddress(target, look)
-        const token = settings.token ?? (address === undefined ? undefined : randomBytes(32).toString("hex"))
-        const file =
-          look.hive ??
-          (yield* Effect.flatMap(tunnel.connection, (connection) =>
-            ask(connection, target.ssh, "start", {
-              hive: target.id,
-              env: environmentFor(settings, target, address),
-              ...(token === undefined ? {} : { token })
-            })
-          ))
-        const url = yield* adopt(target, tunnel, file, look)
-        if (yield* answers(target, url)) return { url, woken }
-        return yield* address === undefined
-          ? rbeeError(
-              "CONNECTION_TIMEOUT",
-              `hive ${target.id} runs on ${target.ssh.host} (pid ${file.pid}) and does not answer`,
-              `rbee hives logs ${target.id}`
-            )
-          : rbeeError(
-              "CONNECTION_TIMEOUT",
-              `hive ${target.id} runs (pid ${file.pid}), and nothing answers at ${address}:${target.ssh.hive_port}`,
-              `Let this machine through to that port and those above it, or add the hive without --direct`
-            )
-      }),
+      over(target, (tunnel) =>
+        Effect.gen(function* () {
+          const look = yield* looked(target, tunnel)
+          yield* usable(target.id, look, settings.version)
+          const woken = look.hive === undefined
+          const address = networkAddress(target, look)
+          const token = settings.token ?? (address === undefined ? undefined : randomBytes(32).toString("hex"))
+          const file =
+            look.hive ??
+            (yield* Effect.flatMap(tunnel.connection, (connection) =>
+              ask(connection, target.ssh, "start", {
+                hive: target.id,
+                env: environmentFor(settings, target, address),
+                ...(token === undefined ? {} : { token })
+              })
+            ))
+          const url = yield* adopt(target, tunnel, file, look)
+          if (yield* answers(target, url)) {
+            yield* letGo(tunnel)
+            return { url, woken }
+          }
+          // out of reach it would only hold its port
+          if (woken && address !== undefined) yield* Effect.ignore(end(target, tunnel))
+          return yield* address === undefined
+            ? rbeeError(
+                "CONNECTION_TIMEOUT",
+                `hive ${target.id} runs on ${target.ssh.host} (pid ${file.pid}) and does not answer`,
+                `rbee hives logs ${target.id}`
+              )
+            : rbeeError(
+                "CONNECTION_TIMEOUT",
+                `hive ${target.id} ${woken ? "was started" : `runs (pid ${file.pid})`}, and nothing answers at ${address}:${target.ssh.hive_port}`,
+                `Let this machine through to that port and those above it, or add the hive without --direct`
+              )
+        })
+      ),
 
-    kill: (target: Remote): Effect.Effect<void, RbeeError> =>
-      Effect.gen(function* () {
-        const tunnel = yield* tunnelOf(target)
-        const connection = yield* tunnel.connection
-        yield* ask(connection, target.ssh, "end", { hive: target.id, graceMs })
-        yield* tunnel.release
-      })
+    kill: (target: Remote): Effect.Effect<void, RbeeError> => over(target, (tunnel) => end(target, tunnel))
   }
 }
 
