@@ -65,7 +65,7 @@ const textOf = (stdout: string): string =>
     .join("")
 
 describe.skipIf(!hasSshd || !hasNamespaces)("the link to a remote hive", () => {
-  it("is cut for 2 s and for 8 s while an answer streams: degraded and back, nothing lost, nothing repeated", async () => {
+  it("is cut for 2 s, flaps, and is cut for 8 s while an answer streams: degraded and back, nothing lost, nothing repeated", async () => {
     const { link, on } = await pair(6)
     const count = 200
     const run = on.start(["infer", "--hive", "remote", ...ask, "--json", "--max-tokens", String(count)], {
@@ -78,6 +78,15 @@ describe.skipIf(!hasSshd || !hasNamespaces)("the link to a remote hive", () => {
     const afterFirst = tokensOf(run).length
     await run.until(() => tokensOf(run).length > afterFirst + 20)
     assert.notInclude(states(on), "degraded")
+    assert.notInclude(run.stdout(), '"event":"failover"')
+    for (let flap = 0; flap < 5; flap++) {
+      link.cut()
+      await sleep(300)
+      link.mend()
+      await sleep(300)
+    }
+    const afterFlaps = tokensOf(run).length
+    await run.until(() => tokensOf(run).length > afterFlaps + 10)
     assert.notInclude(run.stdout(), '"event":"failover"')
     const before = tokensOf(run).length
     assert.isBelow(before, count)
