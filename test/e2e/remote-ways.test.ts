@@ -96,6 +96,22 @@ describe.skipIf(!hasSshd)("a machine", () => {
     assert.match(add.stdout, /^remote: linux /)
   })
 
+  it("that greets every login is understood, and one that runs no command says so", async () => {
+    const there = await remote()
+    const keys = join(there.home, "..", "authorized_keys")
+    const key = readFileSync(keys, "utf8")
+    writeFileSync(keys, `command="echo welcome; eval \\"$SSH_ORIGINAL_COMMAND\\"; echo goodbye" ${key}`)
+    const on = await near(there)
+    const add = await on.rbee(addArgs(there))
+    assert.match(add.stdout, /^remote: linux /, add.stderr)
+    writeFileSync(keys, `command="echo this account is closed >&2; exit 3" ${key}`)
+    const closed = await on.rbee(["hives", "show", "remote"])
+    assert.strictEqual(closed.code, 1)
+    assert.include(closed.stderr, "SSH_FAILED")
+    assert.include(closed.stderr, "(exit code 3: this account is closed)")
+    assert.include(closed.stderr, "Check that this works: ssh")
+  })
+
   it("whose clock is wrong by an hour is said to be, and answers nonetheless", async () => {
     const skew = join(fileURLToPath(new URL("../support/", import.meta.url)), "skewed-clock.cjs")
     const there = await remote({ installed: true, env: { NODE_OPTIONS: `--require=${skew}` } })
