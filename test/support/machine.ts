@@ -140,7 +140,13 @@ export const killUnder = (home: string): Promise<void> =>
   )
 
 export const makeMachine = async (
-  options: { readonly env?: Record<string, string>; readonly folder?: string; readonly programs?: string } = {}
+  options: {
+    readonly env?: Record<string, string>
+    readonly folder?: string
+    readonly programs?: string
+    /** words before each command: `ip netns exec NAME` */
+    readonly prefix?: ReadonlyArray<string>
+  } = {}
 ): Promise<Machine> => {
   const home = mkdtempSync(join(options.folder ?? tmpdir(), "rbee-"))
   const base = await freeRange()
@@ -162,7 +168,8 @@ export const makeMachine = async (
   const entry = join(options.programs ?? programs, "rbee.js")
 
   const start = (args: ReadonlyArray<string>, run: RunOptions = {}): Running => {
-    const child = spawn(process.execPath, [entry, ...args], {
+    const [command = process.execPath, ...words] = [...(options.prefix ?? []), process.execPath, entry, ...args]
+    const child = spawn(command, words, {
       env: { ...env, ...run.env },
       cwd: run.cwd ?? home,
       stdio: ["pipe", "pipe", "pipe"]
