@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { afterEach, assert, describe, it } from "vitest"
 import { eventually, type Machine, type Running } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { hasNamespaces, makeNamespace, type Namespace } from "../support/namespace.ts"
+import { hasNamespaces, hasSlowLinks, makeNamespace, type Namespace } from "../support/namespace.ts"
 import { hasSshd, type RemoteMachine } from "../support/remote.ts"
 import { useRemotes } from "../support/remotes.ts"
 
@@ -132,4 +132,18 @@ describe.skipIf(!hasSshd || !hasNamespaces)("the link to a remote hive", () => {
       45_000
     )
   }, 200_000)
+
+  it.skipIf(!hasSlowLinks)(
+    "is slow: a hive is woken and answers all the same",
+    async () => {
+      const { link, on } = await pair(20)
+      link.slow(1000)
+      const count = 60
+      const run = await on.rbee(["infer", "--hive", "remote", ...ask, "--json", "--max-tokens", String(count)])
+      assert.strictEqual(run.code, 0, run.stderr)
+      assert.strictEqual(textOf(run.stdout), await undisturbed(count))
+      assert.notInclude(run.stdout, '"event":"failover"')
+      },
+    90_000
+  )
 })

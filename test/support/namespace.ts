@@ -1,5 +1,9 @@
 /** A host of our own: a network namespace with an address of its own behind a link that can be cut. Needs root. */
-import { execFileSync } from "node:child_process"
+import { execFileSync, spawnSync } from "node:child_process"
+
+/** words of `tc`: a device that passes so many kilobits a second */
+const slowQueue = (device: string, kbit: number): ReadonlyArray<string> =>
+  `qdisc replace dev ${device} root tbf rate ${kbit}kbit burst 4k latency 500ms`.split(" ")
 
 const ip = (...args: ReadonlyArray<string>) => execFileSync("ip", [...args], { stdio: "pipe" })
 
@@ -15,12 +19,28 @@ export const hasNamespaces = ((): boolean => {
   }
 })()
 
+/** Links can be slowed down here: the kernel has the queue for it. */
+export const hasSlowLinks = ((): boolean => {
+  const name = `rbee-slow-${process.pid}`
+  try {
+    ip("netns", "add", name)
+    execFileSync("tc", ["-n", name, ...slowQueue("lo", 1000)], { stdio: "pipe" })
+    return true
+  } catch {
+    return false
+  } finally {
+    spawnSync("ip", ["netns", "del", name])
+  }
+})()
+
 export interface Namespace {
   readonly address: string
   /** ours, as the other side sees it */
   readonly near: string
   /** words before a command that is to run there */
   readonly prefix: ReadonlyArray<string>
+  /** kilobits a second that pass, in each direction */
+  readonly slow: (kbit: number) => void
   readonly cut: () => void
   readonly mend: () => void
   readonly remove: () => void
@@ -47,6 +67,10 @@ export const makeNamespace = (): Namespace => {
     address,
     near: `${net}.${base + 1}`,
     prefix: ["ip", "netns", "exec", name],
+    slow: (kbit) => {
+      execFileSync("tc", [...slowQueue(near, kbit)])
+      execFileSync("tc", ["-n", name, ...slowQueue(far, kbit)])
+    },
     // at the far end: to us the other side falls silent, and no error of our own kernel tells
     cut: () => ip("-n", name, "link", "set", far, "down"),
     mend: () => ip("-n", name, "link", "set", far, "up"),
