@@ -143,7 +143,7 @@ describe.skipIf(!hasSshd || !hasNamespaces)("the link to a remote hive", () => {
       assert.strictEqual(run.code, 0, run.stderr)
       assert.strictEqual(textOf(run.stdout), await undisturbed(count))
       assert.notInclude(run.stdout, '"event":"failover"')
-      },
+    },
     90_000
   )
 })
