@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { hasTiles } from "../../src/layers/devices/memory.ts"
 import { readGguf } from "../../src/machines/gguf.ts"
 import { estimateBytes } from "../../src/machines/policy/estimate.ts"
 import type { KvType } from "../../src/machines/vocabulary/worker.ts"
@@ -77,7 +78,7 @@ const factsOf = (path: string) => {
 
 const examine = async (name: string, context: number, slots: number, kvType: KvType): Promise<Case> => {
   const modelPath = await model({ ...TINY, context: 4096, type: "q8_0", ...shapes[name] })
-  const predicted = estimateBytes(factsOf(modelPath), { context, slots }, { backend: "cpu", kvType })
+  const predicted = estimateBytes(factsOf(modelPath), { context, slots }, { backend: "cpu", kvType, hasTiles })
   const measured = await workerMemory(`${root}/dist/worker.js`, { modelPath, context, slots, kvType })
   const error = predicted / measured - 1
   return { shape: name, context, slots, kvType, predictedMb: predicted / 1e6, measuredMb: measured / 1e6, error }

@@ -23,6 +23,8 @@ export interface Device {
   readonly name: Backend
   readonly isDeclared: boolean
   readonly uuid: string | undefined
+  /** the CPU's, which also serves declared GPUs */
+  readonly hasTiles: boolean
   readonly supply: Supply
 }
 
@@ -33,6 +35,7 @@ const supplies = (machine: Machine): ReadonlyArray<Device> => [
     name: "cpu",
     isDeclared: false,
     uuid: undefined,
+    hasTiles: machine.cpu.hasTiles === true,
     supply: { device: "cpu", totalBytes: machine.cpu.ramBytes, freeBytes: machine.cpu.ramFreeBytes }
   },
   ...machine.gpus.map((gpu) => ({
@@ -41,6 +44,7 @@ const supplies = (machine: Machine): ReadonlyArray<Device> => [
     name: gpu.backend,
     isDeclared: gpu.declared === true,
     uuid: gpu.uuid,
+    hasTiles: machine.cpu.hasTiles === true,
     supply: { device: gpu.id, totalBytes: (gpu.vram_mb - (gpu.leave_mb ?? 0)) * 1e6, freeBytes: gpu.vram_free_mb * 1e6 }
   }))
 ]

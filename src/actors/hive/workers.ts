@@ -118,7 +118,8 @@ export class Workers {
 
   /** What would run a model there. */
   private terms(device: Device, facts: ModelFacts): Terms {
-    return { backend: device.backend, kvType: kvTypeOf(facts, this.ports.settings.worker.kvType) }
+    const { backend, hasTiles } = device
+    return { backend, hasTiles, kvType: kvTypeOf(facts, this.ports.settings.worker.kvType) }
   }
 
   /** The largest shape for a room, by estimate and by what was measured here before. */

@@ -9,6 +9,8 @@ export interface Machine {
     /** bytes that this machine, or the control group that we are in, has */
     readonly ramBytes: number
     readonly ramFreeBytes: number
+    /** it multiplies matrices in tiles (AMX): models are rearranged for that */
+    readonly hasTiles?: boolean
   }
   readonly gpus: ReadonlyArray<Gpu>
   /** versions of the drivers that answered; undefined where there is none */

@@ -56,11 +56,15 @@ export const groupLimit = (root = "/sys/fs/cgroup", self = textOf("/proc/self/cg
   return found.sort((a, b) => a.limit - a.used - (b.limit - b.used))[0]
 }
 
+/** llama.cpp asks the CPU; the kernel's word is the same. It does not change. */
+export const hasTiles = /^flags\s*:.*\bamx_int8\b/m.test(textOf("/proc/cpuinfo") ?? "")
+
 export const readRam = (group: Group | undefined = groupLimit()): Machine["cpu"] => {
   const total = totalmem()
   const free = available()
   return {
     cores: availableParallelism(),
+    hasTiles,
     ramBytes: group === undefined ? total : Math.min(total, group.limit),
     ramFreeBytes: group === undefined ? free : Math.max(0, Math.min(free, group.limit - group.used))
   }

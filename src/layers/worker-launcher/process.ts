@@ -39,6 +39,12 @@ const environment = (plan: WorkerPlan, base: Readonly<Record<string, string | un
   return env
 }
 
+/**
+ * What is garbage in a worker dies young. Left alone, Node lets it pile up to some 50 MB, the more the busier the machine
+ * is: memory that no estimate can foresee, for no speed (measured over 2 400 answers).
+ */
+export const nodeFlags: ReadonlyArray<string> = ["--max-semi-space-size=2"]
+
 export const layerProcess = (
   options: ProcessOptions = {}
 ): Layer.Layer<WorkerLauncher, never, Processes | CurrentSettings> =>
@@ -53,7 +59,11 @@ export const layerProcess = (
           Effect.map(
             processes.spawn({
               command: process.execPath,
-              args: [options.program ?? besideUs(), JSON.stringify({ ...plan, host: settings.hive.host, controlFd })],
+              args: [
+                ...nodeFlags,
+                options.program ?? besideUs(),
+                JSON.stringify({ ...plan, host: settings.hive.host, controlFd })
+              ],
               env: environment(plan, options.env ?? process.env),
               logFile: join(settings.home.logs, `worker-${plan.workerId}.log`),
               graceMs: options.graceMs ?? 3000,

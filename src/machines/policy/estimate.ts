@@ -18,6 +18,8 @@ export interface Shape {
 export interface Terms {
   readonly backend: Backend
   readonly kvType: KvType
+  /** a CPU that multiplies matrices in tiles (AMX): llama.cpp rearranges most files for it as it loads them */
+  readonly hasTiles?: boolean
 }
 
 const float = 4
@@ -41,14 +43,29 @@ const batchOf = ({ context, slots }: Shape, backend: Backend): number => {
   return Math.min(largest, batchTokens, cellsOf(context) * slots)
 }
 
+/** Does the CPU hold its matrices in tiles? */
+const isTiled = ({ quantization }: ModelFacts, { backend, hasTiles }: Terms): boolean =>
+  backend === "cpu" && hasTiles === true && quantization !== "F32" && quantization !== "BF16"
+
+const hiddenOf = ({ embedding, feedForward }: ModelFacts): number =>
+  Math.max(9 * embedding, 4 * embedding + 3 * feedForward)
+
+/** Less is alive at once, but the batch is rounded to blocks of 34 bytes before it meets a matrix. */
+const hiddenInTiles = ({ embedding, feedForward, kvElementsPerToken, layers }: ModelFacts): number => {
+  const attention = 4 * embedding + kvElementsPerToken / Math.max(1, layers)
+  const rounded = (Math.max(embedding, feedForward) * 34) / 32
+  return Math.max(attention, 3 * embedding + 3 * feedForward) + rounded / float
+}
+
 /**
  * Buffers of one batch. They are reserved with the model, but a CPU takes their pages only when the first long prompt
  * is read. Each token of a batch has its activations (a layer's, as many as live at once, or the widest part of its feed
  * forward), and its row of the attention mask over all cells in half precision.
  */
-export const computeBytes = (facts: ModelFacts, shape: Shape, { backend, kvType }: Terms): number => {
-  const { embedding, feedForward, vocabulary } = facts
-  const hidden = Math.max(9 * embedding, 4 * embedding + 3 * feedForward)
+export const computeBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number => {
+  const { backend, kvType } = terms
+  const { embedding, vocabulary } = facts
+  const hidden = isTiled(facts, terms) ? hiddenInTiles(facts) : hiddenOf(facts)
   // A CPU touches the logits of the tokens that are drawn; a GPU has the buffer reserved for those of the whole batch.
   const widest = backend === "cpu" ? hidden : Math.max(hidden, vocabulary + 5 * embedding)
   // The query is rounded like the keys that it is held against.
@@ -63,6 +80,22 @@ export const computeBytes = (facts: ModelFacts, shape: Shape, { backend, kvType 
 const processBytes = ({ merges, vocabulary }: ModelFacts): number =>
   77.5e6 + Math.min(10e6, 1300 * vocabulary) + 160 * vocabulary + 130 * merges
 
+/** Of a larger read buffer nothing was seen to stay. */
+const keptBytes = 16 * 2 ** 20
+
+/**
+ * For tiles the matrices are copied, through a buffer as large as the largest of them, whose pages were seen to stay with
+ * the process (not so where weights have 4 bits); and of Q8_0 the sum of each block of 34 bytes is kept beside it, in 4
+ * more. The embeddings stay as they are in the file.
+ */
+const tileBytes = ({ embedding, feedForward, fileBytes, parameters, quantization, vocabulary }: ModelFacts): number => {
+  const weight = fileBytes / Math.max(1, parameters)
+  const largest = embedding * Math.max(feedForward, vocabulary) * weight
+  const buffer = /^I?Q4/.test(quantization) ? 0 : largest <= keptBytes ? largest : embedding * feedForward * weight
+  const matrices = Math.max(0, fileBytes - vocabulary * embedding * weight)
+  return buffer + (quantization === "Q8_0" ? (matrices * 4) / 34 : 0)
+}
+
 /** What a driver takes of a GPU for a process that uses it. From reports about CUDA, not measured by us. */
 const driverBytes = 300e6
 
@@ -71,6 +104,7 @@ export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): nu
   Math.ceil(
     (terms.backend === "cpu" ? processBytes(facts) : driverBytes) +
       facts.fileBytes +
+      (isTiled(facts, terms) ? tileBytes(facts) : 0) +
       kvBytes(facts, shape, terms.kvType) +
       computeBytes(facts, shape, terms)
   )

@@ -1,6 +1,7 @@
 /** The estimate against real workers; `npm run bench -- estimate` is the study. */
 import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { hasTiles } from "../../../src/layers/devices/memory.ts"
 import { readGguf } from "../../../src/machines/gguf.ts"
 import { estimateBytes } from "../../../src/machines/policy/estimate.ts"
 import { bundlePrograms, minillama, type Programs } from "../../layers/worker-launcher/programs.ts"
@@ -17,7 +18,7 @@ const promised = ({ modelPath, context, slots, kvType = "f16" }: Loading): numbe
   const file = readFileSync(modelPath)
   const header = readGguf(file, file.length)
   if (header._tag !== "Model") throw new Error("no model")
-  return estimateBytes(header.facts, { context, slots }, { backend: "cpu", kvType })
+  return estimateBytes(header.facts, { context, slots }, { backend: "cpu", kvType, hasTiles })
 }
 const generated = (shape: Partial<Shape>): Promise<string> => model({ ...TINY, context: 4096, type: "q8_0", ...shape })
 const wide: Partial<Shape> = { layers: 4, width: 768, heads: 12, kvHeads: 12, feedForward: 2304, vocabulary: 4096 }

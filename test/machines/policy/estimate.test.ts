@@ -44,6 +44,17 @@ describe("The memory of a model", () => {
     expect(logits(cpu)).toBeLessThan(50e6)
   })
 
+  it("counts the copy that a CPU with matrix tiles makes, where it makes one", () => {
+    const shape = { context: 4096, slots: 1 }
+    const more = (quantization: string, terms: Terms) =>
+      estimateBytes({ ...facts, quantization }, shape, { ...terms, hasTiles: true }) -
+      estimateBytes({ ...facts, quantization }, shape, terms)
+    // a sum of 4 bytes beside each block of 34, in all but the embeddings
+    expect(more("Q8_0", cpu) - more("Q6_K", cpu)).toBeCloseTo(((8.5e9 - 128_256 * 4096 * (8.5 / 8)) * 4) / 34, -3)
+    expect(more("F32", cpu)).toBe(0)
+    expect(more("Q8_0", gpu)).toBe(0)
+  })
+
   it("grows with context and slots, and is more than the weights", () => {
     const small = estimateBytes(facts, { context: 1024, slots: 1 }, gpu)
     expect(small).toBeGreaterThan(facts.fileBytes)

@@ -100,6 +100,8 @@ export interface Addon {
   getGpuType(): "cuda" | "vulkan" | "metal" | false | undefined
   getSupportsMmap(): boolean
   getMathCores(): number
+  /** what the CPU backend was built for and uses: "… | AVX512 = 1 | AMX_INT8 = 1 | …" */
+  systemInfo(): string
   setLogger(logger: (level: number, text: string) => void): void
   setLoggerLogLevel(level: number): void
 }
@@ -113,7 +115,16 @@ export const VOCABULARY_BPE = 2
 /** `setLoggerLogLevel`: errors (2) and warnings (3) */
 export const LOG_WARNINGS = 3
 
-const functions = ["markLoaded", "init", "loadBackends", "getGpuType", "getMathCores", "setLogger", "setLoggerLogLevel"]
+const functions = [
+  "markLoaded",
+  "init",
+  "loadBackends",
+  "getGpuType",
+  "getMathCores",
+  "systemInfo",
+  "setLogger",
+  "setLoggerLogLevel"
+]
 const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
   ["AddonModel", ["init", "tokenize", "detokenize", "getTokenString", "isEogToken", "abortActiveModelLoad"]],
   ["AddonContext", ["init", "initBatch", "addToBatch", "decodeBatch", "sampleToken", "removeTokenCellsFromSequence"]],

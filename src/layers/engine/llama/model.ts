@@ -27,9 +27,15 @@ const kvTypes = { f16: { type: 1, bytes: 2 }, q8_0: { type: 8, bytes: 34 / 32 } 
  */
 const rearranged = new Set([2, 10, 14, 15, 21, 25, 38, ...(process.arch === "arm64" ? [7, 16, 17, 18] : [])])
 
+/** With a CPU's matrix tiles (AMX) these too: F16 is only copied there. F16, Q4_1, Q8_0, Q5_K, Q6_K, IQ4_XS. */
+const tiled = new Set([1, 3, 7, 16, 17, 18, 30])
+
+const isRearranged = (addon: Runtime["addon"], fileType: number): boolean =>
+  rearranged.has(fileType) || (tiled.has(fileType) && addon.systemInfo().includes("AMX_INT8 = 1"))
+
 /** A mapped file costs no copy; but of one that is rearranged the mapping would stay in memory beside the copy. */
 const mapped = ({ addon, backend }: Runtime, { metadata }: GgufHeader): boolean =>
-  addon.getSupportsMmap() && !(backend === "CPU" && rearranged.has(Number(metadata.get("general.file_type"))))
+  addon.getSupportsMmap() && !(backend === "CPU" && isRearranged(addon, Number(metadata.get("general.file_type"))))
 
 const invalid = (reason: string, todo = "Check the file, or fetch it again"): RbeeError<"MODEL_INVALID"> =>
   rbeeError("MODEL_INVALID", `the model file cannot be loaded (${reason})`, todo, { reason })
