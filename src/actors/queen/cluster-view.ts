@@ -73,7 +73,7 @@ export class ClusterView {
   private readonly held = new Set<string>()
   /** as the fleet knows them */
   private readonly synced = new Map<string, Pick<HiveEntry, "state" | "devices" | "beats">>()
-  private readonly now: () => number
+  readonly now: () => number
 
   /** `now`: milliseconds since 1970 */
   constructor(now: () => number) {

@@ -7,6 +7,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import { type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
+import { apart } from "../../machines/policy/spread.ts"
 import { runtimeOf } from "../../machines/vocabulary/device.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
@@ -42,18 +43,25 @@ export const place = (
       const held = world.view.seatOf(log.jobId)
       if (held !== undefined) return resident(world, log, input, held, [])
       const decision = decide(wish, world.view.fleet)
-      if (decision.kind === "full") return { kind: "full" }
+      const isApart = decision.kind === "full" && world.scheduler.isApart(log.jobId)
+      if (decision.kind === "full" && !isApart) return { kind: "full" }
       if (decision.kind === "resident") {
         const seat = world.view.reserve(decision.worker, log.jobId, wish.alone)
         if (seat !== undefined) return resident(world, log, input, seat, decision.losers)
         continue
       }
-      const found = yield* findRoom(world.view, wish, input.excluded, narrator(log, wish, input, isQuiet))
+      const where = isApart ? apart(wish) : wish
+      const found = yield* findRoom(world.view, where, input.excluded, narrator(log, wish, input, isQuiet))
       if (found._tag === "Found") {
         const { device, hive } = found.placement
+        if (isApart) world.scheduler.startsAt(log.jobId, found.candidate.device)
         if (isQuiet) log.narrate(say.scheduled(device, hive), { hiveId: hive })
         resumeOn(world, log, input, found.candidate.device)
         return { kind: "fresh", place: { hive, device }, placement: found.placement }
+      }
+      if (found._tag === "NoRoom" && isApart) {
+        world.scheduler.stays(log.jobId)
+        return { kind: "full" }
       }
       if (found._tag === "NoRoom") {
         const { elsewhere, hopes } = found.search

@@ -3,11 +3,15 @@
  * workers that fit are taken; where no such worker is resident nobody waits here, the job goes on to be placed. Whoever
  * gets a slot from the line holds it already when it leaves the line, so nobody can overtake.
  *
+ * Where the line gets long and another device has room, the first of it leaves to start another worker there
+ * (`policy/spread.ts`); the rest gets its slots.
+ *
  * Jobs that found no room, but would if others went, wait in one line for all models (`room-line.ts`).
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { type Wish, decide } from "../../machines/policy/placement.ts"
+import { type Place, type Wish, decide } from "../../machines/policy/placement.ts"
+import { isWorthAnother } from "../../machines/policy/spread.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { type Hopes, makeRoomLine } from "./room-line.ts"
 
@@ -15,6 +19,8 @@ interface Waiting {
   readonly jobId: string
   readonly wish: Wish
   readonly turn: Deferred.Deferred<void>
+  /** since when it waits, milliseconds since 1970 */
+  readonly since: number
 }
 
 export interface Scheduler {
@@ -25,6 +31,12 @@ export interface Scheduler {
   readonly admit: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
   /** The job found no room, but would if others went: its next `admit` waits for that. */
   readonly waitForRoom: (jobId: string, hopes: Hopes) => void
+  /** It has waited long enough behind busy workers: it is to look for a device where another one can be started. */
+  readonly isApart: (jobId: string) => boolean
+  /** It has found one. */
+  readonly startsAt: (jobId: string, place: Place) => void
+  /** There is none (any more). */
+  readonly stays: (jobId: string) => void
   /** The job has found its place, or its end. */
   readonly settled: (jobId: string) => void
   /** 1 is next; undefined when it does not wait */
@@ -37,15 +49,45 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
   const lines = new Map<string, Array<Waiting>>()
   const roomLine = makeRoomLine(view)
 
+  /** by model: the job that looks for a device where another worker can be started; one at a time */
+  const apart = new Map<string, { readonly job: string; place: Place | undefined }>()
+
+  /** Of a worker that a job has started while others waited, the last slot is its own. */
+  const isSpoken = (worker: string, jobId: string, wish: Wish): boolean => {
+    const starter = apart.get(wish.model)
+    const at = view.worker(worker)
+    if (starter?.place === undefined || starter.job === jobId || at === undefined) return false
+    const { device, hive } = starter.place
+    const free = view.fleet.residentsOn(starter.place).find((one) => one.worker === worker)?.free ?? 0
+    return at.hive === hive && at.device === device && (free <= 1 || wish.alone)
+  }
+
   /** True when the job need not wait (any longer). */
   const enter = (jobId: string, wish: Wish): boolean => {
     const decision = decide(wish, view.fleet)
-    if (decision.kind === "resident") return view.reserve(decision.worker, jobId, wish.alone) !== undefined
-    return decision.kind === "devices"
+    if (decision.kind !== "resident") return decision.kind === "devices"
+    return !isSpoken(decision.worker, jobId, wish) && view.reserve(decision.worker, jobId, wish.alone) !== undefined
+  }
+  const leaves = ({ jobId, since, wish }: Waiting, line: ReadonlyArray<Waiting>): boolean => {
+    const now = view.now()
+    if (apart.has(wish.model) || !isWorthAnother(wish, view.fleet, line.length - 1, now - since, now)) return false
+    apart.set(wish.model, { job: jobId, place: undefined })
+    return true
+  }
+  const stays = (jobId: string): void => {
+    for (const [model, { job }] of apart) {
+      if (job !== jobId) continue
+      apart.delete(model)
+      pump()
+    }
   }
   const pump = (): void => {
     for (const [model, line] of lines) {
-      for (let next = line[0]; next !== undefined && enter(next.jobId, next.wish); next = line[0]) {
+      for (
+        let next = line[0];
+        next !== undefined && (enter(next.jobId, next.wish) || leaves(next, line));
+        next = line[0]
+      ) {
         line.shift()
         Deferred.unsafeDone(next.turn, Effect.void)
       }
@@ -64,10 +106,11 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
 
   const inLine = (jobId: string, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> =>
     Effect.suspend(() => {
+      stays(jobId)
       const line = lines.get(wish.model)
       if (line === undefined && enter(jobId, wish)) return Effect.void
       return Effect.flatMap(Deferred.make<void>(), (turn) => {
-        const waiting: Waiting = { jobId, wish, turn }
+        const waiting: Waiting = { jobId, wish, turn, since: view.now() }
         const joined = lines.get(wish.model) ?? []
         joined.push(waiting)
         lines.set(wish.model, joined)
@@ -83,7 +126,15 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
     admit: (jobId, wish, onQueued) =>
       Effect.zipRight(roomLine.wait(jobId, wish, onQueued), inLine(jobId, wish, onQueued)),
     waitForRoom: roomLine.join,
-    settled: roomLine.leave,
+    isApart: (jobId) => [...apart.values()].some(({ job }) => job === jobId),
+    startsAt: (jobId, place) => {
+      for (const starter of apart.values()) if (starter.job === jobId) starter.place = place
+    },
+    stays,
+    settled: (jobId) => {
+      stays(jobId)
+      roomLine.leave(jobId)
+    },
     position: (jobId) => {
       for (const line of lines.values()) {
         const at = line.findIndex((waiting) => waiting.jobId === jobId)

@@ -21,6 +21,8 @@ export interface Wish {
   readonly context: number | undefined
   /** the job takes a worker for itself: nobody else may be on it */
   readonly alone: boolean
+  /** a further worker is wanted: not where the model is resident, and nobody is unloaded for it */
+  readonly isApart?: boolean
 }
 
 export type Loser = Placement["losers"][number]

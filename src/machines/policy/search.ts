@@ -111,7 +111,7 @@ export class Search {
     for (;;) {
       const found = this.open.shift()
       if (found === undefined) {
-        if (this.isAll) return this.isAsked ? undefined : this.toTell()
+        if (this.isAll) return this.isAsked || this.wish.isApart === true ? undefined : this.toTell()
         this.depth *= 2
         this.isAll = this.consider(this.inReach()) === 0
       } else if (this.isAsked || (!found.isUnpriced && this.hasRoom(found))) return found
@@ -127,6 +127,7 @@ export class Search {
   refused({ cost, device, evict }: Candidate, why: string, amounts: Amounts | undefined): void {
     this.lose(device, why)
     if (amounts === undefined) return
+    if (this.wish.isApart === true) return
     const { availableMb, requiredMb } = amounts
     this.told.set(device.backend, Math.max(requiredMb, this.told.get(device.backend) ?? 0))
     // what it said counts those as gone that were to be unloaded
@@ -141,7 +142,7 @@ export class Search {
 
   /** Where waiting would help: those that said so, and in a large cluster the strongest that were not asked. */
   get hopes(): ReadonlyArray<Hope> {
-    if (this.isAsked) return this.refusedHopes
+    if (this.isAsked || this.wish.isApart === true) return this.refusedHopes
     const hopes = [...this.refusedHopes]
     const known = new Set(hopes.map(placeKey))
     for (const device of this.fleet.strongest("hope", this.need, hopesMax + known.size, this.now)) {
@@ -225,6 +226,8 @@ export class Search {
       this.seen.add(device.key)
       const verdict = this.verdict(device)
       if (verdict !== undefined) this.lose(device, verdict)
+      else if (this.wish.isApart === true && device.freeMb < this.need(device.backend))
+        this.lose(device, this.full(device))
       else if (this.isAsked || device.freeMb >= this.need(device.backend))
         this.open.push(candidate(device, this.costOn(device, 0), nobody, false))
       else if (this.fleet.roomsOn(device, this.now).spare < this.need(device.backend))
@@ -284,6 +287,8 @@ export class Search {
     if (this.excluded.some((place) => same(place, device))) return "failed for this job already"
     const why = objection(this.wish, device)
     if (why !== undefined) return why
+    if (this.wish.isApart === true && this.fleet.residentsOn(device).some(({ model }) => model === this.wish.model))
+      return "the model is resident there already"
     return device.isDegraded ? "the device is degraded and takes no new work" : undefined
   }
 

@@ -31,6 +31,9 @@ const settled = (lines: ReadonlyArray<string>) => {
   return [...rest.slice(0, at), ...runtime, ...rest.slice(at)]
 }
 
+const gpu = (id: string, name: string, vram_mb: number) =>
+  ({ id, name, backend: "cuda", vram_mb, vram_free_mb: vram_mb }) as const
+
 describe("The golden transcripts", () => {
   it.scoped("a cold job hears every step in order, and its tokens", () =>
     Effect.gen(function* () {
@@ -80,8 +83,6 @@ describe("The golden transcripts", () => {
 })
 
 describe("Placing", () => {
-  const gpu = (id: string, name: string, vram_mb: number) =>
-    ({ id, name, backend: "cuda", vram_mb, vram_free_mb: vram_mb }) as const
   const gpus = [gpu("gpu0", "RTX 3060", 12_000), gpu("gpu1", "RTX 3090", 24_000)]
 
   it.scoped("the strongest GPU without room gives way to the next one", () =>
@@ -226,6 +227,33 @@ describe("The queue", () => {
       worker?.release()
       expect((yield* third.ended).event).toBe("done")
       expect(third.lines().filter((line) => line.includes("queued"))).toHaveLength(1)
+    })
+  )
+
+  it.scoped("where it gets long and another device has room, another worker is started there", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      hive.gpus = [gpu("gpu0", "RTX 3060", 12_000), gpu("gpu1", "RTX 3060", 12_000)]
+      hive.slots = 1
+      hive.script = () => ({ holdAt: 2 })
+      const first = yield* job({ allow_cpu: false })
+      yield* first.until(({ event }) => event === "token")
+      // an answer is foreseen to take as long as two starts: the first waits a moment, with the second the line is long
+      const second = yield* job({ allow_cpu: false })
+      const third = yield* job({ allow_cpu: false })
+      yield* second.until(({ event }) => event === "token")
+      expect(hive.workers.size).toBe(2)
+      const { placement } = yield* api.getJob({ id: second.id })
+      expect(placement).toMatchObject({
+        device: "gpu1",
+        losers: [{ device: "gpu0", verdict: "the model is resident there already" }, { device: "cpu" }]
+      })
+      // there is no third device: the next one has its place in the line
+      expect(yield* api.getJob({ id: third.id })).toMatchObject({ state: "queued", position: 1 })
+      for (const worker of hive.workers.values()) worker.release()
+      yield* third.until(({ event }) => event === "token")
+      for (const worker of hive.workers.values()) worker.release()
+      for (const reader of [first, second, third]) expect((yield* reader.ended).event).toBe("done")
     })
   )
 
