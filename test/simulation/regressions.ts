@@ -373,5 +373,35 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a job that waited for a hive failed, because a cold session that had used the hive ended",
+    plan: {
+      seed: 100_455,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [8000], awake: false },
+        { id: "hive1", ramMb: 16_000, gpus: [1000], awake: false }
+      ],
+      jobs: [
+        { id: 1, at: 30_037, prompt: "tell 5366 about 4d2579", teardown: "warm", model: "file:/models/a.gguf" },
+        { id: 3, at: 133, prompt: "tell b732 about 048d60", teardown: "cold", model: "file:/models/a.gguf" }
+      ],
+      faults: [
+        { at: 1212, kind: "disk-full", target: 442, forMs: 24_024, steps: 31 },
+        { at: 2146, kind: "crash-machine", target: 140, forMs: 16_904, steps: 13 },
+        { at: 7751, kind: "crash-machine", target: 609, forMs: 333, steps: 3 },
+        { at: 8181, kind: "kill-worker", target: 118, forMs: 12_322, steps: 14 },
+        { at: 17_371, kind: "disk-full", target: 693, forMs: 15_068, steps: 0 },
+        { at: 26_015, kind: "half-open", target: 194, forMs: 33_412, steps: 14 }
+      ],
+      tokens: 62,
+      tokensPerS: 10,
+      loadMs: 1349,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60_000,
+      end: "down"
+    }
   }
 ]

@@ -41,6 +41,10 @@ export interface Hives {
   readonly beat: (beat: Heartbeat) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">>
   /** Stops it, gracefully and then by force; returns when it is gone, fails where that cannot be known. */
   readonly stop: (id: string) => Effect.Effect<void, RbeeError>
+  /** The same, because nobody uses it any more: whoever asks for it meanwhile has it woken again. */
+  readonly release: (id: string) => Effect.Effect<void, RbeeError>
+  /** hives that somebody waits for */
+  readonly awaited: () => ReadonlyArray<string>
 }
 
 interface Known {
@@ -71,6 +75,8 @@ export const makeHives = (
     const { view, catalog } = world
     const clock = yield* Effect.clock
     const known = new Map<string, Known>()
+    /** hives whose last stop was a release */
+    const released = new Set<string>()
     // Hives outlive the calls that wake them: no deadline or correlation id of such a call is theirs.
     const system = yield* ActorSystem
     const onItsOwn = <A, E>(effect: Effect.Effect<A, E, ActorSystem>): Effect.Effect<A, E> =>
@@ -172,6 +178,8 @@ export const makeHives = (
             )
           )
           if (outcome._tag === "Left") return yield* tries > 0 ? ensure(id, caller, tries - 1) : notFound(id)
+          if (outcome.right.matches("stopped") && released.has(id) && tries > 0)
+            return yield* ensure(id, caller, tries - 1)
           if (outcome.right.matches("stopped"))
             return yield* rbeeError("SHUTTING_DOWN", `hive ${id} was stopped`, "Run the command again to wake it")
           if (outcome.right.matches("failed"))
@@ -255,7 +263,17 @@ export const makeHives = (
             state.matches("healthy") || state.matches("degraded")
           yield* until(actor.ref, (state) => !runs(state) || state.context.looked > looked)
         }).pipe(Effect.ignore),
-      stop,
+      stop: (id) =>
+        Effect.suspend(() => {
+          released.delete(id)
+          return stop(id)
+        }),
+      release: (id) =>
+        Effect.suspend(() => {
+          released.add(id)
+          return stop(id)
+        }),
+      awaited: () => [...known].flatMap(([id, { waiters }]) => (waiters.size > 0 ? [id] : [])),
       remove: (id) =>
         Effect.gen(function* () {
           const { actor } = yield* find(id)

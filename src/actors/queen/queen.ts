@@ -141,7 +141,9 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       remove: (...args) => Effect.suspend(() => current.hives.get().remove(...args)),
       suspect: (...args) => Effect.suspend(() => current.hives.get().suspect(...args)),
       beat: (...args) => Effect.suspend(() => current.hives.get().beat(...args)),
-      stop: (...args) => Effect.suspend(() => current.hives.get().stop(...args))
+      stop: (...args) => Effect.suspend(() => current.hives.get().stop(...args)),
+      release: (...args) => Effect.suspend(() => current.hives.get().release(...args)),
+      awaited: () => current.hives.get().awaited()
     }
     const jobs: Jobs = {
       submit: (...args) => Effect.suspend(() => current.jobs.get().submit(...args)),

@@ -42,7 +42,8 @@ export const makeTeardown = (world: TeardownWorld): Effect.Effect<Teardown, neve
       const places = live.flatMap((log) => log.facts().placement ?? [])
       return {
         jobs: live.length,
-        hives: new Set(places.map(({ hive }) => hive)),
+        // a job that waits for a hive has no place yet
+        hives: new Set([...places.map(({ hive }) => hive), ...hives.awaited()]),
         workers: new Set(places.flatMap(({ worker }) => worker ?? []))
       }
     }
@@ -69,7 +70,7 @@ export const makeTeardown = (world: TeardownWorld): Effect.Effect<Teardown, neve
         }
         const stopped = ending.workers.filter((id) => !ending.hives.includes(view.worker(id)?.hive ?? ""))
         yield* Effect.forEach(stopped, stopWorker, { concurrency: "unbounded", discard: true })
-        yield* Effect.forEach(ending.hives, (id) => Effect.ignore(hives.stop(id)), {
+        yield* Effect.forEach(ending.hives, (id) => Effect.ignore(hives.release(id)), {
           concurrency: "unbounded",
           discard: true
         })
