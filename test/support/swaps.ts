@@ -42,6 +42,8 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
   let loads = 0
   let longestWait = 0
   const served: Array<string> = []
+  /** by model: how long one of its jobs waited at most, milliseconds */
+  const longest = new Map<string, number>()
   const events: Array<{ readonly at: number; readonly order: number; readonly run: () => void }> = []
   let order = 0
   const at = (time: number, run: () => void): void => void events.push({ at: time, order: order++, run })
@@ -79,6 +81,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
   const seat = (job: Job): void => {
     longestWait = Math.max(longestWait, now - job.at)
     served.push(job.id)
+    longest.set(job.model, Math.max(now - job.at, longest.get(job.model) ?? 0))
     fleet.seen.used(job.model, now)
     free.set(job.model, (free.get(job.model) ?? slots) - 1)
     show(job.model)
@@ -178,7 +181,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
     next.run()
     pump()
   }
-  return { loads, longestWait, served }
+  return { loads, longestWait, served, longest }
 }
 
 /** Loads of a cache that serves the requests one after the other, in the order in which they came. */

@@ -4,7 +4,7 @@
  */
 import type { Fleet, Place } from "./fleet.ts"
 import { placeKey } from "./place.ts"
-import { makeRoom, patienceOf } from "./residency.ts"
+import { makeRoom, mayGoAt, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"
 
 export interface RoomWait {
@@ -68,8 +68,9 @@ export const takeTurns = (waits: ReadonlyArray<RoomWait>, fleet: Fleet, now: num
     soonest(first.room.at)
     spoken.add(placeKey(first.hope))
     const patience = since + patienceOf(first.hope.requiredMb)
-    if (now >= patience) for (const { worker } of first.room.evict) close.add(worker)
-    else soonest(patience)
+    if (now < patience) soonest(patience)
+    // Those for whom a worker is being loaded, or was only just, have their answers first: else they would never have any.
+    else for (const one of first.room.evict) if (one.isServing && now >= mayGoAt(one)) close.add(one.worker)
   }
   return { go, close, at }
 }

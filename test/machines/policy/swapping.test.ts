@@ -41,6 +41,17 @@ const one: Setting = { capacity: 1, modelMb: 4000, answerMs: 800 }
 const four: Setting = { capacity: 4, modelMb: 4000, answerMs: 800 }
 const two: Setting = { capacity: 2, modelMb: 4000, answerMs: 800 }
 
+/**
+ * The longest that anybody may wait: each model before it has its patience, its stay, its load and its answers, which
+ * are given slot by slot; and then those of its own model that came before.
+ */
+const boundOf = (trace: ReadonlyArray<Request>, { answerMs, modelMb }: Setting): number => {
+  const models = Math.max(1, new Set(trace.map(({ model }) => model)).size)
+  const answers = Math.ceil(trace.length / models / 4 + 1) * answerMs
+  const turn = patienceOf(modelMb) + residencyMs(modelMb) + 1000 * loadSeconds(modelMb) + answers
+  return models * turn + Math.ceil(trace.length / 4) * answerMs
+}
+
 describe("Swapping models", () => {
   it.each([
     ["code completion against chat", completionAgainstChat, one],
@@ -77,8 +88,22 @@ describe("Swapping models", () => {
         expect(new Set(once.served).size).toBe(trace.length)
         expect(once.served).toHaveLength(trace.length)
         expect(play(trace, setting)).toEqual(once)
+        expect(once.longestWait).toBeLessThanOrEqual(boundOf(trace, setting))
       }),
       { numRuns: 60, seed: 4 }
     )
+  })
+
+  it("lets nobody starve behind a model that is wanted without a pause", () => {
+    // as many as its slots can take, all the time; and one job each for three others
+    const flood = Array.from({ length: 700 }, (_, n): Request => ({ at: n * 200, model: "flood" }))
+    const few = ["a", "b", "c"].map((model, n): Request => ({ at: 60_000 + n, model }))
+    const trace = [...flood, ...few].toSorted((a, b) => a.at - b.at)
+    const { longest, served } = play(trace, one)
+    expect(served).toHaveLength(trace.length)
+    for (const { model } of few)
+      expect(longest.get(model)).toBeLessThanOrEqual(
+        boundOf(few, one) + patienceOf(one.modelMb) + residencyMs(one.modelMb)
+      )
   })
 })
