@@ -403,5 +403,82 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60_000,
       end: "down"
     }
+  },
+  {
+    name: "an epoch was given out twice by a queen whose catalog was lost together with what her machine had not synced",
+    plan: {
+      seed: 172,
+      hives: [{ id: "localhost", ramMb: 16000, gpus: [], awake: false }],
+      jobs: [
+        {
+          id: 1,
+          at: 1008,
+          prompt: "tell 76ae about b2d6f3",
+          teardown: "warm",
+          client: { stream: false, leavesAfter: 3 }
+        }
+      ],
+      faults: [
+        { at: 5455, kind: "kill-hive", target: 269, forMs: 3328, steps: 18 },
+        { at: 27618, kind: "hub-403", target: 716, forMs: 1328, steps: 14 },
+        { at: 34298, kind: "crash-machine", target: 751, forMs: 1372, steps: 0 },
+        { at: 38458, kind: "stop-queen", target: 280, forMs: 12081, steps: 0 },
+        { at: 38553, kind: "corrupt-queen-catalog", target: 0, forMs: 0, steps: 50 }
+      ],
+      tokens: 195,
+      tokensPerS: 50,
+      loadMs: 2584,
+      healAt: 60000,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0, corrupts: 0 },
+      end: "down"
+    }
+  },
+  {
+    name: "a hive that was stopped while a queen who had lost her catalog claimed it anew was left running",
+    plan: {
+      seed: 246,
+      hives: [
+        { id: "localhost", ramMb: 4000, gpus: [1000], awake: false },
+        { id: "hive1", ramMb: 2000, gpus: [1000], awake: false }
+      ],
+      jobs: [
+        { id: 0, at: 36892, prompt: "tell aeae about 48ab9e", teardown: "cold" },
+        { id: 1, at: 1271, prompt: "tell 3978 about 38423b", teardown: "warm" },
+        {
+          id: 2,
+          at: 14794,
+          prompt: "tell 0407 about aacedc",
+          teardown: "warm",
+          client: { stream: false, pausesMs: 2945 }
+        },
+        { id: 3, at: 379, prompt: "tell 66b7 about 7f7f06", teardown: "warm" },
+        { id: 4, at: 6525, prompt: "tell b19e about e48a0a", teardown: "warm" },
+        { id: 5, at: 36271, prompt: "tell 17ee about e7e424", teardown: "warm" },
+        { id: 6, at: 13349, prompt: "tell b9b2 about 56ad92", teardown: "warm" },
+        { id: 7, at: 4524, prompt: "tell 82f2 about 661ae4", teardown: "cold" }
+      ],
+      faults: [
+        { at: 0, kind: "hub-403", target: 687, forMs: 34422, steps: 0 },
+        { at: 2980, kind: "corrupt-queen-catalog", target: 0, forMs: 0, steps: 18 },
+        { at: 3903, kind: "workers-stop", target: 481, forMs: 3251, steps: 0 },
+        { at: 5329, kind: "kill-queen", target: 626, forMs: 8994, steps: 6 },
+        { at: 5774, kind: "down", target: 906, forMs: 30381, steps: 0 },
+        { at: 6588, kind: "kill-worker", target: 86, forMs: 3789, steps: 0 },
+        { at: 6892, kind: "hives-stop", target: 733, forMs: 1768, steps: 0 },
+        { at: 7497, kind: "half-open", target: 956, forMs: 9612, steps: 22 },
+        { at: 11047, kind: "abort-worker", target: 62, forMs: 13038, steps: 0 },
+        { at: 13349, kind: "kill-worker", target: 13, forMs: 33248, steps: 0 }
+      ],
+      tokens: 288,
+      tokensPerS: 50,
+      loadMs: 313,
+      healAt: 60000,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0, corrupts: 0 },
+      end: "down"
+    }
   }
 ]

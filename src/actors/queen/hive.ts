@@ -41,8 +41,6 @@ export interface HiveWorld {
   readonly queen: { readonly id: string; readonly name: string; readonly epoch: number; readonly url: string }
   /** of this queen and so of her hives */
   readonly version: string
-  /** she has lost her catalog, and with it the name under which her hives know her */
-  readonly takeOver: boolean
   /** jobs that have their place on this hive */
   readonly jobsOn: (hiveId: string) => number
   /** milliseconds that registered capabilities hold */
@@ -248,14 +246,16 @@ export const hive = (
     Effect.gen(function* () {
       const url = claimed?.url ?? (yield* locate)
       if (url !== undefined) {
-        const isAnothers = yield* world
-          .connect(url)
-          .shutdown({ deadline_ms: stopMs })
-          .pipe(
-            Effect.timeoutOption(stopMs),
-            Effect.as(false),
-            Effect.catchAll((error) => Effect.succeed(error.code === "HIVE_OWNED"))
-          )
+        const shutdown = Effect.timeoutOption(world.connect(url).shutdown({ deadline_ms: stopMs }), stopMs)
+        const isAnothers = yield* shutdown.pipe(
+          // Hers from before she lost her catalog: it is claimed anew.
+          Effect.catchIf(
+            (error) => error.code === "HIVE_OWNED",
+            () => Effect.zipRight(claim(url), shutdown)
+          ),
+          Effect.as(false),
+          Effect.catchAll((error) => Effect.succeed(error.code === "HIVE_OWNED"))
+        )
         // What belongs to another queen is hers to end.
         if (isAnothers) return
       }

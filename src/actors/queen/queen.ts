@@ -186,7 +186,6 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
           connect: (url) => asQueen(hiveConnector.connect(url), catalog.identity),
           queen: { ...catalog.identity, name: options.name ?? "queen", url: options.url },
           version: settings.version,
-          takeOver: catalog.movedAside !== undefined,
           jobsOn: (id) =>
             (current.jobs.peek()?.live() ?? []).filter((log) => log.facts().placement?.hive === id).length,
           capabilitiesMs: settings.queen.capabilitiesMs,

@@ -7,6 +7,14 @@ import { JobLogs } from "./job-log.ts"
 
 const bootName = "boot"
 
+const restarted = rbeeError("INTERNAL", "the queen's machine was restarted", "Run the command again", {
+  cause: "machine_restarted"
+})
+/** Power that failed is what most often breaks a catalog, and which start of the machine it was is forgotten with it. */
+const forgotten = rbeeError("INTERNAL", "the queen's catalog was damaged", "Run the command again", {
+  cause: "catalog_lost"
+})
+
 /**
  * A crash of her machine may have taken the newest part of the journal, epochs and tokens that readers have seen among
  * it: such jobs are not continued (DESIGN §10).
@@ -14,15 +22,13 @@ const bootName = "boot"
 export const endWhatARebootCut = (boot: string | undefined) =>
   Effect.gen(function* () {
     if (boot === undefined) return
-    const { settings } = yield* QueenCatalog
+    const { movedAside, settings } = yield* QueenCatalog
     const known = yield* Effect.catchAll(settings.get(bootName), () => Effect.succeed(undefined))
     if (known?.value === boot) return
     const logs = yield* JobLogs
-    if (known !== undefined)
+    if (known !== undefined || movedAside !== undefined)
       for (const log of logs.unfinished()) {
-        const error = rbeeError("INTERNAL", "the queen's machine was restarted", "Run the command again", {
-          cause: "machine_restarted"
-        })
+        const error = movedAside === undefined ? restarted : forgotten
         log.narrate(say.jobFailed({ code: error.code, message: sentence(error) }))
         log.end({ _tag: "Error", error })
         // those who ask for unfinished jobs next must not find it, and the next queen neither

@@ -47,6 +47,7 @@ export const isExplained = (
   if (code === "INTERNAL")
     return (
       (data.includes("machine_restarted") && has(["crash-machine"])) ||
+      (data.includes("catalog_lost") && has(["corrupt-queen-catalog"])) ||
       (data.includes("ended while it was starting") && has(crashes))
     )
   // one device has not always room for several models

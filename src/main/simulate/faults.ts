@@ -72,6 +72,10 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       site?.store.lose()
       return site?.running?.kill()
     }
+    case "corrupt-queen-catalog":
+      // found out by her next start; hives that live tell her of themselves, the others are forgotten
+      cluster.queenStore.lose()
+      return one("queen")?.kill()
     case "mid-frame":
       return cluster.network.cutMidFrame(() => kernel.random.chance(0.5))
     case "echo":

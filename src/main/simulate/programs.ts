@@ -38,6 +38,16 @@ import { soon } from "../soon.ts"
 import type { Cluster } from "./cluster.ts"
 import { layerSystem } from "./onlooker.ts"
 
+/** A client is a function an endpoint, and every heartbeat asks for one: each is made once. */
+const once = <A>(make: (url: string) => A): ((url: string) => A) => {
+  const made = new Map<string, A>()
+  return (url) => {
+    const known = made.get(url) ?? make(url)
+    made.set(url, known)
+    return known
+  }
+}
+
 const common = (cluster: Cluster, process: SimProcess, hiveId: string) =>
   Layer.mergeAll(
     layerIds(process),
@@ -45,11 +55,11 @@ const common = (cluster: Cluster, process: SimProcess, hiveId: string) =>
     layerProcesses(process),
     Layer.succeed(CurrentSettings, cluster.settingsOf(hiveId)),
     Layer.succeed(QueenConnector, {
-      connect: (url) => cluster.watch.queen(process, cluster.network.connect(process, url, queenApi))
+      connect: once((url) => cluster.watch.queen(process, cluster.network.connect(process, url, queenApi)))
     }),
-    Layer.succeed(HiveConnector, { connect: (url) => cluster.network.connect(process, url, hiveApi) }),
+    Layer.succeed(HiveConnector, { connect: once((url) => cluster.network.connect(process, url, hiveApi)) }),
     Layer.succeed(WorkerConnector, {
-      connect: (url) => cluster.watch.worker(process, cluster.network.connect(process, url, workerApi))
+      connect: once((url) => cluster.watch.worker(process, cluster.network.connect(process, url, workerApi)))
     })
   )
 
