@@ -480,5 +480,38 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       hub: { breaks: 0, corrupts: 0 },
       end: "down"
     }
+  },
+  {
+    name: "a hive that a queen before had woken, and that was slow to answer, was taken for a stranger at its address",
+    plan: {
+      seed: 7348,
+      hives: [
+        { id: "localhost", ramMb: 4000, gpus: [], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [2000], awake: true }
+      ],
+      jobs: [
+        { id: 0, at: 0, prompt: "tell e205 about 718cc8", teardown: "cold" },
+        { id: 1, at: 9964, prompt: "tell 1de8 about 6d040a", teardown: "warm" },
+        { id: 5, at: 1889, prompt: "tell e6fa about ba1b7d", teardown: "warm" },
+        { id: 6, at: 38130, prompt: "tell e34a about c09002", teardown: "warm" },
+        { id: 7, at: 834, prompt: "tell 303c about 5873be", teardown: "warm" }
+      ],
+      faults: [
+        { at: 1664, kind: "crash-machine", target: 986, forMs: 104, steps: 24 },
+        { at: 2216, kind: "kill-queen", target: 111, forMs: 1248, steps: 29 },
+        { at: 3174, kind: "half-open", target: 147, forMs: 24249, steps: 5 },
+        { at: 4568, kind: "boot-failure", target: 981, forMs: 4133, steps: 0 },
+        { at: 10637, kind: "echo", target: 557, forMs: 15153, steps: 20 },
+        { at: 28041, kind: "stop-queen", target: 527, forMs: 31959, steps: 0 }
+      ],
+      tokens: 46,
+      tokensPerS: 50,
+      loadMs: 593,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

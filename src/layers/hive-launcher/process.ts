@@ -90,9 +90,11 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
         for (;;) {
           // Its own file, or that of another process of the same hive, which was faster.
           const url = yield* find(target)
-          if (url !== undefined) return { url, woken: !exit.seen }
-          if (exit.seen && exit.code === addressInUse) return yield* conflict(target)
-          if (exit.seen)
+          if (url !== undefined) return { url, woken: (yield* living(target))?.pid === child.id.pid }
+          // This very hive may hold its address, woken by somebody before us, and be slow to answer.
+          const holds = exit.seen && exit.code === addressInUse && (yield* living(target)) !== undefined
+          if (exit.seen && exit.code === addressInUse && !holds) return yield* conflict(target)
+          if (exit.seen && !holds)
             return yield* rbeeError(
               "INTERNAL",
               `hive ${target.id} ended while it was starting: ${lastWords(logFile, offset)}`,

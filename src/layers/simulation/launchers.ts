@@ -102,10 +102,12 @@ export const layerHives = (
         const ready = Effect.gen(function* () {
           for (;;) {
             const url = yield* findAt(site)
-            if (url !== undefined) return { url, woken: child.isAlive }
-            if (!child.isAlive && child.status?.code === addressInUse)
-              return yield* rbeeError("CONFLICT", `the address of hive ${site.id} is taken`)
-            if (!child.isAlive) return yield* rbeeError("INTERNAL", `hive ${site.id} ended while it was starting`)
+            if (url !== undefined) return { url, woken: living(site) === child }
+            const isTaken = !child.isAlive && child.status?.code === addressInUse
+            const holds = isTaken && living(site) !== undefined
+            if (isTaken && !holds) return yield* rbeeError("CONFLICT", `the address of hive ${site.id} is taken`)
+            if (!child.isAlive && !holds)
+              return yield* rbeeError("INTERNAL", `hive ${site.id} ended while it was starting`)
             yield* Effect.sleep(pollMs)
           }
         })

@@ -1,5 +1,5 @@
 /** Hives as daemons, with a small real program in their place: woken, found again, adopted, ended. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { build } from "esbuild"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { HiveLauncher } from "../../../src/layers/hive-launcher/index.ts"
 import { layerProcess } from "../../../src/layers/hive-launcher/process.ts"
@@ -90,6 +91,22 @@ describe("The launcher of hives", () => {
       expect(yield* launcher.present(target)).toBe(true)
       yield* launcher.kill(target)
       expect(yield* processes.alive(hive)).toBe(false)
+    })
+  )
+
+  it.scopedLive("waits for one that holds its own address and is slow to answer, which is no stranger", () =>
+    Effect.gen(function* () {
+      const { launcher, port, running, stateFile, target } = yield* world()
+      yield* launcher.wake(target)
+      const hive = running()
+      process.kill(hive.pid, "SIGSTOP")
+      const woken = yield* Effect.fork(launcher.wake(target))
+      yield* Effect.repeat(Effect.sleep("10 millis"), { until: () => existsSync(join(stateFile, "../../refused")) })
+      // longer than one question for its health takes
+      yield* Effect.sleep("2500 millis")
+      process.kill(hive.pid, "SIGCONT")
+      expect(yield* Fiber.join(woken)).toEqual({ url: `http://127.0.0.1:${port}`, woken: false })
+      expect(running()).toEqual(hive)
     })
   )
 

@@ -1,6 +1,7 @@
 /**
  * A hive program of the smallest kind: binds, answers /health, writes its state file. What it does wrong is told by the
- * environment: STUB=early ends at once, STUB=mute binds and never writes its state file.
+ * environment: STUB=early ends at once, STUB=mute binds and never writes its state file. Where its address is taken it leaves
+ * a file `refused` and ends with 75.
  */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
@@ -24,7 +25,10 @@ const health = {
 const server = createServer((_, answer) =>
   answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(health))
 )
-server.on("error", () => process.exit(75))
+server.on("error", () => {
+  writeFileSync(join(home, "refused"), "")
+  process.exit(75)
+})
 server.listen(Number(port), "127.0.0.1", () => {
   if (fault === "mute") return
   const folder = join(home, `hive-${id}`)
