@@ -95,6 +95,14 @@ describe("Something real", () => {
     expect(stop?._tag === "Leak" ? stop.site : "").toContain("kernel.test.ts")
   })
 
+  it("is not what Effect notes of a fiber's life: when it began and ended", () => {
+    const { kernel, machine } = kernelOf(1)
+    const ended: Array<string> = []
+    const outside = () => Effect.runFork(Effect.void).addObserver((exit) => ended.push(exit._tag))
+    machine.spawn("p").fork(Effect.sync(outside))
+    expect(kernel.run(() => ended.length === 1, 1000)).toBeUndefined()
+  })
+
   it("is what it was again after the run", () => {
     const { kernel } = kernelOf(1)
     kernel.run(() => true, 1)

@@ -69,22 +69,26 @@ export const armed = (world: World): (() => void) => {
     uuid: crypto.randomUUID,
     interval: setInterval
   }
+  /** `entry` is what was called: who called it is looked at. */
+  const guard = (what: string, entry: () => number): void => {
+    // one frame is enough to know it
+    if (!isKnown(frames(entry, 1))) world.leaked(what, describe(frames(entry)))
+  }
   const guarded = (what: string, value: () => number) => {
     const replaced = (): number => {
-      // one frame is enough to know it
-      if (!isKnown(frames(replaced, 1))) world.leaked(what, describe(frames(replaced)))
+      guard(what, replaced)
       return value()
     }
     return replaced
   }
-  const guardedNow = guarded("Date.now", world.wallMs)
   let counted = MutableRef.get(fiberIds)
-  Date.now = () => {
-    const now = MutableRef.get(fiberIds)
-    if (now === counted) return guardedNow()
-    counted = now
+  const replacedNow = (): number => {
+    const made = MutableRef.get(fiberIds)
+    if (made === counted) guard("Date.now", replacedNow)
+    counted = made
     return world.wallMs()
   }
+  Date.now = replacedNow
   Math.random = guarded("Math.random", world.random)
   performance.now = guarded("performance.now", world.monotonicMs)
   crypto.randomUUID = () => {
