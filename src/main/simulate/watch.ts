@@ -46,6 +46,7 @@ export class Watch {
   private readonly epochs = new Map<string, string>()
   private readonly starts = new Map<string, ReadonlyArray<number>>()
   private readonly orphans = new Map<SimProcess, number>()
+  private readonly held = new Map<Machine, ReadonlyMap<string, LeaseRow>>()
 
   constructor(kernel: Kernel, options: WatchOptions) {
     this.kernel = kernel
@@ -171,7 +172,7 @@ export class Watch {
   /** A hive's leases: a map that refuses to hold more of a device than there is, or to let go before it is back. */
   leases(machine: Machine): Map<string, LeaseRow> {
     const breach = (invariant: string, message: string) => this.breach(invariant, message)
-    return new (class extends Map<string, LeaseRow> {
+    const watched = new (class extends Map<string, LeaseRow> {
       override set(key: string, row: LeaseRow): this {
         super.set(key, row)
         if (row.device === "disk") return this
@@ -194,11 +195,19 @@ export class Watch {
         return super.delete(key)
       }
     })()
+    this.held.set(machine, watched)
+    return watched
   }
 
   /** Whoever ends by itself has seen its children end: only one that was killed leaves them to the leash. */
   ended(parent: SimProcess): void {
     if (parent.status?.code === undefined) return
+    if (parent.status.code === 0 && parent.name.includes("/hive-"))
+      for (const { bytes, device, id } of this.held.get(parent.machine)?.values() ?? [])
+        this.breach(
+          "what ends in good order holds nothing",
+          `${parent.name} ended with ${bytes} bytes of ${device} leased to ${id}`
+        )
     for (const child of parent.machine.processes.values())
       if (child.parent === parent)
         this.breach("no child without its supervisor", `${parent.name} ended by itself before ${child.name}`)
