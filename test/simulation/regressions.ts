@@ -513,5 +513,36 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a job that asked a hive for room failed, because a cold session that had used the hive ended",
+    plan: {
+      seed: 11684,
+      hives: [
+        { id: "localhost", ramMb: 16000, gpus: [1000, 8000], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [8000, 2000], awake: false }
+      ],
+      jobs: [
+        { id: 0, at: 8707, prompt: "tell 4edd about 23c752", teardown: "warm" },
+        { id: 1, at: 7144, prompt: "tell ae44 about ac16d5", teardown: "cold" },
+        { id: 4, at: 1931, prompt: "tell 074d about 3892b9", teardown: "cold" },
+        { id: 5, at: 15254, prompt: "tell cdea about 5e49e4", teardown: "warm", client: { stream: true } }
+      ],
+      faults: [
+        { at: 0, kind: "hub-404", target: 386, forMs: 23144, steps: 2 },
+        { at: 2620, kind: "stop-keeper", target: 369, forMs: 15185, steps: 33 },
+        { at: 6446, kind: "stop-hive", target: 126, forMs: 10969, steps: 0 },
+        { at: 33054, kind: "corrupt-catalog", target: 162, forMs: 26307, steps: 0 },
+        { at: 40799, kind: "reset", target: 872, forMs: 2687, steps: 0 }
+      ],
+      tokens: 80,
+      tokensPerS: 20,
+      loadMs: 213,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

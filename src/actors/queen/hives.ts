@@ -43,6 +43,8 @@ export interface Hives {
   readonly stop: (id: string) => Effect.Effect<void, RbeeError>
   /** The same, because nobody uses it any more: whoever asks for it meanwhile has it woken again. */
   readonly release: (id: string) => Effect.Effect<void, RbeeError>
+  /** Its last stop was a release. */
+  readonly isReleased: (id: string) => boolean
   /** hives that somebody waits for */
   readonly awaited: () => ReadonlyArray<string>
 }
@@ -273,6 +275,7 @@ export const makeHives = (
           released.add(id)
           return stop(id)
         }),
+      isReleased: (id) => released.has(id),
       awaited: () => [...known].flatMap(([id, { waiters }]) => (waiters.size > 0 ? [id] : [])),
       remove: (id) =>
         Effect.gen(function* () {

@@ -106,7 +106,8 @@ const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean)
       yield* hives.add(localHive)
     }
     // Whoever stops a hive means its jobs as well: they go elsewhere or end, they do not wake it again.
-    const isOut = ({ state }: HiveEntry) => isSilent && (state === "stopping" || state === "stopped")
+    const isOut = ({ id, state }: HiveEntry) =>
+      isSilent && (state === "stopping" || state === "stopped") && !hives.isReleased(id)
     const held = view.seatOf(log.jobId)?.hive
     const asked = wish.hive ?? held
     if (asked !== undefined) {

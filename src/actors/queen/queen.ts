@@ -143,6 +143,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       beat: (...args) => Effect.suspend(() => current.hives.get().beat(...args)),
       stop: (...args) => Effect.suspend(() => current.hives.get().stop(...args)),
       release: (...args) => Effect.suspend(() => current.hives.get().release(...args)),
+      isReleased: (id) => current.hives.get().isReleased(id),
       awaited: () => current.hives.get().awaited()
     }
     const jobs: Jobs = {

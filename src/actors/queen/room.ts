@@ -85,7 +85,8 @@ export const findRoom = (
         return { _tag: "Found", candidate, placement }
       }
       const error = answer.left
-      if (error.code === "CONNECTION_TIMEOUT") return { _tag: "Silent", hive }
+      // It is gone, or about to be.
+      if (error.code === "CONNECTION_TIMEOUT" || error.code === "SHUTTING_DOWN") return { _tag: "Silent", hive }
       if (setbackOf(error) !== "candidate") return yield* error
       if (error.code === "VRAM_EXHAUSTED") onFull(candidate)
       search.refused(candidate, error.what, error.code === "VRAM_EXHAUSTED" ? amountsOf(error) : undefined)
