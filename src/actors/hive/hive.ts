@@ -143,7 +143,7 @@ export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.S
         branch("downloads", parts, (ref, machines) => new Downloads(world, identity, machines, logs, ref)),
         branch("installs", parts, (ref, machines) => new Installs(world, identity, machines, logs, ref)),
         {
-          id: "lacking",
+          id: "missing-runtime",
           restart: "transient",
           start: task(Effect.suspend(() => parts.installs?.lacking ?? Effect.void))
         },

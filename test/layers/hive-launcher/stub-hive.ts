@@ -3,7 +3,7 @@
  * environment: STUB=early ends at once, STUB=mute binds and never writes its state file. Where its address is taken it leaves
  * a file `refused` and ends with 75.
  */
-import { mkdirSync, writeFileSync } from "node:fs"
+import { appendFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import { join } from "node:path"
 import { identityOf } from "../../../src/layers/process/identity.ts"
@@ -22,9 +22,11 @@ const health = {
   pid: process.pid,
   uptime_s: 1
 }
-const server = createServer((_, answer) =>
+const server = createServer((_, answer) => {
+  // nobody is answered while there is a file `silent`; who asked then is counted, a byte each
+  if (existsSync(join(home, "silent"))) return appendFileSync(join(home, "asked"), ".")
   answer.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(health))
-)
+})
 server.on("error", () => {
   writeFileSync(join(home, "refused"), "")
   process.exit(75)
