@@ -19,7 +19,7 @@ import { layerMetrics } from "../actors/queen/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
 import { BrowserSessions } from "../layers/api/browser-sessions.ts"
 import type { Beside } from "../layers/api/http-exchange.ts"
-import { serveHttp } from "../layers/api/http-server.ts"
+import { serveHttp, urlHost } from "../layers/api/http-server.ts"
 import { openApi } from "../layers/api/openapi.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
@@ -65,7 +65,7 @@ const doorOf = (settings: Settings, handlers: QueenApi) =>
   layerDoor((host, token) => {
     const { port } = settings.queen
     if (["0.0.0.0", "::", host].includes(settings.queen.host))
-      return Effect.succeed({ port, url: `http://${host.includes(":") ? `[${host}]` : host}:${port}` })
+      return Effect.succeed({ port, url: `http://${urlHost(host)}:${port}` })
     return serveHttp({
       apis: [{ api: doorApi, handlers }],
       beside: hubOf(settings),

@@ -113,7 +113,8 @@ const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number): Effect.Effect
     (timer) => Effect.sync(() => clearInterval(timer))
   ).pipe(Effect.asVoid)
 
-const urlHost = (host: string): string => {
+/** An address as a url has it; where it is every address, our own. */
+export const urlHost = (host: string): string => {
   if (host === "0.0.0.0") return "127.0.0.1"
   if (host === "::") return "[::1]"
   return host.includes(":") ? `[${host}]` : host

@@ -5,12 +5,13 @@ import { connect, startQueen } from "../../actors/keeper/lifecycle.ts"
 import { makeVoice, printable } from "../../actors/keeper/voice.ts"
 import { readEvents } from "../../layers/api/sse.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
-import { isErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { HiveView, MachineView } from "../../machines/vocabulary/hive.ts"
 import { Id } from "../../machines/vocabulary/common.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import * as Schema from "effect/Schema"
 import { logs as localLogs, readable } from "./logs.ts"
+import { failureIn } from "../cluster/answer.ts"
 import type { Context } from "./spec.ts"
 import { hivesTable } from "./views.ts"
 import { inWorld } from "./world.ts"
@@ -158,18 +159,7 @@ export const install = (alias: string, context: Context) =>
               const { data } = heardIn(event)
               if (event.event === "narration") voice.say(lineIn(data))
               if (event.event === "done") end = data
-              if (event.event === "error") {
-                const code = String(data["code"])
-                const details = typeof data["details"] === "object" && data["details"] !== null ? data["details"] : {}
-                failure = rbeeError(
-                  isErrorCode(code) ? code : "INTERNAL",
-                  String(data["message"]).replace(/\.$/, ""),
-                  "",
-                  {
-                    ...details
-                  }
-                )
-              }
+              if (event.event === "error") failure = failureIn(event)
             })
       const signal = yield* Effect.raceFirst(heard, context.terminal.interrupted)
       if (signal !== undefined) {

@@ -7,7 +7,8 @@ import { readEvents, type SseEvent } from "../../layers/api/sse.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { isErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
 
-const failureIn = (event: SseEvent): RbeeError => {
+/** What an `error` event tells. */
+export const failureIn = (event: SseEvent): RbeeError => {
   if (event.event === "cancelled") return rbeeError("CANCELLED", "the job was cancelled")
   const data: unknown = JSON.parse(event.data)
   const { code, message, details } = (typeof data === "object" && data !== null ? data : {}) as Readonly<
