@@ -544,5 +544,76 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "an epoch was given out twice by a second queen after the loss of the catalog: a full disk had ended the first",
+    plan: {
+      seed: 18,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [], awake: false },
+        { id: "hive2", ramMb: 2000, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 0, at: 1706, prompt: "tell 8cea about 658250", teardown: "warm" },
+        { id: 1, at: 29144, prompt: "tell dbb5 about c88245", teardown: "warm" },
+        { id: 2, at: 29144, prompt: "tell ed43 about 678d6d", teardown: "cold" },
+        {
+          id: 3,
+          at: 29144,
+          prompt: "tell f1ec about cd81e8",
+          teardown: "warm",
+          client: { stream: true, pausesMs: 5953 }
+        },
+        { id: 4, at: 2061, prompt: "tell 3fbd about 69d343", teardown: "cold" }
+      ],
+      faults: [
+        { at: 2800, kind: "slow-start", target: 623, forMs: 2388, steps: 0 },
+        { at: 5977, kind: "cut", target: 829, forMs: 1094, steps: 0 },
+        { at: 8243, kind: "disk-full", target: 916, forMs: 2798, steps: 12 },
+        { at: 8937, kind: "disk-full", target: 190, forMs: 6294, steps: 1 },
+        { at: 29233, kind: "slow-start", target: 681, forMs: 30767, steps: 39 },
+        { at: 29738, kind: "corrupt-queen-catalog", target: 981, forMs: 29646, steps: 0 },
+        { at: 30738, kind: "stop-queen", target: 72, forMs: 25585, steps: 32 },
+        { at: 30963, kind: "disk-full", target: 538, forMs: 18003, steps: 0 },
+        { at: 32785, kind: "half-open", target: 380, forMs: 27215, steps: 0 },
+        { at: 34179, kind: "crash-machine", target: 562, forMs: 19426, steps: 0 }
+      ],
+      tokens: 83,
+      tokensPerS: 20,
+      loadMs: 928,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
+  },
+  {
+    name: "a worker decoded on for a queen that was killed: no connection of a killed process was closed",
+    plan: {
+      seed: 326,
+      hives: [
+        { id: "localhost", ramMb: 16000, gpus: [2000], awake: false },
+        { id: "hive1", ramMb: 4000, gpus: [8000, 8000], awake: false },
+        { id: "hive2", ramMb: 16000, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 0, at: 1154, prompt: "tell f8ef about 8b0a3e", teardown: "warm" },
+        { id: 1, at: 39448, prompt: "tell 4675 about 14a372", teardown: "cold" }
+      ],
+      faults: [
+        { at: 43209, kind: "corrupt-queen-catalog", target: 267, forMs: 188, steps: 27 },
+        { at: 56642, kind: "hang-worker", target: 163, forMs: 3358, steps: 49 }
+      ],
+      tokens: 202,
+      tokensPerS: 10,
+      loadMs: 2969,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

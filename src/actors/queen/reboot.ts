@@ -10,7 +10,10 @@ const bootName = "boot"
 const restarted = rbeeError("INTERNAL", "the queen's machine was restarted", "Run the command again", {
   cause: "machine_restarted"
 })
-/** Power that failed is what most often breaks a catalog, and which start of the machine it was is forgotten with it. */
+/**
+ * Jobs whose queen wrote no start down: her catalog was damaged since, by power that failed most likely, or by something
+ * else before it. Also of a second queen after that, whose first one wrote nothing either (her disk was full).
+ */
 const forgotten = rbeeError("INTERNAL", "the queen's catalog was damaged", "Run the command again", {
   cause: "catalog_lost"
 })
@@ -22,17 +25,16 @@ const forgotten = rbeeError("INTERNAL", "the queen's catalog was damaged", "Run 
 export const endWhatARebootCut = (boot: string | undefined) =>
   Effect.gen(function* () {
     if (boot === undefined) return
-    const { movedAside, settings } = yield* QueenCatalog
+    const { settings } = yield* QueenCatalog
     const known = yield* Effect.catchAll(settings.get(bootName), () => Effect.succeed(undefined))
     if (known?.value === boot) return
     const logs = yield* JobLogs
-    if (known !== undefined || movedAside !== undefined)
-      for (const log of logs.unfinished()) {
-        const error = movedAside === undefined ? restarted : forgotten
-        log.narrate(say.jobFailed({ code: error.code, message: sentence(error) }))
-        log.end({ _tag: "Error", error })
-        // those who ask for unfinished jobs next must not find it, and the next queen neither
-        if (!log.sync()) return yield* logs.faulted
-      }
+    const error = known === undefined ? forgotten : restarted
+    for (const log of logs.unfinished()) {
+      log.narrate(say.jobFailed({ code: error.code, message: sentence(error) }))
+      log.end({ _tag: "Error", error })
+      // those who ask for unfinished jobs next must not find it, and the next queen neither
+      if (!log.sync()) return yield* logs.faulted
+    }
     yield* Effect.ignoreLogged(settings.put({ name: bootName, value: boot }))
   })

@@ -60,8 +60,6 @@ export class QueenCatalog extends Context.Tag("rbee/QueenCatalog")<
   QueenCatalog,
   {
     readonly identity: QueenIdentity
-    /** where the unusable catalog went that was found at the start; hives register again then */
-    readonly movedAside: string | undefined
     /** by id; removing a hive removes its capabilities */
     readonly hives: Table<HiveRow>
     /** by hive, which must be known */

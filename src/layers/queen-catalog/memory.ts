@@ -13,15 +13,12 @@ export class MemoryCatalog {
   readonly hives = new Map<string, HiveRow>()
   readonly capabilities = new Map<string, CapabilitiesRow>()
   readonly settings = new Map<string, SettingRow>()
-  /** where an unreadable catalog was put, told to the next start */
-  movedAside: string | undefined
 
   /** It cannot be read any more: the next start moves it aside and has an empty one. */
   lose(): void {
     for (const rows of [this.hives, this.capabilities, this.settings]) rows.clear()
     this.id = undefined
     this.epoch = 0
-    this.movedAside = "catalog.sqlite.corrupt"
   }
 }
 
@@ -43,11 +40,8 @@ export const layerMemory = (store: MemoryCatalog): Layer.Layer<QueenCatalog, nev
     Effect.gen(function* () {
       const ids = yield* Ids
       store.id ??= yield* ids.make("queen")
-      const { movedAside } = store
-      store.movedAside = undefined
       return {
         identity: { id: store.id, epoch: ++store.epoch },
-        movedAside,
         hives: table(
           store.hives,
           ({ id }) => id,

@@ -59,6 +59,10 @@ const failed = (error: SqlError | ParseError): CatalogError => {
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const { movedAside } = yield* Database
+  if (movedAside !== undefined)
+    yield* Effect.logWarning("the queen's catalog was unusable and was moved aside; hives register again", {
+      file: movedAside
+    })
   const fresh = yield* Effect.flatMap(Ids, (ids) => ids.make("queen"))
 
   // one statement, so that two starts can never read the same epoch
@@ -101,7 +105,6 @@ const make = Effect.gen(function* () {
 
   return QueenCatalog.of({
     identity,
-    movedAside,
     hives: table("hives", "id", HiveRow),
     capabilities: table("capabilities", "hive", CapabilitiesRow),
     settings: table("settings", "name", SettingRow)

@@ -39,15 +39,21 @@ export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> =>
 /** SIGABRT: what the operating system says of a process that its GPU library ended */
 const aborted = { code: 134, signal: undefined } as const
 
-/** Decodes no further once its process hangs: a token's turn comes, and never ends. */
-const hanging = (process: SimProcess, model: LoadedModel): LoadedModel => ({
+/** Decodes no further once its process hangs: a token's turn comes, and never ends. Counts what it decodes. */
+const watched = (process: SimProcess, model: LoadedModel): LoadedModel => ({
   ...model,
   generate: (request) =>
-    Effect.clockWith((clock) =>
-      Effect.withClock(model.generate(request), {
-        ...clock,
-        sleep: (duration) => Effect.flatMap(clock.sleep(duration), () => (process.isHung ? Effect.never : Effect.void))
-      })
+    Effect.acquireUseRelease(
+      Effect.sync(() => process.decodes++),
+      () =>
+        Effect.clockWith((clock) =>
+          Effect.withClock(model.generate(request), {
+            ...clock,
+            sleep: (duration) =>
+              Effect.flatMap(clock.sleep(duration), () => (process.isHung ? Effect.never : Effect.void))
+          })
+        ),
+      () => Effect.sync(() => process.decodes--)
     )
 })
 
@@ -61,7 +67,7 @@ export const layerEngine = (process: SimProcess, device: string, spec: EngineSpe
             const bytes = 50e6 + modelBytes + options.slots * (options.context ?? 2048) * 2048
             if (process.machine.take(process.id.pid, device, bytes))
               return Effect.map(engine.load(options), (model) => ({
-                ...hanging(process, model),
+                ...watched(process, model),
                 backend: device === "cpu" ? "CPU" : "CUDA"
               }))
             process.end(aborted)

@@ -46,6 +46,8 @@ export class Network {
   echoes = false
   private readonly listeners = new Map<string, Listener>()
   private readonly open = new Set<Connection>()
+  /** whose end is listened for */
+  private readonly clients = new Set<SimProcess>()
 
   constructor(kernel: Kernel, links: Links) {
     this.kernel = kernel
@@ -153,6 +155,7 @@ export class Network {
       }
       const connection = new Connection(links, process, target)
       this.open.add(connection)
+      this.leavesAtItsEnd(process)
       let over = false
       const settle = (exit: Effect.Effect<unknown, RbeeError>, keepOpen = false) => {
         if (over) return
@@ -188,6 +191,20 @@ export class Network {
       })
       kernel.note(`${process.name} > ${url} ${wire.name}`)
       return Effect.sync(() => settle(Effect.void))
+    })
+  }
+
+  /** The system closes the connections of a process that has ended, however it ended. */
+  private leavesAtItsEnd(process: SimProcess): void {
+    if (this.clients.has(process)) return
+    this.clients.add(process)
+    process.exited(() => {
+      this.clients.delete(process)
+      for (const connection of [...this.open]) {
+        if (connection.client !== process) continue
+        connection.leave("client")
+        this.open.delete(connection)
+      }
     })
   }
 

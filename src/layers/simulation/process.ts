@@ -35,6 +35,8 @@ export class SimProcess {
   isStopped = false
   /** it beats, and gets nowhere */
   isHung = false
+  /** answers that it decodes now */
+  decodes = 0
   /** how often it was stopped */
   stops = 0
   status: ExitStatus | undefined

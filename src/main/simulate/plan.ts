@@ -53,6 +53,7 @@ const kinds = [
   "disk-full",
   "hive-disk-full",
   "corrupt-catalog",
+  "corrupt-queen-catalog",
   "cut",
   "half-open",
   "reset",
@@ -76,9 +77,7 @@ const kinds = [
   "workers-stop",
   "down"
 ] as const
-/** In plans that were written by hand; no seed draws it yet. */
-type PlannedKind = "corrupt-queen-catalog"
-export type FaultKind = (typeof kinds)[number] | PlannedKind
+export type FaultKind = (typeof kinds)[number]
 
 export interface Fault {
   readonly at: number

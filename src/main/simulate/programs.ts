@@ -229,6 +229,22 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
   return run
 }
 
+/** `rbee workers ls` of a queen that is awake: `tell` hears of each worker how many jobs hold a slot of it. */
+export const bootLook = (
+  cluster: Cluster,
+  process: SimProcess,
+  tell: (busy: ReadonlyMap<string, number>) => void
+): void => {
+  const program = Effect.gen(function* () {
+    const launcher = yield* QueenLauncher
+    if ((yield* launcher.find) === undefined) return 0
+    const workers = yield* (yield* QueenConnector).connect(launcher.url).listWorkers({})
+    tell(new Map(workers.map(({ busy, id }) => [id, busy])))
+    return 0
+  }).pipe(asKeeper(cluster, process), Effect.catchAll(exitCode))
+  process.main(program)
+}
+
 /** `rbee up`, `rbee down`, and `rbee hives …` and `rbee workers …` of a queen that is awake. */
 export type Command =
   | "up"

@@ -11,16 +11,20 @@ import { isExplained } from "./explained.ts"
 import type { Onlooker } from "./onlooker.ts"
 import type { Plan } from "./plan.ts"
 import { bootClient, type ClientRun } from "./client.ts"
-import { bootCommand, bootKeeper, type KeeperRun } from "./programs.ts"
+import { bootCommand, bootKeeper, bootLook, type KeeperRun } from "./programs.ts"
 import { terminalOf, undisturbed } from "./jobs.ts"
 import { Violation } from "./watch.ts"
 
 /** after healing every job ends within this time: a device out of service is back after 5 minutes */
 const liveMs = 10 * 60_000
+/** an answer without a reader is decoded no longer than this (DESIGN §10) */
+const abandonedMs = 10_000
 /** the shutdown protocol ends by 33 s (DESIGN §6); a keeper looks for a moment longer */
 const downMs = 60_000
 /** a queen that lost her catalog may take so long to start and to hear from every hive */
 const registerMs = 5000
+/** a queen answers whoever asks within this time, or is known not to */
+const lookMs = 60_000
 /** left alone, hives end after 30 minutes, and the queen 30 minutes after the last of them */
 const idleMs = 65 * 60_000
 
@@ -144,6 +148,8 @@ const live = (
   }
   const wrong = judge(cluster, plan, expected, keepers, clients) ?? judgeClients(plan, expected, clients)
   if (wrong !== undefined) return wrong
+  const held = slotsHeld(kernel, cluster)
+  if (held !== undefined) return held
 
   // the end
   const isIdle = plan.end === "idle"
@@ -172,6 +178,27 @@ const live = (
       return { invariant: "nothing left", message: `hive ${site.id} ended with rows ${JSON.stringify(rows)}` }
   }
   return undefined
+}
+
+/** Every job has ended: soon nothing is decoded any more, and nobody holds a slot. */
+const slotsHeld = (kernel: Kernel, cluster: Cluster): Outcome["broken"] => {
+  const decoding = () => cluster.living("worker").filter(({ decodes }) => decodes > 0)
+  const stop = kernel.run(() => decoding().length === 0, kernel.now + abandonedMs)
+  if (stop?._tag === "Leak") return explain(stop, "")
+  const [worker] = decoding()
+  if (worker !== undefined)
+    return {
+      invariant: "nobody decodes for nobody",
+      message: `${abandonedMs / 1000} s after the last job ended ${worker.name} decodes ${worker.decodes} answers`
+    }
+  let taken: ReadonlyArray<readonly [string, number]> = []
+  const look = cluster.first.spawn("look")
+  bootLook(cluster, look, (busy) => (taken = [...busy].filter(([, jobs]) => jobs > 0)))
+  const looked = kernel.run(() => !look.isAlive, kernel.now + lookMs)
+  if (looked !== undefined) return explain(looked, "`rbee workers ls` does not end")
+  return taken.length === 0
+    ? undefined
+    : { invariant: "slots are given back", message: `no job runs, and slots are taken: ${JSON.stringify(taken)}` }
 }
 
 /**
