@@ -38,6 +38,8 @@ export interface HiveContext extends HiveTimes {
   readonly heard: Heartbeat | undefined
   /** why it failed; of a stopped one: why it is not known to be gone */
   readonly error: RbeeError | undefined
+  /** of a stopped one: the instance that was stopped, if it was claimed */
+  readonly ended: string | undefined
 }
 
 /** How the queen found the machine after the hive was lost. */
@@ -55,6 +57,8 @@ export type HiveEvent =
   | { readonly type: "BEAT"; readonly beat: Heartbeat }
   /** a call to it failed, or a strange instance beats in its name: look now, do not wait for the beats to be late */
   | { readonly type: "SUSPECT" }
+  /** it was stopped, and another process beats in its name */
+  | { readonly type: "ATTACH" }
   /** what is known of its devices is too old */
   | { readonly type: "REFRESH" }
   | { readonly type: "STOP" }
@@ -160,7 +164,8 @@ export const hiveMachine = setupHive.createMachine({
     looked: 0,
     attempts: 0,
     heard: undefined,
-    error: undefined
+    error: undefined,
+    ended: undefined
   }),
   initial: "attaching",
   on: {
@@ -351,17 +356,21 @@ export const hiveMachine = setupHive.createMachine({
       }
     },
 
-    /** One that was out of reach then is stopped as soon as it is heard of. */
+    /**
+     * One that was out of reach then is stopped as soon as it is heard of. Where another process beats in its name, one
+     * that was slow to start or that somebody has started there, that one is taken in: nothing runs that nobody ends.
+     */
     stopped: {
       tags: "stopped",
       entry: [
-        assign({ wanted: false, claimed: undefined, attempts: 0 }),
+        assign({ wanted: false, claimed: undefined, attempts: 0, ended: ({ context }) => context.claimed?.instance }),
         emit({ type: "gone" }),
         emit({ type: "entered", state: "stopped" })
       ],
       on: {
         STOP: [{ guard: "isOutOfReach", target: "stopping", actions: giveUp }, { actions: giveUp }],
         SUSPECT: { guard: "isOutOfReach", target: "stopping" },
+        ATTACH: "attaching",
         ENSURE: { target: "waking", actions: want }
       }
     }

@@ -165,6 +165,13 @@ describe("A hive", () => {
     expect(stopping().send({ type: "ENSURE" }).fail("stop", error("CONNECTION_TIMEOUT")).running).toEqual(["wake"])
   })
 
+  it("that was stopped takes in another process that beats in its name, and knows whose late beats those are not", () => {
+    expect(stopped().snapshot.context.ended).toBe("h1")
+    const heard = stopped().send({ type: "ATTACH" })
+    expect(heard.running).toEqual(["attach"])
+    expect(tag(heard.done("attach", { ...claimed, instance: "h2" }))).toBe("loading")
+  })
+
   it("is not woken by a wish that came before it was stopped once more", () => {
     const walk = stopping().send({ type: "ENSURE" }).send({ type: "STOP" }).done("stop")
     expect(tag(walk)).toBe("stopped")

@@ -615,5 +615,30 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a hive that was stopped in its start came up when the next one had ended, and nobody took it in",
+    plan: {
+      seed: 5289,
+      hives: [
+        { id: "localhost", ramMb: 16000, gpus: [2000], awake: false },
+        { id: "hive1", ramMb: 16000, gpus: [8000], awake: true }
+      ],
+      jobs: [{ id: 0, at: 680, prompt: "tell bacd about 57cb6b", teardown: "cold", model: "file:/models/a.gguf" }],
+      faults: [
+        { at: 1365, kind: "stop-hive", target: 988, forMs: 9628, steps: 0 },
+        { at: 2078, kind: "hives-stop", target: 510, forMs: 3015, steps: 0 },
+        { at: 2275, kind: "hub-hash", target: 380, forMs: 12380, steps: 48 },
+        { at: 2474, kind: "kill-queen", target: 879, forMs: 378, steps: 0 }
+      ],
+      tokens: 41,
+      tokensPerS: 10,
+      loadMs: 489,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

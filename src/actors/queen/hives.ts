@@ -225,8 +225,11 @@ export const makeHives = (
         }
         // It runs and nobody has claimed it, or another process took its place.
         // Failed is what it was to us: a machine that could not be reached may be back with its living workers.
+        const { ended, error } = state.context
         if (state.matches("cold") || state.matches("failed")) yield* actor.ref.latest("look", { type: "ENSURE" })
-        else yield* actor.ref.latest("look", { type: "SUSPECT" })
+        else if (!state.matches("stopped") || error !== undefined) yield* actor.ref.latest("look", { type: "SUSPECT" })
+        // The last beats of a process that was stopped may come after its end.
+        else if (heartbeat.instance !== ended) yield* actor.ref.latest("look", { type: "ATTACH" })
         return yield* rbeeError("CONFLICT", `this process of hive ${id} is not claimed by this queen`)
       })
 

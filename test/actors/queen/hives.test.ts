@@ -217,6 +217,26 @@ describe("A hive by hand", () => {
     })
   )
 
+  it.scoped(
+    "that was stopped is not looked for after its own late beats, and is taken in when another process beats",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* makeWorld()
+        const { api, hive } = world
+        yield* (yield* world.job()).ended
+        const late = hive.beat()
+        yield* api.stopHive({ id: "localhost" })
+        yield* Effect.flip(api.heartbeat(late))
+        yield* turn
+        expect(yield* stateOf(world)).toBe("stopped")
+        hive.wake()
+        expect(yield* Effect.flip(api.heartbeat({ ...late, instance: "slow to start" }))).toMatchObject({
+          code: "CONFLICT"
+        })
+        expect(yield* becomes(world, "healthy")).toBe("healthy")
+      })
+  )
+
   it.scoped("that is ending already is waited for, and woken again for the next job", () =>
     Effect.gen(function* () {
       const { hive, job } = yield* makeWorld()
