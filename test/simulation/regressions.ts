@@ -640,5 +640,68 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a job failed because the hive that it asked for room was ending by itself",
+    plan: {
+      seed: 23849,
+      hives: [{ id: "localhost", ramMb: 2000, gpus: [1000], awake: false }],
+      jobs: [
+        { id: 0, at: 1236, prompt: "tell bd04 about 30f1de", teardown: "cold" },
+        {
+          id: 1,
+          at: 31100,
+          prompt: "tell 295f about b89c18",
+          teardown: "warm",
+          client: { stream: false, leavesAfter: 15 }
+        },
+        { id: 4, at: 29536, prompt: "tell 57f1 about a75500", teardown: "cold" },
+        { id: 5, at: 6824, prompt: "tell 27dd about 3f09d5", teardown: "warm" }
+      ],
+      faults: [{ at: 29781, kind: "clock-jump", target: 952, forMs: 4418, steps: 60 }],
+      tokens: 85,
+      tokensPerS: 10,
+      loadMs: 513,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
+  },
+  {
+    name: "a journal that had met a full disk was written again when there was room, and lacked what came in between",
+    plan: {
+      seed: 25179,
+      hives: [
+        { id: "localhost", ramMb: 16000, gpus: [2000, 1000], awake: false },
+        { id: "hive1", ramMb: 16000, gpus: [8000, 8000], awake: false },
+        { id: "hive2", ramMb: 2000, gpus: [2000], awake: true }
+      ],
+      jobs: [
+        {
+          id: 8,
+          at: 34767,
+          prompt: "tell 264b about 1c1274",
+          teardown: "warm",
+          model: "minillama",
+          client: { stream: false, leavesAfter: 12 }
+        },
+        { id: 9, at: 33123, prompt: "tell 0fe3 about 1f0666", teardown: "warm", model: "file:/models/b.gguf" }
+      ],
+      faults: [
+        { at: 0, kind: "hub-404", target: 83, forMs: 4740, steps: 26 },
+        { at: 39435, kind: "stop-worker", target: 179, forMs: 8406, steps: 0 },
+        { at: 42846, kind: "disk-full", target: 74, forMs: 448, steps: 16 }
+      ],
+      tokens: 92,
+      tokensPerS: 10,
+      loadMs: 933,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

@@ -55,7 +55,7 @@ const silenceMs = 5000
 const stopMs = 8000
 const endMs = 3000
 /** What a hive that shuts down already may take: its answers may finish until their deadline (DESIGN §6). */
-const leaveMs = 33_000
+export const leaveMs = 33_000
 
 export const hive = (
   world: HiveWorld,

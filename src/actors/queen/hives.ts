@@ -17,7 +17,7 @@ import type { MachineActor } from "../core/machine-actor.ts"
 import { type Supervisor, supervisor } from "../core/supervisor.ts"
 import { ActorSystem } from "../core/system.ts"
 import { hasOthers } from "./cluster-view.ts"
-import { hive, type HiveWorld, type Waiter } from "./hive.ts"
+import { hive, type HiveWorld, leaveMs, type Waiter } from "./hive.ts"
 
 export interface Caller extends Waiter {
   /** hears nothing where nothing has to be waited for */
@@ -38,6 +38,8 @@ export interface Hives {
   readonly remove: (id: string) => Effect.Effect<void, RbeeError>
   /** A call to it failed: it is looked at now, before its beats are late. Returns when it is known how it is. */
   readonly suspect: (id: string) => Effect.Effect<void>
+  /** It says that it ends: returns when that process is gone, or has had its time. */
+  readonly left: (id: string) => Effect.Effect<void>
   readonly beat: (beat: Heartbeat) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">>
   /** Stops it, gracefully and then by force; returns when it is gone, fails where that cannot be known. */
   readonly stop: (id: string) => Effect.Effect<void, RbeeError>
@@ -65,6 +67,9 @@ const isSame = (one: SshPlace | undefined, other: SshPlace): boolean =>
 
 const notFound = (id: string) =>
   rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them", { hive: id })
+
+/** A hive that ends is looked at so often, milliseconds. */
+const lookMs = 250
 
 /** How often a caller starts anew when the actor of a hive died under it. */
 const patience = 3
@@ -250,6 +255,15 @@ export const makeHives = (
           )
       })
 
+    const runs = (state: SnapshotFrom<typeof hiveMachine>) => state.matches("healthy") || state.matches("degraded")
+    const suspect: Hives["suspect"] = (id) =>
+      Effect.gen(function* () {
+        const { actor } = yield* find(id)
+        const { looked } = (yield* actor.ref.state).context
+        yield* actor.ref.tell({ type: "SUSPECT" })
+        yield* until(actor.ref, (state) => !runs(state) || state.context.looked > looked)
+      }).pipe(Effect.ignore)
+
     const hives: Hives = {
       ensure,
       add,
@@ -259,14 +273,17 @@ export const makeHives = (
           return one === undefined ? notFound(id) : Effect.succeed(one.row.ssh)
         }),
       beat,
-      suspect: (id) =>
+      suspect,
+      left: (id) =>
         Effect.gen(function* () {
           const { actor } = yield* find(id)
-          const { looked } = (yield* actor.ref.state).context
-          yield* actor.ref.tell({ type: "SUSPECT" })
-          const runs = (state: SnapshotFrom<typeof hiveMachine>) =>
-            state.matches("healthy") || state.matches("degraded")
-          yield* until(actor.ref, (state) => !runs(state) || state.context.looked > looked)
+          const { claimed } = (yield* actor.ref.state).context
+          const gone = until(
+            actor.ref,
+            (state) => !runs(state) || state.context.claimed?.instance !== claimed?.instance
+          )
+          const looking = Effect.forever(Effect.zipRight(suspect(id), Effect.sleep(lookMs)))
+          yield* Effect.timeoutOption(Effect.raceFirst(gone, looking), leaveMs)
         }).pipe(Effect.ignore),
       stop: (id) =>
         Effect.suspend(() => {

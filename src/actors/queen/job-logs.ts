@@ -37,17 +37,21 @@ export const makeJobLogs = (retention: Retention) =>
     const dirty = new Set<JobSequence>()
     /** the log has grown since the last checkpoint */
     let grown = false
+    /** A commit failed: what came after it would leave a gap, so nothing is written any more. */
+    let lost: RbeeError<"DISK_FULL" | "INTERNAL"> | undefined
 
     const commit = (): void => {
       if (dirty.size === 0) return
       const sequences = [...dirty]
       dirty.clear()
+      if (lost !== undefined) return
       try {
         const writes: Array<Write> = []
         for (const sequence of sequences) sequence.take(writes)
         journal.commit(writes)
       } catch (reason) {
         const error = journalLost(reason)
+        lost = error
         for (const sequence of live.values()) sequence.fault(error)
         Deferred.unsafeDone(fault, Effect.fail(error))
         return
@@ -70,6 +74,7 @@ export const makeJobLogs = (retention: Retention) =>
 
     const keep = (sequence: JobSequence): JobSequence => {
       live.set(sequence.jobId, sequence)
+      if (lost !== undefined) sequence.fault(lost)
       if (live.size > ENDED_KEPT) forgetEnded()
       return sequence
     }
@@ -109,6 +114,7 @@ export const makeJobLogs = (retention: Retention) =>
     return JobLogs.of({
       open: ({ id, request, idempotencyKey }) =>
         Effect.gen(function* () {
+          if (lost !== undefined) return yield* lost
           const earlier = idempotencyKey === undefined ? undefined : journal.byKey(idempotencyKey)
           if (earlier !== undefined) {
             if (encodeRequest(earlier.request) === encodeRequest(request)) return { log: loaded(earlier), fresh: false }

@@ -69,6 +69,10 @@ export const place = (
         world.scheduler.waitForRoom(log.jobId, { hopes, elsewhere })
         return { kind: "full" }
       }
+      if (found._tag === "Ending") {
+        yield* world.hives.left(found.hive)
+        continue
+      }
       // The hive did not answer: it is looked at, and everything is decided anew.
       yield* world.hives.suspect(found.hive)
     }

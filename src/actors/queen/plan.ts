@@ -40,7 +40,7 @@ export const planOf = (
 
 const outcomeOf = (view: ClusterView, wish: Wish, found: Found): Effect.Effect<Omit<PlanView, "model" | "waiting">> => {
   if (found._tag === "Found") return Effect.succeed({ outcome: "start", placement: found.placement })
-  if (found._tag === "Silent") return Effect.succeed({ outcome: "asleep" })
+  if (found._tag === "Silent" || found._tag === "Ending") return Effect.succeed({ outcome: "asleep" })
   const { search } = found
   const why = { losers: search.losers, others: search.notLookedAt(undefined) }
   if (search.hopes.length > 0) return Effect.succeed({ outcome: "queue", ...why })

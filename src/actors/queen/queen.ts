@@ -140,6 +140,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       placeOf: (...args) => Effect.suspend(() => current.hives.get().placeOf(...args)),
       remove: (...args) => Effect.suspend(() => current.hives.get().remove(...args)),
       suspect: (...args) => Effect.suspend(() => current.hives.get().suspect(...args)),
+      left: (...args) => Effect.suspend(() => current.hives.get().left(...args)),
       beat: (...args) => Effect.suspend(() => current.hives.get().beat(...args)),
       stop: (...args) => Effect.suspend(() => current.hives.get().stop(...args)),
       release: (...args) => Effect.suspend(() => current.hives.get().release(...args)),

@@ -22,6 +22,8 @@ export type Found =
       readonly search: Search
     }
   | { readonly _tag: "Silent"; readonly hive: string }
+  /** none has room but one that is about to end: the next process of it may */
+  | { readonly _tag: "Ending"; readonly hive: string }
 
 export interface Listener {
   readonly onPicked: (candidate: Candidate) => void
@@ -60,6 +62,7 @@ export const findRoom = (
 ): Effect.Effect<Found, RbeeError> =>
   Effect.gen(function* () {
     const full: Array<Full> = []
+    let ending: string | undefined
     const search = new Search(view.fleet, wish, excluded, yield* Clock.currentTimeMillis)
     for (let candidate = search.next(); candidate !== undefined; candidate = search.next()) {
       const { device, hive } = candidate.device
@@ -85,12 +88,16 @@ export const findRoom = (
         return { _tag: "Found", candidate, placement }
       }
       const error = answer.left
-      // It is gone, or about to be.
-      if (error.code === "CONNECTION_TIMEOUT" || error.code === "SHUTTING_DOWN") return { _tag: "Silent", hive }
+      if (error.code === "CONNECTION_TIMEOUT") return { _tag: "Silent", hive }
+      if (error.code === "SHUTTING_DOWN") {
+        ending ??= hive
+        search.refused(candidate, error.what, undefined)
+        continue
+      }
       if (setbackOf(error) !== "candidate") return yield* error
       if (error.code === "VRAM_EXHAUSTED") onFull(candidate)
       search.refused(candidate, error.what, error.code === "VRAM_EXHAUSTED" ? amountsOf(error) : undefined)
       full.push({ place: candidate.device, error })
     }
-    return { _tag: "NoRoom", full, search }
+    return ending === undefined ? { _tag: "NoRoom", full, search } : { _tag: "Ending", hive: ending }
   })

@@ -253,6 +253,22 @@ describe("A hive by hand", () => {
     })
   )
 
+  it.scoped("that ends by itself as a job asks it for room is waited for, and woken again", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      yield* api.startHive({ id: "localhost" })
+      hive.ending = true
+      const reader = yield* job()
+      yield* reader.until(({ data }) => data["action"] === "capacity_ask")
+      yield* TestClock.adjust("5 seconds")
+      expect(reader.events.some(({ event }) => event === "error")).toBe(false)
+      hive.kill()
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* reader.ended).event).toBe("done")
+      expect(reader.lines()).toContain("queen: waking the beehive at localhost:8600")
+    })
+  )
+
   it.scoped("a worker stops on request", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()

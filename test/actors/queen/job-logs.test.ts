@@ -428,6 +428,41 @@ describe("readers of a job", () => {
   })
 })
 
+describe("A journal that was lost", () => {
+  it.effect("is not written again when its disk has room: what came in between would be missing", () => {
+    const store: MemoryStore = memoryStore()
+    const journal = memoryJournal(store)
+    let isFull = false
+    const failing: JournalService = {
+      ...journal,
+      commit: (writes) => {
+        if (isFull) throw Object.assign(new Error("no room"), { code: "SQLITE_FULL" })
+        journal.commit(writes)
+      }
+    }
+    return withLogs(
+      Effect.gen(function* () {
+        const logs = yield* JobLogs
+        const log = yield* open()
+        speak(log, 2)
+        yield* turn
+        const kept = journal.tokens(log.jobId)
+        isFull = true
+        speak(log, 2)
+        yield* turn
+        isFull = false
+        speak(log, 2)
+        expect(log.sync()).toBe(false)
+        yield* turn
+        expect(kept.tokenIds).toHaveLength(2)
+        expect(journal.tokens(log.jobId)).toEqual(kept)
+        expect(yield* Effect.flip(logs.open({ id: "job-b", request }))).toMatchObject({ code: "DISK_FULL" })
+      }),
+      Layer.succeed(Journal, failing)
+    )
+  })
+})
+
 describe("the jobs of a queen", () => {
   it.effect("answer the same idempotency key with the same job, unless the request differs", () =>
     withLogs(

@@ -164,6 +164,9 @@ export class FakeHive {
   }
 
   private readonly provisions = new Map<string, EventFeed>()
+  private readonly open = Effect.suspend(() =>
+    this.ending ? Effect.fail(rbeeError("SHUTTING_DOWN", "this hive is shutting down", "Try again")) : Effect.void
+  )
 
   readonly api: HiveApi = {
     inspectEvents: () => Effect.fail(gone),
@@ -181,10 +184,9 @@ export class FakeHive {
       ),
     claim: () =>
       this.answer("claim", () =>
-        Effect.suspend(() => {
-          if (this.ending) return Effect.fail(rbeeError("SHUTTING_DOWN", "this hive is shutting down", "Try again"))
+        Effect.map(this.open, () => {
           this.onClaim()
-          return Effect.succeed({ hive_id: this.id, instance: this.instance, version: this.version })
+          return { hive_id: this.id, instance: this.instance, version: this.version }
         })
       ),
     devices: () =>
@@ -200,7 +202,7 @@ export class FakeHive {
       this.answer(`capacity ${device}`, () => {
         const available = this.full.get(device)
         return available === undefined
-          ? Effect.void
+          ? this.open
           : Effect.fail(
               rbeeError("VRAM_EXHAUSTED", `needs 5000 MB, ${device} has ${available} MB`, "", {
                 status: 409,
