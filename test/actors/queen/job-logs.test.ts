@@ -12,7 +12,7 @@ import { layerMetrics, Metrics } from "../../../src/actors/queen/metrics.ts"
 import type { EventFeed, Sink } from "../../../src/layers/api/endpoint.ts"
 import { makeSseParser, type SseEvent } from "../../../src/layers/api/sse.ts"
 import { Journal, type JournalService } from "../../../src/layers/journal/index.ts"
-import { layerMemory, memoryJournal, memoryStore, type MemoryStore } from "../../../src/layers/journal/memory.ts"
+import { layerMemory, memoryJournal, memoryStore } from "../../../src/layers/journal/memory.ts"
 import { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
@@ -38,6 +38,20 @@ const withLogs = <E>(
 
 const open = (id = "job-a", extra: Partial<JobRequest> = {}) =>
   Effect.flatMap(JobLogs, (logs) => Effect.map(logs.open({ id, request: { ...request, ...extra } }), ({ log }) => log))
+
+/** A journal on a disk that can be full, and what is really in it. */
+const fillable = () => {
+  const journal = memoryJournal(memoryStore())
+  const disk = { isFull: false }
+  const failing: JournalService = {
+    ...journal,
+    commit: (writes) => {
+      if (disk.isFull) throw Object.assign(new Error("no room"), { code: "SQLITE_FULL" })
+      journal.commit(writes)
+    }
+  }
+  return { disk, failing, journal }
+}
 
 /** What was gathered is committed and published when this completes. */
 const turn = Effect.flatMap(Turns, (turns) =>
@@ -396,16 +410,7 @@ describe("readers of a job", () => {
   )
 
   it.effect("are cut when the journal is lost, having seen nothing that is not in it", () => {
-    const store: MemoryStore = memoryStore()
-    const journal = memoryJournal(store)
-    let broken = false
-    const failing: JournalService = {
-      ...journal,
-      commit: (writes) => {
-        if (broken) throw Object.assign(new Error("no room"), { code: "SQLITE_FULL" })
-        journal.commit(writes)
-      }
-    }
+    const { disk, failing } = fillable()
     return withLogs(
       Effect.gen(function* () {
         const logs = yield* JobLogs
@@ -415,7 +420,7 @@ describe("readers of a job", () => {
         yield* Effect.yieldNow()
         speak(log, 2)
         yield* turn
-        broken = true
+        disk.isFull = true
         speak(log, 2)
         const exit = yield* Fiber.await(fiber)
         expect(Exit.isFailure(exit) && exit.cause.toString()).toContain("no room for the queen's journal")
@@ -430,16 +435,7 @@ describe("readers of a job", () => {
 
 describe("A journal that was lost", () => {
   it.effect("is not written again when its disk has room: what came in between would be missing", () => {
-    const store: MemoryStore = memoryStore()
-    const journal = memoryJournal(store)
-    let isFull = false
-    const failing: JournalService = {
-      ...journal,
-      commit: (writes) => {
-        if (isFull) throw Object.assign(new Error("no room"), { code: "SQLITE_FULL" })
-        journal.commit(writes)
-      }
-    }
+    const { disk, failing, journal } = fillable()
     return withLogs(
       Effect.gen(function* () {
         const logs = yield* JobLogs
@@ -447,10 +443,10 @@ describe("A journal that was lost", () => {
         speak(log, 2)
         yield* turn
         const kept = journal.tokens(log.jobId)
-        isFull = true
+        disk.isFull = true
         speak(log, 2)
         yield* turn
-        isFull = false
+        disk.isFull = false
         speak(log, 2)
         expect(log.sync()).toBe(false)
         yield* turn
