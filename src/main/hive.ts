@@ -14,6 +14,7 @@ import * as Layer from "effect/Layer"
 import { ActorSystem } from "../actors/core/system.ts"
 import { makeHive } from "../actors/hive/hive.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
+import { withCuda } from "../layers/devices/cuda.ts"
 import { layerInventory } from "../layers/devices/inventory.ts"
 import { layerProbe } from "../layers/devices/probe.ts"
 import { type HiveApi, hiveApi } from "../layers/hive-api/index.ts"
@@ -36,12 +37,13 @@ import { soon } from "./soon.ts"
 
 const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
+  const env = withCuda(process.env)
   return Layer.mergeAll(
     layerSqlite(join(folder, "catalog.sqlite")),
-    layerInventory(settings.hive.gpus, layerProbe({ folder, env: process.env, vulkan: settings.hive.vulkan })),
+    layerInventory(settings.hive.gpus, layerProbe({ folder, env, vulkan: settings.hive.vulkan })),
     layerDisk({ folder }),
-    layerNpm({ folder, env: process.env }),
-    layerProcess(),
+    layerNpm({ folder, env }),
+    layerProcess({ env }),
     layerWorkers,
     layerQueens,
     ActorSystem.layer

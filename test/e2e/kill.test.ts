@@ -4,7 +4,7 @@
  * (ACCEPTANCE B5).
  */
 import { beforeAll, describe, it } from "vitest"
-import { paced, phases, recovers, type Role, undisturbedStory } from "../support/faults.ts"
+import { paced, phaseNamed, recovers, type Role, undisturbedStory } from "../support/faults.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
@@ -12,12 +12,6 @@ let undisturbed = ""
 beforeAll(async () => {
   undisturbed = await undisturbedStory()
 })
-
-const phase = (name: string) => {
-  const found = phases.find((one) => one.name === name)
-  if (found === undefined) throw new Error(`no phase ${name}`)
-  return found
-}
 
 const kills: ReadonlyArray<[Role, ReadonlyArray<string>]> = [
   ["rbee", ["while the queen is launched", "while the hive wakes", "while the model is provisioned", "in mid-answer"]],
@@ -65,16 +59,16 @@ const kills: ReadonlyArray<[Role, ReadonlyArray<string>]> = [
 
 describe.each(kills)("kill -9 of the %s", (role, names) => {
   it.each(names)("%s leaves nothing orphaned, and the answer is whole", async (name) => {
-    await recovers(await machine({ env: paced }), phase(name), role, "SIGKILL", undisturbed)
+    await recovers(await machine({ env: paced }), phaseNamed(name), role, "SIGKILL", undisturbed)
   })
 })
 
 describe("SIGSTOP", () => {
   it("of a worker in mid-answer is found, and the answer is whole", async () => {
-    await recovers(await machine({ env: paced }), phase("in mid-answer"), "worker", "SIGSTOP", undisturbed)
+    await recovers(await machine({ env: paced }), phaseNamed("in mid-answer"), "worker", "SIGSTOP", undisturbed)
   }, 90_000)
   it("of a hive in mid-answer is found, it is woken again, and the answer is whole", async () => {
     const env = { RBEE_WORKER_MAX_TOKENS_PER_S: "12", RBEE_HIVE_LATE_MS: "1000", RBEE_HIVE_LOST_MS: "3000" }
-    await recovers(await machine({ env }), phase("in mid-answer"), "hive", "SIGSTOP", undisturbed)
+    await recovers(await machine({ env }), phaseNamed("in mid-answer"), "hive", "SIGSTOP", undisturbed)
   }, 90_000)
 })

@@ -105,6 +105,12 @@ export const phases: ReadonlyArray<Phase> = [
   phase("while everything shuts down", ["queen", "hive"], ending)
 ]
 
+export const phaseNamed = (name: string): Phase => {
+  const found = phases.find((one) => one.name === name)
+  if (found === undefined) throw new Error(`no phase ${name}`)
+  return found
+}
+
 export const pidsOf = (on: Machine, role: Role): ReadonlyArray<number> =>
   on.processes().flatMap((process) => (process.role === role ? [process.pid] : []))
 

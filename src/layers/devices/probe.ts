@@ -1,37 +1,51 @@
 /** Devices as this machine tells them: RAM and cores always, GPUs by their drivers' tools, else by llama.cpp. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type { Gpu } from "../../machines/vocabulary/device.ts"
 import { findBinary, type Places } from "../runtimes/places.ts"
+import { hasCuda } from "./cuda.ts"
 import { DeviceProbe, type Machine } from "./index.ts"
 import { askLlama } from "./llama.ts"
 import { readRam } from "./memory.ts"
 import { ask, findTool, type Found, hasDriver } from "./nvidia.ts"
-import { hasOwnMemory, hasVulkan } from "./vulkan.ts"
+import { hasNvidiaVulkan, hasOwnMemory, hasVulkan, worthMb } from "./vulkan.ts"
 
 export interface ProbeOptions extends Places {
   /** where tools are searched, and what the drivers see */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly vulkan: "auto" | "on" | "off"
+  /** of the file system, where drivers and libraries are looked for; absent: `/` */
+  readonly root?: string
 }
 
 const none: Found = { gpus: [], driver: undefined }
 
 type Others = Pick<Machine, "gpus" | "lacks">
 
-/** Only where NVIDIA's tool tells of no GPU: its cards speak Vulkan too, and one card is one device. */
-const others = async ({ env, vulkan, ...places }: ProbeOptions): Promise<Others> => {
+/** Where NVIDIA's tool tells of no GPU: its cards speak Vulkan too, and one card is one device. */
+const others = async ({ env, root, vulkan, ...places }: ProbeOptions): Promise<Others> => {
   const metal = process.platform === "darwin" ? findBinary(places, "metal") : undefined
   if (metal !== undefined) return { gpus: await askLlama(metal.file, "metal", env) }
-  if (vulkan === "off" || !hasVulkan(env)) return { gpus: [] }
+  if (vulkan === "off" || !hasVulkan(env, root)) return { gpus: [] }
   const binary = findBinary(places, "vulkan")
   if (binary !== undefined) return { gpus: await askLlama(binary.file, "vulkan", env) }
-  return vulkan === "on" || hasOwnMemory() ? { gpus: [], lacks: "vulkan" } : { gpus: [] }
+  return vulkan === "on" || hasOwnMemory(root) ? { gpus: [], lacks: "vulkan" } : { gpus: [] }
+}
+
+/** NVIDIA's, by CUDA where its libraries are, else by Vulkan if the driver has it. */
+const nvidias = async (gpus: ReadonlyArray<Gpu>, { env, root, vulkan, ...places }: ProbeOptions): Promise<Others> => {
+  if (vulkan === "off" || (await hasCuda(env, root)) || !hasNvidiaVulkan(root)) return { gpus }
+  const binary = findBinary(places, "vulkan")
+  const isWorthIt = vulkan === "on" || gpus.some(({ vram_mb }) => vram_mb >= worthMb)
+  if (binary === undefined) return isWorthIt ? { gpus: [], lacks: "vulkan" } : { gpus }
+  const found = await askLlama(binary.file, "vulkan", env)
+  return { gpus: found.length > 0 ? found : gpus }
 }
 
 const look = async (options: ProbeOptions): Promise<Machine> => {
   const tool = findTool(options.env["PATH"] ?? "") ?? (hasDriver() ? "/usr/bin/nvidia-smi" : undefined)
   const { gpus, driver } = tool === undefined ? none : await ask(tool)
-  return { cpu: readRam(), driver, ...(gpus.length > 0 ? { gpus } : await others(options)) }
+  return { cpu: readRam(), driver, ...(gpus.length > 0 ? await nvidias(gpus, options) : await others(options)) }
 }
 
 export const layerProbe = (options: ProbeOptions): Layer.Layer<DeviceProbe> =>

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { visibleVulkan } from "./llama.ts"
 
 /** A card with less memory of its own, MB, is not worth a runtime that nobody asked for. */
-const worthMb = 2000
+export const worthMb = 2000
 
 const namesIn = (folder: string): ReadonlyArray<string> => {
   try {
@@ -16,11 +16,17 @@ const namesIn = (folder: string): ReadonlyArray<string> => {
 
 const renderNodes = (root: string) => namesIn(join(root, "dev/dri")).filter((name) => name.startsWith("renderD"))
 
+const drivers = (root: string): ReadonlyArray<string> =>
+  ["usr/share", "usr/local/share", "etc"].flatMap((folder) => namesIn(join(root, folder, "vulkan/icd.d")))
+
 /** `root`: of the file system. A user who names Vulkan's devices knows that there are some. */
 export const hasVulkan = (env: Readonly<Record<string, string | undefined>>, root = "/"): boolean =>
   process.platform === "linux" &&
   (env[visibleVulkan] !== undefined || renderNodes(root).length > 0) &&
-  ["usr/share", "usr/local/share", "etc"].some((folder) => namesIn(join(root, folder, "vulkan/icd.d")).length > 0)
+  drivers(root).length > 0
+
+/** Of a card that NVIDIA's tool has told of: its driver may have come without Vulkan. */
+export const hasNvidiaVulkan = (root = "/"): boolean => drivers(root).some((file) => file.includes("nvidia"))
 
 /** A card with memory of its own, which only the driver of AMD's tells without further ado. */
 export const hasOwnMemory = (root = "/"): boolean =>

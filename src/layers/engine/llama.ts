@@ -20,7 +20,7 @@ import { AnswerSampler } from "./llama/sampling.ts"
 import { ChatTemplate } from "./llama/template.ts"
 import { makeSlots } from "./slots.ts"
 
-export type { Gpu, RuntimeOptions } from "./llama/runtime.ts"
+export type { RuntimeOptions } from "./llama/runtime.ts"
 
 type LoadFailure = RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">
 type GenerateFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">

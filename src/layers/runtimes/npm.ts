@@ -12,10 +12,11 @@ import * as Schedule from "effect/Schedule"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
 import { Ids } from "../ids/index.ts"
+import { hasCuda } from "../devices/cuda.ts"
 import { type Child, Processes } from "../process/index.ts"
 import { Runtimes } from "./index.ts"
 import { folderBytes } from "./folder-bytes.ts"
-import { binaryIn, findBinary, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
+import { addonOf, findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
 
 export interface NpmOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -60,20 +61,26 @@ const environment = (env: NpmOptions["env"]): Record<string, string> =>
     )
   )
 
-/** What a child does to prove that the binary in argv[1] works here. */
+/** What a child does to prove that an addon works here: its file, the backend, and the folders that the engine tries. */
 const probe = `
-const path = require("node:path")
-const file = process.argv[1]
+const [file, backend, ...folders] = process.argv.slice(1)
 const addon = require(file)
 addon.markLoaded()
 addon.setLogger(() => {})
 addon.loadBackends()
-const wanted = process.argv[2] === "cpu" ? false : process.argv[2]
+const wanted = backend === "cpu" ? false : backend
 const right = () => { const found = addon.getGpuType(); return found !== undefined && (wanted === false || found === wanted) }
-if (!right()) addon.loadBackends(path.dirname(file))
+for (const folder of folders) if (!right()) addon.loadBackends(folder)
 if (!right()) { process.stderr.write("no such device answers\\n"); process.exit(3) }
 process.exit(0)
 `
+
+const wayOut = (backend: Backend): string => {
+  const wanted = packages(backend).map((name) => `${name}@${runtimeVersion}`)
+  return wanted.length === 0
+    ? "Choose another device"
+    : `Try \`npm install -g ${wanted.join(" ")}\` where rbee is installed, or choose another device`
+}
 
 const make = (options: NpmOptions) =>
   Effect.gen(function* () {
@@ -81,17 +88,10 @@ const make = (options: NpmOptions) =>
     const ids = yield* Ids
     const home = join(options.folder, "runtimes")
 
-    const unavailable = (backend: Backend, reason: string) => {
-      const wanted = packages(backend).map((name) => `${name}@${runtimeVersion}`)
-      return rbeeError(
-        "BACKEND_UNAVAILABLE",
-        `worker ${workerKind(backend)} could not be prepared: ${reason}`,
-        wanted.length === 0
-          ? "Choose another device"
-          : `Try \`npm install -g ${wanted.join(" ")}\` where rbee is installed, or choose another device`,
-        { backend }
-      )
-    }
+    const unavailable = (backend: Backend, reason: string, todo = wayOut(backend)) =>
+      rbeeError("BACKEND_UNAVAILABLE", `worker ${workerKind(backend)} could not be prepared: ${reason}`, todo, {
+        backend
+      })
 
     /** Runs a child to its end; a failure carries its last words. */
     const run = (what: string, command: string, args: ReadonlyArray<string>, cwd: string, within: Duration.Duration) =>
@@ -151,9 +151,11 @@ const make = (options: NpmOptions) =>
           run("npm install", npm.command, args, folder, installTimeout),
           Effect.zipRight(watching, Effect.never)
         )
-        const binary = binaryIn(folder, name)
-        if (binary === undefined) return yield* Effect.fail(`npm installed no ${name} for this machine`)
-        yield* run("loading it", process.execPath, ["-e", probe, binary, backend], folder, probeTimeout)
+        const folders = foldersIn(folder, backend)
+        const [beside] = folders
+        if (beside === undefined) return yield* Effect.fail(`npm installed no ${name} for this machine`)
+        const proof = ["-e", probe, addonOf(beside), backend, ...folders]
+        yield* run("loading it", process.execPath, proof, folder, probeTimeout)
         const final = placeOf(options, backend)
         yield* attempt(async () => {
           await rm(final, { recursive: true, force: true })
@@ -172,7 +174,20 @@ const make = (options: NpmOptions) =>
           const found = findBinary(options, backend)
           return found === undefined ? undefined : { version: runtimeVersion, folder: found.folder }
         }),
-      install,
+      install: (backend, onProgress) =>
+        Effect.gen(function* () {
+          // known before 320 MB are fetched that could not be loaded
+          if (backend === "cuda" && !(yield* Effect.promise(() => hasCuda(options.env)))) {
+            return yield* Effect.fail(
+              unavailable(
+                backend,
+                "CUDA's libraries (libcudart and libcublas, version 12 or 13) are not on this machine",
+                "Install NVIDIA's CUDA toolkit 12 or 13, or choose another device"
+              )
+            )
+          }
+          return yield* install(backend, onProgress)
+        }),
       sweep: Effect.promise(async () => {
         for (const name of await readdir(home).catch(() => [])) {
           if (name.startsWith(installing)) await rm(join(home, name), { recursive: true, force: true })

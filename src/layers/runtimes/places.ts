@@ -1,10 +1,9 @@
 /** Where native runtimes lie: with rbee itself, or in the hive's folder where it installed them. */
 import { existsSync } from "node:fs"
-import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
-import { packagesOf } from "../engine/llama/runtime.ts"
+import { backendFolders, packagesOf } from "../engine/llama/packages.ts"
 
 /** The lock file pins the same one; a test compares. */
 export const runtimeVersion = "3.21.1"
@@ -29,24 +28,17 @@ export const packages = (backend: Backend): ReadonlyArray<string> => packagesOf(
 export const placeOf = ({ folder }: Places, backend: Backend): string =>
   join(folder, "runtimes", `${workerKind(backend)}-${runtimeVersion}`)
 
-/** The addon of a package that is installed at `root`. */
-export const binaryIn = (root: string, name: string): string | undefined => {
-  try {
-    const entry = createRequire(join(root, "package.json")).resolve(name)
-    const file = join(dirname(entry), "..", "bins", name.slice(name.indexOf("/") + 1), "llama-addon.node")
-    return existsSync(file) ? file : undefined
-  } catch {
-    return undefined
-  }
-}
+/** Where the runtime of a backend that is installed at `root` has its addon (the first), and what it loads. */
+export const foldersIn = (root: string, backend: Backend): ReadonlyArray<string> =>
+  backendFolders(backend, [root]) ?? []
 
 /** The runtime of a backend, if there is one. */
 export const findBinary = (places: Places, backend: Backend): Binary | undefined => {
-  const [name] = packages(backend)
-  if (name === undefined) return undefined
-  const own = binaryIn(places.from ?? dirname(fileURLToPath(import.meta.url)), name)
-  if (own !== undefined) return { file: own, folder: undefined }
+  const [own] = foldersIn(places.from ?? dirname(fileURLToPath(import.meta.url)), backend)
+  if (own !== undefined) return { file: addonOf(own), folder: undefined }
   const folder = placeOf(places, backend)
-  const file = existsSync(folder) ? binaryIn(folder, name) : undefined
-  return file === undefined ? undefined : { file, folder }
+  const [installed] = existsSync(folder) ? foldersIn(folder, backend) : []
+  return installed === undefined ? undefined : { file: addonOf(installed), folder }
 }
+
+export const addonOf = (folder: string): string => join(folder, "llama-addon.node")

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
-import { DeviceProbe } from "../../../src/layers/devices/index.ts"
+import { DeviceProbe, type Machine } from "../../../src/layers/devices/index.ts"
 import { groupLimit, readRam } from "../../../src/layers/devices/memory.ts"
 import { parse } from "../../../src/layers/devices/nvidia.ts"
 import { layerProbe } from "../../../src/layers/devices/probe.ts"
@@ -74,6 +74,48 @@ describe("Devices", () => {
       })
     )
   )
+
+  describe.runIf(process.platform === "linux" && process.arch === "x64")("on a driver without CUDA's libraries", () => {
+    /** Another root, with this driver of Vulkan's, and with its runtime or without. */
+    const lookIn = (icd: string, vulkan: "auto" | "off", hasRuntime: boolean) =>
+      withTool(`cat <<'END'\n${lines}END`, (path) => {
+        const from = join(path, "node_modules/@node-llama-cpp/linux-x64-vulkan")
+        for (const folder of ["etc/vulkan/icd.d", ...(hasRuntime ? [join("bins", "linux-x64-vulkan"), "dist"] : [])]) {
+          mkdirSync(join(folder.startsWith("etc") ? path : from, folder), { recursive: true })
+        }
+        writeFileSync(join(path, "etc/vulkan/icd.d", icd), "{}")
+        if (hasRuntime) {
+          writeFileSync(
+            join(from, "package.json"),
+            `{"name":"@node-llama-cpp/linux-x64-vulkan","main":"dist/index.js"}`
+          )
+          writeFileSync(join(from, "dist/index.js"), "")
+          writeFileSync(join(from, "bins/linux-x64-vulkan/llama-addon.node"), "no addon")
+        }
+        const options = { folder: "/nowhere", env: { PATH: `${path}:/usr/bin:/bin` }, vulkan, root: path, from: path }
+        return Effect.provide(
+          Effect.flatMap(DeviceProbe, ({ look }) => look),
+          layerProbe(options)
+        )
+      })
+    const backends = ({ gpus }: Machine) => gpus.map(({ backend }) => backend)
+
+    it.effect("lacks Vulkan's runtime, which can serve them", () =>
+      Effect.map(lookIn("nvidia_icd.json", "auto", false), (machine) =>
+        expect(machine).toMatchObject({ gpus: [], lacks: "vulkan", driver: "550.54.15" })
+      )
+    )
+    it.effect("are CUDA's where Vulkan finds none of them, is not NVIDIA's, or is not wanted", () =>
+      Effect.gen(function* () {
+        for (const machine of [
+          yield* lookIn("nvidia_icd.json", "auto", true),
+          yield* lookIn("radeon_icd.json", "auto", false),
+          yield* lookIn("nvidia_icd.json", "off", false)
+        ])
+          expect(backends(machine)).toEqual(["cuda", "cuda"])
+      })
+    )
+  })
 
   it.effect("has no GPUs where the tool fails", () =>
     withTool("echo broken; exit 9", (path) =>

@@ -1,8 +1,11 @@
 /** The small parts of the engines. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import { StopFilter } from "../../../src/layers/engine/stop.ts"
 import { chooseSlot } from "../../../src/layers/engine/slots.ts"
-import { packagesOf } from "../../../src/layers/engine/llama/runtime.ts"
+import { backendFolders, packagesOf } from "../../../src/layers/engine/llama/packages.ts"
 import { seedAt } from "../../../src/layers/engine/llama/sampling.ts"
 import { defaultThreads, parseCpuMax } from "../../../src/layers/engine/llama/threads.ts"
 
@@ -111,4 +114,29 @@ describe("platform packages", () => {
     expect(packagesOf("cuda", "linux", "arm64")).toEqual([])
     expect(packagesOf("cpu", "sunos", "x64")).toEqual([])
   })
+
+  it.runIf(process.platform === "linux" && process.arch === "x64")(
+    "has CUDA's backend beside the addon, and an older CUDA's in the second package",
+    () => {
+      const root = mkdtempSync(join(tmpdir(), "rbee-packages-"))
+      const bins = (place: string, name: string, folder: string) => {
+        const found = join(root, place, "node_modules/@node-llama-cpp", name)
+        mkdirSync(join(found, "dist"), { recursive: true })
+        mkdirSync(join(found, folder), { recursive: true })
+        writeFileSync(join(found, "package.json"), `{"name":"@node-llama-cpp/${name}","main":"dist/index.js"}`)
+        writeFileSync(join(found, "dist/index.js"), "")
+        return join(found, folder)
+      }
+      try {
+        const alone = bins("alone", "linux-x64-cuda", "bins/linux-x64-cuda")
+        expect(backendFolders("cuda", [join(root, "alone")])).toEqual([alone])
+        const beside = bins("both", "linux-x64-cuda", "bins/linux-x64-cuda")
+        const fallback = bins("both", "linux-x64-cuda-ext", "bins/linux-x64-cuda/fallback")
+        expect(backendFolders("cuda", [join(root, "both")])).toEqual([beside, fallback])
+        expect(backendFolders("vulkan", [join(root, "both")])).toBeUndefined()
+      } finally {
+        rmSync(root, { recursive: true, force: true })
+      }
+    }
+  )
 })
