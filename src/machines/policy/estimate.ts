@@ -1,7 +1,7 @@
 /**
  * How much memory a model takes on its device, from the facts of its GGUF header, before a byte of it is loaded. The
  * terms are llama.cpp's, their factors measured on its CPU backend: `npm run bench -- estimate` holds them against real
- * workers. After each load the hive corrects the sum by what it measured.
+ * workers. After each load there the hive corrects the sum by what it measured. CUDA's were measured on one card.
  */
 import type { ModelFacts } from "../gguf.ts"
 import type { Backend } from "../vocabulary/device.ts"
@@ -96,13 +96,34 @@ const tileBytes = ({ embedding, feedForward, fileBytes, parameters, quantization
   return buffer + (quantization === "Q8_0" ? (matrices * 4) / 34 : 0)
 }
 
-/** What a driver takes of a GPU for a process that uses it. From reports about CUDA, not measured by us. */
-const driverBytes = 300e6
+/**
+ * What a driver takes of a GPU for a process that uses it. CUDA's context and kernels were measured on an H100 (550 MB
+ * with the model, 631 once it has answered); smaller cards take less. For others 300 MB are a guess.
+ */
+const driverBytes = ({ backend }: Terms): number => (backend === "cuda" ? 635e6 : 300e6)
+
+/** Measured with it. Quantised matrices are multiplied by llama.cpp's own kernels, others by this library. */
+const cublasBytes = 105e6
+/** Weights that are not quantised, which CUDA multiplies with cuBLAS. */
+const isFloat = (quantization: string): boolean => /^(F16|F32|BF16)$/.test(quantization)
+/** The smallest heads that CUDA's flash attention can do. */
+const flashHead = 64
+
+/**
+ * Beside what every backend takes. Attention without flash holds each head's scores, and its mask in full precision;
+ * over a quantised cache there is none on the card.
+ */
+const cudaBytes = ({ heads, keyLength, quantization }: ModelFacts, shape: Shape, kvType: KvType): number => {
+  const isPlain = keyLength < flashHead && kvType === "f16"
+  const scores = isPlain ? batchOf(shape, "cuda") * cellsOf(shape.context) * (float * heads + 2) : 0
+  return scores + (isFloat(quantization) || isPlain ? cublasBytes : 0)
+}
 
 /** Bytes that a worker with this model and shape takes on its device, once it has read a prompt that fills its slots. */
 export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number =>
   Math.ceil(
-    (terms.backend === "cpu" ? processBytes(facts) : driverBytes) +
+    (terms.backend === "cpu" ? processBytes(facts) : driverBytes(terms)) +
+      (terms.backend === "cuda" ? cudaBytes(facts, shape, terms.kvType) : 0) +
       facts.fileBytes +
       (isTiled(facts, terms) ? tileBytes(facts) : 0) +
       kvBytes(facts, shape, terms.kvType) +
