@@ -13,7 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { makeWorker } from "../actors/worker/worker.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
-import { layerLlama, preloadRuntime } from "../layers/engine/llama.ts"
+import { layerLlama, preloadRuntime, type RuntimeOptions } from "../layers/engine/llama.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { CurrentSettings } from "../layers/settings/index.ts"
 import { layerNode as layerTurns } from "../layers/turns/node.ts"
@@ -32,6 +32,13 @@ const closeMs = 500
 const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 const say = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
 
+/** What llama.cpp calls an error goes to the log: it may be the last that is heard of it. */
+const runtimeOf = ({ backend, runtime }: WorkerArgument["plan"]): RuntimeOptions => ({
+  gpu: backend,
+  ...(runtime === undefined ? {} : { runtime }),
+  onError: (text) => void process.stderr.write(text)
+})
+
 /** Completes at the first SIGTERM or SIGINT. */
 const stopSignal = Effect.async<void>((resume) => {
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resume(Effect.void))
@@ -42,7 +49,7 @@ const program = ({ controlFd, host, plan }: WorkerArgument) =>
     const tell = controlFd === undefined ? speakToStdout : openControl(controlFd)
     const settings = yield* loadSettings({ env: process.env })
     const services = Layer.mergeAll(
-      layerLlama({ gpu: plan.backend, ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }) }),
+      layerLlama(runtimeOf(plan)),
       layerRandom,
       layerTurns,
       Layer.succeed(CurrentSettings, settings)
@@ -81,5 +88,5 @@ if (Either.isLeft(argument)) {
 const { controlFd, plan } = argument.right
 if (controlFd !== undefined) holdLeash()
 // loads in the background while the server binds
-preloadRuntime({ gpu: plan.backend, ...(plan.runtime === undefined ? {} : { runtime: plan.runtime }) })
+preloadRuntime(runtimeOf(plan))
 Effect.runFork(Effect.provide(program(argument.right), jsonLogs))

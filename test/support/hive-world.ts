@@ -69,7 +69,10 @@ const unused = <T extends object>(name: string): T =>
     }
   })
 
-export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effect<World, unknown, Scope.Scope> =>
+export const makeWorld = (
+  settings: Partial<Settings["hive"]> = {},
+  around: { readonly runtimes?: Runtimes["Type"]; readonly look?: DeviceProbe["Type"]["look"] } = {}
+): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const launched: Array<Launched> = []
     const world: Pick<World, "launching" | "queen" | "cancelled"> = {
@@ -113,7 +116,7 @@ export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effe
         hive: { ...defaults.hive, ...settings }
       }),
       Layer.succeed(DeviceProbe, {
-        look: Effect.succeed({ cpu, gpus: [], driver: undefined }),
+        look: around.look ?? Effect.succeed({ cpu, gpus: [], driver: undefined }),
         ram: Effect.succeed(cpu)
       }),
       Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++count}`) }),
@@ -122,11 +125,14 @@ export const makeWorld = (settings: Partial<Settings["hive"]> = {}): Effect.Effe
         note: () => Effect.void,
         ...models
       } as Models["Type"]),
-      Layer.succeed(Runtimes, {
-        find: () => Effect.succeed({ version: "0", folder: undefined }),
-        install: () => Effect.never,
-        sweep: Effect.void
-      }),
+      Layer.succeed(
+        Runtimes,
+        around.runtimes ?? {
+          find: () => Effect.succeed({ version: "0", folder: undefined }),
+          install: () => Effect.never,
+          sweep: Effect.void
+        }
+      ),
       Layer.succeed(Processes, unused<Processes["Type"]>("Processes")),
       Layer.succeed(WorkerLauncher, launcher),
       Layer.succeed(WorkerConnector, {

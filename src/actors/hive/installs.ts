@@ -64,7 +64,7 @@ export class Installs {
   /** An installation tells its own end, also when it is interrupted. */
   readonly abandon: Effect.Effect<void> = Effect.sync(() => this.running.clear())
 
-  private install(backend: Backend, log: EventLog): Effect.Effect<void> {
+  private install(backend: Backend, log: EventLog): Effect.Effect<void, never, ActorSystem> {
     const { runtimes, catalog } = this.ports
     return Effect.gen(this, function* () {
       yield* runtimes.sweep
@@ -79,9 +79,16 @@ export class Installs {
       const at = yield* Clock.currentTimeMillis
       log.end("ready", { at })
     }).pipe(
-      Effect.catchAll((error) => this.failed(backend, log, error)),
+      Effect.catchAll((error) => Effect.zipRight(this.failed(backend, log, error), this.inPlaceOf(backend))),
       Effect.onInterrupt(() => this.failed(backend, log, interrupted(workerKind(backend)))),
       Effect.tapDefect(() => this.failed(backend, log, interrupted(workerKind(backend))))
+    )
+  }
+
+  /** A runtime that does not work here may have another in its place, which a new look at the machine tells. */
+  private inPlaceOf(backend: Backend): Effect.Effect<void, never, ActorSystem> {
+    return Effect.flatMap(this.machines.look(true), () =>
+      this.machines.lacks === backend ? Effect.void : this.lacking
     )
   }
 

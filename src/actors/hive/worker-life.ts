@@ -15,9 +15,12 @@ import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
 import type { WorkerEvent, WorkerExit } from "../../machines/worker-terms.ts"
 import type { Ports } from "./ports.ts"
 
-/** SIGABRT is how llama.cpp ends when the device has no memory left; through a shell it is 134. */
-const isOutOfMemory = (status: ExitStatus, code: string | undefined): boolean =>
-  code === "VRAM_EXHAUSTED" || status.signal === "SIGABRT" || status.code === 134
+/** an error of CUDA's that less memory would not cure */
+const otherError = /CUDA error: (?!out of memory)\S/
+
+/** SIGABRT is how llama.cpp ends when the device has no memory left, if it names no other error; through a shell 134. */
+export const isOutOfMemory = (status: ExitStatus, code: string | undefined, lastWords: string): boolean =>
+  code === "VRAM_EXHAUSTED" || ((status.signal === "SIGABRT" || status.code === 134) && !otherError.test(lastWords))
 
 /** what a worker may take to end its answers, milliseconds */
 const cancelMs = 1000
@@ -85,12 +88,13 @@ export class WorkerLife {
       yield* Queue.offer(said, "end")
       const failed = yield* Deferred.await(told)
       const at = yield* Clock.currentTimeMillis
+      const lastWords = running.lastWords().trim()
       return {
         at,
         reason: failed?.what ?? wordsOf(status),
         code: failed !== undefined && isErrorCode(failed.code) ? failed.code : undefined,
-        outOfMemory: isOutOfMemory(status, failed?.code),
-        lastWords: running.lastWords().trim()
+        outOfMemory: isOutOfMemory(status, failed?.code, lastWords),
+        lastWords
       }
     }).pipe(
       Effect.ensuring(

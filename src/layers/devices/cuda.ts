@@ -6,7 +6,7 @@ import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
 
-type Env = Readonly<Record<string, string | undefined>>
+export type Env = Readonly<Record<string, string | undefined>>
 
 const loaderPath = "LD_LIBRARY_PATH"
 const installed = ["usr/local/cuda/lib64", "opt/cuda/lib64"]
@@ -16,8 +16,11 @@ const names = ["libcudart", "libcublas"]
 
 const libraries = (version: string): ReadonlyArray<string> => names.map((name) => `${name}.so.${version}`)
 
-const areIn = (folder: string): boolean =>
-  versions.some((version) => libraries(version).every((file) => existsSync(join(folder, file))))
+/** The versions that these files make whole. */
+const whole = (isThere: (file: string) => boolean): ReadonlyArray<string> =>
+  versions.filter((version) => libraries(version).every(isThere))
+
+const versionsIn = (folder: string): ReadonlyArray<string> => whole((file) => existsSync(join(folder, file)))
 
 const foldersOf = (env: Env): ReadonlyArray<string> =>
   (env[loaderPath] ?? "").split(delimiter).filter((folder) => folder !== "")
@@ -27,7 +30,7 @@ export const withCuda = (env: Env, root = "/"): Env => {
   const known = foldersOf(env)
   const more = installed
     .map((folder) => join(root, folder))
-    .filter((folder) => !known.includes(folder) && areIn(folder))
+    .filter((folder) => !known.includes(folder) && versionsIn(folder).length > 0)
   return more.length === 0 ? env : { ...env, [loaderPath]: [...known, ...more].join(delimiter) }
 }
 
@@ -40,9 +43,14 @@ const cached = (root: string): Promise<ReadonlySet<string>> =>
     })
   })
 
-/** Would a process with this environment find them? */
-export const hasCuda = async (env: Env, root = "/"): Promise<boolean> => {
-  if (process.platform !== "linux" || foldersOf(env).some(areIn)) return true
+/** The versions that a process with this environment would find. */
+export const cudaVersions = async (env: Env, root = "/"): Promise<ReadonlyArray<string>> => {
+  if (process.platform !== "linux") return []
   const listed = await cached(root)
-  return versions.some((version) => libraries(version).every((file) => listed.has(file)))
+  const found = new Set([...foldersOf(env).flatMap(versionsIn), ...whole((file) => listed.has(file))])
+  return versions.filter((version) => found.has(version))
 }
+
+/** Elsewhere than on Linux nobody has looked yet. */
+export const hasCuda = async (env: Env, root = "/"): Promise<boolean> =>
+  process.platform !== "linux" || (await cudaVersions(env, root)).length > 0

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { Gpu } from "../../machines/vocabulary/device.ts"
 import { findBinary, type Places } from "../runtimes/places.ts"
+import { whyUnfit } from "../runtimes/unfit.ts"
 import { hasCuda } from "./cuda.ts"
 import { DeviceProbe, type Machine } from "./index.ts"
 import { askLlama } from "./llama.ts"
@@ -32,12 +33,17 @@ const others = async ({ env, root, vulkan, ...places }: ProbeOptions): Promise<O
   return vulkan === "on" || hasOwnMemory(root) ? { gpus: [], lacks: "vulkan" } : { gpus: [] }
 }
 
-/** NVIDIA's, by CUDA where its libraries are, else by Vulkan if the driver has it. */
+/** NVIDIA's, by CUDA where that can work, else by Vulkan if the driver has it. */
 const nvidias = async (gpus: ReadonlyArray<Gpu>, { env, root, vulkan, ...places }: ProbeOptions): Promise<Others> => {
-  if (vulkan === "off" || (await hasCuda(env, root)) || !hasNvidiaVulkan(root)) return { gpus }
+  if (vulkan === "off" || !hasNvidiaVulkan(root)) return { gpus }
+  if ((await hasCuda(env, root)) && (await whyUnfit(places, "cuda", env, root)) === undefined) return { gpus }
   const binary = findBinary(places, "vulkan")
-  const isWorthIt = vulkan === "on" || gpus.some(({ vram_mb }) => vram_mb >= worthMb)
-  if (binary === undefined) return isWorthIt ? { gpus: [], lacks: "vulkan" } : { gpus }
+  if (binary === undefined) {
+    const isWorthIt = vulkan === "on" || gpus.some(({ vram_mb }) => vram_mb >= worthMb)
+    const isUnfit = (await whyUnfit(places, "vulkan", env, root)) !== undefined
+    // where nothing works the card stays, so that whoever asks for it hears why
+    return isWorthIt && !isUnfit ? { gpus: [], lacks: "vulkan" } : { gpus }
+  }
   const found = await askLlama(binary.file, "vulkan", env)
   return { gpus: found.length > 0 ? found : gpus }
 }

@@ -27,6 +27,12 @@ export const bundledFolder = (): string | undefined => {
   }
 }
 
+/** The model in the package, if it is there. */
+export const bundledFile = (): string | undefined => {
+  const folder = bundledFolder()
+  return folder === undefined ? undefined : join(folder, minillama.name)
+}
+
 const sizeOf = (file: string): number | undefined => {
   const stat = statSync(file, { throwIfNoEntry: false })
   return stat?.isFile() === true ? stat.size : undefined

@@ -2,6 +2,9 @@
 const keptLines = 20
 const keptChars = 16 * 1024
 
+/** A frame of a native backtrace: pages of addresses, and the word that matters before them. */
+const frame = /\[0x[0-9a-f]+\]$/
+
 export interface LastWords {
   readonly push: (text: string) => void
   readonly read: () => string
@@ -19,7 +22,7 @@ export const makeLastWords = (): LastWords => {
       tail
         .slice(-keptChars)
         .split(/\r?\n/)
-        .filter((line) => line.trim() !== "")
+        .filter((line) => line.trim() !== "" && !frame.test(line))
         .slice(-keptLines)
         .join("\n")
   }

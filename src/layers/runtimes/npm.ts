@@ -13,10 +13,13 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
 import { Ids } from "../ids/index.ts"
 import { hasCuda } from "../devices/cuda.ts"
-import { type Child, Processes } from "../process/index.ts"
+import { Processes } from "../process/index.ts"
 import { Runtimes } from "./index.ts"
 import { folderBytes } from "./folder-bytes.ts"
-import { addonOf, findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
+import { prove } from "./proof.ts"
+import { run } from "./run.ts"
+import { noteUnfit, whyUnfit } from "./unfit.ts"
+import { findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
 
 export interface NpmOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -24,7 +27,6 @@ export interface NpmOptions extends Places {
 
 const installing = ".installing-"
 const installTimeout = Duration.minutes(15)
-const probeTimeout = Duration.minutes(1)
 const progressEvery = Duration.millis(500)
 
 const installArgs = [
@@ -61,20 +63,6 @@ const environment = (env: NpmOptions["env"]): Record<string, string> =>
     )
   )
 
-/** What a child does to prove that an addon works here: its file, the backend, and the folders that the engine tries. */
-const probe = `
-const [file, backend, ...folders] = process.argv.slice(1)
-const addon = require(file)
-addon.markLoaded()
-addon.setLogger(() => {})
-addon.loadBackends()
-const wanted = backend === "cpu" ? false : backend
-const right = () => { const found = addon.getGpuType(); return found !== undefined && (wanted === false || found === wanted) }
-for (const folder of folders) if (!right()) addon.loadBackends(folder)
-if (!right()) { process.stderr.write("no such device answers\\n"); process.exit(3) }
-process.exit(0)
-`
-
 const wayOut = (backend: Backend): string => {
   const wanted = packages(backend).map((name) => `${name}@${runtimeVersion}`)
   return wanted.length === 0
@@ -93,28 +81,13 @@ const make = (options: NpmOptions) =>
         backend
       })
 
-    /** Runs a child to its end; a failure carries its last words. */
-    const run = (what: string, command: string, args: ReadonlyArray<string>, cwd: string, within: Duration.Duration) =>
-      Effect.scoped(
-        Effect.gen(function* () {
-          const child: Child = yield* processes.spawn({
-            command,
-            args,
-            env: environment(options.env),
-            cwd,
-            graceMs: 1000
-          })
-          const exit = yield* child.exit
-          if (exit.code === 0) return
-          const words = child.lastWords().trim().split("\n").slice(-3).join(" ").slice(0, 300)
-          return yield* Effect.fail(
-            `${what} ended with ${exit.signal ?? `exit code ${exit.code}`}: ${words || "no output"}`
-          )
-        })
-      ).pipe(
-        Effect.mapError((error) => (typeof error === "string" ? error : `${what} could not be started: ${error.what}`)),
-        Effect.timeoutFail({ duration: within, onTimeout: () => `${what} took over ${Duration.format(within)}` })
-      )
+    const env = environment(options.env)
+
+    /** The CPU has nothing in its place, and memory that others took may be free tomorrow. */
+    const note = (backend: Backend, reason: string) =>
+      backend === "cpu" || /memory/i.test(reason)
+        ? Effect.void
+        : attempt(() => noteUnfit(options, backend, options.env, reason))
 
     const install = (backend: Backend, onProgress: (received: number) => void) =>
       Effect.gen(function* () {
@@ -128,11 +101,11 @@ const make = (options: NpmOptions) =>
         const npm = npmCommand(options.env["PATH"] ?? "")
         if (npm === undefined) return yield* Effect.fail("npm was not found")
         const folder = join(home, yield* ids.make(installing.slice(0, -1)))
-        yield* attempt(async () => {
-          await mkdir(folder, { recursive: true, mode: 0o700 })
-          await writeFile(join(folder, "package.json"), `{"private":true}\n`)
-        })
-        yield* Effect.addFinalizer(() => Effect.promise(() => rm(folder, { recursive: true, force: true })))
+        yield* Effect.acquireRelease(
+          attempt(async () => void (await mkdir(folder, { recursive: true, mode: 0o700 }))),
+          () => Effect.promise(() => rm(folder, { recursive: true, force: true }))
+        )
+        yield* attempt(() => writeFile(join(folder, "package.json"), `{"private":true}\n`))
         const watching = Effect.repeat(
           Effect.flatMap(
             Effect.promise(() => folderBytes(folder)),
@@ -148,14 +121,14 @@ const make = (options: NpmOptions) =>
           ...wanted.map((each) => `${each}@${runtimeVersion}`)
         ]
         yield* Effect.raceFirst(
-          run("npm install", npm.command, args, folder, installTimeout),
+          run(processes, { what: "npm install", command: npm.command, args, cwd: folder, env, within: installTimeout }),
           Effect.zipRight(watching, Effect.never)
         )
         const folders = foldersIn(folder, backend)
-        const [beside] = folders
-        if (beside === undefined) return yield* Effect.fail(`npm installed no ${name} for this machine`)
-        const proof = ["-e", probe, addonOf(beside), backend, ...folders]
-        yield* run("loading it", process.execPath, proof, folder, probeTimeout)
+        if (folders.length === 0) return yield* Effect.fail(`npm installed no ${name} for this machine`)
+        yield* Effect.tapError(prove(processes, { backend, folders, cwd: folder, env }), (reason) =>
+          note(backend, reason)
+        )
         const final = placeOf(options, backend)
         yield* attempt(async () => {
           await rm(final, { recursive: true, force: true })
@@ -176,17 +149,15 @@ const make = (options: NpmOptions) =>
         }),
       install: (backend, onProgress) =>
         Effect.gen(function* () {
-          // known before 320 MB are fetched that could not be loaded
+          // known before hundreds of megabytes are fetched in vain
           if (backend === "cuda" && !(yield* Effect.promise(() => hasCuda(options.env)))) {
+            const reason = "CUDA's libraries (libcudart and libcublas, version 12 or 13) are not on this machine"
             return yield* Effect.fail(
-              unavailable(
-                backend,
-                "CUDA's libraries (libcudart and libcublas, version 12 or 13) are not on this machine",
-                "Install NVIDIA's CUDA toolkit 12 or 13, or choose another device"
-              )
+              unavailable(backend, reason, "Install NVIDIA's CUDA toolkit 12 or 13, or choose another device")
             )
           }
-          return yield* install(backend, onProgress)
+          const reason = yield* Effect.promise(() => whyUnfit(options, backend, options.env))
+          return yield* reason === undefined ? install(backend, onProgress) : Effect.fail(unavailable(backend, reason))
         }),
       sweep: Effect.promise(async () => {
         for (const name of await readdir(home).catch(() => [])) {

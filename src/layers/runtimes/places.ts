@@ -42,3 +42,6 @@ export const findBinary = (places: Places, backend: Backend): Binary | undefined
 }
 
 export const addonOf = (folder: string): string => join(folder, "llama-addon.node")
+
+/** The file that makes the addon use a backend; the CPU's is linked in. */
+export const libraryOf = (backend: Backend): string => `libggml-${backend}.so`

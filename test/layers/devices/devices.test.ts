@@ -8,6 +8,8 @@ import { DeviceProbe, type Machine } from "../../../src/layers/devices/index.ts"
 import { groupLimit, readRam } from "../../../src/layers/devices/memory.ts"
 import { parse } from "../../../src/layers/devices/nvidia.ts"
 import { layerProbe } from "../../../src/layers/devices/probe.ts"
+import { runtimeVersion } from "../../../src/layers/runtimes/places.ts"
+import { noteUnfit } from "../../../src/layers/runtimes/unfit.ts"
 
 const lines = [
   "0, GPU-11111111-2222-3333-4444-555555555555, NVIDIA GeForce RTX 3060, 12288, 11900, 550.54.15",
@@ -103,6 +105,32 @@ describe("Devices", () => {
     it.effect("lacks Vulkan's runtime, which can serve them", () =>
       Effect.map(lookIn("nvidia_icd.json", "auto", false), (machine) =>
         expect(machine).toMatchObject({ gpus: [], lacks: "vulkan", driver: "550.54.15" })
+      )
+    )
+    it.effect("lacks it too where CUDA's libraries are, and llama.cpp's build for it does not work with them", () =>
+      withTool(`cat <<'END'\n${lines}END`, (path) =>
+        Effect.gen(function* () {
+          mkdirSync(join(path, "etc/vulkan/icd.d"), { recursive: true })
+          mkdirSync(join(path, "runtimes"))
+          for (const file of ["etc/vulkan/icd.d/nvidia_icd.json", "libcudart.so.13", "libcublas.so.13"]) {
+            writeFileSync(join(path, file), "")
+          }
+          const env = { PATH: `${path}:/usr/bin:/bin`, LD_LIBRARY_PATH: path }
+          const look = Effect.provide(
+            Effect.flatMap(DeviceProbe, (probe) => probe.look),
+            layerProbe({ folder: path, env, vulkan: "auto", root: path, from: path })
+          )
+          expect(backends(yield* look)).toEqual(["cuda", "cuda"])
+          yield* Effect.promise(() => noteUnfit({ folder: path }, "cuda", env, "PTX", path))
+          expect(yield* look).toMatchObject({ gpus: [], lacks: "vulkan" })
+          // nor Vulkan's: then they stay, so that whoever asks for one hears why
+          yield* Effect.promise(() => noteUnfit({ folder: path }, "vulkan", env, "no such device answers", path))
+          expect(backends(yield* look)).toEqual(["cuda", "cuda"])
+          rmSync(join(path, `runtimes/vulkan-llm-worker-rbee-${runtimeVersion}.unfit`))
+          // another CUDA may do
+          for (const file of ["libcudart.so.12", "libcublas.so.12"]) writeFileSync(join(path, file), "")
+          expect(backends(yield* look)).toEqual(["cuda", "cuda"])
+        })
       )
     )
     it.effect("are CUDA's where Vulkan finds none of them, is not NVIDIA's, or is not wanted", () =>

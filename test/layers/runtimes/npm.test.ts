@@ -7,11 +7,13 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { describe } from "vitest"
+import { hasCuda } from "../../../src/layers/devices/cuda.ts"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { Runtimes } from "../../../src/layers/runtimes/index.ts"
 import { layerNpm } from "../../../src/layers/runtimes/npm.ts"
 import { runtimeVersion } from "../../../src/layers/runtimes/places.ts"
+import { startRegistry } from "../../support/registry.ts"
 
 interface Place {
   readonly folder: string
@@ -120,6 +122,73 @@ describe("Worker runtimes", () => {
             expect(place.runtimes()).toEqual([])
           }),
         { ...closedRegistry, npm_config_cache: join(place.folder, "cache") }
+      )
+    )
+  )
+
+  it.live.runIf(process.platform === "linux" && process.arch === "x64")(
+    "that turn out not to work here are not fetched again while the machine is as it was",
+    () =>
+      withFolder((place) =>
+        Effect.gen(function* () {
+          const files = { "dist/index.js": "", "bins/linux-x64-cuda/llama-addon.node": "no addon" }
+          const registry = yield* Effect.promise(() =>
+            startRegistry(
+              ["linux-x64-cuda", "linux-x64-cuda-ext"].map((name) => ({
+                name: `@node-llama-cpp/${name}`,
+                version: runtimeVersion,
+                files
+              }))
+            )
+          )
+          const libraries = (version: number) => {
+            for (const name of ["libcudart", "libcublas"])
+              writeFileSync(join(place.folder, `${name}.so.${version}`), "")
+          }
+          const env = {
+            LD_LIBRARY_PATH: place.folder,
+            npm_config_registry: registry.url,
+            npm_config_cache: join(place.folder, "cache")
+          }
+          yield* withRuntimes(
+            place,
+            (runtimes) =>
+              Effect.gen(function* () {
+                const install = Effect.flip(runtimes.install("cuda", () => {}))
+                libraries(13)
+                const { what } = yield* install
+                expect(what).toMatch(/its trial ended with exit code 3: .*llama-addon/)
+                expect(registry.fetched.length).toBe(2)
+                expect((yield* install).what).toBe(what)
+                expect(registry.fetched.length).toBe(2)
+                expect(place.runtimes()).toEqual([`cuda-llm-worker-rbee-${runtimeVersion}.unfit`])
+                // another CUDA may do
+                libraries(12)
+                rmSync(join(place.folder, "cache"), { recursive: true })
+                yield* install
+                expect(registry.fetched.length).toBe(4)
+              }),
+            env
+          )
+          registry.close()
+        })
+      ),
+    60_000
+  )
+
+  it.live("for CUDA are not fetched where CUDA's own libraries are missing", () =>
+    withFolder((place) =>
+      withRuntimes(place, (runtimes) =>
+        Effect.gen(function* () {
+          if (yield* Effect.promise(() => hasCuda(process.env))) return
+          const error = yield* Effect.flip(runtimes.install("cuda", () => {}))
+          expect(error).toMatchObject({
+            code: "BACKEND_UNAVAILABLE",
+            what: expect.stringContaining("libcudart and libcublas"),
+            todo: expect.stringContaining("CUDA toolkit")
+          })
+          expect(place.runtimes()).toEqual([])
+        })
       )
     )
   )

@@ -112,7 +112,9 @@ export const CONTROL = 8
 export const BYTE = 32
 /** `getVocabularyType`: byte-level BPE, whose token strings spell bytes with printable characters */
 export const VOCABULARY_BPE = 2
-/** `setLoggerLogLevel`: errors (2) and warnings (3) */
+/** the logger's level of errors */
+export const LOG_ERRORS = 2
+/** and of warnings; as `setLoggerLogLevel` both */
 export const LOG_WARNINGS = 3
 
 const functions = [

@@ -4,10 +4,12 @@ import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Backend } from "../../../machines/vocabulary/device.ts"
-import { type Addon, isAddon, LOG_WARNINGS, missingFrom } from "./addon.ts"
+import { type Addon, isAddon, LOG_ERRORS, LOG_WARNINGS, missingFrom } from "./addon.ts"
 import { backendFolders, packagesOf } from "./packages.ts"
 
 export interface RuntimeOptions {
+  /** hears llama.cpp's errors as they happen, with their line breaks: it may abort right after */
+  readonly onError?: (text: string) => void
   /** absolute folder that contains `node_modules/@node-llama-cpp/…`; absent: where rbee itself is installed */
   readonly runtime?: string
   readonly gpu: Backend
@@ -69,7 +71,10 @@ const load = async (options: RuntimeOptions): Promise<Runtime> => {
   if (!isAddon(loaded)) throw unavailable(options.gpu, `${name} is another version: it lacks ${missingFrom(loaded)}`)
   const log = makeLog()
   loaded.markLoaded()
-  loaded.setLogger((_level, text) => log.add(text))
+  loaded.setLogger((level, text) => {
+    log.add(text)
+    if (level <= LOG_ERRORS) options.onError?.(text)
+  })
   loaded.setLoggerLogLevel(LOG_WARNINGS)
   const wanted = options.gpu === "cpu" ? false : options.gpu
   const wrong = (): boolean => {
