@@ -108,7 +108,7 @@ export const knobs: ReadonlyArray<Knob> = [
     "vulkan",
     vulkan,
     "`auto`, `on`, `off`",
-    "GPUs that are no NVIDIA's: `on` installs what they need (81 MB), `auto` where an AMD card has 2 GB and more"
+    "GPUs that CUDA does not serve: `on` installs what they need (81 MB), `auto` where a card of AMD's or NVIDIA's has 2 GB and more"
   ),
   worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
   worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),
