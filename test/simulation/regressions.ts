@@ -703,5 +703,41 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a hive that came up after its queen had died and its name was forgotten was left running",
+    plan: {
+      seed: 60523,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [], awake: true },
+        { id: "hive1", ramMb: 2000, gpus: [], awake: false },
+        { id: "hive2", ramMb: 16000, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 4, at: 907, prompt: "tell eccc about 7deaea", teardown: "warm" },
+        { id: 5, at: 907, prompt: "tell 11ca about 510d7b", teardown: "cold" },
+        {
+          id: 6,
+          at: 20906,
+          prompt: "tell 2d2c about 963898",
+          teardown: "warm",
+          client: { stream: true, leavesAfter: 28 }
+        },
+        { id: 7, at: 12522, prompt: "tell 54c6 about 3b1b22", teardown: "warm", client: { stream: false } },
+        { id: 8, at: 12522, prompt: "tell 12fa about cd995f", teardown: "warm" }
+      ],
+      faults: [
+        { at: 1741, kind: "kill-queen", target: 891, forMs: 9749, steps: 8 },
+        { at: 2279, kind: "hives-rm", target: 928, forMs: 3357, steps: 0 }
+      ],
+      tokens: 32,
+      tokensPerS: 50,
+      loadMs: 1809,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

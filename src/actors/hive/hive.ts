@@ -110,6 +110,10 @@ export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.S
       return yield* parts.workers?.inUse(yield* inContact) ?? Effect.succeed(false)
     })
 
+    // One of which nobody wants anything, not even to own it, is nobody's: who woke it died, and its name was forgotten.
+    const isStray = () => ownership.owner === undefined && usage.isUnused
+    const idleMs = () => (ownership.wokenCold || isStray() ? settings.hive.idleColdMs : settings.hive.idleMs)
+
     let stopping = false
     const stopped = yield* Deferred.make<void>()
     const shutdown = (drainMs: number, why: "shutdown" | "idle" = "shutdown") =>
@@ -152,15 +156,7 @@ export const makeHive: Effect.Effect<Hive, RbeeError | ChildStartFailed, Scope.S
         {
           id: "own-end",
           restart: "transient",
-          start: task(
-            Effect.zipRight(
-              usage.idle({
-                idleMs: () => (ownership.wokenCold ? settings.hive.idleColdMs : settings.hive.idleMs),
-                inUse
-              }),
-              shutdown(settings.shutdown.drainMs, "idle")
-            )
-          )
+          start: task(Effect.zipRight(usage.idle({ idleMs, inUse }), shutdown(settings.shutdown.drainMs, "idle")))
         }
       ]
     })

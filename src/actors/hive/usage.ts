@@ -10,6 +10,8 @@ export interface UsageOptions {
 }
 
 export class Usage {
+  /** nobody has ever wanted anything of it */
+  isUnused = true
   private lastAt: number
 
   constructor(now: number) {
@@ -17,7 +19,10 @@ export class Usage {
   }
 
   /** Somebody wanted something of it. */
-  readonly touch: Effect.Effect<void> = Effect.map(Clock.currentTimeMillis, (now) => void (this.lastAt = now))
+  readonly touch: Effect.Effect<void> = Effect.map(Clock.currentTimeMillis, (now) => {
+    this.isUnused = false
+    this.lastAt = now
+  })
 
   /** Completes when it stood idle for its time. Looks at it no more often than needed, and at least each second of a short time. */
   idle({ idleMs, inUse }: UsageOptions): Effect.Effect<void> {

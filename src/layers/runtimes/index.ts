@@ -19,7 +19,8 @@ export class Runtimes extends Context.Tag("rbee/Runtimes")<
     /** Looks, does not install. */
     readonly find: (backend: Backend) => Effect.Effect<RuntimePlace | undefined>
     /**
-     * Installs, proves in a child process that it loads, and only then gives it its name. A failure leaves nothing.
+     * Installs, proves in a child process that it works on its device, and only then gives it its name. A failure leaves
+     * nothing but a note of it, where trying again would be in vain.
      * `onProgress` hears the bytes that lie in the folder so far.
      */
     readonly install: (

@@ -9,17 +9,17 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { rbeeError } from "../../machines/errors.ts"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
 import { Ids } from "../ids/index.ts"
-import { hasCuda } from "../devices/cuda.ts"
 import { Processes } from "../process/index.ts"
 import { Runtimes } from "./index.ts"
+import { hasCuda } from "./cuda.ts"
 import { folderBytes } from "./folder-bytes.ts"
+import { findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
 import { prove } from "./proof.ts"
 import { run } from "./run.ts"
 import { noteUnfit, whyUnfit } from "./unfit.ts"
-import { findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
 
 export interface NpmOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -68,6 +68,14 @@ const wayOut = (backend: Backend): string => {
   return wanted.length === 0
     ? "Choose another device"
     : `Try \`npm install -g ${wanted.join(" ")}\` where rbee is installed, or choose another device`
+}
+
+/** What may help a runtime that is there and does not work. */
+const cures: Readonly<Record<Backend, string>> = {
+  cpu: "Install rbee anew, or use another machine",
+  cuda: "Update NVIDIA's driver or install CUDA 12's libraries, or choose another device",
+  vulkan: "Update the driver of the GPU, or choose another device",
+  metal: "Choose another device"
 }
 
 const make = (options: NpmOptions) =>
@@ -126,8 +134,9 @@ const make = (options: NpmOptions) =>
         )
         const folders = foldersIn(folder, backend)
         if (folders.length === 0) return yield* Effect.fail(`npm installed no ${name} for this machine`)
-        yield* Effect.tapError(prove(processes, { backend, folders, cwd: folder, env }), (reason) =>
-          note(backend, reason)
+        yield* prove(processes, { backend, folders, cwd: folder, env }).pipe(
+          Effect.tapError((reason) => note(backend, reason)),
+          Effect.mapError((reason) => unavailable(backend, reason, cures[backend]))
         )
         const final = placeOf(options, backend)
         yield* attempt(async () => {
@@ -138,7 +147,7 @@ const make = (options: NpmOptions) =>
         return { version: runtimeVersion, folder: final }
       }).pipe(
         Effect.scoped,
-        Effect.mapError((reason): RbeeError<"BACKEND_UNAVAILABLE"> => unavailable(backend, reason))
+        Effect.mapError((error) => (typeof error === "string" ? unavailable(backend, error) : error))
       )
 
     return Runtimes.of({
@@ -157,7 +166,8 @@ const make = (options: NpmOptions) =>
             )
           }
           const reason = yield* Effect.promise(() => whyUnfit(options, backend, options.env))
-          return yield* reason === undefined ? install(backend, onProgress) : Effect.fail(unavailable(backend, reason))
+          if (reason !== undefined) return yield* Effect.fail(unavailable(backend, reason, cures[backend]))
+          return yield* install(backend, onProgress)
         }),
       sweep: Effect.promise(async () => {
         for (const name of await readdir(home).catch(() => [])) {

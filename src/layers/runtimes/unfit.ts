@@ -9,7 +9,7 @@ import { join } from "node:path"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { Backend } from "../../machines/vocabulary/device.ts"
-import { cudaVersions, type Env } from "../devices/cuda.ts"
+import { cudaVersions, type Env } from "./cuda.ts"
 import { type Places, placeOf } from "./places.ts"
 
 const Note = Schema.Struct({

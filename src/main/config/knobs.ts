@@ -98,7 +98,7 @@ export const knobs: ReadonlyArray<Knob> = [
   hive("host", host, "address", "where the hive listens; anything but loopback needs a token"),
   hive("port", port, "port", "the hive's port"),
   hive("idleMs", milliseconds, "ms", "an idle hive that nobody uses ends after this time"),
-  hive("idleColdMs", milliseconds, "ms", "the same, when a `--cold` session woke it"),
+  hive("idleColdMs", milliseconds, "ms", "the same, when a `--cold` session woke it, or nobody has ever asked for it"),
   hive("heartbeatMs", milliseconds, "ms", "how often a hive reports to its queen"),
   hive("lateMs", milliseconds, "ms", "a silent hive is degraded after this time"),
   hive("lostMs", milliseconds, "ms", "and lost after this time"),

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { describe } from "vitest"
-import { hasCuda } from "../../../src/layers/devices/cuda.ts"
+import { hasCuda } from "../../../src/layers/runtimes/cuda.ts"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { Runtimes } from "../../../src/layers/runtimes/index.ts"
@@ -156,7 +156,8 @@ describe("Worker runtimes", () => {
               Effect.gen(function* () {
                 const install = Effect.flip(runtimes.install("cuda", () => {}))
                 libraries(13)
-                const { what } = yield* install
+                const { todo, what } = yield* install
+                expect(todo).toContain("Update NVIDIA's driver")
                 expect(what).toMatch(/its trial ended with exit code 3: .*llama-addon/)
                 expect(registry.fetched.length).toBe(2)
                 expect((yield* install).what).toBe(what)
