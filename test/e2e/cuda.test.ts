@@ -1,22 +1,12 @@
 /** An NVIDIA card, where there is one: the runtime that the hive fetches for it, answers, a kill, and memory that comes back. */
 import { execFileSync } from "node:child_process"
-import { accessSync, constants } from "node:fs"
-import { delimiter, join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { findTool } from "../../src/layers/devices/nvidia.ts"
 import { paced, phaseNamed, recovers, story } from "../support/faults.ts"
-import { eventually, type Machine } from "../support/machine.ts"
+import { eventually, type Finished, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
-
-const isThere = (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
-  try {
-    accessSync(join(folder, "nvidia-smi"), constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-})
 
 const smi = (query: string): ReadonlyArray<string> =>
   execFileSync("nvidia-smi", [query, "--format=csv,noheader,nounits"], { encoding: "utf8" }).trim().split("\n")
@@ -28,20 +18,17 @@ const pidsOnIt = (): ReadonlyArray<number> => smi("--query-compute-apps=pid").ma
 
 /** The runtime is 320 MB: the first time it comes over the network. */
 const limit = { limitMs: 500_000 }
-const woken = async (env: Record<string, string> = {}): Promise<Machine> => {
+const woken = async (env: Record<string, string> = {}): Promise<{ readonly on: Machine; readonly run: Finished }> => {
   const on = await machine({ env })
   const run = await on.rbee(["infer", "--no-cpu", "--temperature", "0", "hello"], limit)
   assert.strictEqual(run.code, 0, run.stderr)
   assert.match(run.stdout, /^Hello! I am minillama/)
-  return on
+  return { on, run }
 }
 
-describe.skipIf(!isThere)("a GPU of NVIDIA's", () => {
+describe.skipIf(findTool(process.env["PATH"] ?? "") === undefined)("a GPU of NVIDIA's", () => {
   it("is found, its runtime is installed by the hive, and it answers", async () => {
-    const on = await machine()
-    const run = await on.rbee(["infer", "--no-cpu", "--temperature", "0", "hello"], limit)
-    assert.strictEqual(run.code, 0, run.stderr)
-    assert.match(run.stdout, /^Hello! I am minillama/)
+    const { on, run } = await woken()
     for (const line of [
       "queen: basic scheduler picked GPU0 on hive localhost",
       "queen: asked hive to prepare worker cuda-llm-worker-rbee",
@@ -53,7 +40,7 @@ describe.skipIf(!isThere)("a GPU of NVIDIA's", () => {
   }, 510_000)
 
   it("gives its memory back when everything is down", async () => {
-    const on = await woken()
+    const { on } = await woken()
     const worker = on.processes().find(({ role }) => role === "worker")
     const during = usedMib()
     assert.strictEqual((await on.rbee(["down"])).code, 0)
@@ -63,7 +50,7 @@ describe.skipIf(!isThere)("a GPU of NVIDIA's", () => {
   }, 510_000)
 
   it("has a worker that is killed in mid-answer: its answer goes on with its own next token, on the GPU", async () => {
-    const on = await woken(paced)
+    const { on } = await woken(paced)
     const undisturbed = (await on.rbee([...story, "--no-cpu"])).stdout
     assert.isAbove(undisturbed.length, 200)
     await recovers(on, phaseNamed("in mid-answer"), "worker", "SIGKILL", undisturbed)

@@ -3,6 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as TestClock from "effect/TestClock"
 import { ActorSystem } from "../../src/actors/core/system.ts"
 import { Reports } from "../../src/actors/core/reports.ts"
 import { type Hive, makeHive } from "../../src/actors/hive/hive.ts"
@@ -68,6 +69,9 @@ const unused = <T extends object>(name: string): T =>
       throw new Error(`${name}.${String(key)} is not part of this test`)
     }
   })
+
+/** Lets everything run that can run now. */
+export const settle = TestClock.adjust(0).pipe(Effect.zipRight(Effect.yieldNow()), Effect.repeatN(20))
 
 export const makeWorld = (
   settings: Partial<Settings["hive"]> = {},

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
-import { backendFolders, packagesOf } from "../engine/llama/packages.ts"
+import { addonOf, backendFolders, packagesOf } from "../engine/llama/packages.ts"
 
 /** The lock file pins the same one; a test compares. */
 export const runtimeVersion = "3.21.1"
@@ -40,8 +40,3 @@ export const findBinary = (places: Places, backend: Backend): Binary | undefined
   const [installed] = existsSync(folder) ? foldersIn(folder, backend) : []
   return installed === undefined ? undefined : { file: addonOf(installed), folder }
 }
-
-export const addonOf = (folder: string): string => join(folder, "llama-addon.node")
-
-/** The file that makes the addon use a backend; the CPU's is linked in. */
-export const libraryOf = (backend: Backend): string => `libggml-${backend}.so`

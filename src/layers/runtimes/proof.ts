@@ -9,9 +9,9 @@ import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type { Backend } from "../../machines/vocabulary/device.ts"
+import { addonOf, libraryOf } from "../engine/llama/packages.ts"
 import { bundledFile } from "../models/sources.ts"
 import type { Processes } from "../process/index.ts"
-import { addonOf, libraryOf } from "./places.ts"
 import { run } from "./run.ts"
 
 /** a driver may compile kernels for a card that the build was not made for */

@@ -32,7 +32,7 @@ export interface Settings {
     readonly port: number
     /** idle and out of use the hive ends after this time */
     readonly idleMs: number
-    /** the same, when it was woken for a cold session */
+    /** the same, when it was woken for a cold session, or nobody has ever asked for it */
     readonly idleColdMs: number
     readonly heartbeatMs: number
     /** without a heartbeat this long a hive is degraded, then lost */

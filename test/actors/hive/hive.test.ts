@@ -6,14 +6,12 @@ import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
 import { Call } from "../../../src/layers/api/endpoint.ts"
 import { readEvents } from "../../../src/layers/api/sse.ts"
-import { type Launched, makeWorld, type World } from "../../support/hive-world.ts"
+import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
 
 const ready: ReadonlyArray<Parameters<Launched["say"]>[0]> = [
   { t: "bound", port: 8601, url: "http://127.0.0.1:8601" },
   { t: "ready", backend: "CPU", context: 4096, slots: 4 }
 ]
-/** Lets everything run that can run now. */
-const settle = TestClock.adjust(0).pipe(Effect.zipRight(Effect.yieldNow()), Effect.repeatN(20))
 const start = (world: World) => world.hive.api.startWorker({ device: "cpu", model_ref: "minillama" })
 const states = (world: World) =>
   Effect.map(world.hive.api.listWorkers({}), (workers) => workers.map(({ state }) => state))

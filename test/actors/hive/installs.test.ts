@@ -1,15 +1,12 @@
 /** Worker runtimes that cannot be had, and those that take their place. */
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
 import type { Machine } from "../../../src/layers/devices/index.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import type { Backend } from "../../../src/machines/vocabulary/device.ts"
-import { makeWorld } from "../../support/hive-world.ts"
+import { makeWorld, settle } from "../../support/hive-world.ts"
 
-/** Lets everything run that can run now. */
-const settle = TestClock.adjust(0).pipe(Effect.zipRight(Effect.yieldNow()), Effect.repeatN(20))
 const gpu = { id: "gpu0", name: "H100", vram_mb: 80_000, vram_free_mb: 80_000 }
 
 /** An NVIDIA card on which CUDA does not work, as its trial tells, and whose driver has Vulkan. */

@@ -9,14 +9,15 @@ import type { KvType } from "../../../src/machines/vocabulary/worker.ts"
 
 type Measured = readonly [context: number, slots: number, kvType: KvType, mb: number]
 
+const common = { architecture: "llama", trainedContext: 16384, template: true }
+
 const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<Measured>]> = [
+  // tiny
   [
-    // tiny
     {
+      ...common,
       fileBytes: 96704,
-      architecture: "llama",
       parameters: 82112,
-      trainedContext: 16384,
       quantization: "Q8_0",
       kvElementsPerToken: 128,
       keyLength: 32,
@@ -26,8 +27,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 2,
       layers: 1,
       vocabulary: 320,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [1024, 2, "q8_0", 629],
@@ -37,13 +37,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [16384, 2, "f16", 845]
     ]
   ],
+  // many layers
   [
-    // many layers
     {
+      ...common,
       fileBytes: 12346880,
-      architecture: "llama",
       parameters: 11542784,
-      trainedContext: 16384,
       quantization: "Q8_0",
       kvElementsPerToken: 8192,
       keyLength: 64,
@@ -53,8 +52,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 4,
       layers: 16,
       vocabulary: 2048,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [512, 1, "f16", 650],
@@ -64,13 +62,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [1024, 2, "q8_0", 665]
     ]
   ],
+  // grouped heads
   [
-    // grouped heads
     {
+      ...common,
       fileBytes: 28740736,
-      architecture: "llama",
       parameters: 26940672,
-      trainedContext: 16384,
       quantization: "Q8_0",
       kvElementsPerToken: 1536,
       keyLength: 64,
@@ -80,8 +77,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 12,
       layers: 3,
       vocabulary: 4096,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [512, 1, "f16", 673],
@@ -91,13 +87,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [4096, 4, "f16", 730]
     ]
   ],
+  // full kv heads
   [
-    // full kv heads
     {
+      ...common,
       fileBytes: 31247488,
-      architecture: "llama",
       parameters: 29299968,
-      trainedContext: 16384,
       quantization: "Q8_0",
       kvElementsPerToken: 4608,
       keyLength: 64,
@@ -107,8 +102,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 12,
       layers: 3,
       vocabulary: 4096,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [512, 1, "f16", 679],
@@ -118,13 +112,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [16384, 2, "f16", 996]
     ]
   ],
+  // wide feed forward
   [
-    // wide feed forward
     {
+      ...common,
       fileBytes: 24014048,
-      architecture: "llama",
       parameters: 22546944,
-      trainedContext: 16384,
       quantization: "Q8_0",
       kvElementsPerToken: 1024,
       keyLength: 64,
@@ -134,8 +127,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 8,
       layers: 2,
       vocabulary: 2048,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [512, 1, "f16", 690],
@@ -145,13 +137,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [1024, 4, "f16", 705]
     ]
   ],
+  // wide, f16
   [
-    // wide, f16
     {
+      ...common,
       fileBytes: 125959808,
-      architecture: "llama",
       parameters: 62922240,
-      trainedContext: 16384,
       quantization: "F16",
       kvElementsPerToken: 2048,
       keyLength: 128,
@@ -161,8 +152,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 12,
       layers: 2,
       vocabulary: 4096,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [512, 1, "f16", 877],
@@ -172,13 +162,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [16384, 2, "f16", 1032]
     ]
   ],
+  // f32
   [
-    // f32
     {
+      ...common,
       fileBytes: 61026464,
-      architecture: "llama",
       parameters: 15206912,
-      trainedContext: 16384,
       quantization: "F32",
       kvElementsPerToken: 2048,
       keyLength: 64,
@@ -188,8 +177,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 8,
       layers: 2,
       vocabulary: 8192,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [512, 1, "f16", 786],
@@ -199,13 +187,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [16384, 2, "f16", 937]
     ]
   ],
+  // 32 k words
   [
-    // 32 k words
     {
+      ...common,
       fileBytes: 42841280,
-      architecture: "llama",
       parameters: 39586304,
-      trainedContext: 16384,
       quantization: "Q8_0",
       kvElementsPerToken: 2048,
       keyLength: 64,
@@ -215,8 +202,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 8,
       layers: 2,
       vocabulary: 32000,
-      merges: 0,
-      template: true
+      merges: 0
     },
     [
       [1024, 4, "f16", 736],
@@ -226,13 +212,12 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       [16384, 2, "f16", 854]
     ]
   ],
+  // 128 k words
   [
-    // 128 k words
     {
+      ...common,
       fileBytes: 157491232,
-      architecture: "llama",
       parameters: 143135232,
-      trainedContext: 16384,
       quantization: "Q8_0",
       kvElementsPerToken: 1024,
       keyLength: 64,
@@ -242,8 +227,7 @@ const measured: ReadonlyArray<readonly [facts: ModelFacts, cases: ReadonlyArray<
       heads: 8,
       layers: 4,
       vocabulary: 128000,
-      merges: 127651,
-      template: true
+      merges: 127651
     },
     [
       [512, 1, "f16", 973],

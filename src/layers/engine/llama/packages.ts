@@ -49,3 +49,9 @@ export const backendFolders = (
   const fallback = extension === undefined ? undefined : binaries(extension, platform, from)
   return fallback === undefined ? [beside] : [beside, join(fallback, "fallback")]
 }
+
+/** The addon in the first of these folders. */
+export const addonOf = (folder: string): string => join(folder, "llama-addon.node")
+
+/** The file that makes the addon use a backend; the CPU's is linked in. */
+export const libraryOf = (backend: Backend): string => `libggml-${backend}.so`

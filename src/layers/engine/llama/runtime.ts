@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Backend } from "../../../machines/vocabulary/device.ts"
 import { type Addon, isAddon, LOG_ERRORS, LOG_WARNINGS, missingFrom } from "./addon.ts"
-import { backendFolders, packagesOf } from "./packages.ts"
+import { addonOf, backendFolders, packagesOf } from "./packages.ts"
 
 export interface RuntimeOptions {
   /** hears llama.cpp's errors as they happen, with their line breaks: it may abort right after */
@@ -67,7 +67,7 @@ const load = async (options: RuntimeOptions): Promise<Runtime> => {
   if (name === undefined) throw unavailable(options.gpu, `no build for ${process.platform} ${process.arch}`)
   const folders = backendFolders(options.gpu, roots(options.runtime))
   if (folders === undefined) throw unavailable(options.gpu, `${name} is not installed`)
-  const loaded: unknown = createRequire(import.meta.url)(join(folders[0], "llama-addon.node"))
+  const loaded: unknown = createRequire(import.meta.url)(addonOf(folders[0]))
   if (!isAddon(loaded)) throw unavailable(options.gpu, `${name} is another version: it lacks ${missingFrom(loaded)}`)
   const log = makeLog()
   loaded.markLoaded()
