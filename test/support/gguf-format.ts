@@ -1,7 +1,5 @@
-/** The GGUF v3 container, as much of it as the `llama` architecture needs. */
-
-/** as ggml names them; `q4_k` needs a width that 256 divides */
-export type TensorType = "f32" | "f16" | "q8_0" | "q4_0" | "q4_k"
+/** Models of the `llama` architecture, and the vocabulary that all generated models have. */
+import { container, type Entries, general, type Tensor, type TensorType, elementsOf } from "./gguf-container.ts"
 
 export interface Shape {
   readonly layers: number
@@ -23,15 +21,6 @@ export interface Shape {
   readonly seed: number
 }
 
-export interface Tensor {
-  readonly name: string
-  readonly rows: number
-  /** 1 for a vector */
-  readonly dimensions: 1 | 2
-  readonly columns: number
-  readonly type: TensorType
-}
-
 export interface Token {
   readonly text: string
   /** 1 normal, 2 unknown, 3 control, 6 byte */
@@ -43,22 +32,11 @@ export const CHAT_TEMPLATE =
   "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n'}}" +
   "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 
-const ALIGNMENT = 32
-const types = { f32: 0, f16: 1, q8_0: 8, q4_0: 2, q4_k: 12 } as const
-const fileTypes = { f32: 0, f16: 1, q8_0: 7, q4_0: 2, q4_k: 14 } as const
-/** elements of a block, and its bytes */
-export const blocks = { f32: [1, 4], f16: [1, 2], q8_0: [32, 34], q4_0: [32, 18], q4_k: [256, 144] } as const
-
-export const bytesOf = ({ columns, rows, type }: Tensor): number =>
-  ((rows * columns) / blocks[type][0]) * blocks[type][1]
-
-export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
-
 export const tensorsOf = (shape: Shape): ReadonlyArray<Tensor> => {
   const { width, feedForward, type } = shape
   const keyValues = (width / shape.heads) * shape.kvHeads
-  const matrix = (name: string, rows: number, columns: number): Tensor => ({ name, rows, columns, dimensions: 2, type })
-  const vector = (name: string): Tensor => ({ name, rows: 1, columns: width, dimensions: 1, type: "f32" })
+  const matrix = (name: string, rows: number, columns: number): Tensor => ({ name, shape: [columns, rows], type })
+  const vector = (name: string): Tensor => ({ name, shape: [width], type: "f32" })
   const layer = (i: number): ReadonlyArray<Tensor> => [
     vector(`blk.${i}.attn_norm.weight`),
     matrix(`blk.${i}.attn_q.weight`, width, width),
@@ -79,7 +57,7 @@ export const tensorsOf = (shape: Shape): ReadonlyArray<Tensor> => {
 }
 
 export const parametersOf = (shape: Shape): number =>
-  tensorsOf(shape).reduce((sum, tensor) => sum + tensor.rows * tensor.columns, 0)
+  tensorsOf(shape).reduce((sum, tensor) => sum + elementsOf(tensor), 0)
 
 const ONSETS = "b c d f g h j k l m n p r s t v w z br ch cl dr fl gr pl sh st th tr".split(" ")
 const VOWELS = "a e i o u ai ea ou".split(" ")
@@ -103,7 +81,7 @@ const spell = (byte: number): string => {
 }
 
 /** `<unk> <s> <|im_end|> <|im_start|>`, the 256 bytes from `FIRST_BYTE` on, letters, then words with a space before. */
-export const vocabularyOf = (shape: Shape): ReadonlyArray<Token> => {
+export const vocabularyOf = (shape: Pick<Shape, "tokenizer" | "vocabulary">): ReadonlyArray<Token> => {
   const bpe = shape.tokenizer === "bpe"
   const tokens: Array<Token> = [
     { text: "<unk>", type: 2, score: 0 },
@@ -126,47 +104,6 @@ export const vocabularyOf = (shape: Shape): ReadonlyArray<Token> => {
 /** Token of the byte 0. */
 export const FIRST_BYTE = 4
 
-const u32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
-  return bytes
-}
-const u64 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(8)
-  bytes.writeBigUInt64LE(BigInt(value))
-  return bytes
-}
-const f32 = (value: number): Buffer => {
-  const bytes = Buffer.alloc(4)
-  bytes.writeFloatLE(value)
-  return bytes
-}
-const text = (value: string): Buffer => Buffer.concat([u64(Buffer.byteLength(value)), Buffer.from(value)])
-
-type Value =
-  | { readonly u16: number }
-  | { readonly u32: number }
-  | { readonly i32: number }
-  | { readonly f32: number }
-  | { readonly bool: boolean }
-  | { readonly text: string }
-  | { readonly texts: ReadonlyArray<string> }
-  | { readonly f32s: ReadonlyArray<number> }
-  | { readonly i32s: ReadonlyArray<number> }
-
-const encode = (value: Value): Buffer => {
-  if ("u16" in value) return Buffer.concat([u32(2), u32(value.u16).subarray(0, 2)])
-  if ("u32" in value) return Buffer.concat([u32(4), u32(value.u32)])
-  if ("i32" in value) return Buffer.concat([u32(5), u32(value.i32)])
-  if ("f32" in value) return Buffer.concat([u32(6), f32(value.f32)])
-  if ("bool" in value) return Buffer.concat([u32(7), Buffer.from([value.bool ? 1 : 0])])
-  if ("text" in value) return Buffer.concat([u32(8), text(value.text)])
-  const array = (type: number, items: ReadonlyArray<Buffer>): Buffer =>
-    Buffer.concat([u32(9), u32(type), u64(items.length), ...items])
-  if ("texts" in value) return array(8, value.texts.map(text))
-  return "f32s" in value ? array(6, value.f32s.map(f32)) : array(5, value.i32s.map(u32))
-}
-
 const isWord = ({ text, type }: Token): boolean => type === 1 && text.length > 3
 const cut = (text: string): string => `${text[0]} ${text.slice(1)}`
 
@@ -178,6 +115,33 @@ export interface Split {
   readonly tensors: number
 }
 
+type Spelling = Pick<Shape, "tokenizer" | "spacePrefix" | "chat">
+
+/** How text becomes tokens, and a chat text. */
+export const tokenizerOf = (shape: Spelling, vocabulary: ReadonlyArray<Token>): Entries => [
+  ["tokenizer.ggml.model", { text: shape.tokenizer === "bpe" ? "gpt2" : "llama" }],
+  ...(shape.tokenizer === "bpe"
+    ? ([
+        ["tokenizer.ggml.pre", { text: "gpt-2" }],
+        // as many as real ones have; none but the first applies, since no other merge makes its second half
+        ["tokenizer.ggml.merges", { texts: ["Ġ b", ...vocabulary.filter(isWord).map(({ text }) => cut(text))] }]
+      ] as const)
+    : []),
+  ["tokenizer.ggml.tokens", { texts: vocabulary.map((token) => token.text) }],
+  ["tokenizer.ggml.scores", { f32s: vocabulary.map((token) => token.score) }],
+  ["tokenizer.ggml.token_type", { i32s: vocabulary.map((token) => token.type) }],
+  ["tokenizer.ggml.bos_token_id", { u32: 1 }],
+  ["tokenizer.ggml.eos_token_id", { u32: END }],
+  ["tokenizer.ggml.eot_token_id", { u32: END }],
+  ["tokenizer.ggml.unknown_token_id", { u32: 0 }],
+  ["tokenizer.ggml.add_bos_token", { bool: true }],
+  ["tokenizer.ggml.add_eos_token", { bool: false }],
+  ["tokenizer.ggml.add_space_prefix", { bool: shape.spacePrefix }],
+  ...(shape.chat === false
+    ? []
+    : [["tokenizer.chat_template", { text: shape.chat === true ? CHAT_TEMPLATE : shape.chat }] as const])
+]
+
 /** Everything before the weights, padded. Of a split model only the first part tells of the model. */
 export const header = (
   shape: Shape,
@@ -185,12 +149,8 @@ export const header = (
   tensors: ReadonlyArray<Tensor>,
   split?: Split
 ): Buffer => {
-  const ofModel: ReadonlyArray<readonly [string, Value]> = [
-    ["general.architecture", { text: "llama" }],
-    ["general.name", { text: "random" }],
-    ["general.file_type", { u32: fileTypes[shape.type] }],
-    ["general.alignment", { u32: ALIGNMENT }],
-    ["general.quantization_version", { u32: 2 }],
+  const ofModel: Entries = [
+    ...general("llama", shape.type),
     ["llama.context_length", { u32: shape.context }],
     ["llama.embedding_length", { u32: shape.width }],
     ["llama.block_count", { u32: shape.layers }],
@@ -200,58 +160,15 @@ export const header = (
     ["llama.attention.layer_norm_rms_epsilon", { f32: 1e-5 }],
     ["llama.rope.dimension_count", { u32: shape.width / shape.heads }],
     ["llama.vocab_size", { u32: shape.vocabulary }],
-    ["tokenizer.ggml.model", { text: shape.tokenizer === "bpe" ? "gpt2" : "llama" }],
-    ...(shape.tokenizer === "bpe"
-      ? ([
-          ["tokenizer.ggml.pre", { text: "gpt-2" }],
-          // as many as real ones have; none but the first applies, since no other merge makes its second half
-          ["tokenizer.ggml.merges", { texts: ["Ġ b", ...vocabulary.filter(isWord).map(({ text }) => cut(text))] }]
-        ] as const)
-      : []),
-    ["tokenizer.ggml.tokens", { texts: vocabulary.map((token) => token.text) }],
-    ["tokenizer.ggml.scores", { f32s: vocabulary.map((token) => token.score) }],
-    ["tokenizer.ggml.token_type", { i32s: vocabulary.map((token) => token.type) }],
-    ["tokenizer.ggml.bos_token_id", { u32: 1 }],
-    ["tokenizer.ggml.eos_token_id", { u32: END }],
-    ["tokenizer.ggml.eot_token_id", { u32: END }],
-    ["tokenizer.ggml.unknown_token_id", { u32: 0 }],
-    ["tokenizer.ggml.add_bos_token", { bool: true }],
-    ["tokenizer.ggml.add_eos_token", { bool: false }],
-    ["tokenizer.ggml.add_space_prefix", { bool: shape.spacePrefix }],
-    ...(shape.chat === false
-      ? []
-      : [["tokenizer.chat_template", { text: shape.chat === true ? CHAT_TEMPLATE : shape.chat }] as const])
+    ...tokenizerOf(shape, vocabulary)
   ]
-  const metadata: typeof ofModel = [
-    ...(split === undefined || split.no === 0 ? ofModel : []),
-    ...(split === undefined
+  const ofSplit: Entries =
+    split === undefined
       ? []
-      : ([
+      : [
           ["split.no", { u16: split.no }],
           ["split.count", { u16: split.count }],
           ["split.tensors.count", { i32: split.tensors }]
-        ] as const))
-  ]
-  let offset = 0
-  const infos = tensors.map((tensor) => {
-    const info = Buffer.concat([
-      text(tensor.name),
-      u32(tensor.dimensions),
-      u64(tensor.columns),
-      ...(tensor.dimensions === 2 ? [u64(tensor.rows)] : []),
-      u32(types[tensor.type]),
-      u64(offset)
-    ])
-    offset += padded(bytesOf(tensor))
-    return info
-  })
-  const bytes = Buffer.concat([
-    Buffer.from("GGUF"),
-    u32(3),
-    u64(tensors.length),
-    u64(metadata.length),
-    ...metadata.flatMap(([key, value]) => [text(key), encode(value)]),
-    ...infos
-  ])
-  return Buffer.concat([bytes, Buffer.alloc(padded(bytes.length) - bytes.length)])
+        ]
+  return container([...(split === undefined || split.no === 0 ? ofModel : []), ...ofSplit], tensors)
 }

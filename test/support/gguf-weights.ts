@@ -1,5 +1,6 @@
 /** Random weights, fast: a hundred million of them take well under a second. */
-import { blocks, bytesOf, FIRST_BYTE, padded, type Shape, type Tensor, type Token } from "./gguf-format.ts"
+import { blocks, bytesOf, elementsOf, padded, type Tensor } from "./gguf-container.ts"
+import { FIRST_BYTE, type Token } from "./gguf-format.ts"
 
 /** xorshift32: quick, and good enough for weights that mean nothing */
 const random = (seed: number): (() => number) => {
@@ -28,8 +29,8 @@ const scaleOf = (columns: number): number => Math.sqrt(3 / columns)
 const steps = { q8_0: 127, q4_0: 8, q4_k: 15 * 63 } as const
 
 const fill = (tensor: Tensor, bytes: Buffer, next: () => number): void => {
-  const scale = scaleOf(tensor.columns)
-  const elements = tensor.rows * tensor.columns
+  const scale = scaleOf(tensor.shape[0])
+  const elements = elementsOf(tensor)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (tensor.type === "f32") {
     for (let i = 0; i < elements; i++) view.setFloat32(i * 4, (next() / 0x8000_0000 - 1) * scale, true)
@@ -49,18 +50,36 @@ const fill = (tensor: Tensor, bytes: Buffer, next: () => number): void => {
   }
 }
 
+/**
+ * What a vector is filled with: a norm with ones, a bias with little, the decay of a state with what makes it fade. What
+ * a layer adds is made larger than what it was given, or a model whose output is its embeddings would repeat one word.
+ */
+const constantOf = (name: string): number => {
+  if (name.endsWith(".bias")) return 0.01
+  if (name.endsWith("ssm_a")) return -0.5
+  return /\.post_(attention|ffw)_norm/.test(name) ? 4 : 1
+}
+
+const isVector = ({ name, shape }: Tensor): boolean => shape.length === 1 || /norm|ssm_[ad]$/.test(name)
+
 /** The bytes of one tensor, padded. */
-export const fillTensor = (shape: Shape, vocabulary: ReadonlyArray<Token>, tensor: Tensor, index: number): Buffer => {
+export const fillTensor = (
+  { seed }: { readonly seed: number },
+  vocabulary: ReadonlyArray<Token>,
+  tensor: Tensor,
+  index: number
+): Buffer => {
   const size = bytesOf(tensor)
   const bytes = Buffer.alloc(padded(size))
-  if (tensor.dimensions === 1) {
-    for (let i = 0; i < tensor.columns; i++) bytes.writeFloatLE(1, i * 4)
+  if (isVector(tensor)) {
+    const constant = constantOf(tensor.name)
+    for (let i = 0; i < elementsOf(tensor); i++) bytes.writeFloatLE(constant, i * 4)
     return bytes
   }
-  fill(tensor, bytes, random(shape.seed * 1_000_003 + index))
+  fill(tensor, bytes, random(seed * 1_000_003 + index))
   if (tensor.name === "output.weight") {
     // Control tokens and single bytes get no weight, so that greedy answers are words and do not end by themselves.
-    const row = size / tensor.rows
+    const row = size / vocabulary.length
     for (const [token, { type }] of vocabulary.entries()) {
       if (type !== 1 || token < FIRST_BYTE + 256) bytes.fill(0, token * row, (token + 1) * row)
     }

@@ -9,16 +9,8 @@ import { createHash } from "node:crypto"
 import { access, mkdir, open, rename, rm, truncate, writeFile, copyFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import {
-  CHAT_TEMPLATE,
-  FIRST_BYTE,
-  type Shape,
-  type Tensor,
-  header,
-  parametersOf,
-  tensorsOf,
-  vocabularyOf
-} from "./gguf-format.ts"
+import { CHAT_TEMPLATE, FIRST_BYTE, type Shape, header, parametersOf, tensorsOf, vocabularyOf } from "./gguf-format.ts"
+import type { Tensor } from "./gguf-container.ts"
 import { fillTensor } from "./gguf-weights.ts"
 
 export type { Shape } from "./gguf-format.ts"
@@ -41,7 +33,7 @@ const write = async (path: string, shape: Shape): Promise<void> => {
 
 const folder = join(tmpdir(), "rbee-test-models")
 
-const cached = async (name: string, make: (path: string) => Promise<void>): Promise<string> => {
+export const cached = async (name: string, make: (path: string) => Promise<void>): Promise<string> => {
   const path = join(folder, name)
   const there = await access(path).then(
     () => true,
