@@ -41,9 +41,12 @@ export const makeClient = () => {
         },
         (response) => {
           const status = response.statusCode ?? 0
-          response.on("data", onChunk)
+          let refusal = ""
+          response.on("data", status < 300 ? onChunk : (chunk: Buffer) => void (refusal += chunk.toString()))
           response.on("error", reject)
-          response.on("end", () => (status < 300 ? resolve() : reject(new Error(`${path} answered ${status}`))))
+          response.on("end", () =>
+            status < 300 ? resolve() : reject(new Error(`${path} answered ${status}: ${refusal.slice(0, 300)}`))
+          )
         }
       )
       request.on("error", reject)

@@ -1,21 +1,24 @@
-/** Starts the worker and everything that stands between it and a client, each in a process of its own. */
+/**
+ * Starts the worker and everything that stands between it and a client, each in a process of its own: the queen and the
+ * hive are the real daemons, with everything that they do in production; the scripted worker is started by that hive
+ * and stands behind the peers too.
+ */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { startBarePipe } from "./bare-pipe.ts"
 import type { Route } from "./client.ts"
-import { startQueenPath } from "./queen-path.ts"
-import { startScriptedWorker } from "./scripted-worker.ts"
+import { type Machine, makeMachine } from "../../support/machine.ts"
+
+const token = "a-token-of-this-benchmark"
 
 const [, , role = "", ...rest] = process.argv
 const roles: Readonly<Record<string, () => Promise<number>>> = {
-  "role:worker": () => startScriptedWorker(),
-  "role:pipe": () => startBarePipe(Number(rest[0])),
-  "role:queen": () => startQueenPath(Number(rest[0]), rest[1] ?? "")
+  "role:pipe": () => startBarePipe(Number(rest[0]))
 }
 
 /** Called by a benchmark's bundle when it is started as one of its own children; true if it was. */
@@ -44,7 +47,7 @@ export interface Stage {
   readonly jobsPipe: Contender
   /** what is not there, and why */
   readonly absent: ReadonlyArray<string>
-  readonly close: () => void
+  readonly close: () => Promise<void>
 }
 
 export const openStage = async (bundle: string): Promise<Stage> => {
@@ -57,12 +60,12 @@ export const openStage = async (bundle: string): Promise<Stage> => {
       return [Number(line), started.pid ?? 0] as const
     throw new Error(`${args[0]} did not start`)
   }
-  const [workerPort] = await child("role:worker")
-  const [queenPort, queenPid] = await child("role:queen", String(workerPort), join(folder, "journal.sqlite"))
+  const cluster = await openCluster()
+  const { queenPid, queenPort, workerPort } = cluster
   const [pipePort, pipePid] = await child("role:pipe", String(workerPort))
   const path = "/v1/chat/completions"
   const peers: Array<Contender> = [
-    { name: "rbee /v1", pid: queenPid, route: { port: queenPort, path } },
+    { name: "rbee /v1", pid: queenPid, route: { port: queenPort, path, headers: cluster.headers } },
     { name: "bare pipe", pid: pipePid, route: { port: pipePort, path } }
   ]
   const absent: Array<string> = []
@@ -88,13 +91,43 @@ export const openStage = async (bundle: string): Promise<Stage> => {
     direct: { port: workerPort, path },
     native: { port: workerPort, path: "/native" },
     peers,
-    jobs: { name: "rbee /jobs", pid: queenPid, route: { port: queenPort, path: "jobs" } },
+    jobs: { name: "rbee /jobs", pid: queenPid, route: { port: queenPort, path: "jobs", headers: cluster.headers } },
     jobsPipe: { name: "bare pipe", pid: pipePid, route: { port: pipePort, path: "/native" } },
     absent,
-    close: () => {
+    close: async () => {
       for (const each of children) each.kill()
+      await cluster.machine.dispose()
       rmSync(folder, { recursive: true, force: true })
     }
+  }
+}
+
+/** The programs of dist/, but for the worker. */
+const programs = resolve(".bench/relay-dist")
+
+interface Cluster {
+  readonly machine: Machine
+  readonly headers: Readonly<Record<string, string>>
+  readonly queenPort: number
+  readonly queenPid: number
+  readonly workerPort: number
+}
+
+/** The real queen and hive, with the scripted worker resident. */
+const openCluster = async (): Promise<Cluster> => {
+  rmSync(programs, { recursive: true, force: true })
+  cpSync("dist", programs, { recursive: true })
+  writeFileSync(join(programs, "worker.js"), 'import "../bundle/worker-program.js"\n')
+  const machine = await makeMachine({ programs, env: { RBEE_TOKEN: token } })
+  const first = await machine.rbee(["infer", "--quiet", "--max-tokens", "1", "hello"])
+  if (first.code !== 0) throw new Error(first.stderr)
+  const { stdout } = await machine.rbee(["workers", "ls", "--json"])
+  return {
+    machine,
+    headers: { authorization: `Bearer ${token}` },
+    queenPort: machine.ports.queen,
+    queenPid: machine.processes().find(({ role }) => role === "queen")?.pid ?? 0,
+    workerPort: Number(/"port": ?(\d+)/.exec(stdout)?.[1])
   }
 }
 

@@ -3,14 +3,24 @@
  * behind the peers. `max_tokens` tokens; `seed` is the pace in tokens a second. 0 is flat out, as an engine without
  * arithmetic would decode: step by step, each step one token of every answer whose reader keeps up.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 
 interface Ask {
+  readonly job_id?: string
+  readonly epoch?: number
   readonly max_tokens: number
   /** tokens a second */
   readonly seed: number
   readonly stream?: boolean
+}
+
+/** An answer that a queen reads, as a beat tells of it. */
+export interface Running {
+  readonly jobId: string
+  readonly epoch: number
+  /** index of the next token */
+  next: number
 }
 
 const text = (i: number) => ` wrd${i % 10}`
@@ -49,12 +59,18 @@ const whole = (tokens: number) =>
 
 type Format = typeof native | typeof openAi
 
-const emit = (response: ServerResponse, format: Format, { max_tokens: total, seed: pace }: Ask) => {
+const emit = (
+  response: ServerResponse,
+  format: Format,
+  { max_tokens: total, seed: pace }: Ask,
+  onToken: (next: number) => void = () => undefined
+) => {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" })
   let i = 0
   const frames = (count: number) => {
     let out = i === 0 ? format.head : ""
     for (const end = Math.min(total, i + count); i < end; i++) out += format.token(i)
+    onToken(i)
     return out
   }
   const end = () => response.end(format.end(total))
@@ -100,10 +116,11 @@ const json = (response: ServerResponse, status: number, body: string) =>
     .writeHead(status, { "content-type": "application/json", "content-length": Buffer.byteLength(body) })
     .end(body)
 
-export const startScriptedWorker = (host = "127.0.0.1"): Promise<number> => {
+/** `running`: the answers that queens read at the moment, by their infer's id. */
+export const serveScripted = (running: Map<string, Running> = new Map()): Server => {
   const asks = new Map<string, Ask>()
   let count = 0
-  const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
+  return createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
     const { method, url = "" } = request
     if (method === "POST" && url === "/infer") {
       const id = `infer-${++count}`
@@ -114,7 +131,11 @@ export const startScriptedWorker = (host = "127.0.0.1"): Promise<number> => {
       const id = url.split("/")[2] ?? ""
       const ask = asks.get(id)
       asks.delete(id)
-      return ask === undefined ? json(response, 404, "{}") : emit(response, native, ask)
+      if (ask === undefined) return json(response, 404, "{}")
+      const answer = { jobId: ask.job_id ?? "", epoch: ask.epoch ?? 0, next: 0 }
+      running.set(id, answer)
+      response.on("close", () => running.delete(id))
+      return emit(response, native, ask, (next) => void (answer.next = next))
     }
     if (method === "POST" && url === "/v1/chat/completions") {
       const ask = await bodyOf(request)
@@ -124,5 +145,9 @@ export const startScriptedWorker = (host = "127.0.0.1"): Promise<number> => {
     if (method === "POST" && url === "/native") return emit(response, native, await bodyOf(request))
     return json(response, method === "DELETE" ? 204 : 404, "")
   })
+}
+
+export const startScriptedWorker = (host = "127.0.0.1"): Promise<number> => {
+  const server = serveScripted()
   return new Promise((resolve) => server.listen(0, host, () => resolve((server.address() as AddressInfo).port)))
 }
