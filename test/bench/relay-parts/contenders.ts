@@ -102,31 +102,32 @@ export const openStage = async (bundle: string): Promise<Stage> => {
   }
 }
 
-/** The programs of dist/, but for the worker. */
-const programs = resolve(".bench/relay-dist")
-
-interface Cluster {
+export interface Cluster {
   readonly machine: Machine
   readonly headers: Readonly<Record<string, string>>
   readonly queenPort: number
   readonly queenPid: number
+  readonly hivePid: number
   readonly workerPort: number
 }
 
-/** The real queen and hive, with the scripted worker resident. */
-const openCluster = async (): Promise<Cluster> => {
+/** The real queen and hive of `dist`, with the scripted worker resident; they run in a copy that is called `name`. */
+export const openCluster = async (dist = "dist", name = "relay"): Promise<Cluster> => {
+  const programs = resolve(`.bench/${name}-dist`)
   rmSync(programs, { recursive: true, force: true })
-  cpSync("dist", programs, { recursive: true })
+  cpSync(dist, programs, { recursive: true })
   writeFileSync(join(programs, "worker.js"), 'import "../bundle/worker-program.js"\n')
   const machine = await makeMachine({ programs, env: { RBEE_TOKEN: token } })
   const first = await machine.rbee(["infer", "--quiet", "--max-tokens", "1", "hello"])
   if (first.code !== 0) throw new Error(first.stderr)
+  const pidOf = (role: "queen" | "hive") => machine.processes().find((each) => each.role === role)?.pid ?? 0
   const { stdout } = await machine.rbee(["workers", "ls", "--json"])
   return {
     machine,
     headers: { authorization: `Bearer ${token}` },
     queenPort: machine.ports.queen,
-    queenPid: machine.processes().find(({ role }) => role === "queen")?.pid ?? 0,
+    queenPid: pidOf("queen"),
+    hivePid: pidOf("hive"),
     workerPort: Number(/"port": ?(\d+)/.exec(stdout)?.[1])
   }
 }
