@@ -54,6 +54,7 @@ const programs = dirname(fileURLToPath(import.meta.url))
 
 const hubOf = (settings: Settings): Beside => ({
   prefix: hubPrefix,
+  scope: "peer",
   answer: hubRoutes(() => cachedRepos(hiveFolder(settings.home, settings.hive.id)))
 })
 

@@ -8,7 +8,7 @@ import { Links } from "../../src/layers/simulation/links.ts"
 import { Machine } from "../../src/layers/simulation/machine.ts"
 import { Network } from "../../src/layers/simulation/network.ts"
 
-const api = { ticks: events("/ticks", { summary: "One a second", input: Schema.Struct({}) }) }
+const api = { ticks: events("/ticks", { scope: "open", summary: "One a second", input: Schema.Struct({}) }) }
 const url = "sim://m:server"
 
 /** A process that reads a stream of another one, which notes when its reader has left. */

@@ -110,6 +110,7 @@ const final = new Set([
   "INVALID_REQUEST",
   "MISSING_API_KEY",
   "INVALID_API_KEY",
+  "FORBIDDEN",
   "FORBIDDEN_ORIGIN"
 ])
 export const isFinal = (error: RbeeError): boolean => final.has(error.code)

@@ -9,6 +9,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { ApiScope, Caller } from "./rights.ts"
 
 /**
  * Where a stream of Server-Sent Events goes. Text, not elements: the token path is a pipe (DESIGN §8), and the same
@@ -58,8 +59,8 @@ interface Base {
   readonly strict?: boolean
   /** bytes a body may have; absent: 1 MiB */
   readonly maxBytes?: number
-  /** answers without a token: `/health` alone */
-  readonly open?: boolean
+  /** what a caller needs a right to */
+  readonly scope: ApiScope
   /** one line for the OpenAPI document */
   readonly summary: string
 }
@@ -117,6 +118,8 @@ export interface CallInfo {
   readonly deadline: string | undefined
   /** which start of which queen asks; calls of anybody else name none */
   readonly queen?: QueenStart | undefined
+  /** by what right it is made; absent in one process, where there is only one */
+  readonly caller?: Caller | undefined
 }
 
 /** A queen's id, and her epoch, which counts her starts. */

@@ -6,13 +6,14 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { callFrom, isCorrelationId, withDeadline } from "./call.ts"
 import type { CallInfo, EventFeed, Reply } from "./endpoint.ts"
 import { readBody } from "./http-body.ts"
 import { openEvents } from "./http-events.ts"
 import { fingerprint, type Guard } from "./http-guard.ts"
 import type { Match, Router } from "./http-router.ts"
+import type { ApiScope, Caller } from "./rights.ts"
 import { tooLarge } from "./wire.ts"
 import { encodeError, errorStatus, internalError, retryAfter } from "./wire-error.ts"
 
@@ -20,6 +21,7 @@ import { encodeError, errorStatus, internalError, retryAfter } from "./wire-erro
 export interface Beside {
   /** `/hub` */
   readonly prefix: string
+  readonly scope: ApiScope
   readonly answer: (url: string, request: IncomingMessage, response: ServerResponse) => void
 }
 
@@ -40,6 +42,7 @@ export class Exchange {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   #call: CallInfo
+  #caller: Caller | undefined
   #fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
   /** set while events are sent */
   keepAlive: (() => void) | undefined
@@ -72,12 +75,13 @@ export class Exchange {
     const foreign = guard.origin(method, headers)
     if (foreign !== undefined) return this.#fail(foreign)
     const match = router.find(method, url)
-    if (match._tag !== "Match" || !match.open) {
-      const stranger = guard.token(headers)
-      if (stranger !== undefined) return this.#refuseStranger(stranger)
-    }
-    if (beside !== undefined && url.startsWith(`${beside.prefix}/`))
-      return beside.answer(url.slice(beside.prefix.length), this.#request, this.#response)
+    const isBeside = beside !== undefined && url.startsWith(`${beside.prefix}/`)
+    // what there is, and what not, is told to whoever may ask for anything
+    const scope = isBeside ? beside.scope : match._tag === "Match" ? match.scope : "infer"
+    const caller = guard.caller(headers, scope)
+    if (caller instanceof RbeeError) return this.#refuseStranger(caller)
+    this.#caller = caller
+    if (isBeside) return beside.answer(url.slice(beside.prefix.length), this.#request, this.#response)
     switch (match._tag) {
       case "NotFound":
         return this.#fail(
@@ -103,7 +107,7 @@ export class Exchange {
     const { headers } = this.#request
     const input = match.join({ params: match.params, query: match.query, headers, body })
     if (Either.isLeft(input)) return this.#fail(input.left)
-    this.#call = callFrom(headers, this.correlationId)
+    this.#call = { ...callFrom(headers, this.correlationId), caller: this.#caller }
     const answer = Effect.suspend(() => match.handler(input.right))
     this.#follow(withDeadline(answer, this.#call.deadline), (output) => this.#answer(match, output))
   }

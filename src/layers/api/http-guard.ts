@@ -8,6 +8,7 @@ import type { IncomingHttpHeaders } from "node:http"
 import { isIPv4 } from "node:net"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
+import { type ApiScope, type Caller, holder, stranger } from "./rights.ts"
 
 export const minimumTokenLength = 16
 
@@ -57,13 +58,20 @@ export interface GuardOptions {
   readonly allowedOrigins: ReadonlyArray<string>
   /** browsers that have shown the token by a ticket */
   readonly sessions?: BrowserSessions | undefined
+  /** who shows nothing, or what is nobody's: clients send a key because they must; absent: may call what is open */
+  readonly anonymous?: Caller | undefined
+  /** whose secret this is, besides the token's */
+  readonly callerOf?: ((secret: string) => Caller | undefined) | undefined
 }
 
 export interface Guard {
   /** Is this a request that a page of somebody else made? */
   readonly origin: (method: string, headers: IncomingHttpHeaders) => RbeeError<"FORBIDDEN_ORIGIN"> | undefined
-  /** Has it the token? */
-  readonly token: (headers: IncomingHttpHeaders) => RbeeError<"MISSING_API_KEY" | "INVALID_API_KEY"> | undefined
+  /** Who it is; an error where that one has no right to calls of this scope. */
+  readonly caller: (
+    headers: IncomingHttpHeaders,
+    scope: ApiScope
+  ) => Caller | RbeeError<"MISSING_API_KEY" | "INVALID_API_KEY" | "FORBIDDEN">
 }
 
 const forbidden = (what: string) =>
@@ -73,6 +81,11 @@ export const makeGuard = (options: GuardOptions): Guard => {
   const { token } = options
   const only = typeof token === "string" ? [digest(token)] : undefined
   const expected = () => only ?? (typeof token === "function" ? Array.from(token(), digest) : [])
+  const callerWith = (given: string): Caller | undefined => {
+    // digests have one length, so that the comparison's time says nothing about the token
+    const own = digest(given)
+    return expected().some((right) => timingSafeEqual(own, right)) ? holder : options.callerOf?.(given)
+  }
   const own = options.host.toLowerCase()
   const checksHost = isLoopback(options.host)
   const allowed = new Set(options.allowedOrigins.map((origin) => origin.toLowerCase()))
@@ -94,18 +107,24 @@ export const makeGuard = (options: GuardOptions): Guard => {
       }
       return undefined
     },
-    token: (headers) => {
-      if (token === undefined) return undefined
+    caller: (headers, scope) => {
+      if (token === undefined) return holder
       const given = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]
-      if (given === undefined) {
-        if (options.sessions?.admits(headers.cookie) === true) return undefined
-        return rbeeError("MISSING_API_KEY", "this cluster needs its token", "Send it as Authorization: Bearer TOKEN")
-      }
-      // digests have one length, so that the comparison's time says nothing about the token
-      const own = digest(given)
-      return expected().some((right) => timingSafeEqual(own, right))
-        ? undefined
-        : rbeeError("INVALID_API_KEY", "the token is not this cluster's", "Check RBEE_TOKEN on both machines")
+      const known = given === undefined ? undefined : callerWith(given)
+      if (known !== undefined) return known.may.has(scope) ? known : notFor(known, scope)
+      if (options.sessions?.admits(headers.cookie) === true) return holder
+      const anonymous = options.anonymous ?? stranger
+      if (anonymous.may.has(scope)) return anonymous
+      return given === undefined
+        ? rbeeError("MISSING_API_KEY", "this needs the cluster's token", "Send it as Authorization: Bearer TOKEN", {
+            scope
+          })
+        : rbeeError("INVALID_API_KEY", "the token is not this cluster's", "Check RBEE_TOKEN on both machines", {
+            scope
+          })
     }
   }
 }
+
+const notFor = ({ name }: Caller, scope: ApiScope) =>
+  rbeeError("FORBIDDEN", `${name} has no right to this`, "The cluster's token has it", { scope })

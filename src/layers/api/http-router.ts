@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect"
 import { make } from "find-my-way-ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Api, Handlers } from "./endpoint.ts"
+import type { ApiScope } from "./rights.ts"
 import { type Wire, wiresOf } from "./wire.ts"
 import type { Parts } from "./wire-input.ts"
 
@@ -16,7 +17,7 @@ type Handler = (input: unknown) => Effect.Effect<unknown, RbeeError>
 
 interface Route {
   readonly kind: "json" | "events" | "reply"
-  readonly open: boolean
+  readonly scope: ApiScope
   readonly maxBytes: number
   readonly join: Wire["join"]
   readonly encodeAnswer: Wire["encodeAnswer"]
@@ -65,7 +66,7 @@ export const makeRouter = (apis: ReadonlyArray<Served<Api>>): Router => {
 
 const routeOf = (wire: Wire, handler: Handler): Route => ({
   kind: wire.endpoint.kind,
-  open: wire.endpoint.open === true,
+  scope: wire.endpoint.scope,
   maxBytes: wire.maxBytes,
   join: wire.join,
   encodeAnswer: wire.encodeAnswer,

@@ -15,6 +15,7 @@ import { type Api, Call, type Handlers } from "./endpoint.ts"
 import { type Beside, Exchange, type ExchangeContext } from "./http-exchange.ts"
 import { checkBind, fingerprint, makeGuard, type Secret } from "./http-guard.ts"
 import { makeRouter } from "./http-router.ts"
+import type { Caller } from "./rights.ts"
 import { keepAliveMs } from "./sse.ts"
 
 export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
@@ -33,6 +34,10 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   readonly beside?: Beside | undefined
   /** browsers that have shown the token by a ticket */
   readonly sessions?: BrowserSessions | undefined
+  /** who shows nothing, where there is a token; absent: may call what is open */
+  readonly anonymous?: Caller | undefined
+  /** whose secret this is, besides the token's */
+  readonly callerOf?: ((secret: string) => Caller | undefined) | undefined
   /** "queen", "hive", "worker": for log lines */
   readonly role: string
   /** when the scope closes, answers that are under way have this time, in milliseconds; absent: 500 */
@@ -74,7 +79,9 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
         host: options.host,
         token: options.token,
         allowedOrigins: options.allowedOrigins ?? [],
-        sessions: options.sessions
+        sessions: options.sessions,
+        anonymous: options.anonymous,
+        callerOf: options.callerOf
       }),
       fork: forkWithCall(yield* Effect.runtime<never>()),
       closing: () => closing,

@@ -90,7 +90,8 @@ const operation = (name: string, endpoint: Endpoint, schemas: Record<string, JSO
   return {
     operationId: name,
     summary: endpoint.summary,
-    ...(endpoint.open === true ? { security: [] } : {}),
+    ...(endpoint.scope === "open" ? { security: [] } : {}),
+    "x-rbee-scope": endpoint.scope,
     parameters: [
       ...inPath.map((field) => parameter("path", field, field)),
       ...inQuery.map((field) => parameter("query", field, field)),

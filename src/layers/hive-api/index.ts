@@ -27,14 +27,16 @@ export const WorkerStarted = Schema.Struct({
 })
 
 export const hiveApi = {
-  health: json("GET", "/health", { summary: "Alive?", input: none, output: Health, open: true }),
+  health: json("GET", "/health", { scope: "open", summary: "Alive?", input: none, output: Health }),
   claim: json("POST", "/claim", {
+    scope: "peer",
     summary: "A queen takes this hive; 409 HIVE_OWNED names the owner",
     input: ClaimRequest,
     output: Schema.Struct({ hive_id: Schema.String, instance: Schema.String, version: Schema.String })
   }),
-  devices: json("GET", "/devices", { summary: "Devices and counts", input: none, output: Devices }),
+  devices: json("GET", "/devices", { scope: "peer", summary: "Devices and counts", input: none, output: Devices }),
   capacity: json("GET", "/capacity", {
+    scope: "peer",
     summary: "Advice: is there room? 409 VRAM_EXHAUSTED with the amounts, 404 when the model is unknown here",
     input: Schema.Struct({
       device: DeviceId,
@@ -48,6 +50,7 @@ export const hiveApi = {
     status: 204
   }),
   provisionModel: json("POST", "/models/provision", {
+    scope: "peer",
     summary: "Fetch a model; joins a running download of it. Where the reference leaves a choice, what fits the device",
     input: Schema.Struct({
       model_ref: Schema.String,
@@ -61,22 +64,40 @@ export const hiveApi = {
     status: 202
   }),
   /** narration (`hive: …` lines) and progress, then `ready` `{file}` or `failed` WireError */
-  modelEvents: events("/models/provisions/:id/events", { summary: "A download", input: streamOf, ...stream }),
-  listModels: json("GET", "/models", { summary: "Catalog", input: none, output: Schema.Array(ModelView) }),
-  getModel: json("GET", "/models/:ref", { summary: "One model; 404 if not here", input: byRef, output: ModelView }),
+  modelEvents: events("/models/provisions/:id/events", {
+    scope: "peer",
+    summary: "A download",
+    input: streamOf,
+    ...stream
+  }),
+  listModels: json("GET", "/models", {
+    scope: "peer",
+    summary: "Catalog",
+    input: none,
+    output: Schema.Array(ModelView)
+  }),
+  getModel: json("GET", "/models/:ref", {
+    scope: "peer",
+    summary: "One model; 404 if not here",
+    input: byRef,
+    output: ModelView
+  }),
   pinModel: json("POST", "/models/:ref/pin", {
+    scope: "peer",
     summary: "Keep a model whatever else needs room, or no longer",
     input: Schema.Struct({ ref: Schema.String, pinned: Schema.Boolean }),
     output: Nothing,
     status: 204
   }),
   removeModel: json("DELETE", "/models/:ref", {
+    scope: "peer",
     summary: "Forget; 409 in use",
     input: byRef,
     output: Nothing,
     status: 204
   }),
   provisionWorker: json("POST", "/workers/provision", {
+    scope: "peer",
     summary: "Prepare a worker runtime",
     /** `device`: a declared GPU is served by the CPU's runtime */
     input: Schema.Struct({ kind: WorkerKind, device: Schema.optional(DeviceId) }),
@@ -84,22 +105,46 @@ export const hiveApi = {
     status: (answer) => ("available" in answer ? 200 : 202)
   }),
   /** progress, then `ready` `{}` or `failed` WireError */
-  runtimeEvents: events("/workers/provisions/:id/events", { summary: "An installation", input: streamOf, ...stream }),
+  runtimeEvents: events("/workers/provisions/:id/events", {
+    scope: "peer",
+    summary: "An installation",
+    input: streamOf,
+    ...stream
+  }),
   startWorker: json("POST", "/workers/start", {
+    scope: "peer",
     summary: "Book memory and start a worker, or join one; answers at the first bind",
     input: WorkerStart,
     output: WorkerStarted,
     status: 201
   }),
   /** replayed from 1: narration, progress, then `ready` `{instance,port,url,backend,context,slots}` or `failed` */
-  workerEvents: events("/workers/:id/events", { summary: "A worker's life", input: streamOf, ...stream }),
-  listWorkers: json("GET", "/workers", { summary: "Workers", input: none, output: Schema.Array(WorkerBeat) }),
-  stopWorker: json("POST", "/workers/:id/shutdown", { summary: "Stop", input: byId, output: Nothing, status: 204 }),
+  workerEvents: events("/workers/:id/events", {
+    scope: "peer",
+    summary: "A worker's life",
+    input: streamOf,
+    ...stream
+  }),
+  listWorkers: json("GET", "/workers", {
+    scope: "peer",
+    summary: "Workers",
+    input: none,
+    output: Schema.Array(WorkerBeat)
+  }),
+  stopWorker: json("POST", "/workers/:id/shutdown", {
+    scope: "peer",
+    summary: "Stop",
+    input: byId,
+    output: Nothing,
+    status: 204
+  }),
   inspectEvents: events("/inspect/events", {
+    scope: "peer",
     summary: "What every actor of this hive does (vocabulary/inspect.ts); prompts and texts only if asked for",
     input: Schema.Struct({ contents: Schema.optional(Schema.BooleanFromString) })
   }),
   shutdown: json("POST", "/shutdown", {
+    scope: "peer",
     summary: "Drain, stop workers, end; answers when the workers are gone",
     input: Schema.Struct({ deadline_ms: Schema.optional(Count) }),
     output: Nothing,

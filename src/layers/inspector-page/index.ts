@@ -7,18 +7,20 @@ const none = Schema.Struct({})
 export const inspectorPageApi = {
   /** Open: without the token it answers with a ticket or a browser's session alone, else 401. */
   page: reply("GET", "/inspect", {
+    scope: "open",
     summary: "The inspector; a ticket is traded for a session cookie",
     input: Schema.Struct({ ticket: Schema.optional(Schema.String), cookie: Schema.optional(Schema.String) }),
     query: ["ticket"],
-    headers: { cookie: "cookie" },
-    open: true
+    headers: { cookie: "cookie" }
   }),
   asset: reply("GET", "/inspect/assets/:file", {
+    scope: "open",
     summary: "Script and style of the inspector",
     input: Schema.Struct({ file: Schema.Literal("app.js", "style.css") })
   }),
-  machines: reply("GET", "/inspect/machines", { summary: "All charts, laid out", input: none }),
+  machines: reply("GET", "/inspect/machines", { scope: "observe", summary: "All charts, laid out", input: none }),
   ticket: json("POST", "/inspect/tickets", {
+    scope: "manage",
     summary: "A link that opens the inspector once, within a minute",
     input: none,
     output: Schema.Struct({ path: Schema.String }),
@@ -29,4 +31,6 @@ export const inspectorPageApi = {
 export type InspectorPageApi = Handlers<typeof inspectorPageApi>
 
 /** A recorded trace beside the page: `rbee inspect FILE`. */
-export const traceApi = { trace: reply("GET", "/inspect/trace", { summary: "The trace", input: none }) } as const
+export const traceApi = {
+  trace: reply("GET", "/inspect/trace", { scope: "observe", summary: "The trace", input: none })
+} as const

@@ -22,8 +22,9 @@ export const ShutdownAnswer = Schema.Struct({
 export type ShutdownAnswer = typeof ShutdownAnswer.Type
 
 export const queenApi = {
-  health: json("GET", "/health", { summary: "Alive?", input: none, output: Health, open: true }),
+  health: json("GET", "/health", { scope: "open", summary: "Alive?", input: none, output: Health }),
   submitJob: json("POST", "/jobs", {
+    scope: "infer",
     summary: "Take in a job; it runs whether or not anybody opens its stream",
     input: Schema.Struct({ ...JobRequest.fields, idempotency_key: Schema.optional(Schema.String) }),
     headers: { "idempotency-key": "idempotency_key" },
@@ -31,32 +32,48 @@ export const queenApi = {
     status: 201,
     strict: true
   }),
-  listJobs: json("GET", "/jobs", { summary: "Jobs, newest first", input: none, output: Schema.Array(JobView) }),
-  getJob: json("GET", "/jobs/:id", { summary: "One job", input: byId, output: JobView }),
-  cancelJob: json("DELETE", "/jobs/:id", { summary: "Cancel", input: byId, output: Nothing, status: 204 }),
+  listJobs: json("GET", "/jobs", {
+    scope: "infer",
+    summary: "Jobs, newest first",
+    input: none,
+    output: Schema.Array(JobView)
+  }),
+  getJob: json("GET", "/jobs/:id", { scope: "infer", summary: "One job", input: byId, output: JobView }),
+  cancelJob: json("DELETE", "/jobs/:id", {
+    scope: "infer",
+    summary: "Cancel",
+    input: byId,
+    output: Nothing,
+    status: 204
+  }),
   plan: json("GET", "/plan", {
+    scope: "manage",
     summary: "Where a job would go now, what would be unloaded, how long it takes; nothing is changed",
     input: PlanRequest,
     output: PlanView
   }),
   jobEvents: events("/jobs/:id/events", {
+    scope: "infer",
     summary: "A job's durable event sequence",
     input: Schema.Struct({ id: Id, last_event_id: after }),
     ...resumable
   }),
   events: events("/events", {
+    scope: "observe",
     summary: "What no job waits for: cascade, lost hives, state changes",
     input: Schema.Struct({ last_event_id: after }),
     ...resumable
   }),
   heartbeat: json("POST", "/heartbeats", {
+    scope: "peer",
     summary: "A hive's heartbeat, workers nested",
     input: Heartbeat,
     output: Nothing,
     status: 204
   }),
-  listHives: json("GET", "/hives", { summary: "Hives", input: none, output: Schema.Array(HiveView) }),
+  listHives: json("GET", "/hives", { scope: "manage", summary: "Hives", input: none, output: Schema.Array(HiveView) }),
   addHive: json("POST", "/hives", {
+    scope: "manage",
     summary: "Register a hive, by its operator or by itself",
     input: Schema.Struct({
       id: Id,
@@ -69,42 +86,74 @@ export const queenApi = {
     status: 201
   }),
   checkHive: json("POST", "/hives/:id/check", {
+    scope: "manage",
     summary: "Look at a hive's machine over SSH; nothing is changed there",
     input: byId,
     output: MachineView
   }),
   /** narration, then `done` `{version, changed}` or `error`; whoever leaves interrupts it, and nothing is changed */
-  installHive: reply("POST", "/hives/:id/install", { summary: "Put this version of rbee on a machine", input: byId }),
+  installHive: reply("POST", "/hives/:id/install", {
+    scope: "manage",
+    summary: "Put this version of rbee on a machine",
+    input: byId
+  }),
   uninstallHive: json("POST", "/hives/:id/uninstall", {
+    scope: "manage",
     summary: "Remove rbee from a machine; models and logs stay",
     input: byId,
     output: Schema.Struct({ removed: Schema.Boolean })
   }),
   hiveLogs: reply("GET", "/hives/:id/logs", {
+    scope: "observe",
     summary: "The last lines of a remote hive's log",
     input: Schema.Struct({ id: Id, lines: Schema.optional(Schema.NumberFromString) })
   }),
   unlockKey: json("POST", "/keys/unlock", {
+    scope: "manage",
     summary: "Tell the passphrase of a private key; it is kept in memory alone",
     input: Schema.Struct({ file: Schema.String, passphrase: Schema.String }),
     output: Schema.Struct({ opens: Schema.Boolean })
   }),
-  removeHive: json("DELETE", "/hives/:id", { summary: "Forget a hive", input: byId, output: Nothing, status: 204 }),
+  removeHive: json("DELETE", "/hives/:id", {
+    scope: "manage",
+    summary: "Forget a hive",
+    input: byId,
+    output: Nothing,
+    status: 204
+  }),
   startHive: json("POST", "/hives/:id/start", {
+    scope: "manage",
     summary: "Wake a hive; with take_over also one that belongs to another queen",
     input: Schema.Struct({ id: Id, take_over: Schema.optional(Schema.Boolean) }),
     output: HiveView
   }),
-  stopHive: json("POST", "/hives/:id/shutdown", { summary: "Stop a hive", input: byId, output: HiveView }),
-  listWorkers: json("GET", "/workers", { summary: "Workers", input: none, output: Schema.Array(WorkerView) }),
+  stopHive: json("POST", "/hives/:id/shutdown", {
+    scope: "manage",
+    summary: "Stop a hive",
+    input: byId,
+    output: HiveView
+  }),
+  listWorkers: json("GET", "/workers", {
+    scope: "manage",
+    summary: "Workers",
+    input: none,
+    output: Schema.Array(WorkerView)
+  }),
   stopWorker: json("POST", "/workers/:id/shutdown", {
+    scope: "manage",
     summary: "Stop a worker",
     input: byId,
     output: Nothing,
     status: 204
   }),
-  listModels: json("GET", "/models", { summary: "Models on all hives", input: none, output: Schema.Array(ModelView) }),
+  listModels: json("GET", "/models", {
+    scope: "manage",
+    summary: "Models on all hives",
+    input: none,
+    output: Schema.Array(ModelView)
+  }),
   pullModel: json("POST", "/models/pull", {
+    scope: "manage",
     summary: "A hive fetches a model; wakes this machine's own where none is named",
     input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(Id) }),
     output: Schema.Struct({ hive: Schema.String, provision_id: Schema.String, events: Schema.String }),
@@ -112,23 +161,27 @@ export const queenApi = {
   }),
   /** what the hive tells: narration and progress, then `ready` `{file}` or `failed` WireError */
   pullEvents: events("/hives/:hive/provisions/:id/events", {
+    scope: "manage",
     summary: "A download; one that nobody reads any more is given up",
     input: Schema.Struct({ hive: Id, id: Id, last_event_id: after }),
     ...resumable
   }),
   pinModel: json("POST", "/models/:ref/pin", {
+    scope: "manage",
     summary: "Keep a model whatever else needs room, or no longer; on one hive or on all that have it",
     input: Schema.Struct({ ref: Schema.String, pinned: Schema.Boolean, hive: Schema.optional(Id) }),
     output: Nothing,
     status: 204
   }),
   removeModel: json("DELETE", "/models/:ref", {
+    scope: "manage",
     summary: "Remove a model from one hive or from all that have it; 409 in use",
     input: Schema.Struct({ ref: Schema.String, hive: Schema.optional(Id) }),
     output: Nothing,
     status: 204
   }),
   collectModels: json("POST", "/models/gc", {
+    scope: "manage",
     summary: "Make room: the least recently used models go, down to a size",
     input: Schema.Struct({
       /** MB of model files that each hive may keep */
@@ -142,24 +195,27 @@ export const queenApi = {
     strict: true
   }),
   shutdown: json("POST", "/shutdown", {
+    scope: "manage",
     summary: "End the queen, or what one session woke",
     input: Schema.Struct({ cascade: Schema.optional(Schema.BooleanFromString), session: Schema.optional(Id) }),
     query: ["cascade", "session"],
     output: ShutdownAnswer,
     status: 202
   }),
-  v1Models: reply("GET", "/v1/models", { summary: "OpenAI: models", input: none }),
+  v1Models: reply("GET", "/v1/models", { scope: "infer", summary: "OpenAI: models", input: none }),
   v1Chat: reply("POST", "/v1/chat/completions", {
+    scope: "infer",
     summary: "OpenAI: chat completion",
     input: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
     maxBytes: 32 * 1024 * 1024
   }),
   inspectEvents: events("/inspect/events", {
+    scope: "observe",
     summary: "What every actor of the cluster does (vocabulary/inspect.ts); prompts and texts only if asked for",
     input: Schema.Struct({ contents: Schema.optional(Schema.BooleanFromString) })
   }),
-  metrics: reply("GET", "/metrics", { summary: "Prometheus text", input: none }),
-  openapi: reply("GET", "/openapi.json", { summary: "This document", input: none })
+  metrics: reply("GET", "/metrics", { scope: "observe", summary: "Prometheus text", input: none }),
+  openapi: reply("GET", "/openapi.json", { scope: "infer", summary: "This document", input: none })
 } as const
 
 export type QueenApi = Handlers<typeof queenApi>

@@ -58,7 +58,7 @@ const cluster = async (files: Readonly<Record<string, Uint8Array>> = {}) => {
   const near = await disk(hub, () => undefined)
   const scope = await run(Scope.make())
   open.push(() => run(Scope.close(scope, Exit.void)))
-  const beside = { prefix: hubPrefix, answer: hubRoutes(() => cachedRepos(near.folder)) }
+  const beside = { prefix: hubPrefix, scope: "peer" as const, answer: hubRoutes(() => cachedRepos(near.folder)) }
   const { url } = await run(
     Scope.extend(serveHttp({ apis: [], host: "127.0.0.1", port: 0, role: "queen", token, beside }), scope)
   )

@@ -23,7 +23,7 @@ afterEach(() => {
 })
 
 const nothing = Schema.Struct({})
-const api = { ask: json("GET", "/ask", { summary: "", input: nothing, output: nothing }) }
+const api = { ask: json("GET", "/ask", { scope: "open", summary: "", input: nothing, output: nothing }) }
 
 describe.skipIf(!hasSshd)("A tunnel", () => {
   it("is asked through one connection as often as one likes, and nothing gathers on it", async () => {
