@@ -72,7 +72,7 @@ const word = (n: number): string => {
 export const END = 2
 
 /** byte-level BPE spells each byte as one printable character */
-const spell = (byte: number): string => {
+export const spell = (byte: number): string => {
   const printable = (b: number): boolean => (b >= 0x21 && b <= 0x7e) || (b >= 0xa1 && b <= 0xac) || b >= 0xae
   if (printable(byte)) return String.fromCharCode(byte)
   let before = 0

@@ -55,7 +55,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
     if (refused !== undefined) throw refused
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) throw taken
-    const text = new Utf8Stream(pieces)
+    const text = new Utf8Stream(pieces, prompt.at(-1))
     const answer = new LlamaAnswer(
       {
         request,

@@ -128,6 +128,20 @@ describe("text", () => {
     )
   }
 
+  it.scopedLive("keeps every space that llama.cpp's own detokenizer would tidy away", () =>
+    Effect.gen(function* () {
+      const model = yield* load({ modelPath: yield* Effect.promise(() => tiny({ tokenizer: "bpe" })) })
+      const words = "git add . && cd .. ; y ? 1 , it 's ! "
+      const tokenIds = Array.from(Buffer.from(words), (byte) => FIRST_BYTE + byte)
+      const rest = yield* ask(model, {
+        input: plain("x"),
+        maxTokens: tokenIds.length + 1,
+        resume: { tokenIds, text: "" }
+      })
+      expect(rest.text.slice(0, words.length)).toBe(words)
+    })
+  )
+
   it.scopedLive("that is no UTF-8 becomes replacement characters, and never breaks what follows", () =>
     Effect.gen(function* () {
       const model = yield* load({ modelPath: yield* Effect.promise(() => tiny()) })

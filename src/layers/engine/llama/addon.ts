@@ -22,7 +22,6 @@ export interface AddonModel {
   abortActiveModelLoad(): void
   dispose(): Promise<void>
   tokenize(text: string, specialTokens: boolean): Uint32Array
-  detokenize(tokens: Uint32Array, specialTokens: boolean): string
   getTrainContextSize(): number
   getTotalSize(): number
   getTotalParameters(): number
@@ -73,7 +72,9 @@ export interface ModelParams {
   readonly addonExports: Addon
   readonly gpuLayers: number
   readonly useMmap: boolean
-  readonly onLoadProgress: (fraction: number) => void
+  /** the vocabulary alone, without weights */
+  readonly vocabOnly?: boolean
+  readonly onLoadProgress?: (fraction: number) => void
 }
 
 export interface ContextParams {
@@ -106,12 +107,22 @@ export interface Addon {
   setLoggerLogLevel(level: number): void
 }
 
+/** `getTokenAttributes`: stands for what the vocabulary cannot say */
+export const UNKNOWN = 1
+/** `getTokenAttributes`: ordinary text */
+export const NORMAL = 4
 /** `getTokenAttributes`: a token that steers the model and is no text */
 export const CONTROL = 8
+/** `getTokenAttributes`: text that is always one token, spelt as it is */
+export const USER_DEFINED = 16
 /** `getTokenAttributes`: one raw byte, spelt `<0xNN>` */
 export const BYTE = 32
-/** `getVocabularyType`: byte-level BPE, whose token strings spell bytes with printable characters */
+/** `getVocabularyType`: byte pair encoding; most of them spell bytes with printable characters */
 export const VOCABULARY_BPE = 2
+/** `getVocabularyType`: token strings with a program's escapes */
+export const VOCABULARY_RWKV = 5
+/** `getVocabularyType`: token strings as they are */
+export const VOCABULARY_PLAMO2 = 6
 /** the logger's level of errors */
 export const LOG_ERRORS = 2
 /** and of warnings; as `setLoggerLogLevel` both */
@@ -128,7 +139,7 @@ const functions = [
   "setLoggerLogLevel"
 ]
 const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
-  ["AddonModel", ["init", "tokenize", "detokenize", "getTokenString", "isEogToken", "abortActiveModelLoad"]],
+  ["AddonModel", ["init", "tokenize", "getTokenString", "isEogToken", "abortActiveModelLoad"]],
   ["AddonContext", ["init", "initBatch", "addToBatch", "decodeBatch", "sampleToken", "removeTokenCellsFromSequence"]],
   ["AddonSampler", ["applyConfig", "dispose"]],
   ["AddonJinjaRenderer", ["render"]]

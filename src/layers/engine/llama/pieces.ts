@@ -1,5 +1,24 @@
-/** From token ids to text, one token at a time, without ever splitting a character. */
-import { type AddonModel, BYTE, VOCABULARY_BPE } from "./addon.ts"
+/**
+ * From token ids to text, one token at a time, without ever splitting a character.
+ *
+ * The pieces are made from the vocabulary's own strings. llama.cpp's `detokenize` is for whole texts: with many
+ * pre-tokenizers it tidies them up (it drops the space before `. , ? !` and before `'s 'm 're 've`), and what was
+ * tidied is no longer what the model said.
+ */
+import {
+  type AddonModel,
+  BYTE,
+  CONTROL,
+  NORMAL,
+  UNKNOWN,
+  USER_DEFINED,
+  VOCABULARY_BPE,
+  VOCABULARY_PLAMO2,
+  VOCABULARY_RWKV
+} from "./addon.ts"
+
+/** What a token adds to a text: a string, or raw bytes where it ends or begins inside a character. */
+export type Piece = string | Uint8Array
 
 /** byte-level BPE writes each byte as one printable character; the printable bytes stand for themselves */
 const bytesOfCharacters = (): ReadonlyMap<string, number> => {
@@ -13,55 +32,104 @@ const bytesOfCharacters = (): ReadonlyMap<string, number> => {
   return map
 }
 
-/**
- * What each token adds to a text: a string, or raw bytes where the token is part of a character. Remembered, so that
- * a token costs one look-up.
- */
+const characters = bytesOfCharacters()
+
+const ofBytes = (bytes: Uint8Array): Piece => {
+  const text = Buffer.from(bytes).toString()
+  return Buffer.from(text).equals(bytes) ? text : bytes
+}
+
+/** A character that stands for no byte makes the string what it looks like: some converters do not spell all tokens. */
+const byteLevel = (spelling: string): Piece => {
+  const bytes: Array<number> = []
+  for (const character of spelling) {
+    const byte = characters.get(character)
+    if (byte === undefined) return spelling
+    bytes.push(byte)
+  }
+  return ofBytes(Uint8Array.from(bytes))
+}
+
+const spaced = (spelling: string): Piece => spelling.replaceAll("\u2581", " ")
+
+const ESCAPES: Readonly<Record<string, number>> = { t: 9, n: 10, r: 13 }
+
+/** RWKV spells what cannot be printed as a program would: `\n`, `\\`, `\xe3` */
+const escaped = (spelling: string): Piece => {
+  const bytes: Array<number> = []
+  for (const [part, hex, character] of spelling.matchAll(/\\x([0-9a-fA-F]{2})|\\([^x])|[^\\]+|\\/gsu)) {
+    if (hex !== undefined) bytes.push(Number.parseInt(hex, 16))
+    else if (character !== undefined)
+      bytes.push(...(ESCAPES[character] === undefined ? Buffer.from(character) : [ESCAPES[character]]))
+    else bytes.push(...Buffer.from(part))
+  }
+  return ofBytes(Uint8Array.from(bytes))
+}
+
+/** How this vocabulary spells ordinary tokens. */
+const alphabetOf = (model: AddonModel): ((spelling: string) => Piece) => {
+  switch (model.getVocabularyType()) {
+    case VOCABULARY_BPE:
+      // Gemma 4 and Sarvam merge as BPE does and spell as SentencePiece does; which one shows in a space.
+      return spellingsOf(model, "a a").some((spelling) => spelling.includes("\u2581")) ? spaced : byteLevel
+    case VOCABULARY_RWKV:
+      return escaped
+    case VOCABULARY_PLAMO2:
+      return (spelling) => spelling
+    default:
+      return spaced
+  }
+}
+
+const spellingsOf = (model: AddonModel, text: string): ReadonlyArray<string> =>
+  Array.from(model.tokenize(text, false), (token) => model.getTokenString(token) ?? "")
+
+/** tokens whose string is their text, letter for letter, and around which a text is tokenized in parts */
+const SPECIAL = CONTROL | UNKNOWN | USER_DEFINED
+
+/** The two texts of each token. Remembered, so that a token costs one look-up. */
 export class Pieces {
-  private readonly known = new Map<number, string | Uint8Array>()
+  private readonly shown = new Map<number, Piece>()
   private readonly model: AddonModel
-  private readonly characters: ReadonlyMap<string, number> | undefined
-  private readonly anchor: number | undefined
-  private readonly anchorLength: number
+  private readonly alphabet: (spelling: string) => Piece
+  private readonly prefix: boolean
 
   constructor(model: AddonModel) {
     this.model = model
-    this.characters = model.getVocabularyType() === VOCABULARY_BPE ? bytesOfCharacters() : undefined
-    // Detokenizing drops a space at the beginning of a text; after an ordinary token it does not.
-    this.anchor = model.tokenize("a", false)[0]
-    this.anchorLength = this.anchor === undefined ? 0 : model.detokenize(Uint32Array.of(this.anchor), false).length
+    this.alphabet = alphabetOf(model)
+    // A text of "a" is tokenized as " a".
+    this.prefix = spellingsOf(model, "a").join("").startsWith("\u2581")
   }
 
-  of(token: number): string | Uint8Array {
-    const known = this.known.get(token)
+  /** What a reader sees: nothing of a token that only steers. */
+  visible(token: number): Piece {
+    const known = this.shown.get(token)
     if (known !== undefined) return known
-    const piece = this.make(token)
-    this.known.set(token, piece)
+    const attributes = this.model.getTokenAttributes(token)
+    const hidden = (attributes & (NORMAL | BYTE | USER_DEFINED)) === 0
+    const piece = hidden ? "" : this.spelt(token)
+    this.shown.set(token, piece)
     return piece
   }
 
-  private make(token: number): string | Uint8Array {
-    const text =
-      this.anchor === undefined
-        ? this.model.detokenize(Uint32Array.of(token), false)
-        : this.model.detokenize(Uint32Array.of(this.anchor, token), false).slice(this.anchorLength)
-    if (!text.includes("\uFFFD") && (this.model.getTokenAttributes(token) & BYTE) === 0) return text
-    return this.bytes(token) ?? text
+  /** The same with control tokens written out. */
+  spelt(token: number): Piece {
+    const spelling = this.model.getTokenString(token)
+    // llama.cpp's own name for a token without a string
+    if (spelling === undefined || spelling === `[EMPTY_${token}]`) return ""
+    if (this.isSpecial(token)) return spelling
+    const isByte = (this.model.getTokenAttributes(token) & BYTE) !== 0
+    const hex = isByte ? /^<0x([0-9A-Fa-f]{2})>$/.exec(spelling)?.[1] : undefined
+    return hex === undefined ? this.alphabet(spelling) : ofBytes(Uint8Array.of(Number.parseInt(hex, 16)))
   }
 
-  private bytes(token: number): Uint8Array | undefined {
-    const spelling = this.model.getTokenString(token)
-    if (spelling === undefined) return undefined
-    const hex = /^<0x([0-9A-Fa-f]{2})>$/.exec(spelling)?.[1]
-    if (hex !== undefined) return Uint8Array.of(Number.parseInt(hex, 16))
-    if (this.characters === undefined) return undefined
-    const bytes: Array<number> = []
-    for (const character of spelling) {
-      const byte = this.characters.get(character)
-      if (byte === undefined) return undefined
-      bytes.push(byte)
-    }
-    return Uint8Array.from(bytes)
+  /** Whether the tokenizer has put a space of its own between the two; undefined: where a text begins. */
+  spaced(before: number | undefined, token: number): boolean {
+    return this.prefix && !this.isSpecial(token) && (before === undefined || this.isSpecial(before))
+  }
+
+  private isSpecial(token: number): boolean {
+    return (this.model.getTokenAttributes(token) & SPECIAL) !== 0
   }
 }
 
@@ -74,17 +142,24 @@ export class Utf8Stream {
   /** the last piece was raw bytes, so the decoder may hold some of them */
   private inside = false
   private readonly pieces: Pieces
+  /** the token before */
+  private last: number | undefined
 
-  constructor(pieces: Pieces) {
+  /** `last`: the token that the text follows */
+  constructor(pieces: Pieces, last?: number) {
     this.pieces = pieces
+    this.last = last
   }
 
   push(token: number): string {
-    const piece = this.pieces.of(token)
+    const piece = this.pieces.visible(token)
+    const { last } = this
+    this.last = token
     if (typeof piece === "string") {
-      if (!this.inside || piece === "") return piece
+      const text = piece.startsWith(" ") && this.pieces.spaced(last, token) ? piece.slice(1) : piece
+      if (!this.inside || text === "") return text
       this.inside = false
-      return this.decode(Buffer.from(piece))
+      return this.decode(Buffer.from(text))
     }
     this.inside = true
     return this.decode(piece)
