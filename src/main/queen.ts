@@ -112,6 +112,7 @@ const program = Effect.gen(function* () {
     host,
     port,
     token: settings.token,
+    sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
     beside: hubOf(settings),
     role: "queen"
   })

@@ -45,7 +45,9 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
       ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
       : knob.key === "gpus"
         ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
-        : { good: [101, 102, 103], bad: "many" }
+        : knob.key === "origins" || knob.key === "hosts"
+          ? { good: [["null"], ["null", "null"], []], bad: "a*b" }
+          : { good: [101, 102, 103], bad: "many" }
 
 describe("settings", () => {
   it("are the defaults where nothing is said, under RBEE_HOME", async () => {

@@ -30,7 +30,7 @@ export const chunkFeed =
           out += frames.finish(finish_reason) + frames.usage(usage) + doneFrame
         } else {
           const failure = failureOf(event, data)
-          if (failure !== undefined) out += `data: ${encodeError(failure, options.correlationId)}\n\n`
+          if (failure !== undefined) out += `data: ${encodeError(failure, options.correlationId, "openai")}\n\n`
         }
       })
       const reader: FrameReader = {

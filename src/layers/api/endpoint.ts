@@ -31,7 +31,12 @@ export type EventFeed = (sink: Sink) => Effect.Effect<void, RbeeError>
 
 /** An answer whose form the handler chooses: JSON with a status, text (metrics, pages), or events. */
 export type Reply =
-  | { readonly _tag: "Json"; readonly status: number; readonly body: unknown }
+  | {
+      readonly _tag: "Json"
+      readonly status: number
+      readonly body: unknown
+      readonly headers?: Readonly<Record<string, string>>
+    }
   | {
       readonly _tag: "Text"
       readonly status: number
@@ -39,7 +44,7 @@ export type Reply =
       readonly body: string
       readonly headers?: Readonly<Record<string, string>>
     }
-  | { readonly _tag: "Events"; readonly feed: EventFeed }
+  | { readonly _tag: "Events"; readonly feed: EventFeed; readonly headers?: Readonly<Record<string, string>> }
 
 export type Method = "GET" | "POST" | "DELETE"
 

@@ -1,23 +1,28 @@
 /** Answers with a stream of Server-Sent Events: the feed's text goes straight to the socket, with backpressure. */
 import type { ServerResponse } from "node:http"
 import type { Sink } from "./endpoint.ts"
-import { keepAliveComment, retryLine } from "./sse.ts"
+import { keepAliveComment } from "./sse.ts"
 
 export interface EventResponse {
   readonly sink: Sink
   readonly keepAlive: () => void
 }
 
-/** Sends the head and `retry:`; what is written after the reader has left is dropped. */
-export const openEvents = (response: ServerResponse, correlationId: string): EventResponse => {
+/** Sends the head and what comes first; what is written after the reader has left is dropped. */
+export const openEvents = (
+  response: ServerResponse,
+  headers: Readonly<Record<string, string>>,
+  first: string
+): EventResponse => {
   response.writeHead(200, {
     "Content-Type": "text/event-stream; charset=utf-8",
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
     "X-Content-Type-Options": "nosniff",
-    "X-Correlation-Id": correlationId
+    ...headers
   })
-  response.write(retryLine)
+  if (first === "") response.flushHeaders()
+  else response.write(first)
   const gone = () => response.destroyed || response.writableEnded
   return {
     sink: {

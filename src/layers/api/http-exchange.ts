@@ -8,12 +8,15 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { callFrom, isCorrelationId, withDeadline } from "./call.ts"
+import type { Dialect } from "./dialect.ts"
 import type { CallInfo, EventFeed, Reply } from "./endpoint.ts"
 import { readBody } from "./http-body.ts"
 import { openEvents } from "./http-events.ts"
 import { fingerprint, type Guard } from "./http-guard.ts"
 import type { Match, Router } from "./http-router.ts"
+import { corsHeaders, preflightHeaders, type Sites } from "./http-sites.ts"
 import type { ApiScope, Caller } from "./rights.ts"
+import { retryLine } from "./sse.ts"
 import { tooLarge } from "./wire.ts"
 import { encodeError, errorStatus, internalError, retryAfter } from "./wire-error.ts"
 
@@ -29,6 +32,7 @@ export interface ExchangeContext {
   readonly router: Router
   readonly beside: Beside | undefined
   readonly guard: Guard
+  readonly sites: Sites
   readonly fork: <A, E>(effect: Effect.Effect<A, E>, call: CallInfo) => Fiber.RuntimeFiber<A, E>
   /** requests that come while the server ends are refused */
   readonly closing: () => boolean
@@ -38,11 +42,14 @@ export interface ExchangeContext {
 
 export class Exchange {
   readonly correlationId: string
+  readonly #requestId: string
   readonly #context: ExchangeContext
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   #call: CallInfo
   #caller: Caller | undefined
+  /** how its errors are written */
+  #dialect: Dialect = "rbee"
   #fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
   /** set while events are sent */
   keepAlive: (() => void) | undefined
@@ -51,8 +58,10 @@ export class Exchange {
     this.#context = context
     this.#request = request
     this.#response = response
-    const given = request.headers["x-correlation-id"]
-    this.correlationId = typeof given === "string" && isCorrelationId(given) ? given : randomUUID()
+    const given = idIn(request, "x-correlation-id")
+    const requestId = idIn(request, "x-request-id")
+    this.correlationId = given ?? requestId ?? randomUUID()
+    this.#requestId = requestId ?? this.correlationId
     this.#call = { correlationId: this.correlationId, deadline: undefined }
     context.open.add(this)
     response.on("error", () => {})
@@ -69,30 +78,49 @@ export class Exchange {
   }
 
   start(): void {
-    const { beside, router, guard, closing } = this.#context
+    const { beside, router, closing } = this.#context
     const { method = "GET", url = "/", headers } = this.#request
     if (closing()) return this.#fail(shuttingDown())
-    const foreign = guard.origin(method, headers)
-    if (foreign !== undefined) return this.#fail(foreign)
-    const match = router.find(method, url)
+    const preflight = method === "OPTIONS" && headers.origin !== undefined
+    const match = router.find(preflight ? (headers["access-control-request-method"] ?? method) : method, url)
+    this.#dialect = match.dialect
     const isBeside = beside !== undefined && url.startsWith(`${beside.prefix}/`)
-    // what there is, and what not, is told to whoever may ask for anything
-    const scope = isBeside ? beside.scope : match._tag === "Match" ? match.scope : "infer"
-    const caller = guard.caller(headers, scope)
-    if (caller instanceof RbeeError) return this.#refuseStranger(caller)
-    this.#caller = caller
+    const scope = isBeside ? beside.scope : match.scope
+    if (!this.#admitsSite(scope, preflight) || !this.#admitsCaller(scope)) return
     if (isBeside) return beside.answer(url.slice(beside.prefix.length), this.#request, this.#response)
     switch (match._tag) {
       case "NotFound":
-        return this.#fail(
-          rbeeError("NOT_FOUND", "there is nothing at this path", "See /openapi.json for what there is")
-        )
+        return this.#fail(nothingAt(method, match.path, match.near))
       case "WrongMethod":
         this.#response.setHeader("Allow", match.allowed.join(", "))
         return this.#fail(rbeeError("METHOD_NOT_ALLOWED", `this path takes ${match.allowed.join(", ")}`))
       case "Match":
         return method === "POST" ? this.#withBody(match) : this.#run(match, undefined)
     }
+  }
+
+  /** Is the call for this daemon, and may its page make it? Answers itself where not, and a preflight, which asks that. */
+  #admitsSite(scope: ApiScope, preflight: boolean): boolean {
+    const { guard, sites } = this.#context
+    const { method = "GET", headers } = this.#request
+    const stranger = sites.host(headers, () => isKnown(guard.caller(headers, "open")))
+    const page = stranger ?? sites.origin({ method, headers, scope })
+    if (page instanceof RbeeError) this.#fail(page)
+    else if (page.shared !== undefined) {
+      const cors = (preflight ? preflightHeaders : corsHeaders)(page.shared, headers)
+      if (preflight) this.#send(204, "", undefined, cors)
+      else for (const [name, value] of Object.entries(cors)) this.#response.setHeader(name, value)
+      return !preflight
+    }
+    return !(page instanceof RbeeError)
+  }
+
+  /** Has the caller the right to this? Answers itself where not. */
+  #admitsCaller(scope: ApiScope): boolean {
+    const caller = this.#context.guard.caller(this.#request.headers, scope)
+    if (caller instanceof RbeeError) this.#refuseStranger(caller)
+    else this.#caller = caller
+    return !(caller instanceof RbeeError)
   }
 
   #withBody(match: Match): void {
@@ -132,17 +160,19 @@ export class Exchange {
       // events and reply endpoints: their handlers' types say so (Handlers in endpoint.ts)
       if (match.kind === "events") return this.#stream(output as EventFeed)
       const reply = output as Reply
-      if (reply._tag === "Events") return this.#stream(reply.feed)
+      if (reply._tag === "Events") return this.#stream(reply.feed, reply.headers)
       if (reply._tag === "Text") return this.#send(reply.status, reply.type, reply.body, reply.headers)
-      return this.#send(reply.status, "application/json", JSON.stringify(reply.body))
+      return this.#send(reply.status, "application/json", JSON.stringify(reply.body), reply.headers)
     } catch (error) {
       this.#failWith(Cause.die(error))
     }
   }
 
-  #stream(feed: EventFeed): void {
+  #stream(feed: EventFeed, headers?: Readonly<Record<string, string>>): void {
     if (this.#response.destroyed) return
-    const events = openEvents(this.#response, this.correlationId)
+    const head = { ...headers, ...this.#ids() }
+    const events = openEvents(this.#response, head, this.#dialect === "rbee" ? retryLine : "")
+    if (this.#request.method === "HEAD") return void this.#response.end()
     this.keepAlive = events.keepAlive
     this.#follow(
       Effect.suspend(() => feed(events.sink)),
@@ -153,7 +183,7 @@ export class Exchange {
   #send(status: number, type: string, body: string | undefined, headers?: Readonly<Record<string, string>>): void {
     const response = this.#response
     if (response.destroyed || response.headersSent) return
-    const head: Record<string, string | number> = { ...headers, "X-Correlation-Id": this.correlationId }
+    const head: Record<string, string | number> = { ...headers, ...this.#ids() }
     if (this.#context.closing()) head["Connection"] = "close"
     if (body !== undefined) {
       head["Content-Type"] = type
@@ -162,6 +192,10 @@ export class Exchange {
     } else if (status !== 204) head["Content-Length"] = 0
     response.writeHead(status, head)
     response.end(body)
+  }
+
+  #ids(): Readonly<Record<string, string>> {
+    return { "X-Correlation-Id": this.correlationId, "X-Request-Id": this.#requestId }
   }
 
   #fail(error: RbeeError): void {
@@ -175,7 +209,7 @@ export class Exchange {
     if (status === 401) response.setHeader("WWW-Authenticate", "Bearer")
     // a body that nobody will read: the connection cannot be used again
     if (!this.#request.complete && !this.#request.readableFlowing) response.setHeader("Connection", "close")
-    this.#send(status, "application/json", encodeError(error, this.correlationId))
+    this.#send(status, "application/json", encodeError(error, this.correlationId, this.#dialect))
   }
 
   #failWith(cause: Cause.Cause<RbeeError>): void {
@@ -207,6 +241,28 @@ export class Exchange {
     const path = url.split("?")[0] ?? ""
     this.#context.fork(Effect.annotateLogs(effect, { method, path: path.slice(0, 200) }), this.#call)
   }
+}
+
+/** Somebody with a secret, not anybody of this machine. */
+const isKnown = (caller: Caller | RbeeError): boolean => !(caller instanceof RbeeError) && caller.may.has("peer")
+
+/** What may be taken over from outside, of the ids that a caller gives its request. */
+const idIn = ({ headers }: IncomingMessage, name: string): string | undefined => {
+  const given = headers[name]
+  return typeof given === "string" && isCorrelationId(given) ? given : undefined
+}
+
+const nothingAt = (method: string, path: string, near: ReadonlyArray<string>) => {
+  const asked = path.replace(/[^\x21-\x7e]/g, "?").slice(0, 100)
+  return rbeeError(
+    "NOT_FOUND",
+    `there is nothing at ${method} ${asked}`,
+    `There is ${near.join(", ")}; see /openapi.json`,
+    {
+      path: asked,
+      near
+    }
+  )
 }
 
 const shuttingDown = () => rbeeError("SHUTTING_DOWN", "this daemon is ending", "Try again in a moment")

@@ -1,7 +1,6 @@
 /**
- * Who may call a daemon (ACCEPTANCE G1, G3). Without a token a daemon is on loopback, where any web page that the user
- * opens can reach it too: so the Host must be a loopback name (a page behind a rebound DNS name is not) and a foreign
- * Origin is refused. With a token every route but the open ones needs it.
+ * Who may call a daemon (ACCEPTANCE G1, G3): with a token every route but the open ones needs it. What pages of others
+ * may do stands in http-sites.ts.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
@@ -18,9 +17,6 @@ export const isLoopback = (host: string): boolean => {
     name === "localhost" || name === "::1" || name.endsWith(".localhost") || (isIPv4(name) && name.startsWith("127."))
   )
 }
-
-/** `[::1]:8500` → `[::1]` */
-const withoutPort = (host: string): string => host.replace(/:\d+$/, "").toLowerCase()
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
@@ -52,10 +48,7 @@ export const checkBind = (host: string, token: Secret | undefined): RbeeError<"I
 }
 
 export interface GuardOptions {
-  readonly host: string
   readonly token: Secret | undefined
-  /** whole origins ("https://ui.example") that may call besides the daemon's own */
-  readonly allowedOrigins: ReadonlyArray<string>
   /** browsers that have shown the token by a ticket */
   readonly sessions?: BrowserSessions | undefined
   /** who shows nothing, or what is nobody's: clients send a key because they must; absent: may call what is open */
@@ -65,17 +58,12 @@ export interface GuardOptions {
 }
 
 export interface Guard {
-  /** Is this a request that a page of somebody else made? */
-  readonly origin: (method: string, headers: IncomingHttpHeaders) => RbeeError<"FORBIDDEN_ORIGIN"> | undefined
   /** Who it is; an error where that one has no right to calls of this scope. */
   readonly caller: (
     headers: IncomingHttpHeaders,
     scope: ApiScope
   ) => Caller | RbeeError<"MISSING_API_KEY" | "INVALID_API_KEY" | "FORBIDDEN">
 }
-
-const forbidden = (what: string) =>
-  rbeeError("FORBIDDEN_ORIGIN", what, "Call the daemon from its own pages, or from a program")
 
 export const makeGuard = (options: GuardOptions): Guard => {
   const { token } = options
@@ -86,27 +74,7 @@ export const makeGuard = (options: GuardOptions): Guard => {
     const own = digest(given)
     return expected().some((right) => timingSafeEqual(own, right)) ? holder : options.callerOf?.(given)
   }
-  const own = options.host.toLowerCase()
-  const checksHost = isLoopback(options.host)
-  const allowed = new Set(options.allowedOrigins.map((origin) => origin.toLowerCase()))
   return {
-    origin: (method, headers) => {
-      const host = headers.host ?? ""
-      if (checksHost) {
-        const name = withoutPort(host)
-        if (!isLoopback(name) && name !== own) return forbidden("this daemon answers only to names of its own machine")
-      }
-      const origin = headers.origin?.toLowerCase()
-      if (origin !== undefined) {
-        if (origin === `http://${host.toLowerCase()}` || allowed.has(origin)) return undefined
-        return forbidden("calls from other sites are refused")
-      }
-      const site = headers["sec-fetch-site"]
-      if (method !== "GET" && (site === "cross-site" || site === "same-site")) {
-        return forbidden("calls from other sites are refused")
-      }
-      return undefined
-    },
     caller: (headers, scope) => {
       if (token === undefined) return holder
       const given = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]

@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import { make } from "find-my-way-ts"
 import type { RbeeError } from "../../machines/errors.ts"
+import { dialectOf, openAiPrefix } from "./dialect.ts"
 import type { Api, Handlers } from "./endpoint.ts"
 import type { ApiScope } from "./rights.ts"
 import { type Wire, wiresOf } from "./wire.ts"
@@ -18,6 +19,7 @@ type Handler = (input: unknown) => Effect.Effect<unknown, RbeeError>
 interface Route {
   readonly kind: "json" | "events" | "reply"
   readonly scope: ApiScope
+  readonly dialect: Wire["dialect"]
   readonly maxBytes: number
   readonly join: Wire["join"]
   readonly encodeAnswer: Wire["encodeAnswer"]
@@ -29,16 +31,30 @@ export interface Match extends Route {
   readonly params: Parts["params"]
   readonly query: Parts["query"]
 }
-export type Found =
-  | Match
-  | { readonly _tag: "NotFound" }
-  | { readonly _tag: "WrongMethod"; readonly allowed: ReadonlyArray<string> }
+interface NoMatch extends Pick<Route, "scope" | "dialect"> {
+  readonly _tag: "NotFound"
+  readonly path: string
+  /** paths of the same beginning, or those that most are after */
+  readonly near: ReadonlyArray<string>
+}
+interface WrongMethod extends Pick<Route, "scope" | "dialect"> {
+  readonly _tag: "WrongMethod"
+  readonly allowed: ReadonlyArray<string>
+}
+export type Found = Match | NoMatch | WrongMethod
 
 export interface Router {
   readonly find: (method: string, url: string) => Found
 }
 
 const methods = ["GET", "POST", "DELETE"] as const
+
+/** A path as base urls make it that end with a slash, or have one too many. */
+const withoutSpareSlashes = (url: string): string => {
+  const [path = ""] = url.split("?", 1)
+  if (!path.includes("//") && !(path.endsWith("/") && path !== "/")) return url
+  return path.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1") + url.slice(path.length)
+}
 
 /** A reference of 512 characters, percent-encoded. */
 const longestParam = 2048
@@ -49,24 +65,59 @@ export const makeRouter = (apis: ReadonlyArray<Served<Api>>): Router => {
     for (const wire of wiresOf(api)) {
       const handler = handlers[wire.name]
       if (handler === undefined) throw new TypeError(`nobody answers ${wire.name}`)
-      tree.on(wire.endpoint.method, wire.endpoint.path as `/${string}`, routeOf(wire, handler)) // paths start with a slash by convention
+      const { method, path } = wire.endpoint
+      const route = routeOf(wire, handler)
+      tree.on(method, path as `/${string}`, route) // paths start with a slash by convention
+      if (route.dialect === "openai") tree.on(method, path.slice(openAiPrefix.length) as `/${string}`, route) // as above
     }
+  }
+  const paths = [...new Set(apis.flatMap(({ api }) => Object.values(api).map((endpoint) => endpoint.path)))]
+  /** Elsewhere a spare slash is the place of an id that is missing, and what changes something must not guess. */
+  const meant = (method: string, url: string): string => {
+    const clean = withoutSpareSlashes(url)
+    if (clean === url || method === "GET") return clean
+    const openAi = methods.some((one) => tree.find(one, clean)?.handler.dialect === "openai")
+    return openAi ? clean : url
   }
   return {
-    find: (method, url) => {
-      const found = tree.find(method === "HEAD" ? "GET" : method, url)
-      if (found !== undefined && !(method === "HEAD" && found.handler.kind !== "json")) {
+    find: (asked, given) => {
+      const method = asked === "HEAD" ? "GET" : asked
+      const asGiven = tree.find(method, given)
+      const url = asGiven === undefined ? meant(method, given) : given
+      const found = asGiven ?? tree.find(method, url)
+      if (found !== undefined) {
         return { _tag: "Match", ...found.handler, params: found.params, query: found.searchParams }
       }
-      const allowed = methods.filter((other) => tree.find(other, url) !== undefined)
-      return allowed.length === 0 ? { _tag: "NotFound" } : { _tag: "WrongMethod", allowed }
+      const others = methods.flatMap((other) => {
+        const route = tree.find(other, url)?.handler
+        return route === undefined ? [] : [{ method: other, route }]
+      })
+      const [first] = others
+      if (first !== undefined) {
+        const { dialect, scope } = first.route
+        return { _tag: "WrongMethod", allowed: others.map((other) => other.method), dialect, scope }
+      }
+      const [path = ""] = url.split("?", 1)
+      // what there is, and what not, is told to whoever may ask for anything
+      return { _tag: "NotFound", path, near: near(paths, path), dialect: dialectOf(path), scope: "infer" }
     }
   }
+}
+
+const firstOf = (path: string): string => path.split("/")[1] ?? ""
+
+/** Paths of the same first segment; else OpenAI's; else all, where there are few. */
+const near = (paths: ReadonlyArray<string>, path: string): ReadonlyArray<string> => {
+  const same = paths.filter((known) => firstOf(known) === firstOf(path))
+  if (same.length > 0) return same
+  const common = paths.filter((known) => dialectOf(known) === "openai")
+  return common.length > 0 ? common : paths
 }
 
 const routeOf = (wire: Wire, handler: Handler): Route => ({
   kind: wire.endpoint.kind,
   scope: wire.endpoint.scope,
+  dialect: wire.dialect,
   maxBytes: wire.maxBytes,
   join: wire.join,
   encodeAnswer: wire.encodeAnswer,

@@ -16,6 +16,7 @@ import { type Beside, Exchange, type ExchangeContext } from "./http-exchange.ts"
 import { checkBind, fingerprint, makeGuard, type Secret } from "./http-guard.ts"
 import { makeRouter } from "./http-router.ts"
 import type { Caller } from "./rights.ts"
+import { makeSites } from "./http-sites.ts"
 import { keepAliveMs } from "./sse.ts"
 
 export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
@@ -29,7 +30,8 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   readonly portTries?: number | undefined
   /** who calls must show it; undefined on loopback */
   readonly token?: Secret | undefined
-  readonly allowedOrigins?: ReadonlyArray<string> | undefined
+  /** the settings `queen.origins` and `queen.hosts`, where they are this daemon's (http-sites.ts) */
+  readonly sites?: { readonly origins: ReadonlyArray<string>; readonly hosts: ReadonlyArray<string> } | undefined
   /** answers paths below `prefix` itself, without that prefix, to whoever has the token: files, which are no calls */
   readonly beside?: Beside | undefined
   /** browsers that have shown the token by a ticket */
@@ -76,12 +78,15 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
       router: makeRouter(options.apis),
       beside: options.beside,
       guard: makeGuard({
-        host: options.host,
         token: options.token,
-        allowedOrigins: options.allowedOrigins ?? [],
         sessions: options.sessions,
         anonymous: options.anonymous,
         callerOf: options.callerOf
+      }),
+      sites: makeSites({
+        host: options.host,
+        ...(options.sites ?? { origins: [], hosts: [] }),
+        configurable: options.sites !== undefined
       }),
       fork: forkWithCall(yield* Effect.runtime<never>()),
       closing: () => closing,

@@ -50,7 +50,10 @@ const through =
         call.deadline
       ).pipe(Effect.provideService(Call, { ...call, correlationId }))
       return yield* answerOf(wire, output)
-    }).pipe(hideDefects, Effect.mapError(overTheWire))
+    }).pipe(
+      hideDefects,
+      Effect.mapError((error) => overTheWire(wire, error))
+    )
 
 /** A bug of the handler is INTERNAL to its caller, and is logged here, as a daemon would. */
 const hideDefects = <A>(effect: Effect.Effect<A, RbeeError>): Effect.Effect<A, RbeeError> =>
@@ -58,8 +61,8 @@ const hideDefects = <A>(effect: Effect.Effect<A, RbeeError>): Effect.Effect<A, R
     Effect.zipRight(Effect.logError("a handler died", Cause.die(defect)), Effect.fail(internalError()))
   )
 
-const overTheWire = (error: RbeeError): RbeeError =>
-  decodeError(JSON.parse(encodeError(error, undefined))) ?? internalError()
+const overTheWire = ({ dialect }: Wire, error: RbeeError): RbeeError =>
+  decodeError(JSON.parse(encodeError(error, undefined, dialect))) ?? internalError()
 
 const answerOf = (wire: Wire, output: unknown): Effect.Effect<unknown, RbeeError> => {
   switch (wire.endpoint.kind) {

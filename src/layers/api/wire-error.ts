@@ -1,5 +1,7 @@
 /** Errors on the wire (API.md, Common): one envelope for all daemons, which OpenAI's clients read too. */
 import { type ErrorDetails, isErrorCode, type RbeeError, rbeeError, sentence, statusOf } from "../../machines/errors.ts"
+import type { Dialect } from "./dialect.ts"
+import { openAiCode, paramOf } from "./openai-error.ts"
 
 /** What OpenAI's clients call the kind of an error. */
 const typeOf = (status: number): string => {
@@ -20,6 +22,8 @@ export interface ErrorBody {
   readonly code: string
   readonly message: string
   readonly type: string
+  /** OpenAI's: the field that is to blame */
+  readonly param?: string | null
   readonly details: ErrorDetails
   readonly correlation_id: string | undefined
 }
@@ -33,9 +37,21 @@ export const errorBody = (error: RbeeError, correlationId: string | undefined): 
   correlation_id: correlationId
 })
 
+const openAiBody = (error: RbeeError, correlationId: string | undefined): ErrorBody => {
+  const own = errorBody(error, correlationId)
+  return {
+    ...own,
+    code: openAiCode(error),
+    // OpenAI has no kind of its own for what is not there
+    type: own.type === "not_found_error" ? "invalid_request_error" : own.type,
+    param: paramOf(error),
+    details: { ...error.details, code: error.code }
+  }
+}
+
 /** `{"error":{…}}` */
-export const encodeError = (error: RbeeError, correlationId: string | undefined): string =>
-  JSON.stringify({ error: errorBody(error, correlationId) })
+export const encodeError = (error: RbeeError, correlationId: string | undefined, dialect: Dialect = "rbee"): string =>
+  JSON.stringify({ error: (dialect === "openai" ? openAiBody : errorBody)(error, correlationId) })
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -47,14 +63,20 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 export const decodeError = (body: unknown): RbeeError | undefined => {
   const error = isObject(body) ? body["error"] : undefined
   if (!isObject(error) || typeof error["code"] !== "string" || typeof error["message"] !== "string") return undefined
-  const { code, message } = error
-  const details = isObject(error["details"]) ? error["details"] : {}
+  const { message } = error
+  const { code, details } = codeIn(error["code"], isObject(error["details"]) ? error["details"] : {})
   const cut = message.indexOf(". ")
   const what = cut === -1 ? message.replace(/\.$/, "") : message.slice(0, cut)
   const todo = cut === -1 ? "" : message.slice(cut + 2)
   return isErrorCode(code)
     ? rbeeError(code, what, todo, details)
     : rbeeError("INTERNAL", what, todo, { ...details, remote_code: code })
+}
+
+/** In OpenAI's dialect our own word is among the details. */
+const codeIn = (code: string, details: ErrorDetails): { readonly code: string; readonly details: ErrorDetails } => {
+  const { code: own, ...rest } = details
+  return typeof own === "string" && isErrorCode(own) ? { code: own, details: rest } : { code, details }
 }
 
 /** What a bug looks like from outside: never its message, never its stack. */

@@ -4,6 +4,7 @@
  * they cannot mean different things.
  */
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type Dialect, dialectOf } from "./dialect.ts"
 import type { Api, Endpoint } from "./endpoint.ts"
 import { compileAnswer, type WireAnswer } from "./wire-answer.ts"
 import { compileInput, type WireInput } from "./wire-input.ts"
@@ -11,6 +12,8 @@ import { compileInput, type WireInput } from "./wire-input.ts"
 export interface Wire extends WireInput, WireAnswer {
   readonly name: string
   readonly endpoint: Endpoint
+  /** how its errors are written */
+  readonly dialect: Dialect
   /** bytes that a body may have */
   readonly maxBytes: number
 }
@@ -20,6 +23,7 @@ export const megabyte = 1024 * 1024
 export const compile = (name: string, endpoint: Endpoint): Wire => ({
   name,
   endpoint,
+  dialect: dialectOf(endpoint.path),
   maxBytes: endpoint.maxBytes ?? megabyte,
   ...compileInput(endpoint),
   ...compileAnswer(endpoint)

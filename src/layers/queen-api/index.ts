@@ -146,13 +146,13 @@ export const queenApi = {
     output: Nothing,
     status: 204
   }),
-  listModels: json("GET", "/models", {
+  listModels: json("GET", "/catalog/models", {
     scope: "manage",
     summary: "Models on all hives",
     input: none,
     output: Schema.Array(ModelView)
   }),
-  pullModel: json("POST", "/models/pull", {
+  pullModel: json("POST", "/catalog/models/pull", {
     scope: "manage",
     summary: "A hive fetches a model; wakes this machine's own where none is named",
     input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(Id) }),
@@ -166,21 +166,21 @@ export const queenApi = {
     input: Schema.Struct({ hive: Id, id: Id, last_event_id: after }),
     ...resumable
   }),
-  pinModel: json("POST", "/models/:ref/pin", {
+  pinModel: json("POST", "/catalog/models/:ref/pin", {
     scope: "manage",
     summary: "Keep a model whatever else needs room, or no longer; on one hive or on all that have it",
     input: Schema.Struct({ ref: Schema.String, pinned: Schema.Boolean, hive: Schema.optional(Id) }),
     output: Nothing,
     status: 204
   }),
-  removeModel: json("DELETE", "/models/:ref", {
+  removeModel: json("DELETE", "/catalog/models/:ref", {
     scope: "manage",
     summary: "Remove a model from one hive or from all that have it; 409 in use",
     input: Schema.Struct({ ref: Schema.String, hive: Schema.optional(Id) }),
     output: Nothing,
     status: 204
   }),
-  collectModels: json("POST", "/models/gc", {
+  collectModels: json("POST", "/catalog/models/gc", {
     scope: "manage",
     summary: "Make room: the least recently used models go, down to a size",
     input: Schema.Struct({

@@ -13,6 +13,10 @@ export interface Settings {
   readonly queen: {
     readonly host: string
     readonly port: number
+    /** origins whose pages may call what speaks to models, besides those of this machine */
+    readonly origins: ReadonlyArray<string>
+    /** names by which this machine may be called, besides its own */
+    readonly hosts: ReadonlyArray<string>
     /** without jobs, keepers and hives in use the queen ends after this time */
     readonly idleMs: number
     /** jobs that may wait; one more is QUEUE_FULL */
@@ -70,6 +74,8 @@ export const defaults: Omit<Settings, "home" | "version"> = {
   queen: {
     host: "127.0.0.1",
     port: 8500,
+    origins: [],
+    hosts: [],
     idleMs: 30 * 60_000,
     queueMax: 512,
     capabilitiesMs: 24 * 60 * 60_000,

@@ -48,7 +48,8 @@ export const settingsHelp = (): string => {
   const rows = knobs.map((knob) => {
     const value = defaultOf(knob)
     const unit = knob.unit === "name" || knob.unit === "address" || knob.unit === "port" ? "" : ` ${knob.unit}`
-    const shown = value === undefined ? "" : ` (default ${value}${unit})`
+    const isUnset = value === undefined || (typeof value === "object" && value.length === 0)
+    const shown = isUnset ? "" : ` (default ${value}${unit})`
     return [`--${nameOf(knob).replace(/[._]/g, "-")}`, variableOf(knob), `${knob.doc}${shown}`] as const
   })
   const [flag, variable] = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))

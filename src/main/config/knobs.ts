@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { defaults } from "../../layers/settings/index.ts"
 import { GpuSetting } from "../../machines/vocabulary/device.ts"
 
-export type Value = string | number | ReadonlyArray<GpuSetting>
+export type Value = string | number | ReadonlyArray<GpuSetting> | ReadonlyArray<string>
 
 export interface Kind {
   /** what is accepted, in words, for the error message */
@@ -40,6 +40,21 @@ const rate: Kind = {
     return typeof number === "number" && Number.isFinite(number) && number > 0 ? number : undefined
   }
 }
+/** in the environment and in flags parted by commas or spaces */
+const list = (accepts: string, pattern: RegExp): Kind => ({
+  accepts: `${accepts}; several as a list, or parted by commas`,
+  read: (value) => {
+    const items: unknown =
+      value === "[]" ? [] : typeof value === "string" ? value.split(/[,\s]+/).filter(Boolean) : value
+    const isItem = (item: unknown): item is string => typeof item === "string" && pattern.test(item)
+    return Array.isArray(items) && items.every(isItem) ? items : undefined
+  }
+})
+const origins = list(
+  'origins such as https://ui.example, chrome-extension://abc or "null"',
+  /^(null|[a-z][a-z0-9+.-]*:\/\/[^\s,/*]*\/?)$/i
+)
+const hosts = list("names such as box.lan", /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/)
 const kvType = text("f16 or q8_0", /^(f16|q8_0)$/)
 const vulkan = text("auto, on or off", /^(auto|on|off)$/)
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
@@ -88,6 +103,13 @@ const shutdown = knob("shutdown")
 export const knobs: ReadonlyArray<Knob> = [
   queen("host", host, "address", "where the queen listens; anything but loopback needs a token"),
   queen("port", port, "port", "the queen's port"),
+  queen(
+    "origins",
+    origins,
+    "origins",
+    "pages that may call `/v1` from a browser, besides this machine's and those of app:, tauri: and vscode-webview:; `null` lets in files, and any sandboxed frame of any site"
+  ),
+  queen("hosts", hosts, "names", "by which this machine may be called, besides addresses and its own names"),
   queen("idleMs", milliseconds, "ms", "a queen without work ends after this time"),
   queen("queueMax", count, "jobs", "jobs that may wait; one more is QUEUE_FULL"),
   queen("capabilitiesMs", milliseconds, "ms", "a hive's devices are asked again after this time"),
@@ -130,4 +152,9 @@ export const variableOf = (knob: Knob): string => `RBEE_${knob.section}_${knob.k
 export const defaultOf = (knob: Knob): Value | undefined =>
   (defaults[knob.section] as Readonly<Record<string, Value | undefined>>)[knob.field]
 /** as it stands in the environment and in messages */
-export const textOf = (value: Value): string => (typeof value === "object" ? JSON.stringify(value) : String(value))
+export const textOf = (value: Value): string =>
+  typeof value !== "object"
+    ? String(value)
+    : value.length > 0 && value.every((item) => typeof item === "string")
+      ? value.join(",")
+      : JSON.stringify(value)

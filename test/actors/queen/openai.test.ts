@@ -243,7 +243,7 @@ describe("the OpenAI edge", () => {
       )
       for (const stream of [false, true]) {
         const error = yield* failing(() => client.chat.completions.create({ ...hello, stream }))
-        expect(error).toMatchObject({ status: 400, code: "INVALID_REQUEST", type: "invalid_request_error" })
+        expect(error).toMatchObject({ status: 400, code: "invalid_request", type: "invalid_request_error" })
         expect(error.message).toContain("the prompt has 9 tokens, the context 8. Shorten it")
         const full = yield* failing(() => client.chat.completions.create({ ...hello, model: "full", stream }))
         expect(full).toBeInstanceOf(RateLimitError)
@@ -265,7 +265,7 @@ describe("the OpenAI edge", () => {
         for await (const chunk of stream) seen.push(chunk.choices[0]?.delta.content ?? "")
       })
       expect(seen.join("")).toBe(answerText)
-      expect(error).toMatchObject({ code: "SHUTTING_DOWN", type: "server_error" })
+      expect(error).toMatchObject({ code: "shutting_down", type: "server_error" })
     }).pipe(Effect.provide(layer))
   )
 
@@ -323,7 +323,7 @@ describe("the OpenAI edge", () => {
         const [status, text] = yield* refused(body)
         expect([status, text]).toEqual([400, expect.stringContaining(field)])
         expect(text).not.toContain(secret)
-        expect(JSON.parse(text)).toMatchObject({ error: { code: "INVALID_REQUEST" } })
+        expect(JSON.parse(text)).toMatchObject({ error: { details: { code: "INVALID_REQUEST" } } })
       }
       expect(asked).toEqual([])
     }).pipe(Effect.provide(layer))

@@ -26,7 +26,7 @@ const succeeds = async (on: Machine, args: ReadonlyArray<string>): Promise<void>
 
 /** The download's events to their end. */
 const pull = async (on: Machine, hive: Hive): Promise<void> => {
-  const post = await fetch(`${on.queenUrl}/models/pull`, {
+  const post = await fetch(`${on.queenUrl}/catalog/models/pull`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model_ref: model, hive })

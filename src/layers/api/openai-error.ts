@@ -1,0 +1,29 @@
+/** Errors as OpenAI's clients know them: `code` is OpenAI's word, the cluster's own stands in `details.code`. */
+import type { ErrorCode, RbeeError } from "../../machines/errors.ts"
+
+/** Ours in lower case where OpenAI has no word of its own. */
+const words: Partial<Record<ErrorCode, string>> = {
+  QUEUE_FULL: "rate_limit_exceeded",
+  INTERNAL: "server_error"
+}
+
+/** The prompt and an answer's first token do not fit; whoever checks tells both numbers. */
+const isOverflow = ({ code, details }: RbeeError): boolean =>
+  code === "INVALID_REQUEST" && typeof details["prompt_tokens"] === "number" && typeof details["context"] === "number"
+
+export const openAiCode = (error: RbeeError): string => {
+  const { code, details } = error
+  if (isOverflow(error)) return "context_length_exceeded"
+  if (code === "NOT_FOUND" && typeof details["path"] === "string") return "unknown_url"
+  if (code === "INVALID_REQUEST" && details["expected"] !== undefined) return "invalid_value"
+  return words[code] ?? code.toLowerCase()
+}
+
+/** The field that is to blame; null where none is. */
+export const paramOf = (error: RbeeError): string | null => {
+  const { code, details } = error
+  if (isOverflow(error)) return "messages"
+  if (code === "MODEL_NOT_FOUND" || code === "MODEL_INVALID" || code === "MODEL_ACCESS_DENIED") return "model"
+  const field = details["field"]
+  return typeof field === "string" && field !== "" ? field : null
+}
