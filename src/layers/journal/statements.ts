@@ -1,6 +1,8 @@
 /** The journal's statements over one open database. */
 import type Sqlite from "better-sqlite3"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { rbeeError } from "../../machines/errors.ts"
 import { JobRequest } from "../../machines/vocabulary/job.ts"
 import { type Entry, JobFacts, type JournalJob, type JournalService, lastIdOf, type Write } from "./index.ts"
 import { RunIndex } from "./runs.ts"
@@ -35,14 +37,33 @@ const encodeFacts = Schema.encodeSync(facts)
 const texts = Schema.decodeSync(Schema.parseJson(Schema.Array(Schema.String)))
 const numbers = Schema.decodeSync(Schema.parseJson(Schema.Array(Schema.Int)))
 
-const toJob = (row: JobRow): JournalJob => ({
-  id: row.id,
-  request: decodeRequest(row.request),
-  key: row.key ?? undefined,
-  createdAt: row.created_at,
-  endedAt: row.ended_at ?? undefined,
-  facts: decodeFacts(row.facts)
-})
+/** What `read` gives; undefined where bytes went bad that SQLite, which has no checksums, does not miss. */
+const readable = <A>(read: () => A): A | undefined => {
+  try {
+    return read()
+  } catch (reason) {
+    if (reason instanceof SyntaxError || ParseResult.isParseError(reason)) return undefined
+    throw reason
+  }
+}
+
+/** Undefined: the row is damaged, and there is no such job any more. */
+const toJob = (row: JobRow): JournalJob | undefined =>
+  readable(() => ({
+    id: row.id,
+    request: decodeRequest(row.request),
+    key: row.key ?? undefined,
+    createdAt: row.created_at,
+    endedAt: row.ended_at ?? undefined,
+    facts: decodeFacts(row.facts)
+  }))
+
+/** How the sequence of a job ends whose tokens are damaged from event `from` on; `id` is its last. */
+const damaged = (from: number, id: number): Entry => {
+  const what = `the journal's record of this answer is damaged from event ${from} on`
+  const { code, details, message } = rbeeError("INTERNAL", what, "Check the disk, then ask again")
+  return { _tag: "Event", id, event: "error", data: JSON.stringify({ code, message, details }) }
+}
 
 const COLUMNS = "id, request, key, created_at, ended_at, facts"
 /** ended jobs whose runs are remembered */
@@ -113,7 +134,12 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     if (cached !== undefined) return cached
     const row = selectKnown.get(id)
     if (row === undefined) return undefined
-    const job = remember(id, row.n, row.runs === null ? new RunIndex() : RunIndex.decode(row.runs))
+    const { runs } = row
+    const job = remember(
+      id,
+      row.n,
+      (runs === null ? undefined : readable(() => RunIndex.decode(runs))) ?? new RunIndex()
+    )
     rememberEnded(id)
     return job
   }
@@ -137,7 +163,6 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     const from = Math.min(...jobs.map(({ first_run }) => first_run))
     for (const { seq, job, first_id } of rows.iterate(from)) byNumber.get(job)?.runs.add(first_id, seq)
   }
-  findUnfinished()
 
   const runRow = (seq: number): RunRow => {
     const row = selectRun.get(seq)
@@ -189,6 +214,27 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     ended.delete(id)
   }
 
+  /** An unfinished job that is damaged cannot go on, and would end every queen that tries: it is let go. */
+  const letGoOfDamaged = (): void => {
+    const isWhole = (row: JobRow): boolean =>
+      toJob(row) !== undefined &&
+      knownJob(row.id)
+        .runs.rows.map(runRow)
+        .every((run) => readable(() => [texts(run.texts), numbers(run.token_ids)]) !== undefined)
+    for (const row of selectUnfinished.all()) if (!isWhole(row)) transaction(() => remove(row.id))
+  }
+  findUnfinished()
+  letGoOfDamaged()
+
+  const lastId = (job: string): number => {
+    const { n, runs } = knownJob(job)
+    const last = runs.rows.at(-1)
+    const row = last === undefined ? undefined : runRow(last)
+    const count = row === undefined ? 0 : (readable(() => texts(row.texts))?.length ?? 1)
+    const lastToken = row === undefined || row.first_id === 0 ? 0 : row.first_id + count - 1
+    return Math.max(selectLastEvent.get(n) ?? 0, lastToken)
+  }
+
   return {
     create: (job) => {
       const { lastInsertRowid } = insertJob.run(
@@ -223,31 +269,29 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
         .map(({ id, event, data }): Entry => ({ _tag: "Event", id, event, data }))
       // one more: the first may end before
       const tokens = runs.from(afterId + 1, limit + 1).map((seq): Entry => {
-        const row = runRow(seq)
-        return { _tag: "Tokens", firstId: row.first_id, firstIndex: row.first_index, texts: texts(row.texts) }
+        const { first_id: firstId, first_index: firstIndex, texts: json } = runRow(seq)
+        const read = readable(() => texts(json))
+        return read === undefined ? damaged(firstId, lastId(job)) : { _tag: "Tokens", firstId, firstIndex, texts: read }
       })
-      return [...events, ...tokens.filter((entry) => lastIdOf(entry) > afterId)]
+      const whole = tokens.findIndex(({ _tag }) => _tag === "Event")
+      const known = whole === -1 ? [...events, ...tokens] : tokens.slice(0, whole + 1)
+      return known
+        .filter((entry) => lastIdOf(entry) > afterId)
         .sort((a, b) => lastIdOf(a) - lastIdOf(b))
         .slice(0, limit)
     },
-    lastId: (job) => {
-      const { n, runs } = knownJob(job)
-      const last = runs.rows.at(-1)
-      const row = last === undefined ? undefined : runRow(last)
-      const lastToken = row === undefined || row.first_id === 0 ? 0 : row.first_id + texts(row.texts).length - 1
-      return Math.max(selectLastEvent.get(n) ?? 0, lastToken)
-    },
+    lastId,
     tokens: (job) => {
       const rows = knownJob(job).runs.rows.map(runRow)
       return {
-        texts: rows.flatMap((row) => texts(row.texts)),
-        tokenIds: rows.flatMap((row) => numbers(row.token_ids))
+        texts: rows.flatMap((row) => readable(() => texts(row.texts)) ?? []),
+        tokenIds: rows.flatMap((row) => readable(() => numbers(row.token_ids)) ?? [])
       }
     },
     job: (id) => mapDefined(selectJob.get(id), toJob),
     byKey: (key) => mapDefined(selectByKey.get(key), toJob),
-    jobs: (limit) => selectJobs.all(limit).map(toJob),
-    unfinished: () => selectUnfinished.all().map(toJob),
+    jobs: (limit) => selectJobs.all(limit).flatMap((row) => toJob(row) ?? []),
+    unfinished: () => selectUnfinished.all().flatMap((row) => toJob(row) ?? []),
     remove: (id) => transaction(() => remove(id)),
     forget: (before, keep) => {
       const old = selectOld.all(before, keep, FORGOTTEN)

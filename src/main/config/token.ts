@@ -46,6 +46,8 @@ const fromFile = (path: string, named: boolean): string | undefined => {
         `the token file ${path} can be read or written by others (mode ${mode.toString(8).padStart(4, "0")})`,
         `Run: chmod 600 '${path}'`
       )
+    if (!fstatSync(file).isFile())
+      throw rbeeError("INVALID_REQUEST", `the token file ${path} is no file`, "Correct the path or remove it.")
     return checked(readFileSync(file, "utf8").trim(), path)
   } finally {
     closeSync(file)

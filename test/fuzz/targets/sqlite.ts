@@ -6,6 +6,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
 import { layerSqlite as layerHive } from "../../../src/layers/hive-catalog/sqlite.ts"
 import { HiveCatalog } from "../../../src/layers/hive-catalog/index.ts"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
@@ -63,6 +64,9 @@ const filesOfARun = async (folder: string): Promise<ReadonlyArray<string>> => {
   }
 }
 
+/** What is moved aside is told in the log, which nobody reads here. */
+const quiet = <A, E>(work: Effect.Effect<A, E>) => Effect.provide(work, Logger.remove(Logger.defaultLogger))
+
 /** A store that went bad while it was open throws: a fault of the disk, which ends its owner. Nothing else does. */
 const isOfTheDisk = (error: unknown): boolean => /SQLITE_|Sqlite|malformed|disk image/.test(String(error))
 
@@ -81,7 +85,7 @@ export const sqlite: Target = {
         if (store === undefined || bytes === undefined) throw new Error("no such store")
         const file = join(folder, `try-${++count}.sqlite`)
         writeFileSync(file, mutatedBytes(bytes, random, random.pick([100, 4096, bytes.length])))
-        const exit = await Effect.runPromiseExit(store.read(file) as Effect.Effect<unknown, unknown>)
+        const exit = await Effect.runPromiseExit(quiet(store.read(file)))
         for (const suffix of ["", "-wal", "-shm", ".corrupt", ".corrupt-wal", ".corrupt-shm"])
           if (existsSync(file + suffix)) rmSync(file + suffix)
         if (Exit.isFailure(exit) && Cause.isDie(exit.cause) && !isOfTheDisk(Cause.squash(exit.cause)))

@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { afterAll, describe } from "vitest"
@@ -197,6 +198,73 @@ describe("the journal file", () => {
       expect(jobs).toEqual(["job-b"])
       expect(existsSync(`${file}.corrupt`)).toBe(true)
       expect(readFileSync(`${file}.corrupt`, "utf8")).toContain("never a database")
+    })
+  )
+})
+
+describe("a journal whose bytes went bad where SQLite does not look", () => {
+  const damage = (file: string, statement: string) => {
+    const db = new Sqlite(file)
+    db.exec(statement)
+    db.close()
+  }
+  const withJournal = <A>(file: string, body: (journal: JournalService) => A) =>
+    Effect.scoped(Effect.provide(Effect.map(Journal, body), layerSqlite(file)))
+  /** an unfinished job and an ended one, three tokens each */
+  const written = (file: string) =>
+    withJournal(file, (journal) => {
+      for (const id of ["job-open", "job-ended"]) {
+        create(journal, id)
+        journal.commit([event(id, 1), tokens(id, 2, 0, ["a", "b"])])
+        journal.commit([tokens(id, 4, 2, ["c"])])
+      }
+      journal.commit([event("job-ended", 5), ended("job-ended", 7)])
+    })
+
+  it.effect("lets go of an unfinished job that cannot go on, and keeps the others", () =>
+    Effect.gen(function* () {
+      for (const statement of [
+        "UPDATE jobs SET request = 'x' || request WHERE id = 'job-open'",
+        "UPDATE jobs SET facts = '{}' WHERE id = 'job-open'",
+        "UPDATE runs SET token_ids = '[1,' WHERE seq = 1"
+      ]) {
+        const file = newFile()
+        yield* written(file)
+        damage(file, statement)
+        yield* withJournal(file, (journal) => {
+          expect(journal.unfinished()).toEqual([])
+          expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-ended"])
+        })
+      }
+    })
+  )
+
+  it.effect("has an ended job no more whose request is damaged", () =>
+    Effect.gen(function* () {
+      const file = newFile()
+      yield* written(file)
+      damage(file, "UPDATE jobs SET request = '{' WHERE id = 'job-ended'")
+      yield* withJournal(file, (journal) => {
+        expect(journal.job("job-ended")).toBeUndefined()
+        expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-open"])
+      })
+    })
+  )
+
+  it.effect("ends an answer once with a reason where its next tokens are damaged", () =>
+    Effect.gen(function* () {
+      const file = newFile()
+      yield* written(file)
+      damage(
+        file,
+        "UPDATE runs SET texts = '[\"a' WHERE job = (SELECT n FROM jobs WHERE id = 'job-ended') AND first_id = 4"
+      )
+      yield* withJournal(file, (journal) => {
+        const entries = journal.replay("job-ended", 0, 10)
+        expect(entries.at(-1)).toMatchObject({ event: "error", id: 5 })
+        expect(entries.filter((entry) => entry._tag === "Event" && entry.event === "error")).toHaveLength(1)
+        expect(journal.replay("job-ended", 5, 10)).toEqual([])
+      })
     })
   )
 })
