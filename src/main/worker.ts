@@ -15,11 +15,11 @@ import { makeWorker } from "../actors/worker/worker.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
 import { layerLlama, preloadRuntime, type RuntimeOptions } from "../layers/engine/llama.ts"
 import { layerRandom } from "../layers/ids/random.ts"
-import { CurrentSettings } from "../layers/settings/index.ts"
+import { CurrentSettings, defaults, type Settings } from "../layers/settings/index.ts"
 import { layerNode as layerTurns } from "../layers/turns/node.ts"
 import { workerApi } from "../layers/worker-api/index.ts"
 import { loadFailedCode } from "../layers/worker-launcher/index.ts"
-import { loadSettings } from "./config.ts"
+import { version as ownVersion } from "./config.ts"
 import { jsonLogs } from "./logs.ts"
 import { readArgument, type WorkerArgument } from "./worker/argument.ts"
 import { holdLeash, openControl, speakToStdout } from "./worker/control.ts"
@@ -44,15 +44,24 @@ const stopSignal = Effect.async<void>((resume) => {
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resume(Effect.void))
 })
 
-const program = ({ controlFd, host, plan }: WorkerArgument) =>
+/** No config file and no token file: a worker reads nothing of the cluster's. */
+const settingsOf = ({ settings, token, version = ownVersion }: WorkerArgument): Settings => ({
+  ...defaults,
+  version,
+  home: { state: "", logs: "", config: "" },
+  worker: settings,
+  token
+})
+
+const program = (argument: WorkerArgument) =>
   Effect.gen(function* () {
+    const { controlFd, host, plan, token } = argument
     const tell = controlFd === undefined ? speakToStdout : openControl(controlFd)
-    const settings = yield* loadSettings({ env: process.env })
     const services = Layer.mergeAll(
       layerLlama(runtimeOf(plan)),
       layerRandom,
       layerTurns,
-      Layer.succeed(CurrentSettings, settings)
+      Layer.succeed(CurrentSettings, settingsOf(argument))
     )
     const worker = yield* Effect.provide(makeWorker({ plan, pid: process.pid, tell }), services)
     const server = yield* Scope.make()
@@ -64,7 +73,7 @@ const program = ({ controlFd, host, plan }: WorkerArgument) =>
       host,
       port: plan.portHint,
       portTries,
-      token: settings.token,
+      token,
       role: "worker",
       graceMs: closeMs
     }).pipe(

@@ -8,6 +8,7 @@ import * as Queue from "effect/Queue"
 import * as Scope from "effect/Scope"
 import type { ActorRef } from "../core/actor.ts"
 import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/index.ts"
+import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 import { isErrorCode } from "../../machines/errors.ts"
 import type { Shape } from "../../machines/policy/estimate.ts"
@@ -119,17 +120,16 @@ export class WorkerLife {
     this.current?.process === undefined ? Effect.succeed(undefined) : this.ports.processes.memory(this.current.process)
   )
 
+  private readonly reach = (url: string): WorkerApi =>
+    this.ports.workerConnector.connect(url, this.current?.instance ?? "")
+
   /** Asks it to finish and go; its exit is seen by `run`. */
   readonly drain = (url: string | undefined, drainMs: number): Effect.Effect<void, unknown> =>
-    url === undefined
-      ? Effect.fail("not bound")
-      : Effect.asVoid(this.ports.workerConnector.connect(url).shutdown({ deadline_ms: drainMs }))
+    url === undefined ? Effect.fail("not bound") : Effect.asVoid(this.reach(url).shutdown({ deadline_ms: drainMs }))
 
   /** One that does not answer is for the chart to judge. */
   readonly cancelInfers = (url: string | undefined): Effect.Effect<void> =>
-    url === undefined
-      ? Effect.void
-      : this.ports.workerConnector.connect(url).cancelInfers({}).pipe(Effect.timeout(cancelMs), Effect.ignore)
+    url === undefined ? Effect.void : this.reach(url).cancelInfers({}).pipe(Effect.timeout(cancelMs), Effect.ignore)
 
   /** Ends it. Without grace it is killed at once: it would not hear. */
   readonly end = (graceMs: number): Effect.Effect<void> =>

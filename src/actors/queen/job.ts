@@ -24,7 +24,7 @@ import type { Sessions } from "./sessions.ts"
 export interface JobWorld extends PlacingWorld {
   readonly sessions: Sessions
   readonly meters: Meters
-  readonly connectWorker: (url: string) => WorkerApi
+  readonly connectWorker: (url: string, instance: string) => WorkerApi
   /** first port that a worker tries */
   readonly portBase: number
   /** state changes go to `/events` as well */
@@ -67,7 +67,7 @@ export const job = (
       world.sessions.uses(session, seat.hive, seat.worker)
       const clock = yield* Effect.clock
       const answer = relay({
-        worker: cancellable(world.connectWorker(url)),
+        worker: cancellable(world.connectWorker(url, seat.instance)),
         request: inferRequestOf(log, epoch, alone),
         log,
         onReached: () => {

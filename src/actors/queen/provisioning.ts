@@ -69,7 +69,7 @@ export interface StartOptions {
   /** `--keep-warm` */
   readonly pin: boolean
   readonly onStarted: (workerId: string) => void
-  readonly connect: (url: string) => WorkerApi
+  readonly connect: (url: string, instance: string) => WorkerApi
   /** this job is the first to hear that the worker is awake; seconds from its start */
   readonly onLoaded: (seconds: number) => void
 }
@@ -165,7 +165,7 @@ const revives = (
   Effect.gen(function* () {
     const worker = (yield* api.listWorkers({})).find(({ id }) => id === workerId)
     if (worker?.url === undefined || (worker.state !== "idle" && worker.state !== "busy")) return false
-    const health = yield* connect(view.reached(place.hive, worker.url))
+    const health = yield* connect(view.reached(place.hive, worker.url), worker.instance)
       .health({})
       .pipe(Effect.timeoutOption("2 seconds"), Effect.option, Effect.map(Option.flatten))
     if (Option.isNone(health) || health.value.instance !== worker.instance) return false

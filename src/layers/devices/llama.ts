@@ -5,6 +5,8 @@
 import { execFile } from "node:child_process"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { confine } from "../process/confine.ts"
+import { type Env, nativeEnvironment } from "../process/environment.ts"
 import type { Gpu } from "../../machines/vocabulary/device.ts"
 
 const timeoutMs = 5000
@@ -36,13 +38,18 @@ type Told = typeof Told.Type
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Told))
 
 type Backend = "vulkan" | "metal"
-type Env = Readonly<Record<string, string | undefined>>
 
 /** Undefined where the child failed: no GPU, as far as we can tell. */
 const tell = (addon: string, backend: Backend, env: Env): Promise<Told | undefined> =>
   new Promise((resolve) => {
-    const options = { timeout: timeoutMs, killSignal: "SIGKILL", env, windowsHide: true } as const
-    execFile(process.execPath, ["-e", program, addon, backend], options, (error, stdout) => {
+    const options = {
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+      env: nativeEnvironment(env),
+      windowsHide: true
+    } as const
+    const [command, ...args] = confine({ command: process.execPath, args: ["-e", program, addon, backend] })
+    execFile(command, args, options, (error, stdout) => {
       // llama.cpp's own words may stand around it
       const line = error === null ? stdout.split("\n").find((each) => each.startsWith("{")) : undefined
       const told = line === undefined ? undefined : decode(line)

@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process"
 import { accessSync, constants, existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
+import { nativeEnvironment } from "../process/environment.ts"
 import type { Gpu } from "../../machines/vocabulary/device.ts"
 
 const timeoutMs = 5000
@@ -64,7 +65,13 @@ const megabytes = (mebibytes: string | undefined): number | undefined => {
 export const ask = (tool: string): Promise<Found> =>
   new Promise((resolve) => {
     const args = [`--query-gpu=${query.join(",")}`, "--format=csv,noheader,nounits"]
-    execFile(tool, args, { timeout: timeoutMs, killSignal: "SIGKILL", windowsHide: true }, (error, stdout) =>
+    const options = {
+      timeout: timeoutMs,
+      killSignal: "SIGKILL",
+      windowsHide: true,
+      env: nativeEnvironment(process.env)
+    } as const
+    execFile(tool, args, options, (error, stdout) =>
       resolve(error === null ? parse(stdout) : { gpus: [], driver: undefined })
     )
   })

@@ -162,11 +162,5 @@ export const preloadRuntime = (options: RuntimeOptions = { gpu: "cpu" }): void =
   loadRuntime(options).catch(() => undefined)
 }
 
-/** Environment: `RBEE_WORKER_THREADS` overrides the default number of CPU threads. */
-const threadsFromEnvironment = (): { readonly threads?: number } => {
-  const threads = Number(process.env["RBEE_WORKER_THREADS"])
-  return Number.isInteger(threads) && threads > 0 ? { threads } : {}
-}
-
 export const layerLlama = (where: RuntimeOptions): Layer.Layer<Engine> =>
-  Layer.succeed(Engine, { load: (options) => load({ ...threadsFromEnvironment(), ...options }, where) })
+  Layer.succeed(Engine, { load: (options) => load(options, where) })

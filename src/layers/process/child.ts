@@ -3,13 +3,14 @@
  * its own children end with it. Its stdin is the leash: the kernel closes it when we die, however we die.
  */
 import { type ChildProcess, spawn as spawnProcess } from "node:child_process"
-import { Readable } from "node:stream"
+import { Readable, Writable } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { identityOf } from "./identity.ts"
 import { type Child, type ChildOptions, controlFd, type ExitStatus } from "./index.ts"
+import { confine } from "./confine.ts"
 import { makeLastWords } from "./last-words.ts"
 import { lineSplitter } from "./lines.ts"
 import { openLog } from "./log-file.ts"
@@ -72,7 +73,8 @@ const start = (options: ChildOptions, exit: Deferred.Deferred<ExitStatus>): Effe
     const refuse = (why: string): void =>
       resume(Effect.fail(rbeeError("WORKER_START_FAILED", `${options.command} could not be started: ${why}`)))
     try {
-      const child = spawnProcess(options.command, [...options.args], {
+      const [command, ...args] = options.confined === true ? confine(options) : [options.command, ...options.args]
+      const child = spawnProcess(command, args, {
         env: { ...options.env },
         ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
         detached: true,
@@ -83,6 +85,8 @@ const start = (options: ChildOptions, exit: Deferred.Deferred<ExitStatus>): Effe
       const pid = child.pid
       // a broken leash is the child's end, which `exit` reports
       child.stdin?.on("error", () => undefined)
+      const control = child.stdio[controlFd]
+      if (options.firstLine !== undefined && control instanceof Writable) control.write(`${options.firstLine}\n`)
       // not yet reaped, so it can be identified even if it died at once (as a zombie it has no start of its own)
       const id = identityOf(pid) ?? { pid, start: "gone" }
       watch(child, pid, exit)

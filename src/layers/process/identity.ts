@@ -4,6 +4,7 @@
  */
 import { execFileSync } from "node:child_process"
 import { readFileSync } from "node:fs"
+import { toolEnvironment } from "./environment.ts"
 import type { ProcessId, ProcessMemory } from "./index.ts"
 
 export interface ProcessStat extends ProcessId {
@@ -43,7 +44,7 @@ const fromPs = (pid: number): ProcessStat | undefined => {
   try {
     const out = execFileSync("ps", ["-o", "stat=,pgid=,lstart=", "-p", String(pid)], {
       encoding: "utf8",
-      env: { ...process.env, LC_ALL: "C", TZ: "UTC" },
+      env: toolEnvironment(),
       stdio: ["ignore", "pipe", "ignore"]
     })
     const [, state, group, start] = /^\s*(\S+)\s+(\d+)\s+(.+?)\s*$/.exec(out) ?? []
@@ -77,7 +78,9 @@ export const memoryOf = (id: ProcessId): ProcessMemory | undefined => {
   if (!isAlive(id)) return undefined
   try {
     if (!linux) {
-      const resident = Number(execFileSync("ps", ["-o", "rss=", "-p", String(id.pid)], { encoding: "utf8" })) * 1024
+      const resident =
+        Number(execFileSync("ps", ["-o", "rss=", "-p", String(id.pid)], { encoding: "utf8", env: toolEnvironment() })) *
+        1024
       return resident > 0 ? { resident, own: resident } : undefined
     }
     const status = readFileSync(`/proc/${id.pid}/status`, "utf8")

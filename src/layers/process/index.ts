@@ -44,6 +44,10 @@ export interface ChildOptions {
   readonly logFile?: string
   /** whole lines that the child writes to file descriptor 3 */
   readonly onControlLine?: (line: string) => void
+  /** it reads what strangers made: it can gain no rights that we have not, by a setuid program or otherwise */
+  readonly confined?: boolean
+  /** written to file descriptor 3 at its start, with a line break: what neither arguments nor environment should tell */
+  readonly firstLine?: string
   /** after SIGTERM to the group this many milliseconds pass before SIGKILL */
   readonly graceMs: number
 }

@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process"
 import { readdir, readFile, readlink } from "node:fs/promises"
 import { promisify } from "node:util"
+import { toolEnvironment } from "./environment.ts"
 
 /** milliseconds that the search through all processes may take */
 const searchMs = 500
@@ -49,7 +50,10 @@ const fromProc = async (port: number): Promise<string | undefined> => {
 }
 
 const fromLsof = async (port: number): Promise<string | undefined> => {
-  const ask = promisify(execFile)("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-Fpc"], { timeout: searchMs * 4 })
+  const ask = promisify(execFile)("lsof", ["-nP", `-iTCP:${port}`, "-sTCP:LISTEN", "-Fpc"], {
+    timeout: searchMs * 4,
+    env: toolEnvironment()
+  })
   const out = (await quietly(ask))?.stdout ?? ""
   const [pid, name] = [/^p(\d+)$/m.exec(out)?.[1], /^c(.+)$/m.exec(out)?.[1]]
   return pid === undefined ? undefined : `pid ${pid} (${name ?? "?"})`

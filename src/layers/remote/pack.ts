@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { npmEnvironment } from "../process/environment.ts"
 import { npmCommand } from "./program/npm.ts"
 
 export interface Packed {
@@ -37,13 +38,18 @@ const pack = (folder: string): Effect.Effect<Packed, RbeeError<"INTERNAL">> =>
     if (npm === undefined) return failed("npm was not found")
     if (root === undefined) return failed("its package was not found")
     const args = [...npm.args, "pack", "--ignore-scripts", "--loglevel=error", "--pack-destination", folder]
-    const child = execFile(npm.command, args, { cwd: root, timeout: packMs }, (error, _, stderr) => {
-      const name = error === null ? readdirSync(folder).find((one) => one.endsWith(".tgz")) : undefined
-      if (name === undefined) return failed(stderr.trim().slice(-300) || "npm pack made nothing")
-      const file = join(folder, name)
-      const digest = createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 12)
-      resume(Effect.succeed({ file, name, digest }))
-    })
+    const child = execFile(
+      npm.command,
+      args,
+      { cwd: root, timeout: packMs, env: npmEnvironment(process.env) },
+      (error, _, stderr) => {
+        const name = error === null ? readdirSync(folder).find((one) => one.endsWith(".tgz")) : undefined
+        if (name === undefined) return failed(stderr.trim().slice(-300) || "npm pack made nothing")
+        const file = join(folder, name)
+        const digest = createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 12)
+        resume(Effect.succeed({ file, name, digest }))
+      }
+    )
     return Effect.sync(() => void child.kill())
   })
 

@@ -5,8 +5,9 @@
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
+import { type Env, toolEnvironment } from "../process/environment.ts"
 
-export type Env = Readonly<Record<string, string | undefined>>
+export type { Env }
 
 const loaderPath = "LD_LIBRARY_PATH"
 const installed = ["usr/local/cuda/lib64", "opt/cuda/lib64"]
@@ -37,10 +38,15 @@ export const withCuda = (env: Env, root = "/"): Env => {
 /** What the loader's cache lists and is there; nothing where there is no such tool. */
 const cached = (root: string): Promise<ReadonlySet<string>> =>
   new Promise((resolve) => {
-    execFile(join(root, "sbin/ldconfig"), ["-p"], { timeout: 5000, killSignal: "SIGKILL" }, (_error, stdout) => {
-      const lines = [...stdout.matchAll(/^\s*(\S+) \(.*\) => (.+)$/gm)]
-      resolve(new Set(lines.flatMap(([, name = "", file = ""]) => (existsSync(file) ? [name] : []))))
-    })
+    execFile(
+      join(root, "sbin/ldconfig"),
+      ["-p"],
+      { timeout: 5000, killSignal: "SIGKILL", env: toolEnvironment() },
+      (_error, stdout) => {
+        const lines = [...stdout.matchAll(/^\s*(\S+) \(.*\) => (.+)$/gm)]
+        resolve(new Set(lines.flatMap(([, name = "", file = ""]) => (existsSync(file) ? [name] : []))))
+      }
+    )
   })
 
 /** The versions that a process with this environment would find. */

@@ -12,6 +12,7 @@ import * as Schedule from "effect/Schedule"
 import { rbeeError } from "../../machines/errors.ts"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
 import { Ids } from "../ids/index.ts"
+import { nativeEnvironment, npmEnvironment } from "../process/environment.ts"
 import { Processes } from "../process/index.ts"
 import { Runtimes } from "./index.ts"
 import { hasCuda } from "./cuda.ts"
@@ -52,17 +53,6 @@ const npmCommand = (path: string): { readonly command: string; readonly args: Re
   return found === undefined ? undefined : { command: join(found, "npm"), args: [] }
 }
 
-/** npm hands its settings to what it runs; of those only the registry, its certificates and the cache are for us. */
-const environment = (env: NpmOptions["env"]): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).filter(
-      (entry): entry is [string, string] =>
-        entry[1] !== undefined &&
-        (!/^npm_/i.test(entry[0]) ||
-          /^npm_config_(registry|userconfig|cache|cafile|https?_proxy|proxy|noproxy)$/i.test(entry[0]))
-    )
-  )
-
 const wayOut = (backend: Backend): string => {
   const wanted = packages(backend).map((name) => `${name}@${runtimeVersion}`)
   return wanted.length === 0
@@ -89,7 +79,7 @@ const make = (options: NpmOptions) =>
         backend
       })
 
-    const env = environment(options.env)
+    const env = npmEnvironment(options.env)
 
     /** The CPU has nothing in its place, and memory that others took may be free tomorrow. */
     const note = (backend: Backend, reason: string) =>
@@ -134,7 +124,7 @@ const make = (options: NpmOptions) =>
         )
         const folders = foldersIn(folder, backend)
         if (folders.length === 0) return yield* Effect.fail(`npm installed no ${name} for this machine`)
-        yield* prove(processes, { backend, folders, cwd: folder, env }).pipe(
+        yield* prove(processes, { backend, folders, cwd: folder, env: nativeEnvironment(options.env) }).pipe(
           Effect.tapError((reason) => note(backend, reason)),
           Effect.mapError((reason) => unavailable(backend, reason, cures[backend]))
         )

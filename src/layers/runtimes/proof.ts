@@ -75,7 +75,7 @@ export const prove = (
     const args = ["-e", program, addonOf(beside), backend, model, ...folders]
     const reasons = new Set<string>()
     for (const folder of folders) {
-      const trial = { what: "its trial", command: process.execPath, args, cwd, env, within }
+      const trial = { what: "its trial", command: process.execPath, args, cwd, env, within, confined: true }
       const failed = yield* Effect.flip(run(processes, trial)).pipe(Effect.catchAll(() => Effect.succeed(undefined)))
       if (failed === undefined) return
       reasons.add(failed)

@@ -11,6 +11,7 @@ export interface Run {
   readonly args: ReadonlyArray<string>
   readonly cwd: string
   readonly env: Readonly<Record<string, string>>
+  readonly confined?: boolean
   readonly within: Duration.Duration
 }
 

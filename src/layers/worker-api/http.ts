@@ -1,17 +1,20 @@
-/** Reaches workers over HTTP, with this cluster's token: directly, or through the tunnel of their hive's machine. */
+/** Reaches workers over HTTP, with their own tokens: directly, or through the tunnel of their hive's machine. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { cachedByUrl } from "../api/connectors.ts"
 import { makeHttpClient } from "../api/http-client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import { CurrentSettings } from "../settings/index.ts"
+import { workerToken } from "./token.ts"
 import { WorkerConnector, workerApi } from "./index.ts"
 
 /** A hive's own workers are on its machine. */
 export const layerHttp: Layer.Layer<WorkerConnector, never, CurrentSettings> = Layer.effect(
   WorkerConnector,
   Effect.map(CurrentSettings, ({ token }) => ({
-    connect: cachedByUrl((url: string) => makeHttpClient(workerApi, { baseUrl: url, token }))
+    connect: cachedByUrl((url: string, instance: string) =>
+      makeHttpClient(workerApi, { baseUrl: url, token: workerToken(token, instance) })
+    )
   }))
 )
 
@@ -22,7 +25,9 @@ export const layerTunnelled: Layer.Layer<WorkerConnector, never, CurrentSettings
     const { token } = yield* CurrentSettings
     const tunnels = yield* Tunnels
     return {
-      connect: cachedByUrl((url: string) => makeHttpClient(workerApi, { baseUrl: url, token, way: tunnels.way(url) }))
+      connect: cachedByUrl((url: string, instance: string) =>
+        makeHttpClient(workerApi, { baseUrl: url, token: workerToken(token, instance), way: tunnels.way(url) })
+      )
     }
   })
 )

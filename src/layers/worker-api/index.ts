@@ -49,8 +49,8 @@ export type WorkerApi = Handlers<typeof workerApi>
 
 export const InferStarted = Schema.Struct({ infer_id: Schema.String, events: Schema.String })
 
-/** How the queen reaches a worker by its url. */
+/** How queen and hive reach a worker by its url; it knows them by a token that is its instance's own. */
 export class WorkerConnector extends Context.Tag("rbee/WorkerConnector")<
   WorkerConnector,
-  { readonly connect: (url: string) => WorkerApi }
+  { readonly connect: (url: string, instance: string) => WorkerApi }
 >() {}

@@ -1,4 +1,7 @@
-/** Workers as processes: the worker program, with its plan as its one argument, on a leash with a control pipe. */
+/**
+ * Workers as processes: the worker program on a leash, with a control pipe that first tells it its plan. It parses files
+ * that strangers made: it gets nothing of ours that it does not need, and can gain no rights.
+ */
 import { existsSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -9,15 +12,17 @@ import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ControlMessage } from "../../machines/vocabulary/worker.ts"
 import { visibleVulkan } from "../devices/llama.ts"
+import { type Env, nativeEnvironment } from "../process/environment.ts"
 import { controlFd, Processes } from "../process/index.ts"
-import { CurrentSettings } from "../settings/index.ts"
+import { CurrentSettings, type Settings } from "../settings/index.ts"
+import { workerToken } from "../worker-api/token.ts"
 import { WorkerLauncher, type WorkerPlan } from "./index.ts"
 
 export interface ProcessOptions {
   /** path of the worker program; absent: `worker.js` beside the running bundle */
   readonly program?: string
-  /** what the worker's settings come from; absent: this process's environment */
-  readonly env?: Readonly<Record<string, string | undefined>>
+  /** what loaders and drivers are told by; absent: this process's environment */
+  readonly env?: Env
   /** after SIGTERM a worker has this long to end its streams, milliseconds; absent: 3 000 */
   readonly graceMs?: number
 }
@@ -30,14 +35,21 @@ const besideUs = (): string => {
   return fileURLToPath(existsSync(beside) ? beside : above)
 }
 
-/** The environment of a worker: that of the hive, bound to one GPU where the plan says so. */
-const environment = (plan: WorkerPlan, base: Readonly<Record<string, string | undefined>>): Record<string, string> => {
-  const env: Record<string, string> = {}
-  for (const [name, value] of Object.entries(base)) if (value !== undefined) env[name] = value
+/** What it needs of the hive's, bound to one GPU where the plan says so. */
+const environment = (plan: WorkerPlan, base: Env): Record<string, string> => {
   const variable = plan.backend === "vulkan" ? visibleVulkan : "CUDA_VISIBLE_DEVICES"
-  if (plan.gpuUuid !== undefined) env[variable] = plan.gpuUuid
-  return env
+  return { ...nativeEnvironment(base), ...(plan.gpuUuid === undefined ? {} : { [variable]: plan.gpuUuid }) }
 }
+
+/** Its own token is of no use elsewhere: who takes a worker over by its model file is no nearer to the cluster. */
+const introductionOf = (plan: WorkerPlan, { hive, token, version, worker }: Settings): string =>
+  JSON.stringify({
+    ...plan,
+    host: hive.host,
+    controlFd,
+    settings: { version, worker },
+    token: workerToken(token, plan.instance)
+  })
 
 /**
  * What is garbage in a worker dies young. Left alone, Node lets it pile up to some 50 MB, the more the busier the machine
@@ -59,12 +71,11 @@ export const layerProcess = (
           Effect.map(
             processes.spawn({
               command: process.execPath,
-              args: [
-                ...nodeFlags,
-                options.program ?? besideUs(),
-                JSON.stringify({ ...plan, host: settings.hive.host, controlFd })
-              ],
+              // for who looks at the machine: whose worker this is, and what it serves
+              args: [...nodeFlags, options.program ?? besideUs(), plan.workerId, plan.modelPath],
               env: environment(plan, options.env ?? process.env),
+              confined: true,
+              firstLine: introductionOf(plan, settings),
               logFile: join(settings.home.logs, `worker-${plan.workerId}.log`),
               graceMs: options.graceMs ?? 3000,
               onControlLine: (line) => {

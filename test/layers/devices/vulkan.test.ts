@@ -1,5 +1,5 @@
 /** What is looked for before Vulkan is asked; and, in a folder, what a child says. Real devices: test/e2e/vulkan.test.ts. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
@@ -41,6 +41,21 @@ module.exports = {
   )
 
 describe.runIf(process.platform === "linux")("Vulkan", () => {
+  it("is asked in a child that has none of our secrets and can gain no rights", async () => {
+    const folder = folderWith({
+      "addon.cjs": `
+const { readFileSync, writeFileSync } = require("node:fs")
+writeFileSync(__dirname + "/told", ["environ", "status"].map((file) => readFileSync("/proc/self/" + file)).join(""))
+module.exports = { markLoaded() {}, setLogger() {}, loadBackends() {}, getGpuType() {} }`
+    })
+    const env = { PATH: process.env["PATH"], HF_TOKEN: "SECRET", VK_LOADER_DEBUG: "warn" }
+    await askLlama(join(folder, "addon.cjs"), "vulkan", env)
+    const told = readFileSync(join(folder, "told"), "utf8")
+    expect(told).toContain("VK_LOADER_DEBUG=warn")
+    expect(told).not.toContain("SECRET")
+    if (existsSync("/usr/bin/setpriv")) expect(told).toMatch(/NoNewPrivs:\s+1/)
+  })
+
   it("is asked where there is a driver and a graphics device, or a user who names one", () => {
     expect(hasVulkan({}, folderWith({ ...driver, ...node }))).toBe(true)
     expect(hasVulkan({}, folderWith(driver))).toBe(false)

@@ -3,11 +3,13 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { expect, it } from "@effect/vitest"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import { describe } from "vitest"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
+import { type ChildOptions, Processes } from "../../../src/layers/process/index.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { hasCuda } from "../../../src/layers/runtimes/cuda.ts"
 import { Runtimes } from "../../../src/layers/runtimes/index.ts"
@@ -38,12 +40,19 @@ const withRuntimes = <A, E>(
   { folder, bare }: Place,
   use: (runtimes: Runtimes["Type"]) => Effect.Effect<A, E>,
   env: Record<string, string> = {},
-  from: string | undefined = bare
-) =>
-  Effect.provide(
+  from: string | undefined = bare,
+  onSpawn: (options: ChildOptions) => void = () => {}
+) => {
+  const processes = Layer.map(layerNode, (context) => {
+    const own = Context.get(context, Processes)
+    const spawn: typeof own.spawn = (options) => Effect.suspend(() => (onSpawn(options), own.spawn(options)))
+    return Context.make(Processes, { ...own, spawn })
+  })
+  return Effect.provide(
     Effect.flatMap(Runtimes, use),
-    layerNpm({ folder, env: { ...process.env, ...env }, from }).pipe(Layer.provide(Layer.merge(layerNode, layerRandom)))
+    layerNpm({ folder, env: { ...process.env, ...env }, from }).pipe(Layer.provide(Layer.merge(processes, layerRandom)))
   )
+}
 const isCudaHere = await hasCuda(process.env)
 const closedRegistry = { npm_config_registry: "http://127.0.0.1:9/", npm_config_cache: "" }
 
@@ -133,6 +142,7 @@ describe("Worker runtimes", () => {
       withFolder((place) =>
         Effect.gen(function* () {
           const files = { "dist/index.js": "", "bins/linux-x64-cuda/llama-addon.node": "no addon" }
+          const spawned: Array<ChildOptions> = []
           const registry = yield* Effect.promise(() =>
             startRegistry(
               ["linux-x64-cuda", "linux-x64-cuda-ext"].map((name) => ({
@@ -149,7 +159,8 @@ describe("Worker runtimes", () => {
           const env = {
             LD_LIBRARY_PATH: place.folder,
             npm_config_registry: registry.url,
-            npm_config_cache: join(place.folder, "cache")
+            npm_config_cache: join(place.folder, "cache"),
+            HF_TOKEN: "SECRET"
           }
           yield* Effect.addFinalizer(() => Effect.sync(registry.close))
           yield* withRuntimes(
@@ -170,8 +181,16 @@ describe("Worker runtimes", () => {
                 rmSync(join(place.folder, "cache"), { recursive: true })
                 yield* install
                 expect(registry.fetched.length).toBe(4)
+                // npm and the trial have what each needs
+                const [npm, trial] = spawned.map(({ confined, env }) => ({ ...env, confined }))
+                expect(npm).toMatchObject({ npm_config_registry: registry.url, confined: undefined })
+                expect(trial).toMatchObject({ LD_LIBRARY_PATH: place.folder, confined: true })
+                expect(trial).not.toHaveProperty("npm_config_registry")
+                expect(JSON.stringify(spawned)).not.toContain("SECRET")
               }),
-            env
+            env,
+            undefined,
+            (options) => void spawned.push(options)
           )
         }).pipe(Effect.scoped)
       ),

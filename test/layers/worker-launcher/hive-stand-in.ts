@@ -1,4 +1,4 @@
-/** Launches one worker and stays, as a hive would: for the test that kills it. Argument: `{program, home, plan}`. */
+/** Launches one worker and stays, as a hive would: for the test that kills it. Argument: `{program, home, plan, maxTokensPerS}`. */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -11,12 +11,14 @@ interface Argument {
   readonly program: string
   readonly home: string
   readonly plan: WorkerPlan
+  readonly maxTokensPerS: number
 }
 // written by the test itself
-const { home, plan, program } = JSON.parse(process.argv[2] ?? "") as Argument
+const { home, maxTokensPerS, plan, program } = JSON.parse(process.argv[2] ?? "") as Argument
 
 const settings = Layer.succeed(CurrentSettings, {
   ...defaults,
+  worker: { ...defaults.worker, maxTokensPerS },
   version: "0.0.0-test",
   home: { state: home, logs: join(home, "logs"), config: join(home, "config.toml") }
 })

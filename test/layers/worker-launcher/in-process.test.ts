@@ -37,7 +37,7 @@ const launched = (modelPath = plan.modelPath) =>
       said.push(message)
       if (message.t === "ready") Deferred.unsafeDone(ready, Effect.void)
     })
-    return { said, running, ready: Deferred.await(ready), api: connect("in-process://worker/w1") }
+    return { said, running, ready: Deferred.await(ready), api: connect("in-process://worker/w1", plan.instance) }
   })
 
 describe("a worker in this process", () => {

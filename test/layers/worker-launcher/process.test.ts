@@ -1,6 +1,6 @@
 /** The real worker program with the bundled model, launched as a hive launches it. */
 import { spawn as spawnProcess } from "node:child_process"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -17,7 +17,8 @@ import { CurrentSettings, defaults } from "../../../src/layers/settings/index.ts
 import { layerHttp } from "../../../src/layers/worker-api/http.ts"
 import { WorkerConnector } from "../../../src/layers/worker-api/index.ts"
 import { WorkerLauncher, type WorkerPlan } from "../../../src/layers/worker-launcher/index.ts"
-import { layerProcess } from "../../../src/layers/worker-launcher/process.ts"
+import { workerToken } from "../../../src/layers/worker-api/token.ts"
+import { layerProcess, nodeFlags } from "../../../src/layers/worker-launcher/process.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from "../../actors/worker/harness.ts"
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
@@ -50,15 +51,20 @@ interface LaunchOptions {
   readonly own?: Partial<WorkerPlan>
   readonly program?: string
   readonly env?: Readonly<Record<string, string>>
+  /** pacing */
+  readonly maxTokensPerS?: number
+  readonly token?: string
   readonly graceMs?: number
 }
 
 /** Launches and returns at once. */
-const launch = ({ own, program, env, graceMs }: LaunchOptions = {}) =>
+const launch = ({ own, program, env, graceMs, maxTokensPerS, token }: LaunchOptions = {}) =>
   Effect.gen(function* () {
     const home = yield* temp
     const settings = Layer.succeed(CurrentSettings, {
       ...defaults,
+      token,
+      worker: { ...defaults.worker, maxTokensPerS },
       version: "0.0.0-test",
       home: { state: home, logs: join(home, "logs"), config: join(home, "config.toml") }
     })
@@ -91,11 +97,11 @@ const ready = (options: LaunchOptions = {}) =>
     const bound = launched.bound()
     const id = launched.running.process
     if (bound === undefined || id === undefined) return yield* Effect.dieMessage("a process has a port and a pid")
-    return { ...launched, ...bound, id, api: launched.connector.connect(bound.url) }
+    return { ...launched, ...bound, id, api: launched.connector.connect(bound.url, plan.instance) }
   })
 
 /** an answer that takes some ten seconds */
-const paced = { env: { RBEE_WORKER_MAX_TOKENS_PER_S: "40" } }
+const paced = { maxTokensPerS: 40 }
 const long = { ignore_eos: true, max_tokens: 400, temperature: 0 }
 
 describe("a launched worker", () => {
@@ -172,10 +178,10 @@ describe("a launched worker", () => {
   it.scopedLive("dies within a second of its hive's kill -9, also while it decodes", () =>
     Effect.gen(function* () {
       const home = yield* temp
-      const argument = JSON.stringify({ program: programs.worker, home, plan })
+      const argument = JSON.stringify({ program: programs.worker, home, plan, ...paced })
       const hive = spawnProcess(process.execPath, [join(programs.folder, "hive.mjs"), argument], {
         stdio: ["ignore", "pipe", "inherit"],
-        env: { PATH: process.env["PATH"], RBEE_HOME: home, ...paced.env }
+        env: { PATH: process.env["PATH"], RBEE_HOME: home }
       })
       yield* Effect.addFinalizer(() => Effect.sync(() => void hive.kill("SIGKILL")))
       let said = ""
@@ -286,14 +292,6 @@ describe("a worker that cannot start", () => {
     })
   )
 
-  it.scopedLive("because its settings are wrong names the setting", () =>
-    Effect.gen(function* () {
-      const worker = yield* launch({ env: { RBEE_WORKER_MAX_TOKENS_PER_S: "fast" } })
-      expect(yield* worker.running.exit).toEqual({ code: 3, signal: undefined })
-      expect(worker.running.lastWords()).toContain("RBEE_WORKER_MAX_TOKENS_PER_S")
-    })
-  )
-
   it.scopedLive("because its program crashes leaves the crash in its last words", () =>
     Effect.gen(function* () {
       const program = join(programs.folder, "crash.mjs")
@@ -322,6 +320,61 @@ describe("the launcher", () => {
         { t: "loading", progress: 0.5 },
         { t: "failed", code: "GPU-1234", what: "", todo: "" }
       ])
+    })
+  )
+})
+
+/** Prints what the worker's process is told by environment and arguments, and whether it may gain rights. */
+const lookAt = (pid: number) => {
+  const told = (file: string) => readFileSync(`/proc/${pid}/${file}`, "utf8")
+  return { environment: told("environ").split("\0"), arguments: told("cmdline").split("\0"), status: told("status") }
+}
+
+describe.runIf(process.platform === "linux")("what a worker is trusted with", () => {
+  const token = "the cluster's own token, 32 chars"
+  const secrets = {
+    HF_TOKEN: "hf_SECRET",
+    AWS_SECRET_ACCESS_KEY: "SECRET",
+    SSH_AUTH_SOCK: "/run/SECRET",
+    RBEE_TOKEN: "SECRET",
+    NVIDIA_API_KEY: "SECRET",
+    CUDA_CLOUD_TOKEN: "SECRET",
+    HTTPS_PROXY: "http://user:SECRET@proxy",
+    npm_config_registry: "https://SECRET/"
+  }
+
+  it.scopedLive("none of its hive's secrets, and what loaders and drivers need", () =>
+    Effect.gen(function* () {
+      const needed = { LD_LIBRARY_PATH: "/opt/cuda/lib64", VK_ICD_FILENAMES: "/x.json", GGML_VK_VISIBLE_DEVICES: "0" }
+      const worker = yield* ready({ token, env: { ...secrets, ...needed } })
+      const { arguments: words, environment } = lookAt(worker.id.pid)
+      expect([...environment, ...words].join(" ")).not.toMatch(/SECRET|cluster's/)
+      for (const [name, value] of Object.entries(needed)) expect(environment).toContain(`${name}=${value}`)
+      expect(words).toEqual([process.execPath, ...nodeFlags, programs.worker, "w1", minillama, ""])
+    })
+  )
+
+  it.scopedLive("a token of its own, which opens no other door, and not its hive's", () =>
+    Effect.gen(function* () {
+      const worker = yield* ready({ token })
+      expect(yield* worker.api.ready({})).toMatchObject({ status: 200 })
+      const status = (shown: string | undefined) =>
+        Effect.promise(() =>
+          fetch(`${worker.url}/ready`, { headers: shown === undefined ? {} : { authorization: `Bearer ${shown}` } })
+        ).pipe(Effect.map((answer) => answer.status))
+      expect(yield* status(undefined)).toBe(401)
+      expect(yield* status("another token, of 32 characters")).toBe(401)
+      expect(yield* status(workerToken(token, "worker-2"))).toBe(401)
+      expect(yield* status(workerToken(token, plan.instance))).toBe(200)
+    })
+  )
+
+  it.scopedLive("no way to more rights, under the pid that it was started with", () =>
+    Effect.gen(function* () {
+      const worker = yield* ready()
+      if (existsSync("/usr/bin/setpriv")) expect(lookAt(worker.id.pid).status).toMatch(/^NoNewPrivs:\s+1$/m)
+      expect((yield* worker.api.health({})).pid).toBe(worker.id.pid)
+      expect(isAlive(worker.id)).toBe(true)
     })
   )
 })

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, dirname, join } from "node:path"
+import { npmEnvironment } from "../../process/environment.ts"
 import { signalGroup } from "../../process/signals.ts"
 
 /** npm's own program beside this Node, else the first `npm` of the path. */
@@ -27,7 +28,7 @@ export const runToEnd = (command: string, args: ReadonlyArray<string>, options: 
     const path = `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`
     const child = spawn(command, [...args], {
       cwd: options.cwd,
-      env: { ...process.env, PATH: path },
+      env: { ...npmEnvironment(process.env), PATH: path },
       // a group of its own: npm has compilers below it
       detached: true,
       stdio: ["ignore", "ignore", "pipe"]

@@ -1,0 +1,5 @@
+import { createHmac } from "node:crypto"
+
+/** A worker's own token: whoever has its hive's knows it, and it tells nothing of that one, nor of another worker's. */
+export const workerToken = (hives: string | undefined, instance: string): string | undefined =>
+  hives === undefined ? undefined : createHmac("sha256", hives).update(`worker ${instance}`).digest("base64url")
