@@ -19,9 +19,11 @@ import { layerMetrics } from "../actors/queen/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
 import { BrowserSessions } from "../layers/api/browser-sessions.ts"
 import type { Beside } from "../layers/api/http-exchange.ts"
-import { serveHttp, urlHost } from "../layers/api/http-server.ts"
+import { serveHttp, serveStreams, urlHost } from "../layers/api/http-server.ts"
 import { openApi } from "../layers/api/openapi.ts"
+import { type Caller, hiveCaller } from "../layers/api/rights.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
+import { HiveKeyring, HiveKeys } from "../layers/hive-keys/index.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
 import { layerSsh as layerHiveSsh } from "../layers/hive-launcher/ssh.ts"
 import { cachedRepos } from "../layers/hub/cached.ts"
@@ -58,26 +60,39 @@ const hubOf = (settings: Settings): Beside => ({
   answer: hubRoutes(() => cachedRepos(hiveFolder(settings.home, settings.hive.id)))
 })
 
-/** What a hive of another machine calls that reaches her over the network. */
-const doorApi = { health: queenApi.health, heartbeat: queenApi.heartbeat }
+/** What a hive of another machine may call: it reports, and takes models from her hub. */
+const peerApi = { health: queenApi.health, heartbeat: queenApi.heartbeat }
 
-/** Where she listens for everybody already, there is nothing to open. */
-const doorOf = (settings: Settings, handlers: QueenApi) =>
-  layerDoor((host, token) => {
-    const { port } = settings.queen
-    if (["0.0.0.0", "::", host].includes(settings.queen.host))
-      return Effect.succeed({ port, url: `http://${urlHost(host)}:${port}` })
-    return serveHttp({
-      apis: [{ api: doorApi, handlers }],
-      beside: hubOf(settings),
-      host,
-      port,
-      token,
-      role: "queen's door"
-    })
+const doorOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
+  const served = {
+    apis: [{ api: peerApi, handlers }],
+    beside: hubOf(settings),
+    // nobody's: only hives are let in
+    token: () => []
+  } as const
+  return layerDoor({
+    serve: (host) => {
+      const { port } = settings.queen
+      // where she listens for everybody already, there is nothing to open
+      if (["0.0.0.0", "::", host].includes(settings.queen.host))
+        return Effect.succeed({ port, url: `http://${urlHost(host)}:${port}` })
+      return serveHttp({ ...served, callerOf: hiveWith(keys), host, port, role: "queen's door" })
+    },
+    serveOne: (hive) => {
+      const callerOf = (secret: string) => (keys.hiveOf(secret) === hive ? hiveCaller(hive) : undefined)
+      return serveStreams({ ...served, callerOf, host: "queen", role: `queen's channel of hive ${hive}` })
+    }
   })
+}
 
-const worldOf = (settings: Settings, handlers: QueenApi) => {
+const hiveWith =
+  (keys: HiveKeyring) =>
+  (secret: string): Caller | undefined => {
+    const hive = keys.hiveOf(secret)
+    return hive === undefined ? undefined : hiveCaller(hive)
+  }
+
+const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
   const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
   const env = { ...Object.fromEntries(own), ...environmentOf(settings) }
   const folder = queenFolder(settings.home)
@@ -90,9 +105,18 @@ const worldOf = (settings: Settings, handlers: QueenApi) => {
     layerRemotes,
     Layer.effect(ActorSystem, ActorSystem.make)
   ).pipe(
-    Layer.provideMerge(Layer.mergeAll(Layer.provideMerge(layerTunnels, layerSsh2), doorOf(settings, handlers))),
     Layer.provideMerge(
-      Layer.mergeAll(layerProcesses, layerRandom, layerTurns, layerMetrics, Layer.succeed(CurrentSettings, settings))
+      Layer.provideMerge(Layer.provideMerge(layerTunnels, layerSsh2), doorOf(settings, handlers, keys))
+    ),
+    Layer.provideMerge(
+      Layer.mergeAll(
+        layerProcesses,
+        layerRandom,
+        layerTurns,
+        layerMetrics,
+        Layer.succeed(CurrentSettings, settings),
+        Layer.succeed(HiveKeys, keys)
+      )
     )
   )
 }
@@ -101,6 +125,7 @@ const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env })
   const ready = yield* Deferred.make<QueenApi>()
   const handlers = soon(queenApi, ready)
+  const keys = new HiveKeyring()
   const { host, port } = settings.queen
   const sessions = settings.token === undefined ? undefined : new BrowserSessions()
   const bound = yield* serveHttp({
@@ -113,10 +138,11 @@ const program = Effect.gen(function* () {
     port,
     token: settings.token,
     sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
+    callerOf: hiveWith(keys),
     beside: hubOf(settings),
     role: "queen"
   })
-  const world = yield* Layer.build(worldOf(settings, handlers))
+  const world = yield* Layer.build(worldOf(settings, handlers, keys))
   yield* Effect.gen(function* () {
     const info = { title: "rbee queen", version: settings.version, guarded: settings.token !== undefined }
     const queen = yield* makeQueen({

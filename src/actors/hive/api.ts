@@ -80,8 +80,8 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
         Effect.gen(function* () {
           yield* open
           yield* ownership.claim(request)
-          const { models: offers, url } = request.queen
-          yield* models.offered(offers === true ? { url, token: settings.token } : undefined)
+          const { models: offers, secret = settings.token, url } = request.queen
+          yield* models.offered(offers === true ? { url, token: secret } : undefined)
           yield* heartbeat.claimed
           return { hive_id: identity.id, instance: identity.instance, version: settings.version }
         }),

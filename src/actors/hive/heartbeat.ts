@@ -81,9 +81,9 @@ export class Heartbeat {
   }
 
   private readonly beat: Effect.Effect<void> = Effect.gen(this, function* () {
-    const { owner } = this.options.ownership
+    const { owner, secret } = this.options.ownership
     if (owner === undefined) return
-    const queen = this.options.queens.connect(owner.url)
+    const queen = this.options.queens.connect(owner.url, secret)
     const beat = yield* this.next
     yield* queen.heartbeat(beat).pipe(
       Effect.zipRight(Clock.currentTimeMillis),

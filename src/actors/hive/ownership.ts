@@ -8,6 +8,8 @@ import type { Ports } from "./ports.ts"
 
 export class Ownership {
   owner: OwnerRow | undefined
+  /** what is shown to her, where that is not what her machine's hive shows; nowhere but here and in her memory */
+  secret: string | undefined
   /** She woke this hive for a cold session: it ends soon after its last use. */
   wokenCold = false
   private readonly catalog: Ports["catalog"]
@@ -31,6 +33,7 @@ export class Ownership {
         return Effect.fail(owned(owner, "follows a later start of"))
       const { id, name, epoch, url } = queen
       this.owner = { id, name, epoch, url }
+      this.secret = queen.secret
       // Claimed again by a queen who did not wake it, it keeps what the first one said.
       if (woken_cold !== undefined) this.wokenCold = woken_cold
       return this.catalog.setOwner(this.owner)

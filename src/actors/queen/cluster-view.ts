@@ -171,6 +171,8 @@ export class ClusterView {
 
   private confirmWorker(hive: string, beat: WorkerBeat): void {
     const known = this.workers.get(beat.id)
+    // ids are each hive's own to give, and no hive speaks for another one's workers
+    if (known !== undefined && known.view.hive !== hive) return
     if (serving(beat) && this.lost.get(beat.id) === beat.instance) return
     if (known === undefined) {
       this.workers.set(beat.id, newEntry({ hive, ...beat }))
@@ -201,6 +203,8 @@ export class ClusterView {
     ready: WorkerReady,
     eventId: string | undefined
   ): boolean {
+    const owner = this.workers.get(at.worker)?.view.hive
+    if (owner !== undefined && owner !== at.hive) return false
     this.heard.set(at.worker, { instance: ready.instance, eventId })
     this.lost.delete(at.worker)
     const known = this.workers.get(at.worker)

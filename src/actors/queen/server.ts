@@ -1,7 +1,7 @@
 /** The queen's interface (API.md, Queen): every call, in terms of her parts. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { EventFeed } from "../../layers/api/endpoint.ts"
+import { Call, type EventFeed } from "../../layers/api/endpoint.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Remotes } from "../../layers/remote/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
@@ -143,11 +143,13 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     cancelJob: ({ id }) => jobs.cancel(id),
     jobEvents: ({ id, last_event_id }) => Effect.map(logs.get(id), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),
-    heartbeat: (beat) => {
-      // hives in use keep their queen
-      if (beat.workers.length > 0) world.touch()
-      return Effect.tap(hives.beat(beat), () => Effect.sync(() => world.meters.hive(beat.hive_id).beat(beat)))
-    },
+    heartbeat: (beat) =>
+      Effect.flatMap(Call, ({ caller }): Effect.Effect<void, RbeeError> => {
+        if (caller?.hive !== undefined && caller.hive !== beat.hive_id) return notItself(caller.hive, beat.hive_id)
+        // hives in use keep their queen
+        if (beat.workers.length > 0) world.touch()
+        return Effect.tap(hives.beat(beat), () => Effect.sync(() => world.meters.hive(beat.hive_id).beat(beat)))
+      }),
     listHives: () =>
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
     ...remoteHives({ hives, remotes: world.remotes, viewOf: hiveView }),
@@ -175,6 +177,9 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
   }
   return touching(api, world.touch)
 }
+
+const notItself = (hive: string, other: string) =>
+  rbeeError("FORBIDDEN", `hive ${hive} cannot speak for hive ${other}`, "", { hive, other })
 
 /** The devices of a hive by its ledger, as its last beat told of them. */
 const memoryOf = ({ id: hive, devices, beats }: HiveEntry): Gauges["memory"] => {

@@ -5,7 +5,7 @@ import type { Api, Handlers } from "./endpoint.ts"
 const maxClients = 512
 
 /** `make` for each url, and who is there, once; the oldest client is forgotten when there are too many (its idle connections end). */
-export const cachedByUrl = <A extends Api, Rest extends ReadonlyArray<string>>(
+export const cachedByUrl = <A extends Api, Rest extends ReadonlyArray<string | undefined>>(
   make: (url: string, ...rest: Rest) => Handlers<A>
 ): ((url: string, ...rest: Rest) => Handlers<A>) => {
   const clients = new Map<string, Handlers<A>>()

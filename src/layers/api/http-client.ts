@@ -21,15 +21,14 @@ export interface HttpWay {
   readonly agent: Agent
   /** for messages */
   readonly name: string
-  /** the peer's own token, where it has one; asked for each call */
-  readonly token?: () => string | undefined
 }
 
 export interface HttpClientOptions {
   /** `http://host:port`, perhaps with a path before the interface's own, or `unix:/path/of/socket` */
   readonly baseUrl: string
   readonly way?: HttpWay | undefined
-  readonly token?: string | undefined
+  /** what is shown; a function is asked for each call */
+  readonly token?: string | (() => string | undefined) | undefined
   /** until the head of an answer, milliseconds; absent: 60 000. Streams are bounded by silence instead */
   readonly timeoutMs?: number | undefined
   /** a stream that is silent this long is broken, milliseconds; absent: 45 000, three missed keep-alive comments */
@@ -46,7 +45,7 @@ const defaultTimeoutMs = 60_000
 /** The errors of a peer arrive as they were; a peer that cannot be reached or falls silent is CONNECTION_TIMEOUT. */
 export const makeHttpClient = <A extends Api>(api: A, options: HttpClientOptions): Handlers<A> => {
   const { token, way } = options
-  const peer = peerOf(way?.baseUrl ?? options.baseUrl, way?.token ?? (() => token), way)
+  const peer = peerOf(way?.baseUrl ?? options.baseUrl, typeof token === "function" ? token : () => token, way)
   const limits = { timeoutMs: options.timeoutMs ?? defaultTimeoutMs, silenceMs: options.silenceMs ?? 3 * keepAliveMs }
   const calls: Record<string, (input: unknown) => Effect.Effect<unknown, RbeeError>> = {}
   for (const [name, endpoint] of Object.entries(api)) {

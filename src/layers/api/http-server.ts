@@ -5,6 +5,7 @@
  */
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
@@ -18,6 +19,7 @@ import { makeRouter } from "./http-router.ts"
 import type { Caller } from "./rights.ts"
 import { makeSites } from "./http-sites.ts"
 import { keepAliveMs } from "./sse.ts"
+import { asSocket } from "./stream-socket.ts"
 
 export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   readonly apis: {
@@ -73,6 +75,28 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
   Effect.gen(function* () {
     const unsafe = checkBind(options.host, options.token)
     if (unsafe !== undefined) return yield* unsafe
+    const server = yield* serving(options)
+    const port = yield* listen(server, options)
+    const url = `http://${urlHost(options.host)}:${port}`
+    const guarded = typeof options.token === "string" ? `, token ${fingerprint(options.token)}` : ""
+    yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}`)
+    return { port, url }
+  })
+
+/**
+ * The same for connections that others accept, the channels of a tunnel: a listener of its own without a port. Gives what
+ * takes them.
+ */
+export const serveStreams = <const Apis extends ReadonlyArray<Api>>(
+  options: Omit<ServeOptions<Apis>, "port" | "portTries">
+): Effect.Effect<(stream: Duplex) => void, never, Scope.Scope> =>
+  Effect.map(serving(options), (server) => (stream) => void server.emit("connection", asSocket(stream)))
+
+/** A server that answers what reaches it, and closes with the scope. */
+const serving = <const Apis extends ReadonlyArray<Api>>(
+  options: Omit<ServeOptions<Apis>, "port" | "portTries">
+): Effect.Effect<Server, never, Scope.Scope> =>
+  Effect.gen(function* () {
     let closing = false
     const context: ExchangeContext = {
       router: makeRouter(options.apis),
@@ -95,17 +119,14 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
     const server = createServer({ keepAliveTimeout: idleConnectionMs, keepAlive: true }, (request, response) =>
       new Exchange(context, request, response).start()
     )
-    const port = yield* Effect.acquireRelease(listen(server, options), () =>
+    yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         closing = true
         return close(server, context.open, options.graceMs ?? 500)
       })
     )
     yield* keepAlives(context.open, options.keepAliveMs ?? keepAliveMs)
-    const url = `http://${urlHost(options.host)}:${port}`
-    const guarded = typeof options.token === "string" ? `, token ${fingerprint(options.token)}` : ""
-    yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}`)
-    return { port, url }
+    return server
   })
 
 /** A handler's fiber, which knows its call; put into the runtime's context, a tenth of the cost of providing it. */

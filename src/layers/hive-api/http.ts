@@ -1,9 +1,10 @@
-/** Reaches hives over HTTP, with this cluster's token: directly, or those of other machines through their tunnels. */
+/** Reaches hives over HTTP: her own machine's with this cluster's token, those of other machines each with its secret. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { cachedByUrl } from "../api/connectors.ts"
 import { makeHttpClient } from "../api/http-client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
+import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { type HiveApi, HiveConnector, hiveApi } from "./index.ts"
 
@@ -14,17 +15,11 @@ export const layerHttp: Layer.Layer<HiveConnector, never, CurrentSettings | Tunn
     const tunnels = yield* Tunnels
     const connect = (url: string): HiveApi => {
       const way = tunnels.way(url)
-      const api = makeHttpClient(hiveApi, { baseUrl: url, token, way })
+      const api = makeHttpClient(hiveApi, { baseUrl: url, token: tunnels.secret(url) ?? token, way })
       if (way === undefined) return api
+      const queenFor = (queen: ClaimRequest["queen"]) => ({ ...queen, models: true, ...tunnels.wayBack(url) })
       // a hive at the other end of a tunnel reaches its queen by the tunnel's own address for her
-      return {
-        ...api,
-        claim: (request) =>
-          api.claim({
-            ...request,
-            queen: { ...request.queen, url: tunnels.queenUrl(url) ?? request.queen.url, models: true }
-          })
-      }
+      return { ...api, claim: (request) => api.claim({ ...request, queen: queenFor(request.queen) }) }
     }
     return { connect: cachedByUrl(connect) }
   })

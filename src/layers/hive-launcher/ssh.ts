@@ -3,7 +3,6 @@
  * machine's tunnel, which is held for as long as the hive lives, or over the network with a token of their own. How one
  * that runs is reached is seen by where it listens.
  */
-import { randomBytes } from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -11,6 +10,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { farUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
 import { makeHttpClient } from "../api/http-client.ts"
 import { hiveApi } from "../hive-api/index.ts"
+import { freshSecret, type HiveKeyring, HiveKeys } from "../hive-keys/index.ts"
 import { isLoopback } from "../api/http-guard.ts"
 import { ask } from "../remote/ask.ts"
 import { usable } from "../remote/check.ts"
@@ -19,6 +19,7 @@ import { QueenDoor } from "../remote/door.ts"
 import type { HiveFile, Look } from "../remote/questions.ts"
 import type { Tunnel } from "../remote/tunnel.ts"
 import { Tunnels } from "../remote/tunnels.ts"
+import type { Ends } from "../ssh/index.ts"
 import { CurrentSettings, defaults, type Settings } from "../settings/index.ts"
 import { HiveLauncher, type HiveTarget } from "./index.ts"
 
@@ -27,6 +28,9 @@ const healthMs = 3000
 /** what a hive that does not answer may take to obey SIGTERM */
 const graceMs = 1000
 
+/** An address as a url has it. */
+const bracketed = (address: string | undefined) => (address?.includes(":") === true ? `[${address}]` : address)
+
 type Remote = HiveTarget & { readonly ssh: SshPlace }
 
 const listensAt = ({ url }: HiveFile): { readonly address: string; readonly port: number } => {
@@ -34,11 +38,36 @@ const listensAt = ({ url }: HiveFile): { readonly address: string; readonly port
   return { address, port: Number(port) }
 }
 
-/** Where such a hive listens; undefined: on its loopback, also where there is no network between. */
-const networkAddress = ({ ssh }: Remote, { ends }: Look): string | undefined =>
-  ssh.direct === true && ends !== undefined && !isLoopback(ends.hive) && !ends.hive.includes("%")
-    ? ends.hive
-    : undefined
+/**
+ * Where such a hive will listen; undefined: on its loopback, also where there is no network between. Only where its
+ * operator asked for it, and only at the address that SSH itself reaches: what the machine says of itself is no proof.
+ */
+const networkAddress = ({ id, ssh }: Remote, look: Look, ends: Ends | undefined) => {
+  if (ssh.direct !== true) return Effect.succeed(undefined)
+  if (ends === undefined) return notDirect(`hive ${id} is reached through another host, and HTTP would not go that way`)
+  if (isLoopback(ends.remote)) return Effect.succeed(undefined)
+  if (look.ends?.hive === ends.remote) return Effect.succeed(ends.remote)
+  return notDirect(`ssh reaches hive ${id} at ${ends.remote}, which its machine does not know as its own address`)
+}
+
+const notDirect = (what: string) => rbeeError("INVALID_REQUEST", what, "Add the hive without --direct")
+
+/** It was started as earlier versions did, or by another hand. */
+const wrongSecret = (id: string) =>
+  rbeeError(
+    "CONFLICT",
+    `hive ${id} has no secret of its own, or the cluster's token in its place`,
+    `Stop it there; this queen starts it with a secret of its own. One that is started by hand joins with what \`rbee hives invite ${id}\` prints`
+  )
+
+const wrongAddress = (id: string, address: string, ssh: SshPlace) =>
+  rbeeError(
+    "CONFLICT",
+    ssh.direct === true
+      ? `hive ${id} says that it listens at ${address}, and ssh reaches another address`
+      : `hive ${id} listens at ${address}, where HTTP is not encrypted, and was added without --direct`,
+    "Nothing was sent there. Stop it there; this queen starts it where it is reached"
+  )
 
 /** What this queen was told differently from the defaults, her hives are told too; the rest is their machine's. */
 const environmentFor = (settings: Settings, { ssh }: Remote, address = "127.0.0.1"): Record<string, string> => {
@@ -60,7 +89,7 @@ const environmentFor = (settings: Settings, { ssh }: Remote, address = "127.0.0.
   return env
 }
 
-const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Settings) => {
+const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], keys: HiveKeyring, settings: Settings) => {
   const tunnelOf = (target: Remote) => tunnels.of(target.id, target.ssh)
   const looked = (target: Remote, tunnel: Tunnel) =>
     Effect.flatMap(tunnel.connection, (connection) =>
@@ -73,11 +102,11 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
       .pipe(Effect.option, Effect.map(Option.exists(({ role, id }) => role === "hive" && id === target.id)))
 
   /** Where the queen is that it reports to: at an address of hers, or, where none leads back (NAT), behind the tunnel. */
-  const wayBack = ({ id }: Remote, tunnel: Tunnel, token: string, { ends, socket }: Look) =>
-    Effect.suspend(() =>
-      ends === undefined
-        ? rbeeError("INVALID_REQUEST", "the other side does not tell how it sees this machine")
-        : door.open(id, ends.queen, token)
+  const wayBack = ({ id }: Remote, tunnel: Tunnel, { ends, socket }: Look) =>
+    Effect.flatMap(tunnel.connection, ({ ends: own }) =>
+      own === undefined || ends?.queen !== own.local
+        ? rbeeError("INVALID_REQUEST", "its machine sees this one at another address than this one has")
+        : door.open(own.local)
     ).pipe(
       Effect.catchAll((error) =>
         Effect.gen(function* () {
@@ -96,20 +125,25 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
         Effect.onError(() => (target.ssh.direct === true ? tunnel.release : Effect.void))
       )
     )
-  const letGo = (tunnel: Tunnel) => (tunnel.direct?.queenUrl === undefined ? Effect.void : tunnel.release)
+  const letGo = (tunnel: Tunnel) => (tunnel.queenUrl === undefined ? Effect.void : tunnel.release)
 
   /** A hive that lives there, as it is reached from here. */
   const adopt = (target: Remote, tunnel: Tunnel, file: HiveFile, look: Look) =>
     Effect.gen(function* () {
+      const { id, ssh } = target
       const { address, port } = listensAt(file)
+      if (file.token === undefined || file.token === settings.token) return yield* wrongSecret(id)
       if (isLoopback(address)) {
-        tunnel.direct = undefined
+        keys.setToHive(id, file.token)
+        tunnel.queenUrl = undefined
         yield* tunnel.lead(look.socket)
-        return farUrl({ hive: target.id, port })
+        return farUrl({ hive: id, port })
       }
-      const token = file.token ?? settings.token ?? ""
-      tunnel.direct = { token, queenUrl: yield* wayBack(target, tunnel, token, look) }
-      return farUrl({ hive: target.id, address, port })
+      const { ends } = yield* tunnel.connection
+      if (ssh.direct !== true || address !== bracketed(ends?.remote)) return yield* wrongAddress(id, address, ssh)
+      keys.setToHive(id, file.token)
+      tunnel.queenUrl = yield* wayBack(target, tunnel, look)
+      return farUrl({ hive: id, address, port })
     })
 
   const end = (target: Remote, tunnel: Tunnel) =>
@@ -138,7 +172,7 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
           yield* letGo(tunnel)
           return (yield* answers(target, url)) ? url : undefined
         })
-      ).pipe(Effect.catchAll((error) => Effect.as(Effect.logDebug(`hive ${target.id}: ${error.message}`), undefined))),
+      ).pipe(Effect.catchAll((error) => Effect.as(Effect.logInfo(`hive ${target.id}: ${error.message}`), undefined))),
 
     present: (target: Remote): Effect.Effect<boolean, RbeeError> =>
       over(target, (tunnel) =>
@@ -155,17 +189,15 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
           const look = yield* looked(target, tunnel)
           yield* usable(target.id, look, settings.version)
           const woken = look.hive === undefined
-          const address = networkAddress(target, look)
-          const token = settings.token ?? (address === undefined ? undefined : randomBytes(32).toString("hex"))
+          const connection = yield* tunnel.connection
+          const address = look.hive === undefined ? yield* networkAddress(target, look, connection.ends) : undefined
           const file =
             look.hive ??
-            (yield* Effect.flatMap(tunnel.connection, (connection) =>
-              ask(connection, target.ssh, "start", {
-                hive: target.id,
-                env: environmentFor(settings, target, address),
-                ...(token === undefined ? {} : { token })
-              })
-            ))
+            (yield* ask(connection, target.ssh, "start", {
+              hive: target.id,
+              env: environmentFor(settings, target, address),
+              token: freshSecret()
+            }))
           const url = yield* adopt(target, tunnel, file, look)
           if (yield* answers(target, url)) {
             yield* letGo(tunnel)
@@ -173,7 +205,8 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
           }
           // out of reach it would only hold its port
           if (woken && address !== undefined) yield* Effect.ignore(end(target, tunnel))
-          return yield* address === undefined
+          const at = listensAt(file).address
+          return yield* isLoopback(at)
             ? rbeeError(
                 "CONNECTION_TIMEOUT",
                 `hive ${target.id} runs on ${target.ssh.host} (pid ${file.pid}) and does not answer`,
@@ -181,7 +214,7 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
               )
             : rbeeError(
                 "CONNECTION_TIMEOUT",
-                `hive ${target.id} ${woken ? "was started" : `runs (pid ${file.pid})`}, and nothing answers at ${address}:${target.ssh.hive_port}`,
+                `hive ${target.id} ${woken ? "was started" : `runs (pid ${file.pid})`}, and nothing answers at ${at}:${target.ssh.hive_port}`,
                 `Let this machine through to that port and those above it, or add the hive without --direct`
               )
         })
@@ -194,12 +227,12 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], settings: Setti
 /** Hives of this machine by `local`, those of others over SSH: who wakes them sees no difference. */
 export const layerSsh = <E, R>(
   local: Layer.Layer<HiveLauncher, E, R>
-): Layer.Layer<HiveLauncher, E, R | Tunnels | QueenDoor | CurrentSettings> =>
+): Layer.Layer<HiveLauncher, E, R | HiveKeys | Tunnels | QueenDoor | CurrentSettings> =>
   Layer.effect(
     HiveLauncher,
     Effect.gen(function* () {
       const here = yield* HiveLauncher
-      const there = make(yield* Tunnels, yield* QueenDoor, yield* CurrentSettings)
+      const there = make(yield* Tunnels, yield* QueenDoor, yield* HiveKeys, yield* CurrentSettings)
       const by = <A, F>(
         target: HiveTarget,
         local: (target: HiveTarget) => Effect.Effect<A, F>,

@@ -9,6 +9,8 @@ import { QueenConnector, queenApi } from "./index.ts"
 export const layerHttp: Layer.Layer<QueenConnector, never, CurrentSettings> = Layer.effect(
   QueenConnector,
   Effect.map(CurrentSettings, ({ token }) => ({
-    connect: cachedByUrl((url: string) => makeHttpClient(queenApi, { baseUrl: url, token }))
+    connect: cachedByUrl((url: string, secret?: string) =>
+      makeHttpClient(queenApi, { baseUrl: url, token: secret ?? token })
+    )
   }))
 )

@@ -223,5 +223,8 @@ export type QueenApi = Handlers<typeof queenApi>
 /** How hives and keepers reach a queen. */
 export class QueenConnector extends Context.Tag("rbee/QueenConnector")<
   QueenConnector,
-  { readonly connect: (url: string) => QueenApi }
+  {
+    /** `secret`: what a hive of another machine shows; absent: the cluster's token */
+    readonly connect: (url: string, secret?: string) => QueenApi
+  }
 >() {}

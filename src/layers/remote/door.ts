@@ -1,4 +1,5 @@
-/** Where hives of other machines reach the queen without a tunnel: addresses of hers on which she listens for them alone. */
+/** Where hives of other machines reach the queen: listeners for them alone, on which she is asked for little. */
+import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -9,36 +10,42 @@ import type { Bound } from "../api/http-server.ts"
 export class QueenDoor extends Context.Tag("rbee/QueenDoor")<
   QueenDoor,
   {
-    /** From now on that hive reaches her at this address with this token; gives her url there. */
-    readonly open: (
-      hive: string,
-      address: string,
-      token: string
-    ) => Effect.Effect<string, RbeeError<"CONFLICT" | "INVALID_REQUEST">>
+    /** Takes the streams of that hive's tunnel. */
+    readonly channel: (hive: string) => Effect.Effect<(stream: Duplex) => void>
+    /** From now on hives reach her at this address; gives her url there. */
+    readonly open: (address: string) => Effect.Effect<string, RbeeError<"CONFLICT" | "INVALID_REQUEST">>
   }
 >() {}
 
-/** `serve` listens on an address, for those who show one of these tokens. */
-export const layerDoor = (
-  serve: (
-    address: string,
-    tokens: () => Iterable<string>
-  ) => Effect.Effect<Bound, RbeeError<"CONFLICT" | "INVALID_REQUEST">, Scope.Scope>
-): Layer.Layer<QueenDoor> =>
+export interface DoorOptions {
+  /** Listens on an address. */
+  readonly serve: (address: string) => Effect.Effect<Bound, RbeeError<"CONFLICT" | "INVALID_REQUEST">, Scope.Scope>
+  /** Serves one hive over streams. */
+  readonly serveOne: (hive: string) => Effect.Effect<(stream: Duplex) => void, never, Scope.Scope>
+}
+
+export const layerDoor = ({ serve, serveOne }: DoorOptions): Layer.Layer<QueenDoor> =>
   Layer.scoped(
     QueenDoor,
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const one = yield* Effect.makeSemaphore(1)
-      const tokens = new Map<string, string>()
       const urls = new Map<string, string>()
+      const channels = new Map<string, (stream: Duplex) => void>()
       return {
-        open: (hive, address, token) =>
+        channel: (hive) =>
           Effect.gen(function* () {
-            tokens.set(hive, token)
+            const known = channels.get(hive)
+            if (known !== undefined) return known
+            const made = yield* serveOne(hive).pipe(Scope.extend(scope))
+            channels.set(hive, made)
+            return made
+          }).pipe(one.withPermits(1)),
+        open: (address) =>
+          Effect.gen(function* () {
             const known = urls.get(address)
             if (known !== undefined) return known
-            const { url } = yield* serve(address, () => tokens.values()).pipe(Scope.extend(scope))
+            const { url } = yield* serve(address).pipe(Scope.extend(scope))
             urls.set(address, url)
             return url
           }).pipe(one.withPermits(1))

@@ -10,7 +10,7 @@ const HiveFile = Schema.Struct({
   start: Schema.String,
   url: Schema.String,
   version: Schema.String,
-  /** what its callers show, where the network reaches it */
+  /** what its callers show */
   token: Schema.optional(Schema.String)
 })
 /** A hive process that lives there. */
@@ -65,8 +65,8 @@ export interface Asks {
   readonly start: {
     readonly hive: string
     readonly env: Readonly<Record<string, string>>
-    /** bearer token of the cluster; it goes to a file of mode 0600 */
-    readonly token?: string
+    /** what its callers will show; it goes to a file of mode 0600 */
+    readonly token: string
   }
   readonly end: { readonly hive: string; readonly graceMs: number }
   readonly logs: { readonly hive: string; readonly lines: number }

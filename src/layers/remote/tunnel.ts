@@ -3,7 +3,6 @@
  * other side falls silent a second connection is tried beside the first: TCP alone comes back so late after a cut of some
  * seconds that the hive would be taken for lost. Streams of the first go on if it comes back, and end with it if not.
  */
-import { connect as connectTcp } from "node:net"
 import type { Duplex } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -37,8 +36,8 @@ interface Line {
 export interface TunnelOptions {
   readonly place: SshPlace
   readonly ssh: Ssh["Type"]
-  /** where the queen listens on this machine */
-  readonly queen: { readonly host: string; readonly port: number }
+  /** takes what the hive's machine sends to the queen */
+  readonly toQueen: (stream: Duplex) => void
   readonly scope: Scope.Scope
 }
 
@@ -48,8 +47,8 @@ export class Tunnel {
   generation = 0
   /** the remote Unix socket that leads to the queen */
   socket: string | undefined
-  /** of a hive that the network reaches: its token, and where it reaches the queen, if that is another way than the socket */
-  direct: { readonly token: string; readonly queenUrl: string | undefined } | undefined
+  /** where a hive that the network reaches finds the queen, if that is another way than the socket */
+  queenUrl: string | undefined
   private current: Line | undefined
   private keeper: Fiber.RuntimeFiber<void> | undefined
   private readonly options: TunnelOptions
@@ -95,7 +94,7 @@ export class Tunnel {
     Effect.suspend(() => {
       if (this.socket === socket) return Effect.void
       this.socket = socket
-      return Effect.flatMap(this.connection, (connection) => connection.listen(socket, this.toQueen))
+      return Effect.flatMap(this.connection, (connection) => connection.listen(socket, this.options.toQueen))
     }).pipe(Effect.tapError(() => Effect.sync(() => void (this.socket = undefined))))
 
   /** A stream to a port of that machine's loopback. */
@@ -117,7 +116,7 @@ export class Tunnel {
     const life = Effect.scoped(
       Effect.gen(this, function* () {
         const connection = yield* this.options.ssh.connect(this.place)
-        if (this.socket !== undefined) yield* connection.listen(this.socket, this.toQueen)
+        if (this.socket !== undefined) yield* connection.listen(this.socket, this.options.toQueen)
         this.generation++
         yield* Deferred.succeed(line.made, connection)
         yield* connection.closed
@@ -168,7 +167,7 @@ export class Tunnel {
         yield* Deferred.succeed(line.retired, undefined)
         // the new one took over the socket that leads to the queen
         if (made._tag === "Right" && this.socket !== undefined)
-          yield* Effect.ignore(connection.listen(this.socket, this.toQueen))
+          yield* Effect.ignore(connection.listen(this.socket, this.options.toQueen))
       }
     })
   }
@@ -183,16 +182,5 @@ export class Tunnel {
           )
         : Effect.asVoid(Deferred.succeed(line.retired, undefined))
     )
-  }
-
-  private readonly toQueen = (stream: Duplex): void => {
-    const socket = connectTcp({ ...this.options.queen, noDelay: true })
-    const end = () => {
-      socket.destroy()
-      stream.destroy()
-    }
-    socket.on("error", end).on("close", end)
-    stream.on("error", end).on("close", end)
-    stream.pipe(socket).pipe(stream)
   }
 }

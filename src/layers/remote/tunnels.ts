@@ -8,8 +8,10 @@ import * as Runtime from "effect/Runtime"
 import * as Exit from "effect/Exit"
 import { readFarUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
 import type { HttpWay } from "../api/http-client.ts"
-import { CurrentSettings } from "../settings/index.ts"
+import { asSocket } from "../api/stream-socket.ts"
+import { HiveKeys } from "../hive-keys/index.ts"
 import { Ssh } from "../ssh/index.ts"
+import { QueenDoor } from "./door.ts"
 import { Tunnel } from "./tunnel.ts"
 
 export class Tunnels extends Context.Tag("rbee/Tunnels")<
@@ -19,23 +21,12 @@ export class Tunnels extends Context.Tag("rbee/Tunnels")<
     readonly of: (hive: string, place: SshPlace) => Effect.Effect<Tunnel>
     /** How a url of that scheme is reached over HTTP; undefined: it is no such url, or the hive is not known. */
     readonly way: (url: string) => HttpWay | undefined
-    /** The address under which that hive reaches this queen. */
-    readonly queenUrl: (url: string) => string | undefined
+    /** What is shown to a hive of another machine; undefined: this is no such url. */
+    readonly secret: (url: string) => (() => string | undefined) | undefined
+    /** Where that hive reaches this queen, and what it shows to her; undefined: it is on her machine. */
+    readonly wayBack: (url: string) => { readonly url?: string; readonly secret: string } | undefined
   }
 >() {}
-
-/** What Node's HTTP expects of a socket and a channel has not. */
-const asSocket = (stream: Duplex): Duplex => {
-  const none = () => stream
-  return Object.assign(stream, {
-    setKeepAlive: none,
-    setNoDelay: none,
-    setTimeout: none,
-    ref: none,
-    unref: none,
-    destroySoon: () => stream.destroy()
-  })
-}
 
 type Opened = (stream: Duplex | undefined) => void
 
@@ -76,21 +67,17 @@ class TunnelAgent extends Agent {
   }
 }
 
-export const layerTunnels: Layer.Layer<Tunnels, never, Ssh | CurrentSettings> = Layer.scoped(
+export const layerTunnels: Layer.Layer<Tunnels, never, HiveKeys | Ssh | QueenDoor> = Layer.scoped(
   Tunnels,
   Effect.gen(function* () {
     const ssh = yield* Ssh
-    const { queen } = yield* CurrentSettings
+    const door = yield* QueenDoor
+    const keys = yield* HiveKeys
     const scope = yield* Effect.scope
     const run = Runtime.runCallback(yield* Effect.runtime<never>())
     const tunnels = new Map<string, Tunnel>()
     const agents = new Map<string, Agent>()
     const network = new Agent({ keepAlive: true, scheduling: "lifo" })
-    const at = {
-      host: queen.host === "0.0.0.0" ? "127.0.0.1" : queen.host === "::" ? "::1" : queen.host,
-      port: queen.port
-    }
-
     const agentOf = (hive: string): Agent => {
       const known = agents.get(hive)
       if (known !== undefined) return known
@@ -111,7 +98,7 @@ export const layerTunnels: Layer.Layer<Tunnels, never, Ssh | CurrentSettings> = 
           const known = tunnels.get(hive)
           if (known !== undefined && JSON.stringify(known.place) === JSON.stringify(place)) return known
           if (known !== undefined) yield* known.release
-          const tunnel = new Tunnel({ place, ssh, scope, queen: at })
+          const tunnel = new Tunnel({ place, ssh, scope, toQueen: yield* door.channel(hive) })
           tunnels.set(hive, tunnel)
           return tunnel
         }),
@@ -124,15 +111,19 @@ export const layerTunnels: Layer.Layer<Tunnels, never, Ssh | CurrentSettings> = 
           : {
               baseUrl: `http://${address}:${port}`,
               agent: network,
-              name: `${hive} at ${address}:${port}`,
-              token: () => tunnels.get(hive)?.direct?.token
+              name: `${hive} at ${address}:${port}`
             }
       },
-      queenUrl: (url) => {
+      secret: (url) => {
         const read = readFarUrl(url)
-        const { direct, socket } = (read === undefined ? undefined : tunnels.get(read.hive)) ?? {}
-        const atHer = read?.address === undefined ? undefined : direct?.queenUrl
-        return atHer ?? (socket === undefined ? undefined : `unix:${socket}`)
+        return read === undefined ? undefined : () => keys.toHive(read.hive)
+      },
+      wayBack: (url) => {
+        const read = readFarUrl(url)
+        if (read === undefined) return undefined
+        const { queenUrl, socket } = tunnels.get(read.hive) ?? {}
+        const her = (read.address === undefined ? undefined : queenUrl) ?? (socket && `unix:${socket}`)
+        return { secret: keys.fromHive(read.hive), ...(her === undefined ? {} : { url: her }) }
       }
     }
   })

@@ -24,7 +24,15 @@ export interface Ran {
   readonly stderr: string
 }
 
+/** The addresses of a connection. */
+export interface Ends {
+  readonly local: string
+  readonly remote: string
+}
+
 export interface SshConnection {
+  /** as this machine's kernel has them; undefined: it goes through another host */
+  readonly ends: Ends | undefined
   /** milliseconds since anything came from the other side; it is asked every second */
   readonly silentMs: () => number
   /** Runs a command of ours there, with `stdin` as its input; interrupting it hangs up on it. */

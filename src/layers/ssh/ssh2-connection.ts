@@ -11,7 +11,7 @@ const maxOutput = 8 * 1024 * 1024
 export const connectionOf = (
   client: Client,
   host: string,
-  life: Pick<SshConnection, "silentMs" | "closed">
+  life: Pick<SshConnection, "closed" | "ends" | "silentMs">
 ): SshConnection => {
   const failed = (what: string, error: Error): SshError =>
     rbeeError("SSH_FAILED", `${host} did not ${what}: ${error.message}`, "See its sshd's log")

@@ -1,5 +1,5 @@
 /** SSH by the library ssh2, which is loaded with the first connection: most queens never make one. */
-import { connect as connectTcp, type Socket } from "node:net"
+import { connect as connectTcp, Socket } from "node:net"
 import type { Duplex } from "node:stream"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -62,6 +62,14 @@ const tcp = (at: Resolved): Effect.Effect<Socket, SshError> =>
       socket.destroy()
     })
   })
+
+/** An address of IPv4 in the clothes of IPv6 is taken out of them. */
+const plain = (address: string): string => address.replace(/^::ffff:(?=[0-9.]+$)/i, "")
+
+const endsOf = (stream: Duplex): SshConnection["ends"] =>
+  stream instanceof Socket && stream.localAddress !== undefined && stream.remoteAddress !== undefined
+    ? { local: plain(stream.localAddress), remote: plain(stream.remoteAddress) }
+    : undefined
 
 /** ssh2 tells the stage at which it failed. */
 const stageOf = (error: Error): string => ("level" in error ? String(error.level) : "")
@@ -140,7 +148,8 @@ export const layerSsh2: Layer.Layer<Ssh, never, CurrentSettings> = Layer.effect(
         })
         return connectionOf(client, place.host, {
           silentMs: () => performance.now() - heardAt,
-          closed: Deferred.await(closed)
+          closed: Deferred.await(closed),
+          ends: endsOf(sock)
         })
       })
 

@@ -25,9 +25,11 @@ export const layerTunnelled: Layer.Layer<WorkerConnector, never, CurrentSettings
     const { token } = yield* CurrentSettings
     const tunnels = yield* Tunnels
     return {
-      connect: cachedByUrl((url: string, instance: string) =>
-        makeHttpClient(workerApi, { baseUrl: url, token: workerToken(token, instance), way: tunnels.way(url) })
-      )
+      connect: cachedByUrl((url: string, instance: string) => {
+        const ofHive = tunnels.secret(url) ?? (() => token)
+        const own = () => workerToken(ofHive(), instance)
+        return makeHttpClient(workerApi, { baseUrl: url, token: own, way: tunnels.way(url) })
+      })
     }
   })
 )

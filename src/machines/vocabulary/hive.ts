@@ -25,7 +25,9 @@ export const ClaimRequest = Schema.Struct({
     epoch: Count,
     url: Schema.String,
     /** her machine is another one, and what it has of models is at `/hub` of her url */
-    models: Schema.optional(Schema.Boolean)
+    models: Schema.optional(Schema.Boolean),
+    /** her machine is another one, and this is what the hive shows to her */
+    secret: Schema.optional(Schema.String)
   }),
   take_over: Schema.optional(Schema.Boolean),
   /** the hive was woken for a cold session: it ends 60 s after its last use */

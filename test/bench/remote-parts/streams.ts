@@ -12,7 +12,9 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Scope from "effect/Scope"
 import { makeHttpClient } from "../../../src/layers/api/http-client.ts"
+import { HiveKeys } from "../../../src/layers/hive-keys/index.ts"
 import { homeOf } from "../../../src/layers/paths/index.ts"
+import { QueenDoor } from "../../../src/layers/remote/door.ts"
 import { Tunnels, layerTunnels } from "../../../src/layers/remote/tunnels.ts"
 import { CurrentSettings, defaults } from "../../../src/layers/settings/index.ts"
 import { layerSsh2 } from "../../../src/layers/ssh/ssh2.ts"
@@ -141,7 +143,9 @@ export const openStreams = async (link: Namespace, there: RemoteMachine, bundle:
     queen: { ...defaults.queen, sshConfig: there.config }
   }
   const scope = await Effect.runPromise(Scope.make())
-  const world = Layer.provide(layerTunnels, Layer.provideMerge(layerSsh2, Layer.succeed(CurrentSettings, settings)))
+  const nobody = Layer.succeed(QueenDoor, { channel: () => Effect.succeed(() => {}), open: () => Effect.never })
+  const ssh2 = Layer.provideMerge(layerSsh2, Layer.succeed(CurrentSettings, settings))
+  const world = Layer.provide(layerTunnels, Layer.mergeAll(HiveKeys.layer, nobody, ssh2))
   const tunnelled = await Effect.runPromise(
     Effect.gen(function* () {
       const tunnels = yield* Effect.flatMap(Layer.build(world), (context) => Effect.provide(Tunnels, context))

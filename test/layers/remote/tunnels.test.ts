@@ -8,7 +8,9 @@ import { afterEach, assert, describe, it } from "vitest"
 import * as Schema from "effect/Schema"
 import { json } from "../../../src/layers/api/endpoint.ts"
 import { makeHttpClient } from "../../../src/layers/api/http-client.ts"
+import { HiveKeys } from "../../../src/layers/hive-keys/index.ts"
 import { homeOf } from "../../../src/layers/paths/index.ts"
+import { QueenDoor } from "../../../src/layers/remote/door.ts"
 import { layerTunnels, Tunnels } from "../../../src/layers/remote/tunnels.ts"
 import { CurrentSettings, defaults } from "../../../src/layers/settings/index.ts"
 import { layerSsh2 } from "../../../src/layers/ssh/ssh2.ts"
@@ -50,7 +52,11 @@ describe.skipIf(!hasSshd)("A tunnel", () => {
       const client = makeHttpClient(api, { baseUrl: url, way: tunnels.way(url) })
       yield* Effect.repeatN(client.ask({}), 30)
     })
-    const world = Layer.provide(layerTunnels, Layer.provideMerge(layerSsh2, settings))
+    const nobody = Layer.succeed(QueenDoor, { channel: () => Effect.succeed(() => {}), open: () => Effect.never })
+    const world = Layer.provide(
+      layerTunnels,
+      Layer.mergeAll(HiveKeys.layer, nobody, Layer.provideMerge(layerSsh2, settings))
+    )
     await Effect.runPromise(asked.pipe(Effect.provide(world), Effect.provide(Logger.remove(Logger.defaultLogger))))
     assert.strictEqual(connections, 1)
     assert.deepEqual(warnings, [])

@@ -44,11 +44,9 @@ export const livingHive = (id: string, folder = places.hive(id)): HiveFile | und
   const file = readHive(folder)
   if (file === undefined || !isAlive(file)) return undefined
   const { pid, start, url, version } = file
-  const token = isOnLoopback(url) ? undefined : tokenIn(folder)
+  const token = tokenIn(folder)
   return { pid, start, url, version, ...(token === undefined ? {} : { token }) }
 }
-
-const isOnLoopback = (url: string): boolean => /^http:\/\/(127\.[0-9.]+|localhost|\[::1\]):/.test(url)
 
 const tokenFile = (folder: string): string => join(folder, "token")
 
@@ -75,7 +73,6 @@ const environment = (folder: string, { env, hive, token }: Asks["start"]): Recor
   // what the login was told of its connection is nothing of the daemon's
   const kept = own.filter(([name]) => !/^(SSH_|RBEE_(QUEEN|TOKEN))/.test(name))
   const all = { ...Object.fromEntries(kept), ...env, RBEE_HIVE_ID: hive }
-  if (token === undefined) return all
   const file = tokenFile(folder)
   writeFileSync(file, `${token}\n`, { mode: 0o600 })
   chmodSync(file, 0o600)

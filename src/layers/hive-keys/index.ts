@@ -1,0 +1,59 @@
+/**
+ * The secrets of the hives of other machines, two each: what the queen shows to a hive and its workers, and what that
+ * hive shows to her. Each opens that one way alone; neither is the cluster's token, so that who has a hive's machine has
+ * that hive, and nothing else.
+ */
+import { createHash, randomBytes } from "node:crypto"
+import * as Context from "effect/Context"
+import * as Layer from "effect/Layer"
+
+export const freshSecret = (): string => randomBytes(32).toString("hex")
+
+/** Looked up by its digest: the time that takes says nothing about the secret. */
+const digest = (secret: string): string => createHash("sha256").update(secret).digest("hex")
+
+export class HiveKeyring {
+  private readonly toHives = new Map<string, string>()
+  private readonly fromHives = new Map<string, string>()
+  private readonly hives = new Map<string, string>()
+
+  /** What is shown to this hive and its workers. */
+  toHive(hive: string): string | undefined {
+    return this.toHives.get(hive)
+  }
+
+  setToHive(hive: string, secret: string): void {
+    this.toHives.set(hive, secret)
+  }
+
+  /** What this hive shows: made when it is first told, the same until the queen ends. */
+  fromHive(hive: string): string {
+    const known = this.fromHives.get(hive)
+    if (known !== undefined) return known
+    const made = freshSecret()
+    this.setFromHive(hive, made)
+    return made
+  }
+
+  setFromHive(hive: string, secret: string): void {
+    this.forget(hive)
+    this.fromHives.set(hive, secret)
+    this.hives.set(digest(secret), hive)
+  }
+
+  /** Whose secret this is. */
+  hiveOf(secret: string): string | undefined {
+    return this.hives.get(digest(secret))
+  }
+
+  /** From now on that hive is nobody. */
+  forget(hive: string): void {
+    const secret = this.fromHives.get(hive)
+    if (secret !== undefined) this.hives.delete(digest(secret))
+    this.fromHives.delete(hive)
+  }
+}
+
+export class HiveKeys extends Context.Tag("rbee/HiveKeys")<HiveKeys, HiveKeyring>() {
+  static readonly layer = Layer.sync(HiveKeys, () => new HiveKeyring())
+}
