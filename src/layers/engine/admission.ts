@@ -2,16 +2,36 @@
 import { rbeeError, type RbeeError } from "../../machines/errors.ts"
 import { chooseSlot, type Slot } from "./slots.ts"
 
-/** The prompt must be there and leave room for at least one token. */
-export const checkFits = (prompt: ReadonlyArray<number>, context: number): RbeeError<"INVALID_REQUEST"> | undefined => {
-  const details = { prompt_tokens: prompt.length, context }
-  if (prompt.length === 0) return rbeeError("INVALID_REQUEST", "the prompt is empty", "Say something", details)
-  if (prompt.length < context) return undefined
-  return rbeeError(
+const overflow = (said: string, context: number, amounts: Readonly<Record<string, number>>) =>
+  rbeeError(
     "INVALID_REQUEST",
-    `the prompt of ${prompt.length} tokens leaves no room for an answer in the context of ${context} tokens`,
+    // clients know an overflow by these words
+    `the maximum context length is ${context} tokens, and ${said}: no room is left for an answer`,
     "Shorten the prompt, or use a model with a longer context",
-    details
+    { ...amounts, context }
+  )
+
+/** The prompt must be there and leave room for at least one token. */
+export const checkFits = (promptTokens: number, context: number): RbeeError<"INVALID_REQUEST"> | undefined => {
+  const details = { prompt_tokens: promptTokens, context }
+  if (promptTokens === 0) return rbeeError("INVALID_REQUEST", "the prompt is empty", "Say something", details)
+  return promptTokens < context
+    ? undefined
+    : overflow(`the prompt has ${promptTokens} tokens`, context, { prompt_tokens: promptTokens })
+}
+
+/** More bytes than the context's tokens can stand for are refused before anybody reads them. */
+export const tooManyBytes = (
+  bytes: number,
+  tokenBytes: number,
+  context: number
+): RbeeError<"INVALID_REQUEST"> | undefined => {
+  const least = Math.ceil(bytes / tokenBytes)
+  if (least < context) return undefined
+  return overflow(
+    `the prompt has ${bytes} bytes, which are at least ${least} tokens (of at most ${tokenBytes} bytes each)`,
+    context,
+    { prompt_tokens: least, prompt_bytes: bytes, token_bytes: tokenBytes }
   )
 }
 

@@ -10,11 +10,13 @@ import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { exactChunk } from "../../machines/policy/batches.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
-import { checkFits, takeSlot } from "./admission.ts"
+import { takeSlot } from "./admission.ts"
 import { LlamaAnswer } from "./llama/answer.ts"
 import { Batcher } from "./llama/batcher.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
 import { Pieces, Utf8Stream } from "./llama/pieces.ts"
+import { Prompts } from "./llama/prompts.ts"
+import type { Vocabulary } from "./llama/reading.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
 import { AnswerSampler } from "./llama/sampling.ts"
 import { ChatTemplate } from "./llama/template.ts"
@@ -34,12 +36,18 @@ const memoryOf = ({ model, native }: Loaded): { readonly ram: number; readonly v
   return { ram: weights.cpuRam + rest.cpuRam, vram: weights.gpuVram + rest.gpuVram }
 }
 
-const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
+const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
   const pieces = new Pieces(model)
   const chatTemplate = loaded.header.metadata.get("tokenizer.chat_template")
-  const template = new ChatTemplate(runtime.addon, model, typeof chatTemplate === "string" ? chatTemplate : undefined)
+  const ownTemplate = typeof chatTemplate === "string" ? { template: chatTemplate } : {}
+  const prompts = new Prompts({
+    template: new ChatTemplate(runtime.addon, model, ownTemplate.template),
+    vocabulary: { modelPath: options.modelPath, runtime: where, ...ownTemplate },
+    context,
+    tokenBytes: () => pieces.longest(Number(loaded.header.metadata.get("tokenizer.ggml.tokens") ?? 0))
+  })
   const batcher = new Batcher({
     context: loaded.native,
     batchSize: loaded.batchSize,
@@ -49,10 +57,11 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
   })
 
   /** Begins an answer and returns what stops it. Throws GenerateFailure. */
-  const begin = (request: GenerateRequest, done: (end: GenerateResult | GenerateFailure) => void): (() => void) => {
-    const prompt = template.tokens(request.input)
-    const refused = checkFits(prompt, context)
-    if (refused !== undefined) throw refused
+  const begin = (
+    request: GenerateRequest,
+    prompt: ReadonlyArray<number>,
+    done: (end: GenerateResult | GenerateFailure) => void
+  ): (() => void) => {
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) throw taken
     const text = new Utf8Stream(pieces, prompt.at(-1))
@@ -79,10 +88,15 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
     return () => batcher.drop(answer)
   }
 
-  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
+  const decode = (
+    request: GenerateRequest,
+    prompt: ReadonlyArray<number>
+  ): Effect.Effect<GenerateResult, GenerateFailure> =>
     Effect.async((resume) => {
       try {
-        const stop = begin(request, (end) => resume(end instanceof RbeeError ? Effect.fail(end) : Effect.succeed(end)))
+        const stop = begin(request, prompt, (end) =>
+          resume(end instanceof RbeeError ? Effect.fail(end) : Effect.succeed(end))
+        )
         return Effect.sync(stop)
       } catch (cause) {
         const reason = reasonOf(cause)
@@ -97,6 +111,9 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
         return undefined
       }
     })
+
+  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
+    Effect.flatMap(prompts.read(request.input), (tokens) => decode(request, tokens))
 
   const served: LoadedModel = {
     backend: runtime.backend,
@@ -113,7 +130,11 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions) => {
       memory: memoryOf(loaded)
     }
   }
-  return { served, close: () => batcher.close() }
+  const close = (): Promise<void> => {
+    prompts.close()
+    return batcher.close()
+  }
+  return { served, close }
 }
 
 const dispose = async (loaded: Loaded): Promise<void> => {
@@ -149,7 +170,10 @@ const load = (options: LoadOptions, where: RuntimeOptions): Effect.Effect<Loaded
     const { served } = yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         const loaded = yield* restore(open(runtime, options))
-        const opened = serve(runtime, loaded, options)
+        const opened = serve(runtime, loaded, options, {
+          gpu: where.gpu,
+          ...(where.runtime === undefined ? {} : { runtime: where.runtime })
+        })
         yield* Effect.addFinalizer(() => Effect.promise(() => opened.close().then(() => dispose(loaded))))
         return opened
       })

@@ -65,7 +65,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
 
   const begin = (request: GenerateRequest, now: () => number): Answer | Failed => {
     const prompt = tokenize(request.input)
-    const refused = checkFits(prompt, context)
+    const refused = checkFits(prompt.length, context)
     if (refused !== undefined) return refused
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) return taken

@@ -119,6 +119,10 @@ export const USER_DEFINED = 16
 export const BYTE = 32
 /** `getVocabularyType`: byte pair encoding; most of them spell bytes with printable characters */
 export const VOCABULARY_BPE = 2
+/** `getVocabularyType`: BERT's */
+export const VOCABULARY_WORD_PIECE = 3
+/** `getVocabularyType`: T5's */
+export const VOCABULARY_UNIGRAM = 4
 /** `getVocabularyType`: token strings with a program's escapes */
 export const VOCABULARY_RWKV = 5
 /** `getVocabularyType`: token strings as they are */

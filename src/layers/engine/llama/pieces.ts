@@ -14,7 +14,9 @@ import {
   USER_DEFINED,
   VOCABULARY_BPE,
   VOCABULARY_PLAMO2,
-  VOCABULARY_RWKV
+  VOCABULARY_RWKV,
+  VOCABULARY_UNIGRAM,
+  VOCABULARY_WORD_PIECE
 } from "./addon.ts"
 
 /** What a token adds to a text: a string, or raw bytes where it ends or begins inside a character. */
@@ -126,6 +128,22 @@ export class Pieces {
   /** Whether the tokenizer has put a space of its own between the two; undefined: where a text begins. */
   spaced(before: number | undefined, token: number): boolean {
     return this.prefix && !this.isSpecial(token) && (before === undefined || this.isSpecial(before))
+  }
+
+  /**
+   * Bytes that one token stands for at most, of the first `count`; undefined where a token can stand for any number. In
+   * turns of the event loop: a large vocabulary takes half a second.
+   */
+  async longest(count: number): Promise<number | undefined> {
+    const type = this.model.getVocabularyType()
+    // an unknown word is one token, however long it is
+    if (type === VOCABULARY_WORD_PIECE || type === VOCABULARY_UNIGRAM || count === 0) return undefined
+    let longest = 1
+    for (let token = 0; token < count; token++) {
+      if (token % 2048 === 2047) await new Promise((resolve) => setImmediate(resolve))
+      longest = Math.max(longest, Buffer.from(this.spelt(token)).length)
+    }
+    return longest
   }
 
   private isSpecial(token: number): boolean {

@@ -66,15 +66,15 @@ export class ChatTemplate {
     const safe = messages.map((message) => ({ ...message, content: this.neutral(message.content, literals) }))
     const text = this.render(safe)
     if (literals.length === 0) return Array.from(this.model.tokenize(text, true))
-    const tokens: Array<number> = []
+    const parts: Array<Uint32Array> = []
     let at = 0
     for (const match of text.matchAll(new RegExp(`${OPEN}(\\d+)${CLOSE}`, "gu"))) {
-      if (match.index > at) tokens.push(...this.model.tokenize(text.slice(at, match.index), true))
-      tokens.push(...this.model.tokenize(literals[Number(match[1])] ?? "", false))
+      if (match.index > at) parts.push(this.model.tokenize(text.slice(at, match.index), true))
+      parts.push(this.model.tokenize(literals[Number(match[1])] ?? "", false))
       at = match.index + match[0].length
     }
-    if (at < text.length) tokens.push(...this.model.tokenize(text.slice(at), true))
-    return tokens
+    if (at < text.length) parts.push(this.model.tokenize(text.slice(at), true))
+    return parts.flatMap((part) => Array.from(part))
   }
 
   /**

@@ -1,0 +1,87 @@
+/** From what is asked to the tokens that the model reads, without holding anybody up. */
+import * as Effect from "effect/Effect"
+import { RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { checkFits, tooManyBytes } from "../admission.ts"
+import type { GenerateRequest } from "../index.ts"
+import { bytesOf, charactersOf, shortPrompt, type Vocabulary } from "./reading.ts"
+import type { ChatTemplate } from "./template.ts"
+import { type Read, TokenizerProcess } from "./tokenizer-process.ts"
+
+/** bytes from which a prompt waits in a line of its own, so that it cannot hold up those that take milliseconds */
+const hugePrompt = 256 * 1024
+
+type Failure = RbeeError<"INVALID_REQUEST" | "INTERNAL">
+type Tokens = ReadonlyArray<number>
+
+export interface PromptsOptions {
+  readonly template: ChatTemplate
+  readonly vocabulary: Vocabulary
+  /** tokens a slot */
+  readonly context: number
+  /** bytes that one token can stand for at most; undefined: any number */
+  readonly tokenBytes: () => Promise<number | undefined>
+}
+
+export class Prompts {
+  private readonly options: PromptsOptions
+  private readonly long: TokenizerProcess
+  private readonly huge: TokenizerProcess
+  /** asked for once, by the first long prompt */
+  private tokenBytes: Promise<number | undefined> | undefined
+
+  constructor(options: PromptsOptions) {
+    this.options = options
+    this.long = new TokenizerProcess(options.vocabulary)
+    this.huge = new TokenizerProcess(options.vocabulary)
+  }
+
+  /** The tokens of a prompt that fits. */
+  read(input: GenerateRequest["input"]): Effect.Effect<Tokens, Failure> {
+    return Effect.suspend(() => (charactersOf(input) <= shortPrompt ? this.readHere(input) : this.readThere(input)))
+  }
+
+  close(): void {
+    this.long.close()
+    this.huge.close()
+  }
+
+  private readHere(input: GenerateRequest["input"]): Effect.Effect<Tokens, Failure> {
+    try {
+      return this.fitting(this.options.template.tokens(input))
+    } catch (cause) {
+      // the template throws nothing else on purpose
+      if (cause instanceof RbeeError) return Effect.fail(cause as Failure)
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      return Effect.fail(rbeeError("INTERNAL", `the prompt could not be read (${reason})`, "", { reason }))
+    }
+  }
+
+  private readThere(input: GenerateRequest["input"]): Effect.Effect<Tokens, Failure> {
+    const { context } = this.options
+    const bytes = bytesOf(input)
+    const process = bytes < hugePrompt ? this.long : this.huge
+    const asked = Effect.async<Tokens, Failure>((resume) =>
+      Effect.sync(process.read({ input, limit: context }, (read) => resume(this.judge(read))))
+    )
+    return Effect.flatMap(
+      Effect.promise(() => (this.tokenBytes ??= this.options.tokenBytes())),
+      (tokenBytes) => {
+        const refused = tokenBytes === undefined ? undefined : tooManyBytes(bytes, tokenBytes, context)
+        return refused === undefined ? asked : Effect.fail(refused)
+      }
+    )
+  }
+
+  private judge(read: Read): Effect.Effect<Tokens, Failure> {
+    if (read instanceof RbeeError) return Effect.fail(read)
+    if (read.t === "tokens") return this.fitting(Array.from(read.tokens))
+    return Effect.fail(
+      checkFits(read.count, this.options.context) ?? rbeeError("INTERNAL", "the prompt was miscounted")
+    )
+  }
+
+  private fitting(tokens: Tokens): Effect.Effect<Tokens, Failure> {
+    const refused = checkFits(tokens.length, this.options.context)
+    return refused === undefined ? Effect.succeed(tokens) : Effect.fail(refused)
+  }
+}

@@ -1,0 +1,122 @@
+/** Long prompts: read beside the worker's event loop, exactly as on it, and refused unread where they cannot fit. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import { layerLlama } from "../../../src/layers/engine/llama.ts"
+import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
+import { type Read, TokenizerProcess } from "../../../src/layers/engine/llama/tokenizer-process.ts"
+import { RbeeError } from "../../../src/machines/errors.ts"
+import { tiny } from "../../support/gguf.ts"
+import { HARD_TEXTS, randomTexts } from "../../support/texts.ts"
+import { vocabulary } from "../../support/vocabularies.ts"
+import { ask, loadWith, plain, user } from "./ask.ts"
+
+const load = (options: Parameters<typeof loadWith>[1] = {}) => loadWith(layerLlama({ gpu: "cpu" }), options)
+
+const LONG = [...HARD_TEXTS, ...randomTexts(300, 3)].join("\n")
+const cpu = { gpu: "cpu" } as const
+
+/** Asks a process of this vocabulary one question after the other. */
+const reading = (modelPath: string) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => new TokenizerProcess({ modelPath, runtime: cpu })),
+      (process) => Effect.sync(() => process.close())
+    ),
+    (process) => (prompt: string) =>
+      Effect.async<Read>((resume) => {
+        process.read({ input: plain(prompt), limit: 10_000_000 }, (read) => resume(Effect.succeed(read)))
+      })
+  )
+
+const tokensOf = (read: Read): ReadonlyArray<number> => {
+  if (read instanceof RbeeError) throw read
+  return read.t === "tokens" ? Array.from(read.tokens) : []
+}
+
+describe("the tokenizer's process", () => {
+  for (const kind of ["spm", "spm with a space before", "rwkv", "llama-bpe", "tekken", "gemma4"] as const) {
+    it.scopedLive(`gives the tokens of the whole text: ${kind}`, () =>
+      Effect.gen(function* () {
+        const known = kind === "spm" || kind === "spm with a space before" || kind === "rwkv"
+        const path = yield* Effect.promise(() => vocabulary(known ? kind : { pre: kind }))
+        const { addon } = yield* Effect.promise(() => loadRuntime(cpu))
+        const model = new addon.AddonModel(path, { addonExports: addon, gpuLayers: 0, useMmap: true, vocabOnly: true })
+        yield* Effect.promise(() => model.init())
+        const read = yield* reading(path)
+        const tokens = tokensOf(yield* read(LONG))
+        const bos = model.shouldPrependBosToken() && model.tokenBos() >= 0 ? [model.tokenBos()] : []
+        expect(tokens).toEqual([...bos, ...model.tokenize(LONG, true)])
+        yield* Effect.promise(() => model.dispose())
+      })
+    )
+  }
+
+  it.scopedLive("reads a run of letters that overflows a worker's stack, and outlives one that overflows its own", () =>
+    Effect.gen(function* () {
+      const read = yield* reading(yield* Effect.promise(() => vocabulary({ pre: "gpt-4o" })))
+      expect(tokensOf(yield* read("a".repeat(200_000))).length).toBe(200_000)
+      const broken = yield* read("a".repeat(4_000_000))
+      expect(broken).toMatchObject({ code: "INVALID_REQUEST", details: { prompt_bytes: 4_000_000, reason: "SIGSEGV" } })
+      expect(tokensOf(yield* read("and on")).length).toBeGreaterThan(0)
+    })
+  )
+
+  it.scopedLive("says why it cannot read at all", () =>
+    Effect.gen(function* () {
+      const read = yield* reading("/nowhere.gguf")
+      expect(yield* read("hello")).toMatchObject({ code: "INTERNAL", details: { prompt_bytes: 5 } })
+    })
+  )
+})
+
+describe("a long prompt", () => {
+  it.scopedLive("that cannot fit is refused unread, with its bytes and the context's", () =>
+    Effect.gen(function* () {
+      const model = yield* load()
+      const error = yield* Effect.flip(ask(model, { input: user("hello ".repeat(3_500_000)) }))
+      expect(error).toMatchObject({ code: "INVALID_REQUEST", details: { prompt_bytes: 21_000_000, context: 512 } })
+      expect(error.message).toContain("maximum context length is 512 tokens")
+      expect(error.message).toContain("21000000 bytes")
+      expect(error.details["prompt_tokens"]).toBeGreaterThan(512)
+    })
+  )
+
+  it.scopedLive("that has too many tokens is counted and refused", () =>
+    Effect.gen(function* () {
+      const model = yield* load({ modelPath: yield* Effect.promise(() => tiny({ context: 4096 })) })
+      const error = yield* Effect.flip(ask(model, { input: user("a b ".repeat(2500)) }))
+      expect(error.details["prompt_tokens"]).toBeGreaterThan(9999)
+      expect(error.message).toContain("maximum context length is 4096 tokens")
+    })
+  )
+
+  it.scopedLive("spells out the control tokens in its words as a short one does", () =>
+    Effect.gen(function* () {
+      const model = yield* load({ modelPath: yield* Effect.promise(() => tiny({ context: 16_384 })) })
+      const tokens = (words: string) =>
+        Effect.map(ask(model, { input: user(words), maxTokens: 1 }), ({ promptTokens }) => promptTokens)
+      // words of one token a letter, so that each repetition costs the same
+      const frame = (yield* tokens("X<|im_end|>X")) - 2 * ((yield* tokens("XX")) - (yield* tokens("X")))
+      const x = (yield* tokens("XX")) - (yield* tokens("X"))
+      expect(yield* tokens(`${"X".repeat(9000)}<|im_end|>X`)).toBe(frame + 9001 * x)
+    })
+  )
+
+  it.scopedLive("does not hold its neighbours up, and gives its slot back when it is cancelled unread", () =>
+    Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => tiny({ context: 600_000 }))
+      const model = yield* load({ modelPath, slots: 2 })
+      const long = yield* Effect.fork(ask(model, { input: user("a b c ".repeat(500_000)) }))
+      for (let i = 0; i < 5; i++) {
+        const answer = yield* ask(model, { input: user("hello"), maxTokens: 20 })
+        expect(answer.completionTokens).toBeGreaterThan(0)
+      }
+      expect(Option.isNone(yield* Fiber.poll(long))).toBe(true)
+      yield* Fiber.interrupt(long)
+      const both = [ask(model, { input: user("a"), maxTokens: 2 }), ask(model, { input: user("b"), maxTokens: 2 })]
+      expect((yield* Effect.all(both, { concurrency: 2 })).length).toBe(2)
+    })
+  )
+})
