@@ -9,9 +9,10 @@ import { machineActor } from "../../src/actors/core/machine-actor.ts"
 import { Reports } from "../../src/actors/core/reports.ts"
 import { supervisor } from "../../src/actors/core/supervisor.ts"
 import { ActorSystem } from "../../src/actors/core/system.ts"
-import { Outbox } from "../../src/actors/inspect/outbox.ts"
 import { redact } from "../../src/actors/inspect/redact.ts"
-import { inspectFeed } from "../../src/actors/inspect/source.ts"
+import { makeInspect } from "../../src/actors/inspect/shared.ts"
+import { watch } from "../../src/actors/inspect/source.ts"
+import { Trunk } from "../../src/actors/inspect/trunk.ts"
 import type { Sink } from "../../src/layers/api/endpoint.ts"
 import { makeSseParser } from "../../src/layers/api/sse.ts"
 import { InspectRecord } from "../../src/machines/vocabulary/inspect.ts"
@@ -64,9 +65,11 @@ const street = supervisor({ path: "street", children: [{ id: "house", shutdown: 
 const quiet = Effect.provideService(Reports, { report: () => Effect.void })
 const ref = Effect.flatMap(ActorSystem, (system) => Effect.flatten(system.find(lamp, "house/lamp")))
 
+const inspect = makeInspect("hive-x", (trunk, options) => watch({ ...options, daemon: "hive-x" }, trunk.put))
+
 const watched = Effect.gen(function* () {
   const { records, sink } = reader()
-  const feed = yield* inspectFeed({ daemon: "hive-x", contents: false })
+  const feed = (yield* inspect)({ contents: false })
   yield* Effect.forkScoped(feed(sink))
   yield* TestClock.adjust(100)
   return records
@@ -143,7 +146,7 @@ describe("the inspector's stream", () => {
       const { records, sink } = reader()
       let resume: () => void = () => {}
       let isStalled = true
-      const feed = yield* inspectFeed({ daemon: "hive-x", contents: false })
+      const feed = (yield* inspect)({ contents: false })
       const stalled: Sink = {
         write: (text) => {
           sink.write(text)
@@ -156,7 +159,7 @@ describe("the inspector's stream", () => {
       yield* Effect.forkScoped(feed(stalled))
       yield* TestClock.adjust(100)
       const lamp = yield* ref
-      yield* Effect.repeatN(lamp.tell({ type: "ON", prompt: "" }), 4999)
+      yield* Effect.repeatN(lamp.tell({ type: "ON", prompt: "" }), 14_999)
       yield* TestClock.adjust(1000)
       assert.strictEqual((yield* lamp.state).context.n, 1)
       assert.isBelow(records.length, 20)
@@ -173,7 +176,7 @@ describe("the inspector's stream", () => {
       const system = yield* ActorSystem
       yield* house
       const { sink } = reader()
-      const feed = yield* inspectFeed({ daemon: "hive-x", contents: false })
+      const feed = (yield* inspect)({ contents: false })
       const reading = yield* Effect.fork(feed(sink))
       yield* TestClock.adjust(100)
       assert.isTrue(system.watched())
@@ -182,15 +185,72 @@ describe("the inspector's stream", () => {
     }).pipe(Effect.provide(ActorSystem.layer), quiet)
   )
 
-  it.effect("of a whole cluster drops the oldest when its reader is behind, and says how many", () =>
+  it.scoped("is made once, however many read it, and tells each who comes later all that is", () =>
     Effect.gen(function* () {
-      const box = new Outbox("queen")
-      for (let n = 0; n < 20_000; n++)
-        box.put([{ kind: "event", at: n, daemon: "queen", path: "a", event: { type: `E${n}` } }])
+      yield* street
+      let fills = 0
+      const counted = yield* makeInspect("hive-x", (trunk, options) =>
+        Effect.zipRight(
+          Effect.sync(() => fills++),
+          watch({ ...options, daemon: "hive-x" }, trunk.put)
+        )
+      )
+      const feed = counted({ contents: false })
+      const readers = Array.from({ length: 100 }, reader)
+      for (const { sink } of readers) yield* Effect.forkScoped(feed(sink))
+      yield* TestClock.adjust(100)
+      yield* (yield* ref).tell({ type: "ON", prompt: "" })
+      yield* TestClock.adjust(200)
+      const late = reader()
+      yield* Effect.forkScoped(feed(late.sink))
+      yield* TestClock.adjust(100)
+      assert.strictEqual(fills, 1)
+      for (const { records } of readers) assert.deepEqual(records, readers[0]?.records)
+      assert.deepEqual(
+        late.records.slice(0, 5).map((record) => [record.kind, "path" in record ? record.path : ""]),
+        [
+          ["trace", ""],
+          ["daemon", ""],
+          ["actor", "street"],
+          ["actor", "house"],
+          ["actor", "house/lamp"]
+        ]
+      )
+      const states = late.records.flatMap((record) =>
+        "snapshot" in record && "path" in record && record.path === "house/lamp" ? [record.snapshot?.value] : []
+      )
+      assert.strictEqual(states.at(-1), "on")
+      assert.isTrue(late.records.some((record) => record.kind === "vitals" && record.path === "house/lamp"))
+    }).pipe(Effect.provide(ActorSystem.layer), quiet)
+  )
+
+  it.scoped("gives a connection that takes nothing one piece, and none of it torn", () =>
+    Effect.gen(function* () {
+      const trunk = new Trunk("queen")
+      const pieces: Array<string> = []
+      const event = { type: "E", text: "🐝".repeat(100) }
+      for (let n = 0; n < 5000; n++) trunk.put([{ kind: "daemon", at: n, daemon: `d${n}`, state: "up" }])
+      yield* Effect.forkScoped(trunk.read({ write: (text) => (pieces.push(text), false), drain: () => undefined }))
+      yield* Effect.forkScoped(trunk.pour)
+      yield* TestClock.adjust(100)
+      for (let n = 0; n < 1000; n++) trunk.put([{ kind: "event", at: n, daemon: "queen", path: "a", event }])
+      yield* TestClock.adjust(1000)
+      assert.strictEqual(pieces.length, 1)
+      assert.isBelow(pieces[0]?.length ?? 0, 129 * 1024)
+      assert.isTrue(pieces[0]?.endsWith("\n\n"))
+    })
+  )
+
+  it.scoped("of a whole cluster drops the oldest when its reader is behind, and says how many", () =>
+    Effect.gen(function* () {
+      const trunk = new Trunk("queen")
       const { records, sink } = reader()
-      const pouring = yield* Effect.fork(box.pour(sink))
+      yield* Effect.forkScoped(trunk.read(sink))
+      yield* Effect.yieldNow()
+      for (let n = 0; n < 20_000; n++)
+        trunk.put([{ kind: "event", at: n, daemon: "queen", path: "a", event: { type: `E${n}` } }])
+      yield* Effect.forkScoped(trunk.pour)
       yield* TestClock.adjust(10)
-      yield* Fiber.interrupt(pouring)
       const [lost] = records
       assert.isTrue(lost?.kind === "lost" && lost.count + records.length - 1 === 20_000)
       assert.deepInclude(records.at(-1), { event: { type: "E19999" } })

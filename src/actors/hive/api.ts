@@ -1,12 +1,14 @@
 /** The hive's interface: what each call asks of which part (API.md, Hive). */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { ActorSystem } from "../core/system.ts"
 import { mapCalls } from "../../layers/api/endpoint.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { workerKind } from "../../machines/vocabulary/device.ts"
-import { inspectFeed } from "../inspect/source.ts"
+import { makeInspect } from "../inspect/shared.ts"
+import { watch } from "../inspect/source.ts"
 import type { EventLog, EventLogs } from "./event-log.ts"
 import type { Heartbeat } from "./heartbeat.ts"
 import { noRoom } from "./machines.ts"
@@ -31,10 +33,13 @@ export interface ApiOptions {
   readonly shutdown: (drainMs: number) => Effect.Effect<void>
 }
 
-export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, ActorSystem> =>
-  Effect.map(Effect.context<ActorSystem>(), (system) => {
+export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, ActorSystem | Scope.Scope> =>
+  Effect.gen(function* () {
+    const system = yield* Effect.context<ActorSystem>()
     const { heartbeat, identity, logs, ownership, parts, ports, usage } = options
     const { catalog, models, settings } = ports
+    const daemon = `hive-${identity.id}`
+    const inspect = yield* makeInspect(daemon, (trunk, redacted) => watch({ ...redacted, daemon }, trunk.put))
 
     const part = <K extends keyof Parts>(name: K): Effect.Effect<NonNullable<Parts[K]>, RbeeError> =>
       Effect.suspend(() => {
@@ -178,8 +183,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           yield* usage.touch
           yield* Effect.flatMap(part("workers"), (workers) => workers.stop(id, settings.shutdown.drainMs))
         }),
-      inspectEvents: ({ contents }) =>
-        Effect.provide(inspectFeed({ daemon: `hive-${identity.id}`, contents: contents === true }), system),
+      inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
       shutdown: ({ deadline_ms }) => options.shutdown(deadline_ms ?? settings.shutdown.drainMs)
     })
   })

@@ -6,20 +6,16 @@
 import * as Chunk from "effect/Chunk"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
-import { frame } from "../../layers/api/sse.ts"
 import type { InspectRecord } from "../../machines/vocabulary/inspect.ts"
 import { ActorSystem } from "../core/system.ts"
 import { actorRecord, childrenOf, recordOf } from "./record.ts"
 import type { RedactOptions } from "./redact.ts"
+import { batchMs } from "./trunk.ts"
 
 export interface SourceOptions extends RedactOptions {
   /** `queen`, `hive-localhost` */
   readonly daemon: string
 }
-
-/** Time between batches, milliseconds: what happens meanwhile leaves together. */
-export const batchMs = 50
 
 export type Records = ReadonlyArray<InspectRecord>
 
@@ -41,10 +37,10 @@ export const present = (options: SourceOptions): Effect.Effect<Records, never, A
     ]
   })
 
-/** Gives batches of records to `take`, from the present on, until interrupted; `take` may wait. */
+/** Gives batches of records to `take`, from the present on, until interrupted. */
 export const watch = (
   options: SourceOptions,
-  take: (records: Records) => Effect.Effect<void>
+  take: (records: Records) => void
 ): Effect.Effect<void, never, ActorSystem> =>
   Effect.gen(function* () {
     const system = yield* ActorSystem
@@ -52,7 +48,7 @@ export const watch = (
     // before the present is told, so that nothing falls between it and what follows
     const box = yield* system.subscribe
     let next = system.nextSeq()
-    yield* Effect.flatMap(present(options), take)
+    take(yield* present(options))
     const batch = Effect.gen(function* () {
       const [chunk] = yield* box.takeAll
       const seen = Chunk.toReadonlyArray(chunk)
@@ -63,7 +59,7 @@ export const watch = (
       const lost: Records = count > 0 ? [{ kind: "lost", at: first.atMs, daemon: options.daemon, count }] : []
       const records = seen.map((one) => recordOf(one, options.daemon, options))
       const vitals = yield* pulse.of(new Set(seen.map(({ path }) => path)))
-      yield* take([...lost, ...records, ...vitals])
+      take([...lost, ...records, ...vitals])
       yield* Effect.sleep(batchMs)
     })
     return yield* Effect.forever(batch)
@@ -101,17 +97,3 @@ class Pulse {
     })
   }
 }
-
-/** The stream as a feed of this daemon's interface. */
-export const inspectFeed = (options: SourceOptions): Effect.Effect<EventFeed, never, ActorSystem> =>
-  Effect.map(Effect.context<ActorSystem>(), (context) => (sink) => Effect.provide(watch(options, write(sink)), context))
-
-/** Writes records, and waits while the reader is behind. */
-const write =
-  (sink: Sink) =>
-  (records: Records): Effect.Effect<void> =>
-    Effect.suspend(() =>
-      sink.write(records.map((data) => frame({ data })).join(""))
-        ? Effect.void
-        : Effect.async<void>((resume) => sink.drain(() => resume(Effect.void)))
-    )

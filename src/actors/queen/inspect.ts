@@ -1,18 +1,19 @@
 /**
  * `/inspect/events` of the queen: her own actors, those of every hive that she has claimed, and her view of hives,
- * workers and jobs. All of it flows into one bounded box that loses the oldest, so a stalled reader slows nobody; and
- * none of it runs while nobody reads.
+ * workers and jobs. All of it flows into one bounded trunk, however many read it: a stalled reader slows nobody, and none
+ * of it runs while nobody reads.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
-import type { EventFeed } from "../../layers/api/endpoint.ts"
 import { readEvents } from "../../layers/api/sse.ts"
 import type { InspectRecord } from "../../machines/vocabulary/inspect.ts"
+import type * as Scope from "effect/Scope"
 import type { ActorSystem } from "../core/system.ts"
-import { Outbox } from "../inspect/outbox.ts"
 import type { RedactOptions } from "../inspect/redact.ts"
+import { type Inspect, makeInspect } from "../inspect/shared.ts"
 import { watch } from "../inspect/source.ts"
+import type { Trunk } from "../inspect/trunk.ts"
 import type { HiveEntry } from "./cluster-view.ts"
 import { type InspectWorld, makeViews } from "./inspect-views.ts"
 
@@ -22,49 +23,40 @@ export const hiveDaemon = (id: string): string => `hive-${id}`
 /** How often the view is looked at, and hives that came or went, milliseconds. */
 const lookMs = 250
 
-export const queenInspect = (
-  world: InspectWorld,
-  options: RedactOptions
-): Effect.Effect<EventFeed, never, ActorSystem> =>
-  Effect.map(
-    Effect.context<ActorSystem>(),
-    (context): EventFeed =>
-      (sink) =>
-        Effect.gen(function* () {
-          const box = new Outbox(queen)
-          const hives = yield* FiberMap.make<string>()
-          const views = makeViews(world)
-          const look = Effect.gen(function* () {
-            for (const hive of world.view.allHives()) {
-              const { claimed, id } = hive
-              if (claimed === undefined) continue
-              yield* FiberMap.run(hives, `${id} ${claimed.instance}`, follow(hive, box, options), {
-                onlyIfMissing: true
-              })
-            }
-            box.put(yield* views)
-            yield* Effect.sleep(lookMs)
-          })
-          const own = watch({ ...options, daemon: queen }, (records) => Effect.sync(() => box.put(records)))
-          // the header of her own stream comes first
-          yield* Effect.all([own, Effect.zipRight(Effect.yieldNow(), Effect.forever(look)), box.pour(sink)], {
-            concurrency: "unbounded",
-            discard: true
-          })
-        }).pipe(Effect.scoped, Effect.provide(context))
+export const queenInspect = (world: InspectWorld): Effect.Effect<Inspect, never, ActorSystem | Scope.Scope> =>
+  makeInspect(queen, (trunk, options) =>
+    Effect.gen(function* () {
+      const hives = yield* FiberMap.make<string>()
+      const views = makeViews(world)
+      const look = Effect.gen(function* () {
+        for (const hive of world.view.allHives()) {
+          const { claimed, id } = hive
+          if (claimed === undefined) continue
+          yield* FiberMap.run(hives, `${id} ${claimed.instance}`, follow(hive, trunk, options), { onlyIfMissing: true })
+        }
+        trunk.put(yield* views)
+        yield* Effect.sleep(lookMs)
+      })
+      const own = watch({ ...options, daemon: queen }, trunk.put)
+      // the header of her own stream comes first
+      yield* Effect.all([own, Effect.zipRight(Effect.yieldNow(), Effect.forever(look))], {
+        concurrency: "unbounded",
+        discard: true
+      })
+    }).pipe(Effect.scoped)
   )
 
 /** One hive's stream, as it comes, until it breaks. */
-const follow = (hive: HiveEntry, box: Outbox, options: RedactOptions): Effect.Effect<void> =>
+const follow = (hive: HiveEntry, trunk: Trunk, options: RedactOptions): Effect.Effect<void> =>
   Effect.gen(function* () {
     const daemon = hiveDaemon(hive.id)
     const api = hive.claimed?.api
     if (api === undefined) return
     const say = (state: "up" | "down") =>
-      Effect.map(Clock.currentTimeMillis, (at) => box.put([{ kind: "daemon", at, daemon, state }]))
+      Effect.map(Clock.currentTimeMillis, (at) => trunk.put([{ kind: "daemon", at, daemon, state }]))
     yield* say("up")
     yield* api.inspectEvents({ contents: options.contents }).pipe(
-      Effect.flatMap((feed) => readEvents(feed, ({ data }) => isHeader(data) || box.putText(data))),
+      Effect.flatMap((feed) => readEvents(feed, ({ data }) => isHeader(data) || trunk.putText(data))),
       Effect.ignore,
       Effect.ensuring(say("down"))
     )

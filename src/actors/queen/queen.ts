@@ -274,7 +274,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       meters,
       touch,
       shutdown,
-      inspect: (options) => Effect.provideService(queenInspect({ view, jobs }, options), ActorSystem, system),
+      inspect: yield* queenInspect({ view, jobs }),
       document: options.document ?? (() => ({}))
     })
     return { api, id: catalog.identity.id, instance, shutdown, ended: Effect.orDie(Fiber.join(tree.fiber)) }

@@ -1,14 +1,14 @@
 /** The queen's interface (API.md, Queen): every call, in terms of her parts. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { Call, type EventFeed } from "../../layers/api/endpoint.ts"
+import { Call } from "../../layers/api/endpoint.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Remotes } from "../../layers/remote/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { bundledModel } from "../../machines/model-ref.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
-import type { RedactOptions } from "../inspect/redact.ts"
+import type { Inspect } from "../inspect/shared.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
 import type { Caller, Hives } from "./hives.ts"
@@ -43,7 +43,7 @@ export interface ServerWorld {
   /** somebody uses the queen: her idle time starts anew */
   readonly touch: () => void
   readonly shutdown: (cascade: boolean) => Effect.Effect<void>
-  readonly inspect: (options: RedactOptions) => Effect.Effect<EventFeed>
+  readonly inspect: Inspect
   /** the OpenAPI document of this interface */
   readonly document: () => unknown
 }
@@ -165,7 +165,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
         : world.teardown.end(session),
     v1Models,
     v1Chat,
-    inspectEvents: ({ contents }) => world.inspect({ contents: contents === true }),
+    inspectEvents: ({ contents }) => Effect.sync(() => world.inspect({ contents: contents === true })),
     metrics: () =>
       Effect.sync(() => ({
         _tag: "Text",
