@@ -43,6 +43,16 @@ export const attemptsMax = 6
 export const isPassing = (error: RbeeError): boolean =>
   error.code === "DOWNLOAD_FAILED" ? error.details["permanent"] !== true : error.code === "DOWNLOAD_STALLED"
 
+/** Tries of the first word with a hub: whoever waits for one that is down learns of it within seconds. */
+const firstAttemptsOf = ({ details }: RbeeError): number => {
+  const status = details["http_status"]
+  const isDown = details["unreachable"] === true || (typeof status === "number" && status >= 500)
+  const later = details["retry_after_ms"]
+  // it was waited for already, or asks for longer than anybody watches
+  if (details["silent"] === true || (isDown && typeof later === "number" && later > 3000)) return 1
+  return isDown ? 4 : attemptsMax
+}
+
 const passing = (error: unknown): boolean => isPassing(asError(error))
 
 /** Wait before try `attempt` + 1: what the server asks for where that is longer than ours. */
@@ -92,6 +102,9 @@ const machine = setup({
   guards: {
     isPassing: ({ context }, { error }: { readonly error: unknown }) =>
       passing(error) && context.attempt + 1 < attemptsMax,
+    /** who is down at the first word is not waited for as one who breaks off in the middle */
+    isPassingAtFirst: ({ context }, { error }: { readonly error: unknown }) =>
+      passing(error) && context.attempt + 1 < firstAttemptsOf(asError(error)),
     isCorrupt: ({ context }, { error }: { readonly error: unknown }) =>
       asError(error).code === "CHECKSUM_MISMATCH" && !context.discarded
   },
@@ -128,7 +141,7 @@ export const downloadMachine = machine.createMachine({
         },
         onError: [
           {
-            guard: { type: "isPassing", params: ({ event }) => ({ error: event.error }) },
+            guard: { type: "isPassingAtFirst", params: ({ event }) => ({ error: event.error }) },
             target: "degraded.resolving",
             actions: assign(({ context, event }) => ({ attempt: context.attempt + 1, error: asError(event.error) }))
           },

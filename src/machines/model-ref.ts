@@ -1,6 +1,7 @@
 /** References to models, as users write them, and their one canonical form, which catalogs and narration use. */
 import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "./errors.ts"
+import { isSafePath } from "./hub-names.ts"
 
 export type ModelRef =
   /** ships in the package */
@@ -29,7 +30,9 @@ const lengthMax = 512
 
 const name = /^[A-Za-z0-9](?:[A-Za-z0-9_-]|\.(?!\.)){0,95}$/
 const quantName = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
-const hubPath = /^[A-Za-z0-9](?:[A-Za-z0-9_+/-]|\.(?!\.)){0,255}$/
+const revisionName = /^[A-Za-z0-9](?:[A-Za-z0-9_+/-]|\.(?!\.)){0,255}$/
+/** The name ends here: what may follow is a revision. */
+const fileAndRevision = /^(.*?\.gguf)(?:@(.*))?$/i
 
 /**
  * Reads a reference. The error never repeats what was written: it may hold escape sequences, or be anything at all.
@@ -41,7 +44,9 @@ const hubPath = /^[A-Za-z0-9](?:[A-Za-z0-9_+/-]|\.(?!\.)){0,255}$/
 export const parseModelRef = (text: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
   if (text.length > lengthMax) return refuse(`the model reference is ${text.length} characters long, over ${lengthMax}`)
   // eslint-disable-next-line no-control-regex -- finding them is the point
-  if (/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(text)) return refuse("the model reference has control characters")
+  if (/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(text))
+    return refuse("the model reference has control characters")
+  if (/\p{Surrogate}/u.test(text)) return refuse("the model reference has half of a character")
   if (text === "") return refuse("the model reference is empty")
   if (text === bundledModel) return Either.right({ _tag: "Bundled", name: bundledModel, ref: bundledModel })
   if (/^file:/i.test(text)) return parseFile(text.slice("file:".length))
@@ -65,26 +70,34 @@ const parseFile = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQ
   return Either.right({ _tag: "File", path: clean, ref: `file:${clean}` })
 }
 
-const parseHub = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+/** `author/repo`, what is chosen of it, and the revision: a file's name may have anything in it, also `@` and `:`. */
+const partsOfHub = (rest: string) => {
+  const [, id = "", chosen = ""] = /^([^:@]*):(.*)$/.exec(rest) ?? []
+  const [, file, ofFile] = fileAndRevision.exec(chosen) ?? []
+  if (file !== undefined) return { id, file, quant: undefined, revision: ofFile }
   const at = rest.indexOf("@")
   const [head, revision] = at < 0 ? [rest, undefined] : [rest.slice(0, at), rest.slice(at + 1)]
   const colon = head.indexOf(":")
-  const [id, which] = colon < 0 ? [head, undefined] : [head.slice(0, colon), head.slice(colon + 1)]
+  return colon < 0
+    ? { id: head, file: undefined, quant: undefined, revision }
+    : { id: head.slice(0, colon), file: undefined, quant: head.slice(colon + 1), revision }
+}
+
+const parseHub = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+  const { file, id, quant: written, revision } = partsOfHub(rest)
   const [author, repo, ...more] = id.split("/")
   if (author === undefined || repo === undefined || more.length > 0) return refuse("HF: needs author/repo")
   if (!name.test(author) || !name.test(repo))
     return refuse("author or repo after HF: has characters that are not allowed")
-  const isFile = which !== undefined && /\.gguf$/i.test(which)
-  if (which !== undefined && !(isFile ? isHubPath(which) : quantName.test(which))) {
+  if (file !== undefined && !isSafePath(file)) return refuse("the file after the repo is no path within it")
+  if (written !== undefined && !quantName.test(written))
     return refuse("after the repo comes a quantisation such as Q8_0, or a file that ends with .gguf")
-  }
-  if (revision !== undefined && !isHubPath(revision))
+  if (revision !== undefined && !isRevision(revision))
     return refuse("the revision after @ is not a branch, tag or commit")
-  const file = isFile ? which : undefined
-  const quant = isFile ? undefined : which?.toUpperCase()
+  const quant = written?.toUpperCase()
   const chosen = file ?? quant
   const ref = `HF:${author}/${repo}${chosen === undefined ? "" : `:${chosen}`}${revision === undefined ? "" : `@${revision}`}`
   return Either.right({ _tag: "Hub", author, repo, file, quant, revision, ref })
 }
 
-const isHubPath = (text: string): boolean => hubPath.test(text) && !text.includes("//") && !text.endsWith("/")
+const isRevision = (text: string): boolean => revisionName.test(text) && !text.includes("//") && !text.endsWith("/")

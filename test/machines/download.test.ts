@@ -61,6 +61,15 @@ describe("A download", () => {
     expect(resolved().fail("transfer", error).output).toEqual({ outcome: "failed", error })
   })
 
+  it("gives a hub that is down four tries, and one that says nothing none but the first", () => {
+    const down = rbeeError("DOWNLOAD_FAILED", "it cannot be reached", "", { unreachable: true })
+    const walk = start()
+    for (let n = 0; n < 3; n++) walk.fail("resolve", down).fire("backoff")
+    expect(walk.fail("resolve", down).output).toEqual({ outcome: "failed", error: down })
+    const silent = rbeeError("DOWNLOAD_STALLED", "it does not answer", "", { unreachable: true, silent: true })
+    expect(start().fail("resolve", silent).output).toEqual({ outcome: "failed", error: silent })
+  })
+
   it("throws a file with a wrong hash away and tries once more, not twice", () => {
     const walk = resolved().done("transfer").fail("publish", wrongHash)
     expect(walk.running).toEqual(["discard"])

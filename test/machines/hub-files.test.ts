@@ -1,6 +1,7 @@
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import { candidatesOf, choose as chooseOf, isSafePath } from "../../src/machines/hub-files.ts"
+import { candidatesOf, choose as chooseOf } from "../../src/machines/hub-files.ts"
+import { isSafePath } from "../../src/machines/hub-names.ts"
 import { parseModelRef } from "../../src/machines/model-ref.ts"
 
 const listing = (...paths: ReadonlyArray<string>) => paths.map((path) => ({ path, bytes: 1, sha256: undefined }))

@@ -14,6 +14,9 @@ describe("A model reference", () => {
     ["HF:author/repo:sub/dir/file-00001-of-00002.gguf", "HF:author/repo:sub/dir/file-00001-of-00002.gguf"],
     ["HF:author/repo@main", "HF:author/repo@main"],
     ["HF:a.b-c_d/r.e-p_o:Q8_0@refs/pr/1", "HF:a.b-c_d/r.e-p_o:Q8_0@refs/pr/1"],
+    ["HF:a/b:two words [x] 100%+#1?.gguf", "HF:a/b:two words [x] 100%+#1?.gguf"],
+    ["HF:a/b:x@y.gguf@v1.0", "HF:a/b:x@y.gguf@v1.0"],
+    ["HF:a/b:模型 é.GGUF@main", "HF:a/b:模型 é.GGUF@main"],
     ["file:/models/a.gguf", "file:/models/a.gguf"],
     ["file:///models/a.gguf", "file:/models/a.gguf"],
     ["FILE:/my models/./a b.gguf", "file:/my models/a b.gguf"]
@@ -45,6 +48,9 @@ describe("A model reference", () => {
     ["is relative", "file:models/a.gguf"],
     ["is on another host", "file://host/models/a.gguf"],
     ["is a folder", "file:/models/"],
+    ["has half of a character", "HF:author/repo:\ud800.gguf"],
+    ["writes backwards", "HF:author/repo:\u202efugg.gguf"],
+    ["has a file that climbs within", "HF:author/repo:a/../x.gguf"],
     ["has an empty quantisation", "HF:author/repo:"],
     ["has an empty revision", "HF:author/repo@"],
     ["is 600 characters long", `HF:author/${"x".repeat(600)}`]

@@ -141,6 +141,45 @@ export const redirectTo =
     return false
   }
 
+const isListing = (request: IncomingMessage) => (request.url ?? "").includes("/tree/")
+const sendListing = (
+  response: ServerResponse,
+  entries: ReadonlyArray<unknown>,
+  headers: Record<string, string> = {}
+) => {
+  response.writeHead(200, { "content-type": "application/json", ...headers }).end(JSON.stringify(entries))
+  return true
+}
+const entry = (path: string) => ({ type: "file", path, size: 5, oid: "d".repeat(40) })
+
+/** A listing whose first page has no models; `Link` names the next one, `page`, on this origin. */
+export const pages =
+  (origin: string, page = 2): Fault =>
+  (request, response) => {
+    const url = request.url ?? ""
+    if (!isListing(request) || url.includes("cursor=2")) return false
+    const next = `${origin}${url.replace(/&cursor=.*/, "")}&cursor=${page}`
+    return sendListing(response, [entry("README.md")], {
+      link: `<${origin}/first>; rel="first", <${next}>; rel="next"`
+    })
+  }
+
+/** A listing of the tiny model among so many other files, in one page. */
+export const among =
+  (count: number): Fault =>
+  (request, response) => {
+    if (!isListing(request)) return false
+    const end = response.end.bind(response)
+    // the real entries, as they are sent; only this overload is used by the hub
+    response.end = ((text: string) => {
+      const others = Array.from({ length: count }, (_, i) => entry(`step-${i}/tiny-${i}-Q4_0.gguf`))
+      return end(JSON.stringify([...others, ...JSON.parse(text)]))
+    }) as ServerResponse["end"]
+    const head = response.writeHead.bind(response)
+    response.writeHead = ((code: number) => head(code)) as ServerResponse["writeHead"]
+    return false
+  }
+
 /** A repository acme/tiny with the bundled model as tiny-Q8_0.gguf; `files` adds more, by their path in the folder. */
 export const testHub = async (files: Readonly<Record<string, Uint8Array>> = {}): Promise<TestHub> => {
   const folder = mkdtempSync(join(tmpdir(), "rbee-hub-"))

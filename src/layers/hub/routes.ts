@@ -107,12 +107,21 @@ const answer = async (repos: Repos, url: string, request: IncomingMessage, respo
   return sendFile(request, response, file)
 }
 
+/** Hashing a large file takes minutes: whoever waits hears that somebody is at work. */
+const aliveEveryMs = 2000
+
 /** Answers what is asked for at `url`, a path and perhaps a query. */
 export const hubRoutes =
   (repos: Repos) =>
-  (url: string, request: IncomingMessage, response: ServerResponse): void =>
-    void answer(repos, url, request, response).catch(() => {
-      // a reader that left, or a file that did: nothing can be answered any more, or nothing was yet
-      if (response.headersSent) response.destroy()
-      else json(response, 500, { error: "the file cannot be read" })
-    })
+  (url: string, request: IncomingMessage, response: ServerResponse): void => {
+    const alive = setInterval(() => {
+      if (!response.headersSent && !response.destroyed) response.writeContinue()
+    }, aliveEveryMs)
+    void answer(repos, url, request, response)
+      .catch(() => {
+        // a reader that left, or a file that did: nothing can be answered any more, or nothing was yet
+        if (response.headersSent) response.destroy()
+        else json(response, 500, { error: "the file cannot be read" })
+      })
+      .finally(() => clearInterval(alive))
+  }

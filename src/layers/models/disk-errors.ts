@@ -6,6 +6,9 @@ import type { LocatedFile } from "./source.ts"
 const codeOf = (error: unknown): string =>
   error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "unknown"
 
+const placeOf = (error: unknown): string =>
+  error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : "the folder of the models"
+
 /** An error of reading, writing or renaming; an RbeeError is passed on as it is. */
 export const toTransferError = (error: unknown): TransferError => {
   // A source rejects with these codes only (source.ts).
@@ -20,9 +23,18 @@ export const toTransferError = (error: unknown): TransferError => {
       { code }
     )
   }
+  const denied = code === "EROFS" || code === "EACCES" || code === "EPERM"
+  if (denied) {
+    return rbeeError(
+      "DOWNLOAD_FAILED",
+      `${placeOf(error)} cannot be written to by the hive (${code})`,
+      "Give the hive's user the right to write there, or move the cache of models with HF_HOME or HF_HUB_CACHE",
+      { code, permanent: true }
+    )
+  }
   return rbeeError("DOWNLOAD_FAILED", `the model file could not be written or read (${code})`, "See the hive's log", {
     code,
-    permanent: code === "EACCES" || code === "EPERM" || code === "EROFS" || code === "ENOENT"
+    permanent: code === "ENOENT"
   })
 }
 

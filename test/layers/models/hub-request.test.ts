@@ -30,7 +30,7 @@ describe("The body of a hub's answer", () => {
   it("is whole for a reader who is slower than the hub, which has left before it is read", async () => {
     const body = new Uint8Array(64 * 1024).fill(7)
     const { left, url } = await hasty(body)
-    const ask = { method: "GET", token: undefined, origin: url.origin, stallMs: 5_000 } as const
+    const ask = { method: "GET", token: undefined, origin: url.origin, stallMs: 5_000, answerMs: 5_000 } as const
     const answer = await follow(url, ask)
     await left
     // all of it, its end too, has been heard of before the first byte is taken

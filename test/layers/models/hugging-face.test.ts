@@ -12,14 +12,15 @@ import {
   writeFileSync
 } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { createServer, type Server } from "node:net"
+import { basename, join } from "node:path"
 import { scanCacheDir } from "@huggingface/hub"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Logger from "effect/Logger"
-import { afterEach, describe, expect, it } from "vitest"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { layerDisk } from "../../../src/layers/models/disk.ts"
 import { hubSettings, type HubSettings } from "../../../src/layers/models/hugging-face/settings.ts"
 import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
@@ -30,11 +31,13 @@ import { partsOf } from "../../../src/machines/gguf-split.ts"
 import { type ModelRef, parseModelRef } from "../../../src/machines/model-ref.ts"
 import { parametersOf, splitModel, TINY } from "../../support/gguf.ts"
 import {
+  among,
   cutAt,
   flip,
   gated,
   noLength,
   onFiles,
+  pages,
   rangeIgnored,
   rangeRefused,
   redirectTo,
@@ -54,6 +57,7 @@ const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> => Effect.runPromise
 
 const open: Array<() => Promise<void> | void> = []
 afterEach(async () => {
+  vi.unstubAllEnvs()
   for (const close of open.splice(0).toReversed()) await close()
 })
 
@@ -65,8 +69,12 @@ interface Here {
   readonly run: <A, E>(effect: Effect.Effect<A, E>) => Promise<A>
 }
 
-const here = async (env: Record<string, string> = {}, change: Partial<HubSettings> = {}): Promise<Here> => {
-  const hub = await testHub()
+const here = async (
+  env: Record<string, string> = {},
+  change: Partial<HubSettings> = {},
+  files: Readonly<Record<string, Uint8Array>> = {}
+): Promise<Here> => {
+  const hub = await testHub(files)
   const home = mkdtempSync(join(tmpdir(), "rbee-hf-"))
   open.push(() => rmSync(home, { recursive: true, force: true }), hub.close)
   const settings = hubSettings({ HF_ENDPOINT: hub.url, HF_HOME: join(home, "hf"), ...env })
@@ -212,6 +220,111 @@ describe("Hugging Face", () => {
     })
     expect(await fails(at.models)).toMatchObject({ code: "DOWNLOAD_FAILED" })
     isWhole(await at.run(bring(at.models)))
+  })
+
+  it.each(["two words.gguf", "[x] (y) {z}.gguf", "100% a+b #1 ?.gguf", "é ü 模型@v1;2.gguf", "a&b='c',~!.gguf"])(
+    "fetches a file that is called %s",
+    async (name) => {
+      const at = await here({}, {}, { [`acme/odd/${name}`]: original })
+      const { file } = await at.run(bring(at.models, ref(`HF:acme/odd:${name}`)))
+      expect(basename(file)).toBe(name)
+      expect(readFileSync(file).equals(original)).toBe(true)
+    }
+  )
+
+  it("asks the mirror that was named for the next page of a listing, whichever hub its link names", async () => {
+    const at = await here({ HF_TOKEN: "hf_secret" })
+    const elsewhere = await testHub()
+    open.push(elsewhere.close)
+    at.hub.always = pages(elsewhere.url)
+    isWhole(await at.run(bring(at.models)))
+    expect(elsewhere.seen).toEqual([])
+    expect(at.hub.seen.filter(({ path }) => path.includes("cursor=2"))).toHaveLength(1)
+  })
+
+  it("takes a listing that leads back to itself for what it is", async () => {
+    const at = await here()
+    at.hub.always = pages("", 1)
+    expect(await fails(at.models)).toMatchObject({ code: "DOWNLOAD_FAILED", what: expect.stringContaining("no end") })
+  })
+
+  it("follows a repository that has another name now", async () => {
+    const at = await here()
+    at.hub.always = (request, response) =>
+      (request.url ?? "").includes("acme/old")
+        ? status(307, { location: (request.url ?? "").replace("acme/old", "acme/tiny") })(request, response)
+        : false
+    isWhole(await at.run(bring(at.models, ref("HF:acme/old:Q8_0"))))
+  })
+
+  it("lists a repository of 200 000 files in seconds", async () => {
+    const at = await here()
+    at.hub.always = among(200_000)
+    expect((await at.run(at.models.resolve(tiny))).bytes).toBe(original.length)
+  }, 60_000)
+
+  it("says which hub does not answer", async () => {
+    const at = await here({}, { answerMs: 150 })
+    at.hub.always = () => true
+    expect(await fails(at.models)).toMatchObject({
+      code: "DOWNLOAD_STALLED",
+      what: expect.stringMatching(/^127\.0\.0\.1:\d+ does not answer/)
+    })
+  })
+
+  it("waits for a hub that is at work and says so", async () => {
+    const at = await here({}, { answerMs: 400 })
+    let busy = true
+    at.hub.always = (request, response) => {
+      if (!busy) return false
+      busy = false
+      const alive = setInterval(() => response.writeContinue(), 100)
+      setTimeout(() => {
+        clearInterval(alive)
+        status(307, { location: request.url ?? "" })(request, response)
+      }, 1500)
+      return true
+    }
+    isWhole(await at.run(bring(at.models)))
+  })
+
+  it("blames a proxy that is dead, refuses, or is of a kind that it cannot use, and not the hub behind it", async () => {
+    const refusing = createServer((socket) => {
+      socket.on("error", () => {})
+      socket.once("data", () => socket.end("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"))
+    })
+    const mute = createServer((socket) => socket.on("error", () => {}))
+    const portOf = async (server: Server) => {
+      await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+      open.push(() => void server.close())
+      const address = server.address()
+      return typeof address === "object" ? (address?.port ?? 0) : 0
+    }
+    const [refuses, silent] = [await portOf(refusing), await portOf(mute)]
+    const at = await here({}, { answerMs: 200, endpoint: "http://hub.invalid" })
+    for (const [proxy, says] of [
+      ["http://me:secret@127.0.0.1:9", "the proxy 127.0.0.1:9 cannot be reached (ECONNREFUSED)"],
+      [`http://127.0.0.1:${refuses}`, `the proxy 127.0.0.1:${refuses} wants a user and a password (407)`],
+      [`http://127.0.0.1:${silent}`, `the proxy 127.0.0.1:${silent} does not answer`],
+      ["socks5://127.0.0.1:9", "the proxy 127.0.0.1:9 is no http or https proxy"]
+    ] as const) {
+      vi.stubEnv("HTTP_PROXY", proxy)
+      vi.stubEnv("NO_PROXY", "")
+      const { message, what } = await fails(at.models)
+      expect(what).toContain(says)
+      expect(message).toContain("HTTP_PROXY")
+      expect(message).not.toContain("secret")
+    }
+  })
+
+  // sysfs takes no folder from anybody, root included
+  it.skipIf(process.platform !== "linux")("says which cache cannot be written to", async () => {
+    const at = await here({ HF_HUB_CACHE: "/sys/rbee" })
+    expect(await fails(at.models)).toMatchObject({
+      code: "DOWNLOAD_FAILED",
+      what: expect.stringMatching(/^\/sys\/rbee.* cannot be written to/),
+      details: { permanent: true }
+    })
   })
 
   it("gives up a server that sends nothing more, and keeps what came", async () => {

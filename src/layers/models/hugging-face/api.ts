@@ -30,7 +30,8 @@ export interface HubApi {
   ) => AsyncGenerator<Uint8Array>
 }
 
-const pagesMax = 200
+/** of a thousand entries each, as the hub makes them */
+const pagesMax = 1000
 
 const wrong = (url: URL, what: string): RbeeError =>
   rbeeError("DOWNLOAD_FAILED", `${url.host} ${what}`, "Check HF_ENDPOINT", { permanent: true })
@@ -53,6 +54,8 @@ const filesOf = (url: URL, text: string): ReadonlyArray<HubFile> => {
   if (!Array.isArray(listing)) throw wrong(url, "did not answer with a listing")
   return listing.flatMap((entry: unknown) => {
     if (!isObject(entry) || entry["type"] !== "file" || typeof entry["path"] !== "string") return []
+    // a repository may have a hundred thousand files that are no models
+    if (!/\.gguf$/i.test(entry["path"])) return []
     const lfs = isObject(entry["lfs"]) ? entry["lfs"] : undefined
     const bytes = lfs?.["size"] ?? entry["size"]
     if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) return []
@@ -60,17 +63,27 @@ const filesOf = (url: URL, text: string): ReadonlyArray<HubFile> => {
   })
 }
 
-const nextPage = (answer: Answer): URL | undefined => {
-  const link = /<([^>]+)>\s*;\s*rel="?next"?/.exec(String(answer.response.headers["link"] ?? ""))?.[1]
-  if (link === undefined || !URL.canParse(link, answer.url.href)) return undefined
-  const next = new URL(link, answer.url)
-  return next.origin === answer.url.origin ? next : undefined
+/** What `Link` calls the next page; it is of the same hub, though a mirror may name another. */
+const linkedNext = (header: string): string | undefined => {
+  for (const [, link, parameters = ""] of header.matchAll(/<([^>]*)>([^<]*)/g))
+    if (/;\s*rel\s*=\s*"?next"?\s*(;|,|$)/i.test(parameters)) return link
+  return undefined
+}
+
+/** Asked of the hub that the user named, whichever the link names. */
+const nextPage = (answer: Answer, base: string): URL | undefined => {
+  const link = linkedNext(String(answer.response.headers["link"] ?? ""))
+  if (link === undefined) return undefined
+  const path = URL.canParse(link, answer.url.href) ? new URL(link, answer.url).pathname : ""
+  const route = path.indexOf("/api/models/")
+  if (route < 0) throw wrong(answer.url, "names a next page of its listing that is none")
+  return new URL(`${base}${path.slice(route)}${new URL(link, answer.url).search}`)
 }
 
 const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/")
 
 export const makeApi = (settings: HubSettings): HubApi => {
-  const { ours, stallMs } = settings
+  const { answerMs, ours, stallMs } = settings
   if (!/^https?:\/\//i.test(settings.endpoint) || !URL.canParse(settings.endpoint)) {
     throw rbeeError("DOWNLOAD_FAILED", "HF_ENDPOINT is no http address", "Write it as https://host", {
       permanent: true
@@ -84,6 +97,7 @@ export const makeApi = (settings: HubSettings): HubApi => {
     origin,
     token: settings.token(),
     stallMs,
+    answerMs,
     signal,
     ...(ours === undefined ? {} : { isOurs: true, socketPath: ours.socketPath })
   })
@@ -94,17 +108,20 @@ export const makeApi = (settings: HubSettings): HubApi => {
     new URL(`${base}/${ref.author}/${ref.repo}/resolve/${encodeURIComponent(revision)}/${encoded(path)}`)
 
   const list = async (ref: HubRef, signal?: AbortSignal) => {
-    const files: Array<HubFile> = []
+    const pages: Array<ReadonlyArray<HubFile>> = []
+    const asked = new Set<string>()
     let url: URL | undefined = new URL(
       `${base}/api/models/${ref.author}/${ref.repo}/tree/${encodeURIComponent(revisionOf(ref))}?recursive=true`
     )
-    for (let page = 0; url !== undefined && page < pagesMax; page++) {
+    while (url !== undefined) {
+      if (asked.size === pagesMax || asked.has(url.href)) throw wrong(url, "has no end to its listing")
+      asked.add(url.href)
       const answer: Answer = await follow(url, ask("GET", signal))
       if (answer.status !== 200) throw refusal(answer, named(ref), answer.url.origin === origin)
-      files.push(...filesOf(answer.url, await textOf(answer, stallMs)))
-      url = nextPage(answer)
+      pages.push(filesOf(answer.url, await textOf(answer, stallMs)))
+      url = nextPage(answer, base)
     }
-    return files
+    return pages.flat()
   }
 
   const pin = async (ref: HubRef, file: HubFile, signal?: AbortSignal): Promise<Pinned> => {

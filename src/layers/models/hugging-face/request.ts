@@ -1,5 +1,5 @@
 /** Requests to a hub: redirects by hand, so that the token stays with the origin that it is meant for. */
-import { type Agent, type IncomingMessage, request as requestHttp } from "node:http"
+import { type Agent, type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http"
 import { request as requestHttps } from "node:https"
 import { getProxyForUrl } from "proxy-from-env"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -11,6 +11,8 @@ export interface Ask {
   /** the token goes to this origin and no other */
   readonly origin: string
   readonly stallMs: number
+  /** whoever says nothing at all for this long is down */
+  readonly answerMs: number
   readonly signal?: AbortSignal | undefined
   /** no proxy is asked: the hub is one of this cluster */
   readonly isOurs?: boolean
@@ -35,35 +37,84 @@ const codeOf = (error: unknown): string =>
 const stalled = (url: URL, ms: number) =>
   rbeeError("DOWNLOAD_STALLED", `nothing came from ${url.host} for ${ms / 1000} s`, "Check the network, then try again")
 
+const silent = (who: string, todo: string, ms: number) =>
+  rbeeError("DOWNLOAD_STALLED", `${who} does not answer: not a word in ${ms / 1000} s`, todo, {
+    unreachable: true,
+    silent: true
+  })
+
+const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|EHOSTDOWN|ENETDOWN)$/
+/** What OpenSSL says of a certificate that it does not trust; most often somebody on the way reads along. */
+const untrusted = /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF|UNABLE_TO_|CERT_|ERR_TLS_CERT)/
+
+const checkHub = "Check the network and HF_ENDPOINT, or use file:/absolute/path.gguf"
+
 export const broken = (url: URL, error: unknown): RbeeError => {
   if (error instanceof RbeeError) return error
   const reason = codeOf(error)
-  const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT)$/.test(reason)
-  return rbeeError(
-    "DOWNLOAD_FAILED",
-    unreachable ? `${url.host} cannot be reached (${reason})` : `the connection to ${url.host} broke (${reason})`,
-    unreachable ? "Check the network and HF_ENDPOINT, or use file:/absolute/path.gguf" : "Try again",
-    { reason, ...(unreachable ? { unreachable } : {}) }
-  )
+  if (unreachable.test(reason))
+    return rbeeError("DOWNLOAD_FAILED", `${url.host} cannot be reached (${reason})`, checkHub, {
+      reason,
+      unreachable: true
+    })
+  if (untrusted.test(reason))
+    return rbeeError(
+      "DOWNLOAD_FAILED",
+      `the certificate of ${url.host} is not trusted (${reason})`,
+      "Where a proxy or a company's own authority stands between, start the hive with NODE_EXTRA_CA_CERTS=/its/authority.pem",
+      { reason, unreachable: true, permanent: true }
+    )
+  return rbeeError("DOWNLOAD_FAILED", `the connection to ${url.host} broke (${reason})`, "Try again", { reason })
+}
+
+const checkProxy = "Check HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY of the hive"
+
+/** Without its user and password. */
+const proxyName = (proxy: string): string => `the proxy ${URL.canParse(proxy) ? new URL(proxy).host : "that is set"}`
+
+const proxyFailed = (proxy: string, what: string, details: Readonly<Record<string, unknown>> = {}) =>
+  rbeeError("DOWNLOAD_FAILED", `${proxyName(proxy)} ${what}`, checkProxy, { unreachable: true, ...details })
+
+/** Who is to blame where a proxy stands between: until it has answered, nothing else was reached. */
+const brokenBehind = (proxy: string, url: URL, isThrough: boolean, error: unknown): RbeeError => {
+  if (error instanceof RbeeError || isThrough) return broken(url, error)
+  const reason = codeOf(error)
+  return proxyFailed(proxy, `${unreachable.test(reason) ? "cannot be reached" : "broke the connection"} (${reason})`, {
+    reason
+  })
 }
 
 /**
  * HTTPS_PROXY, HTTP_PROXY and NO_PROXY as everywhere, asked for a tunnel whatever goes through it. Loaded where there is
  * one. `false`: a connection of its own too, for one that is cut in mid-file is worth nothing to the next request.
  */
-const agentFor = async (url: URL): Promise<Agent | false> => {
-  const proxy = getProxyForUrl(url.href)
+const agentFor = async (proxy: string): Promise<Agent | false> => {
   if (proxy === "") return false
+  if (!URL.canParse(proxy) || !/^https?:$/.test(new URL(proxy).protocol))
+    throw proxyFailed(proxy, "is no http or https proxy, the only kinds that rbee can use", { permanent: true })
   const { HttpsProxyAgent } = await import("https-proxy-agent")
   return new HttpsProxyAgent(proxy)
+}
+
+/** Whether the proxy has let us through, as its agent tells. */
+const watchProxy = (sent: ClientRequest, proxy: string) => {
+  const seen = { isThrough: proxy === "" }
+  sent.on("proxyConnect", ({ statusCode }: { readonly statusCode: number }) => {
+    seen.isThrough = statusCode === 200
+    if (seen.isThrough) return
+    const what = statusCode === 407 ? "wants a user and a password (407)" : `does not let us through (${statusCode})`
+    sent.destroy(proxyFailed(proxy, what, { http_status: statusCode, permanent: statusCode < 500 }))
+  })
+  return seen
 }
 
 /** What is left of an answer is not wanted. */
 export const drop = (response: IncomingMessage): void => void response.destroy()
 
 const once = async (url: URL, ask: Ask): Promise<IncomingMessage> => {
-  const { isOurs, method, origin, signal, socketPath, stallMs, token } = ask
-  const agent = isOurs === true ? false : await agentFor(url)
+  const { answerMs, isOurs, method, origin, signal, socketPath, token } = ask
+  const proxy = isOurs === true ? "" : getProxyForUrl(url.href)
+  const agent = await agentFor(proxy)
   return new Promise<IncomingMessage>((resolve, reject) => {
     const request = url.protocol === "https:" ? requestHttps : requestHttp
     const sent = request(url, {
@@ -80,13 +131,30 @@ const once = async (url: URL, ask: Ask): Promise<IncomingMessage> => {
         ...(token !== undefined && url.origin === origin ? { authorization: `Bearer ${token}` } : {})
       }
     })
-    const timer = setTimeout(() => sent.destroy(stalled(url, stallMs)), stallMs)
-    sent.on("error", (error) => {
+    const seen = watchProxy(sent, proxy)
+    // a request that has no socket yet, because its proxy says nothing, does not tell that it was destroyed
+    const giveUp = (error: unknown) => {
+      sent.destroy()
+      reject(brokenBehind(proxy, url, seen.isThrough, error))
+    }
+    const timer = setTimeout(() => {
+      const [who, todo] = seen.isThrough ? [url.host, checkHub] : [proxyName(proxy), checkProxy]
+      giveUp(silent(who, todo, answerMs))
+    }, answerMs)
+    const stop = () => giveUp(signal?.reason)
+    const settle = () => {
       clearTimeout(timer)
-      reject(broken(url, error))
+      signal?.removeEventListener("abort", stop)
+    }
+    signal?.addEventListener("abort", stop, { once: true })
+    // a hub that is at work says so
+    sent.on("information", () => timer.refresh())
+    sent.on("error", (error) => {
+      settle()
+      reject(brokenBehind(proxy, url, seen.isThrough, error))
     })
     sent.on("response", (response) => {
-      clearTimeout(timer)
+      settle()
       // also of a body that nobody reads
       response.on("error", () => {})
       resolve(response)
@@ -142,7 +210,7 @@ export async function* bodyOf({ response, url }: Answer, stallMs: number): Async
 }
 
 /** Of a listing; a bound, because it is held in memory. */
-export const textOf = async (answer: Answer, stallMs: number, bytesMax = 32 * 1024 * 1024): Promise<string> => {
+export const textOf = async (answer: Answer, stallMs: number, bytesMax = 128 * 1024 * 1024): Promise<string> => {
   const chunks: Array<Uint8Array> = []
   let bytes = 0
   for await (const chunk of bodyOf(answer, stallMs)) {

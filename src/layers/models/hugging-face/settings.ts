@@ -13,6 +13,8 @@ export interface HubSettings {
   readonly offline: boolean
   /** a transfer that gets nothing for this long is stalled; milliseconds */
   readonly stallMs: number
+  /** whoever does not begin to answer within this is down; milliseconds */
+  readonly answerMs: number
   /** a hub of this cluster, to which no proxy leads; and the Unix socket that does, where there is one */
   readonly ours?: { readonly socketPath: string | undefined }
 }
@@ -51,6 +53,7 @@ export const hubSettings = (env: Env, home = homedir()): HubSettings => {
         ""
       ),
     offline: /^(1|true|yes|on)$/i.test(given(env, "HF_HUB_OFFLINE") ?? ""),
-    stallMs: 30_000
+    stallMs: 30_000,
+    answerMs: 8_000
   }
 }

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { candidatesOf, choose, type Chosen, type HubFile, type HubModel } from "../../../machines/hub-files.ts"
+import { toTransferError } from "../disk-errors.ts"
 import { inSteps, type Read, readHeader, readHeaderOf } from "../header.ts"
 import type { Fits, ResolveError } from "../index.ts"
 import { bytesOf, type Located, type LocatedFile, type ModelSource } from "../source.ts"
@@ -105,11 +106,12 @@ const locate = async (
   return { ref: ref.ref, files: [await fileOf(first), ...(await Promise.all(others.map(fileOf)))], why }
 }
 
-const toResolveError = (error: unknown): ResolveError =>
+const toResolveError = (error: unknown): ResolveError => {
   // What is thrown above and in api.ts has these codes only; anything else is the disk of the cache.
-  error instanceof RbeeError
-    ? (error as ResolveError)
-    : rbeeError("INTERNAL", `the cache of models cannot be used (${error instanceof Error ? error.message : "?"})`)
+  if (error instanceof RbeeError) return error as ResolveError
+  const { code, details, todo, what } = toTransferError(error)
+  return rbeeError(code === "DISK_FULL" ? "DOWNLOAD_FAILED" : code, what, todo, details)
+}
 
 /** A hub that cannot be reached does not matter where the model is here. */
 const orCached = (settings: HubSettings, ref: HubRef, fits: Fits | undefined) => (error: ResolveError) =>
