@@ -75,7 +75,14 @@ export const hub: Target = {
       if (Either.isLeft(ref) || ref.right._tag !== "Hub") return 1
       const hubRef = ref.right
       const endpoint = `${origin}/s${random.int(0, 2 ** 31)}`
-      const settings = { endpoint, cache: "/nowhere", token: () => undefined, offline: false, stallMs: 2000 }
+      const settings = {
+        endpoint,
+        cache: "/nowhere",
+        token: () => undefined,
+        offline: false,
+        stallMs: 2000,
+        answerMs: 2000
+      }
       const work = async () => {
         const api = makeApi(settings)
         const candidates = candidatesOf(hubRef, await api.list(hubRef))
