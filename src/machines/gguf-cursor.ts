@@ -3,6 +3,8 @@
 /** Bytes of a header; a vocabulary of 256 k long tokens is about 20 MB. */
 export const headerBytesMax = 64 * 1024 * 1024
 const countMax = 1_000_000
+/** a longer list of numbers is none of something for each layer */
+const numbersMax = 4096
 
 export class NeedMore extends Error {
   readonly bytes: number
@@ -88,7 +90,9 @@ export class Cursor {
     const numbers: Array<number> = []
     for (let i = 0; i < length; i++) {
       const item = type === 8 ? this.skip(this.u64()) : this.value(type, depth + 1)
-      if (length <= 4096 && typeof item === "number") numbers.push(item)
+      if (length > numbersMax) continue
+      if (typeof item === "number") numbers.push(item)
+      else if (typeof item === "boolean") numbers.push(Number(item))
     }
     return { length, numbers }
   }

@@ -3,9 +3,11 @@
  * bounded against crafted files: counts, lengths and nesting have limits, and the caller decides how much it reads.
  */
 import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./gguf-cursor.ts"
+import { Keys } from "./gguf-keys.ts"
+import { type MemoryFacts, memoryFacts } from "./gguf-memory.ts"
 import { blocks, fileTypes } from "./gguf-types.ts"
 
-export interface ModelFacts {
+export interface ModelFacts extends MemoryFacts {
   readonly fileBytes: number
   readonly architecture: string
   readonly parameters: number
@@ -13,11 +15,6 @@ export interface ModelFacts {
   readonly trainedContext: number
   /** "Q8_0", "F16", …; "unknown" for a type that this version does not know */
   readonly quantization: string
-  /** elements of K and V together that one token takes, over all layers */
-  readonly kvElementsPerToken: number
-  /** elements of K, and of V, of one head */
-  readonly keyLength: number
-  readonly valueLength: number
   readonly embedding: number
   /** elements of the hidden layer that a token passes; of all experts together that work on it */
   readonly feedForward: number
@@ -33,6 +30,8 @@ export interface ModelFacts {
 /** One file's header: of a whole model, or of a part of one. */
 export interface Header {
   readonly facts: ModelFacts
+  /** how a chat is put to it, in Jinja */
+  readonly template?: string
   readonly split?: { readonly index: number; readonly count: number }
 }
 
@@ -63,24 +62,28 @@ const parse = (cursor: Cursor, fileBytes: number): Header => {
   const entries = cursor.count()
   const meta = new Map<string, Value>()
   for (let i = 0; i < entries; i++) meta.set(cursor.string(), cursor.value(cursor.u32()))
-  const text = (key: string): string => asText(meta.get(key))
-  const architecture = text("general.architecture")
-  const split = splitOf(meta)
+  const keys = new Keys(meta)
+  const { architecture } = keys
+  const split = splitOf(keys)
   // what all parts have in common is said in the first alone, and which tensors are where is nobody's promise
   const isLater = split !== undefined && split.index > 0
   if (architecture === "" && !isLater) throw new Invalid("its header names no architecture")
   if (tensorCount === 0 && split === undefined) throw new Invalid("it holds a vocabulary only, no weights")
   const tensors = readTensors(cursor, tensorCount)
-  const alignment = asNumber(meta.get("general.alignment")) ?? 32
+  const alignment = keys.count("general.alignment") ?? 32
   const end = Math.ceil(cursor.at / alignment) * alignment + tensors.extent
   if (end > fileBytes) throw new Invalid(`it is truncated: its tensors need ${end} bytes, the file has ${fileBytes}`)
-  const facts = factsOf(architecture, meta, tensors.elements, fileBytes)
-  return split === undefined ? { facts } : { facts, split }
+  const template = keys.text("tokenizer.chat_template")
+  return {
+    facts: factsOf(keys, tensors.elements, fileBytes),
+    ...(template === "" ? {} : { template }),
+    ...(split === undefined ? {} : { split })
+  }
 }
 
-const splitOf = (meta: ReadonlyMap<string, Value>): Header["split"] => {
-  const count = asNumber(meta.get("split.count")) ?? 0
-  return count < 2 ? undefined : { index: asNumber(meta.get("split.no")) ?? 0, count }
+const splitOf = (keys: Keys): Header["split"] => {
+  const count = keys.count("split.count") ?? 0
+  return count < 2 ? undefined : { index: keys.count("split.no") ?? 0, count }
 }
 
 const readTensors = (cursor: Cursor, count: number) => {
@@ -101,49 +104,29 @@ const readTensors = (cursor: Cursor, count: number) => {
   return { elements, extent }
 }
 
-const factsOf = (
-  architecture: string,
-  meta: ReadonlyMap<string, Value>,
-  parameters: number,
-  fileBytes: number
-): ModelFacts => {
-  const of = (key: string) => meta.get(`${architecture}.${key}`)
-  const number = (key: string, otherwise: number) => asNumber(of(key)) ?? otherwise
-  const lengthOf = (key: string) => lengthIn(meta.get(`tokenizer.ggml.${key}`))
-  const layers = number("block_count", 1)
-  const embedding = number("embedding_length", 0)
-  const headsOf = of("attention.head_count")
-  const heads = maxOf(headsOf) ?? 1
-  const headDim = Math.floor(embedding / Math.max(1, heads))
-  const keyLength = number("attention.key_length", headDim)
-  const valueLength = number("attention.value_length", headDim)
-  const kvHeads = of("attention.head_count_kv") ?? headsOf
+/** as llama.cpp has room for */
+const layersMax = 512
+
+const factsOf = (keys: Keys, parameters: number, fileBytes: number): ModelFacts => {
+  const layers = keys.count(".block_count", layersMax) ?? 1
+  const embedding = keys.count(".embedding_length") ?? 0
+  const inner = keys.largest(".feed_forward_length")
   return {
     fileBytes,
-    architecture,
+    architecture: keys.architecture,
     parameters,
-    trainedContext: number("context_length", 2048),
-    quantization: fileTypes[asNumber(meta.get("general.file_type")) ?? -1] ?? "unknown",
-    kvElementsPerToken: (keyLength + valueLength) * (sumOf(kvHeads) ?? layers * (asNumber(kvHeads) ?? heads)),
-    keyLength,
-    valueLength,
+    trainedContext: keys.count(".context_length") ?? 2048,
+    quantization: fileTypes[keys.count("general.file_type") ?? -1] ?? "unknown",
+    ...memoryFacts(keys, layers),
     embedding,
     feedForward: Math.max(
-      maxOf(of("feed_forward_length")) ?? embedding * 4,
-      number("expert_used_count", 1) * number("expert_feed_forward_length", maxOf(of("feed_forward_length")) ?? 0)
+      inner ?? embedding * 4,
+      (keys.largest(".expert_used_count") ?? 1) * (keys.largest(".expert_feed_forward_length") ?? inner ?? 0)
     ),
-    heads,
+    heads: keys.largest(".attention.head_count") ?? 1,
     layers,
-    vocabulary: number("vocab_size", lengthOf("tokens")),
-    merges: lengthOf("merges"),
-    template: asText(meta.get("tokenizer.chat_template")) !== ""
+    vocabulary: keys.length("tokenizer.ggml.tokens") || (keys.count(".vocab_size") ?? 0),
+    merges: keys.length("tokenizer.ggml.merges"),
+    template: keys.text("tokenizer.chat_template") !== ""
   }
 }
-
-const asText = (value: Value | undefined): string => (typeof value === "string" ? value : "")
-const asNumber = (value: Value | undefined): number | undefined => (typeof value === "number" ? value : undefined)
-const lengthIn = (value: Value | undefined): number => (typeof value === "object" ? value.length : 0)
-const sumOf = (value: Value | undefined): number | undefined =>
-  typeof value === "object" ? value.numbers.reduce((sum, n) => sum + n, 0) : undefined
-const maxOf = (value: Value | undefined): number | undefined =>
-  typeof value === "object" ? value.numbers.reduce((max, n) => Math.max(max, n), 0) : asNumber(value)

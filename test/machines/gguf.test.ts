@@ -22,6 +22,7 @@ describe("The header of a GGUF file", () => {
     const { result } = read(minillama)
     expect(result).toEqual({
       _tag: "Model",
+      template: expect.stringContaining("messages"),
       facts: {
         fileBytes: 3_297_568,
         architecture: "llama",
@@ -29,8 +30,8 @@ describe("The header of a GGUF file", () => {
         trainedContext: 512,
         quantization: "Q8_0",
         kvElementsPerToken: 6 * 6 * 64,
-        keyLength: 32,
-        valueLength: 32,
+        headLengths: [32],
+        stateBytes: 0,
         embedding: 192,
         feedForward: 512,
         heads: 6,

@@ -40,13 +40,12 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
   const pieces = new Pieces(model)
-  const chatTemplate = loaded.header.metadata.get("tokenizer.chat_template")
-  const ownTemplate = typeof chatTemplate === "string" ? { template: chatTemplate } : {}
+  const { facts, template } = loaded.header
   const prompts = new Prompts({
-    template: new ChatTemplate(runtime.addon, model, ownTemplate.template),
-    vocabulary: { modelPath: options.modelPath, runtime: where, ...ownTemplate },
+    template: new ChatTemplate(runtime.addon, model, template),
+    vocabulary: { modelPath: options.modelPath, runtime: where, ...(template === undefined ? {} : { template }) },
     context,
-    tokenBytes: () => pieces.longest(Number(loaded.header.metadata.get("tokenizer.ggml.tokens") ?? 0))
+    tokenBytes: () => pieces.longest(facts.vocabulary)
   })
   const batcher = new Batcher({
     context: loaded.native,

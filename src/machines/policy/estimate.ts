@@ -28,14 +28,14 @@ const float = 4
 const kvElementBytes: Readonly<Record<KvType, number>> = { f16: 2, q8_0: 34 / 32 }
 
 /** The kind of cache that a model can have: q8_0 needs heads that are whole blocks of 32. */
-export const kvTypeOf = ({ keyLength, valueLength }: ModelFacts, wanted: KvType): KvType =>
-  keyLength % 32 === 0 && valueLength % 32 === 0 ? wanted : "f16"
+export const kvTypeOf = ({ headLengths }: ModelFacts, wanted: KvType): KvType =>
+  headLengths.every((length) => length % 32 === 0) ? wanted : "f16"
 
 const cellsOf = (context: number): number => Math.ceil(context / cellStep) * cellStep
 
-/** llama.cpp clears the whole cache as it makes it, so that all of it is taken from the start. */
+/** What is kept of what was read. llama.cpp clears all of it as it makes it, so that it is taken from the start. */
 export const kvBytes = (facts: ModelFacts, { context, slots }: Shape, kvType: KvType): number =>
-  facts.kvElementsPerToken * kvElementBytes[kvType] * cellsOf(context) * slots
+  (facts.kvElementsPerToken * kvElementBytes[kvType] * cellsOf(context) + facts.stateBytes) * slots
 
 /** The tokens of the largest batch that can come. */
 const batchOf = ({ context, slots }: Shape, backend: Backend): number => {
@@ -113,8 +113,8 @@ const flashHead = 64
  * Beside what every backend takes. Attention without flash holds each head's scores, and its mask in full precision;
  * over a quantised cache there is none on the card.
  */
-const cudaBytes = ({ heads, keyLength, quantization }: ModelFacts, shape: Shape, kvType: KvType): number => {
-  const isPlain = keyLength < flashHead && kvType === "f16"
+const cudaBytes = ({ headLengths, heads, quantization }: ModelFacts, shape: Shape, kvType: KvType): number => {
+  const isPlain = Math.min(...headLengths) < flashHead && kvType === "f16"
   const scores = isPlain ? batchOf(shape, "cuda") * cellsOf(shape.context) * (float * heads + 2) : 0
   return scores + (isFloat(quantization) || isPlain ? cublasBytes : 0)
 }

@@ -10,8 +10,8 @@ const facts: ModelFacts = {
   trainedContext: 131_072,
   quantization: "Q8_0",
   kvElementsPerToken: 32 * 8 * 256,
-  keyLength: 128,
-  valueLength: 128,
+  headLengths: [128],
+  stateBytes: 0,
   embedding: 4096,
   feedForward: 14_336,
   heads: 32,
@@ -33,7 +33,7 @@ describe("The memory of a model", () => {
     const shape = { context: 8192, slots: 4 }
     expect(kvBytes(facts, shape, "q8_0") / kvBytes(facts, shape, "f16")).toBe(34 / 64)
     expect(kvTypeOf(facts, "q8_0")).toBe("q8_0")
-    expect(kvTypeOf({ ...facts, keyLength: 80 }, "q8_0")).toBe("f16")
+    expect(kvTypeOf({ ...facts, headLengths: [80] }, "q8_0")).toBe("f16")
   })
 
   it("has buffers that a GPU reserves for a whole batch, and a CPU fills only as far as it is used", () => {

@@ -32,6 +32,9 @@ const kvHeadsPerLayer = (size: Size): Entries => [
   ]
 ]
 
+/** Mamba's first kind knows no groups. */
+const ungrouped = (size: Size): Entries => stateEntries(size).filter(([name]) => name !== "ssm.group_count")
+
 const stateEntries = (size: Size): Entries => [
   ["ssm.conv_kernel", { u32: convolution }],
   ["ssm.inner_size", { u32: size.inner }],
@@ -93,11 +96,15 @@ const deltaNet = (size: Size, block: string, gates: Tensors): Tensors => {
   ]
 }
 
-const pureMamba = (architecture: string, layer: (size: Size, block: string) => Tensors): Family => ({
+const pureMamba = (
+  architecture: string,
+  state: (size: Size) => Entries,
+  layer: (size: Size, block: string) => Tensors
+): Family => ({
   architecture,
   entries: (size) =>
     but(
-      [...usual(size), ...stateEntries(size)],
+      [...usual(size), ...state(size)],
       ["attention.head_count", { u32: 0 }],
       ["attention.head_count_kv", { u32: 0 }]
     ),
@@ -110,7 +117,7 @@ const pureMamba = (architecture: string, layer: (size: Size, block: string) => T
 const jamba: Family = {
   architecture: "jamba",
   size: { interval: 2 },
-  entries: (size) => but([...usual(size), ...stateEntries(size), ...expertEntries(size)], ...kvHeadsPerLayer(size)),
+  entries: (size) => but([...usual(size), ...ungrouped(size), ...expertEntries(size)], ...kvHeadsPerLayer(size)),
   tensors: (size) => [
     ...ends(size),
     ...layers(size, (block, i) => [
@@ -322,8 +329,8 @@ export const withState: ReadonlyArray<Family> = [
   lfm2,
   nemotronH,
   falconH1,
-  pureMamba("mamba", (size, block) => mamba1(size, block, false)),
-  pureMamba("mamba2", mamba2),
+  pureMamba("mamba", ungrouped, (size, block) => mamba1(size, block, false)),
+  pureMamba("mamba2", stateEntries, mamba2),
   jamba,
   kimiLinear,
   rwkv7

@@ -1,46 +1,48 @@
 /** Loads one model file and its context with the native runtime; all failures typed. */
 import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
+import type { Header } from "../../../machines/gguf.ts"
 import { batchTokens, cellStep } from "../../../machines/policy/batches.ts"
+import { kvBytes, toMb } from "../../../machines/policy/estimate.ts"
+import { readHeader } from "../../models/header.ts"
 import type { LoadOptions } from "../index.ts"
 import type { AddonContext, AddonModel } from "./addon.ts"
-import { type GgufHeader, NotGguf, readHeader } from "./header.ts"
 import type { Runtime } from "./runtime.ts"
 import { defaultThreads } from "./threads.ts"
 
 export interface Loaded {
   readonly model: AddonModel
   readonly native: AddonContext
-  readonly header: GgufHeader
+  readonly header: Header
   /** tokens a slot */
   readonly context: number
   readonly threads: number
   readonly batchSize: number
 }
 
-/** ggml's number of what the KV cache can be made of, and its bytes an element */
-const kvTypes = { f16: { type: 1, bytes: 2 }, q8_0: { type: 8, bytes: 34 / 32 } } as const
+/** ggml's number of what the KV cache can be made of */
+const kvTypes = { f16: 1, q8_0: 8 } as const
 
 /**
- * `general.file_type` of files whose matrices llama.cpp's CPU backend rearranges as it loads them, for wider registers
- * (ggml's "repack"; seen with AVX-512, and more kinds by its source with Arm's dot products): Q4_0, Q2_K, Q4_K, IQ4_NL,
- * MXFP4; Q8_0, Q5_K, Q6_K.
+ * Files whose matrices llama.cpp's CPU backend rearranges as it loads them, for wider registers (ggml's "repack"; seen
+ * with AVX-512, and more kinds by its source with Arm's dot products).
  */
-const rearranged = new Set([2, 10, 14, 15, 21, 25, 38, ...(process.arch === "arm64" ? [7, 16, 17, 18] : [])])
+const rearranged = /^(Q4_0|Q2_K|Q2_K_S|Q4_K_[SM]|IQ4_NL|MXFP4)$/
+const rearrangedByArm = /^(Q8_0|Q5_K_[SM]|Q6_K)$/
 
-/** With a CPU's matrix tiles (AMX) these too: F16 is only copied there. F16, Q4_1, Q8_0, Q5_K, Q6_K, IQ4_XS. */
-const tiled = new Set([1, 3, 7, 16, 17, 18, 30])
+/** With a CPU's matrix tiles (AMX) these too: F16 is only copied there. */
+const tiled = /^(F16|Q4_1|Q8_0|Q5_K_[SM]|Q6_K|IQ4_XS)$/
 
-const isRearranged = (addon: Runtime["addon"], fileType: number): boolean =>
-  rearranged.has(fileType) || (tiled.has(fileType) && addon.systemInfo().includes("AMX_INT8 = 1"))
+const isRearranged = (addon: Runtime["addon"], quantization: string): boolean =>
+  rearranged.test(quantization) ||
+  (process.arch === "arm64" && rearrangedByArm.test(quantization)) ||
+  (tiled.test(quantization) && addon.systemInfo().includes("AMX_INT8 = 1"))
 
 /** A mapped file costs no copy; but of one that is rearranged the mapping would stay in memory beside the copy. */
-const mapped = ({ addon, backend }: Runtime, { metadata }: GgufHeader): boolean =>
-  addon.getSupportsMmap() && !(backend === "CPU" && isRearranged(addon, Number(metadata.get("general.file_type"))))
+const mapped = ({ addon, backend }: Runtime, { facts }: Header): boolean =>
+  addon.getSupportsMmap() && !(backend === "CPU" && isRearranged(addon, facts.quantization))
 
 const invalid = (reason: string, todo = "Check the file, or fetch it again"): RbeeError<"MODEL_INVALID"> =>
   rbeeError("MODEL_INVALID", `the model file cannot be loaded (${reason})`, todo, { reason })
-
-const mb = (bytes: number): number => Math.ceil(bytes / 1_000_000)
 
 const exhausted = (
   what: string,
@@ -69,16 +71,13 @@ const tell = (words: string, path: string): string => {
   return line.replace(/^\w+: (error loading model: )?(\w+: )?/, "").replaceAll(path, "the file")
 }
 
-const header = async (path: string): Promise<GgufHeader> => {
-  try {
-    const read = await readHeader(path)
-    if (read.tensors === 0) throw new NotGguf("it holds a vocabulary only, without weights")
-    return read
-  } catch (cause) {
-    if (cause instanceof NotGguf) throw invalid(cause.message)
+const header = async (path: string): Promise<Header> => {
+  const read = await readHeader(path).catch((cause: unknown) => {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable"
     throw invalid(code === "ENOENT" ? "the file is not there" : `the file cannot be read: ${code}`)
-  }
+  })
+  if ("reason" in read) throw invalid(read.reason)
+  return read
 }
 
 const openModel = async (
@@ -124,8 +123,8 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const batchSize = Math.max(Math.min(cells, batchTokens), options.slots)
   const threads = options.threads ?? defaultThreads(model.getTotalParameters(), runtime.addon.getMathCores())
   const what = `a context of ${context} tokens in ${options.slots} slots`
-  const kv = kvTypes[options.kvType ?? "f16"]
-  const required = mb(cacheBytes(read, cells, kv.bytes))
+  const kvType = options.kvType ?? "f16"
+  const required = toMb(kvBytes(read.facts, { context, slots: options.slots }, kvType))
   const available = Math.floor(process.availableMemory() / 1_000_000)
   if (runtime.backend === "CPU" && required > available) {
     // Linux would grant the memory, and kill somebody when it is used.
@@ -144,8 +143,8 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
     flashAttention: "auto",
     // a cache that keeps the whole of a sliding window can be cut to a common prefix
     swaFullCache: true,
-    kvCacheKeyType: kv.type,
-    kvCacheValueType: kv.type
+    kvCacheKeyType: kvTypes[kvType],
+    kvCacheValueType: kvTypes[kvType]
   })
   const made = await native.init().catch(() => false)
   if (made) {
@@ -177,17 +176,4 @@ const warmUp = async (model: AddonModel, native: AddonContext, batchSize: number
     await native.decodeBatch()
   }
   native.disposeSequence(0)
-}
-
-/** Bytes of the KV cache, from the header; 0 where the header does not say. */
-const cacheBytes = ({ metadata }: GgufHeader, cells: number, elementBytes: number): number => {
-  const arch = metadata.get("general.architecture")
-  const of = (key: string): number => {
-    const value = metadata.get(`${String(arch)}.${key}`)
-    return typeof value === "number" ? value : 0
-  }
-  const heads = of("attention.head_count")
-  const keyValueHeads = of("attention.head_count_kv") || heads
-  const size = of("attention.key_length") || (heads > 0 ? of("embedding_length") / heads : 0)
-  return of("block_count") * cells * keyValueHeads * size * 2 * elementBytes
 }
