@@ -136,7 +136,8 @@ const setupHive = setup({
     isOutOfReach: ({ context }) => context.error !== undefined,
     isAnswering: (_, { answers }: Recovered) => answers === true,
     isHopeless: ({ context }) =>
-      context.attempts >= wakeMax || (context.error !== undefined && hopeless.has(context.error.code))
+      context.attempts >= wakeMax ||
+      (context.error !== undefined && (hopeless.has(context.error.code) || context.error.details["permanent"] === true))
   },
   delays: {
     lost: ({ context }) => Math.max(0, context.lostMs - context.lateMs),

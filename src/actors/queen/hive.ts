@@ -41,6 +41,10 @@ export interface HiveWorld {
   readonly queen: { readonly id: string; readonly name: string; readonly epoch: number; readonly url: string }
   /** of this queen and so of her hives */
   readonly version: string
+  /** the hive of the queen's own machine */
+  readonly localHive: string
+  /** so many on other machines are woken at once */
+  readonly wakings: Effect.Semaphore
   /** jobs that have their place on this hive */
   readonly jobsOn: (hiveId: string) => number
   /** milliseconds that registered capabilities hold */
@@ -48,6 +52,9 @@ export interface HiveWorld {
   readonly lateMs: number
   readonly lostMs: number
 }
+
+/** Who told where it is was started by somebody else: nothing of it can be started from here. */
+export const canBeWoken = (row: HiveRow, localHive: string): boolean => row.id === localHive || row.ssh !== undefined
 
 /** A hive that does not answer /health for so long, milliseconds, is taken for dead though its process is there. */
 const silenceMs = 5000
@@ -67,6 +74,7 @@ export const hive = (
   const { id } = row
   const { view, catalog, launcher, sessions, ring } = world
   const target = launcher.target(id, row.ssh)
+  const isWakeable = canBeWoken(row, world.localHive)
   const entry = view.addHive(id, row.ssh)
   /** fails once the claimed process is lost */
   let gone: Deferred.Deferred<never, RbeeError> | undefined
@@ -161,8 +169,10 @@ export const hive = (
       if (claimed !== undefined) return claimed
       yield* untilLeft
     }
+    if (!isWakeable) return yield* startedElsewhere(row)
     narrate(say.hiveWake(target.at))
-    const { url, woken } = yield* launcher.wake(target)
+    const waking = launcher.wake(target)
+    const { url, woken } = yield* row.ssh === undefined ? waking : world.wakings.withPermits(1)(waking)
     if (woken) {
       sessions.woke(
         "hive",
@@ -240,7 +250,10 @@ export const hive = (
       if (health.instance !== claimed.instance) return yield* gone
     })
 
-  const recover = Effect.map(findOrEnd, (url) => ({ wakeAgain: wasUsed, answers: url !== undefined }))
+  const recover = Effect.map(findOrEnd, (url) => ({
+    wakeAgain: wasUsed && isWakeable,
+    answers: url !== undefined
+  }))
 
   const stop = (claimed: Claimed | undefined): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
@@ -326,6 +339,14 @@ export const hive = (
     )
   }
 }
+
+const startedElsewhere = ({ id, url = "an address of its own" }: HiveRow) =>
+  rbeeError(
+    "CONNECTION_TIMEOUT",
+    `hive ${id} does not answer at ${url}, and was not started by this queen`,
+    `Start it there again, or forget it: \`rbee hives rm ${id}\``,
+    { hive: id, permanent: true }
+  )
 
 /** What is stored serves the next queen; this one goes on without it. */
 const stored = <E>(write: Effect.Effect<void, E>): Effect.Effect<void> =>

@@ -17,7 +17,7 @@ import type { MachineActor } from "../core/machine-actor.ts"
 import { type Supervisor, supervisor } from "../core/supervisor.ts"
 import { ActorSystem } from "../core/system.ts"
 import { hasOthers } from "./cluster-view.ts"
-import { hive, type HiveWorld, leaveMs, type Waiter } from "./hive.ts"
+import { canBeWoken, hive, type HiveWorld, leaveMs, type Waiter } from "./hive.ts"
 
 export interface Caller extends Waiter {
   /** hears nothing where nothing has to be waited for */
@@ -45,6 +45,8 @@ export interface Hives {
   readonly stop: (id: string) => Effect.Effect<void, RbeeError>
   /** The same, because nobody uses it any more: whoever asks for it meanwhile has it woken again. */
   readonly release: (id: string) => Effect.Effect<void, RbeeError>
+  /** It can be started from here: the queen's own, or one over SSH. */
+  readonly canBeWoken: (id: string) => boolean
   /** Its last stop was a release. */
   readonly isReleased: (id: string) => boolean
   /** hives that somebody waits for */
@@ -295,6 +297,10 @@ export const makeHives = (
           released.add(id)
           return stop(id)
         }),
+      canBeWoken: (id) => {
+        const row = known.get(id)?.row
+        return row !== undefined && canBeWoken(row, world.localHive)
+      },
       isReleased: (id) => released.has(id),
       awaited: () => [...known].flatMap(([id, { waiters }]) => (waiters.size > 0 ? [id] : [])),
       remove: (id) =>

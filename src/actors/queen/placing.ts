@@ -104,8 +104,10 @@ const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean)
   Effect.gen(function* () {
     const { view, hives, localHive } = world
     const caller = { narrate: log.narrate, session: log.request.session, isSilent }
-    const known = view.allHives()
-    if (known.length === 0 && (wish.hive === undefined || wish.hive === localHive)) {
+    // one that was started elsewhere and is gone does not come back by our doing
+    const isComing = ({ id, state }: HiveEntry) =>
+      hives.canBeWoken(id) || (state !== "cold" && state !== "failed" && state !== "stopped")
+    if (!view.allHives().some(isComing) && (wish.hive === undefined || wish.hive === localHive)) {
       log.narrate(say.hiveAddLocal())
       yield* hives.add(localHive)
     }
@@ -127,12 +129,14 @@ const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean)
     // One is enough, and one that cannot be reached is no reason to give up while there are others.
     const others = view
       .allHives()
-      .filter((hive) => !isOut(hive))
+      .filter((hive) => !isOut(hive) && isComing(hive))
       .toSorted((a, b) => Number(isInTrouble(a)) - Number(isInTrouble(b)))
     const [first] = view.allHives()
     if (others.length === 0 && first !== undefined) return yield* stoppedUnderIt(first.id)
     let failure: RbeeError | undefined
     for (const { id } of others) {
+      const entry = view.hive(id)
+      if (failure !== undefined && (entry === undefined || !isComing(entry))) continue
       const answer = yield* Effect.either(hives.ensure(id, caller))
       if (answer._tag === "Right") return
       failure ??= answer.left

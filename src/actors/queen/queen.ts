@@ -41,6 +41,9 @@ import { queenActor } from "./shutdown.ts"
 import { openSessions } from "./stored-sessions.ts"
 import { makeTeardown } from "./teardown.ts"
 
+/** Hives of other machines that are woken at once: each has an SSH connection and a program on it. */
+const wakingsMax = 4
+
 export interface QueenOptions {
   /** where hives reach her */
   readonly url: string
@@ -144,6 +147,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       beat: (...args) => Effect.suspend(() => current.hives.get().beat(...args)),
       stop: (...args) => Effect.suspend(() => current.hives.get().stop(...args)),
       release: (...args) => Effect.suspend(() => current.hives.get().release(...args)),
+      canBeWoken: (id) => current.hives.get().canBeWoken(id),
       isReleased: (id) => current.hives.get().isReleased(id),
       awaited: () => current.hives.get().awaited()
     }
@@ -188,6 +192,8 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
           connect: (url) => asQueen(hiveConnector.connect(url), catalog.identity),
           queen: { ...catalog.identity, name: options.name ?? "queen", url: options.url },
           version: settings.version,
+          localHive: settings.hive.id,
+          wakings: Effect.unsafeMakeSemaphore(wakingsMax),
           jobsOn: (id) =>
             (current.jobs.peek()?.live() ?? []).filter((log) => log.facts().placement?.hive === id).length,
           capabilitiesMs: settings.queen.capabilitiesMs,
