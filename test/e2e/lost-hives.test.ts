@@ -79,7 +79,7 @@ describe("Hives that told where they are, and are gone at once", () => {
     const on = await machine()
     assert.strictEqual((await on.rbee(["infer", "--quiet", "--max-tokens", "2", "hello"])).code, 0)
     const { version } = (await (await fetch(`${on.queenUrl}/health`)).json()) as { version: string }
-    const before = on.processes().map(({ pid }) => pid)
+    const before = new Set(on.processes().map(({ pid }) => pid))
     for (let n = 0; n < count; n++) strangers.push(new Stranger(`far-${n}`, version))
     for (const one of strangers) {
       await one.listen()
@@ -112,7 +112,7 @@ describe("Hives that told where they are, and are gone at once", () => {
     )
     const after = on.processes().filter(({ role }) => role === "hive" || role === "worker")
     assert.deepEqual(
-      after.filter(({ pid }) => !before.includes(pid)),
+      after.filter(({ pid }) => !before.has(pid)),
       [],
       "nothing was started for them"
     )
