@@ -30,12 +30,16 @@ export type Placed =
 /** A fresh worker is awake; `full`: others took its last slot meanwhile. */
 export type Started = { readonly kind: "ready"; readonly seat: Seat } | { readonly kind: "full" }
 
-/** An answer that broke off. `reached` is false when the worker never got the request: then nothing was moved. */
+/**
+ * An answer that broke off. `reached` is false when the worker did not acknowledge the request: then nothing was moved.
+ * `sent`: it had it in its hands all the same, and may have died of it.
+ */
 export class InferFailed extends Data.TaggedError("InferFailed")<{
   readonly error: RbeeError
   /** tokens that the job has by now */
   readonly tokens: number
   readonly reached: boolean
+  readonly sent: boolean
 }> {}
 
 /** Why the last place did not work out: narrated once another one is found, and the job's error if there is none. */
@@ -366,10 +370,10 @@ export const jobMachine = setupJob.createMachine({
 /** The context after the loss of the worker: who is to blame, and from where the answer goes on. */
 const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
   if (!(error instanceof InferFailed)) return { error: given(undefined), retries: context.retries + 1, seat: undefined }
-  const { reached, tokens } = error
+  const { reached, sent, tokens } = error
   const gained = tokens > context.tokens
   // A worker that never got the request did not die of it, and one that ended as it was told to did not die.
-  const died = reached && error.error.code === "WORKER_CRASHED" ? 1 : 0
+  const died = (reached || sent) && error.error.code === "WORKER_CRASHED" ? 1 : 0
   return {
     error: error.error,
     seat: undefined,

@@ -112,6 +112,13 @@ export const workerRestart = (id: string, reason: string, n: number, max: number
   hiveWarns("worker_restart", `worker ${id} failed to boot (${reason}); restarting (${n}/${max})`)
 export const deviceDegraded = (hiveId: string, device: string) =>
   queenWarns("device_degraded", `hive ${hiveId} ${deviceLabel(device)} is degraded; rescheduling job`)
+export const modelRefused = (hiveId: string, device: string, model: string) =>
+  queenWarns(
+    "model_refused",
+    `${model} cannot be loaded on ${deviceLabel(device)} of hive ${hiveId}; trying next candidate…`
+  )
+export const startFailed = (hiveId: string, device: string) =>
+  queenWarns("start_failed", `no worker could be started on ${deviceLabel(device)} of hive ${hiveId}; rescheduling job`)
 export const contextShrunk = (from: number, to: number, device: string) =>
   hiveWarns("context_shrunk", `context shrunk from ${from} to ${to} tokens to fit ${deviceLabel(device)}`)
 

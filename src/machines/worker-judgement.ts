@@ -1,15 +1,20 @@
 /** The worker chart's decisions, as pure functions of what it remembers. */
 import type { ErrorCode } from "./errors.ts"
+import { type Blame, blameOf, fileDeathsMax, type Phase } from "./policy/blame.ts"
 import { afterDeath, type RestartDecision, workerRestarts } from "./policy/restart.ts"
 import type { Beat, WorkerContext, WorkerExit, WorkerOutcome } from "./worker-terms.ts"
 
-/** Another try would end the same way. */
-const hopeless: ReadonlySet<ErrorCode> = new Set<ErrorCode>(["MODEL_INVALID", "MODEL_NOT_FOUND", "BACKEND_UNAVAILABLE"])
+const phaseOf = ({ hasRuntime, ready }: WorkerContext): Phase =>
+  ready === undefined ? (hasRuntime ? "load" : "boot") : "serve"
 
 export const silent: Beat = { busy: 0, tokens_out: 0, progress: 0, infers: [] }
 
 /** A request that took a worker down before decodes without neighbours: it is blamed for this death, not the device. */
 const isTheRequests = ({ beat }: WorkerContext): boolean => beat.infers.some(({ alone }) => alone === true)
+
+/** What the death of the process that there was is charged to. */
+export const charge = (context: WorkerContext, exit: WorkerExit): Blame =>
+  blameOf({ ...explain(context, exit), phase: phaseOf(context), isGivenUp: context.giveUp !== undefined })
 
 export const decide = (context: WorkerContext, exit: WorkerExit): RestartDecision =>
   isTheRequests(context)
@@ -51,14 +56,35 @@ export const afterBeat = (context: WorkerContext, beat: Beat): Partial<WorkerCon
   return { beat, quietMs: 0, stillMs: moved ? 0 : context.stillMs, batchMs }
 }
 
+/** The code of a failure that nobody has named. */
+const codeOf = (blame: Blame): ErrorCode => {
+  switch (blame) {
+    case "file":
+      return "MODEL_INVALID"
+    case "memory":
+      return "VRAM_EXHAUSTED"
+    case "installation":
+      return "BACKEND_UNAVAILABLE"
+    default:
+      return "WORKER_START_FAILED"
+  }
+}
+
 export const outcomeOf = (context: WorkerContext): WorkerOutcome => {
   if (context.stop !== undefined || context.lastExit === undefined) return { outcome: "stopped" }
   const { code, reason, lastWords } = context.lastExit
+  const charged = charge(context, context.lastExit)
+  // once is not enough for a file, however its worker ended before
+  const blame = charged === "file" && context.fileDeaths + 1 < fileDeathsMax ? "unclear" : charged
   const decision = decide(context, context.lastExit)
   const attempts = decision._tag === "Spent" ? decision.attempts : decision.n
-  return { outcome: "failed", code: code ?? "WORKER_START_FAILED", attempts, reason, lastWords }
+  return { outcome: "failed", code: code ?? codeOf(blame), blame, attempts, reason, lastWords }
 }
 
 /** No further try: it would end the same way, or the restarts are spent. */
-export const isEnd = (context: WorkerContext, exit: WorkerExit): boolean =>
-  hopeless.has(explain(context, exit).code ?? "INTERNAL") || decide(context, exit)._tag === "Spent"
+export const isEnd = (context: WorkerContext, exit: WorkerExit): boolean => {
+  const blame = charge(context, exit)
+  if (blame === "explained" || explain(context, exit).code === "BACKEND_UNAVAILABLE") return true
+  if (blame === "file" && context.fileDeaths + 1 >= fileDeathsMax) return true
+  return decide(context, exit)._tag === "Spent"
+}

@@ -1,5 +1,6 @@
 /** The words of the worker's chart: what happens to it, what it asks for, how it ends. */
 import type { ErrorCode } from "./errors.ts"
+import type { Blame } from "./policy/blame.ts"
 import type { Shape } from "./policy/estimate.ts"
 import type { ControlMessage } from "./vocabulary/worker.ts"
 
@@ -44,15 +45,21 @@ export interface WorkerExit {
   readonly at: number
   /** "exit code 134", "killed by SIGKILL", or the worker's own words */
   readonly reason: string
+  readonly exitCode: number | undefined
+  readonly signal: string | undefined
   /** what the worker itself said before it went */
   readonly code: ErrorCode | undefined
-  readonly outOfMemory: boolean
+  /** the code is the engine's own refusal of the file */
+  readonly isEngines: boolean
+  /** the ledger has the memory that was booked for it, now that it is gone */
+  readonly hasRoom: boolean
   readonly lastWords: string
 }
 
 export type WorkerEvent =
   | { readonly type: "START" }
   | { readonly type: "BOUND"; readonly port: number | undefined; readonly url: string }
+  /** the runtime is there, and so much of the model is loaded */
   | { readonly type: "LOADING"; readonly progress: number }
   | { readonly type: "READY"; readonly backend: string; readonly context: number; readonly slots: number }
   | { readonly type: "BEAT"; readonly beat: Beat }
@@ -77,6 +84,7 @@ export type WorkerOutcome =
   | {
       readonly outcome: "failed"
       readonly code: ErrorCode
+      readonly blame: Blame
       readonly attempts: number
       readonly reason: string
       readonly lastWords: string
@@ -92,6 +100,10 @@ export interface WorkerContext {
   /** 1 is the first process */
   readonly tries: number
   readonly deaths: ReadonlyArray<number>
+  /** in a row, while it was loading, of which the file may be the cause */
+  readonly fileDeaths: number
+  /** of the process that there is now: its runtime was there, so that the model could be tried */
+  readonly hasRuntime: boolean
   readonly backoffMs: number
   readonly bound: { readonly port: number | undefined; readonly url: string } | undefined
   readonly ready: { readonly backend: string; readonly context: number; readonly slots: number } | undefined

@@ -8,7 +8,7 @@
 import { assign, emit, enqueueActions, raise, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { type Shape, shrunk } from "./policy/estimate.ts"
-import { afterBeat, decide, explain, isEnd, outcomeOf, silent, verdict } from "./worker-judgement.ts"
+import { afterBeat, charge, decide, explain, isEnd, outcomeOf, silent, verdict } from "./worker-judgement.ts"
 import type {
   WorkerCommand,
   WorkerContext,
@@ -71,6 +71,8 @@ export const workerMachine = machine.createMachine({
     pinned: input.pinned,
     tries: 0,
     deaths: [],
+    fileDeaths: 0,
+    hasRuntime: false,
     backoffMs: 0,
     bound: undefined,
     ready: undefined,
@@ -91,6 +93,7 @@ export const workerMachine = machine.createMachine({
       entry: assign(({ context }) => ({
         tries: context.tries + 1,
         bound: undefined,
+        hasRuntime: false,
         ready: undefined,
         loadProgress: 0,
         beat: silent,
@@ -113,8 +116,9 @@ export const workerMachine = machine.createMachine({
             actions: enqueueActions(({ context, event, enqueue }) => {
               const exit = explain(context, event.output)
               const decision = decide(context, event.output)
-              const smaller = exit.outOfMemory && !context.hasShrunk ? shrunk(context.shape) : undefined
-              enqueue.assign({ lastExit: exit })
+              const blame = charge(context, event.output)
+              const smaller = blame === "memory" && !context.hasShrunk ? shrunk(context.shape) : undefined
+              enqueue.assign({ lastExit: exit, fileDeaths: blame === "file" ? context.fileDeaths + 1 : 0 })
               if (decision._tag === "Restart") {
                 enqueue.assign({ deaths: decision.deaths, backoffMs: decision.delayMs })
                 const boot = context.ready === undefined
@@ -158,6 +162,7 @@ export const workerMachine = machine.createMachine({
                 LOADING: {
                   actions: [
                     assign(({ context, event }) => ({
+                      hasRuntime: true,
                       quietMs: 0,
                       stillMs: event.progress > context.loadProgress ? 0 : context.stillMs,
                       loadProgress: Math.max(context.loadProgress, event.progress)

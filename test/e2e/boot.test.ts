@@ -20,7 +20,7 @@ const programsWith = (worker: string): string => {
 }
 
 describe("a worker that cannot boot", () => {
-  it("is restarted three times, then its device is degraded and the job fails with the worker's last words", async () => {
+  it("is restarted three times, then its model rests there and the job fails with the worker's last words", async () => {
     const on = await machine({
       programs: programsWith('process.stderr.write("the bees have left the building\\n"); process.exit(1)\n')
     })
@@ -37,7 +37,7 @@ describe("a worker that cannot boot", () => {
     assert.strictEqual(job?.error.details["status"], 502)
     const next = await on.rbee(["infer", "hello"])
     assert.strictEqual(next.code, 1)
-    assert.notInclude(next.stderr, "restarting (1/3)", "the device is out of service")
+    assert.notInclude(next.stderr, "restarting (1/3)", "its model rests")
     assert.strictEqual((await on.rbee(["down"])).code, 0)
     assert.deepEqual(on.processes(), [])
   })

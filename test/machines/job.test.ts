@@ -9,7 +9,8 @@ const place = { hive: "localhost", device: "gpu0" }
 const placement = { ...place, losers: [] }
 const done = { tokens: 3, finish_reason: "stop", usage: { prompt_tokens: 1, completion_tokens: 3, cached_tokens: 0 } }
 const error = (code: ErrorCode) => rbeeError(code, `it was ${code}`)
-const lost = (tokens: number, reached = true) => new InferFailed({ error: error("WORKER_CRASHED"), tokens, reached })
+const lost = (tokens: number, reached = true) =>
+  new InferFailed({ error: error("WORKER_CRASHED"), tokens, reached, sent: reached })
 
 const queued = () => new Walk(jobMachine, { tokens: 0 }, coverage)
 const placing = () => queued().done("admit")
@@ -103,7 +104,10 @@ describe("A job", () => {
       provisioning().fail("ensureModel", error("MODEL_NOT_FOUND")),
       provisioning().fail("ensureRuntime", error("INTERNAL")),
       starting().fail("startWorker", error("MODEL_INVALID")),
-      streaming().fail("infer", new InferFailed({ error: error("INVALID_REQUEST"), tokens: 0, reached: false }))
+      streaming().fail(
+        "infer",
+        new InferFailed({ error: error("INVALID_REQUEST"), tokens: 0, reached: false, sent: true })
+      )
     ]) {
       expect(walk.snapshot.value).toBe("failed")
       expect(last(walk)?.type).toBe("fail")

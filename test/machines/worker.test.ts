@@ -22,8 +22,11 @@ const busy = () => idle().send(beat(1, 1, 1))
 const exit = (at: number, more: Partial<WorkerExit> = {}): WorkerExit => ({
   at,
   reason: "exit code 1",
+  exitCode: 1,
+  signal: undefined,
   code: undefined,
-  outOfMemory: false,
+  isEngines: false,
+  hasRoom: true,
   lastWords: "boom",
   ...more
 })
@@ -77,6 +80,7 @@ describe("A worker", () => {
     expect(walk.output).toEqual({
       outcome: "failed",
       code: "WORKER_START_FAILED",
+      blame: "unclear",
       attempts: 4,
       reason: "exit code 1",
       lastWords: "boom"
@@ -97,7 +101,7 @@ describe("A worker", () => {
   })
 
   it("takes half of context and slots after the device ran out of memory, once", () => {
-    const walk = loading().done("run", exit(0, { outOfMemory: true, reason: "killed by SIGABRT" }))
+    const walk = loading().done("run", exit(0, { signal: "SIGABRT", hasRoom: false, reason: "killed by SIGABRT" }))
     expect(walk.commands.at(-1)).toEqual({
       type: "shrunk",
       from: { context: 4096, slots: 4 },
@@ -105,7 +109,7 @@ describe("A worker", () => {
     })
     walk.fire("backoff")
     expect(walk.input("run")).toEqual({ attempt: 2, shape: { context: 2048, slots: 2 } })
-    walk.done("run", exit(1, { outOfMemory: true })).fire("backoff")
+    walk.done("run", exit(1, { signal: "SIGABRT", lastWords: "CUDA error: out of memory" })).fire("backoff")
     expect(walk.input("run")).toEqual({ attempt: 3, shape: { context: 2048, slots: 2 } })
   })
 

@@ -106,7 +106,7 @@ describe("A hive and its workers", () => {
     expect(pids(here).map((each) => each.pid)).not.toContain(pid)
   })
 
-  it("gives up a worker that never binds after its restarts, and takes the device out of service", async () => {
+  it("gives up a worker that never binds after its restarts, and lets its model rest, not the device, which is proven to work", async () => {
     const here = await machine()
     const broken = withWorker(`process.stderr.write("no can do\\n"); process.exit(9)`)
     const hive = await startHive(here, {}, broken)
@@ -118,10 +118,13 @@ describe("A hive and its workers", () => {
     })
     expect(await workers(hive)).toEqual([])
     const next = await refused(hive.api.startWorker({ device: "cpu", model_ref: "minillama" }))
-    expect(next).toMatchObject({ code: "WORKER_START_FAILED", details: { degraded: true } })
+    expect(next).toMatchObject({ code: "WORKER_START_FAILED", details: { resting: true } })
     expect(await refused(hive.api.capacity({ device: "cpu", model: "minillama" }))).toMatchObject({
       code: "WORKER_START_FAILED"
     })
+    const other = await tiny()
+    await provision(hive, `file:${other}`)
+    expect(await run(hive.api.capacity({ device: "cpu", model: `file:${other}` }))).toBeUndefined()
   })
 
   it("tells each failed boot while it tries on", async () => {
@@ -151,7 +154,10 @@ describe("A hive and its workers", () => {
       import { appendFileSync, readFileSync } from "node:fs"
       const file = process.env.RBEE_HOME + "/boots"
       appendFileSync(file, "x")
-      if (readFileSync(file, "utf8").length === 1) process.abort()
+      if (readFileSync(file, "utf8").length === 1) {
+        process.stderr.write("ggml_backend: failed to allocate a buffer\\n")
+        process.abort()
+      }
       else await import("./real-worker.js")`
     const folder = withWorker(source)
     cpSync(join(programs, "worker.js"), join(folder, "real-worker.js"))
@@ -167,13 +173,17 @@ describe("A hive and its workers", () => {
     expect(events.at(-1)?.data).toMatchObject({ context: 4096, slots: 2 })
   })
 
-  it("does not try again with a model that the engine refuses, and blames no device for it", async () => {
+  it("tries a model that the engine refuses once more, and then no more, and blames no device for it", async () => {
     const hive = await startHive(await machine())
     const path = await invalid("unknown-architecture")
     expect((await provision(hive, `file:${path}`)).at(-1)?.event).toBe("ready")
     const { worker_id } = await run(hive.api.startWorker({ device: "cpu", model_ref: `file:${path}` }))
     const events = await eventsOf(hive.api.workerEvents({ id: worker_id }))
-    expect(events.at(-1)).toMatchObject({ event: "failed", data: { code: "MODEL_INVALID", attempts: 1 } })
+    expect(events.at(-1)).toMatchObject({ event: "failed", data: { code: "MODEL_INVALID", attempts: 2 } })
+    expect(await refused(hive.api.startWorker({ device: "cpu", model_ref: `file:${path}` }))).toMatchObject({
+      code: "MODEL_INVALID",
+      details: { quarantined: true, reason: expect.stringContaining("unknown model architecture") }
+    })
     await provision(hive, "minillama")
     expect((await startWorker(hive)).events.at(-1)?.event).toBe("ready")
   })

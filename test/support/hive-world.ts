@@ -19,6 +19,7 @@ import { CurrentSettings, defaults, type Settings } from "../../src/layers/setti
 import { type WorkerApi, WorkerConnector } from "../../src/layers/worker-api/index.ts"
 import { WorkerLauncher, type WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
 import type { ModelFacts } from "../../src/machines/gguf.ts"
+import type { Proof } from "../../src/machines/policy/blame.ts"
 import type { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
 
 export const facts: ModelFacts = {
@@ -53,6 +54,12 @@ export interface World {
   readonly launched: Array<Launched>
   /** what the next launches do */
   launching: "works" | "is a bug"
+  /** how the bundled model does on its devices */
+  proof: Proof
+  /** what processes say from now on before they end */
+  lastWords: string
+  /** sizes and ages of the files */
+  stamp: string
   /** does its queen answer heartbeats? */
   queen: "answers" | "is out of reach"
   /** urls of workers whose answers the hive has ended, in order */
@@ -79,8 +86,11 @@ export const makeWorld = (
 ): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const launched: Array<Launched> = []
-    const world: Pick<World, "launching" | "queen" | "cancelled"> = {
+    const world: Pick<World, "launching" | "proof" | "lastWords" | "stamp" | "queen" | "cancelled"> = {
       launching: "works",
+      proof: "works",
+      lastWords: "planted words",
+      stamp: "1",
       queen: "answers",
       cancelled: []
     }
@@ -100,13 +110,14 @@ export const makeWorld = (
               die({ code: 0 })
             })
           )
-          return { process: undefined, exit: Deferred.await(exit), lastWords: () => "planted words" }
+          return { process: undefined, exit: Deferred.await(exit), lastWords: () => world.lastWords }
         })
     }
     const models: Partial<Models["Type"]> = {
       inspect: () => Effect.succeed(facts),
       offered: () => Effect.void,
       isThere: () => Effect.succeed(true),
+      stamp: () => Effect.sync(() => world.stamp),
       sweep: Effect.void
     }
     const cpu = { cores: 4, ramBytes: 16e9, ramFreeBytes: 15e9 }
@@ -134,6 +145,7 @@ export const makeWorld = (
         around.runtimes ?? {
           find: () => Effect.succeed({ version: "0", folder: undefined }),
           install: () => Effect.never,
+          prove: () => Effect.sync(() => world.proof),
           sweep: Effect.void
         }
       ),

@@ -122,6 +122,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
             : models.inspect(row.file)
           const wanted = workers.wanted(facts, { context, slots })
           if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
+          if (row !== undefined) yield* workers.admits(row, device)
           const available = machines.ledger.available(device.supply, gone)
           const choose = yield* workers.chooser(device, row?.file ?? "", facts, wanted)
           const { bytes, fits } = choose(available)

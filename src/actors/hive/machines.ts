@@ -139,6 +139,16 @@ export class Machines {
     })
   }
 
+  /** Has the ledger the memory that was booked for a worker, now that its process is gone? */
+  hasRoomAgain(worker: string, device: string): Effect.Effect<boolean> {
+    return this.device(device, true).pipe(
+      Effect.map(({ supply }) => {
+        return this.ledger.available(supply, new Set([worker])) >= (this.ledger.bytesOf(worker) ?? 0)
+      }),
+      Effect.orElseSucceed(() => true)
+    )
+  }
+
   degrade(id: string): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (now) => void this.degraded.set(id, now + degradedMs))
   }

@@ -1,7 +1,7 @@
 /** The calls of the hive's interface that are about models (API.md, Hive). */
 import * as Effect from "effect/Effect"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
-import type { CatalogError, ModelRow } from "../../layers/hive-catalog/index.ts"
+import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/model-ref.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
@@ -24,20 +24,36 @@ export const present = (ports: Ports, text: string): Effect.Effect<ModelRow, Rbe
     )
   })
 
-type Calls = Pick<HiveApi, "listModels" | "getModel" | "pinModel" | "removeModel">
+type Calls = Pick<HiveApi, "listModels" | "getModel" | "pinModel" | "removeModel" | "retryModel">
 
 export const modelCalls = (ports: Ports, parts: Parts): Calls => {
-  const viewing: Effect.Effect<(row: ModelRow) => ModelView, CatalogError> = Effect.map(
-    ports.catalog.pins.all,
-    (pins) => {
-      const pinned = new Set(pins.map(({ file }) => file))
-      return (row) => viewOf(row, { pinned: pinned.has(row.file), inUse: parts.workers?.usesFile(row.file) === true })
-    }
-  )
+  const viewing = Effect.gen(function* () {
+    const { workers } = parts
+    const pinned = new Set((yield* ports.catalog.pins.all).map(({ file }) => file))
+    const quarantined = workers === undefined ? undefined : yield* workers.quarantine.views
+    return (row: ModelRow): Effect.Effect<ModelView> =>
+      Effect.map(quarantined?.(row) ?? Effect.succeed(undefined), (found) =>
+        viewOf(row, { pinned: pinned.has(row.file), inUse: workers?.usesFile(row.file) === true, quarantined: found })
+      )
+  })
+  const awake = Effect.suspend(() => (parts.workers === undefined ? restarting() : Effect.succeed(parts.workers)))
 
   return {
-    listModels: () => Effect.zipWith(ports.catalog.models.all, viewing, (rows, view) => rows.map(view)),
-    getModel: ({ ref }) => Effect.zipWith(present(ports, ref), viewing, (row, view) => view(row)),
+    listModels: () =>
+      Effect.gen(function* () {
+        const view = yield* viewing
+        return yield* Effect.forEach(yield* ports.catalog.models.all, view)
+      }),
+    getModel: ({ ref }) =>
+      Effect.gen(function* () {
+        const row = yield* present(ports, ref)
+        return yield* (yield* viewing)(row)
+      }),
+    retryModel: ({ ref }) =>
+      Effect.gen(function* () {
+        const row = yield* present(ports, ref)
+        yield* (yield* awake).quarantine.release(row)
+      }),
     pinModel: ({ pinned, ref }) =>
       Effect.gen(function* () {
         const row = yield* present(ports, ref)
@@ -46,8 +62,7 @@ export const modelCalls = (ports: Ports, parts: Parts): Calls => {
     removeModel: ({ ref }) =>
       Effect.gen(function* () {
         const row = yield* present(ports, ref)
-        const { workers } = parts
-        if (workers === undefined) return yield* restarting()
+        const workers = yield* awake
         yield* workers.unlessUsed(row, removeModel(ports, row))
       })
   }

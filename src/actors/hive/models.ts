@@ -24,7 +24,14 @@ const noteOf = (row: ModelRow): ModelNote => {
   return { ref, file, sha256, owned, pinned, why, addedAt, lastUsedAt }
 }
 
-export const viewOf = (row: ModelRow, worker: { readonly pinned: boolean; readonly inUse: boolean }): ModelView => ({
+interface Circumstances {
+  /** a worker of it does not unload */
+  readonly pinned: boolean
+  readonly inUse: boolean
+  readonly quarantined: ModelView["quarantined"]
+}
+
+export const viewOf = (row: ModelRow, worker: Circumstances): ModelView => ({
   model_ref: row.ref,
   file: row.file,
   bytes: row.bytes,
@@ -39,7 +46,8 @@ export const viewOf = (row: ModelRow, worker: { readonly pinned: boolean; readon
   ...(row.why === undefined ? {} : { why: row.why }),
   pinned: row.pinned || worker.pinned,
   owned: row.owned,
-  in_use: worker.inUse
+  in_use: worker.inUse,
+  ...(worker.quarantined === undefined ? {} : { quarantined: worker.quarantined })
 })
 
 /** The model of this canonical reference; a row whose file is gone or has another size is forgotten. */

@@ -11,6 +11,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
 import { contextShrunk, type Line, workerRestart, workerWake } from "../../machines/narration.ts"
 import { computeBytes, estimateBytes, type Terms, toMb } from "../../machines/policy/estimate.ts"
+import { plainWords } from "../../machines/policy/blame.ts"
 import { workerRestarts } from "../../machines/policy/restart.ts"
 import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import { workerMachine } from "../../machines/worker.ts"
@@ -18,6 +19,7 @@ import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../
 import { EventLog } from "./event-log.ts"
 import { type Device, type Machines, measureKey } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
+import { type Pair, refusal, type Verdict } from "./quarantine.ts"
 import type { Snapshot } from "./resident-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
 
@@ -25,6 +27,8 @@ export interface ResidentOptions {
   readonly id: string
   readonly device: Device
   readonly modelRef: string
+  /** the file as it was when this worker was begun, on its device */
+  readonly pair: Pair
   readonly file: string
   readonly facts: ModelFacts
   readonly terms: Terms
@@ -38,7 +42,9 @@ export interface Surroundings {
   readonly machines: Machines
   /** a new life of the worker has a new sequence */
   readonly onLog: (id: string, log: EventLog) => void
-  readonly onEnded: (resident: Resident, outcome: WorkerOutcome) => Effect.Effect<void>
+  readonly onReady: (resident: Resident) => void
+  /** settles what its end means for others, before it is told; returns whom it is charged to */
+  readonly onEnded: (resident: Resident, outcome: WorkerOutcome) => Effect.Effect<Verdict>
 }
 
 type Ref = ActorRef<WorkerEvent, Snapshot>
@@ -142,6 +148,7 @@ export class Resident {
           this.log.progress({ stage: "load", received: command.progress * facts.fileBytes, total: facts.fileBytes })
           return Effect.void
         case "ready":
+          this.around.onReady(this)
           return Effect.zipRight(
             Effect.map(self.state, (snapshot) => this.ready(snapshot)),
             Effect.flatMap(self.state, (snapshot) => this.settle(snapshot))
@@ -203,42 +210,49 @@ export class Resident {
   }
 
   private ended(outcome: WorkerOutcome): Effect.Effect<void> {
-    const { id, device } = this.options
-    const failure = failureOf(id, device.id, outcome)
-    const { code, message, details } = failure
-    this.log.end("failed", { code, message, attempts: details["attempts"], last_words: details["last_words"], details })
+    const { id } = this.options
     return Effect.gen(this, function* () {
-      yield* Deferred.fail(this.bind, failure)
       // Its process is gone by now: the chart saw the exit.
       yield* Effect.ignoreLogged(this.around.machines.ledger.release(id))
-      yield* this.around.onEnded(this, outcome)
+      const verdict = yield* this.around.onEnded(this, outcome)
+      const failure = failureOf(this.options, outcome, verdict)
+      const { code, message, details } = failure
+      const { attempts, last_words } = details
+      this.log.end("failed", { code, message, attempts, last_words, details })
+      yield* Deferred.fail(this.bind, failure)
       yield* Deferred.succeed(this.gone, undefined)
       if (outcome.outcome === "failed") yield* Effect.logError(`${failure.what}; last words: ${outcome.lastWords}`)
     })
   }
 }
 
-const failureOf = (id: string, device: string, outcome: WorkerOutcome): RbeeError => {
+const failureOf = ({ id, pair }: ResidentOptions, outcome: WorkerOutcome, verdict: Verdict): RbeeError => {
   if (outcome.outcome === "stopped") {
     return rbeeError("SHUTTING_DOWN", `worker ${id} was stopped`, "Ask for it again", {
       reason: "stopped",
       attempts: 0
     })
   }
-  const { code, attempts, reason, lastWords } = outcome
-  const words = lastWords === "" || lastWords === reason ? "" : `; its last words: ${lastWords.slice(-300)}`
+  const { attempts, reason } = outcome
+  const words = plainWords(outcome.lastWords)
+  // whose events tell of every try, also of one that never bound
+  const about = { worker_id: id, attempts }
+  if (verdict === "file") return refusal(pair, { reason, words }, about)
+  // what was taken for the file's doing, and was the device's
+  const code = verdict === "device" ? "WORKER_START_FAILED" : outcome.code
   return rbeeError(
     code,
-    `worker ${id} on ${deviceLabel(device)} failed after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${reason}${words}`,
+    `worker ${id} on ${deviceLabel(pair.device)} failed after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${reason}${
+      words === "" || words === reason ? "" : `; its last words: ${words}`
+    }`,
     "See `rbee logs worker`",
     {
+      ...about,
       ...(code === "WORKER_START_FAILED" ? { status: 500 } : {}),
-      // whose events tell of every try, also of one that never bound
-      worker_id: id,
-      attempts,
+      ...(verdict === "device" ? { degraded: true } : {}),
       reason,
-      last_words: lastWords,
-      device
+      last_words: words,
+      device: pair.device
     }
   )
 }

@@ -11,23 +11,20 @@ import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/
 import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 import { isErrorCode } from "../../machines/errors.ts"
+import { signalOf } from "../../machines/policy/blame.ts"
 import type { Shape } from "../../machines/policy/estimate.ts"
 import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
 import type { WorkerEvent, WorkerExit } from "../../machines/worker-terms.ts"
 import type { Ports } from "./ports.ts"
-
-/** an error of CUDA's that less memory would not cure */
-const otherError = /CUDA error: (?!out of memory)\S/
-
-/** SIGABRT is how llama.cpp ends when the device has no memory left, if it names no other error; through a shell 134. */
-export const isOutOfMemory = (status: ExitStatus, code: string | undefined, lastWords: string): boolean =>
-  code === "VRAM_EXHAUSTED" || ((status.signal === "SIGABRT" || status.code === 134) && !otherError.test(lastWords))
 
 /** what a worker may take to end its answers, milliseconds */
 const cancelMs = 1000
 
 const wordsOf = (status: ExitStatus): string =>
   status.signal === undefined ? `exit code ${status.code ?? "unknown"}` : `killed by ${status.signal}`
+
+/** the end of a process that never was */
+const untold = { exitCode: undefined, signal: undefined, code: undefined, isEngines: false, hasRoom: true } as const
 
 type Self = Pick<ActorRef<WorkerEvent, unknown>, "tell" | "latest">
 type Failed = Extract<ControlMessage, { readonly t: "failed" }>
@@ -48,10 +45,13 @@ export class WorkerLife {
   private started = Deferred.unsafeMake<Current>(FiberId.none)
   private readonly ports: Ports
   private readonly plan: Omit<WorkerPlan, "instance" | "context" | "slots">
+  private readonly hasRoom: Effect.Effect<boolean>
 
-  constructor(ports: Ports, plan: Omit<WorkerPlan, "instance" | "context" | "slots">) {
+  /** `hasRoom`: is there the memory that was booked for it, now that its process is gone? */
+  constructor(ports: Ports, plan: Omit<WorkerPlan, "instance" | "context" | "slots">, hasRoom: Effect.Effect<boolean>) {
     this.ports = ports
     this.plan = plan
+    this.hasRoom = hasRoom
   }
 
   /** processes so far, less the first */
@@ -76,8 +76,8 @@ export class WorkerLife {
         )
       )
       if (launched._tag === "Left") {
-        const at = yield* Clock.currentTimeMillis
-        return { at, reason: launched.left.what, code: undefined, outOfMemory: false, lastWords: launched.left.what }
+        const { what } = launched.left
+        return { ...untold, at: yield* Clock.currentTimeMillis, reason: what, lastWords: what }
       }
       const running = launched.right
       const current = { instance, process: running.process, close: Scope.close(scope, Exit.void) }
@@ -89,13 +89,17 @@ export class WorkerLife {
       yield* Queue.offer(said, "end")
       const failed = yield* Deferred.await(told)
       const at = yield* Clock.currentTimeMillis
-      const lastWords = running.lastWords().trim()
+      const isAborted = signalOf({ exitCode: status.code, signal: status.signal }) === "SIGABRT"
       return {
         at,
         reason: failed?.what ?? wordsOf(status),
+        exitCode: status.code,
+        signal: status.signal,
         code: failed !== undefined && isErrorCode(failed.code) ? failed.code : undefined,
-        outOfMemory: isOutOfMemory(status, failed?.code, lastWords),
-        lastWords
+        isEngines: failed?.by === "engine",
+        // a look at all devices: where nothing depends on it, it is spared
+        hasRoom: isAborted ? yield* this.hasRoom : true,
+        lastWords: running.lastWords().trim()
       }
     }).pipe(
       Effect.ensuring(

@@ -18,6 +18,7 @@ import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts
 import type { EventLogs } from "./event-log.ts"
 import { type Device, type Machines, measureKey, noRoom } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
+import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
 import { Resident } from "./resident.ts"
 import { beatOf, isInUse, isJoinable, shapeOf } from "./resident-view.ts"
 import { WorkerLife } from "./worker-life.ts"
@@ -45,9 +46,11 @@ export class Workers {
   private readonly machines: Machines
   private readonly logs: EventLogs
   private readonly supervisor: SupervisorRef
+  readonly quarantine: Quarantine
 
   constructor(ports: Ports, identity: Identity, machines: Machines, logs: EventLogs, supervisor: SupervisorRef) {
     this.ports = ports
+    this.quarantine = new Quarantine(ports, machines)
     this.identity = identity
     this.machines = machines
     this.logs = logs
@@ -101,6 +104,11 @@ export class Workers {
     })
   }
 
+  /** Refuses a model whose file is not tried on this device now. */
+  admits(model: ModelRow, device: Device): Effect.Effect<void, RbeeError> {
+    return Effect.flatMap(this.quarantine.pair(model, device), (pair) => this.quarantine.admit(pair))
+  }
+
   /** What was asked for, within what the model can do; the settings fill in what was left open. */
   wanted(facts: ModelFacts, asked: Wanted): Wanted {
     const context = asked.context ?? this.ports.settings.worker.context
@@ -152,13 +160,16 @@ export class Workers {
         return joined
       }
       yield* this.machines.inService(device.id)
+      const pair = yield* this.quarantine.pair(model, device)
+      yield* this.quarantine.admit(pair)
       // Who asked may leave meanwhile: what was booked is started all the same.
-      return yield* Effect.uninterruptible(this.begin(request, facts, wanted))
+      return yield* Effect.uninterruptible(this.begin(request, pair, facts, wanted))
     })
   }
 
   private begin(
     { device, evict, model, portHint, pin }: StartRequest,
+    pair: Pair,
     facts: ModelFacts,
     wanted: Wanted
   ): Effect.Effect<Resident, RbeeError, ActorSystem> {
@@ -187,6 +198,7 @@ export class Workers {
           device,
           modelRef: model.ref,
           file: model.file,
+          pair,
           facts,
           terms,
           input: {
@@ -196,21 +208,26 @@ export class Workers {
             expectedBatchMs: expectedBatchMs(facts.parameters, 1),
             limits: { ...workerLimits, idleMs: settings.worker.idleMs }
           },
-          life: new WorkerLife(ports, {
-            workerId: id,
-            ...terms,
-            ...(device.uuid === undefined ? {} : { gpuUuid: device.uuid }),
-            modelPath: model.file,
-            modelRef: model.ref,
-            portHint: portHint ?? settings.worker.portBase,
-            ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
-          })
+          life: new WorkerLife(
+            ports,
+            {
+              workerId: id,
+              ...terms,
+              ...(device.uuid === undefined ? {} : { gpuUuid: device.uuid }),
+              modelPath: model.file,
+              modelRef: model.ref,
+              portHint: portHint ?? settings.worker.portBase,
+              ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
+            },
+            machines.hasRoomAgain(id, device.id)
+          )
         },
         {
           ports,
           identity: this.identity,
           machines,
           onLog: (worker, log) => this.logs.set(worker, log),
+          onReady: ({ options }) => this.quarantine.worked(options.pair),
           onEnded: (ended, outcome) => this.ended(ended, outcome)
         }
       )
@@ -267,13 +284,12 @@ export class Workers {
     })
   }
 
-  private ended(resident: Resident, outcome: WorkerOutcome): Effect.Effect<void> {
+  private ended({ options: { device, id, pair } }: Resident, outcome: WorkerOutcome): Effect.Effect<Verdict> {
     return Effect.suspend(() => {
-      this.residents.delete(resident.options.id)
-      // A model that cannot be loaded says nothing about the device.
-      return outcome.outcome === "failed" && outcome.code === "WORKER_START_FAILED"
-        ? this.machines.degrade(resident.options.device.id)
-        : Effect.void
+      this.residents.delete(id)
+      return outcome.outcome === "failed"
+        ? this.quarantine.charge(pair, device, outcome)
+        : Effect.succeed<Verdict>("none")
     })
   }
 

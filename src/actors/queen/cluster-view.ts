@@ -274,9 +274,14 @@ export class ClusterView {
   gone(seat: Seat): Effect.Effect<void> {
     return Effect.suspend(() => {
       const entry = this.workers.get(seat.worker)
-      const lives = entry !== undefined && (serving(entry.view) || entry.view.state === "draining")
-      return lives && entry.view.instance === seat.instance ? Deferred.await(entry.gone) : Effect.void
+      return entry !== undefined && this.lives(seat) ? Deferred.await(entry.gone) : Effect.void
     })
+  }
+
+  /** Is this life of the worker there, as far as anybody knows? */
+  lives(seat: Pick<Seat, "worker" | "instance">): boolean {
+    const view = this.workers.get(seat.worker)?.view
+    return view?.instance === seat.instance && (serving(view) || view.state === "draining")
   }
 
   // --- slots ---

@@ -50,12 +50,14 @@ export const job = (
 
   const infer = (seat: Seat | undefined, alone: boolean): Effect.Effect<InferDone, InferFailed> =>
     Effect.gen(function* () {
-      if (seat === undefined) return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false })
+      if (seat === undefined)
+        return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false, sent: false })
       let reached = false
+      let sent = false
       const failed = (error: RbeeError) => {
         // The worker of this seat is of no use any more: nobody else is to be sent there.
         if (error.code === "WORKER_CRASHED" || error.code === "CONNECTION_TIMEOUT") view.workerLost(seat)
-        return new InferFailed({ error, tokens: log.tokens(), reached })
+        return new InferFailed({ error, tokens: log.tokens(), reached, sent })
       }
       const url = view.worker(seat.worker)?.url
       if (url === undefined) return yield* failed(workerGone(seat))
@@ -67,6 +69,7 @@ export const job = (
       world.sessions.uses(session, seat.hive, seat.worker)
       const clock = yield* Effect.clock
       const answer = relay({
+        onSent: () => (sent = view.lives(seat)),
         worker: cancellable(world.connectWorker(url, seat.instance)),
         request: inferRequestOf(log, epoch, alone),
         log,

@@ -19,7 +19,10 @@ export interface ModelsWorld {
   readonly wake: (hive: string) => Effect.Effect<void, RbeeError>
 }
 
-type Calls = Pick<QueenApi, "listModels" | "pullModel" | "pullEvents" | "pinModel" | "removeModel" | "collectModels">
+type Calls = Pick<
+  QueenApi,
+  "listModels" | "pullModel" | "pullEvents" | "pinModel" | "retryModel" | "removeModel" | "collectModels"
+>
 
 export interface Models {
   readonly calls: Calls
@@ -93,6 +96,7 @@ export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
           api.modelEvents({ id, ...(last_event_id === undefined ? {} : { last_event_id }) })
         ),
       pinModel: ({ hive, pinned, ref: text }) => wherever(text, hive, (api, ref) => api.pinModel({ ref, pinned })),
+      retryModel: ({ hive, ref: text }) => wherever(text, hive, (api, ref) => api.retryModel({ ref })),
       removeModel: ({ hive, ref: text }) => wherever(text, hive, (api, ref) => api.removeModel({ ref })),
       collectModels: ({ dry_run, last_copies, max_mb }) =>
         Effect.gen(function* () {

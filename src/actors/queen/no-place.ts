@@ -18,6 +18,9 @@ export const noPlace = (
   full: ReadonlyArray<Full>
 ): Effect.Effect<never, RbeeError> => {
   if (fallen !== undefined) return fallen
+  // what would not load on a device with room needs another file, not more room
+  const refused = full.find(({ error }) => error.code === "MODEL_INVALID")
+  if (refused !== undefined) return refused.error
   const room = full.flatMap(({ place, error }) => {
     const needed = megabytes(error.details["required_mb"] ?? error.details["needed_mb"])
     const available = megabytes(error.details["available_mb"])

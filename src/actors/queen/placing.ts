@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { PlaceInput, Placed, Seat } from "../../machines/job.ts"
+import type { Fallen, PlaceInput, Placed, Seat } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import { type Loser, type Place, type Wish, decide } from "../../machines/policy/placement.ts"
 import { apart } from "../../machines/policy/spread.ts"
@@ -79,14 +79,19 @@ export const place = (
     return yield* rbeeError("CONNECTION_TIMEOUT", "no hive answered when it was asked for room", "See `rbee logs hive`")
   })
 
+/** Whom the loss of the last place is charged to. */
+const fell = ({ error: { details }, place: { device, hive } }: Fallen, model: string): say.Line => {
+  if (details["degraded"] === true) return say.deviceDegraded(hive, device)
+  return details["quarantined"] === true ? say.modelRefused(hive, device, model) : say.startFailed(hive, device)
+}
+
 /** What a job hears of the search for its place. */
 const narrator = (log: JobLog, wish: Wish, { failover, fallen }: PlaceInput, isQuiet: boolean): Listener => {
   let isFirst = true
   return {
     onPicked: ({ device: { device, hive } }) => {
       if (isFirst && fallen !== undefined) {
-        const { place: from } = fallen
-        log.narrate(say.deviceDegraded(from.hive, from.device), { hiveId: from.hive })
+        log.narrate(fell(fallen, wish.model), { hiveId: fallen.place.hive })
       }
       isFirst = false
       if (failover !== undefined || isQuiet) return

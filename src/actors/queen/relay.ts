@@ -24,6 +24,8 @@ export interface RelayOptions {
   /** with `resume` when the log already has tokens */
   readonly request: InferRequest
   readonly log: Pick<JobLog, "tokenJson" | "tokens">
+  /** The request goes to the worker now. */
+  readonly onSent?: () => void
   /** The worker has taken the request: what goes wrong from here on happened with it. */
   readonly onReached?: () => void
   /** its first token is there */
@@ -42,7 +44,13 @@ const CANCEL = "2 seconds"
  */
 export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError> =>
   Effect.uninterruptibleMask((restore) =>
-    restore(options.worker.infer({ ...options.request, stream: true })).pipe(
+    restore(
+      Effect.suspend(() => {
+        options.onSent?.()
+        return options.worker.infer({ ...options.request, stream: true })
+      })
+    ).pipe(
+      Effect.mapError((error) => (brokeOff(error) ? lost(`it went before it took the request: ${error.what}`) : error)),
       Effect.flatMap((reply) =>
         reply._tag === "Json"
           ? Effect.mapError(decodeStarted(reply.body), () => nonsense("its answer"))
@@ -165,6 +173,10 @@ const lingering = (reading: Fiber.RuntimeFiber<unknown, RbeeError>) =>
 
 const decodeToken = Schema.decodeUnknownOption(Schema.parseJson(InferToken))
 const parseToken = (data: string) => Option.getOrUndefined(decodeToken(data))
+
+/** The request was on its way there: the worker may have died of it. One that nobody listens for was never sent. */
+const brokeOff = ({ code, details }: RbeeError): boolean =>
+  code === "CONNECTION_TIMEOUT" && /^(ECONNRESET|EPIPE|BROKEN)$/.test(String(details["reason"]))
 
 const lost = (reason: string): RbeeError<"WORKER_CRASHED"> =>
   rbeeError("WORKER_CRASHED", `the worker was lost (${reason})`, "See `rbee logs worker`")

@@ -54,6 +54,8 @@ export class Answers {
   private readonly byId = new Map<string, Running>()
   /** those that hold a slot, by job */
   private readonly active = new Map<string, Running>()
+  /** whose prompt is being read: nothing else runs meanwhile */
+  private taking: Answer | undefined
   /** highest epoch of each job, oldest job first */
   private readonly epochs = new Map<string, number>()
   /** called once when nothing runs any more */
@@ -78,7 +80,10 @@ export class Answers {
   }
 
   readonly now = (): number => this.clock.unsafeCurrentTimeMillis()
-  readonly running = (): ReadonlyArray<Answer> => [...this.active.values()].map(({ answer }) => answer)
+  readonly running = (): ReadonlyArray<Answer> => [
+    ...[...this.active.values()].map(({ answer }) => answer),
+    ...(this.taking === undefined ? [] : [this.taking])
+  ]
   readonly find = (id: string): Answer | undefined => this.byId.get(id)?.answer
 
   /**
@@ -200,12 +205,14 @@ export class Answers {
           )
         )
       )
+    this.taking = answer
+    // it may take this worker down with it, already as its prompt is read: its hive is to know whose death that is
+    if (answer.alone) this.beat()
     // admitted and registered without a pause: two requests can never take the same slot
     const running = { answer, fiber: this.fork(decoding) }
+    this.taking = undefined
     this.byId.set(id, running)
     if (answer.end === undefined) this.active.set(request.job_id, running)
-    // it may take this worker down with it: its hive is to know whose death that is
-    if (answer.alone) this.beat()
     return running
   }
 

@@ -89,12 +89,14 @@ export const makeWorker = (
       toldAt = now
       tell({ t: "loading", progress: fraction })
     }
+    const onRuntime: LoadOptions["onRuntime"] = () => tell({ t: "loading", progress: 0 })
     const { threads, maxTokensPerS } = settings.worker
     const load = engine
       .load({
         modelPath: plan.modelPath,
         slots: plan.slots,
         onProgress,
+        onRuntime,
         ...(plan.context === undefined ? {} : { context: plan.context }),
         ...(plan.kvType === undefined ? {} : { kvType: plan.kvType }),
         ...(threads === undefined ? {} : { threads }),
@@ -111,7 +113,11 @@ export const makeWorker = (
             tell({ t: "ready", backend: model.backend, context: model.context, slots: model.slots })
           })
         ),
-        Effect.tapError(({ code, what, todo }) => Effect.sync(() => tell({ t: "failed", code, what, todo })))
+        Effect.tapError(({ code, details, what, todo }) =>
+          Effect.sync(() =>
+            tell({ t: "failed", code, what, todo, ...(details["by"] === "engine" ? { by: "engine" as const } : {}) })
+          )
+        )
       )
 
     const drain = (deadlineMs: number): Effect.Effect<void> => {

@@ -39,6 +39,10 @@ const decode = Schema.decodeUnknownEither(Schema.parseJson(Told))
 
 type Backend = "vulkan" | "metal"
 
+/** What a process sees of the GPUs of a machine: the one that it is for, where it is known by something. */
+export const boundTo = (backend: string, uuid: string | undefined): Readonly<Record<string, string>> =>
+  uuid === undefined ? {} : { [backend === "vulkan" ? visibleVulkan : "CUDA_VISIBLE_DEVICES"]: uuid }
+
 /** Undefined where the child failed: no GPU, as far as we can tell. */
 const tell = (addon: string, backend: Backend, env: Env): Promise<Told | undefined> =>
   new Promise((resolve) => {

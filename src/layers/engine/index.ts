@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly maxTokensPerS?: number
   /** 0…1, monotonic, called while the file goes into memory */
   readonly onProgress: (fraction: number) => void
+  /** the native runtime is there: what goes wrong from here on may be the file's doing */
+  readonly onRuntime?: () => void
 }
 
 export interface Sampling {

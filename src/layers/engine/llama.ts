@@ -165,6 +165,7 @@ const load = (options: LoadOptions, where: RuntimeOptions): Effect.Effect<Loaded
       // `loadRuntime` rejects with nothing else
       catch: (cause) => cause as LoadFailure
     })
+    options.onRuntime?.()
     // the finalizer is added after the load and not around it, so that the load itself can be interrupted
     const { served } = yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {

@@ -148,6 +148,7 @@ export const layerScripted = (script: ScriptedOptions = {}): Layer.Layer<Engine>
   Layer.succeed(Engine, {
     load: (options) =>
       Effect.gen(function* () {
+        options.onRuntime?.()
         const step = (script.loadMs ?? 0) / 4
         for (const fraction of [0.25, 0.5, 0.75, 1]) {
           if (step > 0) yield* Effect.sleep(step)

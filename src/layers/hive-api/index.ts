@@ -89,6 +89,13 @@ export const hiveApi = {
     output: Nothing,
     status: 204
   }),
+  retryModel: json("POST", "/models/:ref/retry", {
+    scope: "peer",
+    summary: "Try a model again on the devices where its workers died of it",
+    input: byRef,
+    output: Nothing,
+    status: 204
+  }),
   removeModel: json("DELETE", "/models/:ref", {
     scope: "peer",
     summary: "Forget; 409 in use",

@@ -48,6 +48,22 @@ export interface LeaseRow {
   readonly bytes: number
 }
 
+/** A file that is not tried on a device any more: it ended its workers there while they loaded it. */
+export interface QuarantineRow {
+  /** what the file is: its hash, or its path where that is not known, and its size and age */
+  readonly hash: string
+  /** version of the runtime that could not load it */
+  readonly engine: string
+  readonly device: string
+  readonly file: string
+  readonly reason: string
+  /** the worker's last words, for people */
+  readonly words: string
+  /** milliseconds since 1970 */
+  readonly at: number
+}
+export type QuarantineKey = Pick<QuarantineRow, "hash" | "engine" | "device">
+
 /** A process that a hive must end if it finds it alive at its own start. */
 export interface WorkerRow {
   readonly worker: string
@@ -92,6 +108,7 @@ export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
     >
     /** bytes that a worker of this shape took after its load; the key is made by the ledger */
     readonly measured: Table<{ readonly key: string; readonly bytes: number }, string>
+    readonly quarantine: Table<QuarantineRow, QuarantineKey>
     readonly owner: Effect.Effect<OwnerRow | undefined, CatalogError>
     readonly setOwner: (owner: OwnerRow) => Effect.Effect<void, CatalogError>
   }

@@ -4,7 +4,16 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { HiveCatalog, type LeaseRow, type ModelRow, type OwnerRow, type RuntimeRow, type WorkerRow } from "./index.ts"
+import {
+  HiveCatalog,
+  type LeaseRow,
+  type ModelRow,
+  type OwnerRow,
+  type QuarantineKey,
+  type QuarantineRow,
+  type RuntimeRow,
+  type WorkerRow
+} from "./index.ts"
 
 type Pin = { readonly device: string; readonly file: string }
 
@@ -15,6 +24,7 @@ export class MemoryCatalog {
   readonly workers = new Map<string, WorkerRow>()
   readonly pins = new Map<string, Pin>()
   readonly measured = new Map<string, { readonly key: string; readonly bytes: number }>()
+  readonly quarantine = new Map<string, QuarantineRow>()
   owner: OwnerRow | undefined
   /** where an unreadable catalog was put, told once to the next start */
   movedAside: string | undefined
@@ -26,7 +36,16 @@ export class MemoryCatalog {
 
   /** It cannot be read any more: the next start moves it aside and has an empty one. */
   lose(): void {
-    for (const rows of [this.models, this.runtimes, this.leases, this.workers, this.pins, this.measured]) rows.clear()
+    for (const rows of [
+      this.models,
+      this.runtimes,
+      this.leases,
+      this.workers,
+      this.pins,
+      this.measured,
+      this.quarantine
+    ])
+      rows.clear()
     this.owner = undefined
     this.movedAside = "catalog.sqlite.corrupt"
   }
@@ -44,6 +63,8 @@ const table = <Row, Key = string>(
 const same = (key: string): string => key
 const pinKey = ({ device, file }: Pin): string => `${device} ${file}`
 
+const quarantineKey = ({ device, engine, hash }: QuarantineKey): string => [hash, engine, device].join("\n")
+
 export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
   Layer.sync(HiveCatalog, () => ({
     movedAside: store.movedAside,
@@ -60,6 +81,7 @@ export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
     workers: table(store.workers, ({ worker }) => worker, same),
     pins: table<Pin, Pin>(store.pins, pinKey, pinKey),
     measured: table(store.measured, ({ key }) => key, same),
+    quarantine: table<QuarantineRow, QuarantineKey>(store.quarantine, quarantineKey, quarantineKey),
     owner: Effect.sync(() => store.owner),
     setOwner: (owner) => Effect.sync(() => void (store.owner = owner))
   }))

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
-import { type CatalogError, HiveCatalog, type ModelRow, type OwnerRow } from "./index.ts"
+import { type CatalogError, HiveCatalog, type ModelRow, type OwnerRow, type QuarantineKey } from "./index.ts"
 
 const migrations: Migrations = [
   {
@@ -30,6 +30,13 @@ const migrations: Migrations = [
       "ALTER TABLE models ADD COLUMN template INTEGER NOT NULL DEFAULT 0",
       "ALTER TABLE models ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
       "ALTER TABLE models ADD COLUMN why TEXT"
+    ]
+  },
+  {
+    name: "files that are not tried on a device any more",
+    statements: [
+      `CREATE TABLE quarantine (hash TEXT NOT NULL, engine TEXT NOT NULL, device TEXT NOT NULL, file TEXT NOT NULL,
+         reason TEXT NOT NULL, words TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (hash, engine, device)) STRICT`
     ]
   }
 ]
@@ -119,6 +126,11 @@ const make = Effect.gen(function* () {
         )
     },
     measured: table("measured", ["key"], (key) => ({ key })),
+    quarantine: table("quarantine", ["hash", "engine", "device"], ({ device, engine, hash }: QuarantineKey) => ({
+      hash,
+      engine,
+      device
+    })),
     owner: Effect.map(Effect.mapError(sql<Cells>`SELECT id, name, epoch, url FROM owner`, failed), ([row]) =>
       row === undefined ? undefined : fromCells<OwnerRow>(row)
     ),

@@ -2,7 +2,7 @@
  * Models on the hive's disk: `models/NAME.gguf` in its folder, and `models/NAME.gguf.part` while one is on its way;
  * those of the hub in the shared cache. A name is taken only by a rename of a synced, verified file.
  */
-import { readdir } from "node:fs/promises"
+import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -182,6 +182,7 @@ const make = (options: DiskOptions) => {
         const sizes = await Promise.all(partsOf(file).map(sizeOf))
         return sizes.every((size) => size !== undefined) && sum(sizes.map((size) => size ?? 0)) === bytes
       }),
+    stamp: (file) => Effect.promise(async () => (await Promise.all(partsOf(file).map(stampOf))).join(" ")),
     note: (note) => Effect.ignoreLogged(Effect.tryPromise(() => notes.put(note))),
     forget: (ref) => Effect.ignoreLogged(Effect.tryPromise(() => notes.remove(ref))),
     notes: Effect.promise(notes.all),
@@ -195,6 +196,11 @@ const make = (options: DiskOptions) => {
       (now) => Effect.promise(() => sweep(now))
     )
   })
+}
+
+const stampOf = async (file: string): Promise<string> => {
+  const found = await stat(file).catch(() => undefined)
+  return found === undefined ? "gone" : `${found.size}@${found.mtimeMs}`
 }
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, each) => total + each, 0)

@@ -98,6 +98,8 @@ export class Models extends Context.Tag("rbee/Models")<
     readonly offered: (hub: QueenHub | undefined) => Effect.Effect<void>
     /** Is a model of this size there, with all its files? */
     readonly isThere: (file: string, bytes: number) => Effect.Effect<boolean>
+    /** By which a file that was changed is told from what it was: sizes and ages of all its parts. */
+    readonly stamp: (file: string) => Effect.Effect<string>
     /** Keeps, beside the files, what a lost catalog is rebuilt from. Best effort. */
     readonly note: (note: ModelNote) => Effect.Effect<void>
     readonly forget: (ref: string) => Effect.Effect<void>

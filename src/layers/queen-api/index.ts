@@ -173,6 +173,13 @@ export const queenApi = {
     output: Nothing,
     status: 204
   }),
+  retryModel: json("POST", "/catalog/models/:ref/retry", {
+    scope: "manage",
+    summary: "Try a model again where its workers died of it; on one hive or on all that have it",
+    input: Schema.Struct({ ref: Schema.String, hive: Schema.optional(Id) }),
+    output: Nothing,
+    status: 204
+  }),
   removeModel: json("DELETE", "/catalog/models/:ref", {
     scope: "manage",
     summary: "Remove a model from one hive or from all that have it; 409 in use",

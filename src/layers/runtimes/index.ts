@@ -5,12 +5,19 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { Proof } from "../../machines/policy/blame.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 
 export interface RuntimePlace {
   readonly version: string
   /** folder that holds node_modules; undefined: the runtime that rbee itself was installed with */
   readonly folder: string | undefined
+}
+
+/** By what a device is reached. */
+export interface ProvenDevice {
+  readonly backend: Backend
+  readonly uuid: string | undefined
 }
 
 export class Runtimes extends Context.Tag("rbee/Runtimes")<
@@ -27,6 +34,8 @@ export class Runtimes extends Context.Tag("rbee/Runtimes")<
       backend: Backend,
       onProgress: (received: number) => void
     ) => Effect.Effect<RuntimePlace, RbeeError<"BACKEND_UNAVAILABLE">>
+    /** Has the bundled model loaded and decoded on a device, in a process of its own. */
+    readonly prove: (device: ProvenDevice) => Effect.Effect<Proof>
     /** Deletes what an interrupted installation left. */
     readonly sweep: Effect.Effect<void>
   }

@@ -5,12 +5,14 @@
 import { existsSync } from "node:fs"
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises"
 import { delimiter, dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { rbeeError } from "../../machines/errors.ts"
 import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
+import { boundTo } from "../devices/llama.ts"
 import { Ids } from "../ids/index.ts"
 import { nativeEnvironment, npmEnvironment } from "../process/environment.ts"
 import { Processes } from "../process/index.ts"
@@ -18,7 +20,7 @@ import { Runtimes } from "./index.ts"
 import { hasCuda } from "./cuda.ts"
 import { folderBytes } from "./folder-bytes.ts"
 import { findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
-import { prove } from "./proof.ts"
+import { prove, proveAgain } from "./proof.ts"
 import { run } from "./run.ts"
 import { noteUnfit, whyUnfit } from "./unfit.ts"
 
@@ -158,6 +160,18 @@ const make = (options: NpmOptions) =>
           const reason = yield* Effect.promise(() => whyUnfit(options, backend, options.env))
           if (reason !== undefined) return yield* Effect.fail(unavailable(backend, reason, cures[backend]))
           return yield* install(backend, onProgress)
+        }),
+      prove: ({ backend, uuid }) =>
+        Effect.suspend(() => {
+          const found = findBinary(options, backend)
+          const root = found?.folder ?? options.from ?? dirname(fileURLToPath(import.meta.url))
+          const bound = boundTo(backend, uuid)
+          return proveAgain(processes, {
+            backend,
+            folders: foldersIn(root, backend),
+            cwd: options.folder,
+            env: { ...nativeEnvironment(options.env), ...bound }
+          })
         }),
       sweep: Effect.promise(async () => {
         for (const name of await readdir(home).catch(() => [])) {

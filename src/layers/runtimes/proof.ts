@@ -8,6 +8,7 @@ import { join } from "node:path"
 import type * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { type Proof, saysMemory } from "../../machines/policy/blame.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import { addonOf, libraryOf } from "../engine/llama/packages.ts"
 import { bundledFile } from "../models/sources.ts"
@@ -63,6 +64,36 @@ export interface Trial {
   readonly env: Readonly<Record<string, string>>
 }
 
+/** A card's driver may take its time; one that takes this long proves nothing. */
+const againWithin = Duration.minutes(1)
+
+const trial = (
+  processes: Context.Tag.Service<Processes>,
+  beside: string,
+  model: string,
+  { backend, folders, cwd, env }: Trial,
+  within: Duration.Duration
+): Effect.Effect<void, string> => {
+  const args = ["-e", program, addonOf(beside), backend, model, ...folders]
+  return run(processes, { what: "its trial", command: process.execPath, args, cwd, env, within, confined: true })
+}
+
+/** Does a runtime that was proven once still work on its device? Changes nothing. */
+export const proveAgain = (processes: Context.Tag.Service<Processes>, options: Trial): Effect.Effect<Proof> => {
+  const [beside] = options.folders
+  const model = bundledFile()
+  if (beside === undefined || model === undefined) return Effect.succeed("unclear")
+  return trial(processes, beside, model, options, againWithin).pipe(
+    Effect.as("works" as const),
+    Effect.catchAll((reason) =>
+      // want of memory, of processes or of time is nobody's fault here
+      Effect.succeed(
+        saysMemory(reason) || !reason.startsWith("its trial ended") ? ("unclear" as const) : ("fails" as const)
+      )
+    )
+  )
+}
+
 /** Fails with why. Of several builds the first that works stays the first that the engine finds: others before it go. */
 export const prove = (
   processes: Context.Tag.Service<Processes>,
@@ -72,11 +103,11 @@ export const prove = (
     const [beside] = folders
     const model = bundledFile()
     if (beside === undefined || model === undefined) return
-    const args = ["-e", program, addonOf(beside), backend, model, ...folders]
     const reasons = new Set<string>()
     for (const folder of folders) {
-      const trial = { what: "its trial", command: process.execPath, args, cwd, env, within, confined: true }
-      const failed = yield* Effect.flip(run(processes, trial)).pipe(Effect.catchAll(() => Effect.succeed(undefined)))
+      const failed = yield* Effect.flip(trial(processes, beside, model, { backend, folders, cwd, env }, within)).pipe(
+        Effect.catchAll(() => Effect.succeed(undefined))
+      )
       if (failed === undefined) return
       reasons.add(failed)
       yield* Effect.promise(() => rm(join(folder, libraryOf(backend)), { force: true }))

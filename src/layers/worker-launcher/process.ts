@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ControlMessage } from "../../machines/vocabulary/worker.ts"
-import { visibleVulkan } from "../devices/llama.ts"
+import { boundTo } from "../devices/llama.ts"
 import { type Env, nativeEnvironment } from "../process/environment.ts"
 import { controlFd, Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
@@ -36,10 +36,10 @@ const besideUs = (): string => {
 }
 
 /** What it needs of the hive's, bound to one GPU where the plan says so. */
-const environment = (plan: WorkerPlan, base: Env): Record<string, string> => {
-  const variable = plan.backend === "vulkan" ? visibleVulkan : "CUDA_VISIBLE_DEVICES"
-  return { ...nativeEnvironment(base), ...(plan.gpuUuid === undefined ? {} : { [variable]: plan.gpuUuid }) }
-}
+const environment = (plan: WorkerPlan, base: Env): Record<string, string> => ({
+  ...nativeEnvironment(base),
+  ...boundTo(plan.backend, plan.gpuUuid)
+})
 
 /** Its own token is of no use elsewhere: who takes a worker over by its model file is no nearer to the cluster. */
 const introductionOf = (plan: WorkerPlan, { hive, token, version, worker }: Settings): string =>

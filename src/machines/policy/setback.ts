@@ -24,10 +24,15 @@ const setbacks: Partial<Record<ErrorCode, Setback>> = {
   SHUTTING_DOWN: "retry"
 }
 
-export const setbackOf = (error: Pick<RbeeError, "code">): Setback => setbacks[error.code] ?? "fatal"
+/** A file that one device's engine dies of may do on another one: what is wrong with its header is wrong everywhere. */
+const isOfDevice = ({ code, details }: Pick<RbeeError, "code" | "details">): boolean =>
+  code === "MODEL_INVALID" && details["quarantined"] === true
+
+export const setbackOf = (error: Pick<RbeeError, "code" | "details">): Setback =>
+  isOfDevice(error) ? "candidate" : (setbacks[error.code] ?? "fatal")
 
 /** Did a running answer break because its worker went away, so that another one can continue it? */
-export const losesWorker = (error: Pick<RbeeError, "code">): boolean => setbackOf(error) !== "fatal"
+export const losesWorker = (error: Pick<RbeeError, "code" | "details">): boolean => setbackOf(error) !== "fatal"
 
 /** A request may take this many workers down with it: twice in a row with no token gained, or this often in all. */
 export const fruitlessMax = 2

@@ -26,7 +26,21 @@ export const ModelView = Schema.Struct({
   /** rbee brought the file: removing the model deletes it */
   owned: Schema.Boolean,
   /** a worker has it loaded */
-  in_use: Schema.Boolean
+  in_use: Schema.Boolean,
+  /** devices on which it is not tried any more, because its workers died of it: `models retry` */
+  quarantined: Schema.optional(
+    Schema.Array(
+      Schema.Struct({
+        device: Schema.String,
+        /** version of the runtime that could not load it */
+        engine: Schema.String,
+        reason: Schema.String,
+        last_words: Schema.String,
+        /** milliseconds since 1970 */
+        since: Schema.Number
+      })
+    )
+  )
 })
 export type ModelView = typeof ModelView.Type
 

@@ -98,10 +98,18 @@ export const InferToken = Schema.Struct({ i: Count, t: Schema.String, k: Schema.
  */
 export const ControlMessage = Schema.Union(
   Schema.Struct({ t: Schema.Literal("bound"), port: Schema.Int, url: Schema.String }),
+  /** from 0, which is told once the native runtime is there and before the file is touched */
   Schema.Struct({ t: Schema.Literal("loading"), progress: Schema.Number }),
   Schema.Struct({ t: Schema.Literal("ready"), backend: Schema.String, context: Count, slots: Count }),
   /** an expected failure to load; the process exits after it */
-  Schema.Struct({ t: Schema.Literal("failed"), code: Schema.String, what: Schema.String, todo: Schema.String }),
+  Schema.Struct({
+    t: Schema.Literal("failed"),
+    code: Schema.String,
+    what: Schema.String,
+    todo: Schema.String,
+    /** the engine would not have the file, of which our own look at it could tell nothing */
+    by: Schema.optional(Schema.Literal("engine"))
+  }),
   /** once a second, from the worker's event loop, also while it decodes */
   Schema.Struct({
     t: Schema.Literal("beat"),

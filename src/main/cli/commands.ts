@@ -231,6 +231,14 @@ const pinning = (name: "pin" | "unpin", summary: string): Declared =>
     run: (values, words, context) =>
       lazily(models, (module) => module.pin(words[0] ?? "", name === "pin", values.hive, context))
   })
+const modelsRetry = declare({
+  path: ["models", "retry"],
+  summary: "try a model again where it is not tried any more, because its workers died of it",
+  examples: ["rbee models retry file:/models/a.gguf"],
+  words: model,
+  flags: onHive,
+  run: (values, words, context) => lazily(models, (module) => module.retry(words[0] ?? "", values.hive, context))
+})
 const modelsGc = declare({
   path: ["models", "gc"],
   summary: "make room: the least recently used models go, down to a size",
@@ -361,6 +369,7 @@ export const commands: ReadonlyArray<Declared> = [
   modelsRm,
   pinning("pin", "keep a model whatever else needs room"),
   pinning("unpin", "let gc remove a model again"),
+  modelsRetry,
   modelsGc,
   list("jobs"),
   jobsShow,

@@ -109,6 +109,17 @@ export const pin = (
     )
   )
 
+export const retry = (
+  reference: string,
+  hive: string | undefined,
+  context: Context
+): Effect.Effect<number, RbeeError> =>
+  withQueen(context, false, (api) =>
+    Effect.map(api.retryModel({ ref: reference, ...named(hive) }), () =>
+      write(context, `model ${reference} will be tried again on every device`)
+    )
+  )
+
 const named = (hive: string | undefined) => (hive === undefined ? {} : { hive })
 
 export const gc = (

@@ -1,6 +1,6 @@
 /** The cluster's views as rows of a table. */
 import { printable } from "../../actors/keeper/voice.ts"
-import { describeDevices } from "../../machines/vocabulary/device.ts"
+import { describeDevices, deviceLabel } from "../../machines/vocabulary/device.ts"
 import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
 import type { PlanView } from "../../machines/vocabulary/plan.ts"
@@ -46,13 +46,18 @@ export const workersTable = (workers: ReadonlyArray<WorkerView>): string =>
     )
   )
 
-export const modelsTable = (models: ReadonlyArray<ModelView>): string =>
-  table(
-    ["MODEL", "HIVE", "SIZE", "QUANT", "CONTEXT", "FILE"],
-    models.map((model) =>
-      row(model.model_ref, model.hive, `${megabytes(model.bytes)} MB`, model.quantization, model.context, model.file)
-    )
+export const modelsTable = (models: ReadonlyArray<ModelView>): string => {
+  // seldom: who has no such model is spared the column
+  const hasRefused = models.some(({ quarantined }) => quarantined !== undefined)
+  return table(
+    ["MODEL", "HIVE", "SIZE", "QUANT", "CONTEXT", ...(hasRefused ? ["NOT ON"] : []), "FILE"],
+    models.map(({ bytes, context, file, hive, model_ref, quantization, quarantined }) => {
+      const notOn = quarantined?.map(({ device }) => deviceLabel(device)).join(", ")
+      const size = `${megabytes(bytes)} MB`
+      return row(model_ref, hive, size, quantization, context, ...(hasRefused ? [notOn] : []), file)
+    })
   )
+}
 
 /** `now`: milliseconds since 1970 */
 export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number): string =>
@@ -118,7 +123,14 @@ export const modelDetails = (model: ModelView): string =>
     ["added", moment(model.added_at)],
     ["last used", moment(model.last_used_at)],
     ["pinned", model.pinned ? "yes" : "no"],
-    ["in use", model.in_use ? "yes" : "no"]
+    ["in use", model.in_use ? "yes" : "no"],
+    ...(model.quarantined ?? []).map(
+      ({ device, engine, last_words, reason }) =>
+        [
+          `not on ${deviceLabel(device)}`,
+          `${reason}${last_words === "" ? "" : `: ${last_words}`} (engine ${engine}; \`rbee models retry\` tries it again)`
+        ] as const
+    )
   ])
 
 /** One fact a line; those that are not known are left out. */

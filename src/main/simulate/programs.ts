@@ -128,7 +128,7 @@ export const bootHive = (
         layerHiveCatalog(hive.store),
         layerDevices(process),
         layerModels(process, () => cluster.hub, hive.disk),
-        layerRuntimes(hive.runtimes),
+        layerRuntimes(hive.runtimes, () => (cluster.hives.get(hive.id)?.bootFailures ?? 0) === 0),
         layerWorkers(process, bootWorker(cluster, hive.id)),
         layerSystem(process, cluster.onlooker)
       ).pipe(Layer.provideMerge(common(cluster, process, hive.id)))

@@ -76,26 +76,29 @@ describe("The hive", () => {
     })
   )
 
-  it.scoped("takes a device out of service for five minutes when its restarts are spent", () =>
-    Effect.gen(function* () {
-      const world = yield* withModel
-      const asked = yield* Effect.fork(Effect.flip(start(world)))
-      for (let i = 0; i < 4; i++) {
+  it.scoped(
+    "takes a device out of service for five minutes when its restarts are spent and the bundled model fails there too",
+    () =>
+      Effect.gen(function* () {
+        const world = yield* withModel
+        world.proof = "fails"
+        const asked = yield* Effect.fork(Effect.flip(start(world)))
+        for (let i = 0; i < 4; i++) {
+          yield* settle
+          last(world).die()
+          yield* TestClock.adjust(1000)
+        }
+        expect(yield* Fiber.join(asked)).toMatchObject({
+          code: "WORKER_START_FAILED",
+          details: { attempts: 4, last_words: "planted words" }
+        })
+        expect(yield* Effect.flip(start(world))).toMatchObject({ details: { degraded: true } })
+        yield* TestClock.adjust("5 minutes")
+        const again = yield* Effect.fork(start(world))
         yield* settle
-        last(world).die()
-        yield* TestClock.adjust(1000)
-      }
-      expect(yield* Fiber.join(asked)).toMatchObject({
-        code: "WORKER_START_FAILED",
-        details: { attempts: 4, last_words: "planted words" }
+        last(world).say({ t: "bound", port: 1, url: "u" })
+        yield* Fiber.join(again)
       })
-      expect(yield* Effect.flip(start(world))).toMatchObject({ details: { degraded: true } })
-      yield* TestClock.adjust("5 minutes")
-      const again = yield* Effect.fork(start(world))
-      yield* settle
-      last(world).say({ t: "bound", port: 1, url: "u" })
-      yield* Fiber.join(again)
-    })
   )
 
   it.scoped("ends a silent worker and starts another", () =>

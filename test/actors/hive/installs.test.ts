@@ -32,6 +32,7 @@ const makeCard = (vulkan: "works" | "does not work") =>
           installed.add(backend)
           return Effect.succeed({ version: "0", folder: undefined })
         }),
+      prove: () => Effect.succeed("works" as const),
       sweep: Effect.void
     }
     const { hive } = yield* makeWorld({}, { look, runtimes })

@@ -127,6 +127,7 @@ export const stage = (script: Script) => {
     pullModel: unscripted,
     pullEvents: unscripted,
     pinModel: unscripted,
+    retryModel: unscripted,
     removeModel: unscripted,
     collectModels: unscripted,
     v1Models: unscripted,

@@ -160,6 +160,33 @@ describe("Placing", () => {
       })
   )
 
+  it.scoped(
+    "a file that no device can load is tried once on each, is the job's error, and is refused at once after",
+    () =>
+      Effect.gen(function* () {
+        const { hive, job } = yield* makeWorld()
+        hive.gpus = gpus.slice(0, 1)
+        hive.models.add("file:/models/bad.gguf")
+        hive.deadly.add("file:/models/bad.gguf")
+        const first = yield* job({ model: "file:/models/bad.gguf" })
+        expect((yield* first.ended).data).toMatchObject({
+          code: "MODEL_INVALID",
+          details: { status: 400, quarantined: true, device: "cpu" }
+        })
+        expect(first.lines()).toContain(
+          "queen: file:/models/bad.gguf cannot be loaded on GPU0 of hive localhost; trying next candidate…"
+        )
+        expect(first.lines().some((line) => line.includes("degraded"))).toBe(false)
+        const starts = hive.calls.filter((call) => call === "startWorker").length
+        expect(starts).toBe(2)
+        const second = yield* job({ model: "file:/models/bad.gguf" })
+        expect((yield* second.ended).data).toMatchObject({ code: "MODEL_INVALID", details: { status: 400 } })
+        expect(hive.calls.filter((call) => call === "startWorker")).toHaveLength(starts)
+        const other = yield* job()
+        expect((yield* other.ended).event).toBe("done")
+      })
+  )
+
   it.scoped("a runtime that cannot be installed takes its device out, and the CPU serves", () =>
     Effect.gen(function* () {
       const { hive, job } = yield* makeWorld()
@@ -168,7 +195,7 @@ describe("Placing", () => {
       expect((yield* reader.ended).event).toBe("done")
       const lines = reader.lines()
       expect(lines).toContain("queen: asked hive to prepare worker vulkan-llm-worker-rbee")
-      expect(lines).toContain("queen: hive localhost GPU0 is degraded; rescheduling job")
+      expect(lines).toContain("queen: no worker could be started on GPU0 of hive localhost; rescheduling job")
       expect(lines).toContain("queen: worker cpu-llm-worker-rbee already available")
     })
   )

@@ -36,6 +36,12 @@ class Life {
   }
 }
 
+const quarantine = (model: string, device: string) =>
+  rbeeError("MODEL_INVALID", `model ${model} cannot be loaded on ${device} (killed by SIGABRT: assert)`, "", {
+    device,
+    quarantined: true
+  })
+
 export class FakeHive {
   readonly id: string
   readonly url: string
@@ -52,6 +58,9 @@ export class FakeHive {
   readonly full = new Map<string, number>()
   /** devices on which no worker boots */
   readonly broken = new Set<string>()
+  /** models whose file ends every worker that loads it, on any device; and where that was found out: "model device" */
+  readonly deadly = new Set<string>()
+  readonly quarantined = new Set<string>()
   /** holds a download, an installation, a load until it is let go on */
   readonly holds = new Map<"download" | "install" | "load", Deferred.Deferred<void>>()
   readonly workers = new Map<string, FakeWorker>()
@@ -198,8 +207,9 @@ export class FakeHive {
           workers: this.workers.size
         })
       ),
-    capacity: ({ device }) =>
+    capacity: ({ device, model }) =>
       this.answer(`capacity ${device}`, () => {
+        if (this.quarantined.has(`${model} ${device}`)) return Effect.fail(quarantine(model, device))
         const available = this.full.get(device)
         return available === undefined
           ? this.open
@@ -239,6 +249,12 @@ export class FakeHive {
       ),
     pinModel: ({ ref, pinned }) =>
       this.answer("pinModel", () => Effect.sync(() => void (pinned ? this.pinned.add(ref) : this.pinned.delete(ref)))),
+    retryModel: ({ ref }) =>
+      this.answer("retryModel", () =>
+        Effect.sync(() => {
+          for (const pair of this.quarantined) if (pair.startsWith(`${ref} `)) this.quarantined.delete(pair)
+        })
+      ),
     removeModel: ({ ref }) => this.answer("removeModel", () => Effect.sync(() => void this.models.delete(ref))),
     provisionWorker: ({ kind }) =>
       this.answer("provisionWorker", () => {
@@ -303,7 +319,14 @@ export class FakeHive {
     this.lives.set(worker.id, life)
     if (this.broken.has(device)) {
       life.add("narration", { ...say.workerRestart(worker.id, "exit code 1", 1, 3), at: 0 })
-      life.add("failed", { code: "WORKER_START_FAILED", attempts: 4, last_words: "no such device" })
+      const details = { degraded: true, attempts: 4, last_words: "no such device" }
+      life.add("failed", { code: "WORKER_START_FAILED", attempts: 4, last_words: "no such device", details })
+      return worker.id
+    }
+    if (this.deadly.has(model)) {
+      this.quarantined.add(`${model} ${device}`)
+      const { code, details, message } = quarantine(model, device)
+      life.add("failed", { code, message, details })
       return worker.id
     }
     this.workers.set(worker.id, worker)

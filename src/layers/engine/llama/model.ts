@@ -1,6 +1,7 @@
 /** Loads one model file and its context with the native runtime; all failures typed. */
 import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
 import type { Header } from "../../../machines/gguf.ts"
+import { saysMemory } from "../../../machines/policy/blame.ts"
 import { batchTokens, cellStep } from "../../../machines/policy/batches.ts"
 import { kvBytes, toMb } from "../../../machines/policy/estimate.ts"
 import { readHeader } from "../../models/header.ts"
@@ -44,6 +45,12 @@ const mapped = ({ addon, backend }: Runtime, { facts }: Header): boolean =>
 const invalid = (reason: string, todo = "Check the file, or fetch it again"): RbeeError<"MODEL_INVALID"> =>
   rbeeError("MODEL_INVALID", `the model file cannot be loaded (${reason})`, todo, { reason })
 
+/** llama.cpp itself would not have it. */
+const refusedBy = (words: string, path: string): RbeeError<"MODEL_INVALID"> => {
+  const { details, todo, what } = invalid(tell(words, path))
+  return rbeeError("MODEL_INVALID", what, todo, { ...details, by: "engine" })
+}
+
 const exhausted = (
   what: string,
   reason: string,
@@ -53,10 +60,6 @@ const exhausted = (
     ...amounts,
     reason
   })
-
-/** llama.cpp's spellings of "no memory", over its backends */
-const outOfMemory =
-  /out of memory|bad_alloc|failed to allocate|unable to allocate|alloc_tensor_range|cudaMalloc|ErrorOutOf\w*Memory|mmap failed/i
 
 /** the log arrives through the event loop: one turn later it is all here */
 const settled = async (words: () => ReadonlyArray<string>): Promise<string> => {
@@ -108,8 +111,8 @@ const openModel = async (
   }
   const words = await settled(since)
   await model.dispose()
-  if (outOfMemory.test(words)) throw exhausted("the model", tell(words, options.modelPath))
-  throw invalid(tell(words, options.modelPath))
+  if (saysMemory(words)) throw exhausted("the model", tell(words, options.modelPath))
+  throw refusedBy(words, options.modelPath)
 }
 
 /** Rejects with RbeeError MODEL_INVALID or VRAM_EXHAUSTED. The caller disposes of `native` and then of `model`. */
@@ -155,10 +158,10 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const words = await settled(since)
   await native.dispose().catch(() => undefined)
   await model.dispose()
-  if (words === "" || outOfMemory.test(words)) {
+  if (words === "" || saysMemory(words)) {
     throw exhausted(what, tell(words, options.modelPath), { required_mb: required })
   }
-  throw invalid(tell(words, options.modelPath))
+  throw refusedBy(words, options.modelPath)
 }
 
 /**
