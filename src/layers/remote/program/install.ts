@@ -11,12 +11,18 @@ import { endProcess, launch } from "./hives.ts"
 import { discard } from "./incoming.ts"
 import { lifeline } from "./lifeline.ts"
 import { installedVersion } from "./look.ts"
+import { loginEnvironment } from "./login.ts"
 import { npmCommand, runToEnd } from "./npm.ts"
 import { places } from "./places.ts"
 import { refuse } from "./refuse.ts"
 import { currentFolder, folderOf, freshFolder, makeVersions, sweepUnfinished } from "./versions.ts"
 
 const npmMs = 15 * 60_000
+/** a registry that has not answered by then does not */
+const reachMs = 12_000
+const progressMs = 10_000
+/** a registry that goes away meanwhile is not waited for long */
+const retries = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
 const endMs = 5000
 /** a hive that is tried, and whose trial was killed, ends by itself */
 const trialIdleMs = 20_000
@@ -56,31 +62,63 @@ const verify = async (folder: string): Promise<void> => {
   }
 }
 
+/** What may help, by npm's own words. */
+const cureOf = (reason: string): string => {
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|certificate/i.test(reason))
+    return "Name the authority's file in NODE_EXTRA_CA_CERTS in the profile there, or in npm's `cafile`"
+  if (/proxy|tunneling/i.test(reason))
+    return "Check the proxies in the profile there, and npm's `proxy` and `https-proxy`"
+  return "It needs the npm registry (`npm config get registry` there), and a C++ compiler where better-sqlite3 has no binary"
+}
+
 const npmFailed =
   (step: string) =>
   (error: Error): never =>
     /ENOSPC|EDQUOT|no space left/i.test(error.message)
       ? refuse("DISK_FULL", `the disk became full there during npm ${step}`, "Make room there")
-      : refuse(
-          "DOWNLOAD_FAILED",
-          `npm ${step} failed there: ${error.message}`,
-          "It needs the npm registry, and a C++ compiler where better-sqlite3 has no binary"
-        )
+      : refuse("DOWNLOAD_FAILED", `npm ${step} failed there: ${error.message}`, cureOf(error.message))
+
+/** Says now and then how far npm is; gives what hears its lines, and what ends the saying. */
+const progress = (what: string) => {
+  let fetched = 0
+  const began = Date.now()
+  const timer = setInterval(() => {
+    const seconds = Math.round((Date.now() - began) / 1000)
+    say(`${what}: ${fetched === 0 ? "" : `${fetched} fetched, `}${seconds} s`)
+  }, progressMs)
+  return {
+    onLine: (line: string) => void (/^npm http (fetch|cache)/.test(line) && fetched++),
+    end: () => clearInterval(timer)
+  }
+}
+
+/** npm asks its registry for one package first: what is wrong on the way there is known at once, not after its retries. */
+const reachable = ["view", "better-sqlite3", "version", "--fetch-retries=0", `--fetch-timeout=${reachMs - 3000}`]
 
 const build = async (fresh: string, archive: string, signal: AbortSignal): Promise<void> => {
   const npm = npmCommand()
   if (npm === undefined) return refuse("NODE_MISSING", "npm was not found beside Node there", "Install Node with npm")
   mkdirSync(fresh, { recursive: true, mode: 0o700 })
   writeFileSync(join(fresh, "package.json"), `{"private":true}\n`)
-  const common = ["--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", "--prefix", fresh]
-  const run = (step: string, ...args: ReadonlyArray<string>) =>
-    runToEnd(npm.command, [...npm.args, step, ...args, ...common], { cwd: fresh, timeoutMs: npmMs, signal }).catch(
-      npmFailed(step)
-    )
-  say("installing packages")
-  await run("install", archive, "--ignore-scripts", "--omit=dev", "--no-package-lock", "--include=optional")
-  say("preparing the store")
-  await run("rebuild", "better-sqlite3")
+  const env = await loginEnvironment()
+  const common = ["--no-audit", "--no-fund", "--no-update-notifier", "--prefix", fresh]
+  const run = async (step: string, args: ReadonlyArray<string>, timeoutMs = npmMs, onLine?: (line: string) => void) =>
+    runToEnd(npm.command, [...npm.args, step, ...args, ...common], {
+      ...{ cwd: fresh, timeoutMs, signal, env },
+      ...(onLine === undefined ? {} : { onLine })
+    }).catch(npmFailed(step))
+  const told = async (what: string, step: string, ...args: ReadonlyArray<string>) => {
+    say(what)
+    const { end, onLine } = progress(what)
+    await run(step, [...args, "--loglevel=http", ...retries], npmMs, onLine).finally(end)
+  }
+  const [view = "", ...args] = reachable
+  await run(view, [...args, "--loglevel=error"], reachMs)
+  await told(
+    "installing packages",
+    ...(["install", archive, "--ignore-scripts", "--omit=dev", "--no-package-lock", "--include=optional"] as const)
+  )
+  await told("preparing the store", "rebuild", "better-sqlite3")
 }
 
 /** The same package by another installation at the same time is as good. */
