@@ -1,12 +1,14 @@
 /** One request and its answer: guard, decode, run the handler in one fiber, encode. */
 import { randomUUID } from "node:crypto"
 import type { IncomingMessage, ServerResponse } from "node:http"
+import type { Duplex } from "node:stream"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { BodyBudget, Hold } from "./body-budget.ts"
 import { callFrom, isCorrelationId, withDeadline } from "./call.ts"
 import type { Dialect } from "./dialect.ts"
 import type { CallInfo, EventFeed, Reply } from "./endpoint.ts"
@@ -33,6 +35,8 @@ export interface ExchangeContext {
   readonly beside: Beside | undefined
   readonly guard: Guard
   readonly sites: Sites
+  readonly bodies: BodyBudget
+  readonly bodyMs: number
   readonly fork: <A, E>(effect: Effect.Effect<A, E>, call: CallInfo) => Fiber.RuntimeFiber<A, E>
   /** requests that come while the server ends are refused */
   readonly closing: () => boolean
@@ -51,6 +55,8 @@ export class Exchange {
   /** how its errors are written */
   #dialect: Dialect = "rbee"
   #fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** of its body, until its handler is through with it */
+  #held: Hold | undefined
   /** set while events are sent */
   keepAlive: (() => void) | undefined
 
@@ -68,8 +74,14 @@ export class Exchange {
     request.on("error", () => {})
     response.on("close", () => {
       context.open.delete(this)
+      this.#held?.release()
       if (!response.writableFinished) this.#left()
     })
+  }
+
+  /** Is this answer's head out, on this connection? */
+  isOn(socket: Duplex): boolean {
+    return this.#request.socket === socket && this.#response.headersSent
   }
 
   /** Ends the handler; its answer, if the head is not out, is 503 SHUTTING_DOWN. */
@@ -126,15 +138,36 @@ export class Exchange {
   #withBody(match: Match): void {
     const announced = Number(this.#request.headers["content-length"] ?? 0)
     if (announced === 0 && this.#request.headers["transfer-encoding"] === undefined) return this.#run(match, undefined)
-    readBody(this.#request, match.maxBytes, (body) =>
-      body === "too large" ? this.#fail(tooLarge(match.maxBytes)) : this.#run(match, body.text)
+    const { bodies, bodyMs } = this.#context
+    const { maxBytes } = match
+    this.#held = bodies.hold()
+    readBody(this.#request, { maxBytes, hold: this.#held, withinMs: bodyMs }, (body) => {
+      if (body === "too large") return this.#fail(tooLarge(maxBytes))
+      if (body === "too many") return this.#fail(bodies.refusal())
+      if (body === "too slow") return this.#tooSlow()
+      this.#run(match, body.text)
+    })
+  }
+
+  #tooSlow(): void {
+    const { bodyMs } = this.#context
+    // the rest of it is not waited for
+    this.#response.setHeader("Connection", "close")
+    this.#response.on("finish", () => this.#request.destroy())
+    this.#fail(
+      rbeeError("DEADLINE_EXCEEDED", `the body did not come within ${bodyMs / 1000} s`, "Send it faster", {
+        status: 408
+      })
     )
   }
 
   #run(match: Match, body: string | undefined): void {
     const { headers } = this.#request
     const input = match.join({ params: match.params, query: match.query, headers, body })
-    if (Either.isLeft(input)) return this.#fail(input.left)
+    if (Either.isLeft(input)) {
+      this.#held?.release()
+      return this.#fail(input.left)
+    }
     this.#call = { ...callFrom(headers, this.correlationId), caller: this.#caller }
     const answer = Effect.suspend(() => match.handler(input.right))
     this.#follow(withDeadline(answer, this.#call.deadline), (output) => this.#answer(match, output))
@@ -146,6 +179,7 @@ export class Exchange {
     this.#fiber = fiber
     fiber.addObserver((exit) => {
       this.#fiber = undefined
+      this.#held?.release()
       if (Exit.isSuccess(exit)) onSuccess(exit.value)
       else this.#failWith(exit.cause)
     })

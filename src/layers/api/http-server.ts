@@ -3,7 +3,7 @@
  * for heartbeats and relaying are ratios to a bare node:http server. Everything about an endpoint comes from its
  * declaration (endpoint.ts).
  */
-import { createServer, type Server } from "node:http"
+import { createServer, type RequestListener, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
@@ -11,12 +11,15 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { BodyBudget } from "./body-budget.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "./endpoint.ts"
 import { type Beside, Exchange, type ExchangeContext } from "./http-exchange.ts"
+import { bodyMs } from "./http-body.ts"
 import { checkBind, fingerprint, makeGuard, type Secret } from "./http-guard.ts"
 import { makeRouter } from "./http-router.ts"
 import type { Caller } from "./rights.ts"
+import { answerStrays } from "./http-strays.ts"
 import { makeSites } from "./http-sites.ts"
 import { keepAliveMs } from "./sse.ts"
 import { asSocket } from "./stream-socket.ts"
@@ -42,6 +45,8 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   readonly anonymous?: Caller | undefined
   /** whose secret this is, besides the token's */
   readonly callerOf?: ((secret: string) => Caller | undefined) | undefined
+  /** of all requests together, in bytes, and the time that one has; absent: what suits a daemon */
+  readonly bodies?: { readonly bytes?: number; readonly withinMs?: number } | undefined
   /** "queen", "hive", "worker": for log lines */
   readonly role: string
   /** when the scope closes, answers that are under way have this time, in milliseconds; absent: 500 */
@@ -112,13 +117,19 @@ const serving = <const Apis extends ReadonlyArray<Api>>(
         ...(options.sites ?? { origins: [], hosts: [] }),
         configurable: options.sites !== undefined
       }),
+      bodies: new BodyBudget(options.bodies?.bytes),
+      bodyMs: options.bodies?.withinMs ?? bodyMs,
       fork: forkWithCall(yield* Effect.runtime<never>()),
       closing: () => closing,
       open: new Set()
     }
-    const server = createServer({ keepAliveTimeout: idleConnectionMs, keepAlive: true }, (request, response) =>
-      new Exchange(context, request, response).start()
-    )
+    const onRequest: RequestListener = (request, response) => new Exchange(context, request, response).start()
+    // who sends no Host is judged with the others (http-sites.ts), and who expects what is not to be had gets its answer
+    const server = createServer(
+      { keepAliveTimeout: idleConnectionMs, keepAlive: true, requireHostHeader: false },
+      onRequest
+    ).on("checkExpectation", onRequest)
+    answerStrays(server, (socket) => [...context.open].some((exchange) => exchange.isOn(socket)))
     yield* Effect.addFinalizer(() =>
       Effect.suspend(() => {
         closing = true

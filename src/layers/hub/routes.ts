@@ -2,6 +2,8 @@
 import { createReadStream } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { pipeline } from "node:stream/promises"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { encodeError, errorStatus } from "../api/wire-error.ts"
 import { filesAt, sha256Of } from "./folder.ts"
 import type { HubEntry, HubRepo } from "./index.ts"
 
@@ -21,6 +23,21 @@ const json = (response: ServerResponse, status: number, body: unknown, headers: 
 
 const notThere = (response: ServerResponse, code: "RepoNotFound" | "RevisionNotFound" | "EntryNotFound"): void =>
   json(response, 404, { error: code }, { "x-error-code": code })
+
+/** What is none of the hub's own words is said as everywhere here. */
+const refuse = (response: ServerResponse, error: RbeeError): void => {
+  const text = encodeError(error, undefined)
+  const head = { "content-type": "application/json", "content-length": Buffer.byteLength(text) }
+  response.writeHead(errorStatus(error), head).end(text)
+}
+
+const isTorn = (path: string): boolean => {
+  try {
+    return decodeURIComponent(path).includes("\0")
+  } catch {
+    return true
+  }
+}
 
 /** One range, as curl and the hub's own tools ask for it. */
 const rangeOf = (header: string | undefined, bytes: number): { start: number; end: number } | "bad" | undefined => {
@@ -67,15 +84,20 @@ const sendFile = async (
 type Repos = () => Promise<ReadonlyArray<HubRepo>>
 
 const answer = async (repos: Repos, url: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-  const path = new URL(url, "http://hub").pathname
+  const [path = ""] = url.split(/[?#]/, 1)
   const decode = (text: string | undefined) => decodeURIComponent(text ?? "")
-  if (request.method !== "GET" && request.method !== "HEAD") return json(response, 405, { error: "GET or HEAD" })
+  if (request.method !== "GET" && request.method !== "HEAD") {
+    response.setHeader("allow", "GET, HEAD")
+    return refuse(response, rbeeError("METHOD_NOT_ALLOWED", "this path takes GET, HEAD"))
+  }
+  if (isTorn(path)) return refuse(response, rbeeError("INVALID_REQUEST", "the path is not percent-encoded text"))
   const [route, match] = [
     ["tree", tree.exec(path)] as const,
     ["info", info.exec(path)] as const,
     ["file", resolve.exec(path)] as const
   ].find(([, found]) => found !== null) ?? [undefined, null]
-  if (route === undefined || match === null) return json(response, 404, { error: "no such route" })
+  if (route === undefined || match === null)
+    return refuse(response, rbeeError("NOT_FOUND", "the hub has no such route"))
   const [, author, name, revision, inRepo] = match
   const repo = (await repos()).find((each) => each.author === decode(author) && each.repo === decode(name))
   if (repo === undefined) return notThere(response, "RepoNotFound")
@@ -121,7 +143,7 @@ export const hubRoutes =
       .catch(() => {
         // a reader that left, or a file that did: nothing can be answered any more, or nothing was yet
         if (response.headersSent) response.destroy()
-        else json(response, 500, { error: "the file cannot be read" })
+        else refuse(response, rbeeError("INTERNAL", "the file cannot be read"))
       })
       .finally(() => clearInterval(alive))
   }
