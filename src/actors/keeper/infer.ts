@@ -24,6 +24,8 @@ export interface InferOptions {
   /** `everything`: the cluster lives for this run alone (one process) and ends with it, whatever else uses it */
   readonly teardown: Teardown | "everything"
   readonly format: Format
+  /** the answer byte for byte, to a terminal too */
+  readonly raw?: boolean
 }
 
 /** Connections to one job that broke in a row without a new event, before the keeper gives up. */
@@ -193,7 +195,7 @@ export const infer = (
     Effect.gen(function* () {
       const terminal = yield* Terminal
       const clock = yield* Effect.clock
-      const voice = makeVoice(terminal, options.format, () => clock.unsafeCurrentTimeMillis())
+      const voice = makeVoice(terminal, options.format, () => clock.unsafeCurrentTimeMillis(), options.raw)
       const link = yield* makeQueenLink(voice)
       const id = yield* (yield* Ids).make("session")
       const { run, abandon } = session(options, voice, link, id)

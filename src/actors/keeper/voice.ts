@@ -3,7 +3,7 @@
  * Tokens are gathered and written once per network chunk (`flush`), always before the line that follows them.
  */
 import { type Actor, done as doneLine, type Line, lineOf, megabytes } from "../../machines/narration.ts"
-import type { Colour, Output, Terminal } from "../../layers/terminal/index.ts"
+import { type Colour, type Output, paint, printable, type Terminal } from "../../layers/terminal/index.ts"
 
 export type Format = "plain" | "quiet" | "json"
 
@@ -32,12 +32,6 @@ const colours: Readonly<Record<Actor, Colour>> = {
   hive: "cyan",
   worker: "green"
 }
-
-/** One line stays one line, and no text that came from elsewhere can steer the terminal. */
-// oxlint-disable-next-line no-control-regex -- control characters are what is removed
-export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, "\ufffd")
-
-const clearLine = "\r\u001b[2K"
 
 /** "download 35% @ 42 MB/s, 12 s left" */
 export const liveText = (data: Readonly<Record<string, unknown>>): string => {
@@ -77,7 +71,10 @@ const makeJson = (stdout: Output, now: () => number): Voice => {
   }
 }
 
-const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
+const makeText = (
+  terminal: Terminal["Type"],
+  { quiet, raw }: { readonly quiet: boolean; readonly raw: boolean }
+): Voice => {
   const { stdout, stderr } = terminal
   let pending = ""
   /** the live line that stands on stderr now */
@@ -88,12 +85,13 @@ const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
   const clear = () => {
     if (live === "") return
     live = ""
-    stderr.write(clearLine)
+    stderr.clearLine()
   }
   const draw = (text: string) => {
     if (!stderr.isTTY || quiet || midLine || text === live) return
     live = text
-    stderr.write(`${clearLine}${stderr.paint("dim", printable(text).slice(0, Math.max(stderr.columns() - 1, 10)))}`)
+    stderr.clearLine()
+    stderr.write(paint("dim", printable(text).slice(0, Math.max(stderr.columns() - 1, 10))))
   }
   const flush = () => {
     if (pending === "") return
@@ -101,7 +99,8 @@ const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
     const text = pending
     pending = ""
     midLine = !text.endsWith("\n")
-    stdout.write(text)
+    if (raw) stdout.writeRaw(text)
+    else stdout.write(text)
   }
   /** a line on stderr must not continue the answer's last line */
   const freshLine = () => {
@@ -118,13 +117,9 @@ const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
       clear()
       freshLine()
       const human = printable(line.human)
-      stderr.write(
-        line.action === doneLine().action
-          ? `${lineOf({ ...line, human })}\n`
-          : `${stderr.paint(colours[line.actor], `${line.actor}:`)} ${
-              line.level === "error" ? stderr.paint("red", human) : human
-            }\n`
-      )
+      if (line.action === doneLine().action) return stderr.write(`${lineOf({ ...line, human })}\n`)
+      const said = line.level === "error" ? paint("red", human) : human
+      stderr.write(paint(colours[line.actor], `${line.actor}:`), " ", said, "\n")
     },
     token: (text) => {
       pending += text
@@ -143,6 +138,8 @@ const makeText = (terminal: Terminal["Type"], quiet: boolean): Voice => {
   }
 }
 
-/** `now` gives milliseconds since 1970, for the lines that start here. */
-export const makeVoice = (terminal: Terminal["Type"], format: Format, now: () => number): Voice =>
-  format === "json" ? makeJson(terminal.stdout, now) : makeText(terminal, format === "quiet")
+/**
+ * `now` gives milliseconds since 1970, for the lines that start here. `raw`: the answer byte for byte, to a terminal too.
+ */
+export const makeVoice = (terminal: Terminal["Type"], format: Format, now: () => number, raw = false): Voice =>
+  format === "json" ? makeJson(terminal.stdout, now) : makeText(terminal, { quiet: format === "quiet", raw })

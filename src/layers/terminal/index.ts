@@ -3,16 +3,31 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 
+export { plain, printable } from "./plain.ts"
+
 export type Colour = "yellow" | "magenta" | "cyan" | "green" | "red" | "dim"
+
+export interface Painted {
+  readonly colour: Colour
+  readonly text: string
+}
+export type Part = string | Painted
+export const paint = (colour: Colour, text: string): Painted => ({ colour, text })
 
 export interface Output {
   readonly isTTY: boolean
-  /** The text in this colour where the stream wants colours (a TTY, no NO_COLOR, …); else the text as it is. */
-  readonly paint: (colour: Colour, text: string) => string
   /** columns of the terminal; 80 where there is none */
   readonly columns: () => number
-  /** Writes the text as it is; never throws, also when the reader is gone. */
-  readonly write: (text: string) => void
+  /**
+   * Writes text and coloured text (where the stream wants colours: a TTY, no NO_COLOR, …). A terminal gets it without
+   * what would steer it (plain.ts), also where that stands across several writes; others get it byte for byte. Never
+   * throws, also when the reader is gone.
+   */
+  readonly write: (...parts: ReadonlyArray<Part>) => void
+  /** Writes the text as it is, to a terminal too. */
+  readonly writeRaw: (text: string) => void
+  /** Empties the line that the cursor is on. */
+  readonly clearLine: () => void
 }
 
 /** What the shell sees of a run that was ended by this signal: SIGINT 130, SIGTERM 143. */

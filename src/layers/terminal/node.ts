@@ -7,7 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { rbeeError } from "../../machines/errors.ts"
-import { type Output, type SignalCode, Terminal } from "./index.ts"
+import { type Output, type Part, type SignalCode, Terminal } from "./index.ts"
+import { makePlain } from "./plain.ts"
 
 const set = (value: string | undefined): boolean => value !== undefined && value !== ""
 
@@ -28,12 +29,20 @@ const outputOf = (stream: NodeJS.WriteStream, noColour: boolean, onGone: Gone): 
   const colours = wantsColours(process.env, stream.isTTY === true, noColour)
   // what a write meets is told through `closed`, and never thrown
   stream.on("error", onGone)
+  const put = (text: string): void => void (stream.destroyed || stream.write(text))
+  const clean = stream.isTTY === true ? makePlain() : (text: string) => text
+  const shown = (part: Part): string => {
+    if (typeof part === "string") return clean(part)
+    const text = clean(part.text)
+    // the stream was judged above, by stricter rules than styleText's own
+    return colours ? styleText(part.colour, text, { validateStream: false }) : text
+  }
   return {
     isTTY: stream.isTTY === true && process.env.TERM !== "dumb",
-    // the stream was judged above, by stricter rules than styleText's own
-    paint: (colour, text) => (colours ? styleText(colour, text, { validateStream: false }) : text),
     columns: () => stream.columns ?? 80,
-    write: (text) => void (stream.destroyed || stream.write(text))
+    write: (...parts) => put(parts.map(shown).join("")),
+    writeRaw: put,
+    clearLine: () => put("\r\u001b[2K")
   }
 }
 

@@ -17,6 +17,7 @@ export const flags = {
   ignoreEos: flag("ignore-eos", "go on where the model would end, up to --max-tokens"),
   context: number("context", "TOKENS", "context of the answer; default: what the model was trained with"),
   json: flag("json", "one JSON object a line on stdout: narration, tokens, progress, the end"),
+  raw: flag("raw", "the answer byte for byte, also on a terminal, which is steered by what stands in it"),
   quiet: flag("quiet", "only the answer, and errors", "q"),
   cold: flag("cold", "end afterwards what this run woke"),
   keepWarm: flag("keep-warm", "keep the worker loaded, also when it idles"),

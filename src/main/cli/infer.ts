@@ -50,6 +50,7 @@ export const optionsOf = (values: InferValues, prompt: string): InferOptions => 
       keep_warm: values.keepWarm || undefined
     })
   },
+  ...(values.raw ? { raw: true } : {}),
   teardown: values.cold ? "cold" : "warm",
   format: values.json ? "json" : values.quiet ? "quiet" : "plain"
 })

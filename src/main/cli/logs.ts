@@ -2,7 +2,7 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { printable } from "../../actors/keeper/voice.ts"
+import { printable } from "../../layers/terminal/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Context } from "./spec.ts"
 

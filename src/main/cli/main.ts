@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { errorLine } from "../../actors/keeper/infer.ts"
 import { layerNode as layerTerminal } from "../../layers/terminal/node.ts"
-import { Terminal } from "../../layers/terminal/index.ts"
+import { paint, plain, Terminal } from "../../layers/terminal/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import { lineOf } from "../../machines/narration.ts"
 import { loadSettings, version } from "../config.ts"
@@ -24,13 +24,12 @@ const specs = commands.map((one) => one.spec)
 const usage = (terminal: Terminal["Type"], problem: string, spec: CommandSpec | undefined): number => {
   const help = `rbee ${spec === undefined ? "" : `${spec.path.join(" ")} `}--help`
   const example = spec?.examples[0]
-  terminal.stderr.write(`rbee: ${problem}${example === undefined ? "" : ` Example: ${example}`} (see ${help})\n`)
+  terminal.stderr.write(`rbee: ${plain(problem)}${example === undefined ? "" : ` Example: ${example}`} (see ${help})\n`)
   return 2
 }
 
 const failed = (terminal: Terminal["Type"], error: RbeeError): number => {
-  const line = errorLine(error)
-  terminal.stderr.write(`${terminal.stderr.paint("red", lineOf(line))}\n`)
+  terminal.stderr.write(paint("red", plain(lineOf(errorLine(error)))), "\n")
   return error.details["usage"] === true ? 2 : 1
 }
 
@@ -117,6 +116,6 @@ export const main = async (given: ReadonlyArray<string>, programs: string): Prom
   const exit = await Effect.runPromiseExit(Effect.provide(start(given, programs), logger))
   if (Exit.isSuccess(exit)) return exit.value
   process.stderr.write(`bee-keeper: INTERNAL: this is a bug in rbee. Please report it with these lines.\n`)
-  process.stderr.write(`${Cause.pretty(exit.cause)}\n`)
+  process.stderr.write(`${plain(Cause.pretty(exit.cause))}\n`)
   return 1
 }

@@ -1,5 +1,5 @@
 /** The cluster's views as rows of a table. */
-import { printable } from "../../actors/keeper/voice.ts"
+import { printable } from "../../layers/terminal/index.ts"
 import { describeDevices, deviceLabel } from "../../machines/vocabulary/device.ts"
 import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import type { JobView, Placement } from "../../machines/vocabulary/job.ts"

@@ -29,7 +29,7 @@ import {
 import { layerModels, type ModelDisk } from "../../layers/simulation/models.ts"
 import { layerDevices, layerIds, layerProcesses, layerRuntimes, layerTurns } from "../../layers/simulation/ports.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
-import { Terminal } from "../../layers/terminal/index.ts"
+import { type Part, Terminal } from "../../layers/terminal/index.ts"
 import { WorkerConnector, workerApi } from "../../layers/worker-api/index.ts"
 import { loadFailedCode } from "../../layers/worker-launcher/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
@@ -208,9 +208,11 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
   }
   const output = (write: (text: string) => void) => ({
     isTTY: false,
-    paint: (_: unknown, text: string) => text,
     columns: () => 80,
-    write
+    write: (...parts: ReadonlyArray<Part>) =>
+      write(parts.map((part) => (typeof part === "string" ? part : part.text)).join("")),
+    writeRaw: write,
+    clearLine: () => undefined
   })
   const terminal = Terminal.of({
     stdout: output((text) => {

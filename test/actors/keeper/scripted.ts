@@ -7,7 +7,7 @@ import { frame } from "../../../src/layers/api/sse.ts"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { type QueenApi, QueenConnector, type ShutdownAnswer } from "../../../src/layers/queen-api/index.ts"
 import { QueenLauncher } from "../../../src/layers/queen-launcher/index.ts"
-import { type SignalCode, Terminal } from "../../../src/layers/terminal/index.ts"
+import { type Part, type SignalCode, Terminal } from "../../../src/layers/terminal/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { inferConnected, inferDone, keepWarm, type Line } from "../../../src/machines/narration.ts"
 import type { Health } from "../../../src/machines/vocabulary/common.ts"
@@ -162,9 +162,11 @@ export const stage = (script: Script) => {
   }
   const output = (to: 1 | 2) => ({
     isTTY: script.isTTY === true,
-    paint: (_: string, text: string) => text,
     columns: () => 80,
-    write: (text: string) => void told.writes.push({ to, text })
+    write: (...parts: ReadonlyArray<Part>) =>
+      void told.writes.push({ to, text: parts.map((part) => (typeof part === "string" ? part : part.text)).join("") }),
+    writeRaw: (text: string) => void told.writes.push({ to, text }),
+    clearLine: () => void told.writes.push({ to, text: "\r\u001b[2K" })
   })
   const layer = Layer.mergeAll(
     layerRandom,

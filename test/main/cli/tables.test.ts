@@ -111,6 +111,7 @@ describe("the options of infer", () => {
     context: undefined,
     json: false,
     quiet: false,
+    raw: false,
     cold: false,
     keepWarm: false,
     oneProcess: false,
