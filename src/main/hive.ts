@@ -6,7 +6,9 @@
  * Exit codes: 0 ended as asked or for being idle, 1 a failure (the reason is the last line of its log), 75 its address
  * is in use.
  */
+import "./working-folder.ts"
 import { join } from "node:path"
+import { keepLogs } from "../layers/process/log-file.ts"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -64,6 +66,7 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
 
 const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env })
+  keepLogs(join(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
   const { host, port } = settings.hive
   const ready = yield* Deferred.make<HiveApi>()
   const bound = yield* serveHttp({

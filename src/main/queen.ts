@@ -4,9 +4,11 @@
  *
  * Exit codes: 0 ended as asked, 1 a failure (the reason is the last line of her log), 75 her address is in use.
  */
+import "./working-folder.ts"
 import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { keepLogs } from "../layers/process/log-file.ts"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -123,6 +125,7 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
 
 const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env })
+  keepLogs(join(settings.home.logs, "queen.log"), undefined)
   const ready = yield* Deferred.make<QueenApi>()
   const handlers = soon(queenApi, ready)
   const keys = new HiveKeyring()

@@ -1,4 +1,5 @@
 /** The `rbee` command. What only asks for the version loads nothing else. */
+import "./working-folder.ts"
 import { dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 

@@ -5,6 +5,7 @@
  * Exit codes: 0 ended as asked, 1 a bug (the reason is on stderr), 2 a bad argument, 3 an expected failure to start,
  * which it told its hive.
  */
+import "./working-folder.ts"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

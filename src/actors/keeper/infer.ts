@@ -185,7 +185,7 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
 type End = { readonly _tag: "Ran"; readonly code: 0 | 1 } | { readonly _tag: "Signal"; readonly code: SignalCode }
 
 /**
- * Runs one session and returns the exit code: 0, 1 (failed, with the reason printed), 130 and 143 (signals). A reader
+ * Runs one session and returns the exit code: 0, 1 (failed, with the reason printed), 129, 130 and 143 (signals). A reader
  * of stdout who leaves ends it quietly with 0; an answer that cannot be written (a full disk) with 1.
  */
 export const infer = (

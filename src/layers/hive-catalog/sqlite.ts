@@ -144,5 +144,7 @@ const make = Effect.gen(function* () {
   })
 })
 
-export const layerSqlite = (file: string): Layer.Layer<HiveCatalog, RbeeError<"INTERNAL" | "VERSION_MISMATCH">> =>
+export const layerSqlite = (
+  file: string
+): Layer.Layer<HiveCatalog, RbeeError<"INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">> =>
   Layer.provide(Layer.effect(HiveCatalog, make), openDatabase({ file, migrations, durability: "full" }))

@@ -11,7 +11,7 @@ import { makeHttpClient } from "../api/http-client.ts"
 import { hiveApi } from "../hive-api/index.ts"
 import { hiveFolder } from "../paths/index.ts"
 import { Processes } from "../process/index.ts"
-import { lastWords, sizeOf } from "../queen-launcher/last-words.ts"
+import { endedEarly, sizeOf } from "../queen-launcher/last-words.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { readDaemonFile } from "./daemon-file.ts"
 import { HiveLauncher, type HiveTarget } from "./index.ts"
@@ -95,11 +95,7 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
           const holds = exit.seen && exit.code === addressInUse && (yield* living(target)) !== undefined
           if (exit.seen && exit.code === addressInUse && !holds) return yield* conflict(target)
           if (exit.seen && !holds)
-            return yield* rbeeError(
-              "INTERNAL",
-              `hive ${target.id} ended while it was starting: ${lastWords(logFile, offset)}`,
-              "See `rbee logs hive`"
-            )
+            return yield* endedEarly(`hive ${target.id}`, logFile, offset, "See `rbee logs hive`")
           yield* Effect.sleep(pollMs)
         }
       })

@@ -22,7 +22,9 @@ const PAGE = 1024
 const CHECKPOINT_PAGES = (64 * 1024 * 1024) / PAGE
 
 /** `file` is made if missing; one that is no database is moved aside with a warning and the journal starts empty. */
-export const layerSqlite = (file: string): Layer.Layer<Journal, RbeeError<"INTERNAL" | "VERSION_MISMATCH">> =>
+export const layerSqlite = (
+  file: string
+): Layer.Layer<Journal, RbeeError<"INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">> =>
   Layer.scoped(
     Journal,
     Effect.gen(function* () {

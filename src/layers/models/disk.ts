@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import { rbeeError } from "../../machines/errors.ts"
 import { partsOf } from "../../machines/gguf-split.ts"
 import type { ModelRef } from "../../machines/model-ref.ts"
+import { userHome } from "../paths/user-home.ts"
 import { toTransferError } from "./disk-errors.ts"
 import { queenFirst } from "./hugging-face/queen.ts"
 import { huggingFace } from "./hugging-face/source.ts"
@@ -45,7 +46,7 @@ const make = (options: DiskOptions) => {
   const folder = join(options.folder, "models")
   let queen: QueenHub | undefined
   const hub = () => {
-    const settings = hubSettings(process.env)
+    const settings = hubSettings(process.env, userHome() ?? options.folder)
     return queenFirst(settings, () => queen, huggingFace(settings))
   }
   const sources = options.sources ?? [bundled(bundledFolder()), files, hub()]

@@ -7,6 +7,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { identityOf } from "./identity.ts"
 import type { DaemonOptions, ExitStatus, ProcessId } from "./index.ts"
 import { prepareLog } from "./log-file.ts"
+import { type RefusalCode, startRefusal } from "./start-error.ts"
 
 interface Daemon {
   readonly id: ProcessId
@@ -16,10 +17,18 @@ interface Daemon {
 const start = (
   options: DaemonOptions,
   exit: Deferred.Deferred<ExitStatus>
-): Effect.Effect<Daemon, RbeeError<"INTERNAL">> =>
+): Effect.Effect<Daemon, RbeeError<"INTERNAL" | RefusalCode>> =>
   Effect.async((resume) => {
-    const refuse = (why: string): void =>
-      resume(Effect.fail(rbeeError("INTERNAL", `${options.command} could not be started: ${why}`)))
+    const refuse = (error: unknown): void =>
+      resume(
+        Effect.fail(
+          startRefusal(error, options.logFile) ??
+            rbeeError(
+              "INTERNAL",
+              `${options.command} could not be started: ${error instanceof Error ? error.message : String(error)}`
+            )
+        )
+      )
     let log: number | undefined
     try {
       prepareLog(options.logFile)
@@ -30,7 +39,7 @@ const start = (
         detached: true,
         stdio: ["ignore", log, log]
       })
-      child.once("error", (error) => refuse(error.message))
+      child.once("error", refuse)
       child.once("exit", (code, signal) =>
         Deferred.unsafeDone(exit, Effect.succeed({ code: code ?? undefined, signal: signal ?? undefined }))
       )
@@ -39,12 +48,12 @@ const start = (
       const id = identityOf(child.pid) ?? { pid: child.pid, start: "gone" }
       resume(Effect.succeed({ id, exit: Deferred.await(exit) }))
     } catch (error) {
-      refuse(error instanceof Error ? error.message : String(error))
+      refuse(error)
     } finally {
       // the child has its own copy
       if (log !== undefined) closeSync(log)
     }
   })
 
-export const daemon = (options: DaemonOptions): Effect.Effect<Daemon, RbeeError<"INTERNAL">> =>
+export const daemon = (options: DaemonOptions): Effect.Effect<Daemon, RbeeError<"INTERNAL" | RefusalCode>> =>
   Effect.flatMap(Deferred.make<ExitStatus>(), (exit) => Effect.uninterruptible(start(options, exit)))

@@ -3,8 +3,8 @@
  * are other people's code or data: what they could read of us are the user's keys for hubs, clouds and machines.
  */
 import { readFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
+import { userHome } from "../paths/user-home.ts"
 
 export type Env = Readonly<Record<string, string | undefined>>
 
@@ -52,7 +52,7 @@ const textOf = (file: string): string => {
 /** The variables that npm's configuration refers to, as in `//registry/:_authToken=${NPM_TOKEN}`. */
 const namedIn = (env: Env): ReadonlySet<string> => {
   const config = (name: string) => env[`npm_config_${name}`] ?? env[`NPM_CONFIG_${name.toUpperCase()}`]
-  const home = env["HOME"] ?? homedir()
+  const home = userHome(env) ?? "/"
   const files = [
     config("userconfig") ?? join(home, ".npmrc"),
     config("globalconfig") ?? join(process.execPath, "../../etc/npmrc")

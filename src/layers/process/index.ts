@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { RefusalCode } from "./start-error.ts"
 
 /** `start` is the kernel's own start time of the process, opaque; equal only for the same process of the same boot. */
 export interface ProcessId {
@@ -71,7 +72,10 @@ export class Processes extends Context.Tag("rbee/Processes")<
     /** A daemon in a session of its own, which outlives its parent. `exit` is only seen while the parent lives. */
     readonly daemon: (
       options: DaemonOptions
-    ) => Effect.Effect<{ readonly id: ProcessId; readonly exit: Effect.Effect<ExitStatus> }, RbeeError<"INTERNAL">>
+    ) => Effect.Effect<
+      { readonly id: ProcessId; readonly exit: Effect.Effect<ExitStatus> },
+      RbeeError<"INTERNAL" | RefusalCode>
+    >
     /** this very process */
     readonly self: ProcessId
     /** whose pid this is now; undefined when there is none (a zombie counts as none) */

@@ -1,6 +1,16 @@
-/** Log files of children and daemons: appended to, and put aside once (`.1`) when they are large at the next open. */
-import { createWriteStream, mkdirSync, renameSync, statSync, type WriteStream } from "node:fs"
-import { dirname } from "node:path"
+/** Log files of children and daemons: appended to, and put aside once (`.1`) when they are large. */
+import {
+  copyFileSync,
+  createWriteStream,
+  fstatSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  type WriteStream
+} from "node:fs"
+import { dirname, join } from "node:path"
 
 /** bytes at which a log is put aside */
 const rotateAt = 10_000_000
@@ -21,4 +31,49 @@ export const openLog = (file: string): WriteStream => {
   const stream = createWriteStream(file, { flags: "a", mode: 0o600 })
   stream.on("error", () => stream.destroy())
   return stream
+}
+
+const sizeAt = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size
+
+/**
+ * Puts a log aside while others write to it: all of them append, so what they write next is the beginning of the empty
+ * file. A line that comes between copying and emptying is lost.
+ */
+const putAside = (file: string): void => {
+  if ((sizeAt(file) ?? 0) < rotateAt) return
+  copyFileSync(file, `${file}.1`)
+  truncateSync(file)
+}
+
+const lookEveryMs = 1000
+
+/**
+ * Keeps the logs of a daemon that runs for months: its own, to which its stderr goes, and those of its children, which
+ * begin with `children`. Where its own was deleted, what it says goes to a new one.
+ */
+export const keepLogs = (file: string, children: string | undefined): void => {
+  const folder = dirname(file)
+  const isOurs = () => {
+    const [own, named] = [fstatSync(2), statSync(file, { throwIfNoEntry: false })]
+    return own.isFile() && (named === undefined ? own.nlink === 0 : own.ino === named.ino && own.dev === named.dev)
+  }
+  let stream: WriteStream | undefined
+  const tidy = (): void => {
+    if (sizeAt(file) === undefined && (stream !== undefined || isOurs())) {
+      stream?.end()
+      const fresh = openLog(file)
+      stream = fresh
+      process.stderr.write = (text: string | Uint8Array) => fresh.write(text)
+    } else if (stream !== undefined || isOurs()) putAside(file)
+    if (children === undefined) return
+    for (const name of readdirSync(folder))
+      if (name.startsWith(children) && name.endsWith(".log")) putAside(join(folder, name))
+  }
+  setInterval(() => {
+    try {
+      tidy()
+    } catch {
+      // a full or broken disk: logs are best effort
+    }
+  }, lookEveryMs).unref()
 }

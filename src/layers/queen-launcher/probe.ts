@@ -1,6 +1,7 @@
 /** Who is at the queen's port? One small request, judged by its shape, so that no stranger is taken for a queen. */
 import { request } from "node:http"
 import * as Effect from "effect/Effect"
+import { isErrorCode } from "../../machines/errors.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 
 export type Probe =
@@ -28,10 +29,18 @@ const isHealth = (value: unknown): value is Health => {
   )
 }
 
+/** A queen that cannot answer even this, because she is ending or has no stores, says so in our words. */
+const isOurTrouble = (value: unknown): boolean => {
+  if (typeof value !== "object" || value === null || !("error" in value)) return false
+  const { error } = value
+  return typeof error === "object" && error !== null && "code" in error && isErrorCode(String(error.code))
+}
+
 const judge = (status: number | undefined, body: string): Probe => {
   try {
     const health: unknown = JSON.parse(body)
-    return status === 200 && isHealth(health) ? { _tag: "Queen", health } : { _tag: "Stranger" }
+    if (status === 200 && isHealth(health)) return { _tag: "Queen", health }
+    return { _tag: isOurTrouble(health) ? "Silent" : "Stranger" }
   } catch {
     return { _tag: "Stranger" }
   }

@@ -10,7 +10,7 @@ import { Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { QueenLauncher } from "./index.ts"
 import { hivesOnFile } from "./hives-on-file.ts"
-import { lastWords, sizeOf } from "./last-words.ts"
+import { endedEarly, sizeOf } from "./last-words.ts"
 import { type Probe, probe } from "./probe.ts"
 
 const pollMs = 15
@@ -126,13 +126,7 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
           return { health: yield* checked(seen.health), woken: seen.health.pid === child.id.pid }
         if (seen._tag === "Stranger") return yield* stranger
         if (child.exit.seen && child.exit.code !== addressInUse)
-          return yield* Effect.fail(
-            rbeeError(
-              "INTERNAL",
-              `the queen ended while it was starting: ${lastWords(logFile, child.offset)}`,
-              "See `rbee logs queen`."
-            )
-          )
+          return yield* endedEarly("the queen", logFile, child.offset, "See `rbee logs queen`.")
         if (child.exit.seen && seen._tag === "Nobody" && spawns < maxSpawns) {
           spawns++
           child = yield* start

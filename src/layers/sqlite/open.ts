@@ -52,7 +52,7 @@ export class Database extends Context.Tag("rbee/Database")<
   }
 >() {}
 
-type OpenError = RbeeError<"INTERNAL" | "VERSION_MISMATCH">
+type OpenError = RbeeError<"INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">
 
 export const openDatabase = (options: DatabaseOptions): Layer.Layer<SqlClient.SqlClient | Database, OpenError> =>
   Layer.scopedContext(
@@ -164,7 +164,31 @@ const isCorruption = (error: unknown): boolean => /^SQLITE_(NOTADB|CORRUPT)/.tes
 
 const isOpenError = (error: unknown): error is OpenError => codeOf(error) === "VERSION_MISMATCH"
 
-const cannotOpen = (file: string, reason: unknown): OpenError =>
+/** SQLite's addon is of one version of Node: that which rbee was installed with. */
+const isOfOtherNode = (reason: unknown): boolean =>
+  reason instanceof Error && /NODE_MODULE_VERSION|different Node\.js version/.test(reason.message)
+
+const isFull = (reason: unknown): boolean =>
+  codeOf(reason) === "ENOSPC" || codeOf(reason) === "EDQUOT" || codeOf(reason).startsWith("SQLITE_FULL")
+
+/** Why a store cannot be opened, and what helps. */
+export const cannotOpen = (file: string, reason: unknown): OpenError => {
+  if (isOfOtherNode(reason))
+    return rbeeError(
+      "VERSION_MISMATCH",
+      `rbee was installed with another Node than the one that runs it now (${process.version})`,
+      "Run `npm rebuild better-sqlite3` in the folder of rbee, or install rbee anew with this Node"
+    )
+  if (isFull(reason))
+    return rbeeError(
+      "DISK_FULL",
+      `the disk of ${file} is full`,
+      "Make room, or set RBEE_HOME to a folder on another disk"
+    )
+  return cannotUse(file, reason)
+}
+
+const cannotUse = (file: string, reason: unknown): OpenError =>
   rbeeError(
     "INTERNAL",
     `cannot open the store ${file} (${codeOf(reason) || (reason instanceof Error ? reason.message : "unknown reason")})`,

@@ -4,10 +4,11 @@
  */
 import { execFile } from "node:child_process"
 import { readFileSync } from "node:fs"
-import { homedir, userInfo } from "node:os"
+import { userInfo } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import SshConfig from "ssh-config"
+import { userHome } from "../paths/user-home.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { SshPlace } from "../../machines/vocabulary/place.ts"
 
@@ -81,7 +82,7 @@ const askSsh = (
 const readConfig = (place: SshPlace, config: string | undefined): Answers => {
   let text: string
   try {
-    text = readFileSync(config ?? join(homedir(), ".ssh", "config"), "utf8")
+    text = readFileSync(config ?? join(userHome() ?? "/", ".ssh", "config"), "utf8")
   } catch {
     text = ""
   }
@@ -97,11 +98,20 @@ const readConfig = (place: SshPlace, config: string | undefined): Answers => {
   return found
 }
 
+/** Who runs this; a container's user may have no entry anywhere, and then no name but a number. */
+const userName = (): string => {
+  try {
+    return userInfo().username
+  } catch {
+    return process.env["USER"] ?? process.env["LOGNAME"] ?? String(process.getuid?.() ?? "")
+  }
+}
+
 const defaultKeys = ["id_rsa", "id_ecdsa", "id_ed25519"].map((name) => `~/.ssh/${name}`)
 
 const absolute = (path: string): string => {
   const bare = path.replace(/^"(.*)"$/, "$1")
-  return bare.startsWith("~/") ? join(homedir(), bare.slice(2)) : bare
+  return bare.startsWith("~/") ? join(userHome() ?? "/", bare.slice(2)) : bare
 }
 const list = (text: string | undefined, otherwise: string): ReadonlyArray<string> =>
   (text ?? otherwise)
@@ -129,7 +139,7 @@ export const resolve = (
     return {
       host: one("hostname") ?? place.host,
       port: Number(one("port") ?? 22),
-      user: one("user") ?? userInfo().username,
+      user: one("user") ?? userName(),
       identities: (answers.get("identityfile") ?? defaultKeys).map(absolute),
       identitiesOnly: one("identitiesonly") === "yes",
       agent: agent === "none" ? undefined : agent === "SSH_AUTH_SOCK" ? process.env.SSH_AUTH_SOCK : absolute(agent),

@@ -30,8 +30,8 @@ export interface Output {
   readonly clearLine: () => void
 }
 
-/** What the shell sees of a run that was ended by this signal: SIGINT 130, SIGTERM 143. */
-export type SignalCode = 130 | 143
+/** What the shell sees of a run that was ended by this signal: SIGHUP 129, SIGINT 130, SIGTERM 143. */
+export type SignalCode = 129 | 130 | 143
 
 export class Terminal extends Context.Tag("rbee/Terminal")<
   Terminal,
@@ -44,7 +44,7 @@ export class Terminal extends Context.Tag("rbee/Terminal")<
      * reason, because writing failed (a full disk).
      */
     readonly closed: Effect.Effect<{ readonly failure: string | undefined }>
-    /** Completes at the first SIGINT or SIGTERM. A second one ends the process at once. */
+    /** Completes at the first SIGINT, SIGTERM or SIGHUP (the terminal was closed). A second one ends the process at once. */
     readonly interrupted: Effect.Effect<SignalCode>
     /** Asks on stderr and reads one line of a TTY without showing it. */
     readonly readSecret: (question: string) => Effect.Effect<string>

@@ -86,12 +86,13 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
       const signalled = yield* Deferred.make<SignalCode>()
       let first = true
       const onSignal = (code: SignalCode) => () => {
-        // the user insists: finalizers, the cancel included, are given up
-        if (!first) process.exit(code)
+        // the user insists: finalizers, the cancel included, are given up; a closed terminal says so more than once
+        if (!first && code !== 129) process.exit(code)
         first = false
         Deferred.unsafeDone(signalled, Effect.succeed(code))
       }
       const handlers = [
+        ["SIGHUP", onSignal(129)],
         ["SIGINT", onSignal(130)],
         ["SIGTERM", onSignal(143)]
       ] as const

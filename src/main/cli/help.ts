@@ -84,5 +84,8 @@ export const rootHelp = (version: string, specs: ReadonlyArray<CommandSpec>): st
         ["rbee --version", "the version"]
       ])
     ),
-    section("EXIT CODES", "  0 ok · 1 error · 2 usage · 3 not running · 130 interrupted · 143 terminated")
+    section(
+      "EXIT CODES",
+      "  0 ok · 1 error · 2 usage · 3 not running · 129 terminal closed · 130 interrupted · 143 terminated"
+    )
   ].join("\n")

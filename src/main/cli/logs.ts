@@ -8,6 +8,9 @@ import type { Context } from "./spec.ts"
 
 const roles = ["queen", "hive", "worker"]
 const followMs = 200
+/** what the name of a log that was put aside ends with */
+const aside = ".1"
+const isCopy = (file: string): boolean => file.endsWith(aside)
 /** read from the end of each file: enough for many hundred lines */
 const tailBytes = 512 * 1024
 
@@ -72,10 +75,12 @@ const readMore = (file: string, from: string, reading: Reading): ReadonlyArray<E
   }
   try {
     const { size } = statSync(file)
-    // put aside when it was large, and begun anew
+    // put aside when it was large, and begun anew: what was not read yet is in the copy
     if (size < reading.offset) {
+      const rest = isCopy(file) ? [] : readMore(`${file}${aside}`, from, reading)
       reading.offset = 0
       reading.partial = ""
+      return [...rest, ...readMore(file, from, reading)]
     }
     const buffer = Buffer.alloc(Math.min(size - reading.offset, 4 * tailBytes))
     const bytes = readSync(handle, buffer, 0, buffer.length, reading.offset)
@@ -95,6 +100,15 @@ const readMore = (file: string, from: string, reading: Reading): ReadonlyArray<E
   }
 }
 
+/** The last lines of a log that was put aside. */
+const readEnd = (file: string, from: string): ReadonlyArray<Entry> => {
+  const size = statSync(file, { throwIfNoEntry: false })?.size
+  if (size === undefined) return []
+  const offset = Math.max(size, tailBytes) - tailBytes
+  const entries = readMore(file, from, { offset, partial: "", at: "" })
+  return offset > 0 ? entries.slice(1) : entries
+}
+
 const makeReader = (folder: string, role: string | undefined) => {
   const readings = new Map<string, Reading>()
   return (): ReadonlyArray<Entry> =>
@@ -108,9 +122,10 @@ const makeReader = (folder: string, role: string | undefined) => {
           readings.set(name, reading)
         }
         const cut = known === undefined && reading.offset > 0
+        const before = known === undefined && !cut ? readEnd(`${file}${aside}`, name.replace(/\.log$/, "")) : []
         const entries = readMore(file, name.replace(/\.log$/, ""), reading)
         // the first line behind an arbitrary offset is half a line
-        return cut ? entries.slice(1) : entries
+        return cut ? entries.slice(1) : [...before, ...entries]
       })
       .sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0))
 }

@@ -1,7 +1,7 @@
 /** Where rbee keeps its things for this user, also where HOME is empty, missing or not writable. */
-import { accessSync, constants, lstatSync, mkdirSync } from "node:fs"
+import { accessSync, constants, existsSync, lstatSync, mkdirSync } from "node:fs"
 import { tmpdir, userInfo } from "node:os"
-import { isAbsolute, join, resolve } from "node:path"
+import { dirname, isAbsolute, join, resolve } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
 import { type Home, homeOf } from "../../layers/paths/index.ts"
 
@@ -22,10 +22,20 @@ const writable = (folder: string): boolean => {
   }
 }
 
+/** Can this folder be made and written to? It or the nearest folder above it that is there says so. */
+const canHave = (folder: string): boolean => {
+  const above = dirname(folder)
+  return existsSync(folder) || above === folder ? writable(folder) : canHave(above)
+}
+
+/** A home that is `/`, is not there, or is somebody else's, is none: nothing is made in its place. */
+const isUsable = (home: Home, user: string): boolean =>
+  user !== "/" && existsSync(user) && canHave(home.state) && canHave(dirname(home.config))
+
 const passwdHome = (): string | undefined => {
   try {
     const { homedir } = userInfo()
-    return isAbsolute(homedir) && homedir !== "/" && writable(homedir) ? homedir : undefined
+    return isAbsolute(homedir) ? homedir : undefined
   } catch {
     // a uid without a passwd entry, as in many containers
     return undefined
@@ -58,12 +68,15 @@ export const findHome = (env: Env, cwd: string): Found => {
     return value !== undefined && isAbsolute(value) ? { [name]: value } : {}
   }
   const xdg = { ...absolute("XDG_STATE_HOME"), ...absolute("XDG_CONFIG_HOME") }
+  // with both of these nothing asks for the user's own
+  if (xdg["XDG_STATE_HOME"] !== undefined && xdg["XDG_CONFIG_HOME"] !== undefined)
+    return { home: homeOf(xdg, ""), note: undefined }
   const named = env["HOME"]
-  const user = named !== undefined && isAbsolute(named) ? named : passwdHome()
-  if (user !== undefined) return { home: homeOf(xdg, user), note: undefined }
+  for (const user of named !== undefined && isAbsolute(named) ? [named, passwdHome()] : [passwdHome()])
+    if (user !== undefined && isUsable(homeOf(xdg, user), user)) return { home: homeOf(xdg, user), note: undefined }
   const folder = temporaryHome()
   return {
     home: homeOf(xdg, folder),
-    note: `no home folder found; keeping state in ${folder}, which may not outlive a reboot (set HOME or RBEE_HOME)`
+    note: `no home folder that can be written to; keeping state in ${folder}, which may not outlive a reboot (set HOME or RBEE_HOME)`
   }
 }

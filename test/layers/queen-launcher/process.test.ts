@@ -92,8 +92,8 @@ describe("the queen's launcher", () => {
     const run = await launcher(`process.stderr.write('${log}\\n'); process.exit(1)`, await freePort())
     const outcome = await run((queen) => queen.wake)
     expect(Either.isLeft(outcome) && outcome.left).toMatchObject({
-      code: "INTERNAL",
-      what: "the queen ended while it was starting: INVALID_REQUEST: the disk is made of cheese"
+      code: "INVALID_REQUEST",
+      what: "the queen could not start: the disk is made of cheese"
     })
   })
 

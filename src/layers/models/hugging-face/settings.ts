@@ -1,7 +1,7 @@
 /** What the environment says about Hugging Face, by the names and precedences that its own tools use. */
 import { readFileSync } from "node:fs"
-import { homedir } from "node:os"
 import { join } from "node:path"
+import { userHome } from "../../paths/user-home.ts"
 
 export interface HubSettings {
   /** HF_ENDPOINT, as written; judged when it is used */
@@ -38,7 +38,8 @@ const firstLine = (file: string): string | undefined => {
   }
 }
 
-export const hubSettings = (env: Env, home = homedir()): HubSettings => {
+/** `home`: where there is no folder of the user, that of the hive. */
+export const hubSettings = (env: Env, home = userHome(env) ?? "/"): HubSettings => {
   const expand = (path: string) => (path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path)
   const folder = expand(
     given(env, "HF_HOME") ?? join(given(env, "XDG_CACHE_HOME") ?? join(home, ".cache"), "huggingface")

@@ -1,16 +1,16 @@
 /** Where things are on a remote machine. `RBEE_HOME` overrides all folders there as everywhere. */
 import { createHash } from "node:crypto"
-import { homedir } from "node:os"
 import { isAbsolute, join } from "node:path"
 import { homeOf, hiveFolder } from "../../paths/index.ts"
+import { userHome } from "../../paths/user-home.ts"
 
-const home = homeOf(process.env, homedir())
+const home = homeOf(process.env, userHome() ?? "/")
 
 const dataFolder = (): string => {
   const own = process.env["RBEE_HOME"]
   if (own !== undefined && own !== "") return join(own, "install")
   const xdg = process.env["XDG_DATA_HOME"]
-  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(homedir(), ".local", "share"), "rbee")
+  return join(xdg !== undefined && isAbsolute(xdg) ? xdg : join(userHome() ?? "/", ".local", "share"), "rbee")
 }
 
 const root = dataFolder()
