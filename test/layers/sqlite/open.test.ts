@@ -4,7 +4,7 @@ import { join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { Database, type Migrations, openDatabase } from "../../../src/layers/sqlite/open.ts"
+import { cannotOpen, Database, type Migrations, openDatabase } from "../../../src/layers/sqlite/open.ts"
 
 const first: Migrations = [
   { name: "first", statements: ["CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT) STRICT"] }
@@ -98,3 +98,13 @@ it.effect("A migration that fails changes nothing and says which store", () =>
     })
   )
 )
+
+it("says that another Node runs than the one that rbee was installed with, and what helps", () => {
+  // in Node's own words, which only another Node would say here
+  const reason = new Error(
+    "The module 'better_sqlite3.node' was compiled against a different Node.js version using NODE_MODULE_VERSION 108."
+  )
+  const error = cannotOpen("/x/catalog.sqlite", reason)
+  expect(error.code).toBe("VERSION_MISMATCH")
+  expect(error.message).toContain("npm rebuild better-sqlite3")
+})
