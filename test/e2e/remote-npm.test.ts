@@ -1,6 +1,7 @@
 /** `hives install` on a machine whose npm cannot reach its registry: npm's own reason, soon; and what a login sets there. */
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer as createHttp } from "node:http"
 import { createServer as createTls } from "node:https"
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net"
 import { tmpdir } from "node:os"
@@ -46,8 +47,8 @@ const intercepted = (): Promise<string> => {
   )
 }
 
-/** Installs where a login's profile sets this; gives what is said and how long it took, in seconds. */
-const installing = async (profile: Record<string, string>) => {
+/** `hives install` where a login's profile sets this. */
+const starting = async (profile: Record<string, string>) => {
   const home = folder()
   const lines = Object.entries(profile).map(([name, value]) => `export ${name}='${value}'`)
   writeFileSync(join(home, ".profile"), `echo welcome\n${lines.join("\n")}\n`)
@@ -55,7 +56,12 @@ const installing = async (profile: Record<string, string>) => {
   const there = await remote({ env: { HOME: home, npm_config_cache: join(home, "cache") } })
   const on = await machine({ env: { RBEE_QUEEN_SSH_CONFIG: there.config } })
   assert.strictEqual((await on.rbee(["hives", "add", "remote", "--hive-port", String(there.hivePort)])).code, 0)
-  const running = on.start(["hives", "install", "remote"], { limitMs: 120_000 })
+  return on.start(["hives", "install", "remote"], { limitMs: 120_000 })
+}
+
+/** What is said, and how long it took from the moment that npm was asked, in seconds. */
+const installing = async (profile: Record<string, string>) => {
+  const running = await starting(profile)
   await running.until(({ stderr }) => /copying it/.test(stderr()))
   const began = performance.now()
   const { code, stderr } = await running.finished
@@ -90,4 +96,20 @@ describe.skipIf(!hasSshd)("An installation whose npm does not reach its registry
     },
     180_000
   )
+
+  it("says how far npm is while it works", async () => {
+    // knows the one package that is asked for first, and lets everything else wait
+    const server = createHttp((request, response) => {
+      if (!(request.url ?? "").startsWith("/better-sqlite3")) return
+      const versions = {
+        "1.0.0": { name: "better-sqlite3", version: "1.0.0", dist: { tarball: "http://127.0.0.1:9/" } }
+      }
+      response.setHeader("content-type", "application/json")
+      response.end(JSON.stringify({ name: "better-sqlite3", "dist-tags": { latest: "1.0.0" }, versions }))
+    })
+    const running = await starting({ npm_config_registry: await listen(server), npm_config_noproxy: "127.0.0.1" })
+    await running.until(({ stderr }) => /installing packages: .*\d+ s/.test(stderr()))
+    running.signal("SIGINT")
+    assert.strictEqual((await running.finished).code, 130)
+  }, 120_000)
 })

@@ -16,6 +16,7 @@ import { prepareLog } from "../../process/log-file.ts"
 import { signalGroup, signalProcess, waitUntil } from "../../process/signals.ts"
 import { lastWords, sizeOf } from "../../queen-launcher/last-words.ts"
 import type { Asks, HiveFile } from "../questions.ts"
+import { loginEnvironment } from "./login.ts"
 import { places } from "./places.ts"
 import { refuse } from "./refuse.ts"
 
@@ -67,9 +68,11 @@ export const livingHives = (): ReadonlyArray<HiveFile & { readonly id: string }>
   })
 }
 
-/** The daemon's whole environment: that of this login, the queen's settings, and its token in a file of its own. */
-const environment = (folder: string, { env, hive, token }: Asks["start"]): Record<string, string> => {
-  const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+/** The daemon's whole environment: that of a login, the queen's settings, and its token in a file of its own. */
+const environment = async (folder: string, { env, hive, token }: Asks["start"]): Promise<Record<string, string>> => {
+  const own = Object.entries(await loginEnvironment()).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined
+  )
   // what the login was told of its connection is nothing of the daemon's
   const kept = own.filter(([name]) => !/^(SSH_|RBEE_(QUEEN|TOKEN))/.test(name))
   const all = { ...Object.fromEntries(kept), ...env, RBEE_HIVE_ID: hive }
@@ -88,7 +91,7 @@ export const start = async (ask: Asks["start"]): Promise<HiveFile> => {
     return refuse("NOT_INSTALLED", "rbee is not installed there", `rbee hives install ${ask.hive}`)
   const folder = places.hive(ask.hive)
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  const file = await launch(program, folder, places.logOf(ask.hive), environment(folder, ask))
+  const file = await launch(program, folder, places.logOf(ask.hive), await environment(folder, ask))
   return file
 }
 

@@ -41,8 +41,8 @@ const printed = (shell: string): Promise<string> =>
     })
   })
 
-/** Ours, and what npm needs of a login's. */
-export const loginEnvironment = async (): Promise<Env> => ({
-  ...process.env,
-  ...npmEnvironment(parsed(await printed(shellOf())))
-})
+/** Ours, and of a login's what leads to the network; where rbee is kept is what this very session was told. */
+export const loginEnvironment = async (): Promise<Env> => {
+  const { RBEE_HOME: _, ...login } = npmEnvironment(parsed(await printed(shellOf())))
+  return { ...process.env, ...login }
+}
