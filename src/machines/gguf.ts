@@ -32,6 +32,8 @@ export interface Header {
   readonly facts: ModelFacts
   /** how a chat is put to it, in Jinja */
   readonly template?: string
+  /** ggml's numbers of the types of all tensors with two dimensions and more; of a split model those of this part */
+  readonly matrices: ReadonlySet<number>
   readonly split?: { readonly index: number; readonly count: number }
 }
 
@@ -76,6 +78,7 @@ const parse = (cursor: Cursor, fileBytes: number): Header => {
   const template = keys.text("tokenizer.chat_template")
   return {
     facts: factsOf(keys, tensors.elements, fileBytes),
+    matrices: tensors.matrices,
     ...(template === "" ? {} : { template }),
     ...(split === undefined ? {} : { split })
   }
@@ -89,19 +92,22 @@ const splitOf = (keys: Keys): Header["split"] => {
 const readTensors = (cursor: Cursor, count: number) => {
   let elements = 0
   let extent = 0
+  const matrices = new Set<number>()
   for (let i = 0; i < count; i++) {
     cursor.string()
     const rank = cursor.u32()
     if (rank > 8) throw new Invalid("a tensor has too many dimensions")
     let size = 1
     for (let d = 0; d < rank; d++) size *= cursor.u64()
-    const [perBlock, bytes] = blocks[cursor.u32()] ?? [1, 0]
+    const type = cursor.u32()
+    const [perBlock, bytes] = blocks[type] ?? [1, 0]
+    if (rank > 1) matrices.add(type)
     elements += size
     extent = Math.max(extent, cursor.u64() + Math.ceil(size / perBlock) * bytes)
   }
   if (!Number.isSafeInteger(elements) || !Number.isSafeInteger(extent))
     throw new Invalid("its tensors are out of range")
-  return { elements, extent }
+  return { elements, extent, matrices }
 }
 
 /** as llama.cpp has room for */

@@ -126,6 +126,11 @@ export const contextShrunk = (from: number, to: number, device: string) =>
 export const inferConnected = () => queen("infer_connected", "connection to worker established; starting inference")
 export const done = () => keeper("done", "[DONE]")
 export const inferDone = () => queen("infer_done", "worker finished inference")
+export const continued = (tokens: number) =>
+  queenWarns(
+    "continued",
+    `the ${tokens} tokens so far are kept; later ones may be other than without the interruption (this worker is not exact)`
+  )
 export const failover = (tokens: number, device: string, hiveId: string) =>
   queenWarns("failover", `worker lost after ${tokens} tokens; resuming on ${deviceLabel(device)} of hive ${hiveId}`)
 export const hiveLost = (id: string, jobs: number) => queenWarns("hive_lost", `hive ${id} lost; moving ${jobs} jobs`)

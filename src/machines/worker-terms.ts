@@ -2,7 +2,7 @@
 import type { ErrorCode } from "./errors.ts"
 import type { Blame } from "./policy/blame.ts"
 import type { Shape } from "./policy/estimate.ts"
-import type { ControlMessage } from "./vocabulary/worker.ts"
+import type { ControlMessage, Exactness } from "./vocabulary/worker.ts"
 
 export type Beat = Omit<Extract<ControlMessage, { readonly t: "beat" }>, "t">
 
@@ -29,6 +29,14 @@ export const workerLimits: Omit<WorkerLimits, "idleMs"> = {
   loadStallMs: 60_000,
   workStallMs: 30_000,
   graceMs: 5000
+}
+
+export interface Ready {
+  readonly backend: string
+  readonly context: number
+  readonly slots: number
+  /** undefined until its self-test has ended */
+  readonly exactness: Exactness | undefined
 }
 
 export interface WorkerInput {
@@ -61,7 +69,8 @@ export type WorkerEvent =
   | { readonly type: "BOUND"; readonly port: number | undefined; readonly url: string }
   /** the runtime is there, and so much of the model is loaded */
   | { readonly type: "LOADING"; readonly progress: number }
-  | { readonly type: "READY"; readonly backend: string; readonly context: number; readonly slots: number }
+  | ({ readonly type: "READY" } & Ready)
+  | { readonly type: "EXACT"; readonly exactness: Exactness }
   | { readonly type: "BEAT"; readonly beat: Beat }
   /** somebody counts on it from now on */
   | { readonly type: "JOIN"; readonly pin: boolean }
@@ -73,6 +82,8 @@ export type WorkerCommand =
   | { readonly type: "bound"; readonly port: number | undefined; readonly url: string }
   | { readonly type: "progress"; readonly progress: number }
   | { readonly type: "ready" }
+  /** what its self-test found, to be remembered for the next load */
+  | { readonly type: "exact"; readonly exactness: Exactness }
   /** a process went and another will come; `boot`: it never was ready */
   | { readonly type: "restarting"; readonly n: number; readonly reason: string; readonly boot: boolean }
   | { readonly type: "shrunk"; readonly from: Shape; readonly to: Shape }
@@ -106,7 +117,7 @@ export interface WorkerContext {
   readonly hasRuntime: boolean
   readonly backoffMs: number
   readonly bound: { readonly port: number | undefined; readonly url: string } | undefined
-  readonly ready: { readonly backend: string; readonly context: number; readonly slots: number } | undefined
+  readonly ready: Ready | undefined
   readonly loadProgress: number
   readonly beat: Beat
   /** since it last said anything, and since its work last moved */

@@ -180,8 +180,8 @@ export const workerMachine = machine.createMachine({
                 READY: {
                   target: "healthy",
                   actions: [
-                    assign(({ event: { backend, context, slots } }) => ({
-                      ready: { backend, context, slots },
+                    assign(({ event: { backend, context, exactness, slots } }) => ({
+                      ready: { backend, context, exactness, slots },
                       loadProgress: 1,
                       quietMs: 0,
                       stillMs: 0
@@ -197,6 +197,14 @@ export const workerMachine = machine.createMachine({
               initial: "idle",
               on: {
                 BEAT: { actions: noteBeat },
+                EXACT: {
+                  actions: [
+                    assign(({ context, event }) =>
+                      context.ready === undefined ? {} : { ready: { ...context.ready, exactness: event.exactness } }
+                    ),
+                    emit(({ event }) => ({ type: "exact" as const, exactness: event.exactness }))
+                  ]
+                },
                 STOP: [
                   { guard: "isAtOnce", target: "ending", actions: noteStop },
                   { target: ".draining", reenter: true, actions: noteStop }

@@ -23,6 +23,7 @@ describe("The header of a GGUF file", () => {
     expect(result).toEqual({
       _tag: "Model",
       template: expect.stringContaining("messages"),
+      matrices: new Set([8]),
       facts: {
         fileBytes: 3_297_568,
         architecture: "llama",

@@ -15,7 +15,8 @@ const make = (pinned = false) =>
   )
 const waking = (pinned = false) => make(pinned).send({ type: "START" })
 const loading = (pinned = false) => waking(pinned).send({ type: "BOUND", port: 8601, url: "http://127.0.0.1:8601" })
-const idle = (pinned = false) => loading(pinned).send({ type: "READY", backend: "CPU", context: 4096, slots: 4 })
+const idle = (pinned = false) =>
+  loading(pinned).send({ type: "READY", backend: "CPU", context: 4096, slots: 4, exactness: undefined })
 const beat = (busy: number, tokens_out = 0, progress = 0) =>
   ({ type: "BEAT", beat: { busy, tokens_out, progress, infers: [] } }) as const
 const busy = () => idle().send(beat(1, 1, 1))
@@ -42,9 +43,22 @@ describe("A worker", () => {
     expect(walk.input("run")).toEqual({ attempt: 1, shape: { context: 4096, slots: 4 } })
     walk.send({ type: "BOUND", port: 8601, url: "u" }).send({ type: "LOADING", progress: 0.5 })
     expect(walk.snapshot.hasTag("loading")).toBe(true)
-    walk.send({ type: "READY", backend: "CPU", context: 512, slots: 4 })
+    walk.send({ type: "READY", backend: "CPU", context: 512, slots: 4, exactness: undefined })
     expect(walk.snapshot.hasTag("healthy")).toBe(true)
     expect(walk.said).toEqual(["bound", "progress", "ready"])
+  })
+
+  it("is as exact as it tells, when it is ready or later, and a new process begins anew", () => {
+    const walk = idle()
+    expect(walk.snapshot.context.ready?.exactness).toBeUndefined()
+    const exactness = { exact: true, bits: "0a" }
+    walk.send({ type: "EXACT", exactness })
+    expect(walk.snapshot.context.ready?.exactness).toEqual(exactness)
+    expect(walk.said.at(-1)).toBe("exact")
+    walk.done("run", exit(0)).fire("backoff")
+    walk.send({ type: "BOUND", port: 8601, url: "u" })
+    walk.send({ type: "READY", backend: "CPU", context: 4096, slots: 4, exactness: undefined })
+    expect(walk.snapshot.context.ready?.exactness).toBeUndefined()
   })
 
   it("does not count a death that a request is blamed for, as often as it happens", () => {
@@ -52,7 +66,7 @@ describe("A worker", () => {
     for (const at of [0, 1, 2, 3, 4]) {
       walk
         .send({ type: "BOUND", port: 8601, url: "u" })
-        .send({ type: "READY", backend: "CPU", context: 4096, slots: 4 })
+        .send({ type: "READY", backend: "CPU", context: 4096, slots: 4, exactness: undefined })
         .send({
           type: "BEAT",
           beat: { busy: 1, tokens_out: 0, progress: 0, infers: [{ job_id: "job-1", epoch: 2, next: 0, alone: true }] }

@@ -53,6 +53,7 @@ export const beatOf = (
     restarts,
     infers: beat.infers,
     ...(memoryBytes === undefined ? {} : { memory_mb: toMb(memoryBytes) }),
-    ...(snapshot.context.pinned ? { pinned: true } : {})
+    ...(snapshot.context.pinned ? { pinned: true } : {}),
+    ...ready?.exactness
   }
 }

@@ -153,6 +153,8 @@ export class Resident {
             Effect.map(self.state, (snapshot) => this.ready(snapshot)),
             Effect.flatMap(self.state, (snapshot) => this.settle(snapshot))
           )
+        case "exact":
+          return Effect.sync(() => this.options.life.found(command.exactness))
         case "restarting":
           this.restarting(command, now)
           return Effect.zipRight(
@@ -188,12 +190,14 @@ export class Resident {
     const { device, id, life } = this.options
     if (context.ready === undefined || context.bound === undefined) return
     const { port, url } = context.bound
+    const { exactness, ...ready } = context.ready
     const bytes = this.around.machines.ledger.bytesOf(id)
     this.log.end("ready", {
       instance: life.current?.instance ?? "",
       ...(port === undefined ? {} : { port }),
       url,
-      ...context.ready,
+      ...ready,
+      ...exactness,
       ...(bytes === undefined ? {} : { memory_mb: toMb(bytes) }),
       ...(device.isDeclared ? { backend: device.name.toUpperCase() } : {})
     })

@@ -13,7 +13,7 @@ import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 import { isErrorCode } from "../../machines/errors.ts"
 import { signalOf } from "../../machines/policy/blame.ts"
 import type { Shape } from "../../machines/policy/estimate.ts"
-import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
+import type { ControlMessage, Exactness } from "../../machines/vocabulary/worker.ts"
 import type { WorkerEvent, WorkerExit } from "../../machines/worker-terms.ts"
 import type { Ports } from "./ports.ts"
 
@@ -41,6 +41,9 @@ export class WorkerLife {
   current: Current | undefined
   /** processes so far */
   private launches = 0
+  /** what the last process's self-test found, and with how much context and slots */
+  private known: { readonly shape: Shape; readonly exactness: Exactness } | undefined
+  private shape: Shape | undefined
   /** of the process that `run` is about: completes once it is there to be ended */
   private started = Deferred.unsafeMake<Current>(FiberId.none)
   private readonly ports: Ports
@@ -68,7 +71,17 @@ export class WorkerLife {
       const said = yield* Queue.unbounded<ControlMessage | "end">()
       const told = yield* Deferred.make<Failed | undefined>()
       yield* Effect.forkScoped(Effect.intoDeferred(relay(said, self), told))
-      const plan: WorkerPlan = { ...this.plan, instance, context: shape.context, slots: shape.slots }
+      const { context, slots } = shape
+      this.shape = shape
+      const isKnown = this.known?.shape.context === context && this.known.shape.slots === slots
+      const exactness = isKnown ? this.known?.exactness : undefined
+      const plan: WorkerPlan = {
+        ...this.plan,
+        instance,
+        context,
+        slots,
+        ...(exactness === undefined ? {} : { exactness })
+      }
       const launched = yield* Effect.either(
         Scope.extend(
           this.ports.launcher.launch(plan, (message) => void Queue.unsafeOffer(said, message)),
@@ -110,6 +123,11 @@ export class WorkerLife {
       )
     )
 
+  /** Its next process need not find it out again: file, device and threads stay the same. */
+  readonly found = (exactness: Exactness): void => {
+    if (this.shape !== undefined) this.known = { shape: this.shape, exactness }
+  }
+
   /** So that the next hive finds and ends it, if this one dies without a word. */
   readonly record = (port: number | undefined): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -143,6 +161,19 @@ export class WorkerLife {
     )
 }
 
+const exactnessOf = (exact: boolean, bits: string | undefined): Exactness => ({
+  exact,
+  ...(bits === undefined ? {} : { bits })
+})
+
+const readyOf = ({ backend, bits, context, exact, slots }: Extract<ControlMessage, { readonly t: "ready" }>) => ({
+  type: "READY" as const,
+  backend,
+  context,
+  slots,
+  exactness: exact === undefined ? undefined : exactnessOf(exact, bits)
+})
+
 /** Tells the chart what the worker said, in order; returns how it said that it failed, if it did. */
 const relay = (said: Queue.Dequeue<ControlMessage | "end">, self: Self): Effect.Effect<Failed | undefined> =>
   Effect.gen(function* () {
@@ -159,7 +190,10 @@ const relay = (said: Queue.Dequeue<ControlMessage | "end">, self: Self): Effect.
           yield* self.latest("loading", { type: "LOADING", progress: message.progress })
           break
         case "ready":
-          yield* self.tell({ type: "READY", backend: message.backend, context: message.context, slots: message.slots })
+          yield* self.tell(readyOf(message))
+          break
+        case "exact":
+          yield* self.tell({ type: "EXACT", exactness: exactnessOf(message.exact, message.bits) })
           break
         case "beat":
           yield* self.latest("beat", { type: "BEAT", beat: message })

@@ -9,6 +9,7 @@ import * as FiberId from "effect/FiberId"
 import type { HiveApi, WorkerReady } from "../../layers/hive-api/index.ts"
 import type { Seat } from "../../machines/job.ts"
 import { unknownBytes } from "../../machines/policy/cost.ts"
+import { ExactPlaces } from "../../machines/policy/exact-places.ts"
 import { Fleet, type Place } from "../../machines/policy/fleet.ts"
 import type { Lifecycle } from "../../machines/vocabulary/common.ts"
 import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.ts"
@@ -62,6 +63,8 @@ const missedMax = 2
 export class ClusterView {
   /** what the scheduler decides from */
   readonly fleet = new Fleet()
+  /** where an answer can go on as if nothing had happened */
+  readonly exactness = new ExactPlaces()
   private readonly hives = new Map<string, HiveEntry>()
   private readonly workers = new Map<string, WorkerEntry>()
   private readonly listeners = new Set<() => void>()
@@ -130,6 +133,7 @@ export class ClusterView {
     this.hives.delete(id)
     this.synced.delete(id)
     this.fleet.removeHive(id)
+    this.exactness.removeHive(id)
     this.dropWorkers(id)
   }
 
@@ -152,6 +156,7 @@ export class ClusterView {
     for (const worker of beat.workers) {
       named.add(worker.id)
       const { url } = worker
+      if (serving(worker)) this.exactness.note({ ...worker, hive: beat.hive_id })
       this.confirmWorker(beat.hive_id, url === undefined ? worker : { ...worker, url: this.reached(beat.hive_id, url) })
       this.sync(worker.id)
     }
@@ -227,11 +232,14 @@ export class ClusterView {
       url: this.reached(at.hive, ready.url),
       context: ready.context,
       slots: ready.slots,
+      exact: ready.exact,
+      bits: ready.bits,
       ...(ready.memory_mb === undefined ? {} : { memory_mb: ready.memory_mb }),
       ...(ready.port === undefined ? {} : { port: ready.port })
     }
     if (before === undefined) this.workers.set(at.worker, newEntry(view))
     else before.view = view
+    this.exactness.note(view)
     this.sync(at.worker)
     this.changed()
     return true

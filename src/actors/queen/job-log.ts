@@ -22,6 +22,14 @@ export type Terminal =
   | { readonly _tag: "Error"; readonly error: RbeeError }
   | { readonly _tag: "Cancelled" }
 
+/** How an answer that went on elsewhere may differ from the undisturbed one. */
+export interface FailoverMarks {
+  /** its draws come from another kind of device */
+  readonly resampled?: true
+  /** not exact: tokens after the interruption may be others */
+  readonly continued?: true
+}
+
 export interface JobLog {
   readonly jobId: string
   readonly request: JobRequest
@@ -37,7 +45,7 @@ export interface JobLog {
   readonly token: (text: string, id: number) => void
   /** The same for a text that is a JSON string already, and stays one on its way to readers and journal. */
   readonly tokenJson: (json: string, id: number) => void
-  readonly failover: (from: string, to: string, resampled: boolean) => void
+  readonly failover: (from: string, to: string, marks: FailoverMarks) => void
   /**
    * Ends the sequence. The first call wins; later calls and later appends are ignored. Writes state, finish reason,
    * usage, timings and error of the terminal into the facts.

@@ -114,10 +114,10 @@ export class JobSequence implements JobLog {
     this.touch()
   }
 
-  readonly failover = (from: string, to: string, resampled: boolean): void => {
+  readonly failover: JobLog["failover"] = (from, to, marks) => {
     if (this.ended()) return
     this.shared.meters.model(this.request.model).failovers++
-    this.append("failover", { tokens: this.answer.count, from, to, ...(resampled ? { resampled } : {}) })
+    this.append("failover", { tokens: this.answer.count, from, to, ...marks })
   }
 
   readonly end = (terminal: Terminal): void => {

@@ -48,6 +48,14 @@ export const job = (
       if (timings[field] === undefined) log.record({ timings: { ...timings, [field]: ms } })
     })
 
+  /** As of now: its worker may find out in the middle of an answer. */
+  const noteExact = () => {
+    const { placement } = log.facts()
+    if (placement === undefined) return
+    const exact = view.exactness.isExact(placement, log.request.model)
+    if (placement.exact !== exact) log.record({ placement: { ...placement, exact } })
+  }
+
   const infer = (seat: Seat | undefined, alone: boolean): Effect.Effect<InferDone, InferFailed> =>
     Effect.gen(function* () {
       if (seat === undefined)
@@ -79,6 +87,7 @@ export const job = (
         },
         onFirstToken: () => {
           const first_token_ms = clock.unsafeCurrentTimeMillis() - log.createdAt
+          noteExact()
           const { timings } = log.facts()
           if (timings.first_token_ms !== undefined) return
           log.record({ timings: { ...timings, first_token_ms } })
@@ -157,6 +166,7 @@ export const job = (
         meters().perToken.observe(seconds)
         if (placement !== undefined) view.fleet.observe(placement, log.request.model, 1 / seconds)
       }
+      noteExact()
       log.narrate(say.inferDone())
       if (session?.teardown !== "cold") log.narrate(say.keepWarm())
       log.end({

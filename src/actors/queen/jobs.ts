@@ -188,6 +188,7 @@ export const makeJobs = (
         state: facts.state,
         tokens: log?.tokens() ?? facts.tokens ?? 0,
         failovers: facts.failovers,
+        ...(facts.continued === undefined ? {} : { continued: facts.continued }),
         created_at: row.createdAt,
         timings: facts.timings,
         ...(position === undefined ? {} : { position }),

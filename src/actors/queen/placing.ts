@@ -166,13 +166,33 @@ const resident = (
   return { kind: "resident", seat, placement: seated(world.view, seat, seat.worker, losers) }
 }
 
-/** One line and one event for each failover, as soon as it is known where the answer goes on. */
+/**
+ * One line and one event for each failover, as soon as it is known where the answer goes on. An answer of a queen that
+ * is gone has no failover; but it goes on in the same way.
+ */
 const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput, to: Place): void => {
-  if (failover === undefined) return
+  const tokens = log.tokens()
+  const from = failover?.from ?? log.facts().placement
+  const isContinued = tokens > 0 && (from === undefined || !view.exactness.areAlike(from, to, log.request.model))
+  if (failover === undefined) {
+    if (isContinued) continued(log, tokens)
+    return
+  }
   // The draws are the same everywhere; what they are drawn from is not, on another kind of device.
   const isOther = runtimeOf(view.gpu(failover.from)) !== runtimeOf(view.gpu(to))
   const resampled = isOther && failover.tokens > 0 && log.request.temperature !== 0
   log.narrate(say.failover(failover.tokens, to.device, to.hive), { hiveId: to.hive })
-  log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, resampled)
+  const marks = {
+    ...(resampled ? { resampled: true as const } : {}),
+    ...(isContinued ? { continued: true as const } : {})
+  }
+  log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, marks)
   log.record({ failovers: log.facts().failovers + 1 })
+  if (isContinued) continued(log, tokens)
+}
+
+/** Its tokens so far are kept, and what comes may be other than without the interruption. */
+const continued = (log: JobLog, tokens: number): void => {
+  if (log.facts().continued !== true) log.record({ continued: true })
+  log.narrate(say.continued(tokens))
 }

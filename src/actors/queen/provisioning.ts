@@ -169,10 +169,10 @@ const revives = (
       .health({})
       .pipe(Effect.timeoutOption("2 seconds"), Effect.option, Effect.map(Option.flatten))
     if (Option.isNone(health) || health.value.instance !== worker.instance) return false
-    const { instance, url, context, slots, port } = worker
+    const { bits, context, exact, instance, port, slots, url } = worker
     view.workerReady(
       { hive: place.hive, worker: workerId, device: place.device, model: worker.model },
-      { instance, url, context, slots, backend: "", ...(port === undefined ? {} : { port }) },
+      { instance, url, context, slots, exact, bits, backend: "", ...(port === undefined ? {} : { port }) },
       view.heardOf(workerId)?.eventId
     )
     return view.serves(workerId)

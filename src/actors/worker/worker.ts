@@ -97,6 +97,8 @@ export const makeWorker = (
         slots: plan.slots,
         onProgress,
         onRuntime,
+        onExact: (exactness) => tell({ t: "exact", ...exactness }),
+        ...(plan.exactness === undefined ? {} : { exactness: plan.exactness }),
         ...(plan.context === undefined ? {} : { context: plan.context }),
         ...(plan.kvType === undefined ? {} : { kvType: plan.kvType }),
         ...(threads === undefined ? {} : { threads }),
@@ -110,7 +112,8 @@ export const makeWorker = (
             status.slots = model.slots
             status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn, beat })
             batches = model.progress
-            tell({ t: "ready", backend: model.backend, context: model.context, slots: model.slots })
+            const { backend, context, slots } = model
+            tell({ t: "ready", backend, context, slots, ...model.exactness() })
           })
         ),
         Effect.tapError(({ code, details, what, todo }) =>

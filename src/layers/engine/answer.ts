@@ -36,7 +36,7 @@ export class Answer {
   /** `tokens.length` at which the answer ends */
   private readonly limit: number
   private readonly resumed: number
-  private readonly cachedTokens: number
+  private cachedTokens: number
   private readonly startedAt: number
   private firstAt: number | undefined
   private decoded = 0
@@ -63,6 +63,12 @@ export class Answer {
     const reader = request.resume?.text.length ?? 0
     this.owed = said.slice(reader)
     this.ahead = Math.max(0, reader - said.length)
+  }
+
+  /** So many tokens at the beginning the cache holds after all. */
+  reuse(tokens: number): void {
+    this.filled = tokens
+    this.cachedTokens = Math.min(tokens, this.options.prompt.length)
   }
 
   /** Whether what is resumed is a whole answer already; then nothing is decoded. */

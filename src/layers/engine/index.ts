@@ -9,7 +9,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { KvType } from "../../machines/vocabulary/worker.ts"
+import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant"
@@ -29,6 +29,10 @@ export interface LoadOptions {
   readonly threads?: number
   /** documented pacing, tokens a second for each answer; absent: as fast as possible */
   readonly maxTokensPerS?: number
+  /** as an earlier load of this file with these options found it; absent: the engine finds out, and tells `onExact` */
+  readonly exactness?: Exactness
+  /** called at most once, after the load */
+  readonly onExact?: (exactness: Exactness) => void
   /** 0…1, monotonic, called while the file goes into memory */
   readonly onProgress: (fraction: number) => void
   /** the native runtime is there: what goes wrong from here on may be the file's doing */
@@ -103,6 +107,8 @@ export interface LoadedModel {
   readonly generate: (
     request: GenerateRequest
   ) => Effect.Effect<GenerateResult, RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">>
+  /** whether another process would go on as this one; undefined: it is being found out */
+  readonly exactness: () => Exactness | undefined
   /** batches decoded so far: the worker's own sign of progress */
   readonly progress: () => number
   /** what the engine found in the file; absent where there is no file */

@@ -8,19 +8,24 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
-import { exactChunk } from "../../machines/policy/batches.ts"
+import { batchTokens, exactChunk, exactUntil } from "../../machines/policy/batches.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
+import { dependsOnRows } from "../../machines/policy/exact-types.ts"
+import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { takeSlot } from "./admission.ts"
 import { LlamaAnswer } from "./llama/answer.ts"
 import { Batcher } from "./llama/batcher.ts"
+import { reusable } from "./llama/batch.ts"
+import { Caches } from "./llama/caches.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
 import { Pieces, Utf8Stream } from "./llama/pieces.ts"
 import { Prompts } from "./llama/prompts.ts"
 import type { Vocabulary } from "./llama/reading.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
+import { SelfTest } from "./llama/self-test.ts"
 import { AnswerSampler } from "./llama/sampling.ts"
 import { ChatTemplate } from "./llama/template.ts"
-import { makeSlots } from "./slots.ts"
+import { makeSlots, type Slot } from "./slots.ts"
 
 export type { RuntimeOptions } from "./llama/runtime.ts"
 
@@ -36,21 +41,39 @@ const memoryOf = ({ model, native }: Loaded): { readonly ram: number; readonly v
   return { ram: weights.cpuRam + rest.cpuRam, vram: weights.gpuVram + rest.gpuVram }
 }
 
+/** what the self-test reads; any text does */
+const testText =
+  "The quick brown fox jumps over the lazy dog, and 12 small bees fly from flower to flower; none of them is in a hurry."
+
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
   const pieces = new Pieces(model)
-  const { facts, template } = loaded.header
+  const { facts, matrices, template } = loaded.header
   const prompts = new Prompts({
     template: new ChatTemplate(runtime.addon, model, template),
     vocabulary: { modelPath: options.modelPath, runtime: where, ...(template === undefined ? {} : { template }) },
     context,
     tokenBytes: () => pieces.longest(facts.vocabulary)
   })
+  const isCpu = runtime.backend === "CPU"
+  const chunk = isCpu ? exactChunk : loaded.batchSize
+  // On a GPU kernels are chosen by the size of a batch throughout.
+  let exactness: Exactness | undefined = !isCpu || dependsOnRows(matrices) ? { exact: false } : options.exactness
+  /** a worker that is not exact has nothing to lose by reading on from any token */
+  const kept = (slot: Slot, prefix: number): number => (exactness?.exact === false ? prefix : reusable(slot, prefix))
+  const caches = new Caches({
+    addon: runtime.addon,
+    native: loaded.native,
+    hasState: facts.stateBytes > 0,
+    isBorder: (tokens) => exactness?.exact === false || tokens <= exactUntil || tokens % batchTokens === 0
+  })
   const batcher = new Batcher({
     context: loaded.native,
+    caches,
+    hasState: caches.hasState,
     batchSize: loaded.batchSize,
-    chunk: runtime.backend === "CPU" ? exactChunk : loaded.batchSize,
+    chunk,
     paceMs: options.maxTokensPerS === undefined ? 0 : 1000 / options.maxTokensPerS,
     now
   })
@@ -69,7 +92,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
         request,
         prompt,
         slot: taken.slot,
-        cached: taken.prefix,
+        cached: kept(taken.slot, taken.prefix),
         context,
         textOf: (token) => text.push(token),
         isEnd: (token) => model.isEogToken(token),
@@ -114,11 +137,31 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
   const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
     Effect.flatMap(prompts.read(request.input), (tokens) => decode(request, tokens))
 
+  if (exactness === undefined) {
+    const sampler = new AnswerSampler(runtime.addon, model, { temperature: 0, topP: 1, topK: 0 })
+    batcher.beside(
+      new SelfTest({
+        native: loaded.native,
+        sampler: sampler.native,
+        slots,
+        context,
+        chunk,
+        words: model.tokenize(testText, false),
+        done: (found) => {
+          exactness = found
+          sampler.dispose()
+          options.onExact?.(found)
+        }
+      })
+    )
+  }
+
   const served: LoadedModel = {
     backend: runtime.backend,
     context,
     slots: options.slots,
     generate,
+    exactness: () => exactness,
     progress: () => batcher.batches,
     about: {
       trainedContext: model.getTrainContextSize(),
@@ -129,9 +172,10 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
       memory: memoryOf(loaded)
     }
   }
-  const close = (): Promise<void> => {
+  const close = async (): Promise<void> => {
     prompts.close()
-    return batcher.close()
+    await batcher.close()
+    caches.dispose()
   }
   return { served, close }
 }

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { checkFits, takeSlot } from "./admission.ts"
+import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { Answer, type Finish } from "./answer.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
 import { makeSlots } from "./slots.ts"
@@ -28,6 +29,8 @@ export interface ScriptedOptions {
    * absent: the next index. For answers that depend on all that came before, so that a wrong continuation shows
    */
   readonly next?: (tokens: ReadonlyArray<number>) => number
+  /** absent: exact, as its script says */
+  readonly exactness?: Exactness
   /** tokens between two looks at the event loop, when as fast as possible; absent: 32 */
   readonly burst?: number
 }
@@ -126,6 +129,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     context,
     slots: options.slots,
     progress: () => batches,
+    exactness: () => script.exactness ?? options.exactness ?? { exact: true, bits: "scripted" },
     generate: (request) =>
       Effect.clockWith((clock) =>
         Effect.acquireUseRelease(

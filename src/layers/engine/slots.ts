@@ -6,13 +6,15 @@ export interface Slot {
   tokens: ReadonlyArray<number>
   /** how many of `tokens` are: an answer shares its growing array with its slot */
   filled: number
+  /** how many of those were read as a prompt: what was decoded after them was computed one by one */
+  prompt: number
   busy: boolean
   /** grows with each use: larger is later */
   used: number
 }
 
 export const makeSlots = (count: number): ReadonlyArray<Slot> =>
-  Array.from({ length: count }, (_, id) => ({ id, tokens: [], filled: 0, busy: false, used: 0 }))
+  Array.from({ length: count }, (_, id) => ({ id, tokens: [], filled: 0, prompt: 0, busy: false, used: 0 }))
 
 /** How many tokens at the beginning of `wanted` the slot's cache holds. */
 export const commonPrefix = (slot: Slot, wanted: ReadonlyArray<number>): number => {

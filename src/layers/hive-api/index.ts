@@ -5,7 +5,7 @@ import { Count, DeviceId, Health, Id, Megabytes, Nothing } from "../../machines/
 import { Devices, WorkerKind } from "../../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { ModelView } from "../../machines/vocabulary/model.ts"
-import { WorkerBeat, WorkerStart } from "../../machines/vocabulary/worker.ts"
+import { exactFields, WorkerBeat, WorkerStart } from "../../machines/vocabulary/worker.ts"
 import { events, type Handlers, json } from "../api/endpoint.ts"
 
 const none = Schema.Struct({})
@@ -172,7 +172,8 @@ export const WorkerReady = Schema.Struct({
   context: Count,
   slots: Count,
   /** what it holds by the hive's ledger */
-  memory_mb: Schema.optional(Megabytes)
+  memory_mb: Schema.optional(Megabytes),
+  ...exactFields
 })
 export type WorkerReady = typeof WorkerReady.Type
 

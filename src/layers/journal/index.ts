@@ -27,6 +27,8 @@ export const JobFacts = Schema.Struct({
   tokens: Schema.optional(Count),
   placement: Schema.optional(Placement),
   failovers: Count,
+  /** it went on elsewhere where that is not exact: tokens after the interruption may be others */
+  continued: Schema.optional(Schema.Literal(true)),
   timings: Timings,
   usage: Schema.optional(Usage),
   finish_reason: Schema.optional(FinishReason),

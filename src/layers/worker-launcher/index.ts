@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
-import type { ControlMessage, KvType } from "../../machines/vocabulary/worker.ts"
+import type { ControlMessage, Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
 
 /** exit code of a worker whose model could not be loaded: an expected failure, which it told (`failed`) */
@@ -27,6 +27,8 @@ export interface WorkerPlan {
   readonly slots: number
   /** absent: f16 */
   readonly kvType?: KvType
+  /** as an earlier process of this worker found it; absent: it finds out */
+  readonly exactness?: Exactness
   /** first port tried; a taken one moves on by itself */
   readonly portHint: number
   /** folder that holds node_modules/node-llama-cpp, when the hive installed it itself */

@@ -85,6 +85,8 @@ export const Placement = Schema.Struct({
   /** the device stands in the configuration only */
   declared: Schema.optional(Schema.Literal(true)),
   worker: Schema.optional(Schema.String),
+  /** whether an answer that is interrupted here goes on as the undisturbed one, as far as known at its last token */
+  exact: Schema.optional(Schema.Boolean),
   /** seconds until the answer, as far as they could be foreseen, when a worker had to be started */
   expected_s: Schema.optional(Schema.Number),
   /** workers that are unloaded to make room */
@@ -111,6 +113,8 @@ export const JobView = Schema.Struct({
   placement: Schema.optional(Placement),
   tokens: Count,
   failovers: Count,
+  /** it went on elsewhere where that is not exact: tokens after the interruption may be others */
+  continued: Schema.optional(Schema.Literal(true)),
   created_at: Schema.Number,
   timings: Timings,
   usage: Schema.optional(Usage),

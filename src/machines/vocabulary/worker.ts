@@ -20,6 +20,19 @@ export const WorkerState = Schema.Literal(
 )
 export type WorkerState = typeof WorkerState.Type
 
+/**
+ * Whether an answer of this worker that goes on in another process is, token for token, the one that it would have
+ * given. Absent: not known yet, which counts as no.
+ */
+export const exactFields = {
+  exact: Schema.optional(Schema.Boolean),
+  /** a hash of what its test computed: workers of a model with the same one compute the same */
+  bits: Schema.optional(Schema.String)
+} as const
+
+export const Exactness = Schema.Struct({ exact: Schema.Boolean, bits: exactFields.bits })
+export type Exactness = typeof Exactness.Type
+
 export const InferBeat = Schema.Struct({
   job_id: Schema.String,
   epoch: Count,
@@ -54,7 +67,8 @@ export const WorkerBeat = Schema.Struct({
   /** what the ledger holds for it */
   memory_mb: Schema.optional(Megabytes),
   /** it does not unload, neither when idle nor to make room */
-  pinned: Schema.optional(Schema.Boolean)
+  pinned: Schema.optional(Schema.Boolean),
+  ...exactFields
 })
 export type WorkerBeat = typeof WorkerBeat.Type
 
@@ -100,7 +114,9 @@ export const ControlMessage = Schema.Union(
   Schema.Struct({ t: Schema.Literal("bound"), port: Schema.Int, url: Schema.String }),
   /** from 0, which is told once the native runtime is there and before the file is touched */
   Schema.Struct({ t: Schema.Literal("loading"), progress: Schema.Number }),
-  Schema.Struct({ t: Schema.Literal("ready"), backend: Schema.String, context: Count, slots: Count }),
+  Schema.Struct({ t: Schema.Literal("ready"), backend: Schema.String, context: Count, slots: Count, ...exactFields }),
+  /** the end of its self-test, which runs beside its first answers */
+  Schema.Struct({ t: Schema.Literal("exact"), ...Exactness.fields }),
   /** an expected failure to load; the process exits after it */
   Schema.Struct({
     t: Schema.Literal("failed"),

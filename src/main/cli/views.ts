@@ -30,7 +30,7 @@ export const hivesTable = (hives: ReadonlyArray<HiveView>): string =>
 
 export const workersTable = (workers: ReadonlyArray<WorkerView>): string =>
   table(
-    ["WORKER", "HIVE", "DEVICE", "STATE", "MODEL", "BUSY", "CONTEXT", "PORT", "PID"],
+    ["WORKER", "HIVE", "DEVICE", "STATE", "MODEL", "BUSY", "CONTEXT", "EXACT", "PORT", "PID"],
     workers.map((worker) =>
       row(
         worker.id,
@@ -40,6 +40,7 @@ export const workersTable = (workers: ReadonlyArray<WorkerView>): string =>
         worker.model,
         `${worker.busy}/${worker.slots}`,
         worker.context === 0 ? undefined : worker.context,
+        worker.exact === undefined ? undefined : worker.exact ? "yes" : "no",
         worker.port,
         worker.pid
       )
@@ -91,6 +92,10 @@ export const jobDetails = (job: JobView): string => {
     ["created", new Date(job.created_at).toISOString()],
     ["tokens", job.tokens],
     ["failovers", job.failovers],
+    [
+      "continued",
+      job.continued === true ? "yes: tokens after a failover may differ from the undisturbed answer's" : undefined
+    ],
     ["finish reason", job.finish_reason],
     ["placed after", milliseconds(job.timings.placed_ms)],
     ["worker after", milliseconds(job.timings.started_ms)],
@@ -158,10 +163,11 @@ export const planDetails = ({ error, losers, model, others, outcome, placement, 
 
 const placementFacts = (placement: Placement | undefined): ReadonlyArray<Fact> => {
   if (placement === undefined) return []
-  const { evicted, expected_s, worker } = placement
+  const { evicted, exact, expected_s, worker } = placement
   return [
     ["placed on", placeOf(placement)],
     ["worker", worker],
+    ["exact", exact === undefined ? undefined : exact ? "yes" : "no"],
     ["expected", expected_s === undefined ? undefined : `${expected_s} s until the answer is there`],
     ["unloaded for it", evicted?.join(", ")],
     ...reasons(placement)

@@ -10,7 +10,7 @@ import { defaults, type Settings } from "../../layers/settings/index.ts"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 import { Id } from "../../machines/vocabulary/common.ts"
 import { Backend } from "../../machines/vocabulary/device.ts"
-import { KvType } from "../../machines/vocabulary/worker.ts"
+import { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 const positive = Schema.Number.pipe(Schema.positive())
@@ -37,6 +37,7 @@ const Argument = Schema.parseJson(
     context: optional(Schema.Int.pipe(Schema.positive())),
     slots: Schema.Int.pipe(Schema.between(1, 256)),
     kvType: optional(KvType),
+    exactness: optional(Exactness),
     portHint: Schema.Int.pipe(Schema.between(0, 65_535)),
     runtime: optional(Schema.String),
     /** address to listen on */

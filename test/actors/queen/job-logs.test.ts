@@ -128,7 +128,7 @@ describe("a job's event sequence", () => {
         log.stateChanged("job", "job-a", "queued", "placing")
         log.progress({ stage: "download", received: 1, total: 2 })
         speak(log, 2)
-        log.failover("w1", "w2", false)
+        log.failover("w1", "w2", {})
         speak(log, 2)
         log.narrate(keepWarm(), { hiveId: "localhost" })
         log.end({ _tag: "Done", event: { ...doneEvent, tokens: 4 } })
@@ -518,7 +518,7 @@ describe("the jobs of a queen", () => {
         const meters = yield* Metrics
         const log = yield* open()
         speak(log, 5)
-        log.failover("a", "b", true)
+        log.failover("a", "b", { resampled: true })
         log.end({ _tag: "Done", event: doneEvent })
         expect(meters.model("minillama")).toMatchObject({ generatedTokens: 5, failovers: 1 })
       })

@@ -412,9 +412,54 @@ describe("Failing over", () => {
           tokens: 3,
           from: "localhost/gpu0",
           to: "localhost/cpu",
+          // no worker of it has been there yet: who knows what it would compute
+          continued: true,
           ...(resampled === undefined ? {} : { resampled })
         })
       }
+    })
+  )
+
+  it.scoped.each([
+    ["a worker that is not exact", { exact: false }],
+    ["a worker that has not found out yet", undefined]
+  ] as const)("the answer of %s is continued: event, line, job and placement say so", ([, exactness]) =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      hive.exactness = exactness
+      hive.script = () => ({ holdAt: 3 })
+      const reader = yield* job({ temperature: 0 })
+      yield* reader.until(({ event, data }) => event === "token" && data["i"] === 2)
+      const [worker] = hive.workers.values()
+      hive.script = () => ({})
+      worker?.crash()
+      if (worker !== undefined) hive.restart(worker)
+      expect((yield* reader.ended).event).toBe("done")
+      expect(reader.events.filter(({ event }) => event === "failover").map(({ data }) => data)).toEqual([
+        { tokens: 3, from: "localhost/cpu", to: "localhost/cpu", continued: true }
+      ])
+      expect(reader.lines().filter((line) => line.includes("later ones may be other"))).toHaveLength(1)
+      const view = yield* api.getJob({ id: reader.id })
+      expect(view.continued).toBe(true)
+      expect(view.placement?.exact).toBe(false)
+    })
+  )
+
+  it.scoped("the answer of an exact worker is the undisturbed one, and nothing says otherwise", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      hive.script = () => ({ holdAt: 3 })
+      const reader = yield* job()
+      yield* reader.until(({ event, data }) => event === "token" && data["i"] === 2)
+      const [worker] = hive.workers.values()
+      hive.script = () => ({})
+      worker?.crash()
+      if (worker !== undefined) hive.restart(worker)
+      yield* reader.ended
+      const view = yield* api.getJob({ id: reader.id })
+      expect(view.continued).toBeUndefined()
+      expect(view.placement?.exact).toBe(true)
+      expect(reader.lines().filter((line) => line.includes("may be other"))).toEqual([])
     })
   )
 

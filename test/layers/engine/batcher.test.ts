@@ -4,7 +4,7 @@ import type { GenerateResult } from "../../../src/layers/engine/index.ts"
 import type { Failure } from "../../../src/layers/engine/answer.ts"
 import type { AddonContext } from "../../../src/layers/engine/llama/addon.ts"
 import { LlamaAnswer } from "../../../src/layers/engine/llama/answer.ts"
-import { Batcher } from "../../../src/layers/engine/llama/batcher.ts"
+import { Batcher, type BatcherOptions } from "../../../src/layers/engine/llama/batcher.ts"
 import { AnswerSampler } from "../../../src/layers/engine/llama/sampling.ts"
 import { makeSlots, type Slot } from "../../../src/layers/engine/slots.ts"
 import { GREEDY, plain, request } from "./ask.ts"
@@ -47,6 +47,7 @@ const fakeContext = (fails: (batch: ReadonlyArray<Part>) => string | undefined) 
       cells.set(sequence, of(sequence).slice(0, start))
       return true
     },
+    restoreCheckpoint: async () => false,
     getMemoryBreakdown: () => ({ cpuRam: 0, gpuVram: 0 })
   }
   return { context, sizes }
@@ -88,11 +89,20 @@ const begin = (batcher: Batcher, slot: Slot, prompt: ReadonlyArray<number>, maxT
   return { ids, end, drop: () => answer !== undefined && batcher.drop(answer) }
 }
 
+const cachesOf = (context: AddonContext): BatcherOptions["caches"] => ({
+  cut: async (slot, tokens) => {
+    if (tokens === 0) context.disposeSequence(slot.id)
+    else context.removeTokenCellsFromSequence(slot.id, tokens, -1)
+    return tokens
+  },
+  keep: async () => undefined
+})
+
 const make = (fails: (batch: ReadonlyArray<Part>) => string | undefined, batchSize = 64) => {
   const { context, sizes } = fakeContext(fails)
   return {
     sizes,
-    batcher: new Batcher({ context, batchSize, chunk: 63, paceMs: 0, now: () => 0 }),
+    batcher: new Batcher({ context, batchSize, chunk: 63, paceMs: 0, now: () => 0, caches: cachesOf(context) }),
     slots: makeSlots(4)
   }
 }

@@ -46,7 +46,14 @@ describe("the stop filter", () => {
 describe("choosing a slot", () => {
   /** used in this order; an empty one was never used */
   const slotsWith = (...held: ReadonlyArray<ReadonlyArray<number>>) =>
-    held.map((tokens, id) => ({ id, tokens, filled: tokens.length, busy: false, used: tokens.length > 0 ? id + 1 : 0 }))
+    held.map((tokens, id) => ({
+      id,
+      tokens,
+      filled: tokens.length,
+      prompt: 0,
+      busy: false,
+      used: tokens.length > 0 ? id + 1 : 0
+    }))
 
   it("takes the longest common prefix", () => {
     const slots = slotsWith([1, 2, 3], [1, 2, 3, 4, 5], [1, 2])

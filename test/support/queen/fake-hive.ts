@@ -1,4 +1,5 @@
 /** A hive that does as it is told: what it has and what it refuses is set by the test, its lines are the real ones. */
+import type { Exactness } from "../../../src/machines/vocabulary/worker.ts"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { none as noFiber } from "effect/FiberId"
@@ -137,6 +138,7 @@ export class FakeHive {
       slots: worker.slots,
       busy: worker.busy(),
       tokens_out: 0,
+      ...this.exactness,
       restarts: 0,
       infers: []
     }))
@@ -335,6 +337,9 @@ export class FakeHive {
     return worker.id
   }
 
+  /** what its workers tell of their self-tests; absent: nothing yet */
+  exactness: Exactness | undefined = { exact: true, bits: "scripted" }
+
   private ready(worker: FakeWorker): void {
     this.lives.get(worker.id)?.add("ready", {
       instance: worker.instance,
@@ -342,7 +347,8 @@ export class FakeHive {
       url: worker.url,
       backend: worker.device === "cpu" ? "CPU" : "CUDA",
       context: worker.context,
-      slots: worker.slots
+      slots: worker.slots,
+      ...this.exactness
     })
   }
 

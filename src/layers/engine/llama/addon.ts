@@ -50,6 +50,29 @@ export interface AddonContext {
   getMemoryBreakdown(): MemoryBreakdown
   /** `[start, end)`; false where the model's memory cannot be cut there */
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
+  /** the sequence ends at position `last` again; false where it cannot */
+  restoreCheckpoint(checkpoint: AddonCheckpoint, last: number): Promise<boolean>
+}
+
+/** The same call with more arguments: with the drawn token's share of all probabilities, in which every logit counts. */
+export interface ConfidentDraw {
+  sampleToken(
+    index: LogitIndex,
+    sampler: AddonSampler,
+    probabilities: false,
+    confidence: true
+  ): Promise<readonly [token: number, probabilities: undefined, confidence: number]>
+}
+
+export type NativeContext = AddonContext & ConfidentDraw
+
+/** A copy of what a sequence's recurrent layers remember. */
+export interface AddonCheckpoint {
+  init(context: AddonContext, sequence: number): Promise<void>
+  dispose(): void
+  readonly size: number
+  /** position of the last token before it */
+  readonly maxPos: number
 }
 
 export interface SamplerConfig {
@@ -92,7 +115,8 @@ export interface ContextParams {
 
 export interface Addon {
   readonly AddonModel: new (path: string, params: ModelParams) => AddonModel
-  readonly AddonContext: new (model: AddonModel, params: ContextParams) => AddonContext
+  readonly AddonContext: new (model: AddonModel, params: ContextParams) => NativeContext
+  readonly AddonContextSequenceCheckpoint: new () => AddonCheckpoint
   readonly AddonSampler: new (model: AddonModel) => AddonSampler
   readonly AddonJinjaRenderer: new (template: string) => AddonJinja
   markLoaded(): boolean
@@ -144,7 +168,19 @@ const functions = [
 ]
 const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
   ["AddonModel", ["init", "tokenize", "getTokenString", "isEogToken", "abortActiveModelLoad"]],
-  ["AddonContext", ["init", "initBatch", "addToBatch", "decodeBatch", "sampleToken", "removeTokenCellsFromSequence"]],
+  [
+    "AddonContext",
+    [
+      "init",
+      "initBatch",
+      "addToBatch",
+      "decodeBatch",
+      "sampleToken",
+      "removeTokenCellsFromSequence",
+      "restoreCheckpoint"
+    ]
+  ],
+  ["AddonContextSequenceCheckpoint", ["init", "dispose"]],
   ["AddonSampler", ["applyConfig", "dispose"]],
   ["AddonJinjaRenderer", ["render"]]
 ]

@@ -8,6 +8,8 @@ export class LlamaAnswer extends Answer {
   readyAt = 0
   /** its reader is not called any more */
   over = false
+  /** its last token has been drawn */
+  hasEnded = false
   /** the slot's cells behind the common prefix are cut off */
   attached = false
 

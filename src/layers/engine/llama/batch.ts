@@ -1,6 +1,7 @@
 /** What goes into one batch: the next token of each answer that decodes, and parts of the prompts that are read. */
-import { exactUntil } from "../../../machines/policy/batches.ts"
+import { batchTokens, exactUntil } from "../../../machines/policy/batches.ts"
 import type { AddonContext } from "./addon.ts"
+import type { Slot } from "../slots.ts"
 import type { LlamaAnswer } from "./answer.ts"
 
 export interface BatchOptions {
@@ -9,6 +10,8 @@ export interface BatchOptions {
   readonly batchSize: number
   /** tokens that one answer reads a batch */
   readonly chunk: number
+  /** the model has recurrent layers */
+  readonly hasState?: boolean
 }
 
 const FIRST = Uint32Array.of(0)
@@ -24,13 +27,31 @@ export interface Drawn {
 /** exactly its next token is missing from the cache: it decodes; otherwise it still reads its prompt */
 export const decodes = (answer: LlamaAnswer): boolean => answer.attached && answer.tokens.length - answer.filled === 1
 
-/** Cuts the slot's cache down to the common prefix; a memory that cannot be cut there is emptied. */
-const attach = (context: AddonContext, answer: LlamaAnswer): void => {
-  answer.attached = true
-  if (answer.filled > 0 && context.removeTokenCellsFromSequence(answer.slot.id, answer.filled, -1)) return
-  context.disposeSequence(answer.slot.id)
-  answer.filled = 0
+/** It reads the part of its prompt that is read in large pieces. */
+const readsLong = (answer: LlamaAnswer): boolean =>
+  answer.filled >= exactUntil && answer.filled < answer.promptLength && !decodes(answer)
+
+/**
+ * Tokens that it reads next. The numbers after a small piece do not depend on where it began, those after a large one
+ * do: these begin and end at multiples of `batchTokens`, and what was decoded after the prompt is never in one. With a
+ * state, the last token is read alone, so that a copy can be taken before it.
+ */
+const pieceOf = ({ batchSize, chunk, hasState }: BatchOptions, answer: LlamaAnswer): number => {
+  const { filled, promptLength } = answer
+  const rest = answer.tokens.length - filled
+  const before = promptLength - 1 - filled
+  const all = hasState === true && before > 0 ? Math.min(rest, before) : rest
+  if (chunk >= batchSize) return Math.min(all, batchSize)
+  if (filled >= promptLength) return Math.min(all, chunk)
+  if (filled < exactUntil) return Math.min(all, chunk, exactUntil - filled)
+  return Math.min(all, promptLength - filled, batchTokens - (filled % batchTokens))
 }
+
+/** How much of a common prefix may be kept, so that the rest is read as it would be from the beginning. */
+export const reusable = (slot: Slot, prefix: number): number =>
+  prefix <= exactUntil
+    ? prefix
+    : Math.max(exactUntil, Math.min(prefix, slot.prompt) - (Math.min(prefix, slot.prompt) % batchTokens))
 
 const tokensOf = (answer: LlamaAnswer, from: number, end: number): Uint32Array => {
   if (end - from > 1) return Uint32Array.from(answer.tokens.slice(from, end))
@@ -49,14 +70,24 @@ const share = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswer>) => {
   }
   for (const answer of ready) {
     if (decodes(answer) || room <= 0) continue
-    if (!answer.attached) attach(options.context, answer)
-    const exact = answer.filled < exactUntil || answer.filled >= answer.promptLength
-    const count = Math.min(room, answer.tokens.length - answer.filled, exact ? options.chunk : options.batchSize)
+    const count = Math.min(room, pieceOf(options, answer))
     parts.push([answer, count])
     room -= count
   }
   // llama.cpp decodes sequences with ascending neighbouring numbers in one go, and others one after the other.
   return parts.sort(([a], [b]) => a.slot.id - b.slot.id)
+}
+
+/** Which of these share the next batch: a large piece of a prompt goes alone, in turn with the others. */
+export const together = (
+  options: BatchOptions,
+  ready: ReadonlyArray<LlamaAnswer>,
+  wasAlone: boolean
+): ReadonlyArray<LlamaAnswer> => {
+  if (options.chunk >= options.batchSize || ready.length < 2) return ready
+  const others = ready.filter((answer) => !readsLong(answer))
+  if (others.length === ready.length || (wasAlone && others.length > 0)) return others
+  return ready.filter(readsLong).slice(0, 1)
 }
 
 /** Fills the context's batch. Nothing may be decoding. */
@@ -73,6 +104,7 @@ export const fillBatch = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswe
     const index = context.addToBatch(answer.slot.id, from, tokensOf(answer, from, end), asked)[0]
     answer.filled = end
     answer.slot.filled = end
+    answer.slot.prompt = Math.min(end, answer.promptLength)
     if (last && index !== undefined) drawn.push({ answer, index })
   }
   return drawn

@@ -7,13 +7,25 @@
 import { rbeeError } from "../../../machines/errors.ts"
 import type { Failure, Finish } from "../answer.ts"
 import type { LlamaAnswer } from "./answer.ts"
-import { type BatchOptions, decodes, type Drawn, fillBatch } from "./batch.ts"
+import type { Caches } from "./caches.ts"
+import { type BatchOptions, decodes, type Drawn, fillBatch, together } from "./batch.ts"
 
 export interface BatcherOptions extends BatchOptions {
   /** milliseconds from one token of an answer to the next; 0: as fast as possible */
   readonly paceMs: number
   readonly now: () => number
+  readonly caches: Pick<Caches, "cut" | "keep">
 }
+
+/** Work of the engine's own, in batches between those of answers. */
+export interface Background {
+  readonly isPending: boolean
+  /** false: it cannot go on now */
+  step(): Promise<boolean>
+}
+
+/** Beside answers it takes this share of their time: they are a third slower until it is done. */
+const backgroundShare = 0.5
 
 /** A token's id, or why there is none. */
 type Sampled = number | { readonly cause: unknown }
@@ -43,6 +55,11 @@ export class Batcher {
   private owed: Array<Owed> = []
   private running: Promise<void> | undefined
   private wake: (() => void) | undefined
+  private wasAlone = false
+  private background: Background | undefined
+  /** milliseconds that the background has, beside answers; and what its last batch took */
+  private credit = 0
+  private stepMs = 0
 
   constructor(options: BatcherOptions) {
     this.options = options
@@ -60,6 +77,12 @@ export class Batcher {
     else this.wake?.()
   }
 
+  /** Does this too, whenever it keeps nobody waiting for a first token. */
+  beside(background: Background): void {
+    this.background = background
+    this.running ??= this.run()
+  }
+
   /** Stops an answer: its reader is not called again, and its slot is free at once. */
   drop(answer: LlamaAnswer): void {
     if (answer.over) return
@@ -71,6 +94,7 @@ export class Batcher {
 
   /** Fails every answer, and waits for the batch in flight. */
   async close(): Promise<void> {
+    this.background = undefined
     for (const answer of this.answers) {
       this.drop(answer)
       answer.fail(failure("the model is being unloaded"))
@@ -95,11 +119,23 @@ export class Batcher {
         const outcome = this.decode(ready)
         this.callReaders()
         await outcome
+        if (this.credit > 0 && this.credit >= this.stepMs) await this.stepAside()
       } else if (this.owed.length > 0) this.callReaders()
+      else if (await this.stepAside()) continue
       else if (this.answers.length > 0) await this.pause()
       else if (this.dropped.length === 0) break
     }
     this.running = undefined
+  }
+
+  /** One batch of the background; false: there is none to do now. */
+  private async stepAside(): Promise<boolean> {
+    if (this.background?.isPending !== true) return false
+    const began = this.options.now()
+    const isDone = await this.background.step()
+    this.stepMs = this.options.now() - began
+    this.credit = isDone ? this.credit - this.stepMs : 0
+    return isDone
   }
 
   /** Those that read their prompt, and those whose next token is due. */
@@ -111,16 +147,40 @@ export class Batcher {
     return this.answers.filter((answer) => answer.readyAt <= now)
   }
 
-  private async decode(ready: ReadonlyArray<LlamaAnswer>): Promise<void> {
+  private async decode(all: ReadonlyArray<LlamaAnswer>): Promise<void> {
+    const began = this.options.now()
+    let ready = all
     try {
+      for (const answer of all) if (!answer.attached) await this.attach(answer)
+      ready = together(
+        this.options,
+        all.filter((answer) => !answer.over),
+        this.wasAlone
+      )
+      if (ready.length === 0) return
+      this.wasAlone = ready.length < all.length && !this.wasAlone
       const even = ready.every(decodes)
       const drawn = fillBatch(this.options, ready)
       await this.options.context.decodeBatch()
       this.batches++
       await this.draw(drawn, even)
+      for (const answer of ready) await this.options.caches.keep(answer)
+      if (all.every((answer) => answer.started))
+        this.credit = Math.min(1000, this.credit + (this.options.now() - began) * backgroundShare)
     } catch (cause) {
       this.suspect(ready, cause)
     }
+  }
+
+  /** Cuts the slot's memory down to what this answer begins with, and counts on no more than is left. */
+  private async attach(answer: LlamaAnswer): Promise<void> {
+    const { slot } = answer
+    const held = await this.options.caches.cut(slot, answer.filled)
+    answer.attached = true
+    if (held !== answer.filled) answer.reuse(held)
+    slot.filled = Math.min(slot.filled, held)
+    // it may have been dropped meanwhile, and its slot be another's
+    for (const other of this.answers) if (other.slot === slot && other.filled > held) other.reuse(held)
   }
 
   private async draw(drawn: ReadonlyArray<Drawn>, even: boolean): Promise<void> {
@@ -158,6 +218,7 @@ export class Batcher {
     this.owed.push({ answer, text, token, finish })
     if (this.suspects[0] === answer) this.suspects.shift()
     if (finish === undefined) return
+    answer.hasEnded = true
     this.release(answer)
     answer.sampler.dispose()
   }
@@ -188,14 +249,14 @@ export class Batcher {
     const [only, ...others] = batch
     if (only !== undefined && others.length === 0) this.fail(only, cause)
     for (const answer of batch) {
-      answer.filled = 0
+      answer.reuse(0)
       answer.attached = false
       answer.slot.filled = 0
     }
     // an answer that took over the slot of a dropped one counted on its cells
     for (const answer of this.answers) {
       if (batch.some((other) => other.slot === answer.slot)) {
-        answer.filled = 0
+        answer.reuse(0)
         answer.attached = false
       }
     }

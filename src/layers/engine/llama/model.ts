@@ -6,13 +6,13 @@ import { batchTokens, cellStep } from "../../../machines/policy/batches.ts"
 import { kvBytes, toMb } from "../../../machines/policy/estimate.ts"
 import { readHeader } from "../../models/header.ts"
 import type { LoadOptions } from "../index.ts"
-import type { AddonContext, AddonModel } from "./addon.ts"
+import type { AddonModel, NativeContext } from "./addon.ts"
 import type { Runtime } from "./runtime.ts"
 import { defaultThreads } from "./threads.ts"
 
 export interface Loaded {
   readonly model: AddonModel
-  readonly native: AddonContext
+  readonly native: NativeContext
   readonly header: Header
   /** tokens a slot */
   readonly context: number
@@ -168,7 +168,7 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
  * A GPU compiles its kernels when they are first used, which takes seconds: while the model is loading, not in somebody's
  * answer, where it would look like a hang. Both shapes that answers have are run once, and leave nothing.
  */
-const warmUp = async (model: AddonModel, native: AddonContext, batchSize: number): Promise<void> => {
+const warmUp = async (model: AddonModel, native: NativeContext, batchSize: number): Promise<void> => {
   const prompt = new Uint32Array(Math.max(1, Math.min(batchSize, 64) - 1)).fill(Math.max(0, model.tokenBos()))
   for (const [position, tokens] of [
     [0, prompt],

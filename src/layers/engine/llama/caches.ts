@@ -1,0 +1,86 @@
+/**
+ * What the slots' memories hold. A cache of keys and values can be cut anywhere; the state of a recurrent layer is that
+ * after its last token, and goes back only to where a copy of it was taken: before the last token of a prompt, at the
+ * end of an answer, and every so many tokens between.
+ */
+import type { Slot } from "../slots.ts"
+import type { Addon, AddonCheckpoint, NativeContext } from "./addon.ts"
+import type { LlamaAnswer } from "./answer.ts"
+
+/** tokens after which a copy is taken; a multiple of what long prompts are read in */
+export const copyEvery = 4096
+/** bytes of all copies of a worker, where each is smaller than that; in memory, whatever the device */
+export const copyBytesMax = 64_000_000
+
+interface Copy {
+  readonly slot: Slot
+  /** tokens that it is the state after */
+  readonly at: number
+  readonly native: AddonCheckpoint
+}
+
+export interface CachesOptions {
+  readonly addon: Pick<Addon, "AddonContextSequenceCheckpoint">
+  readonly native: NativeContext
+  /** it has recurrent layers */
+  readonly hasState: boolean
+  /** whether what follows this many tokens is computed as if they had only just been read */
+  readonly isBorder: (tokens: number) => boolean
+}
+
+export class Caches {
+  readonly hasState: boolean
+  private readonly options: CachesOptions
+  /** oldest first */
+  private copies: Array<Copy> = []
+
+  constructor(options: CachesOptions) {
+    this.options = options
+    this.hasState = options.hasState
+  }
+
+  /** Cuts the slot's memory down to this many tokens, or as few more as it must; returns how many it holds then. */
+  async cut(slot: Slot, tokens: number): Promise<number> {
+    const { isBorder, native } = this.options
+    this.drop((copy) => copy.slot === slot && copy.at > tokens)
+    if (tokens > 0 && native.removeTokenCellsFromSequence(slot.id, tokens, -1)) return tokens
+    const copy = this.copies.findLast((one) => one.slot === slot && isBorder(one.at))
+    if (copy !== undefined && (await native.restoreCheckpoint(copy.native, copy.at - 1))) return copy.at
+    native.disposeSequence(slot.id)
+    this.drop((one) => one.slot === slot)
+    return 0
+  }
+
+  /** After a batch: takes a copy where the answer is at a place to come back to. */
+  async keep(answer: LlamaAnswer): Promise<void> {
+    if (!this.hasState || !this.isPlace(answer)) return
+    const native = new this.options.addon.AddonContextSequenceCheckpoint()
+    await native.init(this.options.native, answer.slot.id)
+    if (native.maxPos !== answer.filled - 1) return native.dispose()
+    this.copies.push({ slot: answer.slot, at: answer.filled, native })
+    let bytes = this.copies.reduce((sum, one) => sum + one.native.size, 0)
+    this.drop((one) => {
+      const isTooMuch = bytes > copyBytesMax && one.native !== native
+      if (isTooMuch) bytes -= one.native.size
+      return isTooMuch
+    })
+  }
+
+  dispose(): void {
+    this.drop(() => true)
+  }
+
+  private isPlace({ filled, hasEnded, promptLength, slot }: LlamaAnswer): boolean {
+    const last = this.copies.findLast((one) => one.slot === slot)?.at ?? 0
+    if (filled <= last) return false
+    return filled === promptLength - 1 || hasEnded || filled - (filled % copyEvery) > last
+  }
+
+  private drop(isGone: (copy: Copy) => boolean): void {
+    this.copies = this.copies.filter((copy) => {
+      const goes = isGone(copy)
+      if (goes) copy.native.dispose()
+      return !goes
+    })
+  }
+}

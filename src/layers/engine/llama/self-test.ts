@@ -1,0 +1,203 @@
+/**
+ * Whether this context computes a token from those before it in one way only: alone, beside others, and read again in
+ * one piece. Where it does, an answer that goes on in another process is the undisturbed one; where a kernel is chosen
+ * by the number of rows, or attention is split over threads, it is not, and no list of types is sure to know.
+ *
+ * The test runs on slots that nobody uses, one batch at a time, between those of answers. An answer that takes its slot
+ * ends it, and it begins anew later.
+ */
+import { createHash } from "node:crypto"
+import type { Exactness } from "../../../machines/vocabulary/worker.ts"
+import type { Slot } from "../slots.ts"
+import type { AddonSampler, NativeContext } from "./addon.ts"
+
+/** tokens that are decoded one by one, and read again in one piece */
+const decodedTokens = 60
+/** cells that are filled before that: from 512 on attention is split over the threads */
+const filledTokens = 512
+/** of the last tokens the probabilities are compared: what went wrong before them is in the cache that they read */
+const compared = 4
+/** tokens that are decoded beside others */
+const besides = 16
+
+export interface SelfTestOptions {
+  readonly native: NativeContext
+  readonly sampler: AddonSampler
+  readonly slots: ReadonlyArray<Slot>
+  /** tokens a slot */
+  readonly context: number
+  /** tokens that a prompt is read in */
+  readonly chunk: number
+  /** some tokens of the model's; repeated as often as needed */
+  readonly words: Uint32Array
+  readonly done: (exactness: Exactness) => void
+}
+
+interface Part {
+  readonly sequence: number
+  readonly position: number
+  readonly tokens: Uint32Array
+}
+
+/** A batch; `asked` is the sequence whose probabilities are wanted. */
+interface Step {
+  readonly parts: ReadonlyArray<Part>
+  readonly asked: number | undefined
+}
+
+/** Its steps in order; each gives the probabilities that it asked for. */
+type Steps = Generator<Step, Exactness, string>
+
+export class SelfTest {
+  private readonly options: SelfTestOptions
+  private readonly tokens: Uint32Array
+  private readonly decoded: number
+  private run: { readonly steps: Steps; readonly slot: Slot; readonly used: number; answer: string } | undefined
+  private isOver = false
+
+  constructor(options: SelfTestOptions) {
+    const { context, words } = options
+    this.options = options
+    const length = Math.min(filledTokens + decodedTokens, context)
+    this.decoded = Math.min(decodedTokens, length - 1)
+    this.tokens = Uint32Array.from({ length }, (_, i) => words[(i + Math.floor(i / 7)) % words.length] ?? 0)
+    if (this.decoded < compared || words.length === 0) this.end({ exact: false })
+  }
+
+  get isPending(): boolean {
+    return !this.isOver
+  }
+
+  /** Decodes one batch of the test. False: it waits for a slot. The context must be at rest. */
+  async step(): Promise<boolean> {
+    const run = this.current()
+    if (run === undefined) return false
+    const { done, value } = run.steps.next(run.answer)
+    if (done === true) {
+      run.slot.filled = 0
+      this.options.native.disposeSequence(run.slot.id)
+      this.end(value)
+      return true
+    }
+    try {
+      run.answer = await this.decode(value)
+    } catch {
+      this.end({ exact: false })
+    }
+    return true
+  }
+
+  stop(): void {
+    this.isOver = true
+  }
+
+  private end(exactness: Exactness): void {
+    if (this.isOver) return
+    this.isOver = true
+    this.options.done(exactness)
+  }
+
+  /** The run under way, if its slot is still its own; else a new one, if there is a slot. */
+  private current() {
+    const { run } = this
+    if (run !== undefined && !run.slot.busy && run.slot.used === run.used) return run
+    this.run = undefined
+    const slot = this.free().at(-1)
+    if (slot === undefined) return undefined
+    if (this.options.slots.length > 1 && this.free().length < 2) return undefined
+    slot.filled = 0
+    this.run = { steps: this.steps(slot.id), slot, used: slot.used, answer: "" }
+    return this.run
+  }
+
+  /** Slots that nobody uses; while there are answers, only those that hold nothing for the next one. */
+  private free(): ReadonlyArray<Slot> {
+    const { slots } = this.options
+    const isIdle = slots.every(({ busy }) => !busy)
+    return slots.filter(({ busy, filled }) => !busy && (isIdle || filled === 0))
+  }
+
+  private *steps(sequence: number): Steps {
+    const { native } = this.options
+    const length = this.tokens.length
+    const begin = length - this.decoded
+    native.disposeSequence(sequence)
+    yield* this.read(sequence, 0, begin)
+    const alone = yield* this.decodeFrom(sequence, begin, () => [])
+    yield* this.cut(sequence, begin)
+    const again = yield this.piece(sequence, begin, length, true)
+    const bits = createHash("sha256").update(alone.join()).digest("hex").slice(0, 16)
+    if (again !== alone.at(-1)) return { exact: false, bits }
+    yield* this.cut(sequence, begin)
+    const rest = length - Math.min(besides, this.decoded)
+    if (rest > begin) yield this.beside(this.piece(sequence, begin, rest, false), this.mates(sequence, 1, 40))
+    let count = 0
+    const company = yield* this.decodeFrom(sequence, rest, () => this.mates(sequence, ++count, 1))
+    return { exact: alone.every((one, i) => one === company[i]), bits }
+  }
+
+  private *read(sequence: number, from: number, end: number): Generator<Step, void, string> {
+    for (let at = from; at < end; at += this.options.chunk) {
+      yield this.piece(sequence, at, Math.min(end, at + this.options.chunk), false)
+    }
+  }
+
+  /** A memory that cannot be cut is filled again. */
+  private *cut(sequence: number, end: number): Generator<Step, void, string> {
+    if (this.options.native.removeTokenCellsFromSequence(sequence, end, -1)) return
+    this.options.native.disposeSequence(sequence)
+    yield* this.read(sequence, 0, end)
+  }
+
+  /** One by one to the end, beside others; the probabilities of the last ones. */
+  private *decodeFrom(
+    sequence: number,
+    from: number,
+    others: () => ReadonlyArray<Part>
+  ): Generator<Step, ReadonlyArray<string>, string> {
+    const { length } = this.tokens
+    const seen: Array<string> = []
+    for (let at = from; at < length; at++) {
+      const isCompared = at >= length - compared
+      const answer = yield this.beside(this.piece(sequence, at, at + 1, isCompared), others())
+      if (isCompared) seen.push(answer)
+    }
+    return seen
+  }
+
+  private piece(sequence: number, position: number, end: number, isAsked: boolean): Step {
+    const part = { sequence, position, tokens: this.tokens.subarray(position, end) }
+    return { parts: [part], asked: isAsked ? sequence : undefined }
+  }
+
+  private beside({ asked, parts }: Step, others: ReadonlyArray<Part>): Step {
+    return { asked, parts: [...parts, ...others].sort((a, b) => a.sequence - b.sequence) }
+  }
+
+  /** Others with a token each, or with `tokens`: in turn one, two, … as many as there are slots. */
+  private mates(sequence: number, count: number, tokens: number): ReadonlyArray<Part> {
+    const others = this.free().filter(({ id }) => id !== sequence)
+    const taken = others.slice(-(1 + (count % Math.max(1, others.length))))
+    return taken.map((slot) => {
+      slot.filled = 0
+      this.options.native.disposeSequence(slot.id)
+      return { sequence: slot.id, position: 0, tokens: this.tokens.subarray(count, count + tokens) }
+    })
+  }
+
+  private async decode({ asked, parts }: Step): Promise<string> {
+    const { native, sampler } = this.options
+    native.initBatch(parts.reduce((sum, { tokens }) => sum + tokens.length, 0))
+    let index: number | undefined
+    for (const { position, sequence, tokens } of parts) {
+      // the output head has as many rows as there are logits asked for: neighbours ask for theirs
+      const wanted = asked === undefined ? new Uint32Array(0) : Uint32Array.of(tokens.length - 1)
+      const [at] = native.addToBatch(sequence, position, tokens, wanted)
+      if (sequence === asked) index = at
+    }
+    await native.decodeBatch()
+    if (index === undefined) return ""
+    const [token, , confidence] = await native.sampleToken(index, sampler, false, true)
+    return `${token}:${confidence}`
+  }
+}

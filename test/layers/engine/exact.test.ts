@@ -1,0 +1,168 @@
+/** Whether an answer goes on elsewhere as the undisturbed one: what the engine says of it, and that it is true. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { LoadedModel } from "../../../src/layers/engine/index.ts"
+import { layerLlama } from "../../../src/layers/engine/llama.ts"
+import type { Exactness } from "../../../src/machines/vocabulary/worker.ts"
+import { familyModel } from "../../support/families/index.ts"
+import { model, TINY } from "../../support/gguf.ts"
+import type { TensorType } from "../../support/gguf-container.ts"
+import { ask, loadWith, MINILLAMA, plain } from "./ask.ts"
+
+const layer = layerLlama({ gpu: "cpu" })
+
+const small = (type: TensorType) =>
+  model({ ...TINY, layers: 2, width: 256, heads: 4, feedForward: 512, context: 1024, type })
+
+/** Loads it, and waits until the engine has found out. */
+const found = (options: Parameters<typeof loadWith>[1]) =>
+  Effect.gen(function* () {
+    const told = yield* Deferred.make<Exactness>()
+    const loaded = yield* loadWith(layer, {
+      slots: 3,
+      threads: 1,
+      ...options,
+      onExact: (exactness) => Deferred.unsafeDone(told, Effect.succeed(exactness))
+    })
+    const exactness = loaded.exactness() ?? (yield* Deferred.await(told))
+    return { loaded, exactness }
+  })
+
+const words = (count: number): string => Array.from({ length: count }, (_, i) => `word${i % 17}`).join(" ")
+const SEEDED = { temperature: 1, topP: 1, topK: 0, seed: 42 }
+
+describe("A worker's self-test", () => {
+  it.scopedLive.each(["q8_0", "q4_0"] as const)("finds %s exact at one thread", (type) =>
+    Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => small(type))
+      const { exactness, loaded } = yield* found({ modelPath })
+      expect(exactness).toEqual({ exact: true, bits: expect.stringMatching(/^[0-9a-f]{16}$/) })
+      expect(loaded.exactness()).toEqual(exactness)
+    })
+  )
+
+  it.scopedLive.each(["f16", "q4_k", "f32"] as const)("is not asked of %s, whose kernels go by rows", (type) =>
+    Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => small(type))
+      const loaded = yield* loadWith(layer, { modelPath, slots: 3, threads: 1 })
+      expect(loaded.exactness()).toEqual({ exact: false })
+    })
+  )
+
+  it.scopedLive(
+    "finds that two threads compute otherwise",
+    () =>
+      Effect.gen(function* () {
+        const modelPath = yield* Effect.promise(() => model({ ...TINY, context: 1024, type: "q8_0" }))
+        const { exactness } = yield* found({ modelPath, threads: 2 })
+        expect(exactness.exact).toBe(false)
+      }),
+    // two threads wait for each other by spinning: slow on cores that others use
+    180_000
+  )
+
+  it.scopedLive("finds the same bits in every process with the same file", () =>
+    Effect.gen(function* () {
+      const first = yield* found({ modelPath: MINILLAMA })
+      const second = yield* found({ modelPath: MINILLAMA, slots: 1 })
+      expect(first.exactness.exact).toBe(true)
+      expect(second.exactness).toEqual(first.exactness)
+    })
+  )
+
+  it.scopedLive("is not done where an earlier process of the worker told its outcome", () =>
+    Effect.gen(function* () {
+      const told: Array<Exactness> = []
+      const exactness = { exact: true, bits: "0123456789abcdef" }
+      const loaded = yield* loadWith(layer, {
+        modelPath: MINILLAMA,
+        threads: 1,
+        exactness,
+        onExact: (one) => told.push(one)
+      })
+      expect(loaded.exactness()).toEqual(exactness)
+      yield* ask(loaded, { input: plain("hello"), maxTokens: 8 })
+      expect(told).toEqual([])
+    })
+  )
+
+  it.scopedLive("goes on beside answers, and changes none of them", () =>
+    Effect.gen(function* () {
+      const input = plain("Once upon a time")
+      const { loaded: quiet } = yield* found({ modelPath: MINILLAMA, slots: 2 })
+      const undisturbed = yield* ask(quiet, { input, maxTokens: 120, ignoreEos: true, sampling: SEEDED })
+      const told = yield* Deferred.make<Exactness>()
+      const busy = yield* loadWith(layer, {
+        slots: 2,
+        threads: 1,
+        onExact: (exactness) => Deferred.unsafeDone(told, Effect.succeed(exactness))
+      })
+      const asked = Effect.forEach([0, 1, 2, 3], () =>
+        ask(busy, { input, maxTokens: 120, ignoreEos: true, sampling: SEEDED })
+      )
+      const [answers] = yield* Effect.all([asked, Deferred.await(told)], { concurrency: 2 })
+      for (const answer of answers) expect(answer.ids).toEqual(undisturbed.ids)
+      expect((yield* Deferred.await(told)).exact).toBe(true)
+    })
+  )
+})
+
+/** The same question of a model that reads it for the first time. */
+const cold = (modelPath: string, question: Parameters<typeof ask>[1]) =>
+  Effect.scoped(Effect.flatMap(loadWith(layer, { modelPath, slots: 1, threads: 1 }), (fresh) => ask(fresh, question)))
+
+describe("A prompt that is read in large pieces", () => {
+  it.scopedLive("is read as it is from the beginning: with company, after a common prefix, on decoded tokens", () =>
+    Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => model({ ...TINY, context: 4096, type: "q8_0" }))
+      const options = { maxTokens: 40, ignoreEos: true, sampling: SEEDED }
+      const long = (more: string) => ({ ...options, input: plain(`${words(330)} ${more}`) })
+      const expected = yield* cold(modelPath, long("first"))
+      expect(expected.promptTokens).toBeGreaterThan(2048)
+      const { loaded } = yield* found({ modelPath, context: 4096 })
+      const [inCompany] = yield* Effect.all(
+        [
+          ask(loaded, long("first")),
+          ask(loaded, { ...options, maxTokens: 200, input: plain("another") }),
+          ask(loaded, long("other"))
+        ],
+        { concurrency: "unbounded" }
+      )
+      expect(inCompany.ids).toEqual(expected.ids)
+      const warm = yield* ask(loaded, long("first"))
+      expect(warm.cachedTokens % 512).toBe(0)
+      expect(warm.ids).toEqual(expected.ids)
+      const next = long(`first ${expected.text} and then`)
+      const onDecoded = yield* ask(loaded, next)
+      expect(onDecoded.cachedTokens).toBeGreaterThan(0)
+      expect(onDecoded.ids).toEqual((yield* cold(modelPath, next)).ids)
+    })
+  )
+})
+
+const again = (loaded: LoadedModel, text: string) =>
+  ask(loaded, { input: plain(text), maxTokens: 24, ignoreEos: true, sampling: SEEDED })
+
+describe("A model with recurrent layers", () => {
+  it.scopedLive.each(["mamba", "mamba2", "lfm2", "falcon-h1", "granitehybrid", "jamba", "rwkv7", "qwen3next"])(
+    "%s reuses a prefix up to its last copy, and reports what it really reused",
+    (architecture) =>
+      Effect.gen(function* () {
+        const modelPath = yield* Effect.promise(() => familyModel(architecture))
+        const loaded = yield* loadWith(layer, { modelPath, slots: 2, threads: 1 })
+        const text = "the quick brown fox jumps"
+        const first = yield* again(loaded, text)
+        expect(first.cachedTokens).toBe(0)
+        const second = yield* again(loaded, text)
+        expect(second.cachedTokens).toBe(first.promptTokens - 1)
+        expect(second.ids).toEqual(first.ids)
+        const other = `${text} high`
+        const third = yield* again(loaded, other)
+        expect(third.cachedTokens).toBe(first.promptTokens - 1)
+        expect(third.ids).toEqual(
+          (yield* cold(modelPath, { input: plain(other), maxTokens: 24, ignoreEos: true, sampling: SEEDED })).ids
+        )
+      })
+  )
+})

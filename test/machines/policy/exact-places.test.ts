@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest"
+import { ExactPlaces } from "../../../src/machines/policy/exact-places.ts"
+import { dependsOnRows } from "../../../src/machines/policy/exact-types.ts"
+
+const here = { hive: "a", device: "cpu" }
+const there = { hive: "b", device: "cpu" }
+const told = (at: typeof here, more: object = {}) => ({ ...at, model: "m", exact: true, bits: "1", ...more })
+
+describe("Where an answer goes on as if nothing had happened", () => {
+  it("is where workers compute the same", () => {
+    const places = new ExactPlaces()
+    places.note(told(here))
+    expect(places.areAlike(here, here, "m")).toBe(true)
+    expect(places.areAlike(here, there, "m")).toBe(false)
+    places.note(told(there))
+    expect(places.areAlike(here, there, "m")).toBe(true)
+    expect(places.areAlike(here, there, "other")).toBe(false)
+  })
+
+  it("is not where each is exact in its own way", () => {
+    const places = new ExactPlaces()
+    places.note(told(here))
+    places.note(told(there, { bits: "2" }))
+    expect(places.isExact(there, "m")).toBe(true)
+    expect(places.areAlike(here, there, "m")).toBe(false)
+  })
+
+  it("is not where the last worker said no, or has not said anything, or the hive was removed", () => {
+    for (const worker of [told(here, { exact: false }), told(here, { exact: undefined, bits: undefined })]) {
+      const places = new ExactPlaces()
+      places.note(told(here))
+      places.note(worker)
+      expect(places.isExact(here, "m")).toBe(false)
+    }
+    const places = new ExactPlaces()
+    places.note(told(here))
+    places.removeHive("a")
+    expect(places.isExact(here, "m")).toBe(false)
+  })
+})
+
+describe("Types of which the kernel is chosen by rows", () => {
+  it.each([
+    ["F16", [1]],
+    ["Q4_K in a mixture", [14, 12]],
+    ["Q2_K", [10, 11]],
+    ["IQ4_XS", [23]],
+    ["F32 throughout", [0]]
+  ])("%s", (_, types) => expect(dependsOnRows(new Set(types))).toBe(true))
+
+  it.each([
+    ["Q8_0", [8]],
+    ["Q4_0 with a Q6_K head", [2, 14]],
+    ["Q5_0", [6]],
+    ["Q5_K_M", [13, 14]],
+    ["IQ4_NL", [20]],
+    ["Q8_0 with the router of experts in F32", [8, 0]],
+    ["none that is known", []]
+  ])("not %s", (_, types) => expect(dependsOnRows(new Set(types))).toBe(false))
+})
