@@ -7,6 +7,7 @@ import * as Data from "effect/Data"
 import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { RbeeError, rbeeError } from "./errors.ts"
+import { type Need, neededContext } from "./policy/context.ts"
 import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, setbackOf } from "./policy/setback.ts"
 import type { Place } from "./policy/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
@@ -57,6 +58,8 @@ export interface Failover {
 export interface JobContext {
   /** tokens that the job has, as of its last checkpoint */
   readonly tokens: number
+  /** the longest answer that is wanted */
+  readonly maxTokens: number | undefined
   /** where it runs, or is about to */
   readonly placement: Placement | undefined
   readonly place: Place | undefined
@@ -66,6 +69,8 @@ export interface JobContext {
   readonly fallen: Fallen | undefined
   /** set from the loss of a worker until the job has a place again */
   readonly failover: Failover | undefined
+  /** once a worker was too small for it */
+  readonly needs: Need | undefined
   /** workers that died under it: in all, and in a row with no token gained */
   readonly deaths: number
   readonly fruitless: number
@@ -81,6 +86,8 @@ export interface PlaceInput {
   readonly failover: Failover | undefined
   /** after a death without a token: with no neighbour in the batch, so that neighbours are never blamed */
   readonly alone: boolean
+  /** after a worker that was too small */
+  readonly needs: Need | undefined
 }
 
 export type JobEvent =
@@ -123,12 +130,12 @@ const setupJob = setup({
     context: {} as JobContext,
     events: {} as JobEvent,
     emitted: {} as JobCommand,
-    input: {} as { readonly tokens: number },
+    input: {} as { readonly tokens: number; readonly maxTokens?: number },
     tags: {} as "cold" | "waking" | "loading" | "healthy" | "degraded"
   },
   actors: {
     /** waits for the job's turn among those that want the same model */
-    admit: activity<void, { readonly alone: boolean }>(),
+    admit: activity<void, Pick<PlaceInput, "alone" | "needs">>(),
     /** steps 3–5: a hive that is awake, a device, room on it; or a seat on a resident worker */
     place: activity<Placed, PlaceInput>(),
     /** step 6 */
@@ -136,7 +143,7 @@ const setupJob = setup({
     /** step 7 */
     ensureRuntime: activity<void, Place | undefined>(),
     /** step 8 */
-    startWorker: activity<Started, { readonly place: Place | undefined; readonly alone: boolean }>(),
+    startWorker: activity<Started, { readonly place: Place | undefined } & Pick<PlaceInput, "alone" | "needs">>(),
     /** step 9 */
     infer: activity<InferDone, { readonly seat: Seat | undefined; readonly alone: boolean }>()
   },
@@ -144,6 +151,9 @@ const setupJob = setup({
     isFull: (_, { kind }: Placed | Started) => kind === "full",
     isResident: (_, { kind }: Placed) => kind === "resident",
     losesWorker: ({ event }) => losesWorker(errorIn(event)),
+    /** once: what a worker of that size says then is the answer */
+    needsContext: ({ context, event }) =>
+      context.needs === undefined && neededContext(errorIn(event), context.maxTokens) !== undefined,
     isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
     isPassing: ({ event }) => setbackOf(errorIn(event)) === "retry",
     isPoison: ({ context }) => context.fruitless >= fruitlessMax || context.deaths >= deathsMax,
@@ -151,6 +161,12 @@ const setupJob = setup({
   },
   actions: {
     keepError: assign({ error: ({ event }) => errorIn(event) }),
+    /** looked for anew, as a worker with more room */
+    grow: assign(({ context, event }) => ({
+      error: errorIn(event),
+      needs: neededContext(errorIn(event), context.maxTokens),
+      seat: undefined
+    })),
     retry: assign(({ event, context }) => ({ error: errorIn(event), retries: context.retries + 1 })),
     /** this place is out for this job: the next one may do */
     exclude: assign(({ event, context }) =>
@@ -177,6 +193,8 @@ export const jobMachine = setupJob.createMachine({
   id: "job",
   context: ({ input }) => ({
     tokens: input.tokens,
+    maxTokens: input.maxTokens,
+    needs: undefined,
     placement: undefined,
     place: undefined,
     seat: undefined,
@@ -198,7 +216,11 @@ export const jobMachine = setupJob.createMachine({
     queued: {
       tags: "cold",
       entry: [emit({ type: "release" }), emit({ type: "entered", state: "queued" })],
-      invoke: { src: "admit", input: ({ context }) => ({ alone: context.fruitless > 0 }), onDone: "placing" }
+      invoke: {
+        src: "admit",
+        input: ({ context }) => ({ alone: context.fruitless > 0, needs: context.needs }),
+        onDone: "placing"
+      }
     },
 
     placing: {
@@ -206,11 +228,12 @@ export const jobMachine = setupJob.createMachine({
       entry: emit({ type: "entered", state: "placing" }),
       invoke: {
         src: "place",
-        input: ({ context: { excluded, fallen, failover, fruitless } }) => ({
+        input: ({ context: { excluded, fallen, failover, fruitless, needs } }) => ({
           excluded,
           fallen,
           failover,
-          alone: fruitless > 0
+          alone: fruitless > 0,
+          needs
         }),
         onDone: [
           { guard: { type: "isFull", params: ({ event }) => event.output }, target: "queued" },
@@ -289,7 +312,7 @@ export const jobMachine = setupJob.createMachine({
       entry: emit({ type: "entered", state: "starting" }),
       invoke: {
         src: "startWorker",
-        input: ({ context }) => ({ place: context.place, alone: context.fruitless > 0 }),
+        input: ({ context: { fruitless, needs, place } }) => ({ place, alone: fruitless > 0, needs }),
         onDone: [
           { guard: { type: "isFull", params: ({ event }) => event.output }, target: "queued" },
           {
@@ -324,6 +347,7 @@ export const jobMachine = setupJob.createMachine({
             target: "degraded",
             actions: assign(({ event, context }) => lost(context, event.error))
           },
+          { guard: "needsContext", target: "queued", actions: "grow" },
           { target: "failed", actions: "keepError" }
         ]
       }

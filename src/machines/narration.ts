@@ -121,6 +121,11 @@ export const startFailed = (hiveId: string, device: string) =>
   queenWarns("start_failed", `no worker could be started on ${deviceLabel(device)} of hive ${hiveId}; rescheduling job`)
 export const contextShrunk = (from: number, to: number, device: string) =>
   hiveWarns("context_shrunk", `context shrunk from ${from} to ${to} tokens to fit ${deviceLabel(device)}`)
+export const contextChosen = (context: number, trained: number) =>
+  hive("context_chosen", `context of ${context} tokens (trained: ${trained}); a longer prompt or --context gets more`)
+/** a request that is too long for the worker that it came to */
+export const contextNeeded = (needed: number, context: number) =>
+  queen("context_needed", `the prompt needs a context of ${needed} tokens, the worker has ${context}; making one`)
 
 // --- 9: infer ---
 export const inferConnected = () => queen("infer_connected", "connection to worker established; starting inference")

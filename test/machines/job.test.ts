@@ -65,6 +65,25 @@ describe("A job", () => {
     }
   })
 
+  it("looks once for a worker with a longer context, where the model could hold its prompt", () => {
+    const overflow = (trained_context: number) =>
+      new InferFailed({
+        error: rbeeError("INVALID_REQUEST", "too long", "", { prompt_tokens: 5000, context: 4096, trained_context }),
+        tokens: 0,
+        reached: true,
+        sent: true
+      })
+    const walk = streaming().fail("infer", overflow(131_072))
+    expect(walk.snapshot.value).toBe("queued")
+    const needs = { context: 8192, prompt: 5000, had: 4096 }
+    expect(walk.input("admit")).toEqual({ alone: false, needs })
+    walk.done("admit")
+    expect(walk.input("place")).toMatchObject({ needs })
+    again(walk).fail("infer", overflow(131_072))
+    expect(last(walk)).toMatchObject({ type: "fail", error: { code: "INVALID_REQUEST" } })
+    expect(last(streaming().fail("infer", overflow(4096)))).toMatchObject({ type: "fail" })
+  })
+
   it("leaves a place that cannot serve it, and remembers why", () => {
     for (const walk of [
       provisioning().fail("ensureModel", error("VRAM_EXHAUSTED")),

@@ -170,13 +170,25 @@ export class Machines {
 export const measureKey = (device: string, file: string, { context, slots }: Shape, kvType: KvType): string =>
   `${device} ${context}x${slots} ${kvType} ${file}`
 
-/** 409 from one hive: the amounts of one candidate. */
-export const noRoom = (device: string, neededBytes: number, availableBytes: number): RbeeError<"VRAM_EXHAUSTED"> => {
+/** 409 from one hive: the amounts of one candidate, and the longest context that it could give with nobody else on it. */
+export const noRoom = (
+  device: string,
+  neededBytes: number,
+  availableBytes: number,
+  contextMax?: number
+): RbeeError<"VRAM_EXHAUSTED"> => {
   const [needed, available] = [toMb(neededBytes), Math.floor(availableBytes / 1e6)]
   return rbeeError(
     "VRAM_EXHAUSTED",
     `${deviceLabel(device)} has ${available} MB free, ${needed} MB are needed`,
     "Use a smaller model, a shorter context or fewer slots, or free memory",
-    { status: 409, device, needed_mb: needed, required_mb: needed, available_mb: available }
+    {
+      status: 409,
+      device,
+      needed_mb: needed,
+      required_mb: needed,
+      available_mb: available,
+      ...(contextMax === undefined ? {} : { context_max: contextMax })
+    }
   )
 }

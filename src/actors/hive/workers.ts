@@ -10,8 +10,16 @@ import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import type { Fits } from "../../layers/models/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/gguf.ts"
-import { contextShrunk } from "../../machines/narration.ts"
-import { expectedBatchMs, fit, kvTypeOf, type Terms, type Wanted } from "../../machines/policy/estimate.ts"
+import { contextChosen, contextShrunk } from "../../machines/narration.ts"
+import { usualContext } from "../../machines/policy/context.ts"
+import {
+  expectedBatchMs,
+  fit,
+  kvTypeOf,
+  largestContext,
+  type Terms,
+  type Wanted
+} from "../../machines/policy/estimate.ts"
 import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts"
@@ -27,7 +35,7 @@ import { WorkerLife } from "./worker-life.ts"
 const memoryBackEvery = "100 millis"
 const memoryBackLooks = 20
 /** tokens; what a model should have room for that is chosen for a device */
-const usualContext = 4096
+const modestContext = 4096
 
 export interface StartRequest extends Wanted {
   readonly device: Device
@@ -118,10 +126,16 @@ export class Workers {
   /** Has the device room for a model, with the context that is asked for or a usual one? `gone`: workers that would make room. */
   fits(device: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
     return (facts) => {
-      const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? usualContext)
+      const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? modestContext)
       const available = this.machines.ledger.available(device.supply, gone)
       return fit(facts, { context, slots: asked.slots ?? 1 }, 1, this.terms(device, facts), available).fits
     }
+  }
+
+  /** The longest context of one slot that the device could give, were nobody else on it. */
+  largest(device: Device, facts: ModelFacts): number {
+    const available = this.machines.ledger.available(device.supply, new Set(this.residents.keys()))
+    return largestContext(facts, this.terms(device, facts), available)
   }
 
   /** What would run a model there. */
@@ -231,8 +245,11 @@ export class Workers {
           onEnded: (ended, outcome) => this.ended(ended, outcome)
         }
       )
-      const usual = wanted.context ?? facts.trainedContext
-      if (booked.shape.context < usual) yield* resident.say(contextShrunk(usual, booked.shape.context, device.id))
+      const usual = wanted.context ?? usualContext(facts.trainedContext)
+      const { context } = booked.shape
+      if (context < usual) yield* resident.say(contextShrunk(usual, context, device.id))
+      else if (wanted.context === undefined && context < facts.trainedContext)
+        yield* resident.say(contextChosen(context, facts.trainedContext))
       this.residents.set(id, resident)
       yield* Effect.logInfo(`worker ${id} starts`, { device: device.id, model: model.ref, ...booked.shape })
       yield* this.supervisor.startChild(resident.spec(`hive/workers/${id}`)).pipe(

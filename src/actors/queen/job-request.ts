@@ -1,12 +1,20 @@
 /** From what a user asked for to what a place and a worker are asked for. */
+import type { Need } from "../../machines/policy/context.ts"
 import type { Wish } from "../../machines/policy/placement.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 import type { JobLog } from "./job-log.ts"
 
-/** What the job wants of a place; `alone` after a death without a token. */
-export const wishOf = (log: JobLog, alone: boolean): Wish => {
+/** What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small. */
+export const wishOf = (log: JobLog, alone: boolean, needs?: Need): Wish => {
   const { model, hive, device, allow_cpu, context } = log.request
-  return { model, hive, device: device?.toLowerCase(), allowCpu: allow_cpu ?? true, context, alone }
+  return {
+    model,
+    hive,
+    device: device?.toLowerCase(),
+    allowCpu: allow_cpu ?? true,
+    context: needs?.context ?? context,
+    alone
+  }
 }
 
 /**

@@ -5,8 +5,17 @@ import * as Schedule from "effect/Schedule"
 import { Call } from "../../layers/api/endpoint.ts"
 import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { InferFailed, type JobCommand, jobMachine, type Seat, type Started } from "../../machines/job.ts"
+import {
+  InferFailed,
+  type JobCommand,
+  jobMachine,
+  type Placed,
+  type PlaceInput,
+  type Seat,
+  type Started
+} from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
+import { noLonger } from "../../machines/policy/context.ts"
 import type { Place } from "../../machines/policy/placement.ts"
 import type { JobState } from "../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
@@ -182,6 +191,16 @@ export const job = (
       })
     })
 
+  let isNeedTold = false
+  const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
+    const { alone, needs } = input
+    const found = place(world, log, wishOf(log, alone, needs), input, isPlacedAgain)
+    if (needs === undefined) return found
+    if (!isNeedTold) log.narrate(say.contextNeeded(needs.context, needs.had))
+    isNeedTold = true
+    return Effect.mapError(found, (error) => (error.code === "VRAM_EXHAUSTED" ? noLonger(needs, error) : error))
+  }
+
   return {
     id: log.jobId,
     restart: "temporary",
@@ -189,13 +208,18 @@ export const job = (
       machineActor({
         path,
         machine: jobMachine,
-        input: { tokens: log.tokens() },
+        input: {
+          tokens: log.tokens(),
+          ...(log.request.max_tokens === undefined ? {} : { maxTokens: log.request.max_tokens })
+        },
         perform,
         activities: {
-          admit: ({ alone }) =>
-            world.scheduler.admit(log.jobId, wishOf(log, alone), (position) => log.narrate(say.queued(position))),
+          admit: ({ alone, needs }) =>
+            world.scheduler.admit(log.jobId, wishOf(log, alone, needs), (position) =>
+              log.narrate(say.queued(position))
+            ),
           place: (input) =>
-            Effect.tap(place(world, log, wishOf(log, input.alone), input, isPlacedAgain), (placed) =>
+            Effect.tap(findPlace(input), (placed) =>
               Effect.gen(function* () {
                 isPlacedAgain = true
                 if (placed.kind === "full") return
@@ -206,10 +230,10 @@ export const job = (
             ),
           ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, wishOf(log, false), found)),
           ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
-          startWorker: ({ place: at, alone }) =>
+          startWorker: ({ place: at, alone, needs }) =>
             withPlace(at, (found) =>
               Effect.tap(
-                startWorker(view, log, wishOf(log, alone), found, {
+                startWorker(view, log, wishOf(log, alone, needs), found, {
                   portHint: world.portBase,
                   pin: log.request.keep_warm ?? false,
                   evict: log.facts().placement?.evicted ?? [],

@@ -7,6 +7,7 @@ import type { ClusterView } from "./cluster-view.ts"
 import type { Full } from "./room.ts"
 
 const megabytes = (value: unknown): number | undefined => (typeof value === "number" ? Math.ceil(value) : undefined)
+const numberIn = (value: unknown): ReadonlyArray<number> => (typeof value === "number" ? [value] : [])
 const labelOf = (view: ClusterView, place: Place): string =>
   view.allHives().length > 1 ? `${deviceLabel(place.device)} of ${place.hive}` : deviceLabel(place.device)
 
@@ -28,6 +29,7 @@ export const noPlace = (
   })
   if (room.length > 0) {
     const needed = Math.min(...room.map((one) => one.needed))
+    const contexts = full.flatMap(({ error }) => numberIn(error.details["context_max"]))
     const rooms = room.map((one) => `${labelOf(view, one.place)} has ${one.available} MB`).join(", ")
     return rbeeError(
       "VRAM_EXHAUSTED",
@@ -36,6 +38,7 @@ export const noPlace = (
       {
         needed_mb: needed,
         available_mb: Math.max(...room.map((one) => one.available)),
+        ...(contexts.length === 0 ? {} : { context_max: Math.max(...contexts) }),
         candidates: room.map(({ place, needed: needs, available }) => ({
           hive: place.hive,
           device: place.device,

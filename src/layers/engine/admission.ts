@@ -12,12 +12,20 @@ const overflow = (said: string, context: number, amounts: Readonly<Record<string
   )
 
 /** The prompt must be there and leave room for at least one token. */
-export const checkFits = (promptTokens: number, context: number): RbeeError<"INVALID_REQUEST"> | undefined => {
+export const checkFits = (
+  promptTokens: number,
+  context: number,
+  /** the most that the model can hold, where a larger context may be had */
+  trained = context
+): RbeeError<"INVALID_REQUEST"> | undefined => {
   const details = { prompt_tokens: promptTokens, context }
   if (promptTokens === 0) return rbeeError("INVALID_REQUEST", "the prompt is empty", "Say something", details)
   return promptTokens < context
     ? undefined
-    : overflow(`the prompt has ${promptTokens} tokens`, context, { prompt_tokens: promptTokens })
+    : overflow(`the prompt has ${promptTokens} tokens`, context, {
+        prompt_tokens: promptTokens,
+        trained_context: trained
+      })
 }
 
 /** More bytes than the context's tokens can stand for are refused before anybody reads them. */

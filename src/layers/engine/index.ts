@@ -19,7 +19,7 @@ export interface ChatMessage {
 /** How to load a model. Lengths are tokens; `context` is per slot. */
 export interface LoadOptions {
   readonly modelPath: string
-  /** tokens a slot; absent: the model's trained context, which is also the most that is given */
+  /** tokens a slot; absent: the usual one (policy/context.ts); never more than the model's trained context */
   readonly context?: number
   /** sequences decoded together in one batch */
   readonly slots: number

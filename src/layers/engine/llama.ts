@@ -54,6 +54,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     template: new ChatTemplate(runtime.addon, model, template),
     vocabulary: { modelPath: options.modelPath, runtime: where, ...(template === undefined ? {} : { template }) },
     context,
+    trained: model.getTrainContextSize(),
     tokenBytes: () => pieces.longest(facts.vocabulary)
   })
   const isCpu = runtime.backend === "CPU"

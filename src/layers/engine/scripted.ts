@@ -7,6 +7,7 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { usualContext } from "../../machines/policy/context.ts"
 import { checkFits, takeSlot } from "./admission.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { Answer, type Finish } from "./answer.ts"
@@ -58,7 +59,7 @@ type Failed = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST">
 
 const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const longest = script.context ?? 8192
-  const context = Math.min(options.context ?? longest, longest)
+  const context = Math.min(options.context ?? usualContext(longest), longest)
   const say = script.text ?? word
   const last = script.tokens ?? 128
   const burst = script.burst ?? 32
@@ -68,7 +69,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
 
   const begin = (request: GenerateRequest, now: () => number): Answer | Failed => {
     const prompt = tokenize(request.input)
-    const refused = checkFits(prompt.length, context)
+    const refused = checkFits(prompt.length, context, longest)
     if (refused !== undefined) return refused
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) return taken

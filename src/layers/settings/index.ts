@@ -52,7 +52,7 @@ export interface Settings {
     /** first port tried; the next free one is taken */
     readonly portBase: number
     readonly slots: number
-    /** tokens a slot; undefined: the model's trained context */
+    /** tokens a slot; undefined: the usual one (policy/context.ts) */
     readonly context: number | undefined
     /** of the KV cache; a model that cannot have it gets f16 */
     readonly kvType: KvType

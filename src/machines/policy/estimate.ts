@@ -6,6 +6,7 @@
 import type { ModelFacts } from "../gguf.ts"
 import type { Backend } from "../vocabulary/device.ts"
 import type { KvType } from "../vocabulary/worker.ts"
+import { usualContext } from "./context.ts"
 import { batchTokens, cellStep, exactChunk, exactUntil } from "./batches.ts"
 
 /** Tokens a slot, and slots that decode together. */
@@ -143,7 +144,7 @@ const contextGenerous = 8192
 
 /**
  * The largest shape that fits into `availableBytes`. What was asked for is kept; what was left open is its default
- * (the trained context, `slotsDefault`) and gives way: first a generous context, then slots, then the rest of the
+ * (the usual context, `slotsDefault`) and gives way: first a generous context, then slots, then the rest of the
  * context. Returns the smallest shape tried where nothing fits, so that the caller can name the amounts. `measured`
  * tells what an earlier worker of a shape really took, in bytes; it only ever corrects upwards.
  */
@@ -155,7 +156,8 @@ export const fit = (
   availableBytes: number,
   measured: (shape: Shape) => number = () => 0
 ): { readonly shape: Shape; readonly bytes: number; readonly fits: boolean } => {
-  let shape: Shape = { context: wanted.context ?? facts.trainedContext, slots: wanted.slots ?? slotsDefault }
+  const context = wanted.context ?? usualContext(facts.trainedContext)
+  let shape: Shape = { context, slots: wanted.slots ?? slotsDefault }
   for (;;) {
     const bytes = Math.max(estimateBytes(facts, shape, terms), measured(shape))
     if (bytes <= availableBytes) return { shape, bytes, fits: true }
@@ -163,6 +165,19 @@ export const fit = (
     if (next === undefined) return { shape, bytes, fits: false }
     shape = next
   }
+}
+
+/** The longest context of one slot that fits; 0 where none does. In whole rows of cells. */
+export const largestContext = (facts: ModelFacts, terms: Terms, availableBytes: number): number => {
+  const fits = (context: number): boolean => estimateBytes(facts, { context, slots: 1 }, terms) <= availableBytes
+  if (fits(facts.trainedContext)) return facts.trainedContext
+  let [low, high] = [0, Math.floor(facts.trainedContext / cellStep)]
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2)
+    if (fits(middle * cellStep)) low = middle
+    else high = middle - 1
+  }
+  return low * cellStep
 }
 
 const smaller = ({ context, slots }: Shape, wanted: Wanted): Shape | undefined => {

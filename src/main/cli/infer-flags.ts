@@ -15,7 +15,11 @@ export const flags = {
   seed: number("seed", "N", "the same seed gives the same text"),
   stop: texts("stop", "TEXT", "end the answer before this text; may be repeated"),
   ignoreEos: flag("ignore-eos", "go on where the model would end, up to --max-tokens"),
-  context: number("context", "TOKENS", "context of the answer; default: what the model was trained with"),
+  context: number(
+    "context",
+    "TOKENS",
+    "context of the answer; default: what fits, at most 32768, or what the prompt needs"
+  ),
   json: flag("json", "one JSON object a line on stdout: narration, tokens, progress, the end"),
   raw: flag("raw", "the answer byte for byte, also on a terminal, which is steered by what stands in it"),
   quiet: flag("quiet", "only the answer, and errors", "q"),

@@ -5,6 +5,7 @@ import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
 import type { PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
+import { usualContext } from "../../machines/policy/context.ts"
 import { megabytes } from "../../machines/narration.ts"
 import { age, table } from "./table.ts"
 
@@ -111,6 +112,13 @@ export const jobDetails = (job: JobView): string => {
 
 const moment = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString())
 
+/** Of a slot, and how to get more. */
+const usual = (trained: number): string => {
+  const context = usualContext(trained)
+  const more = context < trained ? "; a longer prompt, --context or worker.context gets more" : ""
+  return `at most ${context} tokens${more}`
+}
+
 export const modelDetails = (model: ModelView): string =>
   details([
     ["model", model.model_ref],
@@ -122,6 +130,7 @@ export const modelDetails = (model: ModelView): string =>
     ["parameters", model.parameters],
     ["quantisation", model.quantization],
     ["trained context", model.context === undefined ? undefined : `${model.context} tokens`],
+    ["usual context", model.context === undefined ? undefined : usual(model.context)],
     ["chat template", model.template === undefined ? undefined : model.template ? "yes" : "no"],
     ["chosen because", model.why],
     ["brought by", model.owned ? "rbee" : "others: it is used where it lies"],

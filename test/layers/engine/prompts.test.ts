@@ -107,7 +107,7 @@ describe("a long prompt", () => {
   it.scopedLive("does not hold its neighbours up, and gives its slot back when it is cancelled unread", () =>
     Effect.gen(function* () {
       const modelPath = yield* Effect.promise(() => tiny({ context: 600_000 }))
-      const model = yield* load({ modelPath, slots: 2 })
+      const model = yield* load({ modelPath, slots: 2, context: 600_000 })
       const long = yield* Effect.fork(ask(model, { input: user("a b c ".repeat(500_000)) }))
       for (let i = 0; i < 5; i++) {
         const answer = yield* ask(model, { input: user("hello"), maxTokens: 20 })

@@ -62,8 +62,11 @@ describe("The memory of a model", () => {
     expect(estimateBytes(facts, { context: 1024, slots: 2 }, gpu)).toBeGreaterThan(small)
   })
 
-  it("takes the trained context and all slots where there is room", () => {
-    expect(fit(facts, open, 4, gpu, 1e12)).toMatchObject({ shape: { context: 131_072, slots: 4 }, fits: true })
+  it("takes the usual context and all slots where there is room, and more where it is asked for", () => {
+    expect(fit(facts, open, 4, gpu, 1e12)).toMatchObject({ shape: { context: 32_768, slots: 4 }, fits: true })
+    const asked = { ...open, context: 131_072 }
+    expect(fit(facts, asked, 4, gpu, 1e12)).toMatchObject({ shape: { context: 131_072, slots: 4 }, fits: true })
+    expect(fit({ ...facts, trainedContext: 4096 }, open, 4, gpu, 1e12).shape.context).toBe(4096)
   })
 
   it("gives way where there is not: a generous context first, then slots, then the rest of the context", () => {

@@ -3,6 +3,7 @@ import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
 import type { Header } from "../../../machines/gguf.ts"
 import { saysMemory } from "../../../machines/policy/blame.ts"
 import { batchTokens, cellStep } from "../../../machines/policy/batches.ts"
+import { usualContext } from "../../../machines/policy/context.ts"
 import { kvBytes, toMb } from "../../../machines/policy/estimate.ts"
 import { readHeader } from "../../models/header.ts"
 import type { LoadOptions } from "../index.ts"
@@ -121,7 +122,7 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const model = await openModel(runtime, options, mapped(runtime, read), signal)
   const trained = model.getTrainContextSize()
   // beyond what it was trained on, a model writes nonsense: never more, whatever was asked
-  const context = Math.max(1, Math.min(options.context ?? trained, trained))
+  const context = Math.max(1, Math.min(options.context ?? usualContext(trained), trained))
   const cells = Math.ceil(context / cellStep) * cellStep * options.slots
   const batchSize = Math.max(Math.min(cells, batchTokens), options.slots)
   const threads = options.threads ?? defaultThreads(model.getTotalParameters(), runtime.addon.getMathCores())

@@ -18,6 +18,8 @@ export interface PromptsOptions {
   readonly vocabulary: Vocabulary
   /** tokens a slot */
   readonly context: number
+  /** tokens that the model can hold, given a larger context */
+  readonly trained: number
   /** bytes that one token can stand for at most; undefined: any number */
   readonly tokenBytes: () => Promise<number | undefined>
 }
@@ -57,7 +59,7 @@ export class Prompts {
   }
 
   private readThere(input: GenerateRequest["input"]): Effect.Effect<Tokens, Failure> {
-    const { context } = this.options
+    const { context, trained } = this.options
     const bytes = bytesOf(input)
     const process = bytes < hugePrompt ? this.long : this.huge
     const asked = Effect.async<Tokens, Failure>((resume) =>
@@ -66,7 +68,7 @@ export class Prompts {
     return Effect.flatMap(
       Effect.promise(() => (this.tokenBytes ??= this.options.tokenBytes())),
       (tokenBytes) => {
-        const refused = tokenBytes === undefined ? undefined : tooManyBytes(bytes, tokenBytes, context)
+        const refused = tokenBytes === undefined ? undefined : tooManyBytes(bytes, tokenBytes, trained)
         return refused === undefined ? asked : Effect.fail(refused)
       }
     )
@@ -75,13 +77,15 @@ export class Prompts {
   private judge(read: Read): Effect.Effect<Tokens, Failure> {
     if (read instanceof RbeeError) return Effect.fail(read)
     if (read.t === "tokens") return this.fitting(Array.from(read.tokens))
-    return Effect.fail(
-      checkFits(read.count, this.options.context) ?? rbeeError("INTERNAL", "the prompt was miscounted")
-    )
+    return Effect.fail(this.refusal(read.count) ?? rbeeError("INTERNAL", "the prompt was miscounted"))
   }
 
   private fitting(tokens: Tokens): Effect.Effect<Tokens, Failure> {
-    const refused = checkFits(tokens.length, this.options.context)
+    const refused = this.refusal(tokens.length)
     return refused === undefined ? Effect.succeed(tokens) : Effect.fail(refused)
+  }
+
+  private refusal(tokens: number) {
+    return checkFits(tokens, this.options.context, this.options.trained)
   }
 }

@@ -1,0 +1,70 @@
+/** How many tokens a slot gets, and what a prompt does that is too long for it. */
+import { type RbeeError, rbeeError } from "../errors.ts"
+
+/**
+ * More is made for those who ask for it: the cache is cleared as it is made, so that a model of a million tokens took
+ * ten seconds to say hello, and most of what it held was never used.
+ */
+export const defaultContext = 32_768
+
+/** tokens a slot where nobody asks for a number */
+export const usualContext = (trainedContext: number): number => Math.min(trainedContext, defaultContext)
+
+/** room for an answer of which nobody said how long it may be */
+const usualAnswer = 1024
+/** grown in steps of so many tokens */
+const step = 1024
+
+/** A prompt, and the most that worker and model can hold. */
+interface Overflow {
+  readonly prompt: number
+  readonly context: number
+  readonly trained: number
+}
+
+/** What a request needs that was too long for a worker. */
+export interface Need {
+  /** tokens a slot */
+  readonly context: number
+  readonly prompt: number
+  /** tokens a slot that the worker had */
+  readonly had: number
+}
+
+const overflowOf = ({ code, details }: RbeeError): Overflow | undefined => {
+  const { context, prompt_tokens: prompt, trained_context: trained } = details
+  return code === "INVALID_REQUEST" &&
+    typeof prompt === "number" &&
+    typeof context === "number" &&
+    typeof trained === "number"
+    ? { prompt, context, trained }
+    : undefined
+}
+
+/**
+ * What a request needs that a worker refused as too long; undefined where nothing would do. A quarter more than it needs
+ * now, so that a growing conversation does not load its model anew at each turn.
+ */
+export const neededContext = (error: RbeeError, maxTokens = usualAnswer): Need | undefined => {
+  const overflow = overflowOf(error)
+  if (overflow === undefined) return undefined
+  const { context, prompt, trained } = overflow
+  if (prompt >= trained || context >= trained) return undefined
+  const wanted = 1.25 * (prompt + Math.min(usualAnswer, Math.max(1, maxTokens)))
+  return { context: Math.min(trained, Math.ceil(wanted / step) * step), prompt, had: context }
+}
+
+/** No device has room for what the prompt needs: the overflow again, with the most that one could give. */
+export const noLonger = ({ context, had, prompt }: Need, error: RbeeError): RbeeError => {
+  const { available_mb, context_max, needed_mb } = error.details
+  const most = Math.max(had, typeof context_max === "number" ? context_max : 0)
+  return rbeeError(
+    "INVALID_REQUEST",
+    `the maximum context length is ${most} tokens here, and the prompt has ${prompt} tokens: it needs a context of ` +
+      `${context} tokens, for which there is no room (${error.what})`,
+    most > prompt
+      ? `Ask for a context of ${most} tokens, or shorten the prompt`
+      : "Shorten the prompt, or use a smaller model",
+    { prompt_tokens: prompt, context: most, needed_context: context, needed_mb, available_mb }
+  )
+}

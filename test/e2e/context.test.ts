@@ -1,0 +1,91 @@
+/** How many tokens a slot gets, and what happens to a prompt that needs more. */
+import { assert, describe, it } from "vitest"
+import { tiny } from "../support/gguf.ts"
+import { eventually, type Machine } from "../support/machine.ts"
+import { useMachines } from "../support/machines.ts"
+
+const machine = useMachines()
+
+interface Worker {
+  readonly id: string
+  readonly context: number
+}
+const workers = async (on: Machine) => (await (await fetch(`${on.queenUrl}/workers`)).json()) as Array<Worker>
+const contexts = async (on: Machine) => (await workers(on)).map(({ context }) => context).toSorted((a, b) => a - b)
+
+const ask = async (on: Machine, model: string, content: string) => {
+  const body = { model, max_tokens: 4, messages: [{ role: "user", content }] }
+  const answer = await fetch(`${on.queenUrl}/v1/chat/completions`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body)
+  })
+  return { status: answer.status, body: (await answer.json()) as Record<string, Record<string, unknown>> }
+}
+const words = (count: number): string => "a ".repeat(count)
+const trainedOn = async (context: number) => `file:${await tiny({ context })}`
+
+describe("a model that was trained with a million tokens", () => {
+  it("answers hello with a context that users want, and says which and how to get more", async () => {
+    const on = await machine()
+    const model = await trainedOn(1_000_000)
+    const run = await on.rbee(["infer", "--model", model, "--max-tokens", "4", "hello"])
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.include(run.stderr, "context of 32768 tokens (trained: 1000000); a longer prompt or --context gets more")
+    assert.match((await on.rbee(["workers", "ls"])).stdout, /32768/)
+    assert.match((await on.rbee(["models", "show", model])).stdout, /usual context: +at most 32768 tokens; .*--context/)
+    const asked = await on.rbee(["infer", "--model", model, "--context", "40000", "--max-tokens", "4", "hello"])
+    assert.strictEqual(asked.code, 0, asked.stderr)
+    assert.deepEqual(await contexts(on), [32_768, 40_000])
+  })
+})
+
+/** 16 KB of cache a token */
+const heavy = async () => `file:${await tiny({ context: 1_000_000, layers: 64 })}`
+
+/** A short context at first, and a device with room for one worker. */
+const small = {
+  RBEE_WORKER_CONTEXT: "512",
+  RBEE_HIVE_GPUS: JSON.stringify([{ id: "gpu0", name: "RTX 3060", vram_mb: 180 }])
+}
+
+describe("a prompt that is too long for its worker", () => {
+  it("gets a second worker with the context that it needs, where both fit", async () => {
+    const on = await machine({ env: { RBEE_WORKER_CONTEXT: "512" } })
+    assert.strictEqual((await on.rbee(["up"])).code, 0)
+    const model = await trainedOn(100_000)
+    assert.strictEqual((await ask(on, model, "hello")).status, 200)
+    const long = await ask(on, model, words(700))
+    assert.strictEqual(long.status, 200, JSON.stringify(long.body))
+    assert.isAbove(Number(long.body["usage"]?.["prompt_tokens"]), 512)
+    const [first, large] = await contexts(on)
+    assert.strictEqual(first, 512)
+    assert.isAbove(large ?? 0, 1400)
+    // both serve on, and the next long one finds its room
+    assert.strictEqual((await ask(on, model, words(701))).status, 200)
+    assert.lengthOf(await workers(on), 2)
+  })
+
+  it("takes the place of its worker where only one fits", async () => {
+    const on = await machine({ env: small })
+    const model = await heavy()
+    const infer = (prompt: string) => on.rbee(["infer", "--no-cpu", "--model", model, "--max-tokens", "4", prompt])
+    assert.strictEqual((await infer("hello")).code, 0)
+    const run = await infer(words(700))
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.include(run.stderr, "queen: the prompt needs a context of")
+    assert.include(run.stderr, "queen: unloading an idle worker of GPU0 to make room")
+    await eventually(async () => (await workers(on)).length === 1, "the old one is gone")
+  })
+
+  it("is refused with the longest context that the machine could give, where none fits", async () => {
+    const on = await machine({ env: small })
+    const model = await heavy()
+    const run = await on.rbee(["infer", "--no-cpu", "--model", model, words(10_000)])
+    assert.strictEqual(run.code, 1)
+    const most = Number(/maximum context length is (\d+) tokens here/.exec(run.stderr)?.[1])
+    assert.isAbove(most, 512, run.stderr)
+    const fits = ["infer", "--no-cpu", "--model", model, "--context", String(most), "--max-tokens", "4", "hello"]
+    assert.strictEqual((await on.rbee(fits)).code, 0)
+  })
+})
