@@ -156,6 +156,22 @@ describe("A job", () => {
     expect(states(walk).slice(-2)).toEqual(["degraded", "failed"])
   })
 
+  it("is charged with a worker that dies before it acknowledges the request, but not with one that nobody listened for", () => {
+    const unheard = (sent: boolean) =>
+      new InferFailed({ error: error("WORKER_CRASHED"), tokens: 0, reached: false, sent })
+    const walk = streaming().fail("infer", unheard(true)).fire("retryDelay")
+    expect(walk.input("place")).toMatchObject({ alone: true, failover: undefined })
+    again(walk).fail("infer", unheard(true))
+    expect(last(walk)).toMatchObject({ type: "fail", error: { code: "POISON_REQUEST", details: { deaths: 2 } } })
+    expect(streaming().fail("infer", unheard(false)).snapshot.context).toMatchObject({ deaths: 0, retries: 1 })
+  })
+
+  it("leaves a place whose engine the file ends, and fails with a file that is wrong everywhere", () => {
+    const quarantined = rbeeError("MODEL_INVALID", "no", "", { quarantined: true })
+    expect(starting().fail("startWorker", quarantined).snapshot.value).toBe("placing")
+    expect(starting().fail("startWorker", error("MODEL_INVALID")).snapshot.value).toBe("failed")
+  })
+
   it("gives its slot back whenever it leaves it", () => {
     for (const walk of [
       streaming().done("infer", done),

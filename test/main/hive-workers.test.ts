@@ -2,6 +2,8 @@
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { isDeepStrictEqual } from "node:util"
+import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { makeHttpClient } from "../../src/layers/api/http-client.ts"
 import { workerApi } from "../../src/layers/worker-api/index.ts"
@@ -186,6 +188,44 @@ describe("A hive and its workers", () => {
     })
     await provision(hive, "minillama")
     expect((await startWorker(hive)).events.at(-1)?.event).toBe("ready")
+  })
+
+  it("keeps a file that ends its workers off the device, over its own death, until it is told to try again", async () => {
+    const here = await machine()
+    // its first two boots die as an assertion of llama.cpp's would have them die, with the runtime there
+    const source = `
+      import { appendFileSync, readFileSync, writeSync } from "node:fs"
+      const file = process.env.RBEE_HOME + "/boots"
+      appendFileSync(file, "x")
+      if (readFileSync(file, "utf8").length <= 2) {
+        writeSync(3, '{"t":"bound","port":1,"url":"http://127.0.0.1:1"}\\n{"t":"loading","progress":0}\\n')
+        process.stderr.write('/src/llama-model.cpp:7: GGML_ASSERT(n > 0) failed\\n')
+        process.abort()
+      } else await import("./real-worker.js")`
+    const folder = withWorker(source)
+    cpSync(join(programs, "worker.js"), join(folder, "real-worker.js"))
+    const hive = await startHive(here, {}, folder)
+    const model_ref = `file:${await tiny()}`
+    const start = (on: HiveProcess) => run(Effect.either(on.api.startWorker({ device: "cpu", model_ref })))
+    const quarantined = expect.objectContaining({
+      code: "MODEL_INVALID",
+      what: expect.stringMatching(/\(killed by SIGABRT: llama-model\.cpp:7: GGML_ASSERT\(n > 0\) failed\)$/)
+    })
+    await provision(hive, model_ref)
+    await provision(hive, "minillama")
+    await start(hive)
+    await eventually(async () => isDeepStrictEqual(await workers(hive), []), "it was given up")
+    expect(await start(hive)).toMatchObject({ _tag: "Left", left: quarantined })
+    expect((await startWorker(hive)).events.at(-1)?.event).toBe("ready")
+    hive.process.kill("SIGKILL")
+    await hive.exit
+    const next = await startHive(here, {}, folder)
+    expect(await start(next)).toMatchObject({ _tag: "Left", left: quarantined })
+    expect(await run(next.api.getModel({ ref: model_ref }))).toMatchObject({
+      quarantined: [{ device: "cpu", reason: "killed by SIGABRT" }]
+    })
+    await run(next.api.retryModel({ ref: model_ref }))
+    expect((await startWorker(next, { model_ref })).events.at(-1)?.event).toBe("ready")
   })
 
   it("unloads an idle worker, gives its memory back, and starts it again without a download", async () => {

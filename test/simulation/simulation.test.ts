@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type Plan, planOf, raceOf } from "../../src/main/simulate/plan.ts"
+import { deadlyModel, deadlyOf, type Plan, planOf, raceOf } from "../../src/main/simulate/plan.ts"
 import { type Outcome, runPlan } from "../../src/main/simulate/run.ts"
 import { shrink } from "../../src/main/simulate/shrink.ts"
 import { apply, hunt, plantedIn } from "./planted.ts"
@@ -57,6 +57,17 @@ describe("The simulated cluster", () => {
 
   it("gives the last room to one of two jobs that race for it", async () => {
     expect(broken(await runAll(range(1, 20).map(raceOf)))).toEqual([])
+  }, 300_000)
+
+  it("refuses a file that ends its workers, and nothing else because of it", async () => {
+    const outcomes = await runAll(range(1, 12).map((seed) => deadlyOf(seed)))
+    expect(broken(outcomes)).toEqual([])
+    const ends = outcomes.flatMap(({ plan: { jobs }, ends: all }) => [
+      all.filter((end) => end === "done").length - jobs.filter(({ model }) => model === undefined).length,
+      all.filter((end) => end === "MODEL_INVALID").length - jobs.filter(({ model }) => model === deadlyModel).length
+    ])
+    expect(new Set(ends)).toEqual(new Set([0]))
+    expect(broken(await runAll(range(100, 12).map((seed) => deadlyOf(seed, true))))).toEqual([])
   }, 300_000)
 
   it.each(regressions)(

@@ -36,6 +36,9 @@ const scriptOf = (spec: EngineSpec) => ({
 export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> =>
   layerScripted({ ...scriptOf(spec), loadMs: 0, tokensPerS: Infinity, burst: spec.tokens + 1 })
 
+/** In the name of a file that ends whatever loads it. */
+export const deadly = "deadly"
+
 /** SIGABRT: what the operating system says of a process that its GPU library ended */
 const aborted = { code: 134, signal: undefined } as const
 
@@ -65,11 +68,18 @@ export const layerEngine = (process: SimProcess, device: string, spec: EngineSpe
         load: (options) =>
           Effect.suspend(() => {
             const bytes = 50e6 + modelBytes + options.slots * (options.context ?? 2048) * 2048
+            options.onRuntime?.()
+            if (options.modelPath.includes(deadly))
+              return Effect.zipRight(
+                Effect.sleep(spec.loadMs / 2),
+                Effect.suspend(() => (process.end(aborted), Effect.never))
+              )
             if (process.machine.take(process.id.pid, device, bytes))
               return Effect.map(engine.load(options), (model) => ({
                 ...watched(process, model),
                 backend: device === "cpu" ? "CPU" : "CUDA"
               }))
+            process.lastWords = "failed to allocate a buffer"
             process.end(aborted)
             return Effect.never
           })

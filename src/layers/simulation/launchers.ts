@@ -50,7 +50,7 @@ export const layerWorkers = (process: SimProcess, boot: BootWorker): Layer.Layer
         boot(child, plan, (message) => {
           if (child.isAlive) process.post(child, () => onMessage(message))
         })
-        return { process: child.id, exit: Deferred.await(exit), lastWords: () => "" }
+        return { process: child.id, exit: Deferred.await(exit), lastWords: () => child.lastWords }
       })
   })
 

@@ -144,7 +144,7 @@ export const layerModels = (process: SimProcess, hubNow: () => Hub, disk: ModelD
     preview: () => Effect.succeed(facts),
     offered: () => Effect.void,
     isThere: (file, bytes) => Effect.sync(() => disk.files.get(file) === bytes),
-    stamp: () => Effect.succeed("same"),
+    stamp: (file) => Effect.succeed(`40000000@${file}`),
     note: (note) => Effect.sync(() => void disk.notes.set(note.ref, note)),
     forget: (ref) => Effect.sync(() => void disk.notes.delete(ref)),
     notes: Effect.sync(() => [...disk.notes.values()].filter(({ file }) => disk.files.has(file))),

@@ -37,6 +37,8 @@ export class SimProcess {
   isHung = false
   /** answers that it decodes now */
   decodes = 0
+  /** what it said before its end */
+  lastWords = ""
   /** how often it was stopped */
   stops = 0
   status: ExitStatus | undefined

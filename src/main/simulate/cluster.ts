@@ -12,7 +12,7 @@ import { Network } from "../../layers/simulation/network.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { Onlooker } from "./onlooker.ts"
-import type { Plan } from "./plan.ts"
+import { deadlyModel, type Plan } from "./plan.ts"
 import { bootHive, bootQueen } from "./programs.ts"
 import { Watch } from "./watch.ts"
 
@@ -55,6 +55,7 @@ export class Cluster {
       recorded: (job) => this.journal.peek().tokens(job).tokenIds,
       plantsDuplicate: plan.canary === true,
       hasRoomForOne: plan.isRace === true,
+      hasGoodDevices: plan.faults.length === 0 && plan.jobs.some(({ model }) => model === deadlyModel),
       readsRecords: plan.faults.every(({ kind }) => kind !== "corrupt-catalog")
     })
     this.hub = { bytesPerS: 20e6, trouble: undefined, ...plan.hub }

@@ -1,6 +1,6 @@
 /** Which faults of a plan may make a job fail, and with which code. A failure without its fault is a bug. */
 import type { ClientRun } from "./client.ts"
-import type { FaultKind, JobPlan, Plan } from "./plan.ts"
+import { deadlyModel, type FaultKind, type JobPlan, type Plan } from "./plan.ts"
 
 const crashes: ReadonlyArray<FaultKind> = ["kill-hive", "stop-hive", "crash-machine", "corrupt-catalog"]
 const lives: ReadonlyArray<FaultKind> = ["kill-worker", "abort-worker", "hang-worker", "stop-worker", ...crashes]
@@ -8,6 +8,8 @@ const wires: ReadonlyArray<FaultKind> = ["cut", "half-open", "reset", "mid-frame
 const starts: ReadonlyArray<FaultKind> = [...lives, ...wires, "boot-failure", "out-of-memory"]
 
 const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
+  // a file looks like the cause where its workers are aborted as they load it
+  MODEL_INVALID: ["abort-worker"],
   VRAM_EXHAUSTED: ["out-of-memory"],
   WORKER_START_FAILED: starts,
   BACKEND_UNAVAILABLE: starts,
@@ -43,6 +45,7 @@ export const isExplained = (
           client?.gaveUp === true ||
           has(["reset", "mid-frame", "kill-keeper", "stop-keeper"])))
     )
+  if (end === "error" && job?.model === deadlyModel && data.includes('"code":"MODEL_INVALID"')) return true
   const code = /"code":"([A-Z_]+)"/.exec(data)?.[1] ?? ""
   if (code === "INTERNAL")
     return (

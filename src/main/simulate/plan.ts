@@ -220,3 +220,24 @@ export const raceOf = (seed: number): Plan => {
     isRace: true
   }
 }
+
+/** A file that ends every worker that loads it, asked for beside others that are well. */
+export const deadlyModel = "file:/models/deadly.gguf"
+
+export const deadlyOf = (seed: number, isFaulty = false): Plan => {
+  const plan = planOf(seed, { faults: isFaulty })
+  const random = new SeededRandom(seed ^ 0x7ead11e5)
+  const jobs = Array.from({ length: random.int(1, 4) }, (_, i): JobPlan => ({
+    id: plan.jobs.length + i,
+    at: Math.floor(random.between(0, 40_000)),
+    prompt: `ask ${random.hex(4)} about ${random.hex(6)}`,
+    teardown: "warm",
+    model: deadlyModel
+  }))
+  // one other model: what two of them have no room for is another story
+  const well = plan.jobs.map(({ at, client, id, prompt, teardown }) => ({
+    ...{ id, at, prompt, teardown },
+    ...(client === undefined ? {} : { client })
+  }))
+  return { ...plan, jobs: [...well, ...jobs] }
+}

@@ -18,7 +18,7 @@ import { QueenConnector, queenApi, type QueenApi } from "../../layers/queen-api/
 import { layerMemory as layerQueenCatalog } from "../../layers/queen-catalog/memory.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
-import { layerEngine } from "../../layers/simulation/engine.ts"
+import { deadly, layerEngine } from "../../layers/simulation/engine.ts"
 import {
   addressInUse,
   type BootWorker,
@@ -128,7 +128,7 @@ export const bootHive = (
         layerHiveCatalog(hive.store),
         layerDevices(process),
         layerModels(process, () => cluster.hub, hive.disk),
-        layerRuntimes(hive.runtimes, () => (cluster.hives.get(hive.id)?.bootFailures ?? 0) === 0),
+        layerRuntimes(hive.runtimes, () => !cluster.bootFails(process)),
         layerWorkers(process, bootWorker(cluster, hive.id)),
         layerSystem(process, cluster.onlooker)
       ).pipe(Layer.provideMerge(common(cluster, process, hive.id)))
@@ -156,6 +156,7 @@ const bootWorker =
     const program = Effect.gen(function* () {
       yield* slowly(cluster)
       if (cluster.bootFails(process)) return 1
+      if (plan.modelPath.includes(deadly)) cluster.watch.tried(plan.modelRef, `${hiveId}/${device}`)
       const worker = yield* makeWorker({ plan, pid: process.id.pid, tell })
       const server = yield* Scope.make()
       const leave = Scope.close(server, Exit.void)

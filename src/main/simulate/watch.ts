@@ -34,6 +34,8 @@ export interface WatchOptions {
   readonly readsRecords: boolean
   /** no machine has room for a second worker */
   readonly hasRoomForOne: boolean
+  /** nothing is wrong but files: no device is ever out of service */
+  readonly hasGoodDevices: boolean
 }
 
 export class Watch {
@@ -43,6 +45,8 @@ export class Watch {
   readonly shown = new Map<string, Array<string>>()
   /** job → its terminal event, as readers were shown it */
   readonly ends = new Map<string, string>()
+  /** file and place → workers that were to load it there */
+  private readonly tries = new Map<string, number>()
   private readonly epochs = new Map<string, string>()
   private readonly starts = new Map<string, ReadonlyArray<number>>()
   private readonly orphans = new Map<SimProcess, number>()
@@ -57,6 +61,14 @@ export class Watch {
     this.kernel.fail(new Violation(invariant, message))
   }
 
+  /** Where nothing else is wrong a file that ends its workers is tried twice on a device, by whomever it is asked for. */
+  tried(file: string, place: string): void {
+    if (!this.options.hasGoodDevices) return
+    const times = (this.tries.get(`${file} ${place}`) ?? 0) + 1
+    this.tries.set(`${file} ${place}`, times)
+    if (times > 2) this.breach("a file is tried twice", `${file} was loaded ${times} times on ${place}`)
+  }
+
   /** A machine of the queen lost its power: what was not synced may be said again, otherwise. */
   forgetShown(): void {
     this.shown.clear()
@@ -67,6 +79,12 @@ export class Watch {
   queen(process: SimProcess, api: QueenApi): QueenApi {
     return {
       ...api,
+      heartbeat: (beat) => {
+        const out = beat.devices.find(({ state }) => state === "degraded")
+        if (this.options.hasGoodDevices && out !== undefined)
+          this.breach("a device is not blamed for a file", `${out.id} of ${beat.hive_id} is out of service`)
+        return api.heartbeat(beat)
+      },
       jobEvents: (input) =>
         Effect.map(api.jobEvents(input), (feed) =>
           this.reader(process, input.id, input.last_event_id, this.options.plantsDuplicate ? twice(feed) : feed)

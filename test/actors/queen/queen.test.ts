@@ -483,6 +483,32 @@ describe("Failing over", () => {
     })
   )
 
+  it.scoped(
+    "a request under which two workers die before they acknowledge it is poison too, and no device is left",
+    () =>
+      Effect.gen(function* () {
+        const { hive, job } = yield* makeWorld()
+        hive.script = (worker) => {
+          if (worker.asked.length < 2)
+            Effect.runFork(
+              Effect.delay(
+                Effect.sync(() => hive.restart(worker)),
+                5
+              )
+            )
+          return { diesUnheard: true }
+        }
+        const reader = yield* job()
+        expect((yield* reader.ended).data).toMatchObject({
+          code: "POISON_REQUEST",
+          details: { deaths: 2, status: 400 }
+        })
+        const asked = [...hive.workers.values()].flatMap((worker) => worker.asked)
+        expect(asked.map(({ alone }) => alone === true)).toEqual([false, true])
+        expect(reader.lines().some((line) => line.includes("degraded"))).toBe(false)
+      })
+  )
+
   it.scoped("a hive that dies takes its workers along; it is woken again and the job goes on", () =>
     Effect.gen(function* () {
       const { events, hive, job } = yield* makeWorld()

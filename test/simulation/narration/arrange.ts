@@ -92,6 +92,6 @@ export const runBranch = (branch: Branch): Ran => {
   }
   if (branch.hive === "fresh" || branch.hive === "stale") pass(gpuLookMs)
   if (branch.runtime === "missing") site.runtimes.clear()
-  site.bootFailures = { "at once": 0, "at the second try": 1, never: 4 }[branch.boots]
+  site.bootFailures = { "at once": 0, "at the second try": 1, never: 5 }[branch.boots]
   return { run: infer(branch), cluster }
 }

@@ -15,6 +15,8 @@ export interface Script {
   readonly holdAt?: number
   /** what the worker says instead of an answer */
   readonly error?: RbeeError
+  /** it dies with the request in its hands, and acknowledges nothing */
+  readonly diesUnheard?: boolean
 }
 
 interface Infer {
@@ -87,8 +89,12 @@ export class FakeWorker {
     infer: (request) =>
       Effect.suspend(() => {
         if (this.state !== "idle") return Effect.fail(broken)
-        const { error } = this.script(request)
+        const { diesUnheard, error } = this.script(request)
         this.asked.push(request)
+        if (diesUnheard === true) {
+          this.crash()
+          return Effect.fail(broken)
+        }
         if (error !== undefined && error.code !== "WORKER_CRASHED") return Effect.fail(error)
         const id = `${request.job_id}-${request.epoch}`
         this.infers.set(id, { request, go: Deferred.unsafeMake<void>(noFiber) })
