@@ -1,9 +1,8 @@
 /** The last lines that a process wrote: what it said before it died. Bounded in lines and in length. */
+import { nativeFrame } from "../../machines/policy/blame.ts"
+
 const keptLines = 20
 const keptChars = 16 * 1024
-
-/** A frame of a native backtrace: pages of addresses, and the word that matters before them. */
-const frame = /\[0x[0-9a-f]+\]$/
 
 export interface LastWords {
   readonly push: (text: string) => void
@@ -22,7 +21,7 @@ export const makeLastWords = (): LastWords => {
       tail
         .slice(-keptChars)
         .split(/\r?\n/)
-        .filter((line) => line.trim() !== "" && !frame.test(line))
+        .filter((line) => line.trim() !== "" && !nativeFrame.test(line))
         .slice(-keptLines)
         .join("\n")
   }

@@ -111,9 +111,11 @@ export type Proof = "works" | "fails" | "unclear"
 export const isTheDevices = (proof: Proof, filesThatFailed: number): boolean =>
   proof === "fails" || (proof === "unclear" && filesThatFailed > 1)
 
-/** a frame of a native stack; what a debugger says that found itself unwelcome; where our own log lines were cut */
+/** a frame of a native stack, as glibc, gdb and Node write it: pages of addresses, and the word that matters before them */
+export const nativeFrame = /\[0x[0-9a-f]+\]$|^#\d+ |^\s*\d+: 0x[0-9a-f]+ /
+/** frames of scripts; what a debugger says that found itself unwelcome; where a log line of ours was cut */
 const noise =
-  /\[0x[0-9a-f]+\]$|^#\d+ |^\s+at |^\[(New LWP|Thread debugging|Inferior)|^warning: |ptrace|^No (stack|symbol)|^The program is not|^Using host libthread|^"?\w*"?:?.*"fiberId":"#\d+"}$/
+  /^-----.*-----$|^\s+at |^\s*\d+: .*:\d+:\d+\)?$|^\[(New LWP|Thread debugging|Inferior)|^warning: |ptrace|^No (stack|symbol)|^The program is not|^Using host libthread|"fiberId":"#\d+"}$/
 const isJson = (line: string): boolean => /^[[{].*[\]}]$/.test(line)
 /** an absolute path says nothing but where somebody has built */
 const shorter = (line: string): string =>
@@ -124,7 +126,7 @@ export const plainWords = (lastWords: string, maxChars = 300): string => {
   const lines = lastWords
     .split(/\r?\n/)
     .map((line) => line.trimEnd())
-    .filter((line) => line !== "" && !noise.test(line) && !isJson(line.trim()))
+    .filter((line) => line !== "" && !nativeFrame.test(line) && !noise.test(line) && !isJson(line.trim()))
     .map((line) => shorter(line.trim()))
   const text = lines.join("; ")
   return text.length <= maxChars ? text : `…${text.slice(1 - maxChars)}`

@@ -107,6 +107,13 @@ describe("Last words", () => {
       "No stack.",
       "The program is not being run.",
       "#0  0x00007f in raise () from libc.so.6",
+      "----- Native stack trace -----",
+      "",
+      " 1: 0xb7a3b0 node::Abort() [/usr/bin/node]",
+      "10: 0x195e376  [/usr/bin/node]",
+      "----- JavaScript stack trace -----",
+      "1: file:///opt/rbee/worker.js:8:17",
+      "2: run (node:internal/modules/esm/module_job:325:25)",
       "/opt/node(_ZN4node5AbortEv+0x1) [0x55d0c1]",
       "    at Module._compile (node:internal/modules/cjs/loader:1)"
     ].join("\n")
