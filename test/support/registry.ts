@@ -16,6 +16,8 @@ export interface Package {
 
 export interface Registry {
   readonly url: string
+  /** of the packages as they are, by name */
+  readonly hashes: Readonly<Record<string, string>>
   /** names of the packages that were fetched, in order */
   readonly fetched: ReadonlyArray<string>
   readonly close: () => void
@@ -48,14 +50,15 @@ export const startRegistry = async (packages: ReadonlyArray<Package>): Promise<R
       fetched.push(name)
       return void response.end(bytes)
     }
-    const integrity = `sha512-${createHash("sha512").update(bytes).digest("base64")}`
-    const dist = { tarball: `${url}${name}.tgz`, integrity }
+    const dist = { tarball: `${url}${name}.tgz`, integrity: integrity(bytes) }
     response.setHeader("content-type", "application/json")
     response.end(
       JSON.stringify({ name, "dist-tags": { latest: version }, versions: { [version]: { name, version, dist } } })
     )
   })
+  const integrity = (bytes: Buffer): string => `sha512-${createHash("sha512").update(bytes).digest("base64")}`
+  const hashes = Object.fromEntries([...tarballs].map(([name, { bytes }]) => [name, integrity(bytes)]))
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`
-  return { url, fetched, close: () => void server.close() }
+  return { url, hashes, fetched, close: () => void server.close() }
 }

@@ -17,6 +17,7 @@ import { Ids } from "../ids/index.ts"
 import { nativeEnvironment, npmEnvironment } from "../process/environment.ts"
 import { Processes } from "../process/index.ts"
 import { Runtimes } from "./index.ts"
+import { type Hashes, lockOf, mismatched, shippedHashes } from "./hashes.ts"
 import { hasCuda } from "./cuda.ts"
 import { folderBytes } from "./folder-bytes.ts"
 import { findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
@@ -26,6 +27,8 @@ import { noteUnfit, whyUnfit } from "./unfit.ts"
 
 export interface NpmOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>
+  /** what the packages must be; absent: what ships with this version */
+  readonly hashes?: Hashes
 }
 
 const installing = ".installing-"
@@ -37,7 +40,7 @@ const installArgs = [
   "--no-audit",
   "--no-fund",
   "--no-save",
-  "--no-package-lock",
+  "--package-lock",
   "--no-update-notifier",
   "--ignore-scripts",
   "--include=optional",
@@ -75,6 +78,7 @@ const make = (options: NpmOptions) =>
     const processes = yield* Processes
     const ids = yield* Ids
     const home = join(options.folder, "runtimes")
+    const hashes = options.hashes ?? shippedHashes
 
     const unavailable = (backend: Backend, reason: string, todo = wayOut(backend)) =>
       rbeeError("BACKEND_UNAVAILABLE", `worker ${workerKind(backend)} could not be prepared: ${reason}`, todo, {
@@ -98,6 +102,8 @@ const make = (options: NpmOptions) =>
             `there is no ${backend} runtime for ${process.platform} ${process.arch} in this version`
           )
         }
+        const unknown = wanted.find((each) => hashes[each] === undefined)
+        if (unknown !== undefined) return yield* Effect.fail(`this version knows no hash of ${unknown}`)
         const npm = npmCommand(options.env["PATH"] ?? "")
         if (npm === undefined) return yield* Effect.fail("npm was not found")
         const folder = join(home, yield* ids.make(installing.slice(0, -1)))
@@ -105,7 +111,9 @@ const make = (options: NpmOptions) =>
           attempt(async () => void (await mkdir(folder, { recursive: true, mode: 0o700 }))),
           () => Effect.promise(() => rm(folder, { recursive: true, force: true }))
         )
-        yield* attempt(() => writeFile(join(folder, "package.json"), `{"private":true}\n`))
+        const dependencies = Object.fromEntries(wanted.map((each) => [each, runtimeVersion]))
+        yield* attempt(() => writeFile(join(folder, "package.json"), JSON.stringify({ private: true, dependencies })))
+        yield* attempt(() => writeFile(join(folder, "package-lock.json"), lockOf(wanted, runtimeVersion, hashes)))
         const watching = Effect.repeat(
           Effect.flatMap(
             Effect.promise(() => folderBytes(folder)),
@@ -113,17 +121,17 @@ const make = (options: NpmOptions) =>
           ),
           Schedule.spaced(progressEvery)
         )
-        const args = [
-          ...npm.args,
-          ...installArgs,
-          "--prefix",
-          folder,
-          ...wanted.map((each) => `${each}@${runtimeVersion}`)
-        ]
+        const args = [...npm.args, ...installArgs, "--prefix", folder]
         yield* Effect.raceFirst(
           run(processes, { what: "npm install", command: npm.command, args, cwd: folder, env, within: installTimeout }),
           Effect.zipRight(watching, Effect.never)
         )
+        const [strange] = yield* Effect.try({
+          try: () => mismatched(folder, wanted, hashes),
+          catch: () => "npm did not say what it installed"
+        })
+        if (strange !== undefined)
+          return yield* Effect.fail(`${strange} is not the package that this version was made with (its hash differs)`)
         const folders = foldersIn(folder, backend)
         if (folders.length === 0) return yield* Effect.fail(`npm installed no ${name} for this machine`)
         yield* prove(processes, { backend, folders, cwd: folder, env: nativeEnvironment(options.env) }).pipe(

@@ -14,7 +14,7 @@
  *   of the token path (journal).
  * - Migrations are only ever appended: their number is their version. A file of a newer rbee is refused untouched.
  */
-import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs"
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as Migrator from "@effect/sql/Migrator"
@@ -58,6 +58,7 @@ export const openDatabase = (options: DatabaseOptions): Layer.Layer<SqlClient.Sq
   Layer.scopedContext(
     Effect.gen(function* () {
       mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 })
+      keepToOurselves(options.file)
       const first = yield* attempt(options)
       if (first._tag === "Opened") return services(options.file, first.sql, undefined)
       const aside = moveAside(options.file)
@@ -69,6 +70,24 @@ export const openDatabase = (options: DatabaseOptions): Layer.Layer<SqlClient.Sq
       Effect.catchAllDefect((defect) => Effect.fail(cannotOpen(options.file, defect)))
     )
   )
+
+/**
+ * Prompts and answers stand in there: nobody else reads them, whatever the umask is and whoever made the files before.
+ * SQLite gives its companions the mode of the file.
+ */
+const keepToOurselves = (file: string): void => {
+  closeSync(openSync(file, "a", 0o600))
+  tighten(dirname(file), 0o700)
+  for (const suffix of ["", "-wal", "-shm", ".corrupt"]) tighten(`${file}${suffix}`, 0o600)
+}
+
+const tighten = (path: string, mode: number): void => {
+  try {
+    if ((statSync(path).mode & 0o777 & ~mode) !== 0) chmodSync(path, mode)
+  } catch {
+    // it is not there, or another user's: then that one says who may read it
+  }
+}
 
 const services = (file: string, sql: SqlClient.SqlClient, movedAside: string | undefined) =>
   Context.make(SqlClient.SqlClient, sql).pipe(Context.add(Database, { file, movedAside }))

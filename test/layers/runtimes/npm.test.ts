@@ -13,6 +13,7 @@ import { type ChildOptions, Processes } from "../../../src/layers/process/index.
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { hasCuda } from "../../../src/layers/runtimes/cuda.ts"
 import { Runtimes } from "../../../src/layers/runtimes/index.ts"
+import { shippedHashes } from "../../../src/layers/runtimes/hashes.ts"
 import { layerNpm } from "../../../src/layers/runtimes/npm.ts"
 import { runtimeVersion } from "../../../src/layers/runtimes/places.ts"
 import { startRegistry } from "../../support/registry.ts"
@@ -41,7 +42,8 @@ const withRuntimes = <A, E>(
   use: (runtimes: Runtimes["Type"]) => Effect.Effect<A, E>,
   env: Record<string, string> = {},
   from: string | undefined = bare,
-  onSpawn: (options: ChildOptions) => void = () => {}
+  onSpawn: (options: ChildOptions) => void = () => {},
+  hashes?: Readonly<Record<string, string>>
 ) => {
   const processes = Layer.map(layerNode, (context) => {
     const own = Context.get(context, Processes)
@@ -50,7 +52,9 @@ const withRuntimes = <A, E>(
   })
   return Effect.provide(
     Effect.flatMap(Runtimes, use),
-    layerNpm({ folder, env: { ...process.env, ...env }, from }).pipe(Layer.provide(Layer.merge(processes, layerRandom)))
+    layerNpm({ folder, env: { ...process.env, ...env }, from, ...(hashes === undefined ? {} : { hashes }) }).pipe(
+      Layer.provide(Layer.merge(processes, layerRandom))
+    )
   )
 }
 const isCudaHere = await hasCuda(process.env)
@@ -189,6 +193,53 @@ describe("Worker runtimes", () => {
                 expect(JSON.stringify(spawned)).not.toContain("SECRET")
               }),
             env,
+            undefined,
+            (options) => void spawned.push(options),
+            registry.hashes
+          )
+        }).pipe(Effect.scoped)
+      ),
+    60_000
+  )
+
+  it("have the hashes of package-lock.json", () => {
+    const file = fileURLToPath(new URL("../../../package-lock.json", import.meta.url))
+    const { packages } = JSON.parse(readFileSync(file, "utf8")) as {
+      readonly packages: Readonly<Record<string, { readonly version?: string; readonly integrity?: string }>>
+    }
+    for (const [name, hash] of Object.entries(shippedHashes)) {
+      const locked = packages[`node_modules/${name}`]
+      if (locked?.integrity === undefined) continue
+      expect([name, locked.version, locked.integrity]).toEqual([name, runtimeVersion, hash])
+    }
+    expect(Object.keys(shippedHashes)).toContain("@node-llama-cpp/linux-x64-cuda-ext")
+  })
+
+  it.live.runIf(process.platform === "linux" && process.arch === "x64")(
+    "that are not the packages of this version are refused before anything of them is used, and leave nothing",
+    () =>
+      withFolder((place) =>
+        Effect.gen(function* () {
+          const addon = "require('node:fs').writeFileSync(process.env.RBEE_HOME + '/ran', '')"
+          const files = { "dist/index.js": addon, "bins/linux-x64-vulkan/llama-addon.node": addon }
+          const registry = yield* Effect.promise(() =>
+            startRegistry([{ name: "@node-llama-cpp/linux-x64-vulkan", version: runtimeVersion, files }])
+          )
+          yield* Effect.addFinalizer(() => Effect.sync(registry.close))
+          const spawned: Array<ChildOptions> = []
+          const env = { npm_config_registry: registry.url, npm_config_cache: join(place.folder, "cache") }
+          yield* withRuntimes(
+            place,
+            (runtimes) =>
+              Effect.gen(function* () {
+                const { code, what } = yield* Effect.flip(runtimes.install("vulkan", () => {}))
+                expect(code).toBe("BACKEND_UNAVAILABLE")
+                expect(what).toMatch(/EINTEGRITY|integrity|hash differs/)
+                expect(place.runtimes()).toEqual([])
+                // npm alone: no trial
+                expect(spawned.length).toBe(1)
+              }),
+            { ...env, RBEE_HOME: place.folder },
             undefined,
             (options) => void spawned.push(options)
           )

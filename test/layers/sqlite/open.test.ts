@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -108,3 +117,19 @@ it("says that another Node runs than the one that rbee was installed with, and w
   expect(error.code).toBe("VERSION_MISMATCH")
   expect(error.message).toContain("npm rebuild better-sqlite3")
 })
+
+it.effect("Nobody else reads it or its companions, whatever the modes were before", () =>
+  inFolder((file) =>
+    Effect.gen(function* () {
+      const modeOf = (path: string) => (statSync(path).mode & 0o777).toString(8)
+      const modes = Effect.sync(() => [file, `${file}-wal`, `${file}-shm`, join(file, "..")].map(modeOf))
+      const before = process.umask(0)
+      yield* Effect.addFinalizer(() => Effect.sync(() => void process.umask(before)))
+      yield* run(file, first, sql("INSERT INTO notes (text) VALUES ('kept')"))
+      chmodSync(file, 0o666)
+      chmodSync(join(file, ".."), 0o755)
+      const written = Effect.zipRight(sql("INSERT INTO notes (text) VALUES ('more')"), modes)
+      expect(yield* run(file, first, written)).toEqual(["600", "600", "600", "700"])
+    }).pipe(Effect.scoped)
+  )
+)
