@@ -23,7 +23,9 @@ export const toTransferError = (error: unknown): TransferError => {
       { code }
     )
   }
-  const denied = code === "EROFS" || code === "EACCES" || code === "EPERM"
+  // Node says ENOENT of folders that it cannot make below a read-only disk
+  const isMaking = error instanceof Error && "syscall" in error && error.syscall === "mkdir"
+  const denied = code === "EROFS" || code === "EACCES" || code === "EPERM" || (code === "ENOENT" && isMaking)
   if (denied) {
     return rbeeError(
       "DOWNLOAD_FAILED",
