@@ -5,6 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import { eventually } from "../support/machine.ts"
+import { testHub } from "../support/hub.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
@@ -172,6 +173,22 @@ describe("What the system does not allow is named", () => {
       assert.notInclude(done.stderr, "INTERNAL")
     },
     90_000
+  )
+
+  it.skipIf(!hasDisks)(
+    "a cache of models that cannot be written to",
+    async () => {
+      const { at } = disk(50)
+      execFileSync("mount", ["-o", "remount,ro", at])
+      const hub = await testHub()
+      open.push(() => void hub.close())
+      const on = await machine({ env: { HF_ENDPOINT: hub.url, HF_HOME: join(at, "hf") } })
+      const { code, stderr } = await on.rbee(["models", "pull", "HF:acme/tiny:Q8_0"])
+      assert.strictEqual(code, 1)
+      assert.include(stderr, `DOWNLOAD_FAILED: ${at}`)
+      assert.include(stderr, "HF_HOME")
+    },
+    60_000
   )
 
   it("64 descriptors are enough", async () => {
