@@ -27,11 +27,13 @@ describe("loading", () => {
       yield* TestClock.adjust("3 seconds")
       yield* worker.ready
       expect(worker.said.filter(({ t }) => t !== "beat")).toEqual([
+        // its runtime is there
+        { t: "loading", progress: 0 },
         { t: "loading", progress: 0.25 },
         { t: "loading", progress: 0.5 },
         { t: "loading", progress: 0.75 },
         { t: "loading", progress: 1 },
-        { t: "ready", backend: "CPU", context: 256, slots: 2 }
+        { t: "ready", backend: "CPU", context: 256, slots: 2, exact: true, bits: "scripted" }
       ])
       expect(yield* readyBody(worker)).toEqual({
         _tag: "Json",
@@ -47,6 +49,8 @@ describe("loading", () => {
       yield* TestClock.adjust("400 millis")
       yield* worker.ready
       expect(worker.said.filter(({ t }) => t === "loading")).toEqual([
+        // its runtime is there
+        { t: "loading", progress: 0 },
         { t: "loading", progress: 0.25 },
         { t: "loading", progress: 1 }
       ])
