@@ -7,6 +7,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { RbeeError, rbeeError } from "../machines/errors.ts"
 import { defaults, type Settings } from "../layers/settings/index.ts"
+import { ensureOwnToken, isOwnToken } from "../layers/settings/own-token.ts"
 import { readConfigFile } from "./config/file.ts"
 import { type Env, findHome } from "./config/home.ts"
 import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } from "./config/knobs.ts"
@@ -19,6 +20,8 @@ export interface Sources {
   readonly env: Env
   /** what relative paths start from; the working directory if absent */
   readonly cwd?: string
+  /** for a daemon: a token is made where there is none */
+  readonly makeToken?: boolean
   /** hears what the user should know but what is no error (a stand-in for a missing home folder) */
   readonly onNote?: (note: string) => void
 }
@@ -62,23 +65,28 @@ const load = async (sources: Sources): Promise<Settings> => {
           ? chosen(knob, variableOf(knob), variable)
           : (file.values.get(knob) ?? defaultOf(knob))
   }
+  if (sources.makeToken === true && readToken(env, home, file.tokenFile, cwd) === undefined) ensureOwnToken(home)
+  const token = readToken(env, home, file.tokenFile, cwd)
+  const required = values.queen["requireToken"]
+  const isChosen = token !== undefined && !isOwnToken(token)
   const settings: Settings = {
     home,
     version,
-    queen: { ...defaults.queen, ...values.queen },
+    // who chose a token has chosen that it is needed
+    queen: { ...defaults.queen, ...values.queen, requireToken: required === undefined ? isChosen : required === true },
     hive: { ...defaults.hive, ...values.hive },
     worker: { ...defaults.worker, ...values.worker },
     shutdown: { ...defaults.shutdown, ...values.shutdown },
-    token: readToken(env, home, file.tokenFile, cwd)
+    token
   }
   for (const [name, host] of [
     ["queen.host", settings.queen.host],
     ["hive.host", settings.hive.host]
   ] as const)
-    if (settings.token === undefined && !loopback.test(host))
+    if (!isChosen && !loopback.test(host))
       throw rbeeError(
         "INVALID_REQUEST",
-        `${name} is ${host}, which other machines can reach, and there is no token`,
+        `${name} is ${host}, which other machines can reach, and no token was chosen`,
         `Put at least 16 characters into RBEE_TOKEN or a file of mode 0600 named by RBEE_TOKEN_FILE, or use 127.0.0.1.`,
         { field: name }
       )

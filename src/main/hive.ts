@@ -65,7 +65,7 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
   )
 
 const program = Effect.gen(function* () {
-  const settings = yield* loadSettings({ env: process.env })
+  const settings = yield* loadSettings({ env: process.env, makeToken: true })
   keepLogs(join(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
   const { host, port } = settings.hive
   const ready = yield* Deferred.make<HiveApi>()

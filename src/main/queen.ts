@@ -22,8 +22,9 @@ import { makeQueen } from "../actors/queen/queen.ts"
 import { BrowserSessions } from "../layers/api/browser-sessions.ts"
 import type { Beside } from "../layers/api/http-exchange.ts"
 import { serveHttp, serveStreams, urlHost } from "../layers/api/http-server.ts"
+import { isLoopback } from "../layers/api/http-guard.ts"
 import { openApi } from "../layers/api/openapi.ts"
-import { type Caller, hiveCaller } from "../layers/api/rights.ts"
+import { type Caller, hiveCaller, local } from "../layers/api/rights.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
 import { HiveKeyring, HiveKeys } from "../layers/hive-keys/index.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
@@ -124,13 +125,14 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
 }
 
 const program = Effect.gen(function* () {
-  const settings = yield* loadSettings({ env: process.env })
+  const settings = yield* loadSettings({ env: process.env, makeToken: true })
   keepLogs(join(settings.home.logs, "queen.log"), undefined)
   const ready = yield* Deferred.make<QueenApi>()
   const handlers = soon(queenApi, ready)
   const keys = new HiveKeyring()
   const { host, port } = settings.queen
-  const sessions = settings.token === undefined ? undefined : new BrowserSessions()
+  const sessions = new BrowserSessions()
+  const isOpen = settings.queen.requireToken !== true && isLoopback(host)
   const bound = yield* serveHttp({
     apis: [
       { api: queenApi, handlers },
@@ -142,6 +144,7 @@ const program = Effect.gen(function* () {
     token: settings.token,
     sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
     callerOf: hiveWith(keys),
+    anonymous: isOpen ? local : undefined,
     beside: hubOf(settings),
     role: "queen"
   })

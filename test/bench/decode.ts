@@ -65,7 +65,7 @@ const compare = async (
     const cpu = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0)
     const answer = async (): Promise<void> => {
       const job = (await (
-        await fetch(`${machine.queenUrl}/jobs`, {
+        await machine.fetch(`${machine.queenUrl}/jobs`, {
           method: "POST",
           headers: { "content-type": "application/json" },
           body: JSON.stringify({
@@ -77,7 +77,7 @@ const compare = async (
           })
         })
       ).json()) as { job_id: string }
-      const events = await (await fetch(`${machine.queenUrl}/jobs/${job.job_id}/events`)).text()
+      const events = await (await machine.fetch(`${machine.queenUrl}/jobs/${job.job_id}/events`)).text()
       if (!events.includes("event: done")) throw new Error(events.slice(-500))
     }
     const figures = await interleaved(

@@ -19,7 +19,14 @@ const cpuSeconds = (pid: number) => {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Posts `body` over `connections` keep-alive connections for `ms`; answers a second. */
-const load = async (port: number, path: string, body: string, connections: number, ms: number): Promise<number> => {
+const load = async (
+  port: number,
+  path: string,
+  body: string,
+  connections: number,
+  ms: number,
+  authorization = ""
+): Promise<number> => {
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const end = Date.now() + ms
   let answers = 0
@@ -32,7 +39,7 @@ const load = async (port: number, path: string, body: string, connections: numbe
           path,
           method: "POST",
           agent,
-          headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body) }
+          headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body), authorization }
         },
         (answer) => {
           if ((answer.statusCode ?? 500) >= 300) reject(new Error(`status ${answer.statusCode}`))
@@ -70,6 +77,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
     )
     const first = await machine.rbee(["infer", "hello"])
     if (first.code !== 0) throw new Error(first.stderr)
+    const authorization = `Bearer ${machine.token()}`
     const pidOf = (role: Proc["role"]) => machine.processes().find((process) => process.role === role)?.pid ?? 0
     const pids = { queen: pidOf("queen"), hive: pidOf("hive"), worker: pidOf("worker") }
     const before = Object.fromEntries(Object.entries(pids).map(([role, pid]) => [role, cpuSeconds(pid)]))
@@ -86,10 +94,13 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
         { length: 500 },
         () =>
           new Promise<{ destroy: () => void }>((resolve, reject) => {
-            const call = get({ port: machine.ports.queen, host: "127.0.0.1", path: "/events", agent }, (answer) => {
-              answer.resume()
-              resolve(call)
-            })
+            const call = get(
+              { port: machine.ports.queen, host: "127.0.0.1", path: "/events", agent, headers: { authorization } },
+              (answer) => {
+                answer.resume()
+                resolve(call)
+              }
+            )
             call.once("error", (cause: NodeJS.ErrnoException) => {
               if (cause.code !== "ECONNRESET") reject(cause)
             })
@@ -100,7 +111,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
     const open = rssMb(pids.queen)
     for (const stream of streams) stream.destroy()
 
-    const hives = (await (await fetch(`${machine.queenUrl}/hives`)).json()) as Array<{
+    const hives = (await (await machine.fetch(`${machine.queenUrl}/hives`)).json()) as Array<{
       id: string
       instance: string
       url: string
@@ -118,7 +129,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
     })
     const figures = await interleaved(
       {
-        queen: () => load(machine.ports.queen, "/heartbeats", beat, 16, 2000),
+        queen: () => load(machine.ports.queen, "/heartbeats", beat, 16, 2000, authorization),
         bare: () => load(floorPort, "/heartbeats", beat, 16, 2000)
       },
       5

@@ -41,13 +41,13 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
     const cpu = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0)
     const answer = async (): Promise<void> => {
       const body = { model: "minillama", prompt: "hello", temperature: 0, ignore_eos: true, max_tokens: tokens }
-      const submitted = await fetch(`${machine.queenUrl}/jobs`, {
+      const submitted = await machine.fetch(`${machine.queenUrl}/jobs`, {
         method: "POST",
         headers: { "content-type": "application/json" },
         body: JSON.stringify(body)
       })
       const { job_id } = (await submitted.json()) as { job_id: string }
-      const events = await (await fetch(`${machine.queenUrl}/jobs/${job_id}/events`)).text()
+      const events = await (await machine.fetch(`${machine.queenUrl}/jobs/${job_id}/events`)).text()
       if (!events.includes("event: done")) throw new Error(events.slice(-500))
     }
     const round = async (): Promise<Figure> => {
@@ -57,7 +57,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
     }
     const watched = async (): Promise<Figure> => {
       const page = await browser.newPage()
-      await page.goto(`${machine.queenUrl}/inspect#view=timeline`)
+      await page.goto(`${(await machine.rbee(["inspect", "--print"])).stdout.trim()}#view=timeline`)
       await page.waitForSelector("[data-connection=live]")
       const figure = await round()
       await page.close()

@@ -26,7 +26,7 @@ export const run = async (): Promise<void> => {
   try {
     await on.rbee(["up"])
     const { complaints, page } = await visit(browser, on.queenUrl, { width: 1440, height: 860 })
-    await page.goto(`${on.queenUrl}/inspect#view=timeline`)
+    await page.goto(`${(await on.rbee(["inspect", "--print"])).stdout.trim()}#view=timeline`)
     await page.waitForSelector("[data-connection=live]")
     const start = (device: string, tokens: number) =>
       on.start(["infer", "--quiet", "--ignore-eos", "--device", device, "--max-tokens", String(tokens), "hello"])

@@ -30,7 +30,7 @@ describe("a worker that cannot boot", () => {
     assert.match(run.stderr, /restarting \(1\/3\)[\s\S]*restarting \(2\/3\)[\s\S]*restarting \(3\/3\)/)
     assert.include(run.stderr, "queen: job failed: WORKER_START_FAILED: ")
     assert.include(run.stderr, "the bees have left the building")
-    const [job] = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{
+    const [job] = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<{
       error: { code: string; details: Record<string, unknown> }
     }>
     assert.strictEqual(job?.error.code, "WORKER_START_FAILED")

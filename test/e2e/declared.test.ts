@@ -28,10 +28,10 @@ describe("declared GPUs", () => {
     ])
       assert.include(said(run.stderr), line)
 
-    const [job] = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ placement: object }>
+    const [job] = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ placement: object }>
     assert.include(job?.placement, { device: "gpu1", declared: true })
     assert.match((await on.rbee(["hives", "ls"])).stdout, /GPU0 RTX 3060 \(declared\), GPU1 RTX 3090 \(declared\)/)
-    const { gpus: devices } = (await (await fetch(`http://127.0.0.1:${on.ports.hive}/devices`)).json()) as {
+    const { gpus: devices } = (await (await on.fetch(`http://127.0.0.1:${on.ports.hive}/devices`)).json()) as {
       gpus: Array<{ id: string; declared: boolean; vram_free_mb: number }>
     }
     assert.deepEqual(
@@ -67,7 +67,7 @@ describe("declared GPUs", () => {
       refused.stderr,
       /VRAM_EXHAUSTED: minillama needs \d+ MB; GPU1 has \d+ MB, GPU0 has \d+ MB\. .*rbee workers stop/
     )
-    const [job] = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{
+    const [job] = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<{
       error: { code: string; details: { status: number; needed_mb: number; available_mb: number } }
     }>
     assert.strictEqual(job?.error.details.status, 507)

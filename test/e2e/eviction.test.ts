@@ -16,7 +16,7 @@ interface Worker {
   readonly device: string
   readonly state: string
 }
-const workers = async (on: Machine) => (await (await fetch(`${on.queenUrl}/workers`)).json()) as Array<Worker>
+const workers = async (on: Machine) => (await (await on.fetch(`${on.queenUrl}/workers`)).json()) as Array<Worker>
 const other = (on: Machine): string => {
   const file = join(on.home, "other.gguf")
   copyFileSync(bundled, file)
@@ -39,7 +39,7 @@ describe("a device that is full of an idle model", () => {
     assert.include(run.stderr, "queen: unloading an idle worker of GPU0 to make room")
     await eventually(async () => (await workers(on)).length === 1, "one worker is left")
     assert.match((await workers(on))[0]?.model ?? "", /other\.gguf/)
-    const jobs = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ job_id: string; model: string }>
+    const jobs = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ job_id: string; model: string }>
     const job = jobs.find((one) => one.model === model)?.job_id ?? ""
     const { stdout } = await on.rbee(["jobs", "show", job])
     for (const fact of [

@@ -96,7 +96,8 @@ describe("a queen that is stopped in mid-answer", () => {
     const on = await machine({ env })
     const run = on.start(story)
     await run.until(told(20))
-    const isBusy = async () => ((await (await fetch(`http://127.0.0.1:${on.ports.worker}/ready`)).json()) as Ready).busy
+    const workers = `http://127.0.0.1:${on.ports.hive}/workers`
+    const isBusy = async () => ((await (await on.fetch(workers)).json()) as ReadonlyArray<Ready>)[0]?.busy
     assert.strictEqual(await isBusy(), 1)
     const [queen = 0] = await strike(on, "queen", "SIGSTOP")
     await eventually(async () => (await isBusy()) === 0, "the worker is idle")

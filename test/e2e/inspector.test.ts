@@ -21,7 +21,9 @@ const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "60" }
 const openOn = async (browser: Browser, on: Machine, hash = "") => {
   const visited = await visit(browser, on.queenUrl)
   visited.page.setDefaultTimeout(boundMs)
-  await visited.page.goto(`${on.queenUrl}/inspect${hash}`)
+  // as a person: the address with the hash behind the link that `rbee inspect` prints
+  const link = (await on.rbee(["inspect", "--print"])).stdout.trim()
+  await visited.page.goto(`${link}${hash}`)
   await visited.page.waitForSelector("[data-connection=live]")
   return visited
 }
@@ -280,9 +282,9 @@ describe("a browser tab that takes nothing any more", () => {
     const jobs = Array.from({ length: 60 }, async () => {
       const body = JSON.stringify({ model: "minillama", prompt: "hello", max_tokens: 1, stream: false })
       const headers = { "content-type": "application/json" }
-      const answer = await fetch(`${on.queenUrl}/jobs`, { method: "POST", headers, body })
+      const answer = await on.fetch(`${on.queenUrl}/jobs`, { method: "POST", headers, body })
       const { events } = (await answer.json()) as { readonly events: string }
-      return (await fetch(`${on.queenUrl}${events}`)).text()
+      return (await on.fetch(`${on.queenUrl}${events}`)).text()
     })
     for (const events of await Promise.all(jobs)) assert.include(events, "event: done")
     assert.isBelow(megabytes(), 250)

@@ -14,7 +14,7 @@ const up = async (env: Record<string, string> = {}) => {
 }
 
 const post = (on: Machine, path: string, body: unknown, headers: Record<string, string> = {}) =>
-  fetch(`${on.queenUrl}${path}`, {
+  on.fetch(`${on.queenUrl}${path}`, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
     body: typeof body === "string" ? body : JSON.stringify(body)
@@ -45,7 +45,7 @@ const parse = (text: string): Array<Event> =>
 const eventsOf = async (on: Machine, job: string, lastEventId?: string) =>
   parse(
     await (
-      await fetch(`${on.queenUrl}/jobs/${job}/events`, {
+      await on.fetch(`${on.queenUrl}/jobs/${job}/events`, {
         headers: lastEventId === undefined ? {} : { "last-event-id": lastEventId }
       })
     ).text()
@@ -78,7 +78,11 @@ describe("jobs", () => {
     const long = { ignore_eos: true, max_tokens: 60 }
     const jobs = [await submit(on, long), await submit(on, long)]
     const view = async (id: string) =>
-      (await (await fetch(`${on.queenUrl}/jobs/${id}`)).json()) as { state: string; tokens: number; position?: number }
+      (await (await on.fetch(`${on.queenUrl}/jobs/${id}`)).json()) as {
+        state: string
+        tokens: number
+        position?: number
+      }
     await eventually(async () => (await Promise.all(jobs.map(view))).every(({ tokens }) => tokens > 3), "both decode")
     const third = await submit(on, long)
     await eventually(async () => (await view(third)).position === 1, "the third waits at position 1")
@@ -92,7 +96,7 @@ describe("jobs", () => {
     const long = { ignore_eos: true, max_tokens: 200 }
     const first = await submit(on, long)
     await eventually(
-      async () => ((await (await fetch(`${on.queenUrl}/jobs/${first}`)).json()) as { tokens: number }).tokens > 0,
+      async () => ((await (await on.fetch(`${on.queenUrl}/jobs/${first}`)).json()) as { tokens: number }).tokens > 0,
       "the first decodes"
     )
     await submit(on, long)
@@ -106,18 +110,18 @@ describe("jobs", () => {
     const on = await up({ RBEE_WORKER_MAX_TOKENS_PER_S: "30" })
     const job = await submit(on, { ignore_eos: true, max_tokens: 300 })
     await eventually(
-      async () => ((await (await fetch(`${on.queenUrl}/jobs/${job}`)).json()) as { tokens: number }).tokens > 2,
+      async () => ((await (await on.fetch(`${on.queenUrl}/jobs/${job}`)).json()) as { tokens: number }).tokens > 2,
       "it decodes"
     )
-    const cancel = () => fetch(`${on.queenUrl}/jobs/${job}`, { method: "DELETE" })
+    const cancel = () => on.fetch(`${on.queenUrl}/jobs/${job}`, { method: "DELETE" })
     assert.strictEqual((await cancel()).status, 204)
     assert.strictEqual((await cancel()).status, 204)
     const events = await eventsOf(on, job)
     assert.strictEqual(events.at(-1)?.event, "cancelled")
-    assert.strictEqual((await fetch(`${on.queenUrl}/jobs/job-nothere`, { method: "DELETE" })).status, 404)
+    assert.strictEqual((await on.fetch(`${on.queenUrl}/jobs/job-nothere`, { method: "DELETE" })).status, 404)
     await eventually(
       async () =>
-        ((await (await fetch(`${on.queenUrl}/workers`)).json()) as Array<{ busy: number }>).every(
+        ((await (await on.fetch(`${on.queenUrl}/workers`)).json()) as Array<{ busy: number }>).every(
           ({ busy }) => busy === 0
         ),
       "the slot is free"
@@ -129,7 +133,8 @@ describe("jobs", () => {
     const ask = { temperature: 0, ignore_eos: true, max_tokens: 120 }
     const undisturbed = textOf(await eventsOf(on, await submit(on, ask)))
     const job = await submit(on, ask)
-    const tokens = async () => ((await (await fetch(`${on.queenUrl}/jobs/${job}`)).json()) as { tokens: number }).tokens
+    const tokens = async () =>
+      ((await (await on.fetch(`${on.queenUrl}/jobs/${job}`)).json()) as { tokens: number }).tokens
     await eventually(async () => (await tokens()) > 20, "it is in mid-answer")
     const worker = on.processes().find(({ role }) => role === "worker")
     if (worker === undefined) throw new Error("no worker")
@@ -172,7 +177,7 @@ describe("jobs", () => {
     }
     const large = await post(on, "/jobs", { model: "minillama", prompt: "x".repeat(2 * 1024 * 1024) })
     assert.strictEqual(large.status, 413)
-    assert.strictEqual((await fetch(`${on.queenUrl}/health`)).status, 200)
+    assert.strictEqual((await on.fetch(`${on.queenUrl}/health`)).status, 200)
   })
 
   it("keep browsers of other sites out", async () => {
@@ -238,7 +243,7 @@ describe("the official openai client", () => {
     })
     for await (const chunk of stream) if ((chunk.choices[0]?.delta.content ?? "") !== "") break
     stream.controller.abort()
-    const jobs = async () => (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ state: string }>
+    const jobs = async () => (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ state: string }>
     await eventually(async () => (await jobs())[0]?.state === "cancelled", "the job is cancelled")
 
     const error = await client.chat.completions

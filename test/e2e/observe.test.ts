@@ -31,7 +31,7 @@ describe("after a run", () => {
     const on = await machine()
     const run = await on.rbee(["infer", "hello"])
     assert.strictEqual(run.code, 0, run.stderr)
-    const answer = await fetch(`http://127.0.0.1:${on.ports.queen}/metrics`)
+    const answer = await on.fetch(`http://127.0.0.1:${on.ports.queen}/metrics`)
     const text = await answer.text()
     assert.include(answer.headers.get("content-type"), "version=0.0.4")
     const value = (sample: string) =>

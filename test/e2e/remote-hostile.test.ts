@@ -53,7 +53,7 @@ describe.skipIf(!hasSshd)("what others wrote", () => {
     const add = async (id: string, ssh: Record<string, unknown>) => {
       const body = JSON.stringify({ id, ssh: { host: "remote", hive_port: there.hivePort, ...ssh } })
       const headers = { "content-type": "application/json" }
-      const answer = await fetch(`${on.queenUrl}/hives`, { method: "POST", headers, body })
+      const answer = await on.fetch(`${on.queenUrl}/hives`, { method: "POST", headers, body })
       return { status: answer.status, text: await answer.text() }
     }
     for (const word of hostile(mark)) {
@@ -160,7 +160,7 @@ describe.skipIf(!hasSshd)("what is secret", () => {
     const add = await on.rbee(["hives", "add", "remote", "--hive-port", String(there.hivePort)])
     assert.strictEqual(add.code, 0, add.stderr)
     const passphrase = "correct horse battery staple"
-    const unlock = await fetch(`${on.queenUrl}/keys/unlock`, {
+    const unlock = await on.fetch(`${on.queenUrl}/keys/unlock`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
       body: JSON.stringify({ file: there.identity, passphrase })

@@ -58,10 +58,10 @@ interface Reader {
 const ask = async (on: Machine, prompt: string): Promise<Reader> => {
   const body = JSON.stringify({ model: "minillama", prompt, temperature: 0, ignore_eos: true, max_tokens: 24 })
   const headers = { "content-type": "application/json" }
-  const made = await fetch(`${on.queenUrl}/jobs`, { method: "POST", headers, body })
+  const made = await on.fetch(`${on.queenUrl}/jobs`, { method: "POST", headers, body })
   assert.strictEqual(made.status, 201)
   const { events: path } = (await made.json()) as { readonly events: string }
-  const stream = await fetch(`${on.queenUrl}${path}`)
+  const stream = await on.fetch(`${on.queenUrl}${path}`)
   const events: Reader["events"] = []
   const parse = makeSseParser(({ data, event }) => void events.push({ event, data: JSON.parse(data) }))
   const read = async () => {

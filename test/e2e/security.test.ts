@@ -83,6 +83,7 @@ describe("the daemons", () => {
     const on = await machine()
     assert.strictEqual((await on.rbee(["up"])).code, 0)
     const { queen } = on.ports
+    const authorization = `Bearer ${on.token()}`
     const ids = ["..%2f..%2fetc", "%2e%2e%2fx", "a%00b", "a%2fb", "-a", `a${"b".repeat(64)}`, "..%5cx"]
     const withIds = (api: Api) => Object.values(api).filter(({ path }) => path.includes("/:id"))
     for (const [port, api] of [
@@ -92,11 +93,11 @@ describe("the daemons", () => {
       for (const { method, path } of withIds(api))
         for (const id of ids) {
           const at = path.replaceAll(/:\w+/g, id)
-          assert.strictEqual(await status(port, at, {}, method), 400, `${method} ${at}`)
+          assert.strictEqual(await status(port, at, { authorization }, method), 400, `${method} ${at}`)
         }
     // a dot-dot that is none to us is a path like any other, and there is nothing
     for (const path of ["/jobs/%2e%2e", "/jobs/../../etc/passwd"])
-      assert.include([400, 404, 405], await status(queen, path), path)
+      assert.include([400, 404, 405], await status(queen, path, { authorization }), path)
     assert.deepEqual(roles(on), ["hive", "queen"])
     assert.strictEqual(await status(queen, "/jobs", { host: "evil.example" }), 403)
     assert.strictEqual(await status(queen, "/shutdown", { origin: "http://evil.example" }, "POST"), 403)

@@ -20,8 +20,8 @@ const addSecond = async (on: Machine): Promise<void> => {
   await eventually(async () => (await fetch(`${url}/health`).catch(() => undefined))?.ok === true, "second is up")
   const body = JSON.stringify({ id: "second", url })
   const headers = { "content-type": "application/json" }
-  assert.strictEqual((await fetch(`${on.queenUrl}/hives`, { method: "POST", headers, body })).status, 201)
-  assert.strictEqual((await fetch(`${on.queenUrl}/hives/second/start`, { method: "POST" })).status, 200)
+  assert.strictEqual((await on.fetch(`${on.queenUrl}/hives`, { method: "POST", headers, body })).status, 201)
+  assert.strictEqual((await on.fetch(`${on.queenUrl}/hives/second/start`, { method: "POST" })).status, 200)
 }
 
 interface Job {
@@ -29,7 +29,7 @@ interface Job {
   readonly placement: { readonly hive: string; readonly worker: string }
 }
 const newest = async (on: Machine): Promise<Job> => {
-  const [job] = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<Job>
+  const [job] = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<Job>
   if (job === undefined) throw new Error("there is no job")
   return job
 }

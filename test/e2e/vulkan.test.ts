@@ -26,7 +26,7 @@ describe.skipIf(!hasDriver)("a GPU of Vulkan's", () => {
       "queen: VULKAN worker is awake"
     ])
       assert.include(run.stderr.split("\n"), line)
-    const [job] = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ placement: object }>
+    const [job] = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<{ placement: object }>
     assert.include(job?.placement, { device: "gpu0" })
   }, 120_000)
 })

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { makeHttpClient } from "../../src/layers/api/http-client.ts"
 import { workerApi } from "../../src/layers/worker-api/index.ts"
+import { workerToken } from "../../src/layers/worker-api/token.ts"
 import type { WorkerBeat } from "../../src/machines/vocabulary/worker.ts"
 import { hundredMillion, invalid, tiny } from "../support/gguf.ts"
 import {
@@ -41,7 +42,11 @@ const withWorker = (source: string): string => {
 const workers = (hive: HiveProcess): Promise<ReadonlyArray<WorkerBeat>> => run(hive.api.listWorkers({}))
 const only = async (hive: HiveProcess): Promise<WorkerBeat | undefined> => (await workers(hive))[0]
 const pids = (here: Machine) => here.processes().filter(({ role }) => role === "worker")
-const workerAt = (port: number) => makeHttpClient(workerApi, { baseUrl: `http://127.0.0.1:${port}` })
+const workerAt = (here: Machine, worker: WorkerBeat | undefined) =>
+  makeHttpClient(workerApi, {
+    baseUrl: worker?.url ?? "",
+    token: workerToken(here.token(), worker?.instance ?? "")
+  })
 
 describe("A hive and its workers", () => {
   it("starts a worker that answers, tells its story, and lets others join it", async () => {
@@ -57,7 +62,14 @@ describe("A hive and its workers", () => {
       ])
       expect(events.at(-1)).toMatchObject({ event: "ready", data: { backend: "CPU", context: 512, slots: 4 } })
     }
-    const answer = await run(workerAt(first.port).infer({ job_id: "j", epoch: 1, prompt: "hello", stream: false }))
+    const answer = await run(
+      workerAt(here, await only(hive)).infer({
+        job_id: "j",
+        epoch: 1,
+        prompt: "hello",
+        stream: false
+      })
+    )
     expect(answer).toMatchObject({ _tag: "Json", status: 200 })
     expect(await only(hive)).toMatchObject({
       id: first.id,

@@ -189,10 +189,10 @@ export const stoppedQueen = async (on: Machine, undisturbed: string): Promise<nu
   assert.match(stderr, new RegExp(`CONNECTION_TIMEOUT: .*pid ${pid}\\b`))
   assert.ok(stdout.length < undisturbed.length && undisturbed.startsWith(stdout), stdout)
   process.kill(pid, "SIGCONT")
-  const jobs = async () => (await (await fetch(`${on.queenUrl}/jobs`)).json()) as ReadonlyArray<Job>
+  const jobs = async () => (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as ReadonlyArray<Job>
   await eventually(async () => (await jobs())[0]?.state === "done", "the job is done", 30_000)
   const [job] = await jobs()
-  const replay = await (await fetch(`${on.queenUrl}/jobs/${job?.job_id ?? ""}/events`)).text()
+  const replay = await (await on.fetch(`${on.queenUrl}/jobs/${job?.job_id ?? ""}/events`)).text()
   const texts = [...replay.matchAll(/^event: token\ndata: (.*)$/gm)].map(([, data = "{}"]) => JSON.parse(data) as Token)
   assert.equal(texts.map(({ t }) => t).join(""), undisturbed)
   assert.deepEqual(

@@ -64,7 +64,7 @@ export const startHive = async (
     child.once("close", (code, signal) => resolve({ code, signal }))
   )
   const url = `http://127.0.0.1:${machine.ports.hive}`
-  const api = makeHttpClient(hiveApi, { baseUrl: url })
+  const api = makeHttpClient(hiveApi, { baseUrl: url, token: machine.token })
   await eventually(
     async () => {
       if (child.exitCode !== null) throw new Error(`the hive ended: ${log}`)

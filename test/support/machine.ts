@@ -8,6 +8,8 @@ import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { homeOf } from "../../src/layers/paths/index.ts"
+import { readOwnToken } from "../../src/layers/settings/own-token.ts"
 
 /** another folder of built programs: so that two checkouts, or two people, do not build under each other's tests */
 const programs = process.env.RBEE_TEST_PROGRAMS ?? fileURLToPath(new URL("../../dist/", import.meta.url))
@@ -46,6 +48,10 @@ export interface Machine {
   readonly start: (args: ReadonlyArray<string>, options?: RunOptions) => Running
   /** runs `rbee ARGS` to its end */
   readonly rbee: (args: ReadonlyArray<string>, options?: RunOptions) => Promise<Finished>
+  /** what its daemons are called with */
+  readonly token: () => string | undefined
+  /** a call with it, unless another one is given */
+  readonly fetch: typeof fetch
   /** living processes that were started under this home */
   readonly processes: () => ReadonlyArray<Proc>
   /** ports of this machine's range on which somebody listens */
@@ -228,6 +234,8 @@ export const makeMachine = async (
     return running
   }
 
+  const token = () => env["RBEE_TOKEN"] ?? readOwnToken(homeOf({ RBEE_HOME: home }, home))
+
   return {
     home,
     ports,
@@ -235,6 +243,13 @@ export const makeMachine = async (
     env,
     start,
     rbee: (args, run) => start(args, run).finished,
+    token,
+    fetch: (url, init) => {
+      const headers = new Headers(init?.headers)
+      const own = token()
+      if (own !== undefined && !headers.has("authorization")) headers.set("authorization", `Bearer ${own}`)
+      return fetch(url, { ...init, headers })
+    },
     processes: () => processesUnder(home),
     listening: () => [...listeners()].filter((port) => port >= base && port < base + 10),
     dispose: async () => {

@@ -39,7 +39,7 @@ export const makeViews = ({ jobs, view }: InspectWorld): Effect.Effect<ReadonlyA
     for (const { beats, claimed, devices, id, state } of view.allHives())
       tell("hive", id, { id, state, url: claimed?.url, instance: claimed?.instance, devices, beats })
     for (const worker of view.allWorkers()) tell("worker", worker.id, worker)
-    if (isFirst) for (const job of jobs.list().slice(0, endedMax)) tell("job", job.job_id, job)
+    if (isFirst) for (const job of jobs.list(undefined).slice(0, endedMax)) tell("job", job.job_id, job)
     isFirst = false
     const now = new Set(jobs.live().map(({ jobId }) => jobId))
     for (const id of new Set([...live, ...now])) {

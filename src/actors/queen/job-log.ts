@@ -78,6 +78,8 @@ export interface OpenJob {
   readonly id: string
   readonly request: JobRequest
   readonly idempotencyKey?: string | undefined
+  /** by what right, where that is not the one to everything */
+  readonly owner?: string
 }
 
 /** All jobs of the journal, live or ended. */

@@ -9,6 +9,7 @@ import { Turns } from "../../layers/turns/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { JobRequest } from "../../machines/vocabulary/job.ts"
 import { JobLogs } from "./job-log.ts"
+import { noSuchJob } from "./own-jobs.ts"
 import { JobSequence, type Shared } from "./job-sequence.ts"
 import { Metrics } from "./metrics.ts"
 
@@ -112,7 +113,7 @@ export const makeJobLogs = (retention: Retention) =>
     )
 
     return JobLogs.of({
-      open: ({ id, request, idempotencyKey }) =>
+      open: ({ id, idempotencyKey, owner, request }) =>
         Effect.gen(function* () {
           if (lost !== undefined) return yield* lost
           const earlier = idempotencyKey === undefined ? undefined : journal.byKey(idempotencyKey)
@@ -129,8 +130,14 @@ export const makeJobLogs = (retention: Retention) =>
             request,
             key: idempotencyKey,
             createdAt: shared.now(),
-            facts: { state: "queued", epoch: 0, failovers: 0, timings: {} }
-          } as const
+            facts: {
+              state: "queued" as const,
+              epoch: 0,
+              failovers: 0,
+              timings: {},
+              ...(owner === undefined ? {} : { owner })
+            }
+          }
           yield* Effect.try({ try: () => journal.create(job), catch: journalLost })
           return { log: keep(new JobSequence(shared, { ...job, endedAt: undefined }, true)), fresh: true }
         }),
@@ -139,9 +146,7 @@ export const makeJobLogs = (retention: Retention) =>
           const found = live.get(jobId)
           if (found !== undefined) return Effect.succeed(found)
           const job = journal.job(jobId)
-          return job === undefined
-            ? Effect.fail(rbeeError("JOB_NOT_FOUND", `there is no job ${jobId}`, "`rbee jobs ls` lists them"))
-            : Effect.succeed(loaded(job))
+          return job === undefined ? Effect.fail(noSuchJob(jobId)) : Effect.succeed(loaded(job))
         }),
       list: (limit = 1000) => journal.jobs(limit).map((job) => live.get(job.id)?.snapshot() ?? job),
       unfinished: () => journal.unfinished().map(loaded),

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { Call } from "../../layers/api/endpoint.ts"
+import type { Caller } from "../../layers/api/rights.ts"
 import type { Ids } from "../../layers/ids/index.ts"
 import type { JournalJob } from "../../layers/journal/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
@@ -22,6 +23,7 @@ import { type Supervisor, supervisor } from "../core/supervisor.ts"
 import { ActorSystem } from "../core/system.ts"
 import { fail, job, type JobWorld } from "./job.ts"
 import type { JobLog, JobLogs } from "./job-log.ts"
+import { keyOf, mayAsk, onlyOwn, ownerOf, sees } from "./own-jobs.ts"
 
 export interface JobsWorld extends JobWorld {
   readonly logs: JobLogs["Type"]
@@ -37,8 +39,9 @@ export interface JobsWorld extends JobWorld {
 
 export interface Jobs {
   readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, RbeeError>
-  readonly get: (id: string) => Effect.Effect<JobView, RbeeError<"JOB_NOT_FOUND">>
-  readonly list: () => ReadonlyArray<JobView>
+  readonly get: (id: string) => Effect.Effect<JobView, RbeeError>
+  /** those that the caller may see */
+  readonly list: (caller: Caller | undefined) => ReadonlyArray<JobView>
   /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
   readonly cancel: (id: string) => Effect.Effect<void, RbeeError>
   /** jobs that have not ended */
@@ -150,14 +153,20 @@ export const makeJobs = (
     const submit: Jobs["submit"] = (given, idempotencyKey) =>
       Effect.gen(function* () {
         if (isDraining) return yield* shuttingDown()
-        const { deadline } = yield* Call
+        const { caller, deadline } = yield* Call
+        yield* mayAsk(caller, given)
         const request = yield* checkJobRequest(
           given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
         )
         const full = isFull()
         if (full && idempotencyKey === undefined) return yield* queueFull(world.queueMax)
         const id = yield* world.ids.make("job")
-        const { log, fresh } = yield* world.logs.open({ id, request, idempotencyKey })
+        const { log, fresh } = yield* world.logs.open({
+          id,
+          request,
+          idempotencyKey: keyOf(caller, idempotencyKey),
+          ...ownerOf(caller)
+        })
         if (!fresh) return log
         if (full) {
           world.logs.remove(log.jobId)
@@ -201,7 +210,7 @@ export const makeJobs = (
 
     const cancel: Jobs["cancel"] = (id) =>
       Effect.gen(function* () {
-        const log = yield* world.logs.get(id)
+        const log = yield* onlyOwn(id, world.logs.get(id))
         const actor = live.get(id)?.actor
         if (actor !== undefined) {
           yield* actor.ref.tell({ type: "CANCEL" })
@@ -227,7 +236,7 @@ export const makeJobs = (
       submit,
       cancel,
       get: (id) =>
-        Effect.map(world.logs.get(id), (log) =>
+        Effect.map(onlyOwn(id, world.logs.get(id)), (log) =>
           viewOf({
             id,
             request: log.request,
@@ -236,7 +245,11 @@ export const makeJobs = (
             endedAt: undefined
           })
         ),
-      list: () => world.logs.list().map(viewOf),
+      list: (caller) =>
+        world.logs
+          .list()
+          .filter(({ facts }) => sees(caller, facts))
+          .map(viewOf),
       running: () => live.size,
       live: () => [...live.values()].map(({ log }) => log),
       waiting,

@@ -154,7 +154,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const jobs: Jobs = {
       submit: (...args) => Effect.suspend(() => current.jobs.get().submit(...args)),
       get: (...args) => Effect.suspend(() => current.jobs.get().get(...args)),
-      list: () => current.jobs.get().list(),
+      list: (...args) => current.jobs.get().list(...args),
       cancel: (...args) => Effect.suspend(() => current.jobs.get().cancel(...args)),
       running: () => current.jobs.get().running(),
       waiting: () => current.jobs.get().waiting(),

@@ -18,6 +18,7 @@ import type { Meters } from "./metrics.ts"
 import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
 import { openAi } from "./openai.ts"
+import { onlyOwn } from "./own-jobs.ts"
 import { remoteHives } from "./remote-hives.ts"
 import { planOf } from "./plan.ts"
 import type { Sessions } from "./sessions.ts"
@@ -137,11 +138,11 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
         job_id: jobId,
         events: `/jobs/${jobId}/events`
       })),
-    listJobs: () => Effect.sync(jobs.list),
+    listJobs: () => Effect.map(Call, ({ caller }) => jobs.list(caller)),
     getJob: ({ id }) => jobs.get(id),
     plan: (request) => planOf(view, jobs.waiting, request),
     cancelJob: ({ id }) => jobs.cancel(id),
-    jobEvents: ({ id, last_event_id }) => Effect.map(logs.get(id), (log) => log.feed(last_event_id)),
+    jobEvents: ({ id, last_event_id }) => Effect.map(onlyOwn(id, logs.get(id)), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),
     heartbeat: (beat) =>
       Effect.flatMap(Call, ({ caller }): Effect.Effect<void, RbeeError> => {

@@ -21,6 +21,8 @@ import {
 /** What is known of a job beside its events; the newest is kept. */
 export const JobFacts = Schema.Struct({
   state: JobState,
+  /** by what right it was made; absent: by the cluster's token, or of an earlier version */
+  owner: Schema.optional(Schema.String),
   /** counts the infers of this job; tokens of an older epoch are refused */
   epoch: Count,
   /** written at the end */

@@ -3,14 +3,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { cachedByUrl } from "../api/connectors.ts"
 import { makeHttpClient } from "../api/http-client.ts"
+import { clusterToken } from "../settings/own-token.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { QueenConnector, queenApi } from "./index.ts"
 
 export const layerHttp: Layer.Layer<QueenConnector, never, CurrentSettings> = Layer.effect(
   QueenConnector,
-  Effect.map(CurrentSettings, ({ token }) => ({
+  Effect.map(CurrentSettings, (settings) => ({
     connect: cachedByUrl((url: string, secret?: string) =>
-      makeHttpClient(queenApi, { baseUrl: url, token: secret ?? token })
+      makeHttpClient(queenApi, { baseUrl: url, token: secret ?? clusterToken(settings) })
     )
   }))
 )

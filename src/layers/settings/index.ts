@@ -29,6 +29,8 @@ export interface Settings {
     readonly retentionJobs: number
     /** the ssh configuration instead of the user's own, as `ssh -F` */
     readonly sshConfig: string | undefined
+    /** models are asked with the token alone, on loopback too; undefined: where somebody chose a token */
+    readonly requireToken: boolean | undefined
   }
   readonly hive: {
     readonly id: string
@@ -62,7 +64,7 @@ export interface Settings {
     /** an idle worker unloads after this time */
     readonly idleMs: number
   }
-  /** bearer token of this cluster; undefined on loopback */
+  /** bearer token of this cluster; undefined in one process, and before a daemon has made one */
   readonly token: string | undefined
   /** draining ends, workers are killed, hives are killed: after this many milliseconds of a shutdown */
   readonly shutdown: { readonly drainMs: number; readonly workersMs: number; readonly hivesMs: number }
@@ -81,7 +83,8 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     capabilitiesMs: 24 * 60 * 60_000,
     retentionMs: 7 * 24 * 60 * 60_000,
     retentionJobs: 1000,
-    sshConfig: undefined
+    sshConfig: undefined,
+    requireToken: undefined
   },
   hive: {
     id: "localhost",

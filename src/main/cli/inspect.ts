@@ -11,6 +11,7 @@ import { serveHttp } from "../../layers/api/http-server.ts"
 import { pageHandlers, text } from "../../layers/inspector-page/files.ts"
 import { inspectorPageApi, traceApi } from "../../layers/inspector-page/index.ts"
 import { queenApi } from "../../layers/queen-api/index.ts"
+import { clusterToken } from "../../layers/settings/own-token.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Expose } from "../cluster/world.ts"
@@ -44,9 +45,10 @@ const ofCluster = (flags: InspectFlags, context: Context) =>
       const health = yield* findAnyQueen
       if (health === undefined) return notRunning(context, false)
       const { url } = yield* QueenLauncher
-      const { path } = yield* makeHttpClient(inspectorPageApi, { baseUrl: url, token: context.settings.token }).ticket(
-        {}
-      )
+      const { path } = yield* makeHttpClient(inspectorPageApi, {
+        baseUrl: url,
+        token: clusterToken(context.settings)
+      }).ticket({})
       yield* show(`${url}${path}`, flags, context)
       return 0
     })

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import { defaults } from "../../layers/settings/index.ts"
 import { GpuSetting } from "../../machines/vocabulary/device.ts"
 
-export type Value = string | number | ReadonlyArray<GpuSetting> | ReadonlyArray<string>
+export type Value = string | number | boolean | ReadonlyArray<GpuSetting> | ReadonlyArray<string>
 
 export interface Kind {
   /** what is accepted, in words, for the error message */
@@ -55,6 +55,11 @@ const origins = list(
   /^(null|[a-z][a-z0-9+.-]*:\/\/[^\s,/*]*\/?)$/i
 )
 const hosts = list("names such as box.lan", /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/)
+const yesOrNo: Kind = {
+  accepts: "true or false",
+  read: (value) =>
+    typeof value === "boolean" ? value : value === "true" ? true : value === "false" ? false : undefined
+}
 const kvType = text("f16 or q8_0", /^(f16|q8_0)$/)
 const vulkan = text("auto, on or off", /^(auto|on|off)$/)
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
@@ -115,6 +120,12 @@ export const knobs: ReadonlyArray<Knob> = [
   queen("capabilitiesMs", milliseconds, "ms", "a hive's devices are asked again after this time"),
   queen("retentionMs", milliseconds, "ms", "ended jobs are forgotten after this time"),
   queen("retentionJobs", count, "jobs", "and beyond this many"),
+  queen(
+    "requireToken",
+    yesOrNo,
+    "true, false",
+    "asking models needs the token on loopback too; unset: where you chose a token"
+  ),
   queen("sshConfig", path, "path", "the ssh configuration instead of `~/.ssh/config`, as `ssh -F`"),
   hive("id", id, "name", "the name of this machine's hive"),
   hive("host", host, "address", "where the hive listens; anything but loopback needs a token"),

@@ -3,6 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { dirname, join, resolve } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
 import type { Home } from "../../layers/paths/index.ts"
+import { ownTokenFile } from "../../layers/settings/own-token.ts"
 import type { Env } from "./home.ts"
 
 const shortest = 16
@@ -54,12 +55,16 @@ const fromFile = (path: string, named: boolean): string | undefined => {
   }
 }
 
-/** RBEE_TOKEN, else the file of RBEE_TOKEN_FILE, else `token_file` of the config, else `token` beside the config file. */
+/**
+ * RBEE_TOKEN, else the file of RBEE_TOKEN_FILE, else `token_file` of the config, else `token` beside the config file, else
+ * the one that rbee made for itself.
+ */
 export const readToken = (env: Env, home: Home, tokenFile: string | undefined, cwd: string): string | undefined => {
   const own = env["RBEE_TOKEN"]
   if (own !== undefined && own !== "") return checked(own.trim(), "RBEE_TOKEN")
   const folder = dirname(home.config)
   const named = env["RBEE_TOKEN_FILE"]
   if (named !== undefined && named !== "") return fromFile(resolve(cwd, named), true)
-  return tokenFile === undefined ? fromFile(join(folder, "token"), false) : fromFile(resolve(folder, tokenFile), true)
+  if (tokenFile !== undefined) return fromFile(resolve(folder, tokenFile), true)
+  return fromFile(join(folder, "token"), false) ?? fromFile(ownTokenFile(home), false)
 }

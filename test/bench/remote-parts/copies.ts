@@ -26,13 +26,13 @@ const succeeds = async (on: Machine, args: ReadonlyArray<string>): Promise<void>
 
 /** The download's events to their end. */
 const pull = async (on: Machine, hive: Hive): Promise<void> => {
-  const post = await fetch(`${on.queenUrl}/catalog/models/pull`, {
+  const post = await on.fetch(`${on.queenUrl}/catalog/models/pull`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({ model_ref: model, hive })
   })
   const { events } = (await post.json()) as { readonly events: string }
-  const said = await (await fetch(`${on.queenUrl}${events}`)).text()
+  const said = await (await on.fetch(`${on.queenUrl}${events}`)).text()
   if (!said.includes("event: ready")) throw new Error(said.slice(-500))
   if (!said.includes("the queen's machine has it")) throw new Error("it did not come from the queen's machine")
 }

@@ -91,7 +91,7 @@ export const hive: Target = {
       const answered = await within(
         20_000,
         () => `${path} ${body.slice(0, 800)}`,
-        fetch(`${machine.queenUrl}${path}`, { method: "POST", headers, body })
+        machine.fetch(`${machine.queenUrl}${path}`, { method: "POST", headers, body })
       )
       const text = await answered.text()
       if (answered.status === 500 || (answered.status >= 400 && !/"code":\s*"[A-Z_]+"/.test(text)))
@@ -110,7 +110,7 @@ export const hive: Target = {
         const before = drawn
         const id = /job-[0-9a-f]+/.exec(await post("/jobs", JSON.stringify(job)))?.[0]
         if (id !== undefined && random.chance(0.7))
-          await fetch(`${machine.queenUrl}/jobs/${id}`, { method: "DELETE", headers })
+          await machine.fetch(`${machine.queenUrl}/jobs/${id}`, { method: "DELETE", headers })
         return 2 + drawn - before
       },
       check,

@@ -28,7 +28,7 @@ export const worker: Target = {
         })
         const abort = AbortSignal.timeout(limitMs)
         const patience = random.chance(0.3) ? AbortSignal.timeout(random.int(10, 2000)) : abort
-        const asked = fetch(`${machine.queenUrl}/v1/chat/completions`, {
+        const asked = machine.fetch(`${machine.queenUrl}/v1/chat/completions`, {
           method: "POST",
           headers,
           body,
