@@ -67,13 +67,11 @@ const load = async (sources: Sources): Promise<Settings> => {
   }
   if (sources.makeToken === true && readToken(env, home, file.tokenFile, cwd) === undefined) ensureOwnToken(home)
   const token = readToken(env, home, file.tokenFile, cwd)
-  const required = values.queen["requireToken"]
   const isChosen = token !== undefined && !isOwnToken(token)
   const settings: Settings = {
     home,
     version,
-    // who chose a token has chosen that it is needed
-    queen: { ...defaults.queen, ...values.queen, requireToken: required === undefined ? isChosen : required === true },
+    queen: { ...defaults.queen, ...values.queen },
     hive: { ...defaults.hive, ...values.hive },
     worker: { ...defaults.worker, ...values.worker },
     shutdown: { ...defaults.shutdown, ...values.shutdown },
@@ -86,7 +84,7 @@ const load = async (sources: Sources): Promise<Settings> => {
     if (!isChosen && !loopback.test(host))
       throw rbeeError(
         "INVALID_REQUEST",
-        `${name} is ${host}, which other machines can reach, and no token was chosen`,
+        `${name} is ${host}, which other machines can reach, and there is no token of yours`,
         `Put at least 16 characters into RBEE_TOKEN or a file of mode 0600 named by RBEE_TOKEN_FILE, or use 127.0.0.1.`,
         { field: name }
       )

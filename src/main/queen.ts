@@ -45,6 +45,7 @@ import { layerSqlite as layerCatalog } from "../layers/queen-catalog/sqlite.ts"
 import { layerDoor } from "../layers/remote/door.ts"
 import { layerSsh as layerRemotes } from "../layers/remote/ssh.ts"
 import { layerTunnels } from "../layers/remote/tunnels.ts"
+import { requiresToken } from "../layers/settings/own-token.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerSsh2 } from "../layers/ssh/ssh2.ts"
 import { layerNode as layerTurns } from "../layers/turns/node.ts"
@@ -132,7 +133,7 @@ const program = Effect.gen(function* () {
   const keys = new HiveKeyring()
   const { host, port } = settings.queen
   const sessions = new BrowserSessions()
-  const isOpen = settings.queen.requireToken !== true && isLoopback(host)
+  const isOpen = !requiresToken(settings) && isLoopback(host)
   const bound = yield* serveHttp({
     apis: [
       { api: queenApi, handlers },

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, mkdtempSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { environmentOf, loadSettings, type Sources } from "../../src/main/config.ts"
 import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } from "../../src/main/config/knobs.ts"
 import { lineOfKey } from "../../src/main/config/file.ts"
+import { requiresToken } from "../../src/layers/settings/own-token.ts"
 import type { Settings } from "../../src/layers/settings/index.ts"
 
 let home: string
@@ -43,11 +44,13 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
           : { good: ["one", "two", "three"], bad: "../x" }
     : knob.key === "ssh_config"
       ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
-      : knob.key === "gpus"
-        ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
-        : knob.key === "origins" || knob.key === "hosts"
-          ? { good: [["null"], ["null", "null"], []], bad: "a*b" }
-          : { good: [101, 102, 103], bad: "many" }
+      : knob.key === "require_token"
+        ? { good: [true, false, true], bad: "perhaps" }
+        : knob.key === "gpus"
+          ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
+          : knob.key === "origins" || knob.key === "hosts"
+            ? { good: [["null"], ["null", "null"], []], bad: "a*b" }
+            : { good: [101, 102, 103], bad: "many" }
 
 describe("settings", () => {
   it("are the defaults where nothing is said, under RBEE_HOME", async () => {
@@ -159,6 +162,24 @@ describe("the token", () => {
     file('token_file = "other"\n')
     expect((await load()).token).toBe("another-token-0123456789")
   })
+  it("is made for a daemon where nobody chose one: once, of this user alone, and found by whoever comes later", async () => {
+    const env = { RBEE_HOME: home }
+    const makeToken = true
+    const both = await Promise.all([1, 2, 3, 4].map(() => Effect.runPromise(loadSettings({ env, makeToken }))))
+    const [made] = both
+    expect(new Set(both.map((settings) => settings.token)).size).toBe(1)
+    expect(made?.token).toMatch(/^rbee_[0-9a-f]{64}$/)
+    expect(statSync(join(home, "token")).mode & 0o777).toBe(0o600)
+    expect(readdirSync(home).filter((name) => name.startsWith("token"))).toEqual(["token"])
+    expect((await Effect.runPromise(loadSettings({ env }))).token).toBe(made?.token)
+    // with it models are asked without, and with a chosen one not, unless the setting says otherwise
+    expect(made === undefined ? undefined : requiresToken(made)).toBe(false)
+    expect(requiresToken(await load({ env: { ...env, RBEE_TOKEN: token } }))).toBe(true)
+    const eased = { ...env, RBEE_TOKEN: token, RBEE_QUEEN_REQUIRE_TOKEN: "false" }
+    expect(requiresToken(await load({ env: eased }))).toBe(false)
+    // it opens no bind that others can reach
+    expect(await refusal({ env: { ...env, RBEE_QUEEN_HOST: "0.0.0.0" } })).toContain("no token of yours")
+  })
   it("is refused from a file that others can read, naming chmod, and is not in the message", async () => {
     tokenFile("token", 0o644)
     const message = await refusal()
@@ -172,7 +193,9 @@ describe("the token", () => {
   })
   it("is required before anything but loopback is listened on", async () => {
     for (const name of ["RBEE_QUEEN_HOST", "RBEE_HIVE_HOST"]) {
-      expect(await refusal({ env: { [name]: "0.0.0.0" } })).toMatch(/there is no token\. Put at least 16 characters/)
+      expect(await refusal({ env: { [name]: "0.0.0.0" } })).toMatch(
+        /there is no token of yours\. Put at least 16 characters/
+      )
       await load({ env: { [name]: "0.0.0.0", RBEE_TOKEN: token } })
       await load({ env: { [name]: "localhost" } })
     }

@@ -11,6 +11,8 @@ import type * as Schema from "effect/Schema"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { ApiScope, Caller } from "./rights.ts"
 
+export type { ApiScope, Caller }
+
 /**
  * Where a stream of Server-Sent Events goes. Text, not elements: the token path is a pipe (DESIGN §8), and the same
  * text crosses the wire and the in-process transport.

@@ -84,7 +84,7 @@ export const makeGuard = (options: GuardOptions): Guard => {
       const anonymous = options.anonymous ?? stranger
       if (anonymous.may.has(scope)) return anonymous
       return given === undefined
-        ? rbeeError("MISSING_API_KEY", "this needs the cluster's token", "Send it as Authorization: Bearer TOKEN", {
+        ? rbeeError("MISSING_API_KEY", "this needs the cluster's token", howToShowIt, {
             scope
           })
         : rbeeError("INVALID_API_KEY", "the token is not this cluster's", "Check RBEE_TOKEN on both machines", {
@@ -96,3 +96,6 @@ export const makeGuard = (options: GuardOptions): Guard => {
 
 const notFor = ({ name }: Caller, scope: ApiScope) =>
   rbeeError("FORBIDDEN", `${name} has no right to this`, "The cluster's token has it", { scope })
+
+const howToShowIt =
+  "Send it as Authorization: Bearer TOKEN. `rbee` does that by itself, and `rbee open` lets a browser in"

@@ -44,33 +44,59 @@ export const pageHandlers = ({ folder, sessions }: PageOptions): InspectorPageAp
       catch: () => rbeeError("NOT_FOUND", `the inspector's ${name} is not there`, "Install rbee anew")
     }).pipe(Effect.map((body) => text(type, body)))
 
-  const page = file("index.html", "text/html; charset=utf-8")
-  const closed = text("text/html; charset=utf-8", refusal, 401)
-  return {
-    page: ({ cookie, ticket }) =>
+  /** A page for browsers that were let in, and another for those that were not. */
+  const visited =
+    (at: string, inside: Effect.Effect<Reply, RbeeError>, outside: Reply): InspectorPageApi["page"] =>
+    ({ cookie, ticket }) =>
       Effect.suspend(() => {
-        if (sessions === undefined) return page
-        if (ticket === undefined) return sessions.admits(cookie) ? page : Effect.succeed(closed)
-        const session = sessions.redeem(ticket)
-        if (session === undefined) return sessions.admits(cookie) ? page : Effect.succeed(closed)
+        const session = ticket === undefined ? undefined : sessions?.redeem(ticket)
+        if (session === undefined)
+          return sessions === undefined || sessions.admits(cookie) ? inside : Effect.succeed(outside)
         // away from the address with the ticket, which is worth nothing any more
-        const moved = { ...headers, Location: "/inspect", "Set-Cookie": session }
+        const moved = { ...headers, Location: at, "Set-Cookie": session }
         return Effect.succeed<Reply>({ _tag: "Text", status: 303, type: "text/plain", body: "", headers: moved })
-      }),
+      })
+
+  const html = "text/html; charset=utf-8"
+  return {
+    home: visited("/", Effect.succeed(text(html, welcome)), text(html, offer)),
+    page: visited("/inspect", file("index.html", html), text(html, refusal, 401)),
     asset: ({ file: name }) =>
       file(name, name === "app.js" ? "text/javascript; charset=utf-8" : "text/css; charset=utf-8"),
     machines: () => file("machines.json", "application/json; charset=utf-8"),
-    ticket: () =>
-      Effect.sync(() => ({ path: sessions === undefined ? "/inspect" : `/inspect?ticket=${sessions.ticket()}` }))
+    ticket: ({ page: at = "/inspect" }) =>
+      Effect.sync(() => ({ path: sessions === undefined ? at : `${at}?ticket=${sessions.ticket()}` }))
   }
 }
 
-const refusal = `<!doctype html>
+const plainPage = (title: string, body: string): string => `<!doctype html>
 <html lang="en">
-  <head><meta charset="utf-8"><title>rbee inspector</title></head>
+  <head><meta charset="utf-8"><title>${title}</title></head>
   <body>
-    <h1>This cluster needs its token.</h1>
-    <p>Run <code>rbee inspect</code> where the token is configured, and open the link that it prints.</p>
+${body}
   </body>
 </html>
 `
+
+const howToGetRights = `    <p>Run <code>rbee open</code> as the user whose cluster this is; the link that it prints works once, for one browser.</p>`
+
+const refusal = plainPage(
+  "rbee inspector",
+  `    <h1>This needs the cluster's token.</h1>
+${howToGetRights}`
+)
+
+const offer = plainPage(
+  "rbee",
+  `    <h1>An rbee queen</h1>
+    <p>OpenAI's clients ask her models at <code>/v1</code> below this address: <a href="/v1/models">the models</a>,
+    <a href="/openapi.json">every call</a>. On this machine that needs no key, unless her operator wants one.</p>
+    <p>Hives, workers, models, others' jobs and the inspector need the cluster's token.</p>
+${howToGetRights}`
+)
+
+const welcome = plainPage(
+  "rbee",
+  `    <h1>An rbee queen</h1>
+    <p>This browser has the rights of the cluster's token: <a href="/inspect">the inspector</a>.</p>`
+)

@@ -7,6 +7,7 @@ import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "no
 import { join } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
 import type { Home } from "../paths/index.ts"
+import type { Settings } from "./index.ts"
 
 /** so that it is known from one that the operator chose */
 const mark = "rbee_"
@@ -24,8 +25,12 @@ export const readOwnToken = (home: Home): string | undefined => {
   }
 }
 
+/** Is the token needed for asking models, too? Who chose one has chosen that, unless the setting says otherwise. */
+export const requiresToken = ({ queen, token }: Pick<Settings, "queen" | "token">): boolean =>
+  queen.requireToken ?? (token !== undefined && !isOwnToken(token))
+
 /** What is shown to the queen; a keeper may ask for it before her first start has made it. */
-export const clusterToken = ({ home, token }: { readonly home: Home; readonly token: string | undefined }) => {
+export const clusterToken = ({ home, token }: Pick<Settings, "home" | "token">) => {
   let known = token
   return (): string | undefined => (known ??= readOwnToken(home))
 }

@@ -282,6 +282,17 @@ const hub = declare({
       (module) => module.hub(words[0] ?? "", values, context)
     )
 })
+const openPage = declare({
+  path: ["open"],
+  summary: "let a browser in: a link that works once gives it the rights of the cluster's token",
+  examples: ["rbee open", "rbee open --print   # only the link"],
+  flags: { print: flag("print", "print the link, open no browser") },
+  run: (values, _, context) =>
+    lazily(
+      () => import("./inspect.ts"),
+      (module) => module.open(values.print, context)
+    )
+})
 const inspect = declare({
   path: ["inspect"],
   summary: "see the cluster think: a page with every actor, or with a recorded trace",
@@ -377,6 +388,7 @@ export const commands: ReadonlyArray<Declared> = [
   jobsCancel,
   logs,
   hub,
+  openPage,
   inspect,
   simulate,
   completions

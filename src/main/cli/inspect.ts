@@ -1,4 +1,4 @@
-/** `rbee inspect`: the address of the inspector, opened in a browser where there is one; or a trace file, served here. */
+/** `rbee open`, `rbee inspect`: a page of the queen, opened in a browser where there is one; or a trace file, served here. */
 import { spawn } from "node:child_process"
 import { readFile } from "node:fs/promises"
 import { join, resolve } from "node:path"
@@ -36,19 +36,22 @@ export const inspect = (
   file: string | undefined,
   flags: InspectFlags,
   context: Context
-): Effect.Effect<number, RbeeError> => (file === undefined ? ofCluster(flags, context) : ofTrace(file, flags, context))
+): Effect.Effect<number, RbeeError> =>
+  file === undefined ? ofCluster("/inspect", flags, context) : ofTrace(file, flags, context)
 
-const ofCluster = (flags: InspectFlags, context: Context) =>
+/** The queen's own page. */
+export const open = (print: boolean, context: Context): Effect.Effect<number, RbeeError> =>
+  ofCluster("/", { print, port: undefined }, context)
+
+const ofCluster = (page: "/" | "/inspect", flags: InspectFlags, context: Context) =>
   inWorld(
     context,
     Effect.gen(function* () {
       const health = yield* findAnyQueen
       if (health === undefined) return notRunning(context, false)
       const { url } = yield* QueenLauncher
-      const { path } = yield* makeHttpClient(inspectorPageApi, {
-        baseUrl: url,
-        token: clusterToken(context.settings)
-      }).ticket({})
+      const token = clusterToken(context.settings)
+      const { path } = yield* makeHttpClient(inspectorPageApi, { baseUrl: url, token }).ticket({ page })
       yield* show(`${url}${path}`, flags, context)
       return 0
     })

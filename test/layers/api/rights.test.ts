@@ -1,0 +1,144 @@
+/** Who may call what: every endpoint of every daemon, by every right that there is. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import { BrowserSessions } from "../../../src/layers/api/browser-sessions.ts"
+import type { Api, Handlers } from "../../../src/layers/api/endpoint.ts"
+import { type ServeOptions, serveHttp } from "../../../src/layers/api/http-server.ts"
+import { type ApiScope, hiveCaller, local } from "../../../src/layers/api/rights.ts"
+import { hiveApi } from "../../../src/layers/hive-api/index.ts"
+import { HiveKeyring } from "../../../src/layers/hive-keys/index.ts"
+import { inspectorPageApi } from "../../../src/layers/inspector-page/index.ts"
+import { queenApi } from "../../../src/layers/queen-api/index.ts"
+import { workerApi } from "../../../src/layers/worker-api/index.ts"
+import { rbeeError } from "../../../src/machines/errors.ts"
+import { ask, quiet } from "./http-support.ts"
+
+const token = "the-token-of-the-cluster"
+
+/** What each call of the queen's is about, once more and by hand: a new one stands here too, or this fails. */
+const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
+  open: ["asset", "health", "home", "page"],
+  infer: ["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob", "v1Chat", "v1Models"],
+  manage: [
+    ...["addHive", "checkHive", "installHive", "listHives", "removeHive", "startHive", "stopHive", "uninstallHive"],
+    ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel"],
+    ...["listWorkers", "plan", "shutdown", "stopWorker", "ticket", "unlockKey"]
+  ],
+  observe: ["events", "hiveLogs", "inspectEvents", "machines", "metrics"],
+  peer: ["heartbeat"]
+}
+
+const all = { ...queenApi, ...inspectorPageApi }
+
+/** Whoever gets here was let in. */
+const letIn = <A extends Api>(api: A): Handlers<A> => {
+  const handlers: Record<string, unknown> = {}
+  for (const name of Object.keys(api)) handlers[name] = () => Effect.fail(rbeeError("CANCELLED", "let in"))
+  // each fails alike, whatever it takes and answers
+  return handlers as Handlers<A>
+}
+
+type Options = Partial<Omit<ServeOptions<readonly [Api]>, "apis">>
+
+const serve = (api: Api, options: Options) =>
+  serveHttp({
+    host: "127.0.0.1",
+    port: 0,
+    role: "test",
+    token,
+    ...options,
+    apis: [{ api, handlers: letIn(api) }]
+  }).pipe(Effect.provide(quiet))
+
+/** The scopes of which every call is let in, and none of the others. */
+const scopesFor = (url: string, api: Api, headers: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const open = new Map<ApiScope, Set<boolean>>()
+    for (const { method, path, scope } of Object.values(api)) {
+      const { status } = yield* ask(url, { method, path: path.replaceAll(/:\w+/g, "x"), headers })
+      const answers = open.get(scope) ?? new Set()
+      open.set(scope, answers.add(![401, 403].includes(status)))
+    }
+    for (const [scope, answers] of open) expect([scope, answers.size]).toEqual([scope, 1])
+    return [...open].flatMap(([scope, answers]) => (answers.has(true) ? [scope] : [])).toSorted()
+  })
+
+const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
+const everything = ["infer", "manage", "observe", "open", "peer"]
+
+describe("The queen's interface", () => {
+  it("has a scope on every call, as it stands in the table", () => {
+    for (const [scope, names] of Object.entries(queens))
+      expect(
+        Object.entries(all)
+          .flatMap(([name, endpoint]) => (endpoint.scope === scope ? [name] : []))
+          .toSorted()
+      ).toEqual(names.toSorted())
+  })
+
+  it.scopedLive(
+    "lets in by right: nothing shown, a key of somebody else's, the token, a hive's secret, a browser's session",
+    () =>
+      Effect.gen(function* () {
+        const keys = new HiveKeyring()
+        const ofHive = keys.fromHive("gpu-box")
+        const sessions = new BrowserSessions()
+        const callerOf = (secret: string) => {
+          const hive = keys.hiveOf(secret)
+          return hive === undefined ? undefined : hiveCaller(hive)
+        }
+        const cookie = (sessions.redeem(sessions.ticket()) ?? "").split(";")[0] ?? ""
+        const rows: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, ReadonlyArray<string>]> = [
+          ["nothing", {}, ["infer", "open"]],
+          ["a key that is nobody's", bearer("sk-anything"), ["infer", "open"]],
+          ["a session that is nobody's", { cookie: "rbee_inspector=x" }, ["infer", "open"]],
+          ["the token", bearer(token), everything],
+          ["a hive's own secret", bearer(ofHive), ["open", "peer"]],
+          ["a browser's session", { cookie }, everything]
+        ]
+        const { url } = yield* serve(all, { anonymous: local, callerOf, sessions })
+        for (const [who, headers, scopes] of rows)
+          expect([who, yield* scopesFor(url, all, headers)]).toEqual([who, scopes])
+        // where a token is wanted for everything, and on an address that others reach
+        const closed = yield* serve(all, { callerOf, sessions })
+        for (const [who, headers, scopes] of rows) {
+          const left = scopes.includes("manage") || scopes.includes("peer") ? scopes : ["open"]
+          expect([who, yield* scopesFor(closed.url, all, headers)]).toEqual([who, left])
+        }
+        // a hive that is forgotten is nobody
+        keys.forget("gpu-box")
+        expect(yield* scopesFor(url, all, bearer(ofHive))).toEqual(["infer", "open"])
+      })
+  )
+
+  it.scopedLive("lets pages of other sites in nowhere, whatever their browser shows", () =>
+    Effect.gen(function* () {
+      const sessions = new BrowserSessions()
+      const cookie = (sessions.redeem(sessions.ticket()) ?? "").split(";")[0] ?? ""
+      const { url } = yield* serve(all, { anonymous: local, sessions })
+      for (const shown of [{}, { cookie }, bearer(token)])
+        for (const from of [{ origin: "http://evil.example" }, { "sec-fetch-site": "cross-site" }])
+          expect(yield* scopesFor(url, all, { ...shown, ...from })).toEqual([])
+      // but a link may lead to a page
+      const link = { cookie, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }
+      expect(yield* scopesFor(url, all, link)).toEqual(
+        expect.not.arrayContaining(["infer", "manage", "observe", "peer"])
+      )
+      expect((yield* ask(url, { path: "/", headers: link })).status).toBe(499)
+    })
+  )
+})
+
+describe("A hive's and a worker's interface", () => {
+  it.scopedLive("answer nothing but /health without their own secret", () =>
+    Effect.gen(function* () {
+      for (const api of [hiveApi, workerApi]) {
+        const { url } = yield* serve(api, {})
+        expect(yield* scopesFor(url, api, {})).toEqual(["open"])
+        expect(yield* scopesFor(url, api, bearer("of another hive"))).toEqual(["open"])
+        expect(yield* scopesFor(url, api, bearer(token))).toEqual(["open", "peer"])
+        expect(Object.values<Api[string]>(api).filter(({ scope }) => scope === "open")).toHaveLength(1)
+      }
+    })
+  )
+})
