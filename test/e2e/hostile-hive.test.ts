@@ -169,7 +169,7 @@ describe.skipIf(!hasSshd)("a compromised remote hive", () => {
     process.kill(on.processes().find(({ role }) => role === "queen")?.pid ?? 0, "SIGKILL")
     void on.start(["hives", "start", "remote"])
     await eventually(() => log().includes("has no secret of its own, or the cluster's token in its place"), log, 30_000)
-    assert.include(log(), "rbee hives invite remote")
+    assert.include(log(), "rbee hives start remote")
     assert.notInclude(log(), clusterToken)
   }, 60_000)
 })

@@ -63,14 +63,14 @@ afterEach(() => {
 })
 
 const post = (on: Machine, path: string, body: unknown) =>
-  fetch(`${on.queenUrl}${path}`, {
+  on.fetch(`${on.queenUrl}${path}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body)
   })
 
 const statesOf = async (on: Machine): Promise<ReadonlyArray<string>> => {
-  const hives = (await (await fetch(`${on.queenUrl}/hives`)).json()) as ReadonlyArray<{ id: string; state: string }>
+  const hives = (await (await on.fetch(`${on.queenUrl}/hives`)).json()) as ReadonlyArray<{ id: string; state: string }>
   return hives.filter(({ id }) => id.startsWith("far-")).map(({ state }) => state)
 }
 

@@ -100,6 +100,25 @@ describe("on loopback, without a token", () => {
   }, 60_000)
 })
 
+describe("a hive of another machine", () => {
+  it("is not taken in by its address alone: it would be shown the cluster's token in clear", async () => {
+    const on = await machine()
+    assert.strictEqual((await on.rbee(["queen", "start"])).code, 0)
+    const add = (url: string) =>
+      on.fetch(`${on.queenUrl}/hives`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ id: "far", url })
+      })
+    for (const url of ["http://192.0.2.1:8600", "http://far.example:8600", "http://[2001:db8::1]:8600"]) {
+      const answer = await add(url)
+      assert.strictEqual(answer.status, 400, url)
+      assert.include(await answer.text(), "rbee hives add far")
+    }
+    assert.strictEqual((await add("http://127.0.0.1:1")).status, 201)
+  }, 60_000)
+})
+
 describe("a browser", () => {
   it("is told how to get rights, and has them by a link that works once", async () => {
     const on = await machine()

@@ -35,6 +35,20 @@ const machineView = (facts: Facts): MachineView => {
   }
 }
 
+/** It would be shown the cluster's own token there, in clear. */
+const isElsewhere = (url: string): boolean => {
+  const host = /^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost"
+  return !/^(127\.[0-9.]+|localhost|\[::1\])$/.test(host)
+}
+
+const notByUrl = (id: string) =>
+  rbeeError(
+    "INVALID_REQUEST",
+    `hive ${id} is on another machine, which must not have the cluster's token`,
+    `Add it over SSH: rbee hives add ${id}`,
+    { field: "url" }
+  )
+
 type Calls = Pick<QueenApi, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
 
 export const remoteHives = ({ hives, remotes, viewOf }: World): Calls => {
@@ -69,6 +83,7 @@ export const remoteHives = ({ hives, remotes, viewOf }: World): Calls => {
   return {
     addHive: ({ accept_new_host_key, id, ssh, url }) =>
       Effect.gen(function* () {
+        if (url !== undefined && isElsewhere(url)) return yield* notByUrl(id)
         // nothing is stored of a machine that cannot be used
         if (ssh !== undefined)
           yield* remotes.check({ id, place: ssh }, { acceptNewHostKey: accept_new_host_key === true })

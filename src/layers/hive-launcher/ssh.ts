@@ -57,7 +57,7 @@ const wrongSecret = (id: string) =>
   rbeeError(
     "CONFLICT",
     `hive ${id} has no secret of its own, or the cluster's token in its place`,
-    `Stop it there; this queen starts it with a secret of its own. One that is started by hand joins with what \`rbee hives invite ${id}\` prints`
+    `Stop it there; \`rbee hives start ${id}\` starts it with a secret of its own`
   )
 
 const wrongAddress = (id: string, address: string, ssh: SshPlace) =>

@@ -21,7 +21,7 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   infer: ["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob", "v1Chat", "v1Models"],
   manage: [
     ...["addHive", "checkHive", "installHive", "listHives", "removeHive", "startHive", "stopHive", "uninstallHive"],
-    ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel"],
+    ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel", "retryModel"],
     ...["listWorkers", "plan", "shutdown", "stopWorker", "ticket", "unlockKey"]
   ],
   observe: ["events", "hiveLogs", "inspectEvents", "machines", "metrics"],
