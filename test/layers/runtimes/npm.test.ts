@@ -264,6 +264,17 @@ describe("Worker runtimes", () => {
     )
   )
 
+  it.live("are proven anew on their device with the bundled model; where none is there nothing is said", () =>
+    withFolder((place) =>
+      Effect.gen(function* () {
+        const cpu = { backend: "cpu", uuid: undefined } as const
+        const here = fileURLToPath(new URL(".", import.meta.url))
+        expect(yield* withRuntimes(place, (runtimes) => runtimes.prove(cpu), {}, here)).toBe("works")
+        expect(yield* withRuntimes(place, (runtimes) => runtimes.prove(cpu))).toBe("unclear")
+      })
+    )
+  )
+
   it.live("that no package has for this machine are refused", () =>
     withFolder((place) =>
       withRuntimes(place, (runtimes) =>
