@@ -7,6 +7,7 @@ import * as Data from "effect/Data"
 /** HTTP status of each code at the edge that reports it (API.md, status map). */
 export const statusOf = {
   INVALID_REQUEST: 400,
+  UNSUPPORTED_PARAMETER: 400,
   MODEL_INVALID: 400,
   POISON_REQUEST: 400,
   MISSING_API_KEY: 401,

@@ -23,7 +23,7 @@ export type ModelRef =
 export const bundledModel = "minillama"
 
 export const acceptedForms =
-  "minillama, file:/absolute/path.gguf, HF:author/repo, HF:author/repo:QUANT, HF:author/repo:file.gguf, each HF form with @revision"
+  "minillama, file:/absolute/path.gguf, HF:author/repo, HF:author/repo:QUANT, HF:author/repo:file.gguf, each HF form with @revision; hf.co/author/repo and author/repo too"
 
 /** Characters of a whole reference. */
 const lengthMax = 512
@@ -48,10 +48,25 @@ export const parseModelRef = (text: string): Either.Either<ModelRef, RbeeError<"
     return refuse("the model reference has control characters")
   if (/\p{Surrogate}/u.test(text)) return refuse("the model reference has half of a character")
   if (text === "") return refuse("the model reference is empty")
-  if (text === bundledModel) return Either.right({ _tag: "Bundled", name: bundledModel, ref: bundledModel })
   if (/^file:/i.test(text)) return parseFile(text.slice("file:".length))
-  if (/^hf:/i.test(text)) return parseHub(text.slice("hf:".length))
+  const plain = text.replace(/:latest$/i, "")
+  if (plain.toLowerCase() === bundledModel)
+    return Either.right({ _tag: "Bundled", name: bundledModel, ref: bundledModel })
+  const hub = hubForm(plain)
+  if (hub !== undefined) return parseHub(hub)
   return refuse("the model reference has none of the known forms")
+}
+
+/** A page of the hub in a browser's address bar: repository, revision, file. */
+const hubPage = /^([^/]+\/[^/]+)\/(?:blob|resolve|tree)\/([^/]+)(?:\/([^?]+))?(?:\?.*)?$/
+
+/** What stands after `HF:`, however it is written: `hf.co/a/b:Q4`, a page's address, `a/b`. */
+const hubForm = (text: string): string | undefined => {
+  if (/^hf:/i.test(text)) return text.slice("hf:".length)
+  const address = /^(?:https?:\/\/)?(?:www\.)?(?:hf\.co|huggingface\.co)\/(.+)$/i.exec(text)?.[1]?.replace(/\/$/, "")
+  const [, repo, revision, file] = hubPage.exec(address ?? "") ?? []
+  if (repo !== undefined) return `${repo}${file === undefined ? "" : `:${file}`}@${revision ?? "main"}`
+  return address ?? (/^[A-Za-z0-9][\w.-]*\/[^/:@]+([:@].*)?$/.test(text) ? text : undefined)
 }
 
 const refuse = (what: string) =>

@@ -282,7 +282,7 @@ for (const transport of transports) {
         for (const [input, field] of [
           [{ job_id: "../etc", epoch: 1 }, "job_id"],
           [{ job_id: "job-1", epoch: 1, temperature: 3 }, "temperature"],
-          [{ job_id: "job-1", epoch: 1, max_tokens: 0 }, "max_tokens"],
+          [{ job_id: "job-1", epoch: 1, max_tokens: -1 }, "max_tokens"],
           [{ job_id: "job-1", epoch: -1 }, "epoch"]
         ] as const) {
           const error = yield* Effect.flip(client.infer(input))

@@ -31,7 +31,7 @@ describe("A model reference", () => {
 
   const bad: ReadonlyArray<readonly [what: string, text: string]> = [
     ["is empty", ""],
-    ["has no known prefix", "author/repo"],
+    ["has no known prefix", "author-of-nothing"],
     ["has no repo", "HF:"],
     ["has no author", "HF:/repo"],
     ["has three parts", "HF:a/b/c"],

@@ -1,6 +1,7 @@
 /** From what a user asked for to what a place and a worker are asked for. */
 import type { Need } from "../../machines/policy/context.ts"
 import type { Wish } from "../../machines/policy/placement.ts"
+import { anySeed } from "../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 import type { JobLog } from "./job-log.ts"
 
@@ -28,16 +29,17 @@ const seedOf = (jobId: string): number => {
 }
 
 export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
-  const { prompt, messages, max_tokens, temperature, top_p, top_k, stop, ignore_eos } = log.request
-  const seed = log.request.seed ?? seedOf(log.jobId)
+  const { prompt, messages, max_tokens, temperature, top_p, top_k, min_p, stop, ignore_eos } = log.request
+  const { seed: given = anySeed } = log.request
+  const seed = given === anySeed ? seedOf(log.jobId) : given
   // A prompt is what a user says: it goes through the model's chat template like any message.
   const asked = messages ?? [{ role: "user", content: prompt ?? "" }]
-  const given = { messages: asked, max_tokens, temperature, top_p, top_k, seed, stop, ignore_eos }
+  const wanted = { messages: asked, max_tokens, temperature, top_p, top_k, min_p, seed, stop, ignore_eos }
   const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
   return {
     job_id: log.jobId,
     epoch,
     ...(alone ? { alone } : {}),
-    ...Object.fromEntries(Object.entries({ ...given, resume }).filter(([, value]) => value !== undefined))
+    ...Object.fromEntries(Object.entries({ ...wanted, resume }).filter(([, value]) => value !== undefined))
   }
 }

@@ -116,6 +116,13 @@ export const families: ReadonlyArray<Family> = [
       )
   },
   {
+    name: "rbee_ignored_fields_total",
+    type: "counter",
+    labels: [],
+    help: "Fields of requests to /v1 that are in no published schema; the header x-rbee-ignored names them.",
+    samples: ({ ignoredFields }) => [[{}, ignoredFields]]
+  },
+  {
     name: "rbee_hives",
     type: "gauge",
     labels: ["state"],

@@ -81,6 +81,8 @@ export class HiveMeters {
 export class Meters {
   readonly models = new Map<string, ModelMeters>()
   readonly hives = new Map<string, HiveMeters>()
+  /** fields of requests that nobody has published */
+  ignoredFields = 0
 
   /** Of a model that answers. */
   model(ref: string): ModelMeters {

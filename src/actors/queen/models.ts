@@ -1,8 +1,10 @@
 /** The models of the cluster, as its operator sees and changes them: every call goes to the hives that hold them. */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { modelNamed } from "../../machines/model-name.ts"
 import { parseModelRef } from "../../machines/model-ref.ts"
 import { type Copy, planGc } from "../../machines/policy/model-gc.ts"
 import type { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
@@ -29,6 +31,8 @@ export interface Models {
   /** Undefined: the hive does not answer. */
   readonly on: (hive: HiveEntry) => Effect.Effect<ReadonlyArray<ModelView> | undefined>
   readonly all: Effect.Effect<ReadonlyArray<Copy>>
+  /** The reference of what was named: as a reference, or as people call what some hive has. */
+  readonly named: (name: string) => Effect.Effect<string, RbeeError>
 }
 
 export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
@@ -50,6 +54,17 @@ export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
     )
   )
 
+  const named = (name: string): Effect.Effect<string, RbeeError> =>
+    Effect.gen(function* () {
+      const parsed = parseModelRef(name)
+      if (Either.isLeft(parsed)) return (yield* modelNamed(name, yield* all)) ?? (yield* parsed.left)
+      const { _tag, ref } = parsed.right
+      // the hub's names differ by more than their case, files' need not
+      if (_tag !== "Hub") return ref
+      const resident = view.allWorkers().find(({ model }) => model.toLowerCase() === ref.toLowerCase())
+      return resident?.model ?? ref
+    })
+
   const apiOf = (hive: string): Effect.Effect<HiveApi, RbeeError> =>
     Effect.suspend(() => {
       const api = view.hive(hive)?.claimed?.api
@@ -67,7 +82,7 @@ export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
     change: (api: HiveApi, ref: string) => Effect.Effect<void, RbeeError>
   ): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
-      const { ref } = yield* parseModelRef(text)
+      const ref = yield* named(text)
       const copies = (yield* all).filter((copy) => copy.model_ref === ref && (hive ?? copy.hive) === copy.hive)
       if (copies.length === 0) {
         const where = hive === undefined ? "no hive that runs has" : `hive ${hive} does not have`
@@ -82,6 +97,7 @@ export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
   return {
     on,
     all,
+    named,
     calls: {
       listModels: () => all,
       pullModel: ({ hive = localHive, model_ref }) =>

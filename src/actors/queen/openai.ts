@@ -13,14 +13,21 @@ import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletion,
   ChatCompletionRequest,
-  chatMessages,
   type CompletionHead,
   completionUsage,
-  type ModelList
+  type ModelList,
+  samplingOf
 } from "../../machines/vocabulary/openai.ts"
+import { sortFields } from "../../machines/vocabulary/openai-fields.ts"
+import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai-messages.ts"
 import { chunkFeed } from "./chat-chunks.ts"
 import type { JobLog } from "./job-log.ts"
 import { failureOf, parseDone } from "./terminal-events.ts"
+
+interface Listed {
+  readonly id: string
+  readonly createdAt?: number | undefined
+}
 
 /** What the edge needs of the queen. */
 export interface Jobs {
@@ -28,43 +35,81 @@ export interface Jobs {
   readonly submit: (request: JobRequest) => Effect.Effect<{ readonly jobId: string; readonly log: JobLog }, RbeeError>
   readonly cancel: (jobId: string) => Effect.Effect<void, RbeeError>
   /** Models that can be asked for by name; `createdAt` in milliseconds since 1970. */
-  readonly models: () => Effect.Effect<
-    ReadonlyArray<{ readonly id: string; readonly createdAt?: number | undefined }>,
-    RbeeError
-  >
+  readonly models: () => Effect.Effect<ReadonlyArray<Listed>, RbeeError>
+  /** Counts fields that were left out. */
+  readonly ignored: (fields: number) => void
 }
 
 export interface OpenAi {
   readonly v1Models: () => Effect.Effect<Reply, RbeeError>
+  readonly v1Model: (input: { readonly ref: string }) => Effect.Effect<Reply, RbeeError>
   readonly v1Chat: (input: Readonly<Record<string, unknown>>) => Effect.Effect<Reply, RbeeError>
 }
 
 export const openAi = (jobs: Jobs): OpenAi => ({
   v1Models: () =>
     Effect.map(jobs.models(), (models) => {
-      const body: ModelList = {
-        object: "list",
-        data: models.map(({ id, createdAt = 0 }) => ({
-          id,
-          object: "model",
-          created: Math.floor(createdAt / 1000),
-          owned_by: "rbee"
-        }))
-      }
+      const body: ModelList = { object: "list", data: models.map(modelCard) }
       return { _tag: "Json", status: 200, body }
     }),
-  v1Chat: (input) => Effect.flatMap(Effect.mapError(decode(input), explain), (request) => answer(jobs, request))
+  v1Model: ({ ref }) =>
+    Effect.flatMap(jobs.models(), (models): Effect.Effect<Reply, RbeeError> => {
+      const model = models.find(({ id }) => id.toLowerCase() === ref.toLowerCase())
+      return model === undefined
+        ? Effect.fail(unknownModel(ref))
+        : Effect.succeed({ _tag: "Json", status: 200, body: modelCard(model) })
+    }),
+  v1Chat: (input) =>
+    Effect.gen(function* () {
+      const { asked, ignored } = yield* sortFields(input)
+      const chat = yield* Effect.mapError(decode(asked), explain)
+      const messages = yield* chatMessages(chat.messages)
+      const reply = yield* answer(jobs, chat, { messages, ...samplingOf(chat) })
+      return naming(jobs, [...ignored, ...ignoredInMessages(input["messages"])], reply)
+    })
 })
+
+const modelCard = ({ createdAt = 0, id }: Listed): ModelList["data"][number] => ({
+  id,
+  object: "model",
+  created: Math.floor(createdAt / 1000),
+  owned_by: "rbee"
+})
+
+/** To OpenAI's clients a name that nobody knows is a model that is not there. */
+export const unknownModel = (name: string): RbeeError<"MODEL_NOT_FOUND"> =>
+  rbeeError(
+    "MODEL_NOT_FOUND",
+    `there is no model ${name.replace(/[^\x20-\x7e]/g, "?").slice(0, 100)}`,
+    "GET /v1/models lists those that are here; others are asked for as HF:author/repo:QUANT or hf.co/author/repo:QUANT"
+  )
 
 const decode = Schema.decodeUnknown(ChatCompletionRequest)
 
-const answer = (jobs: Jobs, chat: ChatCompletionRequest): Effect.Effect<Reply, RbeeError> =>
+/** Names and header values that somebody made up are cut and cleaned. */
+const mostIgnored = 32
+
+/** Says which fields were left out, because nobody has published them. */
+const naming = (jobs: Jobs, ignored: ReadonlyArray<string>, reply: Reply): Reply => {
+  if (ignored.length === 0) return reply
+  jobs.ignored(ignored.length)
+  const names = ignored.slice(0, mostIgnored).map((name) => name.replace(/[^\w.-]/g, "?").slice(0, 64))
+  return { ...reply, headers: { ...reply.headers, "X-Rbee-Ignored": names.join(", ") } }
+}
+
+const answer = (
+  jobs: Jobs,
+  chat: ChatCompletionRequest,
+  asked: Omit<JobRequest, "model" | "stream">
+): Effect.Effect<Reply, RbeeError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const cancel = (jobId: string) => Effect.ignore(jobs.cancel(jobId))
       // In a fiber of its own, which can be interrupted although nobody does: what the queen starts for the job
       // inherits that. A client who leaves meanwhile leaves no job behind.
-      const submitting = yield* Effect.fork(Effect.interruptible(jobs.submit(jobRequest(chat))))
+      const submitting = yield* Effect.fork(
+        Effect.interruptible(jobs.submit({ ...asked, model: chat.model, stream: chat.stream ?? false }))
+      )
       const { jobId, log } = yield* restore(Fiber.join(submitting)).pipe(
         Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
       )
@@ -74,21 +119,6 @@ const answer = (jobs: Jobs, chat: ChatCompletionRequest): Effect.Effect<Reply, R
       return yield* restore(whileWanted(reply))
     })
   )
-
-const jobRequest = (chat: ChatCompletionRequest): JobRequest => {
-  const { model, stream = false, max_completion_tokens, max_tokens, temperature, top_p, seed, stop } = chat
-  const tokens = max_completion_tokens ?? max_tokens
-  return {
-    model,
-    messages: chatMessages(chat),
-    stream,
-    ...(tokens === undefined ? {} : { max_tokens: tokens }),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(top_p === undefined ? {} : { top_p }),
-    ...(seed === undefined ? {} : { seed }),
-    ...(stop === undefined ? {} : { stop })
-  }
-}
 
 /** Waits for the end, and gives the whole answer. */
 const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Reply, RbeeError> =>

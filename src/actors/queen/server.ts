@@ -17,7 +17,7 @@ import type { Jobs } from "./jobs.ts"
 import type { Meters } from "./metrics.ts"
 import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
-import { openAi } from "./openai.ts"
+import { openAi, unknownModel } from "./openai.ts"
 import { onlyOwn } from "./own-jobs.ts"
 import { remoteHives } from "./remote-hives.ts"
 import { planOf } from "./plan.ts"
@@ -110,9 +110,20 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     }
   }
 
-  const { v1Chat, v1Models } = openAi({
-    submit: (request) => Effect.map(jobs.submit(request), (log) => ({ jobId: log.jobId, log })),
+  const { v1Chat, v1Model, v1Models } = openAi({
+    submit: (request) =>
+      Effect.gen(function* () {
+        const model = yield* Effect.mapError(models.named(request.model), (error) =>
+          // it is no reference either
+          error.details["accepted"] === undefined ? error : unknownModel(request.model)
+        )
+        const log = yield* jobs.submit({ ...request, model })
+        return { jobId: log.jobId, log }
+      }),
     cancel: jobs.cancel,
+    ignored: (fields) => {
+      world.meters.ignoredFields += fields
+    },
     models: () =>
       Effect.map(models.all, (list) => {
         const known = new Map(list.map(({ model_ref, last_used_at }) => [model_ref, last_used_at]))
@@ -134,10 +145,11 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
         uptime_s: (now - world.identity.startedAt) / 1000
       })),
     submitJob: ({ idempotency_key, ...request }) =>
-      Effect.map(jobs.submit(request, idempotency_key), ({ jobId }) => ({
-        job_id: jobId,
-        events: `/jobs/${jobId}/events`
-      })),
+      Effect.gen(function* () {
+        const model = yield* models.named(request.model)
+        const { jobId } = yield* jobs.submit({ ...request, model }, idempotency_key)
+        return { job_id: jobId, events: `/jobs/${jobId}/events` }
+      }),
     listJobs: () => Effect.map(Call, ({ caller }) => jobs.list(caller)),
     getJob: ({ id }) => jobs.get(id),
     plan: (request) => planOf(view, jobs.waiting, request),
@@ -165,6 +177,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
         ? Effect.as(world.shutdown(cascade ?? false), { queen: "ends", kept: [] })
         : world.teardown.end(session),
     v1Models,
+    v1Model,
     v1Chat,
     inspectEvents: ({ contents }) => Effect.sync(() => world.inspect({ contents: contents === true })),
     metrics: () =>

@@ -24,9 +24,11 @@ export const generateRequest = (
   return Effect.succeed({
     input,
     sampling: {
-      temperature: request.temperature ?? sampling.temperature,
+      // nothing but the likeliest token is greedy
+      temperature: request.top_p === 0 ? 0 : (request.temperature ?? sampling.temperature),
       topP: request.top_p ?? sampling.topP,
       topK: request.top_k ?? sampling.topK,
+      minP: request.min_p ?? 0,
       ...(request.seed === undefined ? {} : { seed: request.seed })
     },
     stop: typeof stop === "string" ? [stop] : stop,

@@ -58,6 +58,8 @@ interface Base {
   /** `/jobs/:id/events` */
   readonly path: string
   readonly input: WireSchema
+  /** what the OpenAPI document says of the input, where the handler decodes it itself */
+  readonly documented?: WireSchema
   /** input fields that travel in the query of a POST */
   readonly query?: ReadonlyArray<string>
   /** header (lower case) → input field */

@@ -14,10 +14,10 @@ export interface BodyLimits {
   readonly withinMs: number
 }
 
-export type Body = { readonly text: string } | "too large" | "too many" | "too slow"
+export type Body = { readonly bytes: Buffer } | "too large" | "too many" | "too slow"
 
 /**
- * Gives the text of the body, or why there is none. What is refused is still read to its end, within reason: a connection
+ * Gives the bytes of the body, or why there is none. What is refused is still read to its end, within reason: a connection
  * that is closed on unread data is reset, and its client would not see the answer. Gives nothing when the client left.
  */
 export const readBody = (request: IncomingMessage, limits: BodyLimits, done: (body: Body) => void): void => {
@@ -52,7 +52,7 @@ export const readBody = (request: IncomingMessage, limits: BodyLimits, done: (bo
     else settle("too many")
   })
   request.on("end", () => {
-    if (!isDone) settle(bytes > maxBytes ? "too large" : { text: gathered.text() })
+    if (!isDone) settle(bytes > maxBytes ? "too large" : { bytes: gathered.bytes() })
   })
   request.on("close", () => clearTimeout(timer))
 }
@@ -82,11 +82,9 @@ class Gathered {
     this.parts.push(chunk)
   }
 
-  text(): string {
+  bytes(): Buffer {
     const [only] = this.parts
-    return this.parts.length === 1 && only !== undefined
-      ? only.toString("utf8")
-      : Buffer.concat(this.parts).toString("utf8")
+    return this.parts.length === 1 && only !== undefined ? only : Buffer.concat(this.parts)
   }
 
   clear(): void {

@@ -83,7 +83,7 @@ const understand = (wire: Wire, peer: Peer, answer: Answer, limits: Limits): Eff
   const type = answer.response.headers["content-type"] ?? ""
   if (status < 300 && type.startsWith("text/event-stream") && wire.endpoint.kind !== "json") {
     return Effect.map(feedOf(answer.response, peer, limits.silenceMs), (feed) =>
-      wire.endpoint.kind === "events" ? feed : ({ _tag: "Events", feed } satisfies Reply)
+      wire.endpoint.kind === "events" ? feed : ({ _tag: "Events", feed, ...told(answer) } satisfies Reply)
     )
   }
   return Effect.flatMap(readText(answer.response, peer, limits.timeoutMs), (text) => {
@@ -93,12 +93,20 @@ const understand = (wire: Wire, peer: Peer, answer: Answer, limits: Limits): Eff
     if (error !== undefined) return Effect.fail(error)
     if (wire.endpoint.kind === "reply") {
       const reply: Reply =
-        isJson || text === "" ? { _tag: "Json", status, body } : { _tag: "Text", status, type, body: text }
+        isJson || text === ""
+          ? { _tag: "Json", status, body, ...told(answer) }
+          : { _tag: "Text", status, type, body: text }
       return Effect.succeed(reply)
     }
     const decoded = status < 300 && wire.endpoint.kind === "json" ? wire.decodeAnswer(text) : undefined
     return decoded === undefined ? Effect.fail(notOurs(peer, wire.name, status)) : Effect.succeed(decoded.value)
   })
+}
+
+/** What an answer says of its request beside its body. */
+const told = ({ response }: Answer): Pick<Reply, "headers"> => {
+  const ignored = response.headers["x-rbee-ignored"]
+  return typeof ignored === "string" ? { headers: { "X-Rbee-Ignored": ignored } } : {}
 }
 
 const parseJson = (text: string): unknown => {

@@ -19,6 +19,7 @@ import type { Match, Router } from "./http-router.ts"
 import { corsHeaders, preflightHeaders, type Sites } from "./http-sites.ts"
 import type { ApiScope, Caller } from "./rights.ts"
 import { retryLine } from "./sse.ts"
+import { unpack } from "./http-unpack.ts"
 import { tooLarge } from "./wire.ts"
 import { encodeError, errorStatus, internalError, retryAfter } from "./wire-error.ts"
 
@@ -145,7 +146,19 @@ export class Exchange {
       if (body === "too large") return this.#fail(tooLarge(maxBytes))
       if (body === "too many") return this.#fail(bodies.refusal())
       if (body === "too slow") return this.#tooSlow()
-      this.#run(match, body.text)
+      this.#unpacked(match, body.bytes)
+    })
+  }
+
+  #unpacked(match: Match, packed: Buffer): void {
+    const { bodies } = this.#context
+    unpack(this.#request.headers["content-encoding"], packed, match.maxBytes, (text) => {
+      // unpacking takes a moment, and its client may have left meanwhile
+      if (this.#response.destroyed) return this.#held?.release()
+      const room = Either.isLeft(text) || this.#held?.take(Math.max(0, text.right.length - packed.length)) === true
+      if (Either.isRight(text) && room) return this.#run(match, text.right)
+      this.#held?.release()
+      this.#fail(Either.isLeft(text) ? text.left : bodies.refusal())
     })
   }
 

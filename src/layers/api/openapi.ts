@@ -65,7 +65,7 @@ const schemaOf = (ast: AST.AST, schemas: Record<string, JSONSchema.JsonSchema7>)
   })
 
 const operation = (name: string, endpoint: Endpoint, schemas: Record<string, JSONSchema.JsonSchema7>): Json => {
-  const input: unknown = schemaOf(endpoint.input.ast, schemas)
+  const input: unknown = schemaOf((endpoint.documented ?? endpoint.input).ast, schemas)
   const shape = isObject(input) ? input : {}
   const properties = isObject(shape["properties"]) ? shape["properties"] : {}
   const required = Array.isArray(shape["required"]) ? shape["required"] : []

@@ -41,9 +41,12 @@ const invalid = (what: string, field: string): Invalid => rbeeError("INVALID_REQ
 /** The JSON object in a body. V8's own message would quote the body. */
 const parseBody = (text: string | undefined): Either.Either<Fields, Invalid> => {
   if (text === undefined || text === "") return Either.right({})
+  // what does not begin as UTF-8 was written by an editor in another encoding
+  if (text.startsWith("\uFFFD")) return Either.left(rbeeError("INVALID_REQUEST", "the body is not UTF-8 text"))
   let value: unknown
   try {
-    value = JSON.parse(text)
+    // PowerShell and Notepad begin with a byte order mark
+    value = JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text)
   } catch {
     return Either.left(rbeeError("INVALID_REQUEST", "the body is not valid JSON"))
   }

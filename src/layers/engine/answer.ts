@@ -71,11 +71,16 @@ export class Answer {
     this.cachedTokens = Math.min(tokens, this.options.prompt.length)
   }
 
+  /** It may have no further token. */
+  get full(): boolean {
+    return this.tokens.length >= this.limit
+  }
+
   /** Whether what is resumed is a whole answer already; then nothing is decoded. */
   finishedBefore(): Finish | undefined {
     const last = this.tokens[this.tokens.length - 1]
     if (this.resumed > 0 && last !== undefined && this.ends(last)) return "stop"
-    return this.tokens.length >= this.limit ? "length" : undefined
+    return this.resumed > 0 && this.full ? "length" : undefined
   }
 
   get promptLength(): number {
@@ -102,7 +107,7 @@ export class Answer {
     this.tokens.push(token)
     this.decoded++
     let text = this.stop.push(this.options.textOf(token))
-    const finish = this.ends(token) ? "stop" : this.tokens.length >= this.limit ? "length" : undefined
+    const finish = this.ends(token) ? "stop" : this.full ? "length" : undefined
     if (finish !== undefined) text += this.stop.end()
     if (this.ahead > 0) {
       const known = Math.min(this.ahead, text.length)

@@ -9,12 +9,10 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { ChatMessage } from "../../machines/vocabulary/job.ts"
 import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 
-export interface ChatMessage {
-  readonly role: "system" | "user" | "assistant"
-  readonly content: string
-}
+export type { ChatMessage }
 
 /** How to load a model. Lengths are tokens; `context` is per slot. */
 export interface LoadOptions {
@@ -44,6 +42,8 @@ export interface Sampling {
   readonly topP: number
   /** 0: off */
   readonly topK: number
+  /** of the likeliest token's share; absent or 0: off */
+  readonly minP?: number
   readonly seed?: number
 }
 

@@ -105,7 +105,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
 
   const speak = (answer: Answer, clock: Clock.Clock): Effect.Effect<GenerateResult, RbeeError<"INTERNAL">> =>
     Effect.gen(function* () {
-      const already = answer.finishedBefore()
+      const already = answer.finishedBefore() ?? (answer.full ? "length" : undefined)
       if (already !== undefined) return answer.result(already)
       const began = clock.unsafeCurrentTimeMillis()
       let said = 0

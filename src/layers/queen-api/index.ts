@@ -4,8 +4,9 @@ import * as Schema from "effect/Schema"
 import { Count, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
 import { Heartbeat, HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
-import { JobRequest, JobView } from "../../machines/vocabulary/job.ts"
+import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job.ts"
 import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
+import { ChatCompletionRequest } from "../../machines/vocabulary/openai.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { events, type Handlers, json, reply } from "../api/endpoint.ts"
 
@@ -26,7 +27,12 @@ export const queenApi = {
   submitJob: json("POST", "/jobs", {
     scope: "infer",
     summary: "Take in a job; it runs whether or not anybody opens its stream",
-    input: Schema.Struct({ ...JobRequest.fields, idempotency_key: Schema.optional(Schema.String) }),
+    input: Schema.Struct({
+      ...JobRequest.fields,
+      // an answer of no token is what a client of /v1 asks for, to have its prompt read
+      max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(1, maxTokensMax))),
+      idempotency_key: Schema.optional(Schema.String)
+    }),
     headers: { "idempotency-key": "idempotency_key" },
     output: Schema.Struct({ job_id: Schema.String, events: Schema.String }),
     status: 201,
@@ -210,10 +216,16 @@ export const queenApi = {
     status: 202
   }),
   v1Models: reply("GET", "/v1/models", { scope: "infer", summary: "OpenAI: models", input: none }),
+  v1Model: reply("GET", "/v1/models/:ref", {
+    scope: "infer",
+    summary: "OpenAI: one model",
+    input: Schema.Struct({ ref: Schema.String })
+  }),
   v1Chat: reply("POST", "/v1/chat/completions", {
     scope: "infer",
     summary: "OpenAI: chat completion",
     input: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+    documented: ChatCompletionRequest,
     maxBytes: 32 * 1024 * 1024
   }),
   inspectEvents: events("/inspect/events", {

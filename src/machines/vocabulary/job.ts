@@ -2,21 +2,55 @@
 import * as Schema from "effect/Schema"
 import { Count, DeviceId, Id } from "./common.ts"
 
+/** A tool's call in an assistant's message. */
+export const ToolCall = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+})
+export type ToolCall = typeof ToolCall.Type
+
 export const ChatMessage = Schema.Struct({
-  role: Schema.Literal("system", "user", "assistant"),
-  content: Schema.String
+  /** `tool`: what a call gave */
+  role: Schema.Literal("system", "user", "assistant", "tool"),
+  content: Schema.String,
+  name: Schema.optional(Schema.String),
+  /** what an assistant thought before it answered; templates that know it leave it out or write it */
+  reasoning: Schema.optional(Schema.String),
+  tool_calls: Schema.optional(Schema.Array(ToolCall)),
+  /** of a tool's message: the call that it answers */
+  tool_call_id: Schema.optional(Schema.String)
 })
 export type ChatMessage = typeof ChatMessage.Type
+
+const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63
+
+/** A signed number of 64 bits, as JSON reads it: what other makers' clients send. -1 means none. */
+export const Seed = Schema.Number.pipe(
+  Schema.filter(isSeed, {
+    description: "a whole number of 64 bits",
+    jsonSchema: { type: "integer", minimum: -(2 ** 63), maximum: 2 ** 63 },
+    // hardly any number is a whole one
+    arbitrary: () => (random) => random.maxSafeInteger()
+  })
+)
+/** none, as llama.cpp's users say it */
+export const anySeed = -1
+/** Most that can be asked for; whoever wants more wants all that there is room for. */
+export const maxTokensMax = 1_048_576
 
 /** Sampling options, shared by `/jobs`, `/infer` and the CLI. */
 export const samplingFields = {
   /** tokens; above the room left the answer ends with finish_reason `length` */
-  max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(1, 1_048_576))),
+  max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(0, maxTokensMax))),
   temperature: Schema.optional(Schema.Number.pipe(Schema.between(0, 2))),
-  top_p: Schema.optional(Schema.Number.pipe(Schema.greaterThan(0), Schema.lessThanOrEqualTo(1))),
+  /** 0: the likeliest token, as a temperature of 0 */
+  top_p: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
   /** 0: off */
   top_k: Schema.optional(Schema.Int.pipe(Schema.between(0, 100_000))),
-  seed: Schema.optional(Schema.Int.pipe(Schema.between(0, 4_294_967_295))),
+  /** only tokens that are at least this likely, as a share of the likeliest; 0: off */
+  min_p: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
+  seed: Schema.optional(Seed),
   stop: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String).pipe(Schema.maxItems(16)))),
   ignore_eos: Schema.optional(Schema.Boolean)
 } as const

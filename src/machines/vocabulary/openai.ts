@@ -1,39 +1,53 @@
-/** OpenAI's wire format, as much of it as rbee serves: the fields not named here are ignored. */
+/** OpenAI's wire format, as much of it as rbee serves; what becomes of the other fields stands in openai-fields.ts. */
 import * as Schema from "effect/Schema"
-import { type ChatMessage, type FinishReason, samplingFields, type Usage } from "./job.ts"
+import { anySeed, type FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "./job.ts"
+import { maybe, OpenAiMessage } from "./openai-messages.ts"
 
-/** Absent and null mean the same. */
-const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
-
-const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
+/** -1: what there is room for */
+const MaxTokens = Schema.Number.pipe(
+  Schema.filter((value) => Number.isInteger(value) && value >= -1, {
+    description: "a whole number, or -1 for what there is room for",
+    jsonSchema: { type: "integer", minimum: -1 },
+    arbitrary: () => (random) => random.integer({ min: -1 })
+  })
+)
 
 export const ChatCompletionRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
-  messages: Schema.Array(
-    Schema.Struct({
-      role: Schema.Literal("system", "developer", "user", "assistant"),
-      content: Schema.Union(Schema.String, Schema.Array(TextPart))
-    })
-  ).pipe(Schema.minItems(1)),
+  messages: Schema.Array(OpenAiMessage).pipe(Schema.minItems(1)),
   stream: maybe(Schema.Boolean),
-  stream_options: maybe(Schema.Struct({ include_usage: maybe(Schema.Boolean) })),
-  /** one answer a request */
-  n: maybe(Schema.Literal(1)),
-  max_completion_tokens: maybe(Schema.Int.pipe(Schema.between(1, 1_048_576))),
-  max_tokens: maybe(Schema.Int.pipe(Schema.between(1, 1_048_576))),
-  temperature: maybe(Schema.Number.pipe(Schema.between(0, 2))),
-  top_p: maybe(Schema.Number.pipe(Schema.greaterThan(0), Schema.lessThanOrEqualTo(1))),
-  seed: maybe(Schema.Int.pipe(Schema.between(0, 4_294_967_295))),
-  stop: maybe(samplingFields.stop.from)
+  stream_options: maybe(
+    Schema.Struct({ include_usage: maybe(Schema.Boolean), include_obfuscation: maybe(Schema.Boolean) })
+  ),
+  max_completion_tokens: maybe(MaxTokens),
+  max_tokens: maybe(MaxTokens),
+  temperature: maybe(samplingFields.temperature.from),
+  top_p: maybe(samplingFields.top_p.from),
+  top_k: maybe(samplingFields.top_k.from),
+  min_p: maybe(samplingFields.min_p.from),
+  seed: maybe(samplingFields.seed.from),
+  stop: maybe(samplingFields.stop.from),
+  ignore_eos: maybe(samplingFields.ignore_eos.from)
 })
 export type ChatCompletionRequest = typeof ChatCompletionRequest.Type
 
-/** The messages as a job has them: parts joined, `developer` by its older name. */
-export const chatMessages = (request: ChatCompletionRequest): ReadonlyArray<typeof ChatMessage.Type> =>
-  request.messages.map(({ role, content }) => ({
-    role: role === "developer" ? "system" : role,
-    content: typeof content === "string" ? content : content.map(({ text }) => text).join("")
-  }))
+type Sampled = Omit<JobRequest, "model" | "messages" | "stream">
+
+/** How the answer is drawn, as a job has it. */
+export const samplingOf = (chat: ChatCompletionRequest): Sampled => {
+  const { ignore_eos, max_completion_tokens, max_tokens, min_p, seed, stop, temperature, top_k, top_p } = chat
+  const tokens = max_completion_tokens ?? max_tokens
+  return {
+    ...(tokens === undefined || tokens < 0 || tokens > maxTokensMax ? {} : { max_tokens: tokens }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(top_p === undefined ? {} : { top_p }),
+    ...(top_k === undefined ? {} : { top_k }),
+    ...(min_p === undefined ? {} : { min_p }),
+    ...(seed === undefined || seed === anySeed ? {} : { seed }),
+    ...(stop === undefined ? {} : { stop }),
+    ...(ignore_eos === undefined ? {} : { ignore_eos })
+  }
+}
 
 export interface CompletionUsage {
   readonly prompt_tokens: number

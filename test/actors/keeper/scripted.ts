@@ -131,6 +131,7 @@ export const stage = (script: Script) => {
     removeModel: unscripted,
     collectModels: unscripted,
     v1Models: unscripted,
+    v1Model: unscripted,
     v1Chat: unscripted,
     metrics: unscripted,
     openapi: unscripted,

@@ -1,4 +1,5 @@
 /** What only HTTP has: heads, methods, bodies, ports and ends of connections. */
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from "node:zlib"
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -59,6 +60,56 @@ describe("requests", () => {
       // far beyond the limit the server stops to read: the client sees the answer or a closed connection
       if (endless._tag === "Right") expect(endless.right.status).toBe(413)
       expect((yield* ask(url)).status).toBe(200)
+    })
+  )
+
+  it.scopedLive("a body may begin with a byte order mark, and be packed", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve()
+      const json = '{"job_id":"job-1","epoch":1,"prompt":"hi é"}'
+      const sent = (body: string | Uint8Array, encoding?: string) =>
+        Effect.map(
+          ask(url, {
+            method: "POST",
+            path: "/infer",
+            body,
+            headers: encoding === undefined ? {} : { "content-encoding": encoding }
+          }),
+          ({ status, text }) => `${status} ${text}`
+        )
+      const right = '201 {"prompt":"hi é"}'
+      expect(yield* sent(`\uFEFF${json}`)).toBe(right)
+      expect(yield* sent(gzipSync(json), "gzip")).toBe(right)
+      expect(yield* sent(gzipSync(`\uFEFF${json}`), "X-GZIP")).toBe(right)
+      expect(yield* sent(deflateSync(json), "deflate")).toBe(right)
+      expect(yield* sent(deflateRawSync(json), "deflate")).toBe(right)
+      expect(yield* sent(brotliCompressSync(json), "br")).toBe(right)
+      expect(yield* sent(json, "identity")).toBe(right)
+      for (const encoding of ["zstd", "gzip, br", "__proto__"])
+        expect(yield* sent(json, encoding)).toMatch(/^415 .*gzip, deflate, br/)
+      for (const encoding of ["gzip", "deflate", "br"])
+        expect(yield* sent(json, encoding)).toMatch(/^400 .*is not what its content-encoding says/)
+      expect(yield* sent(gzipSync(json).subarray(0, 30), "gzip")).toMatch(/^400 /)
+      expect(yield* sent(Buffer.from(`\uFEFF${json}`, "utf16le"))).toMatch(/^400 .*not UTF-8/)
+    })
+  )
+
+  it.scopedLive("a small body that unpacks to a large one is 413", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve()
+      const filler = Buffer.from(`{"deadline_ms":1,"filler":"${"x".repeat(64 * 1024 * 1024)}"}`)
+      for (const [encoding, body] of [
+        ["gzip", gzipSync(filler)],
+        ["deflate", deflateSync(filler)]
+      ] as const) {
+        const got = yield* ask(url, {
+          method: "POST",
+          path: "/shutdown",
+          body,
+          headers: { "content-encoding": encoding }
+        })
+        expect([encoding, got.status, got.code]).toEqual([encoding, 413, "PAYLOAD_TOO_LARGE"])
+      }
     })
   )
 

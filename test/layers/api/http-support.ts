@@ -51,7 +51,7 @@ export interface Ask {
   readonly method?: string
   readonly path?: string
   readonly headers?: Readonly<Record<string, string>>
-  readonly body?: string
+  readonly body?: string | Uint8Array
 }
 
 /** One request on a connection of its own. */

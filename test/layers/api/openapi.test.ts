@@ -1,4 +1,5 @@
 /** The OpenAPI documents say what the interfaces declare. */
+import { served } from "../../../src/machines/vocabulary/openai-fields.ts"
 import { describe, expect, it } from "@effect/vitest"
 import type { Api } from "../../../src/layers/api/endpoint.ts"
 import { openApi } from "../../../src/layers/api/openapi.ts"
@@ -78,5 +79,14 @@ describe("openapi.json", () => {
       "/shutdown": { post: { parameters: [{ name: "cascade", in: "query" }, { name: "session" }] } }
     })
     expect(document).not.toHaveProperty("security")
+  })
+
+  it("says what a chat completion may ask, null included", () => {
+    const document = JSON.stringify(openApi({ v1Chat: queenApi.v1Chat }, { title: "t", version: "1", guarded: false }))
+    const { properties, required } =
+      JSON.parse(document).paths["/v1/chat/completions"].post.requestBody.content["application/json"].schema
+    expect(required).toEqual(["model", "messages"])
+    expect(Object.keys(properties).sort()).toEqual([...served].sort())
+    expect(JSON.stringify(properties.seed)).toContain("null")
   })
 })

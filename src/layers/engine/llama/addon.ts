@@ -79,6 +79,7 @@ export interface SamplerConfig {
   readonly temperature: number
   readonly topK?: number
   readonly topP?: number
+  readonly minP?: number
   readonly seed?: number
 }
 

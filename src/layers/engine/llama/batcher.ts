@@ -184,6 +184,7 @@ export class Batcher {
   }
 
   private async draw(drawn: ReadonlyArray<Drawn>, even: boolean): Promise<void> {
+    for (const { answer } of drawn) if (answer.full) this.endUnanswered(answer)
     const living = drawn.filter(({ answer }) => !answer.over)
     const tokens: Array<Sampled> = []
     // The first draw after a batch of unequal parts puts the rows of logits into order, and a second one at the same
@@ -221,6 +222,14 @@ export class Batcher {
     answer.hasEnded = true
     this.release(answer)
     answer.sampler.dispose()
+  }
+
+  /** Asked for no token at all: its prompt has been read, which is what was asked. */
+  private endUnanswered(answer: LlamaAnswer): void {
+    if (answer.over) return
+    if (this.suspects[0] === answer) this.suspects.shift()
+    this.drop(answer)
+    answer.finish("length")
   }
 
   private callReaders(): void {

@@ -12,7 +12,7 @@ const mix = (value: number): number => {
 }
 
 /**
- * A 32-bit seed for the token at `index` of an answer with `seed`, which may be any safe integer. 0xFFFFFFFF means
+ * A 32-bit seed for the token at `index` of an answer with `seed`, which may be any integer of 64 bits as a number holds it. 0xFFFFFFFF means
  * "random" to llama.cpp and is never given.
  */
 export const seedAt = (seed: number, index: number): number => {
@@ -44,11 +44,12 @@ export class AnswerSampler {
   /** Call before the token at `index` of the answer is drawn. */
   prepare(index: number): void {
     if (this.greedy) return
-    const { temperature, topK, topP } = this.sampling
+    const { minP = 0, temperature, topK, topP } = this.sampling
     this.native.applyConfig({
       temperature,
       ...(topK > 0 ? { topK } : {}),
       ...(topP < 1 ? { topP } : {}),
+      ...(minP > 0 ? { minP } : {}),
       seed: seedAt(this.seed, index)
     })
   }

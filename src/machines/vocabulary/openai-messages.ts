@@ -1,0 +1,145 @@
+/** Messages as OpenAI's clients send them, and what a job makes of them: text, and a tool's calls and results. */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { type RbeeError, rbeeError } from "../errors.ts"
+import type { ChatMessage, ToolCall } from "./job.ts"
+import { unsupported } from "./openai-fields.ts"
+
+/** Absent and null mean the same. */
+export const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
+
+/** `text` and `refusal` are text; others are images, sound and files, which are refused by their name. */
+const Part = Schema.Struct({ type: Schema.String, text: maybe(Schema.String), refusal: maybe(Schema.String) })
+type Part = typeof Part.Type
+
+const Called = Schema.Struct({
+  name: Schema.String,
+  /** JSON text by OpenAI's book; some clients send the object itself */
+  arguments: maybe(Schema.Union(Schema.String, Schema.Record({ key: Schema.String, value: Schema.Unknown })))
+})
+
+export const OpenAiMessage = Schema.Struct({
+  role: Schema.Literal("system", "developer", "user", "assistant", "tool", "function"),
+  content: Schema.optional(Schema.NullOr(Schema.Union(Schema.String, Schema.Array(Part)))),
+  name: maybe(Schema.String),
+  tool_call_id: maybe(Schema.String),
+  tool_calls: maybe(
+    Schema.Array(Schema.Struct({ id: maybe(Schema.String), type: maybe(Schema.String), function: maybe(Called) }))
+  ),
+  function_call: maybe(Called),
+  refusal: maybe(Schema.String),
+  audio: maybe(Schema.Unknown),
+  reasoning_content: maybe(Schema.String),
+  reasoning: maybe(Schema.String)
+})
+type OpenAiMessage = typeof OpenAiMessage.Type
+
+type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
+
+export const chatMessages = (
+  messages: ReadonlyArray<OpenAiMessage>
+): Either.Either<ReadonlyArray<ChatMessage>, Refused> =>
+  Either.all(messages.map((message, index) => chatMessage(message, `messages[${index}]`)))
+
+const chatMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMessage, Refused> =>
+  Either.gen(function* () {
+    const { audio, content, name, reasoning, reasoning_content, refusal, tool_call_id } = message
+    if (audio !== undefined) return yield* Either.left(unsupported(`${at}.audio`))
+    // only who called a tool may have said nothing
+    if (content === undefined && message.role !== "assistant")
+      return yield* Either.left(invalid(`field ${at}.content is missing`, `${at}.content`))
+    const text = yield* textOf(content ?? refusal ?? "", `${at}.content`)
+    const calls = yield* callsOf(message, at)
+    const thought = reasoning_content ?? reasoning
+    return {
+      role: roles[message.role],
+      content: text,
+      ...(name === undefined ? {} : { name }),
+      ...(thought === undefined ? {} : { reasoning: thought }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+      ...(tool_call_id === undefined ? {} : { tool_call_id })
+    }
+  })
+
+/** `developer` and `function` are other names of older and newer versions. */
+const roles = {
+  system: "system",
+  developer: "system",
+  user: "user",
+  assistant: "assistant",
+  tool: "tool",
+  function: "tool"
+} as const
+
+/** Parts as one text: some templates drop a list of them without a word. */
+const textOf = (content: string | ReadonlyArray<Part>, at: string): Either.Either<string, Refused> =>
+  typeof content === "string"
+    ? Either.right(content)
+    : Either.map(Either.all(content.map((part, index) => partText(part, `${at}[${index}]`))), (texts) => texts.join(""))
+
+const partText = ({ refusal, text, type }: Part, at: string): Either.Either<string, Refused> => {
+  if (type !== "text" && type !== "refusal") {
+    const kind = /^[a-z_]{1,32}$/.test(type) ? type : "another"
+    return Either.left(unsupported(at, `${at} is of type ${kind}; only text is supported`))
+  }
+  const own = type === "text" ? text : refusal
+  return own === undefined ? Either.left(invalid(`field ${at}.${type} is missing`, `${at}.${type}`)) : Either.right(own)
+}
+
+const callsOf = (
+  { function_call, tool_calls = [] }: OpenAiMessage,
+  at: string
+): Either.Either<ReadonlyArray<ToolCall>, Refused> => {
+  const old = function_call === undefined ? [] : [{ id: undefined, type: undefined, function: function_call }]
+  return Either.all(
+    [...tool_calls, ...old].map(({ function: called, id, type = "function" }, index) => {
+      const place = `${at}.tool_calls[${index}]`
+      if (type !== "function" || called === undefined)
+        return Either.left(unsupported(place, `${place} is not the call of a function; others are not supported`))
+      return Either.map(argumentsOf(called.arguments ?? "", `${place}.function.arguments`), (given) => ({
+        id: id ?? "",
+        name: called.name,
+        arguments: given
+      }))
+    })
+  )
+}
+
+const decodeArguments = Schema.decodeUnknownEither(
+  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+)
+
+/** Templates want the object, which they write as their model was taught. */
+const argumentsOf = (
+  given: string | ToolCall["arguments"],
+  at: string
+): Either.Either<ToolCall["arguments"], Refused> =>
+  typeof given !== "string"
+    ? Either.right(given)
+    : given.trim() === ""
+      ? Either.right({})
+      : Either.mapLeft(decodeArguments(given), () => invalid(`${at} must be a JSON object, as text`, at))
+
+const invalid = (what: string, field: string): RbeeError<"INVALID_REQUEST"> =>
+  rbeeError("INVALID_REQUEST", what, "", { field })
+
+const messageFields = new Set(Object.keys(OpenAiMessage.fields))
+/** with what parts of other types carry, which are refused anyway, and what is harmless */
+const partFields = new Set([...Object.keys(Part.fields), "image_url", "input_audio", "file"])
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+
+const objectsIn = (value: unknown): ReadonlyArray<Readonly<Record<string, unknown>>> =>
+  Array.isArray(value) ? value.filter(isObject) : []
+
+/** Fields of messages and their parts that nobody has published: `messages.content.cache_control`. */
+export const ignoredInMessages = (messages: unknown): ReadonlyArray<string> => {
+  const found = new Set<string>()
+  for (const message of objectsIn(messages)) {
+    for (const key of Object.keys(message)) if (!messageFields.has(key)) found.add(`messages.${key}`)
+    for (const part of objectsIn(message["content"]))
+      for (const key of Object.keys(part)) if (!partFields.has(key)) found.add(`messages.content.${key}`)
+  }
+  return [...found]
+}
