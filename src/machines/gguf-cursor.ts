@@ -1,4 +1,5 @@
 /** Reads the values of a GGUF header one after another, within limits that no crafted file can lift. */
+import { Words } from "./gguf-words.ts"
 
 /** Bytes of a header; a vocabulary of 256 k long tokens is about 20 MB. */
 export const headerBytesMax = 64 * 1024 * 1024
@@ -81,6 +82,22 @@ export class Cursor {
       default:
         throw new Invalid(`its header has a value of unknown type ${type}`)
     }
+  }
+  /** The words of a vocabulary: counted, and none of them twice. */
+  words(type: number): Value {
+    if (type !== 9 || this.u32() !== 8) throw new Invalid("its vocabulary is no list of words")
+    const length = this.count()
+    // as many lengths alone must be there, before memory is set aside for them
+    if (this.at + 8 * length > this.bytes.length) throw new NeedMore(this.at + 8 * length)
+    const words = new Words(this.bytes, length)
+    for (let i = 0; i < length; i++) {
+      const size = this.u64()
+      const from = this.take(size)
+      if (words.add(from, from + size)) continue
+      const word = new TextDecoder().decode(this.bytes.subarray(from, Math.min(from + size, from + 40)))
+      throw new Invalid(`its vocabulary has the word ${JSON.stringify(word)} twice`)
+    }
+    return { length, numbers: [] }
   }
   /** Short arrays of numbers are kept (per-layer head counts), the rest is only counted. */
   private array(depth: number): Value {

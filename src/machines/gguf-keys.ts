@@ -38,6 +38,12 @@ export class Keys {
     return typeof value === "object" ? value.length : 0
   }
 
+  /** a number that need not be whole */
+  real(key: string): number | undefined {
+    const value = this.value(key)
+    return typeof value === "number" ? value : undefined
+  }
+
   count(key: string, max = countMax): number | undefined {
     const value = this.value(key)
     return typeof value === "number" ? this.checked(key, value, max) : undefined

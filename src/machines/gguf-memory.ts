@@ -26,7 +26,8 @@ const trunkOnly = new Set([...alternating, "step35", "hy_v3", "glm-dsa", "mimo2"
 /** Layers from this one on use the caches of earlier ones. */
 const sharedFrom: Readonly<Record<string, number>> = { gemma3n: 20 }
 
-const headLength = (keys: Keys, which: "key" | "value"): number => {
+/** elements of one head where it has no window */
+export const headLength = (keys: Keys, which: "key" | "value"): number => {
   const heads = keys.perLayer(".attention.head_count")?.(0) ?? 1
   if (heads === 0) return 0
   return keys.count(`.attention.${which}_length`) ?? Math.floor((keys.count(".embedding_length") ?? 0) / heads)

@@ -2,10 +2,13 @@
  * Reads the header of a GGUF file: whether it is a whole model, and the facts that capacity and catalog need. Pure, and
  * bounded against crafted files: counts, lengths and nesting have limits, and the caller decides how much it reads.
  */
+import { checkModel, layersMax } from "./gguf-check.ts"
 import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./gguf-cursor.ts"
 import { Keys } from "./gguf-keys.ts"
+import { notGguf, otherKind } from "./gguf-kind.ts"
 import { type MemoryFacts, memoryFacts } from "./gguf-memory.ts"
-import { blocks, fileTypes } from "./gguf-types.ts"
+import { readTensors } from "./gguf-tensors.ts"
+import { fileTypes } from "./gguf-types.ts"
 
 export interface ModelFacts extends MemoryFacts {
   readonly fileBytes: number
@@ -46,7 +49,9 @@ export type GgufResult =
 /** `start` is the file's beginning, as much as was read; `fileBytes` the size of the whole file. */
 export const readGguf = (start: Uint8Array, fileBytes: number): GgufResult => {
   try {
-    return { _tag: "Model", ...parse(new Cursor(start), fileBytes) }
+    const cursor = new Cursor(start)
+    if (fileBytes < 4 || cursor.u32() !== 0x46554747) return { _tag: "Invalid", reason: notGguf(start) }
+    return { _tag: "Model", ...parse(cursor, fileBytes) }
   } catch (error) {
     if (error instanceof Invalid) return { _tag: "Invalid", reason: error.message }
     if (!(error instanceof NeedMore)) throw error
@@ -56,28 +61,52 @@ export const readGguf = (start: Uint8Array, fileBytes: number): GgufResult => {
   }
 }
 
+/** ggml wants a power of two, and maps a file whose tensors lie at multiples of 32 alone. */
+const alignmentOf = (keys: Keys): number => {
+  const alignment = keys.count("general.alignment") ?? 32
+  if (alignment < 32 || (alignment & (alignment - 1)) !== 0) {
+    throw new Invalid(
+      `its header says that its tensors are aligned to ${alignment} bytes, which is no power of two from 32 on`
+    )
+  }
+  return alignment
+}
+
+const readKeys = (cursor: Cursor, entries: number): Keys => {
+  const values = new Map<string, Value>()
+  for (let i = 0; i < entries; i++) {
+    const key = cursor.string()
+    if (values.has(key)) throw new Invalid(`its header says ${JSON.stringify(key.slice(0, 60))} twice`)
+    const type = cursor.u32()
+    values.set(key, key === "tokenizer.ggml.tokens" ? cursor.words(type) : cursor.value(type))
+  }
+  return new Keys(values)
+}
+
+/** What follows the four letters of GGUF. */
 const parse = (cursor: Cursor, fileBytes: number): Header => {
-  if (fileBytes < 4 || cursor.u32() !== 0x46554747) throw new Invalid("it is not a GGUF file")
   const version = cursor.u32()
+  if (version === 0x0300_0000 || version === 0x0200_0000)
+    throw new Invalid("it is for machines of the other byte order")
   if (version !== 2 && version !== 3) throw new Invalid(`it is of GGUF version ${version}, known are 2 and 3`)
   const tensorCount = cursor.count()
-  const entries = cursor.count()
-  const meta = new Map<string, Value>()
-  for (let i = 0; i < entries; i++) meta.set(cursor.string(), cursor.value(cursor.u32()))
-  const keys = new Keys(meta)
-  const { architecture } = keys
+  const keys = readKeys(cursor, cursor.count())
+  const alignment = alignmentOf(keys)
   const split = splitOf(keys)
+  const tensors = readTensors(cursor, tensorCount, alignment, split !== undefined)
+  const other = otherKind(keys, tensors)
+  if (other !== undefined) throw new Invalid(other)
   // what all parts have in common is said in the first alone, and which tensors are where is nobody's promise
   const isLater = split !== undefined && split.index > 0
-  if (architecture === "" && !isLater) throw new Invalid("its header names no architecture")
+  if (keys.architecture === "" && !isLater) throw new Invalid("its header names no architecture")
   if (tensorCount === 0 && split === undefined) throw new Invalid("it holds a vocabulary only, no weights")
-  const tensors = readTensors(cursor, tensorCount)
-  const alignment = keys.count("general.alignment") ?? 32
+  const facts = factsOf(keys, tensors.elements, fileBytes)
+  if (!isLater) checkModel(keys, tensors, facts)
   const end = Math.ceil(cursor.at / alignment) * alignment + tensors.extent
   if (end > fileBytes) throw new Invalid(`it is truncated: its tensors need ${end} bytes, the file has ${fileBytes}`)
   const template = keys.text("tokenizer.chat_template")
   return {
-    facts: factsOf(keys, tensors.elements, fileBytes),
+    facts,
     matrices: tensors.matrices,
     ...(template === "" ? {} : { template }),
     ...(split === undefined ? {} : { split })
@@ -88,30 +117,6 @@ const splitOf = (keys: Keys): Header["split"] => {
   const count = keys.count("split.count") ?? 0
   return count < 2 ? undefined : { index: keys.count("split.no") ?? 0, count }
 }
-
-const readTensors = (cursor: Cursor, count: number) => {
-  let elements = 0
-  let extent = 0
-  const matrices = new Set<number>()
-  for (let i = 0; i < count; i++) {
-    cursor.string()
-    const rank = cursor.u32()
-    if (rank > 8) throw new Invalid("a tensor has too many dimensions")
-    let size = 1
-    for (let d = 0; d < rank; d++) size *= cursor.u64()
-    const type = cursor.u32()
-    const [perBlock, bytes] = blocks[type] ?? [1, 0]
-    if (rank > 1) matrices.add(type)
-    elements += size
-    extent = Math.max(extent, cursor.u64() + Math.ceil(size / perBlock) * bytes)
-  }
-  if (!Number.isSafeInteger(elements) || !Number.isSafeInteger(extent))
-    throw new Invalid("its tensors are out of range")
-  return { elements, extent, matrices }
-}
-
-/** as llama.cpp has room for */
-const layersMax = 512
 
 const factsOf = (keys: Keys, parameters: number, fileBytes: number): ModelFacts => {
   const layers = keys.count(".block_count", layersMax) ?? 1

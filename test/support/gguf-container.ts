@@ -25,7 +25,7 @@ export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * 
 
 const u32 = (value: number): Buffer => {
   const bytes = Buffer.alloc(4)
-  bytes.writeUInt32LE(value)
+  bytes.writeUInt32LE(value >>> 0)
   return bytes
 }
 const u64 = (value: number): Buffer => {

@@ -79,8 +79,9 @@ export const fillTensor = (
   fill(tensor, bytes, random(seed * 1_000_003 + index))
   if (tensor.name === "output.weight") {
     // Control tokens and single bytes get no weight, so that greedy answers are words and do not end by themselves.
-    const row = size / vocabulary.length
-    for (const [token, { type }] of vocabulary.entries()) {
+    const rows = tensor.shape[1] ?? 1
+    const row = size / rows
+    for (const [token, { type }] of vocabulary.slice(0, rows).entries()) {
       if (type !== 1 || token < FIRST_BYTE + 256) bytes.fill(0, token * row, (token + 1) * row)
     }
   }

@@ -29,6 +29,7 @@ import { bundledFolder } from "../../../src/layers/models/sources.ts"
 import type { RbeeError } from "../../../src/machines/errors.ts"
 import { partsOf } from "../../../src/machines/gguf-split.ts"
 import { type ModelRef, parseModelRef } from "../../../src/machines/model-ref.ts"
+import { familyFile, familyHeader } from "../../support/families/index.ts"
 import { parametersOf, splitModel, TINY } from "../../support/gguf.ts"
 import {
   among,
@@ -489,6 +490,16 @@ describe("Hugging Face", () => {
     const at = await here()
     expect(await at.run(at.models.preview(tiny))).toMatchObject({ parameters: 3_049_920, fileBytes: original.length })
     expect(blobs(at)).toEqual([])
+    expect(at.hub.sent()).toBe(256 * 1024)
+  })
+
+  it("refuses what is no chat model by the first bytes of it", async () => {
+    const file = familyFile("qwen3")
+    const { bytes } = familyHeader({ ...file, metadata: [...file.metadata, ["qwen3.pooling_type", { u32: 3 }]] })
+    const content = Buffer.concat([bytes, Buffer.alloc(2 ** 21)])
+    const at = await here({}, {}, { "acme/tiny/tiny-Q8_0.gguf": content })
+    const error = await at.run(Effect.flip(at.models.preview(tiny)))
+    expect(error).toMatchObject({ code: "MODEL_INVALID", what: expect.stringContaining("embedding model (qwen3)") })
     expect(at.hub.sent()).toBe(256 * 1024)
   })
 

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto"
 import { open } from "node:fs/promises"
 import { cached } from "../gguf.ts"
-import { container, type Entries, general, type Tensor } from "../gguf-container.ts"
+import { bytesOf, container, type Entries, general, padded, type Tensor } from "../gguf-container.ts"
 import { tokenizerOf, type Shape, type Token, vocabularyOf } from "../gguf-format.ts"
 import { fillTensor } from "../gguf-weights.ts"
 import { withAttention } from "./attention.ts"
@@ -71,6 +71,12 @@ export const familyFile = (architecture: string, model: FamilyModel = {}): Famil
     ...tokenizerOf({ chat, tokenizer, spacePrefix: false }, vocabulary)
   ]
   return { metadata, tensors: family.tensors(size), vocabulary }
+}
+
+/** Its header, and the size that the whole file would have: for readers that never come to the weights. */
+export const familyHeader = ({ metadata, tensors }: Omit<FamilyFile, "vocabulary">) => {
+  const bytes = container(metadata, tensors)
+  return { bytes, fileBytes: tensors.reduce((sum, tensor) => sum + padded(bytesOf(tensor)), bytes.length) }
 }
 
 export const writeFamily = async (path: string, { metadata, tensors, vocabulary }: FamilyFile, seed = 1) => {
