@@ -339,7 +339,7 @@ describe("what cannot be loaded", () => {
       const modelPath = yield* Effect.promise(() =>
         tiny({ layers: 8, width: 2048, heads: 32, kvHeads: 32, feedForward: 64, context: 1 << 24, type: "q8_0" })
       )
-      const error = yield* Effect.flip(load({ modelPath, slots: 64 }))
+      const error = yield* Effect.flip(load({ modelPath, slots: 64, context: 1 << 24 }))
       expect(error.code).toBe("VRAM_EXHAUSTED")
       expect(error.details["required_mb"]).toBeGreaterThan(1_000_000)
       expect(error.details["available_mb"]).toBeGreaterThan(0)
