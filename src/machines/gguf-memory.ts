@@ -11,6 +11,8 @@ export interface MemoryFacts {
   readonly headLengths: ReadonlyArray<number>
   /** bytes that a sequence takes whatever its length: the states of recurrent layers, in full precision */
   readonly stateBytes: number
+  /** floats that a token of a batch takes as it passes a layer that is no plain one; absent where all are plain */
+  readonly passing?: number
 }
 
 const float = 4
@@ -95,6 +97,16 @@ const stateElements = (keys: Keys): number => {
   return back * (inner + 2 * (keys.count(".ssm.group_count") ?? 0) * state) + inner * state
 }
 
+/** Measured: gated delta nets work on several copies of their width, Mamba on fewer, compressed attention on long keys. */
+const passing = (keys: Keys): number => {
+  const headCount = keys.perLayer(".attention.head_count")?.(0) ?? 0
+  const inner = keys.count(".ssm.inner_size") ?? 0
+  const ofState = (alternating.has(keys.architecture) ? 24 : 12) * inner
+  const ofDelta = 24 * headCount * (keys.count(".kda.head_dim") ?? 0)
+  const isCompressed = (keys.count(".attention.key_length_mla") ?? 0) > 0
+  return Math.max(ofState, ofDelta, isCompressed ? 5.5 * headCount * headLength(keys, "key") : 0)
+}
+
 export const memoryFacts = (keys: Keys, layers: number): MemoryFacts => {
   const trunk = layers - (keys.count(".nextn_predict_layers") ?? 0)
   const kvHeads = keys.perLayer(".attention.head_count_kv") ?? keys.perLayer(".attention.head_count") ?? (() => 1)
@@ -114,5 +126,11 @@ export const memoryFacts = (keys: Keys, layers: number): MemoryFacts => {
     const { key, value } = head.of(layer)
     kvElementsPerToken += kvHeads(layer) * (key + value) + index
   }
-  return { kvElementsPerToken, headLengths: head.lengths, stateBytes: states * stateElements(keys) * float }
+  const floats = passing(keys)
+  return {
+    kvElementsPerToken,
+    headLengths: head.lengths,
+    stateBytes: states * stateElements(keys) * float,
+    ...(floats === 0 ? {} : { passing: floats })
+  }
 }

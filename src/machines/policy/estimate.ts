@@ -48,14 +48,14 @@ const batchOf = ({ context, slots }: Shape, backend: Backend): number => {
 const isTiled = ({ quantization }: ModelFacts, { backend, hasTiles }: Terms): boolean =>
   backend === "cpu" && hasTiles === true && quantization !== "F32" && quantization !== "BF16"
 
-const hiddenOf = ({ embedding, feedForward }: ModelFacts): number =>
-  Math.max(9 * embedding, 4 * embedding + 3 * feedForward)
+const hiddenOf = ({ embedding, feedForward, passing = 0 }: ModelFacts): number =>
+  Math.max(9 * embedding, 4 * embedding + 3 * feedForward, passing)
 
 /** Less is alive at once, but the batch is rounded to blocks of 34 bytes before it meets a matrix. */
-const hiddenInTiles = ({ embedding, feedForward, kvElementsPerToken, layers }: ModelFacts): number => {
+const hiddenInTiles = ({ embedding, feedForward, kvElementsPerToken, layers, passing = 0 }: ModelFacts): number => {
   const attention = 4 * embedding + kvElementsPerToken / Math.max(1, layers)
   const rounded = (Math.max(embedding, feedForward) * 34) / 32
-  return Math.max(attention, 3 * embedding + 3 * feedForward) + rounded / float
+  return Math.max(attention, 3 * embedding + 3 * feedForward, passing) + rounded / float
 }
 
 /**

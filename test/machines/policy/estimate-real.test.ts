@@ -5,6 +5,7 @@ import { hasTiles } from "../../../src/layers/devices/memory.ts"
 import { readGguf } from "../../../src/machines/gguf.ts"
 import { estimateBytes } from "../../../src/machines/policy/estimate.ts"
 import { bundlePrograms, minillama, type Programs } from "../../layers/worker-launcher/programs.ts"
+import { familyModel } from "../../support/families/index.ts"
 import { model, type Shape, TINY } from "../../support/gguf.ts"
 import { type Loading, workerMemory } from "../../support/worker-memory.ts"
 
@@ -21,6 +22,12 @@ const promised = ({ modelPath, context, slots, kvType = "f16" }: Loading): numbe
   return estimateBytes(header.facts, { context, slots }, { backend: "cpu", kvType, hasTiles })
 }
 const generated = (shape: Partial<Shape>): Promise<string> => model({ ...TINY, context: 4096, type: "q8_0", ...shape })
+/** of a width that shows in the sum */
+const family = (architecture: string): Promise<string> =>
+  familyModel(architecture, {
+    ...{ layers: 4, width: 1024, heads: 16, kvHeads: 4, headLength: 64, feedForward: 3072, vocabulary: 8192 },
+    ...{ state: 64, inner: 2048, stateHeads: 32, rank: 256, experts: 8, expertFeedForward: 512, context: 4096 }
+  })
 const wide: Partial<Shape> = { layers: 4, width: 768, heads: 12, kvHeads: 12, feedForward: 2304, vocabulary: 4096 }
 
 describe("The memory that is promised for a model is what its worker takes once its slots are full", () => {
@@ -29,6 +36,8 @@ describe("The memory that is promised for a model is what its worker takes once 
     ["a cache of q8_0", () => generated(wide), { context: 512, slots: 2, kvType: "q8_0" }],
     // llama.cpp rearranges its matrices, and must not hold them twice
     ["weights of q4_0", () => generated({ ...wide, type: "q4_0" }), { context: 512, slots: 1 }],
+    ["gated delta nets", () => family("qwen35"), { context: 512, slots: 2 }],
+    ["compressed attention", () => family("deepseek2"), { context: 512, slots: 2 }],
     ["many words", () => generated({ vocabulary: 64_000, tokenizer: "bpe" }), { context: 512, slots: 1 }]
   ])(
     "%s",
