@@ -1,6 +1,7 @@
 /** Headers of model files: what reads them takes any bytes, and says in words what is wrong with them. */
 import { readFileSync } from "node:fs"
 import { readGguf } from "../../../src/machines/gguf.ts"
+import { mutantHeader } from "../../support/families/mutate.ts"
 import { mutatedBytes } from "../mutate.ts"
 import { Finding, ownPeakMb, type Target } from "../target.ts"
 
@@ -15,8 +16,10 @@ export const gguf: Target = {
     const whole = bundled.subarray(0, 200_000)
     return {
       one: async (random) => {
-        // most of what is believed stands at the beginning
-        const bytes = mutatedBytes(whole, random, random.pick([400, 3000, whole.length]))
+        // most of what is believed stands at the beginning; every second header is that of a family, nearly right
+        const bytes = random.chance(0.5)
+          ? mutatedBytes(whole, random, random.pick([400, 3000, whole.length]))
+          : mutantHeader(random).bytes
         const began = performance.now()
         const result = readGguf(bytes, random.chance(0.9) ? bundled.length : random.int(0, 2 ** 31))
         const took = performance.now() - began
