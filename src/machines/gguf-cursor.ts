@@ -16,7 +16,13 @@ export class NeedMore extends Error {
 }
 export class Invalid extends Error {}
 
-export type Value = number | string | boolean | { readonly length: number; readonly numbers: ReadonlyArray<number> }
+export interface List {
+  readonly length: number
+  readonly numbers: ReadonlyArray<number>
+  /** of a vocabulary: bytes of its longest word */
+  readonly longest?: number
+}
+export type Value = number | string | boolean | List
 
 export class Cursor {
   at = 0
@@ -83,21 +89,23 @@ export class Cursor {
         throw new Invalid(`its header has a value of unknown type ${type}`)
     }
   }
-  /** The words of a vocabulary: counted, and none of them twice. */
+  /** The words of a vocabulary: counted and measured, and none of them twice. */
   words(type: number): Value {
     if (type !== 9 || this.u32() !== 8) throw new Invalid("its vocabulary is no list of words")
     const length = this.count()
     // as many lengths alone must be there, before memory is set aside for them
     if (this.at + 8 * length > this.bytes.length) throw new NeedMore(this.at + 8 * length)
     const words = new Words(this.bytes, length)
+    let longest = 0
     for (let i = 0; i < length; i++) {
       const size = this.u64()
       const from = this.take(size)
+      longest = Math.max(longest, size)
       if (words.add(from, from + size)) continue
       const word = new TextDecoder().decode(this.bytes.subarray(from, Math.min(from + size, from + 40)))
       throw new Invalid(`its vocabulary has the word ${JSON.stringify(word)} twice`)
     }
-    return { length, numbers: [] }
+    return { length, numbers: [], longest }
   }
   /** Short arrays of numbers are kept (per-layer head counts), the rest is only counted. */
   private array(depth: number): Value {

@@ -44,6 +44,12 @@ export class Keys {
     return typeof value === "number" ? value : undefined
   }
 
+  /** bytes of a vocabulary's longest word; 0 where there is none */
+  longest(key: string): number {
+    const value = this.value(key)
+    return typeof value === "object" ? (value.longest ?? 0) : 0
+  }
+
   count(key: string, max = countMax): number | undefined {
     const value = this.value(key)
     return typeof value === "number" ? this.checked(key, value, max) : undefined

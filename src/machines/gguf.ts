@@ -24,6 +24,8 @@ export interface ModelFacts extends MemoryFacts {
   readonly heads: number
   readonly layers: number
   readonly vocabulary: number
+  /** bytes of text that one token stands for at most; undefined: there is no such number, or it is not known */
+  readonly tokenBytes?: number | undefined
   /** it says how a chat is put to it */
   readonly template: boolean
   /** rules of a byte-pair tokenizer */
@@ -137,7 +139,16 @@ const factsOf = (keys: Keys, parameters: number, fileBytes: number): ModelFacts 
     heads: keys.largest(".attention.head_count") ?? 1,
     layers,
     vocabulary: keys.length("tokenizer.ggml.tokens") || (keys.count(".vocab_size") ?? 0),
+    tokenBytes: tokenBytesOf(keys),
     merges: keys.length("tokenizer.ggml.merges"),
     template: keys.text("tokenizer.chat_template") !== ""
   }
+}
+
+/** Whose tokens spell what they stand for, in no fewer bytes. To the others an unknown word is one token, however long. */
+const spelling = new Set(["gpt2", "llama", "gemma4", "plamo2", "rwkv"])
+
+const tokenBytesOf = (keys: Keys): number | undefined => {
+  const longest = keys.longest("tokenizer.ggml.tokens")
+  return longest > 0 && spelling.has(keys.text("tokenizer.ggml.model")) ? longest : undefined
 }

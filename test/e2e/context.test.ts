@@ -10,12 +10,12 @@ interface Worker {
   readonly id: string
   readonly context: number
 }
-const workers = async (on: Machine) => (await (await fetch(`${on.queenUrl}/workers`)).json()) as Array<Worker>
+const workers = async (on: Machine) => (await (await on.fetch(`${on.queenUrl}/workers`)).json()) as Array<Worker>
 const contexts = async (on: Machine) => (await workers(on)).map(({ context }) => context).toSorted((a, b) => a - b)
 
 const ask = async (on: Machine, model: string, content: string) => {
   const body = { model, max_tokens: 4, messages: [{ role: "user", content }] }
-  const answer = await fetch(`${on.queenUrl}/v1/chat/completions`, {
+  const answer = await on.fetch(`${on.queenUrl}/v1/chat/completions`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body)
@@ -87,5 +87,23 @@ describe("a prompt that is too long for its worker", () => {
     assert.isAbove(most, 512, run.stderr)
     const fits = ["infer", "--no-cpu", "--model", model, "--context", String(most), "--max-tokens", "4", "hello"]
     assert.strictEqual((await on.rbee(fits)).code, 0)
+  })
+})
+
+describe("a prompt of more bytes than the context can stand for", () => {
+  it("is refused before it is a job, once a hive knows the model, on both ways in", async () => {
+    const on = await machine()
+    assert.strictEqual((await on.rbee(["infer", "--max-tokens", "4", "hello"])).code, 0)
+    const prompt = words(400_000)
+    const asked = await ask(on, "minillama", prompt)
+    assert.strictEqual(asked.status, 400)
+    assert.match(String(asked.body["error"]?.["message"]), /maximum context length is 512 tokens.*has 800000 bytes/)
+    assert.strictEqual(asked.body["error"]?.["code"], "context_length_exceeded")
+    const headers = { "content-type": "application/json" }
+    const body = JSON.stringify({ model: "minillama", prompt })
+    const refused = await on.fetch(`${on.queenUrl}/jobs`, { method: "POST", headers, body })
+    assert.strictEqual(refused.status, 400)
+    assert.include(await refused.text(), "maximum context length is 512 tokens")
+    assert.lengthOf((await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<unknown>, 1)
   })
 })

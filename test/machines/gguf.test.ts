@@ -39,7 +39,8 @@ describe("The header of a GGUF file", () => {
         layers: 6,
         vocabulary: 2048,
         template: true,
-        merges: 0
+        merges: 0,
+        tokenBytes: 14
       }
     })
   })

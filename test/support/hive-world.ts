@@ -184,6 +184,7 @@ export const makeWorld = (
               architecture: "llama",
               parameters: facts.parameters,
               context: facts.trainedContext,
+              tokenBytes: undefined,
               quantization: "Q8_0",
               template: true,
               owned: true,

@@ -170,15 +170,18 @@ const kinds = {
   unigram
 } as const
 
-/** The path of a vocabulary of this kind, or of BPE with this pre-tokenizer. */
-export const vocabulary = async (name: keyof typeof kinds | { readonly pre: string }): Promise<string> => {
+/** One of these kinds, or BPE with this pre-tokenizer. */
+type Name = keyof typeof kinds | { readonly pre: string }
+
+/** The header of a file that has nothing else; `more`: other entries of it. */
+export const vocabularyHeader = (name: Name, more: Entries = []): Buffer => {
   const { entries, tokens } =
     typeof name === "string"
       ? kinds[name]()
       : SPACED_PRE_TOKENIZERS.includes(name.pre)
         ? spaced(name.pre)
         : byteLevel(name.pre)
-  const bytesOfFile = container(
+  return container(
     [
       ...general("llama", "f32"),
       ["llama.context_length", { u32: 512 }],
@@ -188,12 +191,18 @@ export const vocabulary = async (name: keyof typeof kinds | { readonly pre: stri
       ["llama.attention.head_count", { u32: 1 }],
       ["llama.attention.layer_norm_rms_epsilon", { f32: 1e-5 }],
       ...entries,
+      ...more,
       ["tokenizer.ggml.tokens", { texts: tokens.map(({ text }) => text) }],
       ["tokenizer.ggml.scores", { f32s: tokens.map((_, i) => -i) }],
       ["tokenizer.ggml.token_type", { i32s: tokens.map(({ type }) => type) }]
     ],
     []
   )
+}
+
+/** The path of such a file. */
+export const vocabulary = async (name: Name): Promise<string> => {
+  const bytesOfFile = vocabularyHeader(name)
   const folder = join(tmpdir(), "rbee-test-models")
   await mkdir(folder, { recursive: true })
   const path = join(folder, `vocabulary-${createHash("sha256").update(bytesOfFile).digest("hex").slice(0, 16)}.gguf`)

@@ -15,6 +15,7 @@ export const rowOf = (note: ModelNote, facts: ModelFacts): ModelRow => ({
   architecture: facts.architecture,
   parameters: facts.parameters,
   context: facts.trainedContext,
+  tokenBytes: facts.tokenBytes,
   quantization: facts.quantization,
   template: facts.template
 })
@@ -39,6 +40,7 @@ export const viewOf = (row: ModelRow, worker: Circumstances): ModelView => ({
   ...(row.architecture === undefined ? {} : { architecture: row.architecture }),
   ...(row.parameters === undefined ? {} : { parameters: row.parameters }),
   ...(row.context === undefined ? {} : { context: row.context }),
+  ...(row.tokenBytes === undefined ? {} : { token_bytes: row.tokenBytes }),
   ...(row.quantization === undefined ? {} : { quantization: row.quantization }),
   template: row.template,
   added_at: row.addedAt,

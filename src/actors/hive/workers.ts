@@ -167,6 +167,9 @@ export class Workers {
     return Effect.gen(this, function* () {
       const facts = yield* this.ports.models.inspect(model.file)
       const wanted = this.wanted(facts, request)
+      // of a catalog that is older than this number
+      if (model.tokenBytes === undefined && facts.tokenBytes !== undefined)
+        yield* this.ports.catalog.models.mark(model.ref, { tokenBytes: facts.tokenBytes })
       if (pin) yield* this.ports.catalog.pins.put({ device: device.id, file: model.file })
       const joined = yield* this.joinable(device.id, model.file, wanted)
       if (joined !== undefined) {

@@ -8,6 +8,7 @@ import type { Settings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { bundledModel } from "../../machines/model-ref.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
+import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import type { Inspect } from "../inspect/shared.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
@@ -19,6 +20,7 @@ import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
 import { openAi, unknownModel } from "./openai.ts"
 import { onlyOwn } from "./own-jobs.ts"
+import { checkPrompt } from "./prompt-bound.ts"
 import { remoteHives } from "./remote-hives.ts"
 import { planOf } from "./plan.ts"
 import type { Sessions } from "./sessions.ts"
@@ -110,6 +112,9 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     }
   }
 
+  const submit = (request: JobRequest, idempotencyKey?: string): Effect.Effect<JobLog, RbeeError> =>
+    Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey))
+
   const { v1Chat, v1Model, v1Models } = openAi({
     submit: (request) =>
       Effect.gen(function* () {
@@ -117,7 +122,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
           // it is no reference either
           error.details["accepted"] === undefined ? error : unknownModel(request.model)
         )
-        const log = yield* jobs.submit({ ...request, model })
+        const log = yield* submit({ ...request, model })
         return { jobId: log.jobId, log }
       }),
     cancel: jobs.cancel,
@@ -147,7 +152,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
     submitJob: ({ idempotency_key, ...request }) =>
       Effect.gen(function* () {
         const model = yield* models.named(request.model)
-        const { jobId } = yield* jobs.submit({ ...request, model }, idempotency_key)
+        const { jobId } = yield* submit({ ...request, model }, idempotency_key)
         return { job_id: jobId, events: `/jobs/${jobId}/events` }
       }),
     listJobs: () => Effect.map(Call, ({ caller }) => jobs.list(caller)),

@@ -1,15 +1,7 @@
 /** What every engine refuses before it decodes anything. */
 import { rbeeError, type RbeeError } from "../../machines/errors.ts"
+import { overflow } from "../../machines/policy/context.ts"
 import { chooseSlot, type Slot } from "./slots.ts"
-
-const overflow = (said: string, context: number, amounts: Readonly<Record<string, number>>) =>
-  rbeeError(
-    "INVALID_REQUEST",
-    // clients know an overflow by these words
-    `the maximum context length is ${context} tokens, and ${said}: no room is left for an answer`,
-    "Shorten the prompt, or use a model with a longer context",
-    { ...amounts, context }
-  )
 
 /** The prompt must be there and leave room for at least one token. */
 export const checkFits = (
@@ -26,21 +18,6 @@ export const checkFits = (
         prompt_tokens: promptTokens,
         trained_context: trained
       })
-}
-
-/** More bytes than the context's tokens can stand for are refused before anybody reads them. */
-export const tooManyBytes = (
-  bytes: number,
-  tokenBytes: number,
-  context: number
-): RbeeError<"INVALID_REQUEST"> | undefined => {
-  const least = Math.ceil(bytes / tokenBytes)
-  if (least < context) return undefined
-  return overflow(
-    `the prompt has ${bytes} bytes, which are at least ${least} tokens (of at most ${tokenBytes} bytes each)`,
-    context,
-    { prompt_tokens: least, prompt_bytes: bytes, token_bytes: tokenBytes }
-  )
 }
 
 /** The free slot for these tokens, or ALL_SLOTS_BUSY. */

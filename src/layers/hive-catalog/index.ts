@@ -16,6 +16,8 @@ export interface ModelRow {
   readonly parameters: number | undefined
   /** trained context, tokens */
   readonly context: number | undefined
+  /** bytes of text that one token stands for at most */
+  readonly tokenBytes: number | undefined
   readonly quantization: string | undefined
   /** it says how a chat is put to it */
   readonly template: boolean
@@ -31,7 +33,7 @@ export interface ModelRow {
 }
 
 /** What changes in the life of a model. */
-export type Marks = Partial<Pick<ModelRow, "lastUsedAt" | "owned" | "pinned">>
+export type Marks = Partial<Pick<ModelRow, "lastUsedAt" | "owned" | "pinned" | "tokenBytes">>
 
 export interface RuntimeRow {
   readonly kind: string

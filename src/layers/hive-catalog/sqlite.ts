@@ -38,6 +38,10 @@ const migrations: Migrations = [
       `CREATE TABLE quarantine (hash TEXT NOT NULL, engine TEXT NOT NULL, device TEXT NOT NULL, file TEXT NOT NULL,
          reason TEXT NOT NULL, words TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (hash, engine, device)) STRICT`
     ]
+  },
+  {
+    name: "what a token of a model stands for at most",
+    statements: ["ALTER TABLE models ADD COLUMN tokenBytes INTEGER"]
   }
 ]
 

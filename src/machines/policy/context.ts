@@ -68,3 +68,27 @@ export const noLonger = ({ context, had, prompt }: Need, error: RbeeError): Rbee
     { prompt_tokens: prompt, context: most, needed_context: context, needed_mb, available_mb }
   )
 }
+
+export const overflow = (said: string, context: number, amounts: Readonly<Record<string, number>>) =>
+  rbeeError(
+    "INVALID_REQUEST",
+    // clients know an overflow by these words
+    `the maximum context length is ${context} tokens, and ${said}: no room is left for an answer`,
+    "Shorten the prompt, or use a model with a longer context",
+    { ...amounts, context }
+  )
+
+/** More bytes than the context's tokens can stand for are refused before anybody reads them. */
+export const tooManyBytes = (
+  bytes: number,
+  tokenBytes: number,
+  context: number
+): RbeeError<"INVALID_REQUEST"> | undefined => {
+  const least = Math.ceil(bytes / tokenBytes)
+  if (least < context) return undefined
+  return overflow(
+    `the prompt has ${bytes} bytes, which are at least ${least} tokens (of at most ${tokenBytes} bytes each)`,
+    context,
+    { prompt_tokens: least, prompt_bytes: bytes, token_bytes: tokenBytes }
+  )
+}

@@ -13,6 +13,8 @@ export const ModelView = Schema.Struct({
   parameters: Schema.optional(Count),
   /** trained context, tokens */
   context: Schema.optional(Count),
+  /** bytes of text that one token stands for at most */
+  token_bytes: Schema.optional(Count),
   quantization: Schema.optional(Schema.String),
   /** it says how a chat is put to it */
   template: Schema.optional(Schema.Boolean),

@@ -5,8 +5,9 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import type { AddonModel } from "../../../src/layers/engine/llama/addon.ts"
 import { Pieces, Utf8Stream } from "../../../src/layers/engine/llama/pieces.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
+import { readGguf } from "../../../src/machines/gguf.ts"
 import { HARD_TEXTS, randomTexts } from "../../support/texts.ts"
-import { PRE_TOKENIZERS, SPACED_PRE_TOKENIZERS, vocabulary } from "../../support/vocabularies.ts"
+import { PRE_TOKENIZERS, SPACED_PRE_TOKENIZERS, vocabulary, vocabularyHeader } from "../../support/vocabularies.ts"
 
 const opened: Array<AddonModel> = []
 afterAll(() => Promise.all(opened.map((model) => model.dispose())))
@@ -111,6 +112,32 @@ describe("a token", () => {
   it("of another maker's spelling is said as it stands", async () => {
     const model = await open(await vocabulary({ pre: "gpt-2" }))
     expect(new Pieces(model).visible(idOf(model, "日本 raw"))).toBe("日本 raw")
+  })
+})
+
+/** bytes that a token stands for at most: by the header of a model's first part, and by all tokens of the vocabulary */
+const bounds = async (name: Parameters<typeof vocabulary>[0]) => {
+  const part = vocabularyHeader(name, [
+    ["split.no", { u16: 0 }],
+    ["split.count", { u16: 2 }]
+  ])
+  const header = readGguf(part, part.length)
+  if (header._tag !== "Model") throw new Error(JSON.stringify(header))
+  const { tokenBytes, vocabulary: count } = header.facts
+  return { told: tokenBytes, longest: await new Pieces(await open(await vocabulary(name))).longest(count) }
+}
+
+describe("the header's bound on the bytes of a token", () => {
+  it("holds for all tokens of each vocabulary", async () => {
+    const kinds = [...PRE_TOKENIZERS, ...SPACED_PRE_TOKENIZERS].map((pre) => ({ pre }))
+    for (const kind of [...kinds, "spm", "spm with a space before", "rwkv", "plamo2"] as const) {
+      const { longest, told } = await bounds(kind)
+      expect([kind, told !== undefined && told >= (longest ?? Infinity)]).toEqual([kind, true])
+    }
+  })
+
+  it("is not there where an unknown word is one token, however long", async () => {
+    expect(await bounds("unigram")).toEqual({ told: undefined, longest: undefined })
   })
 })
 

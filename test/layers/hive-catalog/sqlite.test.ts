@@ -44,6 +44,7 @@ const model: ModelRow = {
   architecture: "llama",
   parameters: 3_049_920,
   context: 512,
+  tokenBytes: 16,
   quantization: "Q8_0",
   template: true,
   owned: true,

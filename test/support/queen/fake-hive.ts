@@ -54,6 +54,8 @@ export class FakeHive {
   slots = 2
   readonly models = new Set<string>()
   readonly pinned = new Set<string>()
+  /** what it knows of the models' vocabulary */
+  vocabulary: Pick<ModelView, "context" | "token_bytes"> = {}
   readonly hasRuntime = new Set<string>(["cpu-llm-worker-rbee", "cuda-llm-worker-rbee"])
   /** devices without room, and what is free there */
   readonly full = new Map<string, number>()
@@ -158,6 +160,7 @@ export class FakeHive {
       model_ref: ref,
       file: `/models/${ref}.gguf`,
       bytes: 3_300_000,
+      ...this.vocabulary,
       pinned: this.pinned.has(ref),
       owned: true,
       in_use: false
