@@ -104,7 +104,7 @@ export interface JournalService {
   readonly tokens: (job: string) => { readonly texts: ReadonlyArray<string>; readonly tokenIds: ReadonlyArray<number> }
   readonly job: (id: string) => JournalJob | undefined
   readonly byKey: (key: string) => JournalJob | undefined
-  /** Newest first. */
+  /** Newest first; of long requests without what they say. */
   readonly jobs: (limit: number) => ReadonlyArray<JournalJob>
   /** Without a terminal event, oldest first: what a new queen continues. */
   readonly unfinished: () => ReadonlyArray<JournalJob>

@@ -4,7 +4,15 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { rbeeError } from "../../machines/errors.ts"
 import { JobRequest } from "../../machines/vocabulary/job.ts"
-import { type Entry, JobFacts, type JournalJob, type JournalService, lastIdOf, type Write } from "./index.ts"
+import {
+  type Entry,
+  JobFacts,
+  type JournalJob,
+  type JournalService,
+  lastIdOf,
+  type NewJob,
+  type Write
+} from "./index.ts"
 import { RunIndex } from "./runs.ts"
 
 interface JobRow {
@@ -65,7 +73,10 @@ const damaged = (from: number, id: number): Entry => {
   return { _tag: "Event", id, event: "error", data: JSON.stringify({ code, message, details }) }
 }
 
-const COLUMNS = "id, request, key, created_at, ended_at, facts"
+const OTHERS = "key, created_at, ended_at, facts"
+const COLUMNS = `id, coalesce((SELECT request FROM requests WHERE job = n), request) AS request, ${OTHERS}`
+/** characters from which a request is long: it has a row of its own */
+const LONG = 16 * 1024
 /** ended jobs whose runs are remembered */
 const ENDED_KEPT = 256
 /** jobs that are forgotten at once */
@@ -76,6 +87,7 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     `INSERT INTO jobs (id, request, key, created_at, facts, first_run)
      VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM runs))`
   )
+  const insertRequest = db.prepare<[number | bigint, string]>("INSERT INTO requests (job, request) VALUES (?, ?)")
   const insertEvent = db.prepare<[number, number, string, string]>(
     "INSERT INTO events (job, id, event, data) VALUES (?, ?, ?, ?)"
   )
@@ -91,7 +103,7 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
   )
   const selectJob = db.prepare<[string], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE id = ?`)
   const selectByKey = db.prepare<[string], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE key = ?`)
-  const selectJobs = db.prepare<[number], JobRow>(`SELECT ${COLUMNS} FROM jobs ORDER BY n DESC LIMIT ?`)
+  const selectJobs = db.prepare<[number], JobRow>(`SELECT id, request, ${OTHERS} FROM jobs ORDER BY n DESC LIMIT ?`)
   const selectUnfinished = db.prepare<[], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE ended_at IS NULL ORDER BY n`)
   const selectEvents = db.prepare<
     [number, number, number],
@@ -109,6 +121,7 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     .pluck()
   const deleteEvents = db.prepare<[number]>("DELETE FROM events WHERE job = ?")
   const deleteRun = db.prepare<[number]>("DELETE FROM runs WHERE seq = ?")
+  const deleteRequest = db.prepare<[number]>("DELETE FROM requests WHERE job = ?")
   const deleteJob = db.prepare<[number]>("DELETE FROM jobs WHERE n = ?")
   const begin = db.prepare("BEGIN IMMEDIATE")
   const commitAll = db.prepare("COMMIT")
@@ -192,11 +205,12 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     }
   }
 
-  const transaction = (work: () => void): void => {
+  const transaction = <A>(work: () => A): A => {
     begin.run()
     try {
-      work()
+      const made = work()
       commitAll.run()
+      return made
     } catch (reason) {
       // SQLite has already rolled back by itself after some faults
       if (db.inTransaction) rollback.run()
@@ -204,11 +218,16 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     }
   }
 
+  /** The row's number. */
+  const insert = ({ createdAt, facts, id, key }: NewJob, request: string): number | bigint =>
+    insertJob.run(id, request, key ?? null, createdAt, encodeFacts(facts)).lastInsertRowid
+
   const remove = (id: string): void => {
     const job = find(id)
     if (job === undefined) return
     for (const seq of job.runs.rows) deleteRun.run(seq)
     deleteEvents.run(job.n)
+    deleteRequest.run(job.n)
     deleteJob.run(job.n)
     known.delete(id)
     ended.delete(id)
@@ -237,14 +256,17 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
 
   return {
     create: (job) => {
-      const { lastInsertRowid } = insertJob.run(
-        job.id,
-        encodeRequest(job.request),
-        job.key ?? null,
-        job.createdAt,
-        encodeFacts(job.facts)
-      )
-      remember(job.id, Number(lastInsertRowid), new RunIndex())
+      const whole = encodeRequest(job.request)
+      // a statement by itself is a transaction already
+      const n =
+        whole.length <= LONG
+          ? insert(job, whole)
+          : transaction(() => {
+              const row = insert(job, encodeRequest(withoutTexts(job.request)))
+              insertRequest.run(row, whole)
+              return row
+            })
+      remember(job.id, Number(n), new RunIndex())
     },
     commit: (writes) => {
       const [only] = writes
@@ -305,6 +327,11 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
       db.pragma("wal_checkpoint(TRUNCATE)")
     }
   }
+}
+
+const withoutTexts = (long: JobRequest): JobRequest => {
+  const { messages: _, prompt: __, ...others } = long
+  return others
 }
 
 const mapDefined = <A, B>(value: A | undefined, f: (value: A) => B): B | undefined =>

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
@@ -185,6 +185,36 @@ describe("the journal file", () => {
       })
     })
   )
+
+  it.effect("has a long request once, whatever changes of its job, and gives it back whole", () => {
+    const file = newFile()
+    const written = () => statSync(file).size + statSync(`${file}-wal`).size
+    const request = { model: "minillama", prompt: "so much to say. ".repeat(100_000), max_tokens: 3 }
+    const { prompt: _, ...others } = request
+    return Effect.gen(function* () {
+      yield* withJournal(file, (journal) => {
+        journal.create({ id: "job-long", request, key: "once", createdAt: 1, facts })
+        const before = written()
+        expect(before).toBeGreaterThan(request.prompt.length)
+        for (let epoch = 1; epoch <= 50; epoch++)
+          journal.commit([{ _tag: "Facts", job: "job-long", facts: { ...facts, epoch }, endedAt: undefined }])
+        expect(written() - before).toBeLessThan(300_000)
+        expect(journal.jobs(10)).toMatchObject([{ id: "job-long", request: others }])
+        expect(journal.jobs(10)[0]?.request).not.toHaveProperty("prompt")
+      })
+      yield* withJournal(file, (journal) => {
+        for (const job of [journal.job("job-long"), journal.byKey("once"), journal.unfinished()[0]])
+          expect(job).toMatchObject({ request, facts: { epoch: 50 } })
+        journal.remove("job-long")
+        expect(journal.job("job-long")).toBeUndefined()
+        create(journal, "job-next")
+        expect(journal.job("job-next")?.request.prompt).toBe("for job-next")
+      })
+      const db = new Sqlite(file, { readonly: true })
+      expect(db.prepare("SELECT count(*) FROM requests").pluck().get()).toBe(0)
+      db.close()
+    })
+  })
 
   it.effect("that is no database is moved aside, and the journal starts empty", () =>
     Effect.gen(function* () {
