@@ -11,7 +11,7 @@ import { ensureOwnToken, isOwnToken } from "../layers/settings/own-token.ts"
 import { readConfigFile } from "./config/file.ts"
 import { type Env, findHome } from "./config/home.ts"
 import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } from "./config/knobs.ts"
-import { readToken } from "./config/token.ts"
+import { hiveSecret, readInvitation, readToken } from "./config/token.ts"
 
 export interface Sources {
   /** by knob name: `{"queen.port": 8501}`; undefined: not given */
@@ -22,6 +22,8 @@ export interface Sources {
   readonly cwd?: string
   /** for a daemon: a token is made where there is none */
   readonly makeToken?: boolean
+  /** for a hive: one that was invited has a secret of its own in the place of the cluster's token */
+  readonly isInvited?: boolean
   /** hears what the user should know but what is no error (a stand-in for a missing home folder) */
   readonly onNote?: (note: string) => void
 }
@@ -65,8 +67,11 @@ const load = async (sources: Sources): Promise<Settings> => {
           ? chosen(knob, variableOf(knob), variable)
           : (file.values.get(knob) ?? defaultOf(knob))
   }
-  if (sources.makeToken === true && readToken(env, home, file.tokenFile, cwd) === undefined) ensureOwnToken(home)
-  const token = readToken(env, home, file.tokenFile, cwd)
+  const isInvited = sources.isInvited === true
+  if (sources.makeToken === true && !isInvited && readToken(env, home, file.tokenFile, cwd) === undefined)
+    ensureOwnToken(home)
+  const { id } = { ...defaults.hive, ...values.hive }
+  const token = isInvited ? hiveSecret(home, id) : readToken(env, home, file.tokenFile, cwd)
   const isChosen = token !== undefined && !isOwnToken(token)
   const settings: Settings = {
     home,
@@ -102,6 +107,10 @@ export const loadSettings = (sources: Sources): Effect.Effect<Settings, RbeeErro
       cause instanceof RbeeError ? Effect.fail(cause as RbeeError<"INVALID_REQUEST">) : Effect.die(cause)
     )
   )
+
+/** How this hive joins its queen; undefined: it belongs to its machine's own. */
+export const loadInvitation = (env: Env): Effect.Effect<string | undefined, RbeeError<"INVALID_REQUEST">> =>
+  Effect.try({ try: () => readInvitation(env, process.cwd()), catch: (cause) => cause as RbeeError<"INVALID_REQUEST"> })
 
 /** The environment that gives a child daemon exactly these settings, whatever flags its parent had. */
 export const environmentOf = (settings: Settings): Readonly<Record<string, string>> => {

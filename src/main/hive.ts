@@ -7,7 +7,7 @@
  * is in use.
  */
 import "./working-folder.ts"
-import { join } from "node:path"
+import { join as pathOf } from "node:path"
 import { keepLogs } from "../layers/process/log-file.ts"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -32,8 +32,9 @@ import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerHttp as layerWorkers } from "../layers/worker-api/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
 import { RbeeError, rbeeError } from "../machines/errors.ts"
-import { loadSettings } from "./config.ts"
+import { loadInvitation, loadSettings } from "./config.ts"
 import { addressInUse, stateFile, stopSignal } from "./daemon.ts"
+import { join } from "./hive/join.ts"
 import { jsonLogs } from "./logs.ts"
 import { soon } from "./soon.ts"
 
@@ -41,7 +42,7 @@ const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
   const env = withCuda(process.env)
   return Layer.mergeAll(
-    layerSqlite(join(folder, "catalog.sqlite")),
+    layerSqlite(pathOf(folder, "catalog.sqlite")),
     layerInventory(settings.hive.gpus, layerProbe({ folder, env, vulkan: settings.hive.vulkan })),
     layerDisk({ folder }),
     layerNpm({ folder, env }),
@@ -65,8 +66,10 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
   )
 
 const program = Effect.gen(function* () {
-  const settings = yield* loadSettings({ env: process.env, makeToken: true })
-  keepLogs(join(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
+  const invitation = yield* loadInvitation(process.env)
+  const isInvited = invitation !== undefined
+  const settings = yield* loadSettings({ env: process.env, makeToken: true, isInvited })
+  keepLogs(pathOf(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
   const { host, port } = settings.hive
   const ready = yield* Deferred.make<HiveApi>()
   const bound = yield* serveHttp({
@@ -92,7 +95,9 @@ const program = Effect.gen(function* () {
     })
     yield* Deferred.succeed(ready, hive.api)
     yield* Effect.forkScoped(Effect.zipRight(stopSignal, hive.shutdown(settings.shutdown.drainMs)))
-    yield* hive.ended
+    yield* isInvited
+      ? Effect.raceFirst(hive.ended, Effect.zipRight(join(settings, bound.port, invitation), hive.ended))
+      : hive.ended
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)
 

@@ -97,7 +97,10 @@ const hiveWith =
   }
 
 const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
-  const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
+  const own = Object.entries(process.env).filter(
+    // an invitation is for a hive that is started by hand, not for her own
+    (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RBEE_HIVE_INVITE")
+  )
   const env = { ...Object.fromEntries(own), ...environmentOf(settings) }
   const folder = queenFolder(settings.home)
   return Layer.mergeAll(

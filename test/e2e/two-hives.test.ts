@@ -9,19 +9,26 @@ const machine = useMachines()
 const program = fileURLToPath(new URL("../../dist/hive.js", import.meta.url))
 const env = { RBEE_HIVE_GPUS: JSON.stringify([{ id: "gpu0", name: "RTX 3060", vram_mb: 12_000 }]) }
 
-/** Starts hive `second` under the same home and tells the queen where it is; it ends with its machine. */
+/** Starts hive `second` under the same home, by the queen's invitation; it ends with its machine. */
 const addSecond = async (on: Machine): Promise<void> => {
   const port = on.ports.hive + 7
+  const { code, stderr, stdout } = await on.rbee(["hives", "invite", "second"])
+  assert.strictEqual(code, 0, stderr)
   spawn(process.execPath, [program], {
-    env: { ...on.env, RBEE_HIVE_ID: "second", RBEE_HIVE_PORT: String(port), RBEE_WORKER_PORT_BASE: String(port + 1) },
+    env: {
+      ...on.env,
+      RBEE_HIVE_ID: "second",
+      RBEE_HIVE_PORT: String(port),
+      RBEE_WORKER_PORT_BASE: String(port + 1),
+      RBEE_HIVE_INVITE: stdout.trim()
+    },
     stdio: "ignore"
   })
-  const url = `http://127.0.0.1:${port}`
-  await eventually(async () => (await fetch(`${url}/health`).catch(() => undefined))?.ok === true, "second is up")
-  const body = JSON.stringify({ id: "second", url })
-  const headers = { "content-type": "application/json" }
-  assert.strictEqual((await on.fetch(`${on.queenUrl}/hives`, { method: "POST", headers, body })).status, 201)
-  assert.strictEqual((await on.fetch(`${on.queenUrl}/hives/second/start`, { method: "POST" })).status, 200)
+  const isHealthy = async () => {
+    const hives = (await (await on.fetch(`${on.queenUrl}/hives`)).json()) as ReadonlyArray<Record<string, unknown>>
+    return hives.some(({ id, state }) => id === "second" && state === "healthy")
+  }
+  await eventually(isHealthy, "second is up")
 }
 
 interface Job {

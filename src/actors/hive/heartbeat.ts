@@ -10,6 +10,7 @@ import * as Fiber from "effect/Fiber"
 import * as Queue from "effect/Queue"
 import type * as Context from "effect/Context"
 import type { QueenConnector } from "../../layers/queen-api/index.ts"
+import type { RbeeError } from "../../machines/errors.ts"
 import type { Heartbeat as Beat } from "../../machines/vocabulary/hive.ts"
 import type { Ownership } from "./ownership.ts"
 import type { Parts } from "./parts.ts"
@@ -34,6 +35,7 @@ export class Heartbeat {
   private seq = 0
   /** milliseconds since 1970: when a queen last claimed this hive or took a beat; undefined: none ever did */
   contactAt: number | undefined
+  private lastRefusal: string | undefined
   private readonly soon: Queue.Queue<void>
   private readonly options: HeartbeatOptions
 
@@ -90,11 +92,18 @@ export class Heartbeat {
       Effect.map((now) => void (this.contactAt = now)),
       Effect.catchAll((error) =>
         error.code === "HIVE_NOT_FOUND"
-          ? Effect.ignore(queen.addHive({ id: beat.hive_id, url: beat.url }))
+          ? Effect.catchAll(queen.addHive({ id: beat.hive_id, url: beat.url }), (refusal) => this.refused(refusal))
           : Effect.logDebug(`heartbeat not taken: ${error.code}`)
       )
     )
   })
+
+  /** Said once: every beat would hear the same. */
+  private refused({ message }: RbeeError): Effect.Effect<void> {
+    if (this.lastRefusal === message) return Effect.void
+    this.lastRefusal = message
+    return Effect.logWarning(`the queen does not take this hive: ${message}`)
+  }
 
   /**
    * What nobody reads any more is not decoded: behind a cut network a worker cannot see that its reader is gone. She

@@ -6,6 +6,7 @@ import { none as noFiber } from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
+import type { HiveKeyring } from "../../layers/hive-keys/index.ts"
 import type { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 import type { CapabilitiesRow, HiveRow, QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
@@ -35,6 +36,7 @@ export interface HiveWorld {
   readonly view: ClusterView
   readonly catalog: QueenCatalog["Type"]
   readonly launcher: HiveLauncher["Type"]
+  readonly keys: HiveKeyring
   readonly connect: (url: string) => HiveApi
   readonly sessions: Sessions
   readonly ring: EventRing
@@ -55,6 +57,10 @@ export interface HiveWorld {
 
 /** Who told where it is was started by somebody else: nothing of it can be started from here. */
 export const canBeWoken = (row: HiveRow, localHive: string): boolean => row.id === localHive || row.ssh !== undefined
+
+/** It holds the cluster's token, as hives that were started by hand did: nothing is sent to it. */
+const isUninvited = (row: HiveRow, localHive: string): boolean =>
+  !canBeWoken(row, localHive) && row.joined === undefined
 
 /** A hive that does not answer /health for so long, milliseconds, is taken for dead though its process is there. */
 const silenceMs = 5000
@@ -123,7 +129,9 @@ export const hive = (
 
   /** Where it runs already; a hive that told its url itself is looked for there as well. */
   const locate = Effect.gen(function* () {
-    const found = yield* launcher.find(target)
+    if (isUninvited(row, world.localHive)) return undefined
+    // one that was invited is asked with its own secret, where it said that it is
+    const found = row.joined === undefined ? yield* launcher.find(target) : undefined
     // on another machine its launcher has looked there already
     if (found !== undefined || row.url === undefined || row.ssh !== undefined) return found
     const health = yield* Effect.option(Effect.timeout(world.connect(row.url).health({}), "2 seconds"))
@@ -169,6 +177,7 @@ export const hive = (
       if (claimed !== undefined) return claimed
       yield* untilLeft
     }
+    if (isUninvited(row, world.localHive)) return yield* notInvited(id)
     if (!isWakeable) return yield* startedElsewhere(row)
     narrate(say.hiveWake(target.at))
     const waking = launcher.wake(target)
@@ -339,6 +348,15 @@ export const hive = (
     )
   }
 }
+
+/** Whoever is not the queen's own and not over SSH has a secret of its own, or nothing is sent to it. */
+export const notInvited = (id: string) =>
+  rbeeError(
+    "INVALID_REQUEST",
+    `hive ${id} has no invitation, and no other hive than this machine's own has the cluster's token`,
+    `Start it there with what \`rbee hives invite ${id}\` prints, or add its machine over SSH: \`rbee hives add ${id}\``,
+    { field: "url", hive: id, permanent: true }
+  )
 
 const startedElsewhere = ({ id, url = "an address of its own" }: HiveRow) =>
   rbeeError(

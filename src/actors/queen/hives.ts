@@ -31,7 +31,9 @@ export interface Hives {
    */
   readonly ensure: (id: string, caller: Caller) => Effect.Effect<void, RbeeError>
   /** Makes a hive known. `url` is where it said that it is reached; `ssh` how the machine is, where that is another. */
-  readonly add: (id: string, at?: { readonly url?: string; readonly ssh?: SshPlace }) => Effect.Effect<void, RbeeError>
+  readonly add: (id: string, at?: Pick<HiveRow, "url" | "ssh" | "joined">) => Effect.Effect<void, RbeeError>
+  /** As it was added; undefined: it is not known. */
+  readonly rowOf: (id: string) => HiveRow | undefined
   /** Where a known hive is, if it is on another machine. */
   readonly placeOf: (id: string) => Effect.Effect<SshPlace | undefined, RbeeError>
   /** Forgets one that does not run. */
@@ -97,6 +99,7 @@ export const makeHives = (
     const specOf = (row: HiveRow) => {
       const one: Known = { row, waiters: new Set(), actor: undefined, started: Deferred.unsafeMake(noFiber) }
       known.set(row.id, one)
+      if (row.joined !== undefined) world.keys.joined(row.id, row.joined)
       return hive(world, row, one.waiters, `${path}/${row.id}`, (actor) => {
         one.actor = actor
         Deferred.unsafeDone(one.started, Effect.void)
@@ -121,7 +124,7 @@ export const makeHives = (
         return one.actor === undefined ? yield* notFound(id) : { ...one, actor: one.actor }
       })
 
-    const add: Hives["add"] = (id, { ssh, url } = {}) =>
+    const add: Hives["add"] = (id, { joined, ssh, url } = {}) =>
       Effect.gen(function* () {
         const already = known.get(id)
         if (already !== undefined) {
@@ -137,7 +140,8 @@ export const makeHives = (
           id,
           addedAt,
           ...(url === undefined ? {} : { url }),
-          ...(ssh === undefined ? {} : { ssh })
+          ...(ssh === undefined ? {} : { ssh }),
+          ...(joined === undefined ? {} : { joined })
         }
         yield* onItsOwn(children.startChild(specOf(row))).pipe(
           // Two that add the same one at the same moment mean the same.
@@ -269,6 +273,7 @@ export const makeHives = (
     const hives: Hives = {
       ensure,
       add,
+      rowOf: (id) => known.get(id)?.row,
       placeOf: (id) =>
         Effect.suspend((): Effect.Effect<SshPlace | undefined, RbeeError> => {
           const one = known.get(id)
@@ -311,6 +316,7 @@ export const makeHives = (
             return yield* rbeeError("CONFLICT", `hive ${id} is running`, `Stop it first: \`rbee hives stop ${id}\``)
           yield* children.stopChild(id)
           known.delete(id)
+          world.keys.forget(id)
           view.removeHive(id)
           yield* catalog.hives.remove(id)
         })

@@ -13,6 +13,7 @@ import * as FiberSet from "effect/FiberSet"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { HiveConnector } from "../../layers/hive-api/index.ts"
+import { HiveKeys } from "../../layers/hive-keys/index.ts"
 import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
@@ -31,6 +32,7 @@ import { asQueen } from "./hive-calls.ts"
 import { type EventRing, makeEventRing } from "./event-ring.ts"
 import { type Hives, makeHives } from "./hives.ts"
 import { JobLogs } from "./job-log.ts"
+import { makeInvitations } from "./invitations.ts"
 import { queenInspect } from "./inspect.ts"
 import { type Jobs, makeJobs } from "./jobs.ts"
 import { Metrics } from "./metrics.ts"
@@ -70,6 +72,7 @@ type Ports =
   | ActorSystem
   | CurrentSettings
   | HiveConnector
+  | HiveKeys
   | HiveLauncher
   | Ids
   | JobLogs
@@ -103,6 +106,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const hiveConnector = yield* HiveConnector
     const workerConnector = yield* WorkerConnector
     const ids = yield* Ids
+    const keys = yield* HiveKeys
     const meters = yield* Metrics
     const system = yield* ActorSystem
     const instance = yield* ids.make("queen")
@@ -140,6 +144,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
     const hives: Hives = {
       ensure: (...args) => Effect.suspend(() => current.hives.get().ensure(...args)),
       add: (...args) => Effect.suspend(() => current.hives.get().add(...args)),
+      rowOf: (id) => current.hives.get().rowOf(id),
       placeOf: (...args) => Effect.suspend(() => current.hives.get().placeOf(...args)),
       remove: (...args) => Effect.suspend(() => current.hives.get().remove(...args)),
       suspect: (...args) => Effect.suspend(() => current.hives.get().suspect(...args)),
@@ -187,6 +192,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
           view,
           catalog,
           launcher,
+          keys,
           sessions,
           ring,
           connect: (url) => asQueen(hiveConnector.connect(url), catalog.identity),
@@ -272,6 +278,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       view,
       hives,
       remotes: yield* CurrentRemotes,
+      invitations: yield* makeInvitations,
       jobs,
       logs,
       ring,

@@ -6,12 +6,16 @@ import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Facts, Remote, Remotes } from "../../layers/remote/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import * as say from "../../machines/narration.ts"
+import { isLoopbackAddress } from "../../machines/vocabulary/place.ts"
 import type { HiveView, MachineView } from "../../machines/vocabulary/hive.ts"
+import { notInvited } from "./hive.ts"
 import type { Hives } from "./hives.ts"
 
 interface World {
   readonly hives: Hives
   readonly remotes: Remotes
+  /** this machine's own */
+  readonly localHive: string
   readonly viewOf: (id: string) => Effect.Effect<HiveView, RbeeError>
 }
 
@@ -36,22 +40,12 @@ const machineView = (facts: Facts): MachineView => {
 }
 
 /** It would be shown the cluster's own token there, in clear. */
-const isElsewhere = (url: string): boolean => {
-  const host = /^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost"
-  return !/^(127\.[0-9.]+|localhost|\[::1\])$/.test(host)
-}
-
-const notByUrl = (id: string) =>
-  rbeeError(
-    "INVALID_REQUEST",
-    `hive ${id} is on another machine, which must not have the cluster's token`,
-    `Add it over SSH: rbee hives add ${id}`,
-    { field: "url" }
-  )
+const isElsewhere = (url: string): boolean =>
+  !isLoopbackAddress(/^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost")
 
 type Calls = Pick<QueenApi, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
 
-export const remoteHives = ({ hives, remotes, viewOf }: World): Calls => {
+export const remoteHives = ({ hives, localHive, remotes, viewOf }: World): Calls => {
   const remoteOf = (id: string): Effect.Effect<Remote, RbeeError> =>
     Effect.flatMap(hives.placeOf(id), (place) =>
       place === undefined
@@ -83,7 +77,8 @@ export const remoteHives = ({ hives, remotes, viewOf }: World): Calls => {
   return {
     addHive: ({ accept_new_host_key, id, ssh, url }) =>
       Effect.gen(function* () {
-        if (url !== undefined && isElsewhere(url)) return yield* notByUrl(id)
+        const isOwn = id === localHive && (url === undefined || !isElsewhere(url))
+        if (ssh === undefined && !isOwn) return yield* notInvited(id)
         // nothing is stored of a machine that cannot be used
         if (ssh !== undefined)
           yield* remotes.check({ id, place: ssh }, { acceptNewHostKey: accept_new_host_key === true })

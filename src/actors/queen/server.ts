@@ -13,8 +13,10 @@ import type { Inspect } from "../inspect/shared.ts"
 import type { ClusterView, HiveEntry } from "./cluster-view.ts"
 import type { EventRing } from "./event-ring.ts"
 import type { Caller, Hives } from "./hives.ts"
+import type { Invitations } from "./invitations.ts"
 import type { JobLog, JobLogs } from "./job-log.ts"
 import type { Jobs } from "./jobs.ts"
+import { joining } from "./joining.ts"
 import type { Meters } from "./metrics.ts"
 import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
@@ -37,6 +39,7 @@ export interface ServerWorld {
   readonly view: ClusterView
   readonly hives: Hives
   readonly remotes: Remotes
+  readonly invitations: Invitations
   readonly jobs: Jobs
   readonly logs: JobLogs["Type"]
   readonly ring: EventRing
@@ -170,7 +173,8 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       }),
     listHives: () =>
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
-    ...remoteHives({ hives, remotes: world.remotes, viewOf: hiveView }),
+    ...remoteHives({ hives, remotes: world.remotes, localHive: settings.hive.id, viewOf: hiveView }),
+    ...joining({ hives, invitations: world.invitations, settings, wake: (id) => wakeHive(id) }),
     removeHive: ({ id }) => hives.remove(id),
     startHive: ({ id, take_over }) => Effect.zipRight(wakeHive(id, take_over), hiveView(id)),
     stopHive: ({ id }) => Effect.zipRight(hives.stop(id), hiveView(id)),

@@ -10,12 +10,21 @@ import * as Layer from "effect/Layer"
 export const freshSecret = (): string => randomBytes(32).toString("hex")
 
 /** Looked up by its digest: the time that takes says nothing about the secret. */
-const digest = (secret: string): string => createHash("sha256").update(secret).digest("hex")
+export const digest = (secret: string): string => createHash("sha256").update(secret).digest("hex")
+
+/** What a hive that was invited told when it joined; it stays with its row in the queen's catalog. */
+export interface Joined {
+  /** what is shown to it and its workers */
+  readonly secret: string
+  /** where it reaches its queen */
+  readonly queen: string
+}
 
 export class HiveKeyring {
   private readonly toHives = new Map<string, string>()
   private readonly fromHives = new Map<string, string>()
   private readonly hives = new Map<string, string>()
+  private readonly queens = new Map<string, string>()
 
   /** What is shown to this hive and its workers. */
   toHive(hive: string): string | undefined {
@@ -24,6 +33,16 @@ export class HiveKeyring {
 
   setToHive(hive: string, secret: string): void {
     this.toHives.set(hive, secret)
+  }
+
+  joined(hive: string, { queen, secret }: Joined): void {
+    this.setToHive(hive, secret)
+    this.queens.set(hive, queen)
+  }
+
+  /** Where a hive that was invited reaches its queen. */
+  queenOf(hive: string): string | undefined {
+    return this.queens.get(hive)
   }
 
   /** What this hive shows: made when it is first told, the same until the queen ends. */
@@ -36,7 +55,8 @@ export class HiveKeyring {
   }
 
   setFromHive(hive: string, secret: string): void {
-    this.forget(hive)
+    const before = this.fromHives.get(hive)
+    if (before !== undefined) this.hives.delete(digest(before))
     this.fromHives.set(hive, secret)
     this.hives.set(digest(secret), hive)
   }
@@ -46,11 +66,13 @@ export class HiveKeyring {
     return this.hives.get(digest(secret))
   }
 
-  /** From now on that hive is nobody. */
+  /** From now on that hive is nobody, and nothing is shown to it. */
   forget(hive: string): void {
     const secret = this.fromHives.get(hive)
     if (secret !== undefined) this.hives.delete(digest(secret))
     this.fromHives.delete(hive)
+    this.toHives.delete(hive)
+    this.queens.delete(hive)
   }
 }
 

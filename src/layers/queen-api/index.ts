@@ -91,6 +91,36 @@ export const queenApi = {
     output: HiveView,
     status: 201
   }),
+  inviteHive: json("POST", "/hives/:id/invite", {
+    scope: "manage",
+    summary: "A token by which a hive of this name joins, once and within the hour",
+    input: Schema.Struct({
+      id: Id,
+      /** where it will be reached; absent: on the loopback of the queen's machine */
+      url: Schema.optional(Schema.String),
+      /** HTTP may go there in clear */
+      direct: Schema.optional(Schema.Boolean)
+    }),
+    output: Schema.Struct({ invite: Schema.String, valid_s: Count }),
+    strict: true
+  }),
+  joinHive: json("POST", "/hives/:id/join", {
+    // who comes has an invitation, and nothing else yet
+    scope: "open",
+    summary: "A hive that was invited joins: it brings what the queen shows to it, and is told what to show to her",
+    input: Schema.Struct({
+      id: Id,
+      invite: Schema.String,
+      secret: Schema.String.pipe(Schema.pattern(/^[\x21-\x7e]{16,256}$/)),
+      /** where it listens, on the loopback of the queen's machine or at the address that it was invited from */
+      port: Schema.Int.pipe(Schema.between(1, 65_535)),
+      /** where it reaches the queen */
+      queen: Schema.String.pipe(Schema.pattern(/^http:\/\/[A-Za-z0-9.:[\]_-]{1,253}$/))
+    }),
+    output: Nothing,
+    status: 204,
+    strict: true
+  }),
   checkHive: json("POST", "/hives/:id/check", {
     scope: "manage",
     summary: "Look at a hive's machine over SSH; nothing is changed there",

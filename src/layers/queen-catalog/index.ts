@@ -26,6 +26,8 @@ export const HiveRow = Schema.Struct({
   instance: Schema.optional(Schema.String),
   /** on another machine: how that is reached */
   ssh: Schema.optional(SshPlace),
+  /** started by hand, and let in by an invitation */
+  joined: Schema.optional(Schema.Struct({ secret: Schema.String, queen: Schema.String })),
   addedAt: EpochMs
 })
 export type HiveRow = typeof HiveRow.Type

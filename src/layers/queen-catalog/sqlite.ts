@@ -22,7 +22,8 @@ const migrations: Migrations = [
       "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT"
     ]
   },
-  { name: "hives on other machines", statements: ["ALTER TABLE hives ADD COLUMN ssh TEXT"] }
+  { name: "hives on other machines", statements: ["ALTER TABLE hives ADD COLUMN ssh TEXT"] },
+  { name: "hives by invitation", statements: ["ALTER TABLE hives ADD COLUMN joined TEXT"] }
 ]
 
 type Cells = Readonly<Record<string, string | null>>

@@ -122,7 +122,8 @@ export const layerTunnels: Layer.Layer<Tunnels, never, HiveKeys | Ssh | QueenDoo
         const read = readFarUrl(url)
         if (read === undefined) return undefined
         const { queenUrl, socket } = tunnels.get(read.hive) ?? {}
-        const her = (read.address === undefined ? undefined : queenUrl) ?? (socket && `unix:${socket}`)
+        const her =
+          (read.address === undefined ? undefined : queenUrl) ?? (socket && `unix:${socket}`) ?? keys.queenOf(read.hive)
         return { secret: keys.fromHive(read.hive), ...(her === undefined ? {} : { url: her }) }
       }
     }

@@ -49,6 +49,8 @@ export interface Settings {
     /** stand-ins for GPUs that are not there, and caps on devices that are */
     readonly gpus: ReadonlyArray<GpuSetting>
     readonly vulkan: "auto" | "on" | "off"
+    /** the queen that it joins by an invitation; undefined: this machine's */
+    readonly queen: string | undefined
   }
   readonly worker: {
     /** first port tried; the next free one is taken */
@@ -97,7 +99,8 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     lostMs: 10_000,
     downloads: 2,
     gpus: [],
-    vulkan: "auto"
+    vulkan: "auto",
+    queen: undefined
   },
   worker: {
     portBase: 8601,

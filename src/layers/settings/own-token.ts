@@ -3,8 +3,8 @@
  * read. Daemons and keepers of this user find it by themselves; other accounts of the machine have not the rights of it.
  */
 import { randomBytes } from "node:crypto"
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from "node:fs"
+import { dirname, join } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
 import type { Home } from "../paths/index.ts"
 import type { Settings } from "./index.ts"
@@ -42,11 +42,15 @@ export const clusterToken = ({ home, token }: Pick<Settings, "home" | "token">) 
  * @throws RbeeError INVALID_REQUEST where the folder takes no file
  */
 export const ensureOwnToken = (home: Home): void => {
-  const file = ownTokenFile(home)
-  if (readOwnToken(home) !== undefined) return
+  if (readOwnToken(home) === undefined) ensureSecretFile(ownTokenFile(home), mark)
+}
+
+/** The same for any file of one secret, which then begins with `mark`. */
+export const ensureSecretFile = (file: string, mark: string): void => {
+  if (existsSync(file)) return
   const fresh = `${file}.${randomBytes(6).toString("hex")}`
   try {
-    mkdirSync(home.state, { recursive: true, mode: 0o700 })
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
     writeFileSync(fresh, `${mark}${randomBytes(32).toString("hex")}\n`, { mode: 0o600, flag: "wx" })
     try {
       linkSync(fresh, file)

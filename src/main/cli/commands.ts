@@ -102,6 +102,20 @@ const hivesAdd = declare({
   },
   run: (values, words, context) => lazily(remotes, (module) => module.add(words[0] ?? "", values, context))
 })
+const hivesInvite = declare({
+  path: ["hives", "invite"],
+  summary: "a token by which a hive that you start by hand joins: once, under this name, within the hour",
+  examples: [
+    "rbee hives invite attic   # prints what to start it with",
+    "rbee hives invite attic --url http://10.0.0.7:8600 --direct"
+  ],
+  words: one("NAME", "the hive's name, its RBEE_HIVE_ID"),
+  flags: {
+    url: text("url", "URL", "where it will be reached, http://ADDRESS:PORT; on this machine's loopback by default"),
+    direct: flag("direct", "that address is of a network that you trust: HTTP goes there unencrypted")
+  },
+  run: (values, words, context) => lazily(remotes, (module) => module.invite(words[0] ?? "", values, context))
+})
 const hivesShow = declare({
   path: ["hives", "show"],
   summary: "one hive, and what its machine says of itself",
@@ -365,6 +379,7 @@ export const commands: ReadonlyArray<Declared> = [
   hivesStop,
   hivesStatus,
   hivesAdd,
+  hivesInvite,
   hivesShow,
   hivesRemove,
   install("install"),

@@ -83,11 +83,15 @@ const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, Rbee
     })
   )
 
+const isId: (name: string) => boolean = Schema.is(Id)
+const isName = (name: string): Effect.Effect<void, RbeeError<"INVALID_REQUEST">> =>
+  isId(name)
+    ? Effect.void
+    : usage(`'${printable(name.slice(0, 60))}' is no name of a hive`, "Letters, digits, `.`, `_`, `-`.")
+
 export const add = (alias: string, values: AddValues, context: Context) =>
   Effect.gen(function* () {
-    const isName: boolean = Schema.is(Id)(alias)
-    if (!isName)
-      return yield* usage(`'${printable(alias.slice(0, 60))}' is no name of a hive`, "Letters, digits, `.`, `_`, `-`.")
+    yield* isName(alias)
     const ssh = yield* placeOf(alias, values)
     return yield* withQueen(context, (api) =>
       Effect.gen(function* () {
@@ -100,6 +104,40 @@ export const add = (alias: string, values: AddValues, context: Context) =>
             ? `hive ${alias} added; try: rbee infer --hive ${alias} "hello"`
             : `hive ${alias} added; now: rbee hives install ${alias}`
         )
+      })
+    )
+  })
+
+/** The token alone goes to stdout, so that a pipe or a file can have it. */
+export const invite = (
+  name: string,
+  { direct, url }: { readonly url: string | undefined; readonly direct: boolean },
+  context: Context
+) =>
+  Effect.gen(function* () {
+    yield* isName(name)
+    return yield* withQueen(context, (api) =>
+      Effect.gen(function* () {
+        const { invite: token, valid_s } = yield* api.inviteHive({
+          id: name,
+          direct,
+          ...(url === undefined ? {} : { url })
+        })
+        const [, host = "127.0.0.1", port] = /^http:\/\/(.+):(\d+)\/?$/.exec(url ?? "") ?? []
+        const { queen } = context.settings
+        const queenUrl = `http://${url === undefined ? queen.host : "ADDRESS-OF-THIS-MACHINE"}:${queen.port}`
+        const env = [
+          `RBEE_HIVE_ID=${name}`,
+          ...(url === undefined ? ["RBEE_HIVE_PORT=…"] : [`RBEE_HIVE_HOST=${host}`, `RBEE_HIVE_PORT=${port}`]),
+          `RBEE_HIVE_QUEEN=${queenUrl}`,
+          "RBEE_HIVE_INVITE=…"
+        ]
+        context.terminal.stderr.write(
+          `bee-keeper: good for one hive ${name}, for ${valid_s / 60} minutes; start it with this environment:\n` +
+            `bee-keeper: ${env.join(" ")} node "$(npm root -g)/rbee/dist/hive.js"\n` +
+            "bee-keeper: or RBEE_HIVE_INVITE_FILE, a file of mode 0600 with the token in it\n"
+        )
+        return answer(context, token)
       })
     )
   })

@@ -9,6 +9,7 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { ActorSystem } from "../../actors/core/system.ts"
 import { layer as layerJobLogs } from "../../actors/queen/job-logs.ts"
+import { HiveKeys } from "../../layers/hive-keys/index.ts"
 import { layerMetrics } from "../../actors/queen/metrics.ts"
 import { makeQueen } from "../../actors/queen/queen.ts"
 import { InProcessNetwork, inProcessUrl, layerInProcessNetwork } from "../../layers/api/in-process.ts"
@@ -56,6 +57,7 @@ const layerCommon = (settings: Settings) =>
         layerProcesses,
         ActorSystem.layer,
         layerMetrics,
+        HiveKeys.layer,
         Layer.succeed(CurrentSettings, settings)
       )
     )

@@ -63,6 +63,7 @@ const yesOrNo: Kind = {
 const kvType = text("f16 or q8_0", /^(f16|q8_0)$/)
 const vulkan = text("auto, on or off", /^(auto|on|off)$/)
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
+const queenUrl = text("http://ADDRESS:PORT", /^http:\/\/[A-Za-z0-9.:[\]_-]{1,253}$/)
 const path = text("an absolute path", /^\/.{1,1023}$/)
 const id = text("letters, digits, `.`, `_` and `-`, at most 64", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
 
@@ -142,6 +143,12 @@ export const knobs: ReadonlyArray<Knob> = [
     vulkan,
     "`auto`, `on`, `off`",
     "GPUs that CUDA does not serve: `on` installs what they need (81 MB), `auto` where a card of AMD's or NVIDIA's has 2 GB and more"
+  ),
+  hive(
+    "queen",
+    queenUrl,
+    "url",
+    "the queen that a hive joins by `RBEE_HIVE_INVITE`; unset: the one of `queen.port` here"
   ),
   worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
   worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),

@@ -2,30 +2,33 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
-import type { Home } from "../../layers/paths/index.ts"
-import { ownTokenFile } from "../../layers/settings/own-token.ts"
+import { type Home, hiveFolder } from "../../layers/paths/index.ts"
+import { ensureSecretFile, ownTokenFile } from "../../layers/settings/own-token.ts"
 import type { Env } from "./home.ts"
 
 const shortest = 16
 
-const checked = (token: string, from: string): string => {
+const howToMake = (what: string): string =>
+  what === "token" ? "Make one with: openssl rand -hex 32" : "`rbee hives invite NAME` prints one"
+
+const checked = (token: string, from: string, what = "token"): string => {
   if (token.length < shortest)
     throw rbeeError(
       "INVALID_REQUEST",
-      `the token from ${from} has ${token.length} characters, fewer than ${shortest}`,
-      "Make one with: openssl rand -hex 32"
+      `the ${what} from ${from} has ${token.length} characters, fewer than ${shortest}`,
+      howToMake(what)
     )
   if (!/^[\x21-\x7e]+$/.test(token))
     throw rbeeError(
       "INVALID_REQUEST",
-      `the token from ${from} has characters that no HTTP header can carry`,
-      "Make one with: openssl rand -hex 32"
+      `the ${what} from ${from} has characters that no HTTP header can carry`,
+      howToMake(what)
     )
   return token
 }
 
 /** @throws RbeeError INVALID_REQUEST: missing (if it was named), readable by others, too short */
-const fromFile = (path: string, named: boolean): string | undefined => {
+const fromFile = (path: string, named: boolean, what = "token"): string | undefined => {
   let file: number
   try {
     file = openSync(path, constants.O_RDONLY)
@@ -34,7 +37,7 @@ const fromFile = (path: string, named: boolean): string | undefined => {
     if (!named && (code === "ENOENT" || code === "ENOTDIR")) return undefined
     throw rbeeError(
       "INVALID_REQUEST",
-      `the token file ${path} cannot be read (${code})`,
+      `the ${what} file ${path} cannot be read (${code})`,
       "Correct the path or remove it."
     )
   }
@@ -44,12 +47,12 @@ const fromFile = (path: string, named: boolean): string | undefined => {
     if ((mode & 0o077) !== 0)
       throw rbeeError(
         "INVALID_REQUEST",
-        `the token file ${path} can be read or written by others (mode ${mode.toString(8).padStart(4, "0")})`,
+        `the ${what} file ${path} can be read or written by others (mode ${mode.toString(8).padStart(4, "0")})`,
         `Run: chmod 600 '${path}'`
       )
     if (!fstatSync(file).isFile())
-      throw rbeeError("INVALID_REQUEST", `the token file ${path} is no file`, "Correct the path or remove it.")
-    return checked(readFileSync(file, "utf8").trim(), path)
+      throw rbeeError("INVALID_REQUEST", `the ${what} file ${path} is no file`, "Correct the path or remove it.")
+    return checked(readFileSync(file, "utf8").trim(), path, what)
   } finally {
     closeSync(file)
   }
@@ -67,4 +70,19 @@ export const readToken = (env: Env, home: Home, tokenFile: string | undefined, c
   if (named !== undefined && named !== "") return fromFile(resolve(cwd, named), true)
   if (tokenFile !== undefined) return fromFile(resolve(folder, tokenFile), true)
   return fromFile(join(folder, "token"), false) ?? fromFile(ownTokenFile(home), false)
+}
+
+/** RBEE_HIVE_INVITE, else the file of RBEE_HIVE_INVITE_FILE: by which a hive that is started by hand joins its queen. */
+export const readInvitation = (env: Env, cwd: string): string | undefined => {
+  const own = env["RBEE_HIVE_INVITE"]
+  if (own !== undefined && own !== "") return checked(own.trim(), "RBEE_HIVE_INVITE", "invitation")
+  const named = env["RBEE_HIVE_INVITE_FILE"]
+  return named === undefined || named === "" ? undefined : fromFile(resolve(cwd, named), true, "invitation")
+}
+
+/** What the queen shows to a hive that was invited: made at its first start, its own and none of the cluster's. */
+export const hiveSecret = (home: Home, hive: string): string | undefined => {
+  const file = join(hiveFolder(home, hive), "secret")
+  ensureSecretFile(file, "")
+  return fromFile(file, true)
 }

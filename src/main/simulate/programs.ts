@@ -11,6 +11,7 @@ import { layer as layerJobLogs } from "../../actors/queen/job-logs.ts"
 import { layerMetrics } from "../../actors/queen/metrics.ts"
 import { makeQueen } from "../../actors/queen/queen.ts"
 import { makeWorker } from "../../actors/worker/worker.ts"
+import { HiveKeys } from "../../layers/hive-keys/index.ts"
 import { HiveConnector, hiveApi, type HiveApi } from "../../layers/hive-api/index.ts"
 import { layerMemory as layerHiveCatalog, type MemoryCatalog as HiveStore } from "../../layers/hive-catalog/memory.ts"
 import { Journal } from "../../layers/journal/index.ts"
@@ -90,7 +91,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
         ),
         layerHives(process, cluster.network, cluster.hives, (machine) => cluster.reaches(process.machine, machine)),
         layerSystem(process, cluster.onlooker)
-      ).pipe(Layer.provideMerge(Layer.merge(common(cluster, process, "localhost"), layerMetrics)))
+      ).pipe(Layer.provideMerge(Layer.mergeAll(common(cluster, process, "localhost"), layerMetrics, HiveKeys.layer)))
     )
     yield* Effect.gen(function* () {
       const queen = yield* makeQueen({

@@ -113,6 +113,8 @@ export const stage = (script: Script) => {
     listHives: unscripted,
     inspectEvents: unscripted,
     addHive: unscripted,
+    inviteHive: unscripted,
+    joinHive: unscripted,
     checkHive: unscripted,
     installHive: unscripted,
     uninstallHive: unscripted,

@@ -17,10 +17,20 @@ const token = "the-token-of-the-cluster"
 
 /** What each call of the queen's is about, once more and by hand: a new one stands here too, or this fails. */
 const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
-  open: ["asset", "health", "home", "page"],
+  open: ["asset", "health", "home", "joinHive", "page"],
   infer: ["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob", "v1Chat", "v1Model", "v1Models"],
   manage: [
-    ...["addHive", "checkHive", "installHive", "listHives", "removeHive", "startHive", "stopHive", "uninstallHive"],
+    ...[
+      "addHive",
+      "checkHive",
+      "installHive",
+      "inviteHive",
+      "listHives",
+      "removeHive",
+      "startHive",
+      "stopHive",
+      "uninstallHive"
+    ],
     ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel", "retryModel"],
     ...["listWorkers", "plan", "shutdown", "stopWorker", "ticket", "unlockKey"]
   ],

@@ -11,6 +11,7 @@ import * as Scope from "effect/Scope"
 import { ActorSystem } from "../../../src/actors/core/system.ts"
 import { Reports } from "../../../src/actors/core/reports.ts"
 import { layer as layerJobLogs } from "../../../src/actors/queen/job-logs.ts"
+import { HiveKeys } from "../../../src/layers/hive-keys/index.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics.ts"
 import { makeQueen, type Queen } from "../../../src/actors/queen/queen.ts"
 import { inProcess } from "../../../src/layers/api/in-process-client.ts"
@@ -168,6 +169,7 @@ const build = (
         Layer.mergeAll(
           layerTurns,
           layerMetrics,
+          HiveKeys.layer,
           Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++made.count}`) }),
           Layer.succeed(CurrentSettings, settings)
         )

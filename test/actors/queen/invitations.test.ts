@@ -1,0 +1,59 @@
+/** Invitations of hives: for one name, once, within the hour. */
+import { describe, expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as TestClock from "effect/TestClock"
+import { invitationMs, makeInvitations } from "../../../src/actors/queen/invitations.ts"
+import { Ids } from "../../../src/layers/ids/index.ts"
+import { layerMemory, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
+
+const ids = Layer.succeed(Ids, { make: (prefix) => Effect.succeed(`${prefix}-1`) })
+/** A queen's start over this store. */
+const started = (store: MemoryCatalog) => Effect.provide(makeInvitations, Layer.provide(layerMemory(store), ids))
+const refused = { code: "FORBIDDEN", todo: expect.stringContaining("rbee hives invite attic") }
+
+describe("An invitation", () => {
+  it.effect("works until it is spent", () =>
+    Effect.gen(function* () {
+      const { check, issue, spend } = yield* started(new MemoryCatalog())
+      const token = yield* issue("attic", undefined)
+      yield* check("attic", token)
+      yield* spend("attic")
+      expect(yield* Effect.flip(check("attic", token))).toMatchObject(refused)
+    })
+  )
+
+  it.effect("is for its name alone", () =>
+    Effect.gen(function* () {
+      const { check, issue } = yield* started(new MemoryCatalog())
+      const token = yield* issue("cellar", undefined)
+      yield* issue("attic", undefined)
+      expect(yield* Effect.flip(check("attic", token))).toMatchObject(refused)
+      expect(yield* Effect.flip(check("attic ", `${token}x`))).toMatchObject({ code: "FORBIDDEN" })
+    })
+  )
+
+  it.effect("ends after an hour, and outlives its queen until then", () =>
+    Effect.gen(function* () {
+      const store = new MemoryCatalog()
+      const token = yield* (yield* started(store)).issue("attic", "http+direct://attic@10.0.0.7:8600")
+      yield* TestClock.adjust(invitationMs - 1)
+      const later = yield* started(store)
+      expect(yield* later.check("attic", token)).toMatchObject({ at: "http+direct://attic@10.0.0.7:8600" })
+      yield* TestClock.adjust(1)
+      expect(yield* Effect.flip(later.check("attic", token))).toMatchObject(refused)
+    })
+  )
+
+  it.effect("takes the place of an earlier one, and is kept by its digest", () =>
+    Effect.gen(function* () {
+      const store = new MemoryCatalog()
+      const { check, issue } = yield* started(store)
+      const before = yield* issue("attic", undefined)
+      const token = yield* issue("attic", undefined)
+      expect(yield* Effect.flip(check("attic", before))).toMatchObject(refused)
+      yield* check("attic", token)
+      expect(JSON.stringify([...store.settings])).not.toContain(token)
+    })
+  )
+})
