@@ -96,21 +96,21 @@ const load = async (sources: Sources): Promise<Settings> => {
   return settings
 }
 
-/** INVALID_REQUEST names where the bad value stands (flag, variable, or file, line and field) and what is accepted. */
-export const loadSettings = (sources: Sources): Effect.Effect<Settings, RbeeError<"INVALID_REQUEST">> =>
-  Effect.tryPromise({
-    try: () => load(sources),
-    catch: (cause) => cause
-  }).pipe(
+const reading = <A>(read: () => Promise<A>): Effect.Effect<A, RbeeError<"INVALID_REQUEST">> =>
+  Effect.tryPromise({ try: read, catch: (cause) => cause }).pipe(
     Effect.catchAll((cause) =>
-      // everything that `load` throws on purpose has this code; the rest is a bug
+      // everything that is thrown on purpose here has this code; the rest is a bug
       cause instanceof RbeeError ? Effect.fail(cause as RbeeError<"INVALID_REQUEST">) : Effect.die(cause)
     )
   )
 
-/** How this hive joins its queen; undefined: it belongs to its machine's own. */
+/** INVALID_REQUEST names where the bad value stands (flag, variable, or file, line and field) and what is accepted. */
+export const loadSettings = (sources: Sources): Effect.Effect<Settings, RbeeError<"INVALID_REQUEST">> =>
+  reading(() => load(sources))
+
+/** By what this hive joins its queen; undefined: it is its machine's own, or was brought there over SSH. */
 export const loadInvitation = (env: Env): Effect.Effect<string | undefined, RbeeError<"INVALID_REQUEST">> =>
-  Effect.try({ try: () => readInvitation(env, process.cwd()), catch: (cause) => cause as RbeeError<"INVALID_REQUEST"> })
+  reading(async () => readInvitation(env, process.cwd()))
 
 /** The environment that gives a child daemon exactly these settings, whatever flags its parent had. */
 export const environmentOf = (settings: Settings): Readonly<Record<string, string>> => {

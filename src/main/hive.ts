@@ -67,8 +67,7 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
 
 const program = Effect.gen(function* () {
   const invitation = yield* loadInvitation(process.env)
-  const isInvited = invitation !== undefined
-  const settings = yield* loadSettings({ env: process.env, makeToken: true, isInvited })
+  const settings = yield* loadSettings({ env: process.env, makeToken: true, isInvited: invitation !== undefined })
   keepLogs(pathOf(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
   const { host, port } = settings.hive
   const ready = yield* Deferred.make<HiveApi>()
@@ -95,9 +94,8 @@ const program = Effect.gen(function* () {
     })
     yield* Deferred.succeed(ready, hive.api)
     yield* Effect.forkScoped(Effect.zipRight(stopSignal, hive.shutdown(settings.shutdown.drainMs)))
-    yield* isInvited
-      ? Effect.raceFirst(hive.ended, Effect.zipRight(join(settings, bound.port, invitation), hive.ended))
-      : hive.ended
+    const joined = invitation === undefined ? Effect.void : join(settings, bound.port, invitation)
+    yield* Effect.raceFirst(hive.ended, Effect.zipRight(joined, Effect.never))
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)
 

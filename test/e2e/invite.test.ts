@@ -1,6 +1,7 @@
 /** Hives that are started by hand, each with a state folder of its own: they join by an invitation, and by nothing else. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterEach, assert, describe, it } from "vitest"
@@ -125,6 +126,53 @@ describe("A hive that is started by hand", () => {
     assert.match(far, /^[0-9a-f]{64}$/)
     assert.notStrictEqual((await on.rbee(["hives", "invite", "localhost"])).code, 0)
   }, 60_000)
+})
+
+describe("An invitation", () => {
+  it("lets in one of two that show it at the same moment", async () => {
+    const on = await machine()
+    const invite = await invited(on)
+    const join = (n: number) =>
+      callAt(on.ports.queen, {
+        method: "POST",
+        path: "/hives/second/join",
+        // nobody listens there: the one that is let in is not reached
+        body: { invite, secret: `the-secret-of-number-${n}`, port: 1, queen: on.queenUrl }
+      })
+    const answers = await Promise.all([1, 2, 3].map(join))
+    assert.deepEqual(
+      answers.map(({ status }) => status).toSorted((one, other) => one - other),
+      [403, 403, 504],
+      answers.map(({ text }) => text).join()
+    )
+  }, 60_000)
+
+  const [address] = Object.values(networkInterfaces())
+    .flatMap((all) => all ?? [])
+    .filter(({ family, internal }) => family === "IPv4" && !internal)
+    .map((one) => one.address)
+  it.skipIf(address === undefined)(
+    "with --url and --direct is for a hive of a network, at that address and no other",
+    async () => {
+      const token = "a-token-of-the-operators-own-0123"
+      const on = await machine({ env: { RBEE_TOKEN: token, RBEE_QUEEN_HOST: String(address) } })
+      const there = await machine()
+      const invite = await invited(on, "second", "--direct", "--url", `http://${address}:${there.ports.hive}`)
+      const hive = startHive(there, on, {
+        RBEE_HIVE_INVITE: invite,
+        RBEE_HIVE_HOST: String(address),
+        RBEE_HIVE_QUEEN: `http://${address}:${on.ports.queen}`
+      })
+      const isHealthy = async () => {
+        const { stdout } = await on.rbee(["hives", "ls", "--json"])
+        return stdout.includes(`http+direct://second@${address}:${there.ports.hive}`) && stdout.includes('"healthy"')
+      }
+      await eventually(isHealthy, hive.said, 30_000)
+      const answer = await on.rbee(["infer", "--quiet", "--max-tokens", "2", "--hive", "second", "hello"])
+      assert.strictEqual(answer.code, 0, answer.stderr)
+    },
+    60_000
+  )
 })
 
 const logIn = (home: string, name: string): string => {

@@ -42,15 +42,17 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
         : knob.key === "vulkan"
           ? { good: ["on", "off", "auto"], bad: "sometimes" }
           : { good: ["one", "two", "three"], bad: "../x" }
-    : knob.key === "ssh_config"
-      ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
-      : knob.key === "require_token"
-        ? { good: [true, false, true], bad: "perhaps" }
-        : knob.key === "gpus"
-          ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
-          : knob.key === "origins" || knob.key === "hosts"
-            ? { good: [["null"], ["null", "null"], []], bad: "a*b" }
-            : { good: [101, 102, 103], bad: "many" }
+    : knob.key === "queen"
+      ? { good: ["http://10.0.0.7:8500", "http://box:1", "http://[::1]:8500"], bad: "10.0.0.7" }
+      : knob.key === "ssh_config"
+        ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
+        : knob.key === "require_token"
+          ? { good: [true, false, true], bad: "perhaps" }
+          : knob.key === "gpus"
+            ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
+            : knob.key === "origins" || knob.key === "hosts"
+              ? { good: [["null"], ["null", "null"], []], bad: "a*b" }
+              : { good: [101, 102, 103], bad: "many" }
 
 describe("settings", () => {
   it("are the defaults where nothing is said, under RBEE_HOME", async () => {

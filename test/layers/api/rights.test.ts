@@ -131,10 +131,13 @@ describe("The queen's interface", () => {
           expect(yield* scopesFor(url, all, { ...shown, ...from })).toEqual([])
       // but a link may lead to a page
       const link = { cookie, "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate" }
-      expect(yield* scopesFor(url, all, link)).toEqual(
+      const { joinHive: _, ...links } = all
+      expect(yield* scopesFor(url, links, link)).toEqual(
         expect.not.arrayContaining(["infer", "manage", "observe", "peer"])
       )
       expect((yield* ask(url, { path: "/", headers: link })).status).toBe(499)
+      const join = { method: "POST", path: "/hives/x/join" }
+      expect((yield* ask(url, { ...join, headers: link })).status).toBe(403)
     })
   )
 })
