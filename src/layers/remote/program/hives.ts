@@ -74,7 +74,7 @@ const environment = async (folder: string, { env, hive, token }: Asks["start"]):
     (entry): entry is [string, string] => entry[1] !== undefined
   )
   // what the login was told of its connection is nothing of the daemon's
-  const kept = own.filter(([name]) => !/^(SSH_|RBEE_(QUEEN|TOKEN))/.test(name))
+  const kept = own.filter(([name]) => !/^(SSH_|RBEE_(QUEEN|TOKEN|HIVE_INVITE))/.test(name))
   const all = { ...Object.fromEntries(kept), ...env, RBEE_HIVE_ID: hive }
   const file = tokenFile(folder)
   writeFileSync(file, `${token}\n`, { mode: 0o600 })
