@@ -82,7 +82,12 @@ export const settle = TestClock.adjust(0).pipe(Effect.zipRight(Effect.yieldNow()
 
 export const makeWorld = (
   settings: Partial<Settings["hive"]> = {},
-  around: { readonly runtimes?: Runtimes["Type"]; readonly look?: DeviceProbe["Type"]["look"] } = {}
+  around: {
+    readonly runtimes?: Runtimes["Type"]
+    readonly look?: DeviceProbe["Type"]["look"]
+    readonly catalog?: MemoryCatalog
+    readonly engine?: string
+  } = {}
 ): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const launched: Array<Launched> = []
@@ -122,7 +127,7 @@ export const makeWorld = (
     }
     const cpu = { cores: 4, ramBytes: 16e9, ramFreeBytes: 15e9 }
     const layers = Layer.mergeAll(
-      layerMemory(new MemoryCatalog()),
+      layerMemory(around.catalog ?? new MemoryCatalog()),
       ActorSystem.layer,
       Layer.succeed(CurrentSettings, {
         ...defaults,
@@ -143,7 +148,7 @@ export const makeWorld = (
       Layer.succeed(
         Runtimes,
         around.runtimes ?? {
-          find: () => Effect.succeed({ version: "0", folder: undefined }),
+          find: () => Effect.succeed({ version: around.engine ?? "0", folder: undefined }),
           install: () => Effect.never,
           prove: () => Effect.sync(() => world.proof),
           sweep: Effect.void

@@ -63,6 +63,10 @@ export class Machines {
     this.lookedAt = lookedAt
   }
 
+  get cores(): number {
+    return this.machine.cpu.cores
+  }
+
   /** A backend whose GPUs are hidden until its runtime is there. */
   get lacks(): Backend | undefined {
     return this.machine.lacks

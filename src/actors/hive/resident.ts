@@ -154,7 +154,7 @@ export class Resident {
             Effect.flatMap(self.state, (snapshot) => this.settle(snapshot))
           )
         case "exact":
-          return Effect.sync(() => this.options.life.found(command.exactness))
+          return this.options.life.found(command.exactness)
         case "restarting":
           this.restarting(command, now)
           return Effect.zipRight(

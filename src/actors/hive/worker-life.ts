@@ -15,6 +15,7 @@ import { signalOf } from "../../machines/policy/blame.ts"
 import type { Shape } from "../../machines/policy/estimate.ts"
 import type { ControlMessage, Exactness } from "../../machines/vocabulary/worker.ts"
 import type { WorkerEvent, WorkerExit } from "../../machines/worker-terms.ts"
+import type { ExactRowKey, Findings } from "./findings.ts"
 import type { Ports } from "./ports.ts"
 
 /** what a worker may take to end its answers, milliseconds */
@@ -41,19 +42,25 @@ export class WorkerLife {
   current: Current | undefined
   /** processes so far */
   private launches = 0
-  /** what the last process's self-test found, and with how much context and slots */
-  private known: { readonly shape: Shape; readonly exactness: Exactness } | undefined
-  private shape: Shape | undefined
+  /** what its self-test is kept under */
+  private key: ExactRowKey | undefined
   /** of the process that `run` is about: completes once it is there to be ended */
   private started = Deferred.unsafeMake<Current>(FiberId.none)
   private readonly ports: Ports
   private readonly plan: Omit<WorkerPlan, "instance" | "context" | "slots">
+  private readonly findings: Findings
   private readonly hasRoom: Effect.Effect<boolean>
 
   /** `hasRoom`: is there the memory that was booked for it, now that its process is gone? */
-  constructor(ports: Ports, plan: Omit<WorkerPlan, "instance" | "context" | "slots">, hasRoom: Effect.Effect<boolean>) {
+  constructor(
+    ports: Ports,
+    plan: Omit<WorkerPlan, "instance" | "context" | "slots">,
+    findings: Findings,
+    hasRoom: Effect.Effect<boolean>
+  ) {
     this.ports = ports
     this.plan = plan
+    this.findings = findings
     this.hasRoom = hasRoom
   }
 
@@ -72,15 +79,14 @@ export class WorkerLife {
       const told = yield* Deferred.make<Failed | undefined>()
       yield* Effect.forkScoped(Effect.intoDeferred(relay(said, self), told))
       const { context, slots } = shape
-      this.shape = shape
-      const isKnown = this.known?.shape.context === context && this.known.shape.slots === slots
-      const exactness = isKnown ? this.known?.exactness : undefined
+      const { key, known } = yield* this.findings.recall(shape)
+      this.key = key
       const plan: WorkerPlan = {
         ...this.plan,
         instance,
         context,
         slots,
-        ...(exactness === undefined ? {} : { exactness })
+        ...(known === undefined ? {} : { exactness: known })
       }
       const launched = yield* Effect.either(
         Scope.extend(
@@ -123,10 +129,9 @@ export class WorkerLife {
       )
     )
 
-  /** Its next process need not find it out again: file, device and threads stay the same. */
-  readonly found = (exactness: Exactness): void => {
-    if (this.shape !== undefined) this.known = { shape: this.shape, exactness }
-  }
+  /** Its next process need not find it out again. */
+  readonly found = (exactness: Exactness): Effect.Effect<void> =>
+    Effect.suspend(() => (this.key === undefined ? Effect.void : this.findings.keep(this.key, exactness)))
 
   /** So that the next hive finds and ends it, if this one dies without a word. */
   readonly record = (port: number | undefined): Effect.Effect<void> =>

@@ -24,6 +24,7 @@ import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts"
 import type { EventLogs } from "./event-log.ts"
+import { Findings } from "./findings.ts"
 import { type Device, type Machines, measureKey, noRoom } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
@@ -236,6 +237,13 @@ export class Workers {
               portHint: portHint ?? settings.worker.portBase,
               ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
             },
+            new Findings({
+              catalog,
+              pair: this.quarantine.pair(model, device),
+              kvType: terms.kvType,
+              threads: settings.worker.threads,
+              cores: machines.cores
+            }),
             machines.hasRoomAgain(id, device.id)
           )
         },

@@ -66,6 +66,16 @@ export interface QuarantineRow {
 }
 export type QuarantineKey = Pick<QuarantineRow, "hash" | "engine" | "device">
 
+/** What the self-test of a worker found, for its next process. */
+export interface ExactRow extends QuarantineKey {
+  readonly file: string
+  /** all else that it depends on: context, slots, kind of cache, threads */
+  readonly setup: string
+  readonly exact: boolean
+  readonly bits: string | undefined
+}
+export type ExactKey = QuarantineKey & Pick<ExactRow, "setup">
+
 /** A process that a hive must end if it finds it alive at its own start. */
 export interface WorkerRow {
   readonly worker: string
@@ -111,6 +121,7 @@ export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
     /** bytes that a worker of this shape took after its load; the key is made by the ledger */
     readonly measured: Table<{ readonly key: string; readonly bytes: number }, string>
     readonly quarantine: Table<QuarantineRow, QuarantineKey>
+    readonly exact: Table<ExactRow, ExactKey>
     readonly owner: Effect.Effect<OwnerRow | undefined, CatalogError>
     readonly setOwner: (owner: OwnerRow) => Effect.Effect<void, CatalogError>
   }

@@ -5,6 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import {
+  type ExactKey,
+  type ExactRow,
   HiveCatalog,
   type LeaseRow,
   type ModelRow,
@@ -25,6 +27,7 @@ export class MemoryCatalog {
   readonly pins = new Map<string, Pin>()
   readonly measured = new Map<string, { readonly key: string; readonly bytes: number }>()
   readonly quarantine = new Map<string, QuarantineRow>()
+  readonly exact = new Map<string, ExactRow>()
   owner: OwnerRow | undefined
   /** where an unreadable catalog was put, told once to the next start */
   movedAside: string | undefined
@@ -43,7 +46,8 @@ export class MemoryCatalog {
       this.workers,
       this.pins,
       this.measured,
-      this.quarantine
+      this.quarantine,
+      this.exact
     ])
       rows.clear()
     this.owner = undefined
@@ -64,6 +68,7 @@ const same = (key: string): string => key
 const pinKey = ({ device, file }: Pin): string => `${device} ${file}`
 
 const quarantineKey = ({ device, engine, hash }: QuarantineKey): string => [hash, engine, device].join("\n")
+const exactKey = (key: ExactKey): string => `${quarantineKey(key)}\n${key.setup}`
 
 export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
   Layer.sync(HiveCatalog, () => ({
@@ -82,6 +87,7 @@ export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
     pins: table<Pin, Pin>(store.pins, pinKey, pinKey),
     measured: table(store.measured, ({ key }) => key, same),
     quarantine: table<QuarantineRow, QuarantineKey>(store.quarantine, quarantineKey, quarantineKey),
+    exact: table<ExactRow, ExactKey>(store.exact, exactKey, exactKey),
     owner: Effect.sync(() => store.owner),
     setOwner: (owner) => Effect.sync(() => void (store.owner = owner))
   }))

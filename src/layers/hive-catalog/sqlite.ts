@@ -5,7 +5,15 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
-import { type CatalogError, HiveCatalog, type ModelRow, type OwnerRow, type QuarantineKey } from "./index.ts"
+import {
+  type CatalogError,
+  type ExactKey,
+  type ExactRow,
+  HiveCatalog,
+  type ModelRow,
+  type OwnerRow,
+  type QuarantineKey
+} from "./index.ts"
 
 const migrations: Migrations = [
   {
@@ -42,6 +50,13 @@ const migrations: Migrations = [
   {
     name: "what a token of a model stands for at most",
     statements: ["ALTER TABLE models ADD COLUMN tokenBytes INTEGER"]
+  },
+  {
+    name: "what self-tests found",
+    statements: [
+      `CREATE TABLE exact (hash TEXT NOT NULL, engine TEXT NOT NULL, device TEXT NOT NULL, setup TEXT NOT NULL,
+         file TEXT NOT NULL, exact INTEGER NOT NULL, bits TEXT, PRIMARY KEY (hash, engine, device, setup)) STRICT`
+    ]
   }
 ]
 
@@ -100,6 +115,11 @@ const make = Effect.gen(function* () {
   })
 
   const models = table<StoredModel, string>("models", ["ref"], (ref) => ({ ref }))
+  const exact = table<Omit<ExactRow, "exact"> & { readonly exact: number | boolean }, ExactKey>(
+    "exact",
+    ["hash", "engine", "device", "setup"],
+    ({ device, engine, hash, setup }) => ({ hash, engine, device, setup })
+  )
   return HiveCatalog.of({
     movedAside,
     models: {
@@ -135,6 +155,10 @@ const make = Effect.gen(function* () {
       engine,
       device
     })),
+    exact: {
+      ...exact,
+      all: Effect.map(exact.all, (rows) => rows.map((row) => ({ ...row, exact: Boolean(row.exact) })))
+    },
     owner: Effect.map(Effect.mapError(sql<Cells>`SELECT id, name, epoch, url FROM owner`, failed), ([row]) =>
       row === undefined ? undefined : fromCells<OwnerRow>(row)
     ),

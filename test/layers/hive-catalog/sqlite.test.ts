@@ -78,6 +78,15 @@ describe("The hive's catalog", () => {
             catalog.workers.put({ worker: "w1", pid: 42, start: "99@boot", port: undefined }),
             catalog.pins.put({ device: "cpu", file: "/models/a.gguf" }),
             catalog.measured.put({ key: "k", bytes: 7 }),
+            catalog.exact.put({
+              hash: "h",
+              engine: "1",
+              device: "cpu",
+              setup: "512x4",
+              file: "/a",
+              exact: true,
+              bits: "b"
+            }),
             catalog.setOwner({ id: "q", name: "queen", epoch: 3, url: "http://127.0.0.1:8500" })
           ])
         )
@@ -87,6 +96,9 @@ describe("The hive's catalog", () => {
             expect(yield* catalog.models.all).toEqual([model, inPlace])
             expect(yield* catalog.runtimes.all).toEqual([
               { kind: "cuda-llm-worker-rbee", version: "3.21.1", folder: "/r" }
+            ])
+            expect(yield* catalog.exact.all).toEqual([
+              { hash: "h", engine: "1", device: "cpu", setup: "512x4", file: "/a", exact: true, bits: "b" }
             ])
             expect(yield* catalog.leases.all).toEqual([{ id: "l", device: "gpu0", owner: "w1", bytes: 12_345_678_901 }])
             expect(yield* catalog.workers.all).toEqual([{ worker: "w1", pid: 42, start: "99@boot", port: undefined }])

@@ -1,0 +1,61 @@
+/**
+ * What the self-tests of workers found, over restarts of workers and hive: one that was tested once is exact from its
+ * first token. Another file, engine, device, shape, cache or number of threads is tested anew.
+ */
+import * as Effect from "effect/Effect"
+import type { ExactKey, ExactRow } from "../../layers/hive-catalog/index.ts"
+import type { Shape } from "../../machines/policy/estimate.ts"
+import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
+import type { Ports } from "./ports.ts"
+import type { Pair } from "./quarantine.ts"
+
+export interface FindingsOptions {
+  readonly catalog: Ports["catalog"]
+  /** the file as it is now */
+  readonly pair: Effect.Effect<Pair>
+  readonly kvType: KvType
+  /** as set; unset, they are chosen by the processor's cores */
+  readonly threads: number | undefined
+  readonly cores: number
+}
+
+export class Findings {
+  private readonly options: FindingsOptions
+
+  constructor(options: FindingsOptions) {
+    this.options = options
+  }
+
+  /** Before a process starts: what an earlier one found. A store that fails has it tested anew. */
+  recall(shape: Shape): Effect.Effect<{ readonly key: ExactRowKey; readonly known: Exactness | undefined }> {
+    const { catalog, pair } = this.options
+    return Effect.gen(this, function* () {
+      const { device, engine, file, hash } = yield* pair
+      const key = { hash, engine, device, file, setup: this.setupOf(shape) }
+      const rows = yield* Effect.orElseSucceed(catalog.exact.all, (): ReadonlyArray<ExactRow> => [])
+      const row = rows.find((each) => isSame(each, key) && each.setup === key.setup)
+      if (row === undefined) return { key, known: undefined }
+      return { key, known: { exact: row.exact, ...(row.bits === undefined ? {} : { bits: row.bits }) } }
+    })
+  }
+
+  /** What was known of an earlier file or engine is of no use any more. */
+  keep(key: ExactRowKey, { bits, exact }: Exactness): Effect.Effect<void> {
+    const { catalog } = this.options
+    return Effect.gen(function* () {
+      for (const row of yield* catalog.exact.all)
+        if (row.file === key.file && row.device === key.device && !isSame(row, key)) yield* catalog.exact.remove(row)
+      yield* catalog.exact.put({ ...key, exact, bits })
+    }).pipe(Effect.ignoreLogged)
+  }
+
+  private setupOf({ context, slots }: Shape): string {
+    const { cores, kvType, threads } = this.options
+    return `${context}x${slots} ${kvType} ${threads === undefined ? `cores ${cores}` : `threads ${threads}`}`
+  }
+}
+
+export type ExactRowKey = ExactKey & Pick<ExactRow, "file">
+
+const isSame = (row: ExactRowKey, { device, engine, hash }: ExactRowKey): boolean =>
+  row.hash === hash && row.engine === engine && row.device === device

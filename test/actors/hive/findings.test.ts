@@ -1,0 +1,65 @@
+/** What the self-test of a worker found outlives the worker and its hive. */
+import { expect, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import { describe } from "vitest"
+import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
+import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
+import { makeWorld, settle } from "../../support/hive-world.ts"
+
+const said: ReadonlyArray<ControlMessage> = [
+  { t: "bound", port: 8601, url: "http://127.0.0.1:8601" },
+  { t: "loading", progress: 0 },
+  { t: "ready", backend: "CPU", context: 512, slots: 4 }
+]
+const found = { exact: true, bits: "0123456789abcdef" }
+
+/** A hive with this catalog starts a worker, which finds out; returns what the worker was told that is known. */
+const life = (catalog: MemoryCatalog, { context = 512, engine = "0", stamp = "1" } = {}) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const made = yield* makeWorld({}, { catalog, engine })
+      made.stamp = stamp
+      yield* made.addModel("file:/good.gguf")
+      const asked = yield* Effect.fork(
+        made.hive.api.startWorker({ device: "cpu", model_ref: "file:/good.gguf", context })
+      )
+      yield* settle
+      const [process] = made.launched
+      for (const message of [...said, { t: "exact" as const, ...found }]) process?.say(message)
+      yield* Fiber.join(asked)
+      yield* settle
+      return process?.plan.exactness
+    })
+  )
+
+describe("What a self-test found", () => {
+  it.effect("is told to the next worker of the same, also by the next hive", () =>
+    Effect.gen(function* () {
+      const catalog = new MemoryCatalog()
+      expect(yield* life(catalog)).toBeUndefined()
+      expect(yield* life(catalog)).toEqual(found)
+    })
+  )
+
+  it.effect.each([{ stamp: "2" }, { engine: "1" }])(
+    "is forgotten where the file or the engine is another: %o",
+    (other) =>
+      Effect.gen(function* () {
+        const catalog = new MemoryCatalog()
+        yield* life(catalog)
+        expect(yield* life(catalog, other)).toBeUndefined()
+        expect(yield* life(catalog)).toBeUndefined()
+      })
+  )
+
+  it.effect("is not that of another context, and both are kept", () =>
+    Effect.gen(function* () {
+      const catalog = new MemoryCatalog()
+      yield* life(catalog)
+      expect(yield* life(catalog, { context: 256 })).toBeUndefined()
+      expect(yield* life(catalog, { context: 256 })).toEqual(found)
+      expect(yield* life(catalog)).toEqual(found)
+    })
+  )
+})
