@@ -111,7 +111,7 @@ describe("A terminal that is closed", () => {
     running.signal("SIGHUP")
     running.signal("SIGHUP")
     assert.strictEqual((await running.finished).code, 129)
-    const jobs = (await (await fetch(`${on.queenUrl}/jobs`)).json()) as ReadonlyArray<{ readonly state: string }>
+    const jobs = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as ReadonlyArray<{ readonly state: string }>
     assert.deepEqual(
       jobs.map(({ state }) => state),
       ["cancelled"]

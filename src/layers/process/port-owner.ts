@@ -5,7 +5,7 @@ import { promisify } from "node:util"
 import { toolEnvironment } from "./environment.ts"
 
 /** milliseconds that the search through all processes may take */
-const searchMs = 500
+const searchMs = 1500
 const listening = "0A"
 
 interface Listener {
