@@ -27,7 +27,7 @@ describe("a refused request", () => {
     [{ model: "m", messages: [{ role: "user" }] }, "field messages[0].content is missing."],
     [
       { model: "m", messages: [{ role: "root", content: "" }] },
-      'messages[0].role must be "system", "user" or "assistant".'
+      'messages[0].role must be "system", "user", "assistant" or "tool".'
     ],
     [{ model: "m", stop: 5 }, "stop must be a string or an array of at most 16 item(s)."],
     [{ model: "m", hive: "../x" }, "hive must be an id."],
