@@ -98,7 +98,8 @@ describe("a queen that is stopped in mid-answer", () => {
     await run.until(told(20))
     const workers = `http://127.0.0.1:${on.ports.hive}/workers`
     const isBusy = async () => ((await (await on.fetch(workers)).json()) as ReadonlyArray<Ready>)[0]?.busy
-    assert.strictEqual(await isBusy(), 1)
+    // told by the next beat
+    await eventually(async () => (await isBusy()) === 1, "the worker is busy")
     const [queen = 0] = await strike(on, "queen", "SIGSTOP")
     await eventually(async () => (await isBusy()) === 0, "the worker is idle")
     assert.isBelow(run.stdout().length, undisturbed.length, "the answer was not over")
