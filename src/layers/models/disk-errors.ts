@@ -10,9 +10,11 @@ const placeOf = (error: unknown): string =>
   error instanceof Error && "path" in error && typeof error.path === "string" ? error.path : "the folder of the models"
 
 /** An error of reading, writing or renaming; an RbeeError is passed on as it is. */
-export const toTransferError = (error: unknown): TransferError => {
-  // A source rejects with these codes only (source.ts).
-  if (error instanceof RbeeError) return error as TransferError
+export const toTransferError = (error: unknown): TransferError =>
+  // A source rejects with these codes only (source.ts), and a look at a header.
+  error instanceof RbeeError ? (error as TransferError) : diskError(error)
+
+export const diskError = (error: unknown): RbeeError<"DISK_FULL" | "DOWNLOAD_FAILED"> => {
   const code = codeOf(error)
   // EFBIG: more than the file system, or a limit of the process, takes in one file
   if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {

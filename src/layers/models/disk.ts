@@ -6,7 +6,7 @@ import { readdir, stat } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { rbeeError } from "../../machines/errors.ts"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { partsOf } from "../../machines/gguf-split.ts"
 import type { ModelRef } from "../../machines/model-ref.ts"
 import { userHome } from "../paths/user-home.ts"
@@ -89,11 +89,18 @@ const make = (options: DiskOptions) => {
     const parts = filesOf.get(model.ref)
     if (parts === undefined) throw rbeeError("DOWNLOAD_FAILED", `${model.ref} was not resolved`)
     const received = await Promise.all(parts.map((each) => each.received()))
-    for (const [i, each] of parts.entries()) {
-      await each.transfer((now) => {
-        received[i] = now
-        onProgress(sum(received))
-      }, signal)
+    try {
+      for (const [i, each] of parts.entries()) {
+        await each.transfer((now) => {
+          received[i] = now
+          onProgress(sum(received))
+        }, signal)
+      }
+    } catch (error) {
+      // what came of it would only keep the disk full
+      if (error instanceof RbeeError && error.code === "MODEL_INVALID")
+        for (const each of parts) await each.discardLocked(signal)
+      throw error
     }
   }
 

@@ -44,20 +44,44 @@ export const readHeader = async (file: string): Promise<Read> => {
   }
 }
 
+/** Looks at the beginning of a file while it comes in. */
+export class HeaderWatch {
+  private readonly fileBytes: number
+  private pieces: Array<Uint8Array> = []
+  private here = 0
+  private want: number
+  private read: Read | undefined
+
+  constructor(fileBytes: number) {
+    this.fileBytes = fileBytes
+    this.want = Math.min(fileBytes, firstBytes)
+  }
+
+  /** What the header says, once enough of it is here; what comes after it is not kept. */
+  add(piece: Uint8Array): Read | undefined {
+    if (this.read !== undefined) return this.read
+    this.pieces.push(piece)
+    this.here += piece.length
+    if (this.here < this.want) return undefined
+    const start = Buffer.concat(this.pieces)
+    const result = readGguf(start, this.fileBytes)
+    if (result._tag === "NeedMore") {
+      this.pieces = [start]
+      this.want = result.bytes
+      return undefined
+    }
+    this.pieces = []
+    this.read = result._tag === "Model" ? result : { reason: result.reason }
+    return this.read
+  }
+}
+
 /** The same for a file that comes in pieces: takes no more of them than the header needs. */
 export const readHeaderOf = async (pieces: AsyncIterable<Uint8Array>, fileBytes: number): Promise<Read> => {
-  let start = new Uint8Array(0)
-  let want = Math.min(fileBytes, firstBytes)
+  const watch = new HeaderWatch(fileBytes)
   for await (const piece of pieces) {
-    const longer = new Uint8Array(start.length + piece.length)
-    longer.set(start)
-    longer.set(piece, start.length)
-    start = longer
-    if (start.length < want) continue
-    const result = readGguf(start, fileBytes)
-    if (result._tag === "Model") return result
-    if (result._tag === "Invalid") return { reason: result.reason }
-    want = result.bytes
+    const read = watch.add(piece)
+    if (read !== undefined) return read
   }
   return { reason: "it ends within its header" }
 }

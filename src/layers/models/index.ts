@@ -67,7 +67,7 @@ export type ResolveCode =
   | "INTERNAL"
 export type ResolveError = RbeeError<ResolveCode>
 export type TransferError = RbeeError<
-  "DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "DISK_FULL" | "MODEL_NOT_FOUND" | "MODEL_ACCESS_DENIED"
+  "DOWNLOAD_FAILED" | "DOWNLOAD_STALLED" | "DISK_FULL" | "MODEL_NOT_FOUND" | "MODEL_ACCESS_DENIED" | "MODEL_INVALID"
 >
 export type PublishError = RbeeError<"CHECKSUM_MISMATCH" | "MODEL_INVALID" | "DISK_FULL" | "DOWNLOAD_FAILED">
 
@@ -77,7 +77,8 @@ export class Models extends Context.Tag("rbee/Models")<
     readonly resolve: (ref: ModelRef, fits?: Fits) => Effect.Effect<ResolvedModel, ResolveError>
     /**
      * Brings the bytes that are missing, synced to disk. `onProgress` hears the bytes that are here in all.
-     * Interrupting it leaves what it has for the next try.
+     * Interrupting it leaves what it has for the next try. A file whose header says that it cannot be used is given up
+     * there, and nothing of it stays.
      */
     readonly transfer: (
       model: ResolvedModel,

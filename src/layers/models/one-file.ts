@@ -100,6 +100,12 @@ export class OneFile {
     await rm(this.file.store.part, { force: true })
   }
 
+  /** All of it, and not while another process collects the same file. */
+  async discardLocked(signal: AbortSignal): Promise<void> {
+    const release = await this.lock(signal)
+    await this.discard(true).finally(release)
+  }
+
   private async isReceived(): Promise<boolean> {
     return (await sizeOf(this.file.store.part)) !== undefined
   }

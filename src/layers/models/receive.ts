@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs"
 import { type FileHandle, mkdir, open, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
+import { EarlyLook } from "./early-look.ts"
 import type { LocatedFile } from "./source.ts"
 
 /** SHA-256 of the first `at` bytes of a partial file. */
@@ -85,7 +86,8 @@ class Writer {
 
 /**
  * `known`: the hash that an earlier try in this process has come to. Gives the hash of what is there now, also for the
- * next try when this one fails: `keep` hears of it first. `hashing` false: nobody will compare it.
+ * next try when this one fails: `keep` hears of it first. A file that is no model for chat is given up as soon as its
+ * header is here.
  */
 export const receive = async (
   from: LocatedFile,
@@ -99,6 +101,13 @@ export const receive = async (
   // More than the model has is not a beginning of it.
   if (((await sizeOf(part)) ?? 0) > from.bytes) await rm(part, { force: true })
   let at = (await sizeOf(part)) ?? 0
+  let look = new EarlyLook(from)
+  if (at > 0 && !(await look.hearPart(part, at, signal))) {
+    // damaged, or no model at all: what comes anew decides
+    await rm(part, { force: true })
+    at = 0
+    look = new EarlyLook(from)
+  }
   onProgress(at)
   const fresh = () => (at === 0 ? { hash: createHash("sha256"), at } : hashOf(part, signal))
   const hashed = from.sha256 === undefined ? undefined : known?.at === at ? known : await fresh()
@@ -111,8 +120,9 @@ export const receive = async (
         for await (const chunk of from.open(at, signal)) {
           if (signal.aborted) break
           const wanted = chunk.length > from.bytes - at ? chunk.subarray(0, from.bytes - at) : chunk
-          await writer.add(wanted)
           at += wanted.length
+          look.hear(wanted, at)
+          await writer.add(wanted)
           onProgress(at)
           if (at === from.bytes) break
         }

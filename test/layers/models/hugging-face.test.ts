@@ -30,6 +30,7 @@ import type { RbeeError } from "../../../src/machines/errors.ts"
 import { partsOf } from "../../../src/machines/gguf-split.ts"
 import { type ModelRef, parseModelRef } from "../../../src/machines/model-ref.ts"
 import { familyFile, familyHeader } from "../../support/families/index.ts"
+import type { Entries } from "../../support/gguf-container.ts"
 import { parametersOf, splitModel, TINY } from "../../support/gguf.ts"
 import {
   among,
@@ -501,6 +502,46 @@ describe("Hugging Face", () => {
     const error = await at.run(Effect.flip(at.models.preview(tiny)))
     expect(error).toMatchObject({ code: "MODEL_INVALID", what: expect.stringContaining("embedding model (qwen3)") })
     expect(at.hub.sent()).toBe(256 * 1024)
+  })
+
+  const renamed = (architecture: string) =>
+    familyFile("llama").metadata.map(([name, value]): Entries[number] =>
+      name === "general.architecture"
+        ? [name, { text: architecture }]
+        : [name.replace("llama.", `${architecture}.`), value]
+    )
+  const typed = (type: string): Entries => [...familyFile("llama").metadata, ["general.type", { text: type }]]
+  it.each([
+    ["an embedding model", "embedding model", renamed("bert")],
+    ["T5", "T5", renamed("t5")],
+    ["a draft", "draft", renamed("eagle3")],
+    ["a control vector", "control vector", renamed("controlvector")],
+    ["a LoRA adapter", "LoRA", typed("adapter")],
+    ["an importance matrix", "imatrix", typed("imatrix")],
+    ["a projector", "mmproj", typed("mmproj")]
+  ] as const)("gives up %s as soon as its header is here, and keeps nothing of it", async (_, says, metadata) => {
+    const { bytes } = familyHeader({ metadata, tensors: familyFile("llama").tensors })
+    const content = Buffer.concat([bytes, Buffer.alloc(2 ** 21)])
+    const at = await here({}, {}, { "acme/tiny/tiny-Q8_0.gguf": content })
+    // the rest never comes: whoever waits for it hears nothing
+    at.hub.always = stallAt(300_000)
+    expect(await fails(at.models)).toMatchObject({ code: "MODEL_INVALID", what: expect.stringContaining(says) })
+    expect(blobs(at)).toEqual([])
+    expect((await at.run(at.models.resolve(tiny))).partial).toBe(0)
+  })
+
+  it("takes a beginning that an earlier try left for what it is, and another one that is damaged anew", async () => {
+    const at = await here()
+    const part = join(at.repo, "blobs", `${sha256}.rbee.incomplete`)
+    mkdirSync(join(at.repo, "blobs"), { recursive: true })
+    writeFileSync(part, original.subarray(0, 1_000_000))
+    isWhole(await at.run(bring(at.models)))
+    expect(at.hub.fetches().map(({ range }) => range)).toEqual(["bytes=1000000-"])
+    rmSync(at.repo, { recursive: true })
+    mkdirSync(join(at.repo, "blobs"), { recursive: true })
+    writeFileSync(part, Buffer.alloc(1_000_000))
+    isWhole(await at.run(bring(at.models)))
+    expect(at.hub.fetches().map(({ range }) => range)).toEqual(["bytes=1000000-", undefined])
   })
 
   it("removes the link and the blob of a model that it fetched", async () => {

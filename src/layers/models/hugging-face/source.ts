@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { candidatesOf, choose, type Chosen, type HubFile, type HubModel } from "../../../machines/hub-files.ts"
-import { toTransferError } from "../disk-errors.ts"
+import { diskError } from "../disk-errors.ts"
 import { inSteps, type Read, readHeader, readHeaderOf } from "../header.ts"
 import type { Fits, ResolveError } from "../index.ts"
 import { bytesOf, type Located, type LocatedFile, type ModelSource } from "../source.ts"
@@ -109,7 +109,7 @@ const locate = async (
 const toResolveError = (error: unknown): ResolveError => {
   // What is thrown above and in api.ts has these codes only; anything else is the disk of the cache.
   if (error instanceof RbeeError) return error as ResolveError
-  const { code, details, todo, what } = toTransferError(error)
+  const { code, details, todo, what } = diskError(error)
   return rbeeError(code === "DISK_FULL" ? "DOWNLOAD_FAILED" : code, what, todo, details)
 }
 

@@ -1,0 +1,42 @@
+/** Gigabytes that could not be used are not fetched: the header, which says what a file is, comes first. */
+import { createReadStream } from "node:fs"
+import { RbeeError } from "../../machines/errors.ts"
+import { HeaderWatch, invalid } from "./header.ts"
+import type { LocatedFile } from "./source.ts"
+
+const pieceBytes = 256 * 1024
+
+export class EarlyLook {
+  private readonly file: LocatedFile
+  private readonly watch: HeaderWatch
+
+  constructor(file: LocatedFile) {
+    this.file = file
+    this.watch = new HeaderWatch(file.bytes)
+  }
+
+  /**
+   * The file's next bytes, which end at `at`; true once its header is known. Throws MODEL_INVALID where the rest of a
+   * file that is no model is still to come: of one that is whole, its hash speaks first.
+   */
+  hear(bytes: Uint8Array, at: number): boolean {
+    if (at >= this.file.bytes) return true
+    const read = this.watch.add(bytes)
+    if (read !== undefined && "reason" in read) throw invalid(this.file.name, read.reason)
+    return read !== undefined
+  }
+
+  /** Hears what an earlier try has left; false: it is no beginning of a model. */
+  async hearPart(part: string, bytes: number, signal: AbortSignal): Promise<boolean> {
+    try {
+      for await (const piece of createReadStream(part, { highWaterMark: pieceBytes, end: bytes - 1, signal })) {
+        // without an encoding a file's stream gives bytes
+        if (this.hear(piece as Uint8Array, bytes)) return true
+      }
+      return true
+    } catch (error) {
+      if (error instanceof RbeeError) return false
+      throw error
+    }
+  }
+}
