@@ -14,6 +14,8 @@ import { type AutoShutdown, type Strategy, affected, comesBack, endsSupervisor, 
 
 export interface Child {
   readonly spec: Bound
+  /** Came after the first ones, or out of a store: it stops together with all others of its kind. */
+  readonly dynamic: boolean
   /** Undefined while a failed restart waits to be tried again. */
   life: Life | undefined
 }
@@ -51,7 +53,7 @@ export class Family {
   }
 
   /** A new child, after all others. If its start fails it is not kept. */
-  add(spec: Bound): Effect.Effect<Started, ChildExists | ChildStartFailed> {
+  add(spec: Bound, dynamic: boolean): Effect.Effect<Started, ChildExists | ChildStartFailed> {
     return Effect.gen(this, function* () {
       const { path, autoShutdown } = this.options
       const wrong = mistake(autoShutdown, spec)
@@ -59,7 +61,7 @@ export class Family {
       if (this.children.some((child) => child.spec.id === spec.id)) {
         return yield* new ChildExists({ supervisor: path, child: spec.id })
       }
-      const child: Child = { spec, life: undefined }
+      const child: Child = { spec, dynamic, life: undefined }
       this.children.push(child)
       const exit = yield* this.start(child)
       if (Exit.isSuccess(exit)) return exit.value.started
@@ -77,13 +79,7 @@ export class Family {
     })
   }
 
-  /** Stops all in reverse start order. */
-  readonly stopAll: Effect.Effect<void> = Effect.suspend(() => {
-    const children = this.children.toReversed()
-    return Effect.forEach(children, (child) => Effect.map(this.stop(child), () => this.forget(child)), {
-      discard: true
-    })
-  })
+  readonly stopAll: Effect.Effect<void> = Effect.suspend(() => this.stopGroup(this.children, () => true))
 
   /** A life ended. True: the supervisor is to end by auto-shutdown. */
   died(child: Child, life: Life, exit: Exit.Exit<unknown, unknown>): Effect.Effect<boolean, RestartIntensityExceeded> {
@@ -114,11 +110,8 @@ export class Family {
     return Effect.gen(this, function* () {
       yield* this.count(child)
       const group = affected(this.options.strategy, this.children, child)
-      for (const sibling of group.toReversed()) {
-        if (sibling.life === undefined) continue
-        yield* this.stop(sibling)
-        if (sibling.spec.restart === "temporary") this.forget(sibling)
-      }
+      const living = group.filter(({ life }) => life !== undefined)
+      yield* this.stopGroup(living, ({ spec }) => spec.restart === "temporary")
       for (const sibling of group) {
         if (!this.children.includes(sibling)) continue
         const exit = yield* this.start(sibling)
@@ -156,6 +149,21 @@ export class Family {
       life.started.fiber.addObserver((end) => onExit(child, life, end))
       return exit
     })
+  }
+
+  /** As OTP: the dynamic ones all at once, then the others in reverse start order; each within its own deadlines. */
+  private stopGroup(group: ReadonlyArray<Child>, forgets: (child: Child) => boolean): Effect.Effect<void> {
+    const stop = (child: Child) =>
+      Effect.map(this.stop(child), () => {
+        if (forgets(child)) this.forget(child)
+      })
+    const reversed = group.toReversed()
+    const together = reversed.filter(({ dynamic }) => dynamic)
+    const inOrder = reversed.filter(({ dynamic }) => !dynamic)
+    return Effect.zipRight(
+      Effect.forEach(together, stop, { discard: true, concurrency: "unbounded" }),
+      Effect.forEach(inOrder, stop, { discard: true })
+    )
   }
 
   private stop(child: Child): Effect.Effect<void> {

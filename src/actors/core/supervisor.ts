@@ -1,7 +1,8 @@
 /**
  * A supervisor with OTP's contract: starts its children in order, notices every death, restarts by strategy and restart
- * type within an intensity, stops in reverse order within each child's deadlines, and gives up with a typed failure.
- * One fiber does all of it, one thing after another, so that no two restarts ever overlap.
+ * type within an intensity, stops the dynamic ones together and then the others in reverse order, each within its own
+ * deadlines, and gives up with a typed failure. One fiber does all of it, one thing after another, so that no two
+ * restarts ever overlap.
  *
  * Where it differs from OTP: giving up is a failure and not a normal end, so a transient supervisor is restarted too;
  * and a failed start of the first children is a typed failure of the supervisor's own start.
@@ -33,10 +34,14 @@ import { Reports } from "./reports.ts"
 import type { AutoShutdown, Strategy } from "./strategy.ts"
 import { type ActorEntry, ActorSystem, Lineage } from "./system.ts"
 
-export interface SupervisorOptions<C extends ReadonlyArray<ChildSpec<unknown>>> {
+type Specs = ReadonlyArray<ChildSpec<unknown>>
+
+export interface SupervisorOptions<C extends Specs, D extends Specs = readonly []> {
   readonly path: string
   /** In start order. */
   readonly children: C
+  /** What a store still had of them: started after `children`, and from then on as if `startChild` had been asked. */
+  readonly dynamic?: D
   /** Default one_for_one. */
   readonly strategy?: Strategy
   /** Restarts of all children together within `period`; one more is too many. Default 1 in 5 s. */
@@ -77,17 +82,17 @@ interface Asked {
   readonly refuse: Effect.Effect<unknown>
 }
 
-/** Starts a supervisor and its children in the current scope; closing the scope stops them in reverse order. */
-export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
-  options: SupervisorOptions<C>
-): Effect.Effect<Supervisor, ChildStartFailed, ActorSystem | Scope.Scope | SpecRequirements<C[number]>> =>
+/** Starts a supervisor and its children in the current scope; closing the scope stops them. */
+export const supervisor = <const C extends Specs, const D extends Specs = readonly []>(
+  options: SupervisorOptions<C, D>
+): Effect.Effect<Supervisor, ChildStartFailed, ActorSystem | Scope.Scope | SpecRequirements<(C | D)[number]>> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const { path } = options
       const system = yield* ActorSystem
       const { report } = yield* Reports
       // What the children's types ask for is what this Effect's own type asks for, so the context holds it.
-      const context = (yield* Effect.context<SpecRequirements<C[number]>>()) as Context.Context<unknown>
+      const context = (yield* Effect.context<SpecRequirements<(C | D)[number]>>()) as Context.Context<unknown>
       const turns = yield* Queue.unbounded<Turn>()
       const ready = yield* Deferred.make<void, ChildStartFailed>()
       const asked = new Set<Asked>()
@@ -142,7 +147,7 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
           Effect.flatMap(Effect.context<Exclude<R, Scope.Scope>>(), (around) =>
             // What is started is what this very spec's `start` returned.
             Effect.map(
-              ask(family.add(bind(path, spec, around as Context.Context<unknown>)), stopped),
+              ask(family.add(bind(path, spec, around as Context.Context<unknown>), true), stopped),
               (child) => child as A
             )
           ),
@@ -160,9 +165,9 @@ export const supervisor = <const C extends ReadonlyArray<ChildSpec<unknown>>>(
       }
       yield* system.register(entry)
 
-      const startAll = Effect.forEach(options.children, (spec) => family.add(bind(path, spec, context)), {
-        discard: true
-      }).pipe(
+      const start = (specs: Specs, dynamic: boolean) =>
+        Effect.forEach(specs, (spec) => family.add(bind(path, spec, context), dynamic), { discard: true })
+      const startAll = Effect.zipRight(start(options.children, false), start(options.dynamic ?? [], true)).pipe(
         Effect.catchTag("ChildExists", ({ child }) => Effect.dieMessage(`${path}: two children named ${child}`)),
         Effect.onError(() => family.stopAll),
         Effect.onExit((exit) => Deferred.done(ready, exit))

@@ -108,8 +108,9 @@ export const makeHives = (
     const rows = yield* catalog.hives.all
     const { ref: children, fiber } = yield* supervisor({
       path,
+      children: [],
       // A queen that was away finds her hives again: each is looked for and claimed.
-      children: rows.map((row) => specOf(row)),
+      dynamic: rows.map((row) => specOf(row)),
       intensity: 10,
       period: "10 seconds"
     }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))

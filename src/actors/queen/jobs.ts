@@ -133,7 +133,8 @@ export const makeJobs = (
 
     const { ref: children, fiber } = yield* supervisor({
       path,
-      children: world.logs.unfinished().map(specOf),
+      children: [],
+      dynamic: world.logs.unfinished().map(specOf),
       // Temporary children are never restarted: nothing can exceed it.
       intensity: 0
     }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))

@@ -56,23 +56,54 @@ const mutations: ReadonlyArray<Mutation> = [
   {
     fault: "children stop in start order",
     file: "family.ts",
-    find: "const children = this.children.toReversed()",
-    replace: "const children = [...this.children]",
+    find: "const reversed = group.toReversed()",
+    replace: "const reversed = [...group]",
     noticedBy: "closing the supervisor stops its children in reverse order, never two at once"
   },
   {
     fault: "siblings of a restart stop in start order",
     file: "family.ts",
-    find: "of group.toReversed()",
-    replace: "of group",
+    find: "yield* this.stopGroup(living,",
+    replace: "yield* this.stopGroup(living.toReversed(),",
     noticedBy: "one_for_all: a permanent child that ends by normal comes back"
   },
   {
     fault: "children stop all at once",
     file: "family.ts",
-    find: "{\n      discard: true\n    }",
-    replace: "{\n      discard: true,\n      concurrency: 'unbounded'\n    }",
+    find: "filter(({ dynamic }) => dynamic)",
+    replace: "filter(() => true)",
     noticedBy: "closing the supervisor stops its children in reverse order, never two at once"
+  },
+  {
+    fault: "dynamic children stop one after another",
+    file: "family.ts",
+    find: 'concurrency: "unbounded"',
+    replace: "concurrency: 1",
+    noticedBy:
+      "dynamic children stop together: thirty take as long as one, and then the first ones follow in reverse order"
+  },
+  {
+    fault: "a dynamic child counts as one of the first",
+    file: "supervisor.ts",
+    find: "around as Context.Context<unknown>), true)",
+    replace: "around as Context.Context<unknown>), false)",
+    noticedBy:
+      "dynamic children stop together: thirty take as long as one, and then the first ones follow in reverse order"
+  },
+  {
+    fault: "what a store had counts as one of the first",
+    file: "supervisor.ts",
+    find: "start(options.dynamic ?? [], true)",
+    replace: "start(options.dynamic ?? [], false)",
+    noticedBy: "what a store still had of dynamic children starts after the first ones and stops with its kind"
+  },
+  {
+    fault: "the first children do not wait for the dynamic ones",
+    file: "family.ts",
+    find: "return Effect.zipRight(\n      Effect.forEach(together, stop",
+    replace:
+      "return ((one, two) => Effect.zipRight(one, two, { concurrent: true }))(\n      Effect.forEach(together, stop",
+    noticedBy: "each dynamic child keeps its own deadlines: one that hangs is killed at its time and holds up no other"
   },
   {
     fault: "nobody is killed",
@@ -112,8 +143,8 @@ const mutations: ReadonlyArray<Mutation> = [
   {
     fault: "a temporary sibling is restarted with its group",
     file: "family.ts",
-    find: 'if (sibling.spec.restart === "temporary") this.forget(sibling)',
-    replace: "",
+    find: 'spec.restart === "temporary")',
+    replace: "spec.restart === undefined && false)",
     noticedBy: "one_for_all: a permanent child that ends by normal comes back"
   },
   {

@@ -1,6 +1,7 @@
 /** Children that come and go, requests to a supervisor, and what is reported. */
 import { assert } from "@effect/vitest"
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,6 +28,102 @@ export const dynamic: ReadonlyArray<Check> = [
         assert.strictEqual(yield* living(tree), "a b c")
         yield* Scope.close(scope, Exit.void)
         assert.strictEqual(said(log), "+a +c -c -a")
+      })
+  },
+  {
+    name: "dynamic children stop together: thirty take as long as one, and then the first ones follow in reverse order",
+    run: (core) =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const scope = yield* Scope.make()
+        const first = ["a", "b"].map((id) => puppet(id, { log, closeMs: 100 }).spec)
+        const tree = yield* Scope.extend(core.supervisor({ path: "dyn", children: first }), scope)
+        const many = Array.from({ length: 30 }, (_, number) => `d${number}`)
+        for (const id of many) yield* tree.ref.startChild(puppet(id, { log, closeMs: 100 }).spec)
+        said(log)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("99 millis")
+        assert.strictEqual(said(log), "")
+        yield* TestClock.adjust("1 millis")
+        assert.sameMembers(
+          said(log).split(" "),
+          many.map((id) => `-${id}`)
+        )
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(said(log), "-b")
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(said(log), "-a")
+        yield* Fiber.join(closing)
+        assert.strictEqual(yield* Clock.currentTimeMillis, 300)
+      })
+  },
+  {
+    name: "what a store still had of dynamic children starts after the first ones and stops with its kind",
+    run: (core) =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const scope = yield* Scope.make()
+        const specs = (...ids: ReadonlyArray<string>) => ids.map((id) => puppet(id, { log, closeMs: 100 }).spec)
+        const tree = yield* Scope.extend(
+          core.supervisor({ path: "dyn", children: specs("a"), dynamic: specs("b", "c") }),
+          scope
+        )
+        for (const spec of specs("d")) yield* tree.ref.startChild(spec)
+        assert.strictEqual(said(log), "+a +b +c +d")
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("100 millis")
+        assert.sameMembers(said(log).split(" "), ["-b", "-c", "-d"])
+        yield* TestClock.adjust("100 millis")
+        yield* Fiber.join(closing)
+        assert.strictEqual(said(log), "-a")
+      })
+  },
+  {
+    name: "each dynamic child keeps its own deadlines: one that hangs is killed at its time and holds up no other",
+    run: (core) =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const scope = yield* Scope.make()
+        const tree = yield* Scope.extend(core.supervisor({ path: "dyn", children: [puppet("a", { log }).spec] }), scope)
+        const kill = (id: string) => Effect.sync(() => log.push(`kill ${id}`))
+        for (const [id, seconds] of [
+          ["slow", 2],
+          ["slower", 3]
+        ] as const) {
+          const { spec } = puppet(id, { log, closeMs: 3_600_000, shutdown: `${seconds} seconds`, kill: kill(id) })
+          yield* tree.ref.startChild(spec)
+        }
+        yield* tree.ref.startChild(puppet("quick", { log, closeMs: 100 }).spec)
+        said(log)
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust("100 millis")
+        assert.strictEqual(said(log), "-quick")
+        yield* TestClock.adjust("1900 millis")
+        assert.strictEqual(said(log), "kill slow")
+        yield* TestClock.adjust("1 seconds")
+        assert.strictEqual(said(log), "kill slower")
+        // The wait after a kill: 5 s for either, side by side.
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(said(log), "-a")
+        yield* Fiber.join(closing)
+      })
+  },
+  {
+    name: "a restart of the whole group stops its dynamic children together too, and starts all in order",
+    run: (core) =>
+      Effect.gen(function* () {
+        const log: Array<string> = []
+        const a = puppet("a", { log })
+        const b = puppet("b", { log, closeMs: 100 })
+        const tree = yield* core.supervisor({ path: "dyn", strategy: "one_for_all", children: [a.spec, b.spec] })
+        for (const id of ["c", "d", "e"]) yield* tree.ref.startChild(puppet(id, { log, closeMs: 100 }).spec)
+        said(log)
+        yield* a.end("abnormal")
+        yield* TestClock.adjust("100 millis")
+        assert.sameMembers(said(log).split(" "), ["-a", "-c", "-d", "-e"])
+        yield* TestClock.adjust("100 millis")
+        yield* settled(tree)
+        assert.strictEqual(said(log), "-b +a +b +c +d +e")
       })
   },
   {
