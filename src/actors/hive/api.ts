@@ -126,7 +126,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           const available = machines.ledger.available(device.supply, gone)
           const choose = yield* workers.chooser(device, row?.file ?? "", facts, wanted)
           const { bytes, fits } = choose(available)
-          if (!fits) return yield* noRoom(device.id, bytes, available, workers.largest(device, facts))
+          if (!fits) return yield* noRoom(device.id, bytes, available, yield* workers.most(device, facts))
         }),
 
       provisionModel: ({ context, device, evict, model_ref }) =>

@@ -174,12 +174,20 @@ export class Machines {
 export const measureKey = (device: string, file: string, { context, slots }: Shape, kvType: KvType): string =>
   `${device} ${context}x${slots} ${kvType} ${file}`
 
-/** 409 from one hive: the amounts of one candidate, and the longest context that it could give with nobody else on it. */
+/** What a device could give if others went. */
+export interface Most {
+  /** bytes, with every worker gone that is not pinned */
+  readonly bytes: number
+  /** the longest context, tokens, with nobody else on it */
+  readonly context: number
+}
+
+/** 409 from one hive: the amounts of one candidate, and what it could give if others went. */
 export const noRoom = (
   device: string,
   neededBytes: number,
   availableBytes: number,
-  contextMax?: number
+  most?: Most
 ): RbeeError<"VRAM_EXHAUSTED"> => {
   const [needed, available] = [toMb(neededBytes), Math.floor(availableBytes / 1e6)]
   return rbeeError(
@@ -192,7 +200,7 @@ export const noRoom = (
       needed_mb: needed,
       required_mb: needed,
       available_mb: available,
-      ...(contextMax === undefined ? {} : { context_max: contextMax })
+      ...(most === undefined ? {} : { context_max: most.context, most_mb: Math.ceil(most.bytes / 1e6) })
     }
   )
 }

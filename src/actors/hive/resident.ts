@@ -149,9 +149,12 @@ export class Resident {
           return Effect.void
         case "ready":
           this.around.onReady(this)
-          return Effect.zipRight(
-            Effect.map(self.state, (snapshot) => this.ready(snapshot)),
-            Effect.flatMap(self.state, (snapshot) => this.settle(snapshot))
+          // measured first: who waits is told what it really takes
+          return Effect.flatMap(self.state, (snapshot) =>
+            Effect.zipRight(
+              this.settle(snapshot),
+              Effect.sync(() => this.ready(snapshot))
+            )
           )
         case "exact":
           return this.options.life.found(command.exactness)

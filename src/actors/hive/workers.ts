@@ -25,7 +25,7 @@ import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts"
 import type { EventLogs } from "./event-log.ts"
 import { Findings } from "./findings.ts"
-import { type Device, type Machines, measureKey, noRoom } from "./machines.ts"
+import { type Device, type Machines, measureKey, type Most, noRoom } from "./machines.ts"
 import type { Identity, Ports } from "./ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
 import { Resident } from "./resident.ts"
@@ -133,10 +133,19 @@ export class Workers {
     }
   }
 
-  /** The longest context of one slot that the device could give, were nobody else on it. */
-  largest(device: Device, facts: ModelFacts): number {
-    const available = this.machines.ledger.available(device.supply, new Set(this.residents.keys()))
-    return largestContext(facts, this.terms(device, facts), available)
+  /** What the device could give for one slot of a model if others went. */
+  most(device: Device, facts: ModelFacts): Effect.Effect<Most> {
+    return Effect.gen(this, function* () {
+      const { ledger } = this.machines
+      const unpinned = yield* Effect.filter([...this.residents.values()], ({ snapshot }) =>
+        Effect.map(snapshot, (now) => now?.context.pinned !== true)
+      )
+      const alone = ledger.available(device.supply, new Set(this.residents.keys()))
+      return {
+        bytes: ledger.available(device.supply, new Set(unpinned.map(({ options }) => options.id))),
+        context: largestContext(facts, this.terms(device, facts), alone)
+      }
+    })
   }
 
   /** What would run a model there. */

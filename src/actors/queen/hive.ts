@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { none as noFiber } from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
+import { ofOneProcess } from "../../layers/api/endpoint.ts"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import type { HiveKeyring } from "../../layers/hive-keys/index.ts"
 import type { HiveLauncher } from "../../layers/hive-launcher/index.ts"
@@ -121,7 +122,7 @@ export const hive = (
       if (mismatch !== undefined) return yield* mismatch
       const now = yield* Clock.currentTimeMillis
       gone = Deferred.unsafeMake(noFiber)
-      entry.claimed = { url, instance, version, api: untilGone(api, gone) }
+      entry.claimed = { url, instance, version, api: untilGone(ofOneProcess(api, url), gone) }
       entry.beatAt = now
       yield* Effect.forkDaemon(stored(catalog.hives.put({ ...row, url, instance })))
       return { url, instance, version }

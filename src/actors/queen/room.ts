@@ -31,8 +31,11 @@ export interface Listener {
 }
 
 const amountsOf = (error: RbeeError): Amounts | undefined => {
-  const { available_mb: availableMb, required_mb: requiredMb } = error.details
-  return typeof availableMb === "number" && typeof requiredMb === "number" ? { availableMb, requiredMb } : undefined
+  const { available_mb: availableMb, most_mb: most, required_mb: requiredMb } = error.details
+  const mostMb = typeof most === "number" ? most : undefined
+  return typeof availableMb === "number" && typeof requiredMb === "number"
+    ? { availableMb, requiredMb, mostMb }
+    : undefined
 }
 
 const placementAt = (

@@ -6,9 +6,9 @@
  * there, the rest is the JSON body (or, for GET and DELETE, the query).
  */
 import * as Context from "effect/Context"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import type { RbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ApiScope, Caller } from "./rights.ts"
 
 export type { ApiScope, Caller }
@@ -116,6 +116,25 @@ export const mapCalls = <H extends object>(handlers: H, change: (call: AnyCall, 
       (input: unknown) => change((handler as (input: unknown) => AnyCall)(input), name)
     ])
   ) as H
+
+const isRefused = ({ code }: RbeeError): boolean => code === "INVALID_API_KEY" || code === "MISSING_API_KEY"
+
+/**
+ * Calls of one process that is known by a secret of its own. Ports are given out again: who listens at its address and
+ * does not know that secret is its next life, or somebody else. The process that is meant is gone, which is
+ * CONNECTION_TIMEOUT and no matter of anybody's token.
+ */
+export const ofOneProcess = <H extends object>(handlers: H, peer: string): H =>
+  mapCalls(handlers, (call) =>
+    Effect.mapError(call, (error) =>
+      isRefused(error)
+        ? rbeeError("CONNECTION_TIMEOUT", `no connection to ${peer}: another process listens there`, "", {
+            peer,
+            reason: "ANOTHER"
+          })
+        : error
+    )
+  )
 
 /**
  * What is known of the call that is being answered or made. The server provides it to the handler; a client that is

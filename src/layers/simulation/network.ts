@@ -30,6 +30,8 @@ const echoMaxMs = 4000
 
 interface Listener {
   readonly process: SimProcess
+  /** what a caller must know it by; absent: nothing */
+  readonly secret?: string | undefined
   readonly handlers: Readonly<Record<string, Handler>>
   readonly connections: Set<Connection>
 }
@@ -37,6 +39,8 @@ interface Listener {
 export interface ConnectOptions {
   /** until the head of an answer; absent: 60 s */
   readonly timeoutMs?: number
+  /** what the process that is meant is known by */
+  readonly secret?: string
 }
 
 export class Network {
@@ -59,7 +63,8 @@ export class Network {
     process: SimProcess,
     url: string,
     api: A,
-    handlers: Handlers<A>
+    handlers: Handlers<A>,
+    secret?: string
   ): Effect.Effect<void, RbeeError<"CONFLICT">, Scope.Scope> {
     const acquire = Effect.suspend(() => {
       if (this.listeners.has(url))
@@ -68,6 +73,7 @@ export class Network {
         process,
         // the handlers' inputs differ by endpoint; each gets what its own schema decoded
         handlers: inProcess(api, handlers) as Listener["handlers"],
+        secret,
         connections: new Set()
       }
       this.listeners.set(url, listener)
@@ -187,7 +193,10 @@ export class Network {
         }
         now.connections.add(connection)
         this.knock(connection, target, process, () => process.post(connection, stopConnect))
-        target.post(connection, () => this.serve(now, connection, wire, input, call, settle))
+        if (now.secret === options.secret || now.secret === undefined)
+          target.post(connection, () => this.serve(now, connection, wire, input, call, settle))
+        // as `ofOneProcess`: its port is another life's by now
+        else this.knock(connection, target, process, () => fail("another process listens there", "ANOTHER"))
       })
       kernel.note(`${process.name} > ${url} ${wire.name}`)
       return Effect.sync(() => settle(Effect.void))

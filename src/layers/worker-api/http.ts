@@ -1,6 +1,7 @@
 /** Reaches workers over HTTP, with their own tokens: directly, or through the tunnel of their hive's machine. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { ofOneProcess } from "../api/endpoint.ts"
 import { cachedByUrl } from "../api/connectors.ts"
 import { makeHttpClient } from "../api/http-client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
@@ -13,7 +14,7 @@ export const layerHttp: Layer.Layer<WorkerConnector, never, CurrentSettings> = L
   WorkerConnector,
   Effect.map(CurrentSettings, ({ token }) => ({
     connect: cachedByUrl((url: string, instance: string) =>
-      makeHttpClient(workerApi, { baseUrl: url, token: workerToken(token, instance) })
+      ofOneProcess(makeHttpClient(workerApi, { baseUrl: url, token: workerToken(token, instance) }), url)
     )
   }))
 )
@@ -28,7 +29,7 @@ export const layerTunnelled: Layer.Layer<WorkerConnector, never, CurrentSettings
       connect: cachedByUrl((url: string, instance: string) => {
         const ofHive = tunnels.secret(url) ?? (() => token)
         const own = () => workerToken(ofHive(), instance)
-        return makeHttpClient(workerApi, { baseUrl: url, token: own, way: tunnels.way(url) })
+        return ofOneProcess(makeHttpClient(workerApi, { baseUrl: url, token: own, way: tunnels.way(url) }), url)
       })
     }
   })

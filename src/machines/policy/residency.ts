@@ -77,9 +77,15 @@ const cheapest = (
   return single !== undefined && single.cost < costOf(taken) ? [single] : taken
 }
 
+const mayEverGo = ({ isPinned }: ResidentFacts): boolean => !isPinned
+
+/** MB that they hold together, but for those that stay. */
+export const spareMb = (workers: ReadonlyArray<ResidentFacts>): number =>
+  workers.filter(mayEverGo).reduce((sum, { memoryMb }) => sum + memoryMb, 0)
+
 /** Which of a device's workers make `shortMb` of room. */
 export const makeRoom = (workers: ReadonlyArray<ResidentFacts>, shortMb: number, heat: Heat, now: number): Room => {
-  const others = workers.filter((worker) => !worker.isPinned)
+  const others = workers.filter(mayEverGo)
   const idle = others.filter((worker) => worker.isServing && worker.free === worker.slots && now >= mayGoAt(worker))
   const evict = cheapest(idle, shortMb, heat)
   if (evict !== undefined) return { kind: "now", evict: evict.map(({ worker }) => worker), seconds: costOf(evict) }

@@ -18,7 +18,7 @@ import {
 import type { DeviceFacts, Fleet, Place, ResidentFacts } from "./fleet.ts"
 import { placeKey } from "./place.ts"
 import { type Loser, objection, type Others, type Wish } from "./placement.ts"
-import { makeRoom, unloadSeconds } from "./residency.ts"
+import { makeRoom, spareMb, unloadSeconds } from "./residency.ts"
 
 export interface Candidate {
   readonly device: DeviceFacts
@@ -32,6 +32,8 @@ export interface Candidate {
 export interface Amounts {
   readonly requiredMb: number
   readonly availableMb: number
+  /** what would be available if every worker went that is not pinned; absent: it did not say */
+  readonly mostMb?: number | undefined
 }
 
 /** A device that has no room now, but would if others went. */
@@ -128,11 +130,13 @@ export class Search {
     this.lose(device, why)
     if (amounts === undefined) return
     if (this.wish.isApart === true) return
-    const { availableMb, requiredMb } = amounts
+    const { availableMb, mostMb = 0, requiredMb } = amounts
     this.told.set(device.backend, Math.max(requiredMb, this.told.get(device.backend) ?? 0))
     // what it said counts those as gone that were to be unloaded
     const left = this.fleet.residentsOn(device).filter(({ worker }) => !evict.some((one) => one.worker === worker))
-    const room = makeRoom(left, requiredMb - availableMb, this.heat, this.now)
+    // What each of them holds is known as of its last beat, in whole MB: where all would do, they do.
+    const short = requiredMb - availableMb
+    const room = makeRoom(left, mostMb >= requiredMb ? Math.min(short, spareMb(left)) : short, this.heat, this.now)
     if (room.kind === "never") return
     this.refusedHopes.push({ hive: device.hive, device: device.device, requiredMb })
     // what was to be unloaded did not do: it is left to a later look

@@ -40,11 +40,12 @@ import type { Cluster } from "./cluster.ts"
 import { layerSystem } from "./onlooker.ts"
 
 /** A client is a function an endpoint, and every heartbeat asks for one: each is made once. */
-const once = <A>(make: (url: string) => A): ((url: string) => A) => {
+const once = <A>(make: (url: string, secret: string) => A): ((url: string, secret?: string) => A) => {
   const made = new Map<string, A>()
-  return (url) => {
-    const known = made.get(url) ?? make(url)
-    made.set(url, known)
+  return (url, secret = "") => {
+    const key = `${url} ${secret}`
+    const known = made.get(key) ?? make(url, secret)
+    made.set(key, known)
     return known
   }
 }
@@ -60,7 +61,9 @@ const common = (cluster: Cluster, process: SimProcess, hiveId: string) =>
     }),
     Layer.succeed(HiveConnector, { connect: once((url) => cluster.network.connect(process, url, hiveApi)) }),
     Layer.succeed(WorkerConnector, {
-      connect: once((url) => cluster.watch.worker(process, cluster.network.connect(process, url, workerApi)))
+      connect: once((url, secret) =>
+        cluster.watch.worker(process, cluster.network.connect(process, url, workerApi, { secret }))
+      )
     })
   )
 
@@ -153,7 +156,10 @@ const bootWorker =
   (cluster: Cluster, hiveId: string): BootWorker =>
   (process, plan, tell) => {
     const device = plan.gpuUuid?.replace("uuid-", "") ?? "cpu"
-    const url = `sim://${process.machine.name}:worker-${plan.workerId}-${process.id.pid}`
+    const { network } = cluster
+    /** Ports are given out again as soon as they are free. */
+    const free = (port: number): number => (network.isBound(at(port)) ? free(port + 1) : port)
+    const at = (port: number) => `sim://${process.machine.name}:${port}`
     const program = Effect.gen(function* () {
       yield* slowly(cluster)
       if (cluster.bootFails(process)) return 1
@@ -168,8 +174,9 @@ const bootWorker =
           Effect.zipRight(Effect.sync(() => process.end({ code: 0, signal: undefined })))
         )
       )
-      yield* Scope.extend(cluster.network.listen(process, url, workerApi, worker.api), server)
-      tell({ t: "bound", port: process.id.pid, url })
+      const port = free(plan.portHint)
+      yield* Scope.extend(network.listen(process, at(port), workerApi, worker.api, plan.instance), server)
+      tell({ t: "bound", port, url: at(port) })
       yield* worker.run
       yield* leave
       return 0

@@ -11,7 +11,7 @@ import { type JobLog, JobLogs } from "../../../src/actors/queen/job-log.ts"
 import { makeJobLogs } from "../../../src/actors/queen/job-logs.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics.ts"
 import { relay } from "../../../src/actors/queen/relay.ts"
-import type { EventFeed, Reply } from "../../../src/layers/api/endpoint.ts"
+import { type EventFeed, ofOneProcess, type Reply } from "../../../src/layers/api/endpoint.ts"
 import { makeHttpClient } from "../../../src/layers/api/http-client.ts"
 import { serveHttp } from "../../../src/layers/api/http-server.ts"
 import { frame } from "../../../src/layers/api/sse.ts"
@@ -19,6 +19,7 @@ import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type WorkerApi, workerApi } from "../../../src/layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
+import { setbackOf } from "../../../src/machines/policy/setback.ts"
 
 const layer = Layer.provide(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 10 })),
@@ -97,6 +98,26 @@ const run = (feed: EventFeed, infer = started) =>
 const failureOf = (exit: Exit.Exit<unknown, RbeeError>) =>
   Exit.isFailure(exit) && exit.cause._tag === "Fail" ? exit.cause.error : undefined
 const answerOf = (log: JobLog) => [log.text(), log.tokenIds()]
+
+describe("a worker's address that another process has by now", () => {
+  it.scopedLive.each(["INVALID_API_KEY", "MISSING_API_KEY"] as const)(
+    "is a worker that is gone, not a wrong token: %s",
+    (code) =>
+      Effect.gen(function* () {
+        const { worker } = yield* scripted(saying(), rbeeError(code, "the token is not this cluster's"))
+        const log = yield* open
+        const seen: Array<string> = []
+        const meant = ofOneProcess(worker, "http://127.0.0.1:8501")
+        const onReached = () => void seen.push("reached")
+        const error = yield* Effect.flip(relay({ worker: meant, request, log, onReached }))
+        expect(error).toMatchObject({ code: "CONNECTION_TIMEOUT", details: { reason: "ANOTHER" } })
+        expect(error.what).toBe("no connection to http://127.0.0.1:8501: another process listens there")
+        // it goes on elsewhere, and nothing is charged to the request
+        expect(setbackOf(error)).toBe("retry")
+        expect(seen).toEqual([])
+      }).pipe(Effect.provide(layer))
+  )
+})
 
 describe("the relay", () => {
   it.scopedLive("brings a worker's tokens into the log, whatever pieces they come in", () =>

@@ -105,6 +105,16 @@ const paced = { maxTokensPerS: 40 }
 const long = { ignore_eos: true, max_tokens: 400, temperature: 0 }
 
 describe("a launched worker", () => {
+  it.scopedLive("is not taken for an earlier life of it that had its port", () =>
+    Effect.gen(function* () {
+      const worker = yield* ready({ token: "a token of the whole cluster" })
+      const earlier = worker.connector.connect(worker.url, "worker-0")
+      const error = yield* Effect.flip(earlier.infer(request()))
+      expect(error).toMatchObject({ code: "CONNECTION_TIMEOUT", details: { reason: "ANOTHER" } })
+      expect(yield* worker.api.infer({ ...request(), stream: false })).toMatchObject({ _tag: "Json" })
+    })
+  )
+
   it.scopedLive("binds, loads and gets ready, in that order, and streams what it answers in one piece", () =>
     Effect.gen(function* () {
       const worker = yield* ready()

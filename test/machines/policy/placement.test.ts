@@ -106,6 +106,19 @@ describe("The scheduler's search for a device", () => {
     expect(ask(3e6), "a tiny one is not").toEqual(["box/cpu", []])
   })
 
+  it("believes a hive that says that all of its workers together would do, whatever older beats told of them", () => {
+    const ask = (mostMb: number | undefined) => {
+      const stale = resident("w1", { device: "gpu0", model: "other", memoryMb: 120 })
+      const search = new Search(fleetOf({ box: [180] }, [stale]), wish({ allowCpu: false }), [], 1e6)
+      const first = search.next()
+      if (first !== undefined) search.refused(first, "full", { requiredMb: 162, availableMb: 34, mostMb })
+      return search.next()?.evict.map(({ worker }) => worker)
+    }
+    expect(ask(162)).toEqual(["w1"])
+    expect(ask(161), "too little, all the same").toBeUndefined()
+    expect(ask(undefined), "an older hive does not say").toBeUndefined()
+  })
+
   it("hopes for a device whose workers are busy or just loaded, and for no device that is too small or pinned", () => {
     const fleet = fleetOf({ box: [24_000, 12_000, 8000] }, [
       resident("busy", { device: "gpu0", model: "a", memoryMb: 20_000, free: 0 }),
