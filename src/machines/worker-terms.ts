@@ -18,11 +18,13 @@ export interface WorkerLimits {
   /** busy without progress, at least; ten times the expected batch if that is more */
   readonly workStallMs: number
   readonly idleMs: number
+  /** what an idle one that unloads still gives to an answer that began just then */
+  readonly drainMs: number
   /** between SIGTERM and SIGKILL */
   readonly graceMs: number
 }
 
-export const workerLimits: Omit<WorkerLimits, "idleMs"> = {
+export const workerLimits: Omit<WorkerLimits, "idleMs" | "drainMs"> = {
   tickMs: 1000,
   wakingMs: 30_000,
   silenceMs: 10_000,

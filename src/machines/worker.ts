@@ -216,7 +216,7 @@ export const workerMachine = machine.createMachine({
                     idle: {
                       guard: "isUnpinned",
                       target: "draining",
-                      actions: assign({ stop: { drainMs: 30_000 } })
+                      actions: assign(({ context }) => ({ stop: { drainMs: context.limits.drainMs } }))
                     }
                   },
                   on: {

@@ -5,7 +5,7 @@ import { workerMachine } from "../../src/machines/worker.ts"
 import { Coverage, Walk } from "../support/walk.ts"
 
 const coverage = new Coverage()
-const limits = { ...workerLimits, idleMs: 2000 }
+const limits = { ...workerLimits, idleMs: 2000, drainMs: 7000 }
 
 const make = (pinned = false) =>
   new Walk(
@@ -136,6 +136,16 @@ describe("A worker", () => {
     expect(walk.commands.at(-1)).toEqual({ type: "restarting", n: 1, reason: "silent for 10 s", boot: false })
   })
 
+  it("is given up when it is silent for 10 s while it loads, too, long before its loading would count as stalled", () => {
+    const walk = ticks(loading().send({ type: "LOADING", progress: 0.5 }), 9)
+    expect(walk.running).toEqual(["run"])
+    walk
+      .fire("tick")
+      .done("end")
+      .done("run", exit(10_000, { reason: "killed by SIGKILL" }))
+    expect(walk.commands.at(-1)).toMatchObject({ type: "restarting", reason: "silent for 10 s" })
+  })
+
   it("is not given up for one late tick after the machine slept", () => {
     const walk = ticks(idle(), 9).send(beat(0))
     expect(ticks(walk, 9).snapshot.hasTag("healthy")).toBe(true)
@@ -182,6 +192,9 @@ describe("A worker", () => {
   it("unloads when it was idle for its time, through draining", () => {
     const walk = idle().send(beat(0)).fire("idle")
     expect(walk.running).toEqual(expect.arrayContaining(["run", "drain"]))
+    // an answer that began just then has the time that any stop gives it
+    expect(walk.input("drain")).toEqual({ drainMs: limits.drainMs })
+    expect(walk.delay("drained")).toBe(limits.drainMs)
     walk.done("drain").done("run", exit(0, { reason: "exit code 0" }))
     expect(walk.output).toEqual({ outcome: "stopped" })
   })
@@ -206,6 +219,14 @@ describe("A worker", () => {
         .send(beat(0, 2, 2))
         .fire("idle").running
     ).toEqual(["run"])
+  })
+
+  it("stays when it was pinned while it waited to be started again", () => {
+    const walk = idle().done("run", exit(0)).send({ type: "JOIN", pin: true }).fire("backoff")
+    walk.send({ type: "BOUND", port: 8601, url: "u" })
+    walk.send({ type: "READY", backend: "CPU", context: 4096, slots: 4, exactness: undefined })
+    expect(walk.fire("idle").running).toEqual(["run"])
+    expect(walk.snapshot.hasTag("healthy")).toBe(true)
   })
 
   it("drains when it is stopped, and is ended when draining takes too long or cannot be asked for", () => {

@@ -233,7 +233,7 @@ export class Workers {
             shape: booked.shape,
             pinned,
             expectedBatchMs: expectedBatchMs(facts.parameters, 1),
-            limits: { ...workerLimits, idleMs: settings.worker.idleMs }
+            limits: { ...workerLimits, idleMs: settings.worker.idleMs, drainMs: settings.shutdown.drainMs }
           },
           life: new WorkerLife(
             ports,

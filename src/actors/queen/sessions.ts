@@ -120,8 +120,9 @@ export class Sessions {
       else kept.push({ id: thing.id, because })
     }
     for (const thing of own.filter(({ kind }) => kind === "hive")) {
-      const stays = kept.some(({ id }) => this.things.get(keyOf("worker", id))?.hive === thing.id)
-      const because = this.leave(thing, sessionId, inUse.hives.has(thing.id) || stays)
+      const isBelow = ({ kind, hive, id }: Thing) => kind === "worker" && hive === thing.id && !workers.includes(id)
+      const below = [...this.things.values()].some(isBelow) ? neededBelow : undefined
+      const because = this.leave(thing, sessionId, inUse.hives.has(thing.id)) ?? below
       if (because === undefined) hives.push(thing.id)
       else kept.push({ id: thing.id, because })
     }
@@ -129,7 +130,7 @@ export class Sessions {
     const isOwner = queen?.users.has(sessionId) === true
     const isLeft = ({ kind, hive, id }: Thing): boolean =>
       kind === "hive" ? !hives.includes(id) : kind === "worker" && !workers.includes(id) && !hives.includes(hive ?? "")
-    const below = [...this.things.values()].some(isLeft) ? "what stays below it needs it" : undefined
+    const below = [...this.things.values()].some(isLeft) ? neededBelow : undefined
     const because = isOwner ? (this.leave(queen, sessionId, inUse.jobs > 0) ?? below) : "it was here before"
     if (because !== undefined) kept.push({ id: "queen", because })
     for (const id of workers) this.things.delete(keyOf("worker", id))
@@ -178,6 +179,8 @@ export class Sessions {
     })
   }
 }
+
+const neededBelow = "what stays below it needs it"
 
 /** Ended sessions that are remembered: a keeper asks within seconds. */
 const endedMax = 1024

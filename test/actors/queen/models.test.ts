@@ -59,6 +59,18 @@ describe("Models of the cluster", () => {
     })
   )
 
+  it.scoped(
+    "two that make room at the same time do it one after the other: the second finds done what the first did",
+    () =>
+      Effect.gen(function* () {
+        const { api } = yield* pulled("HF:acme/tiny:Q8_0")
+        const collect = api.collectModels({ max_mb: 0, last_copies: true })
+        const [first, second] = yield* Effect.all([collect, collect], { concurrency: "unbounded" })
+        expect(first).toMatchObject({ removed: [{ model_ref: "HF:acme/tiny:Q8_0" }], kept: [] })
+        expect(second).toEqual({ removed: [], kept: [] })
+      })
+  )
+
   it.scoped("what is no reference, and a hive that does not run, are refused", () =>
     Effect.gen(function* () {
       const { api } = yield* makeWorld()

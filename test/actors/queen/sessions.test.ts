@@ -68,11 +68,20 @@ describe("A cold session", () => {
     ])
   })
 
-  it("keeps a hive whose worker stays, and the queen above it", () => {
-    const { sessions } = woken()
+  it.each([
+    ["this session used it too", true],
+    ["it was never this session's", false]
+  ])("keeps a hive that nobody else used for a worker that stays, and the queen above it: %s", (_, shared) => {
+    const { sessions } = make()
+    sessions.opened(cold("s1", true))
+    // The worker is known before the session that woke its hive says so: the hive itself was not warmed by its user.
     sessions.uses(warm("s2"), "localhost", "w2")
+    sessions.woke("hive", "localhost", undefined, [cold("s1")])
+    sessions.uses(cold("s1"), "localhost", "w1")
+    if (shared) sessions.uses(cold("s1"), "localhost", "w2")
     const ending = sessions.end("s1", none)
     expect(ending).toMatchObject({ queenEnds: false, hives: [], workers: ["w1"] })
+    expect(ending.kept).toContainEqual({ id: "localhost", because: "what stays below it needs it" })
   })
 
   it("leaves a hive that it did not wake, and the queen above it, though it never came to use it", () => {

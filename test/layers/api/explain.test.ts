@@ -44,6 +44,13 @@ describe("a refused request", () => {
     expect(refusal(body)).toBe(told)
   })
 
+  it("is told of a field that it made up by 64 letters of its name, cleaned", () => {
+    const told = (name: string) => refusal({ model: "m", [name]: 1 })
+    expect(told("x".repeat(64))).toBe(`unknown field ${"x".repeat(64)}. Leave it out`)
+    expect(told("x".repeat(65))).toBe(`unknown field ${"x".repeat(64)}. Leave it out`)
+    expect(told("a b\u001b[31m")).toBe("unknown field a?b??31m. Leave it out")
+  })
+
   it("never quotes a value, wherever it stands", () => {
     const secret = "hunter2"
     const anything = FastCheck.anything({ values: [FastCheck.constant(secret)], withNullPrototype: false })
