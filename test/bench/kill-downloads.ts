@@ -116,6 +116,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
       ],
       { twice }
     )
+    if (corrupt > 0) process.exitCode = 1
   } finally {
     await on.dispose()
     await hub.close()

@@ -16,6 +16,7 @@ export const run = async (names: ReadonlyArray<string>): Promise<void> => {
   }
   const count = figures.filter(({ found }) => found !== undefined).length
   process.stdout.write(`${count} of ${chosen.length} found\n`)
+  process.exitCode = count === chosen.length ? 0 : 1
   mkdirSync(join(root, ".bench"), { recursive: true })
   writeFileSync(
     join(root, ".bench/planted.json"),

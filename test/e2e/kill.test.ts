@@ -4,8 +4,9 @@
  * (ACCEPTANCE B5).
  */
 import { beforeAll, describe, it } from "vitest"
-import { paced, phaseNamed, recovers, type Role, undisturbedStory } from "../support/faults.ts"
+import { paced, phaseNamed, phases, recovers, type Role, undisturbedStory } from "../support/faults.ts"
 import { useMachines } from "../support/machines.ts"
+import { sampleOf } from "../support/proof.ts"
 
 const machine = useMachines()
 let undisturbed = ""
@@ -13,54 +14,15 @@ beforeAll(async () => {
   undisturbed = await undisturbedStory()
 })
 
-const kills: ReadonlyArray<[Role, ReadonlyArray<string>]> = [
-  ["rbee", ["while the queen is launched", "while the hive wakes", "while the model is provisioned", "in mid-answer"]],
-  [
-    "queen",
-    [
-      "once connected",
-      "while the hive wakes",
-      "while the model is provisioned",
-      "once the worker is bound",
-      "at the first token",
-      "in mid-answer",
-      "while two answers are decoded",
-      "after the worker was lost once",
-      "while everything shuts down"
-    ]
-  ],
-  [
-    "hive",
-    [
-      "while the hive wakes",
-      "at the first heartbeat",
-      "while the model is provisioned",
-      "once the worker is bound",
-      "in mid-answer",
-      "while a warm answer is placed",
-      "after the queen was lost once",
-      "while everything shuts down"
-    ]
-  ],
-  [
-    "worker",
-    [
-      "once the model is there",
-      "once the worker is bound",
-      "once the worker is awake",
-      "at the first token",
-      "late in the answer",
-      "while two answers are decoded",
-      "after the hive was lost once",
-      "while everything idles"
-    ]
-  ]
-]
-
-describe.each(kills)("kill -9 of the %s", (role, names) => {
-  it.each(names)("%s leaves nothing orphaned, and the answer is whole", async (name) => {
-    await recovers(await machine({ env: paced }), phaseNamed(name), role, "SIGKILL", undisturbed)
-  })
+describe.each<Role>(["rbee", "queen", "hive", "worker"])("kill -9 of the %s", (role) => {
+  const there = phases.filter(({ roles }) => roles.includes(role))
+  it.each(sampleOf(there, 3))(
+    "$name leaves nothing orphaned, and the answer is whole",
+    async (phase) => {
+      await recovers(await machine({ env: paced }), phase, role, "SIGKILL", undisturbed)
+    },
+    90_000
+  )
 })
 
 describe("SIGSTOP", () => {

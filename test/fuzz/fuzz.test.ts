@@ -20,7 +20,7 @@ it("headers, configurations and hubs that are nearly right are taken or refused 
 it("real daemons live through hostile requests, hives, workers, stores and command lines", async () => {
   const program = fileURLToPath(new URL("../../tools/fuzz.mjs", import.meta.url))
   const only = ["sqlite", "http", "hive", "worker", "model", "cli"].flatMap((name) => ["--only", name])
-  const args = [program, "--minutes", "0.5", "--inputs", "300", "--seed", String(seed), ...only]
+  const args = [program, "--minutes", "0.2", "--inputs", "300", "--seed", String(seed), ...only]
   const { stderr, stdout } = await promisify(execFile)(process.execPath, args)
   expect(`${stdout}${stderr}`).toContain(" 0 found")
 }, 240_000)

@@ -1,12 +1,13 @@
 /**
  * Every family that the generator makes, in the real llama.cpp: it loads and answers, and its answers are the same
- * however they come about. Of the second a sample runs here; `RBEE_TEST_FAMILIES=all` runs it over all of them.
+ * however they come about. Of the second a sample runs here; `npm run proof -- families` runs it over all of them.
  */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import type { LoadedModel, Sampling } from "../../../src/layers/engine/index.ts"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { families, familyModel } from "../../support/families/index.ts"
+import { isWhole } from "../../support/proof.ts"
 import { type Answered, ask, GREEDY, loadWith, plain } from "./ask.ts"
 
 const layer = layerLlama({ gpu: "cpu" })
@@ -35,7 +36,7 @@ describe("Each family that the generator makes", () => {
 
 /** One of each kind: plain, experts, a window, compressed attention, and what carries a state. */
 const sample = ["llama", "qwen3moe", "gemma3", "deepseek2", "qwen35", "lfm2", "mamba2", "rwkv7"]
-const compared = process.env["RBEE_TEST_FAMILIES"] === "all" ? [...families.keys()] : sample
+const compared = isWhole ? [...families.keys()] : sample
 const ways: ReadonlyArray<readonly [name: string, sampling: Sampling]> = [
   ["greedy", GREEDY],
   ["seeded", { temperature: 1, topP: 1, topK: 0, seed: 42 }]

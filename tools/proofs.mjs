@@ -1,0 +1,71 @@
+/**
+ * The long proofs, each a few programs one after another: what `npm test` has a sample of. `minutes`: on two cores
+ * with nothing else to do. CONTRIBUTING.md lists them, and test/docs checks that it does.
+ */
+const node = (...args) => ["node", ...args]
+const bench = (name, ...args) => node("tools/bench.mjs", name, ...args)
+const simulate = (...args) => node("--max-semi-space-size=64", "dist/simulate.js", "--jobs", "2", ...args)
+/** Test files, which then take all of what they have (test/support/proof.ts). */
+const tests = (...files) =>
+  node("node_modules/vitest/vitest.mjs", "run", ...files.map((file) => `test/${file}.test.ts`))
+
+/** `--minutes N` of the command line reaches those that run for a time. */
+export const proofs = [
+  {
+    name: "families",
+    minutes: 5,
+    needs: "",
+    what: "every family of models in the real engine: loaded, the same answer however it comes about, wrong headers",
+    steps: () => [tests("layers/engine/families", "machines/gguf-fuzz")]
+  },
+  {
+    name: "kills",
+    minutes: 25,
+    needs: "",
+    what: "every process killed or stopped in every phase of a run; 200 kills in downloads",
+    steps: () => [bench("kill-matrix"), bench("kill-downloads")]
+  },
+  {
+    name: "seeds",
+    minutes: 6,
+    needs: "",
+    what: "200 seeds of the simulated cluster, each twice with the same event log; every planted bug is found",
+    steps: () => [tests("simulation/simulation"), bench("planted")]
+  },
+  {
+    name: "remote",
+    minutes: 8,
+    needs: "sshd, ip netns, npm's registry",
+    what: "another machine: installed by the real npm, rebooted under 200 jobs, cut off for a minute",
+    steps: () => [tests("e2e/remote-install", "e2e/remote-reboot", "e2e/remote-cuts")]
+  },
+  {
+    name: "sizes",
+    minutes: 4,
+    needs: "",
+    what: "what is large: a prompt of 100 KB, 120 hives gone at once",
+    steps: () => [tests("e2e/infer", "e2e/lost-hives")]
+  },
+  {
+    name: "fuzz",
+    minutes: 20,
+    needs: "",
+    what: "50 000 hostile inputs for every edge",
+    steps: ({ minutes = 60 }) => [node("tools/fuzz.mjs", "--minutes", String(minutes), "--inputs", "5600")]
+  },
+  {
+    name: "soak",
+    minutes: 60,
+    needs: "",
+    what: "the simulated cluster under faults for an hour",
+    steps: ({ minutes = 60 }) => [simulate("--minutes", String(minutes))]
+  }
+]
+
+/** One line for each, as CONTRIBUTING.md has them. */
+export const listed = proofs
+  .map(
+    ({ minutes, name, needs, what }) =>
+      `${name.padEnd(9)} ${String(minutes).padStart(3)} min  ${what}${needs === "" ? "" : `; needs ${needs}`}`
+  )
+  .join("\n")
