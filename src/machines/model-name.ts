@@ -1,38 +1,109 @@
-/** Names of models as people are used to write them, beside references: the file's, the repository's, in any case. */
+/**
+ * Names of models as people are used to write them, beside references: the file's, the repository's, in any case, with
+ * or without their quantisation. And references of the hub, which are the same in any case.
+ */
 import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "./errors.ts"
+import { wholeName } from "./gguf-split.ts"
+import { quantOf } from "./hub-names.ts"
+import { parseModelRef } from "./model-ref.ts"
 
 /** A model that some hive has. */
 export interface Named {
   readonly model_ref: string
   readonly file: string
+  readonly sha256?: string | undefined
 }
+
+/** Cannot be a reference, but may be what a file or a repository here is called. */
+export const isName = (text: string): boolean =>
+  // eslint-disable-next-line no-control-regex -- finding them is the point
+  /^[^/\\\u0000-\u001f\u007f]{1,256}$/.test(text) && !/^(hf|file):/i.test(text)
 
 /** What is left of a name when nobody can tell it from another: `Foo-Q4_K_M-00001-of-00003.gguf` → `foo-q4_k_m`. */
 const key = (name: string): string =>
-  name
+  wholeName(name.replace(/:latest$/i, ""))
     .toLowerCase()
-    .replace(/:latest$/, "")
     .replace(/\.gguf$/, "")
-    .replace(/-\d{5}-of-\d{5}$/, "")
 
 const baseOf = (path: string): string => path.split(/[/\\]/).at(-1) ?? path
 
 const namesOf = ({ file, model_ref }: Named): ReadonlyArray<string> => {
-  const [, repo, chosen] = /^HF:[^/]+\/([^:@]+)(?::([^@]+))?/.exec(model_ref) ?? []
+  const [, repo, chosen = quantOf(file)] = /^HF:[^/]+\/([^:@]+)(?::([^@]+))?/.exec(model_ref) ?? []
   const ofHub = repo === undefined ? [] : [repo, ...(chosen === undefined ? [] : [`${repo}:${chosen}`])]
   return [model_ref, baseOf(file), baseOf(model_ref), ...ofHub].map(key)
 }
+
+/** Without what says nothing of which model it is: how its words are set apart, and that it is GGUF. */
+const loose = (name: string): string =>
+  key(name)
+    .replace(/[-_. ]gguf(?=:|$)/, "")
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+
+/** And without the quantisation. */
+const bare = (name: string): string => {
+  const ending = `-${loose(quantOf(`${name}.gguf`) ?? "")}`
+  return name.endsWith(ending) ? name.slice(0, -ending.length) : name
+}
+
+/** Strictest first: what fits in one of these ways is meant, whatever would fit in the next. */
+const ways: ReadonlyArray<(name: string, model: Named) => boolean> = [
+  (name, model) => namesOf(model).includes(key(name)),
+  (name, model) => namesOf(model).some((own) => loose(own) === loose(name)),
+  (name, model) => namesOf(model).some((own) => bare(loose(own)) === loose(name))
+]
+
+/** The same file under two references is one model. */
+const contentOf = ({ file, sha256 }: Named): string => sha256 ?? file
 
 /** The reference of the one model that the name fits; undefined: none is called so. */
 export const modelNamed = (
   name: string,
   known: ReadonlyArray<Named>
 ): Either.Either<string | undefined, RbeeError<"INVALID_REQUEST">> => {
-  const fitting = [...new Set(known.filter((model) => namesOf(model).includes(key(name))).map((one) => one.model_ref))]
-  if (fitting.length < 2) return Either.right(fitting[0])
-  const shown = fitting.slice(0, 8).join(", ")
+  const fitting = ways.map((fits) => known.filter((model) => fits(name, model))).find(({ length }) => length > 0) ?? []
+  const [first] = fitting
+  if (first === undefined) return Either.right(undefined)
+  const isOne = (one: Named) => one.model_ref === first.model_ref || contentOf(one) === contentOf(first)
+  if (fitting.every(isOne)) return Either.right(first.model_ref)
+  const shown = [...new Set(fitting.map(({ model_ref }) => model_ref))].slice(0, 8).join(", ")
   return Either.left(
     rbeeError("INVALID_REQUEST", `several models are called so: ${shown}`, "Write one of these", { field: "model" })
+  )
+}
+
+const revisionOf = (ref: string): string => {
+  const parsed = Either.getOrUndefined(parseModelRef(ref))
+  return parsed?._tag === "Hub" ? (parsed.revision ?? "") : ""
+}
+
+/**
+ * The reference by which a model of the hub is known here already: to the hub `HF:Author/Repo` and `HF:author/repo` are
+ * one, and who was told the other would fetch it again. A revision is as it is written.
+ */
+export const knownAs = (ref: string, known: Iterable<string>): string => {
+  const folded = ref.toLowerCase()
+  let found: string | undefined
+  for (const each of known) {
+    if (each === ref) return ref
+    // most are told by their length
+    const isSame = each.length === ref.length && each.toLowerCase() === folded && revisionOf(each) === revisionOf(ref)
+    if (isSame) found ??= each
+  }
+  return found ?? ref
+}
+
+/** The reference of what is called so: as a reference, or by the name of a model that is known. */
+export const resolveName = (name: string, known: ReadonlyArray<Named>): Either.Either<string, RbeeError> => {
+  const parsed = parseModelRef(name)
+  if (Either.isRight(parsed)) {
+    const { _tag, ref } = parsed.right
+    // the hub's names differ by more than their case, files' need not
+    if (_tag !== "Hub") return Either.right(ref)
+    const refs = known.map(({ model_ref }) => model_ref)
+    return Either.right(knownAs(ref, refs))
+  }
+  return Either.flatMap(modelNamed(name, known), (found) =>
+    found === undefined ? Either.left(parsed.left) : Either.right(found)
   )
 }

@@ -36,6 +36,7 @@ import { inspectorPageApi } from "../layers/inspector-page/index.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { hubPrefix } from "../layers/models/hugging-face/queen.ts"
+import { notesIn } from "../layers/models/notes.ts"
 import { hiveFolder, queenFolder } from "../layers/paths/index.ts"
 import { bootOf } from "../layers/process/identity.ts"
 import { Processes } from "../layers/process/index.ts"
@@ -63,6 +64,12 @@ const hubOf = (settings: Settings): Beside => ({
   scope: "peer",
   answer: hubRoutes(() => cachedRepos(hiveFolder(settings.home, settings.hive.id)))
 })
+
+const onDiskOf = ({ hive, home }: Settings) =>
+  Effect.map(
+    Effect.promise(() => notesIn(hiveFolder(home, hive.id))),
+    (notes) => notes.map(({ ref, ...note }) => ({ ...note, model_ref: ref }))
+  )
 
 /** What a hive of another machine may call: it reports, and takes models from her hub. */
 const peerApi = { health: queenApi.health, heartbeat: queenApi.heartbeat }
@@ -160,6 +167,7 @@ const program = Effect.gen(function* () {
       pid: process.pid,
       name: `of ${hostname()}, ${bound.url}`,
       boot: bootOf(),
+      onDisk: onDiskOf(settings),
       document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
     })
     const { self } = yield* Processes

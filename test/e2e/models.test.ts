@@ -74,6 +74,20 @@ describe("rbee models", () => {
     assert.include(shown, "Q2_K: the first in the order of preference that fits; too large: Q4_K_M\n")
   })
 
+  it("a model on the disk is asked for by its file's name, or in another case, from nothing running, and not fetched again", async () => {
+    const { hub, on, says } = await withHub()
+    await says(["pull", model])
+    for (const name of ["Tiny-Q8_0", "tiny", "hf:ACME/Tiny:q8_0"]) {
+      assert.strictEqual((await on.rbee(["down"])).code, 0)
+      const run = await on.rbee(["infer", "hello", "--model", name, "--temperature", "0", "--max-tokens", "4"])
+      assert.strictEqual(run.code, 0, `${name}: ${run.stderr}`)
+    }
+    assert.lengthOf(hub.fetches(), 1)
+    assert.include((await says(["show", "TINY"])).stdout, model)
+    const unknown = await on.rbee(["infer", "hello", "--model", "gpt-4"])
+    assert.deepEqual([unknown.code, unknown.stderr.includes("Accepted: minillama")], [1, true])
+  })
+
   it("an interrupted pull keeps what came, and the next one goes on from there; --json tells all of it", async () => {
     const { hub, on, says } = await withHub()
     hub.always = stallAt(2_200_000)

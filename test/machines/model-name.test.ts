@@ -1,13 +1,14 @@
 /** Names of models as people write them. */
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import { modelNamed } from "../../src/machines/model-name.ts"
+import { isName, knownAs, modelNamed, resolveName } from "../../src/machines/model-name.ts"
 import { parseModelRef } from "../../src/machines/model-ref.ts"
 
 const known = [
   { model_ref: "HF:Author/Foo-7B-GGUF:Q4_K_M", file: "/cache/Foo-7B-Q4_K_M.gguf" },
   { model_ref: "HF:Author/Foo-7B-GGUF:Q8_0", file: "/cache/Foo-7B-Q8_0-00001-of-00002.gguf" },
-  { model_ref: "file:/models/My Bar.gguf", file: "/models/My Bar.gguf" }
+  { model_ref: "file:/models/My Bar.gguf", file: "/models/My Bar.gguf" },
+  { model_ref: "HF:Else/TinyLlama-1.1B-GGUF", file: "/cache/tinyllama.Q4_K_M.gguf" }
 ]
 
 describe("a model's name", () => {
@@ -19,15 +20,64 @@ describe("a model's name", () => {
     ["foo-7b-q8_0", known[1]?.model_ref],
     ["my bar", known[2]?.model_ref],
     ["My Bar.gguf", known[2]?.model_ref],
+    ["my-bar", known[2]?.model_ref],
+    ["tinyllama-q4_k_m", known[3]?.model_ref],
+    ["TinyLlama", known[3]?.model_ref],
+    ["TinyLlama-1.1B", known[3]?.model_ref],
+    ["tinyllama-1.1b:q4_k_m", known[3]?.model_ref],
+    ["tinyllama-1.1b-gguf:latest", known[3]?.model_ref],
+    ["tinyllama-q8_0", undefined],
+    ["tinyllama:q8_0", undefined],
+    ["", undefined],
     ["gpt-4", undefined],
     ["foo", undefined]
   ])("is that of its file or repository, in any case: %s", (name, ref) => {
     expect(modelNamed(name, known)).toEqual(Either.right(ref))
   })
 
-  it("that fits several is refused with all of them", () => {
-    const error = Either.getOrThrow(Either.flip(modelNamed("foo-7b-gguf", known)))
+  it.each(["foo-7b-gguf", "Foo-7B", "foo_7b"])("that fits several is refused with all of them: %s", (name) => {
+    const error = Either.getOrThrow(Either.flip(modelNamed(name, known)))
     expect(error.message).toContain("HF:Author/Foo-7B-GGUF:Q4_K_M, HF:Author/Foo-7B-GGUF:Q8_0")
+  })
+
+  it("that fits one file under several references is that file's", () => {
+    const twice = [
+      { model_ref: "HF:a/b:Q8_0", file: "/one/b-Q8_0.gguf", sha256: "same" },
+      { model_ref: "HF:a/b:b-Q8_0.gguf", file: "/other/b-Q8_0.gguf", sha256: "same" }
+    ]
+    expect(modelNamed("b-q8_0", twice)).toEqual(Either.right("HF:a/b:Q8_0"))
+  })
+
+  it("that is written as a file is called is that one's, though another fits without its quantisation", () => {
+    const both = [
+      { model_ref: "file:/a/foo-q4_0.gguf", file: "/a/foo-q4_0.gguf" },
+      { model_ref: "file:/a/foo.gguf", file: "/a/foo.gguf" }
+    ]
+    expect(modelNamed("Foo", both)).toEqual(Either.right("file:/a/foo.gguf"))
+  })
+
+  it.each(["HF:../x", "hf:a", "file:x", "a/b/c", "", "a\nb", "x".repeat(300)])("is none: %j", (text) => {
+    expect(isName(text)).toBe(false)
+  })
+})
+
+describe("a reference of the hub", () => {
+  it("is the same in any case of its letters, but for its revision", () => {
+    const here = ["HF:Author/Model:Q8_0", "HF:Author/Model:Q8_0@Main"]
+    expect(knownAs("HF:author/model:Q8_0", here)).toBe("HF:Author/Model:Q8_0")
+    expect(knownAs("HF:author/model:Q8_0@Main", here)).toBe("HF:Author/Model:Q8_0@Main")
+    expect(knownAs("HF:author/model:Q8_0@main", here)).toBe("HF:author/model:Q8_0@main")
+    expect(knownAs("HF:author/other:Q8_0", here)).toBe("HF:author/other:Q8_0")
+  })
+
+  it("stays as it is written where both are here", () => {
+    const both = ["HF:Author/Model", "HF:author/model"]
+    expect(both.map((ref) => knownAs(ref, both))).toEqual(both)
+  })
+
+  it("is no file's, whose name may differ by its case alone", () => {
+    const here = [{ model_ref: "file:/A.gguf", file: "/A.gguf" }]
+    expect(resolveName("file:/a.gguf", here)).toEqual(Either.right("file:/a.gguf"))
   })
 })
 

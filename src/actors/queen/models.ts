@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import type { HiveApi } from "../../layers/hive-api/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { modelNamed } from "../../machines/model-name.ts"
+import { knownAs, type Named, resolveName } from "../../machines/model-name.ts"
 import { parseModelRef } from "../../machines/model-ref.ts"
 import { type Copy, planGc } from "../../machines/policy/model-gc.ts"
 import type { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
@@ -17,6 +17,8 @@ export interface ModelsWorld {
   readonly view: ClusterView
   /** the hive that fetches where none was named */
   readonly localHive: string
+  /** what this machine's hive has on its disk, also while it sleeps */
+  readonly onDisk: Effect.Effect<ReadonlyArray<Named>>
   /** returns when this hive is awake */
   readonly wake: (hive: string) => Effect.Effect<void, RbeeError>
 }
@@ -35,7 +37,7 @@ export interface Models {
   readonly named: (name: string) => Effect.Effect<string, RbeeError>
 }
 
-export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
+export const modelsOf = ({ localHive, onDisk, view, wake }: ModelsWorld): Models => {
   /** Two that make room at the same time would each take the other's copy for one that stays. */
   const collecting = Effect.unsafeMakeSemaphore(1)
 
@@ -54,15 +56,23 @@ export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
     )
   )
 
+  /** Of a hive that sleeps what lies on its disk, where that is this machine's. */
+  const asleep = Effect.suspend(() =>
+    view.hive(localHive)?.claimed === undefined ? onDisk : Effect.succeed<ReadonlyArray<Named>>([])
+  )
+
   const named = (name: string): Effect.Effect<string, RbeeError> =>
     Effect.gen(function* () {
       const parsed = parseModelRef(name)
-      if (Either.isLeft(parsed)) return (yield* modelNamed(name, yield* all)) ?? (yield* parsed.left)
-      const { _tag, ref } = parsed.right
-      // the hub's names differ by more than their case, files' need not
-      if (_tag !== "Hub") return ref
-      const resident = view.allWorkers().find(({ model }) => model.toLowerCase() === ref.toLowerCase())
-      return resident?.model ?? ref
+      if (Either.isRight(parsed)) {
+        const { _tag, ref } = parsed.right
+        if (_tag !== "Hub") return ref
+        const inMind = [...view.allWorkers().map(({ model }) => model), ...view.fleet.seen.models()]
+        const known = knownAs(ref, inMind)
+        // what she has not in mind would be fetched: that is worth a look at what there is
+        if (inMind.includes(known)) return known
+      }
+      return yield* resolveName(name, [...(yield* all), ...(yield* asleep)])
     })
 
   const apiOf = (hive: string): Effect.Effect<HiveApi, RbeeError> =>
@@ -102,10 +112,10 @@ export const modelsOf = ({ localHive, view, wake }: ModelsWorld): Models => {
       listModels: () => all,
       pullModel: ({ hive = localHive, model_ref }) =>
         Effect.gen(function* () {
-          const { ref } = yield* parseModelRef(model_ref)
+          const ref = yield* named(model_ref)
           yield* wake(hive)
           const { provision_id } = yield* (yield* apiOf(hive)).provisionModel({ model_ref: ref })
-          return { hive, provision_id, events: `/hives/${hive}/provisions/${provision_id}/events` }
+          return { hive, model_ref: ref, provision_id, events: `/hives/${hive}/provisions/${provision_id}/events` }
         }),
       pullEvents: ({ hive, id, last_event_id }) =>
         Effect.flatMap(apiOf(hive), (api) =>

@@ -34,6 +34,8 @@ export interface Jobs {
   /** Takes a job in; fails where that can be judged without the model. */
   readonly submit: (request: JobRequest) => Effect.Effect<{ readonly jobId: string; readonly log: JobLog }, RbeeError>
   readonly cancel: (jobId: string) => Effect.Effect<void, RbeeError>
+  /** The reference of a model by any of its names. */
+  readonly named: (name: string) => Effect.Effect<string, RbeeError>
   /** Models that can be asked for by name; `createdAt` in milliseconds since 1970. */
   readonly models: () => Effect.Effect<ReadonlyArray<Listed>, RbeeError>
   /** Counts fields that were left out. */
@@ -53,8 +55,8 @@ export const openAi = (jobs: Jobs): OpenAi => ({
       return { _tag: "Json", status: 200, body }
     }),
   v1Model: ({ ref }) =>
-    Effect.flatMap(jobs.models(), (models): Effect.Effect<Reply, RbeeError> => {
-      const model = models.find(({ id }) => id.toLowerCase() === ref.toLowerCase())
+    Effect.flatMap(Effect.all([jobs.named(ref), jobs.models()]), ([name, models]): Effect.Effect<Reply, RbeeError> => {
+      const model = models.find(({ id }) => id === name)
       return model === undefined
         ? Effect.fail(unknownModel(ref))
         : Effect.succeed({ _tag: "Json", status: 200, body: modelCard(model) })

@@ -1,7 +1,6 @@
 /** A dry run of placing: the same decision from the same view; hives are only asked for advice. */
 import * as Effect from "effect/Effect"
 import { type RbeeError, sentence } from "../../machines/errors.ts"
-import { parseModelRef } from "../../machines/model-ref.ts"
 import { decide, type Wish } from "../../machines/policy/placement.ts"
 import type { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ClusterView } from "./cluster-view.ts"
@@ -13,19 +12,19 @@ const silent = { onPicked: () => {}, onFull: () => {} }
 export const planOf = (
   view: ClusterView,
   waiting: () => number,
+  /** its model by its reference */
   { allow_cpu, context, device, hive, model }: PlanRequest
 ): Effect.Effect<PlanView, RbeeError> =>
   Effect.gen(function* () {
-    const { ref } = yield* parseModelRef(model)
     const wish: Wish = {
-      model: ref,
+      model,
       hive,
       device: device?.toLowerCase(),
       allowCpu: allow_cpu ?? true,
       context,
       alone: false
     }
-    const common = { model: ref, waiting: waiting() }
+    const common = { model, waiting: waiting() }
     if (view.fleet.size === 0) return { ...common, outcome: "asleep" }
     const decision = decide(wish, view.fleet)
     if (decision.kind === "full") return { ...common, outcome: "queue", losers: decision.losers }

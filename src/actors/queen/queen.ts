@@ -23,6 +23,7 @@ import { CurrentSettings } from "../../layers/settings/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
 import { WorkerConnector } from "../../layers/worker-api/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
+import type { Named } from "../../machines/model-name.ts"
 import type { QueenEvent, queenMachine } from "../../machines/queen.ts"
 import type { MachineActor } from "../core/machine-actor.ts"
 import { supervisor } from "../core/supervisor.ts"
@@ -54,6 +55,8 @@ export interface QueenOptions {
   readonly name?: string
   /** which start of her machine this is; absent: that is not known, and a restart of it goes unnoticed */
   readonly boot?: string | undefined
+  /** what this machine's hive has on its disk, also while it sleeps; absent: that is asked of hives alone */
+  readonly onDisk?: Effect.Effect<ReadonlyArray<Named>>
   /** the OpenAPI document of her interface */
   readonly document?: () => unknown
 }
@@ -288,6 +291,7 @@ export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError
       touch,
       shutdown,
       inspect: yield* queenInspect({ view, jobs }),
+      onDisk: options.onDisk ?? Effect.succeed([]),
       document: options.document ?? (() => ({}))
     })
     return { api, id: catalog.identity.id, instance, shutdown, ended: Effect.orDie(Fiber.join(tree.fiber)) }

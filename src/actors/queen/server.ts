@@ -17,6 +17,7 @@ import type { Invitations } from "./invitations.ts"
 import type { JobLog, JobLogs } from "./job-log.ts"
 import type { Jobs } from "./jobs.ts"
 import { joining } from "./joining.ts"
+import type { Named } from "../../machines/model-name.ts"
 import type { Meters } from "./metrics.ts"
 import { type Gauges, metricsType, renderMetrics } from "./metrics-text.ts"
 import { modelsOf } from "./models.ts"
@@ -50,6 +51,8 @@ export interface ServerWorld {
   readonly touch: () => void
   readonly shutdown: (cascade: boolean) => Effect.Effect<void>
   readonly inspect: Inspect
+  /** what this machine's hive has on its disk */
+  readonly onDisk: Effect.Effect<ReadonlyArray<Named>>
   /** the OpenAPI document of this interface */
   readonly document: () => unknown
 }
@@ -58,7 +61,12 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
   const { view, hives, jobs, logs, ring, settings } = world
   const byHand: Caller = { narrate: ring.narrate, session: undefined, isSilent: true }
 
-  const models = modelsOf({ view, localHive: settings.hive.id, wake: (id) => wakeHive(id) })
+  const models = modelsOf({
+    view,
+    localHive: settings.hive.id,
+    onDisk: world.onDisk,
+    wake: (id) => wakeHive(id)
+  })
 
   const hiveView = (id: string): Effect.Effect<HiveView, RbeeError> =>
     Effect.gen(function* () {
@@ -118,14 +126,17 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
   const submit = (request: JobRequest, idempotencyKey?: string): Effect.Effect<JobLog, RbeeError> =>
     Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey))
 
+  const namedOnV1 = (name: string) =>
+    Effect.mapError(models.named(name), (error) =>
+      // it is no reference either
+      error.details["accepted"] === undefined ? error : unknownModel(name)
+    )
+
   const { v1Chat, v1Model, v1Models } = openAi({
+    named: namedOnV1,
     submit: (request) =>
       Effect.gen(function* () {
-        const model = yield* Effect.mapError(models.named(request.model), (error) =>
-          // it is no reference either
-          error.details["accepted"] === undefined ? error : unknownModel(request.model)
-        )
-        const log = yield* submit({ ...request, model })
+        const log = yield* submit({ ...request, model: yield* namedOnV1(request.model) })
         return { jobId: log.jobId, log }
       }),
     cancel: jobs.cancel,
@@ -160,7 +171,8 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       }),
     listJobs: () => Effect.map(Call, ({ caller }) => jobs.list(caller)),
     getJob: ({ id }) => jobs.get(id),
-    plan: (request) => planOf(view, jobs.waiting, request),
+    plan: (request) =>
+      Effect.flatMap(models.named(request.model), (model) => planOf(view, jobs.waiting, { ...request, model })),
     cancelJob: ({ id }) => jobs.cancel(id),
     jobEvents: ({ id, last_event_id }) => Effect.map(onlyOwn(id, logs.get(id)), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),

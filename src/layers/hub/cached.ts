@@ -1,6 +1,6 @@
 /** What this machine's hive has of Hugging Face, as repositories: so that the hives of other machines get it from here. */
 import { realpath, stat } from "node:fs/promises"
-import { basename, join } from "node:path"
+import { basename } from "node:path"
 import * as Either from "effect/Either"
 import { partsOf } from "../../machines/gguf-split.ts"
 import { parseModelRef } from "../../machines/model-ref.ts"
@@ -37,7 +37,7 @@ const entriesOf = async ({ file, ref }: ModelNote): Promise<HubRepo | undefined>
 /** `folder`: of the hive. Looked at anew each time; it is the hive's, and nothing in it is changed. */
 export const cachedRepos = async (folder: string): Promise<ReadonlyArray<HubRepo>> => {
   // where a revision has meant several commits, the later one is what it means
-  const notes = (await notesIn(join(folder, "notes"))).toSorted((a, b) => b.addedAt - a.addedAt)
+  const notes = (await notesIn(folder)).toSorted((a, b) => b.addedAt - a.addedAt)
   const repos = new Map<string, { author: string; repo: string; files: Array<HubEntry> }>()
   for (const found of await Promise.all(notes.map(entriesOf))) {
     if (found === undefined || found.files.length === 0) continue

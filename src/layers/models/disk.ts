@@ -26,7 +26,7 @@ import {
   type TransferError
 } from "./index.ts"
 import { head, inspect, patiently } from "./look.ts"
-import { modelNotes } from "./notes.ts"
+import { modelNotes, notesFolder } from "./notes.ts"
 import { OneFile } from "./one-file.ts"
 import { sizeOf } from "./receive.ts"
 import { bytesOf, type Located, type ModelSource, type Store } from "./source.ts"
@@ -79,7 +79,7 @@ const make = (options: DiskOptions) => {
     return placed
   }
 
-  const notes = modelNotes(join(options.folder, "notes"))
+  const notes = modelNotes(notesFolder(options.folder))
 
   const transfer = async (model: ResolvedModel, onProgress: (received: number) => void, signal: AbortSignal) => {
     if (model.inPlace !== undefined) {

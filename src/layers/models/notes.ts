@@ -29,8 +29,12 @@ const readNote = async (file: string): Promise<ModelNote | undefined> => {
   return isThere ? { sha256: undefined, why: undefined, lastUsedAt: undefined, ...note.right } : undefined
 }
 
-/** Of the models of a hive of this machine, for those who are not that hive: nothing is changed. */
-export const notesIn = async (folder: string): Promise<ReadonlyArray<ModelNote>> => {
+/** Beside the models, in the hive's folder. */
+export const notesFolder = (hive: string): string => join(hive, "notes")
+
+/** Of the models of a hive of this machine, by its folder, for those who are not that hive: nothing is changed. */
+export const notesIn = async (hive: string): Promise<ReadonlyArray<ModelNote>> => {
+  const folder = notesFolder(hive)
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json"))
   return (await Promise.all(names.map((name) => readNote(join(folder, name))))).flatMap((note) => note ?? [])
 }

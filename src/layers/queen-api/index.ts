@@ -192,7 +192,12 @@ export const queenApi = {
     scope: "manage",
     summary: "A hive fetches a model; wakes this machine's own where none is named",
     input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(Id) }),
-    output: Schema.Struct({ hive: Schema.String, provision_id: Schema.String, events: Schema.String }),
+    output: Schema.Struct({
+      hive: Schema.String,
+      model_ref: Schema.String,
+      provision_id: Schema.String,
+      events: Schema.String
+    }),
     status: 202
   }),
   /** what the hive tells: narration and progress, then `ready` `{file}` or `failed` WireError */

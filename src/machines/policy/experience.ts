@@ -33,6 +33,11 @@ export class Experience {
     this.files.set(model, hives.set(hive, bytes))
   }
 
+  /** The models whose files some hive has. */
+  *models(): Iterable<string> {
+    for (const [model, hives] of this.files) if (hives.size > 0) yield model
+  }
+
   /** Hives that have the model's file. */
   hivesWith(model: string): Iterable<string> {
     return this.files.get(model)?.keys() ?? []

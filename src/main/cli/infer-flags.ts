@@ -2,7 +2,12 @@
 import { flag, number, text, texts, type Values } from "./spec.ts"
 
 export const flags = {
-  model: text("model", "REF", "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf or minillama (default)", "m"),
+  model: text(
+    "model",
+    "REF",
+    "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf, the name of a model that is here, or minillama (default)",
+    "m"
+  ),
   hive: text("hive", "ALIAS", "run on this hive"),
   device: text("device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
   noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),

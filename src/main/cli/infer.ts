@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import { errorEvent, infer, type InferOptions } from "../../actors/keeper/infer.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Terminal } from "../../layers/terminal/index.ts"
-import { bundledModel, parseModelRef } from "../../machines/model-ref.ts"
+import { bundledModel } from "../../machines/model-ref.ts"
+import { askedFor } from "./asked-for.ts"
 import type { InferValues } from "./infer-flags.ts"
 import type { Context } from "./spec.ts"
 import { inWorld } from "./world.ts"
@@ -73,14 +74,14 @@ export const runInfer = (
           usage: true
         })
       )
-    // judged here already: nothing is woken for a reference that is none
-    const model = yield* Effect.tapError(parseModelRef(values.model ?? bundledModel), (error) =>
+    // judged here already: nothing is woken for what can be no name
+    const model = yield* Effect.tapError(askedFor(values.model ?? bundledModel), (error) =>
       Effect.sync(() => {
         const { data, event } = errorEvent(error)
         if (values.json) context.terminal.stdout.write(`${JSON.stringify({ event, ...data })}\n`)
       })
     )
-    const options = optionsOf({ ...values, model: model.ref }, yield* promptOf(words, context))
+    const options = optionsOf({ ...values, model }, yield* promptOf(words, context))
     if (values.inspect && !values.oneProcess)
       return yield* Effect.fail(
         rbeeError("INVALID_REQUEST", "--inspect belongs to --one-process", "Daemons are inspected by `rbee inspect`.", {

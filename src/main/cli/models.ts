@@ -5,8 +5,9 @@ import { makeVoice } from "../../actors/keeper/voice.ts"
 import { follow, type Listener } from "../../actors/queen/follow.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { parseModelRef } from "../../machines/model-ref.ts"
+import { resolveName } from "../../machines/model-name.ts"
 import { cancelled, megabytes } from "../../machines/narration.ts"
+import { askedFor } from "./asked-for.ts"
 import { notRunning } from "./not-running.ts"
 import type { Context } from "./spec.ts"
 import { modelDetails } from "./views.ts"
@@ -39,7 +40,7 @@ export const pull = (
   inWorld(
     context,
     Effect.gen(function* () {
-      const { ref } = yield* parseModelRef(reference)
+      const asked = yield* askedFor(reference)
       const local = context.settings.hive.id
       const hive = flags.hive ?? local
       const clock = yield* Effect.clock
@@ -47,7 +48,7 @@ export const pull = (
       const bring = Effect.gen(function* () {
         yield* startHive(voice, hive, local)
         const api = yield* connect
-        const { provision_id } = yield* api.pullModel({ model_ref: ref, hive })
+        const { model_ref: ref, provision_id } = yield* api.pullModel({ model_ref: asked, hive })
         const feed = yield* api.pullEvents({ hive, id: provision_id })
         const listener: Listener = {
           narrate: (line) => voice.say(line),
@@ -75,8 +76,9 @@ export const pull = (
 export const show = (reference: string, json: boolean, context: Context): Effect.Effect<number, RbeeError> =>
   withQueen(context, json, (api) =>
     Effect.gen(function* () {
-      const { ref } = yield* parseModelRef(reference)
-      const copies = (yield* api.listModels({})).filter(({ model_ref }) => model_ref === ref)
+      const all = yield* api.listModels({})
+      const ref = yield* resolveName(yield* askedFor(reference), all)
+      const copies = all.filter(({ model_ref }) => model_ref === ref)
       if (copies.length === 0)
         return yield* rbeeError(
           "MODEL_NOT_FOUND",

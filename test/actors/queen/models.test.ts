@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readEvents } from "../../../src/layers/api/sse.ts"
-import { makeWorld } from "../../support/queen/world.ts"
+import { makeStores, makeWorld } from "../../support/queen/world.ts"
 
 const pulled = (model_ref: string) =>
   Effect.gen(function* () {
@@ -42,6 +42,56 @@ describe("Models of the cluster", () => {
       expect(yield* Effect.flip(api.removeModel({ ref: "HF:acme/tiny:Q8_0" }))).toMatchObject({
         code: "MODEL_NOT_FOUND"
       })
+    })
+  )
+
+  it.scoped("of the hub are not fetched twice because their name is written in another case", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* pulled("HF:Acme/Tiny:Q8_0")
+      expect(yield* api.pullModel({ model_ref: "hf:acme/tiny:q8_0" })).toMatchObject({
+        model_ref: "HF:Acme/Tiny:Q8_0"
+      })
+      const { ended } = yield* job({ model: "hf.co/acme/TINY:Q8_0" })
+      expect((yield* ended).event).toBe("done")
+      expect([...hive.models]).toEqual(["HF:Acme/Tiny:Q8_0"])
+      expect([...hive.workers.values()].map(({ model }) => model)).toEqual(["HF:Acme/Tiny:Q8_0"])
+    })
+  )
+
+  it.scoped("are asked for, planned and shown by the name of their file or repository", () =>
+    Effect.gen(function* () {
+      const { api, job } = yield* pulled("HF:acme/tiny-GGUF:Q8_0")
+      expect(yield* api.plan({ model: "tiny" })).toMatchObject({ model: "HF:acme/tiny-GGUF:Q8_0" })
+      expect(yield* api.v1Model({ ref: "Tiny-Q8_0" })).toMatchObject({ body: { id: "HF:acme/tiny-GGUF:Q8_0" } })
+      const { ended, id } = yield* job({ model: "tiny:q8_0" })
+      expect((yield* ended).event).toBe("done")
+      expect(yield* api.getJob({ id })).toMatchObject({ model: "HF:acme/tiny-GGUF:Q8_0" })
+    })
+  )
+
+  it.scoped("that several fit are refused with their references, and what nobody has as before", () =>
+    Effect.gen(function* () {
+      const { api, hive } = yield* pulled("HF:acme/tiny:Q8_0")
+      hive.models.add("HF:acme/tiny:Q4_0")
+      expect(yield* Effect.flip(api.submitJob({ model: "tiny", prompt: "x" }))).toMatchObject({
+        code: "INVALID_REQUEST",
+        what: "several models are called so: HF:acme/tiny:Q8_0, HF:acme/tiny:Q4_0"
+      })
+      expect(yield* Effect.flip(api.submitJob({ model: "gpt-4", prompt: "x" }))).toMatchObject({
+        code: "INVALID_REQUEST"
+      })
+    })
+  )
+
+  it.scoped("of the queen's own machine are known by name while its hive sleeps", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      stores.onDisk.push({ model_ref: "HF:Acme/Tiny:Q8_0", file: "/cache/tiny-Q8_0.gguf" })
+      const { job } = yield* makeWorld({ stores })
+      for (const model of ["tiny-q8_0", "hf:acme/tiny:Q8_0"]) {
+        yield* (yield* job({ model })).ended
+      }
+      expect([...stores.hive.models]).toEqual(["HF:Acme/Tiny:Q8_0"])
     })
   )
 

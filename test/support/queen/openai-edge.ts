@@ -80,6 +80,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
         }),
       ignored: (fields) => void (counted.ignored += fields),
       cancel: (jobId) => Effect.asVoid(Deferred.succeed(cancelled, jobId)),
+      named: (name) => Effect.succeed(name.toLowerCase()),
       models: () => Effect.succeed([{ id: "minillama", createdAt: 1_700_000_000_500 }, { id: "file:/a.gguf" }])
     }
     const api = { v1Models: queenApi.v1Models, v1Model: queenApi.v1Model, v1Chat: queenApi.v1Chat }

@@ -26,6 +26,7 @@ import { CurrentSettings, defaults, type Settings } from "../../../src/layers/se
 import { layerNode as layerTurns } from "../../../src/layers/turns/node.ts"
 import { WorkerConnector, workerApi } from "../../../src/layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
+import type { Named } from "../../../src/machines/model-name.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { FakeHive } from "./fake-hive.ts"
 
@@ -65,13 +66,16 @@ export interface Stores {
   readonly journal: MemoryStore
   readonly hive: FakeHive
   readonly ids: { count: number }
+  /** what her machine's hive has while it sleeps */
+  readonly onDisk: Array<Named>
 }
 
 export const makeStores = (): Stores => ({
   catalog: new MemoryCatalog(),
   journal: memoryStore(),
   hive: new FakeHive("localhost"),
-  ids: { count: 0 }
+  ids: { count: 0 },
+  onDisk: []
 })
 
 const terminal = new Set(["done", "error", "cancelled"])
@@ -176,7 +180,7 @@ const build = (
       )
     )
     const context = yield* Layer.build(layers)
-    const queen = yield* makeQueen({ url: "fake://queen", pid: 1 }).pipe(
+    const queen = yield* makeQueen({ url: "fake://queen", pid: 1, onDisk: Effect.sync(() => stores.onDisk) }).pipe(
       Effect.provide(context),
       Effect.provideService(Reports, { report: () => Effect.void })
     )
