@@ -126,6 +126,9 @@ export const contextChosen = (context: number, trained: number) =>
 /** a request that is too long for the worker that it came to */
 export const contextNeeded = (needed: number, context: number) =>
   queen("context_needed", `the prompt needs a context of ${needed} tokens, the worker has ${context}; making one`)
+/** a worker that had more context made only just is not replaced at once by one that has still more */
+export const reloadWaits = (seconds: number) =>
+  queen("reload_waits", `the model was loaded with more context only just; again in ${seconds} s at the earliest`)
 
 // --- 9: infer ---
 export const inferConnected = () => queen("infer_connected", "connection to worker established; starting inference")

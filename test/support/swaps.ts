@@ -155,7 +155,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
     const turns = takeTurns(
       waits
         .toSorted((a, b) => (a.since ?? 0) - (b.since ?? 0))
-        .map(({ hopes, id, since }) => ({ job: id, since: since ?? now, hopes })),
+        .map(({ hopes, id, model, since }) => ({ job: id, model, since: since ?? now, hopes })),
       fleet,
       now
     )
@@ -164,8 +164,9 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
       else closing.delete(model)
       if (fleet.residentsOf(model).length > 0) show(model)
     }
-    const going = waits.filter(({ id }) => turns.go.includes(id))
-    waits = waits.filter(({ id }) => !turns.go.includes(id))
+    const goes = new Set(turns.go.map(({ job }) => job))
+    const going = waits.filter(({ id }) => goes.has(id))
+    waits = waits.filter(({ id }) => !goes.has(id))
     going.forEach(place)
     if (turns.at !== undefined) at(turns.at, () => {})
   }

@@ -8,9 +8,11 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import type { HiveApi, WorkerReady } from "../../layers/hive-api/index.ts"
 import type { Seat } from "../../machines/job.ts"
+import { mayReloadAt } from "../../machines/policy/context.ts"
 import { unknownBytes } from "../../machines/policy/cost.ts"
 import { ExactPlaces } from "../../machines/policy/exact-places.ts"
 import { Fleet, type Place } from "../../machines/policy/fleet.ts"
+import { placeKey } from "../../machines/policy/place.ts"
 import type { Lifecycle } from "../../machines/vocabulary/common.ts"
 import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../machines/vocabulary/hive.ts"
@@ -74,6 +76,8 @@ export class ClusterView {
   /** workers that take no new work, because a job has waited long for their memory, or is about to have it */
   private closing: ReadonlySet<string> = new Set()
   private readonly held = new Set<string>()
+  /** by place and model: when it was last loaded anew for more context, milliseconds since 1970 */
+  private readonly reloads = new Map<string, number>()
   /** as the fleet knows them */
   private readonly synced = new Map<string, Pick<HiveEntry, "state" | "devices" | "beats">>()
   readonly now: () => number
@@ -349,6 +353,13 @@ export class ClusterView {
     for (const id of workers) this.sync(id)
   }
 
+  /** A worker gives its place to one of its own model, which has more context. */
+  reloaded(place: Place, model: string): void {
+    const now = this.now()
+    for (const [key, at] of this.reloads) if (mayReloadAt(at) <= now) this.reloads.delete(key)
+    this.reloads.set(reloadKey(place, model), now)
+  }
+
   /** A worker is asked for: its memory is spoken for before its hive has told of it. Returns what takes that back. */
   starting(jobId: string, { device, hive }: Place, model: string): () => void {
     const worker = `for ${jobId}`
@@ -399,6 +410,7 @@ export class ClusterView {
     const isServing = serving(entry.view)
     if (isServing) entry.readyAt ??= this.now()
     const { context, device, hive, memory_mb, model, pinned, slots } = entry.view
+    const reloadedAt = this.reloads.get(reloadKey(entry.view, model))
     this.fleet.setResident({
       worker: id,
       isServing,
@@ -411,7 +423,8 @@ export class ClusterView {
       memoryMb: memory_mb ?? (this.fleet.seen.bytesOf(model) ?? 0) / 1e6,
       isPinned: pinned === true,
       isClosing: this.isClosing(id),
-      readyAt: entry.readyAt ?? this.now()
+      readyAt: entry.readyAt ?? this.now(),
+      ...(reloadedAt === undefined ? {} : { reloadedAt })
     })
   }
 
@@ -431,6 +444,8 @@ export class ClusterView {
     Deferred.unsafeDone(entry.gone, Effect.void)
   }
 }
+
+const reloadKey = (place: Place, model: string): string => `${placeKey(place)} ${model}`
 
 const newEntry = (view: WorkerView): WorkerEntry => ({
   view,

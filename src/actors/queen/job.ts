@@ -16,7 +16,7 @@ import {
 } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
 import { noLonger } from "../../machines/policy/context.ts"
-import type { Place } from "../../machines/policy/placement.ts"
+import { type Place, reloadsAt, type Wish } from "../../machines/policy/placement.ts"
 import type { JobState } from "../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
 import type { ChildSpec } from "../core/child.ts"
@@ -192,9 +192,21 @@ export const job = (
     })
 
   let isNeedTold = false
+  let isWaitTold = false
+  /** It has to wait: for a while only, if its model was loaded anew a moment ago. */
+  const tellWait = (wish: Wish): void => {
+    const now = view.now()
+    const at = reloadsAt(wish, view.fleet, now)
+    if (at === undefined || isWaitTold) return
+    isWaitTold = true
+    log.narrate(say.reloadWaits(Math.ceil((at - now) / 1000)))
+  }
   const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
     const { alone, needs } = input
-    const found = place(world, log, wishOf(log, alone, needs), input, isPlacedAgain)
+    const wish = wishOf(log, alone, needs)
+    const found = Effect.tap(place(world, log, wish, input, isPlacedAgain), ({ kind }) =>
+      kind === "full" ? Effect.sync(() => tellWait(wish)) : Effect.void
+    )
     if (needs === undefined) return found
     if (!isNeedTold) log.narrate(say.contextNeeded(needs.context, needs.had))
     isNeedTold = true

@@ -104,6 +104,7 @@ const wakeWorker = (
     const { evict } = options
     // Somebody has begun to use one of them: the job looks for another place.
     if (!view.hold(evict)) return { kind: "full" }
+    const isReload = evict.some((id) => view.worker(id)?.model === wish.model)
     if (evict.length > 0) log.narrate(say.makingRoom(place.device, evict.length), { hiveId: place.hive })
     const { worker_id: worker } = yield* api
       .startWorker({
@@ -118,6 +119,7 @@ const wakeWorker = (
         Effect.tapError((error) => tellOfTries(api, log, place.hive, error)),
         Effect.ensuring(Effect.sync(() => view.letGo(evict)))
       )
+    if (isReload) view.reloaded(place, wish.model)
     options.onStarted(worker)
     const ids = { hiveId: place.hive, workerId: worker }
     const heard = view.heardOf(worker)

@@ -37,23 +37,29 @@ export const makeRoomLine = (view: ClusterView): RoomLine => {
   const since = new Map<string, number>()
   const joined = new Map<string, Hopes>()
   const line = new Map<string, Waiting>()
+  /** by job that has its turn: workers of its model that it is about to replace */
+  const replaced = new Map<string, ReadonlyArray<string>>()
+  /** workers that are closed for those in line */
+  let closed: ReadonlySet<string> = new Set()
+  const close = (): void => view.close(new Set([...closed, ...[...replaced.values()].flat()]))
 
   const pump = (now: number): number | undefined => {
     const waits = [...line.values()].toSorted((a, b) => a.since - b.since)
-    const { at, close, go } = takeTurns(waits, view.fleet, now)
-    view.close(close)
-    for (const job of go) {
+    const turns = takeTurns(waits, view.fleet, now)
+    for (const { job, replaces } of turns.go) {
       const waiting = line.get(job)
       if (waiting === undefined) continue
       line.delete(job)
+      if (replaces.length > 0) replaced.set(job, replaces)
       Deferred.unsafeDone(waiting.turn, Effect.void)
     }
-    return at
+    closed = turns.close
+    close()
+    return turns.at
   }
   const leave = (jobId: string, now: number): void => {
     line.delete(jobId)
-    if (line.size === 0) view.close(new Set())
-    else pump(now)
+    pump(now)
   }
 
   return {
@@ -61,17 +67,21 @@ export const makeRoomLine = (view: ClusterView): RoomLine => {
     leave: (jobId) => {
       joined.delete(jobId)
       since.delete(jobId)
+      if (replaced.delete(jobId)) close()
     },
     wait: (jobId, wish, onQueued) =>
       Effect.gen(function* () {
         const hopes = joined.get(jobId)
         joined.delete(jobId)
+        // what it was to replace did not do, or somebody else has done it
+        const isOver = hopes !== undefined || fittingResidents(wish, view.fleet).length > 0
+        if (isOver && replaced.delete(jobId)) close()
         if (hopes === undefined) return
         const began = yield* Clock.currentTimeMillis
         const first = since.get(jobId)
         since.set(jobId, first ?? began)
         const turn = yield* Deferred.make<void>()
-        line.set(jobId, { job: jobId, since: first ?? began, ...hopes, turn })
+        line.set(jobId, { job: jobId, model: wish.model, since: first ?? began, ...hopes, turn })
         if (first === undefined) onQueued(line.size)
         yield* Effect.sleep(pauseMs)
         while (!(yield* Deferred.isDone(turn))) {

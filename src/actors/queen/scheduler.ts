@@ -107,8 +107,9 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
   const inLine = (jobId: string, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> =>
     Effect.suspend(() => {
       stays(jobId)
-      const line = lines.get(wish.model)
-      if (line === undefined && enter(jobId, wish)) return Effect.void
+      // Who wants more context than any worker of the model has does not wait for those that are served by it.
+      const isFree = lines.has(wish.model) ? decide(wish, view.fleet).kind === "devices" : enter(jobId, wish)
+      if (isFree) return Effect.void
       return Effect.flatMap(Deferred.make<void>(), (turn) => {
         const waiting: Waiting = { jobId, wish, turn, since: view.now() }
         const joined = lines.get(wish.model) ?? []

@@ -10,6 +10,16 @@ export const defaultContext = 32_768
 /** tokens a slot where nobody asks for a number */
 export const usualContext = (trainedContext: number): number => Math.min(trainedContext, defaultContext)
 
+/**
+ * A worker gives its place to one of its own model with more context at most once in so long, milliseconds: two
+ * conversations that outgrow it one after the other would have everybody wait for the model to load, again and again.
+ */
+export const reloadMs = 60_000
+
+/** From when on a model may be loaded anew for more context where it was at `reloadedAt`, milliseconds since 1970. */
+export const mayReloadAt = (reloadedAt: number | undefined): number =>
+  reloadedAt === undefined ? Number.NEGATIVE_INFINITY : reloadedAt + reloadMs
+
 /** room for an answer of which nobody said how long it may be */
 const usualAnswer = 1024
 /** grown in steps of so many tokens */

@@ -50,6 +50,8 @@ export interface ResidentFacts extends Place {
   readonly isClosing: boolean
   /** since when it serves, milliseconds since 1970 */
   readonly readyAt: number
+  /** when its model was last loaded anew there for more context, milliseconds since 1970 */
+  readonly reloadedAt?: number
 }
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */

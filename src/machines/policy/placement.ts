@@ -5,6 +5,7 @@
  * there is room is the hive's to say.
  */
 import type { Placement } from "../vocabulary/job.ts"
+import { mayReloadAt } from "./context.ts"
 import { because, type Cost, decodeSeconds } from "./cost.ts"
 import type { Fleet, Place, ResidentFacts } from "./fleet.ts"
 import { placeKey } from "./place.ts"
@@ -58,6 +59,14 @@ const misfit = (wish: Wish, resident: ResidentFacts): string | undefined => {
 /** Resident workers of the model that fit the wish. */
 export const fittingResidents = (wish: Wish, fleet: Fleet): ReadonlyArray<ResidentFacts> =>
   fleet.residentsOf(wish.model).filter((resident) => misfit(wish, resident) === undefined)
+
+/** When a worker that is too small for the wish may be loaded anew, where that was done only just. */
+export const reloadsAt = (wish: Wish, fleet: Fleet, now: number): number | undefined => {
+  if (fittingResidents(wish, fleet).length > 0) return undefined
+  const times = fleet.residentsOf(wish.model).map(({ reloadedAt }) => mayReloadAt(reloadedAt))
+  const waits = times.filter((time) => time > now)
+  return waits.length === 0 ? undefined : Math.min(...waits)
+}
 
 /** Where the model is resident it only has to be decoded, among those who are on the worker already. */
 const seatCost = (fleet: Fleet, resident: ResidentFacts): Cost => {

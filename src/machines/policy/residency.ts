@@ -3,6 +3,7 @@
  * that somebody wants it ÷ bytes). Never busy or pinned ones, and a just loaded one not at once, so that two models
  * that want the same memory do not chase each other out at every request.
  */
+import { mayReloadAt } from "./context.ts"
 import { loadSeconds } from "./cost.ts"
 import type { ResidentFacts } from "./fleet.ts"
 
@@ -21,6 +22,9 @@ export const residencyMs = (mb: number): number => within(stayTimes * loadSecond
 /** From when on a worker may be unloaded for others, milliseconds since 1970. */
 export const mayGoAt = ({ memoryMb, readyAt }: Pick<ResidentFacts, "memoryMb" | "readyAt">): number =>
   readyAt + residencyMs(memoryMb)
+/** From when on it may be unloaded for a worker with this model: for one of its own, which has more context, not often. */
+export const mayGoFor = (worker: ResidentFacts, model: string): number =>
+  worker.model === model ? Math.max(mayGoAt(worker), mayReloadAt(worker.reloadedAt)) : mayGoAt(worker)
 /** How long a job waits before workers are closed to new work for its sake. */
 export const patienceOf = (mb: number): number => within(patienceTimes * loadSeconds(mb) * 1000, patienceMs)
 
@@ -83,14 +87,21 @@ const mayEverGo = ({ isPinned }: ResidentFacts): boolean => !isPinned
 export const spareMb = (workers: ReadonlyArray<ResidentFacts>): number =>
   workers.filter(mayEverGo).reduce((sum, { memoryMb }) => sum + memoryMb, 0)
 
-/** Which of a device's workers make `shortMb` of room. */
-export const makeRoom = (workers: ReadonlyArray<ResidentFacts>, shortMb: number, heat: Heat, now: number): Room => {
+/** Which of a device's workers make `shortMb` of room for a model. */
+export const makeRoom = (
+  workers: ReadonlyArray<ResidentFacts>,
+  shortMb: number,
+  heat: Heat,
+  now: number,
+  model: string
+): Room => {
+  const goesAt = (worker: ResidentFacts) => mayGoFor(worker, model)
   const others = workers.filter(mayEverGo)
-  const idle = others.filter((worker) => worker.isServing && worker.free === worker.slots && now >= mayGoAt(worker))
+  const idle = others.filter((worker) => worker.isServing && worker.free === worker.slots && now >= goesAt(worker))
   const evict = cheapest(idle, shortMb, heat)
   if (evict !== undefined) return { kind: "now", evict: evict.map(({ worker }) => worker), seconds: costOf(evict) }
   const later = cheapest(others, shortMb, heat)?.map(({ worker }) => worker)
   return later === undefined
     ? { kind: "never" }
-    : { kind: "later", evict: later, at: Math.max(now, ...later.map(mayGoAt)) }
+    : { kind: "later", evict: later, at: Math.max(now, ...later.map(goesAt)) }
 }

@@ -136,7 +136,8 @@ export class Search {
     const left = this.fleet.residentsOn(device).filter(({ worker }) => !evict.some((one) => one.worker === worker))
     // What each of them holds is known as of its last beat, in whole MB: where all would do, they do.
     const short = requiredMb - availableMb
-    const room = makeRoom(left, mostMb >= requiredMb ? Math.min(short, spareMb(left)) : short, this.heat, this.now)
+    const shortMb = mostMb >= requiredMb ? Math.min(short, spareMb(left)) : short
+    const room = makeRoom(left, shortMb, this.heat, this.now, this.wish.model)
     if (room.kind === "never") return
     this.refusedHopes.push({ hive: device.hive, device: device.device, requiredMb })
     // what was to be unloaded did not do: it is left to a later look
@@ -245,7 +246,7 @@ export class Search {
   /** The device with others unloaded, if that makes room. */
   private instead(device: DeviceFacts): Open | undefined {
     const short = this.need(device.backend) - device.freeMb
-    const room = makeRoom(this.fleet.residentsOn(device), short, this.heat, this.now)
+    const room = makeRoom(this.fleet.residentsOn(device), short, this.heat, this.now, this.wish.model)
     if (room.kind !== "now") return undefined
     return candidate(device, this.costOn(device, room.seconds), room.evict, false)
   }

@@ -1,7 +1,10 @@
 import { describe, expect, it } from "vitest"
 import { rbeeError } from "../../../src/machines/errors.ts"
-import { neededContext, noLonger, usualContext } from "../../../src/machines/policy/context.ts"
+import { mayReloadAt, neededContext, noLonger, usualContext } from "../../../src/machines/policy/context.ts"
 import { estimateBytes, largestContext } from "../../../src/machines/policy/estimate.ts"
+import { makeRoom } from "../../../src/machines/policy/residency.ts"
+import { takeTurns } from "../../../src/machines/policy/turns.ts"
+import { fleetOf, resident } from "../../support/fleet.ts"
 import { facts } from "../../support/hive-world.ts"
 
 const overflow = (details: object) => rbeeError("INVALID_REQUEST", "too long", "", { ...details })
@@ -31,6 +34,39 @@ describe("The context of a slot", () => {
     expect(error.message).toContain("maximum context length is 45056 tokens")
     expect(error.message).toContain("Ask for a context of 45056 tokens")
     expect(noLonger(need, rbeeError("VRAM_EXHAUSTED", "full")).message).toContain("length is 32768 tokens")
+  })
+
+  it("is made larger in place at once, and again a minute later", () => {
+    const small = resident("w1", { readyAt: 0, memoryMb: 100 })
+    const room = (now: number, reloadedAt?: number, model = small.model) =>
+      makeRoom([{ ...small, ...(reloadedAt === undefined ? {} : { reloadedAt }) }], 50, () => 0, now, model)
+    expect(mayReloadAt(undefined)).toBeLessThan(0)
+    expect(room(10_000).kind).toBe("now")
+    expect(room(10_000, 5000)).toMatchObject({ kind: "later", at: 65_000 })
+    expect(room(65_000, 5000).kind).toBe("now")
+    // another model is not held up by it
+    expect(room(10_000, 5000, "another").kind).toBe("now")
+  })
+
+  it("that is larger has the old worker closed at once, where another model has patience with it", () => {
+    const fleet = fleetOf({ box: [100] }, [resident("old", { device: "gpu0", free: 3, memoryMb: 100 })])
+    fleet.setHive({
+      hive: "box",
+      devices: {
+        cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 },
+        gpus: [{ id: "gpu0", name: "GPU", backend: "cuda", vram_mb: 100, vram_free_mb: 100 }]
+      },
+      beats: [{ id: "gpu0", state: "healthy", free_mb: 0 }]
+    })
+    const turns = (model: string) => {
+      const hopes = [{ hive: "box", device: "gpu0", requiredMb: 90 }]
+      return takeTurns([{ job: "j", model, since: 10_000, hopes }], fleet, 11_000)
+    }
+    expect([...turns("minillama").close]).toEqual(["old"])
+    expect([...turns("another").close]).toEqual([])
+    fleet.setResident(resident("old", { device: "gpu0", memoryMb: 100 }))
+    expect(turns("minillama").go).toEqual([{ job: "j", replaces: ["old"] }])
+    expect(turns("another").go).toEqual([{ job: "j", replaces: [] }])
   })
 
   it("at its largest fits into the room there is, and one row of cells more does not", () => {

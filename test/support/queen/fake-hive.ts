@@ -11,7 +11,7 @@ import * as say from "../../../src/machines/narration.ts"
 import type { Gpu } from "../../../src/machines/vocabulary/device.ts"
 import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import type { ModelView } from "../../../src/machines/vocabulary/model.ts"
-import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
+import type { InferRequest, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { FakeWorker, type Script } from "./fake-worker.ts"
 
 const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
@@ -37,6 +37,18 @@ class Life {
   }
 }
 
+const workerMb = 500
+
+const noRoom = (device: string, required_mb: number, available_mb: number) =>
+  Effect.fail(
+    rbeeError("VRAM_EXHAUSTED", `needs ${required_mb} MB, ${device} has ${available_mb} MB`, "", {
+      status: 409,
+      required_mb,
+      available_mb,
+      device
+    })
+  )
+
 const quarantine = (model: string, device: string) =>
   rbeeError("MODEL_INVALID", `model ${model} cannot be loaded on ${device} (killed by SIGABRT: assert)`, "", {
     device,
@@ -59,6 +71,8 @@ export class FakeHive {
   readonly hasRuntime = new Set<string>(["cpu-llm-worker-rbee", "cuda-llm-worker-rbee"])
   /** devices without room, and what is free there */
   readonly full = new Map<string, number>()
+  /** workers that its CPU has room for, of 500 MB each */
+  room = 16
   /** devices on which no worker boots */
   readonly broken = new Set<string>()
   /** models whose file ends every worker that loads it, on any device; and where that was found out: "model device" */
@@ -68,7 +82,7 @@ export class FakeHive {
   readonly holds = new Map<"download" | "install" | "load", Deferred.Deferred<void>>()
   readonly workers = new Map<string, FakeWorker>()
   readonly lives = new Map<string, Life>()
-  script: (worker: FakeWorker) => Script = () => ({})
+  script: (worker: FakeWorker, request: InferRequest) => Script = () => ({})
   /** what it was asked, by name */
   readonly calls: Array<string> = []
   /** hears of each claim */
@@ -138,6 +152,7 @@ export class FakeHive {
       model: worker.model,
       context: worker.context,
       slots: worker.slots,
+      memory_mb: workerMb,
       busy: worker.busy(),
       tokens_out: 0,
       ...this.exactness,
@@ -150,9 +165,15 @@ export class FakeHive {
       seq: ++this.seq,
       version: this.version,
       url: this.url,
-      devices: [{ id: "cpu", state: "healthy", leased_mb: 0, free_mb: 8000 }],
+      devices: [{ id: "cpu", state: "healthy", leased_mb: 0, free_mb: this.freeMb() }],
       workers
     }
+  }
+
+  /** on the CPU, once these are gone */
+  private freeMb(evict: ReadonlyArray<string> = []): number {
+    const stays = [...this.workers.keys()].filter((id) => !evict.includes(id))
+    return workerMb * (this.room - stays.length)
   }
 
   private modelView(ref: string): ModelView {
@@ -212,20 +233,13 @@ export class FakeHive {
           workers: this.workers.size
         })
       ),
-    capacity: ({ device, model }) =>
+    capacity: ({ device, evict, model }) =>
       this.answer(`capacity ${device}`, () => {
         if (this.quarantined.has(`${model} ${device}`)) return Effect.fail(quarantine(model, device))
         const available = this.full.get(device)
-        return available === undefined
-          ? this.open
-          : Effect.fail(
-              rbeeError("VRAM_EXHAUSTED", `needs 5000 MB, ${device} has ${available} MB`, "", {
-                status: 409,
-                required_mb: 5000,
-                available_mb: available,
-                device
-              })
-            )
+        if (available !== undefined) return noRoom(device, 5000, available)
+        const left = device === "cpu" ? this.freeMb(evict?.split(",")) : workerMb
+        return left < workerMb ? noRoom(device, workerMb, left) : this.open
       }),
     provisionModel: ({ model_ref }) =>
       this.answer("provisionModel", () => {
@@ -282,11 +296,14 @@ export class FakeHive {
         return Effect.succeed<typeof RuntimeAnswer.Type>({ provision_id: id, events: "" })
       }),
     runtimeEvents: ({ id }) => this.answer("runtimeEvents", () => this.provision(id)),
-    startWorker: ({ device, model_ref }) =>
+    startWorker: ({ context, device, evict = [], model_ref }) =>
       this.answer("startWorker", () => {
-        const same = [...this.workers.values()].find((one) => one.device === device && one.model === model_ref)
+        const same = [...this.workers.values()].find(
+          (one) => one.device === device && one.model === model_ref && one.context >= (context ?? 0)
+        )
         if (same !== undefined) return Effect.succeed({ worker_id: same.id, events: "" })
-        return Effect.succeed({ worker_id: this.boot(device, model_ref), events: "" })
+        for (const id of evict) this.workers.delete(id)
+        return Effect.succeed({ worker_id: this.boot(device, model_ref, context), events: "" })
       }),
     workerEvents: ({ id, last_event_id }) =>
       this.answer("workerEvents", () => {
@@ -317,10 +334,10 @@ export class FakeHive {
   }
 
   /** A worker process starts; when it is loaded its stream says so. */
-  private boot(device: string, model: string): string {
-    const worker = new FakeWorker(`w${++this.made}`, device, model, this.slots)
+  private boot(device: string, model: string, context?: number): string {
+    const worker = new FakeWorker(`w${++this.made}`, device, model, this.slots, context)
     const life = new Life()
-    worker.script = () => this.script(worker)
+    worker.script = (request) => this.script(worker, request)
     this.lives.set(worker.id, life)
     if (this.broken.has(device)) {
       life.add("narration", { ...say.workerRestart(worker.id, "exit code 1", 1, 3), at: 0 })

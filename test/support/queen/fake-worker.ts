@@ -33,7 +33,7 @@ export class FakeWorker {
   readonly device: string
   readonly model: string
   readonly slots: number
-  readonly context = 1024
+  readonly context: number
   state: "idle" | "stopped" | "waking" = "idle"
   script: (request: InferRequest) => Script = () => ({})
   /** everything that it was asked to infer, and to cancel */
@@ -42,11 +42,12 @@ export class FakeWorker {
   private readonly infers = new Map<string, Infer>()
   private died = Deferred.unsafeMake<never, RbeeError>(noFiber)
 
-  constructor(id: string, device: string, model: string, slots: number) {
+  constructor(id: string, device: string, model: string, slots: number, context = 1024) {
     this.id = id
     this.device = device
     this.model = model
     this.slots = slots
+    this.context = context
     this.url = `fake://${id}`
     this.instance = `${id}-life-1`
   }
