@@ -2,12 +2,10 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Schema from "effect/Schema"
-import { Journal, type JournalJob, type Write } from "../../layers/journal/index.ts"
+import { Journal, type JournalJob, type NewJob, type Steps, type Write } from "../../layers/journal/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { JobRequest } from "../../machines/vocabulary/job.ts"
 import { JobLogs } from "./job-log.ts"
 import { noSuchJob } from "./own-jobs.ts"
 import { JobSequence, type Shared } from "./job-sequence.ts"
@@ -23,8 +21,6 @@ export interface Retention {
 /** ended jobs whose newest events stay in memory, for readers that come back */
 const ENDED_KEPT = 32
 const SWEEP = "1 minute"
-
-const encodeRequest = Schema.encodeSync(Schema.parseJson(JobRequest))
 
 export const makeJobLogs = (retention: Retention) =>
   Effect.gen(function* () {
@@ -86,6 +82,32 @@ export const makeJobLogs = (retention: Retention) =>
     }
     const loaded = (job: JournalJob): JobSequence => live.get(job.id) ?? keep(new JobSequence(shared, job, false))
 
+    const nextTurn = Effect.async<void>((resume) => turns.atEndOfTurn(() => resume(Effect.void)))
+    /** Does it a step a turn; what takes one step is done at once. */
+    const inTurns = <A>(steps: Steps<A>): Effect.Effect<A, RbeeError<"DISK_FULL" | "INTERNAL">> =>
+      Effect.gen(function* () {
+        for (;;) {
+          const step = yield* Effect.try({ try: () => steps.next(), catch: journalLost })
+          if (step.done === true) return step.value
+          yield* nextTurn
+        }
+      }).pipe(Effect.ensuring(Effect.sync(() => steps.return?.())))
+    /** Creates it; or gives the one that came before with its key, perhaps while this one was written. */
+    const create = function* (job: NewJob): Steps<JournalJob | undefined> {
+      const preparing = journal.prepare(job)
+      try {
+        for (;;) {
+          const earlier = job.key === undefined ? undefined : journal.byKey(job.key)
+          if (earlier !== undefined) return earlier
+          if (preparing.next().done === true) break
+          yield
+        }
+        journal.create(job)
+        return undefined
+      } finally {
+        preparing.return?.()
+      }
+    }
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
         commit()
@@ -116,30 +138,28 @@ export const makeJobLogs = (retention: Retention) =>
       open: ({ id, idempotencyKey, owner, request }) =>
         Effect.gen(function* () {
           if (lost !== undefined) return yield* lost
-          const earlier = idempotencyKey === undefined ? undefined : journal.byKey(idempotencyKey)
-          if (earlier !== undefined) {
-            if (encodeRequest(earlier.request) === encodeRequest(request)) return { log: loaded(earlier), fresh: false }
-            return yield* Effect.fail(
-              rbeeError("CONFLICT", "this Idempotency-Key came before with another request", "Use a new key", {
-                job_id: earlier.id
-              })
-            )
-          }
-          const job = {
+          const job: NewJob = {
             id,
             request,
             key: idempotencyKey,
             createdAt: shared.now(),
             facts: {
-              state: "queued" as const,
+              state: "queued",
               epoch: 0,
               failovers: 0,
               timings: {},
               ...(owner === undefined ? {} : { owner })
             }
           }
-          yield* Effect.try({ try: () => journal.create(job), catch: journalLost })
-          return { log: keep(new JobSequence(shared, { ...job, endedAt: undefined }, true)), fresh: true }
+          const earlier = yield* inTurns(create(job))
+          if (earlier === undefined)
+            return { log: keep(new JobSequence(shared, { ...job, endedAt: undefined }, true)), fresh: true }
+          if (yield* inTurns(journal.isSame(earlier.id, request))) return { log: loaded(earlier), fresh: false }
+          return yield* Effect.fail(
+            rbeeError("CONFLICT", "this Idempotency-Key came before with another request", "Use a new key", {
+              job_id: earlier.id
+            })
+          )
         }),
       get: (jobId) =>
         Effect.suspend(() => {
@@ -165,7 +185,7 @@ export const layer = Layer.scoped(
 
 const journalLost = (reason: unknown): RbeeError<"DISK_FULL" | "INTERNAL"> => {
   const code = typeof reason === "object" && reason !== null && "code" in reason ? String(reason.code) : ""
-  return code === "SQLITE_FULL"
+  return code === "SQLITE_FULL" || code === "ENOSPC"
     ? rbeeError("DISK_FULL", "the disk has no room for the queen's journal", "Free some space; the job continues then")
     : rbeeError("INTERNAL", `the queen's journal cannot be written${code === "" ? "" : ` (${code})`}`)
 }

@@ -22,7 +22,8 @@ export interface Request {
   readonly method: "GET" | "POST" | "DELETE"
   readonly path: string
   readonly headers: Readonly<Record<string, string | number>>
-  readonly body: string | undefined
+  /** in pieces: sent without a length */
+  readonly body: string | Iterable<string> | undefined
 }
 
 /** A head that came in; its body is still to be read. */
@@ -113,7 +114,7 @@ const attempt = (peer: Peer, request: Request, timeoutMs: number): Effect.Effect
     const headers: Record<string, string | number> = { ...request.headers }
     if (request.body !== undefined) {
       headers["Content-Type"] = "application/json"
-      headers["Content-Length"] = Buffer.byteLength(request.body)
+      if (typeof request.body === "string") headers["Content-Length"] = Buffer.byteLength(request.body)
     } else if (request.method === "POST") headers["Content-Length"] = 0
     const sent = httpRequest({
       host: peer.host,
@@ -152,12 +153,27 @@ const attempt = (peer: Peer, request: Request, timeoutMs: number): Effect.Effect
       const stale = sent.reusedSocket && (code === "ECONNRESET" || code === "EPIPE")
       fail(stale && broken.code === "CONNECTION_TIMEOUT" ? { _tag: "Stale", error: unreachable(peer, code) } : broken)
     })
-    sent.end(request.body)
+    if (typeof request.body === "object") sendPieces(sent, request.body)
+    else sent.end(request.body)
     return Effect.sync(() => {
       settle()
       sent.destroy()
     })
   })
+
+/** A piece a turn of the event loop, as fast as they are taken. */
+const sendPieces = (sent: ClientRequest, pieces: Iterable<string>): void => {
+  const rest = pieces[Symbol.iterator]()
+  const next = (): void => {
+    // the peer has answered already, or is not waited for any more
+    if (sent.destroyed || sent.writableEnded) return
+    const { done, value } = rest.next()
+    if (done === true) sent.end()
+    else if (sent.write(value)) setImmediate(next)
+    else sent.once("drain", () => setImmediate(next))
+  }
+  next()
+}
 
 /** A host that swallows packets would hold a connect for two minutes. */
 const limitConnect = (sent: ClientRequest, onTimeout: () => void): (() => void) => {

@@ -38,9 +38,9 @@ const through =
   (input) =>
     Effect.gen(function* () {
       const parts = yield* wire.split(input)
-      if (parts.body !== undefined && Buffer.byteLength(parts.body) > wire.maxBytes)
-        return yield* tooLarge(wire.maxBytes)
-      const decoded = yield* wire.join(parts)
+      const body = typeof parts.body === "object" ? [...parts.body].join("") : parts.body
+      if (body !== undefined && Buffer.byteLength(body) > wire.maxBytes) return yield* tooLarge(wire.maxBytes)
+      const decoded = yield* wire.join({ ...parts, body })
       if (handler === undefined) return yield* Effect.dieMessage(`nobody answers ${wire.name}`)
       const call = yield* Call
       const correlationId =

@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { isLongerThan, jsonPieces, pieceLength } from "../../machines/json-pieces.ts"
 import type { Endpoint } from "./endpoint.ts"
 import { explain } from "./explain.ts"
 import { decoderOf, encoderOf } from "./wire-codec.ts"
@@ -20,12 +21,17 @@ export interface Parts {
   readonly body: string | undefined
 }
 
+/** The same, as it leaves: a long text is made in pieces, while it is sent. */
+export interface Outgoing extends Omit<Parts, "body"> {
+  readonly body: string | Iterable<string> | undefined
+}
+
 /** How one endpoint's inputs travel. */
 export interface WireInput {
-  readonly split: (input: unknown) => Either.Either<Parts, Invalid>
+  readonly split: (input: unknown) => Either.Either<Outgoing, Invalid>
   readonly join: (parts: Parts) => Either.Either<unknown, Invalid>
   /** `/jobs/job-1/events?last_event_id=4` */
-  readonly target: (parts: Parts) => string
+  readonly target: (parts: Pick<Parts, "params" | "query">) => string
 }
 
 const isObject = (value: unknown): value is Fields =>
@@ -60,10 +66,15 @@ const parseBody = (text: string | undefined): Either.Either<Fields, Invalid> => 
 export const paramsOf = (path: string): ReadonlyArray<string> =>
   path.split("/").flatMap((segment) => (segment.startsWith(":") ? [segment.slice(1)] : []))
 
+const jsonOfAnyLength = (value: Fields): string | Iterable<string> =>
+  isLongerThan(value, pieceLength) ? jsonPieces(value) : JSON.stringify(value)
+
 const compileSplit = (endpoint: Endpoint, params: ReadonlyArray<string>): WireInput["split"] => {
   const encode = encoderOf(endpoint.input)
   const bodiless = endpoint.method !== "POST"
   const headers = Object.entries(endpoint.headers ?? {})
+  // bodies that may be long say so
+  const json = endpoint.maxBytes === undefined ? JSON.stringify : jsonOfAnyLength
   return (input) => {
     const encoded = encode(input)
     if (Either.isLeft(encoded)) return Either.left(explain(new ParseResult.ParseError({ issue: encoded.left })))
@@ -101,7 +112,7 @@ const compileSplit = (endpoint: Endpoint, params: ReadonlyArray<string>): WireIn
     }
     const [half] = halves
     if (half !== undefined) return Either.left(invalid(`${half} must be well-formed text`, half))
-    const body = bodiless || Object.keys(rest).length === 0 ? undefined : JSON.stringify(rest)
+    const body = bodiless || Object.keys(rest).length === 0 ? undefined : json(rest)
     return Either.right({ params: inPath, query: inQuery, headers: inHeaders, body })
   }
 }

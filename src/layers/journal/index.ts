@@ -2,7 +2,7 @@
  * The queen's journal: every job with its event sequence, from which the next queen continues (DESIGN §6, §8).
  *
  * All calls are synchronous: the token path has no fiber, and what a turn of the event loop gathered is committed in
- * one transaction before any reader sees it. A call that throws is a fault of the disk or a bug, never an expected
+ * one transaction before any reader sees it. What could hold everybody up is done in steps. A call that throws is a fault of the disk or a bug, never an expected
  * failure; nothing of the batch is kept then.
  */
 import * as Context from "effect/Context"
@@ -91,9 +91,16 @@ export type Entry =
 export const lastIdOf = (entry: Entry): number =>
   entry._tag === "Event" ? entry.id : entry.firstId + entry.texts.length - 1
 
+/** Long work that its caller does in steps, each of them short: others have their turn in between. */
+export type Steps<A = void> = IterableIterator<undefined, A, undefined>
+
 export interface JournalService {
+  /** Writes a long request ahead of `create`, in steps; left before the end, or never created, nothing of it is kept. */
+  readonly prepare: (job: NewJob) => Steps
   /** Commits the job by itself. The id and the key must be new. */
   readonly create: (job: NewJob) => void
+  /** Whether the job was created with this request, found out in steps. */
+  readonly isSame: (id: string, request: JobRequest) => Steps<boolean>
   /** One transaction; all or nothing. */
   readonly commit: (writes: ReadonlyArray<Write>) => void
   /** Rows that hold an event after `afterId`, in order, at most `limit` rows; the first may begin before it. */
@@ -102,11 +109,12 @@ export interface JournalService {
   readonly lastId: (job: string) => number
   /** All tokens of the job so far. */
   readonly tokens: (job: string) => { readonly texts: ReadonlyArray<string>; readonly tokenIds: ReadonlyArray<number> }
+  /** Of a long request without what it says, as `byKey` and `jobs`. */
   readonly job: (id: string) => JournalJob | undefined
   readonly byKey: (key: string) => JournalJob | undefined
-  /** Newest first; of long requests without what they say. */
+  /** Newest first. */
   readonly jobs: (limit: number) => ReadonlyArray<JournalJob>
-  /** Without a terminal event, oldest first: what a new queen continues. */
+  /** Without a terminal event, oldest first: what a new queen continues. With all that they say. */
   readonly unfinished: () => ReadonlyArray<JournalJob>
   readonly remove: (id: string) => void
   /**

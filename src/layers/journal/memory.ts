@@ -3,7 +3,13 @@
  * one before had committed: that is how simulation and `--one-process` tests restart a queen.
  */
 import * as Layer from "effect/Layer"
-import { type Entry, Journal, type JournalJob, type JournalService, lastIdOf, type Write } from "./index.ts"
+import * as Schema from "effect/Schema"
+import { jsonPieces } from "../../machines/json-pieces.ts"
+import { JobRequest } from "../../machines/vocabulary/job.ts"
+import { type Entry, Journal, type JournalJob, type JournalService, lastIdOf, type Steps, type Write } from "./index.ts"
+import { isLong } from "./long-requests.ts"
+
+const encodeRequest = Schema.encodeSync(Schema.parseJson(JobRequest))
 
 interface Kept {
   job: JournalJob
@@ -28,11 +34,18 @@ export const memoryJournal = (store: MemoryStore): JournalService => {
   }
   const jobs = () => [...store.values()].map(({ job }) => job)
   return {
+    *prepare({ request }) {
+      yield* inPieces(request)
+    },
     create: (job) => {
       const { key } = job
       if (store.has(job.id) || (key !== undefined && jobs().some((other) => other.key === key)))
         throw new Error(`the journal already has job ${job.id} or its key`)
       store.set(job.id, { job: { ...job, endedAt: undefined }, entries: [], texts: [], tokenIds: [] })
+    },
+    *isSame(id, request) {
+      yield* inPieces(request)
+      return encodeRequest(kept(id).job.request) === encodeRequest(request)
     },
     commit: (writes) => {
       // all or nothing: the only way to fail is a job that is not there
@@ -85,4 +98,9 @@ const apply = (kept: Kept, write: Write): void => {
     case "Facts":
       kept.job = { ...kept.job, facts: write.facts, endedAt: write.endedAt }
   }
+}
+
+/** As many steps as a disk takes. */
+function* inPieces(request: JobRequest): Steps {
+  if (isLong(request)) for (const _ of jsonPieces(request)) yield
 }

@@ -7,7 +7,7 @@
  * 1 KiB, and no checkpoint until 64 MiB of log or a quiet moment. NORMAL: survives any process crash.
  */
 import { existsSync, mkdirSync } from "node:fs"
-import { dirname } from "node:path"
+import { dirname, join } from "node:path"
 import Sqlite from "better-sqlite3"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -15,6 +15,7 @@ import * as Schedule from "effect/Schedule"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Database, openDatabase } from "../sqlite/open.ts"
 import { Journal } from "./index.ts"
+import { LongRequests } from "./long-requests.ts"
 import { migrations } from "./migrations.ts"
 import { sqliteJournal } from "./statements.ts"
 
@@ -29,7 +30,7 @@ export const layerSqlite = (
     Journal,
     Effect.gen(function* () {
       const db = yield* Effect.acquireRelease(open(file), (db) => Effect.sync(() => db.close()))
-      return sqliteJournal(db)
+      return sqliteJournal(db, new LongRequests(join(dirname(file), "requests")))
     })
   )
 

@@ -11,8 +11,10 @@ import {
   type JournalService,
   lastIdOf,
   type NewJob,
+  type Steps,
   type Write
 } from "./index.ts"
+import { hasTexts, isLong, type LongRequests, withoutTexts } from "./long-requests.ts"
 import { RunIndex } from "./runs.ts"
 
 interface JobRow {
@@ -37,6 +39,7 @@ interface Known {
 
 const request = Schema.parseJson(JobRequest)
 const facts = Schema.parseJson(JobFacts)
+const encodedRequest = Schema.encodeSync(JobRequest)
 const decodeRequest = Schema.decodeSync(request)
 const encodeRequest = Schema.encodeSync(request)
 const decodeFacts = Schema.decodeSync(facts)
@@ -73,21 +76,17 @@ const damaged = (from: number, id: number): Entry => {
   return { _tag: "Event", id, event: "error", data: JSON.stringify({ code, message, details }) }
 }
 
-const OTHERS = "key, created_at, ended_at, facts"
-const COLUMNS = `id, coalesce((SELECT request FROM requests WHERE job = n), request) AS request, ${OTHERS}`
-/** characters from which a request is long: it has a row of its own */
-const LONG = 16 * 1024
+const COLUMNS = "id, request, key, created_at, ended_at, facts"
 /** ended jobs whose runs are remembered */
 const ENDED_KEPT = 256
 /** jobs that are forgotten at once */
 const FORGOTTEN = 50
 
-export const sqliteJournal = (db: Sqlite.Database): JournalService => {
+export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalService => {
   const insertJob = db.prepare<[string, string, string | null, number, string]>(
     `INSERT INTO jobs (id, request, key, created_at, facts, first_run)
      VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM runs))`
   )
-  const insertRequest = db.prepare<[number | bigint, string]>("INSERT INTO requests (job, request) VALUES (?, ?)")
   const insertEvent = db.prepare<[number, number, string, string]>(
     "INSERT INTO events (job, id, event, data) VALUES (?, ?, ?, ?)"
   )
@@ -103,7 +102,7 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
   )
   const selectJob = db.prepare<[string], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE id = ?`)
   const selectByKey = db.prepare<[string], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE key = ?`)
-  const selectJobs = db.prepare<[number], JobRow>(`SELECT id, request, ${OTHERS} FROM jobs ORDER BY n DESC LIMIT ?`)
+  const selectJobs = db.prepare<[number], JobRow>(`SELECT ${COLUMNS} FROM jobs ORDER BY n DESC LIMIT ?`)
   const selectUnfinished = db.prepare<[], JobRow>(`SELECT ${COLUMNS} FROM jobs WHERE ended_at IS NULL ORDER BY n`)
   const selectEvents = db.prepare<
     [number, number, number],
@@ -121,7 +120,6 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     .pluck()
   const deleteEvents = db.prepare<[number]>("DELETE FROM events WHERE job = ?")
   const deleteRun = db.prepare<[number]>("DELETE FROM runs WHERE seq = ?")
-  const deleteRequest = db.prepare<[number]>("DELETE FROM requests WHERE job = ?")
   const deleteJob = db.prepare<[number]>("DELETE FROM jobs WHERE n = ?")
   const begin = db.prepare("BEGIN IMMEDIATE")
   const commitAll = db.prepare("COMMIT")
@@ -218,32 +216,54 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     }
   }
 
-  /** The row's number. */
-  const insert = ({ createdAt, facts, id, key }: NewJob, request: string): number | bigint =>
-    insertJob.run(id, request, key ?? null, createdAt, encodeFacts(facts)).lastInsertRowid
+  /** long requests whose file is written, and their row not yet */
+  const prepared = new Set<string>()
+  const prepare = function* ({ id, request }: NewJob): Steps {
+    if (!isLong(request)) return
+    if (find(id) !== undefined) throw new Error(`the journal already has job ${id}`)
+    yield* long.write(id, encodedRequest(request))
+    prepared.add(id)
+  }
+  const insert = ({ createdAt, facts, id, key, request }: NewJob): void => {
+    const row = encodeRequest(isLong(request) ? withoutTexts(request) : request)
+    const { lastInsertRowid } = insertJob.run(id, row, key ?? null, createdAt, encodeFacts(facts))
+    remember(id, Number(lastInsertRowid), new RunIndex())
+  }
+  const withTexts = (job: JournalJob): JournalJob | undefined => {
+    if (hasTexts(job.request)) return job
+    const request = readable(() => decodeRequest(long.read(job.id) ?? ""))
+    return request && { ...job, request }
+  }
 
   const remove = (id: string): void => {
     const job = find(id)
     if (job === undefined) return
     for (const seq of job.runs.rows) deleteRun.run(seq)
     deleteEvents.run(job.n)
-    deleteRequest.run(job.n)
     deleteJob.run(job.n)
     known.delete(id)
     ended.delete(id)
   }
 
+  const removeAll = (ids: ReadonlyArray<string>): void => {
+    transaction(() => {
+      for (const id of ids) remove(id)
+    })
+    for (const id of ids) long.remove(id)
+  }
+
   /** An unfinished job that is damaged cannot go on, and would end every queen that tries: it is let go. */
   const letGoOfDamaged = (): void => {
     const isWhole = (row: JobRow): boolean =>
-      toJob(row) !== undefined &&
+      mapDefined(toJob(row), withTexts) !== undefined &&
       knownJob(row.id)
         .runs.rows.map(runRow)
         .every((run) => readable(() => [texts(run.texts), numbers(run.token_ids)]) !== undefined)
-    for (const row of selectUnfinished.all()) if (!isWhole(row)) transaction(() => remove(row.id))
+    for (const row of selectUnfinished.all()) if (!isWhole(row)) removeAll([row.id])
   }
   findUnfinished()
   letGoOfDamaged()
+  long.keepOnly(() => db.prepare<[], string>("SELECT id FROM jobs").pluck().all())
 
   const lastId = (job: string): number => {
     const { n, runs } = knownJob(job)
@@ -255,18 +275,22 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
   }
 
   return {
+    prepare,
     create: (job) => {
-      const whole = encodeRequest(job.request)
-      // a statement by itself is a transaction already
-      const n =
-        whole.length <= LONG
-          ? insert(job, whole)
-          : transaction(() => {
-              const row = insert(job, encodeRequest(withoutTexts(job.request)))
-              insertRequest.run(row, whole)
-              return row
-            })
-      remember(job.id, Number(n), new RunIndex())
+      if (!prepared.has(job.id)) for (const _ of prepare(job));
+      try {
+        insert(job)
+      } catch (reason) {
+        if (prepared.has(job.id)) long.remove(job.id)
+        throw reason
+      } finally {
+        prepared.delete(job.id)
+      }
+    },
+    *isSame(id, request) {
+      const kept = mapDefined(selectJob.get(id), toJob)?.request
+      if (kept !== undefined && !hasTexts(kept)) return yield* long.isSame(id, encodedRequest(request))
+      return kept !== undefined && encodeRequest(kept) === encodeRequest(request)
     },
     commit: (writes) => {
       const [only] = writes
@@ -313,25 +337,17 @@ export const sqliteJournal = (db: Sqlite.Database): JournalService => {
     job: (id) => mapDefined(selectJob.get(id), toJob),
     byKey: (key) => mapDefined(selectByKey.get(key), toJob),
     jobs: (limit) => selectJobs.all(limit).flatMap((row) => toJob(row) ?? []),
-    unfinished: () => selectUnfinished.all().flatMap((row) => toJob(row) ?? []),
-    remove: (id) => transaction(() => remove(id)),
+    unfinished: () => selectUnfinished.all().flatMap((row) => mapDefined(toJob(row), withTexts) ?? []),
+    remove: (id) => removeAll([id]),
     forget: (before, keep) => {
       const old = selectOld.all(before, keep, FORGOTTEN)
-      if (old.length > 0)
-        transaction(() => {
-          for (const id of old) remove(id)
-        })
+      if (old.length > 0) removeAll(old)
       return old
     },
     checkpoint: () => {
       db.pragma("wal_checkpoint(TRUNCATE)")
     }
   }
-}
-
-const withoutTexts = (long: JobRequest): JobRequest => {
-  const { messages: _, prompt: __, ...others } = long
-  return others
 }
 
 const mapDefined = <A, B>(value: A | undefined, f: (value: A) => B): B | undefined =>

@@ -1,3 +1,6 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -13,6 +16,7 @@ import type { EventFeed, Sink } from "../../../src/layers/api/endpoint.ts"
 import { makeSseParser, type SseEvent } from "../../../src/layers/api/sse.ts"
 import { Journal, type JournalService } from "../../../src/layers/journal/index.ts"
 import { layerMemory, memoryJournal, memoryStore } from "../../../src/layers/journal/memory.ts"
+import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
 import { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
@@ -52,6 +56,8 @@ const fillable = () => {
   }
   return { disk, failing, journal }
 }
+
+const long = "so much to say. ".repeat(200_000)
 
 /** What was gathered is committed and published when this completes. */
 const turn = Effect.flatMap(Turns, (turns) =>
@@ -474,6 +480,64 @@ describe("the jobs of a queen", () => {
         expect(logs.list().map(({ id }) => id)).toEqual(["job-a"])
       })
     )
+  )
+
+  it.live("share the event loop with a long request that comes in", () =>
+    withLogs(
+      Effect.gen(function* () {
+        const neighbour = yield* open("job-a")
+        const coming = yield* Effect.fork(open("job-long", { prompt: long }))
+        let turns = 0
+        while (coming.unsafePoll() === null) {
+          neighbour.token(".", turns++)
+          yield* turn
+        }
+        expect(turns).toBeGreaterThan(20)
+        expect((yield* Journal).tokens("job-a").texts.length).toBeGreaterThan(20)
+        expect((yield* Fiber.join(coming)).request.prompt).toBe(long)
+      })
+    )
+  )
+
+  it.live("are one, where two of the same key come while the first is written", () =>
+    withLogs(
+      Effect.gen(function* () {
+        const logs = yield* JobLogs
+        const asked = { ...request, prompt: long }
+        const came = yield* Effect.all(
+          [
+            logs.open({ id: "job-a", request: asked, idempotencyKey: "k" }),
+            logs.open({ id: "job-b", request: { ...asked }, idempotencyKey: "k" }),
+            Effect.flip(logs.open({ id: "job-c", request: { ...asked, seed: 1 }, idempotencyKey: "k" }))
+          ],
+          { concurrency: "unbounded" }
+        )
+        expect(came).toMatchObject([
+          { fresh: true, log: { jobId: "job-a" } },
+          { fresh: false, log: { jobId: "job-a" } },
+          { code: "CONFLICT" }
+        ])
+        expect(logs.list().map(({ id }) => id)).toEqual(["job-a"])
+      })
+    )
+  )
+
+  it.live("are not made by who leaves before a long request is written", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "rbee-job-logs-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      yield* withLogs(
+        Effect.gen(function* () {
+          const coming = yield* Effect.fork(open("job-long", { prompt: long }))
+          yield* turn
+          expect(readdirSync(join(folder, "requests"))).toHaveLength(1)
+          yield* Fiber.interrupt(coming)
+          expect(readdirSync(join(folder, "requests"))).toEqual([])
+          expect((yield* JobLogs).list()).toEqual([])
+        }),
+        Layer.orDie(layerSqlite(join(folder, "journal.sqlite")))
+      )
+    }).pipe(Effect.scoped)
   )
 
   it.effect("are forgotten by age once they have ended", () =>

@@ -284,3 +284,26 @@ describe("a stream", () => {
     })
   )
 })
+
+describe("a long body", () => {
+  const prompt = 'größe € 🐝 "\n'.repeat(300_000)
+
+  it.scopedLive("arrives as it was, in pieces of its making", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve()
+      const reply = yield* clientOf(url).infer({ job_id: "job-1", epoch: 1, prompt })
+      expect(reply).toMatchObject({ status: 201, body: { prompt } })
+    })
+  )
+
+  it.scopedLive("is sent without a length, which nobody knows before it is made", () =>
+    Effect.gen(function* () {
+      const head = yield* Deferred.make<string>()
+      const { url } = yield* stranger((socket) => {
+        socket.once("data", (bytes) => Deferred.unsafeDone(head, Effect.succeed(String(bytes))))
+      })
+      yield* Effect.forkScoped(Effect.ignore(clientOf(url).infer({ job_id: "job-1", epoch: 1, prompt })))
+      expect(yield* Deferred.await(head)).toContain("Transfer-Encoding: chunked")
+    })
+  )
+})

@@ -1,6 +1,15 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import * as Effect from "effect/Effect"
@@ -11,10 +20,12 @@ import {
   type JobFacts,
   Journal,
   type JournalService,
+  type Steps,
   type Write
 } from "../../../src/layers/journal/index.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
+import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-journal-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -42,6 +53,15 @@ const ended = (job: string, endedAt: number): Write => ({
 })
 const ids = (entries: ReadonlyArray<Entry>) =>
   entries.flatMap((entry) => (entry._tag === "Event" ? [entry.id] : entry.texts.map((_, k) => entry.firstId + k)))
+
+const longRequest = (length: number) => ({ model: "minillama", prompt: "so much to say: 🐝 ".repeat(length / 10) })
+/** What the steps come to. */
+const whole = <A>(steps: Steps<A>): A => {
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+  }
+}
 
 describe.each([
   ["SQLite", () => layerSqlite(newFile())],
@@ -136,6 +156,33 @@ describe.each([
     expect(() => create(journal, "job-a")).toThrow()
   })
 
+  test("takes a long request in steps, and knows its job when it is created", (journal) => {
+    const job = { id: "job-a", request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
+    const steps = [...journal.prepare(job)]
+    expect(steps.length).toBeGreaterThan(10)
+    expect(journal.job("job-a")).toBeUndefined()
+    journal.create(job)
+    expect(journal.byKey("key")?.id).toBe("job-a")
+    expect(journal.unfinished()).toMatchObject([{ id: "job-a", request: job.request }])
+    expect([...journal.prepare({ ...job, id: "job-b", request: { model: "minillama", prompt: "short" } })]).toEqual([])
+  })
+
+  test("tells whether a job was created with a request, however long", (journal) => {
+    for (const length of [10, 1_000_000]) {
+      const request = longRequest(length)
+      journal.create({ id: `job-${length}`, request, createdAt: 1, facts })
+      const isSame = (other: JobRequest) => whole(journal.isSame(`job-${length}`, other))
+      expect(isSame({ ...request })).toBe(true)
+      for (const other of [
+        { ...request, seed: 1 },
+        { ...request, prompt: request.prompt.slice(1) },
+        { ...request, prompt: `${request.prompt}.` },
+        { model: "minillama", messages: [{ role: "user" as const, content: request.prompt }] }
+      ])
+        expect(isSame(other)).toBe(false)
+    }
+  })
+
   test("forgets ended jobs by age and by count, never unfinished ones", (journal) => {
     for (const [at, id] of ["job-a", "job-b", "job-c", "job-d", "job-e"].entries()) {
       create(journal, id, `key-${id}`)
@@ -186,33 +233,86 @@ describe("the journal file", () => {
     })
   )
 
+  /** the files of long requests beside it */
+  const requestsOf = (file: string) =>
+    readdirSync(join(dirname(file), "requests")).map((name) => statSync(join(dirname(file), "requests", name)))
+
   it.effect("has a long request once, whatever changes of its job, and gives it back whole", () => {
     const file = newFile()
     const written = () => statSync(file).size + statSync(`${file}-wal`).size
-    const request = { model: "minillama", prompt: "so much to say. ".repeat(100_000), max_tokens: 3 }
+    const request = { ...longRequest(1_000_000), max_tokens: 3 }
     const { prompt: _, ...others } = request
     return Effect.gen(function* () {
       yield* withJournal(file, (journal) => {
         journal.create({ id: "job-long", request, key: "once", createdAt: 1, facts })
         const before = written()
-        expect(before).toBeGreaterThan(request.prompt.length)
         for (let epoch = 1; epoch <= 50; epoch++)
           journal.commit([{ _tag: "Facts", job: "job-long", facts: { ...facts, epoch }, endedAt: undefined }])
         expect(written() - before).toBeLessThan(300_000)
-        expect(journal.jobs(10)).toMatchObject([{ id: "job-long", request: others }])
-        expect(journal.jobs(10)[0]?.request).not.toHaveProperty("prompt")
+        for (const job of [journal.job("job-long"), journal.byKey("once"), journal.jobs(10)[0]])
+          expect(job?.request).toEqual(others)
+        expect(requestsOf(file)).toMatchObject([{ mode: 0o100600 }])
       })
       yield* withJournal(file, (journal) => {
-        for (const job of [journal.job("job-long"), journal.byKey("once"), journal.unfinished()[0]])
-          expect(job).toMatchObject({ request, facts: { epoch: 50 } })
+        expect(journal.unfinished()).toMatchObject([{ id: "job-long", request, facts: { epoch: 50 } }])
         journal.remove("job-long")
         expect(journal.job("job-long")).toBeUndefined()
+        expect(requestsOf(file)).toEqual([])
         create(journal, "job-next")
         expect(journal.job("job-next")?.request.prompt).toBe("for job-next")
       })
-      const db = new Sqlite(file, { readonly: true })
-      expect(db.prepare("SELECT count(*) FROM requests").pluck().get()).toBe(0)
+    })
+  })
+
+  it.effect("gets no more than a piece of a long request a step", () => {
+    const file = newFile()
+    return withJournal(file, (journal) => {
+      const job = { id: "job-long", request: longRequest(5_000_000), createdAt: 1, facts }
+      let size = 0
+      for (const _ of journal.prepare(job)) {
+        const now = requestsOf(file)[0]?.size ?? 0
+        expect(now - size).toBeLessThan(400_000)
+        size = now
+      }
+      expect(size).toBeGreaterThan(5_000_000)
+    })
+  })
+
+  it.effect("keeps nothing of a long request that is left, refused or never created", () => {
+    const file = newFile()
+    return Effect.gen(function* () {
+      yield* withJournal(file, (journal) => {
+        const job = { id: "job-long", request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
+        const left = journal.prepare(job)
+        left.next()
+        expect(requestsOf(file)).toHaveLength(1)
+        left.return?.()
+        expect(requestsOf(file)).toEqual([])
+        create(journal, "job-a", "key")
+        expect(() => journal.create(job)).toThrow()
+        expect(requestsOf(file)).toEqual([])
+        whole(journal.prepare(job))
+      })
+      yield* withJournal(file, (journal) => {
+        expect(requestsOf(file)).toEqual([])
+        expect(journal.unfinished().map(({ id }) => id)).toEqual(["job-a"])
+      })
+    })
+  })
+
+  it.effect("of the version before keeps its long requests", () => {
+    const file = newFile()
+    const request = longRequest(100_000)
+    return Effect.gen(function* () {
+      yield* withJournal(file, (journal) =>
+        journal.create({ id: "job-long", request: { model: "minillama" }, createdAt: 1, facts })
+      )
+      const db = new Sqlite(file)
+      db.exec("DELETE FROM effect_sql_migrations WHERE migration_id = 3")
+      db.exec("CREATE TABLE requests (job INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT")
+      db.prepare("INSERT INTO requests SELECT n, ? FROM jobs").run(JSON.stringify(request))
       db.close()
+      yield* withJournal(file, (journal) => expect(journal.unfinished()).toMatchObject([{ id: "job-long", request }]))
     })
   })
 
@@ -264,6 +364,28 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
         yield* withJournal(file, (journal) => {
           expect(journal.unfinished()).toEqual([])
           expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-ended"])
+        })
+      }
+    })
+  )
+
+  it.effect("lets go of an unfinished job whose long request is gone or cut off", () =>
+    Effect.gen(function* () {
+      const damages: ReadonlyArray<(path: string) => void> = [
+        (path) => rmSync(path),
+        (path) => truncateSync(path, 1000)
+      ]
+      for (const damage of damages) {
+        const file = newFile()
+        yield* withJournal(file, (journal) => {
+          create(journal, "job-a")
+          journal.create({ id: "job-long", request: longRequest(100_000), createdAt: 1, facts })
+        })
+        const requests = join(dirname(file), "requests")
+        for (const name of readdirSync(requests)) damage(join(requests, name))
+        yield* withJournal(file, (journal) => {
+          expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-a"])
+          expect(readdirSync(requests)).toEqual([])
         })
       }
     })

@@ -5,6 +5,8 @@ import { Journal } from "../../../src/layers/journal/index.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
 
 export const JOBS: ReadonlyArray<string> = ["job-a", "job-b", "job-c"]
+/** about 16 pieces */
+export const LONG = "so much to say. ".repeat(65_536)
 
 const write = Effect.map(Journal, (journal) => {
   for (const id of JOBS)
@@ -31,6 +33,22 @@ const write = Effect.map(Journal, (journal) => {
   }
 })
 
-const [, , file] = process.argv
+/** Long requests, one after the other; a line says how many steps are done, in all, and how many are whole. */
+const writeLong = Effect.map(Journal, (journal) => {
+  let steps = 0
+  for (let made = 0; ; made++) {
+    const job = {
+      id: `job-${made}`,
+      request: { model: "m", prompt: LONG },
+      createdAt: 0,
+      facts: { state: "streaming" as const, epoch: 1, failovers: 0, timings: {} }
+    }
+    for (const _ of journal.prepare(job)) writeSync(1, `${++steps} ${made}\n`)
+    journal.create(job)
+    writeSync(1, `${++steps} ${made + 1}\n`)
+  }
+})
+
+const [, , file, kind] = process.argv
 if (file !== undefined && import.meta.url.endsWith("writer.mjs"))
-  Effect.runSync(Effect.provide(write, layerSqlite(file)))
+  Effect.runSync(Effect.provide(kind === "long" ? writeLong : write, layerSqlite(file)))

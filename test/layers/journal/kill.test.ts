@@ -1,6 +1,6 @@
 /** The journal file when its process is killed in the middle of writing: what was acknowledged is there, and whole. */
 import { spawn } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
@@ -11,7 +11,7 @@ import { build } from "esbuild"
 import { afterAll, beforeAll, describe } from "vitest"
 import { Journal } from "../../../src/layers/journal/index.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
-import { JOBS } from "./kill-writer.ts"
+import { JOBS, LONG } from "./kill-writer.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 // inside the tree, so that the bundle finds the packages it leaves out
@@ -33,19 +33,20 @@ afterAll(() => {
   for (const each of [folder, data]) rmSync(each, { recursive: true, force: true })
 })
 
-/** Runs the writer, kills it once it has acknowledged `turns` commits, and gives the last one it acknowledged. */
-const killedAfter = (file: string, turns: number): Promise<number> =>
+/** Runs the writer, kills it once it has acknowledged `turns` commits, and gives its last line. */
+const lastWordsAfter = (file: string, turns: number, kind = ""): Promise<string> =>
   new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [writer, file], { stdio: ["ignore", "pipe", "inherit"] })
-    let last = -1
+    const child = spawn(process.execPath, [writer, file, kind], { stdio: ["ignore", "pipe", "inherit"] })
+    let last = ""
     createInterface({ input: child.stdout })
       .on("line", (line) => {
-        last = Number(line)
-        if (last >= turns) child.kill("SIGKILL")
+        last = line
+        if (Number.parseInt(line, 10) >= turns) child.kill("SIGKILL")
       })
       .on("close", () => resolve(last))
     child.on("error", reject)
   })
+const killedAfter = (file: string, turns: number): Promise<number> => lastWordsAfter(file, turns).then(Number)
 
 describe("a journal whose process is killed", () => {
   it.effect("has every acknowledged turn, and no torn one", () =>
@@ -72,6 +73,24 @@ describe("a journal whose process is killed", () => {
             // a turn is in all jobs or in none, and nothing acknowledged is missing
             expect(new Set(lengths).size).toBe(1)
             expect(lengths[0]).toBeGreaterThanOrEqual((acknowledged + 1) * 2)
+          }),
+          layerSqlite(file)
+        )
+      }
+    })
+  )
+
+  it.effect("has every acknowledged long request whole, and nothing of one that was being written", () =>
+    Effect.gen(function* () {
+      for (const steps of [1, 9, 50]) {
+        const file = join(data, `long-${steps}`, "journal.sqlite")
+        const [, whole] = (yield* Effect.promise(() => lastWordsAfter(file, steps, "long"))).split(" ")
+        yield* Effect.provide(
+          Effect.map(Journal, (journal) => {
+            const jobs = journal.unfinished()
+            expect(jobs.length).toBeGreaterThanOrEqual(Number(whole))
+            for (const { request } of jobs) expect(request).toEqual({ model: "m", prompt: LONG })
+            expect(readdirSync(join(data, `long-${steps}`, "requests"))).toHaveLength(jobs.length)
           }),
           layerSqlite(file)
         )
