@@ -4,7 +4,7 @@ import { LongestFirst } from "./test/support/longest-first.ts"
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     // real processes share two cores: more forks would only make them wait for each other
     pool: "forks",

@@ -33,6 +33,13 @@ export const proofs = [
     steps: () => [tests("simulation/simulation"), bench("planted")]
   },
   {
+    name: "mutants",
+    minutes: 1,
+    needs: "",
+    what: "every fault that is planted in the core of the actors is noticed by its check",
+    steps: () => [tests("actors/core/mutations")]
+  },
+  {
     name: "remote",
     minutes: 8,
     needs: "sshd, ip netns, npm's registry",

@@ -16,9 +16,9 @@ beforeAll(async () => {
 
 describe.each<Role>(["rbee", "queen", "hive", "worker"])("kill -9 of the %s", (role) => {
   const there = phases.filter(({ roles }) => roles.includes(role))
-  it.each(sampleOf(there, 3))(
-    "$name leaves nothing orphaned, and the answer is whole",
-    async (phase) => {
+  it.each(sampleOf(there, 3).map((phase) => [phase.name, phase] as const))(
+    "%s leaves nothing orphaned, and the answer is whole",
+    async (_, phase) => {
       await recovers(await machine({ env: paced }), phase, role, "SIGKILL", undisturbed)
     },
     90_000
@@ -30,7 +30,7 @@ describe("SIGSTOP", () => {
     await recovers(await machine({ env: paced }), phaseNamed("in mid-answer"), "worker", "SIGSTOP", undisturbed)
   }, 90_000)
   it("of a hive in mid-answer is found, it is woken again, and the answer is whole", async () => {
-    const env = { RBEE_WORKER_MAX_TOKENS_PER_S: "12", RBEE_HIVE_LATE_MS: "1000", RBEE_HIVE_LOST_MS: "3000" }
+    const env = { RBEE_WORKER_MAX_TOKENS_PER_S: "16", RBEE_HIVE_LATE_MS: "1000", RBEE_HIVE_LOST_MS: "3000" }
     await recovers(await machine({ env }), phaseNamed("in mid-answer"), "hive", "SIGSTOP", undisturbed)
   }, 90_000)
 })

@@ -4,6 +4,7 @@ import { setTimeout } from "node:timers/promises"
 import { afterEach, assert, describe, it } from "vitest"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { patience } from "../support/patience.ts"
 import { isWhole } from "../support/proof.ts"
 
 const machine = useMachines()
@@ -127,7 +128,7 @@ describe("Hives that told where they are, and are gone at once", () => {
       [],
       "nothing was started for them"
     )
-    assert.isBelow(slowest, 5000)
+    assert.isBelow(slowest, patience(5000))
 
     const asked = await on.rbee(["infer", "--hive", "far-7", "hello"])
     assert.notStrictEqual(asked.code, 0)

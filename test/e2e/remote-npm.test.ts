@@ -8,6 +8,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import { useMachines } from "../support/machines.ts"
+import { patience } from "../support/patience.ts"
 import { hasSshd } from "../support/remote.ts"
 import { useRemotes } from "../support/remotes.ts"
 
@@ -92,7 +93,7 @@ describe.skipIf(!hasSshd)("An installation whose npm does not reach its registry
       const { seconds, stderr } = await installing(await profile())
       assert.match(stderr, says)
       assert.include(stderr, "DOWNLOAD_FAILED")
-      assert.isBelow(seconds, 20)
+      assert.isBelow(seconds, patience(20))
     },
     180_000
   )

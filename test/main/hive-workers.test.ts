@@ -115,7 +115,7 @@ describe("A hive and its workers", () => {
         return found?.state === "idle" && found.pid !== pid
       },
       "another process serves",
-      16_000
+      20_000
     )
     expect(pids(here).map((each) => each.pid)).not.toContain(pid)
   })

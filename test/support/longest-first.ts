@@ -3,11 +3,15 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 /** Files that wait for real processes the longest, the longest one first; each takes more than half a minute. */
 const longest = [
   "e2e/kill",
+  "simulation/simulation",
   "e2e/remote-cuts",
+  "e2e/remote",
   "e2e/remote-install",
   "e2e/infer",
-  "simulation/simulation",
-  "e2e/remote"
+  "e2e/remote-interrupted",
+  "e2e/inspector",
+  "main/hive-workers",
+  "e2e/vulkan"
 ].map((name) => `/test/${name}.test.ts`)
 
 const rank = ({ moduleId }: TestSpecification): number => {

@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { homeOf } from "../../src/layers/paths/index.ts"
 import { readOwnToken } from "../../src/layers/settings/own-token.ts"
+import { patience } from "./patience.ts"
 
 /** another folder of built programs: so that two checkouts, or two people, do not build under each other's tests */
 const programs = process.env.RBEE_TEST_PROGRAMS ?? fileURLToPath(new URL("../../dist/", import.meta.url))
@@ -67,13 +68,13 @@ export interface RunOptions {
   readonly limitMs?: number
 }
 
-/** Resolves when `condition` holds; rejects with `what` after the bound. */
+/** Resolves when `condition` holds; rejects with `what` after the bound, which is longer on a busy machine. */
 export const eventually = async (
   condition: () => boolean | Promise<boolean>,
   what: string | (() => string),
   boundMs = 10_000
 ): Promise<void> => {
-  const end = Date.now() + boundMs
+  const end = Date.now() + patience(boundMs)
   while (!(await condition())) {
     if (Date.now() > end) throw new Error(`not within ${boundMs} ms: ${typeof what === "string" ? what : what()}`)
     await new Promise((resolve) => setTimeout(resolve, 20))

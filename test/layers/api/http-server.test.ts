@@ -12,6 +12,7 @@ import { frame, readEvents } from "../../../src/layers/api/sse.ts"
 import { workerApi } from "../../../src/layers/worker-api/index.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { ask, quiet, rawConnection, serve } from "./http-support.ts"
+import { patience } from "../../support/patience.ts"
 
 const infer = (body: string, path = "/infer") => ({ method: "POST", path, body })
 
@@ -279,7 +280,7 @@ describe("the end of a server", () => {
       yield* rawConnection(url, "").pipe(Scope.extend(outer))
       const began = performance.now()
       yield* Scope.close(scope, Exit.void)
-      expect(performance.now() - began).toBeLessThan(1500)
+      expect(performance.now() - began).toBeLessThan(patience(1500))
       expect(interrupted).toBe(5)
       // the port is free again
       yield* Effect.scoped(serve({}, { port }))
@@ -296,7 +297,7 @@ describe("the end of a server", () => {
       yield* rawConnection(url, "GET /health HT")
       const began = performance.now()
       yield* Scope.close(scope, Exit.void)
-      expect(performance.now() - began).toBeLessThan(2500)
+      expect(performance.now() - began).toBeLessThan(patience(2500))
     })
   )
 
@@ -331,7 +332,7 @@ describe("the end of a server", () => {
       yield* Deferred.await(began)
       const start = performance.now()
       yield* Scope.close(scope, Exit.void)
-      expect(performance.now() - start).toBeLessThan(1500)
+      expect(performance.now() - start).toBeLessThan(patience(1500))
       expect((yield* Fiber.join(call))._tag).toBe("Left")
     }).pipe(Effect.provide(quiet))
   )

@@ -12,6 +12,7 @@ import { Processes } from "../../../src/layers/process/index.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { isAlive, parseStat } from "../../../src/layers/process/identity.ts"
 import { waitUntil } from "../../../src/layers/process/signals.ts"
+import { patience } from "../../support/patience.ts"
 
 const env = { PATH: process.env["PATH"] ?? "" }
 const node = process.execPath
@@ -24,7 +25,7 @@ const temp = Effect.acquireRelease(
 )
 const eventually = (what: string, holds: () => boolean, ms = 5000): Effect.Effect<void> =>
   Effect.promise(async () => {
-    if (!(await waitUntil(holds, ms))) throw new Error(`not within ${ms} ms: ${what}`)
+    if (!(await waitUntil(holds, patience(ms)))) throw new Error(`not within ${ms} ms: ${what}`)
   })
 const script = (code: string): { command: string; args: ReadonlyArray<string> } => ({
   command: node,

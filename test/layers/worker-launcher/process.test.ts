@@ -22,6 +22,7 @@ import { layerProcess, nodeFlags } from "../../../src/layers/worker-launcher/pro
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from "../../actors/worker/harness.ts"
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
+import { patience } from "../../support/patience.ts"
 
 let programs: Programs
 beforeAll(async () => {
@@ -44,7 +45,7 @@ const plan: WorkerPlan = {
 }
 const eventually = (what: string, holds: () => boolean, ms = 10_000): Effect.Effect<void> =>
   Effect.promise(async () => {
-    if (!(await waitUntil(holds, ms))) throw new Error(`not within ${ms} ms: ${what}`)
+    if (!(await waitUntil(holds, patience(ms)))) throw new Error(`not within ${ms} ms: ${what}`)
   })
 
 interface LaunchOptions {
@@ -178,7 +179,7 @@ describe("a launched worker", () => {
       const killedAt = performance.now()
       process.kill(worker.id.pid, "SIGKILL")
       expect(yield* worker.running.exit).toEqual({ code: undefined, signal: "SIGKILL" })
-      expect(performance.now() - killedAt).toBeLessThan(1000)
+      expect(performance.now() - killedAt).toBeLessThan(patience(1000))
       const broken = yield* Effect.flip(Fiber.join(reading))
       expect(broken.code).toBe("CONNECTION_TIMEOUT")
       expect(lastOf(reader).event).toBe("token")

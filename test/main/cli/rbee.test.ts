@@ -8,6 +8,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
 import { useMachines } from "../../support/machines.ts"
+import { patience } from "../../support/patience.ts"
 
 const machine = useMachines()
 
@@ -72,7 +73,7 @@ describe("rbee", () => {
       const run = await on.rbee(args)
       expect(run.code, args.join(" ")).toBe(3)
       expect(run.stdout + run.stderr).toContain("queen is not running")
-      expect(Date.now() - begin).toBeLessThan(2000)
+      expect(Date.now() - begin).toBeLessThan(patience(2000))
     }
     for (const args of [["status"], ["queen", "status"], ["models", "ls"]]) {
       const run = await on.rbee([...args, "--json"])
