@@ -3,6 +3,7 @@ import type { ChartSnapshot, InspectRecord, PendingTimer, Restarts } from "../ma
 import type { HiveView, WorkerView } from "../machines/vocabulary/hive.ts"
 import type { DeviceBeat } from "../machines/vocabulary/device.ts"
 import type { JobView } from "../machines/vocabulary/job.ts"
+import { isObject } from "../machines/is-object.ts"
 
 export type Of<K extends InspectRecord["kind"]> = Extract<InspectRecord, { readonly kind: K }>
 type HistoryRecord = Of<"event" | "snapshot" | "supervision" | "exit" | "actor">
@@ -207,9 +208,6 @@ const snapshot = (world: World, record: Of<"snapshot">): void => {
 /** The outermost word of a state value. */
 export const wordOf = (value: unknown): string =>
   typeof value === "string" ? value : isObject(value) ? (Object.keys(value)[0] ?? "") : ""
-
-export const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const changeJob = (world: World, id: string, patch: (job: JobShown) => Partial<JobShown>): void => {
   const job = world.jobs.get(id) ?? { id, view: undefined, phases: [], lines: [] }

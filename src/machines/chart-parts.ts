@@ -55,7 +55,7 @@ const delay = (value: unknown): string => {
 /** The name of a guard; XState's and, or, not carry their parts in `guards`. An inline function shows its name. */
 const guardName = (guard: unknown): string => {
   if (typeof guard === "string") return guard
-  if (!isRecord(guard)) return "condition"
+  if (!hasFields(guard)) return "condition"
   if (typeof guard["type"] === "string") return guard["type"]
   const functionName = typeof guard["name"] === "string" && guard["name"] !== "guard" ? guard["name"] : "condition"
   const parts: unknown = guard["guards"]
@@ -64,5 +64,5 @@ const guardName = (guard: unknown): string => {
   return functionName === "not" ? `not ${names.join(" ")}` : `(${names.join(` ${functionName} `)})`
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+const hasFields = (value: unknown): value is Readonly<Record<string, unknown>> =>
   (typeof value === "object" && value !== null) || typeof value === "function"

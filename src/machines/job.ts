@@ -61,7 +61,6 @@ export interface JobContext {
   /** the longest answer that is wanted */
   readonly maxTokens: number | undefined
   /** where it runs, or is about to */
-  readonly placement: Placement | undefined
   readonly place: Place | undefined
   readonly seat: Seat | undefined
   /** places that are out for this job */
@@ -195,7 +194,6 @@ export const jobMachine = setupJob.createMachine({
     tokens: input.tokens,
     maxTokens: input.maxTokens,
     needs: undefined,
-    placement: undefined,
     place: undefined,
     seat: undefined,
     excluded: [],
@@ -245,7 +243,6 @@ export const jobMachine = setupJob.createMachine({
                 ? {
                     seat: event.output.seat,
                     place: { hive: event.output.seat.hive, device: event.output.seat.device },
-                    placement: event.output.placement,
                     fallen: undefined,
                     failover: undefined
                   }
@@ -258,7 +255,6 @@ export const jobMachine = setupJob.createMachine({
               event.output.kind === "fresh"
                 ? {
                     place: event.output.place,
-                    placement: event.output.placement,
                     fallen: undefined,
                     failover: undefined
                   }
@@ -317,17 +313,7 @@ export const jobMachine = setupJob.createMachine({
           { guard: { type: "isFull", params: ({ event }) => event.output }, target: "queued" },
           {
             target: "streaming",
-            actions: assign(({ event, context }) =>
-              event.output.kind === "ready"
-                ? {
-                    seat: event.output.seat,
-                    placement:
-                      context.placement === undefined
-                        ? undefined
-                        : { ...context.placement, worker: event.output.seat.worker }
-                  }
-                : {}
-            )
+            actions: assign(({ event }) => (event.output.kind === "ready" ? { seat: event.output.seat } : {}))
           }
         ],
         onError: setback

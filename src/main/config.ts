@@ -6,6 +6,8 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { RbeeError, rbeeError } from "../machines/errors.ts"
+import { isLoopback } from "../machines/vocabulary/address.ts"
+import { tokenLength } from "../machines/vocabulary/token.ts"
 import { defaults, type Settings } from "../layers/settings/index.ts"
 import { ensureOwnToken, isOwnToken } from "../layers/settings/own-token.ts"
 import { readConfigFile } from "./config/file.ts"
@@ -46,8 +48,6 @@ const chosen = (knob: Knob, from: string, value: Value): Value => {
   })
 }
 
-const loopback = /^(127\.\d{1,3}\.\d{1,3}\.\d{1,3}|localhost|::1)$/
-
 const load = async (sources: Sources): Promise<Settings> => {
   const { env, flags = {}, cwd = process.cwd() } = sources
   const { home, note } = findHome(env, cwd)
@@ -86,11 +86,11 @@ const load = async (sources: Sources): Promise<Settings> => {
     ["queen.host", settings.queen.host],
     ["hive.host", settings.hive.host]
   ] as const)
-    if (!isChosen && !loopback.test(host))
+    if (!isChosen && !isLoopback(host))
       throw rbeeError(
         "INVALID_REQUEST",
         `${name} is ${host}, which other machines can reach, and there is no token of yours`,
-        `Put at least 16 characters into RBEE_TOKEN or a file of mode 0600 named by RBEE_TOKEN_FILE, or use 127.0.0.1.`,
+        `Put at least ${tokenLength.min} characters into RBEE_TOKEN or a file of mode 0600 named by RBEE_TOKEN_FILE, or use 127.0.0.1.`,
         { field: name }
       )
   return settings

@@ -47,6 +47,3 @@ export const stopSignal: Effect.Effect<void> = Effect.async((resume) => {
   process.on("SIGHUP", () => {})
   for (const name of ["SIGTERM", "SIGINT"] as const) process.once(name, () => resume(Effect.void))
 })
-
-/** The exit code of a daemon that found its address in use (EX_TEMPFAIL): somebody was faster. */
-export const addressInUse = 75

@@ -21,8 +21,7 @@ import { layerMetrics } from "../actors/queen/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
 import { BrowserSessions } from "../layers/api/browser-sessions.ts"
 import type { Beside } from "../layers/api/http-exchange.ts"
-import { serveHttp, serveStreams, urlHost } from "../layers/api/http-server.ts"
-import { isLoopback } from "../layers/api/http-guard.ts"
+import { serveHttp, serveStreams } from "../layers/api/http-server.ts"
 import { openApi } from "../layers/api/openapi.ts"
 import { type Caller, hiveCaller, local } from "../layers/api/rights.ts"
 import { layerHttp as layerHives } from "../layers/hive-api/http.ts"
@@ -53,7 +52,8 @@ import { layerNode as layerTurns } from "../layers/turns/node.ts"
 import { layerTunnelled as layerWorkers } from "../layers/worker-api/http.ts"
 import { RbeeError } from "../machines/errors.ts"
 import { environmentOf, loadSettings } from "./config.ts"
-import { addressInUse, stateFile, stopSignal } from "./daemon.ts"
+import { addressInUse, isLoopback, urlOf } from "../machines/vocabulary/address.ts"
+import { stateFile, stopSignal } from "./daemon.ts"
 import { jsonLogs } from "./logs.ts"
 import { soon } from "./soon.ts"
 
@@ -85,8 +85,7 @@ const doorOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
     serve: (host) => {
       const { port } = settings.queen
       // where she listens for everybody already, there is nothing to open
-      if (["0.0.0.0", "::", host].includes(settings.queen.host))
-        return Effect.succeed({ port, url: `http://${urlHost(host)}:${port}` })
+      if (["0.0.0.0", "::", host].includes(settings.queen.host)) return Effect.succeed({ port, url: urlOf(host, port) })
       return serveHttp({ ...served, callerOf: hiveWith(keys), host, port, role: "queen's door" })
     },
     serveOne: (hive) => {

@@ -6,7 +6,8 @@ import { encodeError } from "../../layers/api/wire-error.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
 import { type ChatCompletionChunk, type CompletionHead, completionUsage } from "../../machines/vocabulary/openai.ts"
 import { failureOf, parseDone } from "./terminal-events.ts"
-import { type FrameReader, readFrames } from "./token-frames.ts"
+import { type FrameReader, readFrames } from "../../machines/token-frame.ts"
+import { frame } from "../../layers/api/sse.ts"
 
 export interface ChunkOptions {
   readonly head: CompletionHead
@@ -58,11 +59,10 @@ const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
     object: "chat.completion.chunk",
     ...rest
   })
-  const frame = (data: ChatCompletionChunk): string => `data: ${JSON.stringify(data)}\n\n`
   const choice = (
     delta: { readonly role?: "assistant"; readonly content?: string },
     finish_reason: FinishReason | null = null
-  ): string => frame(chunk({ choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...noUsage }))
+  ): string => frame({ data: chunk({ choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...noUsage }) })
   // everything around a token's text, encoded once
   const empty = choice({ content: "" })
   const content = empty.indexOf('"content":""') + '"content":'.length
@@ -72,6 +72,7 @@ const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
     /** `text` is a JSON string */
     token: (text: string): string => before + text + after,
     finish: (reason: FinishReason): string => choice({}, reason),
-    usage: (usage: Usage): string => (includeUsage ? frame(chunk({ choices: [], usage: completionUsage(usage) })) : "")
+    usage: (usage: Usage): string =>
+      includeUsage ? frame({ data: chunk({ choices: [], usage: completionUsage(usage) }) }) : ""
   }
 }

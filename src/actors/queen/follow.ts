@@ -7,6 +7,7 @@ import { type ErrorDetails, type RbeeError, isErrorCode, rbeeError } from "../..
 import type { Line } from "../../machines/narration.ts"
 import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
 import type { Narrate } from "./job-log.ts"
+import { isObject } from "../../machines/is-object.ts"
 
 export interface Listener {
   readonly narrate: Narrate
@@ -20,16 +21,13 @@ export interface Ready {
   readonly eventId: string | undefined
 }
 
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null
-
 const text = (value: unknown): string | undefined => (typeof value === "string" && value !== "" ? value : undefined)
 
 /** An error as it travels in an event: `{code, message, details}`, or a worker's `{code, attempts, last_words}`. */
 export const errorOfEvent = (data: unknown, otherwise: string): RbeeError => {
-  const fields = isRecord(data) ? data : {}
+  const fields = isObject(data) ? data : {}
   const code = text(fields["code"]) ?? "INTERNAL"
-  const details: ErrorDetails = isRecord(fields["details"]) ? fields["details"] : {}
+  const details: ErrorDetails = isObject(fields["details"]) ? fields["details"] : {}
   const lastWords = text(fields["last_words"])
   const attempts = fields["attempts"]
   const own: ErrorDetails = {

@@ -5,12 +5,13 @@ import type { JobFacts, JournalJob, JournalService, Write } from "../../layers/j
 import { lastIdOf } from "../../layers/journal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
-import { frame, framesOf, passingFrame, tokenFrame } from "./frames.ts"
+import { framesOf, numberedToken } from "./frames.ts"
 import type { Meters, ModelMeters } from "./metrics.ts"
 import type { JobLog, Narrate, Terminal } from "./job-log.ts"
 import { JobReader, type Source } from "./job-reader.ts"
 import { RecentFrames } from "./recent-frames.ts"
 import { TokenRun } from "./token-run.ts"
+import { frameOf } from "../../layers/api/sse.ts"
 
 /** What all sequences of a queen share. */
 export interface Shared {
@@ -88,7 +89,7 @@ export class JobSequence implements JobLog {
   readonly progress = (event: ProgressEvent): void => {
     if (this.ended()) return
     // the newest alone: it says all that the earlier ones said
-    this.passing = passingFrame("progress", JSON.stringify(event))
+    this.passing = frameOf(undefined, "progress", JSON.stringify(event))
     this.touch()
   }
 
@@ -109,7 +110,7 @@ export class JobSequence implements JobLog {
     }
     const eventId = ++this.last
     this.firstTokenId ??= eventId
-    this.frames += tokenFrame(eventId, this.answer.count, json)
+    this.frames += numberedToken(eventId, this.answer.count, json)
     this.answer.add(eventId, json, id)
     this.touch()
   }
@@ -262,7 +263,7 @@ export class JobSequence implements JobLog {
     const id = ++this.last
     this.answer.close(this.writes)
     this.writes.push({ _tag: "Event", job: this.jobId, id, event, data: json })
-    this.frames += frame(id, event, json)
+    this.frames += frameOf(id, event, json)
     this.touch()
   }
 

@@ -4,7 +4,8 @@ import { digest } from "../../layers/hive-keys/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { farUrl, invitedAt, isLoopbackAddress } from "../../machines/vocabulary/place.ts"
+import { isLoopback } from "../../machines/vocabulary/address.ts"
+import { farUrl, invitedAt, readFarUrl } from "../../machines/vocabulary/place.ts"
 import { notInvited } from "./hive.ts"
 import type { Hives } from "./hives.ts"
 import { invitationMs, type Invitations } from "./invitations.ts"
@@ -29,7 +30,7 @@ const placeIn = (id: string, url: string, direct: boolean): Effect.Effect<string
       `${url.slice(0, 100)} is not accepted`,
       "Accepted: http://ADDRESS:PORT, an address and no name"
     )
-  if (!isLoopbackAddress(far.address) && !direct)
+  if (!isLoopback(far.address) && !direct)
     return refused(
       "direct",
       `HTTP to ${far.address} is not encrypted`,
@@ -48,7 +49,8 @@ export const joining = (world: World): Pick<QueenApi, "inviteHive" | "joinHive">
       const local = farUrl({ hive: id, address: "127.0.0.1", port })
       const row = hives.rowOf(id)
       if (row?.joined !== undefined && digest(row.joined.secret) === digest(secret)) {
-        const isHere = row.url !== undefined && isLoopbackAddress(row.url.replace(/^.*@(.*):\d+$/, "$1"))
+        const at = row.url === undefined ? undefined : readFarUrl(row.url)?.address
+        const isHere = at !== undefined && isLoopback(at)
         return { row, url: isHere ? local : row.url, isKnown: true }
       }
       const { at = local } = yield* invitations.check(id, invite)

@@ -17,7 +17,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { InferDone, type InferRequest, InferToken } from "../../machines/vocabulary/worker.ts"
 import type { JobLog } from "./job-log.ts"
 import { parseError } from "./terminal-events.ts"
-import { type FrameReader, readFrames } from "./token-frames.ts"
+import { type FrameReader, readFrames } from "../../machines/token-frame.ts"
 
 export interface RelayOptions {
   readonly worker: WorkerApi

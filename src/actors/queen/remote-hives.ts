@@ -6,7 +6,7 @@ import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Facts, Remote, Remotes } from "../../layers/remote/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import * as say from "../../machines/narration.ts"
-import { isLoopbackAddress } from "../../machines/vocabulary/place.ts"
+import { isLoopback } from "../../machines/vocabulary/address.ts"
 import type { HiveView, MachineView } from "../../machines/vocabulary/hive.ts"
 import { notInvited } from "./hive.ts"
 import type { Hives } from "./hives.ts"
@@ -41,7 +41,7 @@ const machineView = (facts: Facts): MachineView => {
 
 /** It would be shown the cluster's own token there, in clear. */
 const isElsewhere = (url: string): boolean =>
-  !isLoopbackAddress(/^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost")
+  !isLoopback(/^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost")
 
 type Calls = Pick<QueenApi, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
 

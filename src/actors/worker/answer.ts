@@ -11,6 +11,7 @@ import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
 import { frame } from "../../layers/api/sse.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
+import { tokenFrame } from "../../machines/token-frame.ts"
 
 export type End =
   | { readonly _tag: "Done"; readonly done: InferDone }
@@ -81,7 +82,7 @@ export class Answer {
   /** The engine's callback, once a token. */
   readonly token = (text: string, id: number): void => {
     if (this.pending === "") this.atEndOfTurn(this.flush)
-    this.pending += `event: token\ndata: {"i":${this.next},"t":${JSON.stringify(text)},"k":${id}}\n\n`
+    this.pending += tokenFrame(this.next, JSON.stringify(text), id)
     this.next++
   }
 

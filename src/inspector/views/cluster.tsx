@@ -1,7 +1,8 @@
 /** Hives with their devices, what is resident on them, and what is on its way. */
 import { lifeOfWord, megabytes } from "../format.ts"
-import { isObject, type HiveShown, type WorkerShown } from "../model.ts"
+import { type HiveShown, type WorkerShown } from "../model.ts"
 import type { Store } from "../store.ts"
+import { isObject } from "../../machines/is-object.ts"
 
 export const Cluster = ({ store }: { readonly store: Store }) => {
   const { world } = store

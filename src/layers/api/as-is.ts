@@ -5,6 +5,7 @@
  */
 import * as Option from "effect/Option"
 import * as AST from "effect/SchemaAST"
+import { isObject } from "../../machines/is-object.ts"
 
 type Accepts = (value: unknown) => boolean
 
@@ -70,9 +71,6 @@ const list = (ast: AST.TupleType): Accepts | undefined => {
     return true
   }
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const record = (ast: AST.TypeLiteral): Accepts | undefined => {
   const [signature, ...more] = ast.indexSignatures

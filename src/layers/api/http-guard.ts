@@ -4,19 +4,11 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
-import { isIPv4 } from "node:net"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { isLoopback } from "../../machines/vocabulary/address.ts"
+import { tokenFault, tokenLength } from "../../machines/vocabulary/token.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type ApiScope, type Caller, holder, stranger } from "./rights.ts"
-
-export const minimumTokenLength = 16
-
-export const isLoopback = (host: string): boolean => {
-  const name = host.replace(/^\[|\]$/g, "").toLowerCase()
-  return (
-    name === "localhost" || name === "::1" || name.endsWith(".localhost") || (isIPv4(name) && name.startsWith("127."))
-  )
-}
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
@@ -28,21 +20,13 @@ export type Secret = string | (() => Iterable<string>)
 
 /** A bind that others can reach needs a token that cannot be guessed. */
 export const checkBind = (host: string, token: Secret | undefined): RbeeError<"INVALID_REQUEST"> | undefined => {
-  if (typeof token === "string" && token.length < minimumTokenLength) {
-    return rbeeError(
-      "INVALID_REQUEST",
-      `the token has fewer than ${minimumTokenLength} characters`,
-      "Use a longer one",
-      {
-        host
-      }
-    )
-  }
+  const fault = typeof token === "string" ? tokenFault(token) : undefined
+  if (fault !== undefined) return rbeeError("INVALID_REQUEST", `the token ${fault}`, "Use another one", { host })
   if (token !== undefined || isLoopback(host)) return undefined
   return rbeeError(
     "INVALID_REQUEST",
     `refusing to listen on ${host} without a token: others could use this machine`,
-    `Set RBEE_TOKEN (or a 0600 token file) to at least ${minimumTokenLength} characters, or listen on 127.0.0.1`,
+    `Set RBEE_TOKEN (or a 0600 token file) to at least ${tokenLength.min} characters, or listen on 127.0.0.1`,
     { host }
   )
 }

@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { urlOf } from "../../machines/vocabulary/address.ts"
 import { BodyBudget } from "./body-budget.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "./endpoint.ts"
@@ -82,7 +83,7 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
     if (unsafe !== undefined) return yield* unsafe
     const server = yield* serving(options)
     const port = yield* listen(server, options)
-    const url = `http://${urlHost(options.host)}:${port}`
+    const url = urlOf(options.host, port)
     const guarded = typeof options.token === "string" ? `, token ${fingerprint(options.token)}` : ""
     yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}`)
     return { port, url }
@@ -156,13 +157,6 @@ const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number): Effect.Effect
     ),
     (timer) => Effect.sync(() => clearInterval(timer))
   ).pipe(Effect.asVoid)
-
-/** An address as a url has it; where it is every address, our own. */
-export const urlHost = (host: string): string => {
-  if (host === "0.0.0.0") return "127.0.0.1"
-  if (host === "::") return "[::1]"
-  return host.includes(":") ? `[${host}]` : host
-}
 
 type ListenOptions = Pick<ServeOptions<ReadonlyArray<Api>>, "host" | "port" | "portTries">
 

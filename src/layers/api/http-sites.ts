@@ -6,8 +6,8 @@
 import type { IncomingHttpHeaders } from "node:http"
 import { isIP } from "node:net"
 import { hostname } from "node:os"
+import { isLoopback, isLoopbackName } from "../../machines/vocabulary/address.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { isLoopback } from "./http-guard.ts"
 import type { ApiScope } from "./rights.ts"
 
 export interface SiteOptions {
@@ -55,7 +55,7 @@ const withoutPort = (host: string): string =>
 
 const isLoopbackPage = (origin: string): boolean => {
   const name = /^https?:\/\/([^/]+)$/.exec(origin)?.[1]
-  return name !== undefined && isLoopback(withoutPort(name))
+  return name !== undefined && isLoopbackName(withoutPort(name))
 }
 
 /** Somebody else's words in a message: plain characters, and not many. */
@@ -71,7 +71,7 @@ export const makeSites = ({ configurable, host, hosts, origins }: SiteOptions): 
     host: (headers, hasToken) => {
       // without a Host it is a program of HTTP/1.0: a browser always says it
       const name = withoutPort(headers.host ?? "localhost")
-      if (isIP(name) !== 0 || isLoopback(name) || names.has(name)) return undefined
+      if (isIP(name) !== 0 || isLoopbackName(name) || names.has(name)) return undefined
       if (!isLoopback(host) && hasToken()) return undefined
       return refuse(
         `this daemon is not called ${shown(name)}`,

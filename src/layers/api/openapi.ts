@@ -7,6 +7,7 @@ import * as AST from "effect/SchemaAST"
 import type { Api, Endpoint } from "./endpoint.ts"
 import { megabyte } from "./wire.ts"
 import { paramsOf } from "./wire-input.ts"
+import { isObject } from "../../machines/is-object.ts"
 
 export interface OpenApiInfo {
   /** "rbee queen" */
@@ -17,8 +18,6 @@ export interface OpenApiInfo {
 }
 
 type Json = Readonly<Record<string, unknown>>
-
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value)
 
 export const openApi = (api: Api, info: OpenApiInfo): Json => {
   const schemas: Record<string, JSONSchema.JsonSchema7> = {}

@@ -41,16 +41,21 @@ const checkedId = (id: number | string): number | string => {
   throw new TypeError("not an id of an SSE event")
 }
 
+/** One frame of parts that are sound: `json` is JSON on one line. The token path is made of these. */
+export const frameOf = (id: number | string | undefined, event: string | undefined, json: string): string =>
+  `${id === undefined ? "" : `id: ${id}\n`}${event === undefined ? "" : `event: ${event}\n`}data: ${json}\n\n`
+
 /** One frame. `data` becomes one line of JSON. A bad name or id is a bug (it could forge fields), and throws. */
 export const frame = (event: {
   readonly id?: number | string | undefined
   readonly event?: string | undefined
   readonly data: unknown
-}): string => {
-  const id = event.id === undefined ? "" : `id: ${checkedId(event.id)}\n`
-  const name = event.event === undefined ? "" : `event: ${checkedName(event.event)}\n`
-  return `${id}${name}data: ${JSON.stringify(event.data) ?? "null"}\n\n`
-}
+}): string =>
+  frameOf(
+    event.id === undefined ? undefined : checkedId(event.id),
+    event.event === undefined ? undefined : checkedName(event.event),
+    JSON.stringify(event.data) ?? "null"
+  )
 
 /** UTF-16 code units that one event may have; an answer in a single event stays far below. */
 export const maxEventLength = 16 * 1024 * 1024

@@ -2,6 +2,7 @@
 import { type ErrorDetails, isErrorCode, type RbeeError, rbeeError, sentence, statusOf } from "../../machines/errors.ts"
 import type { Dialect } from "./dialect.ts"
 import { openAiCode, paramOf } from "./openai-error.ts"
+import { isObject } from "../../machines/is-object.ts"
 
 /** What OpenAI's clients call the kind of an error. */
 const typeOf = (status: number): string => {
@@ -52,9 +53,6 @@ const openAiBody = (error: RbeeError, correlationId: string | undefined): ErrorB
 /** `{"error":{…}}` */
 export const encodeError = (error: RbeeError, correlationId: string | undefined, dialect: Dialect = "rbee"): string =>
   JSON.stringify({ error: (dialect === "openai" ? openAiBody : errorBody)(error, correlationId) })
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /**
  * The error in a body, or undefined if there is none. The first ". " parts the sentence from its advice, so that the

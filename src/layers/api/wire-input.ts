@@ -6,6 +6,7 @@ import { isLongerThan, jsonPieces, pieceLength } from "../../machines/json-piece
 import type { Endpoint } from "./endpoint.ts"
 import { explain } from "./explain.ts"
 import { decoderOf, encoderOf } from "./wire-codec.ts"
+import { isObject } from "../../machines/is-object.ts"
 
 type Invalid = RbeeError<"INVALID_REQUEST">
 type Fields = Record<string, unknown>
@@ -33,9 +34,6 @@ export interface WireInput {
   /** `/jobs/job-1/events?last_event_id=4` */
   readonly target: (parts: Pick<Parts, "params" | "query">) => string
 }
-
-const isObject = (value: unknown): value is Fields =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 /** HTTP trims the ends of header values. */
 const headerText = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/

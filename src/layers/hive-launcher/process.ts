@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { addressInUse } from "../../machines/vocabulary/address.ts"
 import { makeHttpClient } from "../api/http-client.ts"
 import { hiveApi } from "../hive-api/index.ts"
 import { hiveFolder } from "../paths/index.ts"
@@ -28,8 +29,6 @@ const pollMs = 10
 const wakeMs = 15_000
 /** /health answers in under 500 ms while everything else is busy (API.md) */
 const healthMs = 1000
-/** exit code of a daemon that found its address in use */
-const addressInUse = 75
 /** what a hive that does not answer may take to obey SIGTERM */
 const graceMs = 1000
 

@@ -11,7 +11,7 @@ import { farUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
 import { makeHttpClient } from "../api/http-client.ts"
 import { hiveApi } from "../hive-api/index.ts"
 import { freshSecret, type HiveKeyring, HiveKeys } from "../hive-keys/index.ts"
-import { isLoopback } from "../api/http-guard.ts"
+import { hostInUrl, isLoopback } from "../../machines/vocabulary/address.ts"
 import { ask } from "../remote/ask.ts"
 import { usable } from "../remote/check.ts"
 import { queenKey } from "../remote/queen-key.ts"
@@ -27,9 +27,6 @@ import { HiveLauncher, type HiveTarget } from "./index.ts"
 const healthMs = 3000
 /** what a hive that does not answer may take to obey SIGTERM */
 const graceMs = 1000
-
-/** An address as a url has it. */
-const bracketed = (address: string | undefined) => (address?.includes(":") === true ? `[${address}]` : address)
 
 type Remote = HiveTarget & { readonly ssh: SshPlace }
 
@@ -140,7 +137,8 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], keys: HiveKeyri
         return farUrl({ hive: id, port })
       }
       const { ends } = yield* tunnel.connection
-      if (ssh.direct !== true || address !== bracketed(ends?.remote)) return yield* wrongAddress(id, address, ssh)
+      if (ssh.direct !== true || ends === undefined || address !== hostInUrl(ends.remote))
+        return yield* wrongAddress(id, address, ssh)
       keys.setToHive(id, file.token)
       tunnel.queenUrl = yield* wayBack(target, tunnel, look)
       return farUrl({ hive: id, address, port })

@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { urlOf } from "../../machines/vocabulary/address.ts"
 import { reposIn } from "./folder.ts"
 import type { Hub, HubOptions } from "./index.ts"
 import { hubRoutes } from "./routes.ts"
@@ -48,6 +49,5 @@ export const serveHub = (
       catch: () => rbeeError("INVALID_REQUEST", "the folder cannot be read", "Name a folder of GGUF files")
     })
     const { port } = yield* Effect.acquireRelease(listen(options), ({ close }) => close)
-    const host = options.host.includes(":") ? `[${options.host}]` : options.host
-    return { url: `http://${host}:${port}`, port, repos }
+    return { url: urlOf(options.host, port), port, repos }
   })

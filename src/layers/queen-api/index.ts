@@ -1,6 +1,7 @@
 /** The queen's interface (API.md, Queen). */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
+import { Token } from "../../machines/vocabulary/token.ts"
 import { Count, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
 import { Heartbeat, HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
@@ -111,7 +112,7 @@ export const queenApi = {
     input: Schema.Struct({
       id: Id,
       invite: Schema.String,
-      secret: Schema.String.pipe(Schema.pattern(/^[\x21-\x7e]{16,256}$/)),
+      secret: Token,
       /** where it listens, on the loopback of the queen's machine or at the address that it was invited from */
       port: Schema.Int.pipe(Schema.between(1, 65_535)),
       /** where it reaches the queen */

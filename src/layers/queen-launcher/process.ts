@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { addressInUse, urlOf } from "../../machines/vocabulary/address.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import { Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
@@ -20,18 +21,10 @@ const wakeMs = 30_000
 const silentMs = 4000
 /** the shutdown protocol ends by 33 s (DESIGN §6) */
 const goneMs = 40_000
-/** exit code of a daemon that found its address in use */
-const addressInUse = 75
 /** a race that nobody won (the winner died) is run again */
 const maxSpawns = 3
 /** what a queen that is not needed may take to obey SIGTERM */
 const graceMs = 1000
-
-/** Where a client reaches a server that listens on `host`: a wildcard is reached by loopback. */
-export const urlOf = (host: string, port: number): string => {
-  const reached = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host
-  return `http://${reached.includes(":") ? `[${reached}]` : reached}:${port}`
-}
 
 export interface Program {
   /** path of the queen program */

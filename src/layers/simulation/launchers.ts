@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { addressInUse } from "../../machines/vocabulary/address.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
 import { hiveApi } from "../hive-api/index.ts"
@@ -22,8 +23,6 @@ import type { Network } from "./network.ts"
 import { endProcess } from "./ports.ts"
 import type { SimProcess } from "./process.ts"
 
-/** exit code of a daemon that found its address in use */
-export const addressInUse = 75
 const healthMs = 1000
 const pollMs = 10
 const hiveWakeMs = 15_000

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../errors.ts"
 import type { ChatMessage, ToolCall } from "./job.ts"
 import { unsupported } from "./openai-fields.ts"
+import { isObject } from "../is-object.ts"
 
 /** Absent and null mean the same. */
 export const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
@@ -126,9 +127,6 @@ const invalid = (what: string, field: string): RbeeError<"INVALID_REQUEST"> =>
 const messageFields = new Set(Object.keys(OpenAiMessage.fields))
 /** with what parts of other types carry, which are refused anyway, and what is harmless */
 const partFields = new Set([...Object.keys(Part.fields), "image_url", "input_audio", "file"])
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const objectsIn = (value: unknown): ReadonlyArray<Readonly<Record<string, unknown>>> =>
   Array.isArray(value) ? value.filter(isObject) : []

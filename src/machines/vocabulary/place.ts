@@ -63,8 +63,6 @@ export const readFarUrl = (url: string): FarUrl | undefined => {
 export const invitedAt = (hive: string, url: string): FarUrl | undefined =>
   readFarUrl(url.replace(/^http:\/\/(.*?)\/?$/, `http+direct://${hive}@$1`))
 
-export const isLoopbackAddress = (address: string): boolean => /^(127\.[0-9.]+|localhost|\[::1\])$/.test(address)
-
 /** Where what calls itself `url` on the hive's machine is reached: as the hive itself is. */
 export const reachedLike = (hiveUrl: string | undefined, url: string): string => {
   const far = hiveUrl === undefined ? undefined : readFarUrl(hiveUrl)

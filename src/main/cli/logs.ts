@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { printable } from "../../layers/terminal/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Context } from "./spec.ts"
+import { isObject } from "../../machines/is-object.ts"
 
 const roles = ["queen", "hive", "worker"]
 const followMs = 200
@@ -19,9 +20,6 @@ interface Entry {
   readonly at: string
   readonly text: string
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value)
 
 const plain = (value: unknown): string =>
   typeof value === "string" ? value : Array.isArray(value) ? value.map(plain).join(" ") : (JSON.stringify(value) ?? "")

@@ -2,28 +2,17 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
+import { tokenFault } from "../../machines/vocabulary/token.ts"
 import { type Home, hiveFolder } from "../../layers/paths/index.ts"
 import { ensureSecretFile, ownTokenFile } from "../../layers/settings/own-token.ts"
 import type { Env } from "./home.ts"
-
-const shortest = 16
 
 const howToMake = (what: string): string =>
   what === "token" ? "Make one with: openssl rand -hex 32" : "`rbee hives invite NAME` prints one"
 
 const checked = (token: string, from: string, what = "token"): string => {
-  if (token.length < shortest)
-    throw rbeeError(
-      "INVALID_REQUEST",
-      `the ${what} from ${from} has ${token.length} characters, fewer than ${shortest}`,
-      howToMake(what)
-    )
-  if (!/^[\x21-\x7e]+$/.test(token))
-    throw rbeeError(
-      "INVALID_REQUEST",
-      `the ${what} from ${from} has characters that no HTTP header can carry`,
-      howToMake(what)
-    )
+  const fault = tokenFault(token)
+  if (fault !== undefined) throw rbeeError("INVALID_REQUEST", `the ${what} from ${from} ${fault}`, howToMake(what))
   return token
 }
 

@@ -20,13 +20,7 @@ import { layerMemory as layerQueenCatalog } from "../../layers/queen-catalog/mem
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { deadly, layerEngine } from "../../layers/simulation/engine.ts"
-import {
-  addressInUse,
-  type BootWorker,
-  layerHives,
-  layerQueen,
-  layerWorkers
-} from "../../layers/simulation/launchers.ts"
+import { type BootWorker, layerHives, layerQueen, layerWorkers } from "../../layers/simulation/launchers.ts"
 import { layerModels, type ModelDisk } from "../../layers/simulation/models.ts"
 import { layerDevices, layerIds, layerProcesses, layerRuntimes, layerTurns } from "../../layers/simulation/ports.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
@@ -34,6 +28,7 @@ import { type Part, Terminal } from "../../layers/terminal/index.ts"
 import { WorkerConnector, workerApi } from "../../layers/worker-api/index.ts"
 import { loadFailedCode } from "../../layers/worker-launcher/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
+import { addressInUse } from "../../machines/vocabulary/address.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import { soon } from "../soon.ts"
 import type { Cluster } from "./cluster.ts"

@@ -11,7 +11,7 @@ import { statOf } from "../../../src/layers/process/identity.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { QueenLauncher } from "../../../src/layers/queen-launcher/index.ts"
 import { lastWords } from "../../../src/layers/queen-launcher/last-words.ts"
-import { layerProcess, urlOf } from "../../../src/layers/queen-launcher/process.ts"
+import { layerProcess } from "../../../src/layers/queen-launcher/process.ts"
 import { CurrentSettings } from "../../../src/layers/settings/index.ts"
 import { loadSettings } from "../../../src/main/config.ts"
 
@@ -153,15 +153,6 @@ describe("the queen's launcher", () => {
     } finally {
       await new Promise((resolve) => stranger.close(resolve))
     }
-  })
-
-  it("reaches a server on a wildcard by loopback", () => {
-    expect([urlOf("0.0.0.0", 1), urlOf("::", 2), urlOf("::1", 3), urlOf("10.0.0.1", 4)]).toEqual([
-      "http://127.0.0.1:1",
-      "http://[::1]:2",
-      "http://[::1]:3",
-      "http://10.0.0.1:4"
-    ])
   })
 })
 

@@ -27,7 +27,7 @@ const granted = (): number => {
  * One thread for a small model; else the physical cores that llama.cpp finds good for arithmetic (hyper-threads and
  * efficiency cores slow it down), within what the process may use, less one: the threads wait for each other by
  * spinning, so that one core shared with rbee's own processes slows all of them (100 M parameters on two busy cores:
- * 190 tokens/s with one thread, 47 with two). `RBEE_WORKER_THREADS` or the load options override.
+ * 190 tokens/s with one thread, 47 with two). The setting `worker.threads` overrides.
  */
 export const defaultThreads = (parameters: number, mathCores: number): number => {
   if (parameters < SMALL_MODEL_PARAMETERS) return 1

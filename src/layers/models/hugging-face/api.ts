@@ -4,6 +4,7 @@ import type { HubFile } from "../../../machines/hub-files.ts"
 import type { ModelRef } from "../../../machines/model-ref.ts"
 import { type Answer, type Ask, bodyOf, drop, follow, refusal, textOf } from "./request.ts"
 import type { HubSettings } from "./settings.ts"
+import { isObject } from "../../../machines/is-object.ts"
 
 export type HubRef = Extract<ModelRef, { readonly _tag: "Hub" }>
 
@@ -35,9 +36,6 @@ const pagesMax = 1000
 
 const wrong = (url: URL, what: string): RbeeError =>
   rbeeError("DOWNLOAD_FAILED", `${url.host} ${what}`, "Check HF_ENDPOINT", { permanent: true })
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null
 
 const sha256Of = (text: unknown): string | undefined => {
   const bare = typeof text === "string" ? text.replace(/^(W\/)?"?(sha256:)?/, "").replace(/"$/, "") : ""

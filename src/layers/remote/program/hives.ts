@@ -11,6 +11,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
+import { addressInUse } from "../../../machines/vocabulary/address.ts"
 import { isAlive } from "../../process/identity.ts"
 import { prepareLog } from "../../process/log-file.ts"
 import { signalGroup, signalProcess, waitUntil } from "../../process/signals.ts"
@@ -21,7 +22,6 @@ import { places } from "./places.ts"
 import { refuse } from "./refuse.ts"
 
 const readyMs = 20_000
-const addressInUse = 75
 
 const readHive = (folder: string): (HiveFile & { readonly id: string }) | undefined => {
   try {

@@ -1,6 +1,6 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { readFrames } from "../../../src/actors/queen/token-frames.ts"
+import { readFrames, tokenFrame } from "../../src/machines/token-frame.ts"
 
 interface Seen {
   readonly tokens: Array<readonly [number, string, number]>
@@ -16,7 +16,7 @@ const read = (text: string): Seen => {
 }
 
 describe("the tokens in whole frames", () => {
-  it("are found with and without ids, whatever their text is", () => {
+  it("are written as JSON writes them and found again, with and without ids, whatever their text is", () => {
     const token = FastCheck.record({
       text: FastCheck.oneof(
         FastCheck.string({ unit: "binary" }),
@@ -29,6 +29,7 @@ describe("the tokens in whole frames", () => {
       FastCheck.property(FastCheck.array(token), (tokens) => {
         const text = tokens.map(({ text, eventId, tokenId }, i) => {
           const data = JSON.stringify({ i, t: text, ...(tokenId === null ? {} : { k: tokenId }) })
+          expect(tokenFrame(i, JSON.stringify(text), tokenId ?? undefined)).toBe(`event: token\ndata: ${data}\n\n`)
           return `${eventId === null ? "" : `id: ${eventId}\n`}event: token\ndata: ${data}\n\n`
         })
         const { tokens: found, others } = read(text.join(""))

@@ -1,10 +1,16 @@
 /**
- * Finds the tokens in whole SSE frames without decoding them: a token's text goes on as the JSON string that it came
- * as. Anything that does not look exactly as this cluster writes it is given to `other`, which reads it properly.
+ * A token as an event of a stream, the same from worker to queen and from queen to client: written by hand and found by
+ * hand, because it is the token path. A token's text goes on as the JSON string that it came as. What does not look
+ * exactly as this cluster writes it is given to `other`, which reads it properly.
  */
 const TOKEN = 'event: token\ndata: {"i":'
 const TEXT = ',"t":"'
 const ID = ',"k":'
+
+/** `json` is the text as a JSON string; `id` is the token's own in its vocabulary: a worker tells it to the queen. */
+export const tokenFrame = (index: number, json: string, id?: number): string =>
+  `${TOKEN}${index},"t":${json}${id === undefined ? "" : `${ID}${id}`}}\n\n`
+
 /** without escapes (neither quote, backslash nor control character inside): most tokens */
 const plain = /^"[ !#-[\]-\uffff]*"$/
 

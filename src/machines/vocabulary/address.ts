@@ -1,0 +1,24 @@
+/** Where a daemon listens, and how that is written in a url. */
+
+const loopbackIp = /^(127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/
+
+/** `[::1]` → `::1` */
+const bare = (host: string): string => host.replace(/^\[(.*)\]$/, "$1").toLowerCase()
+
+/** Nobody beyond this machine can be behind it: a loopback address, or `localhost`. Never a name that DNS may resolve. */
+export const isLoopback = (host: string): boolean => bare(host) === "localhost" || loopbackIp.test(bare(host))
+
+/** What browsers take for their own machine: they never ask DNS for a name below `localhost`. */
+export const isLoopbackName = (host: string): boolean => isLoopback(host) || bare(host).endsWith(".localhost")
+
+/** A host as a url has it: an address of IPv6 in brackets. */
+export const hostInUrl = (host: string): string => (host.includes(":") && !host.startsWith("[") ? `[${host}]` : host)
+
+/** Where a client reaches a server that listens on `host`: a wildcard is reached by loopback. */
+export const urlOf = (host: string, port: number): string => {
+  const reached = host === "0.0.0.0" ? "127.0.0.1" : bare(host) === "::" ? "::1" : host
+  return `http://${hostInUrl(reached)}:${port}`
+}
+
+/** The exit code of a daemon that found its address in use (EX_TEMPFAIL): somebody was faster. */
+export const addressInUse = 75
