@@ -13,7 +13,7 @@ import { type Child, type ChildOptions, controlFd, type ExitStatus } from "./ind
 import { confine } from "./confine.ts"
 import { makeLastWords } from "./last-words.ts"
 import { lineSplitter } from "./lines.ts"
-import { openLog } from "./log-file.ts"
+import { ChildLog } from "./log-file.ts"
 import { signalGroup, waitUntil } from "./signals.ts"
 
 /** characters a control line may have */
@@ -24,16 +24,16 @@ const drainMs = 1000
 /** What it writes goes to the log and the last words; what it says on descriptor 3 goes line by line to its owner. */
 const listen = (child: ChildProcess, options: ChildOptions): (() => string) => {
   const words = makeLastWords()
-  const log = options.logFile === undefined ? undefined : openLog(options.logFile)
+  const log = options.logFile === undefined ? undefined : new ChildLog(options.logFile)
   for (const output of [child.stdout, child.stderr]) {
     output?.setEncoding("utf8").on("data", (text: string) => {
       words.push(text)
-      if (log?.writable === true && !log.write(text)) {
-        // pause the child rather than gather its words in memory while the disk is slow
-        const resume = (): void => void output.resume()
-        output.pause()
-        log.once("drain", resume).once("close", resume)
-      }
+      const behind = log?.write(text)
+      if (behind === undefined) return
+      // pause the child rather than gather its words in memory while the disk is slow
+      const resume = (): void => void output.resume()
+      output.pause()
+      behind.once("drain", resume).once("close", resume)
     })
   }
   const lines = lineSplitter(controlLineMax, (line) => options.onControlLine?.(line))

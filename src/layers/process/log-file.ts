@@ -33,6 +33,48 @@ export const openLog = (file: string): WriteStream => {
   return stream
 }
 
+/** The log of a child: where it was deleted, or its disk was full, what is said next goes to a new one. */
+export class ChildLog {
+  private readonly file: string
+  private stream: WriteStream
+  private fd: number | undefined
+
+  constructor(file: string) {
+    this.file = file
+    this.stream = this.open()
+  }
+
+  /** Undefined: it is taken; otherwise the stream that is behind with it. */
+  write(text: string): WriteStream | undefined {
+    if (!this.isThere()) {
+      this.stream.end()
+      try {
+        this.stream = this.open()
+      } catch {
+        // a full or broken disk: logs are best effort
+      }
+    }
+    return !this.stream.writable || this.stream.write(text) ? undefined : this.stream
+  }
+
+  end(): void {
+    this.stream.end()
+  }
+
+  private open(): WriteStream {
+    this.fd = undefined
+    const stream = openLog(this.file)
+    stream.once("open", (fd: number) => {
+      this.fd = fd
+    })
+    return stream
+  }
+
+  private isThere(): boolean {
+    return this.stream.writable && (this.fd === undefined || fstatSync(this.fd).nlink > 0)
+  }
+}
+
 const sizeAt = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.size
 
 /**

@@ -1,5 +1,5 @@
 import { spawn as spawnProcess } from "node:child_process"
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -138,6 +138,20 @@ describe("a child", () => {
       yield* say("third")
       yield* eventually("a new log", written("third\n"))
       expect(statSync(`${logFile}.1`).size).toBe(10_000_001)
+    }).pipe(Effect.provide(layerNode))
+  )
+
+  it.scopedLive("goes on in a new log where its own was deleted with its folder", () =>
+    Effect.gen(function* () {
+      const { spawn } = yield* Processes
+      const folder = yield* temp
+      const logFile = join(folder, "logs", "worker.log")
+      const talking = `setInterval(() => console.error("tick"), 10);${onLeash}`
+      yield* spawn({ ...script(talking), env, graceMs: 100, logFile })
+      const isWritten = () => existsSync(logFile) && readFileSync(logFile, "utf8").startsWith("tick\n")
+      yield* eventually("it is written", isWritten)
+      rmSync(join(folder, "logs"), { recursive: true })
+      yield* eventually("it is written again", isWritten)
     }).pipe(Effect.provide(layerNode))
   )
 
