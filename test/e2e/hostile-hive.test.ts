@@ -1,7 +1,6 @@
 /** What a remote machine can do to its queen once it is somebody else's: a real sshd, and a hive program of theirs. */
 import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
-import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
 import { inspectorPageApi } from "../../src/layers/inspector-page/index.ts"
@@ -9,6 +8,7 @@ import { queenApi } from "../../src/layers/queen-api/index.ts"
 import { callAt, plantHostileHive, toldTo } from "../support/hostile-hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { ownAddress } from "../support/network.ts"
 import { hasSshd, type RemoteMachine } from "../support/remote.ts"
 import { useRemotes } from "../support/remotes.ts"
 
@@ -130,12 +130,7 @@ describe.skipIf(!hasSshd)("a compromised remote hive", () => {
     assert.strictEqual((await on.rbee(["infer", "--hive", "localhost", "hello"])).code, 0)
   }, 60_000)
 
-  const [address] = Object.values(networkInterfaces())
-    .flatMap((all) => all ?? [])
-    .filter(({ family, internal }) => family === "IPv4" && !internal)
-    .map((one) => one.address)
-
-  it.skipIf(address === undefined)(
+  it.skipIf(ownAddress === undefined)(
     "is sent nothing at an address that it says is its own",
     async () => {
       const there = await remote()
@@ -144,11 +139,11 @@ describe.skipIf(!hasSshd)("a compromised remote hive", () => {
         connections++
         socket.destroy()
       })
-      await new Promise<void>((resolve) => elsewhere.listen(0, address, resolve))
+      await new Promise<void>((resolve) => elsewhere.listen(0, ownAddress, resolve))
       ends.push(() => void elsewhere.close())
       const at = elsewhere.address()
       const port = typeof at === "object" && at !== null ? at.port : 0
-      plantHostileHive(there.home, { url: `http://${address}:${port}` })
+      plantHostileHive(there.home, { url: `http://${ownAddress}:${port}` })
       const on = await near(there)
       const start = await on.rbee(["hives", "start", "remote"])
       assert.strictEqual(start.code, 1, start.stdout)

@@ -1,13 +1,13 @@
 /** Hives that are started by hand, each with a state folder of its own: they join by an invitation, and by nothing else. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
-import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterEach, assert, describe, it } from "vitest"
 import { callAt } from "../support/hostile-hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { ownAddress } from "../support/network.ts"
 
 const machine = useMachines()
 const program = fileURLToPath(new URL("../../dist/hive.js", import.meta.url))
@@ -147,25 +147,21 @@ describe("An invitation", () => {
     )
   }, 60_000)
 
-  const [address] = Object.values(networkInterfaces())
-    .flatMap((all) => all ?? [])
-    .filter(({ family, internal }) => family === "IPv4" && !internal)
-    .map((one) => one.address)
-  it.skipIf(address === undefined)(
+  it.skipIf(ownAddress === undefined)(
     "with --url and --direct is for a hive of a network, at that address and no other",
     async () => {
       const token = "a-token-of-the-operators-own-0123"
-      const on = await machine({ env: { RBEE_TOKEN: token, RBEE_QUEEN_HOST: String(address) } })
+      const on = await machine({ env: { RBEE_TOKEN: token, RBEE_QUEEN_HOST: String(ownAddress) } })
       const there = await machine()
-      const invite = await invited(on, "second", "--direct", "--url", `http://${address}:${there.ports.hive}`)
+      const invite = await invited(on, "second", "--direct", "--url", `http://${ownAddress}:${there.ports.hive}`)
       const hive = startHive(there, on, {
         RBEE_HIVE_INVITE: invite,
-        RBEE_HIVE_HOST: String(address),
-        RBEE_HIVE_QUEEN: `http://${address}:${on.ports.queen}`
+        RBEE_HIVE_HOST: String(ownAddress),
+        RBEE_HIVE_QUEEN: `http://${ownAddress}:${on.ports.queen}`
       })
       const isHealthy = async () => {
         const { stdout } = await on.rbee(["hives", "ls", "--json"])
-        return stdout.includes(`http+direct://second@${address}:${there.ports.hive}`) && stdout.includes('"healthy"')
+        return stdout.includes(`http+direct://second@${ownAddress}:${there.ports.hive}`) && stdout.includes('"healthy"')
       }
       await eventually(isHealthy, hive.said, 30_000)
       const answer = await on.rbee(["infer", "--quiet", "--max-tokens", "2", "--hive", "second", "hello"])

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readEvents } from "../../../src/layers/api/sse.ts"
+import { modelsTable } from "../../../src/main/cli/views.ts"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
 
 const pulled = (model_ref: string) =>
@@ -118,6 +119,29 @@ describe("Models of the cluster", () => {
         const [first, second] = yield* Effect.all([collect, collect], { concurrency: "unbounded" })
         expect(first).toMatchObject({ removed: [{ model_ref: "HF:acme/tiny:Q8_0" }], kept: [] })
         expect(second).toEqual({ removed: [], kept: [] })
+      })
+  )
+
+  it.scoped(
+    "that no device could load are listed with where they are not tried, until they are to be tried again",
+    () =>
+      Effect.gen(function* () {
+        const model = "HF:acme/tiny:Q8_0"
+        const { api, hive, job } = yield* pulled(model)
+        expect(modelsTable(yield* api.listModels({}))).not.toContain("NOT ON")
+        hive.deadly.add(model)
+        expect((yield* (yield* job({ model })).ended).data).toMatchObject({ code: "MODEL_INVALID" })
+        const [head, row] = modelsTable(yield* api.listModels({})).split("\n")
+        expect(head).toMatch(/ NOT ON +FILE$/)
+        expect(row).toMatch(/ CPU +\/models\/HF:acme\/tiny:Q8_0\.gguf$/)
+        hive.deadly.delete(model)
+        const starts = () => hive.calls.filter((call) => call === "startWorker").length
+        const before = starts()
+        expect((yield* (yield* job({ model })).ended).data).toMatchObject({ code: "MODEL_INVALID" })
+        expect(starts()).toBe(before)
+        yield* api.retryModel({ ref: "acme/TINY:q8_0" })
+        expect(modelsTable(yield* api.listModels({}))).not.toContain("NOT ON")
+        expect((yield* (yield* job({ model })).ended).event).toBe("done")
       })
   )
 

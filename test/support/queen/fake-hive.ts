@@ -55,6 +55,14 @@ const quarantine = (model: string, device: string) =>
     quarantined: true
   })
 
+const noteOf = (device: string) => ({
+  device,
+  engine: "test",
+  reason: "killed by SIGABRT",
+  last_words: "assert",
+  since: 1_700_000_000_000
+})
+
 export class FakeHive {
   readonly id: string
   readonly url: string
@@ -177,6 +185,7 @@ export class FakeHive {
   }
 
   private modelView(ref: string): ModelView {
+    const refused = [...this.quarantined].filter((pair) => pair.startsWith(`${ref} `))
     return {
       model_ref: ref,
       file: `/models/${ref}.gguf`,
@@ -184,7 +193,8 @@ export class FakeHive {
       ...this.vocabulary,
       pinned: this.pinned.has(ref),
       owned: true,
-      in_use: false
+      in_use: false,
+      ...(refused.length === 0 ? {} : { quarantined: refused.map((pair) => noteOf(pair.slice(ref.length + 1))) })
     }
   }
 
