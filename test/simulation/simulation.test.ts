@@ -60,6 +60,14 @@ describe("The simulated cluster", () => {
     expect(broken(await runAll(range(1, isWhole ? 20 : 8).map(raceOf)))).toEqual([])
   }, 300_000)
 
+  it("gives more context to all who need it where one worker fits, one after the other", async () => {
+    const plans = [17, 31, 100].map((seed) => planOf(seed, { faults: false }))
+    expect(plans.every(({ jobs }) => jobs.filter(({ words }) => words !== undefined).length > 1)).toBe(true)
+    const outcomes = await runAll(plans)
+    expect(broken(outcomes)).toEqual([])
+    expect(new Set(outcomes.flatMap(({ ends }) => ends))).toEqual(new Set(["done"]))
+  }, 300_000)
+
   it("refuses a file that ends its workers, and nothing else because of it", async () => {
     const outcomes = await runAll(range(1, isWhole ? 12 : 5).map((seed) => deadlyOf(seed)))
     expect(broken(outcomes)).toEqual([])

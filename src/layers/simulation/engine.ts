@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Engine, type LoadedModel } from "../engine/index.ts"
 import { layerScripted } from "../engine/scripted.ts"
-import { modelBytes } from "./models.ts"
+import { modelBytes, trainedContext } from "./models.ts"
 import type { SimProcess } from "./process.ts"
 
 export interface EngineSpec {
@@ -29,7 +29,7 @@ const scriptOf = (spec: EngineSpec) => ({
   ...spec,
   next: nextToken,
   text: (index: number) => ` ${index.toString(36)}`,
-  context: 2048
+  context: trainedContext
 })
 
 /** Alone, without a process: what the undisturbed answer is. */
@@ -67,7 +67,7 @@ export const layerEngine = (process: SimProcess, device: string, spec: EngineSpe
       Effect.map(Engine, (engine) => ({
         load: (options) =>
           Effect.suspend(() => {
-            const bytes = 50e6 + modelBytes + options.slots * (options.context ?? 2048) * 2048
+            const bytes = 50e6 + modelBytes + options.slots * (options.context ?? trainedContext) * 2048
             options.onRuntime?.()
             if (options.modelPath.includes(deadly))
               return Effect.zipRight(

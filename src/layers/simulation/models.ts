@@ -40,12 +40,15 @@ export class ModelDisk {
 }
 
 export const modelBytes = 40e6
+/** tokens that it was trained with, and tokens of a slot of a worker that nobody asked for more */
+export const trainedContext = 8192
+export const usualContext = 2048
 
 export const facts: ModelFacts = {
   fileBytes: modelBytes,
   architecture: "simulated",
   parameters: 20e6,
-  trainedContext: 2048,
+  trainedContext,
   quantization: "Q8_0",
   kvElementsPerToken: 1024,
   headLengths: [32],

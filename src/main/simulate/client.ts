@@ -7,7 +7,7 @@ import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Cluster } from "./cluster.ts"
-import type { JobPlan } from "./plan.ts"
+import { type JobPlan, promptOf } from "./plan.ts"
 import { asKeeper } from "./programs.ts"
 
 /** What it got. */
@@ -45,7 +45,7 @@ export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan):
     const api = (yield* QueenConnector).connect(launcher.url)
     const reply = yield* api.v1Chat({
       model: job.model ?? "minillama",
-      messages: [{ role: "user", content: job.prompt }],
+      messages: [{ role: "user", content: promptOf(job) }],
       stream: job.client?.stream ?? true
     })
     if (reply._tag === "Json") {

@@ -7,7 +7,7 @@ import { SimJournal } from "../../layers/simulation/journal.ts"
 import type { HiveSite, QueenSite } from "../../layers/simulation/launchers.ts"
 import { Links } from "../../layers/simulation/links.ts"
 import { Machine } from "../../layers/simulation/machine.ts"
-import { ModelDisk, type Hub } from "../../layers/simulation/models.ts"
+import { ModelDisk, type Hub, usualContext } from "../../layers/simulation/models.ts"
 import { Network } from "../../layers/simulation/network.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
@@ -112,6 +112,7 @@ export class Cluster {
     return {
       ...defaults,
       hive: { ...defaults.hive, id: hiveId },
+      worker: { ...defaults.worker, context: usualContext },
       home: { state: nowhere, logs: nowhere, config: nowhere },
       version: "simulated"
     }

@@ -11,6 +11,8 @@ const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
   // a file looks like the cause where its workers are aborted as they load it
   MODEL_INVALID: ["abort-worker"],
   VRAM_EXHAUSTED: ["out-of-memory"],
+  // for want of memory there is no context that the prompt would fit into
+  INVALID_REQUEST: ["out-of-memory"],
   WORKER_START_FAILED: starts,
   BACKEND_UNAVAILABLE: starts,
   CONNECTION_TIMEOUT: wires,
@@ -54,7 +56,8 @@ export const isExplained = (
       (data.includes("ended while it was starting") && has(crashes))
     )
   // one device has not always room for several models
-  if (code === "VRAM_EXHAUSTED" && new Set(plan.jobs.map(({ model }) => model)).size > 1) return true
+  const isForWantOfRoom = code === "VRAM_EXHAUSTED" || (code === "INVALID_REQUEST" && job?.words !== undefined)
+  if (isForWantOfRoom && new Set(plan.jobs.map(({ model }) => model)).size > 1) return true
   if (code === "CHECKSUM_MISMATCH" && plan.hub.corrupts > 0) return true
   if (code === "DOWNLOAD_FAILED" && plan.hub.breaks > 0) return true
   return has(causes[code] ?? [])

@@ -18,6 +18,8 @@ export interface JobPlan {
   /** virtual milliseconds */
   readonly at: number
   readonly prompt: string
+  /** its prompt is followed by so many more words: more than a worker's context holds, unless more is asked for */
+  readonly words?: number
   readonly teardown: "warm" | "cold"
   /** absent: the bundled one */
   readonly model?: string
@@ -118,13 +120,33 @@ export interface PlanOptions {
   readonly faults?: boolean
 }
 
+/** What is asked; in a plan only its beginning stands. */
+export const promptOf = ({ prompt, words = 0 }: Pick<JobPlan, "prompt" | "words">): string =>
+  prompt + " and more".repeat(words / 2)
+
 const clientOf = (random: SeededRandom, isFaulty: boolean): ClientPlan => ({
   stream: random.chance(0.7),
   ...(isFaulty && random.chance(0.3) ? { leavesAfter: random.int(0, 30) } : {}),
   ...(random.chance(0.2) ? { pausesMs: random.int(100, 8000) } : {})
 })
 
-export const planOf = (seed: number, options: PlanOptions = {}): Plan => {
+/**
+ * Some jobs of it need more context than workers have: beside those where there is room, and in their place on machines
+ * that have room for one.
+ */
+const outgrown = (plan: Plan): Plan => {
+  const random = new SeededRandom(plan.seed ^ 0x1f83d9ab)
+  if (!random.chance(0.2)) return plan
+  const jobs = plan.jobs.map((job) => (random.chance(0.5) ? { ...job, words: random.int(2100, 6000) } : job))
+  if (!random.chance(0.5)) return { ...plan, jobs }
+  return { ...plan, jobs, hives: plan.hives.map((hive) => ({ ...hive, ramMb: roomForOne, gpus: [] })) }
+}
+/** MB, for a worker with all the context that its model was trained with; not for two, however little they have */
+const roomForOne = 340
+
+export const planOf = (seed: number, options: PlanOptions = {}): Plan => outgrown(wellSized(seed, options))
+
+const wellSized = (seed: number, options: PlanOptions): Plan => {
   const random = new SeededRandom(seed ^ 0x51ed270b)
   const count = options.hives ?? random.int(1, 3)
   const hives = Array.from({ length: count }, (_, i) => ({
@@ -225,7 +247,7 @@ export const raceOf = (seed: number): Plan => {
 export const deadlyModel = "file:/models/deadly.gguf"
 
 export const deadlyOf = (seed: number, isFaulty = false): Plan => {
-  const plan = planOf(seed, { faults: isFaulty })
+  const plan = wellSized(seed, { faults: isFaulty })
   const random = new SeededRandom(seed ^ 0x7ead11e5)
   const jobs = Array.from({ length: random.int(1, 4) }, (_, i): JobPlan => ({
     id: plan.jobs.length + i,

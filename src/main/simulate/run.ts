@@ -9,7 +9,7 @@ import { Cluster } from "./cluster.ts"
 import { heal, strike } from "./faults.ts"
 import { isExplained } from "./explained.ts"
 import type { Onlooker } from "./onlooker.ts"
-import type { Plan } from "./plan.ts"
+import { type Plan, promptOf } from "./plan.ts"
 import { bootClient, type ClientRun } from "./client.ts"
 import { bootCommand, bootKeeper, bootLook, type KeeperRun } from "./programs.ts"
 import { terminalOf, undisturbed } from "./jobs.ts"
@@ -42,7 +42,7 @@ export interface Outcome {
 
 export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: Onlooker): Outcome => {
   const letGo = holdRoots()
-  const expected = new Map(plan.jobs.map((job) => [job.prompt, undisturbed(plan, job.prompt)]))
+  const expected = new Map(plan.jobs.map(promptOf).map((prompt) => [prompt, undisturbed(plan, prompt)]))
   const kernel = new Kernel({ seed: plan.seed, trace })
   const cluster = new Cluster(kernel, plan, onlooker)
   let broken: Outcome["broken"]
@@ -91,7 +91,7 @@ const live = (
     kernel.at(job.at, () => {
       if (job.client !== undefined)
         return void clients.push(bootClient(cluster, cluster.first.spawn(`client-${job.id}`), job))
-      const request = { model: job.model ?? "minillama", messages: [{ role: "user" as const, content: job.prompt }] }
+      const request = { model: job.model ?? "minillama", messages: [{ role: "user" as const, content: promptOf(job) }] }
       const options = { request, teardown: job.teardown, format: "quiet" as const }
       return void keepers.push(bootKeeper(cluster, cluster.first.spawn(`keeper-${job.id}`), options))
     })
@@ -221,7 +221,7 @@ const judge = (
   for (const job of journal.jobs(1000)) {
     const prompt = job.request.messages?.[0]?.content ?? ""
     const whole = expected.get(prompt) ?? ""
-    const planned = plan.jobs.find((each) => each.prompt === prompt)
+    const planned = plan.jobs.find((each) => promptOf(each) === prompt)
     const client = clients.find((each) => each.job === planned)
     const text = journal.tokens(job.id).texts.join("")
     const end = terminalOf(journal, job.id)
@@ -252,7 +252,7 @@ const judge = (
       }
     if (process.status?.code !== 0) continue
     const job = plan.jobs.find(({ id }) => process.name.includes(`/keeper-${id}#`))
-    const whole = expected.get(job?.prompt ?? "") ?? ""
+    const whole = (job === undefined ? undefined : expected.get(promptOf(job))) ?? ""
     if (stdout.trimEnd() !== whole.trimEnd())
       return { invariant: "the undisturbed text", message: `${process.name} printed ${stdout}, not ${whole}` }
   }
@@ -266,7 +266,7 @@ const judgeClients = (
   clients: ReadonlyArray<ClientRun>
 ): Outcome["broken"] => {
   for (const { isWhole, job, process, text } of clients) {
-    const whole = expected.get(job.prompt) ?? ""
+    const whole = expected.get(promptOf(job)) ?? ""
     if (isWhole ? text !== whole : !whole.startsWith(text))
       return { invariant: "the undisturbed text", message: `${process.name} got ${text}, not ${whole}` }
     const isAlone = new Set(plan.jobs.map(({ model }) => model)).size === 1
