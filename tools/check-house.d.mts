@@ -1,1 +1,2 @@
 export declare const breaches: (path: string, text: string) => Array<string>
+export declare const circles: (texts: ReadonlyMap<string, string>) => Array<Array<string>>

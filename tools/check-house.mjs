@@ -1,6 +1,6 @@
 /**
  * The house rules that a linter does not know (DESIGN §2, §3): imports point one way, time and chance come through
- * layers, nothing escapes the types. Prints each breach as `file:line rule` and fails.
+ * layers, nothing escapes the types; and no files import each other in a circle, not for types either. Prints each breach as `file:line rule` and fails.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"
@@ -53,12 +53,40 @@ export const breaches = (path, text) => {
       at("machines are pure")
     if (source && room(path) === "actors" && /from "node:(?!path|buffer)/.test(code))
       at("actors reach the world through layers")
-    const target = code.match(/(?:from|import\()\s*"(\.[^"]+)"/)?.[1]
-    if (source && target !== undefined) {
-      const to = join(dirname(path), target)
-      if (to.startsWith("src/") && !mayImport(path, to)) at(`${room(path)} may not import ${to}`)
-    }
+    for (const to of source ? importsOf(path, code) : [])
+      if (!mayImport(path, to)) at(`${room(path)} may not import ${to}`)
   })
+  return found
+}
+
+/** The files of src that a text imports, types included. */
+const importsOf = (path, text) =>
+  [...text.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)]
+    .map(([, target]) => join(dirname(path), target))
+    .filter((to) => to.startsWith("src/"))
+
+/** The circles of files that import each other, types included: `texts` is path → text. Strongly connected (Tarjan). */
+export const circles = (texts) => {
+  const found = []
+  const seen = new Map()
+  const open = []
+  const visit = (path) => {
+    const own = seen.size
+    seen.set(path, own)
+    open.push(path)
+    let lowest = own
+    for (const to of importsOf(path, texts.get(path))) {
+      if (!texts.has(to)) continue
+      if (!seen.has(to)) lowest = Math.min(lowest, visit(to))
+      else if (open.includes(to)) lowest = Math.min(lowest, seen.get(to))
+    }
+    if (lowest === own) {
+      const circle = open.splice(open.indexOf(path))
+      if (circle.length > 1 || importsOf(path, texts.get(path)).includes(path)) found.push(circle)
+    }
+    return lowest
+  }
+  for (const path of texts.keys()) if (!seen.has(path)) visit(path)
   return found
 }
 
@@ -73,12 +101,16 @@ const files = (folder) =>
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = resolve(fileURLToPath(new URL("..", import.meta.url)))
-  const found = ["src", "test"]
-    .flatMap((folder) => files(join(root, folder)))
-    .flatMap((file) => {
-      const path = relative(root, file)
-      return breaches(path, readFileSync(file, "utf8"))
-    })
+  const texts = new Map(
+    ["src", "test"]
+      .flatMap((folder) => files(join(root, folder)))
+      .map((file) => [relative(root, file), readFileSync(file, "utf8")])
+  )
+  const source = new Map([...texts].filter(([path]) => path.startsWith("src/")))
+  const found = [
+    ...[...texts].flatMap(([path, text]) => breaches(path, text)),
+    ...circles(source).map((circle) => `${circle.join(" ")} import each other in a circle`)
+  ]
   for (const breach of found) process.stderr.write(`${breach}\n`)
   if (found.length > 0) process.exit(1)
 }

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { breaches } from "../../tools/check-house.mjs"
+import { breaches, circles } from "../../tools/check-house.mjs"
 
 describe("the house rules", () => {
   it("let imports point one way only", () => {
@@ -21,6 +21,26 @@ describe("the house rules", () => {
       assert.lengthOf(breaches("src/actors/queen/job.ts", line), 1, line)
       assert.lengthOf(breaches("src/layers/turns/node.ts", line), 0, line)
     }
+  })
+
+  it("let no files import each other in a circle, not for types either, and not over others", () => {
+    const texts = (...files: ReadonlyArray<readonly [path: string, ...imports: ReadonlyArray<string>]>) =>
+      new Map(
+        files.map(([path, ...imports]) => [path, imports.map((to) => `import type { X } from "${to}"`).join("\n")])
+      )
+    const both = texts(
+      ["src/a.ts", "./b/c.ts"],
+      ["src/b/c.ts", "../d.ts"],
+      ["src/d.ts", "./a.ts"],
+      ["src/e.ts", "./a.ts"]
+    )
+    assert.sameMembers(circles(both).flat(), ["src/a.ts", "src/b/c.ts", "src/d.ts"])
+    assert.lengthOf(circles(both), 1)
+    assert.lengthOf(circles(texts(["src/a.ts", "./a.ts"])), 1)
+    assert.deepEqual(
+      circles(texts(["src/a.ts", "./b.ts", "./c.ts"], ["src/b.ts", "./c.ts"], ["src/c.ts", "effect"])),
+      []
+    )
   })
 
   it("leave no way out of the types", () => {

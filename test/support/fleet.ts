@@ -1,5 +1,6 @@
 /** Small fleets for tests of the placement policy. */
-import { Fleet, type ResidentFacts } from "../../src/machines/policy/fleet.ts"
+import { Fleet } from "../../src/machines/policy/fleet.ts"
+import type { ResidentFacts } from "../../src/machines/policy/fleet-facts.ts"
 import type { Wish } from "../../src/machines/policy/placement.ts"
 import type { Candidate, Search } from "../../src/machines/policy/search.ts"
 

@@ -18,10 +18,9 @@ import type { ExitStatus } from "../process/index.ts"
 import { queenApi } from "../queen-api/index.ts"
 import { QueenLauncher } from "../queen-launcher/index.ts"
 import { WorkerLauncher, type WorkerPlan } from "../worker-launcher/index.ts"
-import type { Machine } from "./machine.ts"
 import type { Network } from "./network.ts"
 import { endProcess } from "./ports.ts"
-import type { SimProcess } from "./process.ts"
+import type { Host, SimProcess } from "./process.ts"
 
 const healthMs = 1000
 const pollMs = 10
@@ -55,7 +54,7 @@ export const layerWorkers = (process: SimProcess, boot: BootWorker): Layer.Layer
 
 export interface HiveSite {
   readonly id: string
-  readonly machine: Machine
+  readonly machine: Host
   readonly url: string
   /** its daemon, as its state file names it */
   running: SimProcess | undefined
@@ -67,7 +66,7 @@ export const layerHives = (
   process: SimProcess,
   network: Network,
   sites: ReadonlyMap<string, HiveSite>,
-  reaches: (machine: Machine) => boolean
+  reaches: (machine: Host) => boolean
 ): Layer.Layer<HiveLauncher> => {
   const siteOf = ({ id }: HiveTarget): Effect.Effect<HiveSite, RbeeError<"CONNECTION_TIMEOUT" | "INTERNAL">> =>
     Effect.gen(function* () {
@@ -124,7 +123,7 @@ export const layerHives = (
 
 export interface QueenSite {
   readonly url: string
-  readonly machine: Machine
+  readonly machine: Host
   readonly boot: (process: SimProcess) => void
 }
 

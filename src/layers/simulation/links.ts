@@ -3,7 +3,7 @@
  * that it had taken: it is sent again when the wire heals, if its connection still stands then.
  */
 import type { Kernel } from "./kernel.ts"
-import type { Machine } from "./machine.ts"
+import type { Host } from "./process.ts"
 
 export interface Latency {
   readonly minMs: number
@@ -25,17 +25,17 @@ export class Links {
     this.latency = latency
   }
 
-  delay(from: Machine, to: Machine): number {
+  delay(from: Host, to: Host): number {
     const { minMs, maxMs } = from === to ? loopback : this.latency
     return this.kernel.random.between(minMs, maxMs)
   }
 
-  isCut(from: Machine, to: Machine): boolean {
+  isCut(from: Host, to: Host): boolean {
     return from !== to && this.cuts.has(`${from.name}>${to.name}`)
   }
 
   /** Runs `send` now, or once the wire heals. */
-  whenOpen(from: Machine, to: Machine, send: () => void): void {
+  whenOpen(from: Host, to: Host, send: () => void): void {
     if (this.isCut(from, to)) this.waiting.push({ wire: `${from.name}>${to.name}`, send })
     else send()
   }

@@ -1,20 +1,10 @@
 /** A simulated machine: its processes, and what its devices have left. */
 import type { ExitStatus, ProcessId, ProcessMemory } from "../process/index.ts"
 import type { Kernel } from "./kernel.ts"
-import { SimProcess } from "./process.ts"
+import type { MachineSpec } from "./machine-spec.ts"
+import { type Host, SimProcess } from "./process.ts"
 
-export interface GpuSpec {
-  readonly id: string
-  readonly bytes: number
-}
-
-export interface MachineSpec {
-  readonly name: string
-  readonly ramBytes: number
-  readonly gpus: ReadonlyArray<GpuSpec>
-}
-
-export class Machine {
+export class Machine implements Host {
   readonly kernel: Kernel
   readonly spec: MachineSpec
   readonly processes = new Map<number, SimProcess>()

@@ -15,16 +15,31 @@ import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import { defaultShouldYield, type Scheduler } from "effect/Scheduler"
-import type { ExitStatus, ProcessId } from "../process/index.ts"
+import type { ExitStatus, ProcessId, ProcessMemory } from "../process/index.ts"
 import type { Kernel, Work } from "./kernel.ts"
-import type { Machine } from "./machine.ts"
+import type { MachineSpec } from "./machine-spec.ts"
 
 /** Nobody reads metrics here, and they ask for the time at the end of each fiber. */
 const unmeasured = Runtime.disableRuntimeFlag(Runtime.defaultRuntime, RuntimeFlags.RuntimeMetrics)
 
+/** What a process has of the machine that it runs on. */
+export interface Host {
+  readonly name: string
+  readonly spec: MachineSpec
+  /** those that live, by pid */
+  readonly processes: ReadonlyMap<number, SimProcess>
+  readonly spawn: (role: string, parent?: SimProcess) => SimProcess
+  /** takes memory of a device for a process; false: there is not that much */
+  readonly take: (pid: number, device: string, bytes: number) => boolean
+  readonly memory: (pid: number) => ProcessMemory
+  readonly freeBytes: (device: string) => number
+  readonly totalBytes: (device: string) => number
+  readonly find: (id: ProcessId) => SimProcess | undefined
+}
+
 export class SimProcess {
   readonly name: string
-  readonly machine: Machine
+  readonly machine: Host
   readonly id: ProcessId
   readonly kernel: Kernel
   /** virtual milliseconds */
@@ -50,7 +65,7 @@ export class SimProcess {
   private readonly scheduler: Scheduler
   private runtime: Runtime.Runtime<never> | undefined
 
-  constructor(kernel: Kernel, machine: Machine, name: string, id: ProcessId, parent: SimProcess | undefined) {
+  constructor(kernel: Kernel, machine: Host, name: string, id: ProcessId, parent: SimProcess | undefined) {
     this.kernel = kernel
     this.bornMs = kernel.now
     this.machine = machine

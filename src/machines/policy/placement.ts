@@ -7,10 +7,13 @@
 import type { Placement } from "../vocabulary/job.ts"
 import { mayReloadAt } from "./context.ts"
 import { because, type Cost, decodeSeconds } from "./cost.ts"
-import type { Fleet, Place, ResidentFacts } from "./fleet.ts"
+import type { Fleet } from "./fleet.ts"
+import type { ResidentFacts } from "./fleet-facts.ts"
+import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 
-export type { Place, ResidentFacts } from "./fleet.ts"
+export type { ResidentFacts } from "./fleet-facts.ts"
+export type { Place } from "./place.ts"
 
 export interface Wish {
   /** canonical reference */

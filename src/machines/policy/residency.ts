@@ -5,7 +5,7 @@
  */
 import { mayReloadAt } from "./context.ts"
 import { loadSeconds } from "./cost.ts"
-import type { ResidentFacts } from "./fleet.ts"
+import type { ResidentFacts } from "./fleet-facts.ts"
 
 /** A worker stays at least this many times what loading it took, within these bounds, milliseconds. */
 const stayTimes = 4

@@ -15,7 +15,9 @@ import {
   secondsOf,
   unknownBytes
 } from "./cost.ts"
-import type { DeviceFacts, Fleet, Place, ResidentFacts } from "./fleet.ts"
+import type { Fleet } from "./fleet.ts"
+import type { DeviceFacts, ResidentFacts } from "./fleet-facts.ts"
+import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 import { type Loser, objection, type Others, type Wish } from "./placement.ts"
 import { makeRoom, spareMb, unloadSeconds } from "./residency.ts"

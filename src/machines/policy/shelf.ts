@@ -1,5 +1,5 @@
 /** The devices that one kind of runtime serves, strongest first, and where on them how much room is. */
-import type { DeviceFacts } from "./fleet.ts"
+import type { DeviceFacts } from "./fleet-facts.ts"
 import { MaxTree } from "./max-tree.ts"
 
 /** MB on a device; of a degraded one, minus infinity. */

@@ -3,7 +3,8 @@
  * has the workers that hold its room closed to new work, so that nobody waits for ever behind a busy model. One that
  * needs more context than its model's worker has closes that at once: whoever comes is served by the larger one, too.
  */
-import type { Fleet, Place } from "./fleet.ts"
+import type { Fleet } from "./fleet.ts"
+import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 import { makeRoom, mayGoFor, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"

@@ -9,11 +9,10 @@ import { Links } from "../../layers/simulation/links.ts"
 import { Machine } from "../../layers/simulation/machine.ts"
 import { ModelDisk, type Hub, usualContext } from "../../layers/simulation/models.ts"
 import { Network } from "../../layers/simulation/network.ts"
-import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { Host, SimProcess } from "../../layers/simulation/process.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { Onlooker } from "./onlooker.ts"
 import { deadlyModel, type Plan } from "./plan.ts"
-import { bootHive, bootQueen } from "./programs.ts"
 import { Watch } from "./watch.ts"
 
 export interface Site extends HiveSite {
@@ -23,6 +22,15 @@ export interface Site extends HiveSite {
   bootFailures: number
   /** worker runtimes that are installed there */
   readonly runtimes: Set<Backend>
+}
+
+/** What a hive's program is started with. */
+export type HiveStart = Pick<Site, "id" | "url" | "store" | "disk" | "runtimes">
+
+/** The programs that its machines run. */
+export interface Programs {
+  readonly hive: (cluster: Cluster, process: SimProcess, hive: HiveStart) => void
+  readonly queen: (cluster: Cluster, process: SimProcess) => void
 }
 
 export class Cluster {
@@ -45,7 +53,7 @@ export class Cluster {
 
   readonly onlooker: Onlooker | undefined
 
-  constructor(kernel: Kernel, plan: Plan, onlooker?: Onlooker) {
+  constructor(kernel: Kernel, plan: Plan, programs: Programs, onlooker?: Onlooker) {
     this.kernel = kernel
     this.plan = plan
     this.onlooker = onlooker
@@ -87,14 +95,14 @@ export class Cluster {
         running: undefined,
         bootFailures: 0,
         runtimes,
-        boot: (process) => bootHive(this, process, { id: hive.id, url, store, disk, runtimes })
+        boot: (process) => programs.hive(this, process, { id: hive.id, url, store, disk, runtimes })
       })
       this.network.addHost(machine.name, machine.spawn("system"))
     })
     this.machines = machines
     this.hives = hives
     this.queenUrl = `sim://${this.first.name}:queen`
-    this.queenSite = { url: this.queenUrl, machine: this.first, boot: (process) => bootQueen(this, process) }
+    this.queenSite = { url: this.queenUrl, machine: this.first, boot: (process) => programs.queen(this, process) }
     // hives that an operator has added before
     for (const hive of plan.hives.slice(1))
       this.queenStore.hives.set(hive.id, { id: hive.id, addedAt: kernel.wallMs() })
@@ -118,7 +126,7 @@ export class Cluster {
     }
   }
 
-  reaches(from: Machine, to: Machine): boolean {
+  reaches(from: Host, to: Host): boolean {
     return !this.links.isCut(from, to) && !this.links.isCut(to, from)
   }
 

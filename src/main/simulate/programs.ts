@@ -13,7 +13,7 @@ import { makeQueen } from "../../actors/queen/queen.ts"
 import { makeWorker } from "../../actors/worker/worker.ts"
 import { HiveKeys } from "../../layers/hive-keys/index.ts"
 import { HiveConnector, hiveApi, type HiveApi } from "../../layers/hive-api/index.ts"
-import { layerMemory as layerHiveCatalog, type MemoryCatalog as HiveStore } from "../../layers/hive-catalog/memory.ts"
+import { layerMemory as layerHiveCatalog } from "../../layers/hive-catalog/memory.ts"
 import { Journal } from "../../layers/journal/index.ts"
 import { QueenConnector, queenApi, type QueenApi } from "../../layers/queen-api/index.ts"
 import { layerMemory as layerQueenCatalog } from "../../layers/queen-catalog/memory.ts"
@@ -21,7 +21,7 @@ import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { deadly, layerEngine } from "../../layers/simulation/engine.ts"
 import { type BootWorker, layerHives, layerQueen, layerWorkers } from "../../layers/simulation/launchers.ts"
-import { layerModels, type ModelDisk } from "../../layers/simulation/models.ts"
+import { layerModels } from "../../layers/simulation/models.ts"
 import { layerDevices, layerIds, layerProcesses, layerRuntimes, layerTurns } from "../../layers/simulation/ports.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import { type Part, Terminal } from "../../layers/terminal/index.ts"
@@ -29,9 +29,8 @@ import { WorkerConnector, workerApi } from "../../layers/worker-api/index.ts"
 import { loadFailedCode } from "../../layers/worker-launcher/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
 import { addressInUse } from "../../machines/vocabulary/address.ts"
-import type { Backend } from "../../machines/vocabulary/device.ts"
 import { soon } from "../soon.ts"
-import type { Cluster } from "./cluster.ts"
+import type { Cluster, HiveStart } from "./cluster.ts"
 import { layerSystem } from "./onlooker.ts"
 
 /** A client is a function an endpoint, and every heartbeat asks for one: each is made once. */
@@ -107,17 +106,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
   process.main(program)
 }
 
-export const bootHive = (
-  cluster: Cluster,
-  process: SimProcess,
-  hive: {
-    readonly id: string
-    readonly url: string
-    readonly store: HiveStore
-    readonly disk: ModelDisk
-    readonly runtimes: Set<Backend>
-  }
-): void => {
+export const bootHive = (cluster: Cluster, process: SimProcess, hive: HiveStart): void => {
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
     const ready = yield* Deferred.make<HiveApi>()

@@ -11,7 +11,7 @@ import { isExplained } from "./explained.ts"
 import type { Onlooker } from "./onlooker.ts"
 import { type Plan, promptOf } from "./plan.ts"
 import { bootClient, type ClientRun } from "./client.ts"
-import { bootCommand, bootKeeper, bootLook, type KeeperRun } from "./programs.ts"
+import { bootCommand, bootHive, bootKeeper, bootLook, bootQueen, type KeeperRun } from "./programs.ts"
 import { terminalOf, undisturbed } from "./jobs.ts"
 import { Violation } from "./watch.ts"
 
@@ -44,7 +44,7 @@ export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: O
   const letGo = holdRoots()
   const expected = new Map(plan.jobs.map(promptOf).map((prompt) => [prompt, undisturbed(plan, prompt)]))
   const kernel = new Kernel({ seed: plan.seed, trace })
-  const cluster = new Cluster(kernel, plan, onlooker)
+  const cluster = new Cluster(kernel, plan, { hive: bootHive, queen: bootQueen }, onlooker)
   let broken: Outcome["broken"]
   try {
     broken = live(kernel, cluster, plan, expected)

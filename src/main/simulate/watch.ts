@@ -5,8 +5,7 @@ import { makeSseParser } from "../../layers/api/sse.ts"
 import type { LeaseRow } from "../../layers/hive-catalog/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Kernel } from "../../layers/simulation/kernel.ts"
-import type { Machine } from "../../layers/simulation/machine.ts"
-import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { Host, SimProcess } from "../../layers/simulation/process.ts"
 import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 
@@ -50,7 +49,7 @@ export class Watch {
   private readonly epochs = new Map<string, string>()
   private readonly starts = new Map<string, ReadonlyArray<number>>()
   private readonly orphans = new Map<SimProcess, number>()
-  private readonly held = new Map<Machine, ReadonlyMap<string, LeaseRow>>()
+  private readonly held = new Map<Host, ReadonlyMap<string, LeaseRow>>()
 
   constructor(kernel: Kernel, options: WatchOptions) {
     this.kernel = kernel
@@ -188,7 +187,7 @@ export class Watch {
   }
 
   /** A hive's leases: a map that refuses to hold more of a device than there is, or to let go before it is back. */
-  leases(machine: Machine): Map<string, LeaseRow> {
+  leases(machine: Host): Map<string, LeaseRow> {
     const breach = (invariant: string, message: string) => this.breach(invariant, message)
     const watched = new (class extends Map<string, LeaseRow> {
       override set(key: string, row: LeaseRow): this {
@@ -232,7 +231,7 @@ export class Watch {
   }
 
   /** Once a virtual second: a child outlives its parent by a moment, no longer. */
-  processes(machines: Iterable<Machine>): void {
+  processes(machines: Iterable<Host>): void {
     for (const machine of machines)
       for (const process of machine.processes.values()) {
         if (process.parent === undefined || process.parent.isAlive) continue
@@ -250,7 +249,7 @@ export class Watch {
 }
 
 /** A hive that has had its time to end what an earlier one left. */
-const hasSettledHive = (machine: Machine): boolean =>
+const hasSettledHive = (machine: Host): boolean =>
   [...machine.processes.values()].some(
     ({ bornMs, isStopped, kernel, name, stops }) =>
       name.includes("/hive-") && !isStopped && stops === 0 && kernel.now - bornMs > settledMs

@@ -1,5 +1,6 @@
 /** A cluster in memory: hives with 8 devices each, 1 000 models, a Zipf workload, for the placement policy to decide on. */
-import { Fleet, type HiveFacts, type ResidentFacts } from "../../../src/machines/policy/fleet.ts"
+import { Fleet } from "../../../src/machines/policy/fleet.ts"
+import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
 import { decide, type Wish } from "../../../src/machines/policy/placement.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/search.ts"
 

@@ -4,7 +4,8 @@
  * next request comes before it would have gone idle anyway. Every device and every set of idle workers is tried.
  * The policy knows the same things in its own way: rates that it saw (within 10 %), uses that it counted.
  */
-import { Fleet, type ResidentFacts } from "../../../src/machines/policy/fleet.ts"
+import { Fleet } from "../../../src/machines/policy/fleet.ts"
+import type { ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
 import { Search } from "../../../src/machines/policy/search.ts"
 import { seeded } from "./cluster.ts"
 

@@ -1,7 +1,8 @@
 /** What holds of every search for a place, in small clusters and in large ones, whatever is on them. */
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { Fleet, type HiveFacts, type ResidentFacts } from "../../../src/machines/policy/fleet.ts"
+import { Fleet } from "../../../src/machines/policy/fleet.ts"
+import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
 import type { Wish } from "../../../src/machines/policy/placement.ts"
 import { placeKey } from "../../../src/machines/policy/place.ts"
 import { mayGoAt } from "../../../src/machines/policy/residency.ts"

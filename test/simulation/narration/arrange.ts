@@ -3,7 +3,14 @@ import { Kernel } from "../../../src/layers/simulation/kernel.ts"
 import type { Settings } from "../../../src/layers/settings/index.ts"
 import { Cluster } from "../../../src/main/simulate/cluster.ts"
 import { planOf } from "../../../src/main/simulate/plan.ts"
-import { bootCommand, bootKeeper, type Command, type KeeperRun } from "../../../src/main/simulate/programs.ts"
+import {
+  bootCommand,
+  bootHive,
+  bootKeeper,
+  bootQueen,
+  type Command,
+  type KeeperRun
+} from "../../../src/main/simulate/programs.ts"
 import type { Branch } from "./branches.ts"
 
 const model = "HF:author/minillama"
@@ -27,16 +34,20 @@ export interface Ran {
 
 export const runBranch = (branch: Branch): Ran => {
   const kernel = new Kernel({ seed: 1 })
-  const cluster = new TestCluster(kernel, {
-    ...planOf(1, { hives: 1, faults: false }),
-    hives: [{ id: "localhost", ramMb: 16_000, gpus: [12_000, 24_000], awake: false }],
-    tokens: 20,
-    tokensPerS: 50,
-    loadMs: 200,
-    bootMs: [20, 20],
-    latencyMs: [0.2, 1],
-    hub: { breaks: 0, corrupts: 0 }
-  })
+  const cluster = new TestCluster(
+    kernel,
+    {
+      ...planOf(1, { hives: 1, faults: false }),
+      hives: [{ id: "localhost", ramMb: 16_000, gpus: [12_000, 24_000], awake: false }],
+      tokens: 20,
+      tokensPerS: 50,
+      loadMs: 200,
+      bootMs: [20, 20],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0, corrupts: 0 }
+    },
+    { hive: bootHive, queen: bootQueen }
+  )
   const until = (isSo: () => boolean): void => {
     const stop = kernel.run(isSo, kernel.now + boundMs)
     if (stop !== undefined) throw new Error(`${stop._tag} while the cluster was arranged or ran`)
