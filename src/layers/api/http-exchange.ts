@@ -20,7 +20,9 @@ import { corsHeaders, preflightHeaders, type Sites } from "./http-sites.ts"
 import type { ApiScope, Caller } from "./rights.ts"
 import { retryLine } from "./sse.ts"
 import { unpack } from "./http-unpack.ts"
+import { readBodyText } from "./http-json.ts"
 import { tooLarge } from "./wire.ts"
+import type { Body } from "./wire-input.ts"
 import { encodeError, errorStatus, internalError, retryAfter } from "./wire-error.ts"
 
 /** What answers requests by itself. */
@@ -156,9 +158,18 @@ export class Exchange {
       // unpacking takes a moment, and its client may have left meanwhile
       if (this.#response.destroyed) return this.#held?.release()
       const room = Either.isLeft(text) || this.#held?.take(Math.max(0, text.right.length - packed.length)) === true
-      if (Either.isRight(text) && room) return this.#run(match, text.right)
+      if (Either.isRight(text) && room) return this.#read(match, text.right)
       this.#held?.release()
       this.#fail(Either.isLeft(text) ? text.left : bodies.refusal())
+    })
+  }
+
+  #read(match: Match, text: string): void {
+    readBodyText(text, (body) => {
+      if (this.#response.destroyed) return this.#held?.release()
+      if (Either.isRight(body)) return this.#run(match, body.right)
+      this.#held?.release()
+      this.#fail(body.left)
     })
   }
 
@@ -174,7 +185,7 @@ export class Exchange {
     )
   }
 
-  #run(match: Match, body: string | undefined): void {
+  #run(match: Match, body: Body | undefined): void {
     const { headers } = this.#request
     const input = match.join({ params: match.params, query: match.query, headers, body })
     if (Either.isLeft(input)) {

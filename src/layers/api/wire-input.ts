@@ -18,9 +18,11 @@ export interface Parts {
   readonly params: Texts
   readonly query: Texts
   readonly headers: Texts
-  /** the JSON text; undefined: none */
-  readonly body: string | undefined
+  readonly body: Body | undefined
 }
+
+/** JSON text, or what it stands for */
+export type Body = string | { readonly value: unknown }
 
 /** The same, as it leaves: a long text is made in pieces, while it is sent. */
 export interface Outgoing extends Omit<Parts, "body"> {
@@ -42,18 +44,26 @@ const halfCharacter = /\p{Surrogate}/u
 
 const invalid = (what: string, field: string): Invalid => rbeeError("INVALID_REQUEST", what, "", { field })
 
-/** The JSON object in a body. V8's own message would quote the body. */
-const parseBody = (text: string | undefined): Either.Either<Fields, Invalid> => {
-  if (text === undefined || text === "") return Either.right({})
+/** The JSON text in a body. */
+export const bodyText = (text: string): Either.Either<string, Invalid> => {
   // what does not begin as UTF-8 was written by an editor in another encoding
   if (text.startsWith("\uFFFD")) return Either.left(rbeeError("INVALID_REQUEST", "the body is not UTF-8 text"))
-  let value: unknown
-  try {
-    // PowerShell and Notepad begin with a byte order mark
-    value = JSON.parse(text.startsWith("\uFEFF") ? text.slice(1) : text)
-  } catch {
-    return Either.left(rbeeError("INVALID_REQUEST", "the body is not valid JSON"))
-  }
+  // PowerShell and Notepad begin with a byte order mark
+  return Either.right(text.startsWith("\uFEFF") ? text.slice(1) : text)
+}
+
+/** V8's own message would quote the body. */
+export const notJson = (): Invalid => rbeeError("INVALID_REQUEST", "the body is not valid JSON")
+
+const parse = (text: string): Either.Either<unknown, Invalid> =>
+  Either.flatMap(bodyText(text), (json) => Either.try({ try: (): unknown => JSON.parse(json), catch: notJson }))
+
+/** The JSON object in a body. */
+const parseBody = (body: Body | undefined): Either.Either<Fields, Invalid> => {
+  if (body === undefined || body === "") return Either.right({})
+  const parsed = typeof body === "string" ? parse(body) : Either.right(body.value)
+  if (Either.isLeft(parsed)) return Either.left(parsed.left)
+  const value = parsed.right
   if (!isObject(value)) return Either.left(rbeeError("INVALID_REQUEST", "the body must be a JSON object"))
   // decoding copies fields by assignment, which would set the copy's prototype
   if (Object.hasOwn(value, "__proto__")) return Either.left(invalid("unknown field __proto__", "__proto__"))

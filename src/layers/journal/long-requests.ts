@@ -43,14 +43,14 @@ export class LongRequests {
   }
 
   /** In steps; left before its end, nothing is kept. */
-  *write(job: string, request: unknown): Steps {
+  *write(job: string, request: JobRequest): Steps {
     const path = this.path(job)
     let isWhole = false
     try {
       // a file of that name is what a queen before had begun
       const file = openSync(path, "w", 0o600)
       try {
-        for (const piece of jsonPieces(request)) {
+        for (const piece of jsonPieces(inOrder(request))) {
           writeWhole(file, Buffer.from(piece))
           yield
         }
@@ -64,12 +64,12 @@ export class LongRequests {
   }
 
   /** Whether that is what was written, found out in steps. */
-  *isSame(job: string, request: unknown): Steps<boolean> {
+  *isSame(job: string, request: JobRequest): Steps<boolean> {
     const path = this.path(job)
     if (!existsSync(path)) return false
     const file = openSync(path, "r")
     try {
-      for (const piece of jsonPieces(request)) {
+      for (const piece of jsonPieces(inOrder(request))) {
         const wanted = Buffer.from(piece)
         if (!wanted.equals(readUpTo(file, wanted.length))) return false
         yield
@@ -105,6 +105,10 @@ export class LongRequests {
     return join(this.folder, nameOf(job))
   }
 }
+
+/** Its fields by name: a client may send them in another order the next time. */
+const inOrder = (request: JobRequest): unknown =>
+  Object.fromEntries(Object.entries(request).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 
 /** Whatever a damaged row calls its job. */
 const nameOf = (job: string): string => `${createHash("sha256").update(job).digest("hex")}.json`

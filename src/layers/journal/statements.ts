@@ -39,7 +39,6 @@ interface Known {
 
 const request = Schema.parseJson(JobRequest)
 const facts = Schema.parseJson(JobFacts)
-const encodedRequest = Schema.encodeSync(JobRequest)
 const decodeRequest = Schema.decodeSync(request)
 const encodeRequest = Schema.encodeSync(request)
 const decodeFacts = Schema.decodeSync(facts)
@@ -221,7 +220,7 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
   const prepare = function* ({ id, request }: NewJob): Steps {
     if (!isLong(request)) return
     if (find(id) !== undefined) throw new Error(`the journal already has job ${id}`)
-    yield* long.write(id, encodedRequest(request))
+    yield* long.write(id, request)
     prepared.add(id)
   }
   const insert = ({ createdAt, facts, id, key, request }: NewJob): void => {
@@ -289,7 +288,7 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
     },
     *isSame(id, request) {
       const kept = mapDefined(selectJob.get(id), toJob)?.request
-      if (kept !== undefined && !hasTexts(kept)) return yield* long.isSame(id, encodedRequest(request))
+      if (kept !== undefined && !hasTexts(kept)) return yield* long.isSame(id, request)
       return kept !== undefined && encodeRequest(kept) === encodeRequest(request)
     },
     commit: (writes) => {

@@ -42,7 +42,15 @@ export const chatMessages = (
 ): Either.Either<ReadonlyArray<ChatMessage>, Refused> =>
   Either.all(messages.map((message, index) => chatMessage(message, `messages[${index}]`)))
 
-const chatMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMessage, Refused> =>
+const chatMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMessage, Refused> => {
+  const { content, role } = message
+  // most say something and no more: of thousands each takes a moment
+  return typeof content === "string" && Object.keys(message).length === 2
+    ? Either.right({ role: roles[role], content })
+    : fullMessage(message, at)
+}
+
+const fullMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMessage, Refused> =>
   Either.gen(function* () {
     const { audio, content, name, reasoning, reasoning_content, refusal, tool_call_id } = message
     if (audio !== undefined) return yield* Either.left(unsupported(`${at}.audio`))

@@ -64,6 +64,27 @@ describe("requests", () => {
     })
   )
 
+  it.scopedLive("a long body is read as a short one is", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve()
+      const infer = (body: string) => ask(url, { method: "POST", path: "/infer", body })
+      const prompt = 'größe € 🐝 "\n'.repeat(200_000)
+      const body = JSON.stringify({ job_id: "job-1", epoch: 1, prompt })
+      for (const text of [body, `\uFEFF${body}`]) expect(JSON.parse((yield* infer(text)).text)).toEqual({ prompt })
+      for (const [text, what] of [
+        [`[${body}]`, "the body must be a JSON object"],
+        [`${body}}`, "the body is not valid JSON"],
+        [body.replace("{", '{"__proto__":1,'), "unknown field __proto__"],
+        [body.replace("job_id", "id"), "field job_id is missing"],
+        [`{"messages":[${"{},".repeat(300_000)}{}]}`, "the body has more than 8192 objects and lists"]
+      ] as const) {
+        const refused = yield* infer(text)
+        expect([refused.status, refused.code]).toEqual([400, "INVALID_REQUEST"])
+        expect(refused.text).toContain(what)
+      }
+    })
+  )
+
   it.scopedLive("a body may begin with a byte order mark, and be packed", () =>
     Effect.gen(function* () {
       const { url } = yield* serve()
