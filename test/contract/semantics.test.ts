@@ -11,6 +11,7 @@ import { frame, readEvents, type SseEvent } from "../../src/layers/api/sse.ts"
 import { queenApi } from "../../src/layers/queen-api/index.ts"
 import { workerApi } from "../../src/layers/worker-api/index.ts"
 import { type ErrorCode, RbeeError, rbeeError, statusOf } from "../../src/machines/errors.ts"
+import { patience } from "../support/patience.ts"
 import { quiet, recording, type Seen, type Transport, transports } from "./transports.ts"
 
 /** A worker that answers everything with `answer`. */
@@ -167,7 +168,7 @@ for (const transport of transports) {
         const reading = yield* Effect.fork(readEvents(feed, () => Deferred.unsafeDone(started, Effect.void)))
         yield* Deferred.await(started)
         yield* Fiber.interrupt(reading)
-        yield* Deferred.await(left).pipe(Effect.timeout("5 seconds"))
+        yield* Deferred.await(left).pipe(Effect.timeout(patience(5000)))
       })
     )
 
@@ -185,7 +186,7 @@ for (const transport of transports) {
           })
         )
         expect(Exit.isFailure(exit) && exit.cause._tag).toBe("Die")
-        yield* Deferred.await(left).pipe(Effect.timeout("5 seconds"))
+        yield* Deferred.await(left).pipe(Effect.timeout(patience(5000)))
       })
     )
 
@@ -341,7 +342,7 @@ for (const transport of transports) {
         expect((yield* by("2001-01-01T00:00:00Z")).code).toBe("DEADLINE_EXCEEDED")
         expect(seen).toEqual([])
         expect((yield* by(new Date(Date.now() + 500).toISOString())).code).toBe("DEADLINE_EXCEEDED")
-        yield* Deferred.await(interrupted).pipe(Effect.timeout("5 seconds"))
+        yield* Deferred.await(interrupted).pipe(Effect.timeout(patience(5000)))
         expect((yield* by("tomorrow")).code).toBe("INVALID_REQUEST")
       })
     )
@@ -359,7 +360,7 @@ for (const transport of transports) {
         const calling = yield* Effect.fork(client.cancelInfer({ id: "a" }))
         yield* Deferred.await(started)
         yield* Fiber.interrupt(calling)
-        yield* Deferred.await(interrupted).pipe(Effect.timeout("5 seconds"))
+        yield* Deferred.await(interrupted).pipe(Effect.timeout(patience(5000)))
       })
     )
 
@@ -408,7 +409,7 @@ for (const transport of transports) {
         const reading = yield* Effect.fork(readEvents(feed, () => {}))
         const calling = yield* Effect.fork(client.cancelInfer({ id: "a" }))
         yield* Deferred.await(began)
-        yield* Scope.close(scope, Exit.void).pipe(Effect.timeout("3 seconds"))
+        yield* Scope.close(scope, Exit.void).pipe(Effect.timeout(patience(3000)))
         const [call, stream] = [yield* Fiber.await(calling), yield* Fiber.await(reading)]
         expect(yield* Effect.flip(call).pipe(Effect.map(({ code }) => code))).toBe("SHUTTING_DOWN")
         expect(yield* Effect.flip(stream).pipe(Effect.map(({ code }) => code))).toBe("CONNECTION_TIMEOUT")

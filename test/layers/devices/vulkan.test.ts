@@ -99,7 +99,6 @@ module.exports = { markLoaded() {}, setLogger() {}, loadBackends() {}, getGpuTyp
     async (text) => {
       const file = join(folderWith({ "addon.cjs": text }), "addon.cjs")
       expect(await askLlama(file, "vulkan", process.env)).toEqual([])
-    },
-    10_000
+    }
   )
 })
