@@ -13,7 +13,7 @@ import { ensureOwnToken, isOwnToken } from "../layers/settings/own-token.ts"
 import { readConfigFile } from "./config/file.ts"
 import { type Env, findHome } from "./config/home.ts"
 import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } from "./config/knobs.ts"
-import { hiveSecret, readInvitation, readToken } from "./config/token.ts"
+import { readInvitation, readToken } from "./config/token.ts"
 
 export interface Sources {
   /** by knob name: `{"queen.port": 8501}`; undefined: not given */
@@ -24,8 +24,8 @@ export interface Sources {
   readonly cwd?: string
   /** for a daemon: a token is made where there is none */
   readonly makeToken?: boolean
-  /** for a hive: one that was invited has a secret of its own in the place of the cluster's token */
-  readonly isInvited?: boolean
+  /** for a hive: one that joins a queen has a secret of its own in the place of the cluster's token */
+  readonly secretOf?: (place: Pick<Settings, "home" | "hive" | "queen">) => string | undefined
   /** hears what the user should know but what is no error (a stand-in for a missing home folder) */
   readonly onNote?: (note: string) => void
 }
@@ -67,17 +67,15 @@ const load = async (sources: Sources): Promise<Settings> => {
           ? chosen(knob, variableOf(knob), variable)
           : (file.values.get(knob) ?? defaultOf(knob))
   }
-  const isInvited = sources.isInvited === true
-  if (sources.makeToken === true && !isInvited && readToken(env, home, file.tokenFile, cwd) === undefined)
+  const place = { home, queen: { ...defaults.queen, ...values.queen }, hive: { ...defaults.hive, ...values.hive } }
+  const secret = sources.secretOf?.(place)
+  if (sources.makeToken === true && secret === undefined && readToken(env, home, file.tokenFile, cwd) === undefined)
     ensureOwnToken(home)
-  const { id } = { ...defaults.hive, ...values.hive }
-  const token = isInvited ? hiveSecret(home, id) : readToken(env, home, file.tokenFile, cwd)
+  const token = secret ?? readToken(env, home, file.tokenFile, cwd)
   const isChosen = token !== undefined && !isOwnToken(token)
   const settings: Settings = {
-    home,
+    ...place,
     version,
-    queen: { ...defaults.queen, ...values.queen },
-    hive: { ...defaults.hive, ...values.hive },
     worker: { ...defaults.worker, ...values.worker },
     shutdown: { ...defaults.shutdown, ...values.shutdown },
     token
@@ -108,7 +106,7 @@ const reading = <A>(read: () => Promise<A>): Effect.Effect<A, RbeeError<"INVALID
 export const loadSettings = (sources: Sources): Effect.Effect<Settings, RbeeError<"INVALID_REQUEST">> =>
   reading(() => load(sources))
 
-/** By what this hive joins its queen; undefined: it is its machine's own, or was brought there over SSH. */
+/** By what this hive joins a queen for the first time; undefined: it needs none, or has none. */
 export const loadInvitation = (env: Env): Effect.Effect<string | undefined, RbeeError<"INVALID_REQUEST">> =>
   reading(async () => readInvitation(env, process.cwd()))
 

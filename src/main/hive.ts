@@ -18,6 +18,7 @@ import { makeHive } from "../actors/hive/hive.ts"
 import { serveHttp } from "../layers/api/http-server.ts"
 import { layerInventory } from "../layers/devices/inventory.ts"
 import { layerProbe } from "../layers/devices/probe.ts"
+import { wokenMark } from "../layers/hive-launcher/index.ts"
 import { type HiveApi, hiveApi } from "../layers/hive-api/index.ts"
 import { layerSqlite } from "../layers/hive-catalog/sqlite.ts"
 import { layerRandom } from "../layers/ids/random.ts"
@@ -36,6 +37,7 @@ import { loadInvitation, loadSettings } from "./config.ts"
 import { addressInUse } from "../machines/vocabulary/address.ts"
 import { stateFile, stopSignal } from "./daemon.ts"
 import { join } from "./hive/join.ts"
+import { joiningOf, type Place, secretOf } from "./hive/membership.ts"
 import { jsonLogs } from "./logs.ts"
 import { soon } from "./soon.ts"
 
@@ -68,7 +70,16 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
 
 const program = Effect.gen(function* () {
   const invitation = yield* loadInvitation(process.env)
-  const settings = yield* loadSettings({ env: process.env, makeToken: true, isInvited: invitation !== undefined })
+  const joiningAt = (place: Place) => (process.env[wokenMark] === undefined ? joiningOf(place, invitation) : undefined)
+  const settings = yield* loadSettings({
+    env: process.env,
+    makeToken: true,
+    secretOf: (place) => {
+      const joining = joiningAt(place)
+      return joining === undefined ? undefined : secretOf(place, joining)
+    }
+  })
+  const joining = joiningAt(settings)
   keepLogs(pathOf(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
   const { host, port } = settings.hive
   const ready = yield* Deferred.make<HiveApi>()
@@ -95,7 +106,7 @@ const program = Effect.gen(function* () {
     })
     yield* Deferred.succeed(ready, hive.api)
     yield* Effect.forkScoped(Effect.zipRight(stopSignal, hive.shutdown(settings.shutdown.drainMs)))
-    const joined = invitation === undefined ? Effect.void : join(settings, bound.port, invitation)
+    const joined = joining === undefined ? Effect.void : join(settings, bound.port, joining)
     yield* Effect.raceFirst(hive.ended, Effect.zipRight(joined, Effect.never))
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)

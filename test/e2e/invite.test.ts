@@ -75,6 +75,11 @@ describe("A hive that is started by hand", () => {
     await first.exit
     const again = startHive(there, on, { RBEE_HIVE_INVITE_FILE: file })
     await healthy(on, again.said)
+    // and later starts need no invitation at all
+    again.child.kill("SIGKILL")
+    await again.exit
+    const alone = startHive(there, on, { RBEE_HIVE_QUEEN: "" })
+    await healthy(on, alone.said)
     process.kill(on.processes().find(({ role }) => role === "queen")?.pid ?? 0, "SIGKILL")
     const later = await on.rbee(["infer", "--quiet", "--max-tokens", "2", "--hive", "second", "hello"])
     assert.strictEqual(later.code, 0, later.stderr)
@@ -82,6 +87,21 @@ describe("A hive that is started by hand", () => {
       for (const log of ["queen.log", "hive-second.log"])
         for (const word of [secret, invite]) assert.notInclude(logIn(one, log), word)
   }, 90_000)
+
+  it("shows what lets it in again to its own queen alone, and only under its own name", async () => {
+    const [on, other, there] = [await machine(), await machine(), await machine()]
+    const first = startHive(there, on, { RBEE_HIVE_INVITE: await invited(on) })
+    await healthy(on, first.said)
+    const secret = readFileSync(join(there.home, "hive-second", "secret"), "utf8").trim()
+    const body = { secret, port: there.ports.hive, queen: on.queenUrl }
+    const asThird = await callAt(on.ports.queen, { method: "POST", path: "/hives/third/join", body })
+    assert.strictEqual(asThird.status, 403, asThird.text)
+    first.child.kill("SIGKILL")
+    await first.exit
+    const astray = startHive(there, other, {})
+    assert.strictEqual(await astray.exit, 1)
+    assert.include(astray.said(), `has joined the queen at ${on.queenUrl}`)
+  }, 60_000)
 
   it("is refused with a token of another name, and with none", async () => {
     const on = await machine()
@@ -116,6 +136,9 @@ describe("A hive that is started by hand", () => {
     const back = startHive(there, on, { RBEE_HIVE_INVITE: invite })
     assert.strictEqual(await back.exit, 1)
     assert.include(back.said(), "rbee hives invite second")
+    const alone = startHive(there, on, {})
+    assert.strictEqual(await alone.exit, 1)
+    assert.include(alone.said(), "rbee hives invite second")
 
     const clear = await on.rbee(["hives", "invite", "far", "--url", "http://192.0.2.1:8600"])
     assert.notStrictEqual(clear.code, 0)

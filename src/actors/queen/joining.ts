@@ -21,6 +21,14 @@ interface World {
 const refused = (field: string, what: string, todo: string) =>
   rbeeError("INVALID_REQUEST", what, todo, { field, usage: true })
 
+const forgotten = (id: string) =>
+  rbeeError(
+    "FORBIDDEN",
+    `hive ${id} is not known here any more, or not by this secret`,
+    `\`rbee hives invite ${id}\` on the queen's machine prints an invitation`,
+    { hive: id }
+  )
+
 /** Where it will be reached: the operator's own word, as nothing is sent to an address that the hive chose. */
 const placeIn = (id: string, url: string, direct: boolean): Effect.Effect<string, RbeeError<"INVALID_REQUEST">> => {
   const far = invitedAt(id, url)
@@ -44,7 +52,7 @@ export const joining = (world: World): Pick<QueenApi, "inviteHive" | "joinHive">
   const oneByOne = Effect.unsafeMakeSemaphore(1)
 
   /** Let in once; the same hive, which shows the same secret, may come back as often as it is started. */
-  const admit = (id: string, invite: string, secret: string, port: number) =>
+  const admit = (id: string, invite: string | undefined, secret: string, port: number) =>
     Effect.gen(function* () {
       const local = farUrl({ hive: id, address: "127.0.0.1", port })
       const row = hives.rowOf(id)
@@ -53,6 +61,7 @@ export const joining = (world: World): Pick<QueenApi, "inviteHive" | "joinHive">
         const isHere = at !== undefined && isLoopback(at)
         return { row, url: isHere ? local : row.url, isKnown: true }
       }
+      if (invite === undefined) return yield* forgotten(id)
       const { at = local } = yield* invitations.check(id, invite)
       return { row, url: at, isKnown: false }
     })

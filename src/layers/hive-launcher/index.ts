@@ -38,3 +38,6 @@ export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
     readonly kill: (target: HiveTarget) => Effect.Effect<void, RbeeError>
   }
 >() {}
+
+/** In the environment of a hive that its queen wakes: it is hers already, and joins nobody. */
+export const wokenMark = "RBEE_HIVE_WOKEN"

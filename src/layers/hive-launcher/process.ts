@@ -15,7 +15,7 @@ import { Processes } from "../process/index.ts"
 import { endedEarly, sizeOf } from "../queen-launcher/last-words.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { readDaemonFile } from "./daemon-file.ts"
-import { HiveLauncher, type HiveTarget } from "./index.ts"
+import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
 
 export interface Program {
   /** path of the hive program */
@@ -75,7 +75,7 @@ const make = (settings: Settings, processes: Processes["Type"], program: Program
       const child = yield* processes.daemon({
         command: process.execPath,
         args: [program.file],
-        env: { ...program.env, RBEE_HIVE_ID: target.id },
+        env: { ...program.env, RBEE_HIVE_ID: target.id, [wokenMark]: "1" },
         logFile
       })
       const exit: { code: number | undefined; seen: boolean } = { code: undefined, seen: false }

@@ -21,7 +21,7 @@ import type { Tunnel } from "../remote/tunnel.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import type { Ends } from "../ssh/index.ts"
 import { CurrentSettings, defaults, type Settings } from "../settings/index.ts"
-import { HiveLauncher, type HiveTarget } from "./index.ts"
+import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
 
 /** /health answers in under 500 ms while everything else is busy (API.md); the way there may be long */
 const healthMs = 3000
@@ -69,6 +69,7 @@ const wrongAddress = (id: string, address: string, ssh: SshPlace) =>
 /** What this queen was told differently from the defaults, her hives are told too; the rest is their machine's. */
 const environmentFor = (settings: Settings, { ssh }: Remote, address = "127.0.0.1"): Record<string, string> => {
   const env: Record<string, string> = {
+    [wokenMark]: "1",
     RBEE_HIVE_HOST: address,
     RBEE_HIVE_PORT: String(ssh.hive_port),
     // above the hive's own port, where that is not the usual one

@@ -111,7 +111,8 @@ export const queenApi = {
     summary: "A hive that was invited joins: it brings what the queen shows to it, and is told what to show to her",
     input: Schema.Struct({
       id: Id,
-      invite: Schema.String,
+      /** absent: it has joined before, and shows the secret that it brought then */
+      invite: Schema.optional(Schema.String),
       secret: Token,
       /** where it listens, on the loopback of the queen's machine or at the address that it was invited from */
       port: Schema.Int.pipe(Schema.between(1, 65_535)),

@@ -135,7 +135,10 @@ export const invite = (
         context.terminal.stderr.write(
           `bee-keeper: good for one hive ${name}, for ${valid_s / 60} minutes; start it with this environment:\n` +
             `bee-keeper: ${env.join(" ")} node "$(npm root -g)/rbee/dist/hive.js"\n` +
-            "bee-keeper: or RBEE_HIVE_INVITE_FILE, a file of mode 0600 with the token in it\n"
+            "bee-keeper: or RBEE_HIVE_INVITE_FILE, a file of mode 0600 with the token in it; later starts need neither\n" +
+            (url === undefined
+              ? `bee-keeper: this one is for a hive of this machine; for one of another add --url http://ITS-ADDRESS:PORT --direct\n`
+              : "")
         )
         return answer(context, token)
       })

@@ -3,7 +3,7 @@ import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs
 import { dirname, join, resolve } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
 import { tokenFault } from "../../machines/vocabulary/token.ts"
-import { type Home, hiveFolder } from "../../layers/paths/index.ts"
+import type { Home } from "../../layers/paths/index.ts"
 import { ensureSecretFile, ownTokenFile } from "../../layers/settings/own-token.ts"
 import type { Env } from "./home.ts"
 
@@ -69,9 +69,8 @@ export const readInvitation = (env: Env, cwd: string): string | undefined => {
   return named === undefined || named === "" ? undefined : fromFile(resolve(cwd, named), true, "invitation")
 }
 
-/** What the queen shows to a hive that was invited: made at its first start, its own and none of the cluster's. */
-export const hiveSecret = (home: Home, hive: string): string | undefined => {
-  const file = join(hiveFolder(home, hive), "secret")
+/** The secret in this file: made at its first use, its own and none of the cluster's. */
+export const hiveSecret = (file: string): string | undefined => {
   ensureSecretFile(file, "")
   return fromFile(file, true)
 }
