@@ -142,7 +142,7 @@ const outgrown = (plan: Plan): Plan => {
   return { ...plan, jobs, hives: plan.hives.map((hive) => ({ ...hive, ramMb: roomForOne, gpus: [] })) }
 }
 /** MB, for a worker with all the context that its model was trained with; not for two, however little they have */
-const roomForOne = 340
+const roomForOne = 260
 
 export const planOf = (seed: number, options: PlanOptions = {}): Plan => outgrown(wellSized(seed, options))
 
