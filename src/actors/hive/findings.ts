@@ -1,6 +1,7 @@
 /**
  * What the self-tests of workers found, over restarts of workers and hive: one that was tested once is exact from its
- * first token. Another file, engine, device, shape, cache or number of threads is tested anew.
+ * first token. Another file, engine, device, shape or cache is tested anew; so are other threads, which only the worker
+ * knows of.
  */
 import * as Effect from "effect/Effect"
 import type { ExactKey, ExactRow } from "../../layers/hive-catalog/index.ts"
@@ -14,9 +15,6 @@ export interface FindingsOptions {
   /** the file as it is now */
   readonly pair: Effect.Effect<Pair>
   readonly kvType: KvType
-  /** as set; unset, they are chosen by the processor's cores */
-  readonly threads: number | undefined
-  readonly cores: number
 }
 
 export class Findings {
@@ -35,25 +33,38 @@ export class Findings {
       const rows = yield* Effect.orElseSucceed(catalog.exact.all, (): ReadonlyArray<ExactRow> => [])
       const row = rows.find((each) => isSame(each, key) && each.setup === key.setup)
       if (row === undefined) return { key, known: undefined }
-      return { key, known: { exact: row.exact, ...(row.bits === undefined ? {} : { bits: row.bits }) } }
+      return { key, known: exactnessOf(row) }
     })
   }
 
   /** What was known of an earlier file or engine is of no use any more. */
-  keep(key: ExactRowKey, { bits, exact }: Exactness): Effect.Effect<void> {
+  keep(key: ExactRowKey, { bits, exact, threads }: Exactness): Effect.Effect<void> {
     const { catalog } = this.options
     return Effect.gen(function* () {
       for (const row of yield* catalog.exact.all)
         if (row.file === key.file && row.device === key.device && !isSame(row, key)) yield* catalog.exact.remove(row)
-      yield* catalog.exact.put({ ...key, exact, bits })
+      yield* catalog.exact.put({ ...key, exact, bits, threads })
     }).pipe(Effect.ignoreLogged)
   }
 
   private setupOf({ context, slots }: Shape): string {
-    const { cores, kvType, threads } = this.options
-    return `${context}x${slots} ${kvType} ${threads === undefined ? `cores ${cores}` : `threads ${threads}`}`
+    return `${context}x${slots} ${this.options.kvType}`
   }
 }
+
+/** Without what is not known. */
+export const exactnessOf = ({
+  bits,
+  exact,
+  threads
+}: Pick<ExactRow, "exact"> & {
+  readonly bits?: string | undefined
+  readonly threads?: number | undefined
+}): Exactness => ({
+  exact,
+  ...(bits === undefined ? {} : { bits }),
+  ...(threads === undefined ? {} : { threads })
+})
 
 export type ExactRowKey = ExactKey & Pick<ExactRow, "file">
 

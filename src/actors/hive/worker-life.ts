@@ -15,7 +15,7 @@ import { signalOf } from "../../machines/policy/blame.ts"
 import type { Shape } from "../../machines/policy/estimate.ts"
 import type { ControlMessage, Exactness } from "../../machines/vocabulary/worker.ts"
 import type { WorkerEvent, WorkerExit } from "../../machines/worker-terms.ts"
-import type { ExactRowKey, Findings } from "./findings.ts"
+import { exactnessOf, type ExactRowKey, type Findings } from "./findings.ts"
 import type { Ports } from "./ports.ts"
 
 /** what a worker may take to end its answers, milliseconds */
@@ -166,17 +166,12 @@ export class WorkerLife {
     )
 }
 
-const exactnessOf = (exact: boolean, bits: string | undefined): Exactness => ({
-  exact,
-  ...(bits === undefined ? {} : { bits })
-})
-
 const readyOf = ({ backend, bits, context, exact, slots }: Extract<ControlMessage, { readonly t: "ready" }>) => ({
   type: "READY" as const,
   backend,
   context,
   slots,
-  exactness: exact === undefined ? undefined : exactnessOf(exact, bits)
+  exactness: exact === undefined ? undefined : exactnessOf({ exact, bits })
 })
 
 /** Tells the chart what the worker said, in order; returns how it said that it failed, if it did. */
@@ -198,7 +193,7 @@ const relay = (said: Queue.Dequeue<ControlMessage | "end">, self: Self): Effect.
           yield* self.tell(readyOf(message))
           break
         case "exact":
-          yield* self.tell({ type: "EXACT", exactness: exactnessOf(message.exact, message.bits) })
+          yield* self.tell({ type: "EXACT", exactness: exactnessOf(message) })
           break
         case "beat":
           yield* self.latest("beat", { type: "BEAT", beat: message })

@@ -249,9 +249,7 @@ export class Workers {
             new Findings({
               catalog,
               pair: this.quarantine.pair(model, device),
-              kvType: terms.kvType,
-              threads: settings.worker.threads,
-              cores: machines.cores
+              kvType: terms.kvType
             }),
             machines.hasRoomAgain(id, device.id)
           )

@@ -45,6 +45,10 @@ const memoryOf = ({ model, native }: Loaded): { readonly ram: number; readonly v
 const testText =
   "The quick brown fox jumps over the lazy dog, and 12 small bees fly from flower to flower; none of them is in a hurry."
 
+/** What an earlier process found with as many threads. */
+const knownOf = ({ exactness }: LoadOptions, threads: number): Exactness | undefined =>
+  exactness?.threads === threads ? exactness : undefined
+
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
@@ -60,7 +64,8 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
   const isCpu = runtime.backend === "CPU"
   const chunk = isCpu ? exactChunk : loaded.batchSize
   // On a GPU kernels are chosen by the size of a batch throughout.
-  let exactness: Exactness | undefined = !isCpu || dependsOnRows(matrices) ? { exact: false } : options.exactness
+  let exactness: Exactness | undefined =
+    !isCpu || dependsOnRows(matrices) ? { exact: false } : knownOf(options, loaded.threads)
   /** a worker that is not exact has nothing to lose by reading on from any token */
   const kept = (slot: Slot, prefix: number): number => (exactness?.exact === false ? prefix : reusable(slot, prefix))
   const caches = new Caches({
@@ -149,9 +154,9 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
         chunk,
         words: model.tokenize(testText, false),
         done: (found) => {
-          exactness = found
+          exactness = { ...found, threads: loaded.threads }
           sampler.dispose()
-          options.onExact?.(found)
+          options.onExact?.(exactness)
         }
       })
     )

@@ -69,10 +69,12 @@ export type QuarantineKey = Pick<QuarantineRow, "hash" | "engine" | "device">
 /** What the self-test of a worker found, for its next process. */
 export interface ExactRow extends QuarantineKey {
   readonly file: string
-  /** all else that it depends on: context, slots, kind of cache, threads */
+  /** all else that is known before a process starts: context, slots, kind of cache */
   readonly setup: string
   readonly exact: boolean
   readonly bits: string | undefined
+  /** that decoded; a worker chooses them itself */
+  readonly threads: number | undefined
 }
 export type ExactKey = QuarantineKey & Pick<ExactRow, "setup">
 

@@ -57,6 +57,10 @@ const migrations: Migrations = [
       `CREATE TABLE exact (hash TEXT NOT NULL, engine TEXT NOT NULL, device TEXT NOT NULL, setup TEXT NOT NULL,
          file TEXT NOT NULL, exact INTEGER NOT NULL, bits TEXT, PRIMARY KEY (hash, engine, device, setup)) STRICT`
     ]
+  },
+  {
+    name: "the threads that a self-test ran with",
+    statements: ["ALTER TABLE exact ADD COLUMN threads INTEGER"]
   }
 ]
 

@@ -6,6 +6,7 @@
 import type { ModelFacts } from "../gguf.ts"
 import type { Backend } from "../vocabulary/device.ts"
 import type { KvType } from "../vocabulary/worker.ts"
+import { copyBytes } from "./copies.ts"
 import { usualContext } from "./context.ts"
 import { batchTokens, cellStep, exactChunk, exactUntil } from "./batches.ts"
 
@@ -121,15 +122,17 @@ const cudaBytes = ({ headLengths, heads, quantization }: ModelFacts, shape: Shap
 }
 
 /** Bytes that a worker with this model and shape takes on its device, once it has read a prompt that fills its slots. */
-export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number =>
-  Math.ceil(
-    (terms.backend === "cpu" ? processBytes(facts) : driverBytes(terms)) +
+export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number => {
+  const { context, slots } = shape
+  return Math.ceil(
+    (terms.backend === "cpu" ? processBytes(facts) + copyBytes(facts.stateBytes, context, slots) : driverBytes(terms)) +
       (terms.backend === "cuda" ? cudaBytes(facts, shape, terms.kvType) : 0) +
       facts.fileBytes +
       (isTiled(facts, terms) ? tileBytes(facts) : 0) +
       kvBytes(facts, shape, terms.kvType) +
       computeBytes(facts, shape, terms)
   )
+}
 
 export const toMb = (bytes: number): number => Math.ceil(bytes / 1e6)
 

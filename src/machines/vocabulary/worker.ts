@@ -30,7 +30,12 @@ export const exactFields = {
   bits: Schema.optional(Schema.String)
 } as const
 
-export const Exactness = Schema.Struct({ exact: Schema.Boolean, bits: exactFields.bits })
+export const Exactness = Schema.Struct({
+  exact: Schema.Boolean,
+  bits: exactFields.bits,
+  /** that it was found with: a worker with another number of them finds out anew */
+  threads: Schema.optional(Count)
+})
 export type Exactness = typeof Exactness.Type
 
 export const InferBeat = Schema.Struct({

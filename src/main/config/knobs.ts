@@ -152,7 +152,12 @@ export const knobs: ReadonlyArray<Knob> = [
   ),
   worker("portBase", port, "port", "first port that a worker tries; the next free one is taken"),
   worker("slots", integer("a whole number from 1 to 256", 1, 256), "slots", "answers that a worker decodes together"),
-  worker("context", tokens, "tokens", "context of a slot; unset: what fits, at most 32768"),
+  worker(
+    "context",
+    tokens,
+    "tokens",
+    "context of a slot where a request asks for none and needs no more; unset: what fits, at most 32768"
+  ),
   worker("kvType", kvType, "type", "how the KV cache is kept: f16, or q8_0 in half the memory, slightly rounded"),
   worker("threads", integer("a whole number from 1 to 1024", 1, 1024), "threads", "CPU threads; unset: chosen"),
   worker("maxTokensPerS", rate, "tokens/s", "pacing of every answer; unset: off"),

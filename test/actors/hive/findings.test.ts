@@ -12,7 +12,7 @@ const said: ReadonlyArray<ControlMessage> = [
   { t: "loading", progress: 0 },
   { t: "ready", backend: "CPU", context: 512, slots: 4 }
 ]
-const found = { exact: true, bits: "0123456789abcdef" }
+const found = { exact: true, bits: "0123456789abcdef", threads: 3 }
 
 /** A hive with this catalog starts a worker, which finds out; returns what the worker was told that is known. */
 const life = (catalog: MemoryCatalog, { context = 512, engine = "0", stamp = "1" } = {}) =>
@@ -34,7 +34,7 @@ const life = (catalog: MemoryCatalog, { context = 512, engine = "0", stamp = "1"
   )
 
 describe("What a self-test found", () => {
-  it.effect("is told to the next worker of the same, also by the next hive", () =>
+  it.effect("is told to the next worker of the same with its number of threads, also by the next hive", () =>
     Effect.gen(function* () {
       const catalog = new MemoryCatalog()
       expect(yield* life(catalog)).toBeUndefined()

@@ -37,7 +37,7 @@ describe("A worker's self-test", () => {
     Effect.gen(function* () {
       const modelPath = yield* Effect.promise(() => small(type))
       const { exactness, loaded } = yield* found({ modelPath })
-      expect(exactness).toEqual({ exact: true, bits: expect.stringMatching(/^[0-9a-f]{16}$/) })
+      expect(exactness).toEqual({ exact: true, bits: expect.stringMatching(/^[0-9a-f]{16}$/), threads: 1 })
       expect(loaded.exactness()).toEqual(exactness)
     })
   )
@@ -74,7 +74,7 @@ describe("A worker's self-test", () => {
   it.scopedLive("is not done where an earlier process of the worker told its outcome", () =>
     Effect.gen(function* () {
       const told: Array<Exactness> = []
-      const exactness = { exact: true, bits: "0123456789abcdef" }
+      const exactness = { exact: true, bits: "0123456789abcdef", threads: 1 }
       const loaded = yield* loadWith(layer, {
         modelPath: MINILLAMA,
         threads: 1,
@@ -84,6 +84,14 @@ describe("A worker's self-test", () => {
       expect(loaded.exactness()).toEqual(exactness)
       yield* ask(loaded, { input: plain("hello"), maxTokens: 8 })
       expect(told).toEqual([])
+    })
+  )
+
+  it.scopedLive("is done where the earlier process had another number of threads", () =>
+    Effect.gen(function* () {
+      const exactness = { exact: false, bits: "0123456789abcdef", threads: 7 }
+      const again = yield* found({ modelPath: MINILLAMA, exactness })
+      expect(again.exactness).toMatchObject({ exact: true, threads: 1 })
     })
   )
 

@@ -85,7 +85,8 @@ describe("The hive's catalog", () => {
               setup: "512x4",
               file: "/a",
               exact: true,
-              bits: "b"
+              bits: "b",
+              threads: 1
             }),
             catalog.setOwner({ id: "q", name: "queen", epoch: 3, url: "http://127.0.0.1:8500" })
           ])
@@ -98,7 +99,7 @@ describe("The hive's catalog", () => {
               { kind: "cuda-llm-worker-rbee", version: "3.21.1", folder: "/r" }
             ])
             expect(yield* catalog.exact.all).toEqual([
-              { hash: "h", engine: "1", device: "cpu", setup: "512x4", file: "/a", exact: true, bits: "b" }
+              { hash: "h", engine: "1", device: "cpu", setup: "512x4", file: "/a", exact: true, bits: "b", threads: 1 }
             ])
             expect(yield* catalog.leases.all).toEqual([{ id: "l", device: "gpu0", owner: "w1", bytes: 12_345_678_901 }])
             expect(yield* catalog.workers.all).toEqual([{ worker: "w1", pid: 42, start: "99@boot", port: undefined }])

@@ -36,6 +36,19 @@ describe("The memory of a model", () => {
     expect(kvTypeOf({ ...facts, headLengths: [80] }, "q8_0")).toBe("f16")
   })
 
+  it("has copies of a recurrent state on the machine: of two turns and the way there, or all that a worker keeps", () => {
+    const more = (stateBytes: number, context: number, terms = cpu) => {
+      const shape = { context, slots: 2 }
+      const state = { ...facts, stateBytes }
+      return estimateBytes(state, shape, terms) - estimateBytes(facts, shape, terms) - 2 * stateBytes
+    }
+    expect(more(1e6, 4095)).toBe(8e6)
+    expect(more(1e6, 8192)).toBe(12e6)
+    expect(more(20e6, 8192)).toBe(64e6)
+    expect(more(100e6, 8192)).toBe(100e6)
+    expect(more(20e6, 8192, gpu)).toBe(0)
+  })
+
   it("has buffers that a GPU reserves for a whole batch, and a CPU fills only as far as it is used", () => {
     const few = { ...facts, vocabulary: 0 }
     const shape = { context: 8192, slots: 1 }

@@ -3,14 +3,10 @@
  * after its last token, and goes back only to where a copy of it was taken: before the last token of a prompt, at the
  * end of an answer, and every so many tokens between.
  */
+import { copyBytesMax, copyEvery } from "../../../machines/policy/copies.ts"
 import type { Slot } from "../slots.ts"
 import type { Addon, AddonCheckpoint, NativeContext } from "./addon.ts"
 import type { LlamaAnswer } from "./answer.ts"
-
-/** tokens after which a copy is taken; a multiple of what long prompts are read in */
-export const copyEvery = 4096
-/** bytes of all copies of a worker, where each is smaller than that; in memory, whatever the device */
-export const copyBytesMax = 64_000_000
 
 interface Copy {
   readonly slot: Slot
