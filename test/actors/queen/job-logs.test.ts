@@ -522,6 +522,24 @@ describe("the jobs of a queen", () => {
     )
   )
 
+  it.live("are refused with the reason where the disk has no room for a long request, and leave nothing", () => {
+    const journal = memoryJournal(memoryStore())
+    const full: JournalService = {
+      ...journal,
+      *prepare(job) {
+        yield* journal.prepare(job)
+        throw Object.assign(new Error("no room"), { code: "ENOSPC" })
+      }
+    }
+    return withLogs(
+      Effect.gen(function* () {
+        expect(yield* Effect.flip(open("job-long", { prompt: long }))).toMatchObject({ code: "DISK_FULL" })
+        expect((yield* JobLogs).list()).toEqual([])
+      }),
+      Layer.succeed(Journal, full)
+    )
+  })
+
   it.live("are not made by who leaves before a long request is written", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "rbee-job-logs-"))
