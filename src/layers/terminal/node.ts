@@ -25,7 +25,10 @@ export const wantsColours = (
 
 type Gone = (error: NodeJS.ErrnoException) => void
 
-const outputOf = (stream: NodeJS.WriteStream, noColour: boolean, onGone: Gone): Output => {
+/** A stream of a process; `isTTY`: whoever reads it can be steered. */
+type Stream = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+
+export const outputOf = (stream: Stream, noColour: boolean, onGone: Gone): Output => {
   const colours = wantsColours(process.env, stream.isTTY === true, noColour)
   // what a write meets is told through `closed`, and never thrown
   stream.on("error", onGone)

@@ -157,6 +157,15 @@ describe("an infer session", () => {
   )
 })
 
+describe("the answer", () => {
+  it.live("is written as it is where --raw asks for it, and made plain for a terminal otherwise", () =>
+    Effect.gen(function* () {
+      expect((yield* play({ streams: [warmAnswer] }, { ...plain, raw: true })).stdout).toMatch(/^raw /)
+      expect((yield* play({ streams: [warmAnswer] }, plain)).stdout).not.toContain("raw")
+    })
+  )
+})
+
 describe("a stream that breaks", () => {
   it.live("is resumed behind the last event when the queen is the same, without a word and without repeats", () =>
     Effect.gen(function* () {

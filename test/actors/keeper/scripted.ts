@@ -168,7 +168,7 @@ export const stage = (script: Script) => {
     columns: () => 80,
     write: (...parts: ReadonlyArray<Part>) =>
       void told.writes.push({ to, text: parts.map((part) => (typeof part === "string" ? part : part.text)).join("") }),
-    writeRaw: (text: string) => void told.writes.push({ to, text }),
+    writeRaw: (text: string) => void told.writes.push({ to, text: `raw ${text}` }),
     clearLine: () => void told.writes.push({ to, text: "\r\u001b[2K" })
   })
   const layer = Layer.mergeAll(
