@@ -13,7 +13,7 @@ const tests = (...files) =>
 export const proofs = [
   {
     name: "families",
-    minutes: 5,
+    minutes: 1,
     needs: "",
     what: "every family of models in the real engine: loaded, the same answer however it comes about, wrong headers",
     steps: () => [tests("layers/engine/families", "machines/gguf-fuzz")]

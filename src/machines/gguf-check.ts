@@ -74,7 +74,8 @@ const checkHeads = (keys: Keys, layers: number, lengths: ReadonlyArray<number>):
     `its header says that ${rotated} of the ${longest} elements of a head are rotated`
   )
   const short = keys.count(".attention.key_length_swa") ?? longest
-  const shortRotated = keys.count(".rope.dimension_count_swa") ?? 0
+  // as many as of the others, where the header does not say
+  const shortRotated = keys.count(".rope.dimension_count_swa") ?? (short < longest ? rotated || longest : 0)
   refuseUnless(
     shortRotated <= short && shortRotated % 2 === 0,
     `its header says that ${shortRotated} of the ${short} elements of a head with a window are rotated`
@@ -114,6 +115,13 @@ const checkStates = (keys: Keys, layers: number, { isPart, shapes }: Tensors): v
     const has = (name: string) => shapes.has(`blk.${layer}.${name}`)
     const isBiased = !has("ssm_in.weight") || has("ssm_conv1d.bias") || isPart || keys.architecture.startsWith("qwen")
     refuseUnless(isBiased, `its layer ${layer} is not whole (blk.${layer}.ssm_conv1d.bias is missing)`)
+    // what makes its states may be one matrix or two, and llama.cpp asks for neither
+    const isDelta = !isPart && keys.architecture.startsWith("qwen") && has("ssm_conv1d.weight")
+    const isFed = has("ssm_in.weight") || (has("attn_qkv.weight") && has("attn_gate.weight"))
+    refuseUnless(
+      !isDelta || isFed,
+      `its layer ${layer} is not whole (blk.${layer}.attn_qkv.weight or its gate is missing)`
+    )
     const told = shapes.get(`blk.${layer}.ssm_out.weight`)?.[0]
     const isSame = told === undefined || (told === inner && (!doubled.has(keys.architecture) || inner === 2 * width))
     refuseUnless(isSame, `its header says that its states are ${inner} wide, its tensors say ${told}`)

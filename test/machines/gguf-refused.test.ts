@@ -202,6 +202,24 @@ describe("A header", () => {
       { tensors: familyFile("phi3").tensors.filter(({ name }) => name !== "blk.1.attn_qkv.weight") },
       /layer 1 has no attention/
     ],
+    [
+      "of a layer with a state and nothing that makes it",
+      "qwen35",
+      { tensors: familyFile("qwen35").tensors.filter(({ name }) => name !== "blk.2.attn_qkv.weight") },
+      /layer 2 is not whole/
+    ],
+    [
+      "of a layer with a state and no gate",
+      "qwen35",
+      { tensors: familyFile("qwen35").tensors.filter(({ name }) => name !== "blk.2.attn_gate.weight") },
+      /layer 2 is not whole/
+    ],
+    [
+      "with short heads that rotate as much as long ones",
+      "gemma4",
+      { without: /rope\.dimension_count_swa$/ },
+      /elements of a head with a window are rotated/
+    ],
     ["with an alignment of 0", "llama", { set: [["general.alignment", { u32: 0 }]] }, /aligned to 0/],
     ["with an odd alignment", "llama", { set: [["general.alignment", { u32: 24 }]] }, /no power of two/],
     ["with other embeddings", "llama", { set: [["llama.embedding_length", { u32: 128 }]] }, /128 elements.*64/],
