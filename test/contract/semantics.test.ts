@@ -1,6 +1,7 @@
 /** What a call means, the same on every transport: errors, streams, leaving, correlation, deadlines, ends. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
+import * as Brand from "effect/Brand"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -13,6 +14,7 @@ import { workerApi } from "../../src/layers/worker-api/index.ts"
 import { type ErrorCode, RbeeError, rbeeError, statusOf } from "../../src/machines/errors.ts"
 import { patience } from "../support/patience.ts"
 import { quiet, recording, type Seen, type Transport, transports } from "./transports.ts"
+import { JobId } from "../../src/machines/vocabulary/ids.ts"
 
 /** A worker that answers everything with `answer`. */
 const workerOf = (transport: Transport, answer: Effect.Effect<unknown, RbeeError>, seen: Array<Seen> = []) =>
@@ -70,7 +72,7 @@ for (const transport of transports) {
       Effect.gen(function* () {
         const sent = rbeeError("VRAM_EXHAUSTED", "No room. None at all", "", { status: 409, required_mb: 5 })
         const client = yield* workerOf(transport, Effect.fail(sent))
-        const got = yield* Effect.flip(client.infer({ job_id: "job-1", epoch: 1 }))
+        const got = yield* Effect.flip(client.infer({ job_id: JobId.make("job-1"), epoch: 1 }))
         expect([got.code, got.status, got.message, got.details]).toEqual([
           "VRAM_EXHAUSTED",
           409,
@@ -249,7 +251,7 @@ for (const transport of transports) {
       Effect.gen(function* () {
         const body = { error: { code: "ALL_SLOTS_BUSY", message: "4 of 4 slots are busy.", details: { slots: 4 } } }
         const client = yield* workerOf(transport, Effect.succeed({ _tag: "Json", status: 503, body }))
-        const error = yield* Effect.flip(client.infer({ job_id: "job-1", epoch: 1 }))
+        const error = yield* Effect.flip(client.infer({ job_id: JobId.make("job-1"), epoch: 1 }))
         expect([error.code, error.message, error.details]).toEqual([
           "ALL_SLOTS_BUSY",
           "4 of 4 slots are busy.",
@@ -280,11 +282,13 @@ for (const transport of transports) {
       Effect.gen(function* () {
         const seen: Array<Seen> = []
         const client = yield* workerOf(transport, Effect.void, seen)
+        const unchecked = Brand.nominal<JobId>()
+        const job = JobId.make("job-1")
         for (const [input, field] of [
-          [{ job_id: "../etc", epoch: 1 }, "job_id"],
-          [{ job_id: "job-1", epoch: 1, temperature: 3 }, "temperature"],
-          [{ job_id: "job-1", epoch: 1, max_tokens: -1 }, "max_tokens"],
-          [{ job_id: "job-1", epoch: -1 }, "epoch"]
+          [{ job_id: unchecked("../etc"), epoch: 1 }, "job_id"],
+          [{ job_id: job, epoch: 1, temperature: 3 }, "temperature"],
+          [{ job_id: job, epoch: 1, max_tokens: -1 }, "max_tokens"],
+          [{ job_id: job, epoch: -1 }, "epoch"]
         ] as const) {
           const error = yield* Effect.flip(client.infer(input))
           expect([error.code, error.details["field"]]).toEqual(["INVALID_REQUEST", field])
@@ -301,8 +305,8 @@ for (const transport of transports) {
           recording(queenApi, seen, () => Effect.succeed(() => Effect.void))
         )
         yield* client.events({ last_event_id: "7-41" })
-        yield* client.jobEvents({ id: "job-1", last_event_id: "12" })
-        yield* client.jobEvents({ id: "job-1" })
+        yield* client.jobEvents({ id: JobId.make("job-1"), last_event_id: "12" })
+        yield* client.jobEvents({ id: JobId.make("job-1") })
         expect(seen.map(({ input }) => input)).toEqual([
           { last_event_id: "7-41" },
           { id: "job-1", last_event_id: "12" },

@@ -3,6 +3,7 @@ import type { ErrorCode } from "../../src/machines/errors.ts"
 import { type WorkerExit, workerLimits } from "../../src/machines/worker-terms.ts"
 import { workerMachine } from "../../src/machines/worker.ts"
 import { Coverage, Walk } from "../support/walk.ts"
+import { JobId } from "../../src/machines/vocabulary/ids.ts"
 
 const coverage = new Coverage()
 const limits = { ...workerLimits, idleMs: 2000, drainMs: 7000 }
@@ -69,7 +70,12 @@ describe("A worker", () => {
         .send({ type: "READY", backend: "CPU", context: 4096, slots: 4, exactness: undefined })
         .send({
           type: "BEAT",
-          beat: { busy: 1, tokens_out: 0, progress: 0, infers: [{ job_id: "job-1", epoch: 2, next: 0, alone: true }] }
+          beat: {
+            busy: 1,
+            tokens_out: 0,
+            progress: 0,
+            infers: [{ job_id: JobId.make("job-1"), epoch: 2, next: 0, alone: true }]
+          }
         })
       walk.done("run", exit(at))
       expect(walk.delay("backoff")).toBe(0)

@@ -23,6 +23,7 @@ import {
 } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { JobId } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 const folders: Array<string> = []
@@ -64,7 +65,7 @@ describe("A hive and its workers", () => {
     }
     const answer = await run(
       workerAt(here, await only(hive)).infer({
-        job_id: "j",
+        job_id: JobId.make("j"),
         epoch: 1,
         prompt: "hello",
         stream: false

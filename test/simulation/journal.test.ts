@@ -1,14 +1,16 @@
 import { expect, it } from "vitest"
 import { SimJournal } from "../../src/layers/simulation/journal.ts"
 import { SeededRandom } from "../../src/layers/simulation/random.ts"
+import { JobId } from "../../src/machines/vocabulary/ids.ts"
 
 const facts = { state: "streaming", epoch: 1, failovers: 0, timings: {} } as const
-const event = (id: number) => ({ _tag: "Event", job: "job-1", id, event: "state", data: `{"n":${id}}` }) as const
+const event = (id: number) =>
+  ({ _tag: "Event", job: JobId.make("job-1"), id, event: "state", data: `{"n":${id}}` }) as const
 
 const written = () => {
   const journal = new SimJournal()
   const open = journal.open()
-  open.create({ id: "job-1", request: { model: "minillama", prompt: "x" }, createdAt: 1, facts })
+  open.create({ id: JobId.make("job-1"), request: { model: "minillama", prompt: "x" }, createdAt: 1, facts })
   open.commit([event(1)])
   open.checkpoint()
   for (let id = 2; id <= 10; id++) open.commit([event(id)])
@@ -16,7 +18,7 @@ const written = () => {
 }
 
 it("A crash of the queen's process keeps every commit", () => {
-  expect(written().open().lastId("job-1")).toBe(10)
+  expect(written().open().lastId(JobId.make("job-1"))).toBe(10)
 })
 
 it("A crash of her machine keeps what was synced, and of the rest a beginning", () => {
@@ -24,10 +26,10 @@ it("A crash of her machine keeps what was synced, and of the rest a beginning", 
   for (let seed = 0; seed < 40; seed++) {
     const journal = written()
     const lost = journal.crash(new SeededRandom(seed))
-    const last = journal.open().lastId("job-1")
+    const last = journal.open().lastId(JobId.make("job-1"))
     expect(last).toBe(10 - lost)
     expect(last).toBeGreaterThanOrEqual(1)
-    expect(journal.open().replay("job-1", 0, 100).length).toBe(last)
+    expect(journal.open().replay(JobId.make("job-1"), 0, 100).length).toBe(last)
     kept.add(last)
   }
   expect(kept.size).toBeGreaterThan(5)
@@ -37,5 +39,5 @@ it("A full disk refuses a commit whole", () => {
   const journal = written()
   journal.isFull = true
   expect(() => journal.open().commit([event(11)])).toThrow("full")
-  expect(journal.open().lastId("job-1")).toBe(10)
+  expect(journal.open().lastId(JobId.make("job-1"))).toBe(10)
 })

@@ -8,6 +8,7 @@ import { decide } from "../../src/machines/policy/placement.ts"
 import { type Hope, Search } from "../../src/machines/policy/search.ts"
 import { takeTurns } from "../../src/machines/policy/turns.ts"
 import { wish as wishFor } from "./fleet.ts"
+import { JobId } from "../../src/machines/vocabulary/ids.ts"
 
 export interface Request {
   /** milliseconds */
@@ -155,7 +156,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
     const turns = takeTurns(
       waits
         .toSorted((a, b) => (a.since ?? 0) - (b.since ?? 0))
-        .map(({ hopes, id, model, since }) => ({ job: id, model, since: since ?? now, hopes })),
+        .map(({ hopes, id, model, since }) => ({ job: JobId.make(id), model, since: since ?? now, hopes })),
       fleet,
       now
     )
@@ -165,8 +166,8 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
       if (fleet.residentsOf(model).length > 0) show(model)
     }
     const goes = new Set(turns.go.map(({ job }) => job))
-    const going = waits.filter(({ id }) => goes.has(id))
-    waits = waits.filter(({ id }) => !goes.has(id))
+    const going = waits.filter(({ id }) => goes.has(JobId.make(id)))
+    waits = waits.filter(({ id }) => !goes.has(JobId.make(id)))
     going.forEach(place)
     if (turns.at !== undefined) at(turns.at, () => {})
   }

@@ -13,6 +13,7 @@ import type { PendingTimer, Restarts } from "../../machines/vocabulary/inspect.t
 import type { ActorRef } from "./actor.ts"
 import { Observers } from "./observers.ts"
 import type { ReportContext } from "./reports.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** Whose child an actor is. Every supervisor tells its children. */
 export class Lineage extends Context.Reference<Lineage>()("rbee/Lineage", {
@@ -58,7 +59,7 @@ export type Observation = { readonly seq: number; readonly atMs: number; readonl
   | {
       readonly type: "narration"
       readonly line: Line
-      readonly job: string | undefined
+      readonly job: JobId | undefined
     }
 )
 

@@ -18,6 +18,7 @@ import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
 import { makeQueenLink, type QueenLink } from "./queen-link.ts"
 import { endEverything, teardown } from "./teardown.ts"
 import { type Format, makeVoice, type Voice } from "./voice.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export interface InferOptions {
   readonly request: Omit<JobRequest, "session">
@@ -63,7 +64,7 @@ const refused = (voice: Voice, error: RbeeError): void => {
 }
 
 interface Posted {
-  readonly submission: Fiber.Fiber<string, RbeeError>
+  readonly submission: Fiber.Fiber<JobId, RbeeError>
   /** what the queen was told of who woke her */
   readonly woke: boolean
 }
@@ -88,7 +89,7 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
     )
   )
 
-  const follow = (jobId: string): Effect.Effect<Ending, RbeeError> =>
+  const follow = (jobId: JobId): Effect.Effect<Ending, RbeeError> =>
     Effect.gen(function* () {
       let breaks = 0
       for (;;) {

@@ -19,6 +19,7 @@ import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.
 import type { Heartbeat, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { reachedLike, type SshPlace } from "../../machines/vocabulary/place.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** A hive process that this queen has claimed. */
 export interface ClaimedHive {
@@ -49,7 +50,7 @@ export const hasOthers = ({ devices }: Pick<HiveEntry, "devices">, beats: Readon
 interface WorkerEntry {
   view: WorkerView
   /** job → slots that it holds */
-  readonly seats: Map<string, number>
+  readonly seats: Map<JobId, number>
   /** beats in a row that did not name it */
   missed: number
   /** since when it serves, milliseconds since 1970; undefined: not yet */
@@ -300,7 +301,7 @@ export class ClusterView {
   // --- slots ---
 
   /** Takes a slot for a job, or all of them where it must be alone; undefined when there is none. */
-  reserve(workerId: string, jobId: string, alone: boolean): Seat | undefined {
+  reserve(workerId: string, jobId: JobId, alone: boolean): Seat | undefined {
     const entry = this.workers.get(workerId)
     if (entry === undefined || !serving(entry.view) || this.isClosing(workerId)) return undefined
     const free = freeOf(entry)
@@ -313,7 +314,7 @@ export class ClusterView {
   }
 
   /** Gives back whatever the job holds. */
-  release(jobId: string): void {
+  release(jobId: JobId): void {
     let released = false
     for (const [id, { seats }] of this.workers) {
       if (!seats.delete(jobId)) continue
@@ -324,7 +325,7 @@ export class ClusterView {
   }
 
   /** The seat that the job holds. */
-  seatOf(jobId: string): Seat | undefined {
+  seatOf(jobId: JobId): Seat | undefined {
     for (const { seats, view } of this.workers.values()) {
       if (seats.has(jobId)) return { worker: view.id, instance: view.instance, hive: view.hive, device: view.device }
     }
@@ -362,7 +363,7 @@ export class ClusterView {
   }
 
   /** A worker is asked for: its memory is spoken for before its hive has told of it. Returns what takes that back. */
-  starting(jobId: string, { device, hive }: Place, model: string): () => void {
+  starting(jobId: JobId, { device, hive }: Place, model: string): () => void {
     const worker = `for ${jobId}`
     this.fleet.setResident({
       worker,

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { InspectRecord } from "../../machines/vocabulary/inspect.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import type { Jobs } from "./jobs.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** Ended jobs that are shown when somebody begins to watch. */
 const endedMax = 100
@@ -21,7 +22,7 @@ export const makeViews = ({ jobs, view }: InspectWorld): Effect.Effect<ReadonlyA
   const told = new Map<string, string>()
   let isFirst = true
   /** live at the last look: they are shown once more after their end */
-  let live: ReadonlySet<string> = new Set()
+  let live: ReadonlySet<JobId> = new Set()
 
   return Effect.gen(function* () {
     const at = yield* Clock.currentTimeMillis

@@ -13,6 +13,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { Line } from "../../machines/narration.ts"
 import type { DoneEvent, JobRequest } from "../../machines/vocabulary/job.ts"
 import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** Speaks one line to whoever waits for it. */
 export type Narrate = (line: Line, ids?: { readonly hiveId?: string; readonly workerId?: string }) => void
@@ -31,7 +32,7 @@ export interface FailoverMarks {
 }
 
 export interface JobLog {
-  readonly jobId: string
+  readonly jobId: JobId
   readonly request: JobRequest
   /** milliseconds since 1970 */
   readonly createdAt: number
@@ -75,7 +76,7 @@ export interface JobLog {
 }
 
 export interface OpenJob {
-  readonly id: string
+  readonly id: JobId
   readonly request: JobRequest
   readonly idempotencyKey?: string | undefined
   /** by what right, where that is not the one to everything */
@@ -96,12 +97,12 @@ export class JobLogs extends Context.Tag("rbee/JobLogs")<
       { readonly log: JobLog; readonly fresh: boolean },
       RbeeError<"CONFLICT" | "DISK_FULL" | "INTERNAL">
     >
-    readonly get: (jobId: string) => Effect.Effect<JobLog, RbeeError<"JOB_NOT_FOUND">>
+    readonly get: (jobId: JobId) => Effect.Effect<JobLog, RbeeError<"JOB_NOT_FOUND">>
     /** Newest first. */
     readonly list: (limit?: number) => ReadonlyArray<JournalJob>
     /** Without a terminal event, oldest first: what a new queen continues. */
     readonly unfinished: () => ReadonlyArray<JobLog>
-    readonly remove: (jobId: string) => void
+    readonly remove: (jobId: JobId) => void
     /** Fails once the journal can no longer be written; all readers are cut then. Its supervisor starts it anew. */
     readonly faulted: Effect.Effect<never, RbeeError<"DISK_FULL" | "INTERNAL">>
   }

@@ -10,6 +10,7 @@ import { JobLogs } from "./job-log.ts"
 import { noSuchJob } from "./own-jobs.ts"
 import { JobSequence, type Shared } from "./job-sequence.ts"
 import { Metrics } from "./metrics.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export interface Retention {
   /** ended jobs are forgotten after this time, milliseconds */
@@ -30,7 +31,7 @@ export const makeJobLogs = (retention: Retention) =>
     const meters = yield* Metrics
     const fault = yield* Deferred.make<never, RbeeError<"DISK_FULL" | "INTERNAL">>()
     /** every job that is not ended, and some that are */
-    const live = new Map<string, JobSequence>()
+    const live = new Map<JobId, JobSequence>()
     const dirty = new Set<JobSequence>()
     /** the log has grown since the last checkpoint */
     let grown = false

@@ -4,6 +4,7 @@ import type { Wish } from "../../machines/policy/placement.ts"
 import { anySeed } from "../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 import type { JobLog } from "./job-log.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small. */
 export const wishOf = (log: JobLog, alone: boolean, needs?: Need): Wish => {
@@ -22,7 +23,7 @@ export const wishOf = (log: JobLog, alone: boolean, needs?: Need): Wish => {
  * A job without a seed gets one of its own, from its id, which is random: so that whoever continues its answer draws as
  * the first worker would have drawn. 32 bits of FNV-1a.
  */
-const seedOf = (jobId: string): number => {
+const seedOf = (jobId: JobId): number => {
   let hash = 0x811c9dc5
   for (let i = 0; i < jobId.length; i++) hash = Math.imul(hash ^ jobId.charCodeAt(i), 0x01000193)
   return hash >>> 0

@@ -12,6 +12,7 @@ import { JobReader, type Source } from "./job-reader.ts"
 import { RecentFrames } from "./recent-frames.ts"
 import { TokenRun } from "./token-run.ts"
 import { frameOf } from "../../layers/api/sse.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What all sequences of a queen share. */
 export interface Shared {
@@ -35,7 +36,7 @@ const HELD_BATCH = 64
 const PAGE = 256
 
 export class JobSequence implements JobLog {
-  readonly jobId: string
+  readonly jobId: JobId
   readonly request: JournalJob["request"]
   readonly createdAt: number
   private readonly shared: Shared

@@ -24,6 +24,7 @@ import { ActorSystem } from "../core/system.ts"
 import { fail, job, type JobWorld } from "./job.ts"
 import type { JobLog, JobLogs } from "./job-log.ts"
 import { keyOf, mayAsk, onlyOwn, ownerOf, sees } from "./own-jobs.ts"
+import { JobId } from "../../machines/vocabulary/ids.ts"
 
 export interface JobsWorld extends JobWorld {
   readonly logs: JobLogs["Type"]
@@ -39,11 +40,11 @@ export interface JobsWorld extends JobWorld {
 
 export interface Jobs {
   readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, RbeeError>
-  readonly get: (id: string) => Effect.Effect<JobView, RbeeError>
+  readonly get: (id: JobId) => Effect.Effect<JobView, RbeeError>
   /** those that the caller may see */
   readonly list: (caller: Caller | undefined) => ReadonlyArray<JobView>
   /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
-  readonly cancel: (id: string) => Effect.Effect<void, RbeeError>
+  readonly cancel: (id: JobId) => Effect.Effect<void, RbeeError>
   /** jobs that have not ended */
   readonly running: () => number
   /** their logs */
@@ -89,7 +90,7 @@ export const makeJobs = (
   path: string
 ): Effect.Effect<{ readonly jobs: Jobs } & Pick<Supervisor, "fiber">, RbeeError, ActorSystem | Scope.Scope> =>
   Effect.gen(function* () {
-    const live = new Map<string, Live>()
+    const live = new Map<JobId, Live>()
     const system = yield* ActorSystem
     let isDraining = false
 
@@ -161,7 +162,7 @@ export const makeJobs = (
         )
         const full = isFull()
         if (full && idempotencyKey === undefined) return yield* queueFull(world.queueMax)
-        const id = yield* world.ids.make("job")
+        const id = JobId.make(yield* world.ids.make("job"))
         const { log, fresh } = yield* world.logs.open({
           id,
           request,

@@ -23,6 +23,7 @@ import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/opena
 import { chunkFeed } from "./chat-chunks.ts"
 import type { JobLog } from "./job-log.ts"
 import { failureOf, parseDone } from "./terminal-events.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 interface Listed {
   readonly id: string
@@ -32,8 +33,8 @@ interface Listed {
 /** What the edge needs of the queen. */
 export interface Jobs {
   /** Takes a job in; fails where that can be judged without the model. */
-  readonly submit: (request: JobRequest) => Effect.Effect<{ readonly jobId: string; readonly log: JobLog }, RbeeError>
-  readonly cancel: (jobId: string) => Effect.Effect<void, RbeeError>
+  readonly submit: (request: JobRequest) => Effect.Effect<{ readonly jobId: JobId; readonly log: JobLog }, RbeeError>
+  readonly cancel: (jobId: JobId) => Effect.Effect<void, RbeeError>
   /** The reference of a model by any of its names. */
   readonly named: (name: string) => Effect.Effect<string, RbeeError>
   /** Models that can be asked for by name; `createdAt` in milliseconds since 1970. */
@@ -106,7 +107,7 @@ const answer = (
 ): Effect.Effect<Reply, RbeeError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const cancel = (jobId: string) => Effect.ignore(jobs.cancel(jobId))
+      const cancel = (jobId: JobId) => Effect.ignore(jobs.cancel(jobId))
       // In a fiber of its own, which can be interrupted although nobody does: what the queen starts for the job
       // inherits that. A client who leaves meanwhile leaves no job behind.
       const submitting = yield* Effect.fork(

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import { fittingResidents, type Wish } from "../../machines/policy/placement.ts"
 import { type RoomWait, takeTurns } from "../../machines/policy/turns.ts"
 import type { ClusterView } from "./cluster-view.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** Where waiting would help. */
 export type Hopes = Pick<RoomWait, "hopes" | "elsewhere">
@@ -18,12 +19,12 @@ interface Waiting extends RoomWait {
 
 export interface RoomLine {
   /** The job is to wait from its next `wait` on; how long it has waited before counts. */
-  readonly join: (jobId: string, hopes: Hopes) => void
+  readonly join: (jobId: JobId, hopes: Hopes) => void
   /** Returns when it may look for a place again; at once if it has not joined. */
-  readonly wait: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
-  readonly leave: (jobId: string) => void
+  readonly wait: (jobId: JobId, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
+  readonly leave: (jobId: JobId) => void
   /** 1 is next; undefined when it does not wait */
-  readonly position: (jobId: string) => number | undefined
+  readonly position: (jobId: JobId) => number | undefined
   readonly waiting: () => number
 }
 
@@ -34,11 +35,11 @@ const lookMs = 1000
 
 export const makeRoomLine = (view: ClusterView): RoomLine => {
   /** by job; since when it waits, over all its tries */
-  const since = new Map<string, number>()
-  const joined = new Map<string, Hopes>()
-  const line = new Map<string, Waiting>()
+  const since = new Map<JobId, number>()
+  const joined = new Map<JobId, Hopes>()
+  const line = new Map<JobId, Waiting>()
   /** by job that has its turn: workers of its model that it is about to replace */
-  const replaced = new Map<string, ReadonlyArray<string>>()
+  const replaced = new Map<JobId, ReadonlyArray<string>>()
   /** workers that are closed for those in line */
   let closed: ReadonlySet<string> = new Set()
   const close = (): void => view.close(new Set([...closed, ...[...replaced.values()].flat()]))
@@ -57,7 +58,7 @@ export const makeRoomLine = (view: ClusterView): RoomLine => {
     close()
     return turns.at
   }
-  const leave = (jobId: string, now: number): void => {
+  const leave = (jobId: JobId, now: number): void => {
     line.delete(jobId)
     pump(now)
   }

@@ -14,9 +14,10 @@ import { type Place, type Wish, decide } from "../../machines/policy/placement.t
 import { isWorthAnother } from "../../machines/policy/spread.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { type Hopes, makeRoomLine } from "./room-line.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 interface Waiting {
-  readonly jobId: string
+  readonly jobId: JobId
   readonly wish: Wish
   readonly turn: Deferred.Deferred<void>
   /** since when it waits, milliseconds since 1970 */
@@ -28,19 +29,19 @@ export interface Scheduler {
    * Waits for the job's turn. Afterwards the job holds a slot (`ClusterView.seatOf`), or no fitting worker is resident.
    * `onQueued` hears the position (1 is next) if it has to wait.
    */
-  readonly admit: (jobId: string, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
+  readonly admit: (jobId: JobId, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
   /** The job found no room, but would if others went: its next `admit` waits for that. */
-  readonly waitForRoom: (jobId: string, hopes: Hopes) => void
+  readonly waitForRoom: (jobId: JobId, hopes: Hopes) => void
   /** It has waited long enough behind busy workers: it is to look for a device where another one can be started. */
-  readonly isApart: (jobId: string) => boolean
+  readonly isApart: (jobId: JobId) => boolean
   /** It has found one. */
-  readonly startsAt: (jobId: string, place: Place) => void
+  readonly startsAt: (jobId: JobId, place: Place) => void
   /** There is none (any more). */
-  readonly stays: (jobId: string) => void
+  readonly stays: (jobId: JobId) => void
   /** The job has found its place, or its end. */
-  readonly settled: (jobId: string) => void
+  readonly settled: (jobId: JobId) => void
   /** 1 is next; undefined when it does not wait */
-  readonly position: (jobId: string) => number | undefined
+  readonly position: (jobId: JobId) => number | undefined
   /** jobs that wait in all lines */
   readonly waiting: () => number
 }
@@ -50,10 +51,10 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
   const roomLine = makeRoomLine(view)
 
   /** by model: the job that looks for a device where another worker can be started; one at a time */
-  const apart = new Map<string, { readonly job: string; place: Place | undefined }>()
+  const apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
 
   /** Of a worker that a job has started while others waited, the last slot is its own. */
-  const isSpoken = (worker: string, jobId: string, wish: Wish): boolean => {
+  const isSpoken = (worker: string, jobId: JobId, wish: Wish): boolean => {
     const starter = apart.get(wish.model)
     const at = view.worker(worker)
     if (starter?.place === undefined || starter.job === jobId || at === undefined) return false
@@ -63,7 +64,7 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
   }
 
   /** True when the job need not wait (any longer). */
-  const enter = (jobId: string, wish: Wish): boolean => {
+  const enter = (jobId: JobId, wish: Wish): boolean => {
     const decision = decide(wish, view.fleet)
     if (decision.kind !== "resident") return decision.kind === "devices"
     return !isSpoken(decision.worker, jobId, wish) && view.reserve(decision.worker, jobId, wish.alone) !== undefined
@@ -74,7 +75,7 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
     apart.set(wish.model, { job: jobId, place: undefined })
     return true
   }
-  const stays = (jobId: string): void => {
+  const stays = (jobId: JobId): void => {
     for (const [model, { job }] of apart) {
       if (job !== jobId) continue
       apart.delete(model)
@@ -104,7 +105,7 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
   }
   view.onChange(pump)
 
-  const inLine = (jobId: string, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> =>
+  const inLine = (jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> =>
     Effect.suspend(() => {
       stays(jobId)
       // Who wants more context than any worker of the model has does not wait for those that are served by it.

@@ -1,5 +1,6 @@
 /** The answer so far, and the run of tokens that this turn adds to it as one row of the journal. */
 import type { Write } from "../../layers/journal/index.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 interface Tokens {
   readonly texts: ReadonlyArray<string>
@@ -9,7 +10,7 @@ interface Tokens {
 export class TokenRun {
   count = 0
   private readonly ids: Array<number> = []
-  private readonly job: string
+  private readonly job: JobId
   /** the text up to here; what follows is still in `runs` */
   private whole = ""
   /** ended runs, as the journal has them: decoded when somebody asks */
@@ -27,7 +28,7 @@ export class TokenRun {
    * `earlier`: what the journal has of the job. `total`: how many those are, for an answer that is over; it is read
    * only when somebody asks for it.
    */
-  constructor(job: string, earlier?: () => Tokens, total?: number) {
+  constructor(job: JobId, earlier?: () => Tokens, total?: number) {
     this.job = job
     this.earlier = earlier
     this.count = total ?? 0

@@ -12,6 +12,7 @@ import { frame } from "../../layers/api/sse.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
 import { tokenFrame } from "../../machines/token-frame.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export type End =
   | { readonly _tag: "Done"; readonly done: InferDone }
@@ -36,7 +37,7 @@ const terminal = (end: End): string => {
 
 export interface AnswerOptions {
   readonly id: string
-  readonly jobId: string
+  readonly jobId: JobId
   readonly epoch: number
   /** as in its request */
   readonly alone: boolean
@@ -49,7 +50,7 @@ export interface AnswerOptions {
 
 export class Answer {
   readonly id: string
-  readonly jobId: string
+  readonly jobId: JobId
   readonly epoch: number
   readonly alone: boolean
   readonly first: number

@@ -1,12 +1,13 @@
 /** A hive's interface (API.md, Hive). Only a queen calls it. */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Health, Id, Megabytes, Nothing } from "../../machines/vocabulary/common.ts"
+import { Count, DeviceId, Health, Megabytes, Nothing } from "../../machines/vocabulary/common.ts"
 import { Devices, WorkerKind } from "../../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { ModelView } from "../../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../../machines/vocabulary/worker.ts"
 import { events, type Handlers, json } from "../api/endpoint.ts"
+import { Id } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})
 const byId = Schema.Struct({ id: Id })

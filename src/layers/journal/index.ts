@@ -17,6 +17,7 @@ import {
   Usage,
   WireError
 } from "../../machines/vocabulary/job.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What is known of a job beside its events; the newest is kept. */
 export const JobFacts = Schema.Struct({
@@ -39,7 +40,7 @@ export const JobFacts = Schema.Struct({
 export type JobFacts = typeof JobFacts.Type
 
 export interface NewJob {
-  readonly id: string
+  readonly id: JobId
   readonly request: JobRequest
   /** the `Idempotency-Key` it came with; the request itself tells whether a second one is the same */
   readonly key?: string | undefined
@@ -57,7 +58,7 @@ export type Write =
   /** one event; `data` is its JSON, on one line */
   | {
       readonly _tag: "Event"
-      readonly job: string
+      readonly job: JobId
       readonly id: number
       readonly event: string
       readonly data: string
@@ -68,14 +69,14 @@ export type Write =
    */
   | {
       readonly _tag: "Tokens"
-      readonly job: string
+      readonly job: JobId
       readonly firstId: number
       readonly firstIndex: number
       readonly count: number
       readonly texts: string
       readonly tokenIds: string
     }
-  | { readonly _tag: "Facts"; readonly job: string; readonly facts: JobFacts; readonly endedAt: number | undefined }
+  | { readonly _tag: "Facts"; readonly job: JobId; readonly facts: JobFacts; readonly endedAt: number | undefined }
 
 /** A row of the sequence, as it was written. */
 export type Entry =
@@ -100,28 +101,28 @@ export interface JournalService {
   /** Commits the job by itself. The id and the key must be new. */
   readonly create: (job: NewJob) => void
   /** Whether the job was created with this request, found out in steps. */
-  readonly isSame: (id: string, request: JobRequest) => Steps<boolean>
+  readonly isSame: (id: JobId, request: JobRequest) => Steps<boolean>
   /** One transaction; all or nothing. */
   readonly commit: (writes: ReadonlyArray<Write>) => void
   /** Rows that hold an event after `afterId`, in order, at most `limit` rows; the first may begin before it. */
-  readonly replay: (job: string, afterId: number, limit: number) => ReadonlyArray<Entry>
+  readonly replay: (job: JobId, afterId: number, limit: number) => ReadonlyArray<Entry>
   /** The last event id, 0 if none. */
-  readonly lastId: (job: string) => number
+  readonly lastId: (job: JobId) => number
   /** All tokens of the job so far. */
-  readonly tokens: (job: string) => { readonly texts: ReadonlyArray<string>; readonly tokenIds: ReadonlyArray<number> }
+  readonly tokens: (job: JobId) => { readonly texts: ReadonlyArray<string>; readonly tokenIds: ReadonlyArray<number> }
   /** Of a long request without what it says, as `byKey` and `jobs`. */
-  readonly job: (id: string) => JournalJob | undefined
+  readonly job: (id: JobId) => JournalJob | undefined
   readonly byKey: (key: string) => JournalJob | undefined
   /** Newest first. */
   readonly jobs: (limit: number) => ReadonlyArray<JournalJob>
   /** Without a terminal event, oldest first: what a new queen continues. With all that they say. */
   readonly unfinished: () => ReadonlyArray<JournalJob>
-  readonly remove: (id: string) => void
+  readonly remove: (id: JobId) => void
   /**
    * Removes the jobs that ended before `before` (milliseconds since 1970), and all but the newest `keep` ended ones;
    * the oldest first and not all at once: call again until none is left. Returns their ids.
    */
-  readonly forget: (before: number, keep: number) => ReadonlyArray<string>
+  readonly forget: (before: number, keep: number) => ReadonlyArray<JobId>
   /** Moves the log into the file. Waits for the disk: for a moment when no token flows. */
   readonly checkpoint: () => void
 }

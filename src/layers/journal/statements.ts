@@ -16,6 +16,7 @@ import {
 } from "./index.ts"
 import { hasTexts, isLong, type LongRequests, withoutTexts } from "./long-requests.ts"
 import { RunIndex } from "./runs.ts"
+import { JobId } from "../../machines/vocabulary/ids.ts"
 
 interface JobRow {
   readonly id: string
@@ -60,7 +61,7 @@ const readable = <A>(read: () => A): A | undefined => {
 /** Undefined: the row is damaged, and there is no such job any more. */
 const toJob = (row: JobRow): JournalJob | undefined =>
   readable(() => ({
-    id: row.id,
+    id: JobId.make(row.id),
     request: decodeRequest(row.request),
     key: row.key ?? undefined,
     createdAt: row.created_at,
@@ -341,7 +342,7 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
     forget: (before, keep) => {
       const old = selectOld.all(before, keep, FORGOTTEN)
       if (old.length > 0) removeAll(old)
-      return old
+      return old.filter(Schema.is(JobId))
     },
     checkpoint: () => {
       db.pragma("wal_checkpoint(TRUNCATE)")

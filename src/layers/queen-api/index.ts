@@ -2,7 +2,7 @@
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import { Token } from "../../machines/vocabulary/token.ts"
-import { Count, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
+import { Count, Health, Nothing } from "../../machines/vocabulary/common.ts"
 import { Heartbeat, HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job.ts"
@@ -10,8 +10,10 @@ import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
 import { ChatCompletionRequest } from "../../machines/vocabulary/openai.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { events, type Handlers, json, reply } from "../api/endpoint.ts"
+import { Id, JobId } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})
+const byJob = Schema.Struct({ id: JobId })
 const byId = Schema.Struct({ id: Id })
 const after = Schema.optional(Schema.String)
 /** `Last-Event-ID` as header, or as `?last_event_id=` */
@@ -35,7 +37,7 @@ export const queenApi = {
       idempotency_key: Schema.optional(Schema.String)
     }),
     headers: { "idempotency-key": "idempotency_key" },
-    output: Schema.Struct({ job_id: Schema.String, events: Schema.String }),
+    output: Schema.Struct({ job_id: JobId, events: Schema.String }),
     status: 201,
     strict: true
   }),
@@ -45,11 +47,11 @@ export const queenApi = {
     input: none,
     output: Schema.Array(JobView)
   }),
-  getJob: json("GET", "/jobs/:id", { scope: "infer", summary: "One job", input: byId, output: JobView }),
+  getJob: json("GET", "/jobs/:id", { scope: "infer", summary: "One job", input: byJob, output: JobView }),
   cancelJob: json("DELETE", "/jobs/:id", {
     scope: "infer",
     summary: "Cancel",
-    input: byId,
+    input: byJob,
     output: Nothing,
     status: 204
   }),
@@ -62,7 +64,7 @@ export const queenApi = {
   jobEvents: events("/jobs/:id/events", {
     scope: "infer",
     summary: "A job's durable event sequence",
-    input: Schema.Struct({ id: Id, last_event_id: after }),
+    input: Schema.Struct({ id: JobId, last_event_id: after }),
     ...resumable
   }),
   events: events("/events", {

@@ -6,9 +6,10 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { RbeeError } from "../../machines/errors.ts"
-import { EpochMs, Id } from "../../machines/vocabulary/common.ts"
+import { EpochMs } from "../../machines/vocabulary/common.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
+import { Id } from "../../machines/vocabulary/ids.ts"
 
 /** This start of the queen: calls of an older epoch are refused by hives. */
 export interface QueenIdentity {

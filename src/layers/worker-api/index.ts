@@ -1,9 +1,10 @@
 /** A worker's interface (API.md, Worker). Only a queen calls it. */
 import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
-import { Count, Health, Id, Nothing } from "../../machines/vocabulary/common.ts"
+import { Count, Health, Nothing } from "../../machines/vocabulary/common.ts"
 import { InferRequest } from "../../machines/vocabulary/worker.ts"
 import { events, type Handlers, json, reply } from "../api/endpoint.ts"
+import { Id } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})
 const byId = Schema.Struct({ id: Id })

@@ -8,9 +8,10 @@ import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 import { makeRoom, mayGoFor, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"
+import type { JobId } from "../vocabulary/ids.ts"
 
 export interface RoomWait {
-  readonly job: string
+  readonly job: JobId
   readonly model: string
   /** milliseconds since 1970: since when it waits, over all its tries */
   readonly since: number
@@ -22,7 +23,7 @@ export interface RoomWait {
 
 export interface Turns {
   /** these may look for a place again; workers of its model that a job replaces take no new work until it has */
-  readonly go: ReadonlyArray<{ readonly job: string; readonly replaces: ReadonlyArray<string> }>
+  readonly go: ReadonlyArray<{ readonly job: JobId; readonly replaces: ReadonlyArray<string> }>
   /** workers that take no new work */
   readonly close: ReadonlySet<string>
   /** when there may be more to say without anything else having changed, milliseconds since 1970 */

@@ -1,9 +1,6 @@
 /** Schemas that every part of the vocabulary shares. Field names are those of the wire (API.md), in snake_case. */
 import * as Schema from "effect/Schema"
 
-/** Ids become file names and path segments: nothing but these characters, so that no id can leave its folder. */
-export const Id = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { message: () => "an id" }))
-
 export const Count = Schema.NonNegativeInt
 /** milliseconds since 1970 */
 export const EpochMs = Schema.Number

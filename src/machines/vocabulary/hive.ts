@@ -1,9 +1,10 @@
 /** Hives as the queen knows them, and what they send her. */
 import * as Schema from "effect/Schema"
-import { Count, Id, Lifecycle } from "./common.ts"
+import { Count, Lifecycle } from "./common.ts"
 import { DeviceBeat, Devices } from "./device.ts"
 import { SshPlace } from "./place.ts"
 import { WorkerBeat } from "./worker.ts"
+import { Id } from "./ids.ts"
 
 export const Heartbeat = Schema.Struct({
   hive_id: Id,

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { Count, EpochMs } from "./common.ts"
+import { JobId } from "./ids.ts"
 
 /** Which program says it: `queen`, `hive-localhost`, or a simulated process. Paths are unique within it. */
 const from = { at: EpochMs, daemon: Schema.String }
@@ -144,7 +145,7 @@ export const NarrationRecord = Schema.Struct({
   action: Schema.String,
   human: Schema.String,
   level: Schema.Literal("info", "warn", "error"),
-  job: Schema.optional(Schema.String)
+  job: Schema.optional(JobId)
 })
 
 /** So many records were dropped because the reader was slow. */

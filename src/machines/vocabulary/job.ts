@@ -1,6 +1,7 @@
 /** What a user asks for, and how a job answers. */
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Id } from "./common.ts"
+import { Count, DeviceId } from "./common.ts"
+import { Id, JobId } from "./ids.ts"
 
 /** A tool's call in an assistant's message. */
 export const ToolCall = Schema.Struct({
@@ -139,7 +140,7 @@ export const WireError = Schema.Struct({
 export type WireError = typeof WireError.Type
 
 export const JobView = Schema.Struct({
-  job_id: Schema.String,
+  job_id: JobId,
   model: Schema.String,
   state: JobState,
   /** 1 is next; absent when not waiting */

@@ -1,7 +1,8 @@
 /** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Id, Megabytes } from "./common.ts"
+import { Count, DeviceId, Megabytes } from "./common.ts"
 import { ChatMessage, FinishReason, samplingFields, Usage } from "./job.ts"
+import { Id, JobId } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
 export const KvType = Schema.Literal("f16", "q8_0")
@@ -39,7 +40,7 @@ export const Exactness = Schema.Struct({
 export type Exactness = typeof Exactness.Type
 
 export const InferBeat = Schema.Struct({
-  job_id: Schema.String,
+  job_id: JobId,
   epoch: Count,
   /** index of the next token */
   next: Count,
@@ -92,7 +93,7 @@ export type WorkerStart = typeof WorkerStart.Type
 
 /** The body of `POST /infer`. */
 export const InferRequest = Schema.Struct({
-  job_id: Id,
+  job_id: JobId,
   epoch: Count,
   prompt: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage)),

@@ -9,6 +9,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { notRunning } from "./not-running.ts"
 import type { Context } from "./spec.ts"
 import { inWorld } from "./world.ts"
+import { jobNamed } from "./named.ts"
 
 const voiceOf = (context: Context): Effect.Effect<Voice> =>
   Effect.map(Effect.clock, (clock) => makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
@@ -131,4 +132,9 @@ export const workersStop = (id: string | undefined, all: boolean, context: Conte
       )
 
 export const jobCancel = (id: string, context: Context) =>
-  withQueen(context, (api) => Effect.map(api.cancelJob({ id }), () => answer(context, `job ${id} cancelled`)))
+  withQueen(context, (api) =>
+    Effect.zipRight(
+      Effect.flatMap(jobNamed(id), (job) => api.cancelJob({ id: job })),
+      Effect.sync(() => answer(context, `job ${id} cancelled`))
+    )
+  )

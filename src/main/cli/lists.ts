@@ -11,6 +11,7 @@ import { age } from "./table.ts"
 import { bundledModel } from "../../machines/model-ref.ts"
 import { hivesTable, jobDetails, jobsTable, modelsTable, planDetails, workersTable } from "./views.ts"
 import { inWorld } from "./world.ts"
+import { jobNamed } from "./named.ts"
 
 const show = (context: Context, json: boolean, value: unknown, text: () => string): number => {
   context.terminal.stdout.write(json ? `${JSON.stringify(value)}\n` : text())
@@ -82,7 +83,10 @@ const defined = ({ context, device, hive }: Pick<PlanValues, "context" | "device
 
 export const showJob = (id: string, json: boolean, context: Context) =>
   withQueen(context, json, (api) =>
-    Effect.map(api.getJob({ id }), (job) => show(context, json, job, () => jobDetails(job)))
+    Effect.map(
+      Effect.flatMap(jobNamed(id), (job) => api.getJob({ id: job })),
+      (job) => show(context, json, job, () => jobDetails(job))
+    )
   )
 
 const queenLine = (health: Health, context: Context): string =>

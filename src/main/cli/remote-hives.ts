@@ -8,7 +8,7 @@ import { readEvents } from "../../layers/api/sse.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { HiveView, MachineView } from "../../machines/vocabulary/hive.ts"
-import { Id } from "../../machines/vocabulary/common.ts"
+
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import * as Schema from "effect/Schema"
 import { logs as localLogs, readable } from "./logs.ts"
@@ -16,6 +16,7 @@ import { failureIn } from "../cluster/answer.ts"
 import type { Context } from "./spec.ts"
 import { hivesTable } from "./views.ts"
 import { inWorld } from "./world.ts"
+import { Id } from "../../machines/vocabulary/ids.ts"
 
 export interface AddValues {
   readonly host: string | undefined

@@ -6,6 +6,7 @@ import type * as Layer from "effect/Layer"
 import { readEvents, type SseEvent } from "../../layers/api/sse.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { isErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What an `error` event tells. */
 export const failureIn = (event: SseEvent): RbeeError => {
@@ -30,7 +31,7 @@ const textIn = (event: SseEvent): string => {
 /** Pieces that came since they were last asked for arrive as one. A stream without a terminal event is a failure. */
 export async function* answerOf(
   api: QueenApi,
-  id: string,
+  id: JobId,
   logs: Layer.Layer<never>
 ): AsyncGenerator<string, void, void> {
   let pending = ""

@@ -5,6 +5,7 @@ import type { JournalService } from "../../layers/journal/index.ts"
 import { type EngineSpec, layerUndisturbed } from "../../layers/simulation/engine.ts"
 import { Kernel } from "../../layers/simulation/kernel.ts"
 import { Machine } from "../../layers/simulation/machine.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** The answer of the engine alone, asked once, in a world where nothing happens. */
 export const undisturbed = (spec: EngineSpec, prompt: string): string => {
@@ -35,7 +36,7 @@ export const undisturbed = (spec: EngineSpec, prompt: string): string => {
 /** The terminal events of a job's sequence. */
 export const terminalOf = (
   journal: JournalService,
-  job: string
+  job: JobId
 ): { readonly count: number; readonly names: string; readonly data: string } => {
   const ends = journal
     .replay(job, 0, 1_000_000)

@@ -8,6 +8,7 @@ import type { Kernel } from "../../layers/simulation/kernel.ts"
 import type { Host, SimProcess } from "../../layers/simulation/process.ts"
 import type { WorkerApi } from "../../layers/worker-api/index.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What is broken, in words; `invariant` is its short name. */
 export class Violation extends Error {
@@ -27,7 +28,7 @@ const terminal = new Set(["done", "error", "cancelled"])
 
 export interface WatchOptions {
   /** the tokens of a job that are in the journal */
-  readonly recorded: (job: string) => ReadonlyArray<number>
+  readonly recorded: (job: JobId) => ReadonlyArray<number>
   readonly plantsDuplicate: boolean
   /** no catalog is lost: a hive finds what an earlier one left */
   readonly readsRecords: boolean
@@ -113,7 +114,7 @@ export class Watch {
   }
 
   /** An answer that lost its worker is never decoded anew: what is known of it goes along, whole. */
-  private continues({ job_id: job = "", epoch, resume }: InferRequest): void {
+  private continues({ job_id: job, epoch, resume }: InferRequest): void {
     const known = this.options.recorded(job)
     const given = resume?.token_ids ?? []
     const first = known.findIndex((token, index) => given[index] !== token)

@@ -8,9 +8,10 @@ import * as Schema from "effect/Schema"
 import { controlFd } from "../../layers/process/index.ts"
 import { defaults, type Settings } from "../../layers/settings/index.ts"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
-import { Id } from "../../machines/vocabulary/common.ts"
+
 import { Backend } from "../../machines/vocabulary/device.ts"
 import { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
+import { Id } from "../../machines/vocabulary/ids.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 const positive = Schema.Number.pipe(Schema.positive())

@@ -12,6 +12,7 @@ import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { inferConnected, inferDone, keepWarm, type Line } from "../../../src/machines/narration.ts"
 import type { Health } from "../../../src/machines/vocabulary/common.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** One network chunk of a stream, or what happens to the connection. */
 export type Step = string | "BREAK" | "END" | "HANG" | { readonly wait: Effect.Effect<unknown> }
@@ -142,7 +143,7 @@ export const stage = (script: Script) => {
         yield* call("submit")
         told.requests.push(request)
         yield* answer(nth(script.submit ?? ["ok"], submits++))
-        return { job_id: "job-1", events: "/jobs/job-1/events" }
+        return { job_id: JobId.make("job-1"), events: "/jobs/job-1/events" }
       }),
     jobEvents: (input) =>
       Effect.gen(function* () {

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { ClusterView } from "../../../src/actors/queen/cluster-view.ts"
 import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   id: "w1",
@@ -35,24 +36,29 @@ describe("The cluster view", () => {
   it("gives out as many slots as a worker has, each job one, and takes them back", () => {
     const { view, beat } = make()
     beat(beatOf())
-    expect(view.reserve("w1", "j1", false)).toEqual({ worker: "w1", instance: "i1", hive: "h", device: "cpu" })
-    expect(view.reserve("w1", "j2", true)).toBeUndefined()
-    expect(view.reserve("w1", "j2", false)).toBeDefined()
-    expect(view.reserve("w1", "j3", false)).toBeUndefined()
+    expect(view.reserve("w1", JobId.make("j1"), false)).toEqual({
+      worker: "w1",
+      instance: "i1",
+      hive: "h",
+      device: "cpu"
+    })
+    expect(view.reserve("w1", JobId.make("j2"), true)).toBeUndefined()
+    expect(view.reserve("w1", JobId.make("j2"), false)).toBeDefined()
+    expect(view.reserve("w1", JobId.make("j3"), false)).toBeUndefined()
     expect(view.fleet.allResidents()).toMatchObject([{ worker: "w1", free: 0 }])
     expect(view.allWorkers()).toMatchObject([{ state: "busy", busy: 2 }])
-    view.release("j1")
-    view.release("j2")
-    expect(view.reserve("w1", "j3", true)).toBeDefined()
+    view.release(JobId.make("j1"))
+    view.release(JobId.make("j2"))
+    expect(view.reserve("w1", JobId.make("j3"), true)).toBeDefined()
     expect(view.fleet.allResidents()).toMatchObject([{ free: 0 }])
-    expect(view.seatOf("j3")?.worker).toBe("w1")
-    expect(view.seatOf("j1")).toBeUndefined()
+    expect(view.seatOf(JobId.make("j3"))?.worker).toBe("w1")
+    expect(view.seatOf(JobId.make("j1"))).toBeUndefined()
   })
 
   it("keeps its book over beats that are older than it", () => {
     const { view, beat } = make()
     beat(beatOf())
-    view.reserve("w1", "j1", false)
+    view.reserve("w1", JobId.make("j1"), false)
     beat(beatOf({ busy: 0 }))
     expect(view.fleet.allResidents()).toMatchObject([{ free: 1 }])
   })
@@ -99,7 +105,7 @@ describe("The cluster view", () => {
       for (const end of ["lost", "restarted", "degraded", "missed", "hive"] as const) {
         const { view, beat } = make()
         beat(beatOf())
-        const seat = view.reserve("w1", "j1", false)
+        const seat = view.reserve("w1", JobId.make("j1"), false)
         if (seat === undefined) throw new Error("no seat")
         const gone = yield* Effect.fork(view.gone(seat))
         yield* Effect.yieldNow()
@@ -110,7 +116,7 @@ describe("The cluster view", () => {
         if (end === "hive") view.dropWorkers("h")
         yield* Fiber.join(gone)
         yield* view.gone(seat)
-        expect(view.seatOf("j1"), end).toBeUndefined()
+        expect(view.seatOf(JobId.make("j1")), end).toBeUndefined()
       }
     })
   )

@@ -22,6 +22,7 @@ import { layerNode } from "../../../src/layers/turns/node.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { keepWarm, queued } from "../../../src/machines/narration.ts"
 import type { DoneEvent, JobRequest } from "../../../src/machines/vocabulary/job.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const request: JobRequest = { model: "minillama", prompt: "hello" }
 const doneEvent: DoneEvent = {
@@ -41,7 +42,9 @@ const withLogs = <E>(
 ) => Effect.provide(body, services(journal))
 
 const open = (id = "job-a", extra: Partial<JobRequest> = {}) =>
-  Effect.flatMap(JobLogs, (logs) => Effect.map(logs.open({ id, request: { ...request, ...extra } }), ({ log }) => log))
+  Effect.flatMap(JobLogs, (logs) =>
+    Effect.map(logs.open({ id: JobId.make(id), request: { ...request, ...extra } }), ({ log }) => log)
+  )
 
 /** A journal on a disk that can be full, and what is really in it. */
 const fillable = () => {
@@ -199,7 +202,7 @@ describe("a job's event sequence", () => {
         )
         yield* withLogs(
           Effect.gen(function* () {
-            const log = yield* Effect.flatMap(JobLogs, (logs) => logs.get("job-a"))
+            const log = yield* Effect.flatMap(JobLogs, (logs) => logs.get(JobId.make("job-a")))
             expect(log.ended()).toBe(true)
             expect(log.tokens()).toBe(40)
             expect([log.text().split(" ").length - 1, log.tokenIds().length, log.tokens()]).toEqual([40, 40, 40])
@@ -287,7 +290,7 @@ describe("readers of a job", () => {
           write: (frames) => {
             reader.sink.write(frames)
             // everything that was shown is in the journal already
-            expect(journal.lastId("job-a")).toBe(reader.ids().at(-1))
+            expect(journal.lastId(JobId.make("job-a"))).toBe(reader.ids().at(-1))
             return true
           }
         }
@@ -458,7 +461,7 @@ describe("A journal that was lost", () => {
         yield* turn
         expect(kept.tokenIds).toHaveLength(2)
         expect(journal.tokens(log.jobId)).toEqual(kept)
-        expect(yield* Effect.flip(logs.open({ id: "job-b", request }))).toMatchObject({ code: "DISK_FULL" })
+        expect(yield* Effect.flip(logs.open({ id: JobId.make("job-b"), request }))).toMatchObject({ code: "DISK_FULL" })
       }),
       Layer.succeed(Journal, failing)
     )
@@ -470,11 +473,11 @@ describe("the jobs of a queen", () => {
     withLogs(
       Effect.gen(function* () {
         const logs = yield* JobLogs
-        const first = yield* logs.open({ id: "job-a", request, idempotencyKey: "k" })
-        const again = yield* logs.open({ id: "job-b", request: { ...request }, idempotencyKey: "k" })
+        const first = yield* logs.open({ id: JobId.make("job-a"), request, idempotencyKey: "k" })
+        const again = yield* logs.open({ id: JobId.make("job-b"), request: { ...request }, idempotencyKey: "k" })
         expect([first.fresh, again.fresh, again.log.jobId]).toEqual([true, false, "job-a"])
         const other = yield* Effect.flip(
-          logs.open({ id: "job-c", request: { ...request, seed: 1 }, idempotencyKey: "k" })
+          logs.open({ id: JobId.make("job-c"), request: { ...request, seed: 1 }, idempotencyKey: "k" })
         )
         expect(other).toMatchObject({ code: "CONFLICT", details: { job_id: "job-a" } })
         expect(logs.list().map(({ id }) => id)).toEqual(["job-a"])
@@ -493,7 +496,7 @@ describe("the jobs of a queen", () => {
           yield* turn
         }
         expect(turns).toBeGreaterThan(20)
-        expect((yield* Journal).tokens("job-a").texts.length).toBeGreaterThan(20)
+        expect((yield* Journal).tokens(JobId.make("job-a")).texts.length).toBeGreaterThan(20)
         expect((yield* Fiber.join(coming)).request.prompt).toBe(long)
       })
     )
@@ -506,9 +509,9 @@ describe("the jobs of a queen", () => {
         const asked = { ...request, prompt: long }
         const came = yield* Effect.all(
           [
-            logs.open({ id: "job-a", request: asked, idempotencyKey: "k" }),
-            logs.open({ id: "job-b", request: { ...asked }, idempotencyKey: "k" }),
-            Effect.flip(logs.open({ id: "job-c", request: { ...asked, seed: 1 }, idempotencyKey: "k" }))
+            logs.open({ id: JobId.make("job-a"), request: asked, idempotencyKey: "k" }),
+            logs.open({ id: JobId.make("job-b"), request: { ...asked }, idempotencyKey: "k" }),
+            Effect.flip(logs.open({ id: JobId.make("job-c"), request: { ...asked, seed: 1 }, idempotencyKey: "k" }))
           ],
           { concurrency: "unbounded" }
         )
@@ -585,11 +588,11 @@ describe("the jobs of a queen", () => {
       )
       yield* Effect.gen(function* () {
         const logs = yield* JobLogs
-        yield* logs.get("job-old")
+        yield* logs.get(JobId.make("job-old"))
         yield* TestClock.adjust("2 minutes")
         yield* Deferred.await(gone)
-        expect((yield* Effect.flip(logs.get("job-old"))).code).toBe("JOB_NOT_FOUND")
-        expect((yield* logs.get("job-open")).ended()).toBe(false)
+        expect((yield* Effect.flip(logs.get(JobId.make("job-old")))).code).toBe("JOB_NOT_FOUND")
+        expect((yield* logs.get(JobId.make("job-open"))).ended()).toBe(false)
       }).pipe(Effect.provide(layer))
     })
   )

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { readEvents } from "../../../src/layers/api/sse.ts"
 import { modelsTable } from "../../../src/main/cli/views.ts"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const pulled = (model_ref: string) =>
   Effect.gen(function* () {
@@ -66,7 +67,7 @@ describe("Models of the cluster", () => {
       expect(yield* api.v1Model({ ref: "Tiny-Q8_0" })).toMatchObject({ body: { id: "HF:acme/tiny-GGUF:Q8_0" } })
       const { ended, id } = yield* job({ model: "tiny:q8_0" })
       expect((yield* ended).event).toBe("done")
-      expect(yield* api.getJob({ id })).toMatchObject({ model: "HF:acme/tiny-GGUF:Q8_0" })
+      expect(yield* api.getJob({ id: JobId.make(id) })).toMatchObject({ model: "HF:acme/tiny-GGUF:Q8_0" })
     })
   )
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { makeWorld } from "../../support/queen/world.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const cold = [
   "queen: no hives found; adding local machine",
@@ -102,7 +103,7 @@ describe("Placing", () => {
         "queen: asking hive if there's room on GPU0…"
       ])
       expect(lines).toContain("queen: CUDA worker is awake")
-      const { placement } = yield* api.getJob({ id: reader.id })
+      const { placement } = yield* api.getJob({ id: JobId.make(reader.id) })
       expect(placement).toMatchObject({ device: "gpu0", losers: [{ device: "gpu1" }, { device: "cpu" }] })
     })
   )
@@ -241,16 +242,16 @@ describe("The queue", () => {
       yield* third.saw("job queued at position 2")
       const refused = yield* Effect.flip(job())
       expect(refused).toMatchObject({ code: "QUEUE_FULL", details: { retry_after_s: 1 } })
-      expect((yield* api.getJob({ id: third.id })).position).toBe(2)
-      expect((yield* api.getJob({ id: second.id })).state).toBe("queued")
+      expect((yield* api.getJob({ id: JobId.make(third.id) })).position).toBe(2)
+      expect((yield* api.getJob({ id: JobId.make(second.id) })).state).toBe("queued")
 
-      yield* api.cancelJob({ id: second.id })
-      expect((yield* api.getJob({ id: third.id })).position).toBe(1)
+      yield* api.cancelJob({ id: JobId.make(second.id) })
+      expect((yield* api.getJob({ id: JobId.make(third.id) })).position).toBe(1)
       const [worker] = hive.workers.values()
       worker?.release()
       yield* first.ended
       yield* third.until(({ event }) => event === "token")
-      expect((yield* api.getJob({ id: third.id })).position).toBeUndefined()
+      expect((yield* api.getJob({ id: JobId.make(third.id) })).position).toBeUndefined()
       worker?.release()
       expect((yield* third.ended).event).toBe("done")
       expect(third.lines().filter((line) => line.includes("queued"))).toHaveLength(1)
@@ -270,13 +271,13 @@ describe("The queue", () => {
       const third = yield* job({ allow_cpu: false })
       yield* second.until(({ event }) => event === "token")
       expect(hive.workers.size).toBe(2)
-      const { placement } = yield* api.getJob({ id: second.id })
+      const { placement } = yield* api.getJob({ id: JobId.make(second.id) })
       expect(placement).toMatchObject({
         device: "gpu1",
         losers: [{ device: "gpu0", verdict: "the model is resident there already" }, { device: "cpu" }]
       })
       // there is no third device: the next one has its place in the line
-      expect(yield* api.getJob({ id: third.id })).toMatchObject({ state: "queued", position: 1 })
+      expect(yield* api.getJob({ id: JobId.make(third.id) })).toMatchObject({ state: "queued", position: 1 })
       for (const worker of hive.workers.values()) worker.release()
       yield* third.until(({ event }) => event === "token")
       for (const worker of hive.workers.values()) worker.release()
@@ -309,19 +310,21 @@ describe("Cancelling", () => {
         hive.script = () => ({ holdAt: 2 })
         const reader = yield* job()
         yield* reader.until(({ event, data }) => event === "token" && data["i"] === 1)
-        yield* api.cancelJob({ id: reader.id })
+        yield* api.cancelJob({ id: JobId.make(reader.id) })
         expect((yield* reader.ended).event).toBe("cancelled")
         expect(reader.text()).toBe("hel")
         const [worker] = hive.workers.values()
         expect(worker?.cancelled).toHaveLength(1)
-        yield* api.cancelJob({ id: reader.id })
-        expect((yield* api.getJob({ id: reader.id })).state).toBe("cancelled")
+        yield* api.cancelJob({ id: JobId.make(reader.id) })
+        expect((yield* api.getJob({ id: JobId.make(reader.id) })).state).toBe("cancelled")
 
         hive.script = () => ({})
         const next = yield* job()
         yield* next.ended
-        expect(yield* Effect.flip(api.cancelJob({ id: next.id }))).toMatchObject({ code: "CONFLICT" })
-        expect(yield* Effect.flip(api.cancelJob({ id: "job-none" }))).toMatchObject({ code: "JOB_NOT_FOUND" })
+        expect(yield* Effect.flip(api.cancelJob({ id: JobId.make(next.id) }))).toMatchObject({ code: "CONFLICT" })
+        expect(yield* Effect.flip(api.cancelJob({ id: JobId.make("job-none") }))).toMatchObject({
+          code: "JOB_NOT_FOUND"
+        })
       })
   )
 
@@ -337,7 +340,7 @@ describe("Cancelling", () => {
         const hold = hive.hold(what)
         const reader = yield* job()
         yield* reader.until(({ event, data }) => event === "state" && data["to"] === phase)
-        yield* api.cancelJob({ id: reader.id })
+        yield* api.cancelJob({ id: JobId.make(reader.id) })
         expect((yield* reader.ended).event).toBe("cancelled")
         yield* hold.release
         const next = yield* job()
@@ -351,7 +354,7 @@ describe("Cancelling", () => {
       hive.beating = false
       const reader = yield* job()
       yield* reader.saw("waking the beehive at localhost:8600")
-      yield* api.cancelJob({ id: reader.id })
+      yield* api.cancelJob({ id: JobId.make(reader.id) })
       expect((yield* reader.ended).event).toBe("cancelled")
     })
   )
@@ -386,7 +389,7 @@ describe("Failing over", () => {
       const seeds = worker.asked.map(({ seed }) => seed)
       expect(seeds[0]).toEqual(expect.any(Number))
       expect(seeds[1]).toBe(seeds[0])
-      expect((yield* api.getJob({ id: reader.id })).failovers).toBe(1)
+      expect((yield* api.getJob({ id: JobId.make(reader.id) })).failovers).toBe(1)
     })
   )
 
@@ -439,7 +442,7 @@ describe("Failing over", () => {
         { tokens: 3, from: "localhost/cpu", to: "localhost/cpu", continued: true }
       ])
       expect(reader.lines().filter((line) => line.includes("later ones may be other"))).toHaveLength(1)
-      const view = yield* api.getJob({ id: reader.id })
+      const view = yield* api.getJob({ id: JobId.make(reader.id) })
       expect(view.continued).toBe(true)
       expect(view.placement?.exact).toBe(false)
     })
@@ -456,7 +459,7 @@ describe("Failing over", () => {
       worker?.crash()
       if (worker !== undefined) hive.restart(worker)
       yield* reader.ended
-      const view = yield* api.getJob({ id: reader.id })
+      const view = yield* api.getJob({ id: JobId.make(reader.id) })
       expect(view.continued).toBeUndefined()
       expect(view.placement?.exact).toBe(true)
       expect(reader.lines().filter((line) => line.includes("may be other"))).toEqual([])

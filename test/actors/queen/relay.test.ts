@@ -20,6 +20,7 @@ import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type WorkerApi, workerApi } from "../../../src/layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { setbackOf } from "../../../src/machines/policy/setback.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const layer = Layer.provide(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 10 })),
@@ -76,9 +77,9 @@ const sayingThenSilent =
     Effect.zipRight(saying(...frames)(sink), Effect.never)
 
 const open = Effect.flatMap(JobLogs, (logs) =>
-  Effect.map(logs.open({ id: "job-1", request: { model: "minillama", prompt: "x" } }), ({ log }) => log)
+  Effect.map(logs.open({ id: JobId.make("job-1"), request: { model: "minillama", prompt: "x" } }), ({ log }) => log)
 )
-const request = { job_id: "job-1", epoch: 1, prompt: "x" }
+const request = { job_id: JobId.make("job-1"), epoch: 1, prompt: "x" }
 const run = (feed: EventFeed, infer = started) =>
   Effect.gen(function* () {
     const script = yield* scripted(feed, infer)
@@ -177,7 +178,7 @@ describe("the relay", () => {
     Effect.gen(function* () {
       const full = yield* run(saying(), Effect.fail(rbeeError("ALL_SLOTS_BUSY", "no slot is free")))
       expect([failureOf(full.exit)?.code, full.seen]).toEqual(["ALL_SLOTS_BUSY", []])
-      yield* Effect.flatMap(JobLogs, (logs) => Effect.sync(() => logs.remove("job-1")))
+      yield* Effect.flatMap(JobLogs, (logs) => Effect.sync(() => logs.remove(JobId.make("job-1"))))
       const error = { code: "INVALID_REQUEST", message: "the prompt has 9 tokens. Shorten it", details: { limit: 8 } }
       const late = yield* run(saying(token(0), frame({ event: "error", data: error })))
       expect(failureOf(late.exit)).toMatchObject({
@@ -186,7 +187,7 @@ describe("the relay", () => {
         todo: "Shorten it",
         details: { limit: 8 }
       })
-      yield* Effect.flatMap(JobLogs, (logs) => Effect.sync(() => logs.remove("job-1")))
+      yield* Effect.flatMap(JobLogs, (logs) => Effect.sync(() => logs.remove(JobId.make("job-1"))))
       const cancelled = yield* run(saying(token(0), frame({ event: "cancelled", data: {} })))
       expect(failureOf(cancelled.exit)?.code).toBe("CANCELLED")
     }).pipe(Effect.provide(layer))

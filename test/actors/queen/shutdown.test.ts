@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const cold = (id: string, woke_queen = false) => ({ id, teardown: "cold", woke_queen }) as const
 const warm = (id: string) => ({ id, teardown: "warm", woke_queen: false }) as const
@@ -243,7 +244,7 @@ describe("A job", () => {
       const reader = yield* job()
       expect((yield* reader.ended).data).toMatchObject({ code: "INTERNAL", details: { status: 500 } })
       expect(JSON.stringify(reader.events)).not.toContain("secret")
-      expect((yield* api.getJob({ id: reader.id })).state).toBe("failed")
+      expect((yield* api.getJob({ id: JobId.make(reader.id) })).state).toBe("failed")
       Object.defineProperty(hive, "workers", { value: workers })
       expect((yield* (yield* job()).ended).event).toBe("done")
     })

@@ -12,6 +12,7 @@ import { CurrentSettings, defaults, type Settings } from "../../../src/layers/se
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import type { WorkerPlan } from "../../../src/layers/worker-launcher/index.ts"
 import type { ControlMessage, InferRequest } from "../../../src/machines/vocabulary/worker.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 export const plan: WorkerPlan = {
   workerId: "w1",
@@ -67,7 +68,7 @@ export const startWorker = (
   })
 
 export const request = (own: Partial<InferRequest> = {}): InferRequest => ({
-  job_id: "job-1",
+  job_id: JobId.make("job-1"),
   epoch: 1,
   prompt: "say something",
   ...own

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { begin, lastOf, makeReader, readAll, request, startWorker, textOf, tokensOf } from "./harness.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** paced, so that virtual time decides how far an answer is */
 const paced = { tokens: 1000, tokensPerS: 10 }
@@ -162,7 +163,7 @@ describe("an answer", () => {
       const worker = yield* startWorker({ tokens: 40 })
       yield* worker.ready
       const reader = yield* readAll(worker, yield* begin(worker))
-      const whole = json(yield* worker.api.infer(request({ job_id: "job-2", stream: false })))
+      const whole = json(yield* worker.api.infer(request({ job_id: JobId.make("job-2"), stream: false })))
       expect(whole.status).toBe(200)
       expect(whole.body).toEqual({
         text: textOf(reader),
@@ -192,7 +193,7 @@ describe("an answer", () => {
       const whole = yield* readAll(worker, yield* begin(worker))
       const had = tokensOf(whole).slice(0, 11)
       const resume = { token_ids: had.map(({ k }) => k), text: had.map(({ t }) => t).join("") }
-      const rest = yield* readAll(worker, yield* begin(worker, { job_id: "job-2", resume }))
+      const rest = yield* readAll(worker, yield* begin(worker, { job_id: JobId.make("job-2"), resume }))
       expect(tokensOf(rest)).toEqual(tokensOf(whole).slice(11))
       expect(lastOf(rest).data).toMatchObject({ tokens: 20 })
     })
@@ -208,7 +209,9 @@ describe("an answer", () => {
         event: "error",
         data: { code: "INVALID_REQUEST", details: { prompt_tokens: 20, context: 8, status: 400 } }
       })
-      const whole = yield* Effect.flip(worker.api.infer(request({ prompt, stream: false, job_id: "job-2" })))
+      const whole = yield* Effect.flip(
+        worker.api.infer(request({ prompt, stream: false, job_id: JobId.make("job-2") }))
+      )
       expect([whole.code, whole.status]).toEqual(["INVALID_REQUEST", 400])
     })
   )
@@ -238,7 +241,7 @@ describe("an answer", () => {
       expect(lastOf(reader)).toMatchObject({ event: "error", data: { code: "INTERNAL" } })
       expect(reader.events.at(-1)?.data).not.toContain("secret")
       expect(yield* readyBody(worker)).toMatchObject({ status: 200, body: { state: "idle", busy: 0 } })
-      const next = yield* readAll(worker, yield* begin(worker, { job_id: "job-2", max_tokens: 10 }))
+      const next = yield* readAll(worker, yield* begin(worker, { job_id: JobId.make("job-2"), max_tokens: 10 }))
       expect(lastOf(next).event).toBe("done")
     })
   )
@@ -248,7 +251,7 @@ describe("an answer", () => {
       const worker = yield* startWorker({})
       yield* worker.ready
       const both = yield* Effect.flip(worker.api.infer(request({ messages: [{ role: "user", content: "hi" }] })))
-      const neither = yield* Effect.flip(worker.api.infer({ job_id: "job-1", epoch: 1 }))
+      const neither = yield* Effect.flip(worker.api.infer({ job_id: JobId.make("job-1"), epoch: 1 }))
       expect([both.code, neither.code]).toEqual(["INVALID_REQUEST", "INVALID_REQUEST"])
     })
   )
@@ -259,16 +262,16 @@ describe("slots", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker(paced)
       yield* worker.ready
-      const first = yield* begin(worker, { job_id: "job-1" })
-      yield* begin(worker, { job_id: "job-2" })
-      const full = yield* Effect.flip(begin(worker, { job_id: "job-3" }))
+      const first = yield* begin(worker, { job_id: JobId.make("job-1") })
+      yield* begin(worker, { job_id: JobId.make("job-2") })
+      const full = yield* Effect.flip(begin(worker, { job_id: JobId.make("job-3") }))
       expect([full.code, full.status, full.details["slots"]]).toEqual(["ALL_SLOTS_BUSY", 503, 2])
       yield* TestClock.adjust("1 second")
       yield* worker.api.cancelInfer({ id: first })
       const reader = yield* readAll(worker, first)
       expect(lastOf(reader).event).toBe("cancelled")
       expect(tokensOf(reader).length).toBe(10)
-      yield* begin(worker, { job_id: "job-3" })
+      yield* begin(worker, { job_id: JobId.make("job-3") })
       yield* worker.api.cancelInfer({ id: first })
       yield* worker.api.cancelInfer({ id: "never-heard-of" })
     })
@@ -279,7 +282,7 @@ describe("slots", () => {
       const worker = yield* startWorker(paced, { slots: 3 })
       yield* worker.ready
       const tries = yield* Effect.forEach(
-        Array.from({ length: 12 }, (_, index) => `job-${index}`),
+        Array.from({ length: 12 }, (_, index) => JobId.make(`job-${index}`)),
         (job_id) => Effect.either(begin(worker, { job_id })),
         { concurrency: "unbounded" }
       )
@@ -311,11 +314,11 @@ describe("epochs", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker(paced)
       yield* worker.ready
-      const ids = [yield* begin(worker, { job_id: "a" }), yield* begin(worker, { job_id: "b" })]
+      const ids = [yield* begin(worker, { job_id: JobId.make("a") }), yield* begin(worker, { job_id: JobId.make("b") })]
       yield* worker.api.cancelInfers({})
       expect(yield* readyBody(worker)).toMatchObject({ body: { busy: 0 } })
       for (const id of ids) expect(lastOf(yield* readAll(worker, id)).event).toBe("cancelled")
-      yield* begin(worker, { job_id: "a", epoch: 2 })
+      yield* begin(worker, { job_id: JobId.make("a"), epoch: 2 })
       expect(yield* readyBody(worker)).toMatchObject({ body: { busy: 1 } })
     })
   )
@@ -367,7 +370,7 @@ describe("shutdown", () => {
       yield* worker.ready
       const id = yield* begin(worker, { max_tokens: 20 })
       yield* worker.api.shutdown({ deadline_ms: 60_000 })
-      const refused = yield* Effect.flip(begin(worker, { job_id: "job-2" }))
+      const refused = yield* Effect.flip(begin(worker, { job_id: JobId.make("job-2") }))
       expect([refused.code, refused.status]).toEqual(["SHUTTING_DOWN", 503])
       expect(yield* readyBody(worker)).toMatchObject({ status: 503, body: { state: "draining", busy: 1 } })
       yield* TestClock.adjust("2 seconds")

@@ -8,6 +8,7 @@ import * as Either from "effect/Either"
 import { readArgument } from "../../../src/main/worker/argument.ts"
 import { holdLeash, openControl, speakToStdout } from "../../../src/main/worker/control.ts"
 import { type Running, serveScripted } from "./scripted-worker.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** answers at once: more than any workload asks for, so that none of them waits for a slot */
 const slots = 600
@@ -30,7 +31,7 @@ server.listen(0, host, () => {
 
 let told = 0
 setInterval(() => {
-  const infers = [...running.values()].map(({ epoch, jobId, next }) => ({ job_id: jobId, epoch, next }))
+  const infers = [...running.values()].map(({ epoch, jobId, next }) => ({ job_id: JobId.make(jobId), epoch, next }))
   const tokens = infers.reduce((sum, { next }) => sum + next, 0)
   tell({ t: "beat", busy: infers.length, tokens_out: tokens, progress: ++told, infers })
 }, 1000)

@@ -24,6 +24,7 @@ import type { Namespace } from "../../support/namespace.ts"
 import type { RemoteMachine } from "../../support/remote.ts"
 import { startScriptedWorker } from "../relay-parts/scripted-worker.ts"
 import { cpuSeconds } from "../relay-parts/contenders.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** A benchmark's bundle, started as the worker on the other machine. */
 export const playWorker = async (): Promise<void> => {
@@ -51,7 +52,14 @@ export interface StreamFigure {
 const readStream = (api: WorkerApi, { pace, tokens }: Load) =>
   Effect.gen(function* () {
     const began = performance.now()
-    const request = { job_id: "job-bench", epoch: 1, prompt: "hello", stream: true, max_tokens: tokens, seed: pace }
+    const request = {
+      job_id: JobId.make("job-bench"),
+      epoch: 1,
+      prompt: "hello",
+      stream: true,
+      max_tokens: tokens,
+      seed: pace
+    }
     const reply = yield* api.infer(request)
     const id = /"infer_id":"([^"]+)"/.exec(reply._tag === "Json" ? JSON.stringify(reply.body) : "")?.[1] ?? ""
     const feed = yield* api.inferEvents({ id })

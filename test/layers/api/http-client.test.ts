@@ -10,6 +10,7 @@ import { readEvents, type SseEvent } from "../../../src/layers/api/sse.ts"
 import { hiveApi } from "../../../src/layers/hive-api/index.ts"
 import { workerApi } from "../../../src/layers/worker-api/index.ts"
 import { health, quiet, serve, stranger } from "./http-support.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const clientOf = (baseUrl: string, more: { readonly timeoutMs?: number; readonly silenceMs?: number } = {}) =>
   makeHttpClient(workerApi, { baseUrl, ...more })
@@ -291,7 +292,7 @@ describe("a long body", () => {
   it.scopedLive("arrives as it was, in pieces of its making", () =>
     Effect.gen(function* () {
       const { url } = yield* serve()
-      const reply = yield* clientOf(url).infer({ job_id: "job-1", epoch: 1, prompt })
+      const reply = yield* clientOf(url).infer({ job_id: JobId.make("job-1"), epoch: 1, prompt })
       expect(reply).toMatchObject({ status: 201, body: { prompt } })
     })
   )
@@ -302,7 +303,7 @@ describe("a long body", () => {
       const { url } = yield* stranger((socket) => {
         socket.once("data", (bytes) => Deferred.unsafeDone(head, Effect.succeed(String(bytes))))
       })
-      yield* Effect.forkScoped(Effect.ignore(clientOf(url).infer({ job_id: "job-1", epoch: 1, prompt })))
+      yield* Effect.forkScoped(Effect.ignore(clientOf(url).infer({ job_id: JobId.make("job-1"), epoch: 1, prompt })))
       expect(yield* Deferred.await(head)).toContain("Transfer-Encoding: chunked")
     })
   )

@@ -26,6 +26,7 @@ import {
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-journal-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -34,11 +35,17 @@ const newFile = () => join(folder, String(++files), "journal.sqlite")
 
 const facts: JobFacts = { state: "queued", epoch: 0, failovers: 0, timings: {} }
 const create = (journal: JournalService, id: string, key?: string, createdAt = 1) =>
-  journal.create({ id, request: { model: "minillama", prompt: `for ${id}` }, key, createdAt, facts })
-const event = (job: string, id: number, data = "{}"): Write => ({ _tag: "Event", job, id, event: "narration", data })
+  journal.create({ id: JobId.make(id), request: { model: "minillama", prompt: `for ${id}` }, key, createdAt, facts })
+const event = (job: string, id: number, data = "{}"): Write => ({
+  _tag: "Event",
+  job: JobId.make(job),
+  id,
+  event: "narration",
+  data
+})
 const tokens = (job: string, firstId: number, firstIndex: number, texts: ReadonlyArray<string>): Write => ({
   _tag: "Tokens",
-  job,
+  job: JobId.make(job),
   firstId,
   firstIndex,
   count: texts.length,
@@ -47,7 +54,7 @@ const tokens = (job: string, firstId: number, firstIndex: number, texts: Readonl
 })
 const ended = (job: string, endedAt: number): Write => ({
   _tag: "Facts",
-  job,
+  job: JobId.make(job),
   facts: { ...facts, state: "done", tokens: 1 },
   endedAt
 })
@@ -76,18 +83,18 @@ describe.each([
     journal.commit([event("job-a", 1), event("job-a", 2), tokens("job-a", 3, 0, ["he", "l", "lo"]), event("job-b", 1)])
     journal.commit([tokens("job-a", 6, 3, ['\n"quoted"', "🐝"])])
     journal.commit([event("job-a", 8, '{"last":true}')])
-    expect(journal.lastId("job-a")).toBe(8)
-    expect(journal.lastId("job-b")).toBe(1)
+    expect(journal.lastId(JobId.make("job-a"))).toBe(8)
+    expect(journal.lastId(JobId.make("job-b"))).toBe(1)
     for (let after = 0; after <= 8; after++) {
-      const seen = ids(journal.replay("job-a", after, 100)).filter((id) => id > after)
+      const seen = ids(journal.replay(JobId.make("job-a"), after, 100)).filter((id) => id > after)
       expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8].slice(after))
     }
-    expect(journal.replay("job-a", 4, 2)).toEqual([
+    expect(journal.replay(JobId.make("job-a"), 4, 2)).toEqual([
       { _tag: "Tokens", firstId: 3, firstIndex: 0, texts: ["he", "l", "lo"] },
       { _tag: "Tokens", firstId: 6, firstIndex: 3, texts: ['\n"quoted"', "🐝"] }
     ])
-    expect(journal.replay("job-a", 99, 10)).toEqual([])
-    expect(journal.tokens("job-a")).toEqual({
+    expect(journal.replay(JobId.make("job-a"), 99, 10)).toEqual([])
+    expect(journal.tokens(JobId.make("job-a"))).toEqual({
       texts: ["he", "l", "lo", '\n"quoted"', "🐝"],
       tokenIds: [100, 101, 102, 103, 104]
     })
@@ -112,7 +119,7 @@ describe.each([
     for (const limit of [1, 2, 3, 7]) {
       const seen: Array<number> = []
       for (let after = 0; after < id - 1; after = seen.at(-1) ?? 0) {
-        const page = journal.replay("job-a", after, limit)
+        const page = journal.replay(JobId.make("job-a"), after, limit)
         expect(page.length).toBeLessThanOrEqual(limit)
         seen.push(...ids(page).filter((each) => each > after))
       }
@@ -124,17 +131,17 @@ describe.each([
     create(journal, "job-a")
     journal.commit([event("job-a", 1), tokens("job-a", 0, 0, ["a", "b"]), event("job-a", 2)])
     journal.commit([tokens("job-a", 0, 2, ["c"])])
-    expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2])
-    expect(journal.tokens("job-a")).toEqual({ texts: ["a", "b", "c"], tokenIds: [100, 101, 102] })
+    expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2])
+    expect(journal.tokens(JobId.make("job-a"))).toEqual({ texts: ["a", "b", "c"], tokenIds: [100, 101, 102] })
   })
 
   test("commits a batch whole or not at all", (journal) => {
     create(journal, "job-a")
     journal.commit([event("job-a", 1)])
     expect(() => journal.commit([event("job-a", 2), event("job-gone", 1)])).toThrow("job-gone")
-    expect(journal.lastId("job-a")).toBe(1)
+    expect(journal.lastId(JobId.make("job-a"))).toBe(1)
     journal.commit([event("job-a", 2)])
-    expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2])
+    expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2])
   })
 
   test("knows which jobs have no terminal event, and finds them by id and key", (journal) => {
@@ -146,7 +153,7 @@ describe.each([
     expect(journal.jobs(2).map(({ id }) => id)).toEqual(["job-c", "job-b"])
     expect(journal.byKey("key-a")?.id).toBe("job-a")
     expect(journal.byKey("key-b")).toBeUndefined()
-    expect(journal.job("job-b")).toMatchObject({
+    expect(journal.job(JobId.make("job-b"))).toMatchObject({
       request: { model: "minillama", prompt: "for job-b" },
       createdAt: 1,
       endedAt: 50,
@@ -157,21 +164,23 @@ describe.each([
   })
 
   test("takes a long request in steps, and knows its job when it is created", (journal) => {
-    const job = { id: "job-a", request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
+    const job = { id: JobId.make("job-a"), request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
     const steps = [...journal.prepare(job)]
     expect(steps.length).toBeGreaterThan(10)
-    expect(journal.job("job-a")).toBeUndefined()
+    expect(journal.job(JobId.make("job-a"))).toBeUndefined()
     journal.create(job)
     expect(journal.byKey("key")?.id).toBe("job-a")
     expect(journal.unfinished()).toMatchObject([{ id: "job-a", request: job.request }])
-    expect([...journal.prepare({ ...job, id: "job-b", request: { model: "minillama", prompt: "short" } })]).toEqual([])
+    expect([
+      ...journal.prepare({ ...job, id: JobId.make("job-b"), request: { model: "minillama", prompt: "short" } })
+    ]).toEqual([])
   })
 
   test("tells whether a job was created with a request, however long", (journal) => {
     for (const length of [10, 1_000_000]) {
       const request = longRequest(length)
-      journal.create({ id: `job-${length}`, request, createdAt: 1, facts })
-      const isSame = (other: JobRequest) => whole(journal.isSame(`job-${length}`, other))
+      journal.create({ id: JobId.make(`job-${length}`), request, createdAt: 1, facts })
+      const isSame = (other: JobRequest) => whole(journal.isSame(JobId.make(`job-${length}`), other))
       expect(isSame({ prompt: request.prompt, model: request.model })).toBe(true)
       for (const other of [
         { ...request, seed: 1 },
@@ -194,10 +203,10 @@ describe.each([
     expect(journal.forget(0, 2)).toEqual(["job-c"])
     expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-a"])
     expect(journal.byKey("key-job-c")).toBeUndefined()
-    journal.remove("job-e")
-    expect(() => journal.replay("job-e", 0, 1)).toThrow()
+    journal.remove(JobId.make("job-e"))
+    expect(() => journal.replay(JobId.make("job-e"), 0, 1)).toThrow()
     create(journal, "job-e")
-    expect(journal.lastId("job-e")).toBe(0)
+    expect(journal.lastId(JobId.make("job-e"))).toBe(0)
   })
 })
 
@@ -213,22 +222,22 @@ describe("the journal file", () => {
         journal.commit([event("job-a", 1), tokens("job-a", 2, 0, ["x", "y"])])
       })
       yield* withJournal(file, (journal) => {
-        expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2, 3])
+        expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2, 3])
         expect(journal.byKey("key")?.id).toBe("job-a")
         journal.commit([tokens("job-a", 4, 2, ["z"])])
         journal.commit([event("job-a", 5), ended("job-a", 9)])
         journal.checkpoint()
-        expect(journal.lastId("job-a")).toBe(5)
+        expect(journal.lastId(JobId.make("job-a"))).toBe(5)
       })
       yield* withJournal(file, (journal) => {
         expect(journal.unfinished()).toEqual([])
-        expect(ids(journal.replay("job-a", 0, 10))).toEqual([1, 2, 3, 4, 5])
-        expect(journal.tokens("job-a")).toEqual({ texts: ["x", "y", "z"], tokenIds: [100, 101, 102] })
+        expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2, 3, 4, 5])
+        expect(journal.tokens(JobId.make("job-a"))).toEqual({ texts: ["x", "y", "z"], tokenIds: [100, 101, 102] })
         // facts may still change after the end
         journal.commit([ended("job-a", 9)])
-        expect(ids(journal.replay("job-a", 3, 10))).toEqual([4, 5])
+        expect(ids(journal.replay(JobId.make("job-a"), 3, 10))).toEqual([4, 5])
         expect(journal.forget(10, 0)).toEqual(["job-a"])
-        expect(journal.job("job-a")).toBeUndefined()
+        expect(journal.job(JobId.make("job-a"))).toBeUndefined()
       })
     })
   )
@@ -244,22 +253,24 @@ describe("the journal file", () => {
     const { prompt: _, ...others } = request
     return Effect.gen(function* () {
       yield* withJournal(file, (journal) => {
-        journal.create({ id: "job-long", request, key: "once", createdAt: 1, facts })
+        journal.create({ id: JobId.make("job-long"), request, key: "once", createdAt: 1, facts })
         const before = written()
         for (let epoch = 1; epoch <= 50; epoch++)
-          journal.commit([{ _tag: "Facts", job: "job-long", facts: { ...facts, epoch }, endedAt: undefined }])
+          journal.commit([
+            { _tag: "Facts", job: JobId.make("job-long"), facts: { ...facts, epoch }, endedAt: undefined }
+          ])
         expect(written() - before).toBeLessThan(300_000)
-        for (const job of [journal.job("job-long"), journal.byKey("once"), journal.jobs(10)[0]])
+        for (const job of [journal.job(JobId.make("job-long")), journal.byKey("once"), journal.jobs(10)[0]])
           expect(job?.request).toEqual(others)
         expect(requestsOf(file)).toMatchObject([{ mode: 0o100600 }])
       })
       yield* withJournal(file, (journal) => {
         expect(journal.unfinished()).toMatchObject([{ id: "job-long", request, facts: { epoch: 50 } }])
-        journal.remove("job-long")
-        expect(journal.job("job-long")).toBeUndefined()
+        journal.remove(JobId.make("job-long"))
+        expect(journal.job(JobId.make("job-long"))).toBeUndefined()
         expect(requestsOf(file)).toEqual([])
         create(journal, "job-next")
-        expect(journal.job("job-next")?.request.prompt).toBe("for job-next")
+        expect(journal.job(JobId.make("job-next"))?.request.prompt).toBe("for job-next")
       })
     })
   })
@@ -267,7 +278,7 @@ describe("the journal file", () => {
   it.effect("gets no more than a piece of a long request a step", () => {
     const file = newFile()
     return withJournal(file, (journal) => {
-      const job = { id: "job-long", request: longRequest(5_000_000), createdAt: 1, facts }
+      const job = { id: JobId.make("job-long"), request: longRequest(5_000_000), createdAt: 1, facts }
       let size = 0
       for (const _ of journal.prepare(job)) {
         const now = requestsOf(file)[0]?.size ?? 0
@@ -282,7 +293,7 @@ describe("the journal file", () => {
     const file = newFile()
     return Effect.gen(function* () {
       yield* withJournal(file, (journal) => {
-        const job = { id: "job-long", request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
+        const job = { id: JobId.make("job-long"), request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
         const left = journal.prepare(job)
         left.next()
         expect(requestsOf(file)).toHaveLength(1)
@@ -305,7 +316,7 @@ describe("the journal file", () => {
     const request = longRequest(100_000)
     return Effect.gen(function* () {
       yield* withJournal(file, (journal) =>
-        journal.create({ id: "job-long", request: { model: "minillama" }, createdAt: 1, facts })
+        journal.create({ id: JobId.make("job-long"), request: { model: "minillama" }, createdAt: 1, facts })
       )
       const db = new Sqlite(file)
       db.exec("DELETE FROM effect_sql_migrations WHERE migration_id = 3")
@@ -379,7 +390,7 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
         const file = newFile()
         yield* withJournal(file, (journal) => {
           create(journal, "job-a")
-          journal.create({ id: "job-long", request: longRequest(100_000), createdAt: 1, facts })
+          journal.create({ id: JobId.make("job-long"), request: longRequest(100_000), createdAt: 1, facts })
         })
         const requests = join(dirname(file), "requests")
         for (const name of readdirSync(requests)) damage(join(requests, name))
@@ -397,7 +408,7 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
       yield* written(file)
       damage(file, "UPDATE jobs SET request = '{' WHERE id = 'job-ended'")
       yield* withJournal(file, (journal) => {
-        expect(journal.job("job-ended")).toBeUndefined()
+        expect(journal.job(JobId.make("job-ended"))).toBeUndefined()
         expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-open"])
       })
     })
@@ -412,10 +423,10 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
         "UPDATE runs SET texts = '[\"a' WHERE job = (SELECT n FROM jobs WHERE id = 'job-ended') AND first_id = 4"
       )
       yield* withJournal(file, (journal) => {
-        const entries = journal.replay("job-ended", 0, 10)
+        const entries = journal.replay(JobId.make("job-ended"), 0, 10)
         expect(entries.at(-1)).toMatchObject({ event: "error", id: 5 })
         expect(entries.filter((entry) => entry._tag === "Event" && entry.event === "error")).toHaveLength(1)
-        expect(journal.replay("job-ended", 5, 10)).toEqual([])
+        expect(journal.replay(JobId.make("job-ended"), 5, 10)).toEqual([])
       })
     })
   )

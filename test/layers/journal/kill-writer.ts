@@ -3,8 +3,9 @@ import { writeSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { Journal } from "../../../src/layers/journal/index.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
-export const JOBS: ReadonlyArray<string> = ["job-a", "job-b", "job-c"]
+export const JOBS: ReadonlyArray<JobId> = ["job-a", "job-b", "job-c"].map((id) => JobId.make(id))
 /** about 16 pieces */
 export const LONG = "so much to say. ".repeat(65_536)
 
@@ -38,7 +39,7 @@ const writeLong = Effect.map(Journal, (journal) => {
   let steps = 0
   for (let made = 0; ; made++) {
     const job = {
-      id: `job-${made}`,
+      id: JobId.make(`job-${made}`),
       request: { model: "m", prompt: LONG },
       createdAt: 0,
       facts: { state: "streaming" as const, epoch: 1, failovers: 0, timings: {} }

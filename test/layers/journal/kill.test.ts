@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe } from "vitest"
 import { Journal } from "../../../src/layers/journal/index.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
 import { JOBS, LONG } from "./kill-writer.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 // inside the tree, so that the bundle finds the packages it leaves out
@@ -59,15 +60,15 @@ describe("a journal whose process is killed", () => {
           Effect.map(Journal, (journal) => {
             expect(journal.unfinished().map(({ id }) => id)).toEqual(JOBS)
             const lengths = JOBS.map((job) => {
-              const { texts, tokenIds } = journal.tokens(job)
+              const { texts, tokenIds } = journal.tokens(JobId.make(job))
               expect(tokenIds).toEqual(texts.map((_, k) => k))
               expect(texts).toEqual(texts.map((_, k) => `${job} ${k}`))
               const ids = journal
-                .replay(job, 0, 1_000_000)
+                .replay(JobId.make(job), 0, 1_000_000)
                 .flatMap((entry) =>
                   entry._tag === "Event" ? [entry.id] : entry.texts.map((_, k) => entry.firstId + k)
                 )
-              expect(ids).toEqual(Array.from({ length: journal.lastId(job) }, (_, k) => k + 1))
+              expect(ids).toEqual(Array.from({ length: journal.lastId(JobId.make(job)) }, (_, k) => k + 1))
               return texts.length
             })
             // a turn is in all jobs or in none, and nothing acknowledged is missing

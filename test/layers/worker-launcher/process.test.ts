@@ -23,6 +23,7 @@ import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from "../../actors/worker/harness.ts"
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
 import { patience } from "../../support/patience.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 let programs: Programs
 beforeAll(async () => {
@@ -135,7 +136,7 @@ describe("a launched worker", () => {
       const hello = { prompt: undefined, messages: [{ role: "user" as const, content: "hello" }], temperature: 0 }
       const { prompt: _, ...greeting } = { ...request(), ...hello }
       const whole = yield* worker.api.infer({ ...greeting, stream: false })
-      const started = yield* worker.api.infer({ ...greeting, job_id: "job-2" })
+      const started = yield* worker.api.infer({ ...greeting, job_id: JobId.make("job-2") })
       if (whole._tag !== "Json" || started._tag !== "Json") return yield* Effect.dieMessage("not JSON")
       const body = started.body as { infer_id: string; events: string } // the answer's form is this interface's
       expect(body.events).toBe(`/infer/${body.infer_id}/events`)
@@ -149,13 +150,13 @@ describe("a launched worker", () => {
     Effect.gen(function* () {
       const worker = yield* ready(paced)
       const [a, b] = [makeReader(), makeReader()]
-      const first = yield* begin(worker, { ...long, job_id: "a" })
-      const second = yield* begin(worker, { ...long, job_id: "b", max_tokens: 60 })
+      const first = yield* begin(worker, { ...long, job_id: JobId.make("a") })
+      const second = yield* begin(worker, { ...long, job_id: JobId.make("b"), max_tokens: 60 })
       const readA = yield* Effect.fork(readAll(worker, first, a))
       const readB = yield* Effect.fork(readAll(worker, second, b))
       yield* eventually("both speak", () => tokensOf(a).length > 5 && tokensOf(b).length > 5)
       expect([a, b].map((reader) => lastOf(reader).event)).toEqual(["token", "token"])
-      const full = yield* Effect.flip(begin(worker, { job_id: "c" }))
+      const full = yield* Effect.flip(begin(worker, { job_id: JobId.make("c") }))
       expect([full.code, full.status]).toEqual(["ALL_SLOTS_BUSY", 503])
 
       yield* worker.api.cancelInfer({ id: first })
@@ -255,7 +256,7 @@ describe("a launched worker", () => {
       const reading = yield* Effect.fork(readAll(worker, yield* begin(worker, { ...long, max_tokens: 30 }), reader))
       yield* eventually("it speaks", () => tokensOf(reader).length > 5)
       yield* worker.api.shutdown({ deadline_ms: 20_000 })
-      expect((yield* Effect.flip(begin(worker, { job_id: "late" }))).code).toBe("SHUTTING_DOWN")
+      expect((yield* Effect.flip(begin(worker, { job_id: JobId.make("late") }))).code).toBe("SHUTTING_DOWN")
       yield* Fiber.join(reading)
       expect(lastOf(reader)).toMatchObject({ event: "done", data: { tokens: 30 } })
       expect(yield* worker.running.exit).toEqual({ code: 0, signal: undefined })

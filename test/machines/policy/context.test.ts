@@ -6,6 +6,7 @@ import { makeRoom } from "../../../src/machines/policy/residency.ts"
 import { takeTurns } from "../../../src/machines/policy/turns.ts"
 import { fleetOf, resident } from "../../support/fleet.ts"
 import { facts } from "../../support/hive-world.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const overflow = (details: object) => rbeeError("INVALID_REQUEST", "too long", "", { ...details })
 
@@ -60,7 +61,7 @@ describe("The context of a slot", () => {
     })
     const turns = (model: string) => {
       const hopes = [{ hive: "box", device: "gpu0", requiredMb: 90 }]
-      return takeTurns([{ job: "j", model, since: 10_000, hopes }], fleet, 11_000)
+      return takeTurns([{ job: JobId.make("j"), model, since: 10_000, hopes }], fleet, 11_000)
     }
     expect([...turns("minillama").close]).toEqual(["old"])
     expect([...turns("another").close]).toEqual([])

@@ -4,6 +4,7 @@ import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
 import { optionsOf } from "../../../src/main/cli/infer.ts"
 import type { InferValues } from "../../../src/main/cli/infer-flags.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 describe("a table", () => {
   it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
@@ -50,7 +51,7 @@ describe("a table", () => {
 
 describe("a job", () => {
   const job = {
-    job_id: "job-1",
+    job_id: JobId.make("job-1"),
     model: "minillama",
     state: "queued",
     position: 2,

@@ -17,6 +17,7 @@ import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { inferConnected, inferDone } from "../../../src/machines/narration.ts"
 import type { DoneEvent, JobRequest } from "../../../src/machines/vocabulary/job.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 export const layer = Layer.provideMerge(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 100 })),
@@ -71,7 +72,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
         Effect.gen(function* () {
           if (request.model === "full") return yield* rbeeError("QUEUE_FULL", "the queue has 512 jobs")
           asked.push(request)
-          const jobId = `job-${asked.length}`
+          const jobId = JobId.make(`job-${asked.length}`)
           const { log } = yield* logs.open({ id: jobId, request })
           // as a job's actor does: what it interrupts must be interruptible
           const interruptible = Effect.raceFirst(run(log), Effect.never)

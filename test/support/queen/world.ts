@@ -29,6 +29,7 @@ import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import type { Named } from "../../../src/machines/model-name.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { FakeHive } from "./fake-hive.ts"
+import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 export interface Seen {
   readonly event: string
@@ -200,7 +201,7 @@ const build = (
       stores,
       events,
       crash: Scope.close(own, Exit.void),
-      read: (id) => Effect.flatMap(api.jobEvents({ id }), readerOf).pipe(Scope.extend(own)),
+      read: (id) => Effect.flatMap(api.jobEvents({ id: JobId.make(id) }), readerOf).pipe(Scope.extend(own)),
       job: (request = {}) =>
         Effect.gen(function* () {
           const { job_id } = yield* api.submitJob({ model: "minillama", prompt: "hello", ...request })

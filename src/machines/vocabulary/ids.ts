@@ -1,0 +1,11 @@
+/**
+ * Names of things, told apart by their types: a job's id is no worker's. They are made where they are drawn or where
+ * they come in (a schema at an edge), and stay what they are from there on; on the wire each is its text.
+ */
+import * as Schema from "effect/Schema"
+
+/** Ids become file names and path segments: nothing but these characters, so that no id can leave its folder. */
+export const Id = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { message: () => "an id" }))
+
+export const JobId = Id.pipe(Schema.brand("JobId"))
+export type JobId = typeof JobId.Type
