@@ -7,8 +7,13 @@ import { pieceLength } from "./json-pieces.ts"
 
 /** characters of a text that is read with what stands around it */
 const shortText = 128
-/** objects and lists in one text: of some thousand messages with their tools' calls, which take no tenth of a second */
-export const containersMax = 8192
+/**
+ * Objects and lists in one text. Those that a reader looks into are near its top: so many as some thousand messages with
+ * their tools' calls have, which take no tenth of a second. What lies deeper is some field that nobody knows.
+ */
+export const containersMax = { nearTop: 8192, inAll: 262_144 }
+/** what is near the top: body, messages, message, tool_calls, call, function */
+const nearTop = 6
 /** characters that a step looks at, or marks that it finds */
 const aStep = 256 * 1024
 const marksAStep = 8192
@@ -24,13 +29,13 @@ export type Reading<A> = Generator<undefined, A, undefined>
 export function* readJson(text: string, mark: string): Reading<unknown> {
   const texts: Array<string> = []
   const rest: Array<string> = []
-  let containers = 0
+  const counted: Counted = { depth: 0, nearTop: 0, inAll: 0 }
   let copied = 0
   let looked = 0
   for (let at = 0; ;) {
     const open = text.indexOf('"', at)
-    containers += containersIn(text, at, open === -1 ? text.length : open)
-    if (containers > containersMax) throw new TooManyParts()
+    countContainers(counted, text, at, open === -1 ? text.length : open)
+    if (counted.nearTop > containersMax.nearTop || counted.inAll > containersMax.inAll) throw new TooManyParts()
     if (open === -1) break
     const close = yield* endOf(text, open + 1)
     at = close + 1
@@ -51,14 +56,20 @@ export function* readJson(text: string, mark: string): Reading<unknown> {
     .value
 }
 
-/** `{` and `[` */
-const containersIn = (text: string, from: number, end: number): number => {
-  let found = 0
+interface Counted {
+  depth: number
+  nearTop: number
+  inAll: number
+}
+
+const countContainers = (counted: Counted, text: string, from: number, end: number): void => {
   for (let at = from; at < end; at++) {
     const code = text.charCodeAt(at)
-    if (code === 0x7b || code === 0x5b) found++
+    if (code === 0x7b || code === 0x5b) {
+      counted.inAll++
+      if (++counted.depth <= nearTop) counted.nearTop++
+    } else if (code === 0x7d || code === 0x5d) counted.depth--
   }
-  return found
 }
 
 /** Backslashes in a row that end before `at`. */

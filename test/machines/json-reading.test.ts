@@ -71,9 +71,17 @@ describe("JSON read in steps", () => {
 
   it("refuses more objects and lists than anybody needs, before it reads them", () => {
     const objects = (count: number) => `[${Array.from({ length: count }, () => '{"a":"[{"}').join()}]`
-    expect(read(objects(containersMax - 1)).value).toHaveLength(containersMax - 1)
-    for (const text of [objects(containersMax), "[".repeat(20_000_000), objects(400_000)])
+    const { inAll, nearTop } = containersMax
+    expect(read(objects(nearTop - 1)).value).toHaveLength(nearTop - 1)
+    for (const text of [objects(nearTop), "[".repeat(inAll + 1), "[".repeat(20_000_000), objects(400_000)])
       expect(() => read(text)).toThrow(TooManyParts)
+  })
+
+  it("takes what lies deep in a field that nobody knows", () => {
+    const deep = `{"x":${"[".repeat(200_000)}${"]".repeat(200_000)},"y":1}`
+    expect(read(deep).value).toMatchObject({ y: 1 })
+    const wide = `{"x":[[[[[[${"[],".repeat(100_000)}[]]]]]]],"y":1}`
+    expect(read(wide).value).toMatchObject({ y: 1 })
   })
 
   it("takes many numbers", () => {

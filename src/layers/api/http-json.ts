@@ -31,7 +31,7 @@ export const readBodyText = (text: string, done: (body: Either.Either<Body, Rbee
 const tooManyParts = () =>
   rbeeError(
     "INVALID_REQUEST",
-    `the body has more than ${containersMax} objects and lists`,
+    `the body has more than ${containersMax.nearTop} objects and lists, or more than ${containersMax.inAll} with those that lie deep`,
     "Join messages that follow each other",
-    { max_parts: containersMax }
+    { max_parts: containersMax.nearTop, max_parts_in_all: containersMax.inAll }
   )
