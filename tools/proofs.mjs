@@ -34,10 +34,10 @@ export const proofs = [
   },
   {
     name: "mutants",
-    minutes: 1,
+    minutes: 25,
     needs: "",
-    what: "every fault that is planted in the core of the actors is noticed by its check",
-    steps: () => [tests("actors/core/mutations")]
+    what: "every fault planted in the core of the actors is noticed by its check; of small changes there at least 85 %",
+    steps: () => [tests("actors/core/mutations"), node("tools/mutate.mjs", "core")]
   },
   {
     name: "remote",

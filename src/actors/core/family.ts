@@ -110,8 +110,7 @@ export class Family {
     return Effect.gen(this, function* () {
       yield* this.count(child)
       const group = affected(this.options.strategy, this.children, child)
-      const living = group.filter(({ life }) => life !== undefined)
-      yield* this.stopGroup(living, ({ spec }) => spec.restart === "temporary")
+      yield* this.stopGroup(group, ({ spec }) => spec.restart === "temporary")
       for (const sibling of group) {
         if (!this.children.includes(sibling)) continue
         const exit = yield* this.start(sibling)
@@ -159,10 +158,10 @@ export class Family {
       })
     const reversed = group.toReversed()
     const together = reversed.filter(({ dynamic }) => dynamic)
-    const inOrder = reversed.filter(({ dynamic }) => !dynamic)
     return Effect.zipRight(
       Effect.forEach(together, stop, { discard: true, concurrency: "unbounded" }),
-      Effect.forEach(inOrder, stop, { discard: true })
+      // The dynamic ones have stopped: nothing is left to do for them.
+      Effect.forEach(reversed, stop, { discard: true })
     )
   }
 

@@ -28,6 +28,11 @@ export class Intensity {
     return { count, max: this.max, period_ms: this.periodMs }
   }
 
+  /** Times that are remembered. */
+  get kept(): number {
+    return this.times.length
+  }
+
   /** Counts a restart at `nowMs`; the period includes both its ends, as in OTP. */
   add(nowMs: number): { readonly exceeded: boolean; readonly restarts: number } {
     this.times.push(nowMs)

@@ -64,8 +64,8 @@ const mutations: ReadonlyArray<Mutation> = [
   {
     fault: "siblings of a restart stop in start order",
     file: "family.ts",
-    find: "yield* this.stopGroup(living,",
-    replace: "yield* this.stopGroup(living.toReversed(),",
+    find: "yield* this.stopGroup(group,",
+    replace: "yield* this.stopGroup(group.toReversed(),",
     noticedBy: "one_for_all: a permanent child that ends by normal comes back"
   },
   {

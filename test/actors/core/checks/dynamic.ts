@@ -179,6 +179,7 @@ export const dynamic: ReadonlyArray<Check> = [
           core.supervisor({ path: "dyn", children: [puppet("a", { log }).spec, puppet("a", { log }).spec] })
         )
         assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+        assert.include(String(exit), "dyn: two children named a")
         assert.strictEqual(said(log), "+a -a")
       })
   },

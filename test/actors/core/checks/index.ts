@@ -6,6 +6,7 @@ import { nesting } from "./nesting.ts"
 import { order } from "./order.ts"
 import { shutdown } from "./shutdown.ts"
 import { table } from "./table.ts"
+import { watched } from "./watched.ts"
 
 /** The whole contract of the core, by subject. */
 export const conformance: Readonly<Record<string, ReadonlyArray<Check>>> = {
@@ -15,5 +16,6 @@ export const conformance: Readonly<Record<string, ReadonlyArray<Check>>> = {
   shutdown,
   nesting,
   "dynamic children and reports": dynamic,
+  watched,
   "charts as actors": charts
 }
