@@ -739,5 +739,68 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a job that needed more context failed for want of room while a worker's memory was on its way back, in a place that was just given up",
+    plan: {
+      seed: 100281,
+      hives: [
+        { id: "localhost", ramMb: 260, gpus: [], awake: true },
+        { id: "hive1", ramMb: 260, gpus: [], awake: true },
+        { id: "hive2", ramMb: 260, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 0, at: 1320, prompt: "tell 6797 about 5f2f24", teardown: "warm", words: 3443 },
+        { id: 1, at: 3136, prompt: "tell 46cd about 0dbc94", teardown: "warm", words: 5172 },
+        { id: 3, at: 32059, prompt: "tell 4c03 about d10048", teardown: "cold", client: { stream: true } }
+      ],
+      faults: [
+        { at: 20, kind: "reset", target: 603, forMs: 22564, steps: 0 },
+        { at: 4350, kind: "reset", target: 190, forMs: 6957, steps: 36 },
+        { at: 6340, kind: "hub-403", target: 55, forMs: 459, steps: 0 },
+        { at: 7215, kind: "stop-hive", target: 412, forMs: 3917, steps: 38 },
+        { at: 12842, kind: "kill-hive", target: 867, forMs: 27594, steps: 0 },
+        { at: 17190, kind: "stop-keeper", target: 694, forMs: 23846, steps: 0 },
+        { at: 21142, kind: "kill-hive", target: 822, forMs: 2197, steps: 0 },
+        { at: 33780, kind: "clock-jump", target: 792, forMs: 9047, steps: 37 },
+        { at: 45695, kind: "kill-hive", target: 777, forMs: 1171, steps: 32 }
+      ],
+      tokens: 189,
+      tokensPerS: 50,
+      loadMs: 1014,
+      bootMs: [20, 300],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
+  },
+  {
+    name: "a job that needed more context failed for want of room while the worker in its way was just dying",
+    plan: {
+      seed: 100378,
+      hives: [
+        { id: "localhost", ramMb: 260, gpus: [], awake: true },
+        { id: "hive1", ramMb: 260, gpus: [], awake: true }
+      ],
+      jobs: [
+        { id: 0, at: 16925, prompt: "tell 4e6c about 544d5c", teardown: "cold" },
+        { id: 1, at: 9216, prompt: "tell 97a7 about 0ac014", teardown: "warm", words: 3627 }
+      ],
+      faults: [
+        { at: 23295, kind: "hang-worker", target: 388, forMs: 1643, steps: 0 },
+        { at: 27465, kind: "stop-keeper", target: 820, forMs: 425, steps: 0 },
+        { at: 28391, kind: "stop-keeper", target: 958, forMs: 1661, steps: 33 },
+        { at: 30385, kind: "abort-worker", target: 83, forMs: 29615, steps: 0 }
+      ],
+      tokens: 121,
+      tokensPerS: 10,
+      loadMs: 2356,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

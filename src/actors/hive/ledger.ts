@@ -70,6 +70,14 @@ export class Ledger {
     return Math.max(0, Math.floor(Math.min(byLedger, byDevice)))
   }
 
+  /** Bytes that could be booked if the leases of `without` were back, and the device had nothing on it but the others. */
+  conceivable(supply: Supply, without: ReadonlySet<string>): number {
+    let leased = 0
+    for (const lease of this.leases.values())
+      if (lease.device === supply.device && !without.has(lease.id)) leased += lease.bytes
+    return Math.max(0, Math.floor(supply.totalBytes - marginBytes(supply) - leased))
+  }
+
   /**
    * Books what `choose` makes of the room that there is; undefined is a refusal, which books nothing. `choose` runs
    * within the booking and must not suspend, so it is a plain function.

@@ -12,6 +12,8 @@ import type { Ports } from "./ports.ts"
 
 /** A device that spent its restarts takes no new work for this long, milliseconds. */
 export const degradedMs = 5 * 60_000
+/** What a process held is back in the device's own figures after this time, milliseconds. */
+const backMs = 3000
 /** GPU figures are asked for again after this time, milliseconds. */
 const freshMs = 2000
 
@@ -55,6 +57,8 @@ export class Machines {
   private machine: Machine
   private lookedAt: number
   private readonly degraded = new Map<string, number>()
+  /** by device: when a worker's process last went */
+  private readonly leftAt = new Map<string, number>()
 
   constructor(ledger: Ledger, probe: Ports["probe"], machine: Machine, lookedAt: number) {
     this.ledger = ledger
@@ -150,6 +154,19 @@ export class Machines {
         return this.ledger.available(supply, new Set([worker])) >= (this.ledger.bytesOf(worker) ?? 0)
       }),
       Effect.orElseSucceed(() => true)
+    )
+  }
+
+  /** A worker's process has gone: what it held comes back a moment later. */
+  left(id: string): Effect.Effect<void> {
+    return Effect.map(Clock.currentTimeMillis, (now) => void this.leftAt.set(id, now))
+  }
+
+  /** Do the device's figures still show what a process held that has gone? */
+  isComingBack(id: string): Effect.Effect<boolean> {
+    return Effect.map(
+      Clock.currentTimeMillis,
+      (now) => now - (this.leftAt.get(id) ?? Number.NEGATIVE_INFINITY) < backMs
     )
   }
 

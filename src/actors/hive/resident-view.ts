@@ -22,6 +22,9 @@ export const stateOf = (snapshot: Snapshot): WorkerState => {
 export const isJoinable = (snapshot: Snapshot): boolean =>
   ["waking", "loading", "idle", "busy", "degraded"].includes(stateOf(snapshot))
 
+/** It has taken its memory, and answers. */
+export const isServing = (snapshot: Snapshot): boolean => ["idle", "busy"].includes(stateOf(snapshot))
+
 /** Something is under way that its hive must not end for being idle. */
 export const isInUse = (snapshot: Snapshot): boolean =>
   ["waking", "loading", "busy", "degraded"].includes(stateOf(snapshot))

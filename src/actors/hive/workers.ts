@@ -29,7 +29,7 @@ import { type Device, type Machines, measureKey, type Most, noRoom } from "./mac
 import type { Identity, Ports } from "./ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
 import { Resident } from "./resident.ts"
-import { beatOf, isInUse, isJoinable, shapeOf } from "./resident-view.ts"
+import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./resident-view.ts"
 import { WorkerLife } from "./worker-life.ts"
 
 /** How long memory is waited for whose process has gone. */
@@ -133,18 +133,25 @@ export class Workers {
     }
   }
 
-  /** What the device could give for one slot of a model if others went. */
+  /**
+   * What the device could give for one slot of a model if others went. While one of them begins, or has only just gone,
+   * the device's own figures are those of the moment and say nothing of it.
+   */
   most(device: Device, facts: ModelFacts): Effect.Effect<Most> {
     return Effect.gen(this, function* () {
       const { ledger } = this.machines
-      const unpinned = yield* Effect.filter([...this.residents.values()], ({ snapshot }) =>
-        Effect.map(snapshot, (now) => now?.context.pinned !== true)
-      )
-      const alone = ledger.available(device.supply, new Set(this.residents.keys()))
-      return {
-        bytes: ledger.available(device.supply, new Set(unpinned.map(({ options }) => options.id))),
-        context: largestContext(facts, this.terms(device, facts), alone)
+      const here = [...this.residents.values()].filter(({ options }) => options.device.id === device.id)
+      const unpinned = new Set<string>()
+      let isMoving = yield* this.machines.isComingBack(device.id)
+      for (const { options, snapshot } of here) {
+        const now = yield* snapshot
+        if (now?.context.pinned !== true) unpinned.add(options.id)
+        if (now === undefined || !isServing(now)) isMoving = true
       }
+      const without = (gone: ReadonlySet<string>) =>
+        isMoving ? ledger.conceivable(device.supply, gone) : ledger.available(device.supply, gone)
+      const alone = without(new Set(here.map(({ options }) => options.id)))
+      return { bytes: without(unpinned), context: largestContext(facts, this.terms(device, facts), alone) }
     })
   }
 
@@ -322,9 +329,9 @@ export class Workers {
   private ended({ options: { device, id, pair } }: Resident, outcome: WorkerOutcome): Effect.Effect<Verdict> {
     return Effect.suspend(() => {
       this.residents.delete(id)
-      return outcome.outcome === "failed"
-        ? this.quarantine.charge(pair, device, outcome)
-        : Effect.succeed<Verdict>("none")
+      const verdict =
+        outcome.outcome === "failed" ? this.quarantine.charge(pair, device, outcome) : Effect.succeed<Verdict>("none")
+      return Effect.zipRight(this.machines.left(device.id), verdict)
     })
   }
 

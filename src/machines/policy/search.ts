@@ -136,12 +136,21 @@ export class Search {
     this.told.set(device.backend, Math.max(requiredMb, this.told.get(device.backend) ?? 0))
     // what it said counts those as gone that were to be unloaded
     const left = this.fleet.residentsOn(device).filter(({ worker }) => !evict.some((one) => one.worker === worker))
-    // What each of them holds is known as of its last beat, in whole MB: where all would do, they do.
+    // Who is there and what each holds is known as of the last beat, in whole MB. Where the hive says that all of them
+    // together would do, they do; where none is known who could go, the next beat tells who has come or gone.
     const short = requiredMb - availableMb
-    const shortMb = mostMb >= requiredMb ? Math.min(short, spareMb(left)) : short
-    const room = makeRoom(left, shortMb, this.heat, this.now, this.wish.model)
-    if (room.kind === "never") return
+    const spare = spareMb(left)
+    const wouldDo = mostMb >= requiredMb
+    const room = makeRoom(
+      left,
+      wouldDo && spare > 0 ? Math.min(short, spare) : short,
+      this.heat,
+      this.now,
+      this.wish.model
+    )
+    if (room.kind === "never" && !wouldDo) return
     this.refusedHopes.push({ hive: device.hive, device: device.device, requiredMb })
+    if (room.kind === "never") return
     // what was to be unloaded did not do: it is left to a later look
     if (room.kind === "later" || evict.length > 0) return
     this.add(candidate(device, { ...cost, evict: room.seconds }, room.evict, false))

@@ -119,6 +119,17 @@ describe("The scheduler's search for a device", () => {
     expect(ask(undefined), "an older hive does not say").toBeUndefined()
   })
 
+  it("hopes for a device that would do by its hive's word, where no worker is known yet that could go", () => {
+    const ask = (mostMb: number) => {
+      const search = new Search(fleetOf({ box: [180] }), wish({ allowCpu: false }), [], 1e6)
+      const first = search.next()
+      if (first !== undefined) search.refused(first, "full", { requiredMb: 162, availableMb: 0, mostMb })
+      return { again: search.next(), hopes: search.hopes }
+    }
+    expect(ask(162)).toEqual({ again: undefined, hopes: [{ hive: "box", device: "gpu0", requiredMb: 162 }] })
+    expect(ask(161)).toEqual({ again: undefined, hopes: [] })
+  })
+
   it("hopes for a device whose workers are busy or just loaded, and for no device that is too small or pinned", () => {
     const fleet = fleetOf({ box: [24_000, 12_000, 8000] }, [
       resident("busy", { device: "gpu0", model: "a", memoryMb: 20_000, free: 0 }),
