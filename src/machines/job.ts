@@ -12,10 +12,11 @@ import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, setbackOf
 import type { Place } from "./policy/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
 import type { InferDone } from "./vocabulary/worker.ts"
+import type { WorkerId } from "./vocabulary/ids.ts"
 
 /** A worker with a slot that is reserved for this job. */
 export interface Seat {
-  readonly worker: string
+  readonly worker: WorkerId
   /** of which life of that worker the slot is */
   readonly instance: string
   readonly hive: string

@@ -3,6 +3,7 @@ import type { ErrorCode } from "./errors.ts"
 import type { Blame } from "./policy/blame.ts"
 import type { Shape } from "./policy/estimate.ts"
 import type { ControlMessage, Exactness } from "./vocabulary/worker.ts"
+import type { WorkerId } from "./vocabulary/ids.ts"
 
 export type Beat = Omit<Extract<ControlMessage, { readonly t: "beat" }>, "t">
 
@@ -42,7 +43,7 @@ export interface Ready {
 }
 
 export interface WorkerInput {
-  readonly id: string
+  readonly id: WorkerId
   readonly shape: Shape
   readonly pinned: boolean
   readonly expectedBatchMs: number
@@ -105,7 +106,7 @@ export type WorkerOutcome =
 
 /** What a worker remembers of itself. */
 export interface WorkerContext {
-  readonly id: string
+  readonly id: WorkerId
   readonly limits: WorkerLimits
   readonly shape: Shape
   readonly hasShrunk: boolean

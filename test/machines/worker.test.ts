@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../src/machines/errors.ts"
 import { type WorkerExit, workerLimits } from "../../src/machines/worker-terms.ts"
 import { workerMachine } from "../../src/machines/worker.ts"
 import { Coverage, Walk } from "../support/walk.ts"
-import { JobId } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
 const coverage = new Coverage()
 const limits = { ...workerLimits, idleMs: 2000, drainMs: 7000 }
@@ -11,7 +11,7 @@ const limits = { ...workerLimits, idleMs: 2000, drainMs: 7000 }
 const make = (pinned = false) =>
   new Walk(
     workerMachine,
-    { id: "w1", shape: { context: 4096, slots: 4 }, pinned, expectedBatchMs: 100, limits },
+    { id: WorkerId.make("w1"), shape: { context: 4096, slots: 4 }, pinned, expectedBatchMs: 100, limits },
     coverage
   )
 const waking = (pinned = false) => make(pinned).send({ type: "START" })

@@ -15,6 +15,7 @@ import { cutAt, flip, onFiles, stallAt, status, testHub, type TestHub } from "..
 import { eventsOf, lines, provision, run, startHive, startWorker } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 const original = readFileSync(join(bundledFolder() ?? "", "minillama-q8_0.gguf"))
@@ -267,7 +268,7 @@ describe("A hive", () => {
     })
     const { events, id } = await startWorker(hive, { model_ref: big })
     expect(events.at(-1)?.event).toBe("ready")
-    await run(hive.api.stopWorker({ id }))
+    await run(hive.api.stopWorker({ id: WorkerId.make(id) }))
     await run(hive.api.removeModel({ ref: big }))
     expect(blobs(join(on.home, "hf", "hub", "models--acme--big"))).toEqual([])
     // named by any of its files, in place

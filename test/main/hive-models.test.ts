@@ -6,6 +6,7 @@ import { invalid, tiny } from "../support/gguf.ts"
 import { eventsOf, lines, provision, refused, run, startHive, startWorker } from "../support/hive.ts"
 import { eventually } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 
@@ -75,7 +76,7 @@ describe("A hive", () => {
     await provision(hive, "minillama")
     const { id } = await startWorker(hive)
     expect(await refused(hive.api.removeModel({ ref: "minillama" }))).toMatchObject({ code: "CONFLICT" })
-    await run(hive.api.stopWorker({ id }))
+    await run(hive.api.stopWorker({ id: WorkerId.make(id) }))
     await run(hive.api.removeModel({ ref: "minillama" }))
     expect(readdirSync(join(hive.folder, "models"))).toEqual([])
   })

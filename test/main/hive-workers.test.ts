@@ -23,7 +23,7 @@ import {
 } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { JobId } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 const folders: Array<string> = []
@@ -264,7 +264,7 @@ describe("A hive and its workers", () => {
     // the unpinned one goes, so the time has passed for both
     await eventually(async () => (await workers(hive)).length === 1, "the other unloaded")
     expect((await only(hive))?.id).toBe(id)
-    await run(hive.api.stopWorker({ id }))
+    await run(hive.api.stopWorker({ id: WorkerId.make(id) }))
     expect(await workers(hive)).toEqual([])
     expect(await run(hive.api.getModel({ ref: "minillama" }))).toMatchObject({ pinned: false })
   })
@@ -290,7 +290,7 @@ describe("A hive and its workers", () => {
     expect(await refused(hive.api.startWorker({ device: "cpu", model_ref: "minillama" }))).toMatchObject({
       code: "MODEL_NOT_FOUND"
     })
-    expect(await refused(hive.api.stopWorker({ id: "w9" }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
+    expect(await refused(hive.api.stopWorker({ id: WorkerId.make("w9") }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.workerEvents({ id: "w9" }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.modelEvents({ id: "p9" }))).toMatchObject({ code: "NOT_FOUND" })
     expect(await run(hive.api.provisionWorker({ kind: "cpu-llm-worker-rbee" }))).toEqual({ available: true })

@@ -3,6 +3,7 @@ import { Fleet } from "../../src/machines/policy/fleet.ts"
 import type { ResidentFacts } from "../../src/machines/policy/fleet-facts.ts"
 import type { Wish } from "../../src/machines/policy/placement.ts"
 import type { Candidate, Search } from "../../src/machines/policy/search.ts"
+import { WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
 export const wish = (change: Partial<Wish> = {}): Wish => ({
   model: "minillama",
@@ -15,7 +16,7 @@ export const wish = (change: Partial<Wish> = {}): Wish => ({
 })
 
 export const resident = (worker: string, change: Partial<ResidentFacts> = {}): ResidentFacts => ({
-  worker,
+  worker: WorkerId.make(worker),
   isServing: true,
   hive: "box",
   device: "cpu",

@@ -8,7 +8,7 @@ import { decide } from "../../src/machines/policy/placement.ts"
 import { type Hope, Search } from "../../src/machines/policy/search.ts"
 import { takeTurns } from "../../src/machines/policy/turns.ts"
 import { wish as wishFor } from "./fleet.ts"
-import { JobId } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
 export interface Request {
   /** milliseconds */
@@ -53,7 +53,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
   const loading = new Set<string>()
   let waits: Array<Job> = []
   const free = new Map<string, number>()
-  const closing = new Set<string>()
+  const closing = new Set<WorkerId>()
   const readyAt = new Map<string, number>()
 
   const beat = (): void =>
@@ -68,7 +68,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
   const show = (model: string): void =>
     fleet.setResident({
       ...gpu,
-      worker: model,
+      worker: WorkerId.make(model),
       isServing: !loading.has(model),
       model,
       context: 4096,
@@ -76,7 +76,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
       free: free.get(model) ?? slots,
       memoryMb: modelMb,
       isPinned: false,
-      isClosing: closing.has(model),
+      isClosing: closing.has(WorkerId.make(model)),
       readyAt: readyAt.get(model) ?? now
     })
   const seat = (job: Job): void => {
@@ -96,7 +96,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
     lines.set(model, found)
     return found
   }
-  const load = (job: Job, evict: ReadonlyArray<string>): void => {
+  const load = (job: Job, evict: ReadonlyArray<WorkerId>): void => {
     for (const model of evict) {
       fleet.removeResident(model)
       free.delete(model)

@@ -9,6 +9,7 @@ import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from 
 import type { KvType } from "../../machines/vocabulary/worker.ts"
 import { Ledger, type Supply } from "./ledger.ts"
 import type { Ports } from "./ports.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** A device that spent its restarts takes no new work for this long, milliseconds. */
 export const degradedMs = 5 * 60_000
@@ -148,7 +149,7 @@ export class Machines {
   }
 
   /** Has the ledger the memory that was booked for a worker, now that its process is gone? */
-  hasRoomAgain(worker: string, device: string): Effect.Effect<boolean> {
+  hasRoomAgain(worker: WorkerId, device: string): Effect.Effect<boolean> {
     return this.device(device, true).pipe(
       Effect.map(({ supply }) => {
         return this.ledger.available(supply, new Set([worker])) >= (this.ledger.bytesOf(worker) ?? 0)

@@ -22,9 +22,10 @@ import type { Identity, Ports } from "./ports.ts"
 import { type Pair, refusal, type Verdict } from "./quarantine.ts"
 import type { Snapshot } from "./resident-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 export interface ResidentOptions {
-  readonly id: string
+  readonly id: WorkerId
   readonly device: Device
   readonly modelRef: string
   /** the file as it was when this worker was begun, on its device */
@@ -41,7 +42,7 @@ export interface Surroundings {
   readonly identity: Identity
   readonly machines: Machines
   /** a new life of the worker has a new sequence */
-  readonly onLog: (id: string, log: EventLog) => void
+  readonly onLog: (id: WorkerId, log: EventLog) => void
   readonly onReady: (resident: Resident) => void
   /** settles what its end means for others, before it is told; returns whom it is charged to */
   readonly onEnded: (resident: Resident, outcome: WorkerOutcome) => Effect.Effect<Verdict>

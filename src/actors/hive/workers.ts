@@ -31,6 +31,7 @@ import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
 import { Resident } from "./resident.ts"
 import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./resident-view.ts"
 import { WorkerLife } from "./worker-life.ts"
+import { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** How long memory is waited for whose process has gone. */
 const memoryBackEvery = "100 millis"
@@ -44,11 +45,11 @@ export interface StartRequest extends Wanted {
   readonly portHint: number | undefined
   readonly pin: boolean
   /** workers that may be unloaded for it */
-  readonly evict: ReadonlyArray<string>
+  readonly evict: ReadonlyArray<WorkerId>
 }
 
 export class Workers {
-  private readonly residents = new Map<string, Resident>()
+  private readonly residents = new Map<WorkerId, Resident>()
   private readonly starting = Effect.unsafeMakeSemaphore(1)
   private readonly ports: Ports
   private readonly identity: Identity
@@ -91,7 +92,7 @@ export class Workers {
   /** Joins a worker or starts one; returns when it has bound its port. */
   start(
     request: StartRequest
-  ): Effect.Effect<{ readonly id: string; readonly port: number | undefined }, RbeeError, ActorSystem> {
+  ): Effect.Effect<{ readonly id: WorkerId; readonly port: number | undefined }, RbeeError, ActorSystem> {
     return Effect.gen(this, function* () {
       const resident = yield* this.starting.withPermits(1)(this.joinOrBegin(request))
       const port = yield* Deferred.await(resident.bind)
@@ -214,7 +215,7 @@ export class Workers {
       if (runtime === undefined) return yield* Effect.fail(noRuntime(workerKind(device.backend)))
       const pinned =
         pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
-      const id = yield* ports.ids.make("w")
+      const id = WorkerId.make(yield* ports.ids.make("w"))
       const terms = this.terms(device, facts)
       const choose = yield* this.chooser(device, model.file, facts, wanted)
       const { supply } = yield* this.makeRoom(device, evict, (now) => choose(machines.ledger.available(now)).fits)
@@ -303,7 +304,7 @@ export class Workers {
    */
   private makeRoom(
     device: Device,
-    evict: ReadonlyArray<string>,
+    evict: ReadonlyArray<WorkerId>,
     isRoom: (supply: Device["supply"]) => boolean
   ): Effect.Effect<Device, RbeeError> {
     return Effect.gen(this, function* () {
@@ -366,7 +367,7 @@ export class Workers {
   }
 
   /** Drains it and waits until it is gone. A pin ends with the worker that somebody stopped by hand. */
-  stop(id: string, drainMs: number): Effect.Effect<void, RbeeError<"WORKER_NOT_FOUND">> {
+  stop(id: WorkerId, drainMs: number): Effect.Effect<void, RbeeError<"WORKER_NOT_FOUND">> {
     return Effect.suspend(() => {
       const resident = this.residents.get(id)
       if (resident === undefined) {

@@ -19,7 +19,7 @@ import type { DeviceBeat, Devices, Gpu } from "../../machines/vocabulary/device.
 import type { Heartbeat, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { reachedLike, type SshPlace } from "../../machines/vocabulary/place.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
-import type { JobId } from "../../machines/vocabulary/ids.ts"
+import { type JobId, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** A hive process that this queen has claimed. */
 export interface ClaimedHive {
@@ -70,13 +70,13 @@ export class ClusterView {
   /** where an answer can go on as if nothing had happened */
   readonly exactness = new ExactPlaces()
   private readonly hives = new Map<string, HiveEntry>()
-  private readonly workers = new Map<string, WorkerEntry>()
+  private readonly workers = new Map<WorkerId, WorkerEntry>()
   private readonly listeners = new Set<() => void>()
-  private readonly forgotten = new Set<(workerId: string) => void>()
+  private readonly forgotten = new Set<(workerId: WorkerId) => void>()
   /** of each worker the last life that was found dead: a beat that was under way may still call it alive */
   private readonly lost = new Map<string, string>()
   /** workers that take no new work, because a job has waited long for their memory, or is about to have it */
-  private closing: ReadonlySet<string> = new Set()
+  private closing: ReadonlySet<WorkerId> = new Set()
   private readonly held = new Set<string>()
   /** by place and model: when it was last loaded anew for more context, milliseconds since 1970 */
   private readonly reloads = new Map<string, number>()
@@ -98,7 +98,7 @@ export class ClusterView {
   }
 
   /** Called with the id of each worker that will not come back. */
-  onForgotten(listener: (workerId: string) => void): void {
+  onForgotten(listener: (workerId: WorkerId) => void): void {
     this.forgotten.add(listener)
   }
 
@@ -210,7 +210,7 @@ export class ClusterView {
 
   /** A worker said `ready` on its stream: it serves from now on, beats only confirm. False: that was known already. */
   workerReady(
-    at: { readonly hive: string; readonly worker: string; readonly device: string; readonly model: string },
+    at: { readonly hive: string; readonly worker: WorkerId; readonly device: string; readonly model: string },
     ready: WorkerReady,
     eventId: string | undefined
   ): boolean {
@@ -259,18 +259,18 @@ export class ClusterView {
     this.changed()
   }
 
-  worker(id: string): WorkerView | undefined {
+  worker(id: WorkerId): WorkerView | undefined {
     return this.workers.get(id)?.view
   }
 
   /** Serves this worker now, as far as anybody knows? */
-  serves(id: string): boolean {
+  serves(id: WorkerId): boolean {
     const entry = this.workers.get(id)
     return entry !== undefined && serving(entry.view)
   }
 
   /** The last life of this worker that was ready, and where on its stream that was said. */
-  heardOf(id: string): { readonly instance: string; readonly eventId: string | undefined } | undefined {
+  heardOf(id: WorkerId): { readonly instance: string; readonly eventId: string | undefined } | undefined {
     return this.heard.get(id)
   }
 
@@ -301,7 +301,7 @@ export class ClusterView {
   // --- slots ---
 
   /** Takes a slot for a job, or all of them where it must be alone; undefined when there is none. */
-  reserve(workerId: string, jobId: JobId, alone: boolean): Seat | undefined {
+  reserve(workerId: WorkerId, jobId: JobId, alone: boolean): Seat | undefined {
     const entry = this.workers.get(workerId)
     if (entry === undefined || !serving(entry.view) || this.isClosing(workerId)) return undefined
     const free = freeOf(entry)
@@ -335,14 +335,14 @@ export class ClusterView {
   // --- room for others ---
 
   /** These take no new work, and no others but them. */
-  close(workers: ReadonlySet<string>): void {
+  close(workers: ReadonlySet<WorkerId>): void {
     const before = this.closing
     this.closing = workers
     for (const id of new Set([...before, ...workers])) if (before.has(id) !== workers.has(id)) this.sync(id)
   }
 
   /** Keeps idle workers free for whoever unloads them; false if one of them is not idle (any more). */
-  hold(workers: ReadonlyArray<string>): boolean {
+  hold(workers: ReadonlyArray<WorkerId>): boolean {
     const entries = workers.map((id) => this.workers.get(id))
     if (entries.some((entry) => entry !== undefined && entry.seats.size > 0)) return false
     for (const id of workers) this.held.add(id)
@@ -350,7 +350,7 @@ export class ClusterView {
     return true
   }
 
-  letGo(workers: ReadonlyArray<string>): void {
+  letGo(workers: ReadonlyArray<WorkerId>): void {
     for (const id of workers) this.held.delete(id)
     for (const id of workers) this.sync(id)
   }
@@ -364,7 +364,8 @@ export class ClusterView {
 
   /** A worker is asked for: its memory is spoken for before its hive has told of it. Returns what takes that back. */
   starting(jobId: JobId, { device, hive }: Place, model: string): () => void {
-    const worker = `for ${jobId}`
+    // a name of its own: the worker has none yet
+    const worker = WorkerId.make(`for-${jobId}`)
     this.fleet.setResident({
       worker,
       isServing: false,
@@ -382,7 +383,7 @@ export class ClusterView {
     return () => this.fleet.removeResident(worker)
   }
 
-  private isClosing(id: string): boolean {
+  private isClosing(id: WorkerId): boolean {
     return this.closing.has(id) || this.held.has(id)
   }
 
@@ -405,7 +406,7 @@ export class ClusterView {
     for (const [worker, { view }] of this.workers) if (view.hive === id) this.sync(worker)
   }
 
-  private sync(id: string): void {
+  private sync(id: WorkerId): void {
     const entry = this.workers.get(id)
     if (entry === undefined || this.hives.get(entry.view.hive)?.state !== "healthy")
       return this.fleet.removeResident(id)
@@ -431,14 +432,14 @@ export class ClusterView {
   }
 
   /** It will not come back under this id. */
-  private forget(workerId: string): void {
+  private forget(workerId: WorkerId): void {
     this.drop(workerId)
     this.heard.delete(workerId)
     this.lost.delete(workerId)
     for (const listener of this.forgotten) listener(workerId)
   }
 
-  private drop(workerId: string): void {
+  private drop(workerId: WorkerId): void {
     const entry = this.workers.get(workerId)
     if (entry === undefined) return
     this.workers.delete(workerId)

@@ -13,6 +13,7 @@ import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { follow } from "./follow.ts"
 import type { JobLog } from "./job-log.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const hiveOf = (view: ClusterView, place: Place): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">> =>
   Effect.suspend(() => {
@@ -65,10 +66,10 @@ export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Eff
 export interface StartOptions {
   readonly portHint: number
   /** idle workers that make room */
-  readonly evict: ReadonlyArray<string>
+  readonly evict: ReadonlyArray<WorkerId>
   /** `--keep-warm` */
   readonly pin: boolean
-  readonly onStarted: (workerId: string) => void
+  readonly onStarted: (workerId: WorkerId) => void
   readonly connect: (url: string, instance: string) => WorkerApi
   /** this job is the first to hear that the worker is awake; seconds from its start */
   readonly onLoaded: (seconds: number) => void
@@ -161,7 +162,7 @@ const revives = (
   view: ClusterView,
   api: HiveApi,
   place: Place,
-  workerId: string,
+  workerId: WorkerId,
   { connect }: StartOptions
 ): Effect.Effect<boolean, RbeeError> =>
   Effect.gen(function* () {

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import { fittingResidents, type Wish } from "../../machines/policy/placement.ts"
 import { type RoomWait, takeTurns } from "../../machines/policy/turns.ts"
 import type { ClusterView } from "./cluster-view.ts"
-import type { JobId } from "../../machines/vocabulary/ids.ts"
+import type { JobId, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** Where waiting would help. */
 export type Hopes = Pick<RoomWait, "hopes" | "elsewhere">
@@ -39,9 +39,9 @@ export const makeRoomLine = (view: ClusterView): RoomLine => {
   const joined = new Map<JobId, Hopes>()
   const line = new Map<JobId, Waiting>()
   /** by job that has its turn: workers of its model that it is about to replace */
-  const replaced = new Map<JobId, ReadonlyArray<string>>()
+  const replaced = new Map<JobId, ReadonlyArray<WorkerId>>()
   /** workers that are closed for those in line */
-  let closed: ReadonlySet<string> = new Set()
+  let closed: ReadonlySet<WorkerId> = new Set()
   const close = (): void => view.close(new Set([...closed, ...[...replaced.values()].flat()]))
 
   const pump = (now: number): number | undefined => {

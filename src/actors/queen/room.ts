@@ -7,6 +7,7 @@ import { setbackOf } from "../../machines/policy/setback.ts"
 import { type Amounts, type Candidate, Search } from "../../machines/policy/search.ts"
 import type { Placement } from "../../machines/vocabulary/job.ts"
 import type { ClusterView } from "./cluster-view.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** A candidate that was asked and has no room, or cannot serve. */
 export interface Full {
@@ -51,7 +52,7 @@ const placementAt = (
 })
 
 /** A seat on a worker that has the model: everywhere else it would have to be loaded. */
-export const seated = (view: ClusterView, at: Place, worker: string, losers: Placement["losers"]): Placement => ({
+export const seated = (view: ClusterView, at: Place, worker: WorkerId, losers: Placement["losers"]): Placement => ({
   ...placementAt(view, at, { losers, others: withoutModel(view.fleet, at, losers) }),
   worker
 })

@@ -14,7 +14,7 @@ import { type Place, type Wish, decide } from "../../machines/policy/placement.t
 import { isWorthAnother } from "../../machines/policy/spread.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { type Hopes, makeRoomLine } from "./room-line.ts"
-import type { JobId } from "../../machines/vocabulary/ids.ts"
+import type { JobId, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 interface Waiting {
   readonly jobId: JobId
@@ -54,7 +54,7 @@ export const makeScheduler = (view: ClusterView): Scheduler => {
   const apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
 
   /** Of a worker that a job has started while others waited, the last slot is its own. */
-  const isSpoken = (worker: string, jobId: JobId, wish: Wish): boolean => {
+  const isSpoken = (worker: WorkerId, jobId: JobId, wish: Wish): boolean => {
     const starter = apart.get(wish.model)
     const at = view.worker(worker)
     if (starter?.place === undefined || starter.job === jobId || at === undefined) return false

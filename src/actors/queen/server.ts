@@ -28,6 +28,7 @@ import { remoteHives } from "./remote-hives.ts"
 import { planOf } from "./plan.ts"
 import type { Sessions } from "./sessions.ts"
 import type { Teardown } from "./teardown.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 export interface ServerWorld {
   readonly settings: Settings
@@ -99,7 +100,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       world.sessions.woke("hive", id, undefined, [undefined])
     })
 
-  const stopWorker = (id: string): Effect.Effect<void, RbeeError> =>
+  const stopWorker = (id: WorkerId): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
       const worker = view.worker(id)
       const api = worker === undefined ? undefined : view.hive(worker.hive)?.claimed?.api

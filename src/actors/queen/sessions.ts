@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import type { SessionRequest } from "../../machines/vocabulary/job.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** One thing that may end with a session. */
 interface Thing {
@@ -78,7 +79,7 @@ export class Sessions {
   }
 
   /** A job of this session (or of none) uses this hive and worker. */
-  uses(session: User, hiveId: string, workerId: string): void {
+  uses(session: User, hiveId: string, workerId: WorkerId): void {
     this.touch(this.things.get(keyOf("hive", hiveId)), session)
     const worker = this.things.get(keyOf("worker", workerId))
     if (worker === undefined) this.put("worker", workerId, hiveId, session)

@@ -7,6 +7,7 @@ import type { ClusterView } from "./cluster-view.ts"
 import type { Hives } from "./hives.ts"
 import type { JobLog } from "./job-log.ts"
 import type { InUse, Sessions } from "./sessions.ts"
+import type { WorkerView } from "../../machines/vocabulary/hive.ts"
 
 /** A keeper that is still there asks for the end of its cold session within this time of its job's end. */
 const keeperGone = "10 seconds"
@@ -49,14 +50,13 @@ export const makeTeardown = (world: TeardownWorld): Effect.Effect<Teardown, neve
     }
     const isBusy = (sessionId: string) => world.live().some(({ request }) => request.session?.id === sessionId)
 
-    const stopWorker = (id: string): Effect.Effect<void> =>
+    const stopWorker = ({ hive, id, instance }: WorkerView): Effect.Effect<void> =>
       Effect.suspend(() => {
-        const worker = view.worker(id)
-        const api = worker === undefined ? undefined : view.hive(worker.hive)?.claimed?.api
-        if (worker === undefined || api === undefined) return Effect.void
+        const api = view.hive(hive)?.claimed?.api
+        if (api === undefined) return Effect.void
         return Effect.zipRight(
           Effect.ignore(Effect.timeoutOption(api.stopWorker({ id }), stopWithin)),
-          Effect.sync(() => view.workerLost({ worker: id, instance: worker.instance }))
+          Effect.sync(() => view.workerLost({ worker: id, instance }))
         )
       })
 
@@ -68,7 +68,9 @@ export const makeTeardown = (world: TeardownWorld): Effect.Effect<Teardown, neve
           yield* world.cascade
           return { queen: "ends", kept: ending.kept }
         }
-        const stopped = ending.workers.filter((id) => !ending.hives.includes(view.worker(id)?.hive ?? ""))
+        const stopped = view
+          .allWorkers()
+          .filter(({ hive, id }) => ending.workers.includes(id) && !ending.hives.includes(hive))
         yield* Effect.forEach(stopped, stopWorker, { concurrency: "unbounded", discard: true })
         yield* Effect.forEach(ending.hives, (id) => Effect.ignore(hives.release(id)), {
           concurrency: "unbounded",

@@ -7,10 +7,10 @@ import { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { ModelView } from "../../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../../machines/vocabulary/worker.ts"
 import { events, type Handlers, json } from "../api/endpoint.ts"
-import { Id } from "../../machines/vocabulary/ids.ts"
+import { Id, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})
-const byId = Schema.Struct({ id: Id })
+const byWorker = Schema.Struct({ id: WorkerId })
 /** model references have slashes and colons; they travel percent-encoded */
 const byRef = Schema.Struct({ ref: Schema.String })
 const stream = {
@@ -22,7 +22,7 @@ const streamOf = Schema.Struct({ id: Id, last_event_id: Schema.optional(Schema.S
 export const ProvisionAnswer = Schema.Struct({ provision_id: Schema.String, events: Schema.String })
 export const RuntimeAnswer = Schema.Union(Schema.Struct({ available: Schema.Literal(true) }), ProvisionAnswer)
 export const WorkerStarted = Schema.Struct({
-  worker_id: Schema.String,
+  worker_id: WorkerId,
   port: Schema.optional(Schema.Int),
   events: Schema.String
 })
@@ -59,7 +59,7 @@ export const hiveApi = {
       device: Schema.optional(DeviceId),
       context: Schema.optional(Count),
       /** workers that will make room on it */
-      evict: Schema.optional(Schema.Array(Id))
+      evict: Schema.optional(Schema.Array(WorkerId))
     }),
     output: ProvisionAnswer,
     status: 202
@@ -142,7 +142,7 @@ export const hiveApi = {
   stopWorker: json("POST", "/workers/:id/shutdown", {
     scope: "peer",
     summary: "Stop",
-    input: byId,
+    input: byWorker,
     output: Nothing,
     status: 204
   }),

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** A verified model file. `ref` is canonical. */
 export interface ModelRow {
@@ -80,7 +81,7 @@ export type ExactKey = QuarantineKey & Pick<ExactRow, "setup">
 
 /** A process that a hive must end if it finds it alive at its own start. */
 export interface WorkerRow {
-  readonly worker: string
+  readonly worker: WorkerId
   readonly pid: number
   /** of the process, as the kernel tells it */
   readonly start: string

@@ -10,7 +10,7 @@ import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
 import { ChatCompletionRequest } from "../../machines/vocabulary/openai.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { events, type Handlers, json, reply } from "../api/endpoint.ts"
-import { Id, JobId } from "../../machines/vocabulary/ids.ts"
+import { Id, JobId, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})
 const byJob = Schema.Struct({ id: JobId })
@@ -182,7 +182,7 @@ export const queenApi = {
   stopWorker: json("POST", "/workers/:id/shutdown", {
     scope: "manage",
     summary: "Stop a worker",
-    input: byId,
+    input: Schema.Struct({ id: WorkerId }),
     output: Nothing,
     status: 204
   }),

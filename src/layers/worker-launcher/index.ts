@@ -9,12 +9,13 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { ControlMessage, Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** exit code of a worker whose model could not be loaded: an expected failure, which it told (`failed`) */
 export const loadFailedCode = 3
 
 export interface WorkerPlan {
-  readonly workerId: string
+  readonly workerId: WorkerId
   /** fresh for every try */
   readonly instance: string
   readonly backend: Backend

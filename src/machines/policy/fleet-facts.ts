@@ -1,6 +1,7 @@
 /** The facts that placement is decided from: what hives have, and what is resident on their devices. */
 import type { Backend, Devices } from "../vocabulary/device.ts"
 import type { Place } from "./place.ts"
+import type { WorkerId } from "../vocabulary/ids.ts"
 
 export interface DeviceFacts extends Place {
   /** `placeKey` of it */
@@ -25,7 +26,7 @@ export interface HiveFacts {
 
 /** A worker that is awake, or holds memory because it wakes, ends or was only just asked for. */
 export interface ResidentFacts extends Place {
-  readonly worker: string
+  readonly worker: WorkerId
   /** it is awake: jobs can be seated, or it be unloaded */
   readonly isServing: boolean
   readonly model: string

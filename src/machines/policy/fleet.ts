@@ -10,6 +10,7 @@ import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
 import { mayGoAt } from "./residency.ts"
 import { type Rooms, Shelf } from "./shelf.ts"
+import type { WorkerId } from "../vocabulary/ids.ts"
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
 const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035
@@ -92,12 +93,12 @@ export class Fleet {
     this.settle(facts)
   }
 
-  removeResident(worker: string): void {
+  removeResident(worker: WorkerId): void {
     const facts = this.forget(worker)
     if (facts !== undefined) this.settle(facts)
   }
 
-  private forget(worker: string): ResidentFacts | undefined {
+  private forget(worker: WorkerId): ResidentFacts | undefined {
     const facts = this.residents.get(worker)
     if (facts === undefined) return undefined
     this.residents.delete(worker)

@@ -11,6 +11,7 @@ import type { Fleet } from "./fleet.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
 import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
+import type { WorkerId } from "../vocabulary/ids.ts"
 
 export type { ResidentFacts } from "./fleet-facts.ts"
 export type { Place } from "./place.ts"
@@ -33,7 +34,7 @@ export type Loser = Placement["losers"][number]
 export type Others = NonNullable<Placement["others"]>[number]
 
 export type Decision =
-  | { readonly kind: "resident"; readonly worker: string; readonly losers: ReadonlyArray<Loser> }
+  | { readonly kind: "resident"; readonly worker: WorkerId; readonly losers: ReadonlyArray<Loser> }
   /** fitting workers are resident, all busy */
   | { readonly kind: "full"; readonly losers: ReadonlyArray<Loser> }
   /** a device is to be found for it */

@@ -8,7 +8,7 @@ import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 import { makeRoom, mayGoFor, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"
-import type { JobId } from "../vocabulary/ids.ts"
+import type { JobId, WorkerId } from "../vocabulary/ids.ts"
 
 export interface RoomWait {
   readonly job: JobId
@@ -23,9 +23,9 @@ export interface RoomWait {
 
 export interface Turns {
   /** these may look for a place again; workers of its model that a job replaces take no new work until it has */
-  readonly go: ReadonlyArray<{ readonly job: JobId; readonly replaces: ReadonlyArray<string> }>
+  readonly go: ReadonlyArray<{ readonly job: JobId; readonly replaces: ReadonlyArray<WorkerId> }>
   /** workers that take no new work */
-  readonly close: ReadonlySet<string>
+  readonly close: ReadonlySet<WorkerId>
   /** when there may be more to say without anything else having changed, milliseconds since 1970 */
   readonly at: number | undefined
 }
@@ -33,7 +33,7 @@ export interface Turns {
 /** `waits`: longest first. */
 export const takeTurns = (waits: ReadonlyArray<RoomWait>, fleet: Fleet, now: number): Turns => {
   const go: Array<Turns["go"][number]> = []
-  const close = new Set<string>()
+  const close = new Set<WorkerId>()
   /** room that others before have their eyes on */
   const spoken = new Set<string>()
   let at: number | undefined

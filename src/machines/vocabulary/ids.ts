@@ -9,3 +9,6 @@ export const Id = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9._-]{
 
 export const JobId = Id.pipe(Schema.brand("JobId"))
 export type JobId = typeof JobId.Type
+
+export const WorkerId = Id.pipe(Schema.brand("WorkerId"))
+export type WorkerId = typeof WorkerId.Type

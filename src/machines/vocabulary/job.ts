@@ -1,7 +1,7 @@
 /** What a user asks for, and how a job answers. */
 import * as Schema from "effect/Schema"
 import { Count, DeviceId } from "./common.ts"
-import { Id, JobId } from "./ids.ts"
+import { Id, JobId, WorkerId } from "./ids.ts"
 
 /** A tool's call in an assistant's message. */
 export const ToolCall = Schema.Struct({
@@ -119,13 +119,13 @@ export const Placement = Schema.Struct({
   device: Schema.String,
   /** the device stands in the configuration only */
   declared: Schema.optional(Schema.Literal(true)),
-  worker: Schema.optional(Schema.String),
+  worker: Schema.optional(WorkerId),
   /** whether an answer that is interrupted here goes on as the undisturbed one, as far as known at its last token */
   exact: Schema.optional(Schema.Boolean),
   /** seconds until the answer, as far as they could be foreseen, when a worker had to be started */
   expected_s: Schema.optional(Schema.Number),
   /** workers that are unloaded to make room */
-  evicted: Schema.optional(Schema.Array(Schema.String)),
+  evicted: Schema.optional(Schema.Array(WorkerId)),
   losers: Schema.Array(Candidate),
   /** the rest: with the losers and the place itself they are all devices of the cluster */
   others: Schema.optional(Schema.Array(Others))

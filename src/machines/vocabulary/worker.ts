@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { Count, DeviceId, Megabytes } from "./common.ts"
 import { ChatMessage, FinishReason, samplingFields, Usage } from "./job.ts"
-import { Id, JobId } from "./ids.ts"
+import { JobId, WorkerId } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
 export const KvType = Schema.Literal("f16", "q8_0")
@@ -50,7 +50,7 @@ export const InferBeat = Schema.Struct({
 
 /** A worker, as a hive reports it in its heartbeat. */
 export const WorkerBeat = Schema.Struct({
-  id: Schema.String,
+  id: WorkerId,
   /** fresh for every process of this worker */
   instance: Schema.String,
   pid: Schema.optional(Schema.Int),
@@ -87,7 +87,7 @@ export const WorkerStart = Schema.Struct({
   /** `--keep-warm`: the worker does not unload when idle */
   pin: Schema.optional(Schema.Boolean),
   /** idle workers to unload as far as their memory is needed; pinned ones stay */
-  evict: Schema.optional(Schema.Array(Id))
+  evict: Schema.optional(Schema.Array(WorkerId))
 })
 export type WorkerStart = typeof WorkerStart.Type
 

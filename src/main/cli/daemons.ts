@@ -9,7 +9,7 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { notRunning } from "./not-running.ts"
 import type { Context } from "./spec.ts"
 import { inWorld } from "./world.ts"
-import { jobNamed } from "./named.ts"
+import { jobNamed, workerNamed } from "./named.ts"
 
 const voiceOf = (context: Context): Effect.Effect<Voice> =>
   Effect.map(Effect.clock, (clock) => makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
@@ -114,7 +114,7 @@ export const workersStop = (id: string | undefined, all: boolean, context: Conte
     : withQueen(context, (api) =>
         Effect.gen(function* () {
           const listed = Effect.map(api.listWorkers({}), (workers) => workers.map((worker) => worker.id))
-          const ids = id === undefined ? yield* listed : [id]
+          const ids = id === undefined ? yield* listed : [yield* workerNamed(id)]
           yield* Effect.forEach(ids, (one) => api.stopWorker({ id: one }), { concurrency: "unbounded", discard: true })
           while ((yield* listed).some((one) => ids.includes(one))) yield* Effect.sleep(25)
           return answer(context, ids.length === 0 ? "no workers" : ids.map((one) => `worker ${one} stopped`).join("\n"))

@@ -3,6 +3,7 @@ import type { SimProcess } from "../../layers/simulation/process.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Fault } from "./plan.ts"
 import { bootCommand, type Command, type KeeperRun } from "./programs.ts"
+import { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const hiveCommands = {
   "hives-start": (startHive: string): Command => ({ startHive }),
@@ -145,7 +146,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
     }
     case "workers-stop": {
       const worker = /\/worker-([^#]+)#/.exec(one("worker")?.name ?? "")?.[1]
-      if (worker !== undefined) operate({ stopWorker: worker })
+      if (worker !== undefined) operate({ stopWorker: WorkerId.make(worker) })
       return undefined
     }
     case "down":

@@ -32,6 +32,7 @@ import { addressInUse } from "../../machines/vocabulary/address.ts"
 import { soon } from "../soon.ts"
 import type { Cluster, HiveStart } from "./cluster.ts"
 import { layerSystem } from "./onlooker.ts"
+import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** A client is a function an endpoint, and every heartbeat asks for one: each is made once. */
 const once = <A>(make: (url: string, secret: string) => A): ((url: string, secret?: string) => A) => {
@@ -248,7 +249,7 @@ export type Command =
   | { readonly stopHive: string }
   /** stops it before, as one is told to */
   | { readonly removeHive: string }
-  | { readonly stopWorker: string }
+  | { readonly stopWorker: WorkerId }
 
 export const bootCommand = (cluster: Cluster, process: SimProcess, command: Command): void => {
   const program = Effect.gen(function* () {

@@ -11,7 +11,7 @@ import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 
 import { Backend } from "../../machines/vocabulary/device.ts"
 import { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
-import { Id } from "../../machines/vocabulary/ids.ts"
+import { Id, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 const positive = Schema.Number.pipe(Schema.positive())
@@ -29,7 +29,7 @@ const WorkerSettings = Schema.Struct({
 
 const Argument = Schema.parseJson(
   Schema.Struct({
-    workerId: Id,
+    workerId: WorkerId,
     instance: Id,
     backend: Backend,
     gpuUuid: optional(Schema.String),

@@ -4,10 +4,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { ClusterView } from "../../../src/actors/queen/cluster-view.ts"
 import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
-  id: "w1",
+  id: WorkerId.make("w1"),
   instance: "i1",
   state: "idle",
   load_progress: 1,
@@ -30,26 +30,26 @@ const make = () => {
   return { view, beat }
 }
 const ready = { instance: "i1", url: "http://127.0.0.1:8601", backend: "CPU", context: 512, slots: 2 }
-const at = { hive: "h", worker: "w1", device: "cpu", model: "minillama" }
+const at = { hive: "h", worker: WorkerId.make("w1"), device: "cpu", model: "minillama" }
 
 describe("The cluster view", () => {
   it("gives out as many slots as a worker has, each job one, and takes them back", () => {
     const { view, beat } = make()
     beat(beatOf())
-    expect(view.reserve("w1", JobId.make("j1"), false)).toEqual({
+    expect(view.reserve(WorkerId.make("w1"), JobId.make("j1"), false)).toEqual({
       worker: "w1",
       instance: "i1",
       hive: "h",
       device: "cpu"
     })
-    expect(view.reserve("w1", JobId.make("j2"), true)).toBeUndefined()
-    expect(view.reserve("w1", JobId.make("j2"), false)).toBeDefined()
-    expect(view.reserve("w1", JobId.make("j3"), false)).toBeUndefined()
+    expect(view.reserve(WorkerId.make("w1"), JobId.make("j2"), true)).toBeUndefined()
+    expect(view.reserve(WorkerId.make("w1"), JobId.make("j2"), false)).toBeDefined()
+    expect(view.reserve(WorkerId.make("w1"), JobId.make("j3"), false)).toBeUndefined()
     expect(view.fleet.allResidents()).toMatchObject([{ worker: "w1", free: 0 }])
     expect(view.allWorkers()).toMatchObject([{ state: "busy", busy: 2 }])
     view.release(JobId.make("j1"))
     view.release(JobId.make("j2"))
-    expect(view.reserve("w1", JobId.make("j3"), true)).toBeDefined()
+    expect(view.reserve(WorkerId.make("w1"), JobId.make("j3"), true)).toBeDefined()
     expect(view.fleet.allResidents()).toMatchObject([{ free: 0 }])
     expect(view.seatOf(JobId.make("j3"))?.worker).toBe("w1")
     expect(view.seatOf(JobId.make("j1"))).toBeUndefined()
@@ -58,7 +58,7 @@ describe("The cluster view", () => {
   it("keeps its book over beats that are older than it", () => {
     const { view, beat } = make()
     beat(beatOf())
-    view.reserve("w1", JobId.make("j1"), false)
+    view.reserve(WorkerId.make("w1"), JobId.make("j1"), false)
     beat(beatOf({ busy: 0 }))
     expect(view.fleet.allResidents()).toMatchObject([{ free: 1 }])
   })
@@ -72,32 +72,32 @@ describe("The cluster view", () => {
   it("believes a worker's own stream before a beat that still says loading", () => {
     const { view, beat } = make()
     beat(beatOf({ state: "loading", slots: 0 }))
-    expect(view.serves("w1")).toBe(false)
+    expect(view.serves(WorkerId.make("w1"))).toBe(false)
     view.workerReady(at, ready, "5")
-    expect(view.serves("w1")).toBe(true)
+    expect(view.serves(WorkerId.make("w1"))).toBe(true)
     beat(beatOf({ state: "loading", slots: 0 }))
-    expect(view.serves("w1")).toBe(true)
-    expect(view.heardOf("w1")).toEqual({ instance: "i1", eventId: "5" })
+    expect(view.serves(WorkerId.make("w1"))).toBe(true)
+    expect(view.heardOf(WorkerId.make("w1"))).toEqual({ instance: "i1", eventId: "5" })
   })
 
   it("does not let a beat under way bring back a life that was found dead", () => {
     const { view, beat } = make()
     beat(beatOf({ state: "busy" }))
-    view.workerLost({ worker: "w1", instance: "i1" })
+    view.workerLost({ worker: WorkerId.make("w1"), instance: "i1" })
     beat(beatOf({ state: "busy" }))
-    expect(view.serves("w1")).toBe(false)
+    expect(view.serves(WorkerId.make("w1"))).toBe(false)
     beat(beatOf({ instance: "i2" }))
-    expect(view.serves("w1")).toBe(true)
-    view.workerLost({ worker: "w1", instance: "i1" })
-    expect(view.serves("w1")).toBe(true)
+    expect(view.serves(WorkerId.make("w1"))).toBe(true)
+    view.workerLost({ worker: WorkerId.make("w1"), instance: "i1" })
+    expect(view.serves(WorkerId.make("w1"))).toBe(true)
   })
 
   it("takes it back when it only was out of reach", () => {
     const { view } = make()
     view.workerReady(at, ready, "5")
-    view.workerLost({ worker: "w1", instance: "i1" })
+    view.workerLost({ worker: WorkerId.make("w1"), instance: "i1" })
     view.workerReady(at, ready, "5")
-    expect(view.serves("w1")).toBe(true)
+    expect(view.serves(WorkerId.make("w1"))).toBe(true)
   })
 
   it.effect("tells those who sit on a worker when this life of it is over, however that shows", () =>
@@ -105,7 +105,7 @@ describe("The cluster view", () => {
       for (const end of ["lost", "restarted", "degraded", "missed", "hive"] as const) {
         const { view, beat } = make()
         beat(beatOf())
-        const seat = view.reserve("w1", JobId.make("j1"), false)
+        const seat = view.reserve(WorkerId.make("w1"), JobId.make("j1"), false)
         if (seat === undefined) throw new Error("no seat")
         const gone = yield* Effect.fork(view.gone(seat))
         yield* Effect.yieldNow()

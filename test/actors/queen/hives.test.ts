@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { makeStores, makeWorld, type QueenWorld } from "../../support/queen/world.ts"
+import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 const stateOf = ({ api }: QueenWorld) => Effect.map(api.listHives({}), ([hive]) => hive?.state)
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -273,10 +274,12 @@ describe("A hive by hand", () => {
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
       yield* (yield* job()).ended
-      yield* api.stopWorker({ id: "w1" })
+      yield* api.stopWorker({ id: WorkerId.make("w1") })
       expect(yield* api.listWorkers({})).toEqual([])
       expect(hive.workers.size).toBe(0)
-      expect(yield* Effect.flip(api.stopWorker({ id: "w1" }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
+      expect(yield* Effect.flip(api.stopWorker({ id: WorkerId.make("w1") }))).toMatchObject({
+        code: "WORKER_NOT_FOUND"
+      })
       expect(yield* api.listModels({})).toMatchObject([{ model_ref: "minillama", hive: "localhost" }])
     })
   )

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest"
 import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics.ts"
 import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics-text.ts"
 import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
+import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 const gauges: Gauges = {
   version: "1.2.3",
@@ -20,7 +21,7 @@ const beat = (...workers: ReadonlyArray<readonly [id: string, restarts: number]>
   url: "http://127.0.0.1:8600",
   devices: [],
   workers: workers.map(([id, restarts]) => ({
-    id,
+    id: WorkerId.make(id),
     instance: `${id}.${restarts}`,
     state: "idle",
     load_progress: 1,

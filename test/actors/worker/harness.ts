@@ -12,10 +12,10 @@ import { CurrentSettings, defaults, type Settings } from "../../../src/layers/se
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import type { WorkerPlan } from "../../../src/layers/worker-launcher/index.ts"
 import type { ControlMessage, InferRequest } from "../../../src/machines/vocabulary/worker.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 export const plan: WorkerPlan = {
-  workerId: "w1",
+  workerId: WorkerId.make("w1"),
   instance: "worker-1",
   backend: "cpu",
   modelPath: "/models/scripted.gguf",

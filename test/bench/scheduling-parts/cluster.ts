@@ -3,6 +3,7 @@ import { Fleet } from "../../../src/machines/policy/fleet.ts"
 import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
 import { decide, type Wish } from "../../../src/machines/policy/placement.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/search.ts"
+import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** mulberry32: the same workload in every run */
 export const seeded = (seed: number) => () => {
@@ -67,7 +68,7 @@ export class Cluster {
         left -= memoryMb
         const worker = `c${device}-${n}`
         this.fleet.setResident({
-          worker,
+          worker: WorkerId.make(worker),
           hive,
           device: name,
           model: `other${Math.floor(this.random() * models)}`,
@@ -149,7 +150,7 @@ export class Cluster {
     }
     const memoryMb = this.need(wish.model)
     this.free.set(`${hive}/${device}`, (this.free.get(`${hive}/${device}`) ?? 0) - memoryMb)
-    const id = `w${this.made++}`
+    const id = WorkerId.make(`w${this.made++}`)
     const facts = { worker: id, hive, device, model: wish.model, context: 4096, slots, free: slots, memoryMb }
     this.workers.set(id, { ...facts, isServing: true, isPinned: false, isClosing: false, readyAt: this.now })
     this.fleet.seen.addFile(hive, wish.model, this.sizeOf(wish.model) * 1e6)

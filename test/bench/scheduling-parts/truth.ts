@@ -8,6 +8,7 @@ import { Fleet } from "../../../src/machines/policy/fleet.ts"
 import type { ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
 import { Search } from "../../../src/machines/policy/search.ts"
 import { seeded } from "./cluster.ts"
+import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** MB and GB/s of cards as they are sold */
 const cards = [
@@ -112,7 +113,7 @@ class Scene {
           free -= needOf(model)
           const taken = random() < 0.5 ? 0 : 1 + below(slots)
           const facts: ResidentFacts = {
-            worker: `${hive}-${id}-${n}`,
+            worker: WorkerId.make(`${hive}-${id}-${n}`),
             isServing: true,
             hive,
             device: id,

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import { HiveCatalog, type ModelRow } from "../../../src/layers/hive-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/hive-catalog/sqlite.ts"
+import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 const withFile = <A, E>(use: (file: string) => Effect.Effect<A, E>) =>
   Effect.acquireUseRelease(
@@ -75,7 +76,7 @@ describe("The hive's catalog", () => {
             catalog.models.put(inPlace),
             catalog.runtimes.put({ kind: "cuda-llm-worker-rbee", version: "3.21.1", folder: "/r" }),
             catalog.leases.put({ id: "l", device: "gpu0", owner: "w1", bytes: 12_345_678_901 }),
-            catalog.workers.put({ worker: "w1", pid: 42, start: "99@boot", port: undefined }),
+            catalog.workers.put({ worker: WorkerId.make("w1"), pid: 42, start: "99@boot", port: undefined }),
             catalog.pins.put({ device: "cpu", file: "/models/a.gguf" }),
             catalog.measured.put({ key: "k", bytes: 7 }),
             catalog.exact.put({

@@ -23,7 +23,7 @@ import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from "../../actors/worker/harness.ts"
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
 import { patience } from "../../support/patience.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 let programs: Programs
 beforeAll(async () => {
@@ -36,7 +36,7 @@ const temp = Effect.acquireRelease(
   (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
 )
 const plan: WorkerPlan = {
-  workerId: "w1",
+  workerId: WorkerId.make("w1"),
   instance: "worker-1",
   backend: "cpu",
   modelPath: minillama,

@@ -8,6 +8,7 @@ import { placeKey } from "../../../src/machines/policy/place.ts"
 import { mayGoAt } from "../../../src/machines/policy/residency.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/search.ts"
 import { wish as wishFor } from "../../support/fleet.ts"
+import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 interface World {
   readonly hives: ReadonlyArray<HiveFacts>
@@ -61,7 +62,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
     const { device, hive } = place
     return [
       {
-        worker: `w${n}`,
+        worker: WorkerId.make(`w${n}`),
         hive,
         device,
         model: `m${n % 20}`,

@@ -4,7 +4,7 @@ import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
 import { optionsOf } from "../../../src/main/cli/infer.ts"
 import type { InferValues } from "../../../src/main/cli/infer-flags.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 describe("a table", () => {
   it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
@@ -30,7 +30,7 @@ describe("a table", () => {
   })
   it("shows no control characters of elsewhere", () => {
     const worker = {
-      id: "w1",
+      id: WorkerId.make("w1"),
       hive: "localhost",
       instance: "i",
       state: "idle",

@@ -13,6 +13,7 @@ import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import type { ModelView } from "../../../src/machines/vocabulary/model.ts"
 import type { InferRequest, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { FakeWorker, type Script } from "./fake-worker.ts"
+import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
 
@@ -344,8 +345,8 @@ export class FakeHive {
   }
 
   /** A worker process starts; when it is loaded its stream says so. */
-  private boot(device: string, model: string, context?: number): string {
-    const worker = new FakeWorker(`w${++this.made}`, device, model, this.slots, context)
+  private boot(device: string, model: string, context?: number): WorkerId {
+    const worker = new FakeWorker(WorkerId.make(`w${++this.made}`), device, model, this.slots, context)
     const life = new Life()
     worker.script = (request) => this.script(worker, request)
     this.lives.set(worker.id, life)

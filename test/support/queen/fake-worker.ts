@@ -7,6 +7,7 @@ import { frame } from "../../../src/layers/api/sse.ts"
 import type { WorkerApi } from "../../../src/layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import type { InferRequest } from "../../../src/machines/vocabulary/worker.ts"
+import type { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 export const answer = ["he", "l", "lo", " wor", "ld"]
 
@@ -27,7 +28,7 @@ interface Infer {
 const broken = rbeeError("CONNECTION_TIMEOUT", "no connection: it broke the connection", "", { reason: "ECONNRESET" })
 
 export class FakeWorker {
-  readonly id: string
+  readonly id: WorkerId
   readonly url: string
   instance: string
   readonly device: string
@@ -42,7 +43,7 @@ export class FakeWorker {
   private readonly infers = new Map<string, Infer>()
   private died = Deferred.unsafeMake<never, RbeeError>(noFiber)
 
-  constructor(id: string, device: string, model: string, slots: number, context = 1024) {
+  constructor(id: WorkerId, device: string, model: string, slots: number, context = 1024) {
     this.id = id
     this.device = device
     this.model = model
