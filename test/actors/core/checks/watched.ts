@@ -7,6 +7,7 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
+import { assign, setup } from "xstate"
 import type { Report } from "../../../../src/actors/core/reports.ts"
 import { type Check, living, puppet, said, settled } from "./core.ts"
 
@@ -168,6 +169,52 @@ export const watched: ReadonlyArray<Check> = [
         yield* a.end("abnormal")
         yield* TestClock.adjust("1 seconds")
         assert.strictEqual(said(log), "-b !b -a +a +b")
+      })
+  },
+  {
+    name: "the registry shows an actor's pending timers, in the order in which they were armed, until they fire or their state is left",
+    run: (core) =>
+      Effect.gen(function* () {
+        const system = yield* core.ActorSystem
+        const machine = setup({}).createMachine({
+          id: "m",
+          initial: "a",
+          states: { a: { after: { 9_000: "b", 5_000: {} } }, b: {} }
+        })
+        yield* TestClock.adjust("1 seconds")
+        const { ref } = yield* core.machineActor({ path: "m", machine })
+        const entry = yield* Effect.flatten(system.lookup("m"))
+        const due = () => entry.vitals(0).timers?.map((timer) => timer.due)
+        assert.deepEqual(entry.vitals(0).mailbox, 0)
+        assert.sameMembers([...(due() ?? [])], [6_000, 10_000])
+        assert.include(entry.vitals(0).timers?.[0]?.event, "xstate.after")
+        yield* TestClock.adjust("5 seconds")
+        assert.deepEqual(due(), [10_000])
+        yield* TestClock.adjust("4 seconds")
+        assert.isTrue((yield* ref.state).matches("b"))
+        assert.deepEqual(due(), [])
+      })
+  },
+  {
+    name: "an actor takes what is offered, and of each beat the latest",
+    run: (core) =>
+      Effect.gen(function* () {
+        const machine = setup({
+          types: {
+            context: {} as { readonly seen: ReadonlyArray<string> },
+            events: {} as { readonly type: "SAID"; readonly word: string }
+          }
+        }).createMachine({
+          id: "m",
+          context: { seen: [] },
+          on: { SAID: { actions: assign({ seen: ({ context, event }) => [...context.seen, event.word] }) } }
+        })
+        const { ref } = yield* core.machineActor({ path: "m", machine })
+        yield* ref.offer({ type: "SAID", word: "offered" })
+        yield* ref.latest("beat", { type: "SAID", word: "first" })
+        yield* ref.latest("beat", { type: "SAID", word: "second" })
+        yield* TestClock.adjust(0)
+        assert.deepEqual((yield* ref.state).context.seen, ["offered", "second"])
       })
   }
 ]
