@@ -102,12 +102,12 @@ const layOut = async (graph) => {
   return { ...graph, width: Math.ceil(placed.width), height: Math.ceil(placed.height), boxes, lines }
 }
 
-/** The charts of `src/machines/charts.ts`, as data. */
+/** The charts of `src/machines/charts/charts.ts`, as data. */
 const graphs = async (root) => {
   const { outputFiles } = await build({
     stdin: {
       contents:
-        'import { charts } from "./src/machines/charts.ts"; import { toGraph } from "./src/machines/chart-graph.ts"; export const all = Object.entries(charts).map(([name, { machine, where }]) => ({ ...toGraph(machine), name, where }))',
+        'import { charts } from "./src/machines/charts/charts.ts"; import { toGraph } from "./src/machines/charts/chart-graph.ts"; export const all = Object.entries(charts).map(([name, { machine, where }]) => ({ ...toGraph(machine), name, where }))',
       resolveDir: root
     },
     bundle: true,

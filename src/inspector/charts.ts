@@ -1,5 +1,5 @@
 /** The laid out charts, from `/inspect/machines`. */
-import type { ChartGraph } from "../machines/chart-graph.ts"
+import type { ChartGraph } from "../machines/charts/chart-graph.ts"
 
 export type Box = readonly [number, number, number, number]
 

@@ -1,6 +1,6 @@
 /** How amounts and states are written on the page. */
 import { type ActorState, wordOf } from "./model.ts"
-import { isObject } from "../machines/is-object.ts"
+import { isObject } from "../machines/formats/json/is-object.ts"
 
 export const duration = (ms: number): string => {
   const s = Math.max(0, ms) / 1000

@@ -3,7 +3,7 @@ import type { ChartSnapshot, InspectRecord, PendingTimer, Restarts } from "../ma
 import type { HiveView, WorkerView } from "../machines/vocabulary/hive.ts"
 import type { DeviceBeat } from "../machines/vocabulary/device.ts"
 import type { JobView } from "../machines/vocabulary/job.ts"
-import { isObject } from "../machines/is-object.ts"
+import { isObject } from "../machines/formats/json/is-object.ts"
 
 export type Of<K extends InspectRecord["kind"]> = Extract<InspectRecord, { readonly kind: K }>
 type HistoryRecord = Of<"event" | "snapshot" | "supervision" | "exit" | "actor">

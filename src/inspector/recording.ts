@@ -1,7 +1,7 @@
 /** All records of a trace, and the world after any of them: checkpoints make every moment a short way off. */
 import type { InspectRecord } from "../machines/vocabulary/inspect.ts"
 import { apply, copyWorld, emptyWorld, type World } from "./model.ts"
-import { isObject } from "../machines/is-object.ts"
+import { isObject } from "../machines/formats/json/is-object.ts"
 
 const everyRecords = 500
 /** The oldest are forgotten beyond this: half an hour of a busy cluster. */

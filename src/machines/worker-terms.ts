@@ -1,7 +1,7 @@
 /** The words of the worker's chart: what happens to it, what it asks for, how it ends. */
 import type { ErrorCode } from "./errors.ts"
 import type { Blame } from "./policy/blame.ts"
-import type { Shape } from "./policy/estimate.ts"
+import type { Shape } from "./policy/memory/estimate.ts"
 import type { ControlMessage, Exactness } from "./vocabulary/worker.ts"
 import type { WorkerId } from "./vocabulary/ids.ts"
 

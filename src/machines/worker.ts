@@ -7,7 +7,7 @@
  */
 import { assign, emit, enqueueActions, raise, setup } from "xstate"
 import { activity } from "./activity.ts"
-import { type Shape, shrunk } from "./policy/estimate.ts"
+import { type Shape, shrunk } from "./policy/memory/estimate.ts"
 import { afterBeat, charge, decide, explain, isEnd, outcomeOf, silent, verdict } from "./worker-judgement.ts"
 import type {
   WorkerCommand,

@@ -2,9 +2,9 @@
 import { readFileSync } from "node:fs"
 import { assert, describe, expect, it } from "vitest"
 import type { AnyStateMachine } from "xstate"
-import { type ChartGraph, toGraph } from "../../src/machines/chart-graph.ts"
-import { toMermaid } from "../../src/machines/chart.ts"
-import { charts } from "../../src/machines/charts.ts"
+import { type ChartGraph, toGraph } from "../../src/machines/charts/chart-graph.ts"
+import { toMermaid } from "../../src/machines/charts/chart.ts"
+import { charts } from "../../src/machines/charts/charts.ts"
 
 /** Ids of all states of a definition, whatever draws it. */
 const idsOf = (node: AnyStateMachine["root"]): ReadonlyArray<string> => [

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { and, assign, not, setup } from "xstate"
 import { activity } from "../../src/machines/activity.ts"
-import { toMermaid } from "../../src/machines/chart.ts"
+import { toMermaid } from "../../src/machines/charts/chart.ts"
 
 const machine = setup({
   types: {

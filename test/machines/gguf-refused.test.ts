@@ -1,6 +1,6 @@
 /** What a header alone is refused for: what llama.cpp would end its process over, and what no chat can be had with. */
 import { describe, expect, it } from "vitest"
-import { readGguf } from "../../src/machines/gguf.ts"
+import { readGguf } from "../../src/machines/formats/gguf/gguf.ts"
 import { families, type FamilyFile, familyFile, familyHeader } from "../support/families/index.ts"
 import type { Entries, Tensor } from "../support/gguf-container.ts"
 

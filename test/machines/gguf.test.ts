@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
-import { type GgufResult, readGguf } from "../../src/machines/gguf.ts"
+import { type GgufResult, readGguf } from "../../src/machines/formats/gguf/gguf.ts"
 import { type Defect, invalid, parametersOf, tiny, TINY } from "../support/gguf.ts"
 
 const minillama = readFileSync(fileURLToPath(new URL("../../models/minillama/minillama-q8_0.gguf", import.meta.url)))

@@ -1,8 +1,8 @@
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import { candidatesOf, choose as chooseOf } from "../../src/machines/hub-files.ts"
-import { isSafePath } from "../../src/machines/hub-names.ts"
-import { parseModelRef } from "../../src/machines/model-ref.ts"
+import { candidatesOf, choose as chooseOf } from "../../src/machines/formats/hub-files.ts"
+import { isSafePath } from "../../src/machines/formats/hub-names.ts"
+import { parseModelRef } from "../../src/machines/formats/model-ref.ts"
 
 const listing = (...paths: ReadonlyArray<string>) => paths.map((path) => ({ path, bytes: 1, sha256: undefined }))
 const hub = (text: string) => {

@@ -1,9 +1,9 @@
 /** Names as authors of real repositories write them; no rule says how. */
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import { candidatesOf, choose as chooseOf } from "../../src/machines/hub-files.ts"
-import { besideOf, quantOf } from "../../src/machines/hub-names.ts"
-import { parseModelRef } from "../../src/machines/model-ref.ts"
+import { candidatesOf, choose as chooseOf } from "../../src/machines/formats/hub-files.ts"
+import { besideOf, quantOf } from "../../src/machines/formats/hub-names.ts"
+import { parseModelRef } from "../../src/machines/formats/model-ref.ts"
 
 const choose = (text: string, paths: ReadonlyArray<string>): string => {
   const ref = Either.getOrThrow(parseModelRef(text))

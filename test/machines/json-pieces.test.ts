@@ -1,6 +1,6 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { isLongerThan, jsonPieces, pieceLength } from "../../src/machines/json-pieces.ts"
+import { isLongerThan, jsonPieces, pieceLength } from "../../src/machines/formats/json/pieces.ts"
 
 describe("JSON in pieces", () => {
   it("is what JSON.stringify gives", () => {

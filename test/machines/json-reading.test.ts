@@ -1,6 +1,6 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { containersMax, readJson, type Reading, TooManyParts } from "../../src/machines/json-reading.ts"
+import { containersMax, readJson, type Reading, TooManyParts } from "../../src/machines/formats/json/reading.ts"
 
 const read = (text: string) => {
   let steps = 1

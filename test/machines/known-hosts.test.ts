@@ -1,6 +1,12 @@
 import { createHmac } from "node:crypto"
 import { assert, describe, it } from "vitest"
-import { judgeHostKey, knownTypes, lookupName, matchesHost, parseKnownHosts } from "../../src/machines/known-hosts.ts"
+import {
+  judgeHostKey,
+  knownTypes,
+  lookupName,
+  matchesHost,
+  parseKnownHosts
+} from "../../src/machines/formats/known-hosts.ts"
 
 const hash = (salt: string, text: string) =>
   createHmac("sha1", Buffer.from(salt, "base64")).update(text).digest("base64")

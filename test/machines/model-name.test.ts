@@ -1,8 +1,8 @@
 /** Names of models as people write them. */
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import { isName, knownAs, modelNamed, resolveName } from "../../src/machines/model-name.ts"
-import { parseModelRef } from "../../src/machines/model-ref.ts"
+import { isName, knownAs, modelNamed, resolveName } from "../../src/machines/formats/model-name.ts"
+import { parseModelRef } from "../../src/machines/formats/model-ref.ts"
 
 const known = [
   { model_ref: "HF:Author/Foo-7B-GGUF:Q4_K_M", file: "/cache/Foo-7B-Q4_K_M.gguf" },

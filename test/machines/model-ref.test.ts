@@ -1,6 +1,6 @@
 import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
-import { acceptedForms, parseModelRef } from "../../src/machines/model-ref.ts"
+import { acceptedForms, parseModelRef } from "../../src/machines/formats/model-ref.ts"
 
 const ref = (text: string) => Either.map(parseModelRef(text), (parsed) => parsed.ref)
 

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process"
 import * as Either from "effect/Either"
 import { assert, describe, it } from "vitest"
-import { shellWord } from "../../src/machines/shell-quote.ts"
+import { shellWord } from "../../src/machines/formats/shell-quote.ts"
 
 const corpus = [
   "plain",

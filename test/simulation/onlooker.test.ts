@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
 import { epochMs } from "../../src/layers/simulation/kernel.ts"
-import { charts } from "../../src/machines/charts.ts"
+import { charts } from "../../src/machines/charts/charts.ts"
 import { InspectRecord } from "../../src/machines/vocabulary/inspect.ts"
 import { Coverage, coverageReport } from "../../src/main/simulate/coverage.ts"
 import { planOf } from "../../src/main/simulate/plan.ts"

@@ -18,7 +18,7 @@ import { Runtimes } from "../../src/layers/runtimes/index.ts"
 import { CurrentSettings, defaults, type Settings } from "../../src/layers/settings/index.ts"
 import { type WorkerApi, WorkerConnector } from "../../src/layers/worker-api/index.ts"
 import { WorkerLauncher, type WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
-import type { ModelFacts } from "../../src/machines/gguf.ts"
+import type { ModelFacts } from "../../src/machines/formats/gguf/gguf.ts"
 import type { Proof } from "../../src/machines/policy/blame.ts"
 import type { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
 

@@ -2,11 +2,11 @@
  * One device that holds fewer models than are wanted, in virtual time, under the policy of production: who is seated,
  * who waits, who is unloaded. Counts loads, and how long jobs waited at most.
  */
-import { Fleet } from "../../src/machines/policy/fleet.ts"
-import { loadSeconds } from "../../src/machines/policy/cost.ts"
-import { decide } from "../../src/machines/policy/placement.ts"
-import { type Hope, Search } from "../../src/machines/policy/search.ts"
-import { takeTurns } from "../../src/machines/policy/turns.ts"
+import { Fleet } from "../../src/machines/policy/placement/fleet.ts"
+import { loadSeconds } from "../../src/machines/policy/placement/cost.ts"
+import { decide } from "../../src/machines/policy/placement/placement.ts"
+import { type Hope, Search } from "../../src/machines/policy/placement/search.ts"
+import { takeTurns } from "../../src/machines/policy/placement/capacity-turns.ts"
 import { wish as wishFor } from "./fleet.ts"
 import { JobId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
 

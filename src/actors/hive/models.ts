@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { CatalogError, Marks, ModelRow } from "../../layers/hive-catalog/index.ts"
 import type { ModelNote } from "../../layers/models/index.ts"
-import type { ModelFacts } from "../../machines/gguf.ts"
+import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import type { Ports } from "./ports.ts"
 

@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ModelRef } from "../../machines/model-ref.ts"
+import type { ModelRef } from "../../machines/formats/model-ref.ts"
 import type { EventLog } from "./event-log.ts"
 
 const lookEvery = "250 millis"

@@ -9,9 +9,9 @@ import type { ActorSystem } from "../core/system.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import type { Fits } from "../../layers/models/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ModelFacts } from "../../machines/gguf.ts"
+import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
 import { contextChosen, contextShrunk } from "../../machines/narration.ts"
-import { usualContext } from "../../machines/policy/context.ts"
+import { usualContext } from "../../machines/policy/memory/context.ts"
 import {
   expectedBatchMs,
   fit,
@@ -19,7 +19,7 @@ import {
   largestContext,
   type Terms,
   type Wanted
-} from "../../machines/policy/estimate.ts"
+} from "../../machines/policy/memory/estimate.ts"
 import { workerKind } from "../../machines/vocabulary/device.ts"
 import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts"

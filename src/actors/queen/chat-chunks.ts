@@ -4,7 +4,11 @@ import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
 import { doneFrame, makeSseParser } from "../../layers/api/sse.ts"
 import { encodeError } from "../../layers/api/wire-error.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
-import { type ChatCompletionChunk, type CompletionHead, completionUsage } from "../../machines/vocabulary/openai.ts"
+import {
+  type ChatCompletionChunk,
+  type CompletionHead,
+  completionUsage
+} from "../../machines/vocabulary/openai/openai.ts"
 import { failureOf, parseDone } from "./terminal-events.ts"
 import { type FrameReader, readFrames } from "../../machines/token-frame.ts"
 import { frame } from "../../layers/api/sse.ts"

@@ -7,7 +7,7 @@ import { type ErrorDetails, type RbeeError, isErrorCode, rbeeError } from "../..
 import type { Line } from "../../machines/narration.ts"
 import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
 import type { Narrate } from "./job-log.ts"
-import { isObject } from "../../machines/is-object.ts"
+import { isObject } from "../../machines/formats/json/is-object.ts"
 
 export interface Listener {
   readonly narrate: Narrate

@@ -1,6 +1,6 @@
 /** From what a user asked for to what a place and a worker are asked for. */
-import type { Need } from "../../machines/policy/context.ts"
-import type { Wish } from "../../machines/policy/placement.ts"
+import type { Need } from "../../machines/policy/memory/context.ts"
+import type { Wish } from "../../machines/policy/placement/placement.ts"
 import { anySeed } from "../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 import type { JobLog } from "./job-log.ts"

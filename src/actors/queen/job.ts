@@ -15,8 +15,8 @@ import {
   type Started
 } from "../../machines/job.ts"
 import * as say from "../../machines/narration.ts"
-import { noLonger } from "../../machines/policy/context.ts"
-import { type Place, reloadsAt, type Wish } from "../../machines/policy/placement.ts"
+import { noLonger } from "../../machines/policy/memory/context.ts"
+import { type Place, reloadsAt, type Wish } from "../../machines/policy/placement/placement.ts"
 import type { JobState } from "../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
 import type { ChildSpec } from "../core/child.ts"

@@ -1,7 +1,7 @@
 /** Why a job has no place, with the amounts and with what can be done. */
 import type * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { Place, Wish } from "../../machines/policy/placement.ts"
+import type { Place, Wish } from "../../machines/policy/placement/placement.ts"
 import { deviceLabel } from "../../machines/vocabulary/device.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import type { Full } from "./room.ts"

@@ -17,9 +17,9 @@ import {
   completionUsage,
   type ModelList,
   samplingOf
-} from "../../machines/vocabulary/openai.ts"
-import { sortFields } from "../../machines/vocabulary/openai-fields.ts"
-import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai-messages.ts"
+} from "../../machines/vocabulary/openai/openai.ts"
+import { sortFields } from "../../machines/vocabulary/openai/fields.ts"
+import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai/messages.ts"
 import { chunkFeed } from "./chat-chunks.ts"
 import type { JobLog } from "./job-log.ts"
 import { failureOf, parseDone } from "./terminal-events.ts"

@@ -1,7 +1,7 @@
 /** A dry run of placing: the same decision from the same view; hives are only asked for advice. */
 import * as Effect from "effect/Effect"
 import { type RbeeError, sentence } from "../../machines/errors.ts"
-import { decide, type Wish } from "../../machines/policy/placement.ts"
+import { decide, type Wish } from "../../machines/policy/placement/placement.ts"
 import type { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { noPlace } from "./no-place.ts"

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
-import { tooManyBytes } from "../../machines/policy/context.ts"
+import { tooManyBytes } from "../../machines/policy/memory/context.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import type { ClusterView } from "./cluster-view.ts"

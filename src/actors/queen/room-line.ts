@@ -5,8 +5,8 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { fittingResidents, type Wish } from "../../machines/policy/placement.ts"
-import { type RoomWait, takeTurns } from "../../machines/policy/turns.ts"
+import { fittingResidents, type Wish } from "../../machines/policy/placement/placement.ts"
+import { type RoomWait, takeTurns } from "../../machines/policy/placement/capacity-turns.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import type { JobId, WorkerId } from "../../machines/vocabulary/ids.ts"
 

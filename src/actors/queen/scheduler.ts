@@ -10,8 +10,8 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { type Place, type Wish, decide } from "../../machines/policy/placement.ts"
-import { isWorthAnother } from "../../machines/policy/spread.ts"
+import { type Place, type Wish, decide } from "../../machines/policy/placement/placement.ts"
+import { isWorthAnother } from "../../machines/policy/placement/scale-out.ts"
 import type { ClusterView } from "./cluster-view.ts"
 import { type Hopes, makeRoomLine } from "./room-line.ts"
 import type { JobId, WorkerId } from "../../machines/vocabulary/ids.ts"

@@ -1,6 +1,6 @@
 /** The chart of one actor: where it is, how it came there, and what its timers are about to do. */
 import { useEffect, useRef, useState } from "preact/hooks"
-import type { ChartState } from "../../machines/chart-graph.ts"
+import type { ChartState } from "../../machines/charts/chart-graph.ts"
 import { type Box, type Chart, chartOf } from "../charts.ts"
 import { activeIds, duration, lifeOf } from "../format.ts"
 import type { ActorState } from "../model.ts"

@@ -2,7 +2,7 @@
 import { lifeOfWord, megabytes } from "../format.ts"
 import { type HiveShown, type WorkerShown } from "../model.ts"
 import type { Store } from "../store.ts"
-import { isObject } from "../../machines/is-object.ts"
+import { isObject } from "../../machines/formats/json/is-object.ts"
 
 export const Cluster = ({ store }: { readonly store: Store }) => {
   const { world } = store

@@ -5,7 +5,7 @@
  */
 import * as Option from "effect/Option"
 import * as AST from "effect/SchemaAST"
-import { isObject } from "../../machines/is-object.ts"
+import { isObject } from "../../machines/formats/json/is-object.ts"
 
 type Accepts = (value: unknown) => boolean
 

@@ -2,7 +2,7 @@
 import { type ErrorDetails, isErrorCode, type RbeeError, rbeeError, sentence, statusOf } from "../../machines/errors.ts"
 import type { Dialect } from "./dialect.ts"
 import { openAiCode, paramOf } from "./openai-error.ts"
-import { isObject } from "../../machines/is-object.ts"
+import { isObject } from "../../machines/formats/json/is-object.ts"
 
 /** What OpenAI's clients call the kind of an error. */
 const typeOf = (status: number): string => {

@@ -1,6 +1,6 @@
 /** What every engine refuses before it decodes anything. */
 import { rbeeError, type RbeeError } from "../../machines/errors.ts"
-import { overflow } from "../../machines/policy/context.ts"
+import { overflow } from "../../machines/policy/memory/context.ts"
 import { chooseSlot, type Slot } from "./slots.ts"
 
 /** The prompt must be there and leave room for at least one token. */

@@ -16,7 +16,7 @@ import {
   writeSync
 } from "node:fs"
 import { join } from "node:path"
-import { isLongerThan, jsonPieces } from "../../machines/json-pieces.ts"
+import { isLongerThan, jsonPieces } from "../../machines/formats/json/pieces.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import type { Steps } from "./index.ts"
 

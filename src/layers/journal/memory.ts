@@ -4,7 +4,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { jsonPieces } from "../../machines/json-pieces.ts"
+import { jsonPieces } from "../../machines/formats/json/pieces.ts"
 import { JobRequest } from "../../machines/vocabulary/job.ts"
 import { type Entry, Journal, type JournalJob, type JournalService, lastIdOf, type Steps, type Write } from "./index.ts"
 import { isLong } from "./long-requests.ts"

@@ -1,9 +1,9 @@
 /** Reads as much of a file's beginning as its GGUF header needs. */
 import { type FileHandle, open } from "node:fs/promises"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { headerBytesMax } from "../../machines/gguf-cursor.ts"
-import { joined } from "../../machines/gguf-split.ts"
-import { type Header, type ModelFacts, readGguf } from "../../machines/gguf.ts"
+import { headerBytesMax } from "../../machines/formats/gguf/cursor.ts"
+import { joined } from "../../machines/formats/gguf/split.ts"
+import { type Header, type ModelFacts, readGguf } from "../../machines/formats/gguf/gguf.ts"
 
 const firstBytes = 256 * 1024
 

@@ -5,8 +5,8 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { ModelFacts } from "../../machines/gguf.ts"
-import type { ModelRef } from "../../machines/model-ref.ts"
+import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
+import type { ModelRef } from "../../machines/formats/model-ref.ts"
 
 /** A reference that leads somewhere. */
 export interface ResolvedModel {

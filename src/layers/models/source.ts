@@ -1,6 +1,6 @@
 /** Where models come from. A source knows some references: bundled and in place (`sources.ts`), the hub (`hugging-face`). */
 import type * as Effect from "effect/Effect"
-import type { ModelRef } from "../../machines/model-ref.ts"
+import type { ModelRef } from "../../machines/formats/model-ref.ts"
 import type { Fits, ResolveError } from "./index.ts"
 
 /** Where a file is collected and published. Absent: in the hive's own folder, under its name. */

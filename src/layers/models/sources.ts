@@ -4,7 +4,7 @@ import { basename, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import { rbeeError } from "../../machines/errors.ts"
-import { partsOf } from "../../machines/gguf-split.ts"
+import { partsOf } from "../../machines/formats/gguf/split.ts"
 import type { ResolveError } from "./index.ts"
 import type { Located, LocatedFile, ModelSource } from "./source.ts"
 

@@ -7,7 +7,7 @@ import { Heartbeat, HiveView, MachineView, WorkerView } from "../../machines/voc
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job.ts"
 import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
-import { ChatCompletionRequest } from "../../machines/vocabulary/openai.ts"
+import { ChatCompletionRequest } from "../../machines/vocabulary/openai/openai.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { events, type Handlers, json, reply } from "../api/endpoint.ts"
 import { Id, JobId, WorkerId } from "../../machines/vocabulary/ids.ts"

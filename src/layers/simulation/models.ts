@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ModelFacts } from "../../machines/gguf.ts"
+import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
 import { type ModelNote, Models, type ResolvedModel } from "../models/index.ts"
 import type { SimProcess } from "./process.ts"
 import type { SeededRandom } from "./random.ts"

@@ -12,7 +12,7 @@ import {
   knownTypes,
   lookupName,
   parseKnownHosts
-} from "../../machines/known-hosts.ts"
+} from "../../machines/formats/known-hosts.ts"
 import type { Resolved } from "./resolve.ts"
 
 const hash = (salt: string, text: string): string =>

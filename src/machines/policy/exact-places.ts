@@ -2,7 +2,7 @@
  * What workers told of their self-tests, by place and model: it outlives the worker, since it is asked for when that is
  * lost. The last word of a worker that serves counts, and one that has not found out yet says nothing.
  */
-import type { Place } from "./place.ts"
+import type { Place } from "./placement/place.ts"
 
 interface Told extends Place {
   readonly model: string

@@ -2,7 +2,7 @@
  * Which model files give way when a hive holds more than it should. Least recently used first; never a pinned one,
  * never one in use, never a file that rbee did not bring, and never the last copy in the cluster unless that was said.
  */
-import { bundledModel } from "../model-ref.ts"
+import { bundledModel } from "../formats/model-ref.ts"
 import type { GcAnswer, ModelView } from "../vocabulary/model.ts"
 
 /** A model on a hive. */

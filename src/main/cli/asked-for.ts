@@ -2,8 +2,8 @@
 import type * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { RbeeError } from "../../machines/errors.ts"
-import { isName } from "../../machines/model-name.ts"
-import { parseModelRef } from "../../machines/model-ref.ts"
+import { isName } from "../../machines/formats/model-name.ts"
+import { parseModelRef } from "../../machines/formats/model-ref.ts"
 
 /** To be sent to the queen, who knows what there is; refused here is what can be neither. */
 export const askedFor = (text: string): Effect.Effect<string, RbeeError> => {

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { printable } from "../../layers/terminal/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Context } from "./spec.ts"
-import { isObject } from "../../machines/is-object.ts"
+import { isObject } from "../../machines/formats/json/is-object.ts"
 
 const roles = ["queen", "hive", "worker"]
 const followMs = 200

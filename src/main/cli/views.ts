@@ -5,7 +5,7 @@ import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
 import type { PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
-import { usualContext } from "../../machines/policy/context.ts"
+import { usualContext } from "../../machines/policy/memory/context.ts"
 import { megabytes } from "../../machines/narration.ts"
 import { age, table } from "./table.ts"
 

@@ -7,8 +7,8 @@ import { type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, crea
 import type { Observation } from "../../actors/core/system.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"
 import { activity } from "../../machines/activity.ts"
-import { childrenOf, type Node, type Transition, transitionsOf, triggerOf } from "../../machines/chart-parts.ts"
-import { charts } from "../../machines/charts.ts"
+import { childrenOf, type Node, type Transition, transitionsOf, triggerOf } from "../../machines/charts/chart-parts.ts"
+import { charts } from "../../machines/charts/charts.ts"
 import type { Onlooker } from "./onlooker.ts"
 
 const below = (node: Node): ReadonlyArray<Node> => childrenOf(node).flatMap((child) => [child, ...below(child)])

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type OpenAI from "openai"
-import { harmless, served, sortFields, unserved } from "../../../src/machines/vocabulary/openai-fields.ts"
+import { harmless, served, sortFields, unserved } from "../../../src/machines/vocabulary/openai/fields.ts"
 import { edge, hello, layer, sayAll } from "../../support/queen/openai-edge.ts"
 
 type Published = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming & OpenAI.Chat.ChatCompletionCreateParamsStreaming

@@ -8,7 +8,7 @@ import { RateLimitError } from "openai"
 import { describe, expectTypeOf } from "vitest"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { inferConnected } from "../../../src/machines/narration.ts"
-import type { ChatCompletion, ChatCompletionChunk, ModelList } from "../../../src/machines/vocabulary/openai.ts"
+import type { ChatCompletion, ChatCompletionChunk, ModelList } from "../../../src/machines/vocabulary/openai/openai.ts"
 import {
   answerText,
   call,

@@ -19,7 +19,7 @@ import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type WorkerApi, workerApi } from "../../../src/layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
-import { setbackOf } from "../../../src/machines/policy/setback.ts"
+import { setbackOf } from "../../../src/machines/policy/failure-class.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const layer = Layer.provide(

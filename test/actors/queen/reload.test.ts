@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
-import { overflow } from "../../../src/machines/policy/context.ts"
+import { overflow } from "../../../src/machines/policy/memory/context.ts"
 import { makeWorld } from "../../support/queen/world.ts"
 
 /** Room for one worker. A prompt is how many tokens it is said to have; an answer is held before its token of that index. */

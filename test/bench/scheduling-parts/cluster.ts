@@ -1,8 +1,8 @@
 /** A cluster in memory: hives with 8 devices each, 1 000 models, a Zipf workload, for the placement policy to decide on. */
-import { Fleet } from "../../../src/machines/policy/fleet.ts"
-import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
-import { decide, type Wish } from "../../../src/machines/policy/placement.ts"
-import { type Candidate, Search } from "../../../src/machines/policy/search.ts"
+import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
+import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
+import { decide, type Wish } from "../../../src/machines/policy/placement/placement.ts"
+import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** mulberry32: the same workload in every run */

@@ -4,9 +4,9 @@
  * next request comes before it would have gone idle anyway. Every device and every set of idle workers is tried.
  * The policy knows the same things in its own way: rates that it saw (within 10 %), uses that it counted.
  */
-import { Fleet } from "../../../src/machines/policy/fleet.ts"
-import type { ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
-import { Search } from "../../../src/machines/policy/search.ts"
+import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
+import type { ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
+import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { seeded } from "./cluster.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 

@@ -1,6 +1,6 @@
 /** Headers of model files: what reads them takes any bytes, and says in words what is wrong with them. */
 import { readFileSync } from "node:fs"
-import { readGguf } from "../../../src/machines/gguf.ts"
+import { readGguf } from "../../../src/machines/formats/gguf/gguf.ts"
 import { mutantHeader } from "../../support/families/mutate.ts"
 import { mutatedBytes } from "../mutate.ts"
 import { Finding, ownPeakMb, type Target } from "../target.ts"

@@ -1,5 +1,5 @@
 /** The OpenAPI documents say what the interfaces declare. */
-import { served } from "../../../src/machines/vocabulary/openai-fields.ts"
+import { served } from "../../../src/machines/vocabulary/openai/fields.ts"
 import { describe, expect, it } from "@effect/vitest"
 import type { Api } from "../../../src/layers/api/endpoint.ts"
 import { openApi } from "../../../src/layers/api/openapi.ts"

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs"
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { LOG_WARNINGS } from "../../../src/layers/engine/llama/addon.ts"
 import { loadRuntime, type Runtime } from "../../../src/layers/engine/llama/runtime.ts"
-import { type ModelFacts, readGguf } from "../../../src/machines/gguf.ts"
-import { kvBytes } from "../../../src/machines/policy/estimate.ts"
+import { type ModelFacts, readGguf } from "../../../src/machines/formats/gguf/gguf.ts"
+import { kvBytes } from "../../../src/machines/policy/memory/estimate.ts"
 import { families, type FamilyModel, familyModel } from "../../support/families/index.ts"
 
 const LOG_INFO = 4

@@ -5,7 +5,7 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import type { AddonModel } from "../../../src/layers/engine/llama/addon.ts"
 import { Pieces, Utf8Stream } from "../../../src/layers/engine/llama/pieces.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
-import { readGguf } from "../../../src/machines/gguf.ts"
+import { readGguf } from "../../../src/machines/formats/gguf/gguf.ts"
 import { HARD_TEXTS, randomTexts } from "../../support/texts.ts"
 import { PRE_TOKENIZERS, SPACED_PRE_TOKENIZERS, vocabulary, vocabularyHeader } from "../../support/vocabularies.ts"
 

@@ -24,7 +24,7 @@ import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
 import { Models } from "../../../src/layers/models/index.ts"
 import type { ModelSource } from "../../../src/layers/models/source.ts"
 import { bundled, bundledFolder, files } from "../../../src/layers/models/sources.ts"
-import { type ModelRef, parseModelRef } from "../../../src/machines/model-ref.ts"
+import { type ModelRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
 import { invalid, tiny } from "../../support/gguf.ts"
 
 const liveClock = Clock.make()

@@ -16,8 +16,8 @@ import { hubPrefix, queenFirst } from "../../../src/layers/models/hugging-face/q
 import { hubSettings } from "../../../src/layers/models/hugging-face/settings.ts"
 import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
 import { type Fits, Models, type QueenHub } from "../../../src/layers/models/index.ts"
-import { partsOf } from "../../../src/machines/gguf-split.ts"
-import { type ModelRef, parseModelRef } from "../../../src/machines/model-ref.ts"
+import { partsOf } from "../../../src/machines/formats/gguf/split.ts"
+import { type ModelRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
 import { splitModel, TINY, tiny as tinyModel } from "../../support/gguf.ts"
 import { testHub, type TestHub } from "../../support/hub.ts"
 

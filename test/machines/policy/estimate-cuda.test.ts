@@ -3,8 +3,8 @@
  * process of its own with the engine's parameters. In CI there is no card, so the estimate is held against these figures.
  */
 import { describe, expect, it } from "vitest"
-import type { ModelFacts } from "../../../src/machines/gguf.ts"
-import { estimateBytes } from "../../../src/machines/policy/estimate.ts"
+import type { ModelFacts } from "../../../src/machines/formats/gguf/gguf.ts"
+import { estimateBytes } from "../../../src/machines/policy/memory/estimate.ts"
 import type { KvType } from "../../../src/machines/vocabulary/worker.ts"
 
 type Measured = readonly [context: number, slots: number, kvType: KvType, mb: number]

@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest"
-import type { ModelFacts } from "../../../src/machines/gguf.ts"
-import { estimateBytes, fit, kvBytes, kvTypeOf, shrunk, type Terms } from "../../../src/machines/policy/estimate.ts"
+import type { ModelFacts } from "../../../src/machines/formats/gguf/gguf.ts"
+import {
+  estimateBytes,
+  fit,
+  kvBytes,
+  kvTypeOf,
+  shrunk,
+  type Terms
+} from "../../../src/machines/policy/memory/estimate.ts"
 
 /** Llama 3 8B, as Q8_0 */
 const facts: ModelFacts = {

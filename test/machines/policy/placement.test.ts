@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { type Fleet } from "../../../src/machines/policy/fleet.ts"
-import { decide, type Wish } from "../../../src/machines/policy/placement.ts"
-import { Search } from "../../../src/machines/policy/search.ts"
+import { type Fleet } from "../../../src/machines/policy/placement/fleet.ts"
+import { decide, type Wish } from "../../../src/machines/policy/placement/placement.ts"
+import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, placeOf, resident, wish } from "../../support/fleet.ts"
 
 const order = (asked: Wish, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>

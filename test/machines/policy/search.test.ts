@@ -1,12 +1,12 @@
 /** What holds of every search for a place, in small clusters and in large ones, whatever is on them. */
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { Fleet } from "../../../src/machines/policy/fleet.ts"
-import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/fleet-facts.ts"
-import type { Wish } from "../../../src/machines/policy/placement.ts"
-import { placeKey } from "../../../src/machines/policy/place.ts"
-import { mayGoAt } from "../../../src/machines/policy/residency.ts"
-import { type Candidate, Search } from "../../../src/machines/policy/search.ts"
+import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
+import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
+import type { Wish } from "../../../src/machines/policy/placement/placement.ts"
+import { placeKey } from "../../../src/machines/policy/placement/place.ts"
+import { mayGoAt } from "../../../src/machines/policy/placement/residency.ts"
+import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
 import { wish as wishFor } from "../../support/fleet.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 

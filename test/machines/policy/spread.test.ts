@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { apart, isWorthAnother } from "../../../src/machines/policy/spread.ts"
-import { Search } from "../../../src/machines/policy/search.ts"
+import { apart, isWorthAnother } from "../../../src/machines/policy/placement/scale-out.ts"
+import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, resident, wish } from "../../support/fleet.ts"
 
 const gpu0 = { device: "gpu0", memoryMb: 9000 } as const

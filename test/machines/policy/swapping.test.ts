@@ -1,8 +1,8 @@
 /** Models that want the same memory: how often they are swapped, against what is possible, and who waits how long. */
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { patienceOf, residencyMs } from "../../../src/machines/policy/residency.ts"
-import { loadSeconds } from "../../../src/machines/policy/cost.ts"
+import { patienceOf, residencyMs } from "../../../src/machines/policy/placement/residency.ts"
+import { loadSeconds } from "../../../src/machines/policy/placement/cost.ts"
 import { belady, firstCome, leastRecent, play, type Request, type Setting } from "../../support/swaps.ts"
 
 const seeded = (seed: number) => () => {

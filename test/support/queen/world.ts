@@ -26,7 +26,7 @@ import { CurrentSettings, defaults, type Settings } from "../../../src/layers/se
 import { layerNode as layerTurns } from "../../../src/layers/turns/node.ts"
 import { WorkerConnector, workerApi } from "../../../src/layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
-import type { Named } from "../../../src/machines/model-name.ts"
+import type { Named } from "../../../src/machines/formats/model-name.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { FakeHive } from "./fake-hive.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"

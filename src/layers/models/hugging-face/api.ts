@@ -1,10 +1,10 @@
 /** The hub's routes, as much of them as a download needs. */
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import type { HubFile } from "../../../machines/hub-files.ts"
-import type { ModelRef } from "../../../machines/model-ref.ts"
+import type { HubFile } from "../../../machines/formats/hub-files.ts"
+import type { ModelRef } from "../../../machines/formats/model-ref.ts"
 import { type Answer, type Ask, bodyOf, drop, follow, refusal, textOf } from "./request.ts"
 import type { HubSettings } from "./settings.ts"
-import { isObject } from "../../../machines/is-object.ts"
+import { isObject } from "../../../machines/formats/json/is-object.ts"
 
 export type HubRef = Extract<ModelRef, { readonly _tag: "Hub" }>
 

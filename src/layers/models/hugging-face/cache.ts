@@ -4,8 +4,8 @@
  */
 import { lstat, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from "node:fs/promises"
 import { dirname, join, relative, sep } from "node:path"
-import type { HubFile } from "../../../machines/hub-files.ts"
-import { isSafePath } from "../../../machines/hub-names.ts"
+import type { HubFile } from "../../../machines/formats/hub-files.ts"
+import { isSafePath } from "../../../machines/formats/hub-names.ts"
 import type { HubRef } from "./api.ts"
 
 /** ours; other tools name theirs in other ways and do not resume them */

@@ -1,7 +1,7 @@
 /** OpenAI's wire format, as much of it as rbee serves; what becomes of the other fields stands in openai-fields.ts. */
 import * as Schema from "effect/Schema"
-import { anySeed, type FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "./job.ts"
-import { maybe, OpenAiMessage } from "./openai-messages.ts"
+import { anySeed, type FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
+import { maybe, OpenAiMessage } from "./messages.ts"
 
 /** -1: what there is room for */
 const MaxTokens = Schema.Number.pipe(

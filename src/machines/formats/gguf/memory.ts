@@ -2,7 +2,7 @@
  * What a model remembers of what it has read, by the rules that llama.cpp makes its caches by: for each token the keys
  * and values of the layers with attention, and for each sequence the state of the recurrent ones.
  */
-import type { Keys } from "./gguf-keys.ts"
+import type { Keys } from "./keys.ts"
 
 export interface MemoryFacts {
   /** elements of K and V together that one token takes, over all layers; a layer with a window keeps every token too */

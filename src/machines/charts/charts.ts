@@ -1,10 +1,10 @@
 /** All charts of the cluster: what the documentation draws, the inspector shows and the tests compare. */
 import type { AnyStateMachine } from "xstate"
-import { downloadMachine } from "./download.ts"
-import { hiveMachine } from "./hive.ts"
-import { jobMachine } from "./job.ts"
-import { queenMachine } from "./queen.ts"
-import { workerMachine } from "./worker.ts"
+import { downloadMachine } from "../download.ts"
+import { hiveMachine } from "../hive.ts"
+import { jobMachine } from "../job.ts"
+import { queenMachine } from "../queen.ts"
+import { workerMachine } from "../worker.ts"
 
 /** By the id of the machine. */
 export const charts: Readonly<Record<string, { readonly machine: AnyStateMachine; readonly where: string }>> = {

@@ -1,10 +1,10 @@
 /** Messages as OpenAI's clients send them, and what a job makes of them: text, and a tool's calls and results. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { type RbeeError, rbeeError } from "../errors.ts"
-import type { ChatMessage, ToolCall } from "./job.ts"
-import { unsupported } from "./openai-fields.ts"
-import { isObject } from "../is-object.ts"
+import { type RbeeError, rbeeError } from "../../errors.ts"
+import type { ChatMessage, ToolCall } from "../job.ts"
+import { unsupported } from "./fields.ts"
+import { isObject } from "../../formats/json/is-object.ts"
 
 /** Absent and null mean the same. */
 export const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })

@@ -2,10 +2,10 @@
  * What llama.cpp takes for granted of a header, and ends its process over where it is not so. Here it is a reason to
  * refuse the file. What llama.cpp refuses by itself, in words, is left to it.
  */
-import { Invalid } from "./gguf-cursor.ts"
-import type { Keys } from "./gguf-keys.ts"
-import { headLength, type MemoryFacts } from "./gguf-memory.ts"
-import type { Tensors } from "./gguf-tensors.ts"
+import { Invalid } from "./cursor.ts"
+import type { Keys } from "./keys.ts"
+import { headLength, type MemoryFacts } from "./memory.ts"
+import type { Tensors } from "./tensors.ts"
 
 /** as llama.cpp has room for */
 export const layersMax = 512

@@ -2,13 +2,13 @@
  * Reads the header of a GGUF file: whether it is a whole model, and the facts that capacity and catalog need. Pure, and
  * bounded against crafted files: counts, lengths and nesting have limits, and the caller decides how much it reads.
  */
-import { checkModel, layersMax } from "./gguf-check.ts"
-import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./gguf-cursor.ts"
-import { Keys } from "./gguf-keys.ts"
-import { notGguf, otherKind } from "./gguf-kind.ts"
-import { type MemoryFacts, memoryFacts } from "./gguf-memory.ts"
-import { readTensors } from "./gguf-tensors.ts"
-import { fileTypes } from "./gguf-types.ts"
+import { checkModel, layersMax } from "./check.ts"
+import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./cursor.ts"
+import { Keys } from "./keys.ts"
+import { notGguf, otherKind } from "./kind.ts"
+import { type MemoryFacts, memoryFacts } from "./memory.ts"
+import { readTensors } from "./tensors.ts"
+import { fileTypes } from "./types.ts"
 
 export interface ModelFacts extends MemoryFacts {
   readonly fileBytes: number

@@ -7,7 +7,7 @@
  * the documentation of its server; vLLM's from that of its `ChatCompletionRequest`.
  */
 import * as Either from "effect/Either"
-import { type RbeeError, rbeeError } from "../errors.ts"
+import { type RbeeError, rbeeError } from "../../errors.ts"
 
 export const served: ReadonlyArray<string> = [
   "model",

@@ -3,7 +3,7 @@
  * what it said; a refusal for want of memory may be answered by a candidate on the same device with others unloaded,
  * which takes its place among the rest by its cost. In a large cluster only a short list is looked at before all are.
  */
-import type { Backend } from "../vocabulary/device.ts"
+import type { Backend } from "../../vocabulary/device.ts"
 import {
   because,
   type Cost,

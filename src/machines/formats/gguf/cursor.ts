@@ -1,5 +1,5 @@
 /** Reads the values of a GGUF header one after another, within limits that no crafted file can lift. */
-import { Words } from "./gguf-words.ts"
+import { Words } from "./words.ts"
 
 /** Bytes of a header; a vocabulary of 256 k long tokens is about 20 MB. */
 export const headerBytesMax = 64 * 1024 * 1024

@@ -1,5 +1,5 @@
 /** What a GGUF header says, by name. A number that is used is a count within bounds, or the file is refused. */
-import { Invalid, type Value } from "./gguf-cursor.ts"
+import { Invalid, type Value } from "./cursor.ts"
 
 /** llama.cpp keeps them in 32 bits */
 const countMax = 2 ** 32 - 1

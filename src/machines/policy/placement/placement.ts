@@ -4,14 +4,14 @@
  * (`search.ts`). It never asks anybody itself: what it decides from is the fleet as the queen sees it, and whether
  * there is room is the hive's to say.
  */
-import type { Placement } from "../vocabulary/job.ts"
-import { mayReloadAt } from "./context.ts"
+import type { Placement } from "../../vocabulary/job.ts"
+import { mayReloadAt } from "../memory/context.ts"
 import { because, type Cost, decodeSeconds } from "./cost.ts"
 import type { Fleet } from "./fleet.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
 import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
-import type { WorkerId } from "../vocabulary/ids.ts"
+import type { WorkerId } from "../../vocabulary/ids.ts"
 
 export type { ResidentFacts } from "./fleet-facts.ts"
 export type { Place } from "./place.ts"

@@ -1,7 +1,7 @@
 /** The facts that placement is decided from: what hives have, and what is resident on their devices. */
-import type { Backend, Devices } from "../vocabulary/device.ts"
+import type { Backend, Devices } from "../../vocabulary/device.ts"
 import type { Place } from "./place.ts"
-import type { WorkerId } from "../vocabulary/ids.ts"
+import type { WorkerId } from "../../vocabulary/ids.ts"
 
 export interface DeviceFacts extends Place {
   /** `placeKey` of it */

@@ -3,7 +3,7 @@
  * read in pieces, and what stands between them at once; so that this is bounded too, no more objects and lists are read
  * than anybody needs.
  */
-import { pieceLength } from "./json-pieces.ts"
+import { pieceLength } from "./pieces.ts"
 
 /** characters of a text that is read with what stands around it */
 const shortText = 128

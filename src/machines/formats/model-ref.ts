@@ -1,6 +1,6 @@
 /** References to models, as users write them, and their one canonical form, which catalogs and narration use. */
 import * as Either from "effect/Either"
-import { type RbeeError, rbeeError } from "./errors.ts"
+import { type RbeeError, rbeeError } from "../errors.ts"
 import { isSafePath } from "./hub-names.ts"
 
 export type ModelRef =

@@ -2,8 +2,8 @@
  * What a GGUF file is that no chat can be had with, said before anything of it is loaded (or fetched): files that lie
  * beside models, and models for other things. Each is a clause that begins with "it is".
  */
-import type { Keys } from "./gguf-keys.ts"
-import type { Tensors } from "./gguf-tensors.ts"
+import type { Keys } from "./keys.ts"
+import type { Tensors } from "./tensors.ts"
 
 /** `general.type` */
 const types: Readonly<Record<string, string>> = {

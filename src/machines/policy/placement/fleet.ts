@@ -3,14 +3,14 @@
  * Kept up to date change by change, so that a decision never walks over all of a large cluster: the strongest device
  * with so much room is found in the logarithm of their number.
  */
-import { type Backend, runtimeOf } from "../vocabulary/device.ts"
-import { Experience } from "./experience.ts"
+import { type Backend, runtimeOf } from "../../vocabulary/device.ts"
+import { Experience } from "./observed-performance.ts"
 import type { DeviceFacts, HiveFacts, ResidentFacts } from "./fleet-facts.ts"
 import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
 import { mayGoAt } from "./residency.ts"
-import { type Rooms, Shelf } from "./shelf.ts"
-import type { WorkerId } from "../vocabulary/ids.ts"
+import { type Rooms, Shelf } from "./device-index.ts"
+import type { WorkerId } from "../../vocabulary/ids.ts"
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
 const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035

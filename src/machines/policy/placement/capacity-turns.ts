@@ -8,7 +8,7 @@ import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 import { makeRoom, mayGoFor, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"
-import type { JobId, WorkerId } from "../vocabulary/ids.ts"
+import type { JobId, WorkerId } from "../../vocabulary/ids.ts"
 
 export interface RoomWait {
   readonly job: JobId

@@ -1,8 +1,8 @@
 /** Which file of a Hugging Face repository a reference means. Pure: it is given the listing. */
 import * as Arrays from "effect/Array"
 import * as Either from "effect/Either"
-import { type RbeeError, rbeeError } from "./errors.ts"
-import { partsOf } from "./gguf-split.ts"
+import { type RbeeError, rbeeError } from "../errors.ts"
+import { partsOf } from "./gguf/split.ts"
 import { besideOf, isSafePath, quantOf, variantsOf } from "./hub-names.ts"
 import type { ModelRef } from "./model-ref.ts"
 

@@ -2,7 +2,7 @@
  * What the name of a GGUF file in a repository says: its quantisation, wherever its author wrote it, and whether it is a
  * model or something that lies beside one. Nobody has ruled how to write either, so it is read as people write it.
  */
-import { wholeName } from "./gguf-split.ts"
+import { wholeName } from "./gguf/split.ts"
 
 /** A path that cannot lead out of the folder that it is put into, on any system. */
 export const isSafePath = (path: string): boolean =>

@@ -3,7 +3,7 @@
  * that somebody wants it ÷ bytes). Never busy or pinned ones, and a just loaded one not at once, so that two models
  * that want the same memory do not chase each other out at every request.
  */
-import { mayReloadAt } from "./context.ts"
+import { mayReloadAt } from "../memory/context.ts"
 import { loadSeconds } from "./cost.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
 

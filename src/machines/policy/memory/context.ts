@@ -1,5 +1,5 @@
 /** How many tokens a slot gets, and what a prompt does that is too long for it. */
-import { type RbeeError, rbeeError } from "../errors.ts"
+import { type RbeeError, rbeeError } from "../../errors.ts"
 
 /**
  * More is made for those who ask for it: the cache is cleared as it is made, so that a model of a million tokens took

@@ -3,8 +3,8 @@
  * or without their quantisation. And references of the hub, which are the same in any case.
  */
 import * as Either from "effect/Either"
-import { type RbeeError, rbeeError } from "./errors.ts"
-import { wholeName } from "./gguf-split.ts"
+import { type RbeeError, rbeeError } from "../errors.ts"
+import { wholeName } from "./gguf/split.ts"
 import { quantOf } from "./hub-names.ts"
 import { parseModelRef } from "./model-ref.ts"
 

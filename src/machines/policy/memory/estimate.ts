@@ -3,10 +3,10 @@
  * terms are llama.cpp's, their factors measured on its CPU backend: `npm run bench -- estimate` holds them against real
  * workers. After each load there the hive corrects the sum by what it measured. CUDA's were measured on one card.
  */
-import type { ModelFacts } from "../gguf.ts"
-import type { Backend } from "../vocabulary/device.ts"
-import type { KvType } from "../vocabulary/worker.ts"
-import { copyBytes } from "./copies.ts"
+import type { ModelFacts } from "../../formats/gguf/gguf.ts"
+import type { Backend } from "../../vocabulary/device.ts"
+import type { KvType } from "../../vocabulary/worker.ts"
+import { copyBytes } from "../copies.ts"
 import { usualContext } from "./context.ts"
 import { batchTokens, cellStep, exactChunk, exactUntil } from "./batches.ts"
 

@@ -1,6 +1,6 @@
 /** The table of tensors: what is in the file, and where. */
-import { type Cursor, Invalid } from "./gguf-cursor.ts"
-import { blocks } from "./gguf-types.ts"
+import { type Cursor, Invalid } from "./cursor.ts"
+import { blocks } from "./types.ts"
 
 export interface Tensors {
   readonly elements: number

@@ -1,5 +1,5 @@
 /** The one place where text becomes part of a shell's command line. */
-import { type RbeeError, rbeeError } from "./errors.ts"
+import { type RbeeError, rbeeError } from "../errors.ts"
 import * as Either from "effect/Either"
 
 /**
