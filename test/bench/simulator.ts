@@ -5,7 +5,7 @@
  */
 import { performance } from "node:perf_hooks"
 import { type AnyMachineSnapshot, type AnyStateMachine, type EventObject } from "xstate"
-import { stepper } from "../../src/actors/core/chart-step.ts"
+import { stepper } from "../../src/actors/core/machine/chart-step.ts"
 import type { Observation } from "../../src/actors/core/system.ts"
 import type { SimProcess } from "../../src/layers/simulation/process.ts"
 import type { Onlooker } from "../../src/main/simulate/onlooker.ts"

@@ -3,7 +3,7 @@
  * `Coverage` remembers which transitions were taken, so that a test can ask for all of them.
  */
 import type { AnyStateMachine, AnyStateNode, EventFromLogic, EventObject, InputFrom, SnapshotFrom } from "xstate"
-import { type ChartAction, type Step, stepper } from "../../src/actors/core/chart-step.ts"
+import { type ChartAction, type Step, stepper } from "../../src/actors/core/machine/chart-step.ts"
 
 const key = (source: AnyStateNode, type: string, index: number): string => `${source.id} --${type}--> [${index}]`
 

@@ -1,7 +1,7 @@
 /** A supervisor of children that come and go, and the part of the hive that starts them. */
 import * as Effect from "effect/Effect"
-import type { ChildSpec } from "../core/child.ts"
-import { supervisor, type SupervisorRef } from "../core/supervisor.ts"
+import type { ChildSpec } from "../core/supervision/child.ts"
+import { supervisor, type SupervisorRef } from "../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import type { Machines } from "./machines.ts"
 import type { Parts } from "./parts.ts"

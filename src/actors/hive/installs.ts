@@ -1,8 +1,8 @@
 /** Installations of worker runtimes: one at most for each kind, with an event sequence for whoever waits. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { task } from "../core/child.ts"
-import type { SupervisorRef } from "../core/supervisor.ts"
+import { task } from "../core/supervision/child.ts"
+import type { SupervisorRef } from "../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
 import { type Backend, workerKind, type WorkerKind } from "../../machines/vocabulary/device.ts"

@@ -4,7 +4,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { SupervisorRef } from "../core/supervisor.ts"
+import type { SupervisorRef } from "../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import type { Fits } from "../../layers/models/index.ts"

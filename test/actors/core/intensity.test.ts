@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { Intensity } from "../../../src/actors/core/intensity.ts"
+import { Intensity } from "../../../src/actors/core/supervision/intensity.ts"
 
 const of = (intensity: Intensity, now: number) => intensity.window(now).count
 

@@ -8,8 +8,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as TestClock from "effect/TestClock"
 import { assign, setup } from "xstate"
-import { machineActor } from "../../../src/actors/core/machine-actor.ts"
-import { supervisor } from "../../../src/actors/core/supervisor.ts"
+import { machineActor } from "../../../src/actors/core/machine/machine-actor.ts"
+import { supervisor } from "../../../src/actors/core/supervision/supervisor.ts"
 import { ActorSystem } from "../../../src/actors/core/system.ts"
 
 const machine = setup({

@@ -8,10 +8,10 @@ import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import type * as ActorModule from "../../../../src/actors/core/actor.ts"
-import type * as ChildModule from "../../../../src/actors/core/child.ts"
-import type * as MachineActorModule from "../../../../src/actors/core/machine-actor.ts"
+import type * as ChildModule from "../../../../src/actors/core/supervision/child.ts"
+import type * as MachineActorModule from "../../../../src/actors/core/machine/machine-actor.ts"
 import type * as ReportsModule from "../../../../src/actors/core/reports.ts"
-import type * as SupervisorModule from "../../../../src/actors/core/supervisor.ts"
+import type * as SupervisorModule from "../../../../src/actors/core/supervision/supervisor.ts"
 import type * as SystemModule from "../../../../src/actors/core/system.ts"
 
 export type Core = typeof ActorModule &

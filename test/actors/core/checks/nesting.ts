@@ -3,7 +3,7 @@ import { assert } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
-import type { ChildSpec } from "../../../../src/actors/core/child.ts"
+import type { ChildSpec } from "../../../../src/actors/core/supervision/child.ts"
 import { type Check, type Core, type Puppet, living, puppet, said, settled } from "./core.ts"
 
 const inner = (core: Core, log: Array<string>, children: ReadonlyArray<Puppet>, options: Partial<ChildSpec> = {}) => ({

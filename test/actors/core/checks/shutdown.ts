@@ -5,7 +5,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
-import type { ChildSpec } from "../../../../src/actors/core/child.ts"
+import type { ChildSpec } from "../../../../src/actors/core/supervision/child.ts"
 import type { Report } from "../../../../src/actors/core/reports.ts"
 import { type Check, puppet, said, settled } from "./core.ts"
 

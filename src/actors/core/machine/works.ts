@@ -6,8 +6,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { EventObject } from "xstate"
-import type { PendingTimer } from "../../machines/vocabulary/inspect.ts"
-import type { Mailbox } from "./mailbox.ts"
+import type { PendingTimer } from "../../../machines/vocabulary/inspect.ts"
+import type { Mailbox } from "../mailbox.ts"
 
 /** One timer or activity. Its identity tells a late message of an earlier one from one of the living. */
 export interface Work {

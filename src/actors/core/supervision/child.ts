@@ -6,9 +6,9 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import type { Started } from "./actor.ts"
-import { forkOwned } from "./fork.ts"
-import { Lineage } from "./system.ts"
+import type { Started } from "../actor.ts"
+import { forkOwned } from "../fork.ts"
+import { Lineage } from "../system.ts"
 
 export interface ChildSpec<out R = never, out A extends Started = Started> {
   /** Unique among its siblings. */

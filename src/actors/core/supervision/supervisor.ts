@@ -17,7 +17,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import type { Started } from "./actor.ts"
+import type { Started } from "../actor.ts"
 import {
   type ChildExists,
   type ChildSpec,
@@ -27,12 +27,12 @@ import {
   bind
 } from "./child.ts"
 import { type Child, Family } from "./family.ts"
-import { forkOwned } from "./fork.ts"
+import { forkOwned } from "../fork.ts"
 import { Intensity, type RestartIntensityExceeded } from "./intensity.ts"
 import type { Life } from "./lifecycle.ts"
-import { Reports } from "./reports.ts"
+import { Reports } from "../reports.ts"
 import type { AutoShutdown, Strategy } from "./strategy.ts"
-import { type ActorEntry, ActorSystem, Lineage } from "./system.ts"
+import { type ActorEntry, ActorSystem, Lineage } from "../system.ts"
 
 type Specs = ReadonlyArray<ChildSpec<unknown>>
 

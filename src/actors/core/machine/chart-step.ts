@@ -8,7 +8,7 @@ import {
   type SnapshotFrom,
   createActor
 } from "xstate"
-import { activity } from "../../machines/activity.ts"
+import { activity } from "../../../machines/activity.ts"
 
 export type ChartAction =
   | { readonly kind: "timer"; readonly id: string | undefined; readonly delayMs: number; readonly event: EventObject }

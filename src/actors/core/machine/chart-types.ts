@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { AnyStateMachine, EventFromLogic, InputFrom, OutputFrom, SnapshotFrom, StateMachine } from "xstate"
-import type { ActorRef } from "./actor.ts"
+import type { ActorRef } from "../actor.ts"
 
 /** The actor as its own activities and commands see it. */
 export type SelfOf<M extends AnyStateMachine> = ActorRef<EventFromLogic<M>, SnapshotFrom<M>>

@@ -18,13 +18,13 @@ import type {
   OutputFrom,
   SnapshotFrom
 } from "xstate"
-import type { ActorRef } from "./actor.ts"
+import type { ActorRef } from "../actor.ts"
 import type { Activities, Requirements, SelfOf } from "./chart-types.ts"
 import { type ChartAction, stepper } from "./chart-step.ts"
-import { forkOwned } from "./fork.ts"
-import { Mailbox } from "./mailbox.ts"
-import { Observers } from "./observers.ts"
-import { type ActorEntry, ActorSystem, Lineage } from "./system.ts"
+import { forkOwned } from "../fork.ts"
+import { Mailbox } from "../mailbox.ts"
+import { Observers } from "../observers.ts"
+import { type ActorEntry, ActorSystem, Lineage } from "../system.ts"
 import { type Message, Works } from "./works.ts"
 
 /** Messages of each class that a mailbox holds, unless the actor says otherwise. */

@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
-import type { Started } from "./actor.ts"
+import type { Started } from "../actor.ts"
 import type { Bound } from "./child.ts"
 
 /** One life of a child; its identity tells a late exit message of an earlier life from one of this. */

@@ -1,6 +1,6 @@
 /** The fuse of a supervisor: how many restarts, of all its children together, within how long. */
 import * as Data from "effect/Data"
-import type { Restarts } from "../../machines/vocabulary/inspect.ts"
+import type { Restarts } from "../../../machines/vocabulary/inspect.ts"
 
 /** More than `intensity` restarts within `periodMs`: the supervisor has stopped its children and given up. */
 export class RestartIntensityExceeded extends Data.TaggedError("RestartIntensityExceeded")<{
