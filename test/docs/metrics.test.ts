@@ -1,6 +1,6 @@
 /** docs/metrics.md lists what the code exports; `npx vitest run test/docs -u` writes it anew. */
 import { expect, it } from "vitest"
-import { families } from "../../src/actors/queen/metrics-text.ts"
+import { families } from "../../src/actors/queen/metrics/metrics-text.ts"
 
 const unitOf = (name: string): string =>
   name.includes("_seconds") ? "seconds" : name.includes("_bytes") ? "bytes" : name.includes("_tokens") ? "tokens" : "1"

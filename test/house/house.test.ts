@@ -4,8 +4,8 @@ import { breaches, circles } from "../../tools/check-house.mjs"
 describe("the house rules", () => {
   it("let imports point one way only", () => {
     assert.lengthOf(breaches("src/machines/job.ts", 'import { x } from "../actors/queen/job.ts"'), 1)
-    assert.lengthOf(breaches("src/actors/queen/job.ts", 'import { x } from "../../layers/process/node.ts"'), 1)
-    assert.lengthOf(breaches("src/actors/queen/job.ts", 'import { x } from "../../layers/process/index.ts"'), 0)
+    assert.lengthOf(breaches("src/actors/queen/jobs/job.ts", 'import { x } from "../../layers/process/node.ts"'), 1)
+    assert.lengthOf(breaches("src/actors/queen/jobs/job.ts", 'import { x } from "../../layers/process/index.ts"'), 0)
     assert.lengthOf(breaches("src/layers/process/node.ts", 'import { x } from "../../actors/queen/job.ts"'), 1)
     assert.lengthOf(breaches("src/main/queen.ts", 'import { x } from "../actors/queen/job.ts"'), 0)
   })
@@ -18,7 +18,7 @@ describe("the house rules", () => {
       "crypto.randomUUID()",
       "new Date()"
     ]) {
-      assert.lengthOf(breaches("src/actors/queen/job.ts", line), 1, line)
+      assert.lengthOf(breaches("src/actors/queen/jobs/job.ts", line), 1, line)
       assert.lengthOf(breaches("src/layers/turns/node.ts", line), 0, line)
     }
   })

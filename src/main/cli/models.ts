@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, startHive } from "../../actors/keeper/lifecycle.ts"
 import { makeVoice } from "../../actors/keeper/voice.ts"
-import { follow, type Listener } from "../../actors/queen/follow.ts"
+import { follow, type Listener } from "../../actors/queen/log/follow.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { resolveName } from "../../machines/formats/model-name.ts"

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { ClusterView } from "../../../src/actors/queen/cluster-view.ts"
+import { ClusterView } from "../../../src/actors/queen/cluster/cluster-view.ts"
 import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 

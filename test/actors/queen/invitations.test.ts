@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
-import { invitationMs, makeInvitations } from "../../../src/actors/queen/invitations.ts"
+import { invitationMs, makeInvitations } from "../../../src/actors/queen/hives/invitations.ts"
 import { Ids } from "../../../src/layers/ids/index.ts"
 import { layerMemory, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
 

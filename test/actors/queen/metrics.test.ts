@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics.ts"
-import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics-text.ts"
+import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics/metrics.ts"
+import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics/metrics-text.ts"
 import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 

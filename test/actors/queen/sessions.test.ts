@@ -1,6 +1,6 @@
 /** Who woke what, who uses it, and what ends with a session (DESIGN §6, Sessions). */
 import { describe, expect, it } from "@effect/vitest"
-import { type SessionFacts, Sessions } from "../../../src/actors/queen/sessions.ts"
+import { type SessionFacts, Sessions } from "../../../src/actors/queen/sessions/sessions.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 const none = { jobs: 0, hives: new Set<string>(), workers: new Set<string>() }

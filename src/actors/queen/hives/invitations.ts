@@ -1,0 +1,64 @@
+/**
+ * Invitations of hives that are started by hand: each is for one name, works once, and within the hour. Kept by digest in
+ * the catalog, so that they outlive a queen who ends for being idle.
+ */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { digest, freshSecret } from "../../../layers/hive-keys/index.ts"
+import { type CatalogError, QueenCatalog } from "../../../layers/queen-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+
+export const invitationMs = 3_600_000
+
+const Invitation = Schema.parseJson(
+  Schema.Struct({
+    digest: Schema.String,
+    until: Schema.Number,
+    /** where the operator said that it is reached; absent: on the loopback of the queen's machine */
+    at: Schema.optional(Schema.String)
+  })
+)
+type Invitation = typeof Invitation.Type
+
+export interface Invitations {
+  /** The token. An earlier one for the same name is worth nothing any more. */
+  readonly issue: (hive: string, at: string | undefined) => Effect.Effect<string, CatalogError>
+  /** Where its hive is reached; FORBIDDEN: it is none for that name, is used, or too old. */
+  readonly check: (hive: string, token: string) => Effect.Effect<Pick<Invitation, "at">, RbeeError>
+  readonly spend: (hive: string) => Effect.Effect<void, CatalogError>
+}
+
+const keyOf = (hive: string): string => `invitation of ${hive}`
+
+const notValid = (hive: string) =>
+  rbeeError(
+    "FORBIDDEN",
+    `this invitation is not for hive ${hive}, was used already, or is older than an hour`,
+    `\`rbee hives invite ${hive}\` on the queen's machine prints another one`,
+    { hive }
+  )
+
+export const makeInvitations: Effect.Effect<Invitations, never, QueenCatalog> = Effect.map(
+  QueenCatalog,
+  ({ settings }) => ({
+    issue: (hive, at) =>
+      Effect.gen(function* () {
+        const token = freshSecret()
+        const until = (yield* Clock.currentTimeMillis) + invitationMs
+        const invitation = { digest: digest(token), until, ...(at === undefined ? {} : { at }) }
+        yield* settings.put({ name: keyOf(hive), value: Schema.encodeSync(Invitation)(invitation) })
+        return token
+      }),
+    check: (hive, token) =>
+      Effect.gen(function* () {
+        const row = yield* settings.get(keyOf(hive))
+        if (row === undefined) return yield* notValid(hive)
+        const invitation = yield* Effect.orElseFail(Schema.decode(Invitation)(row.value), () => notValid(hive))
+        const now = yield* Clock.currentTimeMillis
+        if (invitation.digest !== digest(token) || invitation.until <= now) return yield* notValid(hive)
+        return invitation
+      }),
+    spend: (hive) => settings.remove(keyOf(hive))
+  })
+)

@@ -1,0 +1,46 @@
+/** From what a user asked for to what a place and a worker are asked for. */
+import type { Need } from "../../../machines/policy/memory/context.ts"
+import type { Wish } from "../../../machines/policy/placement/placement.ts"
+import { anySeed } from "../../../machines/vocabulary/job.ts"
+import type { InferRequest } from "../../../machines/vocabulary/worker.ts"
+import type { JobLog } from "../log/job-log.ts"
+import type { JobId } from "../../../machines/vocabulary/ids.ts"
+
+/** What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small. */
+export const wishOf = (log: JobLog, alone: boolean, needs?: Need): Wish => {
+  const { model, hive, device, allow_cpu, context } = log.request
+  return {
+    model,
+    hive,
+    device: device?.toLowerCase(),
+    allowCpu: allow_cpu ?? true,
+    context: needs?.context ?? context,
+    alone
+  }
+}
+
+/**
+ * A job without a seed gets one of its own, from its id, which is random: so that whoever continues its answer draws as
+ * the first worker would have drawn. 32 bits of FNV-1a.
+ */
+const seedOf = (jobId: JobId): number => {
+  let hash = 0x811c9dc5
+  for (let i = 0; i < jobId.length; i++) hash = Math.imul(hash ^ jobId.charCodeAt(i), 0x01000193)
+  return hash >>> 0
+}
+
+export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
+  const { prompt, messages, max_tokens, temperature, top_p, top_k, min_p, stop, ignore_eos } = log.request
+  const { seed: given = anySeed } = log.request
+  const seed = given === anySeed ? seedOf(log.jobId) : given
+  // A prompt is what a user says: it goes through the model's chat template like any message.
+  const asked = messages ?? [{ role: "user", content: prompt ?? "" }]
+  const wanted = { messages: asked, max_tokens, temperature, top_p, top_k, min_p, seed, stop, ignore_eos }
+  const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
+  return {
+    job_id: log.jobId,
+    epoch,
+    ...(alone ? { alone } : {}),
+    ...Object.fromEntries(Object.entries({ ...wanted, resume }).filter(([, value]) => value !== undefined))
+  }
+}

@@ -1,0 +1,322 @@
+/** One job as an actor: what each activity and command of its chart does. Temporary: a job is never started twice. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { Call } from "../../../layers/api/endpoint.ts"
+import type { WorkerApi } from "../../../layers/worker-api/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import {
+  InferFailed,
+  type JobCommand,
+  jobMachine,
+  type Placed,
+  type PlaceInput,
+  type Seat,
+  type Started
+} from "../../../machines/job.ts"
+import * as say from "../../../machines/narration.ts"
+import { noLonger } from "../../../machines/policy/memory/context.ts"
+import { type Place, reloadsAt, type Wish } from "../../../machines/policy/placement/placement.ts"
+import type { JobState } from "../../../machines/vocabulary/job.ts"
+import type { InferDone } from "../../../machines/vocabulary/worker.ts"
+import type { ChildSpec } from "../../core/supervision/child.ts"
+import { type MachineActor, machineActor } from "../../core/machine/machine-actor.ts"
+import type { ActorSystem } from "../../core/system.ts"
+import type { JobLog } from "../log/job-log.ts"
+import { inferRequestOf, wishOf } from "./job-request.ts"
+import type { Meters, Outcome } from "../metrics/metrics.ts"
+import { place, type PlacingWorld } from "../placement/placing.ts"
+import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
+import { relay } from "./relay.ts"
+import type { Sessions } from "../sessions/sessions.ts"
+
+export interface JobWorld extends PlacingWorld {
+  readonly sessions: Sessions
+  readonly meters: Meters
+  readonly connectWorker: (url: string, instance: string) => WorkerApi
+  /** first port that a worker tries */
+  readonly portBase: number
+  /** state changes go to `/events` as well */
+  readonly stateChanged: (machine: string, id: string, from: string, to: string) => void
+}
+
+const noPlace = rbeeError("INTERNAL", "the job has no place")
+
+export const job = (
+  world: JobWorld,
+  log: JobLog,
+  path: string
+): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
+  const { view } = world
+  const { session } = log.request
+  const meters = () => world.meters.model(log.request.model)
+  const sinceStart = Effect.map(Clock.currentTimeMillis, (now) => now - log.createdAt)
+  const timed = (field: "placed_ms" | "started_ms" | "first_token_ms") =>
+    Effect.map(sinceStart, (ms) => {
+      const { timings } = log.facts()
+      if (timings[field] === undefined) log.record({ timings: { ...timings, [field]: ms } })
+    })
+
+  /** As of now: its worker may find out in the middle of an answer. */
+  const noteExact = () => {
+    const { placement } = log.facts()
+    if (placement === undefined) return
+    const exact = view.exactness.isExact(placement, log.request.model)
+    if (placement.exact !== exact) log.record({ placement: { ...placement, exact } })
+  }
+
+  const infer = (seat: Seat | undefined, alone: boolean): Effect.Effect<InferDone, InferFailed> =>
+    Effect.gen(function* () {
+      if (seat === undefined)
+        return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false, sent: false })
+      let reached = false
+      let sent = false
+      const failed = (error: RbeeError) => {
+        // The worker of this seat is of no use any more: nobody else is to be sent there.
+        if (error.code === "WORKER_CRASHED" || error.code === "CONNECTION_TIMEOUT") view.workerLost(seat)
+        return new InferFailed({ error, tokens: log.tokens(), reached, sent })
+      }
+      const url = view.worker(seat.worker)?.url
+      if (url === undefined) return yield* failed(workerGone(seat))
+      const epoch = log.facts().epoch + 1
+      // Durable before the first token of this epoch: older ones are refused from here on.
+      log.record({ epoch })
+      // The queen ends with her journal: the next one would give this epoch to another worker.
+      if (!log.sync()) return yield* Effect.never
+      world.sessions.uses(session, seat.hive, seat.worker)
+      const clock = yield* Effect.clock
+      const answer = relay({
+        onSent: () => (sent = view.lives(seat)),
+        worker: cancellable(world.connectWorker(url, seat.instance)),
+        request: inferRequestOf(log, epoch, alone),
+        log,
+        onReached: () => {
+          reached = true
+          log.narrate(say.inferConnected(), { hiveId: seat.hive, workerId: seat.worker })
+        },
+        onFirstToken: () => {
+          const first_token_ms = clock.unsafeCurrentTimeMillis() - log.createdAt
+          noteExact()
+          const { timings } = log.facts()
+          if (timings.first_token_ms !== undefined) return
+          log.record({ timings: { ...timings, first_token_ms } })
+          meters().firstToken.observe(first_token_ms / 1000)
+        }
+      }).pipe(
+        // The slot of the job before is given back a moment later there than here.
+        Effect.retry({
+          while: (error) => error.code === "ALL_SLOTS_BUSY",
+          schedule: Schedule.intersect(Schedule.exponential("10 millis"), Schedule.recurs(8))
+        })
+      )
+      // made only when it comes to that: an error takes a picture of the stack
+      const gone = Effect.flatMap(view.gone(seat), () => workerGone(seat))
+      return yield* Effect.mapError(Effect.raceFirst(answer, gone), failed)
+    })
+
+  const ended = (outcome: Outcome) =>
+    Effect.suspend(() => {
+      world.scheduler.settled(log.jobId)
+      world.meters.ended(log.request.model, outcome)
+      const { error, failovers, timings } = log.facts()
+      const facts = { model: log.request.model, tokens: log.tokens(), failovers, ...timings }
+      return error === undefined
+        ? Effect.logInfo(`${log.jobId} ${outcome}`, facts)
+        : Effect.logWarning(`${log.jobId} ${outcome}: ${error.code}: ${error.message}`, facts)
+    })
+
+  /** `--keep-warm` with a worker that is there already: to start it again is to join it, with the pin. */
+  const pin = ({ hive, device }: Seat): Effect.Effect<void> =>
+    Effect.suspend(
+      () =>
+        view.hive(hive)?.claimed?.api.startWorker({ device, model_ref: log.request.model, pin: true }) ?? Effect.void
+    ).pipe(Effect.ignore)
+
+  /** times that room was gone when the worker was to be started */
+  let overtaken = 0
+  let isPlacedAgain = log.tokens() > 0
+  let state: JobState = "queued"
+  const perform = (command: JobCommand): Effect.Effect<void> => {
+    switch (command.type) {
+      case "entered":
+        return Effect.sync(() => {
+          if (command.state !== state) {
+            log.stateChanged("job", log.jobId, state, command.state)
+            world.stateChanged("job", log.jobId, state, command.state)
+            // the end is written by `log.end`, together with its reason
+            if (!isEnd(command.state)) log.record({ state: command.state })
+          }
+          state = command.state
+        })
+      case "release":
+        return Effect.sync(() => view.release(log.jobId))
+      case "finish":
+        return Effect.zipRight(finish(command.done), ended("done"))
+      case "fail":
+        return Effect.zipRight(
+          Effect.sync(() => fail(log, command.error)),
+          ended("failed")
+        )
+      case "cancel":
+        return Effect.zipRight(
+          Effect.sync(() => log.end({ _tag: "Cancelled" })),
+          ended("cancelled")
+        )
+    }
+  }
+  const finish = (done: InferDone) =>
+    Effect.map(sinceStart, (total_ms) => {
+      const tokens = log.tokens()
+      const { first_token_ms } = log.facts().timings
+      meters().promptTokens += done.usage.prompt_tokens
+      const { placement } = log.facts()
+      if (first_token_ms !== undefined && tokens > 1 && total_ms > first_token_ms) {
+        const seconds = (total_ms - first_token_ms) / 1000 / (tokens - 1)
+        meters().perToken.observe(seconds)
+        if (placement !== undefined) view.fleet.observe(placement, log.request.model, 1 / seconds)
+      }
+      noteExact()
+      log.narrate(say.inferDone())
+      if (session?.teardown !== "cold") log.narrate(say.keepWarm())
+      log.end({
+        _tag: "Done",
+        event: {
+          text_length: log.text().length,
+          tokens: log.tokens(),
+          finish_reason: done.finish_reason,
+          timings: { ...log.facts().timings, total_ms },
+          // an answer that went on elsewhere is one answer
+          usage: { ...done.usage, completion_tokens: log.tokens() }
+        }
+      })
+    })
+
+  let isNeedTold = false
+  let isWaitTold = false
+  /** It has to wait: for a while only, if its model was loaded anew a moment ago. */
+  const tellWait = (wish: Wish): void => {
+    const now = view.now()
+    const at = reloadsAt(wish, view.fleet, now)
+    if (at === undefined || isWaitTold) return
+    isWaitTold = true
+    log.narrate(say.reloadWaits(Math.ceil((at - now) / 1000)))
+  }
+  const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
+    const { alone, needs } = input
+    const wish = wishOf(log, alone, needs)
+    const found = Effect.tap(place(world, log, wish, input, isPlacedAgain), ({ kind }) =>
+      kind === "full" ? Effect.sync(() => tellWait(wish)) : Effect.void
+    )
+    if (needs === undefined) return found
+    if (!isNeedTold) log.narrate(say.contextNeeded(needs.context, needs.had))
+    isNeedTold = true
+    return Effect.mapError(found, (error) => (error.code === "VRAM_EXHAUSTED" ? noLonger(needs, error) : error))
+  }
+
+  return {
+    id: log.jobId,
+    restart: "temporary",
+    start: Effect.tap(
+      machineActor({
+        path,
+        machine: jobMachine,
+        input: {
+          tokens: log.tokens(),
+          ...(log.request.max_tokens === undefined ? {} : { maxTokens: log.request.max_tokens })
+        },
+        perform,
+        activities: {
+          admit: ({ alone, needs }) =>
+            world.scheduler.admit(log.jobId, wishOf(log, alone, needs), (position) =>
+              log.narrate(say.queued(position))
+            ),
+          place: (input) =>
+            Effect.tap(findPlace(input), (placed) =>
+              Effect.gen(function* () {
+                isPlacedAgain = true
+                if (placed.kind === "full") return
+                if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.seat)
+                log.record({ placement: placed.placement })
+                yield* timed("placed_ms")
+              })
+            ),
+          ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, wishOf(log, false), found)),
+          ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
+          startWorker: ({ place: at, alone, needs }) =>
+            withPlace(at, (found) =>
+              Effect.tap(
+                startWorker(view, log, wishOf(log, alone, needs), found, {
+                  portHint: world.portBase,
+                  pin: log.request.keep_warm ?? false,
+                  evict: log.facts().placement?.evicted ?? [],
+                  connect: world.connectWorker,
+                  onLoaded: (seconds) => world.meters.hive(found.hive).loaded(log.request.model, seconds),
+                  onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
+                }).pipe(
+                  // Others booked the room since it was asked for: it looks again, which the hives then refuse in time.
+                  Effect.catchIf(
+                    (error) => error.code === "VRAM_EXHAUSTED" && error.details["status"] === 409 && overtaken < 3,
+                    () => Effect.sync((): Started => (overtaken++, { kind: "full" }))
+                  )
+                ),
+                (started) => {
+                  const { placement } = log.facts()
+                  if (started.kind === "ready" && placement !== undefined)
+                    log.record({ placement: { ...placement, worker: started.seat.worker } })
+                  return Effect.void
+                }
+              )
+            ),
+          infer: ({ alone, seat }) => {
+            world.scheduler.settled(log.jobId)
+            return Effect.zipRight(timed("started_ms"), infer(seat, alone))
+          }
+        }
+      }),
+      ({ ref }) =>
+        // Most jobs have none: those do without a fiber for it.
+        log.request.deadline === undefined
+          ? Effect.void
+          : Effect.forkScoped(
+              Effect.flatMap(deadlineOf(log.request.deadline), (error) => ref.tell({ type: "END", error }))
+            )
+    )
+  }
+}
+
+/** A job that ends at its deadline still tells its worker to stop: that call is not bound by it. */
+const cancellable = (worker: WorkerApi): WorkerApi => ({
+  ...worker,
+  cancelInfer: (input) =>
+    Effect.flatMap(Call, (call) =>
+      Effect.provideService(worker.cancelInfer(input), Call, { ...call, deadline: undefined })
+    )
+})
+
+const isEnd = (state: JobState): boolean => state === "done" || state === "failed" || state === "cancelled"
+
+const withPlace = <A>(
+  at: Place | undefined,
+  work: (place: Place) => Effect.Effect<A, RbeeError>
+): Effect.Effect<A, RbeeError> => (at === undefined ? noPlace : work(at))
+
+const workerGone = (seat: Seat) =>
+  rbeeError("WORKER_CRASHED", `worker ${seat.worker} on ${seat.device} of hive ${seat.hive} was lost`)
+
+/** The two things that every failed job says, in this order; also said for a job whose actor died. */
+export const fail = (log: JobLog, error: RbeeError): void => {
+  if (log.ended()) return
+  log.narrate(say.jobFailed(error))
+  // A hive answers some codes with a status of its own (409 for one full device): a job's status is the code's.
+  const { status: _, ...details } = error.details
+  log.end({ _tag: "Error", error: rbeeError(error.code, error.what, error.todo, details) })
+}
+
+/** Comes true when the deadline has passed. */
+const deadlineOf = (deadline: string): Effect.Effect<RbeeError<"DEADLINE_EXCEEDED">> =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) =>
+    Effect.as(
+      Effect.sleep(Math.max(0, Date.parse(deadline) - now)),
+      rbeeError("DEADLINE_EXCEEDED", `the deadline ${deadline} has passed`, "Give the job more time", { deadline })
+    )
+  )

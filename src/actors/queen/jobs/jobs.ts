@@ -1,0 +1,278 @@
+/**
+ * All jobs: taken in, one actor each, looked at, cancelled, ended. Temporary children: a job whose actor dies of a bug
+ * is not started again, it is ended here with INTERNAL. The supervisor starts by re-reading the journal, so the jobs of
+ * a queen that crashed go on.
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type * as Scope from "effect/Scope"
+import { Call, type Caller } from "../../../layers/api/endpoint.ts"
+
+import type { Ids } from "../../../layers/ids/index.ts"
+import type { JournalJob } from "../../../layers/journal/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import type { jobMachine } from "../../../machines/job.ts"
+import { parseModelRef } from "../../../machines/formats/model-ref.ts"
+import type { JobRequest, JobView } from "../../../machines/vocabulary/job.ts"
+import type { ChildSpec } from "../../core/supervision/child.ts"
+import type { MachineActor } from "../../core/machine/machine-actor.ts"
+import { type Supervisor, supervisor } from "../../core/supervision/supervisor.ts"
+import { ActorSystem } from "../../core/system.ts"
+import { fail, job, type JobWorld } from "./job.ts"
+import type { JobLog, JobLogs } from "../log/job-log.ts"
+import { keyOf, mayAsk, onlyOwn, ownerOf, sees } from "../log/own-jobs.ts"
+import { JobId } from "../../../machines/vocabulary/ids.ts"
+
+export interface JobsWorld extends JobWorld {
+  readonly logs: JobLogs["Type"]
+  readonly ids: Ids["Type"]
+  /** jobs that may wait */
+  readonly queueMax: number
+  /** slots that a worker has, unless it was asked for others */
+  readonly slots: number
+  /** the first job runs now, or the last one has ended */
+  readonly onBusy: (isBusy: boolean) => void
+  readonly onEnd: (log: JobLog) => void
+}
+
+export interface Jobs {
+  readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, RbeeError>
+  readonly get: (id: JobId) => Effect.Effect<JobView, RbeeError>
+  /** those that the caller may see */
+  readonly list: (caller: Caller | undefined) => ReadonlyArray<JobView>
+  /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
+  readonly cancel: (id: JobId) => Effect.Effect<void, RbeeError>
+  /** jobs that have not ended */
+  readonly running: () => number
+  /** their logs */
+  readonly live: () => ReadonlyArray<JobLog>
+  /** jobs that have no place yet */
+  readonly waiting: () => number
+  /** Ends the jobs that wait at once, the others when `deadline` comes true; returns when none is left. */
+  readonly drain: (deadline: Effect.Effect<void>) => Effect.Effect<void>
+}
+
+interface Live {
+  readonly log: JobLog
+  actor: MachineActor<typeof jobMachine> | undefined
+}
+
+const shuttingDown = () =>
+  rbeeError("SHUTTING_DOWN", "the queen is shutting down", "Run the command again to wake the next one")
+
+/** How soon a slot may be free, seconds: what a refused client is told. */
+const retryAfterS = 1
+
+/** What the schema cannot say. The model reference leaves in its canonical form. */
+export const checkJobRequest = (request: JobRequest): Either.Either<JobRequest, RbeeError<"INVALID_REQUEST">> =>
+  Either.gen(function* () {
+    if ((request.prompt === undefined) === (request.messages === undefined))
+      return yield* Either.left(
+        rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given", "", { field: "prompt" })
+      )
+    if (request.deadline !== undefined && Number.isNaN(Date.parse(request.deadline)))
+      return yield* Either.left(
+        rbeeError("INVALID_REQUEST", "deadline must be a time like 2026-01-31T12:00:00Z", "", { field: "deadline" })
+      )
+    if (request.device?.toLowerCase() === "cpu" && request.allow_cpu === false)
+      return yield* Either.left(
+        rbeeError("INVALID_REQUEST", "device cpu is asked for and allow_cpu is false", "", { field: "allow_cpu" })
+      )
+    const { ref } = yield* parseModelRef(request.model)
+    return { ...request, model: ref }
+  })
+
+export const makeJobs = (
+  world: JobsWorld,
+  path: string
+): Effect.Effect<{ readonly jobs: Jobs } & Pick<Supervisor, "fiber">, RbeeError, ActorSystem | Scope.Scope> =>
+  Effect.gen(function* () {
+    const live = new Map<JobId, Live>()
+    const system = yield* ActorSystem
+    let isDraining = false
+
+    /** Its lines reach who watches, too. */
+    const observed = (log: JobLog): JobLog => ({
+      ...log,
+      narrate: (line, ids) => {
+        log.narrate(line, ids)
+        const { jobId } = log
+        if (system.watched()) system.publish({ type: "narration", path: `${path}/${jobId}`, line, job: jobId })
+      }
+    })
+
+    const specOf = (log: JobLog): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
+      const one: Live = { log, actor: undefined }
+      live.set(log.jobId, one)
+      if (live.size === 1) world.onBusy(true)
+      const spec = job(world, observed(log), `${path}/${log.jobId}`)
+      return {
+        ...spec,
+        start: Effect.tap(spec.start, (actor) =>
+          Effect.sync(() => {
+            one.actor = actor
+            actor.fiber.addObserver((exit) => ended(one, exit))
+          })
+        )
+      }
+    }
+    const ended = ({ log }: Live, exit: Exit.Exit<unknown, unknown>): void => {
+      live.delete(log.jobId)
+      world.view.release(log.jobId)
+      if (!log.ended() && Exit.isFailure(exit)) {
+        // Interrupted with the whole queen, the job is left to the next one; dead of a bug, it ends here.
+        if (Cause.isInterruptedOnly(exit.cause)) return
+        world.meters.ended(log.request.model, "failed")
+        fail(log, rbeeError("INTERNAL", "the job died of a bug", "See `rbee logs queen`"))
+      }
+      world.onEnd(log)
+      if (live.size === 0) world.onBusy(false)
+    }
+
+    const { ref: children, fiber } = yield* supervisor({
+      path,
+      children: [],
+      dynamic: world.logs.unfinished().map(specOf),
+      // Temporary children are never restarted: nothing can exceed it.
+      intensity: 0
+    }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))
+
+    /** Jobs that have no slot: those in line, and those beyond what one fresh worker will take. */
+    const waiting = (): number => {
+      let placing = 0
+      for (const { log } of live.values()) if (world.view.seatOf(log.jobId) === undefined) placing++
+      return placing
+    }
+    const isFull = (): boolean => {
+      const inLine = world.scheduler.waiting()
+      const onTheWay = waiting() - inLine
+      return inLine + Math.max(0, onTheWay - world.slots) >= world.queueMax
+    }
+
+    const submit: Jobs["submit"] = (given, idempotencyKey) =>
+      Effect.gen(function* () {
+        if (isDraining) return yield* shuttingDown()
+        const { caller, deadline } = yield* Call
+        yield* mayAsk(caller, given)
+        const request = yield* checkJobRequest(
+          given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
+        )
+        const full = isFull()
+        if (full && idempotencyKey === undefined) return yield* queueFull(world.queueMax)
+        const id = JobId.make(yield* world.ids.make("job"))
+        const { log, fresh } = yield* world.logs.open({
+          id,
+          request,
+          idempotencyKey: keyOf(caller, idempotencyKey),
+          ...ownerOf(caller)
+        })
+        if (!fresh) return log
+        if (full) {
+          world.logs.remove(log.jobId)
+          return yield* queueFull(world.queueMax)
+        }
+        world.sessions.opened(request.session)
+        const { correlationId } = yield* Call
+        yield* children.startChild(specOf(log)).pipe(
+          Effect.provideService(ActorSystem, system),
+          // The job's own deadline is one of its activities; its calls carry it on.
+          Effect.provideService(Call, { correlationId, deadline: request.deadline }),
+          Effect.catchAll(() => {
+            live.delete(log.jobId)
+            fail(log, shuttingDown())
+            return shuttingDown()
+          })
+        )
+        return log
+      })
+
+    const viewOf = (row: JournalJob): JobView => {
+      const { facts } = row
+      const position = world.scheduler.position(row.id)
+      const log = live.get(row.id)?.log
+      return {
+        job_id: row.id,
+        model: row.request.model,
+        state: facts.state,
+        tokens: log?.tokens() ?? facts.tokens ?? 0,
+        failovers: facts.failovers,
+        ...(facts.continued === undefined ? {} : { continued: facts.continued }),
+        created_at: row.createdAt,
+        timings: facts.timings,
+        ...(position === undefined ? {} : { position }),
+        ...(facts.placement === undefined ? {} : { placement: facts.placement }),
+        ...(facts.usage === undefined ? {} : { usage: facts.usage }),
+        ...(facts.finish_reason === undefined ? {} : { finish_reason: facts.finish_reason }),
+        ...(facts.error === undefined ? {} : { error: facts.error })
+      }
+    }
+
+    const cancel: Jobs["cancel"] = (id) =>
+      Effect.gen(function* () {
+        const log = yield* onlyOwn(id, world.logs.get(id))
+        const actor = live.get(id)?.actor
+        if (actor !== undefined) {
+          yield* actor.ref.tell({ type: "CANCEL" })
+          // its fiber, not its state: the log is ended by the command that follows the last transition
+          yield* Fiber.await(actor.fiber)
+        }
+        const { state } = log.facts()
+        if (state === "cancelled") return
+        return yield* rbeeError("CONFLICT", `job ${id} has ended already: ${state}`, "", { job_id: id, state })
+      })
+
+    /** Ends one job with SHUTTING_DOWN and waits until it has. */
+    const endOne = ({ actor }: Live): Effect.Effect<void> =>
+      actor === undefined
+        ? Effect.void
+        : Effect.zipRight(actor.ref.tell({ type: "END", error: shuttingDown() }), Fiber.await(actor.fiber))
+    const endAll = (which: (one: Live) => boolean): Effect.Effect<void> =>
+      Effect.suspend(() =>
+        Effect.forEach([...live.values()].filter(which), endOne, { concurrency: "unbounded", discard: true })
+      )
+
+    const jobs: Jobs = {
+      submit,
+      cancel,
+      get: (id) =>
+        Effect.map(onlyOwn(id, world.logs.get(id)), (log) =>
+          viewOf({
+            id,
+            request: log.request,
+            createdAt: log.createdAt,
+            facts: log.facts(),
+            endedAt: undefined
+          })
+        ),
+      list: (caller) =>
+        world.logs
+          .list()
+          .filter(({ facts }) => sees(caller, facts))
+          .map(viewOf),
+      running: () => live.size,
+      live: () => [...live.values()].map(({ log }) => log),
+      waiting,
+      drain: (deadline) =>
+        Effect.gen(function* () {
+          isDraining = true
+          yield* endAll(({ log }) => world.view.seatOf(log.jobId) === undefined)
+          const rest = Effect.forEach(
+            [...live.values()],
+            ({ actor }) => (actor === undefined ? Effect.void : Fiber.await(actor.fiber)),
+            { concurrency: "unbounded", discard: true }
+          )
+          yield* Effect.raceFirst(rest, deadline)
+          yield* endAll(() => true)
+        })
+    }
+    return { jobs, fiber }
+  })
+
+const queueFull = (max: number) =>
+  rbeeError("QUEUE_FULL", `${max} jobs wait already`, "Try again in a moment", {
+    queue_max: max,
+    retry_after_s: retryAfterS
+  })

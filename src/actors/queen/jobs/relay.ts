@@ -1,0 +1,189 @@
+/**
+ * From a worker's stream into the job's log. Nothing but plain calls happen for a token: the tokens of a network chunk
+ * are cut out of its text and appended (DESIGN §8).
+ *
+ * The relay trusts a worker with nothing but its own answer: tokens must continue the job's exactly, and only a
+ * terminal event ends an answer. A stream that just ends is a worker lost.
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import type { Sink } from "../../../layers/api/endpoint.ts"
+import { makeSseParser } from "../../../layers/api/sse.ts"
+import { InferStarted, type WorkerApi } from "../../../layers/worker-api/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
+import type { JobLog } from "../log/job-log.ts"
+import { parseError } from "../log/terminal-events.ts"
+import { type FrameReader, readFrames } from "../../../machines/token-frame.ts"
+
+export interface RelayOptions {
+  readonly worker: WorkerApi
+  /** with `resume` when the log already has tokens */
+  readonly request: InferRequest
+  readonly log: Pick<JobLog, "tokenJson" | "tokens">
+  /** The request goes to the worker now. */
+  readonly onSent?: () => void
+  /** The worker has taken the request: what goes wrong from here on happened with it. */
+  readonly onReached?: () => void
+  /** its first token is there */
+  readonly onFirstToken?: () => void
+}
+
+/** how long the stream may stay open after its terminal event */
+const LINGER = "1 second"
+/** how long a worker may take to acknowledge that an answer is no longer wanted */
+const CANCEL = "2 seconds"
+
+/**
+ * Runs one infer to its end. Fails with the worker's own error, with CANCELLED if it was cancelled there, and with
+ * WORKER_CRASHED where the stream broke or made no sense. When it fails in another way or is interrupted, the worker is
+ * told to stop.
+ */
+export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError> =>
+  Effect.uninterruptibleMask((restore) =>
+    restore(
+      Effect.suspend(() => {
+        options.onSent?.()
+        return options.worker.infer({ ...options.request, stream: true })
+      })
+    ).pipe(
+      Effect.mapError((error) => (brokeOff(error) ? lost(`it went before it took the request: ${error.what}`) : error)),
+      Effect.flatMap((reply) =>
+        reply._tag === "Json"
+          ? Effect.mapError(decodeStarted(reply.body), () => nonsense("its answer"))
+          : nonsense("its answer")
+      ),
+      Effect.flatMap(({ infer_id: id }) => {
+        options.onReached?.()
+        const answer = new Answer(options)
+        return restore(answer.read(id)).pipe(
+          Effect.onExit(() => (answer.complete ? Effect.void : abandon(options.worker, id)))
+        )
+      })
+    )
+  )
+
+const decodeStarted = Schema.decodeUnknown(InferStarted)
+const decodeDone = Schema.decodeUnknownEither(Schema.parseJson(InferDone))
+
+const abandon = (worker: WorkerApi, id: string): Effect.Effect<void> =>
+  worker.cancelInfer({ id }).pipe(Effect.interruptible, Effect.timeoutOption(CANCEL), Effect.ignore)
+
+class Answer implements FrameReader {
+  private readonly options: RelayOptions
+  private started = false
+  private settled: (() => void) | undefined
+  private outcome: Either.Either<InferDone, RbeeError> | undefined
+  /** the worker itself has ended the answer */
+  complete = false
+
+  constructor(options: RelayOptions) {
+    this.options = options
+  }
+
+  read(id: string): Effect.Effect<InferDone, RbeeError> {
+    const stream = Effect.flatMap(this.options.worker.inferEvents({ id }), (feed) => feed(this.sink)).pipe(
+      Effect.catchAll((error) => this.outcome ?? lost(error.what))
+    )
+    // by hand: Effect's race would take two fibers, and a good part of a short answer's time
+    const ended = (reading: Fiber.RuntimeFiber<unknown, RbeeError>) =>
+      Effect.async<unknown, RbeeError>((resume) => {
+        this.settled = () => resume(this.complete ? lingering(reading) : Effect.void)
+        if (this.outcome !== undefined) this.settled()
+        reading.addObserver(resume)
+      })
+    return Effect.acquireUseRelease(Effect.fork(Effect.interruptible(stream)), ended, Fiber.interrupt).pipe(
+      Effect.flatMap(() => this.outcome ?? lost("its stream ended in mid-answer"))
+    )
+  }
+
+  private readonly sink: Sink = {
+    write: (frames) => {
+      try {
+        readFrames(frames, this)
+      } catch {
+        this.refuse("an event that is far too long")
+      }
+      return true
+    },
+    drain: (resume) => resume()
+  }
+
+  /** Called for each token. */
+  token(index: number, json: string, id: number): void {
+    if (this.outcome !== undefined) return
+    const { log, onFirstToken } = this.options
+    const next = log.tokens()
+    if (Number.isNaN(id)) this.refuse("a token without its id")
+    else if (index > next) this.refuse(`token ${index} after ${next} tokens`)
+    else if (index === next) {
+      log.tokenJson(json, id)
+      if (!this.started) {
+        this.started = true
+        onFirstToken?.()
+      }
+    }
+    // below: told twice on the way, and already there
+  }
+
+  /** Called with every frame that is not plainly a token. */
+  other(frame: string): void {
+    this.parse(frame)
+  }
+
+  private readonly parse = makeSseParser(({ event, data }) => {
+    if (this.outcome !== undefined) return
+    if (event === "token") {
+      const token = parseToken(data)
+      if (token === undefined) this.refuse("a token")
+      else this.token(token.i, JSON.stringify(token.t), token.k)
+    } else if (event === "done") {
+      const done = decodeDone(data)
+      this.end(
+        Either.mapLeft(done, () => nonsense("its last event")),
+        true
+      )
+    } else if (event === "error") this.end(Either.left(parseError(data) ?? nonsense("its error")), true)
+    else if (event === "cancelled") this.end(Either.left(rbeeError("CANCELLED", "the answer was cancelled")), true)
+  })
+
+  private refuse(what: string): void {
+    this.end(Either.left(nonsense(what)), false)
+  }
+
+  private end(outcome: Either.Either<InferDone, RbeeError>, complete: boolean): void {
+    if (this.outcome !== undefined) return
+    this.outcome = outcome
+    this.complete = complete
+    this.settled?.()
+  }
+}
+
+/** The stream's end follows its terminal event at once, and leaves the connection for the next call; or it is cut. */
+const lingering = (reading: Fiber.RuntimeFiber<unknown, RbeeError>) =>
+  Effect.zipRight(
+    Effect.yieldNow(),
+    Effect.suspend(() =>
+      reading.unsafePoll() === null ? Effect.raceFirst(Fiber.await(reading), Effect.sleep(LINGER)) : Effect.void
+    )
+  )
+
+const decodeToken = Schema.decodeUnknownOption(Schema.parseJson(InferToken))
+const parseToken = (data: string) => Option.getOrUndefined(decodeToken(data))
+
+/** The request was on its way there: the worker may have died of it. One that nobody listens for was never sent. */
+const brokeOff = ({ code, details }: RbeeError): boolean =>
+  code === "CONNECTION_TIMEOUT" && /^(ECONNRESET|EPIPE|BROKEN)$/.test(String(details["reason"]))
+
+const lost = (reason: string): RbeeError<"WORKER_CRASHED"> =>
+  rbeeError("WORKER_CRASHED", `the worker was lost (${reason})`, "See `rbee logs worker`")
+
+const nonsense = (what: string): RbeeError<"WORKER_CRASHED"> =>
+  rbeeError(
+    "WORKER_CRASHED",
+    `the worker does not keep to the protocol: ${what}`,
+    "Check that its version is the queen's"
+  )

@@ -1,0 +1,109 @@
+/**
+ * A job's durable event sequence (API.md, SSE): narration, state, token, failover and terminal events share ids
+ * 1, 2, 3, …; `progress` has none and may be lost. What is appended in one turn of the event loop is committed to the
+ * journal in one transaction and only then written to readers, so nothing that a reader has seen can be forgotten.
+ *
+ * Appending is synchronous and cheap: the token path calls it (DESIGN §8).
+ */
+import * as Context from "effect/Context"
+import type * as Effect from "effect/Effect"
+import type { EventFeed } from "../../../layers/api/endpoint.ts"
+import type { JobFacts, JournalJob } from "../../../layers/journal/index.ts"
+import type { RbeeError } from "../../../machines/errors.ts"
+import type { Line } from "../../../machines/narration.ts"
+import type { DoneEvent, JobRequest } from "../../../machines/vocabulary/job.ts"
+import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
+import type { JobId } from "../../../machines/vocabulary/ids.ts"
+
+/** Speaks one line to whoever waits for it. */
+export type Narrate = (line: Line, ids?: { readonly hiveId?: string; readonly workerId?: string }) => void
+
+export type Terminal =
+  | { readonly _tag: "Done"; readonly event: DoneEvent }
+  | { readonly _tag: "Error"; readonly error: RbeeError }
+  | { readonly _tag: "Cancelled" }
+
+/** How an answer that went on elsewhere may differ from the undisturbed one. */
+export interface FailoverMarks {
+  /** its draws come from another kind of device */
+  readonly resampled?: true
+  /** not exact: tokens after the interruption may be others */
+  readonly continued?: true
+}
+
+export interface JobLog {
+  readonly jobId: JobId
+  readonly request: JobRequest
+  /** milliseconds since 1970 */
+  readonly createdAt: number
+  readonly narrate: Narrate
+  readonly progress: (event: ProgressEvent) => void
+  readonly stateChanged: (machine: string, id: string, from: string, to: string) => void
+  /**
+   * The next token of the answer: text and token id. With `stream:false` it is kept (and journaled now and then)
+   * without an event; `end` with Done then gives the whole text in a single `token` event.
+   */
+  readonly token: (text: string, id: number) => void
+  /** The same for a text that is a JSON string already, and stays one on its way to readers and journal. */
+  readonly tokenJson: (json: string, id: number) => void
+  readonly failover: (from: string, to: string, marks: FailoverMarks) => void
+  /**
+   * Ends the sequence. The first call wins; later calls and later appends are ignored. Writes state, finish reason,
+   * usage, timings and error of the terminal into the facts.
+   */
+  readonly end: (terminal: Terminal) => void
+  readonly ended: () => boolean
+  /** tokens so far, their text and ids: what another worker continues from */
+  readonly tokens: () => number
+  readonly text: () => string
+  readonly tokenIds: () => ReadonlyArray<number>
+  /**
+   * Waits for the first token (or the end of an answer without any) to be visible, and gives the id of the event before
+   * it; fails as the job does. Of a job of this queen.
+   */
+  readonly begun: Effect.Effect<number, RbeeError>
+  /** What is known of the job beside its events. */
+  readonly facts: () => JobFacts
+  /** Changes facts; they are journaled with the turn's events. Still possible after the end. */
+  readonly record: (patch: Partial<JobFacts>) => void
+  /**
+   * Commits at once what this turn gathered: for what must be durable before the next step (a new epoch). False: the
+   * journal is lost, and the queen with it.
+   */
+  readonly sync: () => boolean
+  /** The sequence after `lastEventId` (absent: from 1), then live, until the terminal event. */
+  readonly feed: (lastEventId?: string) => EventFeed
+}
+
+export interface OpenJob {
+  readonly id: JobId
+  readonly request: JobRequest
+  readonly idempotencyKey?: string | undefined
+  /** by what right, where that is not the one to everything */
+  readonly owner?: string
+}
+
+/** All jobs of the journal, live or ended. */
+export class JobLogs extends Context.Tag("rbee/JobLogs")<
+  JobLogs,
+  {
+    /**
+     * Takes a job in, durably. The same idempotency key with the same request gives the job of the first call
+     * (`fresh` false); with another request it is a conflict.
+     */
+    readonly open: (
+      job: OpenJob
+    ) => Effect.Effect<
+      { readonly log: JobLog; readonly fresh: boolean },
+      RbeeError<"CONFLICT" | "DISK_FULL" | "INTERNAL">
+    >
+    readonly get: (jobId: JobId) => Effect.Effect<JobLog, RbeeError<"JOB_NOT_FOUND">>
+    /** Newest first. */
+    readonly list: (limit?: number) => ReadonlyArray<JournalJob>
+    /** Without a terminal event, oldest first: what a new queen continues. */
+    readonly unfinished: () => ReadonlyArray<JobLog>
+    readonly remove: (jobId: JobId) => void
+    /** Fails once the journal can no longer be written; all readers are cut then. Its supervisor starts it anew. */
+    readonly faulted: Effect.Effect<never, RbeeError<"DISK_FULL" | "INTERNAL">>
+  }
+>() {}

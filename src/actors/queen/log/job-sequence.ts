@@ -1,0 +1,297 @@
+/** The live side of `JobLog`: gathers a turn's events, hands them to the journal, then to the readers. */
+import * as Effect from "effect/Effect"
+import type { EventFeed } from "../../../layers/api/endpoint.ts"
+import type { JobFacts, JournalJob, JournalService, Write } from "../../../layers/journal/index.ts"
+import { lastIdOf } from "../../../layers/journal/index.ts"
+import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
+import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
+import { framesOf, numberedToken } from "./frames.ts"
+import type { Meters, ModelMeters } from "../metrics/metrics.ts"
+import type { JobLog, Narrate, Terminal } from "./job-log.ts"
+import { JobReader, type Source } from "./job-reader.ts"
+import { RecentFrames } from "./recent-frames.ts"
+import { TokenRun } from "./token-run.ts"
+import { frameOf } from "../../../layers/api/sse.ts"
+import type { JobId } from "../../../machines/vocabulary/ids.ts"
+
+/** What all sequences of a queen share. */
+export interface Shared {
+  readonly journal: JournalService
+  /** milliseconds since 1970 */
+  readonly now: () => number
+  /** The sequence has something to commit at the end of this turn. */
+  readonly touched: (sequence: JobSequence) => void
+  /** Commits now what was gathered. */
+  readonly commitNow: () => void
+  /** Runs `work` at the end of this turn. */
+  readonly later: (work: () => void) => void
+  /** tokens and failovers are counted here, what else there is by the job */
+  readonly meters: Meters
+}
+
+/** tokens of an answer that is not streamed, a row */
+const HELD_BATCH = 64
+
+/** rows of the journal that one turn reads for one reader */
+const PAGE = 256
+
+export class JobSequence implements JobLog {
+  readonly jobId: JobId
+  readonly request: JournalJob["request"]
+  readonly createdAt: number
+  private readonly shared: Shared
+  private known: JobFacts
+  private endedAt: number | undefined
+  /** ids given out, and those that readers may see */
+  private last: number
+  private committed: number
+  private readonly answer: TokenRun
+  private readonly recent = new RecentFrames()
+  private readonly readers = new Set<JobReader>()
+  private broken: RbeeError | undefined
+  private firstTokenId: number | undefined
+  /** why it ended, other than done */
+  private failure: RbeeError | undefined
+  /** who wait until it has begun */
+  private readonly waiters = new Set<(begun: Effect.Effect<number, RbeeError>) => void>()
+  // gathered in this turn
+  private writes: Array<Write> = []
+  private frames = ""
+  private passing = ""
+  private recorded = false
+  private dirty = false
+  private meters: ModelMeters | undefined
+
+  constructor(shared: Shared, job: JournalJob, isNew: boolean) {
+    this.shared = shared
+    this.jobId = job.id
+    this.request = job.request
+    this.createdAt = job.createdAt
+    this.known = job.facts
+    this.endedAt = job.endedAt
+    this.last = isNew ? 0 : shared.journal.lastId(job.id)
+    this.committed = this.last
+    const earlier = isNew ? undefined : () => shared.journal.tokens(job.id)
+    this.answer = new TokenRun(job.id, earlier, job.endedAt === undefined ? undefined : job.facts.tokens)
+  }
+
+  readonly narrate: Narrate = (line, ids) =>
+    this.append("narration", {
+      actor: line.actor,
+      action: line.action,
+      human: line.human,
+      level: line.level,
+      jobId: this.jobId,
+      ...ids,
+      modelRef: this.request.model,
+      at: this.shared.now()
+    })
+
+  readonly progress = (event: ProgressEvent): void => {
+    if (this.ended()) return
+    // the newest alone: it says all that the earlier ones said
+    this.passing = frameOf(undefined, "progress", JSON.stringify(event))
+    this.touch()
+  }
+
+  readonly stateChanged = (machine: string, id: string, from: string, to: string): void =>
+    this.append("state", { machine, id, from, to })
+
+  readonly token = (text: string, id: number): void => this.tokenJson(JSON.stringify(text), id)
+
+  readonly tokenJson = (json: string, id: number): void => {
+    if (this.endedAt !== undefined) return
+    this.meters ??= this.shared.meters.model(this.request.model)
+    this.meters.generatedTokens++
+    if (this.request.stream === false) {
+      this.answer.add(0, json, id)
+      // nobody sees them before the end: what is not written yet is decoded again by the next queen
+      if (this.answer.waiting() >= HELD_BATCH) this.touch()
+      return
+    }
+    const eventId = ++this.last
+    this.firstTokenId ??= eventId
+    this.frames += numberedToken(eventId, this.answer.count, json)
+    this.answer.add(eventId, json, id)
+    this.touch()
+  }
+
+  readonly failover: JobLog["failover"] = (from, to, marks) => {
+    if (this.ended()) return
+    this.shared.meters.model(this.request.model).failovers++
+    this.append("failover", { tokens: this.answer.count, from, to, ...marks })
+  }
+
+  readonly end = (terminal: Terminal): void => {
+    if (this.ended()) return
+    const tokens = this.answer.count
+    switch (terminal._tag) {
+      case "Done": {
+        const { finish_reason, timings, usage } = terminal.event
+        if (this.request.stream === false) this.append("token", { i: 0, t: this.answer.text() })
+        this.append("done", terminal.event)
+        this.record({ state: "done", tokens, finish_reason, timings, usage })
+        break
+      }
+      case "Error": {
+        const { error } = terminal
+        const event = {
+          code: error.code,
+          message: sentence(error),
+          details: { ...error.details, status: error.status }
+        }
+        this.append("error", event)
+        this.record({ state: "failed", tokens, error: event })
+        this.failure = error
+        break
+      }
+      case "Cancelled":
+        this.append("cancelled", {})
+        this.record({ state: "cancelled", tokens })
+        this.failure = rbeeError("CANCELLED", "the job was cancelled")
+    }
+    // readers get it after the events of its turn, and after the last one nothing
+    this.passing = ""
+    this.endedAt = this.shared.now()
+  }
+
+  readonly ended = (): boolean => this.endedAt !== undefined
+  readonly tokens = (): number => this.answer.count
+  readonly text = (): string => this.answer.text()
+  readonly tokenIds = (): ReadonlyArray<number> => this.answer.idsSoFar()
+  readonly facts = (): JobFacts => this.known
+
+  readonly record = (patch: Partial<JobFacts>): void => {
+    this.known = { ...this.known, ...patch }
+    this.recorded = true
+    this.touch()
+  }
+
+  readonly sync = (): boolean => {
+    this.touch()
+    this.shared.commitNow()
+    return this.broken === undefined
+  }
+
+  readonly begun = Effect.async<number, RbeeError>((resume) => {
+    const begun = this.beginning()
+    if (begun !== undefined) return resume(begun)
+    this.waiters.add(resume)
+    return Effect.sync(() => this.waiters.delete(resume))
+  })
+
+  readonly feed =
+    (lastEventId?: string): EventFeed =>
+    (sink) =>
+      Effect.async<void, RbeeError>((resume) => {
+        if (this.broken !== undefined) return resume(Effect.fail(this.broken))
+        const reader = new JobReader(this.source, sink, cursorOf(lastEventId), (failure) => {
+          this.readers.delete(reader)
+          resume(failure === undefined ? Effect.void : Effect.fail(failure))
+        })
+        this.readers.add(reader)
+        reader.pump()
+        return Effect.sync(() => {
+          reader.close()
+          this.readers.delete(reader)
+        })
+      })
+
+  /** The job as the journal has it after the next commit. */
+  snapshot(): JournalJob {
+    return {
+      id: this.jobId,
+      request: this.request,
+      createdAt: this.createdAt,
+      facts: this.known,
+      endedAt: this.endedAt
+    }
+  }
+
+  /** Nobody reads it and nothing waits to be committed. */
+  idle(): boolean {
+    return this.readers.size === 0 && !this.dirty
+  }
+
+  /** Adds what this turn gathered to what the journal is given. */
+  take(all: Array<Write>): void {
+    this.answer.close(this.writes)
+    for (const write of this.writes) all.push(write)
+    if (this.recorded) all.push({ _tag: "Facts", job: this.jobId, facts: this.known, endedAt: this.endedAt })
+    if (this.writes.length > 0) this.writes = []
+    this.recorded = false
+    this.dirty = false
+  }
+
+  /** The taken writes are durable: readers may see them. */
+  publish(): void {
+    const { frames, passing, last } = this
+    const first = this.committed + 1
+    this.frames = ""
+    this.passing = ""
+    this.committed = last
+    if (frames !== "") this.recent.add(first, last, frames)
+    for (const reader of this.readers) reader.published(first, last, frames, passing)
+    this.wakeWaiters()
+  }
+
+  /** The journal is lost: cuts all readers; none of them has seen what was not committed. */
+  fault(error: RbeeError): void {
+    this.broken = error
+    for (const reader of this.readers) reader.fail(error)
+    this.wakeWaiters()
+  }
+
+  /** Undefined as long as there is neither a token nor an end to be seen. */
+  private beginning(): Effect.Effect<number, RbeeError> | undefined {
+    if (this.broken !== undefined) return this.broken
+    if (this.firstTokenId !== undefined && this.firstTokenId <= this.committed)
+      return Effect.succeed(this.firstTokenId - 1)
+    if (this.endedAt === undefined || this.committed < this.last) return undefined
+    return this.failure ?? Effect.succeed(this.last - 1)
+  }
+
+  private wakeWaiters(): void {
+    const begun = this.waiters.size === 0 ? undefined : this.beginning()
+    if (begun === undefined) return
+    for (const resume of this.waiters) resume(begun)
+    this.waiters.clear()
+  }
+
+  private append(event: string, data: unknown): void {
+    if (this.endedAt !== undefined) return
+    const json = JSON.stringify(data)
+    const id = ++this.last
+    this.answer.close(this.writes)
+    this.writes.push({ _tag: "Event", job: this.jobId, id, event, data: json })
+    this.frames += frameOf(id, event, json)
+    this.touch()
+  }
+
+  private touch(): void {
+    if (this.dirty) return
+    this.dirty = true
+    this.shared.touched(this)
+  }
+
+  private readonly source: Source = {
+    committed: () => this.committed,
+    complete: () => this.endedAt !== undefined && this.committed === this.last,
+    later: (work) => this.shared.later(work),
+    after: (id) => this.recent.after(id) ?? this.page(id)
+  }
+
+  /** Frames after `id` from the journal; undefined if it cannot be read any more (the job was removed). */
+  private page(id: number) {
+    try {
+      const rows = this.shared.journal.replay(this.jobId, id, PAGE)
+      const newest = rows.at(-1)
+      return newest && { frames: rows.map((row) => framesOf(row, id)).join(""), last: lastIdOf(newest) }
+    } catch {
+      return undefined
+    }
+  }
+}
+
+/** Absent or no number: everything. */
+const cursorOf = (lastEventId = ""): number => (/^\d{1,15}$/.test(lastEventId) ? Number(lastEventId) : 0)

@@ -1,0 +1,107 @@
+/** Step 5 of the flow (DESIGN §5): hives are asked for room, candidate by candidate, cheapest first. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { RbeeError } from "../../../machines/errors.ts"
+import { type Place, type Wish, withoutModel } from "../../../machines/policy/placement/placement.ts"
+import { setbackOf } from "../../../machines/policy/failure-class.ts"
+import { type Amounts, type Candidate, Search } from "../../../machines/policy/placement/search.ts"
+import type { Placement } from "../../../machines/vocabulary/job.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
+import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+
+/** A candidate that was asked and has no room, or cannot serve. */
+export interface Full {
+  readonly place: Place
+  readonly error: RbeeError
+}
+
+export type Found =
+  | { readonly _tag: "Found"; readonly candidate: Candidate; readonly placement: Placement }
+  | {
+      readonly _tag: "NoRoom"
+      readonly full: ReadonlyArray<Full>
+      readonly search: Search
+    }
+  | { readonly _tag: "Silent"; readonly hive: string }
+  /** none has room but one that is about to end: the next process of it may */
+  | { readonly _tag: "Ending"; readonly hive: string }
+
+export interface Listener {
+  readonly onPicked: (candidate: Candidate) => void
+  readonly onFull: (candidate: Candidate) => void
+}
+
+const amountsOf = (error: RbeeError): Amounts | undefined => {
+  const { available_mb: availableMb, most_mb: most, required_mb: requiredMb } = error.details
+  const mostMb = typeof most === "number" ? most : undefined
+  return typeof availableMb === "number" && typeof requiredMb === "number"
+    ? { availableMb, requiredMb, mostMb }
+    : undefined
+}
+
+const placementAt = (
+  view: ClusterView,
+  { device, hive }: Place,
+  { losers, others }: Pick<Placement, "losers" | "others">
+): Placement => ({
+  hive,
+  device,
+  ...(view.gpu({ hive, device })?.declared === true ? { declared: true as const } : {}),
+  losers,
+  ...(others === undefined || others.length === 0 ? {} : { others })
+})
+
+/** A seat on a worker that has the model: everywhere else it would have to be loaded. */
+export const seated = (view: ClusterView, at: Place, worker: WorkerId, losers: Placement["losers"]): Placement => ({
+  ...placementAt(view, at, { losers, others: withoutModel(view.fleet, at, losers) }),
+  worker
+})
+
+/** Changes nothing: room is advice until a worker is started. Fails where another place would not help either. */
+export const findRoom = (
+  view: ClusterView,
+  wish: Wish,
+  excluded: ReadonlyArray<Place>,
+  { onFull, onPicked }: Listener
+): Effect.Effect<Found, RbeeError> =>
+  Effect.gen(function* () {
+    const full: Array<Full> = []
+    let ending: string | undefined
+    const search = new Search(view.fleet, wish, excluded, yield* Clock.currentTimeMillis)
+    for (let candidate = search.next(); candidate !== undefined; candidate = search.next()) {
+      const { device, hive } = candidate.device
+      const api = view.hive(hive)?.claimed?.api
+      if (api === undefined) return { _tag: "Silent", hive }
+      onPicked(candidate)
+      const evict = candidate.evict.map(({ worker }) => worker)
+      const answer = yield* Effect.either(
+        api.capacity({
+          device,
+          model: wish.model,
+          ...(wish.context === undefined ? {} : { context: wish.context }),
+          ...(evict.length === 0 ? {} : { evict: evict.join(",") })
+        })
+      )
+      if (answer._tag === "Right") {
+        const losers = [...search.losers, ...search.passedOver(candidate)]
+        const placement: Placement = {
+          ...placementAt(view, candidate.device, { losers, others: search.notLookedAt(candidate) }),
+          expected_s: Math.round(candidate.seconds * 100) / 100,
+          ...(evict.length === 0 ? {} : { evicted: evict })
+        }
+        return { _tag: "Found", candidate, placement }
+      }
+      const error = answer.left
+      if (error.code === "CONNECTION_TIMEOUT") return { _tag: "Silent", hive }
+      if (error.code === "SHUTTING_DOWN") {
+        ending ??= hive
+        search.refused(candidate, error.what, undefined)
+        continue
+      }
+      if (setbackOf(error) !== "candidate") return yield* error
+      if (error.code === "VRAM_EXHAUSTED") onFull(candidate)
+      search.refused(candidate, error.what, error.code === "VRAM_EXHAUSTED" ? amountsOf(error) : undefined)
+      full.push({ place: candidate.device, error })
+    }
+    return ending === undefined ? { _tag: "NoRoom", full, search } : { _tag: "Ending", hive: ending }
+  })

@@ -1,0 +1,198 @@
+/**
+ * Steps 3, 4 and 5 of the flow (DESIGN §5) for one job: a hive that is awake, a device, room on it. A job whose turn
+ * came with a slot on a resident worker only needs its hive to be known.
+ */
+import * as Effect from "effect/Effect"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import type { Fallen, PlaceInput, Placed, Seat } from "../../../machines/job.ts"
+import * as say from "../../../machines/narration.ts"
+import { type Loser, type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
+import { apart } from "../../../machines/policy/placement/scale-out.ts"
+import { runtimeOf } from "../../../machines/vocabulary/device.ts"
+import type { ClusterView, HiveEntry } from "../cluster/cluster-view.ts"
+import type { Hives } from "../hives/hives.ts"
+import type { JobLog } from "../log/job-log.ts"
+import { noPlace } from "./no-place.ts"
+import { findRoom, type Listener, seated } from "./capacity-probe.ts"
+import type { Scheduler } from "./scheduler.ts"
+
+export interface PlacingWorld {
+  readonly view: ClusterView
+  readonly hives: Hives
+  readonly scheduler: Scheduler
+  /** the id of this machine's own hive */
+  readonly localHive: string
+}
+
+/** Looks for a place; a hive that went away meanwhile is looked for again, this often. */
+const rounds = 4
+
+export const place = (
+  world: PlacingWorld,
+  log: JobLog,
+  wish: Wish,
+  input: PlaceInput,
+  /** it has looked for a place before: what it was told then is not said again */
+  isAgain: boolean
+): Effect.Effect<Placed, RbeeError> =>
+  Effect.gen(function* () {
+    // Of a job that has waited for room only the outcome is told: it asked the same hives before.
+    const isQuiet = isAgain && input.fallen === undefined && input.failover === undefined
+    for (let round = 0; round < rounds; round++) {
+      yield* awaken(world, log, wish, isAgain || round > 0)
+      const held = world.view.seatOf(log.jobId)
+      if (held !== undefined) return resident(world, log, input, held, [])
+      const decision = decide(wish, world.view.fleet)
+      const isApart = decision.kind === "full" && world.scheduler.isApart(log.jobId)
+      if (decision.kind === "full" && !isApart) return { kind: "full" }
+      if (decision.kind === "resident") {
+        const seat = world.view.reserve(decision.worker, log.jobId, wish.alone)
+        if (seat !== undefined) return resident(world, log, input, seat, decision.losers)
+        continue
+      }
+      const where = isApart ? apart(wish) : wish
+      const found = yield* findRoom(world.view, where, input.excluded, narrator(log, wish, input, isQuiet))
+      if (found._tag === "Found") {
+        const { device, hive } = found.placement
+        if (isApart) world.scheduler.startsAt(log.jobId, found.candidate.device)
+        if (isQuiet) log.narrate(say.scheduled(device, hive), { hiveId: hive })
+        resumeOn(world, log, input, found.candidate.device)
+        return { kind: "fresh", place: { hive, device }, placement: found.placement }
+      }
+      if (found._tag === "NoRoom" && isApart) {
+        world.scheduler.stays(log.jobId)
+        return { kind: "full" }
+      }
+      if (found._tag === "NoRoom") {
+        const { elsewhere, hopes } = found.search
+        if (hopes.length === 0) return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
+        world.scheduler.waitForRoom(log.jobId, { hopes, elsewhere })
+        return { kind: "full" }
+      }
+      if (found._tag === "Ending") {
+        yield* world.hives.left(found.hive)
+        continue
+      }
+      // The hive did not answer: it is looked at, and everything is decided anew.
+      yield* world.hives.suspect(found.hive)
+    }
+    return yield* rbeeError("CONNECTION_TIMEOUT", "no hive answered when it was asked for room", "See `rbee logs hive`")
+  })
+
+/** Whom the loss of the last place is charged to. */
+const fell = ({ error: { details }, place: { device, hive } }: Fallen, model: string): say.Line => {
+  if (details["degraded"] === true) return say.deviceDegraded(hive, device)
+  return details["quarantined"] === true ? say.modelRefused(hive, device, model) : say.startFailed(hive, device)
+}
+
+/** What a job hears of the search for its place. */
+const narrator = (log: JobLog, wish: Wish, { failover, fallen }: PlaceInput, isQuiet: boolean): Listener => {
+  let isFirst = true
+  return {
+    onPicked: ({ device: { device, hive } }) => {
+      if (isFirst && fallen !== undefined) {
+        log.narrate(fell(fallen, wish.model), { hiveId: fallen.place.hive })
+      }
+      isFirst = false
+      if (failover !== undefined || isQuiet) return
+      log.narrate(say.scheduled(device, hive), { hiveId: hive })
+      log.narrate(say.capacityAsk(device), { hiveId: hive })
+    },
+    onFull: ({ device: { device, hive } }) => {
+      if (!isQuiet) log.narrate(say.capacityFull(device, wish.model), { hiveId: hive })
+    }
+  }
+}
+
+/** Step 3: at least one hive is awake and its capabilities are known. */
+const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void, RbeeError> =>
+  Effect.gen(function* () {
+    const { view, hives, localHive } = world
+    const caller = { narrate: log.narrate, session: log.request.session, isSilent }
+    // one that was started elsewhere and is gone does not come back by our doing
+    const isComing = ({ id, state }: HiveEntry) =>
+      hives.canBeWoken(id) || (state !== "cold" && state !== "failed" && state !== "stopped")
+    if (!view.allHives().some(isComing) && (wish.hive === undefined || wish.hive === localHive)) {
+      log.narrate(say.hiveAddLocal())
+      yield* hives.add(localHive)
+    }
+    // Whoever stops a hive means its jobs as well: they go elsewhere or end, they do not wake it again.
+    const isOut = ({ id, state }: HiveEntry) =>
+      isSilent && (state === "stopping" || state === "stopped") && !hives.isReleased(id)
+    const held = view.seatOf(log.jobId)?.hive
+    const asked = wish.hive ?? held
+    if (asked !== undefined) {
+      const entry = view.hive(asked)
+      if (entry !== undefined && isOut(entry)) return yield* stoppedUnderIt(asked)
+      return yield* hives.ensure(asked, caller)
+    }
+    const healthy = view.allHives().filter((hive) => hive.state === "healthy")
+    if (healthy.length > 0) {
+      const answers = yield* Effect.forEach(healthy, ({ id }) => Effect.either(hives.ensure(id, caller)))
+      if (answers.some((answer) => answer._tag === "Right")) return
+    }
+    // One is enough, and one that cannot be reached is no reason to give up while there are others.
+    const others = view
+      .allHives()
+      .filter((hive) => !isOut(hive) && isComing(hive))
+      .toSorted((a, b) => Number(isInTrouble(a)) - Number(isInTrouble(b)))
+    const [first] = view.allHives()
+    if (others.length === 0 && first !== undefined) return yield* stoppedUnderIt(first.id)
+    let failure: RbeeError | undefined
+    for (const { id } of others) {
+      const entry = view.hive(id)
+      if (failure !== undefined && (entry === undefined || !isComing(entry))) continue
+      const answer = yield* Effect.either(hives.ensure(id, caller))
+      if (answer._tag === "Right") return
+      failure ??= answer.left
+    }
+    if (failure !== undefined) return yield* failure
+  })
+
+const stoppedUnderIt = (hive: string) =>
+  rbeeError("SHUTTING_DOWN", `hive ${hive} was stopped while the job ran`, "Run the command again to wake it", { hive })
+
+const isInTrouble = ({ state }: HiveEntry): boolean => state === "degraded" || state === "failed"
+
+const resident = (
+  world: PlacingWorld,
+  log: JobLog,
+  input: PlaceInput,
+  seat: Seat,
+  losers: ReadonlyArray<Loser>
+): Placed => {
+  if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
+  resumeOn(world, log, input, seat)
+  return { kind: "resident", seat, placement: seated(world.view, seat, seat.worker, losers) }
+}
+
+/**
+ * One line and one event for each failover, as soon as it is known where the answer goes on. An answer of a queen that
+ * is gone has no failover; but it goes on in the same way.
+ */
+const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput, to: Place): void => {
+  const tokens = log.tokens()
+  const from = failover?.from ?? log.facts().placement
+  const isContinued = tokens > 0 && (from === undefined || !view.exactness.areAlike(from, to, log.request.model))
+  if (failover === undefined) {
+    if (isContinued) continued(log, tokens)
+    return
+  }
+  // The draws are the same everywhere; what they are drawn from is not, on another kind of device.
+  const isOther = runtimeOf(view.gpu(failover.from)) !== runtimeOf(view.gpu(to))
+  const resampled = isOther && failover.tokens > 0 && log.request.temperature !== 0
+  log.narrate(say.failover(failover.tokens, to.device, to.hive), { hiveId: to.hive })
+  const marks = {
+    ...(resampled ? { resampled: true as const } : {}),
+    ...(isContinued ? { continued: true as const } : {})
+  }
+  log.failover(`${failover.from.hive}/${failover.from.device}`, `${to.hive}/${to.device}`, marks)
+  log.record({ failovers: log.facts().failovers + 1 })
+  if (isContinued) continued(log, tokens)
+}
+
+/** Its tokens so far are kept, and what comes may be other than without the interruption. */
+const continued = (log: JobLog, tokens: number): void => {
+  if (log.facts().continued !== true) log.record({ continued: true })
+  log.narrate(say.continued(tokens))
+}

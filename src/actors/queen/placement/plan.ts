@@ -1,0 +1,51 @@
+/** A dry run of placing: the same decision from the same view; hives are only asked for advice. */
+import * as Effect from "effect/Effect"
+import { type RbeeError, sentence } from "../../../machines/errors.ts"
+import { decide, type Wish } from "../../../machines/policy/placement/placement.ts"
+import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
+import { noPlace } from "./no-place.ts"
+import { findRoom, type Found, seated } from "./capacity-probe.ts"
+
+const silent = { onPicked: () => {}, onFull: () => {} }
+
+export const planOf = (
+  view: ClusterView,
+  waiting: () => number,
+  /** its model by its reference */
+  { allow_cpu, context, device, hive, model }: PlanRequest
+): Effect.Effect<PlanView, RbeeError> =>
+  Effect.gen(function* () {
+    const wish: Wish = {
+      model,
+      hive,
+      device: device?.toLowerCase(),
+      allowCpu: allow_cpu ?? true,
+      context,
+      alone: false
+    }
+    const common = { model, waiting: waiting() }
+    if (view.fleet.size === 0) return { ...common, outcome: "asleep" }
+    const decision = decide(wish, view.fleet)
+    if (decision.kind === "full") return { ...common, outcome: "queue", losers: decision.losers }
+    if (decision.kind === "resident") {
+      const { worker } = decision
+      const at = view.worker(worker)
+      if (at !== undefined)
+        return { ...common, outcome: "resident", placement: seated(view, at, worker, decision.losers) }
+    }
+    return { ...common, ...(yield* outcomeOf(view, wish, yield* findRoom(view, wish, [], silent))) }
+  })
+
+const outcomeOf = (view: ClusterView, wish: Wish, found: Found): Effect.Effect<Omit<PlanView, "model" | "waiting">> => {
+  if (found._tag === "Found") return Effect.succeed({ outcome: "start", placement: found.placement })
+  if (found._tag === "Silent" || found._tag === "Ending") return Effect.succeed({ outcome: "asleep" })
+  const { search } = found
+  const why = { losers: search.losers, others: search.notLookedAt(undefined) }
+  if (search.hopes.length > 0) return Effect.succeed({ outcome: "queue", ...why })
+  return Effect.map(Effect.flip(noPlace(view, wish, undefined, found.full)), (error) => ({
+    outcome: "no_place",
+    ...why,
+    error: { code: error.code, message: sentence(error), details: error.details }
+  }))
+}

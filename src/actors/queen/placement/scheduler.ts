@@ -1,0 +1,149 @@
+/**
+ * Whose turn it is. Jobs that want the same model wait in one line, first in first out, as long as all slots of the
+ * workers that fit are taken; where no such worker is resident nobody waits here, the job goes on to be placed. Whoever
+ * gets a slot from the line holds it already when it leaves the line, so nobody can overtake.
+ *
+ * Where the line gets long and another device has room, the first of it leaves to start another worker there
+ * (`policy/spread.ts`); the rest gets its slots.
+ *
+ * Jobs that found no room, but would if others went, wait in one line for all models (`room-line.ts`).
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import { type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
+import { isWorthAnother } from "../../../machines/policy/placement/scale-out.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
+import { type Hopes, makeRoomLine } from "./capacity-queue.ts"
+import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
+
+interface Waiting {
+  readonly jobId: JobId
+  readonly wish: Wish
+  readonly turn: Deferred.Deferred<void>
+  /** since when it waits, milliseconds since 1970 */
+  readonly since: number
+}
+
+export interface Scheduler {
+  /**
+   * Waits for the job's turn. Afterwards the job holds a slot (`ClusterView.seatOf`), or no fitting worker is resident.
+   * `onQueued` hears the position (1 is next) if it has to wait.
+   */
+  readonly admit: (jobId: JobId, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
+  /** The job found no room, but would if others went: its next `admit` waits for that. */
+  readonly waitForRoom: (jobId: JobId, hopes: Hopes) => void
+  /** It has waited long enough behind busy workers: it is to look for a device where another one can be started. */
+  readonly isApart: (jobId: JobId) => boolean
+  /** It has found one. */
+  readonly startsAt: (jobId: JobId, place: Place) => void
+  /** There is none (any more). */
+  readonly stays: (jobId: JobId) => void
+  /** The job has found its place, or its end. */
+  readonly settled: (jobId: JobId) => void
+  /** 1 is next; undefined when it does not wait */
+  readonly position: (jobId: JobId) => number | undefined
+  /** jobs that wait in all lines */
+  readonly waiting: () => number
+}
+
+export const makeScheduler = (view: ClusterView): Scheduler => {
+  const lines = new Map<string, Array<Waiting>>()
+  const roomLine = makeRoomLine(view)
+
+  /** by model: the job that looks for a device where another worker can be started; one at a time */
+  const apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
+
+  /** Of a worker that a job has started while others waited, the last slot is its own. */
+  const isSpoken = (worker: WorkerId, jobId: JobId, wish: Wish): boolean => {
+    const starter = apart.get(wish.model)
+    const at = view.worker(worker)
+    if (starter?.place === undefined || starter.job === jobId || at === undefined) return false
+    const { device, hive } = starter.place
+    const free = view.fleet.residentsOn(starter.place).find((one) => one.worker === worker)?.free ?? 0
+    return at.hive === hive && at.device === device && (free <= 1 || wish.alone)
+  }
+
+  /** True when the job need not wait (any longer). */
+  const enter = (jobId: JobId, wish: Wish): boolean => {
+    const decision = decide(wish, view.fleet)
+    if (decision.kind !== "resident") return decision.kind === "devices"
+    return !isSpoken(decision.worker, jobId, wish) && view.reserve(decision.worker, jobId, wish.alone) !== undefined
+  }
+  const leaves = ({ jobId, since, wish }: Waiting, line: ReadonlyArray<Waiting>): boolean => {
+    const now = view.now()
+    if (apart.has(wish.model) || !isWorthAnother(wish, view.fleet, line.length - 1, now - since, now)) return false
+    apart.set(wish.model, { job: jobId, place: undefined })
+    return true
+  }
+  const stays = (jobId: JobId): void => {
+    for (const [model, { job }] of apart) {
+      if (job !== jobId) continue
+      apart.delete(model)
+      pump()
+    }
+  }
+  const pump = (): void => {
+    for (const [model, line] of lines) {
+      for (
+        let next = line[0];
+        next !== undefined && (enter(next.jobId, next.wish) || leaves(next, line));
+        next = line[0]
+      ) {
+        line.shift()
+        Deferred.unsafeDone(next.turn, Effect.void)
+      }
+      if (line.length === 0) lines.delete(model)
+    }
+  }
+  const leave = (waiting: Waiting): void => {
+    const line = lines.get(waiting.wish.model)
+    const at = line?.indexOf(waiting) ?? -1
+    if (line === undefined || at < 0) return
+    line.splice(at, 1)
+    if (line.length === 0) lines.delete(waiting.wish.model)
+    pump()
+  }
+  view.onChange(pump)
+
+  const inLine = (jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      stays(jobId)
+      // Who wants more context than any worker of the model has does not wait for those that are served by it.
+      const isFree = lines.has(wish.model) ? decide(wish, view.fleet).kind === "devices" : enter(jobId, wish)
+      if (isFree) return Effect.void
+      return Effect.flatMap(Deferred.make<void>(), (turn) => {
+        const waiting: Waiting = { jobId, wish, turn, since: view.now() }
+        const joined = lines.get(wish.model) ?? []
+        joined.push(waiting)
+        lines.set(wish.model, joined)
+        // A slot may have come free since we looked.
+        pump()
+        const position = joined.indexOf(waiting) + 1
+        if (position > 0) onQueued(position)
+        return Effect.onInterrupt(Deferred.await(turn), () => Effect.sync(() => leave(waiting)))
+      })
+    })
+
+  return {
+    admit: (jobId, wish, onQueued) =>
+      Effect.zipRight(roomLine.wait(jobId, wish, onQueued), inLine(jobId, wish, onQueued)),
+    waitForRoom: roomLine.join,
+    isApart: (jobId) => [...apart.values()].some(({ job }) => job === jobId),
+    startsAt: (jobId, place) => {
+      for (const starter of apart.values()) if (starter.job === jobId) starter.place = place
+    },
+    stays,
+    settled: (jobId) => {
+      stays(jobId)
+      roomLine.leave(jobId)
+    },
+    position: (jobId) => {
+      for (const line of lines.values()) {
+        const at = line.findIndex((waiting) => waiting.jobId === jobId)
+        if (at >= 0) return at + 1
+      }
+      return roomLine.position(jobId)
+    },
+    waiting: () => [...lines.values()].reduce((sum, line) => sum + line.length, roomLine.waiting())
+  }
+}

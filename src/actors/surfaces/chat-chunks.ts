@@ -1,0 +1,82 @@
+/** A job's events as OpenAI's chunks: text to text, a token's JSON goes over as it is. */
+import * as Effect from "effect/Effect"
+import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
+import { doneFrame, makeSseParser } from "../../layers/api/sse.ts"
+import { encodeError } from "../../layers/api/wire-error.ts"
+import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
+import {
+  type ChatCompletionChunk,
+  type CompletionHead,
+  completionUsage
+} from "../../machines/vocabulary/openai/openai.ts"
+import { failureOf, parseDone } from "../queen/log/terminal-events.ts"
+import { type FrameReader, readFrames } from "../../machines/token-frame.ts"
+import { frame } from "../../layers/api/sse.ts"
+
+export interface ChunkOptions {
+  readonly head: CompletionHead
+  readonly includeUsage: boolean
+  /** for the error envelope */
+  readonly correlationId: string | undefined
+  /** the job's events from its first token on */
+  readonly source: EventFeed
+}
+
+/** Ends with `[DONE]`; an answer that fails in the middle ends with its error and without. */
+export const chunkFeed =
+  (options: ChunkOptions): EventFeed =>
+  (sink) =>
+    Effect.suspend(() => {
+      const frames = chunkFrames(options.head, options.includeUsage)
+      let out = frames.role
+      const parse = makeSseParser(({ event, data }) => {
+        if (event === "done") {
+          const { finish_reason, usage } = parseDone(data)
+          out += frames.finish(finish_reason) + frames.usage(usage) + doneFrame
+        } else {
+          const failure = failureOf(event, data)
+          if (failure !== undefined) out += `data: ${encodeError(failure, options.correlationId, "openai")}\n\n`
+        }
+      })
+      const reader: FrameReader = {
+        token: (_, json) => {
+          out += frames.token(json)
+        },
+        other: parse
+      }
+      const through: Sink = {
+        write: (text) => {
+          readFrames(text, reader)
+          const chunks = out
+          out = ""
+          return chunks === "" || sink.write(chunks)
+        },
+        drain: sink.drain
+      }
+      return options.source(through)
+    })
+
+const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
+  const noUsage = includeUsage ? { usage: null } : {}
+  const chunk = (rest: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
+    ...head,
+    object: "chat.completion.chunk",
+    ...rest
+  })
+  const choice = (
+    delta: { readonly role?: "assistant"; readonly content?: string },
+    finish_reason: FinishReason | null = null
+  ): string => frame({ data: chunk({ choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...noUsage }) })
+  // everything around a token's text, encoded once
+  const empty = choice({ content: "" })
+  const content = empty.indexOf('"content":""') + '"content":'.length
+  const [before, after] = [empty.slice(0, content), empty.slice(content + 2)]
+  return {
+    role: choice({ role: "assistant", content: "" }),
+    /** `text` is a JSON string */
+    token: (text: string): string => before + text + after,
+    finish: (reason: FinishReason): string => choice({}, reason),
+    usage: (usage: Usage): string =>
+      includeUsage ? frame({ data: chunk({ choices: [], usage: completionUsage(usage) }) }) : ""
+  }
+}

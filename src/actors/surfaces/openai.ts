@@ -1,0 +1,172 @@
+/**
+ * OpenAI's models and chat completions over the same jobs as everything else (PARTS §4.4). An answer's head waits for
+ * the job's first token, so that what goes wrong before it keeps its HTTP status. A client that leaves cancels its job.
+ */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
+import { Call, type EventFeed, type Reply, type Sink } from "../../layers/api/endpoint.ts"
+import { explain } from "../../layers/api/explain.ts"
+import { makeSseParser } from "../../layers/api/sse.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { JobRequest } from "../../machines/vocabulary/job.ts"
+import {
+  type ChatCompletion,
+  ChatCompletionRequest,
+  type CompletionHead,
+  completionUsage,
+  type ModelList,
+  samplingOf
+} from "../../machines/vocabulary/openai/openai.ts"
+import { sortFields } from "../../machines/vocabulary/openai/fields.ts"
+import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai/messages.ts"
+import { chunkFeed } from "./chat-chunks.ts"
+import type { JobLog } from "../queen/log/job-log.ts"
+import { failureOf, parseDone } from "../queen/log/terminal-events.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
+
+interface Listed {
+  readonly id: string
+  readonly createdAt?: number | undefined
+}
+
+/** What the edge needs of the queen. */
+export interface Jobs {
+  /** Takes a job in; fails where that can be judged without the model. */
+  readonly submit: (request: JobRequest) => Effect.Effect<{ readonly jobId: JobId; readonly log: JobLog }, RbeeError>
+  readonly cancel: (jobId: JobId) => Effect.Effect<void, RbeeError>
+  /** The reference of a model by any of its names. */
+  readonly named: (name: string) => Effect.Effect<string, RbeeError>
+  /** Models that can be asked for by name; `createdAt` in milliseconds since 1970. */
+  readonly models: () => Effect.Effect<ReadonlyArray<Listed>, RbeeError>
+  /** Counts fields that were left out. */
+  readonly ignored: (fields: number) => void
+}
+
+export interface OpenAi {
+  readonly v1Models: () => Effect.Effect<Reply, RbeeError>
+  readonly v1Model: (input: { readonly ref: string }) => Effect.Effect<Reply, RbeeError>
+  readonly v1Chat: (input: Readonly<Record<string, unknown>>) => Effect.Effect<Reply, RbeeError>
+}
+
+export const openAi = (jobs: Jobs): OpenAi => ({
+  v1Models: () =>
+    Effect.map(jobs.models(), (models) => {
+      const body: ModelList = { object: "list", data: models.map(modelCard) }
+      return { _tag: "Json", status: 200, body }
+    }),
+  v1Model: ({ ref }) =>
+    Effect.flatMap(Effect.all([jobs.named(ref), jobs.models()]), ([name, models]): Effect.Effect<Reply, RbeeError> => {
+      const model = models.find(({ id }) => id === name)
+      return model === undefined
+        ? Effect.fail(unknownModel(ref))
+        : Effect.succeed({ _tag: "Json", status: 200, body: modelCard(model) })
+    }),
+  v1Chat: (input) =>
+    Effect.gen(function* () {
+      const { asked, ignored } = yield* sortFields(input)
+      const chat = yield* Effect.mapError(decode(asked), explain)
+      const messages = yield* chatMessages(chat.messages)
+      const reply = yield* answer(jobs, chat, { messages, ...samplingOf(chat) })
+      return naming(jobs, [...ignored, ...ignoredInMessages(input["messages"])], reply)
+    })
+})
+
+const modelCard = ({ createdAt = 0, id }: Listed): ModelList["data"][number] => ({
+  id,
+  object: "model",
+  created: Math.floor(createdAt / 1000),
+  owned_by: "rbee"
+})
+
+/** To OpenAI's clients a name that nobody knows is a model that is not there. */
+export const unknownModel = (name: string): RbeeError<"MODEL_NOT_FOUND"> =>
+  rbeeError(
+    "MODEL_NOT_FOUND",
+    `there is no model ${name.replace(/[^\x20-\x7e]/g, "?").slice(0, 100)}`,
+    "GET /v1/models lists those that are here; others are asked for as HF:author/repo:QUANT or hf.co/author/repo:QUANT"
+  )
+
+const decode = Schema.decodeUnknown(ChatCompletionRequest)
+
+/** Names and header values that somebody made up are cut and cleaned. */
+const mostIgnored = 32
+
+/** Says which fields were left out, because nobody has published them. */
+const naming = (jobs: Jobs, ignored: ReadonlyArray<string>, reply: Reply): Reply => {
+  if (ignored.length === 0) return reply
+  jobs.ignored(ignored.length)
+  const names = ignored.slice(0, mostIgnored).map((name) => name.replace(/[^\w.-]/g, "?").slice(0, 64))
+  return { ...reply, headers: { ...reply.headers, "X-Rbee-Ignored": names.join(", ") } }
+}
+
+const answer = (
+  jobs: Jobs,
+  chat: ChatCompletionRequest,
+  asked: Omit<JobRequest, "model" | "stream">
+): Effect.Effect<Reply, RbeeError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const cancel = (jobId: JobId) => Effect.ignore(jobs.cancel(jobId))
+      // In a fiber of its own, which can be interrupted although nobody does: what the queen starts for the job
+      // inherits that. A client who leaves meanwhile leaves no job behind.
+      const submitting = yield* Effect.fork(
+        Effect.interruptible(jobs.submit({ ...asked, model: chat.model, stream: chat.stream ?? false }))
+      )
+      const { jobId, log } = yield* restore(Fiber.join(submitting)).pipe(
+        Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
+      )
+      const head = { id: `chatcmpl-${jobId}`, created: Math.floor(log.createdAt / 1000), model: chat.model }
+      const whileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.onInterrupt(effect, () => cancel(jobId))
+      const reply = chat.stream === true ? streamed(chat, head, log, whileWanted) : whole(head, log)
+      return yield* restore(whileWanted(reply))
+    })
+  )
+
+/** Waits for the end, and gives the whole answer. */
+const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Reply, RbeeError> =>
+  Effect.suspend(() => {
+    let reply: Effect.Effect<Reply, RbeeError> = endedEarly
+    const parse = makeSseParser(({ event, data }) => {
+      if (event === "done") {
+        const { finish_reason, usage } = parseDone(data)
+        const message = { role: "assistant", content: log.text(), refusal: null } as const
+        const body: ChatCompletion = {
+          ...head,
+          object: "chat.completion",
+          choices: [{ index: 0, message, logprobs: null, finish_reason }],
+          usage: completionUsage(usage)
+        }
+        reply = Effect.succeed({ _tag: "Json", status: 200, body })
+      } else reply = failureOf(event, data) ?? reply
+    })
+    const sink: Sink = {
+      write: (frames) => {
+        parse(frames)
+        return true
+      },
+      drain: (resume) => resume()
+    }
+    return Effect.zipRight(
+      log.feed()(sink),
+      Effect.suspend(() => reply)
+    )
+  })
+
+/** Waits for the first token, and gives the stream that begins with it. */
+const streamed = (
+  chat: ChatCompletionRequest,
+  head: CompletionHead,
+  log: JobLog,
+  whileWanted: <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
+): Effect.Effect<Reply, RbeeError> =>
+  Effect.gen(function* () {
+    const { correlationId } = yield* Call
+    const before = yield* log.begun
+    const includeUsage = chat.stream_options?.include_usage === true
+    const feed = chunkFeed({ head, includeUsage, correlationId, source: log.feed(String(before)) })
+    const wanted: EventFeed = (sink) => whileWanted(feed(sink))
+    return { _tag: "Events", feed: wanted }
+  })
+
+const endedEarly = Effect.suspend(() => rbeeError("INTERNAL", "the job's events ended before the job"))
