@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { ChildSpec } from "../core/supervision/child.ts"
 import { supervisor, type SupervisorRef } from "../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
-import type { Machines } from "./machines.ts"
+import type { Machines } from "./devices/devices.ts"
 import type { Parts } from "./parts.ts"
 
 /** Settles what its children left unfinished: leases go back, and whoever waits hears that it was in vain. */

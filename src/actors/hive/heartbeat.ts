@@ -14,7 +14,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { Heartbeat as Beat } from "../../machines/vocabulary/hive.ts"
 import type { Ownership } from "./ownership.ts"
 import type { Parts } from "./parts.ts"
-import type { Identity, Ports } from "./ports.ts"
+import type { Identity, Ports } from "./common/ports.ts"
 
 /** A queen that does not answer within a beat's time, and at most this one (milliseconds), gets the next beat instead. */
 const answerMs = 2000

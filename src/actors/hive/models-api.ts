@@ -5,9 +5,9 @@ import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/formats/model-ref.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
-import { findModel, markModel, removeModel, viewOf } from "./models.ts"
+import { findModel, markModel, removeModel, viewOf } from "./models/models.ts"
 import { type Parts, restarting } from "./parts.ts"
-import type { Ports } from "./ports.ts"
+import type { Ports } from "./common/ports.ts"
 
 export const reference = (text: string): Effect.Effect<ModelRef, RbeeError> => Effect.suspend(() => parseModelRef(text))
 

@@ -4,7 +4,7 @@ import { Call } from "../../layers/api/endpoint.ts"
 import type { CatalogError, OwnerRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
-import type { Ports } from "./ports.ts"
+import type { Ports } from "./common/ports.ts"
 
 export class Ownership {
   owner: OwnerRow | undefined

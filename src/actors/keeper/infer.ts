@@ -17,7 +17,7 @@ import type { JobRequest, Teardown } from "../../machines/vocabulary/job.ts"
 import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
 import { makeQueenLink, type QueenLink } from "./queen-link.ts"
 import { endEverything, teardown } from "./teardown.ts"
-import { type Format, makeVoice, type Voice } from "./voice.ts"
+import { type Format, makeVoice, type Voice } from "./renderer.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export interface InferOptions {

@@ -4,7 +4,7 @@ import type { EventFeed } from "../../layers/api/endpoint.ts"
 import { readEvents, type SseEvent } from "../../layers/api/sse.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import { done as doneLine, inferDone, jobFailed, type Line } from "../../machines/narration.ts"
-import type { Heard, Voice } from "./voice.ts"
+import type { Heard, Voice } from "./renderer.ts"
 
 /** How the job ended, as its one terminal event told. */
 export type Ending = "done" | "error" | "cancelled"

@@ -8,7 +8,7 @@ import { cascadeAsk, queenAsleep, queenAwake, queenLaunch } from "../../machines
 import type { Health } from "../../machines/vocabulary/common.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import { makeQueenLink } from "./queen-link.ts"
-import type { Voice } from "./voice.ts"
+import type { Voice } from "./renderer.ts"
 
 const pollMs = 25
 /** a hive started by hand is healthy, or has failed, within this time */

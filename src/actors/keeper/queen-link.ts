@@ -25,7 +25,7 @@ import {
 } from "../../machines/narration.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import { heardIn, lineIn } from "./job-stream.ts"
-import type { Voice } from "./voice.ts"
+import type { Voice } from "./renderer.ts"
 
 export interface QueenLink {
   readonly api: QueenApi

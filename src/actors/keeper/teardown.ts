@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { cascadeAsk, queenLeft } from "../../machines/narration.ts"
 import type { QueenLink } from "./queen-link.ts"
-import type { Voice } from "./voice.ts"
+import type { Voice } from "./renderer.ts"
 
 /** Asks the queen, prints what she decides, and returns when what she ends is gone. `woke`: the session woke her. */
 export const teardown = (

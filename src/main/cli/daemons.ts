@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } from "../../actors/keeper/lifecycle.ts"
 import { makeQueenLink } from "../../actors/keeper/queen-link.ts"
-import { makeVoice, type Voice } from "../../actors/keeper/voice.ts"
+import { makeVoice, type Voice } from "../../actors/keeper/renderer.ts"
 import type { QueenApi, QueenConnector } from "../../layers/queen-api/index.ts"
 import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"

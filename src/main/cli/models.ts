@@ -1,7 +1,7 @@
 /** `rbee models …`: fetches, shows, keeps and removes the models of the cluster. */
 import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, startHive } from "../../actors/keeper/lifecycle.ts"
-import { makeVoice } from "../../actors/keeper/voice.ts"
+import { makeVoice } from "../../actors/keeper/renderer.ts"
 import { follow, type Listener } from "../../actors/queen/log/follow.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { heardIn, lineIn } from "../../actors/keeper/job-stream.ts"
 import { connect, startQueen } from "../../actors/keeper/lifecycle.ts"
-import { makeVoice } from "../../actors/keeper/voice.ts"
+import { makeVoice } from "../../actors/keeper/renderer.ts"
 import { printable } from "../../layers/terminal/index.ts"
 import { readEvents } from "../../layers/api/sse.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"

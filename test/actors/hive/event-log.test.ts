@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe } from "vitest"
-import { EventLog, EventLogs } from "../../../src/actors/hive/event-log.ts"
+import { EventLog, EventLogs } from "../../../src/actors/hive/common/event-log.ts"
 import type { Sink } from "../../../src/layers/api/endpoint.ts"
 import { makeSseParser } from "../../../src/layers/api/sse.ts"
 

@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
-import { Ledger, type Supply } from "../../../src/actors/hive/ledger.ts"
+import { Ledger, type Supply } from "../../../src/actors/hive/devices/ledger.ts"
 import type { LeaseRow } from "../../../src/layers/hive-catalog/index.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 

@@ -1,8 +1,8 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
-import { Ledger } from "../../../src/actors/hive/ledger.ts"
-import { Machines } from "../../../src/actors/hive/machines.ts"
+import { Ledger } from "../../../src/actors/hive/devices/ledger.ts"
+import { Machines } from "../../../src/actors/hive/devices/devices.ts"
 import type { Machine } from "../../../src/layers/devices/index.ts"
 
 const cpu: Machine["cpu"] = { cores: 4, ramBytes: 16e9, ramFreeBytes: 16e9 }

@@ -1,8 +1,8 @@
 /** What a hive does with its catalog before anything else: it ends what an earlier hive left, and starts even. */
 import * as Effect from "effect/Effect"
-import type { CatalogError } from "../../layers/hive-catalog/index.ts"
+import type { CatalogError } from "../../../layers/hive-catalog/index.ts"
 import { rebuild } from "./models.ts"
-import type { Ports } from "./ports.ts"
+import type { Ports } from "../common/ports.ts"
 
 /** Workers die with their hive; what is still there gets no time to say goodbye. */
 const reapGraceMs = 0

@@ -1,8 +1,8 @@
 /** Who waits for a download: it is given up when all of them have left. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ModelRef } from "../../machines/formats/model-ref.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import type { ModelRef } from "../../../machines/formats/model-ref.ts"
 import type { EventLog } from "./event-log.ts"
 
 const lookEvery = "250 millis"

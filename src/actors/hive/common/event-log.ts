@@ -4,10 +4,10 @@
  * none and reaches only who has caught up. A slow reader waits alone.
  */
 import * as Effect from "effect/Effect"
-import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
-import { frame } from "../../layers/api/sse.ts"
-import type { Line, Narration } from "../../machines/narration.ts"
-import type { ProgressEvent } from "../../machines/vocabulary/model.ts"
+import type { EventFeed, Sink } from "../../../layers/api/endpoint.ts"
+import { frame } from "../../../layers/api/sse.ts"
+import type { Line, Narration } from "../../../machines/narration.ts"
+import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 
 /** What every line of one sequence is stamped with. */
 export type Stamp = Pick<Narration, "hiveId" | "workerId" | "modelRef">

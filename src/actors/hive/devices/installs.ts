@@ -1,14 +1,14 @@
 /** Installations of worker runtimes: one at most for each kind, with an event sequence for whoever waits. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { task } from "../core/supervision/child.ts"
-import type { SupervisorRef } from "../core/supervision/supervisor.ts"
-import type { ActorSystem } from "../core/system.ts"
-import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
-import { type Backend, workerKind, type WorkerKind } from "../../machines/vocabulary/device.ts"
-import { EventLog, type EventLogs } from "./event-log.ts"
-import type { Machines } from "./machines.ts"
-import type { Identity, Ports } from "./ports.ts"
+import { task } from "../../core/supervision/child.ts"
+import type { SupervisorRef } from "../../core/supervision/supervisor.ts"
+import type { ActorSystem } from "../../core/system.ts"
+import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
+import { type Backend, workerKind, type WorkerKind } from "../../../machines/vocabulary/device.ts"
+import { EventLog, type EventLogs } from "../common/event-log.ts"
+import type { Machines } from "./devices.ts"
+import type { Identity, Ports } from "../common/ports.ts"
 
 const backends: ReadonlyArray<Backend> = ["cpu", "cuda", "vulkan", "metal"]
 

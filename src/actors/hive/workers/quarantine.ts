@@ -5,15 +5,15 @@
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { CatalogError, ModelRow, QuarantineRow } from "../../layers/hive-catalog/index.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type Blame, isTheDevices, plainWords } from "../../machines/policy/blame.ts"
-import { workerRestarts } from "../../machines/policy/restart.ts"
-import { deviceLabel } from "../../machines/vocabulary/device.ts"
-import type { ModelView } from "../../machines/vocabulary/model.ts"
-import type { WorkerOutcome } from "../../machines/worker-terms.ts"
-import type { Device, Machines } from "./machines.ts"
-import type { Ports } from "./ports.ts"
+import type { CatalogError, ModelRow, QuarantineRow } from "../../../layers/hive-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { type Blame, isTheDevices, plainWords } from "../../../machines/policy/blame.ts"
+import { workerRestarts } from "../../../machines/policy/restart.ts"
+import { deviceLabel } from "../../../machines/vocabulary/device.ts"
+import type { ModelView } from "../../../machines/vocabulary/model.ts"
+import type { WorkerOutcome } from "../../../machines/worker-terms.ts"
+import type { Device, Machines } from "../devices/devices.ts"
+import type { Ports } from "../common/ports.ts"
 
 /** Failures of different files that lie further apart than this tell nothing of their device, milliseconds. */
 const togetherMs = 5 * 60_000

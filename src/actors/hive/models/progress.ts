@@ -1,8 +1,8 @@
 /** How a transfer shows that it moves: lines (four a second at most, the last always says 100%) and progress events. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { downloadProgress } from "../../machines/narration.ts"
-import type { EventLog } from "./event-log.ts"
+import { downloadProgress } from "../../../machines/narration.ts"
+import type { EventLog } from "../common/event-log.ts"
 
 const lineEveryMs = 250
 const sampleEvery = "100 millis"

@@ -3,11 +3,11 @@
  * noted beside the files too, for the day on which the catalog is lost.
  */
 import * as Effect from "effect/Effect"
-import type { CatalogError, Marks, ModelRow } from "../../layers/hive-catalog/index.ts"
-import type { ModelNote } from "../../layers/models/index.ts"
-import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
-import type { ModelView } from "../../machines/vocabulary/model.ts"
-import type { Ports } from "./ports.ts"
+import type { CatalogError, Marks, ModelRow } from "../../../layers/hive-catalog/index.ts"
+import type { ModelNote } from "../../../layers/models/index.ts"
+import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
+import type { ModelView } from "../../../machines/vocabulary/model.ts"
+import type { Ports } from "../common/ports.ts"
 
 export const rowOf = (note: ModelNote, facts: ModelFacts): ModelRow => ({
   ...note,

@@ -1,14 +1,14 @@
 /** The outside world of a hive, and who the hive is. */
 import type * as Context from "effect/Context"
-import type { DeviceProbe } from "../../layers/devices/index.ts"
-import type { HiveCatalog } from "../../layers/hive-catalog/index.ts"
-import type { Ids } from "../../layers/ids/index.ts"
-import type { Models } from "../../layers/models/index.ts"
-import type { Processes } from "../../layers/process/index.ts"
-import type { Runtimes } from "../../layers/runtimes/index.ts"
-import type { Settings } from "../../layers/settings/index.ts"
-import type { WorkerConnector } from "../../layers/worker-api/index.ts"
-import type { WorkerLauncher } from "../../layers/worker-launcher/index.ts"
+import type { DeviceProbe } from "../../../layers/devices/index.ts"
+import type { HiveCatalog } from "../../../layers/hive-catalog/index.ts"
+import type { Ids } from "../../../layers/ids/index.ts"
+import type { Models } from "../../../layers/models/index.ts"
+import type { Processes } from "../../../layers/process/index.ts"
+import type { Runtimes } from "../../../layers/runtimes/index.ts"
+import type { Settings } from "../../../layers/settings/index.ts"
+import type { WorkerConnector } from "../../../layers/worker-api/index.ts"
+import type { WorkerLauncher } from "../../../layers/worker-launcher/index.ts"
 
 /** The outside world of a hive. */
 export interface Ports {

@@ -4,14 +4,14 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { SupervisorRef } from "../core/supervision/supervisor.ts"
-import type { ActorSystem } from "../core/system.ts"
-import type { ModelRow } from "../../layers/hive-catalog/index.ts"
-import type { Fits } from "../../layers/models/index.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
-import { contextChosen, contextShrunk } from "../../machines/narration.ts"
-import { usualContext } from "../../machines/policy/memory/context.ts"
+import type { SupervisorRef } from "../../core/supervision/supervisor.ts"
+import type { ActorSystem } from "../../core/system.ts"
+import type { ModelRow } from "../../../layers/hive-catalog/index.ts"
+import type { Fits } from "../../../layers/models/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
+import { contextChosen, contextShrunk } from "../../../machines/narration.ts"
+import { usualContext } from "../../../machines/policy/memory/context.ts"
 import {
   expectedBatchMs,
   fit,
@@ -19,19 +19,19 @@ import {
   largestContext,
   type Terms,
   type Wanted
-} from "../../machines/policy/memory/estimate.ts"
-import { workerKind } from "../../machines/vocabulary/device.ts"
-import type { WorkerBeat } from "../../machines/vocabulary/worker.ts"
-import { workerLimits, type WorkerOutcome } from "../../machines/worker-terms.ts"
-import type { EventLogs } from "./event-log.ts"
+} from "../../../machines/policy/memory/estimate.ts"
+import { workerKind } from "../../../machines/vocabulary/device.ts"
+import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
+import { workerLimits, type WorkerOutcome } from "../../../machines/worker-terms.ts"
+import type { EventLogs } from "../common/event-log.ts"
 import { Findings } from "./findings.ts"
-import { type Device, type Machines, measureKey, type Most, noRoom } from "./machines.ts"
-import type { Identity, Ports } from "./ports.ts"
+import { type Device, type Machines, measureKey, type Most, noRoom } from "../devices/devices.ts"
+import type { Identity, Ports } from "../common/ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
-import { Resident } from "./resident.ts"
-import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./resident-view.ts"
+import { Resident } from "./worker-handle.ts"
+import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./worker-view.ts"
 import { WorkerLife } from "./worker-life.ts"
-import { WorkerId } from "../../machines/vocabulary/ids.ts"
+import { WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 /** How long memory is waited for whose process has gone. */
 const memoryBackEvery = "100 millis"

@@ -1,15 +1,15 @@
 /** The devices of this machine and the ledger over them: what there is, what is booked, what is out of service. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { Machine } from "../../layers/devices/index.ts"
-import type { CatalogError } from "../../layers/hive-catalog/index.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type Shape, toMb } from "../../machines/policy/memory/estimate.ts"
-import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from "../../machines/vocabulary/device.ts"
-import type { KvType } from "../../machines/vocabulary/worker.ts"
+import type { Machine } from "../../../layers/devices/index.ts"
+import type { CatalogError } from "../../../layers/hive-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { type Shape, toMb } from "../../../machines/policy/memory/estimate.ts"
+import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from "../../../machines/vocabulary/device.ts"
+import type { KvType } from "../../../machines/vocabulary/worker.ts"
 import { Ledger, type Supply } from "./ledger.ts"
-import type { Ports } from "./ports.ts"
-import type { WorkerId } from "../../machines/vocabulary/ids.ts"
+import type { Ports } from "../common/ports.ts"
+import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 /** A device that spent its restarts takes no new work for this long, milliseconds. */
 export const degradedMs = 5 * 60_000

@@ -4,7 +4,7 @@
  * cannot be written the booking is taken back.
  */
 import * as Effect from "effect/Effect"
-import type { CatalogError, HiveCatalog, LeaseRow } from "../../layers/hive-catalog/index.ts"
+import type { CatalogError, HiveCatalog, LeaseRow } from "../../../layers/hive-catalog/index.ts"
 import type * as Context from "effect/Context"
 
 export interface Lease extends LeaseRow {
