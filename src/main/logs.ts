@@ -4,7 +4,7 @@ import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as HashMap from "effect/HashMap"
 import * as Logger from "effect/Logger"
-import { Call } from "../layers/api/endpoint.ts"
+import { Call } from "../protocol/endpoint.ts"
 
 const correlationOf = (fiber: FiberRefs.FiberRefs): string | undefined =>
   Context.get(FiberRefs.getOrDefault(fiber, FiberRef.currentContext), Call).correlationId

@@ -13,8 +13,8 @@ import { redact } from "../../src/actors/inspect/redact.ts"
 import { makeInspect } from "../../src/actors/inspect/shared.ts"
 import { watch } from "../../src/actors/inspect/source.ts"
 import { Trunk } from "../../src/actors/inspect/trunk.ts"
-import type { Sink } from "../../src/layers/api/endpoint.ts"
-import { makeSseParser } from "../../src/layers/api/sse.ts"
+import type { Sink } from "../../src/protocol/endpoint.ts"
+import { makeSseParser } from "../../src/protocol/sse.ts"
 import { InspectRecord } from "../../src/machines/vocabulary/inspect.ts"
 
 const lamp = setup({

@@ -1,6 +1,6 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { readFrames, tokenFrame } from "../../src/machines/token-frame.ts"
+import { readFrames, tokenFrame } from "../../src/protocol/token-frame.ts"
 
 interface Seen {
   readonly tokens: Array<readonly [number, string, number]>

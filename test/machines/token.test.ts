@@ -1,7 +1,7 @@
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
 import { Token, tokenFault } from "../../src/machines/vocabulary/token.ts"
-import { checkBind } from "../../src/layers/api/http-guard.ts"
+import { checkBind } from "../../src/layers/transport/http/server/guard.ts"
 
 const sound = ["x".repeat(16), "x".repeat(4096), "rbee_0123456789abcdef"]
 const unsound = [

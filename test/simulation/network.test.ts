@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
-import { events } from "../../src/layers/api/endpoint.ts"
+import { events } from "../../src/protocol/endpoint.ts"
 import { Kernel } from "../../src/layers/simulation/kernel.ts"
 import { Links } from "../../src/layers/simulation/links.ts"
 import { Machine } from "../../src/layers/simulation/machine.ts"

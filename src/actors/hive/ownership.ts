@@ -1,6 +1,6 @@
 /** To which queen this hive belongs: by her id, and by her epoch, which counts her starts. */
 import * as Effect from "effect/Effect"
-import { Call } from "../../layers/api/endpoint.ts"
+import { Call } from "../../protocol/endpoint.ts"
 import type { CatalogError, OwnerRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"

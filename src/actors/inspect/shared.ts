@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as RcMap from "effect/RcMap"
 import type * as Scope from "effect/Scope"
-import type { EventFeed } from "../../layers/api/endpoint.ts"
+import type { EventFeed } from "../../protocol/endpoint.ts"
 import type { RedactOptions } from "./redact.ts"
 import { Trunk } from "./trunk.ts"
 

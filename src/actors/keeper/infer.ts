@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
-import { Call } from "../../layers/api/endpoint.ts"
+import { Call } from "../../protocol/endpoint.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import type { QueenConnector } from "../../layers/queen-api/index.ts"
 import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"

@@ -1,7 +1,7 @@
 /** Reads a job's event stream into the voice: what is printed, what is remembered for a resume, how it ended. */
 import type * as Effect from "effect/Effect"
-import type { EventFeed } from "../../layers/api/endpoint.ts"
-import { readEvents, type SseEvent } from "../../layers/api/sse.ts"
+import type { EventFeed } from "../../protocol/endpoint.ts"
+import { readEvents, type SseEvent } from "../../protocol/sse.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import { done as doneLine, inferDone, jobFailed, type Line } from "../../machines/narration.ts"
 import type { Heard, Voice } from "./renderer.ts"

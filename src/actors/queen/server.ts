@@ -1,7 +1,7 @@
 /** The queen's interface (API.md, Queen): every call, in terms of her parts. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { Call } from "../../layers/api/endpoint.ts"
+import { Call } from "../../protocol/endpoint.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Remotes } from "../../layers/remote/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"

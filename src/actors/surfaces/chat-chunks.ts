@@ -1,8 +1,8 @@
 /** A job's events as OpenAI's chunks: text to text, a token's JSON goes over as it is. */
 import * as Effect from "effect/Effect"
-import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
-import { doneFrame, makeSseParser } from "../../layers/api/sse.ts"
-import { encodeError } from "../../layers/api/wire-error.ts"
+import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
+import { doneFrame, makeSseParser } from "../../protocol/sse.ts"
+import { encodeError } from "../../protocol/wire/error.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletionChunk,
@@ -10,8 +10,8 @@ import {
   completionUsage
 } from "../../machines/vocabulary/openai/openai.ts"
 import { failureOf, parseDone } from "../queen/log/terminal-events.ts"
-import { type FrameReader, readFrames } from "../../machines/token-frame.ts"
-import { frame } from "../../layers/api/sse.ts"
+import { type FrameReader, readFrames } from "../../protocol/token-frame.ts"
+import { frame } from "../../protocol/sse.ts"
 
 export interface ChunkOptions {
   readonly head: CompletionHead

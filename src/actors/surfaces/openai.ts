@@ -5,9 +5,9 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schema from "effect/Schema"
-import { Call, type EventFeed, type Reply, type Sink } from "../../layers/api/endpoint.ts"
-import { explain } from "../../layers/api/explain.ts"
-import { makeSseParser } from "../../layers/api/sse.ts"
+import { Call, type EventFeed, type Reply, type Sink } from "../../protocol/endpoint.ts"
+import { explain } from "../../protocol/explain.ts"
+import { makeSseParser } from "../../protocol/sse.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {

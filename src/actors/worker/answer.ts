@@ -7,11 +7,11 @@
  * slow the decoding or each other.
  */
 import * as Effect from "effect/Effect"
-import type { EventFeed, Sink } from "../../layers/api/endpoint.ts"
-import { frame } from "../../layers/api/sse.ts"
+import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
+import { frame } from "../../protocol/sse.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
-import { tokenFrame } from "../../machines/token-frame.ts"
+import { tokenFrame } from "../../protocol/token-frame.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export type End =

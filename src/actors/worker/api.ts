@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { Reply } from "../../layers/api/endpoint.ts"
+import type { Reply } from "../../protocol/endpoint.ts"
 import type { GenerateRequest } from "../../layers/engine/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"

@@ -1,8 +1,8 @@
 /** Reaches hives over HTTP: her own machine's with this cluster's token, those of other machines each with its secret. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { cachedByUrl } from "../api/connectors.ts"
-import { makeHttpClient } from "../api/http-client.ts"
+import { cachedByUrl } from "../transport/connectors.ts"
+import { makeHttpClient } from "../transport/http/client/client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { CurrentSettings } from "../settings/index.ts"

@@ -6,7 +6,7 @@ import { Devices, WorkerKind } from "../../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { ModelView } from "../../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../../machines/vocabulary/worker.ts"
-import { events, type Handlers, json } from "../api/endpoint.ts"
+import { events, type Handlers, json } from "../../protocol/endpoint.ts"
 import { Id, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})

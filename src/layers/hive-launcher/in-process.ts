@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type HivePorts, makeHive } from "../../actors/hive/hive.ts"
 import { rbeeError } from "../../machines/errors.ts"
-import { InProcessNetwork, inProcessUrl } from "../api/in-process.ts"
+import { InProcessNetwork, inProcessUrl } from "../transport/in-process/network.ts"
 import { hiveApi } from "../hive-api/index.ts"
 import { HiveLauncher } from "./index.ts"
 

@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { pipeline } from "node:stream/promises"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { encodeError, errorStatus } from "../api/wire-error.ts"
+import { encodeError, errorStatus } from "../../protocol/wire/error.ts"
 import { filesAt, sha256Of } from "./folder.ts"
 import type { HubEntry, HubRepo } from "./index.ts"
 

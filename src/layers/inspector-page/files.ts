@@ -3,8 +3,8 @@ import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { BrowserSessions } from "../api/browser-sessions.ts"
-import type { Reply } from "../api/endpoint.ts"
+import type { BrowserSessions } from "../transport/http/server/browser-sessions.ts"
+import type { Reply } from "../../protocol/endpoint.ts"
 import type { InspectorPageApi } from "./index.ts"
 
 export interface PageOptions {

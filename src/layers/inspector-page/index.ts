@@ -1,6 +1,6 @@
 /** The inspector's page: what a daemon serves beside its interface, for a browser (API.md, Queen). */
 import * as Schema from "effect/Schema"
-import { type Handlers, json, reply } from "../api/endpoint.ts"
+import { type Handlers, json, reply } from "../../protocol/endpoint.ts"
 
 const none = Schema.Struct({})
 

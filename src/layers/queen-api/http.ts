@@ -1,8 +1,8 @@
 /** Reaches queens over HTTP, with this cluster's token. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { cachedByUrl } from "../api/connectors.ts"
-import { makeHttpClient } from "../api/http-client.ts"
+import { cachedByUrl } from "../transport/connectors.ts"
+import { makeHttpClient } from "../transport/http/client/client.ts"
 import { clusterToken } from "../settings/own-token.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { QueenConnector, queenApi } from "./index.ts"

@@ -1,8 +1,8 @@
 /** Reaches queens of this process by their `in-process://` urls. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { cachedByUrl } from "../api/connectors.ts"
-import { InProcessNetwork } from "../api/in-process.ts"
+import { cachedByUrl } from "../transport/connectors.ts"
+import { InProcessNetwork } from "../transport/in-process/network.ts"
 import { QueenConnector, queenApi } from "./index.ts"
 
 export const layerInProcess: Layer.Layer<QueenConnector, never, InProcessNetwork> = Layer.effect(

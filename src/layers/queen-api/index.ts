@@ -9,7 +9,7 @@ import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job
 import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
 import { ChatCompletionRequest } from "../../machines/vocabulary/openai/openai.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
-import { events, type Handlers, json, reply } from "../api/endpoint.ts"
+import { events, type Handlers, json, reply } from "../../protocol/endpoint.ts"
 import { Id, JobId, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})

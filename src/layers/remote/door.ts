@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { Bound } from "../api/http-server.ts"
+import type { Bound } from "../transport/http/server/server.ts"
 
 export class QueenDoor extends Context.Tag("rbee/QueenDoor")<
   QueenDoor,

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { EventFeed, Sink } from "../api/endpoint.ts"
-import { gone } from "../api/in-process-client.ts"
-import { keepAliveMs } from "../api/sse.ts"
+import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
+import { gone } from "../transport/in-process/client.ts"
+import { keepAliveMs } from "../../protocol/sse.ts"
 import type { Connection } from "./connection.ts"
 
 /** characters on their way before the writer has to wait; the reader tells what it has taken once it is worth it */

@@ -1,9 +1,9 @@
 /** Reaches workers over HTTP, with their own tokens: directly, or through the tunnel of their hive's machine. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { ofOneProcess } from "../api/endpoint.ts"
-import { cachedByUrl } from "../api/connectors.ts"
-import { makeHttpClient } from "../api/http-client.ts"
+import { ofOneProcess } from "../../protocol/endpoint.ts"
+import { cachedByUrl } from "../transport/connectors.ts"
+import { makeHttpClient } from "../transport/http/client/client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { workerToken } from "./token.ts"

@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Schema from "effect/Schema"
 import { Count, Health, Nothing } from "../../machines/vocabulary/common.ts"
 import { InferRequest } from "../../machines/vocabulary/worker.ts"
-import { events, type Handlers, json, reply } from "../api/endpoint.ts"
+import { events, type Handlers, json, reply } from "../../protocol/endpoint.ts"
 import { Id } from "../../machines/vocabulary/ids.ts"
 
 const none = Schema.Struct({})

@@ -1,7 +1,7 @@
 /** A hive that was invited makes itself known to its queen: at each start, as she may have forgotten its process. */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { makeHttpClient } from "../../layers/api/http-client.ts"
+import { makeHttpClient } from "../../layers/transport/http/client/client.ts"
 import { queenApi } from "../../layers/queen-api/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type ErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"

@@ -1,7 +1,7 @@
 /** A client of the OpenAI interface: any program that is not ours, with its manners. */
 import * as Effect from "effect/Effect"
-import type { EventFeed } from "../../layers/api/endpoint.ts"
-import { makeSseParser } from "../../layers/api/sse.ts"
+import type { EventFeed } from "../../protocol/endpoint.ts"
+import { makeSseParser } from "../../protocol/sse.ts"
 import { QueenConnector } from "../../layers/queen-api/index.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import type { SimProcess } from "../../layers/simulation/process.ts"

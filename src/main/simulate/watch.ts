@@ -1,7 +1,7 @@
 /** The invariants, watched while a seed runs (DESIGN §11). The first breach ends the run. */
 import * as Effect from "effect/Effect"
-import type { EventFeed } from "../../layers/api/endpoint.ts"
-import { makeSseParser } from "../../layers/api/sse.ts"
+import type { EventFeed } from "../../protocol/endpoint.ts"
+import { makeSseParser } from "../../protocol/sse.ts"
 import type { LeaseRow } from "../../layers/hive-catalog/index.ts"
 import type { QueenApi } from "../../layers/queen-api/index.ts"
 import type { Kernel } from "../../layers/simulation/kernel.ts"

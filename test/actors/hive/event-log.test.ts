@@ -3,8 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { describe } from "vitest"
 import { EventLog, EventLogs } from "../../../src/actors/hive/common/event-log.ts"
-import type { Sink } from "../../../src/layers/api/endpoint.ts"
-import { makeSseParser } from "../../../src/layers/api/sse.ts"
+import type { Sink } from "../../../src/protocol/endpoint.ts"
+import { makeSseParser } from "../../../src/protocol/sse.ts"
 
 /** A reader that takes `room` writes and then waits to be drained. */
 const reader = (room = Number.POSITIVE_INFINITY) => {

@@ -4,8 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
-import { Call } from "../../../src/layers/api/endpoint.ts"
-import { readEvents } from "../../../src/layers/api/sse.ts"
+import { Call } from "../../../src/protocol/endpoint.ts"
+import { readEvents } from "../../../src/protocol/sse.ts"
 import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
 
 const ready: ReadonlyArray<Parameters<Launched["say"]>[0]> = [

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
-import { readEvents } from "../../../src/layers/api/sse.ts"
+import { readEvents } from "../../../src/protocol/sse.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
 

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { infer, type InferOptions } from "../../../src/actors/keeper/infer.ts"
-import { frame } from "../../../src/layers/api/sse.ts"
+import { frame } from "../../../src/protocol/sse.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import {
   cascadeHives,

@@ -1,7 +1,7 @@
 /** The models of a cluster under a queen: what her operator's calls ask of which hive. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { readEvents } from "../../../src/layers/api/sse.ts"
+import { readEvents } from "../../../src/protocol/sse.ts"
 import { modelsTable } from "../../../src/main/cli/views.ts"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"

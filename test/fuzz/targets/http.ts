@@ -2,7 +2,7 @@
 import { Agent, request as ask } from "node:http"
 import type { SeededRandom } from "../../../src/layers/simulation/random.ts"
 import { hiveApi } from "../../../src/layers/hive-api/index.ts"
-import { openApi } from "../../../src/layers/api/openapi.ts"
+import { openApi } from "../../../src/protocol/openapi.ts"
 import { queenApi } from "../../../src/layers/queen-api/index.ts"
 import { openCluster, token } from "../cluster.ts"
 import { anything, fromSchema, isJson, mutated, mutatedText, text } from "../mutate.ts"

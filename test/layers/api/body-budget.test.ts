@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { BodyBudget } from "../../../src/layers/api/body-budget.ts"
+import { BodyBudget } from "../../../src/layers/transport/http/server/body-budget.ts"
 import { ask, rawConnection, serve } from "./http-support.ts"
 
 const mebibyte = 1024 * 1024

@@ -1,6 +1,6 @@
 /** How a browser shows the cluster's token without knowing it. */
 import { assert, describe, it } from "vitest"
-import { BrowserSessions, sessionMs, ticketMs } from "../../../src/layers/api/browser-sessions.ts"
+import { BrowserSessions, sessionMs, ticketMs } from "../../../src/layers/transport/http/server/browser-sessions.ts"
 
 const at = () => {
   const clock = { now: 1000 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
-import { compile } from "../../../src/layers/api/wire.ts"
+import { compile } from "../../../src/protocol/wire/wire.ts"
 import { queenApi } from "../../../src/layers/queen-api/index.ts"
 
 const submit = compile("submitJob", queenApi.submitJob)

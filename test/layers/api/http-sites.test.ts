@@ -2,8 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { events, json, type Reply, reply } from "../../../src/layers/api/endpoint.ts"
-import { type ServeOptions, serveHttp } from "../../../src/layers/api/http-server.ts"
+import { events, json, type Reply, reply } from "../../../src/protocol/endpoint.ts"
+import { type ServeOptions, serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { ask, quiet } from "./http-support.ts"
 

@@ -3,7 +3,7 @@ import { type IncomingMessage, request as httpRequest } from "node:http"
 import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
-import { type ServeOptions, serveHttp } from "../../../src/layers/api/http-server.ts"
+import { type ServeOptions, serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { type WorkerApi, workerApi } from "../../../src/layers/worker-api/index.ts"
 
 export const quiet = Logger.remove(Logger.defaultLogger)

@@ -1,8 +1,8 @@
 /** The OpenAPI documents say what the interfaces declare. */
 import { served } from "../../../src/machines/vocabulary/openai/fields.ts"
 import { describe, expect, it } from "@effect/vitest"
-import type { Api } from "../../../src/layers/api/endpoint.ts"
-import { openApi } from "../../../src/layers/api/openapi.ts"
+import type { Api } from "../../../src/protocol/endpoint.ts"
+import { openApi } from "../../../src/protocol/openapi.ts"
 import { hiveApi } from "../../../src/layers/hive-api/index.ts"
 import { queenApi } from "../../../src/layers/queen-api/index.ts"
 import { workerApi } from "../../../src/layers/worker-api/index.ts"

@@ -1,7 +1,7 @@
 /** The SSE encoder and parser: any events, any line ends, cut anywhere. */
 import { describe, expect, it } from "@effect/vitest"
 import * as FastCheck from "effect/FastCheck"
-import { frame, makeSseParser, type SseEvent } from "../../../src/layers/api/sse.ts"
+import { frame, makeSseParser, type SseEvent } from "../../../src/protocol/sse.ts"
 import { RbeeError } from "../../../src/machines/errors.ts"
 
 const parseAll = (pieces: ReadonlyArray<string>, limit?: number): ReadonlyArray<SseEvent> => {

@@ -4,8 +4,8 @@
  * none and reaches only who has caught up. A slow reader waits alone.
  */
 import * as Effect from "effect/Effect"
-import type { EventFeed, Sink } from "../../../layers/api/endpoint.ts"
-import { frame } from "../../../layers/api/sse.ts"
+import type { EventFeed, Sink } from "../../../protocol/endpoint.ts"
+import { frame } from "../../../protocol/sse.ts"
 import type { Line, Narration } from "../../../machines/narration.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 

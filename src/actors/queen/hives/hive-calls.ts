@@ -1,7 +1,7 @@
 /** What a queen adds to every call of a hive: who she is, and that it ends with the hive. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { Call, type EventFeed, mapCalls, type QueenStart } from "../../../layers/api/endpoint.ts"
+import { Call, type EventFeed, mapCalls, type QueenStart } from "../../../protocol/endpoint.ts"
 import type { HiveApi } from "../../../layers/hive-api/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 

@@ -1,7 +1,7 @@
 /** The calls about hives of other machines: adding one, looking at its machine, installing, logs. */
 import * as Effect from "effect/Effect"
-import type { EventFeed } from "../../../layers/api/endpoint.ts"
-import { frame } from "../../../layers/api/sse.ts"
+import type { EventFeed } from "../../../protocol/endpoint.ts"
+import { frame } from "../../../protocol/sse.ts"
 import type { QueenApi } from "../../../layers/queen-api/index.ts"
 import type { Facts, Remote, Remotes } from "../../../layers/remote/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"

@@ -6,7 +6,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
-import { readEvents } from "../../../layers/api/sse.ts"
+import { readEvents } from "../../../protocol/sse.ts"
 import type { InspectRecord } from "../../../machines/vocabulary/inspect.ts"
 import type * as Scope from "effect/Scope"
 import type { ActorSystem } from "../../core/system.ts"

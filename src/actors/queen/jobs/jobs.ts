@@ -9,7 +9,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import { Call, type Caller } from "../../../layers/api/endpoint.ts"
+import { Call, type Caller } from "../../../protocol/endpoint.ts"
 
 import type { Ids } from "../../../layers/ids/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"

@@ -10,14 +10,14 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import type { Sink } from "../../../layers/api/endpoint.ts"
-import { makeSseParser } from "../../../layers/api/sse.ts"
+import type { Sink } from "../../../protocol/endpoint.ts"
+import { makeSseParser } from "../../../protocol/sse.ts"
 import { InferStarted, type WorkerApi } from "../../../layers/worker-api/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { parseError } from "../log/terminal-events.ts"
-import { type FrameReader, readFrames } from "../../../machines/token-frame.ts"
+import { type FrameReader, readFrames } from "../../../protocol/token-frame.ts"
 
 export interface RelayOptions {
   readonly worker: WorkerApi

@@ -3,8 +3,8 @@
  * and tells a reader so with a `gap` event. Ids are `<queen-epoch>-<n>`; those of another epoch are a gap too.
  */
 import * as Effect from "effect/Effect"
-import { type EventFeed, type Sink } from "../../../layers/api/endpoint.ts"
-import { frame } from "../../../layers/api/sse.ts"
+import { type EventFeed, type Sink } from "../../../protocol/endpoint.ts"
+import { frame } from "../../../protocol/sse.ts"
 import { Turns } from "../../../layers/turns/index.ts"
 import type { Narrate } from "./job-log.ts"
 

@@ -1,8 +1,8 @@
 /** Reads a stream of a hive (a download, an installation, a worker's life) for a job that waits for its end. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { EventFeed } from "../../../layers/api/endpoint.ts"
-import { readEvents } from "../../../layers/api/sse.ts"
+import type { EventFeed } from "../../../protocol/endpoint.ts"
+import { readEvents } from "../../../protocol/sse.ts"
 import { type ErrorDetails, type RbeeError, isErrorCode, rbeeError } from "../../../machines/errors.ts"
 import type { Line } from "../../../machines/narration.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"

@@ -1,7 +1,7 @@
 /** A job's events as SSE text. */
-import { frameOf } from "../../../layers/api/sse.ts"
+import { frameOf } from "../../../protocol/sse.ts"
 import type { Entry } from "../../../layers/journal/index.ts"
-import { tokenFrame } from "../../../machines/token-frame.ts"
+import { tokenFrame } from "../../../protocol/token-frame.ts"
 
 /** A token with an id by which a reader comes back; `text` is a JSON string. */
 export const numberedToken = (id: number, index: number, text: string): string =>

@@ -7,7 +7,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { EventFeed } from "../../../layers/api/endpoint.ts"
+import type { EventFeed } from "../../../protocol/endpoint.ts"
 import type { JobFacts, JournalJob } from "../../../layers/journal/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Line } from "../../../machines/narration.ts"

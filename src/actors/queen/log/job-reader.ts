@@ -2,7 +2,7 @@
  * One reader of a job's sequence: a cursor and a sink. It takes everything that waits for it in one write, stops when
  * the sink is full and goes on when it has drained; so it slows nobody but itself, and nothing is queued for it.
  */
-import type { Sink } from "../../../layers/api/endpoint.ts"
+import type { Sink } from "../../../protocol/endpoint.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 
 /** What a reader reads from. */

@@ -1,6 +1,6 @@
 /** The live side of `JobLog`: gathers a turn's events, hands them to the journal, then to the readers. */
 import * as Effect from "effect/Effect"
-import type { EventFeed } from "../../../layers/api/endpoint.ts"
+import type { EventFeed } from "../../../protocol/endpoint.ts"
 import type { JobFacts, JournalJob, JournalService, Write } from "../../../layers/journal/index.ts"
 import { lastIdOf } from "../../../layers/journal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
@@ -11,7 +11,7 @@ import type { JobLog, Narrate, Terminal } from "./job-log.ts"
 import { JobReader, type Source } from "./job-reader.ts"
 import { RecentFrames } from "./recent-frames.ts"
 import { TokenRun } from "./token-run.ts"
-import { frameOf } from "../../../layers/api/sse.ts"
+import { frameOf } from "../../../protocol/sse.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
 
 /** What all sequences of a queen share. */

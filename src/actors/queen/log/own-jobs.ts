@@ -1,6 +1,6 @@
 /** What was made under a right answers to that right, and to who may observe others; to anybody else it is not there. */
 import * as Effect from "effect/Effect"
-import { Call, type Caller } from "../../../layers/api/endpoint.ts"
+import { Call, type Caller } from "../../../protocol/endpoint.ts"
 
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { JobRequest } from "../../../machines/vocabulary/job.ts"

@@ -1,6 +1,6 @@
 /** Reads the terminal events of streams that this cluster wrote itself. */
 import * as Schema from "effect/Schema"
-import { decodeError } from "../../../layers/api/wire-error.ts"
+import { decodeError } from "../../../protocol/wire/error.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { DoneEvent } from "../../../machines/vocabulary/job.ts"
 

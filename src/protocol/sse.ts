@@ -6,7 +6,7 @@
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../machines/errors.ts"
 import type { EventFeed, Sink } from "./endpoint.ts"
 
 export interface SseEvent {

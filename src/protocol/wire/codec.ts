@@ -1,8 +1,8 @@
 /** Schema's encoders and decoders, passed over where a value is right as it stands. */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
-import { acceptsAsIs } from "./as-is.ts"
-import type { WireSchema } from "./endpoint.ts"
+import { acceptsAsIs } from "./fast-validate.ts"
+import type { WireSchema } from "../endpoint.ts"
 
 export type Code = (value: unknown) => Either.Either<unknown, ParseResult.ParseIssue>
 

@@ -2,8 +2,8 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
-import type { Endpoint } from "./endpoint.ts"
-import { decoderOf, encoderOf } from "./wire-codec.ts"
+import type { Endpoint } from "../endpoint.ts"
+import { decoderOf, encoderOf } from "./codec.ts"
 
 export interface WireAnswer {
   /** Status and JSON text of an answer of a `json` endpoint. Throws if the handler's answer is not what it declares. */

@@ -1,8 +1,8 @@
 /** What is no request, as Node's parser sees it: answered like everything else, where Node alone would say a bare line. */
 import { STATUS_CODES, type Server } from "node:http"
 import type { Duplex } from "node:stream"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { encodeError, errorStatus } from "./wire-error.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import { encodeError, errorStatus } from "../../../../protocol/wire/error.ts"
 
 const errorOf = (code: string): RbeeError => {
   if (code === "HPE_HEADER_OVERFLOW")

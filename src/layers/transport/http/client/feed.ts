@@ -1,10 +1,10 @@
 /** The stream of an answer as an EventFeed: text from the socket to the sink, whole frames at a time. */
 import type { IncomingMessage } from "node:http"
 import * as Effect from "effect/Effect"
-import type { RbeeError } from "../../machines/errors.ts"
-import type { EventFeed } from "./endpoint.ts"
-import { type Peer, unreachable } from "./http-client-request.ts"
-import { maxEventLength } from "./sse.ts"
+import type { RbeeError } from "../../../../machines/errors.ts"
+import type { EventFeed } from "../../../../protocol/endpoint.ts"
+import { type Peer, unreachable } from "./request.ts"
+import { maxEventLength } from "../../../../protocol/sse.ts"
 
 /** A stream that nobody starts to read is closed. */
 const abandonedMs = 30_000

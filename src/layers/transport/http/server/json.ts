@@ -1,9 +1,9 @@
 /** Makes a value of a body's text. A long text is read in steps, each in a turn of its own. */
 import { randomUUID } from "node:crypto"
 import * as Either from "effect/Either"
-import { containersMax, readJson, TooManyParts } from "../../machines/formats/json/reading.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type Body, bodyText, notJson } from "./wire-input.ts"
+import { containersMax, readJson, TooManyParts } from "../../../../machines/formats/json/reading.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import { type Body, bodyText, notJson } from "../../../../protocol/wire/input.ts"
 
 /** Characters that are read at once, in a millisecond. */
 const atOnce = 64 * 1024

@@ -4,10 +4,10 @@
  * they cannot mean different things.
  */
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type Dialect, dialectOf } from "./dialect.ts"
-import type { Api, Endpoint } from "./endpoint.ts"
-import { compileAnswer, type WireAnswer } from "./wire-answer.ts"
-import { compileInput, type WireInput } from "./wire-input.ts"
+import { type Dialect, dialectOf } from "../dialect.ts"
+import type { Api, Endpoint } from "../endpoint.ts"
+import { compileAnswer, type WireAnswer } from "./answer.ts"
+import { compileInput, type WireInput } from "./input.ts"
 
 export interface Wire extends WireInput, WireAnswer {
   readonly name: string

@@ -1,5 +1,5 @@
 /** The bytes of requests that a daemon holds for all its connections together: more than that nobody can make it hold. */
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 
 /** three of the largest that anybody takes */
 export const budgetBytes = 96 * 1024 * 1024

@@ -3,9 +3,9 @@ import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { isLongerThan, jsonPieces, pieceLength } from "../../machines/formats/json/pieces.ts"
-import type { Endpoint } from "./endpoint.ts"
-import { explain } from "./explain.ts"
-import { decoderOf, encoderOf } from "./wire-codec.ts"
+import type { Endpoint } from "../endpoint.ts"
+import { explain } from "../explain.ts"
+import { decoderOf, encoderOf } from "./codec.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
 
 type Invalid = RbeeError<"INVALID_REQUEST">

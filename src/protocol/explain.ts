@@ -5,7 +5,7 @@
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../machines/errors.ts"
 
 type Path = ReadonlyArray<PropertyKey>
 interface Finding {

@@ -1,12 +1,12 @@
 /** From method and path to an endpoint, by the radix tree that `@effect/platform` uses too. */
 import type * as Effect from "effect/Effect"
 import { make } from "find-my-way-ts"
-import type { RbeeError } from "../../machines/errors.ts"
-import { dialectOf, openAiPrefix } from "./dialect.ts"
-import type { Api, Handlers } from "./endpoint.ts"
-import type { ApiScope } from "./rights.ts"
-import { type Wire, wiresOf } from "./wire.ts"
-import type { Parts } from "./wire-input.ts"
+import type { RbeeError } from "../../../../machines/errors.ts"
+import { dialectOf, openAiPrefix } from "../../../../protocol/dialect.ts"
+import type { Api, Handlers } from "../../../../protocol/endpoint.ts"
+import type { ApiScope } from "../../../../protocol/rights.ts"
+import { type Wire, wiresOf } from "../../../../protocol/wire/wire.ts"
+import type { Parts } from "../../../../protocol/wire/input.ts"
 
 /** An interface and who answers it. */
 export interface Served<A extends Api> {

@@ -1,5 +1,5 @@
 /** One client per peer, so that a peer has one pool of connections. */
-import type { Api, Handlers } from "./endpoint.ts"
+import type { Api, Handlers } from "../../protocol/endpoint.ts"
 
 /** More peers than this are not kept: workers come and go on new ports. */
 const maxClients = 512

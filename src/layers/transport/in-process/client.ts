@@ -4,11 +4,11 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { withDeadline } from "./call.ts"
-import { type Api, Call, type EventFeed, type Handlers, type Reply } from "./endpoint.ts"
-import { tooLarge, type Wire, wiresOf } from "./wire.ts"
-import { decodeError, encodeError, internalError } from "./wire-error.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { withDeadline } from "../../../protocol/call.ts"
+import { type Api, Call, type EventFeed, type Handlers, type Reply } from "../../../protocol/endpoint.ts"
+import { tooLarge, type Wire, wiresOf } from "../../../protocol/wire/wire.ts"
+import { decodeError, encodeError, internalError } from "../../../protocol/wire/error.ts"
 
 export type Handler = (input: unknown) => Effect.Effect<unknown, RbeeError>
 

@@ -1,7 +1,7 @@
 /** Correlation ids and deadlines of calls, the same on every transport. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../machines/errors.ts"
 import type { CallInfo } from "./endpoint.ts"
 
 /** What may be taken over from outside: it goes into logs and headers. */

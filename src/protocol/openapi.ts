@@ -5,9 +5,9 @@
 import * as JSONSchema from "effect/JSONSchema"
 import * as AST from "effect/SchemaAST"
 import type { Api, Endpoint } from "./endpoint.ts"
-import { megabyte } from "./wire.ts"
-import { paramsOf } from "./wire-input.ts"
-import { isObject } from "../../machines/formats/json/is-object.ts"
+import { megabyte } from "./wire/wire.ts"
+import { paramsOf } from "./wire/input.ts"
+import { isObject } from "../machines/formats/json/is-object.ts"
 
 export interface OpenApiInfo {
   /** "rbee queen" */

@@ -5,14 +5,14 @@
 import type { Agent } from "node:http"
 import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
-import type { RbeeError } from "../../machines/errors.ts"
-import { callHeaders } from "./call.ts"
-import { type Api, Call, type Handlers, type Reply } from "./endpoint.ts"
-import { feedOf } from "./http-client-feed.ts"
-import { type Answer, notOurs, type Peer, peerOf, readText, send } from "./http-client-request.ts"
-import { keepAliveMs } from "./sse.ts"
-import { compile, type Wire } from "./wire.ts"
-import { decodeError } from "./wire-error.ts"
+import type { RbeeError } from "../../../../machines/errors.ts"
+import { callHeaders } from "../../../../protocol/call.ts"
+import { type Api, Call, type Handlers, type Reply } from "../../../../protocol/endpoint.ts"
+import { feedOf } from "./feed.ts"
+import { type Answer, notOurs, type Peer, peerOf, readText, send } from "./request.ts"
+import { keepAliveMs } from "../../../../protocol/sse.ts"
+import { compile, type Wire } from "../../../../protocol/wire/wire.ts"
+import { decodeError } from "../../../../protocol/wire/error.ts"
 
 /** Another way to a peer than a connection to the host of its url. */
 export interface HttpWay {

@@ -1,7 +1,7 @@
 /** Answers with a stream of Server-Sent Events: the feed's text goes straight to the socket, with backpressure. */
 import type { ServerResponse } from "node:http"
-import type { Sink } from "./endpoint.ts"
-import { keepAliveComment } from "./sse.ts"
+import type { Sink } from "../../../../protocol/endpoint.ts"
+import { keepAliveComment } from "../../../../protocol/sse.ts"
 
 export interface EventResponse {
   readonly sink: Sink

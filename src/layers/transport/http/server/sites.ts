@@ -6,9 +6,9 @@
 import type { IncomingHttpHeaders } from "node:http"
 import { isIP } from "node:net"
 import { hostname } from "node:os"
-import { isLoopback, isLoopbackName } from "../../machines/vocabulary/address.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { ApiScope } from "./rights.ts"
+import { isLoopback, isLoopbackName } from "../../../../machines/vocabulary/address.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import type { ApiScope } from "../../../../protocol/rights.ts"
 
 export interface SiteOptions {
   /** where the daemon listens */

@@ -6,10 +6,10 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { Ids } from "../ids/index.ts"
-import type { Api, EventFeed, Handlers, Reply } from "./endpoint.ts"
-import { clientOf, gone, type Handler, inProcess } from "./in-process-client.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { Ids } from "../../ids/index.ts"
+import type { Api, EventFeed, Handlers, Reply } from "../../../protocol/endpoint.ts"
+import { clientOf, gone, type Handler, inProcess } from "./client.ts"
 
 /** What is under way when a daemon ends has this time, in milliseconds; as over HTTP. */
 const callGraceMs = 500
@@ -32,7 +32,7 @@ interface UnderWay {
 
 const makeUnderWay = Effect.map(Deferred.make<void>(), (over): UnderWay => ({ over, count: 0, onIdle: undefined }))
 
-export { inProcess } from "./in-process-client.ts"
+export { inProcess } from "./client.ts"
 
 export class InProcessNetwork extends Context.Tag("rbee/InProcessNetwork")<
   InProcessNetwork,

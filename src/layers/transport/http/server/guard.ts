@@ -4,11 +4,11 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { isLoopback } from "../../machines/vocabulary/address.ts"
-import { tokenFault, tokenLength } from "../../machines/vocabulary/token.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import { isLoopback } from "../../../../machines/vocabulary/address.ts"
+import { tokenFault, tokenLength } from "../../../../machines/vocabulary/token.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
-import { type ApiScope, type Caller, holder, stranger } from "./rights.ts"
+import { type ApiScope, type Caller, holder, stranger } from "../../../../protocol/rights.ts"
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 

@@ -2,7 +2,7 @@
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from "node:http"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 
 export interface Peer {
   /** "127.0.0.1:8500" */

@@ -8,7 +8,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../machines/errors.ts"
 import type { ApiScope, Caller } from "./rights.ts"
 
 export type { ApiScope, Caller }

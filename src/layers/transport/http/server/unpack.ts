@@ -2,8 +2,8 @@
 import { StringDecoder } from "node:string_decoder"
 import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from "node:zlib"
 import * as Either from "effect/Either"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { tooLarge } from "./wire.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import { tooLarge } from "../../../../protocol/wire/wire.ts"
 
 type Unpack = (packed: Buffer, options: ZlibOptions, done: (error: Error | null, whole: Buffer) => void) => void
 
