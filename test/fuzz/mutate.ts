@@ -1,5 +1,5 @@
 /** Inputs that are nearly right: values of a JSON schema, and what a few blows make of values, texts and bytes. */
-import type { SeededRandom } from "../../src/layers/simulation/random.ts"
+import type { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 
 /** Texts that have broken something somewhere. */
 const texts = [

@@ -1,5 +1,5 @@
 /** Runs the targets in turns until their time or their inputs are used up, and tells what was found. */
-import { SeededRandom } from "../../src/layers/simulation/random.ts"
+import { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 import { Finding, type Kind, type Session, type Target } from "./target.ts"
 
 export interface Limits {

@@ -1,5 +1,5 @@
 /** What a target of the fuzzer is, and what it finds. */
-import type { SeededRandom } from "../../src/layers/simulation/random.ts"
+import type { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 
 export type Kind = "crash" | "hang" | "untyped"
 

@@ -2,7 +2,7 @@
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import * as Either from "effect/Either"
-import { SeededRandom } from "../../src/layers/simulation/random.ts"
+import { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 import { readArgument } from "../../src/main/worker/argument.ts"
 import { holdLeash, openControl } from "../../src/main/worker/control.ts"
 import { anything, mutated, mutatedText } from "./mutate.ts"

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
-import { SimJournal } from "../../src/layers/simulation/journal.ts"
-import { SeededRandom } from "../../src/layers/simulation/random.ts"
+import { SimJournal } from "../../src/simulator/world/journal.ts"
+import { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 import { JobId } from "../../src/machines/vocabulary/ids.ts"
 
 const facts = { state: "streaming", epoch: 1, failovers: 0, timings: {} } as const

@@ -1,7 +1,7 @@
 import * as Effect from "effect/Effect"
 import { describe, expect, it } from "vitest"
-import { Kernel } from "../../src/layers/simulation/kernel.ts"
-import { Machine } from "../../src/layers/simulation/machine.ts"
+import { Kernel } from "../../src/simulator/world/kernel/kernel.ts"
+import { Machine } from "../../src/simulator/world/machine.ts"
 
 const kernelOf = (seed: number) => {
   const kernel = new Kernel({ seed })

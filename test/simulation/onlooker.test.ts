@@ -1,13 +1,13 @@
 /** Who looks on while a plan runs: the coverage of the charts, and the trace for the inspector. */
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
-import { epochMs } from "../../src/layers/simulation/kernel.ts"
+import { epochMs } from "../../src/simulator/world/kernel/kernel.ts"
 import { charts } from "../../src/machines/charts/charts.ts"
 import { InspectRecord } from "../../src/machines/vocabulary/inspect.ts"
-import { Coverage, coverageReport } from "../../src/main/simulate/coverage.ts"
-import { planOf } from "../../src/main/simulate/plan.ts"
-import { runPlan } from "../../src/main/simulate/run.ts"
-import { Trace } from "../../src/main/simulate/trace.ts"
+import { Coverage, coverageReport } from "../../src/simulator/watch/coverage.ts"
+import { planOf } from "../../src/simulator/run/plan.ts"
+import { runPlan } from "../../src/simulator/run/run.ts"
+import { Trace } from "../../src/simulator/run/trace.ts"
 
 describe("Coverage", () => {
   it("counts what was entered and taken, and names the rest", () => {

@@ -1,5 +1,5 @@
 /** Plans by which the simulator found a bug, shrunk. Each stays, so that its bug does not come back. */
-import type { Plan } from "../../src/main/simulate/plan.ts"
+import type { Plan } from "../../src/simulator/run/plan.ts"
 
 const asleep = { awake: false } as const
 

@@ -2,7 +2,7 @@
  * The long proofs. `npm run proof` (tools/proof.mjs) sets RBEE_PROOF, and they run whole; `npm test` runs a sample of
  * each, drawn by a fixed seed, so that what fails once is found again.
  */
-import { SeededRandom } from "../../src/layers/simulation/random.ts"
+import { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 
 export const isWhole = process.env["RBEE_PROOF"] === "1"
 

@@ -340,7 +340,7 @@ const simulate = declare({
   },
   run: ({ coverage, seed, seeds, trace }, words, context) =>
     lazily(
-      () => import("./simulate.ts"),
+      () => import("./commands/simulate.ts"),
       (module) =>
         module.simulate(
           [

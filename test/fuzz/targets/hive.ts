@@ -1,7 +1,7 @@
 /** A hive that a stranger wrote: its beats, and what it answers when the queen calls it. */
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { SeededRandom } from "../../../src/layers/simulation/random.ts"
+import { SeededRandom } from "../../../src/simulator/world/kernel/random.ts"
 import { openCluster, token } from "../cluster.ts"
 import { anything, mutated, mutatedText } from "../mutate.ts"
 import { Finding, type Target, within } from "../target.ts"

@@ -1,6 +1,6 @@
 /** Queen and hive over HTTP: every call of their OpenAPI documents, nearly right. */
 import { Agent, request as ask } from "node:http"
-import type { SeededRandom } from "../../../src/layers/simulation/random.ts"
+import type { SeededRandom } from "../../../src/simulator/world/kernel/random.ts"
 import { hiveApi } from "../../../src/layers/hive-api/index.ts"
 import { openApi } from "../../../src/protocol/openapi.ts"
 import { queenApi } from "../../../src/layers/queen-api/index.ts"

@@ -1,8 +1,8 @@
 /** A simulated cluster in the state that a branch begins with, and the run of `rbee infer` that it is about. */
-import { Kernel } from "../../../src/layers/simulation/kernel.ts"
+import { Kernel } from "../../../src/simulator/world/kernel/kernel.ts"
 import type { Settings } from "../../../src/layers/settings/index.ts"
-import { Cluster } from "../../../src/main/simulate/cluster.ts"
-import { planOf } from "../../../src/main/simulate/plan.ts"
+import { Cluster } from "../../../src/simulator/run/cluster.ts"
+import { planOf } from "../../../src/simulator/run/plan.ts"
 import {
   bootCommand,
   bootHive,
@@ -10,7 +10,7 @@ import {
   bootQueen,
   type Command,
   type KeeperRun
-} from "../../../src/main/simulate/programs.ts"
+} from "../../../src/simulator/run/programs.ts"
 import type { Branch } from "./branches.ts"
 
 const model = "HF:author/minillama"

@@ -1,5 +1,5 @@
 /** Files of model families in which something is wrong: of a seed, the same each time. */
-import type { SeededRandom } from "../../../src/layers/simulation/random.ts"
+import type { SeededRandom } from "../../../src/simulator/world/kernel/random.ts"
 import type { Tensor, Value } from "../gguf-container.ts"
 import { families, type FamilyFile, familyFile, familyHeader } from "./index.ts"
 

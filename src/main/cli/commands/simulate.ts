@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import type { Context } from "./spec.ts"
+import type { Context } from "../spec.ts"
 
 /** most objects of a run die young: a larger nursery spares copying them */
 const nursery = "--max-semi-space-size=64"

@@ -1,10 +1,10 @@
 /** A stream over a simulated connection: the server's pump, and the feed that the client reads. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { RbeeError } from "../../machines/errors.ts"
-import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
-import { gone } from "../transport/in-process/client.ts"
-import { keepAliveMs } from "../../protocol/sse.ts"
+import type { RbeeError } from "../../../machines/errors.ts"
+import type { EventFeed, Sink } from "../../../protocol/endpoint.ts"
+import { gone } from "../../../layers/transport/in-process/client.ts"
+import { keepAliveMs } from "../../../protocol/sse.ts"
 import type { Connection } from "./connection.ts"
 
 /** characters on their way before the writer has to wait; the reader tells what it has taken once it is worth it */

@@ -2,18 +2,18 @@
  * Runs one plan: faults, then healing for good, then liveness within a bound, then the end of the cluster, after which
  * nothing may be left. Returns what broke, or that nothing did.
  */
-import { Kernel, type Stop } from "../../layers/simulation/kernel.ts"
-import { holdRoots } from "../../layers/simulation/roots.ts"
-import type { SimProcess } from "../../layers/simulation/process.ts"
+import { Kernel, type Stop } from "../world/kernel/kernel.ts"
+import { holdRoots } from "../world/roots.ts"
+import type { SimProcess } from "../world/process.ts"
 import { Cluster } from "./cluster.ts"
 import { heal, strike } from "./faults.ts"
 import { isExplained } from "./explained.ts"
-import type { Onlooker } from "./onlooker.ts"
+import type { Onlooker } from "../watch/onlooker.ts"
 import { type Plan, promptOf } from "./plan.ts"
 import { bootClient, type ClientRun } from "./client.ts"
 import { bootCommand, bootHive, bootKeeper, bootLook, bootQueen, type KeeperRun } from "./programs.ts"
 import { terminalOf, undisturbed } from "./jobs.ts"
-import { Violation } from "./watch.ts"
+import { Violation } from "../watch/watch.ts"
 
 /** after healing every job ends within this time: a device out of service is back after 5 minutes */
 const liveMs = 10 * 60_000

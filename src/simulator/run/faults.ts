@@ -1,5 +1,5 @@
 /** Strikes a cluster with one fault of a plan; what lasts is undone after its time. */
-import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { SimProcess } from "../world/process.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Fault } from "./plan.ts"
 import { bootCommand, type Command, type KeeperRun } from "./programs.ts"

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ActorSystem, type Observation } from "../../actors/core/system.ts"
-import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { SimProcess } from "../world/process.ts"
 
 export interface Onlooker {
   /** a daemon, before its first actor */

@@ -1,6 +1,6 @@
 /** A simulated machine: its processes, and what its devices have left. */
-import type { ExitStatus, ProcessId, ProcessMemory } from "../process/index.ts"
-import type { Kernel } from "./kernel.ts"
+import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/index.ts"
+import type { Kernel } from "./kernel/kernel.ts"
 import type { MachineSpec } from "./machine-spec.ts"
 import { type Host, SimProcess } from "./process.ts"
 

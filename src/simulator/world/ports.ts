@@ -1,12 +1,12 @@
 /** The small ports of a simulated process: ids, turns, processes, devices, worker runtimes. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { DeviceProbe, type Machine as MachineFacts } from "../devices/index.ts"
-import { Ids } from "../ids/index.ts"
-import { Processes } from "../process/index.ts"
+import { DeviceProbe, type Machine as MachineFacts } from "../../layers/devices/index.ts"
+import { Ids } from "../../layers/ids/index.ts"
+import { Processes } from "../../layers/process/index.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
-import { Runtimes } from "../runtimes/index.ts"
-import { Turns } from "../turns/index.ts"
+import { Runtimes } from "../../layers/runtimes/index.ts"
+import { Turns } from "../../layers/turns/index.ts"
 import type { SimProcess } from "./process.ts"
 
 export const layerIds = (process: SimProcess): Layer.Layer<Ids> =>

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import { Engine } from "../../layers/engine/index.ts"
 import type { JournalService } from "../../layers/journal/index.ts"
-import { type EngineSpec, layerUndisturbed } from "../../layers/simulation/engine.ts"
-import { Kernel } from "../../layers/simulation/kernel.ts"
-import { Machine } from "../../layers/simulation/machine.ts"
+import { type EngineSpec, layerUndisturbed } from "../world/engine.ts"
+import { Kernel } from "../world/kernel/kernel.ts"
+import { Machine } from "../world/machine.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** The answer of the engine alone, asked once, in a world where nothing happens. */

@@ -4,8 +4,8 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { Engine, type LoadedModel } from "../engine/index.ts"
-import { layerScripted } from "../engine/scripted.ts"
+import { Engine, type LoadedModel } from "../../layers/engine/index.ts"
+import { layerScripted } from "../../layers/engine/scripted.ts"
 import { modelBytes, trainedContext } from "./models.ts"
 import type { SimProcess } from "./process.ts"
 

@@ -15,8 +15,8 @@ import * as Random from "effect/Random"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import { defaultShouldYield, type Scheduler } from "effect/Scheduler"
-import type { ExitStatus, ProcessId, ProcessMemory } from "../process/index.ts"
-import type { Kernel, Work } from "./kernel.ts"
+import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/index.ts"
+import type { Kernel, Work } from "./kernel/kernel.ts"
 import type { MachineSpec } from "./machine-spec.ts"
 
 /** Nobody reads metrics here, and they ask for the time at the end of each fiber. */

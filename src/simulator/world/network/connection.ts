@@ -1,6 +1,6 @@
 /** One simulated connection between two processes: what is sent arrives in order, late, or never. */
 import type { Links } from "./links.ts"
-import type { SimProcess } from "./process.ts"
+import type { SimProcess } from "../process.ts"
 
 export class Connection {
   readonly client: SimProcess

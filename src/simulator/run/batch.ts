@@ -1,6 +1,6 @@
 /** A batch of seeds, or this process's share of one, and what came of it. */
 import { promisify } from "node:util"
-import type { Coverage } from "./coverage.ts"
+import type { Coverage } from "../watch/coverage.ts"
 import type { Plan } from "./plan.ts"
 import { type Outcome, runPlan } from "./run.ts"
 

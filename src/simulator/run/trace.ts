@@ -1,9 +1,9 @@
 /** What a run was, as the inspector shows it (`machines/vocabulary/inspect.ts`): JSON lines, in order of time. */
 import { recordOf } from "../../actors/inspect/record.ts"
 import type { Observation } from "../../actors/core/system.ts"
-import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { SimProcess } from "../world/process.ts"
 import type { InspectRecord } from "../../machines/vocabulary/inspect.ts"
-import type { Onlooker } from "./onlooker.ts"
+import type { Onlooker } from "../watch/onlooker.ts"
 import type { Outcome } from "./run.ts"
 
 /** who strikes and who judges */

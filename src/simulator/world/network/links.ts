@@ -2,8 +2,8 @@
  * The wires between machines: how long a packet takes, and which of them are cut. Like TCP, a cut wire loses nothing
  * that it had taken: it is sent again when the wire heals, if its connection still stands then.
  */
-import type { Kernel } from "./kernel.ts"
-import type { Host } from "./process.ts"
+import type { Kernel } from "../kernel/kernel.ts"
+import type { Host } from "../process.ts"
 
 export interface Latency {
   readonly minMs: number

@@ -2,7 +2,7 @@
  * What one seed runs, as data: topology, workload, and timed faults. A plan can be printed, stored, shrunk and run
  * again; the seed then only decides the order of what is ready at the same moment, and latencies.
  */
-import { SeededRandom } from "../../layers/simulation/random.ts"
+import { SeededRandom } from "../world/kernel/random.ts"
 
 export interface HivePlan {
   readonly id: string

@@ -6,9 +6,9 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
-import { type ModelNote, Models, type ResolvedModel } from "../models/index.ts"
+import { type ModelNote, Models, type ResolvedModel } from "../../layers/models/index.ts"
 import type { SimProcess } from "./process.ts"
-import type { SeededRandom } from "./random.ts"
+import type { SeededRandom } from "./kernel/random.ts"
 
 /** What a hub does wrong; each lasts a while and hits every transfer in that time. */
 export type HubTrouble = "cut" | "stall" | "404" | "403" | "429" | "5xx" | "hash" | "no-range"

@@ -2,9 +2,9 @@
  * The queen's journal on a simulated disk. A process crash keeps every commit; a machine crash keeps all up to the last
  * checkpoint (where the log is synced into the file) and some part of what came after, in order.
  */
-import { memoryJournal, type MemoryStore, memoryStore } from "../journal/memory.ts"
-import type { JournalService, NewJob, Write } from "../journal/index.ts"
-import type { SeededRandom } from "./random.ts"
+import { memoryJournal, type MemoryStore, memoryStore } from "../../layers/journal/memory.ts"
+import type { JournalService, NewJob, Write } from "../../layers/journal/index.ts"
+import type { SeededRandom } from "./kernel/random.ts"
 
 type Operation = (journal: JournalService) => void
 

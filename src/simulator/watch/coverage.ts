@@ -5,7 +5,7 @@
  */
 import { type AnyActorScope, type AnyMachineSnapshot, type AnyStateMachine, createActor } from "xstate"
 import type { Observation } from "../../actors/core/system.ts"
-import type { SimProcess } from "../../layers/simulation/process.ts"
+import type { SimProcess } from "../world/process.ts"
 import { activity } from "../../machines/activity.ts"
 import { childrenOf, type Node, type Transition, transitionsOf, triggerOf } from "../../machines/charts/chart-parts.ts"
 import { charts } from "../../machines/charts/charts.ts"
