@@ -39,7 +39,7 @@ import { stateFile, stopSignal } from "./daemon.ts"
 import { join } from "./hive/join.ts"
 import { joiningOf, type Place, secretOf } from "./hive/membership.ts"
 import { jsonLogs } from "./logs.ts"
-import { soon } from "./soon.ts"
+import { soon } from "../layers/transport/deferred-handlers.ts"
 
 const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)

@@ -8,9 +8,9 @@
 import { fileURLToPath } from "node:url"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import { RbeeError } from "../machines/errors.ts"
-import type { Question, Reading, Vocabulary } from "../layers/engine/llama/reading.ts"
+import type { Question, Reading, Vocabulary } from "../layers/engine/llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime } from "../layers/engine/llama/runtime.ts"
-import { ChatTemplate } from "../layers/engine/llama/template.ts"
+import { ChatTemplate } from "../layers/engine/llama/reading/template.ts"
 
 /** for a million characters in a row; taken from the system only as far as it is used */
 const stackSizeMb = 512

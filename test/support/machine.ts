@@ -9,7 +9,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { homeOf } from "../../src/layers/paths/index.ts"
-import { readOwnToken } from "../../src/layers/settings/own-token.ts"
+import { readOwnToken } from "../../src/layers/keys/own-token.ts"
 import { patience } from "./patience.ts"
 
 /** another folder of built programs: so that two checkouts, or two people, do not build under each other's tests */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { cachedByUrl } from "../transport/connectors.ts"
 import { makeHttpClient } from "../transport/http/client/client.ts"
-import { clusterToken } from "../settings/own-token.ts"
+import { clusterToken } from "../keys/own-token.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { QueenConnector, queenApi } from "./index.ts"
 

@@ -9,9 +9,9 @@ import * as Exit from "effect/Exit"
 import { readFarUrl, type SshPlace } from "../../machines/vocabulary/place.ts"
 import type { HttpWay } from "../transport/http/client/client.ts"
 import { asSocket } from "../transport/http/server/stream-socket.ts"
-import { HiveKeys } from "../hive-keys/index.ts"
+import { HiveKeys } from "../keys/index.ts"
 import { Ssh } from "../ssh/index.ts"
-import { QueenDoor } from "./door.ts"
+import { QueenDoor } from "./direct-listener.ts"
 import { Tunnel } from "./tunnel.ts"
 
 export class Tunnels extends Context.Tag("rbee/Tunnels")<

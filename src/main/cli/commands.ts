@@ -1,14 +1,14 @@
 /** All commands of `rbee`, as they are declared to the parser, the help and the shells' completions. */
-import { infer } from "./infer-command.ts"
+import { infer } from "./commands/infer-command.ts"
 import { lazily } from "./lazily.ts"
 import { type Declared, declare, flag, number, text, type Words } from "./spec.ts"
 
 const json = { json: flag("json", "print JSON") }
 const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by default", min: 0, max: 1 }
 const one = (name: string, doc: string): Words => ({ name, doc, min: 1, max: 1 })
-const daemons = () => import("./daemons.ts")
-const lists = () => import("./lists.ts")
-const models = () => import("./models.ts")
+const daemons = () => import("./commands/daemons.ts")
+const lists = () => import("./commands/lists.ts")
+const models = () => import("./commands/models.ts")
 
 const up = declare({
   path: ["up"],
@@ -79,7 +79,7 @@ const hivesStatus = declare({
   run: (values, words, context) => lazily(lists, (module) => module.hiveStatus(words[0], values.json, context))
 })
 
-const remotes = () => import("./remote-hives.ts")
+const remotes = () => import("./commands/remote-hives.ts")
 const remote: Words = { name: "ALIAS", doc: "the hive", min: 1, max: 1 }
 
 const hivesAdd = declare({
@@ -277,7 +277,7 @@ const logs = declare({
   },
   run: (values, words, context) =>
     lazily(
-      () => import("./logs.ts"),
+      () => import("./commands/logs.ts"),
       (module) => module.logs(words[0], values, context)
     )
 })
@@ -292,7 +292,7 @@ const hub = declare({
   },
   run: (values, words, context) =>
     lazily(
-      () => import("./hub.ts"),
+      () => import("./commands/hub.ts"),
       (module) => module.hub(words[0] ?? "", values, context)
     )
 })
@@ -303,7 +303,7 @@ const openPage = declare({
   flags: { print: flag("print", "print the link, open no browser") },
   run: (values, _, context) =>
     lazily(
-      () => import("./inspect.ts"),
+      () => import("./commands/inspect.ts"),
       (module) => module.open(values.print, context)
     )
 })
@@ -323,7 +323,7 @@ const inspect = declare({
   },
   run: (values, words, context) =>
     lazily(
-      () => import("./inspect.ts"),
+      () => import("./commands/inspect.ts"),
       (module) => module.inspect(words[0], values, context)
     )
 })
@@ -362,7 +362,7 @@ const completions = declare({
   flags: {},
   run: (_, words, context) =>
     lazily(
-      () => import("./completions.ts"),
+      () => import("./commands/completions.ts"),
       (module) => module.completions(words[0] ?? "", commands, context)
     )
 })

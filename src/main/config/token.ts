@@ -4,7 +4,7 @@ import { dirname, join, resolve } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
 import { tokenFault } from "../../machines/vocabulary/token.ts"
 import type { Home } from "../../layers/paths/index.ts"
-import { ensureSecretFile, ownTokenFile } from "../../layers/settings/own-token.ts"
+import { ensureSecretFile, ownTokenFile } from "../../layers/keys/own-token.ts"
 import type { Env } from "./home.ts"
 
 const howToMake = (what: string): string =>

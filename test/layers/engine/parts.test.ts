@@ -6,7 +6,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { StopFilter } from "../../../src/layers/engine/stop.ts"
 import { chooseSlot } from "../../../src/layers/engine/slots.ts"
 import { backendFolders, packagesOf } from "../../../src/layers/engine/llama/packages.ts"
-import { seedAt } from "../../../src/layers/engine/llama/sampling.ts"
+import { seedAt } from "../../../src/layers/engine/llama/decoding/sampling.ts"
 import { defaultThreads, parseCpuMax } from "../../../src/layers/engine/llama/threads.ts"
 
 describe("the stop filter", () => {

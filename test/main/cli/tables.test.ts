@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest"
-import { readable } from "../../../src/main/cli/logs.ts"
+import { readable } from "../../../src/main/cli/commands/logs.ts"
 import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
-import { optionsOf } from "../../../src/main/cli/infer.ts"
-import type { InferValues } from "../../../src/main/cli/infer-flags.ts"
+import { optionsOf } from "../../../src/main/cli/commands/infer.ts"
+import type { InferValues } from "../../../src/main/cli/commands/infer-flags.ts"
 import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 describe("a table", () => {

@@ -5,7 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { digest, freshSecret } from "../../../layers/hive-keys/index.ts"
+import { digest, freshSecret } from "../../../layers/keys/index.ts"
 import { type CatalogError, QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 

@@ -1,5 +1,5 @@
 /** An answer as the batcher sees it. */
-import { Answer, type AnswerOptions } from "../answer.ts"
+import { Answer, type AnswerOptions } from "../../answer.ts"
 import type { AnswerSampler } from "./sampling.ts"
 
 export class LlamaAnswer extends Answer {

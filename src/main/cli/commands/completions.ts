@@ -1,8 +1,8 @@
 /** `rbee completions SHELL`: the script that @effect/cli makes of the declared commands. */
 import * as Command from "@effect/cli/Command"
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { Context, Declared } from "./spec.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import type { Context, Declared } from "../spec.ts"
 
 const tree = (commands: ReadonlyArray<Declared>) => {
   const leaves = (group: string) =>

@@ -4,7 +4,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
-import { QueenLauncher } from "./index.ts"
+import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 
 export interface OwnQueen {
   readonly url: string

@@ -1,7 +1,7 @@
 /** How the next token is drawn. */
 import { randomBytes } from "node:crypto"
-import type { Sampling } from "../index.ts"
-import type { Addon, AddonModel, AddonSampler } from "./addon.ts"
+import type { Sampling } from "../../index.ts"
+import type { Addon, AddonModel, AddonSampler } from "../addon.ts"
 
 /** an invertible hash of 32 bits: neighbours come out with nothing in common */
 const mix = (value: number): number => {

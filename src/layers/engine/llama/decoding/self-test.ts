@@ -7,9 +7,9 @@
  * ends it, and it begins anew later.
  */
 import { createHash } from "node:crypto"
-import type { Exactness } from "../../../machines/vocabulary/worker.ts"
-import type { Slot } from "../slots.ts"
-import type { AddonSampler, NativeContext } from "./addon.ts"
+import type { Exactness } from "../../../../machines/vocabulary/worker.ts"
+import type { Slot } from "../../slots.ts"
+import type { AddonSampler, NativeContext } from "../addon.ts"
 
 /** tokens that are decoded one by one, and read again in one piece */
 const decodedTokens = 60

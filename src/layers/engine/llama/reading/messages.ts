@@ -1,5 +1,5 @@
 /** A job's messages as chat templates know them, and what to do where a template does not know tools. */
-import type { ChatMessage } from "../index.ts"
+import type { ChatMessage } from "../../index.ts"
 
 /** What a template reads; `arguments` is an object, which a third of all templates refuse as text. */
 export interface TemplateMessage {

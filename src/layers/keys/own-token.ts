@@ -7,7 +7,7 @@ import { existsSync, linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSyn
 import { dirname, join } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
 import type { Home } from "../paths/index.ts"
-import type { Settings } from "./index.ts"
+import type { Settings } from "../settings/index.ts"
 
 /** so that it is known from one that the operator chose */
 const mark = "rbee_"

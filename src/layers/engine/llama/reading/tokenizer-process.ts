@@ -6,8 +6,8 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
-import { bytesOf, type Question, type Reading, type Vocabulary } from "./reading.ts"
+import { rbeeError, type RbeeError } from "../../../../machines/errors.ts"
+import { bytesOf, type Question, type Reading, type Vocabulary } from "./tokenize.ts"
 
 /** an idle process gives its memory back after this long, milliseconds */
 const idleMs = 60_000

@@ -5,9 +5,9 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { type HivePorts, makeHive } from "../../actors/hive/hive.ts"
 import { rbeeError } from "../../machines/errors.ts"
-import { InProcessNetwork, inProcessUrl } from "../transport/in-process/network.ts"
-import { hiveApi } from "../hive-api/index.ts"
-import { HiveLauncher } from "./index.ts"
+import { InProcessNetwork, inProcessUrl } from "../../layers/transport/in-process/network.ts"
+import { hiveApi } from "../../layers/hive-api/index.ts"
+import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 
 /** Hives live in the scope of the layer: like daemons they outlive the queen that woke them. */
 export const layerInProcess: Layer.Layer<HiveLauncher, never, HivePorts | InProcessNetwork> = Layer.scoped(

@@ -1,10 +1,10 @@
 /** `rbee hub DIR`: serves a folder of GGUF files to machines without internet, until a signal ends it. */
 import { isAbsolute, resolve } from "node:path"
 import * as Effect from "effect/Effect"
-import { hubPort } from "../../layers/hub/index.ts"
-import { serveHub } from "../../layers/hub/server.ts"
-import { rbeeError } from "../../machines/errors.ts"
-import type { Context } from "./spec.ts"
+import { hubPort } from "../../../layers/hub/index.ts"
+import { serveHub } from "../../../layers/hub/server.ts"
+import { rbeeError } from "../../../machines/errors.ts"
+import type { Context } from "../spec.ts"
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1)} GB`
 

@@ -1,6 +1,6 @@
 /** What a worker and its tokenizer process say to each other, as structured clones. */
-import type { GenerateRequest } from "../index.ts"
-import type { RuntimeOptions } from "./runtime.ts"
+import type { GenerateRequest } from "../../index.ts"
+import type { RuntimeOptions } from "../runtime.ts"
 
 /** What the process is started with. */
 export interface Vocabulary {

@@ -1,7 +1,7 @@
 /** From messages or a prompt to the tokens that the model reads. */
-import { RbeeError, rbeeError } from "../../../machines/errors.ts"
-import type { ChatMessage, GenerateRequest } from "../index.ts"
-import { type Addon, type AddonJinja, type AddonModel, CONTROL, USER_DEFINED } from "./addon.ts"
+import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import type { ChatMessage, GenerateRequest } from "../../index.ts"
+import { type Addon, type AddonJinja, type AddonModel, CONTROL, USER_DEFINED } from "../addon.ts"
 import { callsAsText, hasTools, marked, shows, type TemplateMessage, templateMessage } from "./messages.ts"
 
 /** For a model that ships no chat template: ChatML, the format that most of them were trained on. */

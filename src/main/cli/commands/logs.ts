@@ -2,10 +2,10 @@
 import { closeSync, openSync, readdirSync, readSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { printable } from "../../layers/terminal/index.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { Context } from "./spec.ts"
-import { isObject } from "../../machines/formats/json/is-object.ts"
+import { printable } from "../../../layers/terminal/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import type { Context } from "../spec.ts"
+import { isObject } from "../../../machines/formats/json/is-object.ts"
 
 const roles = ["queen", "hive", "worker"]
 const followMs = 200

@@ -17,7 +17,7 @@ import {
   VOCABULARY_RWKV,
   VOCABULARY_UNIGRAM,
   VOCABULARY_WORD_PIECE
-} from "./addon.ts"
+} from "../addon.ts"
 
 /** What a token adds to a text: a string, or raw bytes where it ends or begins inside a character. */
 export type Piece = string | Uint8Array

@@ -1,5 +1,5 @@
 /** The flags of `rbee infer`, and what they give. */
-import { flag, number, text, texts, type Values } from "./spec.ts"
+import { flag, number, text, texts, type Values } from "../spec.ts"
 
 export const flags = {
   model: text(

@@ -1,15 +1,15 @@
 /** Commands that start and stop: queen, hives, workers, jobs. Narration goes to stderr, the result to stdout. */
 import * as Effect from "effect/Effect"
-import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } from "../../actors/keeper/lifecycle.ts"
-import { makeQueenLink } from "../../actors/keeper/queen-link.ts"
-import { makeVoice, type Voice } from "../../actors/keeper/renderer.ts"
-import type { QueenApi, QueenConnector } from "../../layers/queen-api/index.ts"
-import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { notRunning } from "./not-running.ts"
-import type { Context } from "./spec.ts"
-import { inWorld } from "./world.ts"
-import { jobNamed, workerNamed } from "./named.ts"
+import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } from "../../../actors/keeper/lifecycle.ts"
+import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
+import { makeVoice, type Voice } from "../../../actors/keeper/renderer.ts"
+import type { QueenApi, QueenConnector } from "../../../layers/queen-api/index.ts"
+import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { notRunning } from "../not-running.ts"
+import type { Context } from "../spec.ts"
+import { inWorld } from "../world.ts"
+import { jobNamed, workerNamed } from "../named.ts"
 
 const voiceOf = (context: Context): Effect.Effect<Voice> =>
   Effect.map(Effect.clock, (clock) => makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))

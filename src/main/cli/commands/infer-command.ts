@@ -1,7 +1,7 @@
 /** The declaration of `rbee infer`. */
 import { flags } from "./infer-flags.ts"
-import { lazily } from "./lazily.ts"
-import { declare } from "./spec.ts"
+import { lazily } from "../lazily.ts"
+import { declare } from "../spec.ts"
 
 export const infer = declare({
   path: ["infer"],

@@ -1,10 +1,10 @@
 /** From what is asked to the tokens that the model reads, without holding anybody up. */
 import * as Effect from "effect/Effect"
-import { RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { tooManyBytes } from "../../../machines/policy/memory/context.ts"
-import { checkFits } from "../admission.ts"
-import type { GenerateRequest } from "../index.ts"
-import { bytesOf, charactersOf, shortPrompt, type Vocabulary } from "./reading.ts"
+import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import { tooManyBytes } from "../../../../machines/policy/memory/context.ts"
+import { checkFits } from "../../admission.ts"
+import type { GenerateRequest } from "../../index.ts"
+import { bytesOf, charactersOf, shortPrompt, type Vocabulary } from "./tokenize.ts"
 import type { ChatTemplate } from "./template.ts"
 import { type Read, TokenizerProcess } from "./tokenizer-process.ts"
 

@@ -1,7 +1,7 @@
 /** What goes into one batch: the next token of each answer that decodes, and parts of the prompts that are read. */
-import { batchTokens, exactUntil } from "../../../machines/policy/memory/batches.ts"
-import type { AddonContext } from "./addon.ts"
-import type { Slot } from "../slots.ts"
+import { batchTokens, exactUntil } from "../../../../machines/policy/memory/batches.ts"
+import type { AddonContext } from "../addon.ts"
+import type { Slot } from "../../slots.ts"
 import type { LlamaAnswer } from "./answer.ts"
 
 export interface BatchOptions {

@@ -3,9 +3,9 @@
  * after its last token, and goes back only to where a copy of it was taken: before the last token of a prompt, at the
  * end of an answer, and every so many tokens between.
  */
-import { copyBytesMax, copyEvery } from "../../../machines/policy/copies.ts"
-import type { Slot } from "../slots.ts"
-import type { Addon, AddonCheckpoint, NativeContext } from "./addon.ts"
+import { copyBytesMax, copyEvery } from "../../../../machines/policy/copies.ts"
+import type { Slot } from "../../slots.ts"
+import type { Addon, AddonCheckpoint, NativeContext } from "../addon.ts"
 import type { LlamaAnswer } from "./answer.ts"
 
 interface Copy {

@@ -1,13 +1,13 @@
 /** `rbee infer`: the options become a job, the session runs it. */
 import * as Effect from "effect/Effect"
-import { errorEvent, infer, type InferOptions } from "../../actors/keeper/infer.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { Terminal } from "../../layers/terminal/index.ts"
-import { bundledModel } from "../../machines/formats/model-ref.ts"
-import { askedFor } from "./asked-for.ts"
+import { errorEvent, infer, type InferOptions } from "../../../actors/keeper/infer.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { Terminal } from "../../../layers/terminal/index.ts"
+import { bundledModel } from "../../../machines/formats/model-ref.ts"
+import { askedFor } from "../asked-for.ts"
 import type { InferValues } from "./infer-flags.ts"
-import type { Context } from "./spec.ts"
-import { inWorld } from "./world.ts"
+import type { Context } from "../spec.ts"
+import { inWorld } from "../world.ts"
 
 /** the queen takes bodies of 1 MiB; what is larger is refused before it is sent */
 const maxPromptBytes = 1024 * 1024
@@ -89,7 +89,7 @@ export const runInfer = (
         })
       )
     if (!values.oneProcess) return yield* inWorld(context, infer(options))
-    const { layerLogs, layerOneProcess } = yield* Effect.promise(() => import("../cluster/world.ts"))
+    const { layerLogs, layerOneProcess } = yield* Effect.promise(() => import("../../cluster/world.ts"))
     return yield* infer({ ...options, teardown: "everything" }).pipe(
       Effect.provideService(Terminal, context.terminal),
       Effect.provide(layerOneProcess(context.settings, values.inspect ? yield* exposeIn(context) : undefined)),

@@ -4,8 +4,8 @@
  *
  * The native context is used between batches only, never during one; so answers may be added and dropped at any time.
  */
-import { rbeeError } from "../../../machines/errors.ts"
-import type { Failure, Finish } from "../answer.ts"
+import { rbeeError } from "../../../../machines/errors.ts"
+import type { Failure, Finish } from "../../answer.ts"
 import type { LlamaAnswer } from "./answer.ts"
 import type { Caches } from "./caches.ts"
 import { type BatchOptions, decodes, type Drawn, fillBatch, together } from "./batch.ts"
