@@ -18,7 +18,7 @@ import { layerLlama, preloadRuntime, type RuntimeOptions } from "../layers/engin
 import { layerRandom } from "../layers/ids/random.ts"
 import { CurrentSettings, defaults, type Settings } from "../layers/settings/index.ts"
 import { layerNode as layerTurns } from "../layers/turns/node.ts"
-import { workerApi } from "../layers/worker-api/index.ts"
+import { workerApi } from "../protocol/worker.ts"
 import { loadFailedCode } from "../layers/worker-launcher/index.ts"
 import { version as ownVersion } from "./config.ts"
 import { jsonLogs } from "./logs.ts"

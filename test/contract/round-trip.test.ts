@@ -6,9 +6,9 @@ import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import * as AST from "effect/SchemaAST"
 import type { Api, Endpoint, JsonEndpoint } from "../../src/protocol/endpoint.ts"
-import { hiveApi } from "../../src/layers/hive-api/index.ts"
-import { queenApi } from "../../src/layers/queen-api/index.ts"
-import { workerApi } from "../../src/layers/worker-api/index.ts"
+import { hiveApi } from "../../src/protocol/hive.ts"
+import { queenApi } from "../../src/protocol/queen/index.ts"
+import { workerApi } from "../../src/protocol/worker.ts"
 import { callOf, recording, type Seen, transports } from "./transports.ts"
 
 const samplesEach = 12

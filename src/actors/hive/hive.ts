@@ -19,7 +19,7 @@ import { type ChildStartFailed, resource, task } from "../core/supervision/child
 import { supervisor } from "../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { DeviceProbe } from "../../layers/devices/index.ts"
-import type { HiveApi } from "../../layers/hive-api/index.ts"
+import type { HiveApi } from "../../protocol/hive.ts"
 import { HiveCatalog } from "../../layers/hive-catalog/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import { Models } from "../../layers/models/index.ts"

@@ -1,6 +1,6 @@
 /** The calls of the hive's interface that are about models (API.md, Hive). */
 import * as Effect from "effect/Effect"
-import type { HiveApi } from "../../layers/hive-api/index.ts"
+import type { HiveApi } from "../../protocol/hive.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/formats/model-ref.ts"

@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Call } from "../../protocol/endpoint.ts"
-import type { QueenApi } from "../../layers/queen-api/index.ts"
+import type { QueenApi } from "../../protocol/queen/index.ts"
 import type { Remotes } from "../../layers/remote/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"

@@ -6,7 +6,8 @@ import { makeHttpClient } from "../transport/http/client/client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
 import { CurrentSettings } from "../settings/index.ts"
-import { type HiveApi, HiveConnector, hiveApi } from "./index.ts"
+import { HiveConnector } from "./index.ts"
+import { type HiveApi, hiveApi } from "../../protocol/hive.ts"
 
 export const layerHttp: Layer.Layer<HiveConnector, never, CurrentSettings | Tunnels> = Layer.effect(
   HiveConnector,

@@ -5,7 +5,8 @@ import { cachedByUrl } from "../transport/connectors.ts"
 import { makeHttpClient } from "../transport/http/client/client.ts"
 import { clusterToken } from "../keys/own-token.ts"
 import { CurrentSettings } from "../settings/index.ts"
-import { QueenConnector, queenApi } from "./index.ts"
+import { QueenConnector } from "./index.ts"
+import { queenApi } from "../../protocol/queen/index.ts"
 
 export const layerHttp: Layer.Layer<QueenConnector, never, CurrentSettings> = Layer.effect(
   QueenConnector,

@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { cachedByUrl } from "../transport/connectors.ts"
 import { InProcessNetwork } from "../transport/in-process/network.ts"
-import { QueenConnector, queenApi } from "./index.ts"
+import { QueenConnector } from "./index.ts"
+import { queenApi } from "../../protocol/queen/index.ts"
 
 export const layerInProcess: Layer.Layer<QueenConnector, never, InProcessNetwork> = Layer.effect(
   QueenConnector,

@@ -7,7 +7,8 @@ import { makeHttpClient } from "../transport/http/client/client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { workerToken } from "./token.ts"
-import { WorkerConnector, workerApi } from "./index.ts"
+import { WorkerConnector } from "./index.ts"
+import { workerApi } from "../../protocol/worker.ts"
 
 /** A hive's own workers are on its machine. */
 export const layerHttp: Layer.Layer<WorkerConnector, never, CurrentSettings> = Layer.effect(

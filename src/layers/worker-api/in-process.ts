@@ -3,7 +3,8 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { cachedByUrl } from "../transport/connectors.ts"
 import { InProcessNetwork } from "../transport/in-process/network.ts"
-import { WorkerConnector, workerApi } from "./index.ts"
+import { WorkerConnector } from "./index.ts"
+import { workerApi } from "../../protocol/worker.ts"
 
 export const layerInProcess: Layer.Layer<WorkerConnector, never, InProcessNetwork> = Layer.effect(
   WorkerConnector,

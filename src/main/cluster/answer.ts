@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Layer from "effect/Layer"
 import { readEvents, type SseEvent } from "../../protocol/sse.ts"
-import type { QueenApi } from "../../layers/queen-api/index.ts"
+import type { QueenApi } from "../../protocol/queen/index.ts"
 import { isErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 

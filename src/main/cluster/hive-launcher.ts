@@ -6,7 +6,7 @@ import * as Scope from "effect/Scope"
 import { type HivePorts, makeHive } from "../../actors/hive/hive.ts"
 import { rbeeError } from "../../machines/errors.ts"
 import { InProcessNetwork, inProcessUrl } from "../../layers/transport/in-process/network.ts"
-import { hiveApi } from "../../layers/hive-api/index.ts"
+import { hiveApi } from "../../protocol/hive.ts"
 import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 
 /** Hives live in the scope of the layer: like daemons they outlive the queen that woke them. */

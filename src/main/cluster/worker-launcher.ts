@@ -12,7 +12,7 @@ import type { Ids } from "../../layers/ids/index.ts"
 import type { ExitStatus } from "../../layers/process/index.ts"
 import type { CurrentSettings } from "../../layers/settings/index.ts"
 import type { Turns } from "../../layers/turns/index.ts"
-import { workerApi } from "../../layers/worker-api/index.ts"
+import { workerApi } from "../../protocol/worker.ts"
 import { loadFailedCode, WorkerLauncher } from "../../layers/worker-launcher/index.ts"
 
 type Life = Exit.Exit<void, LoadFailure | RbeeError<"CONFLICT">>

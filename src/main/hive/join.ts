@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { makeHttpClient } from "../../layers/transport/http/client/client.ts"
-import { queenApi } from "../../layers/queen-api/index.ts"
+import { queenApi } from "../../protocol/queen/index.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type ErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Joining, keepJoined } from "./membership.ts"

@@ -1,9 +1,9 @@
 /** Queen and hive over HTTP: every call of their OpenAPI documents, nearly right. */
 import { Agent, request as ask } from "node:http"
 import type { SeededRandom } from "../../../src/simulator/world/kernel/random.ts"
-import { hiveApi } from "../../../src/layers/hive-api/index.ts"
+import { hiveApi } from "../../../src/protocol/hive.ts"
 import { openApi } from "../../../src/protocol/openapi.ts"
-import { queenApi } from "../../../src/layers/queen-api/index.ts"
+import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { openCluster, token } from "../cluster.ts"
 import { anything, fromSchema, isJson, mutated, mutatedText, text } from "../mutate.ts"
 import { Finding, type Target } from "../target.ts"

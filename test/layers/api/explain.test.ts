@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import { compile } from "../../../src/protocol/wire/wire.ts"
-import { queenApi } from "../../../src/layers/queen-api/index.ts"
+import { queenApi } from "../../../src/protocol/queen/index.ts"
 
 const submit = compile("submitJob", queenApi.submitJob)
 

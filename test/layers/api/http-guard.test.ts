@@ -6,7 +6,7 @@ import * as Logger from "effect/Logger"
 import { makeHttpClient } from "../../../src/layers/transport/http/client/client.ts"
 import { fingerprint } from "../../../src/layers/transport/http/server/guard.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
-import { workerApi } from "../../../src/layers/worker-api/index.ts"
+import { workerApi } from "../../../src/protocol/worker.ts"
 import { ask, handlers, serve } from "./http-support.ts"
 
 const token = "a-token-of-enough-length"

@@ -4,7 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { type ServeOptions, serveHttp } from "../../../src/layers/transport/http/server/server.ts"
-import { type WorkerApi, workerApi } from "../../../src/layers/worker-api/index.ts"
+import { type WorkerApi, workerApi } from "../../../src/protocol/worker.ts"
 
 export const quiet = Logger.remove(Logger.defaultLogger)
 

@@ -3,9 +3,9 @@ import { served } from "../../../src/machines/vocabulary/openai/fields.ts"
 import { describe, expect, it } from "@effect/vitest"
 import type { Api } from "../../../src/protocol/endpoint.ts"
 import { openApi } from "../../../src/protocol/openapi.ts"
-import { hiveApi } from "../../../src/layers/hive-api/index.ts"
-import { queenApi } from "../../../src/layers/queen-api/index.ts"
-import { workerApi } from "../../../src/layers/worker-api/index.ts"
+import { hiveApi } from "../../../src/protocol/hive.ts"
+import { queenApi } from "../../../src/protocol/queen/index.ts"
+import { workerApi } from "../../../src/protocol/worker.ts"
 
 const apis: ReadonlyArray<readonly [string, Api]> = [
   ["queen", queenApi],

@@ -6,7 +6,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
-import type { HiveApi, WorkerReady } from "../../../layers/hive-api/index.ts"
+import type { HiveApi, WorkerReady } from "../../../protocol/hive.ts"
 import type { Seat } from "../../../machines/job.ts"
 import { mayReloadAt } from "../../../machines/policy/memory/context.ts"
 import { unknownBytes } from "../../../machines/policy/placement/cost.ts"

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
-import type { ShutdownAnswer } from "../../../layers/queen-api/index.ts"
+import type { ShutdownAnswer } from "../../../protocol/queen/operators.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { Hives } from "../hives/hives.ts"
 import type { JobLog } from "../log/job-log.ts"

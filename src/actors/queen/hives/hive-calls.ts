@@ -2,7 +2,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { Call, type EventFeed, mapCalls, type QueenStart } from "../../../protocol/endpoint.ts"
-import type { HiveApi } from "../../../layers/hive-api/index.ts"
+import type { HiveApi } from "../../../protocol/hive.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 
 /** Names the queen that calls: a hive that belongs to another one, or to a later start of hers, refuses. */

@@ -1,7 +1,7 @@
 /** Hives that are started by hand: invited by whoever manages the cluster, they join with what they were given. */
 import * as Effect from "effect/Effect"
 import { digest } from "../../../layers/keys/index.ts"
-import type { QueenApi } from "../../../layers/queen-api/index.ts"
+import type { QueenApi } from "../../../protocol/queen/index.ts"
 import type { Settings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { isLoopback } from "../../../machines/vocabulary/address.ts"

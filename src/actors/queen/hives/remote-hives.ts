@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../protocol/endpoint.ts"
 import { frame } from "../../../protocol/sse.ts"
-import type { QueenApi } from "../../../layers/queen-api/index.ts"
+import type { QueenApi } from "../../../protocol/queen/index.ts"
 import type { Facts, Remote, Remotes } from "../../../layers/remote/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
 import * as say from "../../../machines/narration.ts"

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { Call } from "../../../protocol/endpoint.ts"
-import type { WorkerApi } from "../../../layers/worker-api/index.ts"
+import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import {
   InferFailed,

@@ -1,8 +1,8 @@
 /** The models of the cluster, as its operator sees and changes them: every call goes to the hives that hold them. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import type { HiveApi } from "../../../layers/hive-api/index.ts"
-import type { QueenApi } from "../../../layers/queen-api/index.ts"
+import type { HiveApi } from "../../../protocol/hive.ts"
+import type { QueenApi } from "../../../protocol/queen/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { knownAs, type Named, resolveName } from "../../../machines/formats/model-name.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"

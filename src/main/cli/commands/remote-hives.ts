@@ -5,7 +5,7 @@ import { connect, startQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeVoice } from "../../../actors/keeper/renderer.ts"
 import { printable } from "../../../layers/terminal/index.ts"
 import { readEvents } from "../../../protocol/sse.ts"
-import type { QueenApi } from "../../../layers/queen-api/index.ts"
+import type { QueenApi } from "../../../protocol/queen/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { HiveView, MachineView } from "../../../machines/vocabulary/hive.ts"
 

@@ -1,0 +1,11 @@
+/** The queen's interface (docs/api.md, Queen): who calls what, a file an audience. */
+import type { Handlers } from "../endpoint.ts"
+import { openAiApi } from "../surfaces/openai.ts"
+import { observeApi } from "./observe.ts"
+import { operatorsApi } from "./operators.ts"
+import { peersApi } from "./peers.ts"
+import { usersApi } from "./users.ts"
+
+export const queenApi = { ...usersApi, ...operatorsApi, ...peersApi, ...observeApi, ...openAiApi } as const
+
+export type QueenApi = Handlers<typeof queenApi>
