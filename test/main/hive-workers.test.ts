@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import { afterEach, describe, expect, it } from "vitest"
 import { makeHttpClient } from "../../src/layers/transport/http/client/client.ts"
 import { workerApi } from "../../src/protocol/worker.ts"
-import { workerToken } from "../../src/layers/worker-api/token.ts"
+import { workerToken } from "../../src/layers/worker-connector/token.ts"
 import type { WorkerBeat } from "../../src/machines/vocabulary/worker.ts"
 import { hundredMillion, invalid, tiny } from "../support/gguf.ts"
 import {

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
-import { defaults } from "../../src/layers/settings/index.ts"
+import { defaults } from "../../src/layers/settings/defaults.ts"
 import { joiningOf, keepJoined, type Place, secretOf } from "../../src/main/hive/membership.ts"
 
 const homes: Array<string> = []

@@ -1,7 +1,7 @@
 /** Starting and stopping queen and hives by hand: `up`, `down`, `queen start|stop`, `hives start|stop`. */
 import * as Effect from "effect/Effect"
 import { Processes } from "../../layers/process/index.ts"
-import { QueenConnector } from "../../layers/queen-api/index.ts"
+import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import { type QueenApi } from "../../protocol/queen/index.ts"
 import { type LivingHive, QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"

@@ -20,7 +20,8 @@ import type { HiveFile, Look } from "../remote/questions.ts"
 import type { Tunnel } from "../remote/tunnel.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import type { Ends } from "../ssh/index.ts"
-import { CurrentSettings, defaults, type Settings } from "../settings/index.ts"
+import { CurrentSettings, type Settings } from "../settings/index.ts"
+import { defaults } from "../settings/defaults.ts"
 import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
 
 /** /health answers in under 500 ms while everything else is busy (API.md); the way there may be long */

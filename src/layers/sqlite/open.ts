@@ -26,7 +26,8 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { rbeeError } from "../../machines/errors.ts"
+import { cannotOpen, causes, CheckFailed, isCorruption, isOpenError, type OpenError } from "./why.ts"
 
 /** In order; the first is version 1. */
 export type Migrations = ReadonlyArray<{ readonly name: string; readonly statements: ReadonlyArray<string> }>
@@ -51,8 +52,6 @@ export class Database extends Context.Tag("rbee/Database")<
     readonly movedAside: string | undefined
   }
 >() {}
-
-type OpenError = RbeeError<"INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">
 
 export const openDatabase = (options: DatabaseOptions): Layer.Layer<SqlClient.SqlClient | Database, OpenError> =>
   Layer.scopedContext(
@@ -158,58 +157,3 @@ const moveAside = (file: string): string => {
   }
   return aside
 }
-
-class CheckFailed extends Error {
-  readonly code = "SQLITE_CORRUPT"
-}
-
-/** All failures and defects in there, with what caused them. */
-const causes = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
-  const found: Array<unknown> = []
-  for (const failure of [...Cause.failures(cause), ...Cause.defects(cause)]) {
-    let current: unknown = failure
-    for (let depth = 0; depth < 5 && current !== undefined; depth++) {
-      found.push(current)
-      current = typeof current === "object" && current !== null && "cause" in current ? current.cause : undefined
-    }
-  }
-  return found
-}
-
-const codeOf = (error: unknown): string =>
-  typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : ""
-
-const isCorruption = (error: unknown): boolean => /^SQLITE_(NOTADB|CORRUPT)/.test(codeOf(error))
-
-const isOpenError = (error: unknown): error is OpenError => codeOf(error) === "VERSION_MISMATCH"
-
-/** SQLite's addon is of one version of Node: that which rbee was installed with. */
-const isOfOtherNode = (reason: unknown): boolean =>
-  reason instanceof Error && /NODE_MODULE_VERSION|different Node\.js version/.test(reason.message)
-
-const isFull = (reason: unknown): boolean =>
-  codeOf(reason) === "ENOSPC" || codeOf(reason) === "EDQUOT" || codeOf(reason).startsWith("SQLITE_FULL")
-
-/** Why a store cannot be opened, and what helps. */
-export const cannotOpen = (file: string, reason: unknown): OpenError => {
-  if (isOfOtherNode(reason))
-    return rbeeError(
-      "VERSION_MISMATCH",
-      `rbee was installed with another Node than the one that runs it now (${process.version})`,
-      "Run `npm rebuild better-sqlite3` in the folder of rbee, or install rbee anew with this Node"
-    )
-  if (isFull(reason))
-    return rbeeError(
-      "DISK_FULL",
-      `the disk of ${file} is full`,
-      "Make room, or set RBEE_HOME to a folder on another disk"
-    )
-  return cannotUse(file, reason)
-}
-
-const cannotUse = (file: string, reason: unknown): OpenError =>
-  rbeeError(
-    "INTERNAL",
-    `cannot open the store ${file} (${codeOf(reason) || (reason instanceof Error ? reason.message : "unknown reason")})`,
-    "Check that its folder can be written, has room, and is not used by another rbee"
-  )

@@ -15,7 +15,7 @@ import { boundTo } from "../devices/llama.ts"
 import { type Env, nativeEnvironment } from "../process/environment.ts"
 import { controlFd, Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
-import { workerToken } from "../worker-api/token.ts"
+import { workerToken } from "../worker-connector/token.ts"
 import { WorkerLauncher, type WorkerPlan } from "./index.ts"
 
 export interface ProcessOptions {

@@ -5,7 +5,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { defaults } from "../../layers/settings/index.ts"
+import { defaults } from "../../layers/settings/defaults.ts"
 import { GpuSetting } from "../../machines/vocabulary/device.ts"
 
 export type Value = string | number | boolean | ReadonlyArray<GpuSetting> | ReadonlyArray<string>

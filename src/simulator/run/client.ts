@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
 import { makeSseParser } from "../../protocol/sse.ts"
-import { QueenConnector } from "../../layers/queen-api/index.ts"
+import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import type { SimProcess } from "../world/process.ts"
 import type { RbeeError } from "../../machines/errors.ts"

@@ -1,7 +1,8 @@
 /** A simulated cluster of one plan: machines, wires, stores, and the programs that run on them. */
 import { MemoryCatalog as HiveStore } from "../../layers/hive-catalog/memory.ts"
 import { MemoryCatalog as QueenStore } from "../../layers/queen-catalog/memory.ts"
-import { defaults, type Settings } from "../../layers/settings/index.ts"
+import { type Settings } from "../../layers/settings/index.ts"
+import { defaults } from "../../layers/settings/defaults.ts"
 import type { Kernel } from "../world/kernel/kernel.ts"
 import { SimJournal } from "../world/journal.ts"
 import type { HiveSite, QueenSite } from "../world/launchers.ts"

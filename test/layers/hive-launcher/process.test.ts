@@ -13,7 +13,8 @@ import { HiveLauncher } from "../../../src/layers/hive-launcher/index.ts"
 import { layerProcess } from "../../../src/layers/hive-launcher/process.ts"
 import { Processes, type ProcessId } from "../../../src/layers/process/index.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
-import { CurrentSettings, defaults } from "../../../src/layers/settings/index.ts"
+import { CurrentSettings } from "../../../src/layers/settings/index.ts"
+import { defaults } from "../../../src/layers/settings/defaults.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-hive-launcher-"))
 const file = join(folder, "stub-hive.mjs")

@@ -13,7 +13,8 @@ import { join } from "node:path"
 import * as SqlClient from "@effect/sql/SqlClient"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import { cannotOpen, Database, type Migrations, openDatabase } from "../../../src/layers/sqlite/open.ts"
+import { Database, type Migrations, openDatabase } from "../../../src/layers/sqlite/open.ts"
+import { cannotOpen } from "../../../src/layers/sqlite/why.ts"
 
 const first: Migrations = [
   { name: "first", statements: ["CREATE TABLE notes (id INTEGER PRIMARY KEY, text TEXT) STRICT"] }

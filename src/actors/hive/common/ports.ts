@@ -7,7 +7,7 @@ import type { Models } from "../../../layers/models/index.ts"
 import type { Processes } from "../../../layers/process/index.ts"
 import type { Runtimes } from "../../../layers/runtimes/index.ts"
 import type { Settings } from "../../../layers/settings/index.ts"
-import type { WorkerConnector } from "../../../layers/worker-api/index.ts"
+import type { WorkerConnector } from "../../../layers/worker-connector/index.ts"
 import type { WorkerLauncher } from "../../../layers/worker-launcher/index.ts"
 
 /** The outside world of a hive. */

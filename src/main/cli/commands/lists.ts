@@ -1,7 +1,7 @@
 /** Commands that only look: status, lists, one job. Exit code 3 where what they are about does not run. */
 import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, running } from "../../../actors/keeper/lifecycle.ts"
-import type { QueenConnector } from "../../../layers/queen-api/index.ts"
+import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
 import type { QueenApi } from "../../../protocol/queen/index.ts"
 import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
