@@ -13,25 +13,23 @@ const silencers = /@ts-(ignore|expect-error|nocheck)|(oxlint|eslint)-disable(?!-
 const marks = /\b(TODO|FIXME|XXX)\b|\b(it|test|describe)(\.effect|\.scoped)?\.(skip|only|todo)\b/
 
 const room = (path) => path.split("/")[1]
+/** Which rooms a room may import from, besides itself: never upwards. */
+const below = {
+  machines: [],
+  protocol: ["machines"],
+  layers: ["machines", "protocol"],
+  actors: ["machines", "protocol", "layers"],
+  simulator: ["machines", "protocol", "layers", "actors"],
+  // the page: it runs in a browser
+  inspector: ["machines", "protocol"]
+}
 /** May a file of `from` import the file `to` (both relative to the root)? */
 const mayImport = (from, to) => {
-  switch (room(from)) {
-    case "machines":
-      return room(to) === "machines"
-    case "actors":
-      // of a layer folder the interface alone; `api` declares the interfaces, their frames and errors
-      return (
-        ["machines", "actors"].includes(room(to)) ||
-        /^src\/layers\/([^/]+\/index|api\/(endpoint|sse|explain|wire-error))\.ts$/.test(to)
-      )
-    case "inspector":
-      // the page: it runs in a browser
-      return ["machines", "inspector"].includes(room(to))
-    case "layers":
-      return ["machines", "layers"].includes(room(to)) || from.endsWith("-launcher/in-process.ts")
-    default:
-      return true
-  }
+  const rooms = below[room(from)]
+  if (rooms === undefined || room(from) === room(to)) return true
+  // of a layer folder actors know the interface alone
+  if (room(from) === "actors" && room(to) === "layers") return /^src\/layers\/[^/]+\/index\.ts$/.test(to)
+  return rooms.includes(room(to))
 }
 
 /** The breaches of one file; `path` is relative to the root, with forward slashes. */
@@ -43,7 +41,7 @@ export const breaches = (path, text) => {
     const code = line.replace(/^\s*(\*|\/\/|\/\*).*$/, "").replace(/\s\/\/ .*$/, "")
     if (source && (escapes.test(code) || silencers.test(line))) at("types are not escaped from")
     if (marks.test(line)) at("no unfinished marks, no switched-off tests")
-    if (source && ["machines", "actors"].includes(room(path)) && clock.test(code))
+    if (source && ["machines", "protocol", "actors"].includes(room(path)) && clock.test(code))
       at("time and chance come through layers")
     if (
       source &&
@@ -51,6 +49,7 @@ export const breaches = (path, text) => {
       /from "(node:|effect\/(Effect|Layer|Fiber|Clock|Random|Runtime|Stream)")/.test(code)
     )
       at("machines are pure")
+    if (source && room(path) === "protocol" && /from "(node:|effect\/Layer")/.test(code)) at("the protocol is pure")
     if (source && room(path) === "actors" && /from "node:(?!path|buffer)/.test(code))
       at("actors reach the world through layers")
     for (const to of source ? importsOf(path, code) : [])
@@ -90,26 +89,42 @@ export const circles = (texts) => {
   return found
 }
 
+/** What a reader takes in at a glance. */
+const mostFiles = 14
+
+/** What is wrong with the folders themselves, of the files of src in all folders (`paths`). */
+export const rooms = (paths) => {
+  const held = new Map()
+  for (const path of paths)
+    for (let inner = path, folder = dirname(path); folder !== "."; inner = folder, folder = dirname(folder))
+      held.set(folder, (held.get(folder) ?? new Set()).add(inner))
+  return [...held].flatMap(([folder, inside]) => {
+    const rest = [...inside].filter((path) => !path.endsWith("README.md"))
+    const code = rest.filter((path) => /\.\w+$/.test(path))
+    return [
+      ...(code.length > mostFiles ? [`${folder} has ${code.length} files: at most ${mostFiles} fit in a room`] : []),
+      ...(rest.length < 2 ? [`${folder} has one file: it needs no room of its own`] : []),
+      ...(inside.has(`${folder}/README.md`) ? [] : [`${folder} has no README.md that says what lives there`])
+    ]
+  })
+}
+
 const files = (folder) =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
-    entry.isDirectory()
-      ? files(join(folder, entry.name))
-      : /\.(tsx?|mjs)$/.test(entry.name)
-        ? [join(folder, entry.name)]
-        : []
+    entry.isDirectory() ? files(join(folder, entry.name)) : [join(folder, entry.name)]
   )
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const root = resolve(fileURLToPath(new URL("..", import.meta.url)))
+  const paths = ["src", "test"].flatMap((folder) => files(join(root, folder))).map((file) => relative(root, file))
   const texts = new Map(
-    ["src", "test"]
-      .flatMap((folder) => files(join(root, folder)))
-      .map((file) => [relative(root, file), readFileSync(file, "utf8")])
+    paths.filter((path) => /\.(tsx?|mjs)$/.test(path)).map((path) => [path, readFileSync(join(root, path), "utf8")])
   )
   const source = new Map([...texts].filter(([path]) => path.startsWith("src/")))
   const found = [
     ...[...texts].flatMap(([path, text]) => breaches(path, text)),
-    ...circles(source).map((circle) => `${circle.join(" ")} import each other in a circle`)
+    ...circles(source).map((circle) => `${circle.join(" ")} import each other in a circle`),
+    ...rooms(paths.filter((path) => path.startsWith("src/")))
   ]
   for (const breach of found) process.stderr.write(`${breach}\n`)
   if (found.length > 0) process.exit(1)

@@ -1,13 +1,19 @@
 import { assert, describe, it } from "@effect/vitest"
-import { breaches, circles } from "../../tools/check-house.mjs"
+import { breaches, circles, rooms } from "../../tools/check-house.mjs"
 
 describe("the house rules", () => {
   it("let imports point one way only", () => {
-    assert.lengthOf(breaches("src/machines/job.ts", 'import { x } from "../actors/queen/job.ts"'), 1)
-    assert.lengthOf(breaches("src/actors/queen/jobs/job.ts", 'import { x } from "../../layers/process/node.ts"'), 1)
-    assert.lengthOf(breaches("src/actors/queen/jobs/job.ts", 'import { x } from "../../layers/process/index.ts"'), 0)
-    assert.lengthOf(breaches("src/layers/process/node.ts", 'import { x } from "../../actors/queen/job.ts"'), 1)
-    assert.lengthOf(breaches("src/main/queen.ts", 'import { x } from "../actors/queen/job.ts"'), 0)
+    const from = (path: string, to: string) => breaches(path, `import { x } from "${to}"`)
+    assert.lengthOf(from("src/machines/job.ts", "../actors/queen/queen.ts"), 1)
+    assert.lengthOf(from("src/protocol/sse.ts", "../layers/process/index.ts"), 1)
+    assert.lengthOf(from("src/layers/process/node.ts", "../../actors/queen/queen.ts"), 1)
+    assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../simulator/run/run.ts"), 1)
+    assert.lengthOf(from("src/simulator/run/run.ts", "../../main/queen.ts"), 1)
+    assert.lengthOf(from("src/inspector/store.ts", "../layers/process/index.ts"), 1)
+    assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../layers/process/node.ts"), 1)
+    assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../layers/process/index.ts"), 0)
+    assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../protocol/sse.ts"), 0)
+    assert.lengthOf(from("src/main/queen.ts", "../actors/queen/queen.ts"), 0)
   })
 
   it("keep time and chance in the layers", () => {
@@ -47,5 +53,14 @@ describe("the house rules", () => {
     for (const line of ["const x: any = 1", "y as any", "z as unknown as string", "// @ts-ignore"]) {
       assert.lengthOf(breaches("src/layers/a.ts", line), 1, line)
     }
+  })
+
+  it("let no room be too large, too small, or without a word about what lives there", () => {
+    const many = Array.from({ length: 15 }, (_, n) => `src/a/${n}.ts`)
+    const [readme, other] = ["src/README.md", "src/b.ts"]
+    assert.deepEqual(rooms([readme, other, "src/a/README.md", ...many.slice(1)]), [])
+    assert.lengthOf(rooms([readme, other, "src/a/README.md", ...many]), 1, "15 files")
+    assert.lengthOf(rooms([readme, other, "src/a/README.md", "src/a/one.ts"]), 1, "one file")
+    assert.lengthOf(rooms([readme, other, ...many.slice(1)]), 1, "no README.md")
   })
 })

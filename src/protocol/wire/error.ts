@@ -1,7 +1,7 @@
 /** Errors on the wire (API.md, Common): one envelope for all daemons, which OpenAI's clients read too. */
 import { type ErrorDetails, isErrorCode, type RbeeError, rbeeError, sentence, statusOf } from "../../machines/errors.ts"
-import type { Dialect } from "../dialect.ts"
-import { openAiCode, paramOf } from "../openai-error.ts"
+import type { Dialect } from "../surfaces/dialect.ts"
+import { openAiCode, paramOf } from "../surfaces/openai-error.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
 
 /** What OpenAI's clients call the kind of an error. */

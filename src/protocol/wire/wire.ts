@@ -4,7 +4,7 @@
  * they cannot mean different things.
  */
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type Dialect, dialectOf } from "../dialect.ts"
+import { type Dialect, dialectOf } from "../surfaces/dialect.ts"
 import type { Api, Endpoint } from "../endpoint.ts"
 import { compileAnswer, type WireAnswer } from "./answer.ts"
 import { compileInput, type WireInput } from "./input.ts"

@@ -2,7 +2,7 @@
 import type * as Effect from "effect/Effect"
 import { make } from "find-my-way-ts"
 import type { RbeeError } from "../../../../machines/errors.ts"
-import { dialectOf, openAiPrefix } from "../../../../protocol/dialect.ts"
+import { dialectOf, openAiPrefix } from "../../../../protocol/surfaces/dialect.ts"
 import type { Api, Handlers } from "../../../../protocol/endpoint.ts"
 import type { ApiScope } from "../../../../protocol/rights.ts"
 import { type Wire, wiresOf } from "../../../../protocol/wire/wire.ts"

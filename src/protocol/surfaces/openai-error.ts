@@ -1,5 +1,5 @@
 /** Errors as OpenAI's clients know them: `code` is OpenAI's word, the cluster's own stands in `details.code`. */
-import type { ErrorCode, RbeeError } from "../machines/errors.ts"
+import type { ErrorCode, RbeeError } from "../../machines/errors.ts"
 
 /** Ours in lower case where OpenAI has no word of its own. */
 const words: Partial<Record<ErrorCode, string>> = {
