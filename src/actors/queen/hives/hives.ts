@@ -16,7 +16,7 @@ import { until } from "../../core/actor.ts"
 import type { MachineActor } from "../../core/machine/machine-actor.ts"
 import { type Supervisor, supervisor } from "../../core/supervision/supervisor.ts"
 import { ActorSystem } from "../../core/system.ts"
-import { hasOthers } from "../cluster/cluster-view.ts"
+import { hasOthers } from "../cluster/entries.ts"
 import { canBeWoken, hive, type HiveWorld, leaveMs, type Waiter } from "./hive.ts"
 
 export interface Caller extends Waiter {

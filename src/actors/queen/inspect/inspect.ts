@@ -14,7 +14,7 @@ import type { RedactOptions } from "../../inspect/redact.ts"
 import { type Inspect, makeInspect } from "../../inspect/shared.ts"
 import { watch } from "../../inspect/source.ts"
 import type { Trunk } from "../../inspect/trunk.ts"
-import type { HiveEntry } from "../cluster/cluster-view.ts"
+import type { HiveEntry } from "../cluster/entries.ts"
 import { type InspectWorld, makeViews } from "./inspect-views.ts"
 
 const queen = "queen"

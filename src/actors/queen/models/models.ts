@@ -8,7 +8,8 @@ import { knownAs, type Named, resolveName } from "../../../machines/formats/mode
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
 import { type Copy, planGc } from "../../../machines/policy/model-gc.ts"
 import type { GcAnswer, ModelView } from "../../../machines/vocabulary/model.ts"
-import type { ClusterView, HiveEntry } from "../cluster/cluster-view.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
+import type { HiveEntry } from "../cluster/entries.ts"
 
 /** A hive that does not answer so soon is listed with what is known of it. */
 const listWithin = "1 second"

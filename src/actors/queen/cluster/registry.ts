@@ -1,0 +1,217 @@
+/**
+ * The one owner of what is known of hives and of the lives of their workers, from their beats and from the workers' own
+ * streams. A worker's life only moves forward: an older word on it is ignored.
+ */
+import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { WorkerReady } from "../../../protocol/hive.ts"
+import { invariant } from "../../../machines/invariant.ts"
+import type { Seat } from "../../../machines/job.ts"
+import type { Place } from "../../../machines/policy/placement/place.ts"
+import type { Gpu } from "../../../machines/vocabulary/device.ts"
+import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
+import { reachedLike, type SshPlace } from "../../../machines/vocabulary/place.ts"
+import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
+import { type HiveEntry, newEntry, serving, type WorkerEntry } from "./entries.ts"
+
+/** A beat under way when a worker became ready does not name it yet; two in a row that do not mean that it is gone. */
+const missedMax = 2
+
+/** Who follows what changes here. */
+export interface Followers {
+  /** this worker's word is newer, or it is a new life of it */
+  readonly onWorker: (worker: WorkerView) => void
+  /** this life of it has left, with whoever sat on it */
+  readonly onDropped: (workerId: WorkerId) => void
+  /** it will not come back under this id */
+  readonly onForgotten: (workerId: WorkerId) => void
+}
+
+export class Registry {
+  readonly hives = new Map<string, HiveEntry>()
+  readonly workers = new Map<WorkerId, WorkerEntry>()
+  /** of each worker the last life that was found dead: a beat that was under way may still call it alive */
+  private readonly lost = new Map<string, string>()
+  /** of each worker the last life that was ready, and the id of the event that said so */
+  private readonly heard = new Map<string, { readonly instance: string; readonly eventId: string | undefined }>()
+  private readonly followers: Followers
+
+  constructor(followers: Followers) {
+    this.followers = followers
+  }
+
+  /** Undefined: the CPU, or a device that is not known. */
+  gpu(place: Place): Gpu | undefined {
+    return this.hives.get(place.hive)?.devices?.gpus.find(({ id }) => id === place.device)
+  }
+
+  addHive(id: string, ssh?: SshPlace): HiveEntry {
+    const known = this.hives.get(id)
+    if (known !== undefined) return known
+    const entry: HiveEntry = {
+      id,
+      ssh,
+      state: "cold",
+      claimed: undefined,
+      devices: undefined,
+      devicesAt: 0,
+      beats: [],
+      beatAt: undefined
+    }
+    this.hives.set(id, entry)
+    return entry
+  }
+
+  removeHive(id: string): void {
+    this.hives.delete(id)
+    this.dropWorkers(id)
+  }
+
+  /** The hive is gone, or out of reach: so are its workers. */
+  dropWorkers(hiveId: string): void {
+    for (const [id, entry] of this.workers) if (entry.view.hive === hiveId) this.forget(id)
+  }
+
+  /** Takes over what a heartbeat says; false: of a hive that is not known. */
+  confirm(beat: Heartbeat, now: number): boolean {
+    const hive = this.hives.get(beat.hive_id)
+    if (hive === undefined) return false
+    hive.beats = beat.devices
+    hive.beatAt = now
+    const named = new Set<string>()
+    for (const worker of beat.workers) {
+      named.add(worker.id)
+      const { url } = worker
+      this.confirmWorker(beat.hive_id, url === undefined ? worker : { ...worker, url: this.reached(beat.hive_id, url) })
+    }
+    for (const [id, entry] of this.workers) {
+      if (entry.view.hive !== beat.hive_id) continue
+      entry.missed = named.has(id) ? 0 : entry.missed + 1
+      if (entry.missed >= missedMax) this.forget(id)
+    }
+    return true
+  }
+
+  /** Where what runs beside a hive is reached from here. */
+  reached(hive: string, url: string): string {
+    return reachedLike(this.hives.get(hive)?.claimed?.url, url)
+  }
+
+  private confirmWorker(hive: string, beat: WorkerBeat): void {
+    const known = this.workers.get(beat.id)
+    // ids are each hive's own to give, and no hive speaks for another one's workers
+    if (known !== undefined && known.view.hive !== hive) return
+    if (!(serving(beat) && this.lost.get(beat.id) === beat.instance)) this.takeOver({ hive, ...beat }, known)
+    const now = this.workers.get(beat.id)
+    if (now !== undefined) this.followers.onWorker(now.view)
+  }
+
+  private takeOver(said: WorkerView, known: WorkerEntry | undefined): void {
+    if (known === undefined) return this.begin(said)
+    // a new life: whoever sat on the old one has lost it
+    if (known.view.instance !== said.instance) return this.begin(said)
+    // `ready` came on the worker's own stream, faster than the beat that still says loading
+    if (serving(known.view) && (said.state === "waking" || said.state === "loading")) return
+    // it dies or stops: no new work, and those who sit on it hear it from their streams or from here
+    if (serving(known.view) && !serving(said) && said.state !== "draining") return this.begin(said)
+    known.view = said
+  }
+
+  /** A life begins; the one before it is over. */
+  private begin(view: WorkerView): void {
+    this.drop(view.id)
+    this.workers.set(view.id, newEntry(view))
+  }
+
+  /** A worker said `ready` on its stream: it serves from now on, beats only confirm. False: that was known already. */
+  workerReady(
+    at: { readonly hive: string; readonly worker: WorkerId; readonly device: string; readonly model: string },
+    ready: WorkerReady,
+    eventId: string | undefined
+  ): boolean {
+    invariant(at.worker !== "" && ready.slots > 0, "a worker without a name, or without slots, is ready")
+    const owner = this.workers.get(at.worker)?.view.hive
+    if (owner !== undefined && owner !== at.hive) return false
+    this.heard.set(at.worker, { instance: ready.instance, eventId })
+    this.lost.delete(at.worker)
+    const known = this.workers.get(at.worker)
+    if (known !== undefined && known.view.instance === ready.instance && serving(known.view)) return false
+    if (known !== undefined && known.view.instance !== ready.instance) this.drop(at.worker)
+    const before = this.workers.get(at.worker)
+    const view: WorkerView = {
+      load_progress: 1,
+      busy: 0,
+      tokens_out: 0,
+      restarts: 0,
+      infers: [],
+      ...before?.view,
+      id: at.worker,
+      hive: at.hive,
+      device: at.device,
+      model: at.model,
+      state: "idle",
+      instance: ready.instance,
+      url: this.reached(at.hive, ready.url),
+      context: ready.context,
+      slots: ready.slots,
+      exact: ready.exact,
+      bits: ready.bits,
+      ...(ready.memory_mb === undefined ? {} : { memory_mb: ready.memory_mb }),
+      ...(ready.port === undefined ? {} : { port: ready.port })
+    }
+    if (before === undefined) this.workers.set(at.worker, newEntry(view))
+    else before.view = view
+    this.followers.onWorker(view)
+    return true
+  }
+
+  /** This life of the worker is over, as somebody who called it has found. False: that was known already. */
+  workerLost(seat: Pick<Seat, "worker" | "instance">): boolean {
+    if (this.workers.get(seat.worker)?.view.instance !== seat.instance) return false
+    this.drop(seat.worker)
+    this.lost.set(seat.worker, seat.instance)
+    return true
+  }
+
+  /** Serves this worker now, as far as anybody knows? */
+  serves(id: WorkerId): boolean {
+    const entry = this.workers.get(id)
+    return entry !== undefined && serving(entry.view)
+  }
+
+  /** The last life of this worker that was ready, and where on its stream that was said. */
+  heardOf(id: WorkerId): { readonly instance: string; readonly eventId: string | undefined } | undefined {
+    return this.heard.get(id)
+  }
+
+  /** Comes true when this life of the worker has left the view: at once, if it has already. */
+  gone(seat: Seat): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const entry = this.workers.get(seat.worker)
+      return entry !== undefined && this.lives(seat) ? Deferred.await(entry.gone) : Effect.void
+    })
+  }
+
+  /** Is this life of the worker there, as far as anybody knows? */
+  lives(seat: Pick<Seat, "worker" | "instance">): boolean {
+    const view = this.workers.get(seat.worker)?.view
+    return view?.instance === seat.instance && (serving(view) || view.state === "draining")
+  }
+
+  /** It will not come back under this id. */
+  private forget(workerId: WorkerId): void {
+    this.drop(workerId)
+    this.heard.delete(workerId)
+    this.lost.delete(workerId)
+    this.followers.onForgotten(workerId)
+  }
+
+  private drop(workerId: WorkerId): void {
+    const entry = this.workers.get(workerId)
+    if (entry === undefined) return
+    this.workers.delete(workerId)
+    this.followers.onDropped(workerId)
+    Deferred.unsafeDone(entry.gone, Effect.void)
+  }
+}

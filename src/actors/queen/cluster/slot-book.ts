@@ -1,0 +1,86 @@
+/** Who sits on which slot: the queen's own book. Every method is one step, so a slot is taken or it is not. */
+import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
+import { invariant } from "../../../machines/invariant.ts"
+import type { Seat } from "../../../machines/job.ts"
+import { freeOf, serving, type WorkerEntry } from "./entries.ts"
+
+export class SlotBook {
+  private readonly workers: ReadonlyMap<WorkerId, WorkerEntry>
+  /** a worker has another number of free slots, or takes no new work, or does again */
+  private readonly onChange: (workerId: WorkerId) => void
+  /** workers that take no new work, because a job has waited long for their memory, or is about to have it */
+  private closing: ReadonlySet<WorkerId> = new Set()
+  private readonly held = new Set<WorkerId>()
+
+  constructor(workers: ReadonlyMap<WorkerId, WorkerEntry>, onChange: (workerId: WorkerId) => void) {
+    this.workers = workers
+    this.onChange = onChange
+  }
+
+  /** Takes a slot for a job, or all of them where it must be alone; undefined when there is none. */
+  reserve(workerId: WorkerId, jobId: JobId, alone: boolean): Seat | undefined {
+    const entry = this.workers.get(workerId)
+    if (entry === undefined || !serving(entry.view) || this.isClosing(workerId)) return undefined
+    const { slots } = entry.view
+    const own = entry.seats.get(jobId) ?? 0
+    const free = freeOf(entry)
+    if (alone ? free < slots : free < 1) return undefined
+    invariant(own === 0 || !alone, () => `job ${jobId} takes worker ${workerId} that it has already`)
+    entry.seats.set(jobId, alone ? slots : 1)
+    invariant(takenOf(entry) <= slots, () => `${takenOf(entry)} of ${slots} slots of worker ${workerId} are taken`)
+    this.onChange(workerId)
+    return seatOn(entry)
+  }
+
+  /** Gives back whatever the job holds; true if it held anything. */
+  release(jobId: JobId): boolean {
+    let released = false
+    for (const [id, { seats }] of this.workers) {
+      if (!seats.delete(jobId)) continue
+      released = true
+      this.onChange(id)
+    }
+    invariant(this.seatOf(jobId) === undefined, () => `job ${jobId} holds a slot that it gave back`)
+    return released
+  }
+
+  /** The seat that the job holds. */
+  seatOf(jobId: JobId): Seat | undefined {
+    for (const entry of this.workers.values()) if (entry.seats.has(jobId)) return seatOn(entry)
+    return undefined
+  }
+
+  /** These take no new work, and no others but them. */
+  close(workers: ReadonlySet<WorkerId>): void {
+    const before = this.closing
+    this.closing = workers
+    for (const id of new Set([...before, ...workers])) if (before.has(id) !== workers.has(id)) this.onChange(id)
+  }
+
+  /** Keeps idle workers free for whoever unloads them; false if one of them is not idle (any more). */
+  hold(workers: ReadonlyArray<WorkerId>): boolean {
+    const entries = workers.map((id) => this.workers.get(id))
+    if (entries.some((entry) => entry !== undefined && entry.seats.size > 0)) return false
+    for (const id of workers) this.held.add(id)
+    for (const id of workers) this.onChange(id)
+    return true
+  }
+
+  letGo(workers: ReadonlyArray<WorkerId>): void {
+    for (const id of workers) this.held.delete(id)
+    for (const id of workers) this.onChange(id)
+  }
+
+  isClosing(id: WorkerId): boolean {
+    return this.closing.has(id) || this.held.has(id)
+  }
+}
+
+const seatOn = ({ view: { device, hive, id: worker, instance } }: WorkerEntry): Seat => ({
+  worker,
+  instance,
+  hive,
+  device
+})
+
+const takenOf = ({ seats }: WorkerEntry): number => [...seats.values()].reduce((sum, slots) => sum + slots, 0)
