@@ -8,7 +8,7 @@ export const leastScore = 85
 export const rooms = [
   {
     name: "core",
-    source: ["src/actors/core/*.ts"],
+    source: ["src/actors/core/**/*.ts"],
     tests: ["test/actors/core/*.test.ts"],
     without: ["test/actors/core/{mutations,endurance}.test.ts"]
   },
@@ -20,13 +20,13 @@ export const rooms = [
   },
   {
     name: "jobs",
-    source: ["src/actors/queen/{job,job-*,jobs,frames,own-jobs,recent-frames,relay,terminal-events,token-run}.ts"],
+    source: ["src/actors/queen/{jobs,log}/*.ts"],
     tests: ["test/actors/queen/{job-logs,queen,relay,reload,shutdown}.test.ts"],
     without: []
   },
   {
     name: "placement",
-    source: ["src/actors/queen/{cluster-view,no-place,placing,plan,provisioning,room,room-line,scheduler}.ts"],
+    source: ["src/actors/queen/{cluster,placement}/*.ts"],
     tests: ["test/actors/queen/{cluster-view,queen,reload}.test.ts"],
     without: []
   }

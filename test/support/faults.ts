@@ -30,6 +30,8 @@ export interface Phase {
   readonly roles: ReadonlyArray<Role>
   /** Brings the machine there; what runs then has to give the whole story. */
   readonly enter: (on: Machine) => Promise<ReadonlyArray<Running>>
+  /** everything ends by itself: who is to be struck may have gone already, which is as good */
+  readonly ends?: boolean
 }
 
 type Condition = (run: Running) => boolean
@@ -102,7 +104,7 @@ export const phases: ReadonlyArray<Phase> = [
   phase("after the hive was lost once", all, resumed("hive", "worker lost after")),
   phase("after the queen was lost once", all, resumed("queen", "lost queen; reconnecting…")),
   phase("while everything idles", ["queen", "hive", "worker"], warm()),
-  phase("while everything shuts down", ["queen", "hive"], ending)
+  { ...phase("while everything shuts down", ["queen", "hive"], ending), ends: true }
 ]
 
 export const phaseNamed = (name: string): Phase => {
@@ -115,8 +117,8 @@ export const pidsOf = (on: Machine, role: Role): ReadonlyArray<number> =>
   on.processes().flatMap((process) => (process.role === role ? [process.pid] : []))
 
 /** Sends the signal to the processes of this role, as soon as there are some; which it was. */
-export const strike = async (on: Machine, role: Role, fault: Fault): Promise<ReadonlyArray<number>> => {
-  await eventually(() => pidsOf(on, role).length > 0, `a ${role} to strike`)
+export const strike = async (on: Machine, role: Role, fault: Fault, ends = false): Promise<ReadonlyArray<number>> => {
+  await eventually(() => pidsOf(on, role).length > 0 || (ends && on.processes().length === 0), `a ${role} to strike`)
   return pidsOf(on, role).filter((pid) => signalled(pid, fault))
 }
 
@@ -152,14 +154,14 @@ export const assertRecovered = async (on: Machine): Promise<void> => {
  */
 export const recovers = async (
   on: Machine,
-  { enter }: Phase,
+  { ends, enter }: Phase,
   role: Role,
   fault: Fault,
   undisturbed: string
 ): Promise<number> => {
   const runs = await enter(on)
   const workers = role === "hive" && fault !== "SIGSTOP" ? pidsOf(on, "worker") : []
-  const struck = await strike(on, role, fault)
+  const struck = await strike(on, role, fault, ends)
   const at = performance.now()
   for (const run of runs) assert.ok(run.stdout().length < undisturbed.length, "the fault came after the answer")
   await areGone(on, workers, "workers of the dead hive are gone")

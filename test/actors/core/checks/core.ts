@@ -24,7 +24,14 @@ export type Core = typeof ActorModule &
 /** The core whose sources lie in `folder`, a file URL that ends with a slash. */
 export const load = async (folder: URL): Promise<Core> => {
   const part = (file: string): Promise<object> => import(/* @vite-ignore */ new URL(file, folder).pathname)
-  const files = ["actor.ts", "child.ts", "machine-actor.ts", "reports.ts", "supervisor.ts", "system.ts"]
+  const files = [
+    "actor.ts",
+    "supervision/child.ts",
+    "machine/machine-actor.ts",
+    "reports.ts",
+    "supervision/supervisor.ts",
+    "system.ts"
+  ]
   // The files are those of the type, or copies of them.
   return Object.assign({}, ...(await Promise.all(files.map(part)))) as Core
 }
