@@ -571,7 +571,7 @@ export const charts: ReadonlyArray<Check> = [
         { id: "p" }
       )
     }),
-    /impure action/
+    /impure action xstate\.spawnChild\(inline\)/
   ),
   broken("an activity that nobody provides", worker, /no activity named work/),
   broken("a command that nobody performs", onGo({ actions: emit({ type: "cmd" }) }), /nobody performs cmd/),
