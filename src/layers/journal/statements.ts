@@ -177,7 +177,9 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
 
   const runRow = (seq: number): RunRow => {
     const row = selectRun.get(seq)
-    if (row === undefined) throw new Error(`the journal has lost its row ${seq}`)
+    // as SQLite says of a file that went bad while it was open
+    if (row === undefined)
+      throw Object.assign(new Error(`the journal is malformed: its row ${seq} is lost`), { code: "SQLITE_CORRUPT" })
     return row
   }
 

@@ -44,10 +44,19 @@ const fromCells = (cells: Cells): Record<string, unknown> =>
     )
   )
 
-const failed = (error: SqlError | ParseError): CatalogError => {
+/** A cell is no JSON: the file was damaged where SQLite does not look. */
+class DamagedCell {
+  readonly _tag = "DamagedCell"
+  readonly cause: unknown
+  constructor(cause: unknown) {
+    this.cause = cause
+  }
+}
+
+const failed = (error: SqlError | ParseError | DamagedCell): CatalogError => {
   const { cause } = error
   const code =
-    error._tag === "ParseError"
+    error._tag !== "SqlError"
       ? "unknown row"
       : typeof cause === "object" && cause !== null && "code" in cause
         ? String(cause.code)
@@ -76,7 +85,11 @@ const make = Effect.gen(function* () {
     const columns = Object.keys(schema.fields)
     const decode = Schema.decodeUnknown(Schema.Array(schema))
     const encode = Schema.encode(schema)
-    const rowsOf = (cells: ReadonlyArray<Cells>) => decode(cells.map(fromCells))
+    const rowsOf = (cells: ReadonlyArray<Cells>) =>
+      Effect.flatMap(
+        Effect.try({ try: () => cells.map(fromCells), catch: (cause) => new DamagedCell(cause) }),
+        (rows) => decode(rows)
+      )
     return {
       all: sql<Cells>`SELECT * FROM ${sql(name)} ORDER BY rowid`.pipe(Effect.flatMap(rowsOf), Effect.mapError(failed)),
       get: (id: string) =>

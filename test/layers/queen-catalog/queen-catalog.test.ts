@@ -5,6 +5,7 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { afterAll, describe } from "vitest"
+import Sqlite from "better-sqlite3"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { type CapabilitiesRow, type HiveRow, QueenCatalog } from "../../../src/layers/queen-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/queen-catalog/sqlite.ts"
@@ -43,6 +44,18 @@ describe("the queen's catalog", () => {
       expect(identities.map(({ epoch }) => epoch)).toEqual([1, 2, 3])
       expect(new Set(identities.map(({ id }) => id)).size).toBe(1)
       expect(identities[0]?.id).toMatch(/^queen-[0-9a-f]{16}$/)
+    })
+  )
+
+  it.effect("fails with a type where a cell was damaged that SQLite does not look at", () =>
+    Effect.gen(function* () {
+      const file = newFile()
+      yield* start(file, (catalog) => catalog.hives.put(hive))
+      const damaged = new Sqlite(file)
+      damaged.prepare("UPDATE hives SET url = '{\"x'").run()
+      damaged.close()
+      const error = yield* Effect.flip(start(file, (catalog) => catalog.hives.all))
+      expect(error).toMatchObject({ code: "INTERNAL", details: { code: "unknown row" } })
     })
   )
 
