@@ -13,8 +13,9 @@ export const tokenFault = (token: string): string | undefined => {
   return printable.test(token) ? undefined : "has characters that no HTTP header can carry"
 }
 
+/** As `tokenFault`; a pattern, of which examples can be made. */
 export const Token = Schema.String.pipe(
-  Schema.filter((token) => tokenFault(token) === undefined, {
+  Schema.pattern(new RegExp(`^[\\x21-\\x7e]{${tokenLength.min},${tokenLength.max}}$`), {
     message: () => `${tokenLength.min} to ${tokenLength.max} printable characters without a space`
   })
 )
