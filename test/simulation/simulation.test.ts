@@ -18,7 +18,7 @@ const run = promisify(execFile)
 const turn = promisify(setImmediate)
 const root = fileURLToPath(new URL("../..", import.meta.url))
 /** Where the residents begin. */
-const actors = ["queen/queen", "queen/job-logs", "hive/hive", "worker/worker", "keeper/infer"].map(
+const actors = ["queen/queen", "queen/log/job-logs", "hive/hive", "worker/worker", "keeper/infer"].map(
   (name) => `src/actors/${name}.ts`
 )
 const planted = plantedIn(root)
@@ -177,7 +177,7 @@ describe("The program", () => {
     // and nothing of the simulator's own beside them but layers and the composition
     const known = new Set(actors.flatMap(ours))
     const own = [...simulated].filter((file) => !known.has(file) && !/^src\/(actors|machines)\//.test(file))
-    expect(own.filter((file) => !/^src\/(layers\/|main\/(simulate|soon))/.test(file))).toEqual([])
+    expect(own.filter((file) => !/^src\/(layers\/|protocol\/|simulator\/|main\/simulate)/.test(file))).toEqual([])
   })
 
   it("refuses arguments that it does not know with exit code 2", () => {
