@@ -19,7 +19,7 @@ export type Read = Extract<Reading, { t: "tokens" | "too many" }> | Failure
 
 /** Beside the running bundle, above its chunk, or as built from these sources. */
 const program = (): string | undefined =>
-  ["./tokenizer.js", "../tokenizer.js", "../../../../dist/tokenizer.js"]
+  ["./tokenizer.js", "../tokenizer.js", "../../../../../dist/tokenizer.js"]
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))
     .find((path) => existsSync(path))
 
