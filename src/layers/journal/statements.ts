@@ -156,7 +156,7 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
   }
   const knownJob = (id: string): Known => {
     const job = find(id)
-    if (job === undefined) throw new Error(`the journal has no job ${id}`)
+    if (job === undefined) throw malformed(`it has no job ${id}`)
     return job
   }
 
@@ -177,9 +177,7 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
 
   const runRow = (seq: number): RunRow => {
     const row = selectRun.get(seq)
-    // as SQLite says of a file that went bad while it was open
-    if (row === undefined)
-      throw Object.assign(new Error(`the journal is malformed: its row ${seq} is lost`), { code: "SQLITE_CORRUPT" })
+    if (row === undefined) throw malformed(`its row ${seq} is lost`)
     return row
   }
 
@@ -354,3 +352,7 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
 
 const mapDefined = <A, B>(value: A | undefined, f: (value: A) => B): B | undefined =>
   value === undefined ? undefined : f(value)
+
+/** As SQLite says of a file that went bad: what one table tells of is not in the other. */
+const malformed = (what: string): Error =>
+  Object.assign(new Error(`the journal is malformed: ${what}`), { code: "SQLITE_CORRUPT" })
