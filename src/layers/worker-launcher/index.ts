@@ -1,6 +1,6 @@
 /**
  * How a hive brings a worker to life. `process.ts` starts the worker program with a control pipe on descriptor 3;
- * `in-process.ts` runs the same worker actor in this process.
+ * `src/main/cluster/worker-launcher.ts` runs the same worker actor in this process.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** The queen's interface (docs/api.md, Queen): who calls what, a file an audience. */
+/** The queen's interface: who calls what, a file an audience. */
 import type { Handlers } from "../endpoint.ts"
 import { openAiApi } from "../surfaces/openai.ts"
 import { observeApi } from "./observe.ts"

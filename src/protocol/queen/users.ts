@@ -1,4 +1,4 @@
-/** What who asks a model calls: jobs, their events, and the document of it all (docs/api.md, Queen). */
+/** What who asks a model calls: jobs, their events, and the document of it all. */
 import * as Schema from "effect/Schema"
 import { Health, Nothing } from "../../machines/vocabulary/common.ts"
 import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job.ts"

@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import { Ledger } from "../../../src/actors/hive/devices/ledger.ts"
-import { Machines } from "../../../src/actors/hive/devices/devices.ts"
+import { Machines, noRoom } from "../../../src/actors/hive/devices/devices.ts"
 import type { Machine } from "../../../src/layers/devices/index.ts"
 
 const cpu: Machine["cpu"] = { cores: 4, ramBytes: 16e9, ramFreeBytes: 16e9 }
@@ -28,4 +28,16 @@ describe("The devices of a hive", () => {
       expect(yield* room).toBe(3_000e6)
     })
   )
+})
+
+describe("What a device could give if others went", () => {
+  it.each([
+    [161.2e6, 161.9e6, true],
+    [161.9e6, 161.9e6, true],
+    [161.9e6, 161.8e6, false],
+    [161.2e6, 161.1e6, false]
+  ])("is told on the same side of what is needed as it is in bytes: %d of %d", (needed, bytes, wouldDo) => {
+    const { details } = noRoom("gpu0", needed, 0, { bytes, context: 512 })
+    expect(Number(details["most_mb"]) >= Number(details["required_mb"])).toBe(wouldDo)
+  })
 })

@@ -208,6 +208,11 @@ export const noRoom = (
   most?: Most
 ): RbeeError<"VRAM_EXHAUSTED"> => {
   const [needed, available] = [toMb(neededBytes), Math.floor(availableBytes / 1e6)]
+  // in whole MB, and on the same side of what is needed as in bytes: whoever reads it waits for it, or does not
+  const mostMb = ({ bytes }: Most): number => {
+    const mb = Math.floor(bytes / 1e6)
+    return bytes >= neededBytes ? Math.max(needed, mb) : Math.min(needed - 1, mb)
+  }
   return rbeeError(
     "VRAM_EXHAUSTED",
     `${deviceLabel(device)} has ${available} MB free, ${needed} MB are needed`,
@@ -218,7 +223,7 @@ export const noRoom = (
       needed_mb: needed,
       required_mb: needed,
       available_mb: available,
-      ...(most === undefined ? {} : { context_max: most.context, most_mb: Math.ceil(most.bytes / 1e6) })
+      ...(most === undefined ? {} : { context_max: most.context, most_mb: mostMb(most) })
     }
   )
 }

@@ -6,7 +6,7 @@
  * Where the line gets long and another device has room, the first of it leaves to start another worker there
  * (`policy/spread.ts`); the rest gets its slots.
  *
- * Jobs that found no room, but would if others went, wait in one line for all models (`room-line.ts`).
+ * Jobs that found no room, but would if others went, wait in one line for all models (`capacity-queue.ts`).
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
