@@ -1,7 +1,7 @@
 /**
  * Builds the four programs for a fast start. Each is one CommonJS file, `dist/NAME.cjs`, and a loader, `dist/NAME.js`,
  * that gives V8 the code cache beside it: what V8 compiled for a real run, so that nothing is parsed and compiled again.
- * That halves the time that a program takes before it does anything (PERFORMANCE P4).
+ * That halves the time that a program takes before it does anything.
  *
  * The cache is made here, by this Node, with one short session in a folder of its own. Another version of Node rejects
  * it and compiles as ever; where the session cannot run there is simply no cache.

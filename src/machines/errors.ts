@@ -4,7 +4,7 @@
  */
 import * as Data from "effect/Data"
 
-/** HTTP status of each code at the edge that reports it (API.md, status map). */
+/** HTTP status of each code at the edge that reports it (docs/api.md#errors). */
 export const statusOf = {
   INVALID_REQUEST: 400,
   UNSUPPORTED_PARAMETER: 400,

@@ -14,7 +14,7 @@ import type { ApiScope, Caller } from "./rights.ts"
 export type { ApiScope, Caller }
 
 /**
- * Where a stream of Server-Sent Events goes. Text, not elements: the token path is a pipe (DESIGN §8), and the same
+ * Where a stream of Server-Sent Events goes. Text, not elements: the token path is a pipe (docs/design.md#the-token-path), and the same
  * text crosses the wire and the in-process transport.
  */
 export interface Sink {

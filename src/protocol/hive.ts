@@ -1,4 +1,4 @@
-/** A hive's interface (API.md, Hive). Only a queen calls it. */
+/** A hive's interface (docs/api.md#hive). Only a queen calls it. */
 import * as Schema from "effect/Schema"
 import { Count, DeviceId, Health, Megabytes, Nothing } from "../machines/vocabulary/common.ts"
 import { Devices, WorkerKind } from "../machines/vocabulary/device.ts"

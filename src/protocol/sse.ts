@@ -1,5 +1,5 @@
 /**
- * Server-Sent Events as text: the one encoder, the one parser (DESIGN §8, the token path is a pipe).
+ * Server-Sent Events as text: the one encoder, the one parser (docs/design.md#the-token-path).
  *
  * The parser is our own because the one of `@effect/experimental` scans its buffer again after every line, which made
  * a relay 40 to 200 times dearer; here each character is looked at once.

@@ -1,4 +1,4 @@
-/** A worker's interface (API.md, Worker). Only a queen calls it. */
+/** A worker's interface (docs/api.md#worker). Only a queen calls it. */
 import * as Schema from "effect/Schema"
 import { Count, Health, Nothing } from "../machines/vocabulary/common.ts"
 import { InferRequest } from "../machines/vocabulary/worker.ts"

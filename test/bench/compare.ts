@@ -46,12 +46,12 @@ const many = <A>(count: number, one: (k: number) => Promise<A>) =>
 
 const path = "/v1/chat/completions"
 const workloads: Readonly<Record<string, Workload>> = {
-  /** P2 flat out: 50 × 400 tokens */
+  /** flat out: 50 × 400 tokens */
   relay: (_, cluster, client) => {
     const route = { port: cluster.queenPort, path: "jobs", headers: cluster.headers }
     return ofDaemons(cluster, () => many(50, () => client.stream(route, 400, 0)))
   },
-  /** P3: 400 answers, 16 at once */
+  /** 400 answers, 16 at once */
   requests: (_, cluster, client) => {
     const route = { port: cluster.queenPort, path, headers: cluster.headers }
     return ofDaemons(cluster, () =>
@@ -60,9 +60,9 @@ const workloads: Readonly<Record<string, Workload>> = {
       })
     )
   },
-  /** P6: 20 seeds */
+  /** 20 seeds */
   simulator: async (dist) => childrenCpu(`${dist}/simulate.js`, ["--seeds", "20"], process.env),
-  /** P1, P4: from nothing to a first answer of the bundled model, one of 128 tokens, and to nothing again */
+  /** from nothing to a first answer of the bundled model, one of 128 tokens, and to nothing again */
   session: async (dist) => {
     const machine = await makeMachine({ programs: dist })
     try {

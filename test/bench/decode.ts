@@ -1,5 +1,5 @@
 /**
- * P1: tokens a second, and CPU time a token, of the whole chain keeper→queen→hive→worker against node-llama-cpp called
+ * Tokens a second, and CPU time a token, of the whole chain keeper→queen→hive→worker against node-llama-cpp called
  * directly with the same model, slots and threads; 1, 4 and 16 answers at once, 128 tokens each. Interleaved rounds.
  * `decode [ROUNDS] [MODEL.gguf …]`
  */

@@ -1,5 +1,5 @@
 /**
- * P8: a file from a loopback hub by a real hive (fetched, hashed, synced, published), against `curl -C -` and then
+ * A file from a loopback hub by a real hive (fetched, hashed, synced, published), against `curl -C -` and then
  * `sha256sum` of the same file from the same hub; interleaved. Then hives killed in mid-download at random moments:
  * files that are not what they are called, and bytes that were on disk and are fetched again. What a killed hive had
  * received but not written yet is bounded by a test (test/main/hive-download.test.ts).

@@ -1,5 +1,5 @@
 /**
- * E3: the memory that the estimate promises, from a GGUF header alone, against what a worker really takes on the CPU.
+ * The memory that the estimate promises, from a GGUF header alone, against what a worker really takes on the CPU.
  * Generated models of many shapes, each with several contexts, slots and kinds of KV cache. Measured is the resident
  * memory of the worker process (mapped weights count) after prompts have filled all slots, because buffers take their
  * pages when they are first used. `estimate COUNT` stops after so many cases.

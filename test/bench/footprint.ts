@@ -1,5 +1,5 @@
 /**
- * P9: memory and CPU of idle daemons, with 500 open streams, and how many heartbeats a second a queen takes against a
+ * Memory and CPU of idle daemons, with 500 open streams, and how many heartbeats a second a queen takes against a
  * bare `node:http` handler that parses the same body. `footprint SECONDS` sets the idle time (default 60).
  */
 import { spawn } from "node:child_process"

@@ -1,4 +1,4 @@
-/** `npm run bench -- narration`: every branch of the seed's matrix in simulation, held against NARRATION.md. */
+/** `npm run bench -- narration`: every branch of the flow in simulation, held against docs/narration.md. */
 import assert from "node:assert/strict"
 import { runBranch } from "../simulation/narration/arrange.ts"
 import { branches, nameOf } from "../simulation/narration/branches.ts"
@@ -20,7 +20,7 @@ export const run = async (): Promise<void> => {
   })
   report("narration", [
     { what: "branches", value: branches.length, unit: "" },
-    { what: "with other lines than NARRATION.md has", value: wrong.length, unit: "", target: "0" },
+    { what: "with other lines than docs/narration.md has", value: wrong.length, unit: "", target: "0" },
     { what: "time", value: ms / 1000, unit: "s" }
   ])
   process.exitCode = wrong.length === 0 ? 0 : 1

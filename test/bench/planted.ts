@@ -1,4 +1,4 @@
-/** P6: how long the simulator takes to find each planted bug, with how many seeds. */
+/** How long the simulator takes to find each planted bug, with how many seeds. */
 import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { hunt, plantedIn } from "../simulation/planted.ts"

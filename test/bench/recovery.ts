@@ -1,5 +1,5 @@
 /**
- * P5: a worker dies in mid-answer by SIGKILL, SIGABRT or SIGSTOP; how long until the next token, against the floor: a
+ * A worker dies in mid-answer by SIGKILL, SIGABRT or SIGSTOP; how long until the next token, against the floor: a
  * worker process that somebody starts by hand, its load, and the reading of the prompt and of the text so far. Also
  * what was lost or repeated. `recovery [ROUNDS]`, interleaved, with minillama and a model of about 100 M parameters.
  */

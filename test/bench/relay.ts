@@ -1,5 +1,5 @@
 /**
- * P2: tokens through the queen against a bare node:http pipe (the floor), nginx with proxy_buffering off, and
+ * Tokens through the queen against a bare node:http pipe (the floor), nginx with proxy_buffering off, and
  * @portkey-ai/gateway. A scripted worker stands in for the engine; every process is its own; rounds are interleaved.
  * `relay [ROUNDS]`
  */

@@ -1,5 +1,5 @@
 /**
- * P3: answers that are not streamed, through the queen against a bare node:http pipe, nginx and @portkey-ai/gateway;
+ * Answers that are not streamed, through the queen against a bare node:http pipe, nginx and @portkey-ai/gateway;
  * 1, 10 and 64 at once, a scripted worker behind all of them, started by the real hive behind the real queen. Rounds are interleaved. `requests [ROUNDS]`
  */
 import { fileURLToPath } from "node:url"

@@ -1,5 +1,5 @@
 /**
- * P7: decisions of the placement policy (the code that the queen runs) on clusters of 10, 100 and 1 000 hives with 8
+ * Decisions of the placement policy (the code that the queen runs) on clusters of 10, 100 and 1 000 hives with 8
  * devices each, 1 000 models: as a Zipf workload makes them, and with all memory full, so that every decision is a
  * search. The peer is the same policy looking at every device. Regret is told by an account of its own of what a choice
  * costs (`scheduling-parts/truth.ts`), over every device and every set of workers that could make room there.

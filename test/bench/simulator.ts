@@ -1,5 +1,5 @@
 /**
- * P6: how fast the simulated cluster lives, at 1, 3, 10 and 100 hives under mixed faults, and how soon it finds each
+ * How fast the simulated cluster lives, at 1, 3, 10 and 100 hives under mixed faults, and how soon it finds each
  * planted bug. The ceiling is the same charts fed with the same events, without actors, supervision or a network.
  * `npm run bench -- simulator SECONDS`: wall time for each size, 20 by default; `SECONDS speed`: without the bugs.
  */

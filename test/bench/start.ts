@@ -1,5 +1,5 @@
 /**
- * P4: `rbee infer` from nothing running, and warm, against a 20-line script that loads the same model with
+ * `rbee infer` from nothing running, and warm, against a 20-line script that loads the same model with
  * node-llama-cpp and prints one answer. Wall time; interleaved rounds.
  */
 import { spawn } from "node:child_process"

@@ -1,5 +1,5 @@
 /**
- * P10: crash-restart cycles of light children, and of a nested tree, under our supervisor and under Erlang/OTP's own
+ * Crash-restart cycles of light children, and of a nested tree, under our supervisor and under Erlang/OTP's own
  * (Debian's erlang-base; without `erl` ours stands alone). A light child is the least that can be supervised on each
  * side: a fiber, or a process of proc_lib, that waits to be told to crash. One cycle: crash, and all is up again.
  *

@@ -1,4 +1,4 @@
-/** Workers that cannot boot (ACCEPTANCE C1), with a worker program that really dies. */
+/** Workers that cannot boot, with a worker program that really dies. */
 import { cpSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"

@@ -1,4 +1,4 @@
-/** Queen and hive lifecycle on real processes (ACCEPTANCE B). */
+/** Queen and hive lifecycle on real processes. */
 import { createServer } from "node:http"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"

@@ -1,4 +1,4 @@
-/** The seed's flow with "GPU0 RTX 3060, GPU1 RTX 3090" on a machine that has none (ACCEPTANCE E1). */
+/** The whole flow with "GPU0 RTX 3060, GPU1 RTX 3090" on a machine that has none. */
 import { assert, describe, it } from "vitest"
 import { useMachines } from "../support/machines.ts"
 

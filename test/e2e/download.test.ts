@@ -1,4 +1,4 @@
-/** `rbee infer --model HF:…`, whole, through the real programs, with a hub on loopback (ACCEPTANCE B6, D2, D3). */
+/** `rbee infer --model HF:…`, whole, through the real programs, with a hub on loopback. */
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"

@@ -1,4 +1,4 @@
-/** What is said of an answer whose worker is killed under it: the undisturbed one, or a continued one (ACCEPTANCE C2). */
+/** What is said of an answer whose worker is killed under it: the undisturbed one, or a continued one. */
 import { assert, describe, it } from "vitest"
 import { paced, story, strike } from "../support/faults.ts"
 import { model, TINY } from "../support/gguf.ts"

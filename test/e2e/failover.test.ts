@@ -1,6 +1,6 @@
 /**
  * What an answer goes through on real processes: several deaths by every signal that ends one, a queen that stands
- * still, a request that takes its workers down (ACCEPTANCE C2, C4).
+ * still, a request that takes its workers down.
  */
 import { assert, beforeAll, describe, it } from "vitest"
 import { type Fault, paced, type Role, story, strike, told, undisturbedStory } from "../support/faults.ts"

@@ -1,4 +1,4 @@
-/** The golden transcripts of NARRATION.md, on real processes. */
+/** The golden transcripts, on real processes: exactly the lines of docs/narration.md, in their order. */
 import { assert, describe, it } from "vitest"
 import { type Machine, narration } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"

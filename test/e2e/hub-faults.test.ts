@@ -1,4 +1,4 @@
-/** ACCEPTANCE D2 and D5, whole, through the real programs: every fault that a hub can have, one after the other. */
+/** Every fault that a hub can have, one after the other, through the real programs. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"

@@ -1,4 +1,4 @@
-/** The main job as a user sees it (ACCEPTANCE A, B6). */
+/** The main job as a user sees it. */
 import { chmodSync, cpSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync, writeFileSync } from "node:fs"
 import { execFile, execFileSync } from "node:child_process"
 import { tmpdir } from "node:os"

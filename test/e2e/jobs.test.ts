@@ -1,4 +1,4 @@
-/** Jobs over HTTP, and the OpenAI edge with the official client, on real processes (ACCEPTANCE C, G3). */
+/** Jobs over HTTP, and the OpenAI edge with the official client, on real processes. */
 import OpenAI from "openai"
 import { assert, describe, it } from "vitest"
 import { eventually, type Machine } from "../support/machine.ts"

@@ -1,7 +1,6 @@
 /**
  * Faults on real processes, in named phases of a run: a sample of `npm run kill-matrix`, which has them all. Whatever
- * was struck: the run ends by itself with the very answer, nothing is left that nobody owns, and the next `infer` works
- * (ACCEPTANCE B5).
+ * was struck: the run ends by itself with the very answer, nothing is left that nobody owns, and the next `infer` works.
  */
 import { beforeAll, describe, it } from "vitest"
 import { paced, phaseNamed, phases, recovers, type Role, undisturbedStory } from "../support/faults.ts"

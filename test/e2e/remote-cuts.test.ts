@@ -1,4 +1,4 @@
-/** The link to a remote hive is cut while an answer streams (ACCEPTANCE F4): hosts of our own in network namespaces. */
+/** The link to a remote hive is cut while an answer streams: hosts of our own in network namespaces. */
 import { readFileSync } from "node:fs"
 import { afterEach, assert, describe, it } from "vitest"
 import { eventually, type Machine, type Running } from "../support/machine.ts"

@@ -1,4 +1,4 @@
-/** Words of others and secrets of ours, on the way to another machine (ACCEPTANCE F3). */
+/** Words of others and secrets of ours, on the way to another machine. */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { connect, createServer, type AddressInfo } from "node:net"

@@ -1,6 +1,6 @@
 /**
  * rbee on another machine, by the real npm, as the README shows it: added, installed, used, ended, upgraded and
- * uninstalled (ACCEPTANCE F1). The queen is a host of her own where there are network namespaces; the other machine is
+ * uninstalled. The queen is a host of her own where there are network namespaces; the other machine is
  * this one, whose network reaches npm's registry.
  */
 import { execFileSync } from "node:child_process"

@@ -1,4 +1,4 @@
-/** Hives on other machines, over a real sshd of OpenSSH on loopback (ACCEPTANCE F). */
+/** Hives on other machines, over a real sshd of OpenSSH on loopback. */
 import { execFileSync } from "node:child_process"
 import { appendFileSync, chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"

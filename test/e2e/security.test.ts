@@ -1,4 +1,4 @@
-/** Who may speak to the daemons (ACCEPTANCE G), on real processes. */
+/** Who may speak to the daemons, on real processes. */
 import { chmodSync, readFileSync, readdirSync, writeFileSync } from "node:fs"
 import { request } from "node:http"
 import { join } from "node:path"

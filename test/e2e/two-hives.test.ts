@@ -1,4 +1,4 @@
-/** Two hives, chosen by policy (ACCEPTANCE E4): the second one is a process of its own with its own name and port. */
+/** Two hives, chosen by policy: the second one is a process of its own with its own name and port. */
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"

@@ -1,5 +1,5 @@
 /**
- * The branches of the seed's matrix, run in simulation: each prints the lines of NARRATION.md, exactly and in order.
+ * The branches of the flow, run in simulation: each prints the lines of docs/narration.md, exactly and in order.
  * Here every two decisions meet in every way; all branches run with `npm run bench -- narration`.
  */
 import { describe, expect, it } from "vitest"

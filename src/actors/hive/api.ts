@@ -1,4 +1,4 @@
-/** The hive's interface: what each call asks of which part (API.md, Hive). */
+/** The hive's interface: what each call asks of which part (docs/api.md#hive). */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

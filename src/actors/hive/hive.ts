@@ -1,5 +1,5 @@
 /**
- * The hive: one machine's devices, models and workers (DESIGN §6).
+ * The hive: one machine's devices, models and workers (docs/design.md#who-supervises-whom).
  *
  *   hive (rest_for_one)
  *   ├ store        catalog; reaps what an earlier hive left

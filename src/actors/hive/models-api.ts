@@ -1,4 +1,4 @@
-/** The calls of the hive's interface that are about models (API.md, Hive). */
+/** The calls of the hive's interface that are about models (docs/api.md#hive). */
 import * as Effect from "effect/Effect"
 import type { HiveApi } from "../../protocol/hive.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"

@@ -1,5 +1,5 @@
 /**
- * The infer session: the keeper's side of one answer (DESIGN §5: 0–2, 9, 10). It wakes the queen, posts the job with
+ * The infer session: the keeper's side of one answer (steps 0 to 2, 9 and 10 of docs/design.md#the-flow). It wakes the queen, posts the job with
  * its session, prints the job's stream, and ends what a cold session woke. The job belongs to the queen: a keeper that
  * dies leaves it running, one that is interrupted cancels it.
  */

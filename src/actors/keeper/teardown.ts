@@ -1,4 +1,4 @@
-/** Step 10 of a cold session: what the session woke and nobody else uses is ended (DESIGN §6, Sessions). */
+/** Step 10 of a cold session: what the session woke and nobody else uses is ended (docs/design.md#sessions). */
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { cascadeAsk, queenLeft } from "../../machines/narration.ts"

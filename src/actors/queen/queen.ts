@@ -1,5 +1,5 @@
 /**
- * The queen (DESIGN §6): her parts, her tree, her interface.
+ * The queen (docs/design.md#who-supervises-whom): her parts, her tree, her interface.
  *
  *   queen (rest_for_one)
  *   ├ hives (one_for_one)   one actor a known hive; starts by re-reading the catalog

@@ -1,4 +1,4 @@
-/** The queen's interface (API.md, Queen): every call, in terms of her parts. */
+/** The queen's interface (docs/api.md#queen): every call, in terms of her parts. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Call } from "../../protocol/endpoint.ts"

@@ -1,5 +1,5 @@
 /**
- * The worker: one loaded model that answers (API.md, Worker). It is what runs inside a worker process; its supervised
+ * The worker: one loaded model that answers (docs/api.md#worker). It is what runs inside a worker process; its supervised
  * chart lives in the hive, which hears of it by control messages only.
  *
  * loading → healthy {idle, busy} → draining → ended.

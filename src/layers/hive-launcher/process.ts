@@ -27,7 +27,7 @@ export interface Program {
 const pollMs = 10
 /** a hive binds its port and answers within a fraction of this, also on a loaded machine */
 const wakeMs = 15_000
-/** /health answers in under 500 ms while everything else is busy (API.md) */
+/** /health answers in under 500 ms while everything else is busy */
 const healthMs = 1000
 /** what a hive that does not answer may take to obey SIGTERM */
 const graceMs = 1000

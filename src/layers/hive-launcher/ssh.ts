@@ -24,7 +24,7 @@ import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { defaults } from "../settings/defaults.ts"
 import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
 
-/** /health answers in under 500 ms while everything else is busy (API.md); the way there may be long */
+/** /health answers in under 500 ms while everything else is busy; the way there may be long */
 const healthMs = 3000
 /** what a hive that does not answer may take to obey SIGTERM */
 const graceMs = 1000

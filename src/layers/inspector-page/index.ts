@@ -1,4 +1,4 @@
-/** The inspector's page: what a daemon serves beside its interface, for a browser (API.md, Queen). */
+/** The inspector's page: what a daemon serves beside its interface, for a browser (docs/api.md#queen). */
 import * as Schema from "effect/Schema"
 import { type Handlers, json, reply } from "../../protocol/endpoint.ts"
 

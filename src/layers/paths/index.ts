@@ -1,5 +1,5 @@
 /**
- * Where things are kept (DESIGN §6): folders by XDG, `RBEE_HOME` overrides all. Folders are made on first use with
+ * Where things are kept (docs/design.md#what-is-kept-where): folders by XDG, `RBEE_HOME` overrides all. Folders are made on first use with
  * mode 0700. Pure functions of the home folder, so that every program agrees without asking.
  */
 import { join } from "node:path"

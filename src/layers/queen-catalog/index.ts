@@ -1,5 +1,5 @@
 /**
- * What a queen knows between her starts (DESIGN §6): who she is, her hives and what they can do,
+ * What a queen knows between her starts (docs/design.md#what-is-kept-where): who she is, her hives and what they can do,
  * settings. Written with fsync: what is acknowledged survives a power cut.
  */
 import * as Context from "effect/Context"

@@ -13,7 +13,7 @@ export type Probe =
   | { readonly _tag: "Stranger" }
   | { readonly _tag: "Queen"; readonly health: Health }
 
-/** /health answers in under 500 ms while everything else is busy (API.md) */
+/** /health answers in under 500 ms while everything else is busy */
 const limitMs = 1000
 /** a health is some hundred bytes; a stranger may send anything */
 const maxBytes = 16_384

@@ -19,7 +19,7 @@ const pollMs = 15
 const wakeMs = 30_000
 /** who is silent this long on the queen's port is taken for a stranger; /health answers in under 500 ms */
 const silentMs = 4000
-/** the shutdown protocol ends by 33 s (DESIGN §6) */
+/** the shutdown protocol ends by 33 s (docs/design.md#shutdown) */
 const goneMs = 40_000
 /** a race that nobody won (the winner died) is run again */
 const maxSpawns = 3

@@ -8,7 +8,7 @@
  *   export const layerSqlite = (file: string) =>
  *     Layer.provide(Layer.scoped(JobStore, make), openDatabase({ file, migrations, durability: "full" }))
  *
- * - Each file has one writing process (DESIGN §6): calls are synchronous, and a lock held elsewhere would freeze the
+ * - Each file has one writing process (docs/design.md#what-is-kept-where): calls are synchronous, and a lock held elsewhere would freeze the
  *   event loop. So the busy timeout is short, and a busy file is an error, not a wait.
  * - "full" fsyncs each commit (catalogs). "normal" survives any process crash but not a power cut, and keeps fsync out
  *   of the token path (journal).

@@ -1,4 +1,4 @@
-/** Schemas that every part of the vocabulary shares. Field names are those of the wire (API.md), in snake_case. */
+/** Schemas that every part of the vocabulary shares. Field names are those of the wire (docs/api.md), in snake_case. */
 import * as Schema from "effect/Schema"
 
 export const Count = Schema.NonNegativeInt
@@ -15,7 +15,7 @@ export const DeviceId = Schema.String.pipe(
 export const Role = Schema.Literal("queen", "hive", "worker")
 export type Role = typeof Role.Type
 
-/** The shared lifecycle words (DESIGN §4). */
+/** The shared lifecycle words (docs/design.md#the-states). */
 export const Lifecycle = Schema.Literal(
   "cold",
   "waking",

@@ -158,7 +158,7 @@ export const JobView = Schema.Struct({
 })
 export type JobView = typeof JobView.Type
 
-/** The data of a job's `done` event (API.md, job events). */
+/** The data of a job's `done` event (docs/api.md#streams). */
 export const DoneEvent = Schema.Struct({
   /** UTF-16 code units of the whole text */
   text_length: Count,

@@ -1,4 +1,4 @@
-/** Errors on the wire (API.md, Common): one envelope for all daemons, which OpenAI's clients read too. */
+/** Errors on the wire (docs/api.md#errors): one envelope for all daemons, which OpenAI's clients read too. */
 import { type ErrorDetails, isErrorCode, type RbeeError, rbeeError, sentence, statusOf } from "../../machines/errors.ts"
 import type { Dialect } from "../surfaces/dialect.ts"
 import { openAiCode, paramOf } from "../surfaces/openai-error.ts"

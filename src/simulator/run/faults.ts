@@ -177,7 +177,7 @@ const troubles = {
   "hub-no-range": "no-range"
 } as const
 
-/** DESIGN §10: a job is cancelled within 5 s, and the keeper ends; whatever it waits for, it can be told to stop. */
+/** A job is cancelled within 5 s, and the keeper ends; whatever it waits for, it can be told to stop. */
 const interruptMs = 10_000
 
 const interrupt = (cluster: Cluster, keeper: KeeperRun | undefined): void => {

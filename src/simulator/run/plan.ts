@@ -214,7 +214,7 @@ const wellSized = (seed: number, options: PlanOptions): Plan => {
   }
 }
 
-/** Room for one: two jobs want two models on the same device at the same moment (ACCEPTANCE E2). */
+/** Room for one: two jobs want two models on the same device at the same moment. */
 export const raceOf = (seed: number): Plan => {
   const random = new SeededRandom(seed ^ 0x2c1b3c6d)
   const at = random.int(0, 3000)

@@ -17,9 +17,9 @@ import { Violation } from "../watch/watch.ts"
 
 /** after healing every job ends within this time: a device out of service is back after 5 minutes */
 const liveMs = 10 * 60_000
-/** an answer without a reader is decoded no longer than this (DESIGN §10) */
+/** an answer without a reader is decoded no longer than this (docs/design.md#when-something-fails) */
 const abandonedMs = 10_000
-/** the shutdown protocol ends by 33 s (DESIGN §6); a keeper looks for a moment longer */
+/** the shutdown protocol ends by 33 s (docs/design.md#shutdown); a keeper looks for a moment longer */
 const downMs = 60_000
 /** a queen that lost her catalog may take so long to start and to hear from every hive */
 const registerMs = 5000
@@ -171,7 +171,7 @@ const live = (
   if (cluster.network.bound.length > cluster.left().length)
     return { invariant: "nothing left", message: `still bound: ${cluster.network.bound.join(", ")}` }
   for (const site of cluster.hives.values()) {
-    // what a killed hive had booked is swept by the next one (DESIGN §6)
+    // what a killed hive had booked is swept by the next one (docs/design.md#who-outlives-whom)
     if (site.running?.status?.code !== 0) continue
     const rows = [...site.store.leases.values(), ...site.store.workers.values()]
     if (rows.length > 0)

@@ -1,4 +1,4 @@
-/** The invariants, watched while a seed runs (DESIGN §11). The first breach ends the run. */
+/** The invariants, watched while a seed runs (docs/design.md#the-simulator). The first breach ends the run. */
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
 import { makeSseParser } from "../../protocol/sse.ts"
@@ -172,7 +172,7 @@ export class Watch {
     shown[index] = text
   }
 
-  /** A worker is started again as often as the policy says, and no more (DESIGN §10). */
+  /** A worker is started again as often as the policy says, and no more (docs/design.md#when-something-fails). */
   spawned(process: SimProcess): void {
     const worker = /\/(worker-[^#]+)#/.exec(process.name)?.[1]
     if (worker === undefined) return

@@ -1,4 +1,4 @@
-/** Who woke what, who uses it, and what ends with a session (DESIGN §6, Sessions). */
+/** Who woke what, who uses it, and what ends with a session (docs/design.md#sessions). */
 import { describe, expect, it } from "@effect/vitest"
 import { type SessionFacts, Sessions } from "../../../src/actors/queen/sessions/sessions.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"

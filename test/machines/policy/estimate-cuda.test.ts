@@ -1,5 +1,5 @@
 /**
- * E3 on a GPU: what CUDA workers took of an H100 (driver 580), by nvidia-smi, once prompts of 4096 tokens had been read; each a
+ * What CUDA workers took of an H100 (driver 580), by nvidia-smi, once prompts of 4096 tokens had been read; each a
  * process of its own with the engine's parameters. In CI there is no card, so the estimate is held against these figures.
  */
 import { describe, expect, it } from "vitest"

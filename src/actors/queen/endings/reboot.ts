@@ -20,7 +20,7 @@ const forgotten = rbeeError("INTERNAL", "the queen's catalog was damaged", "Run 
 
 /**
  * A crash of her machine may have taken the newest part of the journal, epochs and tokens that readers have seen among
- * it: such jobs are not continued (DESIGN §10).
+ * it: such jobs are not continued (docs/design.md#what-is-kept-where).
  */
 export const endWhatARebootCut = (boot: string | undefined) =>
   Effect.gen(function* () {

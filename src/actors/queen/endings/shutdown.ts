@@ -1,5 +1,5 @@
 /**
- * The shutdown protocol (DESIGN §6) as the activities of the queen's chart. One absolute deadline, counted from its
+ * The shutdown protocol (docs/design.md#shutdown) as the activities of the queen's chart. One absolute deadline, counted from its
  * first step: draining ends at 25 s, workers are killed by 30 s, hives by 33 s; idle, all of it takes under 2 s.
  */
 import * as Clock from "effect/Clock"

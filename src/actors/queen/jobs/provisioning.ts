@@ -1,4 +1,4 @@
-/** Steps 6, 7 and 8 of the flow (DESIGN §5) for one job: model, worker runtime, worker process. */
+/** Steps 6, 7 and 8 of the flow (docs/design.md#the-flow) for one job: model, worker runtime, worker process. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"

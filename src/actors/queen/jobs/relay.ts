@@ -1,6 +1,6 @@
 /**
  * From a worker's stream into the job's log. Nothing but plain calls happen for a token: the tokens of a network chunk
- * are cut out of its text and appended (DESIGN §8).
+ * are cut out of its text and appended (docs/design.md#the-token-path).
  *
  * The relay trusts a worker with nothing but its own answer: tokens must continue the job's exactly, and only a
  * terminal event ends an answer. A stream that just ends is a worker lost.

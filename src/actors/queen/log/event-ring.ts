@@ -1,5 +1,5 @@
 /**
- * `/events` (API.md): narration that no job waits for, and every machine's state changes. A ring: it forgets the oldest,
+ * `/events` (docs/api.md#streams): narration that no job waits for, and every machine's state changes. A ring: it forgets the oldest,
  * and tells a reader so with a `gap` event. Ids are `<queen-epoch>-<n>`; those of another epoch are a gap too.
  */
 import * as Effect from "effect/Effect"

@@ -1,9 +1,9 @@
 /**
- * A job's durable event sequence (API.md, SSE): narration, state, token, failover and terminal events share ids
+ * A job's durable event sequence (docs/api.md#streams): narration, state, token, failover and terminal events share ids
  * 1, 2, 3, …; `progress` has none and may be lost. What is appended in one turn of the event loop is committed to the
  * journal in one transaction and only then written to readers, so nothing that a reader has seen can be forgotten.
  *
- * Appending is synchronous and cheap: the token path calls it (DESIGN §8).
+ * Appending is synchronous and cheap: the token path calls it (docs/design.md#the-token-path).
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

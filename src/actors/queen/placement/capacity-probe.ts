@@ -1,4 +1,4 @@
-/** Step 5 of the flow (DESIGN §5): hives are asked for room, candidate by candidate, cheapest first. */
+/** Step 5 of the flow (docs/design.md#the-flow): hives are asked for room, candidate by candidate, cheapest first. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../../machines/errors.ts"

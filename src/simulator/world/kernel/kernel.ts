@@ -1,7 +1,7 @@
 /**
  * The simulator's kernel: it owns time, chance and the order in which ready work runs. Everything happens inside
  * `run`, on this thread, without the event loop; one seed fixes all of it. Work that is ready at the same moment runs
- * in a seeded order, because a race that a fixed order hides is found by shuffling (CRAFT §3.3).
+ * in a seeded order, because a race that a fixed order hides is found by shuffling (docs/decisions.md#the-simulator).
  */
 import { Hash } from "./hash.ts"
 import { SeededRandom } from "./random.ts"

@@ -160,7 +160,7 @@ const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number): Effect.Effect
 
 type ListenOptions = Pick<ServeOptions<ReadonlyArray<Api>>, "host" | "port" | "portTries">
 
-/** Binds the first free port: the bind is the lease (DESIGN §9). */
+/** Binds the first free port: the bind is the lease (docs/design.md#who-outlives-whom). */
 const listen = (server: Server, options: ListenOptions): Effect.Effect<number, RbeeError<"CONFLICT">> => {
   const last = options.port === 0 ? 0 : Math.min(options.port + (options.portTries ?? 1) - 1, 65_535)
   const attempt = (port: number): Effect.Effect<number, RbeeError<"CONFLICT">> =>

@@ -1,5 +1,5 @@
 /**
- * From which pages a browser may call a daemon, and by which names it may be called (ACCEPTANCE G1). Any web page that
+ * From which pages a browser may call a daemon, and by which names it may be called. Any web page that
  * a user opens can reach loopback, so a page's Origin must be one that is let in, and the Host must be a name that
  * nobody else can point here: a page behind a rebound DNS name has neither.
  */
