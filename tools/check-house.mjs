@@ -1,6 +1,7 @@
 /**
- * The house rules that a linter does not know (CONTRIBUTING.md#the-house): imports point one way, time and chance come through
- * layers, nothing escapes the types; and no files import each other in a circle, not for types either. Prints each breach as `file:line rule` and fails.
+ * The house rules that a linter does not know (CONTRIBUTING.md#the-house): imports point one way, time and chance come
+ * through layers, nothing escapes the types; and no files import each other in a circle, not for types either. Prints
+ * each breach as `file:line rule` and fails.
  */
 import { readdirSync, readFileSync } from "node:fs"
 import { dirname, join, relative, resolve } from "node:path"

@@ -1,7 +1,7 @@
 /**
- * A hive as its queen sees it (docs/design.md#the-states): cold → waking → loading (first heartbeat, capabilities) → healthy ⇄ degraded
- * (beats late) → lost → waking again with backoff, or failed; stopping → stopped from anywhere. One actor a known hive;
- * it ends only when the hive is forgotten, so that a stopped or failed one can be woken again.
+ * A hive as its queen sees it (docs/design.md#the-states): cold → waking → loading (first heartbeat, capabilities) →
+ * healthy ⇄ degraded (beats late) → lost → waking again with backoff, or failed; stopping → stopped from anywhere. One
+ * actor a known hive; it ends only when the hive is forgotten, so that a stopped or failed one can be woken again.
  */
 import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"

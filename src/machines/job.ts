@@ -1,7 +1,7 @@
 /**
- * A job, from the request to its one end (docs/design.md#the-states): it waits for its turn, is placed, gets model and runtime side by
- * side, a worker, and its tokens. Whatever breaks on the way leads back to `placing` as long as there is hope, and a
- * worker lost in mid-answer leads there with the text so far. Runs in the queen, one actor a job.
+ * A job, from the request to its one end (docs/design.md#the-states): it waits for its turn, is placed, gets model and
+ * runtime side by side, a worker, and its tokens. Whatever breaks on the way leads back to `placing` as long as there
+ * is hope, and a worker lost in mid-answer leads there with the text so far. Runs in the queen, one actor a job.
  */
 import * as Data from "effect/Data"
 import { assign, emit, setup } from "xstate"

@@ -1,6 +1,6 @@
 /**
- * Every line that the cluster says, once (docs/narration.md). A narration is data; who prints it and where it travels is
- * decided elsewhere. Sizes are MB (10^6 bytes), speeds MB/s, times seconds with one decimal.
+ * Every line that the cluster says, once (docs/narration.md). A narration is data; who prints it and where it travels
+ * is decided elsewhere. Sizes are MB (10^6 bytes), speeds MB/s, times seconds with one decimal.
  */
 import * as Schema from "effect/Schema"
 import { deviceLabel } from "./vocabulary/device.ts"

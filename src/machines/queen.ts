@@ -1,7 +1,7 @@
 /**
- * The queen's own life (docs/design.md#shutdown): serving, and then the shutdown protocol, run while her tree is up so that the
- * streams can carry the goodbye: refuse new work → drain → workers → hives → goodbye → end the streams. Without a
- * cascade her workers and hives live on. The deadlines are absolute, counted from the first request to end.
+ * The queen's own life (docs/design.md#shutdown): serving, and then the shutdown protocol, run while her tree is up so
+ * that the streams can carry the goodbye: refuse new work → drain → workers → hives → goodbye → end the streams.
+ * Without a cascade her workers and hives live on. The deadlines are absolute, counted from the first request to end.
  */
 import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"

@@ -14,8 +14,8 @@ import type { ApiScope, Caller } from "./rights.ts"
 export type { ApiScope, Caller }
 
 /**
- * Where a stream of Server-Sent Events goes. Text, not elements: the token path is a pipe (docs/design.md#the-token-path), and the same
- * text crosses the wire and the in-process transport.
+ * Where a stream of Server-Sent Events goes. Text, not elements: the token path is a pipe
+ * (docs/design.md#the-token-path), and the same text crosses the wire and the in-process transport.
  */
 export interface Sink {
   /** Takes whole SSE frames (see `sse.ts`). `false`: the reader is slow, wait for `drain` before the next write. */

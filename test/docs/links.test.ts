@@ -16,8 +16,12 @@ it.each(pages)("links of %s lead to files and headings that are there", (page) =
 })
 
 it.each(pages)("paths in the text of %s are those of files and folders that are there", (page) => {
-  const named = [...withoutCode(textOf(page)).matchAll(/`((?:src|test|tools|docs|models)\/[\w./-]+)`/g)]
-  expect(named.map(([, path = ""]) => path).filter((path) => !existsSync(path))).toEqual([])
+  const text = withoutCode(textOf(page))
+  const named = [...text.matchAll(/`((?:src|test|tools|docs|models)\/[\w./-]+|[\w./-]+\.(?:ts|mts|mjs|cjs|md))`/g)]
+  const places = ["", dirname(page)]
+  const isNowhere = (path: string) => !places.some((at) => existsSync(join(at, path)))
+  // any `index.ts` is meant by that name
+  expect(named.map(([, path = ""]) => path).filter((path) => path !== "index.ts" && isNowhere(path))).toEqual([])
 })
 
 /** Comments of the sources, as good as they can be told from the rest without parsing. */

@@ -1,7 +1,7 @@
 /**
- * The infer session: the keeper's side of one answer (steps 0 to 2, 9 and 10 of docs/design.md#the-flow). It wakes the queen, posts the job with
- * its session, prints the job's stream, and ends what a cold session woke. The job belongs to the queen: a keeper that
- * dies leaves it running, one that is interrupted cancels it.
+ * The infer session: the keeper's side of one answer (steps 0 to 2, 9 and 10 of docs/design.md#the-flow). It wakes the
+ * queen, posts the job with its session, prints the job's stream, and ends what a cold session woke. The job belongs to
+ * the queen: a keeper that dies leaves it running, one that is interrupted cancels it.
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"

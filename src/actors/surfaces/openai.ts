@@ -1,6 +1,7 @@
 /**
- * OpenAI's models and chat completions over the same jobs as everything else (docs/api.md#openais-clients). An answer's head waits for
- * the job's first token, so that what goes wrong before it keeps its HTTP status. A client that leaves cancels its job.
+ * OpenAI's models and chat completions over the same jobs as everything else (docs/api.md#openais-clients). An answer's
+ * head waits for the job's first token, so that what goes wrong before it keeps its HTTP status. A client that leaves
+ * cancels its job.
  */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"

@@ -1,6 +1,7 @@
 /**
- * One answer while it is decoded, and its event feed. This is the token path (docs/design.md#the-token-path): plain calls and strings, no
- * Effect, no schema and no log line a token. The frames of one event-loop turn leave in one write.
+ * One answer while it is decoded, and its event feed. This is the token path (docs/design.md#the-token-path): plain
+ * calls and strings, no Effect, no schema and no log line a token. The frames of one event-loop turn leave in one
+ * write.
  *
  * All frames stay here until the answer is forgotten, so a reader that comes late, or comes back, gets every token.
  * That is bounded: by the slot's context, at some 60 bytes a token. Readers pull at their own pace; none of them can

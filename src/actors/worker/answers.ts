@@ -14,7 +14,10 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { InferDone, InferRequest } from "../../machines/vocabulary/worker.ts"
 import { Answer, type End } from "./answer.ts"
 
-/** Checked once a second, so an abandoned decode stops within 10 s of losing its reader (docs/design.md#when-something-fails). */
+/**
+ * Checked once a second, so an abandoned decode stops within 10 s of losing its reader
+ * (docs/design.md#when-something-fails).
+ */
 const unreadMs = 9000
 /** an ended answer can be read for this long */
 const keptMs = 30_000

@@ -1,6 +1,6 @@
 /**
- * The worker: one loaded model that answers (docs/api.md#worker). It is what runs inside a worker process; its supervised
- * chart lives in the hive, which hears of it by control messages only.
+ * The worker: one loaded model that answers (docs/api.md#worker). It is what runs inside a worker process; its
+ * supervised chart lives in the hive, which hears of it by control messages only.
  *
  * loading → healthy {idle, busy} → draining → ended.
  */

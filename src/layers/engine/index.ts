@@ -3,7 +3,8 @@
  * cluster's process) holds one. Implementations: `llama.ts` (llama.cpp through node-llama-cpp), `scripted.ts` (a
  * deterministic engine for tests and benchmarks of everything around the engine).
  *
- * Tokens leave through a plain callback, not through an Effect or a Stream: the token path is a pipe (docs/design.md#the-token-path).
+ * Tokens leave through a plain callback, not through an Effect or a Stream: the token path is a pipe
+ * (docs/design.md#the-token-path).
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

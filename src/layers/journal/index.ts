@@ -1,5 +1,6 @@
 /**
- * The queen's journal: every job with its event sequence, from which the next queen continues (docs/design.md#what-is-kept-where).
+ * The queen's journal: every job with its event sequence, from which the next queen continues
+ * (docs/design.md#what-is-kept-where).
  *
  * All calls are synchronous: the token path has no fiber, and what a turn of the event loop gathered is committed in
  * one transaction before any reader sees it. What could hold everybody up is done in steps. A call that throws is a fault of the disk or a bug, never an expected

@@ -1,6 +1,6 @@
 /**
- * Where things are kept (docs/design.md#what-is-kept-where): folders by XDG, `RBEE_HOME` overrides all. Folders are made on first use with
- * mode 0700. Pure functions of the home folder, so that every program agrees without asking.
+ * Where things are kept (docs/design.md#what-is-kept-where): folders by XDG, `RBEE_HOME` overrides all. Folders are
+ * made on first use with mode 0700. Pure functions of the home folder, so that every program agrees without asking.
  */
 import { join } from "node:path"
 

@@ -1,6 +1,6 @@
 /**
- * What a queen knows between her starts (docs/design.md#what-is-kept-where): who she is, her hives and what they can do,
- * settings. Written with fsync: what is acknowledged survives a power cut.
+ * What a queen knows between her starts (docs/design.md#what-is-kept-where): who she is, her hives and what they can
+ * do, settings. Written with fsync: what is acknowledged survives a power cut.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** Restart arithmetic (docs/design.md#when-something-fails): at once, then after 0.5 s, then 1 s, at most 3 in 60 s. Pure; times are given. */
+/**
+ * Restart arithmetic (docs/design.md#when-something-fails): at once, then after 0.5 s, then 1 s, at most 3 in 60 s.
+ * Pure; times are given.
+ */
 
 export interface RestartPolicy {
   /** restarts allowed within the period */

@@ -1,4 +1,7 @@
-/** The branches of the flow (docs/design.md#the-flow): every state in which `rbee infer` can find the cluster, and how the run goes on. */
+/**
+ * The branches of the flow (docs/design.md#the-flow): every state in which `rbee infer` can find the cluster, and how
+ * the run goes on.
+ */
 
 export interface Branch {
   readonly queen: "asleep" | "awake"

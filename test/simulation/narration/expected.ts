@@ -1,4 +1,6 @@
-/** What a run prints in each branch, by docs/narration.md: exact lines in their order. Steps 6 and 7 run side by side. */
+/**
+ * What a run prints in each branch, by docs/narration.md: exact lines in their order. Steps 6 and 7 run side by side.
+ */
 import type { Branch } from "./branches.ts"
 
 /** Lines in order, either of two, and where two steps run at once the lines of both, which may interleave. */

@@ -1,6 +1,7 @@
 /**
- * The shutdown protocol (docs/design.md#shutdown) as the activities of the queen's chart. One absolute deadline, counted from its
- * first step: draining ends at 25 s, workers are killed by 30 s, hives by 33 s; idle, all of it takes under 2 s.
+ * The shutdown protocol (docs/design.md#shutdown) as the activities of the queen's chart. One absolute deadline,
+ * counted from its first step: draining ends at 25 s, workers are killed by 30 s, hives by 33 s; idle, all of it takes
+ * under 2 s.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,7 @@
-/** How a session ends, and what of its own ends with it (docs/design.md#sessions). Partial ends are logged, not narrated. */
+/**
+ * How a session ends, and what of its own ends with it (docs/design.md#sessions). Partial ends are logged, not
+ * narrated.
+ */
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"

@@ -69,7 +69,9 @@ const silenceMs = 5000
 /** What a hive may take to stop its workers, and then to end, milliseconds, before it is killed. */
 const stopMs = 8000
 const endMs = 3000
-/** What a hive that shuts down already may take: its answers may finish until their deadline (docs/design.md#shutdown). */
+/**
+ * What a hive that shuts down already may take: its answers may finish until their deadline (docs/design.md#shutdown).
+ */
 export const leaveMs = 33_000
 
 export const hive = (

@@ -1,6 +1,6 @@
 /**
- * Steps 3, 4 and 5 of the flow (docs/design.md#the-flow) for one job: a hive that is awake, a device, room on it. A job whose turn
- * came with a slot on a resident worker only needs its hive to be known.
+ * Steps 3, 4 and 5 of the flow (docs/design.md#the-flow) for one job: a hive that is awake, a device, room on it. A job
+ * whose turn came with a slot on a resident worker only needs its hive to be known.
  */
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"

@@ -1,7 +1,8 @@
 /**
- * Who woke what, and who uses it (docs/design.md#sessions). Each thing that a session woke (the queen, a hive, a worker)
- * remembers its cold users and whether anybody warm ever used it. When a cold session ends, what it used and nobody
- * else does ends too; what others use passes to them, and ends with the last cold one, or stays if a warm one used it.
+ * Who woke what, and who uses it (docs/design.md#sessions). Each thing that a session woke (the queen, a hive, a
+ * worker) remembers its cold users and whether anybody warm ever used it. When a cold session ends, what it used and
+ * nobody else does ends too; what others use passes to them, and ends with the last cold one, or stays if a warm one
+ * used it.
  */
 import * as Schema from "effect/Schema"
 import type { SessionRequest } from "../../../machines/vocabulary/job.ts"

@@ -1,6 +1,6 @@
 /**
- * Who may call a daemon (docs/security.md#who-may-do-what): with a token every route but the open ones needs it. What pages of others
- * may do stands in sites.ts.
+ * Who may call a daemon (docs/security.md#who-may-do-what): with a token every route but the open ones needs it. What
+ * pages of others may do stands in sites.ts.
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
