@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
 import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { RbeeError, rbeeError } from "./errors.ts"
-import { type Need, neededContext } from "./policy/memory/context.ts"
+import { type Need, neededContext, outgrownContext } from "./policy/memory/context.ts"
 import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, setbackOf } from "./policy/failure-class.ts"
 import type { Place } from "./policy/placement/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
@@ -77,6 +77,7 @@ export interface JobContext {
   /** setbacks in a row that were nobody's fault */
   readonly retries: number
   readonly error: RbeeError | undefined
+  /** how its answer ended; set already while it looks for a larger context to go on in */
   readonly done: InferDone | undefined
 }
 
@@ -100,7 +101,8 @@ export type JobCommand =
   | { readonly type: "entered"; readonly state: JobState }
   /** gives back the slot, if one is held */
   | { readonly type: "release" }
-  | { readonly type: "finish"; readonly done: InferDone }
+  /** `cause`: why an answer that was to go on elsewhere does not */
+  | { readonly type: "finish"; readonly done: InferDone; readonly cause: RbeeError | undefined }
   | { readonly type: "fail"; readonly error: RbeeError }
   | { readonly type: "cancel" }
 
@@ -123,6 +125,9 @@ const poison = (context: JobContext): RbeeError =>
 
 const given = (error: RbeeError | undefined): RbeeError =>
   error ?? rbeeError("INTERNAL", "the job failed for no reason")
+
+/** tokens of the job once this infer has ended */
+const answered = (context: JobContext, done: InferDone): number => context.tokens + done.tokens
 
 const setupJob = setup({
   types: {
@@ -154,9 +159,15 @@ const setupJob = setup({
     /** once: what a worker of that size says then is the answer */
     needsContext: ({ context, event }) =>
       context.needs === undefined && neededContext(errorIn(event), context.maxTokens) !== undefined,
+    /** its answer has filled the worker's context, and is not yet as long as it may be */
+    isOutgrown: ({ context }, done: InferDone) =>
+      outgrownContext(done, answered(context, done), context.maxTokens) !== undefined,
+    /** which ends with what it has where it cannot go on */
+    hasAnswer: ({ context }) => context.done !== undefined,
     isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
     isPassing: ({ event }) => setbackOf(errorIn(event)) === "retry",
     isPoison: ({ context }) => context.fruitless >= fruitlessMax || context.deaths >= deathsMax,
+    isSpentAnswer: ({ context }) => context.retries > retriesMax && context.done !== undefined,
     isSpent: ({ context }) => context.retries > retriesMax
   },
   actions: {
@@ -165,6 +176,15 @@ const setupJob = setup({
     grow: assign(({ context, event }) => ({
       error: errorIn(event),
       needs: neededContext(errorIn(event), context.maxTokens),
+      seat: undefined
+    })),
+    outgrow: assign(({ context }, done: InferDone) => ({
+      done,
+      error: undefined,
+      tokens: answered(context, done),
+      fruitless: 0,
+      retries: 0,
+      needs: outgrownContext(done, answered(context, done), context.maxTokens),
       seat: undefined
     })),
     retry: assign(({ event, context }) => ({ error: errorIn(event), retries: context.retries + 1 })),
@@ -182,11 +202,17 @@ const setupJob = setup({
   delays: { retryDelay: ({ context }) => retryDelay(context.retries) }
 })
 
+/** Nothing is left to try. */
+const hopeless = [
+  { guard: "hasAnswer", target: "#job.done", actions: "keepError" },
+  { target: "#job.failed", actions: "keepError" }
+] as const
+
 /** What the failure of a place means for the job. */
 const setback = [
   { guard: "isCandidate", target: "#job.placing", actions: "exclude" },
   { guard: "isPassing", target: "#job.degraded", actions: "retry" },
-  { target: "#job.failed", actions: "keepError" }
+  ...hopeless
 ] as const
 
 export const jobMachine = setupJob.createMachine({
@@ -208,7 +234,10 @@ export const jobMachine = setupJob.createMachine({
   }),
   on: {
     CANCEL: ".cancelled",
-    END: { target: ".failed", actions: assign({ error: ({ event }) => event.error }) }
+    END: [
+      { guard: "hasAnswer", target: ".done", actions: assign({ error: ({ event }) => event.error }) },
+      { target: ".failed", actions: assign({ error: ({ event }) => event.error }) }
+    ]
   },
   initial: "queued",
   states: {
@@ -263,7 +292,7 @@ export const jobMachine = setupJob.createMachine({
             )
           }
         ],
-        onError: { target: "failed", actions: "keepError" }
+        onError: hopeless
       }
     },
 
@@ -323,11 +352,18 @@ export const jobMachine = setupJob.createMachine({
 
     streaming: {
       tags: "healthy",
-      entry: emit({ type: "entered", state: "streaming" }),
+      entry: [assign({ done: undefined, error: undefined }), emit({ type: "entered", state: "streaming" })],
       invoke: {
         src: "infer",
         input: ({ context }) => ({ seat: context.seat, alone: context.fruitless > 0 }),
-        onDone: { target: "done", actions: assign({ done: ({ event }) => event.output }) },
+        onDone: [
+          {
+            guard: { type: "isOutgrown", params: ({ event }) => event.output },
+            target: "queued",
+            actions: { type: "outgrow", params: ({ event }) => event.output }
+          },
+          { target: "done", actions: assign({ done: ({ event }) => event.output }) }
+        ],
         onError: [
           {
             guard: "losesWorker",
@@ -346,6 +382,7 @@ export const jobMachine = setupJob.createMachine({
       entry: [emit({ type: "release" }), emit({ type: "entered", state: "degraded" })],
       always: [
         { guard: "isPoison", target: "failed", actions: assign({ error: ({ context }) => poison(context) }) },
+        { guard: "isSpentAnswer", target: "done" },
         { guard: "isSpent", target: "failed" }
       ],
       after: { retryDelay: "placing" }
@@ -359,7 +396,7 @@ export const jobMachine = setupJob.createMachine({
         emit(({ context }) =>
           context.done === undefined
             ? { type: "fail", error: given(undefined) }
-            : { type: "finish", done: context.done }
+            : { type: "finish", done: context.done, cause: context.error }
         )
       ]
     },

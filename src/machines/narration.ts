@@ -126,6 +126,17 @@ export const contextChosen = (context: number, trained: number) =>
 /** a request that is too long for the worker that it came to */
 export const contextNeeded = (needed: number, context: number) =>
   queen("context_needed", `the prompt needs a context of ${needed} tokens, the worker has ${context}; making one`)
+/** an answer that is longer than the worker's context */
+export const contextOutgrown = (needed: number, context: number) =>
+  queen(
+    "context_outgrown",
+    `the answer has filled a context of ${context} tokens; it goes on in one of ${needed}, which is being made`
+  )
+export const contextLesser = (context: number) =>
+  queen("context_lesser", `no device has room for so much; it gets a context of ${context} tokens`)
+/** an answer that ends before it is whole; `why` there is no larger context for it */
+export const contextFilled = (context: number, why = "max_tokens or --context gets more") =>
+  queen("context_filled", `the answer ends here, it has filled a context of ${context} tokens: ${why}`)
 /** a worker that had more context made only just is not replaced at once by one that has still more */
 export const reloadWaits = (seconds: number) =>
   queen("reload_waits", `the model was loaded with more context only just; again in ${seconds} s at the earliest`)

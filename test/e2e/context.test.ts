@@ -44,10 +44,8 @@ describe("a model that was trained with a million tokens", () => {
 const heavy = async () => `file:${await tiny({ context: 1_000_000, layers: 64 })}`
 
 /** A short context at first, and a device with room for one worker. */
-const small = {
-  RBEE_WORKER_CONTEXT: "512",
-  RBEE_HIVE_GPUS: JSON.stringify([{ id: "gpu0", name: "RTX 3060", vram_mb: 180 }])
-}
+const oneGpu = (vram_mb: number) => ({ RBEE_HIVE_GPUS: JSON.stringify([{ id: "gpu0", name: "RTX 3060", vram_mb }]) })
+const small = { RBEE_WORKER_CONTEXT: "512", ...oneGpu(180) }
 
 describe("a prompt that is too long for its worker", () => {
   it("gets a second worker with the context that it needs, where both fit", async () => {
@@ -106,5 +104,32 @@ describe("a prompt of more bytes than the context can stand for", () => {
     assert.strictEqual(refused.status, 400)
     assert.include(await refused.text(), "maximum context length is 512 tokens")
     assert.lengthOf((await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<unknown>, 1)
+  })
+})
+
+describe("an answer that is longer than its worker's context", () => {
+  it("goes on in a larger one, and has every token that was asked for", async () => {
+    const on = await machine({ env: { RBEE_WORKER_CONTEXT: "256" } })
+    const model = await trainedOn(100_000)
+    const run = await on.rbee(["infer", "--model", model, "--ignore-eos", "--max-tokens", "300", words(100)])
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.match(
+      run.stderr,
+      /the answer has filled a context of 256 tokens; it goes on in one of \d+, which is being made/
+    )
+    const [job] = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<Record<string, unknown>>
+    assert.deepInclude(job, { state: "done", tokens: 300 })
+  })
+
+  it("ends with what it has where none is to be had, and says why", async () => {
+    const on = await machine({ env: { ...small, ...oneGpu(112) } })
+    const model = await heavy()
+    const asked = ["infer", "--no-cpu", "--model", model, "--ignore-eos", "--max-tokens", "1000000", words(150)]
+    const run = await on.rbee(asked)
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.match(run.stderr, /the answer ends here, it has filled a context of \d+ tokens: .*needs \d+ MB/)
+    const contexts = [...run.stderr.matchAll(/filled a context of (\d+) tokens/g)].map(([, context]) => Number(context))
+    // what there was room for was used first
+    assert.isAbove(contexts.at(-1) ?? 0, 512, run.stderr)
   })
 })

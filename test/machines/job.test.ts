@@ -38,7 +38,7 @@ describe("A job", () => {
     expect(walk.input("infer")).toEqual({ seat, alone: false })
     walk.done("infer", done)
     expect(states(walk)).toEqual(["queued", "placing", "provisioning", "starting", "streaming", "done"])
-    expect(last(walk)).toEqual({ type: "finish", done })
+    expect(last(walk)).toEqual({ type: "finish", done, cause: undefined })
     expect(() => walk.send({ type: "CANCEL" })).toThrow("it has ended")
   })
 
@@ -82,6 +82,56 @@ describe("A job", () => {
     again(walk).fail("infer", overflow(131_072))
     expect(last(walk)).toMatchObject({ type: "fail", error: { code: "INVALID_REQUEST" } })
     expect(last(streaming().fail("infer", overflow(4096)))).toMatchObject({ type: "fail" })
+  })
+
+  const outgrown = { ...done, tokens: 40, outgrown: { context: 4096, trained_context: 131_072 } }
+  const outgrowing = { ...outgrown, usage: { ...done.usage, prompt_tokens: 4056 } }
+
+  it("goes on in a longer context where its answer has filled the one that it had, as often as that helps", () => {
+    const walk = streaming().done("infer", outgrowing)
+    expect(walk.snapshot.value).toBe("queued")
+    expect(walk.snapshot.context.tokens).toBe(40)
+    expect(walk.input("admit")).toEqual({ alone: false, needs: { context: 7168, prompt: 4096, had: 4096 } })
+    again(walk.done("admit")).done("infer", { ...outgrowing, outgrown: { context: 7168, trained_context: 131_072 } })
+    expect(walk.snapshot.value).toBe("queued")
+    again(walk.done("admit")).done("infer", done)
+    expect(last(walk)).toEqual({ type: "finish", done, cause: undefined })
+  })
+
+  it("ends where its context ends once it is as long as it was asked to be, or as the model can hold", () => {
+    const asked = new Walk(jobMachine, { tokens: 0, maxTokens: 40 }, coverage).done("admit")
+    expect(last(again(asked).done("infer", outgrowing))).toMatchObject({ type: "finish" })
+    const endless = { ...outgrowing, tokens: 1024 }
+    expect(last(streaming().done("infer", endless))).toMatchObject({ type: "finish" })
+    const whole = { ...outgrowing, outgrown: { context: 4096, trained_context: 4096 } }
+    expect(last(streaming().done("infer", whole))).toMatchObject({ type: "finish" })
+  })
+
+  it("ends with the answer that it has where no longer context is to be had, and says why", () => {
+    const growing = () => streaming().done("infer", outgrowing)
+    const fresh = () => growing().done("admit").done("place", { kind: "fresh", place, placement })
+    const full = error("VRAM_EXHAUSTED")
+    const broken = error("INTERNAL")
+    for (const [walk, cause] of [
+      [growing().done("admit").fail("place", full), full],
+      [growing().send({ type: "END", error: full }), full],
+      [fresh().fail("ensureModel", full).fail("place", full), full],
+      [fresh().fail("ensureModel", broken), broken],
+      [fresh().fail("ensureRuntime", broken), broken],
+      [fresh().done("ensureModel").done("ensureRuntime").fail("startWorker", broken), broken]
+    ] as const)
+      expect(last(walk)).toEqual({ type: "finish", done: outgrowing, cause })
+    const walk = fresh().fail("ensureModel", error("CONNECTION_TIMEOUT"))
+    while (walk.snapshot.status === "active") {
+      walk.fire("retryDelay").done("place", { kind: "fresh", place, placement })
+      walk.fail("ensureModel", error("CONNECTION_TIMEOUT"))
+    }
+    expect(last(walk)).toMatchObject({ type: "finish", cause: { code: "CONNECTION_TIMEOUT" } })
+  })
+
+  it("has no answer to end with once it goes on elsewhere", () => {
+    const walk = again(streaming().done("infer", outgrowing).done("admit")).fail("infer", error("INTERNAL"))
+    expect(last(walk)).toMatchObject({ type: "fail", error: { code: "INTERNAL" } })
   })
 
   it("leaves a place that cannot serve it, and remembers why", () => {

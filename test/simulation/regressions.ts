@@ -802,5 +802,32 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "an answer ended where the context of its worker did, which fitted its prompt and could have been larger",
+    plan: {
+      seed: 103511,
+      hives: [
+        { id: "localhost", ramMb: 2000, gpus: [1000, 8000], awake: true },
+        { id: "hive1", ramMb: 2000, gpus: [1000], awake: true },
+        { id: "hive2", ramMb: 16000, gpus: [], awake: false }
+      ],
+      jobs: [
+        { id: 3, at: 28888, prompt: "tell cc05 about dd677f", teardown: "cold", words: 5929 },
+        { id: 7, at: 10739, prompt: "tell 7149 about 54b5c5", teardown: "warm", words: 3190 }
+      ],
+      faults: [
+        { at: 32123, kind: "half-open", target: 212, forMs: 27877, steps: 0 },
+        { at: 33710, kind: "stop-queen", target: 83, forMs: 1242, steps: 25 }
+      ],
+      tokens: 283,
+      tokensPerS: 50,
+      loadMs: 494,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 50],
+      hub: { breaks: 0.3, corrupts: 0.2 },
+      healAt: 60000,
+      end: "down"
+    }
   }
 ]

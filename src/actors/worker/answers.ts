@@ -34,9 +34,10 @@ export interface Running {
   readonly fiber: Fiber.RuntimeFiber<GenerateResult, GenerateFailure>
 }
 
-export const doneOf = (result: GenerateResult): InferDone => ({
+export const doneOf = ({ outgrown, ...result }: GenerateResult): InferDone => ({
   tokens: result.completionTokens,
   finish_reason: result.finishReason,
+  ...(outgrown === undefined ? {} : { outgrown: { context: outgrown.context, trained_context: outgrown.trained } }),
   usage: {
     prompt_tokens: result.promptTokens,
     completion_tokens: result.completionTokens,

@@ -16,6 +16,8 @@ export interface AnswerOptions {
   readonly cached: number
   /** tokens that the slot can hold */
   readonly context: number
+  /** the most that the model could hold */
+  readonly trained: number
   /** what each token adds to the text; called once a token, in order */
   readonly textOf: (token: number) => string
   /** whether it is an end-of-text token */
@@ -44,6 +46,8 @@ export class Answer {
   private owed = ""
   /** characters that are still to come and that its reader has already */
   private ahead: number
+  /** Text is out that may be the beginning of a stop string: nobody can go on from there. */
+  private hasGuessed = false
 
   constructor(options: AnswerOptions) {
     const { request, prompt, slot } = options
@@ -108,7 +112,7 @@ export class Answer {
     this.decoded++
     let text = this.stop.push(this.options.textOf(token))
     const finish = this.ends(token) ? "stop" : this.full ? "length" : undefined
-    if (finish !== undefined) text += this.stop.end()
+    if (finish !== undefined) text += this.flush()
     if (this.ahead > 0) {
       const known = Math.min(this.ahead, text.length)
       this.ahead -= known
@@ -124,10 +128,28 @@ export class Answer {
     this.options.request.onToken(text, token)
   }
 
+  /** The answer ends without a stop string: what was held back is text after all. */
+  private flush(): string {
+    const rest = this.stop.end()
+    this.hasGuessed ||= rest !== ""
+    return rest
+  }
+
+  /** Ended by its context, not by what its reader asked for, where the model could hold more. */
+  private outgrown(): GenerateResult["outgrown"] {
+    const { context, request, trained } = this.options
+    if (this.tokens.length < context || context >= trained) return undefined
+    if (this.promptLength + (request.maxTokens ?? Infinity) <= context) return undefined
+    this.flush()
+    return this.hasGuessed ? undefined : { context, trained }
+  }
+
   result(reason: Finish): GenerateResult {
     const now = this.options.now()
+    const outgrown = reason === "length" ? this.outgrown() : undefined
     return {
       finishReason: reason,
+      ...(outgrown === undefined ? {} : { outgrown }),
       promptTokens: this.options.prompt.length,
       cachedTokens: this.cachedTokens,
       completionTokens: this.decoded,

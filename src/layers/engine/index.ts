@@ -68,8 +68,16 @@ export interface GenerateRequest {
   readonly onToken: (text: string, id: number) => void
 }
 
+/** Tokens a slot: what was full, and what the model could hold at most. */
+export interface Outgrown {
+  readonly context: number
+  readonly trained: number
+}
+
 export interface GenerateResult {
   readonly finishReason: "stop" | "length"
+  /** it ended because the context was full, and would go on in a larger one */
+  readonly outgrown?: Outgrown
   /** tokens of the prompt, template included; resumed tokens are not counted in it */
   readonly promptTokens: number
   /** prompt tokens that the slot's cache already held */

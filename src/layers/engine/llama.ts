@@ -100,6 +100,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
         slot: taken.slot,
         cached: kept(taken.slot, taken.prefix),
         context,
+        trained: model.getTrainContextSize(),
         textOf: (token) => text.push(token),
         isEnd: (token) => model.isEogToken(token),
         now,

@@ -81,6 +81,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
       slot,
       cached: prefix,
       context,
+      trained: longest,
       textOf: (token) => (token === END ? "" : say(token - 1)),
       isEnd: (token) => token === END,
       now,

@@ -105,8 +105,16 @@ export const InferRequest = Schema.Struct({
 })
 export type InferRequest = typeof InferRequest.Type
 
-/** The worker's `done`; `tokens` are those of this infer, without resumed ones. */
-export const InferDone = Schema.Struct({ tokens: Count, finish_reason: FinishReason, usage: Usage })
+/**
+ * The worker's `done`; `tokens` are those of this infer, without resumed ones. `outgrown`: it ended because the context
+ * was full, and would go on in a larger one.
+ */
+export const InferDone = Schema.Struct({
+  tokens: Count,
+  finish_reason: FinishReason,
+  usage: Usage,
+  outgrown: Schema.optional(Schema.Struct({ context: Count, trained_context: Count }))
+})
 export type InferDone = typeof InferDone.Type
 
 /** One `token` event of a worker: index from the first token of the job, text, token id. */

@@ -146,7 +146,8 @@ const live = (
           .join(", ")}`
       )
   }
-  const wrong = judge(cluster, plan, expected, keepers, clients) ?? judgeClients(plan, expected, clients)
+  const told = withCutAnswers(cluster, plan, expected)
+  const wrong = judge(cluster, plan, told, keepers, clients) ?? judgeClients(plan, told, clients)
   if (wrong !== undefined) return wrong
   const held = slotsHeld(kernel, cluster)
   if (held !== undefined) return held
@@ -209,6 +210,26 @@ const isForgotten = (cluster: Cluster, plan: Plan, process: SimProcess): boolean
   plan.faults.some(({ kind }) => kind === "corrupt-queen-catalog") &&
   [...cluster.hives.values()].some(({ running, store }) => running === process && store.owner === undefined)
 
+const hasExcuse = (plan: Plan): boolean =>
+  plan.faults.length > 0 || new Set(plan.jobs.map(({ model }) => model)).size > 1
+
+/** What the jobs should say: of an answer that filled its worker's context, and had nowhere to go on, its beginning. */
+const withCutAnswers = (
+  cluster: Cluster,
+  plan: Plan,
+  expected: ReadonlyMap<string, string>
+): ReadonlyMap<string, string> => {
+  if (!hasExcuse(plan) || plan.jobs.every(({ words }) => words === undefined)) return expected
+  const journal = cluster.journal.peek()
+  const cut = journal.jobs(1000).flatMap(({ id, request }): Array<[string, string]> => {
+    const prompt = request.messages?.[0]?.content ?? ""
+    const isCut = terminalOf(journal, id).data.includes('"finish_reason":"length"')
+    const text = journal.tokens(id).texts.join("")
+    return isCut && expected.get(prompt)?.startsWith(text) === true ? [[prompt, text]] : []
+  })
+  return new Map([...expected, ...cut])
+}
+
 /** Every job has one end, and its text is the undisturbed one, or the beginning of it where it failed. */
 const judge = (
   cluster: Cluster,
@@ -243,9 +264,8 @@ const judge = (
   // the other is refused, or has the room once it is free again
   if (plan.isRace === true && answered === 0)
     return { invariant: "the last room is for one", message: "neither of two jobs was answered" }
-  const hasExcuse = plan.faults.length > 0 || new Set(plan.jobs.map(({ model }) => model)).size > 1
   for (const { process, stdout, stderr } of keepers) {
-    if (!hasExcuse && process.status?.code !== 0)
+    if (!hasExcuse(plan) && process.status?.code !== 0)
       return {
         invariant: "no failure without a fault",
         message: `${process.name} exited ${process.status?.code}: ${stderr}`

@@ -73,3 +73,64 @@ describe("A prompt that needs more context where one worker fits", () => {
     })
   )
 })
+
+describe("A prompt that fits, though not with the room that an answer usually needs", () => {
+  it.scoped("is served with the longest context that there is room for, and told so", () =>
+    Effect.gen(function* () {
+      const { hive, long } = yield* oneRoom
+      hive.contextMax = 2500
+      yield* (yield* long(900)).ended
+      yield* TestClock.adjust("5 seconds")
+      const tight = yield* long(2000)
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* tight.ended).event).toBe("done")
+      expect(tight.lines()).toContain("queen: no device has room for so much; it gets a context of 2500 tokens")
+      expect(contexts(hive)).toEqual([2500])
+      const longer = yield* long(2500 + 1)
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* longer.ended).data).toMatchObject({
+        code: "INVALID_REQUEST",
+        message: expect.stringMatching(/^the maximum context length is 2500 tokens here/)
+      })
+    })
+  )
+})
+
+describe("An answer that fills the context of the one worker that fits", () => {
+  const filling = Effect.gen(function* () {
+    const world = yield* makeWorld()
+    world.hive.room = 1
+    world.hive.script = ({ context }) => (context > 1024 ? {} : { holdAt: 1, outgrownAt: 2 })
+    return world
+  })
+
+  it.scoped("goes on in a larger one from the token that it had, and says so", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* filling
+      const long = yield* job()
+      yield* long.until(({ event }) => event === "token")
+      for (const worker of hive.workers.values()) worker.release()
+      yield* TestClock.adjust("7 seconds")
+      expect((yield* long.ended).data).toMatchObject({ finish_reason: "stop", tokens: 5 })
+      expect(long.text()).toBe("hello world")
+      expect(long.lines()).toContain(
+        "queen: the answer has filled a context of 1024 tokens; it goes on in one of 3072, which is being made"
+      )
+      expect(contexts(hive)).toEqual([3072])
+    })
+  )
+
+  it.scoped("ends with what it has where there is no room for a larger one, and says why", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* filling
+      const long = yield* job()
+      yield* long.until(({ event }) => event === "token")
+      hive.full.set("cpu", 300)
+      for (const worker of hive.workers.values()) worker.release()
+      yield* TestClock.adjust("7 seconds")
+      expect((yield* long.ended).data).toMatchObject({ finish_reason: "length", tokens: 2 })
+      expect(long.text()).toBe("hel")
+      expect(long.lines().join("\n")).toMatch(/the answer ends here, it has filled a context of 1024 tokens: .*needs/)
+    })
+  )
+})

@@ -77,6 +77,7 @@ const begin = (batcher: Batcher, slot: Slot, prompt: ReadonlyArray<number>, maxT
         slot,
         cached: 0,
         context: 1000,
+        trained: 1000,
         textOf: String,
         isEnd: () => false,
         now: () => 0,

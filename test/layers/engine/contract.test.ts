@@ -173,6 +173,46 @@ describe.each(engines)("$name", ({ layer }) => {
     })
   )
 
+  it.scopedLive("tells an answer that has outgrown its context from one that is as long as it was to be", () =>
+    Effect.gen(function* () {
+      const model = yield* load({ context: 64 })
+      const full = { context: 64, trained: 512 }
+      const story = { input: STORY, ignoreEos: true }
+      const answer = yield* ask(model, story)
+      expect(answer.outgrown).toEqual(full)
+      expect((yield* ask(model, { ...story, maxTokens: answer.completionTokens + 1 })).outgrown).toEqual(full)
+      expect((yield* ask(model, { ...story, maxTokens: answer.completionTokens })).outgrown).toBeUndefined()
+      expect((yield* ask(yield* load(), story)).outgrown).toBeUndefined()
+      // a queen that has lost her place asks the same worker again
+      const resume = { tokenIds: answer.ids, text: answer.text }
+      expect(yield* ask(model, { ...story, resume })).toMatchObject({ completionTokens: 0, outgrown: full })
+    })
+  )
+
+  it.scopedLive("goes on in a larger context where a smaller one was full, as if it had never been", () =>
+    Effect.gen(function* () {
+      const story = { input: STORY, ignoreEos: true, maxTokens: 60 }
+      const whole = yield* ask(yield* load(), story)
+      const first = yield* ask(yield* load({ context: 64 }), story)
+      const rest = yield* ask(yield* load(), { ...story, resume: { tokenIds: first.ids, text: first.text } })
+      expect([...first.ids, ...rest.ids]).toEqual(whole.ids)
+      expect(first.text + rest.text).toBe(whole.text)
+    })
+  )
+
+  it.scopedLive("is not outgrown where the text that is out may begin a stop string", () =>
+    Effect.gen(function* () {
+      const model = yield* load({ context: 64 })
+      const story = { input: STORY, ignoreEos: true }
+      const { text } = yield* ask(model, story)
+      const held = yield* ask(model, { ...story, stop: [`${text.slice(-3)} never`] })
+      expect(held.text).toBe(text)
+      expect(held.outgrown).toBeUndefined()
+      const resume = { tokenIds: held.ids, text }
+      expect((yield* ask(model, { ...story, stop: [`${text.slice(-3)} never`], resume })).outgrown).toBeUndefined()
+    })
+  )
+
   it.scopedLive("decodes as many answers at once as it has slots, and refuses one more", () =>
     Effect.gen(function* () {
       const model = yield* load({ slots: 3 })

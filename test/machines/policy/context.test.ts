@@ -1,6 +1,13 @@
 import { describe, expect, it } from "vitest"
 import { rbeeError } from "../../../src/machines/errors.ts"
-import { mayReloadAt, neededContext, noLonger, usualContext } from "../../../src/machines/policy/memory/context.ts"
+import {
+  lesserNeed,
+  mayReloadAt,
+  neededContext,
+  noLonger,
+  outgrownContext,
+  usualContext
+} from "../../../src/machines/policy/memory/context.ts"
 import { estimateBytes, largestContext } from "../../../src/machines/policy/memory/estimate.ts"
 import { makeRoom } from "../../../src/machines/policy/placement/residency.ts"
 import { takeTurns } from "../../../src/machines/policy/placement/capacity-turns.ts"
@@ -35,6 +42,32 @@ describe("The context of a slot", () => {
     expect(error.message).toContain("maximum context length is 45056 tokens")
     expect(error.message).toContain("Ask for a context of 45056 tokens")
     expect(noLonger(need, rbeeError("VRAM_EXHAUSTED", "full")).message).toContain("length is 32768 tokens")
+  })
+
+  it("is the most that there is room for where the prompt fits into that, and it is more than there was", () => {
+    const need = { context: 52_224, prompt: 40_000, had: 32_768 }
+    const lesser = (context_max?: number) =>
+      lesserNeed(need, rbeeError("VRAM_EXHAUSTED", "full", "", context_max === undefined ? {} : { context_max }))
+        ?.context
+    expect([undefined, 32_768, 40_000, 40_001, 52_223, 52_224].map(lesser)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      40_001,
+      52_223,
+      undefined
+    ])
+  })
+
+  it("that an answer needs which has filled its own is for what is still to come of it", () => {
+    const usage = { prompt_tokens: 4000, completion_tokens: 96, cached_tokens: 0 }
+    const done = { usage, outgrown: { context: 4096, trained_context: 131_072 } }
+    expect(outgrownContext(done, 96)).toEqual({ context: 7168, prompt: 4096, had: 4096 })
+    expect(outgrownContext(done, 96, 97)?.context).toBe(6144)
+    expect(outgrownContext(done, 96, 96)).toBeUndefined()
+    expect(outgrownContext(done, 1024)).toBeUndefined()
+    expect(outgrownContext(done, 1024, 100_000)?.context).toBe(8192)
+    expect(outgrownContext({ usage }, 96)).toBeUndefined()
   })
 
   it("is made larger in place at once, and again a minute later", () => {

@@ -40,12 +40,19 @@ class Life {
 
 const workerMb = 500
 
-const noRoom = (device: string, required_mb: number, available_mb: number) =>
+/** `most`: what it could give if others went */
+const noRoom = (
+  device: string,
+  required_mb: number,
+  available_mb: number,
+  most: { readonly most_mb?: number; readonly context_max?: number } = {}
+) =>
   Effect.fail(
     rbeeError("VRAM_EXHAUSTED", `needs ${required_mb} MB, ${device} has ${available_mb} MB`, "", {
       status: 409,
       required_mb,
       available_mb,
+      ...most,
       device
     })
   )
@@ -82,6 +89,8 @@ export class FakeHive {
   readonly full = new Map<string, number>()
   /** workers that its CPU has room for, of 500 MB each */
   room = 16
+  /** tokens a slot that a device of it can hold */
+  contextMax = Infinity
   /** devices on which no worker boots */
   readonly broken = new Set<string>()
   /** models whose file ends every worker that loads it, on any device; and where that was found out: "model device" */
@@ -244,13 +253,14 @@ export class FakeHive {
           workers: this.workers.size
         })
       ),
-    capacity: ({ device, evict, model }) =>
+    capacity: ({ context = 0, device, evict, model }) =>
       this.answer(`capacity ${device}`, () => {
         if (this.quarantined.has(`${model} ${device}`)) return Effect.fail(quarantine(model, device))
         const available = this.full.get(device)
         if (available !== undefined) return noRoom(device, 5000, available)
+        if (context > this.contextMax) return noRoom(device, 5000, 4000, { context_max: this.contextMax })
         const left = device === "cpu" ? this.freeMb(evict?.split(",")) : workerMb
-        return left < workerMb ? noRoom(device, workerMb, left) : this.open
+        return left < workerMb ? noRoom(device, workerMb, left, { most_mb: workerMb * this.room }) : this.open
       }),
     provisionModel: ({ model_ref }) =>
       this.answer("provisionModel", () => {

@@ -14,6 +14,8 @@ export const answer = ["he", "l", "lo", " wor", "ld"]
 /** Where an answer stops until it is let go on: before the token of this index. */
 export interface Script {
   readonly holdAt?: number
+  /** its context is full after so many tokens of the answer */
+  readonly outgrownAt?: number
   /** what the worker says instead of an answer */
   readonly error?: RbeeError
   /** it dies with the request in its hands, and acknowledges nothing */
@@ -127,8 +129,9 @@ export class FakeWorker {
       if (infer === undefined || this.state !== "idle") return Effect.fail(broken)
       const { request } = infer
       const from = request.resume?.token_ids.length ?? 0
-      const stop = Math.min(answer.length, request.max_tokens ?? answer.length)
-      const { holdAt } = this.script(request)
+      const { holdAt, outgrownAt = Infinity } = this.script(request)
+      const stop = Math.min(answer.length, request.max_tokens ?? answer.length, outgrownAt)
+      const isOutgrown = stop === outgrownAt
       const pump = Effect.gen(this, function* () {
         for (let i = from; i < stop; i++) {
           if (holdAt === i) yield* Deferred.await(infer.go)
@@ -142,7 +145,12 @@ export class FakeWorker {
             data: {
               tokens: stop - from,
               finish_reason: stop < answer.length ? "length" : "stop",
-              usage: { prompt_tokens: 3, completion_tokens: stop - from, cached_tokens: 0 }
+              usage: {
+                prompt_tokens: isOutgrown ? this.context - stop : 3,
+                completion_tokens: stop - from,
+                cached_tokens: 0
+              },
+              ...(isOutgrown ? { outgrown: { context: this.context, trained_context: 131_072 } } : {})
             }
           })
         )

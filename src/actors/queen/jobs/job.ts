@@ -15,7 +15,7 @@ import {
   type Started
 } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
-import { noLonger } from "../../../machines/policy/memory/context.ts"
+import { lesserNeed, type Need, noLonger } from "../../../machines/policy/memory/context.ts"
 import { type Place, reloadsAt, type Wish } from "../../../machines/policy/placement/placement.ts"
 import type { JobState } from "../../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../../machines/vocabulary/worker.ts"
@@ -151,7 +151,7 @@ export const job = (
       case "release":
         return Effect.sync(() => view.release(log.jobId))
       case "finish":
-        return Effect.zipRight(finish(command.done), ended("done"))
+        return Effect.zipRight(finish(command.done, command.cause), ended("done"))
       case "fail":
         return Effect.zipRight(
           Effect.sync(() => fail(log, command.error)),
@@ -164,7 +164,7 @@ export const job = (
         )
     }
   }
-  const finish = (done: InferDone) =>
+  const finish = (done: InferDone, cause: RbeeError | undefined) =>
     Effect.map(sinceStart, (total_ms) => {
       const tokens = log.tokens()
       const { first_token_ms } = log.facts().timings
@@ -176,6 +176,7 @@ export const job = (
         if (placement !== undefined) view.fleet.observe(placement, log.request.model, 1 / seconds)
       }
       noteExact()
+      if (done.outgrown !== undefined) log.narrate(say.contextFilled(done.outgrown.context, cause?.what))
       log.narrate(say.inferDone())
       if (session?.teardown !== "cold") log.narrate(say.keepWarm())
       log.end({
@@ -191,7 +192,13 @@ export const job = (
       })
     })
 
-  let isNeedTold = false
+  /** tokens a slot that it was said to need */
+  let toldNeed = 0
+  const tellNeed = ({ context, had }: Need): void => {
+    if (context <= toldNeed) return
+    toldNeed = context
+    log.narrate(log.tokens() === 0 ? say.contextNeeded(context, had) : say.contextOutgrown(context, had))
+  }
   let isWaitTold = false
   /** It has to wait: for a while only, if its model was loaded anew a moment ago. */
   const tellWait = (wish: Wish): void => {
@@ -201,16 +208,27 @@ export const job = (
     isWaitTold = true
     log.narrate(say.reloadWaits(Math.ceil((at - now) / 1000)))
   }
+  /** what it takes in place of what it needs, for want of room */
+  let lesser: { readonly of: Need; readonly need: Need } | undefined
+  const wishFor = (alone: boolean, needs: Need | undefined): Wish =>
+    wishOf(log, alone, needs !== undefined && lesser?.of === needs ? lesser.need : needs)
+
   const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
     const { alone, needs } = input
-    const wish = wishOf(log, alone, needs)
+    const wish = wishFor(alone, needs)
     const found = Effect.tap(place(world, log, wish, input, isPlacedAgain), ({ kind }) =>
       kind === "full" ? Effect.sync(() => tellWait(wish)) : Effect.void
     )
     if (needs === undefined) return found
-    if (!isNeedTold) log.narrate(say.contextNeeded(needs.context, needs.had))
-    isNeedTold = true
-    return Effect.mapError(found, (error) => (error.code === "VRAM_EXHAUSTED" ? noLonger(needs, error) : error))
+    tellNeed(needs)
+    return Effect.catchAll(found, (error) => {
+      if (error.code !== "VRAM_EXHAUSTED") return error
+      const need = lesser?.of === needs ? undefined : lesserNeed(needs, error)
+      if (need === undefined) return noLonger(needs, error)
+      lesser = { of: needs, need }
+      log.narrate(say.contextLesser(need.context))
+      return findPlace(input)
+    })
   }
 
   return {
@@ -227,9 +245,7 @@ export const job = (
         perform,
         activities: {
           admit: ({ alone, needs }) =>
-            world.scheduler.admit(log.jobId, wishOf(log, alone, needs), (position) =>
-              log.narrate(say.queued(position))
-            ),
+            world.scheduler.admit(log.jobId, wishFor(alone, needs), (position) => log.narrate(say.queued(position))),
           place: (input) =>
             Effect.tap(findPlace(input), (placed) =>
               Effect.gen(function* () {
@@ -245,7 +261,7 @@ export const job = (
           startWorker: ({ place: at, alone, needs }) =>
             withPlace(at, (found) =>
               Effect.tap(
-                startWorker(view, log, wishOf(log, alone, needs), found, {
+                startWorker(view, log, wishFor(alone, needs), found, {
                   portHint: world.portBase,
                   pin: log.request.keep_warm ?? false,
                   evict: log.facts().placement?.evicted ?? [],

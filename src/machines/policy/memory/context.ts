@@ -1,5 +1,6 @@
 /** How many tokens a slot gets, and what a prompt does that is too long for it. */
 import { type RbeeError, rbeeError } from "../../errors.ts"
+import type { InferDone } from "../../vocabulary/worker.ts"
 
 /**
  * More is made for those who ask for it: the cache is cleared as it is made, so that a model of a million tokens took
@@ -25,7 +26,7 @@ const usualAnswer = 1024
 /** grown in steps of so many tokens */
 const step = 1024
 
-/** A prompt, and the most that worker and model can hold. */
+/** A prompt, with what is answered of it by then, and the most that worker and model can hold. */
 interface Overflow {
   readonly prompt: number
   readonly context: number
@@ -52,22 +53,53 @@ const overflowOf = ({ code, details }: RbeeError): Overflow | undefined => {
 }
 
 /**
- * What a request needs that a worker refused as too long; undefined where nothing would do. A quarter more than it needs
- * now, so that a growing conversation does not load its model anew at each turn.
+ * What so many more tokens need; undefined where nothing would do. A quarter more than they need now, so that a growing
+ * conversation does not load its model anew at each turn.
  */
+const needOf = ({ context, prompt, trained }: Overflow, tokens: number): Need | undefined => {
+  if (prompt >= trained || context >= trained) return undefined
+  const wanted = 1.25 * (prompt + Math.min(usualAnswer, Math.max(1, tokens)))
+  return { context: Math.min(trained, Math.ceil(wanted / step) * step), prompt, had: context }
+}
+
+/** What a request needs that a worker refused as too long. */
 export const neededContext = (error: RbeeError, maxTokens = usualAnswer): Need | undefined => {
   const overflow = overflowOf(error)
-  if (overflow === undefined) return undefined
-  const { context, prompt, trained } = overflow
-  if (prompt >= trained || context >= trained) return undefined
-  const wanted = 1.25 * (prompt + Math.min(usualAnswer, Math.max(1, maxTokens)))
-  return { context: Math.min(trained, Math.ceil(wanted / step) * step), prompt, had: context }
+  return overflow === undefined ? undefined : needOf(overflow, maxTokens)
+}
+
+/**
+ * What an answer needs that has filled its worker's context after `answered` tokens. One of which nobody said how long
+ * it may be ends there once it is as long as answers are: it may be one that never ends.
+ */
+export const outgrownContext = (
+  { outgrown, usage }: Pick<InferDone, "outgrown" | "usage">,
+  answered: number,
+  maxTokens = usualAnswer
+): Need | undefined =>
+  outgrown === undefined || answered >= maxTokens
+    ? undefined
+    : needOf(
+        { prompt: usage.prompt_tokens + answered, context: outgrown.context, trained: outgrown.trained_context },
+        maxTokens - answered
+      )
+
+/** The most that a device could give, as the refusal of a hive says; 0 where it does not. */
+const mostOf = ({ details: { context_max: most } }: RbeeError): number => (typeof most === "number" ? most : 0)
+
+/**
+ * What it takes where there is no room for what it needs: less than is comfortable, as long as the prompt fits and it is
+ * more than the worker had.
+ */
+export const lesserNeed = (need: Need, error: RbeeError): Need | undefined => {
+  const most = mostOf(error)
+  return most > need.had && most > need.prompt && most < need.context ? { ...need, context: most } : undefined
 }
 
 /** No device has room for what the prompt needs: the overflow again, with the most that one could give. */
 export const noLonger = ({ context, had, prompt }: Need, error: RbeeError): RbeeError => {
-  const { available_mb, context_max, needed_mb } = error.details
-  const most = Math.max(had, typeof context_max === "number" ? context_max : 0)
+  const { available_mb, needed_mb } = error.details
+  const most = Math.max(had, mostOf(error))
   return rbeeError(
     "INVALID_REQUEST",
     `the maximum context length is ${most} tokens here, and the prompt has ${prompt} tokens: it needs a context of ` +
