@@ -52,6 +52,7 @@ export const buildAll = async (outdir) => {
   // sent to other machines, where nothing else of rbee is: whole in one file that `node` reads from its input
   await bundle(entriesOf(["remote"]), outdir, {
     splitting: false,
+    minifyIdentifiers: true,
     format: "cjs",
     outExtension: { ".js": ".cjs" },
     banner: {}

@@ -16,6 +16,8 @@ import * as Layer from "effect/Layer"
 import { ActorSystem } from "../actors/core/system.ts"
 import { makeHive } from "../actors/hive/hive.ts"
 import { serveHttp } from "../layers/transport/http/server/server.ts"
+import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
+import { stateFile } from "../layers/daemon/state-file.ts"
 import { layerInventory } from "../layers/devices/inventory.ts"
 import { layerProbe } from "../layers/devices/probe.ts"
 import { wokenMark } from "../layers/hive-launcher/index.ts"
@@ -34,8 +36,8 @@ import { layerHttp as layerWorkers } from "../layers/worker-connector/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
 import { RbeeError, rbeeError } from "../machines/errors.ts"
 import { loadInvitation, loadSettings } from "./config.ts"
-import { addressInUse } from "../machines/vocabulary/address.ts"
-import { stateFile, stopSignal } from "./daemon.ts"
+import { exitCodeOf } from "../machines/vocabulary/address.ts"
+import { stopSignal } from "./stop-signal.ts"
 import { join } from "./hive/join.ts"
 import { joiningOf, type Place, secretOf } from "./hive/membership.ts"
 import { jsonLogs } from "./logs.ts"
@@ -53,7 +55,9 @@ const worldOf = (settings: Settings) => {
     layerWorkers,
     layerQueens,
     ActorSystem.layer
-  ).pipe(Layer.provideMerge(Layer.mergeAll(layerNode, layerRandom, Layer.succeed(CurrentSettings, settings))))
+  ).pipe(
+    Layer.provideMerge(Layer.mergeAll(layerNode, layerDaemons, layerRandom, Layer.succeed(CurrentSettings, settings)))
+  )
 }
 
 /** A taken port is somebody's: who it is helps more than that it is. */
@@ -116,8 +120,7 @@ const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.e
 const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
   const error = Cause.squash(cause)
   if (!(error instanceof RbeeError)) return Effect.zipRight(Effect.logError("the hive died", cause), exit(1))
-  const isTaken = error.code === "CONFLICT" && error.details["reason"] === "EADDRINUSE"
-  return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(isTaken ? addressInUse : 1))
+  return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(exitCodeOf(error)))
 }
 
 Effect.runFork(program.pipe(Effect.zipRight(exit(0)), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))

@@ -13,7 +13,6 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import * as Option from "effect/Option"
 import { ActorSystem } from "../actors/core/system.ts"
 import { JobLogs } from "../actors/queen/log/job-log.ts"
 import { layer as layerJobLogs } from "../actors/queen/log/job-logs.ts"
@@ -24,6 +23,8 @@ import type { Beside } from "../layers/transport/http/server/exchange.ts"
 import { serveHttp, serveStreams } from "../layers/transport/http/server/server.ts"
 import { openApi } from "../protocol/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
+import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
+import { stateFile } from "../layers/daemon/state-file.ts"
 import { layerHttp as layerHives } from "../layers/hive-connector/http.ts"
 import { HiveKeyring, HiveKeys } from "../layers/keys/index.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
@@ -52,8 +53,8 @@ import { layerNode as layerTurns } from "../layers/turns/node.ts"
 import { layerTunnelled as layerWorkers } from "../layers/worker-connector/http.ts"
 import { RbeeError } from "../machines/errors.ts"
 import { environmentOf, loadSettings } from "./config.ts"
-import { addressInUse, isLoopback, urlOf } from "../machines/vocabulary/address.ts"
-import { stateFile, stopSignal } from "./daemon.ts"
+import { exitCodeOf, isLoopback, urlOf } from "../machines/vocabulary/address.ts"
+import { stopSignal } from "./stop-signal.ts"
 import { jsonLogs } from "./logs.ts"
 import { soon } from "../layers/transport/deferred-handlers.ts"
 
@@ -124,6 +125,7 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
     Layer.provideMerge(
       Layer.mergeAll(
         layerProcesses,
+        layerDaemons,
         layerRandom,
         layerTurns,
         layerMetrics,
@@ -191,16 +193,8 @@ const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.e
 
 const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
   const error = Cause.squash(cause)
-  const expected = error instanceof RbeeError ? Option.some(error) : Option.none()
-  const isTaken = Option.exists(
-    expected,
-    ({ code, details }) => code === "CONFLICT" && details["reason"] === "EADDRINUSE"
-  )
-  const say = Option.match(expected, {
-    onNone: () => Effect.logError("the queen died", cause),
-    onSome: ({ code, message }) => Effect.logError(`${code}: ${message}`)
-  })
-  return Effect.zipRight(say, exit(isTaken ? addressInUse : 1))
+  if (!(error instanceof RbeeError)) return Effect.zipRight(Effect.logError("the queen died", cause), exit(1))
+  return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(exitCodeOf(error)))
 }
 
 Effect.runFork(program.pipe(Effect.zipRight(exit(0)), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))

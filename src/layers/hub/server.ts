@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { urlOf } from "../../machines/vocabulary/address.ts"
+import { takenReason, urlOf } from "../../machines/vocabulary/address.ts"
 import { reposIn } from "./folder.ts"
 import type { Hub, HubOptions } from "./index.ts"
 import { hubRoutes } from "./routes.ts"
@@ -22,7 +22,7 @@ const listen = (options: HubOptions) =>
       const reason = "code" in error ? String(error.code) : "unknown"
       resume(
         Effect.fail(
-          reason === "EADDRINUSE"
+          reason === takenReason
             ? rbeeError("CONFLICT", `port ${options.port} is taken`, "Choose another one with --port", { reason })
             : rbeeError("INVALID_REQUEST", `${options.host}:${options.port} cannot be used (${reason})`)
         )

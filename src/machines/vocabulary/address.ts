@@ -1,4 +1,5 @@
-/** Where a daemon listens, and how that is written in a url. */
+/** Where a daemon listens, how that is written in a url, and what it says where another listens. */
+import type { RbeeError } from "../errors.ts"
 
 const loopbackIp = /^(127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/
 
@@ -22,3 +23,10 @@ export const urlOf = (host: string, port: number): string => {
 
 /** The exit code of a daemon that found its address in use (EX_TEMPFAIL): somebody was faster. */
 export const addressInUse = 75
+
+/** `details.reason` of the CONFLICT of whoever wants to listen where another does. */
+export const takenReason = "EADDRINUSE"
+
+/** How a daemon exits that failed: whoever launched it tells by it whether its address was taken. */
+export const exitCodeOf = ({ code, details }: RbeeError): number =>
+  code === "CONFLICT" && details["reason"] === takenReason ? addressInUse : 1

@@ -2,6 +2,7 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { layerNode as layerDaemons } from "../../layers/daemon/node.ts"
 import { layerRandom } from "../../layers/ids/random.ts"
 import { layerNode as layerProcesses } from "../../layers/process/node.ts"
 import { layerHttp } from "../../layers/queen-connector/http.ts"
@@ -24,7 +25,7 @@ const layerWorld = (context: Context) =>
     Layer.succeed(Terminal, context.terminal),
     Layer.provideMerge(
       layerLauncher({ file: join(context.programs, "queen.js"), env: environment(context) }),
-      layerProcesses
+      Layer.merge(layerProcesses, layerDaemons)
     )
   ).pipe(Layer.provide(Layer.succeed(CurrentSettings, context.settings)))
 

@@ -9,6 +9,7 @@ import { build } from "esbuild"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import { layerNode as layerDaemons } from "../../../src/layers/daemon/node.ts"
 import { HiveLauncher } from "../../../src/layers/hive-launcher/index.ts"
 import { layerProcess } from "../../../src/layers/hive-launcher/process.ts"
 import { Processes, type ProcessId } from "../../../src/layers/process/index.ts"
@@ -49,7 +50,7 @@ const world = (stub = "") =>
     const settings = { ...defaults, home, version: "test", hive: { ...defaults.hive, port } }
     const env = { RBEE_HOME: state, RBEE_HIVE_PORT: String(port), STUB: stub }
     const layer = layerProcess({ file, env }).pipe(
-      Layer.provideMerge(Layer.merge(layerNode, Layer.succeed(CurrentSettings, settings)))
+      Layer.provideMerge(Layer.mergeAll(layerNode, layerDaemons, Layer.succeed(CurrentSettings, settings)))
     )
     const context = yield* Layer.build(layer)
     const { launcher, processes } = yield* Effect.provide(
@@ -61,8 +62,19 @@ const world = (stub = "") =>
     const running = () => JSON.parse(readFileSync(stateFile, "utf8")) as ProcessId
     // whatever a test leaves behind
     yield* Effect.addFinalizer(() => Effect.orDie(launcher.kill(target)))
-    return { launcher, processes, target, port, stateFile, running }
+    const inHome = (name: string) => join(state, name)
+    /** One that somebody else starts. */
+    const another = (stub: string) =>
+      processes.daemon({
+        command: process.execPath,
+        args: [file],
+        env: { ...env, STUB: stub, RBEE_HIVE_ID: "localhost" },
+        logFile: join(home.logs, "another.log")
+      })
+    return { another, inHome, launcher, processes, target, port, stateFile, running }
   })
+
+const seen = (condition: () => boolean) => Effect.repeat(Effect.sleep("10 millis"), { until: condition })
 
 describe("The launcher of hives", () => {
   it.scopedLive("wakes one, finds it again, adopts it, and ends it", () =>
@@ -97,11 +109,9 @@ describe("The launcher of hives", () => {
 
   it.scopedLive("waits for one that holds its own address and is slow to answer, which is no stranger", () =>
     Effect.gen(function* () {
-      const { launcher, port, running, stateFile, target } = yield* world()
+      const { inHome, launcher, port, running, target } = yield* world()
       yield* launcher.wake(target)
       const hive = running()
-      const inHome = (name: string) => join(stateFile, "../..", name)
-      const seen = (condition: () => boolean) => Effect.repeat(Effect.sleep("10 millis"), { until: condition })
       const asked = () => (existsSync(inHome("asked")) ? readFileSync(inHome("asked")).length : 0)
       writeFileSync(inHome("silent"), "")
       const woken = yield* Effect.fork(launcher.wake(target))
@@ -112,6 +122,46 @@ describe("The launcher of hives", () => {
       rmSync(inHome("silent"))
       expect(yield* Fiber.join(woken)).toEqual({ url: `http://127.0.0.1:${port}`, woken: false })
       expect(running()).toEqual(hive)
+    })
+  )
+
+  it.scopedLive("waits for one that has bound its address and is not on file yet, which is no stranger", () =>
+    Effect.gen(function* () {
+      const { another, inHome, launcher, port, running, target } = yield* world()
+      const { id } = yield* another("late")
+      yield* seen(() => existsSync(inHome("bound")))
+      const woken = yield* Effect.fork(launcher.wake(target))
+      yield* seen(() => existsSync(inHome("refused")))
+      writeFileSync(inHome("go"), "")
+      expect(yield* Fiber.join(woken)).toEqual({ url: `http://127.0.0.1:${port}`, woken: false })
+      expect(running().pid).toBe(id.pid)
+    })
+  )
+
+  it.scopedLive("starts another where the one that holds the address is just ending", () =>
+    Effect.gen(function* () {
+      const { another, inHome, launcher, port, processes, running, target } = yield* world()
+      // a hive takes its state file away before it leaves its port
+      const { id } = yield* another("mute")
+      yield* seen(() => existsSync(inHome("bound")))
+      const woken = yield* Effect.fork(launcher.wake(target))
+      yield* seen(() => existsSync(inHome("refused")))
+      yield* processes.end(id, 1000)
+      expect(yield* Fiber.join(woken)).toEqual({ url: `http://127.0.0.1:${port}`, woken: true })
+      expect(running().pid).not.toBe(id.pid)
+    })
+  )
+
+  it.scopedLive("ends its own that is slower than the winner: it would come up once that one is gone", () =>
+    Effect.gen(function* () {
+      const { another, inHome, launcher, processes, running, target } = yield* world("slow")
+      const woken = yield* Effect.fork(launcher.wake(target))
+      yield* seen(() => existsSync(inHome("started")))
+      const own = Number(readFileSync(inHome("started"), "utf8"))
+      yield* another("")
+      expect(yield* Fiber.join(woken)).toMatchObject({ woken: false })
+      expect(running().pid).not.toBe(own)
+      expect(yield* processes.identify(own)).toBeUndefined()
     })
   )
 
@@ -165,9 +215,11 @@ describe("The launcher of hives", () => {
     Effect.gen(function* () {
       const { launcher, target, stateFile, port } = yield* world()
       mkdirSync(join(stateFile, ".."), { recursive: true })
+      const url = `http://127.0.0.1:${port}`
+      const state = { id: "localhost", instance: "hive-1", port, role: "hive", url, version: "test" }
       for (const content of [
-        JSON.stringify({ pid: process.pid, start: "another", url: `http://127.0.0.1:${port}` }),
-        JSON.stringify({ pid: 4_194_304, start: "gone", url: `http://127.0.0.1:${port}` }),
+        JSON.stringify({ ...state, pid: process.pid, start: "another" }),
+        JSON.stringify({ ...state, pid: 4_194_304, start: "gone" }),
         "{ torn"
       ]) {
         writeFileSync(stateFile, content)

@@ -7,10 +7,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
+import { layerNode as layerDaemons } from "../../../src/layers/daemon/node.ts"
 import { statOf } from "../../../src/layers/process/identity.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { QueenLauncher } from "../../../src/layers/queen-launcher/index.ts"
-import { lastWords } from "../../../src/layers/queen-launcher/last-words.ts"
 import { layerProcess } from "../../../src/layers/queen-launcher/process.ts"
 import { CurrentSettings } from "../../../src/layers/settings/index.ts"
 import { loadSettings } from "../../../src/main/config.ts"
@@ -46,7 +46,7 @@ const launcher = async (body: string, port: number) => {
      ${body}`
   )
   const layer = layerProcess({ file, env: { PATH: process.env["PATH"] ?? "" } }).pipe(
-    Layer.provide(Layer.merge(layerNode, Layer.succeed(CurrentSettings, settings)))
+    Layer.provide(Layer.mergeAll(layerNode, layerDaemons, Layer.succeed(CurrentSettings, settings)))
   )
   return <A, E>(use: (launcher: QueenLauncher["Type"]) => Effect.Effect<A, E>) =>
     Effect.runPromise(Effect.either(Effect.flatMap(QueenLauncher, use).pipe(Effect.provide(layer))))
@@ -153,17 +153,5 @@ describe("the queen's launcher", () => {
     } finally {
       await new Promise((resolve) => stranger.close(resolve))
     }
-  })
-})
-
-describe("a queen's last words", () => {
-  it("are the last error behind the offset, else the last line, else that there are none", () => {
-    const file = join(home, "queen.log")
-    writeFileSync(file, '{"message":"old","logLevel":"ERROR"}\n')
-    const offset = '{"message":"old","logLevel":"ERROR"}\n'.length
-    expect(lastWords(file, offset)).toBe("it wrote nothing to its log")
-    writeFileSync(file, "starting\nTypeError: x is not a function\n    at y\n", { flag: "a" })
-    expect(lastWords(file, offset)).toBe("TypeError: x is not a function")
-    expect(lastWords(join(home, "none.log"), 0)).toBe("it wrote nothing to its log")
   })
 })

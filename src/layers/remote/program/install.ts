@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { createServer } from "node:net"
 import { join } from "node:path"
 import type { Answer, Asks } from "../questions.ts"
-import { endProcess, launch } from "./hives.ts"
+import { endIn, launch } from "./hives.ts"
 import { discard } from "./incoming.ts"
 import { lifeline } from "./lifeline.ts"
 import { installedVersion } from "./look.ts"
@@ -46,18 +46,21 @@ const verify = async (folder: string): Promise<void> => {
   mkdirSync(hive, { recursive: true, mode: 0o700 })
   const own = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined)
   const env = Object.fromEntries(own.filter(([name]) => !name.startsWith("RBEE_")))
-  const file = await launch(join(places.packageIn(folder), "dist", "hive.js"), hive, join(home, "verify.log"), {
-    ...env,
-    RBEE_HOME: home,
-    RBEE_HIVE_ID: "verify",
-    RBEE_HIVE_PORT: String(await freePort()),
-    RBEE_HIVE_IDLE_MS: String(trialIdleMs)
-  })
   try {
-    const answer = await fetch(`${file.url}/health`, { signal: AbortSignal.timeout(5000) })
-    if (!answer.ok) refuse("INTERNAL", `the installed hive answered ${answer.status} to /health`, "Report this")
+    await launch(
+      join(places.packageIn(folder), "dist", "hive.js"),
+      { id: "verify", folder: hive },
+      join(home, "verify.log"),
+      {
+        ...env,
+        RBEE_HOME: home,
+        RBEE_HIVE_ID: "verify",
+        RBEE_HIVE_PORT: String(await freePort()),
+        RBEE_HIVE_IDLE_MS: String(trialIdleMs)
+      }
+    )
   } finally {
-    await endProcess(file, endMs)
+    await endIn(hive, endMs)
     rmSync(home, { recursive: true, force: true })
   }
 }

@@ -32,9 +32,10 @@ const connectionEnds = (): Look["ends"] => {
   return queen === undefined || hive === undefined ? undefined : { queen, hive }
 }
 
-export const look = ({ hive, queen }: Asks["look"]): Look => {
+export const look = async ({ hive, queen }: Asks["look"]): Promise<Look> => {
   const installed = installedVersion()
-  const living = livingHive(hive)
+  const living = await livingHive(hive)
+  const others = await livingHives()
   const ends = connectionEnds()
   return {
     platform: process.platform,
@@ -48,7 +49,7 @@ export const look = ({ hive, queen }: Asks["look"]): Look => {
     ram_free_mb: Math.floor(freemem() / 1e6),
     disk_free_mb: Math.floor(freeBytes(places.root) / 1e6),
     gpu_tools: ["nvidia-smi", "rocm-smi", "vulkaninfo"].filter(inPath),
-    others: livingHives().flatMap(({ id, url }) => (id === hive ? [] : [{ id, url }])),
+    others: others.flatMap(({ id, url }) => (id === hive ? [] : [{ id, url }])),
     clock: Date.now(),
     ...(installed === undefined ? {} : { installed }),
     ...(living === undefined ? {} : { hive: living }),

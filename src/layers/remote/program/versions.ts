@@ -43,8 +43,9 @@ export const sweepUnfinished = (): void => {
 }
 
 /** Versions that neither are nor were in use just now, and that no hive was started from. */
-const sweepOld = (keep: ReadonlyArray<string | undefined>): void => {
-  const running = livingHives().map(({ version }) => `${version}-`)
+const sweepOld = async (keep: ReadonlyArray<string | undefined>): Promise<void> => {
+  const living = await livingHives()
+  const running = living.map(({ version }) => `${version}-`)
   for (const name of foldersThere()) {
     const isKept = keep.includes(join(places.versions, name)) || running.some((version) => name.startsWith(version))
     if (!name.startsWith(unfinished) && !isKept) rmSync(join(places.versions, name), { recursive: true, force: true })
@@ -55,7 +56,7 @@ const sweepOld = (keep: ReadonlyArray<string | undefined>): void => {
  * Has `current` lead to a version that was built and tried. A question of its own, and the only one that changes what is
  * in use: an installation that nobody waits for any more can change nothing.
  */
-export const use = (ask: Asks["use"]): Answer<"use"> => {
+export const use = async (ask: Asks["use"]): Promise<Answer<"use">> => {
   const folder = folderOf(ask)
   if (!existsSync(folder))
     return refuse("CONFLICT", `rbee ${ask.version} was removed by another installation`, "Install it again")
@@ -64,12 +65,12 @@ export const use = (ask: Asks["use"]): Answer<"use"> => {
   rmSync(link, { force: true })
   symlinkSync(folder, link)
   renameSync(link, places.current)
-  sweepOld([folder, before])
+  await sweepOld([folder, before])
   return { before: before === undefined ? "" : basename(before) }
 }
 
-export const uninstall = (): Answer<"uninstall"> => {
-  const [living] = livingHives()
+export const uninstall = async (): Promise<Answer<"uninstall">> => {
+  const [living] = await livingHives()
   if (living !== undefined)
     return refuse("CONFLICT", `hive ${living.id} runs there`, `Stop it first: rbee hives stop ${living.id}`)
   const removed = existsSync(places.root)

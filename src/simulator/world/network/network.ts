@@ -9,6 +9,7 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { internalError } from "../../../protocol/wire/error.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { takenReason } from "../../../machines/vocabulary/address.ts"
 import { type Api, Call, type CallInfo, type EventFeed, type Handlers, type Reply } from "../../../protocol/endpoint.ts"
 import { clientOf, type Handler, gone, inProcess } from "../../../layers/transport/in-process/client.ts"
 import type { Wire } from "../../../protocol/wire/wire.ts"
@@ -68,7 +69,7 @@ export class Network {
   ): Effect.Effect<void, RbeeError<"CONFLICT">, Scope.Scope> {
     const acquire = Effect.suspend(() => {
       if (this.listeners.has(url))
-        return Effect.fail(rbeeError("CONFLICT", `${url} is already in use`, "", { url, reason: "EADDRINUSE" }))
+        return Effect.fail(rbeeError("CONFLICT", `${url} is already in use`, "", { url, reason: takenReason }))
       const listener: Listener = {
         process,
         // the handlers' inputs differ by endpoint; each gets what its own schema decoded

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
-import { urlOf } from "../../../../machines/vocabulary/address.ts"
+import { takenReason, urlOf } from "../../../../machines/vocabulary/address.ts"
 import { BodyBudget } from "./body-budget.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "../../../../protocol/endpoint.ts"
@@ -165,7 +165,7 @@ const listen = (server: Server, options: ListenOptions): Effect.Effect<number, R
   const last = options.port === 0 ? 0 : Math.min(options.port + (options.portTries ?? 1) - 1, 65_535)
   const attempt = (port: number): Effect.Effect<number, RbeeError<"CONFLICT">> =>
     Effect.catchAll(bind(server, options.host, port), (error) => {
-      if (error.code === "EADDRINUSE" && port < last) return attempt(port + 1)
+      if (error.code === takenReason && port < last) return attempt(port + 1)
       return Effect.fail(bindError(error, options.host, options.port, last))
     })
   return attempt(options.port)
@@ -191,7 +191,7 @@ const bind = (server: Server, host: string, port: number): Effect.Effect<number,
 const bindError = (error: NodeJS.ErrnoException, host: string, port: number, last: number): RbeeError<"CONFLICT"> => {
   const ports = last > port ? `ports ${port} to ${last}` : `port ${port}`
   const what =
-    error.code === "EADDRINUSE"
+    error.code === takenReason
       ? `${ports} on ${host} ${last > port ? "are" : "is"} already in use`
       : `cannot listen on ${host}, ${ports}: ${error.code ?? "unknown reason"}`
   return rbeeError("CONFLICT", what, "Stop what uses it, or configure another port", { host, port, reason: error.code })

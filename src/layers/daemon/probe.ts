@@ -1,17 +1,9 @@
-/** Who is at the queen's port? One small request, judged by its shape, so that no stranger is taken for a queen. */
+/** Who is at a daemon's address? One small request, judged by its shape, so that no stranger is taken for one of ours. */
 import { request } from "node:http"
 import * as Effect from "effect/Effect"
 import { isErrorCode } from "../../machines/errors.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
-
-export type Probe =
-  /** nobody listens */
-  | { readonly _tag: "Nobody" }
-  /** somebody listens and did not answer in time, or hung up */
-  | { readonly _tag: "Silent" }
-  /** somebody answered, who is no queen */
-  | { readonly _tag: "Stranger" }
-  | { readonly _tag: "Queen"; readonly health: Health }
+import type { Probe } from "./index.ts"
 
 /** /health answers in under 500 ms while everything else is busy */
 const limitMs = 1000
@@ -23,13 +15,13 @@ const isHealth = (value: unknown): value is Health => {
   const field = value as Readonly<Record<string, unknown>>
   return (
     field["status"] === "healthy" &&
-    field["role"] === "queen" &&
+    (field["role"] === "queen" || field["role"] === "hive") &&
     Number.isInteger(field["pid"]) &&
     ["version", "id", "instance"].every((name) => typeof field[name] === "string")
   )
 }
 
-/** A queen that cannot answer even this, because she is ending or has no stores, says so in our words. */
+/** A daemon that cannot answer even this, because it is ending or has no stores, says so in our words. */
 const isOurTrouble = (value: unknown): boolean => {
   if (typeof value !== "object" || value === null || !("error" in value)) return false
   const { error } = value
@@ -39,21 +31,21 @@ const isOurTrouble = (value: unknown): boolean => {
 const judge = (status: number | undefined, body: string): Probe => {
   try {
     const health: unknown = JSON.parse(body)
-    if (status === 200 && isHealth(health)) return { _tag: "Queen", health }
+    if (status === 200 && isHealth(health)) return { _tag: "Daemon", health }
     return { _tag: isOurTrouble(health) ? "Silent" : "Stranger" }
   } catch {
     return { _tag: "Stranger" }
   }
 }
 
-export const probe = (url: string): Effect.Effect<Probe> =>
+export const ask = (url: string): Effect.Effect<Probe> =>
   Effect.async((resume) => {
     const settle = (result: Probe) => {
       clearTimeout(limit)
-      ask.destroy()
+      call.destroy()
       resume(Effect.succeed(result))
     }
-    const ask = request(new URL("/health", url), { agent: false, headers: { connection: "close" } }, (answer) => {
+    const call = request(new URL("/health", url), { agent: false, headers: { connection: "close" } }, (answer) => {
       let body = ""
       answer.setEncoding("utf8")
       answer.on("data", (text: string) => {
@@ -64,15 +56,15 @@ export const probe = (url: string): Effect.Effect<Probe> =>
       answer.on("error", () => settle({ _tag: "Silent" }))
     })
     const limit = setTimeout(() => settle({ _tag: "Silent" }), limitMs)
-    ask.on("error", (cause) => {
+    call.on("error", (cause) => {
       const code = "code" in cause ? String(cause.code) : ""
       if (code === "ECONNREFUSED") return settle({ _tag: "Nobody" })
       // "HPE_…": it answered, but not in HTTP
       settle({ _tag: code.startsWith("HPE_") ? "Stranger" : "Silent" })
     })
-    ask.end()
+    call.end()
     return Effect.sync(() => {
       clearTimeout(limit)
-      ask.destroy()
+      call.destroy()
     })
   })

@@ -1,0 +1,70 @@
+/** `daemon.json`: how others find a daemon, and know it from another process with the same pid. */
+import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import { type ProcessId, Processes } from "../process/index.ts"
+import { DaemonFiles } from "./index.ts"
+
+export interface DaemonState extends ProcessId {
+  readonly port: number
+  readonly url: string
+  readonly role: "queen" | "hive"
+  readonly id: string
+  readonly instance: string
+  readonly version: string
+}
+
+const fileIn = (folder: string): string => join(folder, "daemon.json")
+
+/** Undefined: torn by a crash, or not ours. */
+const stateOf = (text: string | undefined): DaemonState | undefined => {
+  try {
+    const found: unknown = JSON.parse(text ?? "")
+    if (typeof found !== "object" || found === null) return undefined
+    const { id, instance, pid, port, role, start, url, version } = found as Readonly<Record<string, unknown>>
+    return typeof id === "string" &&
+      typeof instance === "string" &&
+      typeof pid === "number" &&
+      typeof port === "number" &&
+      (role === "queen" || role === "hive") &&
+      typeof start === "string" &&
+      typeof url === "string" &&
+      typeof version === "string"
+      ? { id, instance, pid, port, role, start, url, version }
+      : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** What the file says, of a daemon that may be gone. */
+const stateIn = (folder: string): Effect.Effect<DaemonState | undefined, never, DaemonFiles> =>
+  Effect.flatMap(DaemonFiles, (files) => Effect.map(files.read(fileIn(folder)), stateOf))
+
+/** The daemon that the file names, if its process lives. */
+export const living = (folder: string): Effect.Effect<DaemonState | undefined, never, DaemonFiles | Processes> =>
+  Effect.gen(function* () {
+    const state = yield* stateIn(folder)
+    return state !== undefined && (yield* (yield* Processes).alive(state)) ? state : undefined
+  })
+
+/** The hives that live and have a state file under `home`, the state folder. */
+export const livingHives = (home: string): Effect.Effect<ReadonlyArray<DaemonState>, never, DaemonFiles | Processes> =>
+  Effect.gen(function* () {
+    const names = yield* (yield* DaemonFiles).folders(home)
+    const found = yield* Effect.forEach(
+      names.filter((name) => name.startsWith("hive-")),
+      (name) => living(join(home, name))
+    )
+    return found.filter((state) => state !== undefined).filter(({ role }) => role === "hive")
+  })
+
+/** Writes the state file, whole or not at all, and removes it at a clean end, unless a successor has its own there. */
+export const stateFile = (folder: string, state: DaemonState): Effect.Effect<void, never, DaemonFiles | Scope.Scope> =>
+  Effect.flatMap(DaemonFiles, (files) =>
+    Effect.acquireRelease(files.write(fileIn(folder), `${JSON.stringify(state)}\n`), () =>
+      Effect.flatMap(stateIn(folder), (found) =>
+        found?.instance === state.instance ? files.remove(fileIn(folder)) : Effect.void
+      ).pipe(Effect.provideService(DaemonFiles, files))
+    )
+  )
