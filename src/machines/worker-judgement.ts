@@ -14,7 +14,10 @@ const isTheRequests = ({ beat }: WorkerContext): boolean => beat.infers.some(({ 
 
 /** What the death of the process that there was is charged to. */
 export const charge = (context: WorkerContext, exit: WorkerExit): Blame =>
-  blameOf({ ...explain(context, exit), phase: phaseOf(context), isGivenUp: context.giveUp !== undefined })
+  blameOf(
+    { ...explain(context, exit), phase: phaseOf(context), isGivenUp: context.giveUp !== undefined },
+    context.failures
+  )
 
 export const decide = (context: WorkerContext, exit: WorkerExit): RestartDecision =>
   isTheRequests(context)

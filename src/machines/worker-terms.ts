@@ -1,7 +1,7 @@
 /** The words of the worker's chart: what happens to it, what it asks for, how it ends. */
 import type { ErrorCode } from "./errors.ts"
-import type { Blame } from "./policy/blame.ts"
-import type { Shape } from "./policy/memory/estimate.ts"
+import type { Blame, FailureWords } from "./policy/blame.ts"
+import type { Shape } from "./policy/memory/fit.ts"
 import type { ControlMessage, Exactness } from "./vocabulary/worker.ts"
 import type { WorkerId } from "./vocabulary/ids.ts"
 
@@ -48,6 +48,7 @@ export interface WorkerInput {
   readonly pinned: boolean
   readonly expectedBatchMs: number
   readonly limits: WorkerLimits
+  readonly failures: FailureWords
 }
 
 /** How a process of this worker ended. */
@@ -108,6 +109,8 @@ export type WorkerOutcome =
 export interface WorkerContext {
   readonly id: WorkerId
   readonly limits: WorkerLimits
+  /** what its last words mean, by its kind */
+  readonly failures: FailureWords
   readonly shape: Shape
   readonly hasShrunk: boolean
   readonly pinned: boolean

@@ -7,7 +7,7 @@
  */
 import { assign, emit, enqueueActions, raise, setup } from "xstate"
 import { activity } from "./activity.ts"
-import { type Shape, shrunk } from "./policy/memory/estimate.ts"
+import { type Shape, shrunk } from "./policy/memory/fit.ts"
 import { afterBeat, charge, decide, explain, isEnd, outcomeOf, silent, verdict } from "./worker-judgement.ts"
 import type {
   WorkerCommand,
@@ -66,6 +66,7 @@ export const workerMachine = machine.createMachine({
   context: ({ input }) => ({
     id: input.id,
     limits: input.limits,
+    failures: input.failures,
     shape: input.shape,
     hasShrunk: false,
     pinned: input.pinned,

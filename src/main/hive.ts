@@ -30,7 +30,7 @@ import { Processes } from "../layers/process/index.ts"
 import { layerNode } from "../layers/process/node.ts"
 import { layerHttp as layerQueens } from "../layers/queen-connector/http.ts"
 import { withCuda } from "../layers/runtimes/cuda.ts"
-import { layerNpm } from "../layers/runtimes/npm.ts"
+import { layerRuntimes } from "../layers/kinds/runtimes.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerHttp as layerWorkers } from "../layers/worker-connector/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
@@ -50,7 +50,7 @@ const worldOf = (settings: Settings) => {
     layerSqlite(pathOf(folder, "catalog.sqlite")),
     layerInventory(settings.hive.gpus, layerProbe({ folder, env, vulkan: settings.hive.vulkan })),
     layerDisk({ folder }),
-    layerNpm({ folder, env }),
+    layerRuntimes({ folder, env }),
     layerProcess({ env }),
     layerWorkers,
     layerQueens,

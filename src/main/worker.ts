@@ -14,7 +14,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { makeWorker } from "../actors/worker/worker.ts"
 import { serveHttp } from "../layers/transport/http/server/server.ts"
-import { layerLlama, preloadRuntime, type RuntimeOptions } from "../layers/engine/llama.ts"
+import { engineOf, engines, type EngineStart } from "../layers/kinds/engines.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { defaults } from "../layers/settings/defaults.ts"
@@ -34,10 +34,9 @@ const closeMs = 500
 const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 const say = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
 
-/** What llama.cpp calls an error goes to the log: it may be the last that is heard of it. */
-const runtimeOf = ({ backend, runtime }: WorkerArgument["plan"]): RuntimeOptions => ({
-  gpu: backend,
-  ...(runtime === undefined ? {} : { runtime }),
+/** What the engine calls an error goes to the log: it may be the last that is heard of it. */
+const startOf = (plan: WorkerArgument["plan"]): EngineStart => ({
+  ...plan,
   onError: (text) => void process.stderr.write(text)
 })
 
@@ -60,7 +59,7 @@ const program = (argument: WorkerArgument) =>
     const { controlFd, host, plan, token } = argument
     const tell = controlFd === undefined ? speakToStdout : openControl(controlFd)
     const services = Layer.mergeAll(
-      layerLlama(runtimeOf(plan)),
+      engineOf(startOf(plan)),
       layerRandom,
       layerTurns,
       Layer.succeed(CurrentSettings, settingsOf(argument))
@@ -99,5 +98,5 @@ if (Either.isLeft(argument)) {
 const { controlFd, plan } = argument.right
 if (controlFd !== undefined) holdLeash()
 // loads in the background while the server binds
-preloadRuntime(runtimeOf(plan))
+engines[plan.kind]?.preload?.(startOf(plan))
 Effect.runFork(Effect.provide(program(argument.right), jsonLogs))

@@ -1,8 +1,9 @@
 /** A hive's interface (docs/api.md#hive). Only a queen calls it. */
 import * as Schema from "effect/Schema"
 import { Count, DeviceId, Health, Megabytes, Nothing } from "../machines/vocabulary/common.ts"
-import { Devices, WorkerKind } from "../machines/vocabulary/device.ts"
+import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
+import { RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView } from "../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
 import { events, type Handlers, json } from "./endpoint.ts"
@@ -107,7 +108,7 @@ export const hiveApi = {
     scope: "peer",
     summary: "Prepare a worker runtime",
     /** `device`: a declared GPU is served by the CPU's runtime */
-    input: Schema.Struct({ kind: WorkerKind, device: Schema.optional(DeviceId) }),
+    input: Schema.Struct({ kind: RuntimeName, device: Schema.optional(DeviceId) }),
     output: RuntimeAnswer,
     status: (answer) => ("available" in answer ? 200 : 202)
   }),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
 import type { ErrorCode } from "../../src/machines/errors.ts"
+import { failures } from "../../src/machines/kinds/llama/words.ts"
 import { type WorkerExit, workerLimits } from "../../src/machines/worker-terms.ts"
 import { workerMachine } from "../../src/machines/worker.ts"
 import { Coverage, Walk } from "../support/walk.ts"
@@ -11,7 +12,7 @@ const limits = { ...workerLimits, idleMs: 2000, drainMs: 7000 }
 const make = (pinned = false) =>
   new Walk(
     workerMachine,
-    { id: WorkerId.make("w1"), shape: { context: 4096, slots: 4 }, pinned, expectedBatchMs: 100, limits },
+    { id: WorkerId.make("w1"), shape: { context: 4096, slots: 4 }, pinned, expectedBatchMs: 100, limits, failures },
     coverage
   )
 const waking = (pinned = false) => make(pinned).send({ type: "START" })

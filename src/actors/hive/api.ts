@@ -5,8 +5,8 @@ import type * as Scope from "effect/Scope"
 import type { ActorSystem } from "../core/system.ts"
 import { mapCalls } from "../../protocol/endpoint.ts"
 import type { HiveApi } from "../../protocol/hive.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { workerKind } from "../../machines/vocabulary/device.ts"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { runtimeNamed } from "../../machines/kinds/kind.ts"
 import { makeInspect } from "../inspect/shared.ts"
 import { watch } from "../inspect/source.ts"
 import type { EventLog, EventLogs } from "./common/event-log.ts"
@@ -118,15 +118,16 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           const row = yield* findModel(ports, ref.ref)
           const gone = new Set(evict?.split(","))
           const facts = yield* row === undefined
-            ? models.preview(ref, workers.fits(device, { context, slots }, gone))
+            ? models.preview(ref, workers.fits(ref, device, { context, slots }, gone))
             : models.inspect(row.file)
           const wanted = workers.wanted(facts, { context, slots })
           if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
           if (row !== undefined) yield* workers.admits(row, device)
           const available = machines.ledger.available(device.supply, gone)
-          const choose = yield* workers.chooser(device, row?.file ?? "", facts, wanted)
+          const kind = workers.kind(ref)
+          const choose = yield* workers.chooser(kind, device, row?.file ?? "", facts, wanted)
           const { bytes, fits } = choose(available)
-          if (!fits) return yield* noRoom(device.id, bytes, available, yield* workers.most(device, facts))
+          if (!fits) return yield* noRoom(device.id, bytes, available, yield* workers.most(kind, device, facts))
         }),
 
       provisionModel: ({ context, device, evict, model_ref }) =>
@@ -135,7 +136,7 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           const ref = yield* reference(model_ref)
           const machines = yield* part("machines")
           const target = yield* device === undefined ? machines.strongest : machines.device(device)
-          const fits = (yield* part("workers")).fits(target, { context, slots: undefined }, new Set(evict))
+          const fits = (yield* part("workers")).fits(ref, target, { context, slots: undefined }, new Set(evict))
           const id = yield* Effect.flatMap(part("downloads"), (downloads) => downloads.provision(ref, fits))
           return { provision_id: id, events: `/models/provisions/${id}/events` }
         }).pipe(Effect.provide(system)),
@@ -147,7 +148,9 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           yield* open
           const found =
             device === undefined ? undefined : yield* Effect.flatMap(part("machines"), (all) => all.device(device))
-          const needed = found?.isDeclared === true ? workerKind(found.backend) : kind
+          const named = runtimeNamed(ports.kinds, kind)
+          if (named instanceof RbeeError) return yield* named
+          const needed = found?.isDeclared === true ? { ...named, backend: found.backend } : named
           const id = yield* Effect.flatMap(part("installs"), (installs) => installs.provision(needed))
           if (id === undefined) return { available: true as const }
           return { provision_id: id, events: `/workers/provisions/${id}/events` }

@@ -22,6 +22,7 @@ import { DeviceProbe } from "../../layers/devices/index.ts"
 import type { HiveApi } from "../../protocol/hive.ts"
 import { HiveCatalog } from "../../layers/hive-catalog/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
+import { Kinds } from "../../layers/kinds/index.ts"
 import { Models } from "../../layers/models/index.ts"
 import { Processes } from "../../layers/process/index.ts"
 import { QueenConnector } from "../../layers/queen-connector/index.ts"
@@ -73,6 +74,7 @@ const ports: Effect.Effect<Ports, never, HivePorts> = Effect.all({
   probe: DeviceProbe,
   ids: Ids,
   models: Models,
+  kinds: Kinds,
   runtimes: Runtimes,
   processes: Processes,
   launcher: WorkerLauncher,

@@ -1,7 +1,8 @@
 /** The devices of this machine, as the operating system and the drivers tell. Implementation: `probe.ts`. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Backend, Gpu } from "../../machines/vocabulary/device.ts"
+import type { Gpu } from "../../machines/vocabulary/device.ts"
+import type { RuntimeId } from "../../machines/vocabulary/kind.ts"
 
 export interface Machine {
   readonly cpu: {
@@ -16,7 +17,7 @@ export interface Machine {
   /** versions of the drivers that answered; undefined where there is none */
   readonly driver: string | undefined
   /** there is a driver, and no runtime that could tell of its GPUs */
-  readonly lacks?: Backend
+  readonly lacks?: RuntimeId
 }
 
 export class DeviceProbe extends Context.Tag("rbee/DeviceProbe")<

@@ -7,13 +7,12 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { confine } from "../process/confine.ts"
 import { type Env, nativeEnvironment } from "../process/environment.ts"
+import { visibleVulkan } from "../../machines/kinds/llama/llama.ts"
 import type { Gpu } from "../../machines/vocabulary/device.ts"
 
 const timeoutMs = 5000
 /** of one machine; more are not asked for */
 const devicesMax = 16
-/** ggml's own variable: numbers of Vulkan's devices, separated by commas */
-export const visibleVulkan = "GGML_VK_VISIBLE_DEVICES"
 
 /** Prints what the addon in argv[1] says of the GPUs that it would use as backend argv[2]. */
 const program = `
@@ -38,10 +37,6 @@ type Told = typeof Told.Type
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Told))
 
 type Backend = "vulkan" | "metal"
-
-/** What a process sees of the GPUs of a machine: the one that it is for, where it is known by something. */
-export const boundTo = (backend: string, uuid: string | undefined): Readonly<Record<string, string>> =>
-  uuid === undefined ? {} : { [backend === "vulkan" ? visibleVulkan : "CUDA_VISIBLE_DEVICES"]: uuid }
 
 /** Undefined where the child failed: no GPU, as far as we can tell. */
 const tell = (addon: string, backend: Backend, env: Env): Promise<Told | undefined> =>

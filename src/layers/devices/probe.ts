@@ -1,6 +1,7 @@
 /** Devices as this machine tells them: RAM and cores always, GPUs by their drivers' tools, else by llama.cpp. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { llama } from "../../machines/kinds/llama/llama.ts"
 import type { Gpu } from "../../machines/vocabulary/device.ts"
 import { hasCuda } from "../runtimes/cuda.ts"
 import { findBinary, type Places } from "../runtimes/places.ts"
@@ -19,6 +20,9 @@ export interface ProbeOptions extends Places {
   readonly root?: string
 }
 
+/** by which GPUs are seen that no tool tells of */
+const vulkanRuntime = { kind: llama.id, backend: "vulkan" } as const
+
 const none: Found = { gpus: [], driver: undefined }
 
 type Others = Pick<Machine, "gpus" | "lacks">
@@ -30,7 +34,7 @@ const others = async ({ env, root, vulkan, ...places }: ProbeOptions): Promise<O
   if (vulkan === "off" || !hasVulkan(env, root)) return { gpus: [] }
   const binary = findBinary(places, "vulkan")
   if (binary !== undefined) return { gpus: await askLlama(binary.file, "vulkan", env) }
-  return vulkan === "on" || hasOwnMemory(root) ? { gpus: [], lacks: "vulkan" } : { gpus: [] }
+  return vulkan === "on" || hasOwnMemory(root) ? { gpus: [], lacks: vulkanRuntime } : { gpus: [] }
 }
 
 /** NVIDIA's, by CUDA where that can work, else by Vulkan if the driver has it. */
@@ -42,7 +46,7 @@ const nvidias = async (gpus: ReadonlyArray<Gpu>, { env, root, vulkan, ...places 
     const isWorthIt = vulkan === "on" || gpus.some(({ vram_mb }) => vram_mb >= worthMb)
     const isUnfit = (await whyUnfit(places, "vulkan", env, root)) !== undefined
     // where nothing works the card stays, so that whoever asks for it hears why
-    return isWorthIt && !isUnfit ? { gpus: [], lacks: "vulkan" } : { gpus }
+    return isWorthIt && !isUnfit ? { gpus: [], lacks: vulkanRuntime } : { gpus }
   }
   const found = await askLlama(binary.file, "vulkan", env)
   return { gpus: found.length > 0 ? found : gpus }

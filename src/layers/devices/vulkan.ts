@@ -1,7 +1,7 @@
 /** Whether Vulkan is worth asking, as cheaply as can be: where there is no graphics device nothing is started. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { visibleVulkan } from "./llama.ts"
+import { visibleVulkan } from "../../machines/kinds/llama/llama.ts"
 
 /** A card with less memory of its own, MB, is not worth a runtime that nobody asked for. */
 export const worthMb = 2000

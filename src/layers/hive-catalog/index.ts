@@ -39,7 +39,7 @@ export type Marks = Partial<Pick<ModelRow, "lastUsedAt" | "owned" | "pinned" | "
 export interface RuntimeRow {
   readonly kind: string
   readonly version: string
-  /** folder that holds node_modules/node-llama-cpp */
+  /** of `kind`, when the hive installed it itself */
   readonly folder: string
 }
 

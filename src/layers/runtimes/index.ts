@@ -1,12 +1,13 @@
 /**
- * The native runtimes that workers need: present with the package, installed by this hive earlier, or installable.
- * Implementation: `npm.ts`.
+ * The native runtimes that workers need, each kind its own (`by-kind.ts`): present with the package, installed by this
+ * hive earlier, or installable. Implementation for llama.cpp: `npm.ts`.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Proof } from "../../machines/policy/blame.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
+import type { KindId } from "../../machines/vocabulary/kind.ts"
 
 export interface RuntimePlace {
   readonly version: string
@@ -20,23 +21,29 @@ export interface ProvenDevice {
   readonly uuid: string | undefined
 }
 
+/** The runtimes of one kind of worker. */
+export interface KindRuntimes {
+  /** Looks, does not install. */
+  readonly find: (backend: Backend) => Effect.Effect<RuntimePlace | undefined>
+  /**
+   * Installs, proves in a child process that it works on its device, and only then gives it its name. A failure leaves
+   * nothing but a note of it, where trying again would be in vain.
+   * `onProgress` hears the bytes that lie in the folder so far.
+   */
+  readonly install: (
+    backend: Backend,
+    onProgress: (received: number) => void
+  ) => Effect.Effect<RuntimePlace, RbeeError<"BACKEND_UNAVAILABLE">>
+  /** Has the bundled model loaded and decoded on a device, in a process of its own. */
+  readonly prove: (device: ProvenDevice) => Effect.Effect<Proof>
+  /** Deletes what an interrupted installation left. */
+  readonly sweep: Effect.Effect<void>
+}
+
+type OfKind<F> = F extends (...input: infer Input) => infer Output ? (kind: KindId, ...input: Input) => Output : F
+
+/** Those of all kinds: each call says of which. */
 export class Runtimes extends Context.Tag("rbee/Runtimes")<
   Runtimes,
-  {
-    /** Looks, does not install. */
-    readonly find: (backend: Backend) => Effect.Effect<RuntimePlace | undefined>
-    /**
-     * Installs, proves in a child process that it works on its device, and only then gives it its name. A failure leaves
-     * nothing but a note of it, where trying again would be in vain.
-     * `onProgress` hears the bytes that lie in the folder so far.
-     */
-    readonly install: (
-      backend: Backend,
-      onProgress: (received: number) => void
-    ) => Effect.Effect<RuntimePlace, RbeeError<"BACKEND_UNAVAILABLE">>
-    /** Has the bundled model loaded and decoded on a device, in a process of its own. */
-    readonly prove: (device: ProvenDevice) => Effect.Effect<Proof>
-    /** Deletes what an interrupted installation left. */
-    readonly sweep: Effect.Effect<void>
-  }
+  { readonly [Name in keyof KindRuntimes]: OfKind<KindRuntimes[Name]> }
 >() {}

@@ -8,15 +8,15 @@ import { delimiter, dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { rbeeError } from "../../machines/errors.ts"
-import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
-import { boundTo } from "../devices/llama.ts"
+import { boundTo, runtimeName } from "../../machines/kinds/kind.ts"
+import { llama } from "../../machines/kinds/llama/llama.ts"
+import type { Backend } from "../../machines/vocabulary/device.ts"
 import { Ids } from "../ids/index.ts"
 import { nativeEnvironment, npmEnvironment } from "../process/environment.ts"
 import { Processes } from "../process/index.ts"
-import { Runtimes } from "./index.ts"
+import type { KindRuntimes } from "./index.ts"
 import { type Hashes, lockOf, mismatched, shippedHashes } from "./hashes.ts"
 import { hasCuda } from "./cuda.ts"
 import { folderBytes } from "./folder-bytes.ts"
@@ -73,7 +73,7 @@ const cures: Readonly<Record<Backend, string>> = {
   metal: "Choose another device"
 }
 
-const make = (options: NpmOptions) =>
+export const npmRuntimes = (options: NpmOptions): Effect.Effect<KindRuntimes, never, Processes | Ids> =>
   Effect.gen(function* () {
     const processes = yield* Processes
     const ids = yield* Ids
@@ -81,7 +81,7 @@ const make = (options: NpmOptions) =>
     const hashes = options.hashes ?? shippedHashes
 
     const unavailable = (backend: Backend, reason: string, todo = wayOut(backend)) =>
-      rbeeError("BACKEND_UNAVAILABLE", `worker ${workerKind(backend)} could not be prepared: ${reason}`, todo, {
+      rbeeError("BACKEND_UNAVAILABLE", `worker ${runtimeName(llama, backend)} could not be prepared: ${reason}`, todo, {
         backend
       })
 
@@ -150,7 +150,7 @@ const make = (options: NpmOptions) =>
         Effect.mapError((error) => (typeof error === "string" ? unavailable(backend, error) : error))
       )
 
-    return Runtimes.of({
+    return {
       find: (backend) =>
         Effect.sync(() => {
           const found = findBinary(options, backend)
@@ -173,7 +173,7 @@ const make = (options: NpmOptions) =>
         Effect.suspend(() => {
           const found = findBinary(options, backend)
           const root = found?.folder ?? options.from ?? dirname(fileURLToPath(import.meta.url))
-          const bound = boundTo(backend, uuid)
+          const bound = boundTo(llama, backend, uuid)
           return proveAgain(processes, {
             backend,
             folders: foldersIn(root, backend),
@@ -186,7 +186,7 @@ const make = (options: NpmOptions) =>
           if (name.startsWith(installing)) await rm(join(home, name), { recursive: true, force: true })
         }
       })
-    })
+    }
   })
 
 const attempt = (work: () => Promise<void>): Effect.Effect<void, string> =>
@@ -195,6 +195,3 @@ const attempt = (work: () => Promise<void>): Effect.Effect<void, string> =>
     catch: (error) =>
       `the runtime folder cannot be written (${error instanceof Error && "code" in error ? String(error.code) : "unknown reason"})`
   })
-
-export const layerNpm = (options: NpmOptions): Layer.Layer<Runtimes, never, Processes | Ids> =>
-  Layer.effect(Runtimes, make(options))

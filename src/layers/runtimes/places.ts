@@ -2,7 +2,9 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { type Backend, workerKind } from "../../machines/vocabulary/device.ts"
+import { runtimeName } from "../../machines/kinds/kind.ts"
+import { llama } from "../../machines/kinds/llama/llama.ts"
+import type { Backend } from "../../machines/vocabulary/device.ts"
 import { addonOf, backendFolders, packagesOf } from "../engine/llama/packages.ts"
 
 /** The lock file pins the same one; a test compares. */
@@ -26,7 +28,7 @@ export const packages = (backend: Backend): ReadonlyArray<string> => packagesOf(
 
 /** The folder of one runtime of ours. */
 export const placeOf = ({ folder }: Places, backend: Backend): string =>
-  join(folder, "runtimes", `${workerKind(backend)}-${runtimeVersion}`)
+  join(folder, "runtimes", `${runtimeName(llama, backend)}-${runtimeVersion}`)
 
 /** Where the runtime of a backend that is installed at `root` has its addon (the first), and what it loads. */
 export const foldersIn = (root: string, backend: Backend): ReadonlyArray<string> =>

@@ -9,6 +9,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { ControlMessage, Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
+import type { KindId } from "../../machines/vocabulary/kind.ts"
 import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 /** exit code of a worker whose model could not be loaded: an expected failure, which it told (`failed`) */
@@ -18,6 +19,8 @@ export interface WorkerPlan {
   readonly workerId: WorkerId
   /** fresh for every try */
   readonly instance: string
+  /** whose engine it starts */
+  readonly kind: KindId
   readonly backend: Backend
   /** binds the worker to one GPU: a CUDA UUID, or the number among Vulkan's devices */
   readonly gpuUuid?: string
@@ -32,7 +35,7 @@ export interface WorkerPlan {
   readonly exactness?: Exactness
   /** first port tried; a taken one moves on by itself */
   readonly portHint: number
-  /** folder that holds node_modules/node-llama-cpp, when the hive installed it itself */
+  /** folder of its runtime, when the hive installed it itself */
   readonly runtime?: string
 }
 

@@ -11,7 +11,8 @@ import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
 import { ControlMessage } from "../../machines/vocabulary/worker.ts"
-import { boundTo } from "../devices/llama.ts"
+import { boundTo, kindOf, type WorkerKinds } from "../../machines/kinds/kind.ts"
+import { Kinds } from "../kinds/index.ts"
 import { type Env, nativeEnvironment } from "../process/environment.ts"
 import { controlFd, Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
@@ -36,9 +37,9 @@ const besideUs = (): string => {
 }
 
 /** What it needs of the hive's, bound to one GPU where the plan says so. */
-const environment = (plan: WorkerPlan, base: Env): Record<string, string> => ({
+const environment = (plan: WorkerPlan, kinds: WorkerKinds, base: Env): Record<string, string> => ({
   ...nativeEnvironment(base),
-  ...boundTo(plan.backend, plan.gpuUuid)
+  ...boundTo(kindOf(kinds, plan.kind), plan.backend, plan.gpuUuid)
 })
 
 /** Its own token is of no use elsewhere: who takes a worker over by its model file is no nearer to the cluster. */
@@ -64,6 +65,7 @@ export const layerProcess = (
     WorkerLauncher,
     Effect.gen(function* () {
       const processes = yield* Processes
+      const kinds = yield* Kinds
       const settings = yield* CurrentSettings
       const runFork = Runtime.runFork(yield* Effect.runtime<never>())
       return {
@@ -73,7 +75,7 @@ export const layerProcess = (
               command: process.execPath,
               // for who looks at the machine: whose worker this is, and what it serves
               args: [...nodeFlags, options.program ?? besideUs(), plan.workerId, plan.modelPath],
-              env: environment(plan, options.env ?? process.env),
+              env: environment(plan, kinds, options.env ?? process.env),
               confined: true,
               firstLine: introductionOf(plan, settings),
               logFile: join(settings.home.logs, `worker-${plan.workerId}.log`),

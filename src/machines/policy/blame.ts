@@ -36,14 +36,15 @@ export interface Ending {
 /** Loads of a file that fail in a row on a device before it is not tried there any more. */
 export const fileDeathsMax = 2
 
-/** llama.cpp's, its backends' and the C++ library's spellings of "no memory" */
-const memory =
-  /out of (\w+ )?memory|bad_alloc|failed to allocate|unable to allocate|alloc_tensor_range|cudaMalloc|ErrorOutOf\w*Memory|mmap failed|cannot allocate memory/i
-
-export const saysMemory = (words: string): boolean => memory.test(words)
-
-/** an error of CUDA's that less memory would not cure */
-const otherError = /CUDA error: (?!out of memory)\S/
+/** What the last words of a kind of worker mean. */
+export interface FailureWords {
+  /** no memory */
+  readonly memory: RegExp
+  /** an error of its device that less memory would not cure */
+  readonly other: RegExp
+  /** it aborts without a word when its device has nothing left */
+  readonly isMuteWhenFull: boolean
+}
 
 /** Node's and the dynamic loader's words for a program that is not there, or not whole */
 const broken =
@@ -84,20 +85,21 @@ const ofCode = ({ code, isEngines }: Ending): Blame | undefined => {
   }
 }
 
-const ofCrash = ({ hasRoom, lastWords, phase }: Ending, signal: string): Blame => {
-  if (saysMemory(lastWords)) return "memory"
-  // so llama.cpp ends without a word when a device has nothing left
-  if (signal === "SIGABRT" && !hasRoom && !otherError.test(lastWords)) return "memory"
+const ofCrash = ({ hasRoom, lastWords, phase }: Ending, signal: string, words: FailureWords): Blame => {
+  if (words.memory.test(lastWords)) return "memory"
+  const isMute = words.isMuteWhenFull && signal === "SIGABRT" && !words.other.test(lastWords)
+  if (isMute && !hasRoom) return "memory"
   if (phase === "boot") return "installation"
   return phase === "load" ? "file" : "request"
 }
 
-export const blameOf = (ending: Ending): Blame => {
+/** `words`: of the kind of worker that it was. */
+export const blameOf = (ending: Ending, words: FailureWords): Blame => {
   const told = ofCode(ending)
   if (told !== undefined) return told
   if (ending.isGivenUp) return "unclear"
   const signal = signalOf(ending)
-  if (signal !== undefined) return crashes.has(signal) ? ofCrash(ending, signal) : "outside"
+  if (signal !== undefined) return crashes.has(signal) ? ofCrash(ending, signal, words) : "outside"
   return ending.phase === "boot" && broken.test(ending.lastWords) ? "installation" : "unclear"
 }
 

@@ -5,15 +5,7 @@ import { Count, Megabytes } from "./common.ts"
 export const Backend = Schema.Literal("cpu", "cuda", "vulkan", "metal")
 export type Backend = typeof Backend.Type
 
-/** The worker runtime that serves a backend, as narration names it. */
-export const WorkerKind = Schema.Literal(
-  "cpu-llm-worker-rbee",
-  "cuda-llm-worker-rbee",
-  "vulkan-llm-worker-rbee",
-  "metal-llm-worker-rbee"
-)
-export type WorkerKind = typeof WorkerKind.Type
-export const workerKind = (backend: Backend): WorkerKind => `${backend}-llm-worker-rbee`
+export const backends: ReadonlyArray<Backend> = Backend.literals
 
 export const Gpu = Schema.Struct({
   /** "gpu0" */

@@ -13,7 +13,7 @@ import type { ExitStatus } from "../../layers/process/index.ts"
 import type { CurrentSettings } from "../../layers/settings/index.ts"
 import type { Turns } from "../../layers/turns/index.ts"
 import { workerApi } from "../../protocol/worker.ts"
-import { loadFailedCode, WorkerLauncher } from "../../layers/worker-launcher/index.ts"
+import { loadFailedCode, WorkerLauncher, type WorkerPlan } from "../../layers/worker-launcher/index.ts"
 
 type Life = Exit.Exit<void, LoadFailure | RbeeError<"CONFLICT">>
 
@@ -29,41 +29,41 @@ const wordsOf = (life: Life): string => {
   return failure._tag === "Some" ? failure.value.message : Cause.pretty(life.cause)
 }
 
-export const layerInProcess: Layer.Layer<
-  WorkerLauncher,
-  never,
-  Engine | Ids | Turns | CurrentSettings | InProcessNetwork
-> = Layer.effect(
-  WorkerLauncher,
-  Effect.gen(function* () {
-    const network = yield* InProcessNetwork
-    const context = yield* Effect.context<Engine | Ids | Turns | CurrentSettings>()
-    return {
-      launch: (plan, onMessage) =>
-        Effect.gen(function* () {
-          const url = inProcessUrl("worker", plan.workerId)
-          const exit = yield* Deferred.make<ExitStatus>()
-          let words = ""
-          const life = Effect.gen(function* () {
-            const worker = yield* makeWorker({ plan, pid: process.pid, tell: onMessage })
-            yield* network.listen(url, workerApi, worker.api)
-            // before the streams break, their readers hear why
-            yield* Effect.addFinalizer(() => worker.shutdown(0))
-            onMessage({ t: "bound", port: 0, url })
-            yield* worker.run
-          }).pipe(Effect.scoped, Effect.provide(context))
-          // begun uninterruptibly, so that its end is reported however early it is stopped
-          yield* Effect.uninterruptibleMask((restore) =>
-            restore(life).pipe(
-              Effect.onExit((ended) => {
-                words = wordsOf(ended)
-                return Deferred.succeed(exit, statusOf(ended))
-              }),
-              Effect.forkScoped
+/** `engineOf`: the engine that a plan asks for. */
+export const layerInProcess = (
+  engineOf: (plan: WorkerPlan) => Layer.Layer<Engine>
+): Layer.Layer<WorkerLauncher, never, Ids | Turns | CurrentSettings | InProcessNetwork> =>
+  Layer.effect(
+    WorkerLauncher,
+    Effect.gen(function* () {
+      const network = yield* InProcessNetwork
+      const context = yield* Effect.context<Ids | Turns | CurrentSettings>()
+      return {
+        launch: (plan, onMessage) =>
+          Effect.gen(function* () {
+            const url = inProcessUrl("worker", plan.workerId)
+            const exit = yield* Deferred.make<ExitStatus>()
+            let words = ""
+            const life = Effect.gen(function* () {
+              const worker = yield* makeWorker({ plan, pid: process.pid, tell: onMessage })
+              yield* network.listen(url, workerApi, worker.api)
+              // before the streams break, their readers hear why
+              yield* Effect.addFinalizer(() => worker.shutdown(0))
+              onMessage({ t: "bound", port: 0, url })
+              yield* worker.run
+            }).pipe(Effect.scoped, Effect.provide(engineOf(plan)), Effect.provide(context))
+            // begun uninterruptibly, so that its end is reported however early it is stopped
+            yield* Effect.uninterruptibleMask((restore) =>
+              restore(life).pipe(
+                Effect.onExit((ended) => {
+                  words = wordsOf(ended)
+                  return Deferred.succeed(exit, statusOf(ended))
+                }),
+                Effect.forkScoped
+              )
             )
-          )
-          return { process: undefined, exit: Deferred.await(exit), lastWords: () => words }
-        })
-    }
-  })
-)
+            return { process: undefined, exit: Deferred.await(exit), lastWords: () => words }
+          })
+      }
+    })
+  )

@@ -16,7 +16,6 @@ import { InProcessNetwork, inProcessUrl, layerInProcessNetwork } from "../../lay
 import { DeviceProbe } from "../../layers/devices/index.ts"
 import { layerInventory } from "../../layers/devices/inventory.ts"
 import { readRam } from "../../layers/devices/memory.ts"
-import { layerLlama } from "../../layers/engine/llama.ts"
 import { layerInProcess as layerHives } from "../../layers/hive-connector/in-process.ts"
 import { layerSqlite as layerHiveCatalog } from "../../layers/hive-catalog/sqlite.ts"
 import { layerInProcess as layerHiveLauncher } from "./hive-launcher.ts"
@@ -29,7 +28,8 @@ import { layerInProcess as layerQueens } from "../../layers/queen-connector/in-p
 import { type QueenApi, queenApi } from "../../protocol/queen/index.ts"
 import { layerSqlite as layerQueenCatalog } from "../../layers/queen-catalog/sqlite.ts"
 import { layerInProcess as layerQueenLauncher, type OwnQueen } from "./queen-launcher.ts"
-import { layerNpm } from "../../layers/runtimes/npm.ts"
+import { engineOf } from "../../layers/kinds/engines.ts"
+import { layerRuntimes } from "../../layers/kinds/runtimes.ts"
 import { CurrentSettings, type Settings } from "../../layers/settings/index.ts"
 import { layerNode as layerTurns } from "../../layers/turns/node.ts"
 import { layerInProcess as layerWorkers } from "../../layers/worker-connector/in-process.ts"
@@ -71,8 +71,8 @@ const layerHive = (settings: Settings) => {
         layerHiveCatalog(join(folder, "catalog.sqlite")),
         layerInventory(settings.hive.gpus, layerDevices),
         layerDisk({ folder }),
-        layerNpm({ folder, env: process.env }),
-        Layer.provide(layerWorkerLauncher, layerLlama({ gpu: "cpu" })),
+        layerRuntimes({ folder, env: process.env }),
+        layerWorkerLauncher(engineOf),
         // its actors are its own, as in a process of its own
         Layer.fresh(ActorSystem.layer)
       )

@@ -10,6 +10,8 @@ import { type Settings } from "../../layers/settings/index.ts"
 import { defaults } from "../../layers/settings/defaults.ts"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 
+import { workerKinds } from "../../machines/kinds/index.ts"
+import { KindId } from "../../machines/vocabulary/kind.ts"
 import { Backend } from "../../machines/vocabulary/device.ts"
 import { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 import { Id, WorkerId } from "../../machines/vocabulary/ids.ts"
@@ -32,6 +34,8 @@ const Argument = Schema.parseJson(
   Schema.Struct({
     workerId: WorkerId,
     instance: Id,
+    // absent: of a hive that knew of one kind only
+    kind: Schema.optionalWith(KindId, { exact: true, default: () => workerKinds[0].id }),
     backend: Backend,
     gpuUuid: optional(Schema.String),
     modelPath: Schema.NonEmptyString,

@@ -74,8 +74,9 @@ export const layerDevices = (process: SimProcess): Layer.Layer<DeviceProbe> => {
 export const layerRuntimes = (installed: Set<Backend>, works: () => boolean): Layer.Layer<Runtimes> => {
   const runtime = { version: "1", folder: undefined }
   return Layer.succeed(Runtimes, {
-    find: (backend) => Effect.sync(() => (installed.has(backend) ? runtime : undefined)),
-    install: (backend) => Effect.sync(() => void installed.add(backend)).pipe(Effect.as(runtime), Effect.delay(200)),
+    find: (_kind, backend) => Effect.sync(() => (installed.has(backend) ? runtime : undefined)),
+    install: (_kind, backend) =>
+      Effect.sync(() => void installed.add(backend)).pipe(Effect.as(runtime), Effect.delay(200)),
     prove: () => Effect.sync(() => (works() ? ("works" as const) : ("fails" as const))).pipe(Effect.delay(300)),
     sweep: Effect.void
   })

@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import type { Machine } from "../../../src/layers/devices/index.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
+import { llama } from "../../../src/machines/kinds/llama/llama.ts"
+import type { KindId } from "../../../src/machines/vocabulary/kind.ts"
 import type { Backend } from "../../../src/machines/vocabulary/device.ts"
 import { makeWorld, settle } from "../../support/hive-world.ts"
 
@@ -18,12 +20,12 @@ const makeCard = (vulkan: "works" | "does not work") =>
       const machine = { cpu: { cores: 4, ramBytes: 16e9, ramFreeBytes: 15e9 }, driver: "580" }
       if (!asked.includes("cuda")) return { ...machine, gpus: [{ ...gpu, backend: "cuda" }] }
       if (installed.has("vulkan")) return { ...machine, gpus: [{ ...gpu, backend: "vulkan" }] }
-      return { ...machine, gpus: [], lacks: "vulkan" }
+      return { ...machine, gpus: [], lacks: { kind: llama.id, backend: "vulkan" } }
     })
     const runtimes = {
-      find: (backend: Backend) =>
+      find: (_: KindId, backend: Backend) =>
         Effect.sync(() => (installed.has(backend) ? { version: "0", folder: undefined } : undefined)),
-      install: (backend: Backend) =>
+      install: (_: KindId, backend: Backend) =>
         Effect.suspend(() => {
           asked.push(backend)
           if (backend === "cuda" || vulkan === "does not work") {

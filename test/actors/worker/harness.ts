@@ -13,11 +13,13 @@ import { defaults } from "../../../src/layers/settings/defaults.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import type { WorkerPlan } from "../../../src/layers/worker-launcher/index.ts"
 import type { ControlMessage, InferRequest } from "../../../src/machines/vocabulary/worker.ts"
+import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 export const plan: WorkerPlan = {
   workerId: WorkerId.make("w1"),
   instance: "worker-1",
+  kind: llama.id,
   backend: "cpu",
   modelPath: "/models/scripted.gguf",
   modelRef: "scripted",

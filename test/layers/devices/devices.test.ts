@@ -104,7 +104,7 @@ describe("Devices", () => {
 
     it.effect("lacks Vulkan's runtime, which can serve them", () =>
       Effect.map(lookIn("nvidia_icd.json", "auto", false), (machine) =>
-        expect(machine).toMatchObject({ gpus: [], lacks: "vulkan", driver: "550.54.15" })
+        expect(machine).toMatchObject({ gpus: [], lacks: { backend: "vulkan" }, driver: "550.54.15" })
       )
     )
     it.effect("lacks it too where CUDA's libraries are, and llama.cpp's build for it does not work with them", () =>
@@ -122,7 +122,7 @@ describe("Devices", () => {
           )
           expect(backends(yield* look)).toEqual(["cuda", "cuda"])
           yield* Effect.promise(() => noteUnfit({ folder: path }, "cuda", env, "PTX", path))
-          expect(yield* look).toMatchObject({ gpus: [], lacks: "vulkan" })
+          expect(yield* look).toMatchObject({ gpus: [], lacks: { backend: "vulkan" } })
           // nor Vulkan's: then they stay, so that whoever asks for one hears why
           yield* Effect.promise(() => noteUnfit({ folder: path }, "vulkan", env, "no such device answers", path))
           expect(backends(yield* look)).toEqual(["cuda", "cuda"])

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { LOG_WARNINGS } from "../../../src/layers/engine/llama/addon.ts"
 import { loadRuntime, type Runtime } from "../../../src/layers/engine/llama/runtime.ts"
 import { type ModelFacts, readGguf } from "../../../src/machines/formats/gguf/gguf.ts"
-import { kvBytes } from "../../../src/machines/policy/memory/estimate.ts"
+import { kvBytes } from "../../../src/machines/kinds/llama/memory.ts"
 import { families, type FamilyModel, familyModel } from "../../support/families/index.ts"
 
 const LOG_INFO = 4

@@ -12,9 +12,9 @@ import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { type ChildOptions, Processes } from "../../../src/layers/process/index.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { hasCuda } from "../../../src/layers/runtimes/cuda.ts"
-import { Runtimes } from "../../../src/layers/runtimes/index.ts"
+import type { KindRuntimes } from "../../../src/layers/runtimes/index.ts"
 import { shippedHashes } from "../../../src/layers/runtimes/hashes.ts"
-import { layerNpm } from "../../../src/layers/runtimes/npm.ts"
+import { npmRuntimes } from "../../../src/layers/runtimes/npm.ts"
 import { runtimeVersion } from "../../../src/layers/runtimes/places.ts"
 import { startRegistry } from "../../support/registry.ts"
 
@@ -39,7 +39,7 @@ const withFolder = <A, E>(use: (place: Place) => Effect.Effect<A, E>) =>
   )
 const withRuntimes = <A, E>(
   { folder, bare }: Place,
-  use: (runtimes: Runtimes["Type"]) => Effect.Effect<A, E>,
+  use: (runtimes: KindRuntimes) => Effect.Effect<A, E>,
   env: Record<string, string> = {},
   from: string | undefined = bare,
   onSpawn: (options: ChildOptions) => void = () => {},
@@ -51,10 +51,11 @@ const withRuntimes = <A, E>(
     return Context.make(Processes, { ...own, spawn })
   })
   return Effect.provide(
-    Effect.flatMap(Runtimes, use),
-    layerNpm({ folder, env: { ...process.env, ...env }, from, ...(hashes === undefined ? {} : { hashes }) }).pipe(
-      Layer.provide(Layer.merge(processes, layerRandom))
-    )
+    Effect.flatMap(
+      npmRuntimes({ folder, env: { ...process.env, ...env }, from, ...(hashes === undefined ? {} : { hashes }) }),
+      use
+    ),
+    Layer.merge(processes, layerRandom)
   )
 }
 const isCudaHere = await hasCuda(process.env)

@@ -21,9 +21,12 @@ import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, plan, readAll, settings, tokensOf } from "../../actors/worker/harness.ts"
 
 const services = (engine: Layer.Layer<Engine>) =>
-  Layer.merge(layerInProcess, layerConnector).pipe(
+  Layer.merge(
+    layerInProcess(() => engine),
+    layerConnector
+  ).pipe(
     Layer.provide(layerInProcessNetwork),
-    Layer.provide(Layer.mergeAll(engine, layerRandom, layerTurns, Layer.succeed(CurrentSettings, settings)))
+    Layer.provide(Layer.mergeAll(layerRandom, layerTurns, Layer.succeed(CurrentSettings, settings)))
   )
 const paced = layerScripted({ tokens: 1000, tokensPerS: 10 })
 

@@ -24,6 +24,7 @@ import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from "../../actors/worker/harness.ts"
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
 import { patience } from "../../support/patience.ts"
+import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 let programs: Programs
@@ -39,6 +40,7 @@ const temp = Effect.acquireRelease(
 const plan: WorkerPlan = {
   workerId: WorkerId.make("w1"),
   instance: "worker-1",
+  kind: llama.id,
   backend: "cpu",
   modelPath: minillama,
   modelRef: "minillama",
@@ -327,7 +329,7 @@ describe("the launcher", () => {
           JSON.stringify({ t: "failed", code: String(process.env.CUDA_VISIBLE_DEVICES), what: "", todo: "" })]
         writeSync(3, lines.join("\\n") + "\\n")`
       )
-      const worker = yield* launch({ program, own: { gpuUuid: "GPU-1234" } })
+      const worker = yield* launch({ program, own: { backend: "cuda", gpuUuid: "GPU-1234" } })
       expect(yield* worker.running.exit).toEqual({ code: 0, signal: undefined })
       expect(worker.said).toEqual([
         { t: "loading", progress: 0.5 },

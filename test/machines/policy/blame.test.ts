@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { failures } from "../../../src/machines/kinds/llama/words.ts"
 import { blameOf, type Ending, isTheDevices, plainWords } from "../../../src/machines/policy/blame.ts"
 
 const ending = (more: Partial<Ending>): Ending => ({
@@ -12,7 +13,7 @@ const ending = (more: Partial<Ending>): Ending => ({
   hasRoom: true,
   ...more
 })
-const blame = (more: Partial<Ending>) => blameOf(ending(more))
+const blame = (more: Partial<Ending>) => blameOf(ending(more), failures)
 const toolchain =
   "CUDA error: the provided PTX was compiled with an unsupported toolchain.\nggml-cuda.cu:108: CUDA error"
 

@@ -8,7 +8,8 @@ import {
   outgrownContext,
   usualContext
 } from "../../../src/machines/policy/memory/context.ts"
-import { estimateBytes, largestContext } from "../../../src/machines/policy/memory/estimate.ts"
+import { llama } from "../../../src/machines/kinds/llama/llama.ts"
+import { largestContext, type Shape } from "../../../src/machines/policy/memory/fit.ts"
 import { makeRoom } from "../../../src/machines/policy/placement/residency.ts"
 import { takeTurns } from "../../../src/machines/policy/placement/capacity-turns.ts"
 import { fleetOf, resident } from "../../support/fleet.ts"
@@ -106,11 +107,13 @@ describe("The context of a slot", () => {
   it("at its largest fits into the room there is, and one row of cells more does not", () => {
     const terms = { backend: "cuda", kvType: "f16" } as const
     const model = { ...facts, trainedContext: 1_000_000 }
-    const room = estimateBytes(model, { context: 50_000, slots: 1 }, terms)
-    const context = largestContext(model, terms, room)
-    expect(estimateBytes(model, { context, slots: 1 }, terms)).toBeLessThanOrEqual(room)
-    expect(estimateBytes(model, { context: context + 256, slots: 1 }, terms)).toBeGreaterThan(room)
-    expect(largestContext(model, terms, 0)).toBe(0)
-    expect(largestContext(model, terms, 1e15)).toBe(1_000_000)
+    const need = (shape: Shape) => llama.memory.bytes(model, shape, terms)
+    const largest = (room: number) => largestContext(need, model.trainedContext, llama.memory.step, room)
+    const room = need({ context: 50_000, slots: 1 })
+    const context = largest(room)
+    expect(need({ context, slots: 1 })).toBeLessThanOrEqual(room)
+    expect(need({ context: context + 256, slots: 1 })).toBeGreaterThan(room)
+    expect(largest(0)).toBe(0)
+    expect(largest(1e15)).toBe(1_000_000)
   })
 })

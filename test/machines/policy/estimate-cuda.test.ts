@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "vitest"
 import type { ModelFacts } from "../../../src/machines/formats/gguf/gguf.ts"
-import { estimateBytes } from "../../../src/machines/policy/memory/estimate.ts"
+import { estimateBytes } from "../../../src/machines/kinds/llama/memory.ts"
 import type { KvType } from "../../../src/machines/vocabulary/worker.ts"
 
 type Measured = readonly [context: number, slots: number, kvType: KvType, mb: number]

@@ -1,13 +1,8 @@
 import { describe, expect, it } from "vitest"
 import type { ModelFacts } from "../../../src/machines/formats/gguf/gguf.ts"
-import {
-  estimateBytes,
-  fit,
-  kvBytes,
-  kvTypeOf,
-  shrunk,
-  type Terms
-} from "../../../src/machines/policy/memory/estimate.ts"
+import type { Terms } from "../../../src/machines/kinds/kind.ts"
+import { estimateBytes, kvBytes, kvTypeOf } from "../../../src/machines/kinds/llama/memory.ts"
+import { fit as fitTo, type Shape, shrunk, type Wanted } from "../../../src/machines/policy/memory/fit.ts"
 
 /** Llama 3 8B, as Q8_0 */
 const facts: ModelFacts = {
@@ -28,6 +23,8 @@ const facts: ModelFacts = {
   merges: 280_147
 }
 const gpu: Terms = { backend: "cuda", kvType: "f16" }
+const fit = (model: ModelFacts, wanted: Wanted, slots: number, terms: Terms, room: number) =>
+  fitTo((shape: Shape) => estimateBytes(model, shape, terms), model.trainedContext, wanted, slots, room)
 const cpu: Terms = { backend: "cpu", kvType: "f16" }
 const open = { context: undefined, slots: undefined }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { ExactPlaces } from "../../../src/machines/policy/exact-places.ts"
-import { dependsOnRows } from "../../../src/machines/policy/exact-types.ts"
+import { dependsOnRows } from "../../../src/machines/kinds/llama/exact-types.ts"
 
 const here = { hive: "a", device: "cpu" }
 const there = { hive: "b", device: "cpu" }

@@ -8,6 +8,7 @@ import type { Processes } from "../../../layers/process/index.ts"
 import type { Runtimes } from "../../../layers/runtimes/index.ts"
 import type { Settings } from "../../../layers/settings/index.ts"
 import type { WorkerConnector } from "../../../layers/worker-connector/index.ts"
+import type { WorkerKinds } from "../../../machines/kinds/kind.ts"
 import type { WorkerLauncher } from "../../../layers/worker-launcher/index.ts"
 
 /** The outside world of a hive. */
@@ -17,6 +18,7 @@ export interface Ports {
   readonly probe: Context.Tag.Service<DeviceProbe>
   readonly ids: Context.Tag.Service<Ids>
   readonly models: Context.Tag.Service<Models>
+  readonly kinds: WorkerKinds
   readonly runtimes: Context.Tag.Service<Runtimes>
   readonly processes: Context.Tag.Service<Processes>
   readonly launcher: Context.Tag.Service<WorkerLauncher>

@@ -4,8 +4,9 @@ import * as Effect from "effect/Effect"
 import type { Machine } from "../../../layers/devices/index.ts"
 import type { CatalogError } from "../../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { type Shape, toMb } from "../../../machines/policy/memory/estimate.ts"
+import { type Shape, toMb } from "../../../machines/policy/memory/fit.ts"
 import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from "../../../machines/vocabulary/device.ts"
+import type { RuntimeId } from "../../../machines/vocabulary/kind.ts"
 import type { KvType } from "../../../machines/vocabulary/worker.ts"
 import { Ledger, type Supply } from "./ledger.ts"
 import type { Ports } from "../common/ports.ts"
@@ -72,8 +73,8 @@ export class Machines {
     return this.machine.cpu.cores
   }
 
-  /** A backend whose GPUs are hidden until its runtime is there. */
-  get lacks(): Backend | undefined {
+  /** A runtime that is not there, and by which GPUs would be seen. */
+  get lacks(): RuntimeId | undefined {
     return this.machine.lacks
   }
 

@@ -1,19 +1,18 @@
-/** Installations of worker runtimes: one at most for each kind, with an event sequence for whoever waits. */
+/** Installations of worker runtimes: one at most of each, with an event sequence for whoever waits. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { task } from "../../core/supervision/child.ts"
 import type { SupervisorRef } from "../../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
-import { type Backend, workerKind, type WorkerKind } from "../../../machines/vocabulary/device.ts"
+import { kindOf, runtimeName } from "../../../machines/kinds/kind.ts"
+import type { RuntimeId, RuntimeName } from "../../../machines/vocabulary/kind.ts"
 import { EventLog, type EventLogs } from "../common/event-log.ts"
 import type { Machines } from "./devices.ts"
 import type { Identity, Ports } from "../common/ports.ts"
 
-const backends: ReadonlyArray<Backend> = ["cpu", "cuda", "vulkan", "metal"]
-
 export class Installs {
-  private readonly running = new Map<Backend, string>()
+  private readonly running = new Map<RuntimeName, string>()
   private readonly ports: Ports
   private readonly identity: Identity
   private readonly machines: Machines
@@ -33,22 +32,21 @@ export class Installs {
   }
 
   /** Undefined: it is there. Else the id of the event sequence that ends when it is, or cannot be. */
-  provision(kind: WorkerKind): Effect.Effect<string | undefined, RbeeError, ActorSystem> {
+  provision(runtime: RuntimeId): Effect.Effect<string | undefined, RbeeError, ActorSystem> {
     return Effect.gen(this, function* () {
-      const backend = backends.find((each) => workerKind(each) === kind)
-      if (backend === undefined) return yield* Effect.fail(rbeeError("INVALID_REQUEST", `there is no worker ${kind}`))
+      const name = this.nameOf(runtime)
       const id = yield* this.ports.ids.make("install")
-      const place = yield* this.ports.runtimes.find(backend)
+      const place = yield* this.ports.runtimes.find(runtime.kind, runtime.backend)
       if (place !== undefined) return undefined
       // Nothing may suspend between this look and the entry below.
-      const joined = this.running.get(backend)
+      const joined = this.running.get(name)
       if (joined !== undefined) return joined
       const log = new EventLog({ hiveId: this.identity.id })
       this.logs.set(id, log)
-      this.running.set(backend, id)
+      this.running.set(name, id)
       yield* this.supervisor
-        .startChild({ id, restart: "temporary", start: task(this.install(backend, log)) })
-        .pipe(Effect.catchAll(() => this.failed(backend, log, interrupted(kind))))
+        .startChild({ id, restart: "temporary", start: task(this.install(runtime, log)) })
+        .pipe(Effect.catchAll(() => this.failed(runtime, log, interrupted(name))))
       return id
       // Who asked may leave meanwhile: what was entered is started all the same.
     }).pipe(Effect.uninterruptible)
@@ -58,48 +56,58 @@ export class Installs {
   readonly lacking: Effect.Effect<void, never, ActorSystem> = Effect.suspend(() => {
     const { lacks } = this.machines
     if (lacks === undefined) return Effect.void
-    return Effect.ignore(this.provision(workerKind(lacks)))
+    return Effect.ignore(this.provision(lacks))
   })
 
   /** An installation tells its own end, also when it is interrupted. */
   readonly abandon: Effect.Effect<void> = Effect.sync(() => this.running.clear())
 
-  private install(backend: Backend, log: EventLog): Effect.Effect<void, never, ActorSystem> {
+  private nameOf({ backend, kind }: RuntimeId): RuntimeName {
+    const known = kindOf(this.ports.kinds, kind)
+    return known === undefined ? kind : runtimeName(known, backend)
+  }
+
+  private install(runtime: RuntimeId, log: EventLog): Effect.Effect<void, never, ActorSystem> {
     const { runtimes, catalog } = this.ports
+    const name = this.nameOf(runtime)
     return Effect.gen(this, function* () {
       yield* runtimes.sweep
-      const place = yield* runtimes.install(backend, (received) => log.progress({ stage: "install", received }))
+      const place = yield* runtimes.install(runtime.kind, runtime.backend, (received) =>
+        log.progress({ stage: "install", received })
+      )
       if (place.folder !== undefined) {
-        yield* catalog.runtimes.put({ kind: workerKind(backend), version: place.version, folder: place.folder })
+        yield* catalog.runtimes.put({ kind: name, version: place.version, folder: place.folder })
       }
-      this.running.delete(backend)
-      yield* Effect.logInfo(`worker ${workerKind(backend)} installed`)
+      this.running.delete(name)
+      yield* Effect.logInfo(`worker ${name} installed`)
       // it may see GPUs that nothing else does
       yield* this.machines.look(true)
       const at = yield* Clock.currentTimeMillis
       log.end("ready", { at })
     }).pipe(
-      Effect.catchAll((error) => Effect.zipRight(this.failed(backend, log, error), this.inPlaceOf(backend))),
-      Effect.onInterrupt(() => this.failed(backend, log, interrupted(workerKind(backend)))),
-      Effect.tapDefect(() => this.failed(backend, log, interrupted(workerKind(backend))))
+      Effect.catchAll((error) => Effect.zipRight(this.failed(runtime, log, error), this.inPlaceOf(runtime))),
+      Effect.onInterrupt(() => this.failed(runtime, log, interrupted(name))),
+      Effect.tapDefect(() => this.failed(runtime, log, interrupted(name)))
     )
   }
 
   /** A runtime that does not work here may have another in its place, which a new look at the machine tells. */
-  private inPlaceOf(backend: Backend): Effect.Effect<void, never, ActorSystem> {
-    return Effect.flatMap(this.machines.look(true), () =>
-      this.machines.lacks === backend ? Effect.void : this.lacking
-    )
+  private inPlaceOf({ backend, kind }: RuntimeId): Effect.Effect<void, never, ActorSystem> {
+    return Effect.flatMap(this.machines.look(true), () => {
+      const { lacks } = this.machines
+      return lacks?.kind === kind && lacks.backend === backend ? Effect.void : this.lacking
+    })
   }
 
-  private failed(backend: Backend, log: EventLog, error: RbeeError): Effect.Effect<void> {
+  private failed(runtime: RuntimeId, log: EventLog, error: RbeeError): Effect.Effect<void> {
     return Effect.suspend(() => {
-      this.running.delete(backend)
+      const name = this.nameOf(runtime)
+      this.running.delete(name)
       log.end("failed", { code: error.code, message: sentence(error), details: error.details })
-      return Effect.logWarning(`worker ${workerKind(backend)}: ${error.what}`)
+      return Effect.logWarning(`worker ${name}: ${error.what}`)
     })
   }
 }
 
-const interrupted = (kind: WorkerKind): RbeeError<"BACKEND_UNAVAILABLE"> =>
-  rbeeError("BACKEND_UNAVAILABLE", `the installation of worker ${kind} was interrupted`, "Try again")
+const interrupted = (name: RuntimeName): RbeeError<"BACKEND_UNAVAILABLE"> =>
+  rbeeError("BACKEND_UNAVAILABLE", `the installation of worker ${name} was interrupted`, "Try again")

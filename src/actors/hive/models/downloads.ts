@@ -13,7 +13,7 @@ import type { Fits, PublishedModel, ResolvedModel } from "../../../layers/models
 import { type DownloadCommand, downloadMachine, type DownloadOutcome } from "../../../machines/download.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
 import type { ModelRef } from "../../../machines/formats/model-ref.ts"
-import { toMb } from "../../../machines/policy/memory/estimate.ts"
+import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { downloadDone, downloadFromQueen, downloadResume, downloadStart } from "../../../machines/narration.ts"
 import { EventLog, type EventLogs } from "../common/event-log.ts"
 import { diskDevice } from "../devices/ledger.ts"

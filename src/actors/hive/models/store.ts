@@ -1,6 +1,8 @@
 /** What a hive does with its catalog before anything else: it ends what an earlier hive left, and starts even. */
 import * as Effect from "effect/Effect"
 import type { CatalogError } from "../../../layers/hive-catalog/index.ts"
+import { RbeeError } from "../../../machines/errors.ts"
+import { runtimeNamed } from "../../../machines/kinds/kind.ts"
 import { rebuild } from "./models.ts"
 import type { Ports } from "../common/ports.ts"
 
@@ -9,7 +11,7 @@ const reapGraceMs = 0
 
 export const openStore = (ports: Ports): Effect.Effect<void, CatalogError> =>
   Effect.gen(function* () {
-    const { catalog, models, processes, runtimes } = ports
+    const { catalog, kinds, models, processes, runtimes } = ports
     if (catalog.movedAside !== undefined && (yield* catalog.models.all).length === 0) {
       const count = yield* rebuild(ports)
       yield* Effect.logWarning(
@@ -32,8 +34,8 @@ export const openStore = (ports: Ports): Effect.Effect<void, CatalogError> =>
     // Whoever held them is gone now.
     for (const { id } of yield* catalog.leases.all) yield* catalog.leases.remove(id)
     for (const { folder, kind } of yield* catalog.runtimes.all) {
-      const backend = (["cpu", "cuda", "vulkan", "metal"] as const).find((each) => kind.startsWith(each))
-      const place = backend === undefined ? undefined : yield* runtimes.find(backend)
+      const named = runtimeNamed(kinds, kind)
+      const place = named instanceof RbeeError ? undefined : yield* runtimes.find(named.kind, named.backend)
       if (place?.folder !== folder) yield* catalog.runtimes.remove(kind)
     }
     yield* runtimes.sweep

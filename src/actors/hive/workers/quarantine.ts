@@ -7,9 +7,11 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { CatalogError, ModelRow, QuarantineRow } from "../../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { kindFor } from "../../../machines/kinds/kind.ts"
 import { type Blame, isTheDevices, plainWords } from "../../../machines/policy/blame.ts"
 import { workerRestarts } from "../../../machines/policy/restart.ts"
 import { deviceLabel } from "../../../machines/vocabulary/device.ts"
+import type { KindId } from "../../../machines/vocabulary/kind.ts"
 import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import type { WorkerOutcome } from "../../../machines/worker-terms.ts"
 import type { Device, Machines } from "../devices/devices.ts"
@@ -44,10 +46,14 @@ export class Quarantine {
     this.machines = machines
   }
 
+  private kindOf(ref: string): KindId {
+    return kindFor(this.ports.kinds, ref).id
+  }
+
   pair({ file, ref, sha256 }: File, device: Device): Effect.Effect<Pair> {
     return Effect.gen(this, function* () {
       const stamp = yield* this.ports.models.stamp(file)
-      const runtime = yield* this.ports.runtimes.find(device.backend)
+      const runtime = yield* this.ports.runtimes.find(this.kindOf(ref), device.backend)
       const hash = `${sha256 ?? file} ${stamp}`
       return { hash, engine: runtime?.version ?? "none", device: device.id, file, ref }
     })
@@ -81,7 +87,7 @@ export class Quarantine {
       else this.resting.set(keyOf(pair), { until: now + workerRestarts.periodMs, reason })
       if (!tells.has(blame)) return "none"
       const others = this.note(pair, now)
-      if (isTheDevices(yield* this.ports.runtimes.prove(device), others.length)) {
+      if (isTheDevices(yield* this.ports.runtimes.prove(this.kindOf(pair.ref), device), others.length)) {
         yield* this.machines.degrade(pair.device)
         yield* this.acquit(pair.device, others)
         return "device"

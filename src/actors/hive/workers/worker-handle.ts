@@ -10,7 +10,8 @@ import { ActorSystem } from "../../core/system.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { contextShrunk, type Line, workerRestart, workerWake } from "../../../machines/narration.ts"
-import { computeBytes, estimateBytes, type Terms, toMb } from "../../../machines/policy/memory/estimate.ts"
+import type { Terms, WorkerKind } from "../../../machines/kinds/kind.ts"
+import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { plainWords } from "../../../machines/policy/blame.ts"
 import { workerRestarts } from "../../../machines/policy/restart.ts"
 import { deviceLabel } from "../../../machines/vocabulary/device.ts"
@@ -32,6 +33,7 @@ export interface ResidentOptions {
   readonly pair: Pair
   readonly file: string
   readonly facts: ModelFacts
+  readonly kind: WorkerKind
   readonly terms: Terms
   readonly input: WorkerInput
   readonly life: WorkerLife
@@ -137,7 +139,7 @@ export class Resident {
 
   /** The chart's commands, as lines and events of this life. Short, and never fails. */
   private perform(command: WorkerCommand, self: Ref): Effect.Effect<void> {
-    const { id, device, facts, file } = this.options
+    const { id, device, facts, file, kind } = this.options
     const { ledger } = this.around.machines
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       switch (command.type) {
@@ -169,7 +171,7 @@ export class Resident {
           if (command.to.context < command.from.context) {
             this.log.narrate(contextShrunk(command.from.context, command.to.context, device.id), now)
           }
-          return Effect.ignoreLogged(ledger.renew(id, estimateBytes(facts, command.to, this.options.terms)))
+          return Effect.ignoreLogged(ledger.renew(id, kind.memory.bytes(facts, command.to, this.options.terms)))
         case "ended":
           return this.ended(command.outcome)
       }
@@ -178,13 +180,13 @@ export class Resident {
 
   /** It took its memory: the ledger and the next estimate go by what was measured, if that is more. */
   private settle({ context: { shape } }: Snapshot): Effect.Effect<void> {
-    const { id, device, facts, file, life, terms } = this.options
+    const { id, device, facts, file, kind, life, terms } = this.options
     const { machines, ports } = this.around
     return Effect.gen(function* () {
       // On a GPU that is there the process's own memory says nothing about the device's.
       const memory = device.backend === "cpu" ? yield* life.memory : undefined
       // The first long prompt will take the buffers that are only reserved now.
-      const bytes = memory === undefined ? 0 : memory.resident + computeBytes(facts, shape, terms)
+      const bytes = memory === undefined ? 0 : memory.resident + kind.memory.laterBytes(facts, shape, terms)
       yield* machines.settle(id, bytes, device.isDeclared ? undefined : memory?.own)
       if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape, terms.kvType), bytes })
     }).pipe(Effect.ignoreLogged)

@@ -1,6 +1,6 @@
 /** What a worker's snapshot says, in the words of the wire. */
 import type { SnapshotFrom } from "xstate"
-import { type Shape, toMb } from "../../../machines/policy/memory/estimate.ts"
+import { type Shape, toMb } from "../../../machines/policy/memory/fit.ts"
 import type { WorkerBeat, WorkerState } from "../../../machines/vocabulary/worker.ts"
 import type { workerMachine } from "../../../machines/worker.ts"
 import type { WorkerLife } from "./worker-life.ts"

@@ -9,18 +9,12 @@ import type { ActorSystem } from "../../core/system.ts"
 import type { ModelRow } from "../../../layers/hive-catalog/index.ts"
 import type { Fits } from "../../../layers/models/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { kindFor, runtimeName, type Terms, type WorkerKind } from "../../../machines/kinds/kind.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { contextChosen, contextShrunk } from "../../../machines/narration.ts"
 import { usualContext } from "../../../machines/policy/memory/context.ts"
-import {
-  expectedBatchMs,
-  fit,
-  kvTypeOf,
-  largestContext,
-  type Terms,
-  type Wanted
-} from "../../../machines/policy/memory/estimate.ts"
-import { workerKind } from "../../../machines/vocabulary/device.ts"
+import { fit, largestContext, type Need, type Wanted } from "../../../machines/policy/memory/fit.ts"
+import type { RuntimeName } from "../../../machines/vocabulary/kind.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../../machines/worker-terms.ts"
 import type { EventLogs } from "../common/event-log.ts"
@@ -125,12 +119,19 @@ export class Workers {
     return { context: context === undefined ? undefined : Math.min(context, facts.trainedContext), slots: asked.slots }
   }
 
+  /** The kind of worker that serves a model. */
+  kind({ ref }: Pick<ModelRow, "ref">): WorkerKind {
+    return kindFor(this.ports.kinds, ref)
+  }
+
   /** Has the device room for a model, with the context that is asked for or a usual one? `gone`: workers that would make room. */
-  fits(device: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
+  fits(model: Pick<ModelRow, "ref">, device: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
+    const kind = this.kind(model)
     return (facts) => {
       const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? modestContext)
       const available = this.machines.ledger.available(device.supply, gone)
-      return fit(facts, { context, slots: asked.slots ?? 1 }, 1, this.terms(device, facts), available).fits
+      const need = this.need(kind, device, facts)
+      return fit(need, facts.trainedContext, { context, slots: asked.slots ?? 1 }, 1, available).fits
     }
   }
 
@@ -138,7 +139,7 @@ export class Workers {
    * What the device could give for one slot of a model if others went. While one of them begins, or has only just gone,
    * the device's own figures are those of the moment and say nothing of it.
    */
-  most(device: Device, facts: ModelFacts): Effect.Effect<Most> {
+  most(kind: WorkerKind, device: Device, facts: ModelFacts): Effect.Effect<Most> {
     return Effect.gen(this, function* () {
       const { ledger } = this.machines
       const here = [...this.residents.values()].filter(({ options }) => options.device.id === device.id)
@@ -152,31 +153,33 @@ export class Workers {
       const without = (gone: ReadonlySet<string>) =>
         isMoving ? ledger.conceivable(device.supply, gone) : ledger.available(device.supply, gone)
       const alone = without(new Set(here.map(({ options }) => options.id)))
-      return { bytes: without(unpinned), context: largestContext(facts, this.terms(device, facts), alone) }
+      const need = this.need(kind, device, facts)
+      return { bytes: without(unpinned), context: largestContext(need, facts.trainedContext, kind.memory.step, alone) }
     })
   }
 
   /** What would run a model there. */
-  private terms(device: Device, facts: ModelFacts): Terms {
-    const { backend, hasTiles } = device
-    return { backend, hasTiles, kvType: kvTypeOf(facts, this.ports.settings.worker.kvType) }
+  private terms({ memory }: WorkerKind, { backend, hasTiles }: Device, facts: ModelFacts): Terms {
+    return memory.terms(facts, { backend, hasTiles }, this.ports.settings.worker.kvType)
+  }
+
+  /** What it would take there, by estimate. */
+  private need(kind: WorkerKind, device: Device, facts: ModelFacts): Need {
+    const terms = this.terms(kind, device, facts)
+    return (shape) => kind.memory.bytes(facts, shape, terms)
   }
 
   /** The largest shape for a room, by estimate and by what was measured here before. */
-  chooser(device: Device, file: string, facts: ModelFacts, wanted: Wanted) {
+  chooser(kind: WorkerKind, device: Device, file: string, facts: ModelFacts, wanted: Wanted) {
     const { catalog, settings } = this.ports
-    const terms = this.terms(device, facts)
+    const { kvType } = this.terms(kind, device, facts)
+    const estimated = this.need(kind, device, facts)
     return Effect.map(catalog.measured.all, (rows) => {
       const measured = new Map(rows.map(({ bytes, key }) => [key, bytes]))
-      return (available: number) =>
-        fit(
-          facts,
-          wanted,
-          settings.worker.slots,
-          terms,
-          available,
-          (shape) => measured.get(measureKey(device.id, file, shape, terms.kvType)) ?? 0
-        )
+      // what an earlier worker really took only ever corrects upwards
+      const need: Need = (shape) =>
+        Math.max(estimated(shape), measured.get(measureKey(device.id, file, shape, kvType)) ?? 0)
+      return (available: number) => fit(need, facts.trainedContext, wanted, settings.worker.slots, available)
     })
   }
 
@@ -211,13 +214,14 @@ export class Workers {
     const { ports, machines } = this
     const { settings, catalog } = ports
     return Effect.gen(this, function* () {
-      const runtime = yield* ports.runtimes.find(device.backend)
-      if (runtime === undefined) return yield* Effect.fail(noRuntime(workerKind(device.backend)))
+      const kind = this.kind(model)
+      const runtime = yield* ports.runtimes.find(kind.id, device.backend)
+      if (runtime === undefined) return yield* Effect.fail(noRuntime(runtimeName(kind, device.backend)))
       const pinned =
         pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
       const id = WorkerId.make(yield* ports.ids.make("w"))
-      const terms = this.terms(device, facts)
-      const choose = yield* this.chooser(device, model.file, facts, wanted)
+      const terms = this.terms(kind, device, facts)
+      const choose = yield* this.chooser(kind, device, model.file, facts, wanted)
       const { supply } = yield* this.makeRoom(device, evict, (now) => choose(machines.ledger.available(now)).fits)
       const booked = yield* machines.ledger.book(id, id, supply, (available) => {
         const chosen = choose(available)
@@ -235,18 +239,21 @@ export class Workers {
           file: model.file,
           pair,
           facts,
+          kind,
           terms,
           input: {
             id,
             shape: booked.shape,
             pinned,
-            expectedBatchMs: expectedBatchMs(facts.parameters, 1),
+            expectedBatchMs: kind.expectedBatchMs(facts),
+            failures: kind.failures,
             limits: { ...workerLimits, idleMs: settings.worker.idleMs, drainMs: settings.shutdown.drainMs }
           },
           life: new WorkerLife(
             ports,
             {
               workerId: id,
+              kind: kind.id,
               ...terms,
               ...(device.uuid === undefined ? {} : { gpuUuid: device.uuid }),
               modelPath: model.file,
@@ -405,9 +412,9 @@ export class Workers {
   }
 }
 
-const noRuntime = (kind: string): RbeeError<"BACKEND_UNAVAILABLE"> =>
+const noRuntime = (name: RuntimeName): RbeeError<"BACKEND_UNAVAILABLE"> =>
   rbeeError(
     "BACKEND_UNAVAILABLE",
-    `worker ${kind} is not installed on this hive`,
+    `worker ${name} is not installed on this hive`,
     "Prepare it first, or choose another device"
   )

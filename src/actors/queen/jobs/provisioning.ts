@@ -4,12 +4,13 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { type HiveApi, WorkerReady } from "../../../protocol/hive.ts"
+import { Kinds } from "../../../layers/kinds/index.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Started } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
 import type { Place, Wish } from "../../../machines/policy/placement/placement.ts"
-import { workerKind } from "../../../machines/vocabulary/device.ts"
+import { kindFor, runtimeName } from "../../../machines/kinds/kind.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import { follow } from "../log/follow.ts"
 import type { JobLog } from "../log/job-log.ts"
@@ -54,7 +55,7 @@ export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Eff
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
     const ids = { hiveId: place.hive }
-    const kind = workerKind(view.gpu(place)?.backend ?? "cpu")
+    const kind = runtimeName(kindFor(yield* Kinds, log.request.model), view.gpu(place)?.backend ?? "cpu")
     const answer = yield* api.provisionWorker({ kind, device: place.device })
     if ("available" in answer) return log.narrate(say.workerAvailable(kind), ids)
     log.narrate(say.workerProvision(kind), ids)

@@ -1,5 +1,5 @@
 /** What goes into one batch: the next token of each answer that decodes, and parts of the prompts that are read. */
-import { batchTokens, exactUntil } from "../../../../machines/policy/memory/batches.ts"
+import { batchTokens, exactUntil } from "../../../../machines/kinds/llama/batches.ts"
 import type { AddonContext } from "../addon.ts"
 import type { Slot } from "../../slots.ts"
 import type { LlamaAnswer } from "./answer.ts"

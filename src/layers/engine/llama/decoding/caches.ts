@@ -3,7 +3,7 @@
  * after its last token, and goes back only to where a copy of it was taken: before the last token of a prompt, at the
  * end of an answer, and every so many tokens between.
  */
-import { copyBytesMax, copyEvery } from "../../../../machines/policy/copies.ts"
+import { copyBytesMax, copyEvery } from "../../../../machines/kinds/llama/copies.ts"
 import type { Slot } from "../../slots.ts"
 import type { Addon, AddonCheckpoint, NativeContext } from "../addon.ts"
 import type { LlamaAnswer } from "./answer.ts"

@@ -6,23 +6,10 @@
 import type { ModelFacts } from "../../formats/gguf/gguf.ts"
 import type { Backend } from "../../vocabulary/device.ts"
 import type { KvType } from "../../vocabulary/worker.ts"
-import { copyBytes } from "../copies.ts"
-import { usualContext } from "./context.ts"
+import { copyBytes } from "./copies.ts"
+import type { Shape } from "../../policy/memory/fit.ts"
+import type { Terms } from "../kind.ts"
 import { batchTokens, cellStep, exactChunk, exactUntil } from "./batches.ts"
-
-/** Tokens a slot, and slots that decode together. */
-export interface Shape {
-  readonly context: number
-  readonly slots: number
-}
-
-/** What runs it: the backend of the runtime that serves the device, and how the KV cache is kept. */
-export interface Terms {
-  readonly backend: Backend
-  readonly kvType: KvType
-  /** a CPU that multiplies matrices in tiles (AMX): llama.cpp rearranges most files for it as it loads them */
-  readonly hasTiles?: boolean
-}
 
 const float = 4
 
@@ -132,73 +119,6 @@ export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): nu
       kvBytes(facts, shape, terms.kvType) +
       computeBytes(facts, shape, terms)
   )
-}
-
-export const toMb = (bytes: number): number => Math.ceil(bytes / 1e6)
-
-export interface Wanted {
-  readonly context: number | undefined
-  readonly slots: number | undefined
-}
-
-const contextMin = 512
-/** While the context is above this, it is halved before slots are given up. */
-const contextGenerous = 8192
-
-/**
- * The largest shape that fits into `availableBytes`. What was asked for is kept; what was left open is its default
- * (the usual context, `slotsDefault`) and gives way: first a generous context, then slots, then the rest of the
- * context. Returns the smallest shape tried where nothing fits, so that the caller can name the amounts. `measured`
- * tells what an earlier worker of a shape really took, in bytes; it only ever corrects upwards.
- */
-export const fit = (
-  facts: ModelFacts,
-  wanted: Wanted,
-  slotsDefault: number,
-  terms: Terms,
-  availableBytes: number,
-  measured: (shape: Shape) => number = () => 0
-): { readonly shape: Shape; readonly bytes: number; readonly fits: boolean } => {
-  const context = wanted.context ?? usualContext(facts.trainedContext)
-  let shape: Shape = { context, slots: wanted.slots ?? slotsDefault }
-  for (;;) {
-    const bytes = Math.max(estimateBytes(facts, shape, terms), measured(shape))
-    if (bytes <= availableBytes) return { shape, bytes, fits: true }
-    const next = smaller(shape, wanted)
-    if (next === undefined) return { shape, bytes, fits: false }
-    shape = next
-  }
-}
-
-/** The longest context of one slot that fits; 0 where none does. In whole rows of cells. */
-export const largestContext = (facts: ModelFacts, terms: Terms, availableBytes: number): number => {
-  const fits = (context: number): boolean => estimateBytes(facts, { context, slots: 1 }, terms) <= availableBytes
-  if (fits(facts.trainedContext)) return facts.trainedContext
-  let [low, high] = [0, Math.floor(facts.trainedContext / cellStep)]
-  while (low < high) {
-    const middle = Math.ceil((low + high) / 2)
-    if (fits(middle * cellStep)) low = middle
-    else high = middle - 1
-  }
-  return low * cellStep
-}
-
-const smaller = ({ context, slots }: Shape, wanted: Wanted): Shape | undefined => {
-  const mayContext = wanted.context === undefined && context > contextMin
-  const maySlots = wanted.slots === undefined && slots > 1
-  if (mayContext && (context > contextGenerous || !maySlots)) {
-    return { context: Math.max(contextMin, Math.floor(context / 2)), slots }
-  }
-  return maySlots ? { context, slots: Math.ceil(slots / 2) } : undefined
-}
-
-/** What a worker tries after the device ran out of memory: half of both. Undefined: there is nothing left to give. */
-export const shrunk = ({ context, slots }: Shape): Shape | undefined => {
-  const next = {
-    context: Math.max(Math.min(context, contextMin), Math.floor(context / 2)),
-    slots: Math.ceil(slots / 2)
-  }
-  return next.context === context && next.slots === slots ? undefined : next
 }
 
 /**

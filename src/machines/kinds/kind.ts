@@ -1,0 +1,84 @@
+/**
+ * A kind of worker, as data: everything that scheduler, ledger, provisioning and narration must know of an engine. What
+ * has to be done for it (its runtime found and installed, its engine started) is in `layers/kinds`.
+ */
+import { rbeeError, type RbeeError } from "../errors.ts"
+import type { ModelFacts } from "../formats/gguf/gguf.ts"
+import type { FailureWords } from "../policy/blame.ts"
+import type { Shape } from "../policy/memory/fit.ts"
+import { type Backend, backends } from "../vocabulary/device.ts"
+import type { KindId, RuntimeId, RuntimeName } from "../vocabulary/kind.ts"
+import type { KvType } from "../vocabulary/worker.ts"
+
+/** What runs a model: the backend of the runtime that serves the device, and how the KV cache is kept. */
+export interface Terms {
+  readonly backend: Backend
+  readonly kvType: KvType
+  /** a CPU that multiplies matrices in tiles (AMX): llama.cpp rearranges most files for it as it loads them */
+  readonly hasTiles?: boolean
+}
+
+/** How much memory its workers take. */
+export interface KindMemory {
+  /** `kvType`: what the settings wish for */
+  readonly terms: (facts: ModelFacts, device: Omit<Terms, "kvType">, kvType: KvType) => Terms
+  /** bytes that a worker takes on its device, once it has read a prompt that fills its slots */
+  readonly bytes: (facts: ModelFacts, shape: Shape, terms: Terms) => number
+  /** of these, what a process has not taken yet as soon as it has loaded */
+  readonly laterBytes: (facts: ModelFacts, shape: Shape, terms: Terms) => number
+  /** tokens by which the context of a slot grows */
+  readonly step: number
+}
+
+export interface KindBackend {
+  readonly runtime: RuntimeName
+  /** variable by which a process sees one GPU of several; absent: they are not told apart */
+  readonly visible?: string
+}
+
+export interface WorkerKind {
+  readonly id: KindId
+  /** how the names of the files end that it loads: ".gguf" */
+  readonly formats: ReadonlyArray<string>
+  readonly backends: Readonly<Partial<Record<Backend, KindBackend>>>
+  readonly memory: KindMemory
+  /** milliseconds that a step of its work may take before anything was measured */
+  readonly expectedBatchMs: (facts: ModelFacts) => number
+  readonly failures: FailureWords
+}
+
+/** The first takes what says of itself nothing else. */
+export type WorkerKinds = readonly [WorkerKind, ...ReadonlyArray<WorkerKind>]
+
+/** The kind that serves a model: by how its reference ends. */
+export const kindFor = (kinds: WorkerKinds, ref: string): WorkerKind => {
+  const name = ref.toLowerCase()
+  return kinds.find(({ formats }) => formats.some((ending) => name.endsWith(ending))) ?? kinds[0]
+}
+
+/** Of a plan that was made here: undefined for a kind that this version does not have. */
+export const kindOf = (kinds: WorkerKinds, id: KindId): WorkerKind | undefined => kinds.find((kind) => kind.id === id)
+
+export const runtimeName = (kind: WorkerKind, backend: Backend): RuntimeName =>
+  kind.backends[backend]?.runtime ?? kind.id
+
+/** Which runtime has this name. */
+export const runtimeNamed = (kinds: WorkerKinds, name: RuntimeName): RuntimeId | RbeeError<"INVALID_REQUEST"> => {
+  const all = kinds.flatMap((kind) => backends.map((backend) => ({ kind, backend })))
+  const found = all.find(({ backend, kind }) => kind.backends[backend]?.runtime === name)
+  if (found !== undefined) return { kind: found.kind.id, backend: found.backend }
+  const names = all.flatMap(({ backend, kind }) => kind.backends[backend]?.runtime ?? [])
+  return rbeeError("INVALID_REQUEST", `there is no worker ${name} here`, `There are ${names.join(", ")}`, {
+    kinds: names
+  })
+}
+
+/** What a process sees of the GPUs of a machine: the one that it is for, where it is known by something. */
+export const boundTo = (
+  kind: WorkerKind | undefined,
+  backend: Backend,
+  uuid: string | undefined
+): Readonly<Record<string, string>> => {
+  const visible = kind?.backends[backend]?.visible
+  return uuid === undefined || visible === undefined ? {} : { [visible]: uuid }
+}

@@ -1,0 +1,12 @@
+/** What the last words of llama.cpp mean. */
+import type { FailureWords } from "../../policy/blame.ts"
+
+export const failures: FailureWords = {
+  // llama.cpp's, its backends' and the C++ library's spellings
+  memory:
+    /out of (\w+ )?memory|bad_alloc|failed to allocate|unable to allocate|alloc_tensor_range|cudaMalloc|ErrorOutOf\w*Memory|mmap failed|cannot allocate memory/i,
+  other: /CUDA error: (?!out of memory)\S/,
+  isMuteWhenFull: true
+}
+
+export const saysMemory = (words: string): boolean => failures.memory.test(words)
