@@ -13,10 +13,10 @@ const tests = (...files) =>
 export const proofs = [
   {
     name: "families",
-    minutes: 1,
+    minutes: 4,
     needs: "",
-    what: "every family of models in the real engine: loaded, the same answer however it comes about, wrong headers",
-    steps: () => [tests("layers/engine/families", "machines/gguf-fuzz")]
+    what: "every family of models in the real engine: loaded, the same answer however it comes about, wrong headers, memory",
+    steps: () => [tests("layers/engine/families", "machines/gguf-fuzz"), tests("machines/policy/estimate-real")]
   },
   {
     name: "kills",

@@ -145,6 +145,12 @@ describe("A header", () => {
       /not made for them/
     ],
     ["with a key of another length", "qwen2", { set: [["qwen2.attention.key_length", { u32: 7 }]] }, /must be as many/],
+    [
+      "with more than one compressed key",
+      "kimi-linear",
+      { set: [["kimi-linear.attention.head_count_kv", { u32s: [0, 2] }]] },
+      /not made for them/
+    ],
     ["with a key that its tensors do not have", "deepseek2", { without: /key_length$/ }, /not made for them/],
     [
       "with states of another length",

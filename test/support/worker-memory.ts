@@ -16,16 +16,22 @@ const decode = Schema.decodeUnknownSync(Schema.parseJson(ControlMessage))
 
 /** Each `~` is at most one token, so that with the answer and its control tokens it fits. */
 const answerTokens = 4
-const promptFor = (context: number): string => "~".repeat(context - answerTokens - 4)
+const promptFor = (tokens: number): string => "~".repeat(tokens - answerTokens - 4)
 
+/** Turns of a conversation, each with the one before it for its beginning: a recurrent model keeps copies of its states. */
+const turns = 4
 const fill = async (url: string, context: number, slot: number): Promise<void> => {
+  for (let turn = 1; turn <= turns; turn++) await say(url, Math.floor((context * turn) / turns), `${slot}-${turn}`)
+}
+
+const say = async (url: string, tokens: number, name: string): Promise<void> => {
   const answer = await fetch(`${url}/infer`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify({
-      job_id: `fill-${slot}`,
+      job_id: `fill-${name}`,
       epoch: 1,
-      prompt: promptFor(context),
+      prompt: promptFor(tokens),
       max_tokens: answerTokens,
       ignore_eos: true,
       stream: false

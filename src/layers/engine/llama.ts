@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { copiesMax } from "../../machines/kinds/llama/copies.ts"
 import { batchTokens, exactChunk, exactUntil } from "../../machines/kinds/llama/batches.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
 import { dependsOnRows } from "../../machines/kinds/llama/exact-types.ts"
@@ -72,6 +73,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     addon: runtime.addon,
     native: loaded.native,
     hasState: facts.stateBytes > 0,
+    copiesMax: copiesMax(context, options.slots),
     isBorder: (tokens) => exactness?.exact === false || tokens <= exactUntil || tokens % batchTokens === 0
   })
   const batcher = new Batcher({

@@ -1,7 +1,10 @@
 /** Hives under a queen: heartbeats, capabilities, starting and stopping, in the test's time. */
 import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { none as noFiber } from "effect/FiberId"
 import * as TestClock from "effect/TestClock"
+import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { makeStores, makeWorld, type QueenWorld } from "../../support/queen/world.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -281,6 +284,37 @@ describe("A hive by hand", () => {
         code: "WORKER_NOT_FOUND"
       })
       expect(yield* api.listModels({})).toMatchObject([{ model_ref: "minillama", hive: "localhost" }])
+    })
+  )
+})
+
+describe("Hives of other machines", () => {
+  it.scoped("are woken four at a time, and her own machine's hive does not wait for them", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      const waking = new Map<string, Deferred.Deferred<never, RbeeError>>()
+      let woken = 0
+      stores.wakeFar = (id) => {
+        const end = Deferred.unsafeMake<never, RbeeError>(noFiber)
+        waking.set(id, end)
+        woken++
+        return Effect.ensuring(
+          Deferred.await(end),
+          Effect.sync(() => waking.delete(id))
+        )
+      }
+      const names = Array.from({ length: 10 }, (_, i) => `far${i}`)
+      for (const [i, id] of names.entries())
+        stores.catalog.hives.set(id, { id, addedAt: 0, ssh: { host: `${id}.example`, hive_port: 8600 + i } })
+      const { api } = yield* makeWorld({ stores })
+      yield* Effect.forEach(names, (id) => Effect.forkScoped(Effect.ignore(api.startHive({ id }))))
+      yield* turn.pipe(Effect.repeat({ until: () => woken >= 4 }))
+      expect(yield* api.startHive({ id: "localhost" })).toMatchObject({ state: "healthy" })
+      expect(waking.size).toBe(4)
+      const [first] = waking.values()
+      if (first !== undefined) yield* Deferred.fail(first, rbeeError("CONNECTION_TIMEOUT", "it does not answer"))
+      yield* turn.pipe(Effect.repeat({ until: () => woken >= 5 }))
+      expect(waking.size).toBe(4)
     })
   )
 })

@@ -241,12 +241,13 @@ const kimiDelta = (size: Size, block: string): Tensors => {
 
 const kimiLinear: Family = {
   architecture: "kimi-linear",
-  size: { interval: 2, kvHeads: 1 },
+  size: { interval: 2 },
   entries: (size) =>
     blocks.but(
       [...blocks.usual(size), ...blocks.expertEntries(size)],
       ...latentEntries(size),
-      ...kvHeadsPerLayer(size),
+      // its heads share one key
+      ...kvHeadsPerLayer({ ...size, kvHeads: 1 }),
       ["ssm.conv_kernel", { u32: convolution }],
       ["kda.head_dim", { u32: size.headLength }],
       ["leading_dense_block_count", { u32: 1 }],

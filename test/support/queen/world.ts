@@ -72,6 +72,8 @@ export interface Stores {
   readonly ids: { count: number }
   /** what her machine's hive has while it sleeps */
   readonly onDisk: Array<Named>
+  /** wakes a hive of another machine, of which none answers by itself */
+  wakeFar: (id: string) => Effect.Effect<never, RbeeError>
 }
 
 export const makeStores = (): Stores => ({
@@ -79,7 +81,8 @@ export const makeStores = (): Stores => ({
   journal: memoryStore(),
   hive: new FakeHive("localhost"),
   ids: { count: 0 },
-  onDisk: []
+  onDisk: [],
+  wakeFar: () => Effect.fail(rbeeError("CONNECTION_TIMEOUT", "the machine did not answer"))
 })
 
 const terminal = new Set(["done", "error", "cancelled"])
@@ -156,10 +159,12 @@ const build = (
       }),
       Layer.succeed(HiveLauncher, {
         target: (id) => ({ id, at: "localhost:8600", port: 8600 }),
-        find: () => Effect.sync(() => (hive.answers() ? hive.url : undefined)),
-        present: () => Effect.suspend(() => (hive.isCutOff ? gone : Effect.succeed(hive.running))),
-        wake: () =>
+        find: ({ id }) => Effect.sync(() => (id === hive.id && hive.answers() ? hive.url : undefined)),
+        present: ({ id }) =>
+          Effect.suspend(() => (hive.isCutOff ? gone : Effect.succeed(id === hive.id && hive.running))),
+        wake: ({ id }) =>
           Effect.suspend(() => {
+            if (id !== hive.id) return stores.wakeFar(id)
             if (!hive.wakes) return Effect.fail(rbeeError("CONNECTION_TIMEOUT", "the hive did not answer"))
             hive.wake()
             return Effect.succeed({ url: hive.url, woken: true })

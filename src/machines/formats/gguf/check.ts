@@ -195,10 +195,8 @@ const checkMatrices = (keys: Keys, layers: number, { isPart, shapes }: Tensors, 
       kv === 0 ||
       [query, fused, shape(layer, "attn_q_a")].some((each) => each !== undefined)
     refuseUnless(isThere, `its layer ${layer} has no attention (blk.${layer}.attn_q.weight is missing)`)
-    const isKept =
-      compressed === undefined ||
-      !isCompressed ||
-      (facts.headLengths.includes(compressed) && (kv === 1 || keys.architecture !== "deepseek2"))
+    // all heads share what compressed attention keeps: with more, llama.cpp ends as soon as two slots are asked for
+    const isKept = compressed === undefined || !isCompressed || (facts.headLengths.includes(compressed) && kv === 1)
     refuseUnless(
       isKept && isEven({ query, fused, output }, all, kv, ofKeys, ofValues, alike.has(keys.architecture)),
       `its header says that it has ${all} heads, and its tensors are not made for them`

@@ -102,7 +102,7 @@ const parse = (cursor: Cursor, fileBytes: number): Header => {
   const isLater = split !== undefined && split.index > 0
   if (keys.architecture === "" && !isLater) throw new Invalid("its header names no architecture")
   if (tensorCount === 0 && split === undefined) throw new Invalid("it holds a vocabulary only, no weights")
-  const facts = factsOf(keys, tensors.elements, fileBytes)
+  const facts = factsOf(keys, tensors.elements, tensorCount, fileBytes)
   if (!isLater) checkModel(keys, tensors, facts)
   const end = Math.ceil(cursor.at / alignment) * alignment + tensors.extent
   if (end > fileBytes) throw new Invalid(`it is truncated: its tensors need ${end} bytes, the file has ${fileBytes}`)
@@ -120,7 +120,7 @@ const splitOf = (keys: Keys): Header["split"] => {
   return count < 2 ? undefined : { index: keys.count("split.no") ?? 0, count }
 }
 
-const factsOf = (keys: Keys, parameters: number, fileBytes: number): ModelFacts => {
+const factsOf = (keys: Keys, parameters: number, tensors: number, fileBytes: number): ModelFacts => {
   const layers = keys.count(".block_count", layersMax) ?? 1
   const embedding = keys.count(".embedding_length") ?? 0
   const inner = keys.largest(".feed_forward_length")
@@ -130,7 +130,7 @@ const factsOf = (keys: Keys, parameters: number, fileBytes: number): ModelFacts 
     parameters,
     trainedContext: keys.count(".context_length") ?? 2048,
     quantization: fileTypes[keys.count("general.file_type") ?? -1] ?? "unknown",
-    ...memoryFacts(keys, layers),
+    ...memoryFacts(keys, layers, tensors),
     embedding,
     feedForward: Math.max(
       inner ?? embedding * 4,

@@ -13,6 +13,8 @@ export interface MemoryFacts {
   readonly stateBytes: number
   /** floats that a token of a batch takes as it passes a layer that is no plain one; absent where all are plain */
   readonly passing?: number
+  /** nodes of its graph that llama.cpp makes room for whatever the batch; absent where they are few */
+  readonly graphNodes?: number
 }
 
 const float = 4
@@ -97,17 +99,24 @@ const stateElements = (keys: Keys): number => {
   return back * (inner + 2 * (keys.count(".ssm.group_count") ?? 0) * state) + inner * state
 }
 
-/** Measured: gated delta nets work on several copies of their width, Mamba on fewer, compressed attention on long keys. */
+/** Of these llama.cpp expects graphs of many nodes. */
+const longGraphs = new Set([
+  ...alternating,
+  ..."kimi-linear kimi-k3 bailingmoe3 deepseek4 nanbeige minimax-m3".split(" ")
+])
+
+/** Measured: what has a state works on several copies of its width, compressed attention on long keys. */
 const passing = (keys: Keys): number => {
   const headCount = keys.perLayer(".attention.head_count")?.(0) ?? 0
   const inner = keys.count(".ssm.inner_size") ?? 0
-  const ofState = (alternating.has(keys.architecture) ? 24 : 12) * inner
+  const ofState = (keys.architecture === "mamba" ? 9 : 12) * inner
   const ofDelta = 24 * headCount * (keys.count(".kda.head_dim") ?? 0)
+  const ofShift = keys.has(".wkv.head_size") ? 24 * (keys.count(".embedding_length") ?? 0) : 0
   const isCompressed = (keys.count(".attention.key_length_mla") ?? 0) > 0
-  return Math.max(ofState, ofDelta, isCompressed ? 5.5 * headCount * headLength(keys, "key") : 0)
+  return Math.max(ofState, ofDelta, ofShift, isCompressed ? 5.5 * headCount * headLength(keys, "key") : 0)
 }
 
-export const memoryFacts = (keys: Keys, layers: number): MemoryFacts => {
+export const memoryFacts = (keys: Keys, layers: number, tensors: number): MemoryFacts => {
   const trunk = layers - (keys.count(".nextn_predict_layers") ?? 0)
   const kvHeads = keys.perLayer(".attention.head_count_kv") ?? keys.perLayer(".attention.head_count") ?? (() => 1)
   const head = heads(keys)
@@ -131,6 +140,7 @@ export const memoryFacts = (keys: Keys, layers: number): MemoryFacts => {
     kvElementsPerToken,
     headLengths: head.lengths,
     stateBytes: states * stateElements(keys) * float,
-    ...(floats === 0 ? {} : { passing: floats })
+    ...(floats === 0 ? {} : { passing: floats }),
+    ...(longGraphs.has(keys.architecture) ? { graphNodes: 32 * tensors } : {})
   }
 }

@@ -8,11 +8,13 @@ export const copyEvery = 4096
 /** bytes of all copies of a worker, where each is smaller than that; in memory, whatever the device */
 export const copyBytesMax = 64_000_000
 
-/** of a slot whose conversation has had two turns; more of them take what is left of the most */
-const copiesOfTurns = 4
+/** of a slot: before the last token of its last prompt, at the end of that answer, and one of the turn before */
+const copiesOfTurns = 3
+
+/** So many copies a worker keeps at most; the oldest make room. */
+export const copiesMax = (context: number, slots: number): number =>
+  slots * (copiesOfTurns + Math.floor(context / copyEvery))
 
 /** What they take, if `stateBytes` are a slot's state. */
-export const copyBytes = (stateBytes: number, context: number, slots: number): number => {
-  const copies = slots * (copiesOfTurns + Math.floor(context / copyEvery))
-  return Math.min(Math.max(copyBytesMax, stateBytes), stateBytes * copies)
-}
+export const copyBytes = (stateBytes: number, context: number, slots: number): number =>
+  Math.min(Math.max(copyBytesMax, stateBytes), stateBytes * copiesMax(context, slots))

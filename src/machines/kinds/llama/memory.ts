@@ -69,6 +69,15 @@ export const computeBytes = (facts: ModelFacts, shape: Shape, terms: Terms): num
 const processBytes = ({ merges, vocabulary }: ModelFacts): number =>
   77.5e6 + Math.min(10e6, 1300 * vocabulary) + 160 * vocabulary + 130 * merges
 
+/** a token's nodes of a long graph, and what llama.cpp keeps for one: it has two graphs, whatever the device */
+const tokenNodes = 40
+const nodeBytes = 2 * 430
+
+const graphBytes = ({ graphNodes }: ModelFacts, { context, slots }: Shape): number =>
+  graphNodes === undefined
+    ? 0
+    : nodeBytes * Math.max(graphNodes, tokenNodes * Math.min(batchTokens, cellsOf(context) * slots))
+
 /** Of a larger read buffer nothing was seen to stay. */
 const keptBytes = 16 * 2 ** 20
 
@@ -112,7 +121,9 @@ const cudaBytes = ({ headLengths, heads, quantization }: ModelFacts, shape: Shap
 export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number => {
   const { context, slots } = shape
   return Math.ceil(
-    (terms.backend === "cpu" ? processBytes(facts) + copyBytes(facts.stateBytes, context, slots) : driverBytes(terms)) +
+    (terms.backend === "cpu"
+      ? processBytes(facts) + copyBytes(facts.stateBytes, context, slots) + graphBytes(facts, shape)
+      : driverBytes(terms)) +
       (terms.backend === "cuda" ? cudaBytes(facts, shape, terms.kvType) : 0) +
       facts.fileBytes +
       (isTiled(facts, terms) ? tileBytes(facts) : 0) +

@@ -20,6 +20,8 @@ export interface CachesOptions {
   readonly native: NativeContext
   /** it has recurrent layers */
   readonly hasState: boolean
+  /** so many copies are kept at most, as they are booked */
+  readonly copiesMax: number
   /** whether what follows this many tokens is computed as if they had only just been read */
   readonly isBorder: (tokens: number) => boolean
 }
@@ -50,16 +52,11 @@ export class Caches {
   /** After a batch: takes a copy where the answer is at a place to come back to. */
   async keep(answer: LlamaAnswer): Promise<void> {
     if (!this.hasState || !this.isPlace(answer)) return
+    this.makeRoom()
     const native = new this.options.addon.AddonContextSequenceCheckpoint()
     await native.init(this.options.native, answer.slot.id)
     if (native.maxPos !== answer.filled - 1) return native.dispose()
     this.copies.push({ slot: answer.slot, at: answer.filled, native })
-    let bytes = this.copies.reduce((sum, one) => sum + one.native.size, 0)
-    this.drop((one) => {
-      const isTooMuch = bytes > copyBytesMax && one.native !== native
-      if (isTooMuch) bytes -= one.native.size
-      return isTooMuch
-    })
   }
 
   dispose(): void {
@@ -70,6 +67,21 @@ export class Caches {
     const last = this.copies.findLast((one) => one.slot === slot)?.at ?? 0
     if (filled <= last) return false
     return filled === promptLength - 1 || hasEnded || filled - (filled % copyEvery) > last
+  }
+
+  /** For one more, of which the last one tells how large it is: the oldest go. */
+  private makeRoom(): void {
+    const next = this.copies.at(-1)?.native.size ?? 0
+    let bytes = this.copies.reduce((sum, one) => sum + one.native.size, next)
+    let count = this.copies.length + 1
+    this.drop((one) => {
+      const isTooMuch = bytes > copyBytesMax || count > this.options.copiesMax
+      if (isTooMuch) {
+        bytes -= one.native.size
+        count--
+      }
+      return isTooMuch
+    })
   }
 
   private drop(isGone: (copy: Copy) => boolean): void {
