@@ -4,8 +4,8 @@
  * cancels its job.
  */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
-import * as Schema from "effect/Schema"
 import { Call, type EventFeed, type Reply, type Sink } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
 import { makeSseParser } from "../../protocol/sse.ts"
@@ -13,9 +13,10 @@ import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletion,
-  ChatCompletionRequest,
+  type ChatCompletionRequest,
   type CompletionHead,
   completionUsage,
+  decodeChat,
   type ModelList,
   samplingOf
 } from "../../machines/vocabulary/openai/openai.ts"
@@ -66,7 +67,7 @@ export const openAi = (jobs: Jobs): OpenAi => ({
   v1Chat: (input) =>
     Effect.gen(function* () {
       const { asked, ignored } = yield* sortFields(input)
-      const chat = yield* Effect.mapError(decode(asked), explain)
+      const chat = yield* Either.mapLeft(decodeChat(asked), explain)
       const messages = yield* chatMessages(chat.messages)
       const reply = yield* answer(jobs, chat, { messages, ...samplingOf(chat) })
       return naming(jobs, [...ignored, ...ignoredInMessages(input["messages"])], reply)
@@ -87,8 +88,6 @@ export const unknownModel = (name: string): RbeeError<"MODEL_NOT_FOUND"> =>
     `there is no model ${name.replace(/[^\x20-\x7e]/g, "?").slice(0, 100)}`,
     "GET /v1/models lists those that are here; others are asked for as HF:author/repo:QUANT or hf.co/author/repo:QUANT"
   )
-
-const decode = Schema.decodeUnknown(ChatCompletionRequest)
 
 /** Names and header values that somebody made up are cut and cleaned. */
 const mostIgnored = 32

@@ -35,6 +35,14 @@ export const OpenAiMessage = Schema.Struct({
 })
 type OpenAiMessage = typeof OpenAiMessage.Type
 
+/** It says something and no more, as most do: of thousands each takes a moment, and such ones need no schema. */
+export const isPlain = (message: unknown): message is OpenAiMessage & { readonly content: string } =>
+  isObject(message) &&
+  Object.keys(message).length === 2 &&
+  typeof message["content"] === "string" &&
+  typeof message["role"] === "string" &&
+  Object.hasOwn(roles, message["role"])
+
 type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
 
 export const chatMessages = (
@@ -42,13 +50,8 @@ export const chatMessages = (
 ): Either.Either<ReadonlyArray<ChatMessage>, Refused> =>
   Either.all(messages.map((message, index) => chatMessage(message, `messages[${index}]`)))
 
-const chatMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMessage, Refused> => {
-  const { content, role } = message
-  // most say something and no more: of thousands each takes a moment
-  return typeof content === "string" && Object.keys(message).length === 2
-    ? Either.right({ role: roles[role], content })
-    : fullMessage(message, at)
-}
+const chatMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMessage, Refused> =>
+  isPlain(message) ? Either.right({ role: roles[message.role], content: message.content }) : fullMessage(message, at)
 
 const fullMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMessage, Refused> =>
   Either.gen(function* () {

@@ -1,7 +1,9 @@
 /** OpenAI's wire format, as much of it as rbee serves; what becomes of the other fields stands in openai-fields.ts. */
+import * as Either from "effect/Either"
+import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { anySeed, type FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
-import { maybe, OpenAiMessage } from "./messages.ts"
+import { isPlain, maybe, OpenAiMessage } from "./messages.ts"
 
 /** -1: what there is room for */
 const MaxTokens = Schema.Number.pipe(
@@ -30,6 +32,23 @@ export const ChatCompletionRequest = Schema.Struct({
   ignore_eos: maybe(samplingFields.ignore_eos.from)
 })
 export type ChatCompletionRequest = typeof ChatCompletionRequest.Type
+
+const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
+
+/** As the schema has it; plain messages are taken as they are, so that a chat of thousands holds nobody up. */
+export const decodeChat = (
+  asked: Readonly<Record<string, unknown>>
+): Either.Either<ChatCompletionRequest, ParseResult.ParseError> => {
+  const { messages } = asked
+  if (!Array.isArray(messages)) return decode(asked)
+  const others = messages.filter((message) => !isPlain(message))
+  const some = decode({ ...asked, messages: others.length > 0 ? others : messages.slice(0, 1) })
+  // what is wrong is told with its place among all of them
+  if (Either.isLeft(some)) return decode(asked)
+  let at = 0
+  const whole = messages.flatMap((message) => (isPlain(message) ? [message] : some.right.messages.slice(at, ++at)))
+  return Either.right({ ...some.right, messages: whole })
+}
 
 type Sampled = Omit<JobRequest, "model" | "messages" | "stream">
 
