@@ -26,7 +26,9 @@ const llamaOptions = ({ backend, onError, runtime }: EngineStart): RuntimeOption
 })
 
 /** By the id of the kind. */
-export const engines: Readonly<Record<string, KindEngine>> = {
+export type EnginesByKind = Readonly<Record<string, KindEngine>>
+
+export const engines: EnginesByKind = {
   [llama.id]: {
     layer: (start) => layerLlama(llamaOptions(start)),
     preload: (start) => preloadRuntime(llamaOptions(start))

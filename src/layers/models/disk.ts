@@ -7,8 +7,10 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { formatOf, type WorkerKinds } from "../../machines/kinds/kind.ts"
 import { partsOf } from "../../machines/formats/gguf/split.ts"
 import type { ModelRef } from "../../machines/formats/model-ref.ts"
+import { Kinds } from "../kinds/index.ts"
 import { userHome } from "../paths/user-home.ts"
 import { toTransferError } from "./disk-errors.ts"
 import { queenFirst } from "./hugging-face/queen.ts"
@@ -42,7 +44,8 @@ export interface DiskOptions {
 /** A partial file that nobody came back for is deleted after this time, in milliseconds. */
 const partialAgeMs = 7 * 24 * 60 * 60_000
 
-const make = (options: DiskOptions) => {
+const make = (options: DiskOptions, kinds: WorkerKinds) => {
+  const format = (name: string) => formatOf(kinds, name)
   const folder = join(options.folder, "models")
   let queen: QueenHub | undefined
   const hub = () => {
@@ -121,7 +124,7 @@ const make = (options: DiskOptions) => {
     signal: AbortSignal
   ): Promise<PublishedModel> => {
     for (const each of parts) await each.verify(signal)
-    const facts = await factsOf(parts, async (each) => readHeader(await each.path()))
+    const facts = await factsOf(parts, async (each) => readHeader(await each.path(), format(each.file.name)))
     if ("reason" in facts) {
       for (const each of parts) await each.discard(true)
       throw invalid(model.ref, facts.reason)
@@ -176,12 +179,14 @@ const make = (options: DiskOptions) => {
       Effect.promise(async () => {
         for (const each of filesOf.get(model.ref) ?? []) await each.discard()
       }),
-    inspect: (file) => inspect(file, "the model file"),
+    inspect: (file) => inspect(file, "the model file", format(file)),
     preview: (ref, fits) =>
       patiently(
         Effect.flatMap(locate(ref, fits), (found) => {
           const [{ inPlace }] = found.files
-          return inPlace === undefined ? head(found) : inspect(inPlace, found.ref)
+          return inPlace === undefined
+            ? head(found, format(found.files[0].name))
+            : inspect(inPlace, found.ref, format(inPlace))
         })
       ),
     offered: (hub) => Effect.sync(() => void (queen = hub)),
@@ -213,4 +218,8 @@ const stampOf = async (file: string): Promise<string> => {
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, each) => total + each, 0)
 
-export const layerDisk = (options: DiskOptions): Layer.Layer<Models> => Layer.sync(Models, () => make(options))
+export const layerDisk = (options: DiskOptions): Layer.Layer<Models> =>
+  Layer.effect(
+    Models,
+    Effect.map(Kinds, (kinds) => make(options, kinds))
+  )

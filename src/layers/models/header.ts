@@ -1,9 +1,10 @@
-/** Reads as much of a file's beginning as its GGUF header needs. */
+/** Reads as much of a file's beginning as its header needs. */
 import { type FileHandle, open } from "node:fs/promises"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { headerBytesMax } from "../../machines/formats/gguf/cursor.ts"
 import { joined } from "../../machines/formats/gguf/split.ts"
-import { type Header, type ModelFacts, readGguf } from "../../machines/formats/gguf/gguf.ts"
+import type { Header, ModelFacts } from "../../machines/formats/gguf/gguf.ts"
+import type { ModelFormat } from "../../machines/formats/model-format.ts"
 
 const firstBytes = 256 * 1024
 
@@ -27,13 +28,13 @@ const prefix = async (handle: FileHandle, bytes: number): Promise<Uint8Array> =>
 export type Read = Header | { readonly reason: string }
 
 /** Rejects where the file cannot be read. */
-export const readHeader = async (file: string): Promise<Read> => {
+export const readHeader = async (file: string, format: ModelFormat): Promise<Read> => {
   const handle = await open(file, "r")
   try {
     const { size } = await handle.stat()
     let want = Math.min(size, firstBytes)
     for (;;) {
-      const result = readGguf(await prefix(handle, want), size)
+      const result = format.read(await prefix(handle, want), size)
       if (result._tag === "Model") return result
       if (result._tag === "Invalid") return { reason: result.reason }
       if (result.bytes <= want) return { reason: "it changed while it was read" }
@@ -47,13 +48,15 @@ export const readHeader = async (file: string): Promise<Read> => {
 /** Looks at the beginning of a file while it comes in. */
 export class HeaderWatch {
   private readonly fileBytes: number
+  private readonly format: ModelFormat
   private pieces: Array<Uint8Array> = []
   private here = 0
   private want: number
   private read: Read | undefined
 
-  constructor(fileBytes: number) {
+  constructor(fileBytes: number, format: ModelFormat) {
     this.fileBytes = fileBytes
+    this.format = format
     this.want = Math.min(fileBytes, firstBytes)
   }
 
@@ -64,7 +67,7 @@ export class HeaderWatch {
     this.here += piece.length
     if (this.here < this.want) return undefined
     const start = Buffer.concat(this.pieces)
-    const result = readGguf(start, this.fileBytes)
+    const result = this.format.read(start, this.fileBytes)
     if (result._tag === "NeedMore") {
       this.pieces = [start]
       this.want = result.bytes
@@ -77,8 +80,12 @@ export class HeaderWatch {
 }
 
 /** The same for a file that comes in pieces: takes no more of them than the header needs. */
-export const readHeaderOf = async (pieces: AsyncIterable<Uint8Array>, fileBytes: number): Promise<Read> => {
-  const watch = new HeaderWatch(fileBytes)
+export const readHeaderOf = async (
+  pieces: AsyncIterable<Uint8Array>,
+  fileBytes: number,
+  format: ModelFormat
+): Promise<Read> => {
+  const watch = new HeaderWatch(fileBytes, format)
   for await (const piece of pieces) {
     const read = watch.add(piece)
     if (read !== undefined) return read

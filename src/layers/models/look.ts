@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { isPassing, retryAfterMs } from "../../machines/download.ts"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
+import type { ModelFormat } from "../../machines/formats/model-format.ts"
 import { partsOf } from "../../machines/formats/gguf/split.ts"
 import { awaited } from "./files.ts"
 import { factsOf, inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
@@ -14,24 +15,29 @@ const looksMax = 4
 
 export const inspect = (
   file: string,
-  name: string
+  name: string,
+  format: ModelFormat
 ): Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">> =>
   Effect.flatMap(
     awaited(
-      () => factsOf(partsOf(file), readHeader),
+      () => factsOf(partsOf(file), (part) => readHeader(part, format)),
       () => rbeeError("MODEL_NOT_FOUND", `${name} cannot be read`, "Check that the file is there and may be read")
     ),
     (facts) => ("reason" in facts ? Effect.fail(invalid(name, facts.reason)) : Effect.succeed(facts))
   )
 
-export const head = (found: Located): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
+export const head = (
+  found: Located,
+  format: ModelFormat
+): Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">> =>
   Effect.flatMap(
     awaited(
       (signal) =>
         factsOf(found.files, ({ bytes, open }) =>
           readHeaderOf(
             inSteps((at, length) => open(at, signal, length), bytes),
-            bytes
+            bytes,
+            format
           )
         ),
       (error) =>

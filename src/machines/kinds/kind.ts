@@ -4,6 +4,7 @@
  */
 import { rbeeError, type RbeeError } from "../errors.ts"
 import type { ModelFacts } from "../formats/gguf/gguf.ts"
+import type { ModelFormat } from "../formats/model-format.ts"
 import type { FailureWords } from "../policy/blame.ts"
 import type { Shape } from "../policy/memory/fit.ts"
 import { type Backend, backends } from "../vocabulary/device.ts"
@@ -38,8 +39,8 @@ export interface KindBackend {
 
 export interface WorkerKind {
   readonly id: KindId
-  /** how the names of the files end that it loads: ".gguf" */
-  readonly formats: ReadonlyArray<string>
+  /** of the files that it loads; the first is its own */
+  readonly formats: readonly [ModelFormat, ...ReadonlyArray<ModelFormat>]
   readonly backends: Readonly<Partial<Record<Backend, KindBackend>>>
   readonly memory: KindMemory
   /** milliseconds that a step of its work may take before anything was measured */
@@ -53,7 +54,13 @@ export type WorkerKinds = readonly [WorkerKind, ...ReadonlyArray<WorkerKind>]
 /** The kind that serves a model: by how its reference ends. */
 export const kindFor = (kinds: WorkerKinds, ref: string): WorkerKind => {
   const name = ref.toLowerCase()
-  return kinds.find(({ formats }) => formats.some((ending) => name.endsWith(ending))) ?? kinds[0]
+  return kinds.find(({ formats }) => formats.some(({ ending }) => name.endsWith(ending))) ?? kinds[0]
+}
+
+/** How a file is read: by its name, as its kind is. */
+export const formatOf = (kinds: WorkerKinds, name: string): ModelFormat => {
+  const { formats } = kindFor(kinds, name)
+  return formats.find(({ ending }) => name.toLowerCase().endsWith(ending)) ?? formats[0]
 }
 
 /** Of a plan that was made here: undefined for a kind that this version does not have. */

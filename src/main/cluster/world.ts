@@ -28,8 +28,12 @@ import { layerInProcess as layerQueens } from "../../layers/queen-connector/in-p
 import { type QueenApi, queenApi } from "../../protocol/queen/index.ts"
 import { layerSqlite as layerQueenCatalog } from "../../layers/queen-catalog/sqlite.ts"
 import { layerInProcess as layerQueenLauncher, type OwnQueen } from "./queen-launcher.ts"
-import { engineOf } from "../../layers/kinds/engines.ts"
-import { layerRuntimes } from "../../layers/kinds/runtimes.ts"
+import { type EnginesByKind, engineOf, engines } from "../../layers/kinds/engines.ts"
+import { Kinds } from "../../layers/kinds/index.ts"
+import { type RuntimesByKind, runtimesOf } from "../../layers/kinds/runtimes.ts"
+import { layerByKind } from "../../layers/runtimes/by-kind.ts"
+import { workerKinds } from "../../machines/kinds/index.ts"
+import type { WorkerKinds } from "../../machines/kinds/kind.ts"
 import { CurrentSettings, type Settings } from "../../layers/settings/index.ts"
 import { layerNode as layerTurns } from "../../layers/turns/node.ts"
 import { layerInProcess as layerWorkers } from "../../layers/worker-connector/in-process.ts"
@@ -46,8 +50,16 @@ const layerDevices = Layer.succeed(DeviceProbe, {
   ram: Effect.sync(() => readRam())
 })
 
+/** The kinds of workers, and what is done for each beside what is done for those of this version. */
+export interface KindsHere {
+  readonly kinds: WorkerKinds
+  readonly engines: EnginesByKind
+  readonly runtimes: RuntimesByKind
+}
+const ours: KindsHere = { kinds: workerKinds, engines: {}, runtimes: {} }
+
 /** What every part shares. */
-const layerCommon = (settings: Settings) =>
+const layerCommon = (settings: Settings, { kinds }: KindsHere) =>
   Layer.mergeAll(layerQueens, layerHives, layerWorkers).pipe(
     Layer.provideMerge(layerInProcessNetwork),
     Layer.provideMerge(
@@ -58,12 +70,13 @@ const layerCommon = (settings: Settings) =>
         ActorSystem.layer,
         layerMetrics,
         HiveKeys.layer,
-        Layer.succeed(CurrentSettings, settings)
+        Layer.succeed(CurrentSettings, settings),
+        Layer.succeed(Kinds, kinds)
       )
     )
   )
 
-const layerHive = (settings: Settings) => {
+const layerHive = (settings: Settings, here: KindsHere) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
   return layerHiveLauncher.pipe(
     Layer.provide(
@@ -71,8 +84,8 @@ const layerHive = (settings: Settings) => {
         layerHiveCatalog(join(folder, "catalog.sqlite")),
         layerInventory(settings.hive.gpus, layerDevices),
         layerDisk({ folder }),
-        layerRuntimes({ folder, env: process.env }),
-        layerWorkerLauncher(engineOf),
+        layerByKind({ ...runtimesOf({ folder, env: process.env }), ...here.runtimes }),
+        layerWorkerLauncher((plan) => engineOf(plan, { ...engines, ...here.engines })),
         // its actors are its own, as in a process of its own
         Layer.fresh(ActorSystem.layer)
       )
@@ -122,15 +135,16 @@ const start = (expose: Expose = () => Effect.void) =>
   })
 
 /** The parts of a cluster whose state is in `home`; the queen is not started. */
-const layerWorld = (settings: Settings) =>
-  Layer.mergeAll(layerHive(settings), layerQueen(settings)).pipe(Layer.provideMerge(layerCommon(settings)))
+const layerWorld = (settings: Settings, here: KindsHere) =>
+  Layer.mergeAll(layerHive(settings, here), layerQueen(settings)).pipe(Layer.provideMerge(layerCommon(settings, here)))
 
-const inOwnFolder = (given: Settings) => Effect.map(ownFolder(given.home), (home) => layerWorld({ ...given, home }))
+const inOwnFolder = (given: Settings, here: KindsHere = ours) =>
+  Effect.map(ownFolder(given.home), (home) => layerWorld({ ...given, home }, here))
 
 /** The whole cluster; it ends with the scope, and its folder with it. */
-export const makeOneProcess = (given: Settings): Effect.Effect<OneProcess, RbeeError, Scope.Scope> =>
+export const makeOneProcess = (given: Settings, here?: KindsHere): Effect.Effect<OneProcess, RbeeError, Scope.Scope> =>
   Effect.gen(function* () {
-    const world = yield* Layer.build(yield* inOwnFolder(given))
+    const world = yield* Layer.build(yield* inOwnFolder(given, here))
     return yield* Effect.provide(start(), world)
   })
 

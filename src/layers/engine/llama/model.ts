@@ -1,6 +1,7 @@
 /** Loads one model file and its context with the native runtime; all failures typed. */
 import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
 import type { Header } from "../../../machines/formats/gguf/gguf.ts"
+import { gguf } from "../../../machines/formats/model-format.ts"
 import { batchTokens, cellStep } from "../../../machines/kinds/llama/batches.ts"
 import { kvBytes } from "../../../machines/kinds/llama/memory.ts"
 import { saysMemory } from "../../../machines/kinds/llama/words.ts"
@@ -77,7 +78,7 @@ const tell = (words: string, path: string): string => {
 }
 
 const header = async (path: string): Promise<Header> => {
-  const read = await readHeader(path).catch((cause: unknown) => {
+  const read = await readHeader(path, gguf).catch((cause: unknown) => {
     const code = cause instanceof Error && "code" in cause ? String(cause.code) : "unreadable"
     throw invalid(code === "ENOENT" ? "the file is not there" : `the file cannot be read: ${code}`)
   })

@@ -1,4 +1,5 @@
 /** A model that the queen's machine has comes from there; anything else, or all where she is out of reach, from the hub. */
+import { gguf } from "../../../machines/formats/model-format.ts"
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Fits, QueenHub, ResolveCode, ResolveError } from "../index.ts"
@@ -30,7 +31,7 @@ const fitting = (
 ): Effect.Effect<Located, RbeeError<ResolveCode | "MODEL_INVALID">> =>
   fits === undefined
     ? Effect.succeed(found)
-    : Effect.flatMap(head(found), (facts) =>
+    : Effect.flatMap(head(found, gguf), (facts) =>
         fits(facts) ? Effect.succeed(found) : Effect.orElseSucceed(fromHub, () => found)
       )
 

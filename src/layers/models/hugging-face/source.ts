@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { candidatesOf, choose, type Chosen, type HubFile, type HubModel } from "../../../machines/formats/hub-files.ts"
+import { gguf } from "../../../machines/formats/model-format.ts"
 import { diskError } from "../disk-errors.ts"
 import { inSteps, type Read, readHeader, readHeaderOf } from "../header.ts"
 import type { Fits, ResolveError } from "../index.ts"
@@ -33,7 +34,7 @@ const fromCache = async (settings: HubSettings, ref: HubRef, fits: Fits | undefi
     return { name: nameOf(path), bytes, sha256, inPlace: file, open }
   }
   const { model, why } = await chosen(candidates.right, fits, async ({ path }) =>
-    readHeader(cache.snapshot(here.commit, path))
+    readHeader(cache.snapshot(here.commit, path), gguf)
   )
   const [first, ...others] = model.files
   return {
@@ -99,7 +100,8 @@ const locate = async (
     const { bytes, open } = await fileOf(file)
     return readHeaderOf(
       inSteps((at, length) => open(at, signal, length), bytes),
-      bytes
+      bytes,
+      gguf
     )
   })
   const [first, ...others] = model.files

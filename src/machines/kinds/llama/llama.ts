@@ -1,4 +1,5 @@
 /** llama.cpp, in the worker's process: GGUF files, on every backend. */
+import { gguf } from "../../formats/model-format.ts"
 import { KindId } from "../../vocabulary/kind.ts"
 import type { WorkerKind } from "../kind.ts"
 import { cellStep } from "./batches.ts"
@@ -10,7 +11,7 @@ export const visibleVulkan = "GGML_VK_VISIBLE_DEVICES"
 
 export const llama: WorkerKind = {
   id: KindId.make("llama"),
-  formats: [".gguf"],
+  formats: [gguf],
   backends: {
     cpu: { runtime: "cpu-llm-worker-rbee" },
     cuda: { runtime: "cuda-llm-worker-rbee", visible: "CUDA_VISIBLE_DEVICES" },
