@@ -11,7 +11,7 @@ export interface Rooms {
   readonly hope: number
 }
 
-export class Shelf {
+export class DeviceIndex {
   private readonly devices: Array<DeviceFacts>
   private readonly trees: Readonly<Record<keyof Rooms, MaxTree>>
 

@@ -9,7 +9,7 @@ import type { DeviceFacts, HiveFacts, ResidentFacts } from "./fleet-facts.ts"
 import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
 import { mayGoAt } from "./residency.ts"
-import { type Rooms, Shelf } from "./device-index.ts"
+import { type Rooms, DeviceIndex } from "./device-index.ts"
 import type { WorkerId } from "../../vocabulary/ids.ts"
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
@@ -46,8 +46,11 @@ export type Need = (backend: Backend) => number
 export class Fleet {
   /** strongest first */
   private order: Array<DeviceFacts> = []
-  private readonly at = new Map<string, { readonly inOrder: number; readonly shelf: Shelf; readonly onShelf: number }>()
-  private readonly shelves = new Map<Backend, Shelf>()
+  private readonly at = new Map<
+    string,
+    { readonly inOrder: number; readonly index: DeviceIndex; readonly inIndex: number }
+  >()
+  private readonly indexes = new Map<Backend, DeviceIndex>()
   private readonly hives = new Map<string, ReadonlyArray<DeviceFacts>>()
   private readonly residents = new Map<string, ResidentFacts>()
   private readonly byModel = new Map<string, Set<string>>()
@@ -137,22 +140,22 @@ export class Fleet {
   /** The kinds of runtimes that there are. */
   backends(): ReadonlyArray<Backend> {
     this.fresh()
-    return [...this.shelves.keys()]
+    return [...this.indexes.keys()]
   }
 
   /** The room on a device, as far as the queen knows. */
   roomsOn(place: Place, now: number): Rooms {
     this.follow(now)
     const at = this.at.get(key(place))
-    return at?.shelf.roomsAt(at.onShelf) ?? noRooms
+    return at?.index.roomsAt(at.inIndex) ?? noRooms
   }
 
   /** The strongest `count` devices with at least so much room of a kind. */
   strongest(kind: keyof Rooms, need: Need, count: number, now: number): ReadonlyArray<DeviceFacts> {
     this.follow(now)
     const found: Array<DeviceFacts> = []
-    for (const [backend, shelf] of this.shelves) found.push(...shelf.strongest(kind, need(backend), count))
-    return this.shelves.size > 1 ? found.sort(byStrength).slice(0, count) : found
+    for (const [backend, index] of this.indexes) found.push(...index.strongest(kind, need(backend), count))
+    return this.indexes.size > 1 ? found.sort(byStrength).slice(0, count) : found
   }
 
   /** Workers of a model. */
@@ -190,7 +193,7 @@ export class Fleet {
     if (this.isStale) return
     const at = this.at.get(key(place))
     const device = at === undefined ? undefined : this.order[at.inOrder]
-    if (at !== undefined && device !== undefined) at.shelf.set(at.onShelf, device, this.measure(device))
+    if (at !== undefined && device !== undefined) at.index.set(at.inIndex, device, this.measure(device))
   }
 
   private measure(device: DeviceFacts): Rooms {
@@ -218,7 +221,7 @@ export class Fleet {
     this.isStale = false
     this.order = [...this.hives.values()].flat().sort(byStrength)
     this.at.clear()
-    this.shelves.clear()
+    this.indexes.clear()
     const kinds = new Map<Backend, Array<readonly [device: DeviceFacts, inOrder: number]>>()
     for (const [at, device] of this.order.entries()) {
       const kind = kinds.get(device.backend) ?? []
@@ -226,12 +229,12 @@ export class Fleet {
       kinds.set(device.backend, kind)
     }
     for (const [backend, kind] of kinds) {
-      const shelf = new Shelf(
+      const index = new DeviceIndex(
         kind.map(([device]) => device),
         (device) => this.measure(device)
       )
-      this.shelves.set(backend, shelf)
-      for (const [onShelf, [device, inOrder]] of kind.entries()) this.at.set(key(device), { inOrder, shelf, onShelf })
+      this.indexes.set(backend, index)
+      for (const [inIndex, [device, inOrder]] of kind.entries()) this.at.set(key(device), { inOrder, index, inIndex })
     }
   }
 }
