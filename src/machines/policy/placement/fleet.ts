@@ -4,7 +4,7 @@
  * with so much room is found in the logarithm of their number.
  */
 import { type Backend, runtimeOf } from "../../vocabulary/device.ts"
-import { Experience } from "./observed-performance.ts"
+import { ObservedPerformance } from "./observed-performance.ts"
 import type { DeviceFacts, HiveFacts, ResidentFacts } from "./fleet-facts.ts"
 import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
@@ -56,7 +56,7 @@ export class Fleet {
   private readonly byModel = new Map<string, Set<string>>()
   private readonly byPlace = new Map<string, Set<string>>()
   /** what was seen of the models */
-  readonly seen = new Experience()
+  readonly seen = new ObservedPerformance()
   private isStale = false
   /** until when the passing of time was followed: workers that may go since then are spare memory now */
   private now = Number.NEGATIVE_INFINITY

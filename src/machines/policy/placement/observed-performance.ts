@@ -14,7 +14,7 @@ const rateGain = 0.3
 const smoothed = (before: number | undefined, value: number): number =>
   before === undefined ? value : before + rateGain * (value - before)
 
-export class Experience {
+export class ObservedPerformance {
   private readonly files = new Map<string, Map<string, number>>()
   /** by model and device, tokens/s */
   private readonly rates = new Map<string, Map<string, number>>()
