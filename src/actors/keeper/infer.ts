@@ -17,7 +17,7 @@ import type { JobRequest, Teardown } from "../../machines/vocabulary/job.ts"
 import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
 import { makeQueenLink, type QueenLink } from "./queen-link.ts"
 import { endEverything, teardown } from "./teardown.ts"
-import { type Format, makeVoice, type Voice } from "./renderer.ts"
+import { type Format, makeRenderer, type Renderer } from "./renderer.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export interface InferOptions {
@@ -52,15 +52,15 @@ export const errorEvent = ({ code, details, todo, what }: RbeeError) => ({
   data: { code, message: sentence({ what, todo }), details }
 })
 
-const sayError = (voice: Voice, error: RbeeError): void => {
-  voice.say(errorLine(error))
-  voice.note(errorEvent(error))
+const sayError = (renderer: Renderer, error: RbeeError): void => {
+  renderer.say(errorLine(error))
+  renderer.note(errorEvent(error))
 }
 
 /** The queen refused the job: the same line as when she ends one. */
-const refused = (voice: Voice, error: RbeeError): void => {
-  voice.say(jobFailed({ code: error.code, message: sentence(error) }))
-  voice.note(errorEvent(error))
+const refused = (renderer: Renderer, error: RbeeError): void => {
+  renderer.say(jobFailed({ code: error.code, message: sentence(error) }))
+  renderer.note(errorEvent(error))
 }
 
 interface Posted {
@@ -69,8 +69,8 @@ interface Posted {
   readonly woke: boolean
 }
 
-const session = (options: InferOptions, voice: Voice, link: QueenLink, id: string) => {
-  const stream = makeJobStream(voice)
+const session = (options: InferOptions, renderer: Renderer, link: QueenLink, id: string) => {
+  const stream = makeJobStream(renderer)
   let posted: Posted | undefined
 
   const submitOnce = Effect.suspend(() =>
@@ -120,27 +120,27 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
 
   const tearDown = ({ woke }: Posted): Effect.Effect<void, RbeeError> => {
     if (options.teardown === "warm") return Effect.void
-    return options.teardown === "cold" ? teardown(link, voice, id, woke) : endEverything(link)
+    return options.teardown === "cold" ? teardown(link, renderer, id, woke) : endEverything(link)
   }
 
   /** Steps 1 to 9, then 10 for a cold session. The exit code. */
   const run: Effect.Effect<0 | 1> = Effect.gen(function* () {
-    voice.say(inferStart(options.request.model))
+    renderer.say(inferStart(options.request.model))
     // she may be lost between her health and her stream
     yield* Effect.catchIf(link.tie, isAway, () => link.retie)
     // not interrupted with the run: an interrupt has to know which job it cancels
     const submission = yield* Effect.forkDaemon(submit)
     posted = { submission, woke: link.woke() }
     const accepted = yield* Effect.either(Fiber.join(submission))
-    if (Either.isLeft(accepted)) refused(voice, accepted.left)
+    if (Either.isLeft(accepted)) refused(renderer, accepted.left)
     const ending = Either.isLeft(accepted) ? "error" : yield* follow(accepted.right)
-    if (ending === "cancelled") voice.say(cancelled())
+    if (ending === "cancelled") renderer.say(cancelled())
     yield* tearDown(posted)
     return ending === "done" ? (0 as const) : (1 as const)
   }).pipe(
     Effect.catchAll((error) =>
       Effect.sync(() => {
-        sayError(voice, error)
+        sayError(renderer, error)
         return 1 as const
       })
     )
@@ -167,10 +167,10 @@ const session = (options: InferOptions, voice: Voice, link: QueenLink, id: strin
   /** After a signal, or when nobody reads stdout any more. */
   const abandon = Effect.gen(function* () {
     const outcome = yield* Effect.either(cancel)
-    if (Either.isRight(outcome)) voice.say(cancelled())
+    if (Either.isRight(outcome)) renderer.say(cancelled())
     else
       sayError(
-        voice,
+        renderer,
         rbeeError(
           outcome.left.code,
           `the job may still run: ${outcome.left.what}`,
@@ -196,10 +196,10 @@ export const infer = (
     Effect.gen(function* () {
       const terminal = yield* Terminal
       const clock = yield* Effect.clock
-      const voice = makeVoice(terminal, options.format, () => clock.unsafeCurrentTimeMillis(), options.raw)
-      const link = yield* makeQueenLink(voice)
+      const renderer = makeRenderer(terminal, options.format, () => clock.unsafeCurrentTimeMillis(), options.raw)
+      const link = yield* makeQueenLink(renderer)
       const id = yield* (yield* Ids).make("session")
-      const { run, abandon } = session(options, voice, link, id)
+      const { run, abandon } = session(options, renderer, link, id)
       // every call of the session carries its id: one search finds it in the logs of all daemons
       const traced = Effect.provideService(run, Call, { correlationId: id, deadline: undefined })
       const ran = Effect.map(traced, (code): End => ({ _tag: "Ran", code }))
@@ -207,7 +207,7 @@ export const infer = (
       const closed = Effect.map(terminal.closed, ({ failure }) => ({ _tag: "Closed", failure }) as const)
       const end = yield* Effect.raceFirst(ran, Effect.raceFirst(signal, closed))
       if (end._tag !== "Ran") yield* abandon
-      voice.close()
+      renderer.close()
       if (end._tag !== "Closed") return end.code
       if (end.failure === undefined) return 0
       const lost = rbeeError("DISK_FULL", `the answer could not be written: ${end.failure}`, "Make room, then repeat.")

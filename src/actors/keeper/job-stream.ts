@@ -1,10 +1,10 @@
-/** Reads a job's event stream into the voice: what is printed, what is remembered for a resume, how it ended. */
+/** Reads a job's event stream into the renderer: what is printed, what is remembered for a resume, how it ended. */
 import type * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
 import { readEvents, type SseEvent } from "../../protocol/sse.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import { done as doneLine, inferDone, jobFailed, type Line } from "../../machines/narration.ts"
-import type { Heard, Voice } from "./renderer.ts"
+import type { Heard, Renderer } from "./renderer.ts"
 
 /** How the job ended, as its one terminal event told. */
 export type Ending = "done" | "error" | "cancelled"
@@ -38,7 +38,7 @@ export const lineIn = (data: Readonly<Record<string, unknown>>): Line => {
 
 export const heardIn = (event: SseEvent): Heard => ({ event: event.event, id: event.id, data: dataOf(event) })
 
-export const makeJobStream = (voice: Voice): JobStream => {
+export const makeJobStream = (renderer: Renderer): JobStream => {
   let ending: Ending | undefined
   let lastId: string | undefined
   /** index of the next token: a resume never prints one twice, whatever it sends */
@@ -48,8 +48,8 @@ export const makeJobStream = (voice: Voice): JobStream => {
   const narration = (heard: Heard) => {
     const line = lineIn(heard.data)
     if (line.action === jobFailed({ code: "", message: "" }).action) failureSaid = true
-    if (line.action === inferDone().action) voice.say(doneLine())
-    voice.say(line, heard)
+    if (line.action === inferDone().action) renderer.say(doneLine())
+    renderer.say(line, heard)
   }
   const token = (heard: Heard) => {
     const index = heard.data["i"]
@@ -57,12 +57,13 @@ export const makeJobStream = (voice: Voice): JobStream => {
       if (index < nextToken) return
       nextToken = index + 1
     }
-    voice.token(textOf(heard.data["t"]), heard)
+    renderer.token(textOf(heard.data["t"]), heard)
   }
   const failed = (heard: Heard) => {
     // a job that ended while no one narrated it still gives its reason
-    if (!failureSaid) voice.say(jobFailed({ code: textOf(heard.data["code"]), message: textOf(heard.data["message"]) }))
-    voice.note(heard)
+    if (!failureSaid)
+      renderer.say(jobFailed({ code: textOf(heard.data["code"]), message: textOf(heard.data["message"]) }))
+    renderer.note(heard)
   }
   const onEvent = (event: SseEvent) => {
     if (ending !== undefined) return
@@ -79,9 +80,9 @@ export const makeJobStream = (voice: Voice): JobStream => {
       case "done":
       case "cancelled":
         ending = event.event
-        return voice.note(heard)
+        return renderer.note(heard)
       default:
-        return voice.note(heard)
+        return renderer.note(heard)
     }
   }
   return {
@@ -91,7 +92,7 @@ export const makeJobStream = (voice: Voice): JobStream => {
           feed({
             write: (frames) => {
               const ready = sink.write(frames)
-              voice.flush()
+              renderer.flush()
               return ready
             },
             drain: sink.drain

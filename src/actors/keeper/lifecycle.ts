@@ -9,7 +9,7 @@ import { cascadeAsk, queenAsleep, queenAwake, queenLaunch } from "../../machines
 import type { Health } from "../../machines/vocabulary/common.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import { makeQueenLink } from "./queen-link.ts"
-import type { Voice } from "./renderer.ts"
+import type { Renderer } from "./renderer.ts"
 
 const pollMs = 25
 /** a hive started by hand is healthy, or has failed, within this time */
@@ -42,16 +42,16 @@ export const findAnyQueen: Effect.Effect<Health | undefined, RbeeError, QueenLau
 
 /** Finds or wakes the queen. */
 export const startQueen = (
-  voice: Voice
+  renderer: Renderer
 ): Effect.Effect<Change & { readonly health: Health }, RbeeError, QueenLauncher> =>
   Effect.gen(function* () {
     const launcher = yield* QueenLauncher
     const found = yield* launcher.find
     if (found !== undefined) return { changed: false, health: found }
-    voice.say(queenAsleep())
-    voice.say(queenLaunch(launcher.port))
+    renderer.say(queenAsleep())
+    renderer.say(queenLaunch(launcher.port))
     const { health } = yield* launcher.wake
-    voice.say(queenAwake())
+    renderer.say(queenAwake())
     return { changed: true, health }
   })
 
@@ -84,13 +84,13 @@ const awaitHive = (
 
 /** Wakes a hive, the queen before it if she sleeps. `local` is the id of this machine's own hive, always known. */
 export const startHive = (
-  voice: Voice,
+  renderer: Renderer,
   id: string,
   local: string,
   takeOver = false
 ): Effect.Effect<Change & { readonly hive: HiveView }, RbeeError, QueenLauncher | QueenConnector> =>
   Effect.gen(function* () {
-    yield* startQueen(voice)
+    yield* startQueen(renderer)
     const api = yield* connect
     const before = yield* hiveView(api, id)
     if (before !== undefined && running.has(before.state)) return { changed: false, hive: before }
@@ -124,16 +124,16 @@ const awaitGone = (hives: ReadonlyArray<LivingHive>, limitMs: number) =>
   })
 
 /** A hive that lives without its queen is taken back by the next one, who alone may stop it. */
-const reattach = (voice: Voice, hives: ReadonlyArray<LivingHive>) =>
+const reattach = (renderer: Renderer, hives: ReadonlyArray<LivingHive>) =>
   Effect.gen(function* () {
-    yield* startQueen(voice)
+    yield* startQueen(renderer)
     const api = yield* connect
     for (const hive of hives)
       yield* awaitHive(api, hive.id, (seen) => seen !== undefined && running.has(seen.state), attachMs)
   })
 
 export const stopHive = (
-  voice: Voice,
+  renderer: Renderer,
   id: string
 ): Effect.Effect<Change, RbeeError, QueenLauncher | QueenConnector | Processes> =>
   Effect.gen(function* () {
@@ -141,7 +141,7 @@ export const stopHive = (
     const alive = (yield* launcher.hives).filter((hive) => hive.id === id)
     if ((yield* findAnyQueen) === undefined) {
       if (alive.length === 0) return { changed: false }
-      yield* reattach(voice, alive)
+      yield* reattach(renderer, alive)
     }
     const api = yield* connect
     const before = yield* hiveView(api, id)
@@ -159,7 +159,7 @@ export const stopHive = (
 
 /** Ends the queen; with `cascade` workers and hives first. Returns when everything that ends is gone. */
 export const stopQueen = (
-  voice: Voice,
+  renderer: Renderer,
   cascade: boolean
 ): Effect.Effect<Change, RbeeError, QueenLauncher | QueenConnector | Processes> =>
   Effect.scoped(
@@ -170,10 +170,10 @@ export const stopQueen = (
       const found = yield* findAnyQueen
       if (found === undefined) {
         if (hives.length === 0) return { changed: false }
-        yield* reattach(voice, hives)
+        yield* reattach(renderer, hives)
       }
       const health = found ?? (yield* findAnyQueen)
-      const link = yield* makeQueenLink(voice)
+      const link = yield* makeQueenLink(renderer)
       if (cascade) yield* Effect.ignore(link.watch)
       link.hold()
       yield* Effect.catchIf(
@@ -182,7 +182,7 @@ export const stopQueen = (
         (error) => error.code === "SHUTTING_DOWN",
         () => Effect.void
       )
-      if (cascade) voice.say(cascadeAsk())
+      if (cascade) renderer.say(cascadeAsk())
       link.release()
       if (cascade) yield* link.leave
       const gone = health === undefined || (yield* launcher.gone(health))

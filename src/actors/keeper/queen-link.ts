@@ -26,7 +26,7 @@ import {
 } from "../../machines/narration.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import { heardIn, lineIn } from "./job-stream.ts"
-import type { Voice } from "./renderer.ts"
+import type { Renderer } from "./renderer.ts"
 
 export interface QueenLink {
   readonly api: QueenApi
@@ -60,7 +60,7 @@ const heardOnEvents = new Set([
 ])
 
 export const makeQueenLink = (
-  voice: Voice
+  renderer: Renderer
 ): Effect.Effect<QueenLink, never, QueenLauncher | QueenConnector | Scope.Scope> =>
   Effect.gen(function* () {
     const launcher = yield* QueenLauncher
@@ -85,7 +85,7 @@ export const makeQueenLink = (
         const line = lineIn(heard.data)
         if (!heardOnEvents.has(line.action)) return
         const print = () => {
-          voice.say(line, heard)
+          renderer.say(line, heard)
           if (line.action !== goodbye().action) return
           ended = true
           Deferred.unsafeDone(said, Exit.void)
@@ -108,15 +108,15 @@ export const makeQueenLink = (
     const findOrWake = Effect.gen(function* () {
       const found = yield* launcher.find
       if (found !== undefined) return found
-      voice.say(queenAsleep())
-      voice.say(queenLaunch(launcher.port))
+      renderer.say(queenAsleep())
+      renderer.say(queenLaunch(launcher.port))
       return yield* wake
     })
     const tie = Effect.gen(function* () {
       health = yield* findOrWake
-      voice.say(queenAwake())
+      renderer.say(queenAwake())
       yield* open
-      voice.say(sseConnected())
+      renderer.say(sseConnected())
     })
     const gone = Effect.suspend(() => (health === undefined ? Effect.succeed(true) : launcher.gone(health)))
 
@@ -127,9 +127,9 @@ export const makeQueenLink = (
       retie: Effect.gen(function* () {
         const found = yield* launcher.find
         if (found !== undefined && found.instance === health?.instance) return true
-        voice.say(queenLost())
+        renderer.say(queenLost())
         health = found ?? (yield* wake)
-        voice.say(queenAwake())
+        renderer.say(queenAwake())
         // should she be lost again, the job's stream finds it out
         yield* Effect.ignore(open)
         return false

@@ -14,7 +14,7 @@ export interface Heard {
   readonly data: Readonly<Record<string, unknown>>
 }
 
-export interface Voice {
+export interface Renderer {
   /** A line; `heard` is the event that brought it, when it came over the wire. */
   readonly say: (line: Line, heard?: Heard) => void
   /** The text of a `token` event. */
@@ -46,7 +46,7 @@ export const liveText = (data: Readonly<Record<string, unknown>>): string => {
   return `${String(data["stage"])}${amount}${rate === undefined ? "" : ` @ ${megabytes(rate)} MB/s${left}`}`
 }
 
-const makeJson = (stdout: Output, now: () => number): Voice => {
+const makeJson = (stdout: Output, now: () => number): Renderer => {
   let pending = ""
   const put = (event: string, id: string | undefined, data: Readonly<Record<string, unknown>>) => {
     pending += `${JSON.stringify({ event, ...(id === undefined ? {} : { id }), ...data })}\n`
@@ -74,7 +74,7 @@ const makeJson = (stdout: Output, now: () => number): Voice => {
 const makeText = (
   terminal: Terminal["Type"],
   { quiet, raw }: { readonly quiet: boolean; readonly raw: boolean }
-): Voice => {
+): Renderer => {
   const { stdout, stderr } = terminal
   let pending = ""
   /** the live line that stands on stderr now */
@@ -141,5 +141,5 @@ const makeText = (
 /**
  * `now` gives milliseconds since 1970, for the lines that start here. `raw`: the answer byte for byte, to a terminal too.
  */
-export const makeVoice = (terminal: Terminal["Type"], format: Format, now: () => number, raw = false): Voice =>
+export const makeRenderer = (terminal: Terminal["Type"], format: Format, now: () => number, raw = false): Renderer =>
   format === "json" ? makeJson(terminal.stdout, now) : makeText(terminal, { quiet: format === "quiet", raw })

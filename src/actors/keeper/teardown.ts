@@ -3,12 +3,12 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { cascadeAsk, queenLeft } from "../../machines/narration.ts"
 import type { QueenLink } from "./queen-link.ts"
-import type { Voice } from "./renderer.ts"
+import type { Renderer } from "./renderer.ts"
 
 /** Asks the queen, prints what she decides, and returns when what she ends is gone. `woke`: the session woke her. */
 export const teardown = (
   link: QueenLink,
-  voice: Voice,
+  renderer: Renderer,
   session: string,
   woke: boolean
 ): Effect.Effect<void, RbeeError> =>
@@ -17,10 +17,10 @@ export const teardown = (
     link.hold()
     const answer = yield* link.api.shutdown({ cascade: true, session })
     if (answer.queen === "stays") {
-      voice.say(queenLeft(woke ? "in_use" : "was_here"))
+      renderer.say(queenLeft(woke ? "in_use" : "was_here"))
       return
     }
-    voice.say(cascadeAsk())
+    renderer.say(cascadeAsk())
     link.release()
     yield* link.leave
     if (!(yield* link.gone))

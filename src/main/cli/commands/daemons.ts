@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
-import { makeVoice, type Voice } from "../../../actors/keeper/renderer.ts"
+import { makeRenderer, type Renderer } from "../../../actors/keeper/renderer.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
 import type { QueenApi } from "../../../protocol/queen/index.ts"
 import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
@@ -12,8 +12,8 @@ import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
 import { jobNamed, workerNamed } from "../named.ts"
 
-const voiceOf = (context: Context): Effect.Effect<Voice> =>
-  Effect.map(Effect.clock, (clock) => makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
+const rendererOf = (context: Context): Effect.Effect<Renderer> =>
+  Effect.map(Effect.clock, (clock) => makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
 
 const answer = (context: Context, text: string): number => {
   context.terminal.stdout.write(`${text}\n`)
@@ -24,7 +24,7 @@ export const queenStart = (context: Context) =>
   inWorld(
     context,
     Effect.gen(function* () {
-      const { changed, health } = yield* startQueen(yield* voiceOf(context))
+      const { changed, health } = yield* startQueen(yield* rendererOf(context))
       const state = changed ? "running" : "already running"
       return answer(context, `queen ${state} on :${context.settings.queen.port} (pid ${health.pid})`)
     })
@@ -34,7 +34,7 @@ export const queenStop = (cascade: boolean, context: Context) =>
   inWorld(
     context,
     Effect.gen(function* () {
-      const { changed } = yield* stopQueen(yield* voiceOf(context), cascade)
+      const { changed } = yield* stopQueen(yield* rendererOf(context), cascade)
       return answer(context, changed ? "queen stopped" : "queen is not running")
     })
   )
@@ -45,7 +45,7 @@ export const hivesStart = (alias: string | undefined, takeOver: boolean, context
     Effect.gen(function* () {
       const local = context.settings.hive.id
       const id = alias ?? local
-      const { changed, hive } = yield* startHive(yield* voiceOf(context), id, local, takeOver)
+      const { changed, hive } = yield* startHive(yield* rendererOf(context), id, local, takeOver)
       return answer(context, `hive ${id} ${changed ? "running" : "already running"} (${hive.state})`)
     })
   )
@@ -55,7 +55,7 @@ export const hivesStop = (alias: string | undefined, context: Context) =>
     context,
     Effect.gen(function* () {
       const id = alias ?? context.settings.hive.id
-      const { changed } = yield* stopHive(yield* voiceOf(context), id)
+      const { changed } = yield* stopHive(yield* rendererOf(context), id)
       return answer(context, changed ? `hive ${id} stopped` : `hive ${id} is not running`)
     })
   )
@@ -65,30 +65,30 @@ export const up = (foreground: boolean, context: Context) =>
     context,
     Effect.gen(function* () {
       const local = context.settings.hive.id
-      const voice = yield* voiceOf(context)
-      const { hive } = yield* startHive(voice, local, local)
+      const renderer = yield* rendererOf(context)
+      const { hive } = yield* startHive(renderer, local, local)
       answer(context, `up: queen on :${context.settings.queen.port}, hive ${local} ${hive.state}`)
       if (!foreground) return 0
-      return yield* stayUp(voice, local, context)
+      return yield* stayUp(renderer, local, context)
     })
   )
 
 /** Wakes what is lost, until a signal ends everything or somebody else shuts it down. */
-const stayUp = (voice: Voice, local: string, context: Context) =>
+const stayUp = (renderer: Renderer, local: string, context: Context) =>
   Effect.scoped(
     Effect.gen(function* () {
-      const link = yield* makeQueenLink(voice)
+      const link = yield* makeQueenLink(renderer)
       yield* link.tie
       const keep = Effect.gen(function* () {
         for (;;) {
           yield* link.leave
           if (link.saidGoodbye()) return 0
           yield* link.retie
-          yield* startHive(voice, local, local)
+          yield* startHive(renderer, local, local)
         }
       })
       const code = yield* Effect.raceFirst(keep, context.terminal.interrupted)
-      if (code !== 0) yield* stopQueen(voice, true)
+      if (code !== 0) yield* stopQueen(renderer, true)
       return code
     })
   )

@@ -1,7 +1,7 @@
 /** `rbee models …`: fetches, shows, keeps and removes the models of the cluster. */
 import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, startHive } from "../../../actors/keeper/lifecycle.ts"
-import { makeVoice } from "../../../actors/keeper/renderer.ts"
+import { makeRenderer } from "../../../actors/keeper/renderer.ts"
 import { follow, type Listener } from "../../../actors/queen/log/follow.ts"
 import type { QueenApi } from "../../../protocol/queen/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -44,19 +44,21 @@ export const pull = (
       const local = context.settings.hive.id
       const hive = flags.hive ?? local
       const clock = yield* Effect.clock
-      const voice = makeVoice(context.terminal, flags.json ? "json" : "plain", () => clock.unsafeCurrentTimeMillis())
+      const renderer = makeRenderer(context.terminal, flags.json ? "json" : "plain", () =>
+        clock.unsafeCurrentTimeMillis()
+      )
       const bring = Effect.gen(function* () {
-        yield* startHive(voice, hive, local)
+        yield* startHive(renderer, hive, local)
         const api = yield* connect
         const { model_ref: ref, provision_id } = yield* api.pullModel({ model_ref: asked, hive })
         const feed = yield* api.pullEvents({ hive, id: provision_id })
         const listener: Listener = {
-          narrate: (line) => voice.say(line),
-          progress: (data) => voice.note({ event: "progress", data: { ...data } })
+          narrate: (line) => renderer.say(line),
+          progress: (data) => renderer.note({ event: "progress", data: { ...data } })
         }
         yield* follow(feed, listener, "the download")
         const copy = (yield* api.listModels({})).find((each) => each.model_ref === ref && each.hive === hive)
-        voice.close()
+        renderer.close()
         return write(
           context,
           flags.json
@@ -65,10 +67,10 @@ export const pull = (
         )
       })
       const code = yield* Effect.raceFirst(bring, context.terminal.interrupted).pipe(
-        Effect.ensuring(Effect.sync(() => voice.close()))
+        Effect.ensuring(Effect.sync(() => renderer.close()))
       )
       // what came so far is kept by the hive, and the next pull goes on from there
-      if (code !== 0) voice.say(cancelled())
+      if (code !== 0) renderer.say(cancelled())
       return code
     })
   )

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { heardIn, lineIn } from "../../../actors/keeper/job-stream.ts"
 import { connect, startQueen } from "../../../actors/keeper/lifecycle.ts"
-import { makeVoice } from "../../../actors/keeper/renderer.ts"
+import { makeRenderer } from "../../../actors/keeper/renderer.ts"
 import { printable } from "../../../layers/terminal/index.ts"
 import { readEvents } from "../../../protocol/sse.ts"
 import type { QueenApi } from "../../../protocol/queen/index.ts"
@@ -46,7 +46,7 @@ const withQueen = (context: Context, use: (api: QueenApi) => Effect.Effect<numbe
     context,
     Effect.gen(function* () {
       const clock = yield* Effect.clock
-      yield* startQueen(makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
+      yield* startQueen(makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
       const api = yield* connect
       return yield* use(api).pipe(
         Effect.catchIf(
@@ -191,7 +191,7 @@ export const install = (alias: string, context: Context) =>
   withQueen(context, (api) =>
     Effect.gen(function* () {
       const clock = yield* Effect.clock
-      const voice = makeVoice(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis())
+      const renderer = makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis())
       const reply = yield* api.installHive({ id: alias })
       let end: Readonly<Record<string, unknown>> | undefined
       let failure: RbeeError | undefined
@@ -200,7 +200,7 @@ export const install = (alias: string, context: Context) =>
           ? Effect.void
           : readEvents(reply.feed, (event) => {
               const { data } = heardIn(event)
-              if (event.event === "narration") voice.say(lineIn(data))
+              if (event.event === "narration") renderer.say(lineIn(data))
               if (event.event === "done") end = data
               if (event.event === "error") failure = failureIn(event)
             })
