@@ -1,74 +1,73 @@
 /** The queen's interface (docs/api.md#queen): every call, in terms of her parts. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { Call } from "../../protocol/endpoint.ts"
 import type { QueenApi } from "../../protocol/queen/index.ts"
-import type { Remotes } from "../../layers/remote/index.ts"
-import type { Settings } from "../../layers/settings/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { bundledModel } from "../../machines/formats/model-ref.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
-import type { Inspect } from "../inspect/shared.ts"
-import type { ClusterView } from "./cluster/cluster-view.ts"
-import type { HiveEntry } from "./cluster/entries.ts"
-import type { EventRing } from "./log/event-ring.ts"
-import type { Caller, Hives } from "./hives/hives.ts"
-import type { Invitations } from "./hives/invitations.ts"
-import type { JobLog, JobLogs } from "./log/job-log.ts"
-import type { Jobs } from "./jobs/jobs.ts"
-import { joining } from "./hives/joining.ts"
-import type { Named } from "../../machines/formats/model-name.ts"
-import type { Meters } from "./metrics/metrics.ts"
+import type { ActorSystem } from "../core/system.ts"
+import { Cluster } from "./cluster/cluster-view.ts"
+import type { HiveEntry } from "./cluster/hive-entry.ts"
+import { Events } from "./log/event-ring.ts"
+import { wakeByHand } from "./hives/by-hand.ts"
+import { Hives } from "./hives/hives.ts"
+import type { Invitations } from "./hives/elsewhere/invitations.ts"
+import { CurrentQueen } from "./identity.ts"
+import { type JobLog, JobLogs } from "./log/job-log.ts"
+import { queenInspect } from "./inspect/inspect.ts"
+import { Jobs } from "./jobs/jobs.ts"
+import { joining } from "./hives/elsewhere/joining.ts"
+import { LiveJobs } from "./log/live-jobs.ts"
+import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, metricsType, renderMetrics } from "./metrics/metrics-text.ts"
-import { modelsOf } from "./models/models.ts"
+import { allCopies, copiesOn, modelCalls, named } from "./models/models.ts"
 import { openAi, unknownModel } from "../surfaces/openai.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
-import { remoteHives } from "./hives/remote-hives.ts"
+import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
 import { planOf } from "./placement/plan.ts"
-import type { Sessions } from "./sessions/sessions.ts"
-import type { Teardown } from "./endings/teardown.ts"
+import { OwnLife } from "./endings/own-life.ts"
+import { SessionBook } from "./sessions/stored-sessions.ts"
+import { Teardown } from "./endings/teardown.ts"
 import type { WorkerId } from "../../machines/vocabulary/ids.ts"
 
-export interface ServerWorld {
-  readonly settings: Settings
-  readonly identity: {
-    readonly id: string
-    readonly instance: string
-    readonly pid: number
-    readonly startedAt: number
-  }
-  readonly view: ClusterView
-  readonly hives: Hives
-  readonly remotes: Remotes
-  readonly invitations: Invitations
-  readonly jobs: Jobs
-  readonly logs: JobLogs["Type"]
-  readonly ring: EventRing
-  readonly sessions: Sessions
-  readonly teardown: Teardown
-  readonly meters: Meters
-  /** somebody uses the queen: her idle time starts anew */
-  readonly touch: () => void
-  readonly shutdown: (cascade: boolean) => Effect.Effect<void>
-  readonly inspect: Inspect
-  /** what this machine's hive has on its disk */
-  readonly onDisk: Effect.Effect<ReadonlyArray<Named>>
-  /** the OpenAPI document of this interface */
-  readonly document: () => unknown
-}
+type Parts =
+  | ActorSystem
+  | Cluster
+  | CurrentQueen
+  | CurrentSettings
+  | Events
+  | Hives
+  | Invitations
+  | JobLogs
+  | Jobs
+  | LiveJobs
+  | Metrics
+  | OwnLife
+  | SessionBook
+  | Teardown
 
-export const queenApiOf = (world: ServerWorld): QueenApi => {
-  const { view, hives, jobs, logs, ring, settings } = world
-  const byHand: Caller = { narrate: ring.narrate, session: undefined, isSilent: true }
-
-  const models = modelsOf({
-    view,
-    localHive: settings.hive.id,
-    onDisk: world.onDisk,
-    wake: (id) => wakeHive(id)
-  })
+export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Effect.gen(function* () {
+  const context = yield* Effect.context<Parts>()
+  const own = yield* CurrentQueen
+  const view = yield* Cluster
+  const hives = yield* Hives
+  const jobs = yield* Jobs
+  const live = yield* LiveJobs
+  const logs = yield* JobLogs
+  const ring = yield* Events
+  const meters = yield* Metrics
+  const sessions = yield* SessionBook
+  const teardown = yield* Teardown
+  const { shutdown, touch } = yield* OwnLife
+  const settings = yield* CurrentSettings
+  const inspect = yield* queenInspect
+  const models = yield* modelCalls
+  const modelNamed = (name: string) => Effect.provide(named(name), context)
 
   const hiveView = (id: string): Effect.Effect<HiveView, RbeeError> =>
     Effect.gen(function* () {
@@ -76,7 +75,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       if (hive === undefined)
         return yield* rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them")
       const now = yield* Clock.currentTimeMillis
-      const here = yield* models.on(hive)
+      const here = yield* copiesOn(hive)
       const workers = view.allWorkers().filter((worker) => worker.hive === id).length
       const { claimed, devices, state, beatAt } = hive
       const count = here?.length ?? devices?.models ?? 0
@@ -92,14 +91,7 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       }
     })
 
-  const wakeHive = (id: string, takeOver?: boolean): Effect.Effect<void, RbeeError> =>
-    Effect.gen(function* () {
-      // This machine's own hive needs no introduction.
-      if (id === settings.hive.id) yield* hives.add(id)
-      yield* hives.ensure(id, { ...byHand, takeOver })
-      // Started by hand: it stays, whatever sessions come and go.
-      world.sessions.woke("hive", id, undefined, [undefined])
-    })
+  const wakeHive = (id: string, takeOver?: boolean) => Effect.provide(wakeByHand(id, takeOver), context)
 
   const stopWorker = (id: WorkerId): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
@@ -109,16 +101,15 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
         return yield* rbeeError("WORKER_NOT_FOUND", `there is no worker ${id}`, "`rbee workers ls` lists them")
       yield* api.stopWorker({ id })
       view.workerLost({ worker: id, instance: worker.instance })
-      world.sessions.gone("worker", id)
+      sessions.gone("worker", id)
     })
 
   const gauges = (): Gauges => {
-    const live = jobs.live()
     const isPlaced = ({ jobId }: JobLog) => view.seatOf(jobId) !== undefined
     return {
       version: settings.version,
-      running: live.filter(isPlaced).map(({ request }) => request.model),
-      waiting: live.filter((log) => !isPlaced(log)).map(({ request }) => request.model),
+      running: live.logs.filter(isPlaced).map(({ request }) => request.model),
+      waiting: live.logs.filter((log) => !isPlaced(log)).map(({ request }) => request.model),
       hives: view.allHives().map(({ state }) => state),
       workers: view.allWorkers(),
       memory: view.allHives().flatMap(memoryOf)
@@ -126,10 +117,10 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
   }
 
   const submit = (request: JobRequest, idempotencyKey?: string): Effect.Effect<JobLog, RbeeError> =>
-    Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey))
+    Effect.zipRight(Effect.provide(checkPrompt(request), context), jobs.submit(request, idempotencyKey))
 
   const namedOnV1 = (name: string) =>
-    Effect.mapError(models.named(name), (error) =>
+    Effect.mapError(modelNamed(name), (error) =>
       // it is no reference either
       error.details["accepted"] === undefined ? error : unknownModel(name)
     )
@@ -143,10 +134,10 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       }),
     cancel: jobs.cancel,
     ignored: (fields) => {
-      world.meters.ignoredFields += fields
+      meters.ignoredFields += fields
     },
     models: () =>
-      Effect.map(models.all, (list) => {
+      Effect.map(Effect.provide(allCopies, context), (list) => {
         const known = new Map(list.map(({ model_ref, last_used_at }) => [model_ref, last_used_at]))
         // ships in the package: it can be asked for before any hive has it
         if (!known.has(bundledModel)) known.set(bundledModel, undefined)
@@ -160,21 +151,23 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
         status: "healthy",
         role: "queen",
         version: settings.version,
-        id: world.identity.id,
-        instance: world.identity.instance,
-        pid: world.identity.pid,
-        uptime_s: (now - world.identity.startedAt) / 1000
+        id: own.id,
+        instance: own.instance,
+        pid: own.pid,
+        uptime_s: (now - own.startedAt) / 1000
       })),
     submitJob: ({ idempotency_key, ...request }) =>
       Effect.gen(function* () {
-        const model = yield* models.named(request.model)
+        const model = yield* modelNamed(request.model)
         const { jobId } = yield* submit({ ...request, model }, idempotency_key)
         return { job_id: jobId, events: `/jobs/${jobId}/events` }
       }),
     listJobs: () => Effect.map(Call, ({ caller }) => jobs.list(caller)),
     getJob: ({ id }) => jobs.get(id),
     plan: (request) =>
-      Effect.flatMap(models.named(request.model), (model) => planOf(view, jobs.waiting, { ...request, model })),
+      Effect.flatMap(modelNamed(request.model), (model) =>
+        Effect.provide(planOf(jobs.waiting(), { ...request, model }), context)
+      ),
     cancelJob: ({ id }) => jobs.cancel(id),
     jobEvents: ({ id, last_event_id }) => Effect.map(onlyOwn(id, logs.get(id)), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),
@@ -182,38 +175,38 @@ export const queenApiOf = (world: ServerWorld): QueenApi => {
       Effect.flatMap(Call, ({ caller }): Effect.Effect<void, RbeeError> => {
         if (caller?.hive !== undefined && caller.hive !== beat.hive_id) return notItself(caller.hive, beat.hive_id)
         // hives in use keep their queen
-        if (beat.workers.length > 0) world.touch()
-        return Effect.tap(hives.beat(beat), () => Effect.sync(() => world.meters.hive(beat.hive_id).beat(beat)))
+        if (beat.workers.length > 0) touch()
+        return Effect.tap(hives.beat(beat), () => Effect.sync(() => meters.hive(beat.hive_id).beat(beat)))
       }),
     listHives: () =>
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
-    ...remoteHives({ hives, remotes: world.remotes, localHive: settings.hive.id, viewOf: hiveView }),
-    ...joining({ hives, invitations: world.invitations, settings, wake: (id) => wakeHive(id) }),
+    ...(yield* remoteHives(hiveView)),
+    ...(yield* joining),
     removeHive: ({ id }) => hives.remove(id),
     startHive: ({ id, take_over }) => Effect.zipRight(wakeHive(id, take_over), hiveView(id)),
     stopHive: ({ id }) => Effect.zipRight(hives.stop(id), hiveView(id)),
     listWorkers: () => Effect.sync(() => view.allWorkers()),
     stopWorker: ({ id }) => stopWorker(id),
-    ...models.calls,
+    ...models,
     shutdown: ({ cascade, session }) =>
       session === undefined
-        ? Effect.as(world.shutdown(cascade ?? false), { queen: "ends", kept: [] })
-        : world.teardown.end(session),
+        ? Effect.as(shutdown(cascade ?? false), { queen: "ends", kept: [] })
+        : teardown.end(session),
     v1Models,
     v1Model,
     v1Chat,
-    inspectEvents: ({ contents }) => Effect.sync(() => world.inspect({ contents: contents === true })),
+    inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
     metrics: () =>
       Effect.sync(() => ({
         _tag: "Text",
         status: 200,
         type: metricsType,
-        body: renderMetrics(world.meters, gauges())
+        body: renderMetrics(meters, gauges())
       })),
-    openapi: () => Effect.sync(() => ({ _tag: "Json", status: 200, body: world.document() }))
+    openapi: () => Effect.sync(() => ({ _tag: "Json", status: 200, body: own.document() }))
   }
-  return touching(api, world.touch)
-}
+  return touching(api, touch)
+})
 
 const notItself = (hive: string, other: string) =>
   rbeeError("FORBIDDEN", `hive ${hive} cannot speak for hive ${other}`, "", { hive, other })

@@ -1,8 +1,10 @@
 /** What the queen believes of her workers: from beats, from their own streams, from those who called them. */
 import { describe, expect, it } from "@effect/vitest"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import { ClusterView } from "../../../src/actors/queen/cluster/cluster-view.ts"
+import { notLost } from "../../../src/actors/queen/cluster/hive-entry.ts"
 import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -24,10 +26,13 @@ const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
 })
 const make = () => {
   const view = new ClusterView(() => 0)
-  view.addHive("h").state = "healthy"
+  const hive = view.addHive("h")
+  hive.claim({ url: "http://127.0.0.1:8600", instance: "x", version: "1", api: {} as never, lost: notLost() }, 0)
+  hive.has({ cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }, 0)
+  hive.enter("healthy")
   const beat = (...workers: ReadonlyArray<WorkerBeat>) =>
     view.confirm({ hive_id: "h", instance: "x", seq: 1, version: "1", url: "u", devices: [], workers }, 1000)
-  return { view, beat }
+  return { view, hive, beat }
 }
 const ready = { instance: "i1", url: "http://127.0.0.1:8601", backend: "CPU", context: 512, slots: 2 }
 const at = { hive: "h", worker: WorkerId.make("w1"), device: "cpu", model: "minillama" }
@@ -122,15 +127,30 @@ describe("The cluster view", () => {
   )
 
   it("has no residents and no machines on a hive whose beats are late", () => {
-    const { view, beat } = make()
+    const { view, hive, beat } = make()
     beat(beatOf())
-    const hive = view.addHive("h")
-    hive.devices = { cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }
-    view.changed()
     expect(view.fleet.devices()).toHaveLength(1)
-    hive.state = "degraded"
+    hive.enter("degraded")
     view.changed()
     expect(view.fleet.allResidents()).toEqual([])
     expect(view.fleet.devices()).toEqual([])
   })
+
+  it("keeps what must never be said of a hive from being said", () => {
+    const hive = new ClusterView(() => 0).addHive("h")
+    const devices = { cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }
+    expect(() => hive.has(devices, 0)).toThrow(/is not claimed/)
+    expect(() => hive.enter("healthy")).toThrow(/without a process/)
+    expect(hive).toMatchObject({ state: "cold", devices: undefined })
+  })
+
+  it.effect("ends every call to a hive that is lost, and forgets what that one had", () =>
+    Effect.gen(function* () {
+      const { hive } = make()
+      const lost = hive.claimed?.lost ?? notLost()
+      hive.lose()
+      expect(yield* Effect.flip(Deferred.await(lost))).toMatchObject({ code: "CONNECTION_TIMEOUT" })
+      expect(hive).toMatchObject({ claimed: undefined, devices: undefined })
+    })
+  )
 })

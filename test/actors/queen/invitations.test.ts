@@ -3,13 +3,14 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as TestClock from "effect/TestClock"
-import { invitationMs, makeInvitations } from "../../../src/actors/queen/hives/invitations.ts"
+import { invitationMs, Invitations } from "../../../src/actors/queen/hives/elsewhere/invitations.ts"
 import { Ids } from "../../../src/layers/ids/index.ts"
 import { layerMemory, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
 
 const ids = Layer.succeed(Ids, { make: (prefix) => Effect.succeed(`${prefix}-1`) })
 /** A queen's start over this store. */
-const started = (store: MemoryCatalog) => Effect.provide(makeInvitations, Layer.provide(layerMemory(store), ids))
+const started = (store: MemoryCatalog) =>
+  Effect.provide(Invitations, Layer.provide(Invitations.layer, Layer.provide(layerMemory(store), ids)))
 const refused = { code: "FORBIDDEN", todo: expect.stringContaining("rbee hives invite attic") }
 
 describe("An invitation", () => {

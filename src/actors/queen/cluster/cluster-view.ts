@@ -4,7 +4,9 @@
  * one process: every method is one synchronous step, and nobody can get in between.
  */
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
-import type * as Effect from "effect/Effect"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { Seat } from "../../../machines/job.ts"
 import { ExactPlaces } from "../../../machines/policy/exact-places.ts"
 import { Fleet } from "../../../machines/policy/placement/fleet.ts"
@@ -12,7 +14,8 @@ import type { Place } from "../../../machines/policy/placement/place.ts"
 import type { Gpu } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../../machines/vocabulary/place.ts"
-import { type HiveEntry, serving } from "./entries.ts"
+import type { HiveEntry } from "./hive-entry.ts"
+import { serving } from "./worker-entry.ts"
 import { FleetFeed } from "./fleet-feed.ts"
 import { Registry } from "./registry.ts"
 import { SlotBook } from "./slot-book.ts"
@@ -198,4 +201,11 @@ export class ClusterView {
   starting(jobId: JobId, place: Place, model: string): () => void {
     return this.feed.starting(jobId, place, model)
   }
+}
+
+export class Cluster extends Context.Tag("rbee/queen/Cluster")<Cluster, ClusterView>() {
+  static readonly layer = Layer.effect(
+    Cluster,
+    Effect.map(Effect.clock, (clock) => new ClusterView(() => clock.unsafeCurrentTimeMillis()))
+  )
 }

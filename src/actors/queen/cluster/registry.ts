@@ -13,7 +13,8 @@ import type { Gpu } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
 import { reachedLike, type SshPlace } from "../../../machines/vocabulary/place.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
-import { type HiveEntry, newEntry, serving, type WorkerEntry } from "./entries.ts"
+import { type HiveEntry, newHive } from "./hive-entry.ts"
+import { newEntry, serving, type WorkerEntry } from "./worker-entry.ts"
 
 /** A beat under way when a worker became ready does not name it yet; two in a row that do not mean that it is gone. */
 const missedMax = 2
@@ -49,16 +50,7 @@ export class Registry {
   addHive(id: string, ssh?: SshPlace): HiveEntry {
     const known = this.hives.get(id)
     if (known !== undefined) return known
-    const entry: HiveEntry = {
-      id,
-      ssh,
-      state: "cold",
-      claimed: undefined,
-      devices: undefined,
-      devicesAt: 0,
-      beats: [],
-      beatAt: undefined
-    }
+    const entry = newHive(id, ssh)
     this.hives.set(id, entry)
     return entry
   }
@@ -77,8 +69,7 @@ export class Registry {
   confirm(beat: Heartbeat, now: number): boolean {
     const hive = this.hives.get(beat.hive_id)
     if (hive === undefined) return false
-    hive.beats = beat.devices
-    hive.beatAt = now
+    hive.beat(beat.devices, now)
     const named = new Set<string>()
     for (const worker of beat.workers) {
       named.add(worker.id)

@@ -2,7 +2,7 @@
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 import { invariant } from "../../../machines/invariant.ts"
 import type { Seat } from "../../../machines/job.ts"
-import { freeOf, serving, type WorkerEntry } from "./entries.ts"
+import { freeOf, serving, type WorkerEntry } from "./worker-entry.ts"
 
 export class SlotBook {
   private readonly workers: ReadonlyMap<WorkerId, WorkerEntry>

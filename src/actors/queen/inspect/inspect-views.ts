@@ -2,29 +2,27 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { InspectRecord } from "../../../machines/vocabulary/inspect.ts"
-import type { ClusterView } from "../cluster/cluster-view.ts"
-import type { Jobs } from "../jobs/jobs.ts"
+import { Cluster } from "../cluster/cluster-view.ts"
+import { Jobs } from "../jobs/jobs.ts"
+import { LiveJobs } from "../log/live-jobs.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
 
 /** Ended jobs that are shown when somebody begins to watch. */
 const endedMax = 100
 
-export interface InspectWorld {
-  readonly view: ClusterView
-  readonly jobs: Pick<Jobs, "get" | "list" | "live">
-}
-
 type View = Extract<InspectRecord, { readonly kind: "view" }>
 type Kind = View["of"]
 
 /** Each run is one look. */
-export const makeViews = ({ jobs, view }: InspectWorld): Effect.Effect<ReadonlyArray<InspectRecord>> => {
+export const makeViews = (): Effect.Effect<ReadonlyArray<InspectRecord>, never, Cluster | Jobs | LiveJobs> => {
   const told = new Map<string, string>()
   let isFirst = true
   /** live at the last look: they are shown once more after their end */
   let live: ReadonlySet<JobId> = new Set()
 
   return Effect.gen(function* () {
+    const view = yield* Cluster
+    const jobs = yield* Jobs
     const at = yield* Clock.currentTimeMillis
     const records: Array<InspectRecord> = []
     const seen = new Set<string>()
@@ -42,7 +40,7 @@ export const makeViews = ({ jobs, view }: InspectWorld): Effect.Effect<ReadonlyA
     for (const worker of view.allWorkers()) tell("worker", worker.id, worker)
     if (isFirst) for (const job of jobs.list(undefined).slice(0, endedMax)) tell("job", job.job_id, job)
     isFirst = false
-    const now = new Set(jobs.live().map(({ jobId }) => jobId))
+    const now = new Set((yield* LiveJobs).logs.map(({ jobId }) => jobId))
     for (const id of new Set([...live, ...now])) {
       const job = yield* Effect.option(jobs.get(id))
       if (job._tag === "Some") tell("job", id, job.value)

@@ -14,8 +14,11 @@ import type { RedactOptions } from "../../inspect/redact.ts"
 import { type Inspect, makeInspect } from "../../inspect/shared.ts"
 import { watch } from "../../inspect/source.ts"
 import type { Trunk } from "../../inspect/trunk.ts"
-import type { HiveEntry } from "../cluster/entries.ts"
-import { type InspectWorld, makeViews } from "./inspect-views.ts"
+import type { HiveEntry } from "../cluster/hive-entry.ts"
+import { Cluster } from "../cluster/cluster-view.ts"
+import type { Jobs } from "../jobs/jobs.ts"
+import type { LiveJobs } from "../log/live-jobs.ts"
+import { makeViews } from "./inspect-views.ts"
 
 const queen = "queen"
 export const hiveDaemon = (id: string): string => `hive-${id}`
@@ -23,13 +26,14 @@ export const hiveDaemon = (id: string): string => `hive-${id}`
 /** How often the view is looked at, and hives that came or went, milliseconds. */
 const lookMs = 250
 
-export const queenInspect = (world: InspectWorld): Effect.Effect<Inspect, never, ActorSystem | Scope.Scope> =>
+export const queenInspect: Effect.Effect<Inspect, never, ActorSystem | Cluster | Jobs | LiveJobs | Scope.Scope> =
   makeInspect(queen, (trunk, options) =>
     Effect.gen(function* () {
+      const view = yield* Cluster
       const hives = yield* FiberMap.make<string>()
-      const views = makeViews(world)
+      const views = makeViews()
       const look = Effect.gen(function* () {
-        for (const hive of world.view.allHives()) {
+        for (const hive of view.allHives()) {
           const { claimed, id } = hive
           if (claimed === undefined) continue
           yield* FiberMap.run(hives, `${id} ${claimed.instance}`, follow(hive, trunk, options), { onlyIfMissing: true })

@@ -25,12 +25,17 @@ import type { ActorSystem } from "../../core/system.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { inferRequestOf, wishOf } from "./job-request.ts"
 import type { Meters, Outcome } from "../metrics/metrics.ts"
-import { place, type PlacingWorld } from "../placement/placing.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
+import type { place } from "../placement/placing.ts"
+import type { Scheduler } from "../placement/scheduler.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
 import { relay } from "./relay.ts"
 import type { Sessions } from "../sessions/sessions.ts"
 
-export interface JobWorld extends PlacingWorld {
+export interface JobWorld {
+  readonly view: ClusterView
+  readonly scheduler: Scheduler["Type"]
+  readonly place: (...args: Parameters<typeof place>) => Effect.Effect<Placed, RbeeError>
   readonly sessions: Sessions
   readonly meters: Meters
   readonly connectWorker: (url: string, instance: string) => WorkerApi
@@ -216,7 +221,7 @@ export const job = (
   const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
     const { alone, needs } = input
     const wish = wishFor(alone, needs)
-    const found = Effect.tap(place(world, log, wish, input, isPlacedAgain), ({ kind }) =>
+    const found = Effect.tap(world.place(log, wish, input, isPlacedAgain), ({ kind }) =>
       kind === "full" ? Effect.sync(() => tellWait(wish)) : Effect.void
     )
     if (needs === undefined) return found

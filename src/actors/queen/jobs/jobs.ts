@@ -4,61 +4,72 @@
  * a queen that crashed go on.
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Call, type Caller } from "../../../protocol/endpoint.ts"
 
-import type { Ids } from "../../../layers/ids/index.ts"
+import { Ids } from "../../../layers/ids/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"
+import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
 import type { JobRequest, JobView } from "../../../machines/vocabulary/job.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import type { MachineActor } from "../../core/machine/machine-actor.ts"
-import { type Supervisor, supervisor } from "../../core/supervision/supervisor.ts"
+import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supervision/supervisor.ts"
 import { ActorSystem } from "../../core/system.ts"
+import { Cluster } from "../cluster/cluster-view.ts"
 import { fail, job, type JobWorld } from "./job.ts"
-import type { JobLog, JobLogs } from "../log/job-log.ts"
+import { type JobLog, JobLogs } from "../log/job-log.ts"
+import { type LiveJob, LiveJobs } from "../log/live-jobs.ts"
+import { Events } from "../log/event-ring.ts"
+import { place, type PlacingPorts } from "../placement/placing.ts"
+import { WorkerConnector } from "../../../layers/worker-connector/index.ts"
+import { Metrics } from "../metrics/metrics.ts"
+import { Scheduler } from "../placement/scheduler.ts"
+import { SessionBook } from "../sessions/stored-sessions.ts"
 import { keyOf, mayAsk, onlyOwn, ownerOf, sees } from "../log/own-jobs.ts"
 import { JobId } from "../../../machines/vocabulary/ids.ts"
 
-export interface JobsWorld extends JobWorld {
-  readonly logs: JobLogs["Type"]
-  readonly ids: Ids["Type"]
-  /** jobs that may wait */
-  readonly queueMax: number
-  /** slots that a worker has, unless it was asked for others */
-  readonly slots: number
-  /** the first job runs now, or the last one has ended */
-  readonly onBusy: (isBusy: boolean) => void
-  readonly onEnd: (log: JobLog) => void
-}
-
-export interface Jobs {
+interface JobsCalls {
+  /** For the queen's tree: their supervisor, which begins with what the journal has left unfinished. */
+  readonly supervised: Effect.Effect<Supervisor, RbeeError, ActorSystem | Scope.Scope>
   readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, RbeeError>
   readonly get: (id: JobId) => Effect.Effect<JobView, RbeeError>
   /** those that the caller may see */
   readonly list: (caller: Caller | undefined) => ReadonlyArray<JobView>
   /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
   readonly cancel: (id: JobId) => Effect.Effect<void, RbeeError>
-  /** jobs that have not ended */
-  readonly running: () => number
-  /** their logs */
-  readonly live: () => ReadonlyArray<JobLog>
   /** jobs that have no place yet */
   readonly waiting: () => number
   /** Ends the jobs that wait at once, the others when `deadline` comes true; returns when none is left. */
   readonly drain: (deadline: Effect.Effect<void>) => Effect.Effect<void>
 }
 
-interface Live {
-  readonly log: JobLog
-  actor: MachineActor<typeof jobMachine> | undefined
+export class Jobs extends Context.Tag("rbee/queen/Jobs")<Jobs, JobsCalls>() {
+  static readonly layer = Layer.suspend(() => Layer.effect(Jobs, makeJobs))
 }
+
+type JobPorts =
+  | ActorSystem
+  | Cluster
+  | CurrentSettings
+  | Events
+  | Ids
+  | JobLogs
+  | LiveJobs
+  | Metrics
+  | PlacingPorts
+  | SessionBook
+  | WorkerConnector
+
+const jobsPath = "queen/jobs"
 
 const shuttingDown = () =>
   rbeeError("SHUTTING_DOWN", "the queen is shutting down", "Run the command again to wake the next one")
@@ -85,191 +96,209 @@ export const checkJobRequest = (request: JobRequest): Either.Either<JobRequest, 
     return { ...request, model: ref }
   })
 
-export const makeJobs = (
-  world: JobsWorld,
-  path: string
-): Effect.Effect<{ readonly jobs: Jobs } & Pick<Supervisor, "fiber">, RbeeError, ActorSystem | Scope.Scope> =>
-  Effect.gen(function* () {
-    const live = new Map<JobId, Live>()
-    const system = yield* ActorSystem
-    let isDraining = false
+const makeJobs = Effect.gen(function* () {
+  const context = yield* Effect.context<JobPorts>()
+  const system = yield* ActorSystem
+  const view = yield* Cluster
+  const ids = yield* Ids
+  const live = yield* LiveJobs
+  const logs = yield* JobLogs
+  const meters = yield* Metrics
+  const scheduler = yield* Scheduler
+  const sessions = yield* SessionBook
+  const {
+    queen: { queueMax },
+    worker
+  } = yield* CurrentSettings
+  const { connect: connectWorker } = yield* WorkerConnector
+  const { stateChanged } = yield* Events
+  const world: JobWorld = {
+    view,
+    scheduler,
+    sessions,
+    meters,
+    connectWorker,
+    portBase: worker.portBase,
+    stateChanged,
+    place: (...args) => Effect.provide(place(...args), context)
+  }
+  let children: SupervisorRef | undefined
+  let isDraining = false
 
-    /** Its lines reach who watches, too. */
-    const observed = (log: JobLog): JobLog => ({
-      ...log,
-      narrate: (line, ids) => {
-        log.narrate(line, ids)
-        const { jobId } = log
-        if (system.watched()) system.publish({ type: "narration", path: `${path}/${jobId}`, line, job: jobId })
-      }
-    })
-
-    const specOf = (log: JobLog): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
-      const one: Live = { log, actor: undefined }
-      live.set(log.jobId, one)
-      if (live.size === 1) world.onBusy(true)
-      const spec = job(world, observed(log), `${path}/${log.jobId}`)
-      return {
-        ...spec,
-        start: Effect.tap(spec.start, (actor) =>
-          Effect.sync(() => {
-            one.actor = actor
-            actor.fiber.addObserver((exit) => ended(one, exit))
-          })
-        )
-      }
+  /** Its lines reach who watches, too. */
+  const observed = (log: JobLog): JobLog => ({
+    ...log,
+    narrate: (line, ids) => {
+      log.narrate(line, ids)
+      const { jobId } = log
+      if (system.watched()) system.publish({ type: "narration", path: `${jobsPath}/${jobId}`, line, job: jobId })
     }
-    const ended = ({ log }: Live, exit: Exit.Exit<unknown, unknown>): void => {
-      live.delete(log.jobId)
-      world.view.release(log.jobId)
-      if (!log.ended() && Exit.isFailure(exit)) {
-        // Interrupted with the whole queen, the job is left to the next one; dead of a bug, it ends here.
-        if (Cause.isInterruptedOnly(exit.cause)) return
-        world.meters.ended(log.request.model, "failed")
-        fail(log, rbeeError("INTERNAL", "the job died of a bug", "See `rbee logs queen`"))
-      }
-      world.onEnd(log)
-      if (live.size === 0) world.onBusy(false)
-    }
+  })
 
-    const { ref: children, fiber } = yield* supervisor({
-      path,
+  const specOf = (log: JobLog): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
+    const one = live.begin(log)
+    const spec = job(world, observed(log), `${jobsPath}/${log.jobId}`)
+    return {
+      ...spec,
+      start: Effect.tap(spec.start, (actor) =>
+        Effect.sync(() => {
+          one.actor = actor
+          actor.fiber.addObserver((exit) => ended(one, exit))
+        })
+      )
+    }
+  }
+  const ended = ({ log }: LiveJob, exit: Exit.Exit<unknown, unknown>): void => {
+    live.leave(log.jobId)
+    view.release(log.jobId)
+    if (!log.ended() && Exit.isFailure(exit)) {
+      // Interrupted with the whole queen, the job is left to the next one; dead of a bug, it ends here.
+      if (Cause.isInterruptedOnly(exit.cause)) return
+      meters.ended(log.request.model, "failed")
+      fail(log, rbeeError("INTERNAL", "the job died of a bug", "See `rbee logs queen`"))
+    }
+    live.ended(log)
+  }
+
+  const supervised = Effect.gen(function* () {
+    isDraining = false
+    const made = yield* supervisor({
+      path: jobsPath,
       children: [],
-      dynamic: world.logs.unfinished().map(specOf),
+      dynamic: logs.unfinished().map(specOf),
       // Temporary children are never restarted: nothing can exceed it.
       intensity: 0
     }).pipe(Effect.catchTag("ChildStartFailed", (failure) => Effect.die(failure)))
-
-    /** Jobs that have no slot: those in line, and those beyond what one fresh worker will take. */
-    const waiting = (): number => {
-      let placing = 0
-      for (const { log } of live.values()) if (world.view.seatOf(log.jobId) === undefined) placing++
-      return placing
-    }
-    const isFull = (): boolean => {
-      const inLine = world.scheduler.waiting()
-      const onTheWay = waiting() - inLine
-      return inLine + Math.max(0, onTheWay - world.slots) >= world.queueMax
-    }
-
-    const submit: Jobs["submit"] = (given, idempotencyKey) =>
-      Effect.gen(function* () {
-        if (isDraining) return yield* shuttingDown()
-        const { caller, deadline } = yield* Call
-        yield* mayAsk(caller, given)
-        const request = yield* checkJobRequest(
-          given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
-        )
-        const full = isFull()
-        if (full && idempotencyKey === undefined) return yield* queueFull(world.queueMax)
-        const id = JobId.make(yield* world.ids.make("job"))
-        const { log, fresh } = yield* world.logs.open({
-          id,
-          request,
-          idempotencyKey: keyOf(caller, idempotencyKey),
-          ...ownerOf(caller)
-        })
-        if (!fresh) return log
-        if (full) {
-          world.logs.remove(log.jobId)
-          return yield* queueFull(world.queueMax)
-        }
-        world.sessions.opened(request.session)
-        const { correlationId } = yield* Call
-        yield* children.startChild(specOf(log)).pipe(
-          Effect.provideService(ActorSystem, system),
-          // The job's own deadline is one of its activities; its calls carry it on.
-          Effect.provideService(Call, { correlationId, deadline: request.deadline }),
-          Effect.catchAll(() => {
-            live.delete(log.jobId)
-            fail(log, shuttingDown())
-            return shuttingDown()
-          })
-        )
-        return log
-      })
-
-    const viewOf = (row: JournalJob): JobView => {
-      const { facts } = row
-      const position = world.scheduler.position(row.id)
-      const log = live.get(row.id)?.log
-      return {
-        job_id: row.id,
-        model: row.request.model,
-        state: facts.state,
-        tokens: log?.tokens() ?? facts.tokens ?? 0,
-        failovers: facts.failovers,
-        ...(facts.continued === undefined ? {} : { continued: facts.continued }),
-        created_at: row.createdAt,
-        timings: facts.timings,
-        ...(position === undefined ? {} : { position }),
-        ...(facts.placement === undefined ? {} : { placement: facts.placement }),
-        ...(facts.usage === undefined ? {} : { usage: facts.usage }),
-        ...(facts.finish_reason === undefined ? {} : { finish_reason: facts.finish_reason }),
-        ...(facts.error === undefined ? {} : { error: facts.error })
-      }
-    }
-
-    const cancel: Jobs["cancel"] = (id) =>
-      Effect.gen(function* () {
-        const log = yield* onlyOwn(id, world.logs.get(id))
-        const actor = live.get(id)?.actor
-        if (actor !== undefined) {
-          yield* actor.ref.tell({ type: "CANCEL" })
-          // its fiber, not its state: the log is ended by the command that follows the last transition
-          yield* Fiber.await(actor.fiber)
-        }
-        const { state } = log.facts()
-        if (state === "cancelled") return
-        return yield* rbeeError("CONFLICT", `job ${id} has ended already: ${state}`, "", { job_id: id, state })
-      })
-
-    /** Ends one job with SHUTTING_DOWN and waits until it has. */
-    const endOne = ({ actor }: Live): Effect.Effect<void> =>
-      actor === undefined
-        ? Effect.void
-        : Effect.zipRight(actor.ref.tell({ type: "END", error: shuttingDown() }), Fiber.await(actor.fiber))
-    const endAll = (which: (one: Live) => boolean): Effect.Effect<void> =>
-      Effect.suspend(() =>
-        Effect.forEach([...live.values()].filter(which), endOne, { concurrency: "unbounded", discard: true })
-      )
-
-    const jobs: Jobs = {
-      submit,
-      cancel,
-      get: (id) =>
-        Effect.map(onlyOwn(id, world.logs.get(id)), (log) =>
-          viewOf({
-            id,
-            request: log.request,
-            createdAt: log.createdAt,
-            facts: log.facts(),
-            endedAt: undefined
-          })
-        ),
-      list: (caller) =>
-        world.logs
-          .list()
-          .filter(({ facts }) => sees(caller, facts))
-          .map(viewOf),
-      running: () => live.size,
-      live: () => [...live.values()].map(({ log }) => log),
-      waiting,
-      drain: (deadline) =>
-        Effect.gen(function* () {
-          isDraining = true
-          yield* endAll(({ log }) => world.view.seatOf(log.jobId) === undefined)
-          const rest = Effect.forEach(
-            [...live.values()],
-            ({ actor }) => (actor === undefined ? Effect.void : Fiber.await(actor.fiber)),
-            { concurrency: "unbounded", discard: true }
-          )
-          yield* Effect.raceFirst(rest, deadline)
-          yield* endAll(() => true)
-        })
-    }
-    return { jobs, fiber }
+    children = made.ref
+    return made
   })
+
+  /** Jobs that have no slot: those in line, and those beyond what one fresh worker will take. */
+  const waiting = (): number => {
+    let placing = 0
+    for (const log of live.logs) if (view.seatOf(log.jobId) === undefined) placing++
+    return placing
+  }
+  const isFull = (): boolean => {
+    const inLine = scheduler.waiting()
+    const onTheWay = waiting() - inLine
+    return inLine + Math.max(0, onTheWay - worker.slots) >= queueMax
+  }
+
+  const submit: JobsCalls["submit"] = (given, idempotencyKey) =>
+    Effect.gen(function* () {
+      if (isDraining || children === undefined) return yield* shuttingDown()
+      const { caller, deadline } = yield* Call
+      yield* mayAsk(caller, given)
+      const request = yield* checkJobRequest(
+        given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
+      )
+      const full = isFull()
+      if (full && idempotencyKey === undefined) return yield* queueFull(queueMax)
+      const id = JobId.make(yield* ids.make("job"))
+      const { log, fresh } = yield* logs.open({
+        id,
+        request,
+        idempotencyKey: keyOf(caller, idempotencyKey),
+        ...ownerOf(caller)
+      })
+      if (!fresh) return log
+      if (full) {
+        logs.remove(log.jobId)
+        return yield* queueFull(queueMax)
+      }
+      sessions.opened(request.session)
+      const { correlationId } = yield* Call
+      yield* children.startChild(specOf(log)).pipe(
+        // The job's own deadline is one of its activities; its calls carry it on.
+        Effect.provideService(Call, { correlationId, deadline: request.deadline }),
+        Effect.provide(context),
+        Effect.catchAll(() => {
+          live.leave(log.jobId)
+          fail(log, shuttingDown())
+          return shuttingDown()
+        })
+      )
+      return log
+    })
+
+  const viewOf = (row: JournalJob): JobView => {
+    const { facts } = row
+    const position = scheduler.position(row.id)
+    const log = live.get(row.id)?.log
+    return {
+      job_id: row.id,
+      model: row.request.model,
+      state: facts.state,
+      tokens: log?.tokens() ?? facts.tokens ?? 0,
+      failovers: facts.failovers,
+      ...(facts.continued === undefined ? {} : { continued: facts.continued }),
+      created_at: row.createdAt,
+      timings: facts.timings,
+      ...(position === undefined ? {} : { position }),
+      ...(facts.placement === undefined ? {} : { placement: facts.placement }),
+      ...(facts.usage === undefined ? {} : { usage: facts.usage }),
+      ...(facts.finish_reason === undefined ? {} : { finish_reason: facts.finish_reason }),
+      ...(facts.error === undefined ? {} : { error: facts.error })
+    }
+  }
+
+  const cancel: JobsCalls["cancel"] = (id) =>
+    Effect.gen(function* () {
+      const log = yield* onlyOwn(id, logs.get(id))
+      const actor = live.get(id)?.actor
+      if (actor !== undefined) {
+        yield* actor.ref.tell({ type: "CANCEL" })
+        // its fiber, not its state: the log is ended by the command that follows the last transition
+        yield* Fiber.await(actor.fiber)
+      }
+      const { state } = log.facts()
+      if (state === "cancelled") return
+      return yield* rbeeError("CONFLICT", `job ${id} has ended already: ${state}`, "", { job_id: id, state })
+    })
+
+  /** Ends one job with SHUTTING_DOWN and waits until it has. */
+  const endOne = ({ actor }: LiveJob): Effect.Effect<void> =>
+    actor === undefined
+      ? Effect.void
+      : Effect.zipRight(actor.ref.tell({ type: "END", error: shuttingDown() }), Fiber.await(actor.fiber))
+  const endAll = (which: (one: LiveJob) => boolean): Effect.Effect<void> =>
+    Effect.suspend(() => Effect.forEach(live.all.filter(which), endOne, { concurrency: "unbounded", discard: true }))
+
+  return {
+    supervised,
+    submit,
+    cancel,
+    get: (id) =>
+      Effect.map(onlyOwn(id, logs.get(id)), (log) =>
+        viewOf({
+          id,
+          request: log.request,
+          createdAt: log.createdAt,
+          facts: log.facts(),
+          endedAt: undefined
+        })
+      ),
+    list: (caller) =>
+      logs
+        .list()
+        .filter(({ facts }) => sees(caller, facts))
+        .map(viewOf),
+    waiting,
+    drain: (deadline) =>
+      Effect.gen(function* () {
+        isDraining = true
+        yield* endAll(({ log }) => view.seatOf(log.jobId) === undefined)
+        const rest = Effect.forEach(
+          live.all,
+          ({ actor }) => (actor === undefined ? Effect.void : Fiber.await(actor.fiber)),
+          { concurrency: "unbounded", discard: true }
+        )
+        yield* Effect.raceFirst(rest, deadline)
+        yield* endAll(() => true)
+      })
+  } satisfies JobsCalls
+})
 
 const queueFull = (max: number) =>
   rbeeError("QUEUE_FULL", `${max} jobs wait already`, "Try again in a moment", {

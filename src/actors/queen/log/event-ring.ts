@@ -2,10 +2,14 @@
  * `/events` (docs/api.md#streams): narration that no job waits for, and every machine's state changes. A ring: it forgets the oldest,
  * and tells a reader so with a `gap` event. Ids are `<queen-epoch>-<n>`; those of another epoch are a gap too.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { type EventFeed, type Sink } from "../../../protocol/endpoint.ts"
 import { frame } from "../../../protocol/sse.ts"
+import { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { Turns } from "../../../layers/turns/index.ts"
+import { ActorSystem } from "../../core/system.ts"
 import type { Narrate } from "./job-log.ts"
 
 export interface EventRing {
@@ -30,6 +34,25 @@ export const makeEventRing = (epoch: number, capacity: number = CAPACITY): Effec
     const clock = yield* Effect.clock
     return new Ring(epoch, capacity, () => clock.unsafeCurrentTimeMillis(), turns.atEndOfTurn)
   })
+
+/** This queen's own. Its lines reach who watches her actors, too. */
+export class Events extends Context.Tag("rbee/queen/Events")<Events, EventRing>() {
+  static readonly layer = Layer.effect(
+    Events,
+    Effect.gen(function* () {
+      const { identity } = yield* QueenCatalog
+      const system = yield* ActorSystem
+      const ring = yield* makeEventRing(identity.epoch)
+      return {
+        ...ring,
+        narrate: (line, ids) => {
+          ring.narrate(line, ids)
+          if (system.watched()) system.publish({ type: "narration", path: "queen", line, job: undefined })
+        }
+      }
+    })
+  )
+}
 
 class Ring implements EventRing {
   private readonly epoch: number

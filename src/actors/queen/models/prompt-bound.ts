@@ -8,7 +8,7 @@ import type { RbeeError } from "../../../machines/errors.ts"
 import { tooManyBytes } from "../../../machines/policy/memory/context.ts"
 import type { JobRequest } from "../../../machines/vocabulary/job.ts"
 import type { ModelView } from "../../../machines/vocabulary/model.ts"
-import type { ClusterView } from "../cluster/cluster-view.ts"
+import { Cluster } from "../cluster/cluster-view.ts"
 
 /** Bytes that hold nobody up: so short a prompt is left to the worker. */
 const shortPrompt = 64 * 1024
@@ -29,11 +29,11 @@ const roomiest = (copies: ReadonlyArray<ModelView>): { readonly context: number;
 }
 
 /** `request.model` is canonical. */
-export const checkPrompt = (view: ClusterView, request: JobRequest): Effect.Effect<void, RbeeError> =>
+export const checkPrompt = (request: JobRequest): Effect.Effect<void, RbeeError, Cluster> =>
   Effect.gen(function* () {
     const bytes = bytesOf(request)
     if (bytes <= shortPrompt) return
-    const hives = view.allHives().filter(({ id }) => (request.hive ?? id) === id)
+    const hives = (yield* Cluster).allHives().filter(({ id }) => (request.hive ?? id) === id)
     // each looks whether the file is still the one that it knows
     const found = yield* Effect.forEach(
       hives,

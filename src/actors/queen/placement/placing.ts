@@ -9,73 +9,70 @@ import * as say from "../../../machines/narration.ts"
 import { type Loser, type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
 import { apart } from "../../../machines/policy/placement/scale-out.ts"
 import { runtimeOf } from "../../../machines/vocabulary/device.ts"
-import type { ClusterView } from "../cluster/cluster-view.ts"
-import type { HiveEntry } from "../cluster/entries.ts"
-import type { Hives } from "../hives/hives.ts"
+import { CurrentSettings } from "../../../layers/settings/index.ts"
+import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
+import type { HiveEntry } from "../cluster/hive-entry.ts"
+import { Hives } from "../hives/hives.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { noPlace } from "./no-place.ts"
 import { findRoom, type Listener, seated } from "./capacity-probe.ts"
-import type { Scheduler } from "./scheduler.ts"
+import { Scheduler } from "./scheduler.ts"
 
-export interface PlacingWorld {
-  readonly view: ClusterView
-  readonly hives: Hives
-  readonly scheduler: Scheduler
-  /** the id of this machine's own hive */
-  readonly localHive: string
-}
+export type PlacingPorts = Cluster | CurrentSettings | Hives | Scheduler
 
 /** Looks for a place; a hive that went away meanwhile is looked for again, this often. */
 const rounds = 4
 
 export const place = (
-  world: PlacingWorld,
   log: JobLog,
   wish: Wish,
   input: PlaceInput,
   /** it has looked for a place before: what it was told then is not said again */
   isAgain: boolean
-): Effect.Effect<Placed, RbeeError> =>
+): Effect.Effect<Placed, RbeeError, PlacingPorts> =>
   Effect.gen(function* () {
+    const view = yield* Cluster
+    const hives = yield* Hives
+    const scheduler = yield* Scheduler
     // Of a job that has waited for room only the outcome is told: it asked the same hives before.
     const isQuiet = isAgain && input.fallen === undefined && input.failover === undefined
     for (let round = 0; round < rounds; round++) {
-      yield* awaken(world, log, wish, isAgain || round > 0)
-      const held = world.view.seatOf(log.jobId)
-      if (held !== undefined) return resident(world, log, input, held, [])
-      const decision = decide(wish, world.view.fleet)
-      const isApart = decision.kind === "full" && world.scheduler.isApart(log.jobId)
+      yield* awaken(log, wish, isAgain || round > 0)
+      const held = view.seatOf(log.jobId)
+      if (held !== undefined) return resident(view, log, input, held, [])
+      const decision = decide(wish, view.fleet)
+      const isApart = decision.kind === "full" && scheduler.isApart(log.jobId)
       if (decision.kind === "full" && !isApart) return { kind: "full" }
       if (decision.kind === "resident") {
-        const seat = world.view.reserve(decision.worker, log.jobId, wish.alone)
-        if (seat !== undefined) return resident(world, log, input, seat, decision.losers)
+        const seat = view.reserve(decision.worker, log.jobId, wish.alone)
+        if (seat !== undefined) return resident(view, log, input, seat, decision.losers)
         continue
       }
       const where = isApart ? apart(wish) : wish
-      const found = yield* findRoom(world.view, where, input.excluded, narrator(log, wish, input, isQuiet))
+      const found = yield* findRoom(view, where, input.excluded, narrator(log, wish, input, isQuiet))
       if (found._tag === "Found") {
         const { device, hive } = found.placement
-        if (isApart) world.scheduler.startsAt(log.jobId, found.candidate.device)
+        if (isApart) scheduler.startsAt(log.jobId, found.candidate.device)
         if (isQuiet) log.narrate(say.scheduled(device, hive), { hiveId: hive })
-        resumeOn(world, log, input, found.candidate.device)
+        resumeOn(view, log, input, found.candidate.device)
         return { kind: "fresh", place: { hive, device }, placement: found.placement }
       }
       if (found._tag === "NoRoom" && isApart) {
-        world.scheduler.stays(log.jobId)
+        scheduler.stays(log.jobId)
         return { kind: "full" }
       }
       if (found._tag === "NoRoom") {
         const { elsewhere, hopes } = found.search
-        if (hopes.length === 0) return yield* noPlace(world.view, wish, input.fallen?.error, found.full)
-        world.scheduler.waitForRoom(log.jobId, { hopes, elsewhere })
+        if (hopes.length === 0) return yield* noPlace(view, wish, input.fallen?.error, found.full)
+        scheduler.waitForRoom(log.jobId, { hopes, elsewhere })
         return { kind: "full" }
       }
       if (found._tag === "Ending") {
-        yield* world.hives.left(found.hive)
+        yield* hives.left(found.hive)
         continue
       }
       // The hive did not answer: it is looked at, and everything is decided anew.
-      yield* world.hives.suspect(found.hive)
+      yield* hives.suspect(found.hive)
     }
     return yield* rbeeError("CONNECTION_TIMEOUT", "no hive answered when it was asked for room", "See `rbee logs hive`")
   })
@@ -106,9 +103,11 @@ const narrator = (log: JobLog, wish: Wish, { failover, fallen }: PlaceInput, isQ
 }
 
 /** Step 3: at least one hive is awake and its capabilities are known. */
-const awaken = (world: PlacingWorld, log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void, RbeeError> =>
+const awaken = (log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void, RbeeError, PlacingPorts> =>
   Effect.gen(function* () {
-    const { view, hives, localHive } = world
+    const view = yield* Cluster
+    const hives = yield* Hives
+    const localHive = (yield* CurrentSettings).hive.id
     const caller = { narrate: log.narrate, session: log.request.session, isSilent }
     // one that was started elsewhere and is gone does not come back by our doing
     const isComing = ({ id, state }: HiveEntry) =>
@@ -156,22 +155,22 @@ const stoppedUnderIt = (hive: string) =>
 const isInTrouble = ({ state }: HiveEntry): boolean => state === "degraded" || state === "failed"
 
 const resident = (
-  world: PlacingWorld,
+  view: ClusterView,
   log: JobLog,
   input: PlaceInput,
   seat: Seat,
   losers: ReadonlyArray<Loser>
 ): Placed => {
   if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
-  resumeOn(world, log, input, seat)
-  return { kind: "resident", seat, placement: seated(world.view, seat, seat.worker, losers) }
+  resumeOn(view, log, input, seat)
+  return { kind: "resident", seat, placement: seated(view, seat, seat.worker, losers) }
 }
 
 /**
  * One line and one event for each failover, as soon as it is known where the answer goes on. An answer of a queen that
  * is gone has no failover; but it goes on in the same way.
  */
-const resumeOn = ({ view }: PlacingWorld, log: JobLog, { failover }: PlaceInput, to: Place): void => {
+const resumeOn = (view: ClusterView, log: JobLog, { failover }: PlaceInput, to: Place): void => {
   const tokens = log.tokens()
   const from = failover?.from ?? log.facts().placement
   const isContinued = tokens > 0 && (from === undefined || !view.exactness.areAlike(from, to, log.request.model))

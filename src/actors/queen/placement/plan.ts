@@ -3,19 +3,19 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, sentence } from "../../../machines/errors.ts"
 import { decide, type Wish } from "../../../machines/policy/placement/placement.ts"
 import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts"
-import type { ClusterView } from "../cluster/cluster-view.ts"
+import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
 import { findRoom, type Found, seated } from "./capacity-probe.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
 
 export const planOf = (
-  view: ClusterView,
-  waiting: () => number,
+  waiting: number,
   /** its model by its reference */
   { allow_cpu, context, device, hive, model }: PlanRequest
-): Effect.Effect<PlanView, RbeeError> =>
+): Effect.Effect<PlanView, RbeeError, Cluster> =>
   Effect.gen(function* () {
+    const view = yield* Cluster
     const wish: Wish = {
       model,
       hive,
@@ -24,7 +24,7 @@ export const planOf = (
       context,
       alone: false
     }
-    const common = { model, waiting: waiting() }
+    const common = { model, waiting }
     if (view.fleet.size === 0) return { ...common, outcome: "asleep" }
     const decision = decide(wish, view.fleet)
     if (decision.kind === "full") return { ...common, outcome: "queue", losers: decision.losers }

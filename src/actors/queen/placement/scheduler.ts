@@ -8,11 +8,13 @@
  *
  * Jobs that found no room, but would if others went, wait in one line for all models (`capacity-queue.ts`).
  */
+import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
 import { isWorthAnother } from "../../../machines/policy/placement/scale-out.ts"
-import type { ClusterView } from "../cluster/cluster-view.ts"
+import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { type Hopes, makeRoomLine } from "./capacity-queue.ts"
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 
@@ -24,7 +26,7 @@ interface Waiting {
   readonly since: number
 }
 
-export interface Scheduler {
+interface Turnstile {
   /**
    * Waits for the job's turn. Afterwards the job holds a slot (`ClusterView.seatOf`), or no fitting worker is resident.
    * `onQueued` hears the position (1 is next) if it has to wait.
@@ -46,7 +48,14 @@ export interface Scheduler {
   readonly waiting: () => number
 }
 
-export const makeScheduler = (view: ClusterView): Scheduler => {
+export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Turnstile>() {
+  static readonly layer = Layer.effect(
+    Scheduler,
+    Effect.map(Cluster, (view) => makeScheduler(view))
+  )
+}
+
+const makeScheduler = (view: ClusterView): Turnstile => {
   const lines = new Map<string, Array<Waiting>>()
   const roomLine = makeRoomLine(view)
 

@@ -1,14 +1,30 @@
 /** The sessions' book in the catalog, so that the next queen knows it too. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
 import { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
+import { Cluster } from "../cluster/cluster-view.ts"
 import { SessionFacts, Sessions } from "./sessions.ts"
 
 const sessionsName = "sessions"
 
+export class SessionBook extends Context.Tag("rbee/queen/SessionBook")<SessionBook, Sessions>() {
+  /** A worker that will not come back is nobody's. */
+  static readonly layer = Layer.suspend(() =>
+    Layer.scoped(
+      SessionBook,
+      Effect.zipWith(Cluster, openSessions, (view, sessions) => {
+        view.onForgotten((id) => sessions.gone("worker", id))
+        return sessions
+      })
+    )
+  )
+}
+
 /** Sessions are stored as one small document, newest state wins; a queen that cannot read it starts without. */
-export const openSessions = Effect.gen(function* () {
+const openSessions = Effect.gen(function* () {
   const catalog = yield* QueenCatalog
   const row = yield* Effect.catchAll(catalog.settings.get(sessionsName), () => Effect.succeed(undefined))
   const stored =

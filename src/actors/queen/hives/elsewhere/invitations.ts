@@ -3,11 +3,13 @@
  * the catalog, so that they outlive a queen who ends for being idle.
  */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { digest, freshSecret } from "../../../layers/keys/index.ts"
-import { type CatalogError, QueenCatalog } from "../../../layers/queen-catalog/index.ts"
-import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { digest, freshSecret } from "../../../../layers/keys/index.ts"
+import { type CatalogError, QueenCatalog } from "../../../../layers/queen-catalog/index.ts"
+import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 
 export const invitationMs = 3_600_000
 
@@ -21,7 +23,11 @@ const Invitation = Schema.parseJson(
 )
 type Invitation = typeof Invitation.Type
 
-export interface Invitations {
+export class Invitations extends Context.Tag("rbee/queen/Invitations")<Invitations, InvitationBook>() {
+  static readonly layer = Layer.suspend(() => Layer.effect(Invitations, makeInvitations))
+}
+
+interface InvitationBook {
   /** The token. An earlier one for the same name is worth nothing any more. */
   readonly issue: (hive: string, at: string | undefined) => Effect.Effect<string, CatalogError>
   /** Where its hive is reached; FORBIDDEN: it is none for that name, is used, or too old. */
@@ -39,7 +45,7 @@ const notValid = (hive: string) =>
     { hive }
   )
 
-export const makeInvitations: Effect.Effect<Invitations, never, QueenCatalog> = Effect.map(
+const makeInvitations: Effect.Effect<InvitationBook, never, QueenCatalog> = Effect.map(
   QueenCatalog,
   ({ settings }) => ({
     issue: (hive, at) =>

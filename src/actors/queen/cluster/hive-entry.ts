@@ -1,0 +1,104 @@
+/** What is known of one hive. Whoever learns something of it says so here; nobody else writes it. */
+import * as Deferred from "effect/Deferred"
+import { none as noFiber } from "effect/FiberId"
+import type { HiveApi } from "../../../protocol/hive.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { invariant } from "../../../machines/invariant.ts"
+import type { Lifecycle } from "../../../machines/vocabulary/common.ts"
+import type { DeviceBeat, Devices } from "../../../machines/vocabulary/device.ts"
+import type { SshPlace } from "../../../machines/vocabulary/place.ts"
+
+/** A hive process that this queen has claimed. */
+export interface ClaimedHive {
+  readonly url: string
+  readonly instance: string
+  readonly version: string
+  /** its calls end with it */
+  readonly api: HiveApi
+  /** fails once it is lost */
+  readonly lost: Deferred.Deferred<never, RbeeError>
+}
+
+export interface HiveEntry {
+  readonly id: string
+  /** on another machine: how that is reached */
+  readonly ssh: SshPlace | undefined
+  readonly state: Lifecycle
+  readonly claimed: ClaimedHive | undefined
+  readonly devices: Devices | undefined
+  /** when the devices were asked, milliseconds since 1970 */
+  readonly devicesAt: number
+  readonly beats: ReadonlyArray<DeviceBeat>
+  /** when it last beat, or was claimed, milliseconds since 1970 */
+  readonly beatAt: number | undefined
+
+  /** Its life goes on in another state; gives the one before. */
+  readonly enter: (state: Lifecycle) => Lifecycle
+  /** This process of it is the queen's from now on. */
+  readonly claim: (process: ClaimedHive, now: number) => void
+  /** Its process has told of its devices, milliseconds since 1970. */
+  readonly has: (devices: Devices, askedAt: number) => void
+  readonly beat: (devices: ReadonlyArray<DeviceBeat>, now: number) => void
+  /** Its process is gone, or out of reach: every call to it ends now. */
+  readonly lose: () => void
+}
+
+/** Its beats tell of more or fewer devices than are known; of none before the first one. */
+export const hasOthers = ({ devices }: Pick<HiveEntry, "devices">, beats: ReadonlyArray<DeviceBeat>): boolean =>
+  devices !== undefined && beats.length > 0 && beats.length !== devices.gpus.length + 1
+
+export const newHive = (id: string, ssh: SshPlace | undefined): HiveEntry => new Known(id, ssh)
+
+class Known implements HiveEntry {
+  readonly id: string
+  readonly ssh: SshPlace | undefined
+  state: Lifecycle = "cold"
+  claimed: ClaimedHive | undefined
+  devices: Devices | undefined
+  devicesAt = 0
+  beats: ReadonlyArray<DeviceBeat> = []
+  beatAt: number | undefined
+
+  constructor(id: string, ssh: SshPlace | undefined) {
+    this.id = id
+    this.ssh = ssh
+  }
+
+  enter(state: Lifecycle): Lifecycle {
+    const before = this.state
+    invariant(
+      state !== "healthy" || (this.claimed !== undefined && this.devices !== undefined),
+      () => `hive ${this.id} is healthy without a process or its devices`
+    )
+    this.state = state
+    return before
+  }
+
+  claim(process: ClaimedHive, now: number): void {
+    invariant(process.instance !== "" && process.url !== "", () => `a claimed process of hive ${this.id} has no name`)
+    this.claimed = process
+    this.beatAt = now
+  }
+
+  has(devices: Devices, askedAt: number): void {
+    invariant(this.claimed !== undefined, () => `hive ${this.id} tells of its devices and is not claimed`)
+    this.devices = devices
+    this.devicesAt = askedAt
+  }
+
+  beat(devices: ReadonlyArray<DeviceBeat>, now: number): void {
+    this.beats = devices
+    this.beatAt = now
+  }
+
+  lose(): void {
+    const { claimed } = this
+    this.claimed = undefined
+    this.devices = undefined
+    if (claimed === undefined) return
+    Deferred.unsafeDone(claimed.lost, rbeeError("CONNECTION_TIMEOUT", `hive ${this.id} is out of reach`))
+  }
+}
+
+/** Not lost yet. */
+export const notLost = (): ClaimedHive["lost"] => Deferred.unsafeMake(noFiber)

@@ -1,0 +1,61 @@
+/** A hive's process becomes this queen's: from then on it beats to her, and no other queen may use it. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { ofOneProcess } from "../../../protocol/endpoint.ts"
+import { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
+import { CurrentSettings } from "../../../layers/settings/index.ts"
+import type { Claimed } from "../../../machines/hive.ts"
+import { mismatchOfRunning } from "../../../machines/policy/version.ts"
+import { notLost } from "../cluster/hive-entry.ts"
+import { CurrentQueen } from "../identity.ts"
+import { hiveAt, untilGone } from "./hive-calls.ts"
+import type { KnownHive } from "./known-hive.ts"
+
+/**
+ * Of another queen is a hive taken over only where she cannot be any more: she had this very address (her catalog was
+ * lost), or the hive's process was started by this one just now; or where somebody says so.
+ */
+export const claim = (hive: KnownHive, url: string, justWoken = false) =>
+  Effect.gen(function* () {
+    const { entry, row, waiters } = hive
+    const { epoch, id, name, url: ownUrl } = yield* CurrentQueen
+    const api = yield* hiveAt(url)
+    const isCold = waiters.size > 0 && [...waiters].every(({ session }) => session?.teardown === "cold")
+    const isTakenOver = () => [...waiters].some(({ takeOver }) => takeOver === true)
+    const request = { queen: { id, name, epoch, url: ownUrl }, ...(isCold ? { woken_cold: true } : {}) }
+    const { instance, version } = yield* api.claim(request).pipe(
+      Effect.catchIf(
+        (error) =>
+          error.code === "HIVE_OWNED" && (justWoken || isTakenOver() || wasHere(error.details["owner"], ownUrl)),
+        () => api.claim({ ...request, take_over: true })
+      )
+    )
+    // once it is hers, so that she can end it
+    const mismatch = mismatchOfRunning({
+      hive: row.id,
+      theirs: version,
+      ours: (yield* CurrentSettings).version,
+      remote: row.ssh !== undefined
+    })
+    if (mismatch !== undefined) return yield* mismatch
+    const lost = notLost()
+    const claimed = { url, instance, version, api: untilGone(ofOneProcess(api, url), lost), lost }
+    entry.claim(claimed, yield* Clock.currentTimeMillis)
+    yield* Effect.forkDaemon(stored((yield* QueenCatalog).hives.put({ ...row, url, instance })))
+    return { url, instance, version } satisfies Claimed
+  })
+
+/** One that shuts down is nobody's any more: the next one can be woken when it is gone. */
+export const claimLasting = (hive: KnownHive, url: string) =>
+  Effect.catchIf(
+    claim(hive, url),
+    (error) => error.code === "SHUTTING_DOWN",
+    () => Effect.succeed(undefined)
+  )
+
+const wasHere = (owner: unknown, url: string): boolean =>
+  typeof owner === "object" && owner !== null && "url" in owner && owner.url === url
+
+/** What is stored serves the next queen; this one goes on without it. */
+export const stored = <E>(write: Effect.Effect<void, E>): Effect.Effect<void> =>
+  Effect.catchAll(write, (error) => Effect.logWarning("the queen's catalog was not written", error))

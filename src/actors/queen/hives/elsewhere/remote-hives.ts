@@ -1,0 +1,105 @@
+/** The calls about hives of other machines: adding one, looking at its machine, installing, logs. */
+import * as Effect from "effect/Effect"
+import type { EventFeed } from "../../../../protocol/endpoint.ts"
+import { frame } from "../../../../protocol/sse.ts"
+import type { QueenApi } from "../../../../protocol/queen/index.ts"
+import { CurrentRemotes, type Facts, type Remote, type Remotes } from "../../../../layers/remote/index.ts"
+import { CurrentSettings } from "../../../../layers/settings/index.ts"
+import { type RbeeError, rbeeError, sentence } from "../../../../machines/errors.ts"
+import * as say from "../../../../machines/narration.ts"
+import { isLoopback } from "../../../../machines/vocabulary/address.ts"
+import type { HiveView, MachineView } from "../../../../machines/vocabulary/hive.ts"
+import { Hives } from "../hives.ts"
+import { notInvited } from "../known-hive.ts"
+
+const defaultLines = 100
+
+const machineView = (facts: Facts): MachineView => {
+  const { arch, clockAheadMs, cores, disk_free_mb, gpu_tools, latencyMs, node, platform, ram_free_mb, ram_mb } = facts
+  return {
+    platform,
+    arch,
+    node,
+    cores,
+    ram_mb,
+    ram_free_mb,
+    disk_free_mb,
+    gpu_tools,
+    latency_ms: latencyMs,
+    clock_ahead_ms: clockAheadMs,
+    ...(facts.installed === undefined ? {} : { installed: facts.installed }),
+    ...(facts.hive === undefined ? {} : { hive: { pid: facts.hive.pid, version: facts.hive.version } })
+  }
+}
+
+/** It would be shown the cluster's own token there, in clear. */
+const isElsewhere = (url: string): boolean =>
+  !isLoopback(/^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost")
+
+const remoteOf = (id: string): Effect.Effect<Remote, RbeeError, Hives> =>
+  Effect.gen(function* () {
+    const place = yield* (yield* Hives).placeOf(id)
+    if (place !== undefined) return { id, place }
+    return yield* rbeeError(
+      "INVALID_REQUEST",
+      `hive ${id} is on this machine`,
+      "This is for hives that were added over SSH"
+    )
+  })
+
+/** Runs while its reader is there; one who leaves interrupts it. */
+const installation =
+  (remotes: Remotes, remote: Remote): EventFeed =>
+  (sink) =>
+    Effect.gen(function* () {
+      const clock = yield* Effect.clock
+      const tell = (step: string) =>
+        sink.write(
+          frame({
+            event: "narration",
+            data: { ...say.hiveInstall(remote.id, step), hiveId: remote.id, at: clock.unsafeCurrentTimeMillis() }
+          })
+        )
+      const outcome = yield* Effect.either(remotes.install(remote, tell))
+      if (outcome._tag === "Right") sink.write(frame({ event: "done", data: outcome.right }))
+      else {
+        const { code, details } = outcome.left
+        sink.write(frame({ event: "error", data: { code, message: sentence(outcome.left), details } }))
+      }
+    })
+
+type Calls = Pick<QueenApi, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
+
+/** `viewOf` shows a hive as it is. */
+export const remoteHives = (viewOf: (id: string) => Effect.Effect<HiveView, RbeeError>) =>
+  Effect.gen(function* () {
+    const hives = yield* Hives
+    const remotes = yield* CurrentRemotes
+    const localHive = (yield* CurrentSettings).hive.id
+    const remote = (id: string) => Effect.provideService(remoteOf(id), Hives, hives)
+    return {
+      addHive: ({ accept_new_host_key, id, ssh, url }) =>
+        Effect.gen(function* () {
+          const isOwn = id === localHive && (url === undefined || !isElsewhere(url))
+          if (ssh === undefined && !isOwn) return yield* notInvited(id)
+          // nothing is stored of a machine that cannot be used
+          if (ssh !== undefined)
+            yield* remotes.check({ id, place: ssh }, { acceptNewHostKey: accept_new_host_key === true })
+          yield* hives.add(id, { ...(url === undefined ? {} : { url }), ...(ssh === undefined ? {} : { ssh }) })
+          return yield* viewOf(id)
+        }),
+      checkHive: ({ id }) =>
+        Effect.gen(function* () {
+          return machineView(yield* remotes.check(yield* remote(id), { acceptNewHostKey: false }))
+        }),
+      installHive: ({ id }) =>
+        Effect.map(remote(id), (found) => ({ _tag: "Events" as const, feed: installation(remotes, found) })),
+      uninstallHive: ({ id }) => Effect.map(Effect.flatMap(remote(id), remotes.uninstall), (removed) => ({ removed })),
+      hiveLogs: ({ id, lines = defaultLines }) =>
+        Effect.gen(function* () {
+          const text = yield* remotes.logs(yield* remote(id), Math.max(0, Math.floor(lines)))
+          return { _tag: "Text", status: 200, type: "text/plain; charset=utf-8", body: text }
+        }),
+      unlockKey: ({ file, passphrase }) => Effect.map(remotes.unlock(file, passphrase), (opens) => ({ opens }))
+    } satisfies Calls
+  })

@@ -1,0 +1,54 @@
+/** Where a hive runs, if it does: asked of its machine, and of the address where it was last. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schedule from "effect/Schedule"
+import { HiveLauncher } from "../../../layers/hive-launcher/index.ts"
+import { hiveAt } from "./hive-calls.ts"
+import { isUninvited, type KnownHive } from "./known-hive.ts"
+
+/** A hive that does not answer /health for so long, milliseconds, is taken for dead though its process is there. */
+export const silenceMs = 5000
+/** What a hive that shuts down already may take: its answers may finish until their deadline (docs/design.md#shutdown). */
+export const leaveMs = 33_000
+
+/** Where it runs already; a hive that told its url itself is looked for there as well. */
+export const locate = (hive: KnownHive) =>
+  Effect.gen(function* () {
+    const { row, target } = hive
+    if (isUninvited(hive)) return undefined
+    // one that was invited is asked with its own secret, where it said that it is
+    const found = row.joined === undefined ? yield* (yield* HiveLauncher).find(target) : undefined
+    // on another machine its launcher has looked there already
+    if (found !== undefined || row.url === undefined || row.ssh !== undefined) return found
+    const health = yield* Effect.option(Effect.timeout((yield* hiveAt(row.url)).health({}), "2 seconds"))
+    return Option.isSome(health) && health.value.role === "hive" && health.value.id === row.id ? row.url : undefined
+  })
+
+/**
+ * Where it runs. One whose process is there and says nothing gets its time and is ended: it would hold its address
+ * against the next one.
+ */
+export const findOrEnd = (hive: KnownHive) =>
+  Effect.gen(function* () {
+    const launcher = yield* HiveLauncher
+    const { row, target } = hive
+    const found = yield* locate(hive)
+    if (found !== undefined || !(yield* Effect.orElseSucceed(launcher.present(target), () => false))) return found
+    const back = yield* locate(hive).pipe(
+      Effect.repeat({ until: (url) => url !== undefined, schedule: Schedule.spaced("250 millis") }),
+      Effect.timeoutOption(silenceMs)
+    )
+    if (Option.isSome(back)) return yield* locate(hive)
+    yield* Effect.catchAll(launcher.kill(target), (error) =>
+      Effect.logWarning(`hive ${row.id} could not be ended: ${error.message}`)
+    )
+    return undefined
+  })
+
+/** Comes true when its process has gone; none: it has not within its time, milliseconds. Looks every so often. */
+export const untilLeft = ({ target }: KnownHive, every: "20 millis" | "100 millis", ms: number) =>
+  Effect.flatMap(HiveLauncher, (launcher) =>
+    launcher
+      .present(target)
+      .pipe(Effect.repeat({ until: (isThere) => !isThere, schedule: Schedule.spaced(every) }), Effect.timeoutOption(ms))
+  )

@@ -1,0 +1,54 @@
+/** Step 3A of the flow (docs/design.md#the-flow): a hive that runs is taken as it is, one that does not is started. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { HiveLauncher } from "../../../layers/hive-launcher/index.ts"
+import type { HiveRow } from "../../../layers/queen-catalog/index.ts"
+import { rbeeError } from "../../../machines/errors.ts"
+import * as say from "../../../machines/narration.ts"
+import { SessionBook } from "../sessions/stored-sessions.ts"
+import { claim, claimLasting } from "./claiming.ts"
+import { findOrEnd, leaveMs, untilLeft } from "./finding.ts"
+import { isUninvited, type KnownHive, narrateOf, notInvited } from "./known-hive.ts"
+
+/** Hives of other machines that are woken at once: each has an SSH connection and a program on it. */
+const wakingsMax = 4
+
+export class Wakings extends Context.Tag("rbee/queen/Wakings")<Wakings, Effect.Semaphore>() {
+  static readonly layer = Layer.effect(Wakings, Effect.makeSemaphore(wakingsMax))
+}
+
+export const wake = (hive: KnownHive) =>
+  Effect.gen(function* () {
+    const running = yield* findOrEnd(hive)
+    if (running !== undefined) {
+      const claimed = yield* claimLasting(hive, running)
+      if (claimed !== undefined) return claimed
+      yield* untilLeft(hive, "100 millis", leaveMs)
+    }
+    if (isUninvited(hive)) return yield* notInvited(hive.row.id)
+    if (!hive.isWakeable) return yield* startedElsewhere(hive.row)
+    return yield* start(hive)
+  })
+
+const start = (hive: KnownHive) =>
+  Effect.gen(function* () {
+    const { row, target, waiters } = hive
+    const narrate = yield* narrateOf(hive)
+    narrate(say.hiveWake(target.at))
+    const waking = (yield* HiveLauncher).wake(target)
+    const { url, woken } = yield* row.ssh === undefined ? waking : (yield* Wakings).withPermits(1)(waking)
+    if (woken) {
+      const users = [...waiters].map(({ session }) => session)
+      ;(yield* SessionBook).woke("hive", row.id, undefined, users)
+    }
+    return yield* claim(hive, url, woken)
+  })
+
+const startedElsewhere = ({ id, url = "an address of its own" }: HiveRow) =>
+  rbeeError(
+    "CONNECTION_TIMEOUT",
+    `hive ${id} does not answer at ${url}, and was not started by this queen`,
+    `Start it there again, or forget it: \`rbee hives rm ${id}\``,
+    { hive: id, permanent: true }
+  )

@@ -1,0 +1,53 @@
+/** Who this queen is, where she is reached, and what she was given at her start. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { Ids } from "../../layers/ids/index.ts"
+import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
+import type { Named } from "../../machines/formats/model-name.ts"
+
+export interface QueenOptions {
+  /** where hives reach her */
+  readonly url: string
+  readonly pid: number
+  /** what others call her, where a hive is hers */
+  readonly name?: string
+  /** which start of her machine this is; absent: that is not known, and a restart of it goes unnoticed */
+  readonly boot?: string | undefined
+  /** what this machine's hive has on its disk, also while it sleeps; absent: that is asked of hives alone */
+  readonly onDisk?: Effect.Effect<ReadonlyArray<Named>>
+  /** the OpenAPI document of her interface */
+  readonly document?: () => unknown
+}
+
+export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
+  CurrentQueen,
+  Required<QueenOptions> & {
+    readonly id: string
+    /** counts her starts */
+    readonly epoch: number
+    /** fresh for every process */
+    readonly instance: string
+    /** milliseconds since 1970 */
+    readonly startedAt: number
+  }
+>() {
+  static readonly layer = ({
+    boot,
+    document = () => ({}),
+    name = "queen",
+    onDisk = Effect.succeed([]),
+    pid,
+    url
+  }: QueenOptions) =>
+    Layer.effect(
+      CurrentQueen,
+      Effect.gen(function* () {
+        const { identity } = yield* QueenCatalog
+        const instance = yield* (yield* Ids).make("queen")
+        const startedAt = yield* Clock.currentTimeMillis
+        return { ...identity, instance, startedAt, boot, document, name, onDisk, pid, url }
+      })
+    )
+}
