@@ -81,6 +81,14 @@ export class RbeeError<out Code extends ErrorCode = ErrorCode> extends Data.Tagg
 export const sentence = (error: { readonly what: string; readonly todo: string }): string =>
   error.todo === "" ? `${error.what}.` : `${error.what}. ${error.todo}`
 
+/** The two in one text again: the first ". " parts the sentence from its advice, whatever stands in either. */
+export const inSentence = (text: string): { readonly what: string; readonly todo: string } => {
+  const cut = text.indexOf(". ")
+  return cut === -1
+    ? { what: text.replace(/\.$/, ""), todo: "" }
+    : { what: text.slice(0, cut), todo: text.slice(cut + 2) }
+}
+
 export const rbeeError = <Code extends ErrorCode>(
   code: Code,
   what: string,

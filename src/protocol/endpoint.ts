@@ -1,6 +1,6 @@
 /**
- * How the three interfaces are declared: once, as data, schema-first. Server, client, in-process transport and the
- * OpenAPI document all come from these declarations.
+ * How the interfaces are declared: once, as data, schema-first. Server, client, in-process transport and the OpenAPI
+ * document all come from these declarations.
  *
  * A call has one flat input. Fields named in the path travel in the path, fields named in `query` or `headers` travel
  * there, the rest is the JSON body (or, for GET and DELETE, the query).
@@ -8,62 +8,45 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
-import { type RbeeError, rbeeError } from "../machines/errors.ts"
+import { type ErrorCode, type RbeeError, rbeeError } from "../machines/errors.ts"
+import type { Answers, OutputOfAnswers, WireSchema } from "./answers.ts"
+import { type Carried, heldTo } from "./failures.ts"
 import type { ApiScope, Caller } from "./rights.ts"
+import { rbee } from "./surfaces/rbee.ts"
+import type { Surface } from "./surfaces/surface.ts"
 
 export type { ApiScope, Caller }
-
-/**
- * Where a stream of Server-Sent Events goes. Text, not elements: the token path is a pipe
- * (docs/design.md#the-token-path), and the same text crosses the wire and the in-process transport.
- */
-export interface Sink {
-  /** Takes whole SSE frames (see `sse.ts`). `false`: the reader is slow, wait for `drain` before the next write. */
-  readonly write: (frames: string) => boolean
-  /** Calls `resume` once the reader has caught up; at once if it has. */
-  readonly drain: (resume: () => void) => void
-}
-
-/**
- * A stream of SSE text. Running it pumps until the source has ended for good, and fails when the connection to the
- * source broke. Interrupting it is how a reader leaves. A clean end says nothing about success: only a terminal event
- * does.
- */
-export type EventFeed = (sink: Sink) => Effect.Effect<void, RbeeError>
-
-/** An answer whose form the handler chooses: JSON with a status, text (metrics, pages), or events. */
-export type Reply =
-  | {
-      readonly _tag: "Json"
-      readonly status: number
-      readonly body: unknown
-      readonly headers?: Readonly<Record<string, string>>
-    }
-  | {
-      readonly _tag: "Text"
-      readonly status: number
-      readonly type: string
-      readonly body: string
-      readonly headers?: Readonly<Record<string, string>>
-    }
-  | { readonly _tag: "Events"; readonly feed: EventFeed; readonly headers?: Readonly<Record<string, string>> }
+export type { EventFeed, Sink } from "./answers.ts"
 
 export type Method = "GET" | "POST" | "DELETE"
 
-/** Encodes to a JSON object; needs no services. */
-export type WireSchema = Schema.Schema.AnyNoContext
-
-interface Base {
+export interface Endpoint<
+  In extends WireSchema = WireSchema,
+  A extends Answers = Answers,
+  Code extends ErrorCode = ErrorCode
+> {
   readonly method: Method
   /** `/jobs/:id/events` */
   readonly path: string
-  readonly input: WireSchema
+  readonly input: In
+  /** what it gives when nothing goes wrong */
+  readonly answers: A
+  /** what it may fail with, besides what any call may (`carried`) */
+  readonly errors: ReadonlyArray<Code>
+  /** the statuses of codes that have others here than elsewhere */
+  readonly statuses?: Readonly<Partial<Record<ErrorCode, ReadonlyArray<number>>>>
+  /** envelope, framing and authorization */
+  readonly surface: Surface
   /** what the OpenAPI document says of the input, where the handler decodes it itself */
   readonly documented?: WireSchema
   /** input fields that travel in the query of a POST */
   readonly query?: ReadonlyArray<string>
   /** header (lower case) → input field */
   readonly headers?: Readonly<Record<string, string>>
+  /** headers that an answer may have, for its client to read */
+  readonly tells?: ReadonlyArray<string>
+  /** headers that every answer has */
+  readonly sends?: Readonly<Record<string, string>>
   /** unknown fields of the body are an error instead of being ignored */
   readonly strict?: boolean
   /** bytes a body may have; absent: 1 MiB */
@@ -73,35 +56,28 @@ interface Base {
   /** one line for the OpenAPI document */
   readonly summary: string
 }
-export interface JsonEndpoint<In extends WireSchema = WireSchema, Out extends WireSchema = WireSchema> extends Base {
-  readonly kind: "json"
-  readonly input: In
-  readonly output: Out
-  /** a function where the answer decides (200 or 202) */
-  readonly status: number | ((output: Schema.Schema.Type<Out>) => number)
-}
-export interface EventsEndpoint<In extends WireSchema = WireSchema> extends Base {
-  readonly kind: "events"
-  readonly input: In
-}
-export interface ReplyEndpoint<In extends WireSchema = WireSchema> extends Base {
-  readonly kind: "reply"
-  readonly input: In
-}
-export type Endpoint = JsonEndpoint | EventsEndpoint | ReplyEndpoint
 export type Api = Readonly<Record<string, Endpoint>>
 
 export type InputOf<E extends Endpoint> = Schema.Schema.Type<E["input"]>
-export type OutputOf<E extends Endpoint> =
-  E extends JsonEndpoint<WireSchema, infer Out>
-    ? Schema.Schema.Type<Out>
-    : E extends { readonly kind: "events" }
-      ? EventFeed
-      : Reply
+export type OutputOf<E extends Endpoint> = OutputOfAnswers<E["answers"]>
+/** What a call of it may fail with. */
+export type ErrorOf<E extends Endpoint> = RbeeError<E["errors"][number] | Carried>
 
 /** What a daemon provides, and what a client of it looks like: the same shape, on every transport. */
 export type Handlers<A extends Api> = {
+  readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, ErrorOf<A[K]>>
+}
+
+/** The same before it is held to its declaration: what stands behind it may fail in any way. */
+export type Loose<A extends Api> = {
   readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, RbeeError>
+}
+
+/** Holds handlers to what their endpoints declare (`heldTo`). */
+export const declared = <A extends Api>(api: A, handlers: Loose<A>): Handlers<A> => {
+  const codes = new Map(Object.entries(api).map(([name, { errors }]) => [name, heldTo(errors)]))
+  // each call fails now with what its own endpoint declares, which is what the type says
+  return mapCalls(handlers, (call, name) => Effect.mapError(call, codes.get(name) ?? ((error) => error))) as Handlers<A>
 }
 
 /** One call of an interface, whatever it takes and answers. */
@@ -159,26 +135,16 @@ export class Call extends Context.Reference<Call>()("rbee/Call", {
   defaultValue: (): CallInfo => ({ correlationId: undefined, deadline: undefined })
 }) {}
 
-type Options = Omit<Base, "method" | "path" | "input" | "summary">
+type Spec<In, A, Code> = Omit<Endpoint, "method" | "path" | "input" | "answers" | "errors" | "surface"> & {
+  readonly input: In
+  readonly answers: A
+  readonly errors?: ReadonlyArray<Code>
+  /** absent: the cluster's own */
+  readonly surface?: Surface
+}
 
-export const json = <In extends WireSchema, Out extends WireSchema>(
+export const endpoint = <In extends WireSchema, const A extends Answers, const Code extends ErrorCode = never>(
   method: Method,
   path: string,
-  spec: {
-    readonly summary: string
-    readonly input: In
-    readonly output: Out
-    readonly status?: JsonEndpoint<In, Out>["status"]
-  } & Options
-): JsonEndpoint<In, Out> => ({ kind: "json", method, path, status: 200, ...spec })
-
-export const events = <In extends WireSchema>(
-  path: string,
-  spec: { readonly summary: string; readonly input: In } & Options
-): EventsEndpoint<In> => ({ kind: "events", method: "GET", path, ...spec })
-
-export const reply = <In extends WireSchema>(
-  method: Method,
-  path: string,
-  spec: { readonly summary: string; readonly input: In } & Options
-): ReplyEndpoint<In> => ({ kind: "reply", method, path, ...spec })
+  spec: Spec<In, A, Code>
+): Endpoint<In, A, Code> => ({ method, path, errors: [], surface: rbee, ...spec })

@@ -7,7 +7,7 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../machines/errors.ts"
-import type { EventFeed, Sink } from "./endpoint.ts"
+import type { EventFeed, Sink } from "./answers.ts"
 
 export interface SseEvent {
   /** of this event alone; `progress` has none */

@@ -1,50 +1,85 @@
 /** A worker's interface (docs/api.md#worker). Only a queen calls it. */
 import * as Schema from "effect/Schema"
 import { Count, Health, Nothing } from "../machines/vocabulary/common.ts"
-import { InferRequest } from "../machines/vocabulary/worker.ts"
-import { events, type Handlers, json, reply } from "./endpoint.ts"
-import { Id } from "../machines/vocabulary/ids.ts"
+import { InferDone, InferRequest } from "../machines/vocabulary/worker.ts"
+import { endpoint, type Handlers, type Loose } from "./endpoint.ts"
+import * as stream from "./events.ts"
+import { byId, draining, none } from "./inputs.ts"
 
-const none = Schema.Struct({})
-const byId = Schema.Struct({ id: Id })
+/** Where the tokens are read. */
+export const InferStarted = Schema.Struct({ infer_id: Schema.String, events: Schema.String })
+
+/** The whole answer; `text` and `tokens` are those of this call, without resumed ones. */
+export const InferWhole = Schema.Struct({ text: Schema.String, ...InferDone.fields })
+
+const busyness = { slots: Count, busy: Count }
 
 export const workerApi = {
-  health: json("GET", "/health", { scope: "open", summary: "Alive?", input: none, output: Health }),
-  /** 200 `{state,slots,busy}`, or 503 `{state:"loading",progress}` */
-  ready: reply("GET", "/ready", { scope: "peer", summary: "Loaded?", input: none }),
-  /** 201 `{infer_id, events}`; with `stream:false` 200 and the whole answer; 503 ALL_SLOTS_BUSY */
-  infer: reply("POST", "/infer", {
+  health: endpoint("GET", "/health", {
+    scope: "open",
+    summary: "Alive?",
+    input: none,
+    answers: { json: { 200: Health } }
+  }),
+  ready: endpoint("GET", "/ready", {
     scope: "peer",
-    summary: "Decode one answer",
+    summary: "Loaded?",
+    input: none,
+    answers: {
+      json: {
+        200: Schema.Struct({ state: Schema.Literal("idle", "busy"), ...busyness }),
+        503: Schema.Union(
+          Schema.Struct({ state: Schema.Literal("loading"), progress: Schema.Number }),
+          Schema.Struct({ state: Schema.Literal("draining"), ...busyness })
+        )
+      }
+    }
+  }),
+  infer: endpoint("POST", "/infer", {
+    scope: "peer",
+    summary: "Decode one answer; whole with `stream` false, else where its tokens are read",
     input: InferRequest,
+    answers: { json: { 201: InferStarted, 200: InferWhole } },
+    errors: [
+      "ALL_SLOTS_BUSY",
+      "CONFLICT",
+      "CANCELLED",
+      "UNSUPPORTED_PARAMETER",
+      "MODEL_INVALID",
+      "VRAM_EXHAUSTED",
+      "BACKEND_UNAVAILABLE",
+      "WORKER_CRASHED"
+    ],
     maxBytes: 32 * 1024 * 1024
   }),
-  /** `token` InferToken *, then one of `done` InferDone, `error` WireError, `cancelled` {} */
-  inferEvents: events("/infer/:id/events", { scope: "peer", summary: "Its tokens", input: byId }),
-  cancelInfer: json("DELETE", "/infer/:id", {
+  inferEvents: endpoint("GET", "/infer/:id/events", {
+    scope: "peer",
+    summary: "Its tokens",
+    input: byId,
+    answers: { events: stream.ofInfer },
+    errors: ["NOT_FOUND"]
+  }),
+  cancelInfer: endpoint("DELETE", "/infer/:id", {
     scope: "peer",
     summary: "Stop decoding",
     input: byId,
-    output: Nothing,
-    status: 204
+    answers: { json: { 204: Nothing } }
   }),
   /** by its hive, when the queen that reads them is out of reach */
-  cancelInfers: json("DELETE", "/infer", {
+  cancelInfers: endpoint("DELETE", "/infer", {
     scope: "peer",
     summary: "Stop all decoding",
     input: none,
-    output: Nothing,
-    status: 204
+    answers: { json: { 204: Nothing } }
   }),
-  shutdown: json("POST", "/shutdown", {
+  shutdown: endpoint("POST", "/shutdown", {
     scope: "peer",
     summary: "Drain: new work 503, running work may finish until the deadline",
-    input: Schema.Struct({ deadline_ms: Schema.optional(Count) }),
-    output: Nothing,
-    status: 202
+    input: draining,
+    answers: { json: { 202: Nothing } }
   })
 } as const
 
 export type WorkerApi = Handlers<typeof workerApi>
-
-export const InferStarted = Schema.Struct({ infer_id: Schema.String, events: Schema.String })
+/** Its calls before they are held to what they declare. */
+export type WorkerCalls = Loose<typeof workerApi>

@@ -6,8 +6,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import { Call, type EventFeed, type Sink } from "../../src/protocol/endpoint.ts"
+import type { AnswerOf } from "../../src/protocol/answers.ts"
+import { Call, endpoint, type EventFeed, type Sink } from "../../src/protocol/endpoint.ts"
 import { frame, readEvents, type SseEvent } from "../../src/protocol/sse.ts"
 import { queenApi } from "../../src/protocol/queen/index.ts"
 import { workerApi } from "../../src/protocol/worker.ts"
@@ -15,6 +17,25 @@ import { type ErrorCode, RbeeError, rbeeError, statusOf } from "../../src/machin
 import { patience } from "../support/patience.ts"
 import { quiet, recording, type Seen, type Transport, transports } from "./transports.ts"
 import { JobId } from "../../src/machines/vocabulary/ids.ts"
+
+// Object.keys widens; these are the table's keys
+const everyCode = Object.keys(statusOf) as Array<ErrorCode>
+
+/** One call that answers in every form. */
+const anyApi = {
+  any: endpoint("GET", "/any", {
+    scope: "open",
+    summary: "",
+    input: Schema.Struct({}),
+    answers: {
+      json: { 503: Schema.Struct({ state: Schema.String }) },
+      text: { 200: "text/plain; version=0.0.4" },
+      events: {}
+    },
+    errors: everyCode,
+    tells: ["X-Told"]
+  })
+}
 
 /** A worker that answers everything with `answer`. */
 const workerOf = (transport: Transport, answer: Effect.Effect<unknown, RbeeError>, seen: Array<Seen> = []) =>
@@ -50,14 +71,13 @@ for (const transport of transports) {
     it.scopedLive("an error of every code arrives as it was sent", () =>
       Effect.gen(function* () {
         let sent = rbeeError<ErrorCode>("INTERNAL", "")
-        const client = yield* workerOf(
-          transport,
-          Effect.suspend(() => Effect.fail(sent))
+        const client = yield* transport.open(
+          anyApi,
+          recording(anyApi, [], () => Effect.suspend(() => Effect.fail(sent)))
         )
-        // Object.keys widens; these are the table's keys
-        for (const code of Object.keys(statusOf) as Array<ErrorCode>) {
+        for (const code of everyCode) {
           sent = rbeeError(code, `it is 1.5 GB (${code})`, "Do this. Then that.", { needed_mb: 1.5, list: [1, "a"] })
-          const got = yield* Effect.flip(client.cancelInfer({ id: "infer-1" }))
+          const got = yield* Effect.flip(client.any({}))
           expect(got).toBeInstanceOf(RbeeError)
           expect({ ...got, message: got.message, status: got.status }).toEqual({
             ...sent,
@@ -212,50 +232,61 @@ for (const transport of transports) {
 
     it.scopedLive("an error before the stream is an error of the call", () =>
       Effect.gen(function* () {
-        const client = yield* workerOf(transport, Effect.fail(rbeeError("JOB_NOT_FOUND", "there is no job job-9")))
-        expect((yield* Effect.flip(client.inferEvents({ id: "job-9" }))).code).toBe("JOB_NOT_FOUND")
+        const client = yield* workerOf(transport, Effect.fail(rbeeError("NOT_FOUND", "there is no answer infer-9")))
+        expect((yield* Effect.flip(client.inferEvents({ id: "infer-9" }))).code).toBe("NOT_FOUND")
       })
     )
 
-    it.scopedLive("a reply may be a stream, a text, or JSON with a status of its own", () =>
+    it.scopedLive("an answer may be a stream, a text, or JSON with a status of its own", () =>
       Effect.gen(function* () {
-        const replies: Array<unknown> = [
+        const answers: ReadonlyArray<AnswerOf<typeof anyApi.any.answers>> = [
           { _tag: "Text", status: 200, type: "text/plain; version=0.0.4", body: "rbee_up 1\n" },
-          { _tag: "Json", status: 503, body: { state: "loading", progress: 0.5 } },
-          { _tag: "Events", feed: (sink: Sink) => pump(sink, tokens(2)) }
+          { _tag: "Json", status: 503, body: { state: "loading" } },
+          { _tag: "Events", feed: (sink: Sink) => pump(sink, tokens(2)), headers: { "X-Told": "yes" } }
         ]
-        const client = yield* workerOf(
-          transport,
-          Effect.suspend(() => Effect.succeed(replies.shift()))
+        let turn = 0
+        const client = yield* transport.open(
+          anyApi,
+          recording(anyApi, [], () => Effect.succeed(answers[turn++]))
         )
-        expect(yield* client.ready({})).toEqual({
-          _tag: "Text",
-          status: 200,
-          type: "text/plain; version=0.0.4",
-          body: "rbee_up 1\n"
-        })
-        expect(yield* client.ready({})).toEqual({
-          _tag: "Json",
-          status: 503,
-          body: { state: "loading", progress: 0.5 }
-        })
-        const reply = yield* client.ready({})
-        expect(reply._tag).toBe("Events")
+        expect(yield* client.any({})).toEqual(answers[0])
+        expect(yield* client.any({})).toEqual(answers[1])
+        const answer = yield* client.any({})
+        expect(answer).toMatchObject({ _tag: "Events", headers: { "X-Told": "yes" } })
         const events: Array<SseEvent> = []
-        if (reply._tag === "Events") yield* readEvents(reply.feed, (event) => events.push(event))
+        if (answer._tag === "Events") yield* readEvents(answer.feed, (event) => events.push(event))
         expect(events).toHaveLength(2)
       })
     )
 
-    it.scopedLive("a reply that carries the error envelope fails the call", () =>
+    it.scopedLive("an answer of a status, a type or a form that its endpoint does not declare is INTERNAL", () =>
       Effect.gen(function* () {
-        const body = { error: { code: "ALL_SLOTS_BUSY", message: "4 of 4 slots are busy.", details: { slots: 4 } } }
-        const client = yield* workerOf(transport, Effect.succeed({ _tag: "Json", status: 503, body }))
-        const error = yield* Effect.flip(client.infer({ job_id: JobId.make("job-1"), epoch: 1 }))
-        expect([error.code, error.message, error.details]).toEqual([
-          "ALL_SLOTS_BUSY",
-          "4 of 4 slots are busy.",
-          { slots: 4 }
+        const answers: Array<unknown> = [
+          { _tag: "Json", status: 200, body: { state: "loading" } },
+          { _tag: "Json", status: 503, body: { state: 1 } },
+          { _tag: "Text", status: 200, type: "text/html", body: "" },
+          { _tag: "Text", status: 404, type: "text/plain", body: "" }
+        ]
+        let turn = 0
+        const client = yield* transport.open(
+          anyApi,
+          recording(anyApi, [], () => Effect.succeed(answers[turn++]))
+        )
+        for (const _ of answers) expect((yield* Effect.flip(client.any({}))).code).toBe("INTERNAL")
+        const feed = yield* workerOf(transport, Effect.succeed({ _tag: "Events", feed: () => Effect.void }))
+        expect((yield* Effect.flip(feed.ready({}))).code).toBe("INTERNAL")
+      }).pipe(Effect.provide(quiet))
+    )
+
+    it.scopedLive("an error that its endpoint does not declare is INTERNAL, and says what it said", () =>
+      Effect.gen(function* () {
+        const sent = rbeeError("JOB_NOT_FOUND", "there is no job job-9", "Look again", { job_id: "job-9" })
+        const client = yield* workerOf(transport, Effect.fail(sent))
+        const got = yield* Effect.flip(client.cancelInfer({ id: "infer-1" }))
+        expect([got.code, got.message, got.details]).toEqual([
+          "INTERNAL",
+          sent.message,
+          { job_id: "job-9", remote_code: "JOB_NOT_FOUND" }
         ])
       })
     )
@@ -263,10 +294,12 @@ for (const transport of transports) {
     it.scopedLive("a body may have what its endpoint allows, and not more", () =>
       Effect.gen(function* () {
         const seen: Array<Seen> = []
-        const answer = { job_id: "job-1", events: "/jobs/job-1/events", _tag: "Json", status: 200, body: 1 }
+        const started = { job_id: "job-1", events: "/jobs/job-1/events" }
         const client = yield* transport.open(
           queenApi,
-          recording(queenApi, seen, () => Effect.succeed(answer))
+          recording(queenApi, seen, (name) =>
+            Effect.succeed(name === "submitJob" ? started : { _tag: "Events", feed: () => Effect.void })
+          )
         )
         const prompt = (bytes: number) => "x".repeat(bytes)
         yield* client.submitJob({ model: "minillama", prompt: prompt(900_000) })

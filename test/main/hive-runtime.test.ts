@@ -40,7 +40,7 @@ describe("A hive without a runtime", () => {
     const asked = await Promise.all(
       Array.from({ length: 3 }, () => run(hive.api.provisionWorker({ kind: "cpu-llm-worker-rbee" })))
     )
-    const ids = new Set(asked.map((answer) => ("provision_id" in answer ? answer.provision_id : "available")))
+    const ids = new Set(asked.map((answer) => (answer.status === 202 ? answer.body.provision_id : "available")))
     expect(ids.size).toBe(1)
     const [id = ""] = ids
     const events = await eventsOf(hive.api.runtimeEvents({ id }))
@@ -51,7 +51,9 @@ describe("A hive without a runtime", () => {
     hive.process.kill("SIGKILL")
     await hive.exit
     const again = await startHive(here, {}, folder)
-    expect(await run(again.api.provisionWorker({ kind: "cpu-llm-worker-rbee" }))).toEqual({ available: true })
+    expect(await run(again.api.provisionWorker({ kind: "cpu-llm-worker-rbee" }))).toMatchObject({
+      body: { available: true }
+    })
   })
 
   it("says what failed and how to go on, and leaves nothing", { timeout: 60_000 }, async () => {
@@ -62,7 +64,7 @@ describe("A hive without a runtime", () => {
       bare()
     )
     const asked = await run(hive.api.provisionWorker({ kind: "cpu-llm-worker-rbee" }))
-    const id = "provision_id" in asked ? asked.provision_id : ""
+    const id = asked.status === 202 ? asked.body.provision_id : ""
     const events = await eventsOf(hive.api.runtimeEvents({ id }))
     expect(events.at(-1)).toMatchObject({
       event: "failed",

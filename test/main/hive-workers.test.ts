@@ -293,6 +293,8 @@ describe("A hive and its workers", () => {
     expect(await refused(hive.api.stopWorker({ id: WorkerId.make("w9") }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.workerEvents({ id: "w9" }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.modelEvents({ id: "p9" }))).toMatchObject({ code: "NOT_FOUND" })
-    expect(await run(hive.api.provisionWorker({ kind: "cpu-llm-worker-rbee" }))).toEqual({ available: true })
+    expect(await run(hive.api.provisionWorker({ kind: "cpu-llm-worker-rbee" }))).toMatchObject({
+      body: { available: true }
+    })
   })
 })

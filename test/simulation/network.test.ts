@@ -2,13 +2,20 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
-import { events } from "../../src/protocol/endpoint.ts"
+import { endpoint } from "../../src/protocol/endpoint.ts"
 import { Kernel } from "../../src/simulator/world/kernel/kernel.ts"
 import { Links } from "../../src/simulator/world/network/links.ts"
 import { Machine } from "../../src/simulator/world/machine.ts"
 import { Network } from "../../src/simulator/world/network/network.ts"
 
-const api = { ticks: events("/ticks", { scope: "open", summary: "One a second", input: Schema.Struct({}) }) }
+const api = {
+  ticks: endpoint("GET", "/ticks", {
+    scope: "open",
+    summary: "One a second",
+    input: Schema.Struct({}),
+    answers: { events: {} }
+  })
+}
 const url = "sim://m:server"
 
 /** A process that reads a stream of another one, which notes when its reader has left. */

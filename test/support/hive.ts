@@ -130,7 +130,7 @@ export const fakeQueen = async (): Promise<FakeQueen> => {
   }
   const handlers: Partial<QueenApi> = {
     heartbeat: (beat) =>
-      Effect.suspend((): Effect.Effect<void, RbeeError> => {
+      Effect.suspend((): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> => {
         queen.beats.push(beat)
         if (queen.answer === "unknown") return Effect.fail(rbeeError("HIVE_NOT_FOUND", "who is that"))
         if (queen.answer === "unclaimed") return Effect.fail(rbeeError("CONFLICT", "not claimed"))

@@ -3,8 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ActorSystem } from "../core/system.ts"
-import { mapCalls } from "../../protocol/endpoint.ts"
-import type { HiveApi } from "../../protocol/hive.ts"
+import { declared, mapCalls } from "../../protocol/endpoint.ts"
+import { type HiveApi, hiveApi, type HiveCalls } from "../../protocol/hive.ts"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { runtimeNamed } from "../../machines/kinds/kind.ts"
 import { makeInspect } from "../inspect/shared.ts"
@@ -64,9 +64,12 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
       (input: { readonly id: string; readonly last_event_id?: string | undefined }) =>
         Effect.map(logOf(input.id, what), (log) => log.feed(input.last_event_id))
     /** A queen that lost this hive to another one learns it from whatever she asks. */
-    const ofItsOwner = (api: HiveApi): HiveApi =>
-      mapCalls(api, (call, name) =>
-        name === "health" || name === "claim" ? call : Effect.zipRight(ownership.admit, call)
+    const ofItsOwner = (api: HiveCalls): HiveApi =>
+      declared(
+        hiveApi,
+        mapCalls(api, (call, name) =>
+          name === "health" || name === "claim" ? call : Effect.zipRight(ownership.admit, call)
+        )
       )
 
     return ofItsOwner({
@@ -152,8 +155,10 @@ export const hiveApiOf = (options: ApiOptions): Effect.Effect<HiveApi, never, Ac
           if (named instanceof RbeeError) return yield* named
           const needed = found?.isDeclared === true ? { ...named, backend: found.backend } : named
           const id = yield* Effect.flatMap(part("installs"), (installs) => installs.provision(needed))
-          if (id === undefined) return { available: true as const }
-          return { provision_id: id, events: `/workers/provisions/${id}/events` }
+          if (id === undefined)
+            return { _tag: "Json" as const, status: 200 as const, body: { available: true as const } }
+          const body = { provision_id: id, events: `/workers/provisions/${id}/events` }
+          return { _tag: "Json" as const, status: 202 as const, body }
         }).pipe(Effect.provide(system)),
       runtimeEvents: feed("a provision"),
 

@@ -1,6 +1,6 @@
 /** The calls of the hive's interface that are about models (docs/api.md#hive). */
 import * as Effect from "effect/Effect"
-import type { HiveApi } from "../../protocol/hive.ts"
+import type { HiveCalls } from "../../protocol/hive.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/formats/model-ref.ts"
@@ -24,7 +24,7 @@ export const present = (ports: Ports, text: string): Effect.Effect<ModelRow, Rbe
     )
   })
 
-type Calls = Pick<HiveApi, "listModels" | "getModel" | "pinModel" | "removeModel" | "retryModel">
+type Calls = Pick<HiveCalls, "listModels" | "getModel" | "pinModel" | "removeModel" | "retryModel">
 
 export const modelCalls = (ports: Ports, parts: Parts): Calls => {
   const viewing = Effect.gen(function* () {

@@ -2,8 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Call } from "../../protocol/endpoint.ts"
-import type { QueenApi } from "../../protocol/queen/index.ts"
+import { Call, declared, mapCalls } from "../../protocol/endpoint.ts"
+import { type QueenApi, queenApi as declaration, type QueenCalls } from "../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { bundledModel } from "../../machines/formats/model-ref.ts"
@@ -23,7 +23,7 @@ import { Jobs } from "./jobs/jobs.ts"
 import { joining } from "./hives/elsewhere/joining.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
-import { type Gauges, metricsType, renderMetrics } from "./metrics/metrics-text.ts"
+import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { allCopies, copiesOn, modelCalls, named } from "./models/models.ts"
 import { openAi, unknownModel } from "../surfaces/openai.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
@@ -145,7 +145,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       })
   })
 
-  const api: QueenApi = {
+  const api: QueenCalls = {
     health: () =>
       Effect.map(Clock.currentTimeMillis, (now) => ({
         status: "healthy",
@@ -196,16 +196,10 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     v1Model,
     v1Chat,
     inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
-    metrics: () =>
-      Effect.sync(() => ({
-        _tag: "Text",
-        status: 200,
-        type: metricsType,
-        body: renderMetrics(meters, gauges())
-      })),
-    openapi: () => Effect.sync(() => ({ _tag: "Json", status: 200, body: own.document() }))
+    metrics: () => Effect.sync(() => renderMetrics(meters, gauges())),
+    openapi: () => Effect.sync(() => own.document())
   }
-  return touching(api, touch)
+  return touching(declared(declaration, api), touch)
 })
 
 const notItself = (hive: string, other: string) =>
@@ -223,18 +217,8 @@ const memoryOf = ({ id: hive, devices, beats }: HiveEntry): Gauges["memory"] => 
   })
 }
 
-/** Any use of the queen counts, but for looking whether she is there and for what hives say of themselves. */
-const touching = (api: QueenApi, touch: () => void): QueenApi => {
-  const passive = new Set(["health", "heartbeat", "metrics"])
-  const wrapped = Object.entries(api).map(([name, handler]): readonly [string, unknown] => [
-    name,
-    passive.has(name)
-      ? handler
-      : (input: never) => {
-          touch()
-          return handler(input)
-        }
-  ])
-  // the same names with the same handlers, each with a side effect before it
-  return Object.fromEntries(wrapped) as QueenApi
-}
+/** Calls that are no use of the queen: looking whether she is there, and what hives say of themselves. */
+const passive = new Set(["health", "heartbeat", "metrics"])
+
+const touching = (api: QueenApi, touch: () => void): QueenApi =>
+  mapCalls(api, (call, name) => (passive.has(name) ? call : Effect.zipRight(Effect.sync(touch), call)))

@@ -1,8 +1,9 @@
 /** A job's events as OpenAI's chunks: text to text, a token's JSON goes over as it is. */
 import * as Effect from "effect/Effect"
 import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
-import { doneFrame, makeSseParser } from "../../protocol/sse.ts"
-import { encodeError } from "../../protocol/wire/error.ts"
+import { makeSseParser } from "../../protocol/sse.ts"
+import { openAi } from "../../protocol/surfaces/openai.ts"
+import { encodeError } from "../../protocol/surfaces/rbee.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletionChunk,
@@ -32,10 +33,10 @@ export const chunkFeed =
       const parse = makeSseParser(({ event, data }) => {
         if (event === "done") {
           const { finish_reason, usage } = parseDone(data)
-          out += frames.finish(finish_reason) + frames.usage(usage) + doneFrame
+          out += frames.finish(finish_reason) + frames.usage(usage) + openAi.framing.closes
         } else {
           const failure = failureOf(event, data)
-          if (failure !== undefined) out += `data: ${encodeError(failure, options.correlationId, "openai")}\n\n`
+          if (failure !== undefined) out += `data: ${encodeError(failure, options.correlationId, openAi)}\n\n`
         }
       })
       const reader: FrameReader = {

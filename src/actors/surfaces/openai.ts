@@ -6,8 +6,10 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
-import { Call, type EventFeed, type Reply, type Sink } from "../../protocol/endpoint.ts"
+import type { AnswerOf } from "../../protocol/answers.ts"
+import { Call, type EventFeed, type Loose, type Sink } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
+import { ignoredHeader, type openAiApi } from "../../protocol/surfaces/openai.ts"
 import { makeSseParser } from "../../protocol/sse.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
@@ -17,7 +19,7 @@ import {
   type CompletionHead,
   completionUsage,
   decodeChat,
-  type ModelList,
+  type ModelCard,
   samplingOf
 } from "../../machines/vocabulary/openai/openai.ts"
 import { sortFields } from "../../machines/vocabulary/openai/fields.ts"
@@ -45,24 +47,14 @@ export interface Jobs {
   readonly ignored: (fields: number) => void
 }
 
-export interface OpenAi {
-  readonly v1Models: () => Effect.Effect<Reply, RbeeError>
-  readonly v1Model: (input: { readonly ref: string }) => Effect.Effect<Reply, RbeeError>
-  readonly v1Chat: (input: Readonly<Record<string, unknown>>) => Effect.Effect<Reply, RbeeError>
-}
+type Chat = AnswerOf<(typeof openAiApi)["v1Chat"]["answers"]>
 
-export const openAi = (jobs: Jobs): OpenAi => ({
-  v1Models: () =>
-    Effect.map(jobs.models(), (models) => {
-      const body: ModelList = { object: "list", data: models.map(modelCard) }
-      return { _tag: "Json", status: 200, body }
-    }),
+export const openAi = (jobs: Jobs): Loose<typeof openAiApi> => ({
+  v1Models: () => Effect.map(jobs.models(), (models) => ({ object: "list", data: models.map(modelCard) })),
   v1Model: ({ ref }) =>
-    Effect.flatMap(Effect.all([jobs.named(ref), jobs.models()]), ([name, models]): Effect.Effect<Reply, RbeeError> => {
+    Effect.flatMap(Effect.all([jobs.named(ref), jobs.models()]), ([name, models]) => {
       const model = models.find(({ id }) => id === name)
-      return model === undefined
-        ? Effect.fail(unknownModel(ref))
-        : Effect.succeed({ _tag: "Json", status: 200, body: modelCard(model) })
+      return model === undefined ? Effect.fail(unknownModel(ref)) : Effect.succeed(modelCard(model))
     }),
   v1Chat: (input) =>
     Effect.gen(function* () {
@@ -74,7 +66,7 @@ export const openAi = (jobs: Jobs): OpenAi => ({
     })
 })
 
-const modelCard = ({ createdAt = 0, id }: Listed): ModelList["data"][number] => ({
+const modelCard = ({ createdAt = 0, id }: Listed): ModelCard => ({
   id,
   object: "model",
   created: Math.floor(createdAt / 1000),
@@ -93,18 +85,18 @@ export const unknownModel = (name: string): RbeeError<"MODEL_NOT_FOUND"> =>
 const mostIgnored = 32
 
 /** Says which fields were left out, because nobody has published them. */
-const naming = (jobs: Jobs, ignored: ReadonlyArray<string>, reply: Reply): Reply => {
+const naming = (jobs: Jobs, ignored: ReadonlyArray<string>, reply: Chat): Chat => {
   if (ignored.length === 0) return reply
   jobs.ignored(ignored.length)
   const names = ignored.slice(0, mostIgnored).map((name) => name.replace(/[^\w.-]/g, "?").slice(0, 64))
-  return { ...reply, headers: { ...reply.headers, "X-Rbee-Ignored": names.join(", ") } }
+  return { ...reply, headers: { ...reply.headers, [ignoredHeader]: names.join(", ") } }
 }
 
 const answer = (
   jobs: Jobs,
   chat: ChatCompletionRequest,
   asked: Omit<JobRequest, "model" | "stream">
-): Effect.Effect<Reply, RbeeError> =>
+): Effect.Effect<Chat, RbeeError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const cancel = (jobId: JobId) => Effect.ignore(jobs.cancel(jobId))
@@ -124,9 +116,9 @@ const answer = (
   )
 
 /** Waits for the end, and gives the whole answer. */
-const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Reply, RbeeError> =>
+const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Chat, RbeeError> =>
   Effect.suspend(() => {
-    let reply: Effect.Effect<Reply, RbeeError> = endedEarly
+    let reply: Effect.Effect<Chat, RbeeError> = endedEarly
     const parse = makeSseParser(({ event, data }) => {
       if (event === "done") {
         const { finish_reason, usage } = parseDone(data)
@@ -159,7 +151,7 @@ const streamed = (
   head: CompletionHead,
   log: JobLog,
   whileWanted: <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
-): Effect.Effect<Reply, RbeeError> =>
+): Effect.Effect<Chat, RbeeError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const before = yield* log.begun

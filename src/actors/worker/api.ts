@@ -2,18 +2,23 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
-import type { Reply } from "../../protocol/endpoint.ts"
+import { type AnswerOf } from "../../protocol/answers.ts"
+import { declared } from "../../protocol/endpoint.ts"
 import type { GenerateRequest } from "../../layers/engine/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
-import type { InferStarted, WorkerApi } from "../../protocol/worker.ts"
+import { type WorkerApi, workerApi } from "../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 import type { Answers } from "./answers.ts"
 import { generateRequest } from "./request.ts"
 import { shuttingDown, type WorkerOptions, type WorkerStatus } from "./status.ts"
 
-const reply = (status: number, body: unknown): Reply => ({ _tag: "Json", status, body })
+const json = <const Status extends number, Body>(status: Status, body: Body) => ({
+  _tag: "Json" as const,
+  status,
+  body
+})
 
 const notReady = (loaded: number): RbeeError<"ALL_SLOTS_BUSY"> =>
   rbeeError("ALL_SLOTS_BUSY", `the worker is loading its model (${Math.floor(loaded * 100)} %)`, "", {
@@ -21,21 +26,25 @@ const notReady = (loaded: number): RbeeError<"ALL_SLOTS_BUSY"> =>
     progress: loaded
   })
 
-const ready = ({ answers, draining, loaded, slots }: WorkerStatus): Reply => {
-  if (answers === undefined) return reply(503, { state: "loading", progress: loaded })
+const ready = ({
+  answers,
+  draining,
+  loaded,
+  slots
+}: WorkerStatus): AnswerOf<(typeof workerApi)["ready"]["answers"]> => {
+  if (answers === undefined) return json(503, { state: "loading", progress: loaded })
   const busy = answers.running().length
-  if (draining) return reply(503, { state: "draining", slots, busy })
-  return reply(200, { state: busy > 0 ? "busy" : "idle", slots, busy })
+  if (draining) return json(503, { state: "draining", slots, busy })
+  return json(200, { state: busy > 0 ? "busy" : "idle", slots, busy })
 }
 
 type Generate = Omit<GenerateRequest, "onToken">
 
 /** 201 and where to read; the decoding runs already, and goes on without its reader for some seconds. */
 const streamed = (answers: Answers, id: string, request: InferRequest, generate: Generate) =>
-  Effect.map(answers.start(id, request, generate), ({ answer }) => {
-    const started: typeof InferStarted.Type = { infer_id: answer.id, events: `/infer/${answer.id}/events` }
-    return reply(201, started)
-  })
+  Effect.map(answers.start(id, request, generate), ({ answer }) =>
+    json(201, { infer_id: answer.id, events: `/infer/${answer.id}/events` })
+  )
 
 /** 200 and the whole answer: `text` and `tokens` are those of this call, without resumed ones. Ends with its caller. */
 const whole = (answers: Answers, id: string, request: InferRequest, generate: Generate) => {
@@ -52,8 +61,8 @@ const whole = (answers: Answers, id: string, request: InferRequest, generate: Ge
   return Effect.acquireUseRelease(
     start,
     ({ answer, fiber }) =>
-      Effect.flatMap(Fiber.await(fiber), (): Effect.Effect<Reply, RbeeError> => {
-        if (answer.end?._tag === "Done") return Effect.succeed(reply(200, { text: texts.join(""), ...answer.end.done }))
+      Effect.flatMap(Fiber.await(fiber), () => {
+        if (answer.end?._tag === "Done") return Effect.succeed(json(200, { text: texts.join(""), ...answer.end.done }))
         if (answer.end?._tag === "Failed") return Effect.fail(answer.end.error)
         return Effect.fail(rbeeError("CANCELLED", "the answer was cancelled"))
       }),
@@ -75,7 +84,7 @@ export const workerApiOf = (
     const settings = yield* CurrentSettings
     const clock = yield* Effect.clock
     const startedAt = clock.unsafeCurrentTimeMillis()
-    return {
+    return declared(workerApi, {
       health: () =>
         Effect.sync(() => ({
           status: "healthy" as const,
@@ -117,5 +126,5 @@ export const workerApiOf = (
           status.draining = true
           return Effect.asVoid(Effect.forkIn(shutdown(deadline_ms ?? settings.shutdown.drainMs), scope))
         })
-    }
+    })
   })

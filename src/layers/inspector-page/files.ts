@@ -2,10 +2,10 @@
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { rbeeError } from "../../machines/errors.ts"
 import type { BrowserSessions } from "../transport/http/server/browser-sessions.ts"
-import type { Reply } from "../../protocol/endpoint.ts"
-import type { InspectorPageApi } from "./index.ts"
+import type { TextAnswer } from "../../protocol/answers.ts"
+import { html, type InspectorPageApi, moved, script, style, type Visit } from "./index.ts"
 
 export interface PageOptions {
   /** where index.html and its siblings are */
@@ -14,56 +14,40 @@ export interface PageOptions {
   readonly sessions: BrowserSessions | undefined
 }
 
-/** Nothing from elsewhere, nothing inline, in nobody's frame: an operator's click must be the operator's. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src data:",
-  "frame-ancestors 'none'",
-  "base-uri 'none'",
-  "form-action 'none'"
-].join("; ")
+const text = <const Status extends number, const Type extends string>(
+  status: Status,
+  type: Type,
+  body: string
+): TextAnswer<Status, Type> => ({ _tag: "Text", status, type, body })
 
-const headers = {
-  "Content-Security-Policy": policy,
-  "X-Frame-Options": "DENY",
-  "Referrer-Policy": "no-referrer",
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Resource-Policy": "same-origin",
-  "Cache-Control": "no-store"
-}
-
-export const text = (type: string, body: string, status = 200): Reply => ({ _tag: "Text", status, type, body, headers })
+type Page = TextAnswer<200, typeof html> | TextAnswer<303, typeof moved>
 
 export const pageHandlers = ({ folder, sessions }: PageOptions): InspectorPageApi => {
-  const file = (name: string, type: string): Effect.Effect<Reply, RbeeError> =>
+  const file = (name: string) =>
     Effect.tryPromise({
       try: () => readFile(join(folder, name), "utf8"),
       catch: () => rbeeError("NOT_FOUND", `the inspector's ${name} is not there`, "Install rbee anew")
-    }).pipe(Effect.map((body) => text(type, body)))
+    })
 
   /** A page for browsers that were let in, and another for those that were not. */
   const visited =
-    (at: string, inside: Effect.Effect<Reply, RbeeError>, outside: Reply): InspectorPageApi["page"] =>
-    ({ cookie, ticket }) =>
-      Effect.suspend(() => {
+    <Outside extends TextAnswer, Failure>(at: string, inside: Effect.Effect<string, Failure>, outside: Outside) =>
+    ({ cookie, ticket }: Visit): Effect.Effect<Outside | Page, Failure> =>
+      Effect.suspend((): Effect.Effect<Outside | Page, Failure> => {
         const session = ticket === undefined ? undefined : sessions?.redeem(ticket)
-        if (session === undefined)
-          return sessions === undefined || sessions.admits(cookie) ? inside : Effect.succeed(outside)
-        // away from the address with the ticket, which is worth nothing any more
-        const moved = { ...headers, Location: at, "Set-Cookie": session }
-        return Effect.succeed<Reply>({ _tag: "Text", status: 303, type: "text/plain", body: "", headers: moved })
+        if (session !== undefined) {
+          // away from the address with the ticket, which is worth nothing any more
+          return Effect.succeed({ ...text(303, moved, ""), headers: { Location: at, "Set-Cookie": session } })
+        }
+        const isIn = sessions === undefined || sessions.admits(cookie)
+        return isIn ? Effect.map(inside, (body) => text(200, html, body)) : Effect.succeed(outside)
       })
 
-  const html = "text/html; charset=utf-8"
   return {
-    home: visited("/", Effect.succeed(text(html, welcome)), text(html, offer)),
-    page: visited("/inspect", file("index.html", html), text(html, refusal, 401)),
-    asset: ({ file: name }) =>
-      file(name, name === "app.js" ? "text/javascript; charset=utf-8" : "text/css; charset=utf-8"),
-    machines: () => file("machines.json", "application/json; charset=utf-8"),
+    home: visited("/", Effect.succeed(welcome), text(200, html, offer)),
+    page: visited("/inspect", file("index.html"), text(401, html, refusal)),
+    asset: ({ file: name }) => Effect.map(file(name), (body) => text(200, name === "app.js" ? script : style, body)),
+    machines: () => file("machines.json"),
     ticket: ({ page: at = "/inspect" }) =>
       Effect.sync(() => ({ path: sessions === undefined ? at : `${at}?ticket=${sessions.ticket()}` }))
   }

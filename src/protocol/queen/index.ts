@@ -1,5 +1,5 @@
 /** The queen's interface: who calls what, a file an audience. */
-import type { Handlers } from "../endpoint.ts"
+import type { Handlers, Loose } from "../endpoint.ts"
 import { openAiApi } from "../surfaces/openai.ts"
 import { observeApi } from "./observe.ts"
 import { operatorsApi } from "./operators.ts"
@@ -9,3 +9,5 @@ import { usersApi } from "./users.ts"
 export const queenApi = { ...usersApi, ...operatorsApi, ...peersApi, ...observeApi, ...openAiApi } as const
 
 export type QueenApi = Handlers<typeof queenApi>
+/** Her calls before they are held to what they declare. */
+export type QueenCalls = Loose<typeof queenApi>

@@ -3,11 +3,14 @@ import * as Schema from "effect/Schema"
 import { Count, Nothing } from "../../machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
-import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
+import { GcAnswer } from "../../machines/vocabulary/model.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
-import { Id, WorkerId } from "../../machines/vocabulary/ids.ts"
-import { events, json, reply } from "../endpoint.ts"
-import { none, byId, after, resumable } from "../inputs.ts"
+import { Id } from "../../machines/vocabulary/ids.ts"
+import { endpoint } from "../endpoint.ts"
+import * as stream from "../events.ts"
+import { ofFetching, ofOwnedHive, ofRemoteMachine, ofStarting, ofWaking } from "../failures.ts"
+import { none, byId, byWorker, after, resumable } from "../inputs.ts"
+import { downloadEvents, modelCalls, ofCluster, ProvisionAnswer } from "../models.ts"
 
 export const ShutdownAnswer = Schema.Struct({
   queen: Schema.Literal("ends", "stays"),
@@ -15,15 +18,18 @@ export const ShutdownAnswer = Schema.Struct({
 })
 export type ShutdownAnswer = typeof ShutdownAnswer.Type
 
-export const operatorsApi = {
-  plan: json("GET", "/plan", {
+/** Of the hive that a call was passed on to. */
+const ofHive = [...ofOwnedHive, "HIVE_NOT_FOUND"] as const
+
+const hivesApi = {
+  listHives: endpoint("GET", "/hives", {
     scope: "manage",
-    summary: "Where a job would go now, what would be unloaded, how long it takes; nothing is changed",
-    input: PlanRequest,
-    output: PlanView
+    summary: "Hives",
+    input: none,
+    answers: { json: { 200: Schema.Array(HiveView) } },
+    errors: ["HIVE_NOT_FOUND"]
   }),
-  listHives: json("GET", "/hives", { scope: "manage", summary: "Hives", input: none, output: Schema.Array(HiveView) }),
-  addHive: json("POST", "/hives", {
+  addHive: endpoint("POST", "/hives", {
     scope: "manage",
     summary: "Register a hive, by its operator or by itself",
     input: Schema.Struct({
@@ -33,10 +39,10 @@ export const operatorsApi = {
       ssh: Schema.optional(SshPlace),
       accept_new_host_key: Schema.optional(Schema.Boolean)
     }),
-    output: HiveView,
-    status: 201
+    answers: { json: { 201: HiveView } },
+    errors: ofWaking
   }),
-  inviteHive: json("POST", "/hives/:id/invite", {
+  inviteHive: endpoint("POST", "/hives/:id/invite", {
     scope: "manage",
     summary: "A token by which a hive of this name joins, once and within the hour",
     input: Schema.Struct({
@@ -46,117 +52,96 @@ export const operatorsApi = {
       /** HTTP may go there in clear */
       direct: Schema.optional(Schema.Boolean)
     }),
-    output: Schema.Struct({ invite: Schema.String, valid_s: Count }),
+    answers: { json: { 200: Schema.Struct({ invite: Schema.String, valid_s: Count }) } },
+    errors: ["CONFLICT"],
     strict: true
   }),
-  checkHive: json("POST", "/hives/:id/check", {
+  checkHive: endpoint("POST", "/hives/:id/check", {
     scope: "manage",
     summary: "Look at a hive's machine over SSH; nothing is changed there",
     input: byId,
-    output: MachineView
+    answers: { json: { 200: MachineView } },
+    errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
   }),
-  /** narration, then `done` `{version, changed}` or `error`; whoever leaves interrupts it, and nothing is changed */
-  installHive: reply("POST", "/hives/:id/install", {
+  /** whoever leaves interrupts it, and nothing is changed */
+  installHive: endpoint("POST", "/hives/:id/install", {
     scope: "manage",
     summary: "Put this version of rbee on a machine",
-    input: byId
+    input: byId,
+    answers: { events: stream.ofInstallation },
+    errors: ["HIVE_NOT_FOUND"]
   }),
-  uninstallHive: json("POST", "/hives/:id/uninstall", {
+  uninstallHive: endpoint("POST", "/hives/:id/uninstall", {
     scope: "manage",
     summary: "Remove rbee from a machine; models and logs stay",
     input: byId,
-    output: Schema.Struct({ removed: Schema.Boolean })
+    answers: { json: { 200: Schema.Struct({ removed: Schema.Boolean }) } },
+    errors: ["HIVE_NOT_FOUND", "CONFLICT", ...ofRemoteMachine]
   }),
-  hiveLogs: reply("GET", "/hives/:id/logs", {
+  hiveLogs: endpoint("GET", "/hives/:id/logs", {
     scope: "observe",
     summary: "The last lines of a remote hive's log",
-    input: Schema.Struct({ id: Id, lines: Schema.optional(Schema.NumberFromString) })
+    input: Schema.Struct({ id: Id, lines: Schema.optional(Schema.NumberFromString) }),
+    answers: { text: { 200: "text/plain; charset=utf-8" } },
+    errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
   }),
-  unlockKey: json("POST", "/keys/unlock", {
+  unlockKey: endpoint("POST", "/keys/unlock", {
     scope: "manage",
     summary: "Tell the passphrase of a private key; it is kept in memory alone",
     input: Schema.Struct({ file: Schema.String, passphrase: Schema.String }),
-    output: Schema.Struct({ opens: Schema.Boolean })
+    answers: { json: { 200: Schema.Struct({ opens: Schema.Boolean }) } },
+    errors: ["SSH_AUTH_FAILED"]
   }),
-  removeHive: json("DELETE", "/hives/:id", {
+  removeHive: endpoint("DELETE", "/hives/:id", {
     scope: "manage",
     summary: "Forget a hive",
     input: byId,
-    output: Nothing,
-    status: 204
+    answers: { json: { 204: Nothing } },
+    errors: [...ofHive, "CONFLICT"]
   }),
-  startHive: json("POST", "/hives/:id/start", {
+  startHive: endpoint("POST", "/hives/:id/start", {
     scope: "manage",
     summary: "Wake a hive; with take_over also one that belongs to another queen",
     input: Schema.Struct({ id: Id, take_over: Schema.optional(Schema.Boolean) }),
-    output: HiveView
+    answers: { json: { 200: HiveView } },
+    errors: ofWaking
   }),
-  stopHive: json("POST", "/hives/:id/shutdown", {
+  stopHive: endpoint("POST", "/hives/:id/shutdown", {
     scope: "manage",
     summary: "Stop a hive",
     input: byId,
-    output: HiveView
-  }),
-  listWorkers: json("GET", "/workers", {
+    answers: { json: { 200: HiveView } },
+    errors: [...ofHive, "CONFLICT"]
+  })
+} as const
+
+const modelsApi = {
+  ...modelCalls({
+    at: "/catalog/models",
     scope: "manage",
-    summary: "Workers",
-    input: none,
-    output: Schema.Array(WorkerView)
+    inputs: ofCluster,
+    whose: " on one hive or on all that have it",
+    errors: ofHive
   }),
-  stopWorker: json("POST", "/workers/:id/shutdown", {
-    scope: "manage",
-    summary: "Stop a worker",
-    input: Schema.Struct({ id: WorkerId }),
-    output: Nothing,
-    status: 204
-  }),
-  listModels: json("GET", "/catalog/models", {
-    scope: "manage",
-    summary: "Models on all hives",
-    input: none,
-    output: Schema.Array(ModelView)
-  }),
-  pullModel: json("POST", "/catalog/models/pull", {
+  pullModel: endpoint("POST", "/catalog/models/pull", {
     scope: "manage",
     summary: "A hive fetches a model; wakes this machine's own where none is named",
     input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(Id) }),
-    output: Schema.Struct({
-      hive: Schema.String,
-      model_ref: Schema.String,
-      provision_id: Schema.String,
-      events: Schema.String
-    }),
-    status: 202
+    answers: {
+      json: { 202: Schema.Struct({ hive: Schema.String, model_ref: Schema.String, ...ProvisionAnswer.fields }) }
+    },
+    errors: [...ofWaking, ...ofFetching, ...ofStarting]
   }),
-  /** what the hive tells: narration and progress, then `ready` `{file}` or `failed` WireError */
-  pullEvents: events("/hives/:hive/provisions/:id/events", {
+  /** what the hive tells */
+  pullEvents: endpoint("GET", "/hives/:hive/provisions/:id/events", {
     scope: "manage",
     summary: "A download; one that nobody reads any more is given up",
     input: Schema.Struct({ hive: Id, id: Id, last_event_id: after }),
+    answers: { events: downloadEvents },
+    errors: [...ofHive, "NOT_FOUND"],
     ...resumable
   }),
-  pinModel: json("POST", "/catalog/models/:ref/pin", {
-    scope: "manage",
-    summary: "Keep a model whatever else needs room, or no longer; on one hive or on all that have it",
-    input: Schema.Struct({ ref: Schema.String, pinned: Schema.Boolean, hive: Schema.optional(Id) }),
-    output: Nothing,
-    status: 204
-  }),
-  retryModel: json("POST", "/catalog/models/:ref/retry", {
-    scope: "manage",
-    summary: "Try a model again where its workers died of it; on one hive or on all that have it",
-    input: Schema.Struct({ ref: Schema.String, hive: Schema.optional(Id) }),
-    output: Nothing,
-    status: 204
-  }),
-  removeModel: json("DELETE", "/catalog/models/:ref", {
-    scope: "manage",
-    summary: "Remove a model from one hive or from all that have it; 409 in use",
-    input: Schema.Struct({ ref: Schema.String, hive: Schema.optional(Id) }),
-    output: Nothing,
-    status: 204
-  }),
-  collectModels: json("POST", "/catalog/models/gc", {
+  collectModels: endpoint("POST", "/catalog/models/gc", {
     scope: "manage",
     summary: "Make room: the least recently used models go, down to a size",
     input: Schema.Struct({
@@ -167,15 +152,40 @@ export const operatorsApi = {
       /** tell, and change nothing */
       dry_run: Schema.optional(Schema.Boolean)
     }),
-    output: GcAnswer,
+    answers: { json: { 200: GcAnswer } },
     strict: true
+  })
+} as const
+
+export const operatorsApi = {
+  plan: endpoint("GET", "/plan", {
+    scope: "manage",
+    summary: "Where a job would go now, what would be unloaded, how long it takes; nothing is changed",
+    input: PlanRequest,
+    answers: { json: { 200: PlanView } },
+    errors: [...ofHive, ...ofFetching, ...ofStarting]
   }),
-  shutdown: json("POST", "/shutdown", {
+  ...hivesApi,
+  listWorkers: endpoint("GET", "/workers", {
+    scope: "manage",
+    summary: "Workers",
+    input: none,
+    answers: { json: { 200: Schema.Array(WorkerView) } }
+  }),
+  stopWorker: endpoint("POST", "/workers/:id/shutdown", {
+    scope: "manage",
+    summary: "Stop a worker",
+    input: byWorker,
+    answers: { json: { 204: Nothing } },
+    errors: [...ofOwnedHive, "WORKER_NOT_FOUND"]
+  }),
+  ...modelsApi,
+  shutdown: endpoint("POST", "/shutdown", {
     scope: "manage",
     summary: "End the queen, or what one session woke",
     input: Schema.Struct({ cascade: Schema.optional(Schema.BooleanFromString), session: Schema.optional(Id) }),
     query: ["cascade", "session"],
-    output: ShutdownAnswer,
-    status: 202
+    answers: { json: { 202: ShutdownAnswer } },
+    errors: [...ofHive, "WORKER_NOT_FOUND"]
   })
 } as const

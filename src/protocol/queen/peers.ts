@@ -4,17 +4,18 @@ import { Token } from "../../machines/vocabulary/token.ts"
 import { Nothing } from "../../machines/vocabulary/common.ts"
 import { Heartbeat } from "../../machines/vocabulary/hive.ts"
 import { Id } from "../../machines/vocabulary/ids.ts"
-import { json } from "../endpoint.ts"
+import { endpoint } from "../endpoint.ts"
+import { ofWaking } from "../failures.ts"
 
 export const peersApi = {
-  heartbeat: json("POST", "/heartbeats", {
+  heartbeat: endpoint("POST", "/heartbeats", {
     scope: "peer",
     summary: "A hive's heartbeat, workers nested",
     input: Heartbeat,
-    output: Nothing,
-    status: 204
+    answers: { json: { 204: Nothing } },
+    errors: ["HIVE_NOT_FOUND", "HIVE_OWNED", "CONFLICT"]
   }),
-  joinHive: json("POST", "/hives/:id/join", {
+  joinHive: endpoint("POST", "/hives/:id/join", {
     // who comes has an invitation, and nothing else yet
     scope: "open",
     summary: "A hive that was invited joins: it brings what the queen shows to it, and is told what to show to her",
@@ -28,8 +29,8 @@ export const peersApi = {
       /** where it reaches the queen */
       queen: Schema.String.pipe(Schema.pattern(/^http:\/\/[A-Za-z0-9.:[\]_-]{1,253}$/))
     }),
-    output: Nothing,
-    status: 204,
+    answers: { json: { 204: Nothing } },
+    errors: ofWaking,
     strict: true
   })
 } as const

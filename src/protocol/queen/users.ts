@@ -3,12 +3,18 @@ import * as Schema from "effect/Schema"
 import { Health, Nothing } from "../../machines/vocabulary/common.ts"
 import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job.ts"
 import { JobId } from "../../machines/vocabulary/ids.ts"
-import { events, json, reply } from "../endpoint.ts"
+import { endpoint } from "../endpoint.ts"
+import * as stream from "../events.ts"
 import { none, byJob, after, resumable } from "../inputs.ts"
 
 export const usersApi = {
-  health: json("GET", "/health", { scope: "open", summary: "Alive?", input: none, output: Health }),
-  submitJob: json("POST", "/jobs", {
+  health: endpoint("GET", "/health", {
+    scope: "open",
+    summary: "Alive?",
+    input: none,
+    answers: { json: { 200: Health } }
+  }),
+  submitJob: endpoint("POST", "/jobs", {
     scope: "infer",
     summary: "Take in a job; it runs whether or not anybody opens its stream",
     input: Schema.Struct({
@@ -18,29 +24,42 @@ export const usersApi = {
       idempotency_key: Schema.optional(Schema.String)
     }),
     headers: { "idempotency-key": "idempotency_key" },
-    output: Schema.Struct({ job_id: JobId, events: Schema.String }),
-    status: 201,
+    answers: { json: { 201: Schema.Struct({ job_id: JobId, events: Schema.String }) } },
+    errors: ["CONFLICT", "DISK_FULL", "MODEL_NOT_FOUND"],
     strict: true
   }),
-  listJobs: json("GET", "/jobs", {
+  listJobs: endpoint("GET", "/jobs", {
     scope: "infer",
     summary: "Jobs, newest first",
     input: none,
-    output: Schema.Array(JobView)
+    answers: { json: { 200: Schema.Array(JobView) } }
   }),
-  getJob: json("GET", "/jobs/:id", { scope: "infer", summary: "One job", input: byJob, output: JobView }),
-  cancelJob: json("DELETE", "/jobs/:id", {
+  getJob: endpoint("GET", "/jobs/:id", {
+    scope: "infer",
+    summary: "One job",
+    input: byJob,
+    answers: { json: { 200: JobView } },
+    errors: ["JOB_NOT_FOUND"]
+  }),
+  cancelJob: endpoint("DELETE", "/jobs/:id", {
     scope: "infer",
     summary: "Cancel",
     input: byJob,
-    output: Nothing,
-    status: 204
+    answers: { json: { 204: Nothing } },
+    errors: ["JOB_NOT_FOUND", "CONFLICT"]
   }),
-  jobEvents: events("/jobs/:id/events", {
+  jobEvents: endpoint("GET", "/jobs/:id/events", {
     scope: "infer",
     summary: "A job's durable event sequence",
     input: Schema.Struct({ id: JobId, last_event_id: after }),
+    answers: { events: stream.ofJob },
+    errors: ["JOB_NOT_FOUND"],
     ...resumable
   }),
-  openapi: reply("GET", "/openapi.json", { scope: "infer", summary: "This document", input: none })
+  openapi: endpoint("GET", "/openapi.json", {
+    scope: "infer",
+    summary: "This document",
+    input: none,
+    answers: { json: { 200: Schema.Unknown } }
+  })
 } as const

@@ -1,5 +1,6 @@
 /** Errors as OpenAI's clients know them: `code` is OpenAI's word, the cluster's own stands in `details.code`. */
 import type { ErrorCode, RbeeError } from "../../machines/errors.ts"
+import { errorBody } from "../wire/error.ts"
 
 /** Ours in lower case where OpenAI has no word of its own. */
 const words: Partial<Record<ErrorCode, string>> = {
@@ -11,7 +12,7 @@ const words: Partial<Record<ErrorCode, string>> = {
 const isOverflow = ({ code, details }: RbeeError): boolean =>
   code === "INVALID_REQUEST" && Number(details["prompt_tokens"]) > 0 && typeof details["context"] === "number"
 
-export const openAiCode = (error: RbeeError): string => {
+const openAiCode = (error: RbeeError): string => {
   const { code, details } = error
   if (isOverflow(error)) return "context_length_exceeded"
   if (code === "NOT_FOUND" && typeof details["path"] === "string") return "unknown_url"
@@ -20,10 +21,24 @@ export const openAiCode = (error: RbeeError): string => {
 }
 
 /** The field that is to blame; null where none is. */
-export const paramOf = (error: RbeeError): string | null => {
+const paramOf = (error: RbeeError): string | null => {
   const { code, details } = error
   if (isOverflow(error)) return "messages"
   if (code === "MODEL_NOT_FOUND" || code === "MODEL_INVALID" || code === "MODEL_ACCESS_DENIED") return "model"
   const field = details["field"]
   return typeof field === "string" && field !== "" ? field : null
+}
+
+export const openAiEnvelope = (error: RbeeError, correlationId: string | undefined): unknown => {
+  const own = errorBody(error, correlationId)
+  return {
+    error: {
+      ...own,
+      code: openAiCode(error),
+      // OpenAI has no kind of its own for what is not there
+      type: own.type === "not_found_error" ? "invalid_request_error" : own.type,
+      param: paramOf(error),
+      details: { ...error.details, code: error.code }
+    }
+  }
 }

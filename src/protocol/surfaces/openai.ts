@@ -1,21 +1,55 @@
 /** OpenAI's interface, as its clients call it. */
 import * as Schema from "effect/Schema"
-import { ChatCompletionRequest } from "../../machines/vocabulary/openai/openai.ts"
-import { reply } from "../endpoint.ts"
+import {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  ModelCard,
+  ModelList
+} from "../../machines/vocabulary/openai/openai.ts"
+import { endpoint } from "../endpoint.ts"
+import { ofAnswering } from "../failures.ts"
 import { none } from "../inputs.ts"
+import { doneFrame, keepAliveComment } from "../sse.ts"
+import { openAiEnvelope } from "./openai-error.ts"
+import { bearer, type Surface } from "./surface.ts"
+
+export const openAi: Surface = {
+  name: "openai",
+  prefix: "/v1",
+  framing: { type: "text/event-stream", opens: "", keepAlive: keepAliveComment, closes: doneFrame },
+  authorization: bearer,
+  envelope: openAiEnvelope
+}
+
+/** Fields that were left out, because nobody has published them. */
+export const ignoredHeader = "X-Rbee-Ignored"
 
 export const openAiApi = {
-  v1Models: reply("GET", "/v1/models", { scope: "infer", summary: "OpenAI: models", input: none }),
-  v1Model: reply("GET", "/v1/models/:ref", {
+  v1Models: endpoint("GET", "/v1/models", {
+    surface: openAi,
+    scope: "infer",
+    summary: "OpenAI: models",
+    input: none,
+    answers: { json: { 200: ModelList } }
+  }),
+  v1Model: endpoint("GET", "/v1/models/:ref", {
+    surface: openAi,
     scope: "infer",
     summary: "OpenAI: one model",
-    input: Schema.Struct({ ref: Schema.String })
+    input: Schema.Struct({ ref: Schema.String }),
+    answers: { json: { 200: ModelCard } },
+    errors: ["MODEL_NOT_FOUND"]
   }),
-  v1Chat: reply("POST", "/v1/chat/completions", {
+  v1Chat: endpoint("POST", "/v1/chat/completions", {
+    surface: openAi,
     scope: "infer",
     summary: "OpenAI: chat completion",
     input: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
     documented: ChatCompletionRequest,
+    answers: { json: { 200: ChatCompletion }, events: { message: ChatCompletionChunk } },
+    errors: ofAnswering,
+    tells: [ignoredHeader],
     maxBytes: 32 * 1024 * 1024
   })
 } as const

@@ -1,7 +1,13 @@
-/** Errors on the wire (docs/api.md#errors): one envelope for all daemons, which OpenAI's clients read too. */
-import { type ErrorDetails, isErrorCode, type RbeeError, rbeeError, sentence, statusOf } from "../../machines/errors.ts"
-import type { Dialect } from "../surfaces/dialect.ts"
-import { openAiCode, paramOf } from "../surfaces/openai-error.ts"
+/** Errors on the wire (docs/api.md#errors): what the envelopes of all surfaces have in common, and how they are read. */
+import {
+  type ErrorDetails,
+  inSentence,
+  isErrorCode,
+  type RbeeError,
+  rbeeError,
+  sentence,
+  statusOf
+} from "../../machines/errors.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
 
 /** What OpenAI's clients call the kind of an error. */
@@ -23,8 +29,6 @@ export interface ErrorBody {
   readonly code: string
   readonly message: string
   readonly type: string
-  /** OpenAI's: the field that is to blame */
-  readonly param?: string | null
   readonly details: ErrorDetails
   readonly correlation_id: string | undefined
 }
@@ -38,34 +42,15 @@ export const errorBody = (error: RbeeError, correlationId: string | undefined): 
   correlation_id: correlationId
 })
 
-const openAiBody = (error: RbeeError, correlationId: string | undefined): ErrorBody => {
-  const own = errorBody(error, correlationId)
-  return {
-    ...own,
-    code: openAiCode(error),
-    // OpenAI has no kind of its own for what is not there
-    type: own.type === "not_found_error" ? "invalid_request_error" : own.type,
-    param: paramOf(error),
-    details: { ...error.details, code: error.code }
-  }
-}
-
-/** `{"error":{…}}` */
-export const encodeError = (error: RbeeError, correlationId: string | undefined, dialect: Dialect = "rbee"): string =>
-  JSON.stringify({ error: (dialect === "openai" ? openAiBody : errorBody)(error, correlationId) })
-
 /**
- * The error in a body, or undefined if there is none. The first ". " parts the sentence from its advice, so that the
- * whole message is the same on both sides whatever stands in it. A code that this version does not know is INTERNAL.
+ * The error in a body, or undefined if there is none. The whole message is the same on both sides whatever stands in it.
+ * A code that this version does not know is INTERNAL.
  */
 export const decodeError = (body: unknown): RbeeError | undefined => {
   const error = isObject(body) ? body["error"] : undefined
   if (!isObject(error) || typeof error["code"] !== "string" || typeof error["message"] !== "string") return undefined
-  const { message } = error
   const { code, details } = codeIn(error["code"], isObject(error["details"]) ? error["details"] : {})
-  const cut = message.indexOf(". ")
-  const what = cut === -1 ? message.replace(/\.$/, "") : message.slice(0, cut)
-  const todo = cut === -1 ? "" : message.slice(cut + 2)
+  const { todo, what } = inSentence(error["message"])
   return isErrorCode(code)
     ? rbeeError(code, what, todo, details)
     : rbeeError("INTERNAL", what, todo, { ...details, remote_code: code })

@@ -4,16 +4,16 @@
  * they cannot mean different things.
  */
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type Dialect, dialectOf } from "../surfaces/dialect.ts"
 import type { Api, Endpoint } from "../endpoint.ts"
+import { heldTo } from "../failures.ts"
 import { compileAnswer, type WireAnswer } from "./answer.ts"
 import { compileInput, type WireInput } from "./input.ts"
 
 export interface Wire extends WireInput, WireAnswer {
   readonly name: string
   readonly endpoint: Endpoint
-  /** how its errors are written */
-  readonly dialect: Dialect
+  /** holds an error to what the endpoint declares */
+  readonly held: (error: RbeeError) => RbeeError
   /** bytes that a body may have */
   readonly maxBytes: number
 }
@@ -23,7 +23,7 @@ export const megabyte = 1024 * 1024
 export const compile = (name: string, endpoint: Endpoint): Wire => ({
   name,
   endpoint,
-  dialect: dialectOf(endpoint.path),
+  held: heldTo(endpoint.errors),
   maxBytes: endpoint.maxBytes ?? megabyte,
   ...compileInput(endpoint),
   ...compileAnswer(endpoint)

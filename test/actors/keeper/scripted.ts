@@ -2,11 +2,11 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { EventFeed } from "../../../src/protocol/endpoint.ts"
+import { type QueenApi, queenApi } from "../../../src/protocol/queen/index.ts"
+import { declared, type EventFeed } from "../../../src/protocol/endpoint.ts"
 import { frame } from "../../../src/protocol/sse.ts"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { QueenConnector } from "../../../src/layers/queen-connector/index.ts"
-import { type QueenApi } from "../../../src/protocol/queen/index.ts"
 import { type ShutdownAnswer } from "../../../src/protocol/queen/operators.ts"
 import { QueenLauncher } from "../../../src/layers/queen-launcher/index.ts"
 import { type Part, type SignalCode, Terminal } from "../../../src/layers/terminal/index.ts"
@@ -107,7 +107,7 @@ export const stage = (script: Script) => {
   const nth = <A>(list: ReadonlyArray<A>, index: number): A | undefined => list[Math.min(index, list.length - 1)]
   const call = (name: string) => Effect.sync(() => void told.calls.push(name))
 
-  const api: QueenApi = {
+  const api: QueenApi = declared(queenApi, {
     health: unscripted,
     listJobs: unscripted,
     plan: unscripted,
@@ -165,7 +165,7 @@ export const stage = (script: Script) => {
           ? Effect.fail(script.shutdown ?? rbeeError("INTERNAL", "no shutdown is scripted"))
           : Effect.succeed(script.shutdown)
       )
-  }
+  })
   const output = (to: 1 | 2) => ({
     isTTY: script.isTTY === true,
     columns: () => 80,

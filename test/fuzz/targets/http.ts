@@ -2,7 +2,7 @@
 import { Agent, request as ask } from "node:http"
 import type { SeededRandom } from "../../../src/simulator/world/kernel/random.ts"
 import { hiveApi } from "../../../src/protocol/hive.ts"
-import { openApi } from "../../../src/protocol/openapi.ts"
+import { openApi } from "../../../src/protocol/openapi/openapi.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { openCluster, token } from "../cluster.ts"
 import { anything, fromSchema, isJson, mutated, mutatedText, text } from "../mutate.ts"

@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import * as Schema from "effect/Schema"
 import { acceptsAsIs } from "../../../src/protocol/wire/fast-validate.ts"
-import type { WireSchema } from "../../../src/protocol/endpoint.ts"
+import type { WireSchema } from "../../../src/protocol/answers.ts"
 import { hiveApi } from "../../../src/protocol/hive.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
@@ -13,9 +13,7 @@ import { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import { JobView } from "../../../src/machines/vocabulary/job.ts"
 
 const schemas: ReadonlyArray<WireSchema> = [queenApi, hiveApi, workerApi].flatMap((api) =>
-  Object.values(api).flatMap((endpoint) =>
-    endpoint.kind === "json" ? [endpoint.input, endpoint.output] : [endpoint.input]
-  )
+  Object.values(api).flatMap((endpoint) => [endpoint.input, ...Object.values(endpoint.answers.json ?? {})])
 )
 
 /** Values like those that a schema takes, with one thing about them changed. */

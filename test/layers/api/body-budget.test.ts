@@ -46,7 +46,7 @@ describe("the bodies of a daemon", () => {
   it.scopedLive("are held until their handler is through, and no longer", () =>
     Effect.gen(function* () {
       const gate = yield* Deferred.make<void>()
-      const infer = () => Effect.as(Deferred.await(gate), { _tag: "Json", status: 201, body: {} } as const)
+      const infer = () => Effect.as(Deferred.await(gate), {})
       const { url } = yield* serve({ infer }, { bodies: { bytes: 4 * mebibyte } })
       const large = { ...hello, body: JSON.stringify({ job_id: "job-1", epoch: 1, prompt: "x".repeat(2 * mebibyte) }) }
       const first = yield* Effect.fork(ask(url, large))

@@ -7,7 +7,7 @@ import { makeHttpClient } from "../../../src/layers/transport/http/client/client
 import { fingerprint } from "../../../src/layers/transport/http/server/guard.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
-import { ask, handlers, serve } from "./http-support.ts"
+import { ask, echoApi, handlers, serve } from "./http-support.ts"
 
 const token = "a-token-of-enough-length"
 
@@ -66,7 +66,7 @@ describe("a token", () => {
         Logger.map(Logger.stringLogger, (line) => void lines.push(line))
       )
       const options = { host: "127.0.0.1", port: 0, token, role: "worker" }
-      const { url } = yield* serveHttp({ ...options, apis: [{ api: workerApi, handlers }] }).pipe(Effect.provide(log))
+      const { url } = yield* serveHttp({ ...options, apis: [{ api: echoApi, handlers }] }).pipe(Effect.provide(log))
       const wrong = "a-wrong-token-of-mine"
       yield* ask(url, { path: "/ready", headers: { authorization: `Bearer ${wrong}` } })
       const text = lines.join("\n")

@@ -2,19 +2,30 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
-import { events, json, type Reply, reply } from "../../../src/protocol/endpoint.ts"
+import { endpoint } from "../../../src/protocol/endpoint.ts"
+import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { type ServeOptions, serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { ask, quiet } from "./http-support.ts"
 
 const none = Schema.Struct({})
 const api = {
-  health: json("GET", "/health", { scope: "open", summary: "", input: none, output: none }),
-  jobs: json("GET", "/hives", { scope: "manage", summary: "", input: none, output: none }),
-  stream: events("/events/:id", { scope: "observe", summary: "", input: Schema.Struct({ id: Schema.String }) }),
-  page: reply("GET", "/inspect", { scope: "open", summary: "", input: none }),
-  models: reply("GET", "/v1/models", { scope: "infer", summary: "", input: none }),
-  chat: reply("POST", "/v1/chat/completions", { scope: "infer", summary: "", input: none })
+  health: endpoint("GET", "/health", { scope: "open", summary: "", input: none, answers: { json: { 200: none } } }),
+  jobs: endpoint("GET", "/hives", { scope: "manage", summary: "", input: none, answers: { json: { 200: none } } }),
+  stream: endpoint("GET", "/events/:id", {
+    scope: "observe",
+    summary: "",
+    input: Schema.Struct({ id: Schema.String }),
+    answers: { events: {} }
+  }),
+  page: endpoint("GET", "/inspect", {
+    scope: "open",
+    summary: "",
+    input: none,
+    answers: { text: { 200: "text/html" } }
+  }),
+  models: queenApi.v1Models,
+  chat: queenApi.v1Chat
 } as const
 
 const sites = { origins: [] as ReadonlyArray<string>, hosts: [] as ReadonlyArray<string> }
@@ -27,8 +38,8 @@ const serve = (options: Partial<ServeOptions<readonly [typeof api]>> = {}) =>
           health: () => Effect.succeed({}),
           jobs: () => Effect.succeed({}),
           stream: () => Effect.succeed(() => Effect.never),
-          page: () => Effect.succeed<Reply>({ _tag: "Text", status: 200, type: "text/html", body: "page" }),
-          models: () => Effect.succeed<Reply>({ _tag: "Json", status: 200, body: { data: [] } }),
+          page: () => Effect.succeed("page"),
+          models: () => Effect.succeed({ object: "list", data: [] } as const),
           chat: () => Effect.fail(rbeeError("QUEUE_FULL", "512 jobs wait"))
         }
       }

@@ -4,7 +4,9 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import { type ServeOptions, serveHttp } from "../../../src/layers/transport/http/server/server.ts"
-import { type WorkerApi, workerApi } from "../../../src/protocol/worker.ts"
+import * as Schema from "effect/Schema"
+import type { Handlers } from "../../../src/protocol/endpoint.ts"
+import { workerApi } from "../../../src/protocol/worker.ts"
 
 export const quiet = Logger.remove(Logger.defaultLogger)
 
@@ -18,21 +20,28 @@ export const health = {
   uptime_s: 1
 } as const
 
-export const handlers: WorkerApi = {
+/** A worker's interface, but that what it is asked comes back. */
+export const echoApi = {
+  ...workerApi,
+  infer: { ...workerApi.infer, answers: { json: { 201: Schema.Struct({ prompt: Schema.optional(Schema.String) }) } } }
+} as const
+export type EchoApi = Handlers<typeof echoApi>
+
+export const handlers: EchoApi = {
   health: () => Effect.succeed(health),
-  ready: () => Effect.succeed({ _tag: "Json", status: 200, body: { state: "idle" } }),
-  infer: (input) => Effect.succeed({ _tag: "Json", status: 201, body: { prompt: input.prompt } }),
+  ready: () => Effect.succeed({ _tag: "Json", status: 200, body: { state: "idle", slots: 1, busy: 0 } }),
+  infer: ({ prompt }) => Effect.succeed(prompt === undefined ? {} : { prompt }),
   inferEvents: () => Effect.succeed(() => Effect.never),
   cancelInfer: () => Effect.void,
   cancelInfers: () => Effect.void,
   shutdown: () => Effect.void
 }
 
-type Options = Partial<Omit<ServeOptions<readonly [typeof workerApi]>, "apis">>
+type Options = Partial<Omit<ServeOptions<readonly [typeof echoApi]>, "apis">>
 
-export const serve = (overrides: Partial<WorkerApi> = {}, options: Options = {}) =>
+export const serve = (overrides: Partial<EchoApi> = {}, options: Options = {}) =>
   serveHttp({
-    apis: [{ api: workerApi, handlers: { ...handlers, ...overrides } }],
+    apis: [{ api: echoApi, handlers: { ...handlers, ...overrides } }],
     host: "127.0.0.1",
     port: 0,
     role: "worker",

@@ -2,7 +2,9 @@
 import { served } from "../../../src/machines/vocabulary/openai/fields.ts"
 import { describe, expect, it } from "@effect/vitest"
 import type { Api } from "../../../src/protocol/endpoint.ts"
-import { openApi } from "../../../src/protocol/openapi.ts"
+import { codesOf } from "../../../src/protocol/openapi/errors.ts"
+import { openApi } from "../../../src/protocol/openapi/openapi.ts"
+import { decodeError } from "../../../src/protocol/wire/error.ts"
 import { hiveApi } from "../../../src/protocol/hive.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
@@ -12,6 +14,22 @@ const apis: ReadonlyArray<readonly [string, Api]> = [
   ["hive", hiveApi],
   ["worker", workerApi]
 ]
+
+interface Content {
+  readonly examples?: Readonly<Record<string, { readonly $ref: string }>>
+  readonly "x-rbee-events"?: Readonly<Record<string, unknown>>
+}
+type Operations = Readonly<
+  Record<
+    string,
+    Readonly<
+      Record<
+        string,
+        { readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>> }
+      >
+    >
+  >
+>
 
 /** All `$ref`s of a document. */
 const refs = (value: unknown): ReadonlyArray<string> =>
@@ -72,13 +90,51 @@ describe("openapi.json", () => {
               }
             }
           },
-          responses: { "201": {}, default: {} }
+          responses: {
+            "201": {},
+            "409": {
+              description: "CONFLICT",
+              content: {
+                "application/json": { examples: { CONFLICT: { $ref: "#/components/examples/rbee-CONFLICT" } } }
+              }
+            }
+          }
         }
       },
       "/health": { get: { security: [] } },
       "/shutdown": { post: { parameters: [{ name: "cascade", in: "query" }, { name: "session" }] } }
     })
     expect(document).not.toHaveProperty("security")
+  })
+
+  it.each(apis)("of the %s has an example of each error, in its envelope, by its status", (_, api) => {
+    const document = openApi(api, { title: "rbee", version: "1", guarded: true })
+    for (const endpoint of Object.values(api)) {
+      const path = endpoint.path.replace(/:(\w+)/g, "{$1}")
+      // documents are plain JSON
+      const { responses } = (document["paths"] as Operations)[path]?.[endpoint.method.toLowerCase()] ?? {
+        responses: {}
+      }
+      const found = Object.entries(responses).flatMap(([status, { content }]) =>
+        Object.entries(content?.["application/json"]?.examples ?? {}).map(([code, { $ref }]) => {
+          const { value } = at(document, $ref) as { readonly value: unknown }
+          expect([code, decodeError(value)?.status]).toEqual([code, Number(status)])
+          expect(decodeError(value)?.code).toBe(code)
+          return code
+        })
+      )
+      expect([...new Set(found)].sort()).toEqual([...codesOf(endpoint)].sort())
+    }
+  })
+
+  it("says what a stream carries, and a text is", () => {
+    const document = openApi(queenApi, { title: "rbee", version: "1", guarded: false })
+    const paths = document["paths"] as Operations
+    const events = paths["/jobs/{id}/events"]?.["get"]?.responses["200"]?.content?.["text/event-stream"]
+    expect(Object.keys(events?.["x-rbee-events"] ?? {})).toEqual(expect.arrayContaining(["token", "done", "error"]))
+    expect(Object.keys(paths["/metrics"]?.["get"]?.responses["200"]?.content ?? {})).toEqual([
+      "text/plain; version=0.0.4; charset=utf-8"
+    ])
   })
 
   it("says what a chat completion may ask, null included", () => {

@@ -6,7 +6,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { afterEach, assert, describe, it } from "vitest"
 import * as Schema from "effect/Schema"
-import { json } from "../../../src/protocol/endpoint.ts"
+import { endpoint } from "../../../src/protocol/endpoint.ts"
 import { makeHttpClient } from "../../../src/layers/transport/http/client/client.ts"
 import { HiveKeys } from "../../../src/layers/keys/index.ts"
 import { homeOf } from "../../../src/layers/paths/index.ts"
@@ -26,7 +26,9 @@ afterEach(() => {
 })
 
 const nothing = Schema.Struct({})
-const api = { ask: json("GET", "/ask", { scope: "open", summary: "", input: nothing, output: nothing }) }
+const api = {
+  ask: endpoint("GET", "/ask", { scope: "open", summary: "", input: nothing, answers: { json: { 200: nothing } } })
+}
 
 describe.skipIf(!hasSshd)("A tunnel", () => {
   it("is asked through one connection as often as one likes, and nothing gathers on it", async () => {

@@ -3,9 +3,10 @@ import type { Exactness } from "../../../src/machines/vocabulary/worker.ts"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { none as noFiber } from "effect/FiberId"
-import type { EventFeed, Sink } from "../../../src/protocol/endpoint.ts"
+import type { AnswerOf } from "../../../src/protocol/answers.ts"
+import { declared, type EventFeed, type Sink } from "../../../src/protocol/endpoint.ts"
 import { frame } from "../../../src/protocol/sse.ts"
-import type { HiveApi, RuntimeAnswer } from "../../../src/protocol/hive.ts"
+import { type HiveApi, hiveApi } from "../../../src/protocol/hive.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../src/machines/errors.ts"
 import * as say from "../../../src/machines/narration.ts"
 import type { Gpu } from "../../../src/machines/vocabulary/device.ts"
@@ -70,6 +71,8 @@ const noteOf = (device: string) => ({
   last_words: "assert",
   since: 1_700_000_000_000
 })
+
+type RuntimeAnswer = AnswerOf<(typeof hiveApi)["provisionWorker"]["answers"]>
 
 export class FakeHive {
   readonly id: string
@@ -223,7 +226,7 @@ export class FakeHive {
     this.ending ? Effect.fail(rbeeError("SHUTTING_DOWN", "this hive is shutting down", "Try again")) : Effect.void
   )
 
-  readonly api: HiveApi = {
+  readonly api: HiveApi = declared(hiveApi, {
     inspectEvents: () => Effect.fail(gone),
     health: () =>
       this.answer("health", () =>
@@ -298,7 +301,8 @@ export class FakeHive {
     removeModel: ({ ref }) => this.answer("removeModel", () => Effect.sync(() => void this.models.delete(ref))),
     provisionWorker: ({ kind }) =>
       this.answer("provisionWorker", () => {
-        if (this.hasRuntime.has(kind)) return Effect.succeed<typeof RuntimeAnswer.Type>({ available: true })
+        if (this.hasRuntime.has(kind))
+          return Effect.succeed<RuntimeAnswer>({ _tag: "Json", status: 200, body: { available: true } })
         const id = `provision-${this.provisions.size + 1}`
         this.provisions.set(id, (sink) =>
           Effect.gen(this, function* () {
@@ -314,7 +318,7 @@ export class FakeHive {
             sink.write(frame({ id: 1, event: "ready", data: {} }))
           })
         )
-        return Effect.succeed<typeof RuntimeAnswer.Type>({ provision_id: id, events: "" })
+        return Effect.succeed<RuntimeAnswer>({ _tag: "Json", status: 202, body: { provision_id: id, events: "" } })
       }),
     runtimeEvents: ({ id }) => this.answer("runtimeEvents", () => this.provision(id)),
     startWorker: ({ context, device, evict = [], model_ref }) =>
@@ -347,7 +351,7 @@ export class FakeHive {
           this.kill()
         })
       )
-  }
+  })
 
   private provision(id: string): Effect.Effect<EventFeed, RbeeError> {
     const feed = this.provisions.get(id)

@@ -2,9 +2,9 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { none as noFiber } from "effect/FiberId"
-import type { EventFeed } from "../../../src/protocol/endpoint.ts"
+import { declared, type EventFeed } from "../../../src/protocol/endpoint.ts"
 import { frame } from "../../../src/protocol/sse.ts"
-import type { WorkerApi } from "../../../src/protocol/worker.ts"
+import { type WorkerApi, workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import type { InferRequest } from "../../../src/machines/vocabulary/worker.ts"
 import type { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
@@ -78,7 +78,7 @@ export class FakeWorker {
     return this.infers.size
   }
 
-  readonly api: WorkerApi = {
+  readonly api: WorkerApi = declared(workerApi, {
     health: () =>
       this.alive(() => ({
         status: "healthy",
@@ -89,7 +89,7 @@ export class FakeWorker {
         pid: 1,
         uptime_s: 1
       })),
-    ready: () => this.alive(() => ({ _tag: "Json", status: 200, body: {} })),
+    ready: () => this.alive(() => ({ _tag: "Json", status: 200, body: { state: "idle", slots: 1, busy: 0 } })),
     infer: (request) =>
       Effect.suspend(() => {
         if (this.state !== "idle") return Effect.fail(broken)
@@ -117,7 +117,7 @@ export class FakeWorker {
       }),
     cancelInfers: () => this.alive(() => this.infers.clear()),
     shutdown: () => this.alive(() => undefined)
-  }
+  })
 
   private alive<A>(give: () => A): Effect.Effect<A, RbeeError> {
     return Effect.suspend(() => (this.state === "idle" ? Effect.sync(give) : Effect.fail(broken)))

@@ -11,6 +11,7 @@ import { layerMetrics } from "../../../src/actors/queen/metrics/metrics.ts"
 import { type Jobs, openAi } from "../../../src/actors/surfaces/openai.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
+import { declared } from "../../../src/protocol/endpoint.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
@@ -86,7 +87,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
     }
     const api = { v1Models: queenApi.v1Models, v1Model: queenApi.v1Model, v1Chat: queenApi.v1Chat }
     const { url } = yield* serveHttp({
-      apis: [{ api, handlers: openAi(jobs) }],
+      apis: [{ api, handlers: declared(api, openAi(jobs)) }],
       host: "127.0.0.1",
       port: 0,
       role: "queen",

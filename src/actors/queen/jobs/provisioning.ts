@@ -57,9 +57,9 @@ export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Eff
     const ids = { hiveId: place.hive }
     const kind = runtimeName(kindFor(yield* Kinds, log.request.model), view.gpu(place)?.backend ?? "cpu")
     const answer = yield* api.provisionWorker({ kind, device: place.device })
-    if ("available" in answer) return log.narrate(say.workerAvailable(kind), ids)
+    if (answer.status === 200) return log.narrate(say.workerAvailable(kind), ids)
     log.narrate(say.workerProvision(kind), ids)
-    const feed = yield* api.runtimeEvents({ id: answer.provision_id })
+    const feed = yield* api.runtimeEvents({ id: answer.body.provision_id })
     yield* follow(feed, log, "the installation of the worker", ids)
     log.narrate(say.workerPrepared(), ids)
   })

@@ -12,7 +12,7 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import type { Sink } from "../../../protocol/endpoint.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
-import { InferStarted, type WorkerApi } from "../../../protocol/worker.ts"
+import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
@@ -50,13 +50,15 @@ export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError
         return options.worker.infer({ ...options.request, stream: true })
       })
     ).pipe(
-      Effect.mapError((error) => (brokeOff(error) ? lost(`it went before it took the request: ${error.what}`) : error)),
-      Effect.flatMap((reply) =>
-        reply._tag === "Json"
-          ? Effect.mapError(decodeStarted(reply.body), () => nonsense("its answer"))
-          : nonsense("its answer")
+      Effect.mapError((error): RbeeError => {
+        if (brokeOff(error)) return lost(`it went before it took the request: ${error.what}`)
+        return isNotUnderstood(error) ? nonsense("its answer") : error
+      }),
+      Effect.filterOrFail(
+        (answer) => answer.status === 201,
+        () => nonsense("its answer")
       ),
-      Effect.flatMap(({ infer_id: id }) => {
+      Effect.flatMap(({ body: { infer_id: id } }) => {
         options.onReached?.()
         const answer = new Answer(options)
         return restore(answer.read(id)).pipe(
@@ -66,7 +68,6 @@ export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError
     )
   )
 
-const decodeStarted = Schema.decodeUnknown(InferStarted)
 const decodeDone = Schema.decodeUnknownEither(Schema.parseJson(InferDone))
 
 const abandon = (worker: WorkerApi, id: string): Effect.Effect<void> =>
@@ -177,6 +178,9 @@ const parseToken = (data: string) => Option.getOrUndefined(decodeToken(data))
 /** The request was on its way there: the worker may have died of it. One that nobody listens for was never sent. */
 const brokeOff = ({ code, details }: RbeeError): boolean =>
   code === "CONNECTION_TIMEOUT" && /^(ECONNRESET|EPIPE|BROKEN)$/.test(String(details["reason"]))
+
+const isNotUnderstood = ({ code, details }: RbeeError): boolean =>
+  code === "INTERNAL" && details["reason"] === "not_understood"
 
 const lost = (reason: string): RbeeError<"WORKER_CRASHED"> =>
   rbeeError("WORKER_CRASHED", `the worker was lost (${reason})`, "See `rbee logs worker`")

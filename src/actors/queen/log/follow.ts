@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../protocol/endpoint.ts"
 import { readEvents } from "../../../protocol/sse.ts"
-import { type ErrorDetails, type RbeeError, isErrorCode, rbeeError } from "../../../machines/errors.ts"
+import { type ErrorDetails, type RbeeError, inSentence, isErrorCode, rbeeError } from "../../../machines/errors.ts"
 import type { Line } from "../../../machines/narration.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import type { Narrate } from "./job-log.ts"
@@ -35,13 +35,8 @@ export const errorOfEvent = (data: unknown, otherwise: string): RbeeError => {
     ...(lastWords === undefined ? {} : { last_words: lastWords })
   }
   const message = text(fields["message"]) ?? (lastWords === undefined ? otherwise : `${otherwise}: ${lastWords}`)
-  // the first ". " parts the sentence from its advice, as in the envelope
-  const cut = message.indexOf(". ")
-  const what = cut < 0 ? message.replace(/\.$/, "") : message.slice(0, cut)
-  return rbeeError(isErrorCode(code) ? code : "INTERNAL", what, cut < 0 ? "" : message.slice(cut + 2), {
-    ...details,
-    ...own
-  })
+  const { todo, what } = inSentence(message)
+  return rbeeError(isErrorCode(code) ? code : "INTERNAL", what, todo, { ...details, ...own })
 }
 
 /**

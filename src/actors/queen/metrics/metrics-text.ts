@@ -168,7 +168,6 @@ export const families: ReadonlyArray<Family> = [
 ]
 
 /** The content type of the text format. */
-export const metricsType = "text/plain; version=0.0.4; charset=utf-8"
 
 export const renderMetrics = (meters: Meters, gauges: Gauges): string =>
   families

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { HiveApi } from "../../../protocol/hive.ts"
-import type { QueenApi } from "../../../protocol/queen/index.ts"
+import type { QueenApi, QueenCalls } from "../../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { knownAs, type Named, resolveName } from "../../../machines/formats/model-name.ts"
@@ -110,7 +110,7 @@ const collect = ({ dry_run, last_copies, max_mb }: Parameters<QueenApi["collectM
   })
 
 type Calls = Pick<
-  QueenApi,
+  QueenCalls,
   "listModels" | "pullModel" | "pullEvents" | "pinModel" | "retryModel" | "removeModel" | "collectModels"
 >
 

@@ -6,9 +6,12 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { withDeadline } from "../../../protocol/call.ts"
-import { type Api, Call, type EventFeed, type Handlers, type Reply } from "../../../protocol/endpoint.ts"
+import type { EventFeed } from "../../../protocol/answers.ts"
+import { type Api, Call, type Handlers } from "../../../protocol/endpoint.ts"
+import { encodeError } from "../../../protocol/surfaces/rbee.ts"
+import type { WireBody } from "../../../protocol/wire/answer.ts"
 import { tooLarge, type Wire, wiresOf } from "../../../protocol/wire/wire.ts"
-import { decodeError, encodeError, internalError } from "../../../protocol/wire/error.ts"
+import { decodeError, internalError } from "../../../protocol/wire/error.ts"
 
 export type Handler = (input: unknown) => Effect.Effect<unknown, RbeeError>
 
@@ -61,36 +64,23 @@ const hideDefects = <A>(effect: Effect.Effect<A, RbeeError>): Effect.Effect<A, R
     Effect.zipRight(Effect.logError("a handler died", Cause.die(defect)), Effect.fail(internalError()))
   )
 
-const overTheWire = ({ dialect }: Wire, error: RbeeError): RbeeError =>
-  decodeError(JSON.parse(encodeError(error, undefined, dialect))) ?? internalError()
+const overTheWire = ({ endpoint, held }: Wire, error: RbeeError): RbeeError =>
+  held(decodeError(JSON.parse(encodeError(error, undefined, endpoint.surface))) ?? internalError())
 
-const answerOf = (wire: Wire, output: unknown): Effect.Effect<unknown, RbeeError> => {
-  switch (wire.endpoint.kind) {
-    case "events":
-      // an events endpoint's handler gives a feed (Handlers in endpoint.ts)
-      return Effect.succeed(breakable(output as EventFeed))
-    case "reply":
-      return replyOf(output as Reply)
-    case "json":
-      return Effect.suspend(() => {
-        const decoded = wire.decodeAnswer(wire.encodeAnswer(output).body)
-        return decoded === undefined
-          ? Effect.dieMessage(`the answer of ${wire.name} is not what it declares`)
-          : Effect.succeed(decoded.value)
-      })
-  }
-}
-
-const replyOf = (reply: Reply): Effect.Effect<Reply, RbeeError> => {
-  if (reply._tag === "Events") return Effect.succeed({ _tag: "Events", feed: breakable(reply.feed) })
-  if (reply._tag === "Text") return Effect.succeed(reply)
-  return Effect.suspend(() => {
-    const text = JSON.stringify(reply.body)
-    const body: unknown = text === undefined ? undefined : JSON.parse(text)
-    const error = reply.status >= 400 ? decodeError(body) : undefined
-    return error === undefined ? Effect.succeed<Reply>({ ...reply, body }) : Effect.fail(error)
+const answerOf = (wire: Wire, output: unknown): Effect.Effect<unknown, RbeeError> =>
+  Effect.suspend(() => {
+    const sent = wire.encodeAnswer(output)
+    const error = sent._tag === "Body" && sent.status >= 400 ? errorIn(sent) : undefined
+    if (error !== undefined) return Effect.fail(error)
+    const decoded = wire.decodeAnswer(sent._tag === "Events" ? { ...sent, feed: breakable(sent.feed) } : sent)
+    return decoded === undefined
+      ? Effect.dieMessage(`the answer of ${wire.name} is not what it declares`)
+      : Effect.succeed(decoded.output)
   })
-}
+
+/** An answer that carries the error envelope fails the call. */
+const errorIn = ({ body, type }: WireBody): RbeeError | undefined =>
+  body !== undefined && type.startsWith("application/json") ? decodeError(JSON.parse(body)) : undefined
 
 /** As `unreachable` of the HTTP client. */
 export const gone = (why: string, reason: string, peer: string): RbeeError<"CONNECTION_TIMEOUT"> =>

@@ -8,7 +8,8 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { Ids } from "../../ids/index.ts"
-import type { Api, EventFeed, Handlers, Reply } from "../../../protocol/endpoint.ts"
+import type { EventFeed } from "../../../protocol/answers.ts"
+import type { Api, Handlers } from "../../../protocol/endpoint.ts"
 import { clientOf, gone, type Handler, inProcess } from "./client.ts"
 
 /** What is under way when a daemon ends has this time, in milliseconds; as over HTTP. */
@@ -89,13 +90,7 @@ export const layerInProcessNetwork: Layer.Layer<InProcessNetwork, never, Ids> = 
             return Effect.fail(gone("nothing listens there", "ECONNREFUSED", url))
           }
           const call = during(station.calls, handler(input), shuttingDown)
-          return Effect.map(call, (output) => {
-            // events and reply endpoints: their handlers' types say so (Handlers in endpoint.ts)
-            if (wire.endpoint.kind === "events") return ending(station, url, output as EventFeed)
-            if (wire.endpoint.kind !== "reply") return output
-            const reply = output as Reply
-            return reply._tag === "Events" ? { ...reply, feed: ending(station, url, reply.feed) } : reply
-          })
+          return Effect.map(call, (output) => wire.withFeed(output, (feed) => ending(station, url, feed)))
         })
     }
   })

@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { anySeed, type FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
+import { anySeed, FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
 import { isPlain, maybe, OpenAiMessage } from "./messages.ts"
 
 /** -1: what there is room for */
@@ -68,12 +68,14 @@ export const samplingOf = (chat: ChatCompletionRequest): Sampled => {
   }
 }
 
-export interface CompletionUsage {
-  readonly prompt_tokens: number
-  readonly completion_tokens: number
-  readonly total_tokens: number
-  readonly prompt_tokens_details: { readonly cached_tokens: number }
-}
+export const CompletionUsage = Schema.Struct({
+  prompt_tokens: Schema.Number,
+  completion_tokens: Schema.Number,
+  total_tokens: Schema.Number,
+  prompt_tokens_details: Schema.Struct({ cached_tokens: Schema.Number })
+})
+export type CompletionUsage = typeof CompletionUsage.Type
+
 export const completionUsage = (usage: Usage): CompletionUsage => ({
   prompt_tokens: usage.prompt_tokens,
   completion_tokens: usage.completion_tokens,
@@ -81,43 +83,56 @@ export const completionUsage = (usage: Usage): CompletionUsage => ({
   prompt_tokens_details: { cached_tokens: usage.cached_tokens }
 })
 
-/** What every object of one answer repeats. */
-export interface CompletionHead {
-  readonly id: string
+const headFields = {
+  id: Schema.String,
   /** seconds since 1970 */
-  readonly created: number
-  readonly model: string
+  created: Schema.Number,
+  model: Schema.String
 }
+/** What every object of one answer repeats. */
+export interface CompletionHead extends Schema.Struct.Type<typeof headFields> {}
 
-export interface ChatCompletion extends CompletionHead {
-  readonly object: "chat.completion"
-  readonly choices: ReadonlyArray<{
-    readonly index: 0
-    readonly message: { readonly role: "assistant"; readonly content: string; readonly refusal: null }
-    readonly logprobs: null
-    readonly finish_reason: FinishReason
-  }>
-  readonly usage: CompletionUsage
-}
+export const ChatCompletion = Schema.Struct({
+  ...headFields,
+  object: Schema.Literal("chat.completion"),
+  choices: Schema.Array(
+    Schema.Struct({
+      index: Schema.Literal(0),
+      message: Schema.Struct({ role: Schema.Literal("assistant"), content: Schema.String, refusal: Schema.Null }),
+      logprobs: Schema.Null,
+      finish_reason: FinishReason
+    })
+  ),
+  usage: CompletionUsage
+})
+export type ChatCompletion = typeof ChatCompletion.Type
 
-export interface ChatCompletionChunk extends CompletionHead {
-  readonly object: "chat.completion.chunk"
-  readonly choices: ReadonlyArray<{
-    readonly index: 0
-    readonly delta: { readonly role?: "assistant"; readonly content?: string }
-    readonly logprobs: null
-    readonly finish_reason: FinishReason | null
-  }>
+export const ChatCompletionChunk = Schema.Struct({
+  ...headFields,
+  object: Schema.Literal("chat.completion.chunk"),
+  choices: Schema.Array(
+    Schema.Struct({
+      index: Schema.Literal(0),
+      delta: Schema.Struct({
+        role: Schema.optionalWith(Schema.Literal("assistant"), { exact: true }),
+        content: Schema.optionalWith(Schema.String, { exact: true })
+      }),
+      logprobs: Schema.Null,
+      finish_reason: Schema.NullOr(FinishReason)
+    })
+  ),
   /** with `include_usage` null on all chunks but the last, which has no choices */
-  readonly usage?: CompletionUsage | null
-}
+  usage: Schema.optionalWith(Schema.NullOr(CompletionUsage), { exact: true })
+})
+export type ChatCompletionChunk = typeof ChatCompletionChunk.Type
 
-export interface ModelList {
-  readonly object: "list"
-  readonly data: ReadonlyArray<{
-    readonly id: string
-    readonly object: "model"
-    readonly created: number
-    readonly owned_by: string
-  }>
-}
+export const ModelCard = Schema.Struct({
+  id: Schema.String,
+  object: Schema.Literal("model"),
+  created: Schema.Number,
+  owned_by: Schema.String
+})
+export type ModelCard = typeof ModelCard.Type
+
+export const ModelList = Schema.Struct({ object: Schema.Literal("list"), data: Schema.Array(ModelCard) })
+export type ModelList = typeof ModelList.Type

@@ -8,7 +8,7 @@ import * as LogLevel from "effect/LogLevel"
 import { findAnyQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeHttpClient } from "../../../layers/transport/http/client/client.ts"
 import { serveHttp } from "../../../layers/transport/http/server/server.ts"
-import { pageHandlers, text } from "../../../layers/inspector-page/files.ts"
+import { pageHandlers } from "../../../layers/inspector-page/files.ts"
 import { inspectorPageApi, traceApi } from "../../../layers/inspector-page/index.ts"
 import { queenApi } from "../../../protocol/queen/index.ts"
 import { clusterToken } from "../../../layers/keys/own-token.ts"
@@ -70,7 +70,7 @@ const ofTrace = (file: string, flags: InspectFlags, context: Context) =>
       })
       // now already: nobody should open a page to hear that there is no file
       yield* read
-      const handlers = { trace: () => Effect.map(read, (body) => text("application/x-ndjson; charset=utf-8", body)) }
+      const handlers = { trace: () => read }
       const { url } = yield* serveHttp({
         ...loopback,
         apis: [pageOf(context), { api: traceApi, handlers }],

@@ -192,18 +192,15 @@ export const install = (alias: string, context: Context) =>
     Effect.gen(function* () {
       const clock = yield* Effect.clock
       const renderer = makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis())
-      const reply = yield* api.installHive({ id: alias })
+      const feed = yield* api.installHive({ id: alias })
       let end: Readonly<Record<string, unknown>> | undefined
       let failure: RbeeError | undefined
-      const heard =
-        reply._tag !== "Events"
-          ? Effect.void
-          : readEvents(reply.feed, (event) => {
-              const { data } = heardIn(event)
-              if (event.event === "narration") renderer.say(lineIn(data))
-              if (event.event === "done") end = data
-              if (event.event === "error") failure = failureIn(event)
-            })
+      const heard = readEvents(feed, (event) => {
+        const { data } = heardIn(event)
+        if (event.event === "narration") renderer.say(lineIn(data))
+        if (event.event === "done") end = data
+        if (event.event === "error") failure = failureIn(event)
+      })
       const signal = yield* Effect.raceFirst(heard, context.terminal.interrupted)
       if (signal !== undefined) {
         context.terminal.stderr.write(
@@ -230,8 +227,7 @@ export const hiveLogs = (alias: string | undefined, lines: number | undefined, c
   alias === undefined || alias === context.settings.hive.id
     ? localLogs("hive", { follow: false, lines }, context)
     : withQueen(context, (api) =>
-        Effect.map(api.hiveLogs({ id: alias, ...(lines === undefined ? {} : { lines }) }), (reply) => {
-          const text = reply._tag === "Text" ? reply.body : ""
+        Effect.map(api.hiveLogs({ id: alias, ...(lines === undefined ? {} : { lines }) }), (text) => {
           let at = ""
           for (const line of text.split("\n").filter((one) => one !== "")) {
             const entry = readable(line, `hive-${alias}`, at)

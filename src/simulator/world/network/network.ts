@@ -10,7 +10,8 @@ import type * as Scope from "effect/Scope"
 import { internalError } from "../../../protocol/wire/error.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { takenReason } from "../../../machines/vocabulary/address.ts"
-import { type Api, Call, type CallInfo, type EventFeed, type Handlers, type Reply } from "../../../protocol/endpoint.ts"
+import type { EventFeed } from "../../../protocol/answers.ts"
+import { type Api, Call, type CallInfo, type Handlers } from "../../../protocol/endpoint.ts"
 import { clientOf, type Handler, gone, inProcess } from "../../../layers/transport/in-process/client.ts"
 import type { Wire } from "../../../protocol/wire/wire.ts"
 import { Connection } from "./connection.ts"
@@ -255,7 +256,8 @@ export class Network {
             if (feed === undefined) connection.send("client", () => settle(Effect.succeed(exit.value)))
             else {
               const remote = remoteFeed(connection, () => this.open.delete(connection))
-              connection.send("client", () => settle(Effect.succeed(withFeed(wire, exit.value, remote.feed)), true))
+              const output = wire.withFeed(exit.value, () => remote.feed)
+              connection.send("client", () => settle(Effect.succeed(output), true))
               serveFeed(connection, feed, remote.receive, done)
               return
             }
@@ -288,12 +290,7 @@ export class Network {
 }
 
 const feedIn = (wire: Wire, output: unknown): EventFeed | undefined => {
-  // events and reply endpoints: their handlers' types say so (Handlers in endpoint.ts)
-  if (wire.endpoint.kind === "events") return output as EventFeed
-  if (wire.endpoint.kind !== "reply") return undefined
-  const reply = output as Reply
-  return reply._tag === "Events" ? reply.feed : undefined
+  let found: EventFeed | undefined
+  wire.withFeed(output, (feed) => (found = feed))
+  return found
 }
-
-const withFeed = (wire: Wire, output: unknown, feed: EventFeed): unknown =>
-  wire.endpoint.kind === "events" ? feed : { ...(output as object), feed }

@@ -1,7 +1,7 @@
 /** Hives that are started by hand: invited by whoever manages the cluster, they join with what they were given. */
 import * as Effect from "effect/Effect"
 import { digest } from "../../../../layers/keys/index.ts"
-import type { QueenApi } from "../../../../protocol/queen/index.ts"
+import type { QueenCalls } from "../../../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { isLoopback } from "../../../../machines/vocabulary/address.ts"
@@ -57,7 +57,7 @@ const admit = (id: string, invite: string | undefined, secret: string, port: num
     return { row, url: at, isKnown: false }
   })
 
-const join = ({ id, invite, port, queen, secret }: Parameters<QueenApi["joinHive"]>[0]) =>
+const join = ({ id, invite, port, queen, secret }: Parameters<QueenCalls["joinHive"]>[0]) =>
   Effect.gen(function* () {
     const hives = yield* Hives
     if (secret === (yield* CurrentSettings).token) return yield* notInvited(id)
@@ -69,7 +69,7 @@ const join = ({ id, invite, port, queen, secret }: Parameters<QueenApi["joinHive
     yield* hives.add(id, { ...(url === undefined ? {} : { url }), joined: { secret, queen } })
   })
 
-const invite = ({ direct, id, url }: Parameters<QueenApi["inviteHive"]>[0]) =>
+const invite = ({ direct, id, url }: Parameters<QueenCalls["inviteHive"]>[0]) =>
   Effect.gen(function* () {
     if (id === (yield* CurrentSettings).hive.id)
       return yield* refused("id", `hive ${id} is this machine's own and needs no invitation`, "Take another name")
@@ -86,5 +86,5 @@ export const joining = Effect.gen(function* () {
     inviteHive: (input) => Effect.provide(invite(input), context),
     joinHive: (input) =>
       Effect.zipRight(oneByOne.withPermits(1)(join(input)), wakeByHand(input.id)).pipe(Effect.provide(context))
-  } satisfies Pick<QueenApi, "inviteHive" | "joinHive">
+  } satisfies Pick<QueenCalls, "inviteHive" | "joinHive">
 })

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../../protocol/endpoint.ts"
 import { frame } from "../../../../protocol/sse.ts"
-import type { QueenApi } from "../../../../protocol/queen/index.ts"
+import type { QueenCalls } from "../../../../protocol/queen/index.ts"
 import { CurrentRemotes, type Facts, type Remote, type Remotes } from "../../../../layers/remote/index.ts"
 import { CurrentSettings } from "../../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../../machines/errors.ts"
@@ -68,7 +68,7 @@ const installation =
       }
     })
 
-type Calls = Pick<QueenApi, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
+type Calls = Pick<QueenCalls, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
 
 /** `viewOf` shows a hive as it is. */
 export const remoteHives = (viewOf: (id: string) => Effect.Effect<HiveView, RbeeError>) =>
@@ -92,14 +92,10 @@ export const remoteHives = (viewOf: (id: string) => Effect.Effect<HiveView, Rbee
         Effect.gen(function* () {
           return machineView(yield* remotes.check(yield* remote(id), { acceptNewHostKey: false }))
         }),
-      installHive: ({ id }) =>
-        Effect.map(remote(id), (found) => ({ _tag: "Events" as const, feed: installation(remotes, found) })),
+      installHive: ({ id }) => Effect.map(remote(id), (found) => installation(remotes, found)),
       uninstallHive: ({ id }) => Effect.map(Effect.flatMap(remote(id), remotes.uninstall), (removed) => ({ removed })),
       hiveLogs: ({ id, lines = defaultLines }) =>
-        Effect.gen(function* () {
-          const text = yield* remotes.logs(yield* remote(id), Math.max(0, Math.floor(lines)))
-          return { _tag: "Text", status: 200, type: "text/plain; charset=utf-8", body: text }
-        }),
+        Effect.flatMap(remote(id), (found) => remotes.logs(found, Math.max(0, Math.floor(lines)))),
       unlockKey: ({ file, passphrase }) => Effect.map(remotes.unlock(file, passphrase), (opens) => ({ opens }))
     } satisfies Calls
   })

@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import type * as Either from "effect/Either"
 import type { RbeeError } from "../../../../machines/errors.ts"
 import { callHeaders } from "../../../../protocol/call.ts"
-import { type Api, Call, type Handlers, type Reply } from "../../../../protocol/endpoint.ts"
+import { type Api, Call, type Handlers } from "../../../../protocol/endpoint.ts"
 import { feedOf } from "./feed.ts"
 import { type Answer, notOurs, type Peer, peerOf, readText, send } from "./request.ts"
 import { keepAliveMs } from "../../../../protocol/sse.ts"
 import { compile, type Wire } from "../../../../protocol/wire/wire.ts"
+import type { Received } from "../../../../protocol/wire/answer.ts"
 import { decodeError } from "../../../../protocol/wire/error.ts"
 
 /** Another way to a peer than a connection to the host of its url. */
@@ -69,44 +70,33 @@ const call = (
   Effect.gen(function* () {
     const at = yield* peer
     const parts = yield* wire.split(input)
-    const headers: Record<string, string | number> = { Accept: accepts[wire.endpoint.kind], ...at.headers() }
+    const headers: Record<string, string | number> = { Accept: wire.accepts, ...at.headers() }
     Object.assign(headers, parts.headers, callHeaders(yield* Call))
     const request = { method: wire.endpoint.method, path: at.prefix + wire.target(parts), headers, body: parts.body }
     const answer = yield* send(at, request, limits.timeoutMs)
     return yield* understand(wire, at, answer, limits)
   })
 
-const accepts = { json: "application/json", events: "text/event-stream", reply: "*/*" } as const
-
-const understand = (wire: Wire, peer: Peer, answer: Answer, limits: Limits): Effect.Effect<unknown, RbeeError> => {
-  const status = answer.response.statusCode ?? 0
-  const type = answer.response.headers["content-type"] ?? ""
-  if (status < 300 && type.startsWith("text/event-stream") && wire.endpoint.kind !== "json") {
-    return Effect.map(feedOf(answer.response, peer, limits.silenceMs), (feed) =>
-      wire.endpoint.kind === "events" ? feed : ({ _tag: "Events", feed, ...told(answer) } satisfies Reply)
-    )
+const understand = (
+  wire: Wire,
+  peer: Peer,
+  { response }: Answer,
+  limits: Limits
+): Effect.Effect<unknown, RbeeError> => {
+  const status = response.statusCode ?? 0
+  const type = response.headers["content-type"] ?? ""
+  const { headers } = response
+  const output = (received: Received): Effect.Effect<unknown, RbeeError> => {
+    const decoded = wire.decodeAnswer(received)
+    return decoded === undefined ? Effect.fail(notOurs(peer, wire.name, status)) : Effect.succeed(decoded.output)
   }
-  return Effect.flatMap(readText(answer.response, peer, limits.timeoutMs), (text) => {
-    const isJson = type.startsWith("application/json")
-    const body = isJson ? parseJson(text) : undefined
-    const error = status >= 400 ? decodeError(body) : undefined
-    if (error !== undefined) return Effect.fail(error)
-    if (wire.endpoint.kind === "reply") {
-      const reply: Reply =
-        isJson || text === ""
-          ? { _tag: "Json", status, body, ...told(answer) }
-          : { _tag: "Text", status, type, body: text }
-      return Effect.succeed(reply)
-    }
-    const decoded = status < 300 && wire.endpoint.kind === "json" ? wire.decodeAnswer(text) : undefined
-    return decoded === undefined ? Effect.fail(notOurs(peer, wire.name, status)) : Effect.succeed(decoded.value)
+  if (status < 300 && type.startsWith("text/event-stream") && wire.streams) {
+    return Effect.flatMap(feedOf(response, peer, limits.silenceMs), (feed) => output({ _tag: "Events", feed, headers }))
+  }
+  return Effect.flatMap(readText(response, peer, limits.timeoutMs), (body) => {
+    const error = status >= 400 && type.startsWith("application/json") ? decodeError(parseJson(body)) : undefined
+    return error === undefined ? output({ _tag: "Body", status, type, body, headers }) : Effect.fail(wire.held(error))
   })
-}
-
-/** What an answer says of its request beside its body. */
-const told = ({ response }: Answer): Pick<Reply, "headers"> => {
-  const ignored = response.headers["x-rbee-ignored"]
-  return typeof ignored === "string" ? { headers: { "X-Rbee-Ignored": ignored } } : {}
 }
 
 const parseJson = (text: string): unknown => {

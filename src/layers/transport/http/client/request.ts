@@ -3,6 +3,7 @@ import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import { showing } from "../../../../protocol/surfaces/surface.ts"
 
 export interface Peer {
   /** "127.0.0.1:8500" */
@@ -38,7 +39,7 @@ export const peerOf = (
 ): Either.Either<Peer, RbeeError<"INVALID_REQUEST">> => {
   const headers = (): Readonly<Record<string, string>> => {
     const token = tokenNow()
-    return token === undefined ? {} : { Authorization: `Bearer ${token}` }
+    return token === undefined ? {} : showing(token)
   }
   const agent = way?.agent ?? new Agent({ keepAlive: true, scheduling: "lifo" })
   if (baseUrl.startsWith("unix:/")) {

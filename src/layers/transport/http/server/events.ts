@@ -1,28 +1,28 @@
 /** Answers with a stream of Server-Sent Events: the feed's text goes straight to the socket, with backpressure. */
 import type { ServerResponse } from "node:http"
-import type { Sink } from "../../../../protocol/endpoint.ts"
-import { keepAliveComment } from "../../../../protocol/sse.ts"
+import type { Sink } from "../../../../protocol/answers.ts"
+import type { Framing } from "../../../../protocol/surfaces/surface.ts"
 
 export interface EventResponse {
   readonly sink: Sink
   readonly keepAlive: () => void
 }
 
-/** Sends the head and what comes first; what is written after the reader has left is dropped. */
+/** Sends the head and what opens a stream; what is written after the reader has left is dropped. */
 export const openEvents = (
   response: ServerResponse,
   headers: Readonly<Record<string, string>>,
-  first: string
+  framing: Framing
 ): EventResponse => {
   response.writeHead(200, {
-    "Content-Type": "text/event-stream; charset=utf-8",
+    "Content-Type": `${framing.type}; charset=utf-8`,
     "Cache-Control": "no-cache, no-transform",
     "X-Accel-Buffering": "no",
     "X-Content-Type-Options": "nosniff",
     ...headers
   })
-  if (first === "") response.flushHeaders()
-  else response.write(first)
+  if (framing.opens === "") response.flushHeaders()
+  else response.write(framing.opens)
   const gone = () => response.destroyed || response.writableEnded
   return {
     sink: {
@@ -36,7 +36,7 @@ export const openEvents = (
     },
     keepAlive: () => {
       // a reader who takes nothing needs no more to take
-      if (!gone() && !response.writableNeedDrain) response.write(keepAliveComment)
+      if (!gone() && !response.writableNeedDrain) response.write(framing.keepAlive)
     }
   }
 }

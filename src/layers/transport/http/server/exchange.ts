@@ -10,20 +10,21 @@ import type * as Fiber from "effect/Fiber"
 import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import type { BodyBudget, Hold } from "./body-budget.ts"
 import { callFrom, isCorrelationId, withDeadline } from "../../../../protocol/call.ts"
-import type { Dialect } from "../../../../protocol/surfaces/dialect.ts"
-import type { CallInfo, EventFeed, Reply } from "../../../../protocol/endpoint.ts"
+import { encodeError, rbee } from "../../../../protocol/surfaces/rbee.ts"
+import { keyIn, type Surface } from "../../../../protocol/surfaces/surface.ts"
+import type { EventsAnswer } from "../../../../protocol/answers.ts"
+import type { CallInfo } from "../../../../protocol/endpoint.ts"
 import { readBody } from "./body.ts"
 import { openEvents } from "./events.ts"
 import { fingerprint, type Guard } from "./guard.ts"
 import type { Match, Router } from "./router.ts"
 import { corsHeaders, preflightHeaders, type Sites } from "./sites.ts"
 import type { ApiScope, Caller } from "../../../../protocol/rights.ts"
-import { retryLine } from "../../../../protocol/sse.ts"
 import { unpack } from "./unpack.ts"
 import { readBodyText } from "./json.ts"
 import { tooLarge } from "../../../../protocol/wire/wire.ts"
 import type { Body } from "../../../../protocol/wire/input.ts"
-import { encodeError, errorStatus, internalError, retryAfter } from "../../../../protocol/wire/error.ts"
+import { errorStatus, internalError, retryAfter } from "../../../../protocol/wire/error.ts"
 
 /** What answers requests by itself. */
 export interface Beside {
@@ -55,8 +56,8 @@ export class Exchange {
   readonly #response: ServerResponse
   #call: CallInfo
   #caller: Caller | undefined
-  /** how its errors are written */
-  #dialect: Dialect = "rbee"
+  /** how its errors and streams are written */
+  #surface: Surface = rbee
   #fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
   /** of its body, until its handler is through with it */
   #held: Hold | undefined
@@ -98,7 +99,7 @@ export class Exchange {
     if (closing()) return this.#fail(shuttingDown())
     const preflight = method === "OPTIONS" && headers.origin !== undefined
     const match = router.find(preflight ? (headers["access-control-request-method"] ?? method) : method, url)
-    this.#dialect = match.dialect
+    this.#surface = match.surface
     const isBeside = beside !== undefined && url.startsWith(`${beside.prefix}/`)
     const scope = isBeside ? beside.scope : match.scope
     if (!this.#admitsSite(scope, preflight) || !this.#admitsCaller(scope)) return
@@ -132,7 +133,7 @@ export class Exchange {
 
   /** Has the caller the right to this? Answers itself where not. */
   #admitsCaller(scope: ApiScope): boolean {
-    const caller = this.#context.guard.caller(this.#request.headers, scope)
+    const caller = this.#context.guard.caller(this.#request.headers, scope, this.#surface.authorization)
     if (caller instanceof RbeeError) this.#refuseStranger(caller)
     else this.#caller = caller
     return !(caller instanceof RbeeError)
@@ -211,25 +212,17 @@ export class Exchange {
 
   #answer(match: Match, output: unknown): void {
     try {
-      if (match.kind === "json") {
-        const { status, body } = match.encodeAnswer(output)
-        return this.#send(status, "application/json", body)
-      }
-      // events and reply endpoints: their handlers' types say so (Handlers in endpoint.ts)
-      if (match.kind === "events") return this.#stream(output as EventFeed)
-      const reply = output as Reply
-      if (reply._tag === "Events") return this.#stream(reply.feed, reply.headers)
-      if (reply._tag === "Text") return this.#send(reply.status, reply.type, reply.body, reply.headers)
-      return this.#send(reply.status, "application/json", JSON.stringify(reply.body), reply.headers)
+      const answer = match.encodeAnswer(output)
+      if (answer._tag === "Events") return this.#stream(answer)
+      return this.#send(answer.status, answer.type, answer.body, answer.headers)
     } catch (error) {
       this.#failWith(Cause.die(error))
     }
   }
 
-  #stream(feed: EventFeed, headers?: Readonly<Record<string, string>>): void {
+  #stream({ feed, headers }: EventsAnswer): void {
     if (this.#response.destroyed) return
-    const head = { ...headers, ...this.#ids() }
-    const events = openEvents(this.#response, head, this.#dialect === "rbee" ? retryLine : "")
+    const events = openEvents(this.#response, { ...headers, ...this.#ids() }, this.#surface.framing)
     if (this.#request.method === "HEAD") return void this.#response.end()
     this.keepAlive = events.keepAlive
     this.#follow(
@@ -264,10 +257,10 @@ export class Exchange {
     const wait = retryAfter(error)
     if (wait !== undefined) response.setHeader("Retry-After", wait)
     const status = errorStatus(error)
-    if (status === 401) response.setHeader("WWW-Authenticate", "Bearer")
+    if (status === 401) response.setHeader("WWW-Authenticate", this.#surface.authorization.scheme)
     // a body that nobody will read: the connection cannot be used again
     if (!this.#request.complete && !this.#request.readableFlowing) response.setHeader("Connection", "close")
-    this.#send(status, "application/json", encodeError(error, this.correlationId, this.#dialect))
+    this.#send(status, "application/json", encodeError(error, this.correlationId, this.#surface))
   }
 
   #failWith(cause: Cause.Cause<RbeeError>): void {
@@ -282,7 +275,7 @@ export class Exchange {
   }
 
   #refuseStranger(error: RbeeError): void {
-    const given = /^bearer +(\S+)/i.exec(this.#request.headers.authorization ?? "")?.[1]
+    const given = keyIn(this.#request.headers, this.#surface.authorization)
     if (given !== undefined) this.#log(Effect.logWarning(`refused a token with fingerprint ${fingerprint(given)}`))
     this.#fail(error)
   }

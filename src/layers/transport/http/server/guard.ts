@@ -8,6 +8,7 @@ import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { isLoopback } from "../../../../machines/vocabulary/address.ts"
 import { tokenFault, tokenLength } from "../../../../machines/vocabulary/token.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
+import { type Authorization, bearer, keyIn } from "../../../../protocol/surfaces/surface.ts"
 import { type ApiScope, type Caller, holder, stranger } from "../../../../protocol/rights.ts"
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
@@ -45,7 +46,9 @@ export interface Guard {
   /** Who it is; an error where that one has no right to calls of this scope. */
   readonly caller: (
     headers: IncomingHttpHeaders,
-    scope: ApiScope
+    scope: ApiScope,
+    /** how a caller shows its key there; absent: as the cluster's own do */
+    shown?: Authorization
   ) => Caller | RbeeError<"MISSING_API_KEY" | "INVALID_API_KEY" | "FORBIDDEN">
 }
 
@@ -59,9 +62,9 @@ export const makeGuard = (options: GuardOptions): Guard => {
     return expected().some((right) => timingSafeEqual(own, right)) ? holder : options.callerOf?.(given)
   }
   return {
-    caller: (headers, scope) => {
+    caller: (headers, scope, shown = bearer) => {
       if (token === undefined) return holder
-      const given = /^bearer +(\S+) *$/i.exec(headers.authorization ?? "")?.[1]
+      const given = keyIn(headers, shown)
       const known = given === undefined ? undefined : callerWith(given)
       if (known !== undefined) return known.may.has(scope) ? known : notFor(known, scope)
       if (options.sessions?.admits(headers.cookie) === true) return holder

@@ -2,7 +2,8 @@
 import type * as Effect from "effect/Effect"
 import { make } from "find-my-way-ts"
 import type { RbeeError } from "../../../../machines/errors.ts"
-import { dialectOf, openAiPrefix } from "../../../../protocol/surfaces/dialect.ts"
+import { surfaceOf } from "../../../../protocol/surfaces/of-path.ts"
+import type { Surface } from "../../../../protocol/surfaces/surface.ts"
 import type { Api, Handlers } from "../../../../protocol/endpoint.ts"
 import type { ApiScope } from "../../../../protocol/rights.ts"
 import { type Wire, wiresOf } from "../../../../protocol/wire/wire.ts"
@@ -17,9 +18,8 @@ export interface Served<A extends Api> {
 type Handler = (input: unknown) => Effect.Effect<unknown, RbeeError>
 
 interface Route {
-  readonly kind: "json" | "events" | "reply"
   readonly scope: ApiScope
-  readonly dialect: Wire["dialect"]
+  readonly surface: Surface
   readonly maxBytes: number
   readonly join: Wire["join"]
   readonly encodeAnswer: Wire["encodeAnswer"]
@@ -31,13 +31,13 @@ export interface Match extends Route {
   readonly params: Parts["params"]
   readonly query: Parts["query"]
 }
-interface NoMatch extends Pick<Route, "scope" | "dialect"> {
+interface NoMatch extends Pick<Route, "scope" | "surface"> {
   readonly _tag: "NotFound"
   readonly path: string
   /** paths of the same beginning, or those that most are after */
   readonly near: ReadonlyArray<string>
 }
-interface WrongMethod extends Pick<Route, "scope" | "dialect"> {
+interface WrongMethod extends Pick<Route, "scope" | "surface"> {
   readonly _tag: "WrongMethod"
   readonly allowed: ReadonlyArray<string>
 }
@@ -68,7 +68,8 @@ export const makeRouter = (apis: ReadonlyArray<Served<Api>>): Router => {
       const { method, path } = wire.endpoint
       const route = routeOf(wire, handler)
       tree.on(method, path as `/${string}`, route) // paths start with a slash by convention
-      if (route.dialect === "openai") tree.on(method, path.slice(openAiPrefix.length) as `/${string}`, route) // as above
+      const { prefix } = route.surface
+      if (prefix !== "") tree.on(method, path.slice(prefix.length) as `/${string}`, route) // as above
     }
   }
   const paths = [...new Set(apis.flatMap(({ api }) => Object.values(api).map((endpoint) => endpoint.path)))]
@@ -76,8 +77,8 @@ export const makeRouter = (apis: ReadonlyArray<Served<Api>>): Router => {
   const meant = (method: string, url: string): string => {
     const clean = withoutSpareSlashes(url)
     if (clean === url || method === "GET") return clean
-    const openAi = methods.some((one) => tree.find(one, clean)?.handler.dialect === "openai")
-    return openAi ? clean : url
+    const hasBaseUrl = methods.some((one) => (tree.find(one, clean)?.handler.surface.prefix ?? "") !== "")
+    return hasBaseUrl ? clean : url
   }
   return {
     find: (asked, given) => {
@@ -94,30 +95,29 @@ export const makeRouter = (apis: ReadonlyArray<Served<Api>>): Router => {
       })
       const [first] = others
       if (first !== undefined) {
-        const { dialect, scope } = first.route
-        return { _tag: "WrongMethod", allowed: others.map((other) => other.method), dialect, scope }
+        const { scope, surface } = first.route
+        return { _tag: "WrongMethod", allowed: others.map((other) => other.method), surface, scope }
       }
       const [path = ""] = url.split("?", 1)
       // what there is, and what not, is told to whoever may ask for anything
-      return { _tag: "NotFound", path, near: near(paths, path), dialect: dialectOf(path), scope: "infer" }
+      return { _tag: "NotFound", path, near: near(paths, path), surface: surfaceOf(path), scope: "infer" }
     }
   }
 }
 
 const firstOf = (path: string): string => path.split("/")[1] ?? ""
 
-/** Paths of the same first segment; else OpenAI's; else all, where there are few. */
+/** Paths of the same first segment; else those that most are after, the other makers'; else all, where there are few. */
 const near = (paths: ReadonlyArray<string>, path: string): ReadonlyArray<string> => {
   const same = paths.filter((known) => firstOf(known) === firstOf(path))
   if (same.length > 0) return same
-  const common = paths.filter((known) => dialectOf(known) === "openai")
+  const common = paths.filter((known) => surfaceOf(known).prefix !== "")
   return common.length > 0 ? common : paths
 }
 
 const routeOf = (wire: Wire, handler: Handler): Route => ({
-  kind: wire.endpoint.kind,
   scope: wire.endpoint.scope,
-  dialect: wire.dialect,
+  surface: wire.endpoint.surface,
   maxBytes: wire.maxBytes,
   join: wire.join,
   encodeAnswer: wire.encodeAnswer,

@@ -2,7 +2,8 @@
 import { STATUS_CODES, type Server } from "node:http"
 import type { Duplex } from "node:stream"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
-import { encodeError, errorStatus } from "../../../../protocol/wire/error.ts"
+import { encodeError } from "../../../../protocol/surfaces/rbee.ts"
+import { errorStatus } from "../../../../protocol/wire/error.ts"
 
 const errorOf = (code: string): RbeeError => {
   if (code === "HPE_HEADER_OVERFLOW")

@@ -4,10 +4,12 @@
  */
 import * as JSONSchema from "effect/JSONSchema"
 import * as AST from "effect/SchemaAST"
-import type { Api, Endpoint } from "./endpoint.ts"
-import { megabyte } from "./wire/wire.ts"
-import { paramsOf } from "./wire/input.ts"
-import { isObject } from "../machines/formats/json/is-object.ts"
+import type { Answers, WireSchema } from "../answers.ts"
+import type { Api, Endpoint } from "../endpoint.ts"
+import { errorResponses, examplesOf, schemasOfErrors } from "./errors.ts"
+import { megabyte } from "../wire/wire.ts"
+import { paramsOf } from "../wire/input.ts"
+import { isObject } from "../../machines/formats/json/is-object.ts"
 
 export interface OpenApiInfo {
   /** "rbee queen" */
@@ -18,9 +20,10 @@ export interface OpenApiInfo {
 }
 
 type Json = Readonly<Record<string, unknown>>
+type Schemas = Record<string, JSONSchema.JsonSchema7>
 
 export const openApi = (api: Api, info: OpenApiInfo): Json => {
-  const schemas: Record<string, JSONSchema.JsonSchema7> = {}
+  const schemas: Schemas = {}
   const paths: Record<string, Record<string, unknown>> = {}
   for (const [name, endpoint] of Object.entries(api)) {
     const path = endpoint.path.replace(/:(\w+)/g, "{$1}")
@@ -31,8 +34,8 @@ export const openApi = (api: Api, info: OpenApiInfo): Json => {
     info: { title: info.title, version: info.version, license: { name: "Apache-2.0", identifier: "Apache-2.0" } },
     paths,
     components: {
-      schemas,
-      responses: { Error: { description: "The error, in the one envelope", content: json(errorSchema) } },
+      schemas: { ...schemas, ...schemasOfErrors },
+      examples: examplesOf(api),
       ...(info.guarded ? { securitySchemes: { token: { type: "http", scheme: "bearer" } } } : {})
     },
     ...(info.guarded ? { security: [{ token: [] }] } : {})
@@ -42,19 +45,7 @@ export const openApi = (api: Api, info: OpenApiInfo): Json => {
 const json = (schema: unknown) => ({ "application/json": { schema } })
 const text = { type: "string" }
 
-const errorSchema = {
-  type: "object",
-  required: ["error"],
-  properties: {
-    error: {
-      type: "object",
-      required: ["code", "message", "type", "details"],
-      properties: { code: text, message: text, type: text, details: { type: "object" }, correlation_id: text }
-    }
-  }
-}
-
-const schemaOf = (ast: AST.AST, schemas: Record<string, JSONSchema.JsonSchema7>): JSONSchema.JsonSchema7 =>
+const schemaOf = (ast: AST.AST, schemas: Schemas): JSONSchema.JsonSchema7 =>
   JSONSchema.fromAST(ast, {
     definitions: schemas,
     definitionPath: "#/components/schemas/",
@@ -63,7 +54,7 @@ const schemaOf = (ast: AST.AST, schemas: Record<string, JSONSchema.JsonSchema7>)
     additionalPropertiesStrategy: "allow"
   })
 
-const operation = (name: string, endpoint: Endpoint, schemas: Record<string, JSONSchema.JsonSchema7>): Json => {
+const operation = (name: string, endpoint: Endpoint, schemas: Schemas): Json => {
   const input: unknown = schemaOf((endpoint.documented ?? endpoint.input).ast, schemas)
   const shape = isObject(input) ? input : {}
   const properties = isObject(shape["properties"]) ? shape["properties"] : {}
@@ -105,22 +96,37 @@ const operation = (name: string, endpoint: Endpoint, schemas: Record<string, JSO
           }
         }
       : {}),
-    responses: { ...answers(endpoint, schemas), default: { $ref: "#/components/responses/Error" } }
+    responses: { ...answers(endpoint, schemas), ...errorResponses(endpoint) }
   }
 }
 
-const answers = (endpoint: Endpoint, schemas: Record<string, JSONSchema.JsonSchema7>): Json => {
-  const events = { "text/event-stream": { schema: text } }
-  switch (endpoint.kind) {
-    case "events":
-      return { "200": { description: "Server-Sent Events", content: events } }
-    case "reply":
-      return { "2XX": { description: "JSON, text or Server-Sent Events", content: { ...json({}), ...events } } }
-    case "json": {
-      const status = typeof endpoint.status === "number" ? String(endpoint.status) : "2XX"
-      const bodiless = status === "204" || AST.isVoidKeyword(endpoint.output.ast)
-      const content = bodiless ? {} : { content: json(schemaOf(endpoint.output.ast, schemas)) }
-      return { [status]: { description: endpoint.summary, ...content } }
-    }
-  }
+const answers = ({ answers: all, tells = [], ...endpoint }: Endpoint, schemas: Schemas): Json => {
+  const headers = Object.fromEntries(tells.map((name) => [name, { schema: text }]))
+  const at = (status: string): Json => ({
+    description: endpoint.summary,
+    ...(tells.length === 0 ? {} : { headers }),
+    ...contentOf(all, Number(status), schemas)
+  })
+  const statuses = new Set([...Object.keys(all.json ?? {}), ...Object.keys(all.text ?? {})])
+  if (all.events !== undefined) statuses.add("200")
+  return Object.fromEntries([...statuses].map((status) => [status, at(status)]))
 }
+
+/** What a body of this status may be, by media type. */
+const contentOf = ({ events, json: values, text: texts }: Answers, status: number, schemas: Schemas): Json => {
+  const value = values?.[status]
+  const type = texts?.[status]
+  const types = type === undefined ? [] : typeof type === "string" ? [type] : type
+  const content = {
+    ...(value === undefined || AST.isVoidKeyword(value.ast) ? {} : json(schemaOf(value.ast, schemas))),
+    ...Object.fromEntries(types.map((one) => [one, { schema: text }])),
+    ...(events === undefined || status !== 200 ? {} : { "text/event-stream": stream(events, schemas) })
+  }
+  return Object.keys(content).length === 0 ? {} : { content }
+}
+
+/** OpenAPI has no word for the events of a stream: its text, and what each event carries. */
+const stream = (events: Readonly<Record<string, WireSchema>>, schemas: Schemas): Json => ({
+  schema: text,
+  "x-rbee-events": Object.fromEntries(Object.entries(events).map(([name, { ast }]) => [name, schemaOf(ast, schemas)]))
+})
