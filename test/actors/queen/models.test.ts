@@ -64,7 +64,7 @@ describe("Models of the cluster", () => {
     Effect.gen(function* () {
       const { api, job } = yield* pulled("HF:acme/tiny-GGUF:Q8_0")
       expect(yield* api.plan({ model: "tiny" })).toMatchObject({ model: "HF:acme/tiny-GGUF:Q8_0" })
-      expect(yield* api.v1Model({ ref: "Tiny-Q8_0" })).toMatchObject({ body: { id: "HF:acme/tiny-GGUF:Q8_0" } })
+      expect(yield* api.v1Model({ ref: "Tiny-Q8_0" })).toMatchObject({ id: "HF:acme/tiny-GGUF:Q8_0" })
       const { ended, id } = yield* job({ model: "tiny:q8_0" })
       expect((yield* ended).event).toBe("done")
       expect(yield* api.getJob({ id: JobId.make(id) })).toMatchObject({ model: "HF:acme/tiny-GGUF:Q8_0" })
