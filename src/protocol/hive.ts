@@ -75,7 +75,7 @@ export const hiveApi = {
     errors: [...ofOwnedHive, ...ofFetching, ...ofStarting],
     statuses: { VRAM_EXHAUSTED: [409] }
   }),
-  ...modelCalls({ at: "/models", scope: "peer", inputs: ofHive, whose: " of this hive", errors: ofOwnedHive }),
+  ...modelCalls({ at: "/models", scope: "peer", inputs: ofHive, whose: "this hive", errors: ofOwnedHive }),
   getModel: endpoint("GET", "/models/:ref", {
     scope: "peer",
     summary: "One model; 404 if not here",

@@ -37,7 +37,7 @@ interface Audience<One, Pin, Code> {
   readonly scope: ApiScope
   /** what says which model is meant, and where */
   readonly inputs: { readonly one: One; readonly pin: Pin }
-  /** " of this hive" */
+  /** "this hive" */
   readonly whose: string
   /** of every call */
   readonly errors: ReadonlyArray<Code>
@@ -51,28 +51,28 @@ export const modelCalls = <One extends WireSchema, Pin extends WireSchema, const
   return {
     listModels: endpoint("GET", at, {
       scope,
-      summary: `Models${whose}`,
+      summary: `Models (${whose})`,
       input: none,
       answers: { json: { 200: Schema.Array(ModelView) } },
       errors: audience.errors
     }),
     pinModel: endpoint("POST", `${at}/:ref/pin`, {
       scope,
-      summary: `Keep a model whatever else needs room, or no longer${whose}`,
+      summary: `Keep a model whatever else needs room, or no longer (${whose})`,
       input: inputs.pin,
       answers: { json: { 204: Nothing } },
       errors
     }),
     retryModel: endpoint("POST", `${at}/:ref/retry`, {
       scope,
-      summary: `Try a model again where its workers died of it${whose}`,
+      summary: `Try a model again where its workers died of it (${whose})`,
       input: inputs.one,
       answers: { json: { 204: Nothing } },
       errors
     }),
     removeModel: endpoint("DELETE", `${at}/:ref`, {
       scope,
-      summary: `Remove a model${whose}; 409 in use`,
+      summary: `Remove a model (${whose}); 409 in use`,
       input: inputs.one,
       answers: { json: { 204: Nothing } },
       errors: [...errors, "CONFLICT"]

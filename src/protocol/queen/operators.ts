@@ -120,7 +120,7 @@ const modelsApi = {
     at: "/catalog/models",
     scope: "manage",
     inputs: ofCluster,
-    whose: " on one hive or on all that have it",
+    whose: "one hive, or all that have it",
     errors: ofHive
   }),
   pullModel: endpoint("POST", "/catalog/models/pull", {
