@@ -8,7 +8,7 @@ import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { RbeeError, rbeeError } from "./errors.ts"
 import { type Need, neededContext, outgrownContext } from "./policy/memory/context.ts"
-import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, setbackOf } from "./policy/failure-class.ts"
+import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, failureClassOf } from "./policy/failure-class.ts"
 import type { Place } from "./policy/placement/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
 import type { InferDone } from "./vocabulary/worker.ts"
@@ -74,7 +74,7 @@ export interface JobContext {
   /** workers that died under it: in all, and in a row with no token gained */
   readonly deaths: number
   readonly fruitless: number
-  /** setbacks in a row that were nobody's fault */
+  /** failures in a row that were nobody's fault */
   readonly retries: number
   readonly error: RbeeError | undefined
   /** how its answer ended; set already while it looks for a larger context to go on in */
@@ -164,8 +164,8 @@ const setupJob = setup({
       outgrownContext(done, answered(context, done), context.maxTokens) !== undefined,
     /** which ends with what it has where it cannot go on */
     hasAnswer: ({ context }) => context.done !== undefined,
-    isCandidate: ({ event }) => setbackOf(errorIn(event)) === "candidate",
-    isPassing: ({ event }) => setbackOf(errorIn(event)) === "retry",
+    isCandidate: ({ event }) => failureClassOf(errorIn(event)) === "candidate",
+    isPassing: ({ event }) => failureClassOf(errorIn(event)) === "retry",
     isPoison: ({ context }) => context.fruitless >= fruitlessMax || context.deaths >= deathsMax,
     isSpentAnswer: ({ context }) => context.retries > retriesMax && context.done !== undefined,
     isSpent: ({ context }) => context.retries > retriesMax
@@ -209,7 +209,7 @@ const hopeless = [
 ] as const
 
 /** What the failure of a place means for the job. */
-const setback = [
+const onFailure = [
   { guard: "isCandidate", target: "#job.placing", actions: "exclude" },
   { guard: "isPassing", target: "#job.degraded", actions: "retry" },
   ...hopeless
@@ -309,7 +309,7 @@ export const jobMachine = setupJob.createMachine({
                 src: "ensureModel",
                 input: ({ context }) => context.place,
                 onDone: "ready",
-                onError: setback
+                onError: onFailure
               }
             },
             ready: { type: "final" }
@@ -323,7 +323,7 @@ export const jobMachine = setupJob.createMachine({
                 src: "ensureRuntime",
                 input: ({ context }) => context.place,
                 onDone: "ready",
-                onError: setback
+                onError: onFailure
               }
             },
             ready: { type: "final" }
@@ -346,7 +346,7 @@ export const jobMachine = setupJob.createMachine({
             actions: assign(({ event }) => (event.output.kind === "ready" ? { seat: event.output.seat } : {}))
           }
         ],
-        onError: setback
+        onError: onFailure
       }
     },
 

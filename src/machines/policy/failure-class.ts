@@ -6,9 +6,9 @@ import type { ErrorCode, RbeeError } from "../errors.ts"
  * - `retry`: something on the way went away (a hive, a connection), the same place may do in a moment;
  * - `fatal`: nowhere will it be otherwise, the job fails.
  */
-export type Setback = "candidate" | "retry" | "fatal"
+export type FailureClass = "candidate" | "retry" | "fatal"
 
-const setbacks: Partial<Record<ErrorCode, Setback>> = {
+const failureClasses: Partial<Record<ErrorCode, FailureClass>> = {
   VRAM_EXHAUSTED: "candidate",
   BACKEND_UNAVAILABLE: "candidate",
   WORKER_START_FAILED: "candidate",
@@ -28,11 +28,11 @@ const setbacks: Partial<Record<ErrorCode, Setback>> = {
 const isOfDevice = ({ code, details }: Pick<RbeeError, "code" | "details">): boolean =>
   code === "MODEL_INVALID" && details["quarantined"] === true
 
-export const setbackOf = (error: Pick<RbeeError, "code" | "details">): Setback =>
-  isOfDevice(error) ? "candidate" : (setbacks[error.code] ?? "fatal")
+export const failureClassOf = (error: Pick<RbeeError, "code" | "details">): FailureClass =>
+  isOfDevice(error) ? "candidate" : (failureClasses[error.code] ?? "fatal")
 
 /** Did a running answer break because its worker went away, so that another one can continue it? */
-export const losesWorker = (error: Pick<RbeeError, "code" | "details">): boolean => setbackOf(error) !== "fatal"
+export const losesWorker = (error: Pick<RbeeError, "code" | "details">): boolean => failureClassOf(error) !== "fatal"
 
 /** A request may take this many workers down with it: twice in a row with no token gained, or this often in all. */
 export const fruitlessMax = 2

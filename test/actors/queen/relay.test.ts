@@ -19,7 +19,7 @@ import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type WorkerCalls, workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
-import { setbackOf } from "../../../src/machines/policy/failure-class.ts"
+import { failureClassOf } from "../../../src/machines/policy/failure-class.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const layer = Layer.provide(
@@ -114,7 +114,7 @@ describe("a worker's address that another process has by now", () => {
         expect(error).toMatchObject({ code: "CONNECTION_TIMEOUT", details: { reason: "ANOTHER" } })
         expect(error.what).toBe("no connection to http://127.0.0.1:8501: another process listens there")
         // it goes on elsewhere, and nothing is charged to the request
-        expect(setbackOf(error)).toBe("retry")
+        expect(failureClassOf(error)).toBe("retry")
         expect(seen).toEqual([])
       }).pipe(Effect.provide(layer))
   )

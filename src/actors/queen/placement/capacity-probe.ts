@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../../machines/errors.ts"
 import { type Place, type Wish, withoutModel } from "../../../machines/policy/placement/placement.ts"
-import { setbackOf } from "../../../machines/policy/failure-class.ts"
+import { failureClassOf } from "../../../machines/policy/failure-class.ts"
 import { type Amounts, type Candidate, Search } from "../../../machines/policy/placement/search.ts"
 import type { Placement } from "../../../machines/vocabulary/job.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
@@ -98,7 +98,7 @@ export const findRoom = (
         search.refused(candidate, error.what, undefined)
         continue
       }
-      if (setbackOf(error) !== "candidate") return yield* error
+      if (failureClassOf(error) !== "candidate") return yield* error
       if (error.code === "VRAM_EXHAUSTED") onFull(candidate)
       search.refused(candidate, error.what, error.code === "VRAM_EXHAUSTED" ? amountsOf(error) : undefined)
       full.push({ place: candidate.device, error })
