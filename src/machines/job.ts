@@ -8,7 +8,14 @@ import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { RbeeError, rbeeError } from "./errors.ts"
 import { type Need, neededContext, outgrownContext } from "./policy/memory/context.ts"
-import { deathsMax, fruitlessMax, losesWorker, retriesMax, retryDelay, failureClassOf } from "./policy/failure-class.ts"
+import {
+  deathsMax,
+  deathsWithoutTokenMax,
+  losesWorker,
+  retriesMax,
+  retryDelay,
+  failureClassOf
+} from "./policy/failure-class.ts"
 import type { Place } from "./policy/placement/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
 import type { InferDone } from "./vocabulary/worker.ts"
@@ -73,7 +80,7 @@ export interface JobContext {
   readonly needs: Need | undefined
   /** workers that died under it: in all, and in a row with no token gained */
   readonly deaths: number
-  readonly fruitless: number
+  readonly deathsWithoutToken: number
   /** failures in a row that were nobody's fault */
   readonly retries: number
   readonly error: RbeeError | undefined
@@ -116,8 +123,8 @@ const errorIn = (event: { readonly type: string }): RbeeError => {
 const poison = (context: JobContext): RbeeError =>
   rbeeError(
     "POISON_REQUEST",
-    context.fruitless >= fruitlessMax
-      ? `${context.fruitless} workers in a row died on this request before they gave a token`
+    context.deathsWithoutToken >= deathsWithoutTokenMax
+      ? `${context.deathsWithoutToken} workers in a row died on this request before they gave a token`
       : `${context.deaths} workers died on this request`,
     "Try another model, a shorter prompt or a smaller context; the last words are in `rbee logs worker`",
     { deaths: context.deaths, tokens: context.tokens, cause: context.error?.what }
@@ -166,7 +173,7 @@ const setupJob = setup({
     hasAnswer: ({ context }) => context.done !== undefined,
     isCandidate: ({ event }) => failureClassOf(errorIn(event)) === "candidate",
     isPassing: ({ event }) => failureClassOf(errorIn(event)) === "retry",
-    isPoison: ({ context }) => context.fruitless >= fruitlessMax || context.deaths >= deathsMax,
+    isPoison: ({ context }) => context.deathsWithoutToken >= deathsWithoutTokenMax || context.deaths >= deathsMax,
     isSpentAnswer: ({ context }) => context.retries > retriesMax && context.done !== undefined,
     isSpent: ({ context }) => context.retries > retriesMax
   },
@@ -182,7 +189,7 @@ const setupJob = setup({
       done,
       error: undefined,
       tokens: answered(context, done),
-      fruitless: 0,
+      deathsWithoutToken: 0,
       retries: 0,
       needs: outgrownContext(done, answered(context, done), context.maxTokens),
       seat: undefined
@@ -227,7 +234,7 @@ export const jobMachine = setupJob.createMachine({
     fallen: undefined,
     failover: undefined,
     deaths: 0,
-    fruitless: 0,
+    deathsWithoutToken: 0,
     retries: 0,
     error: undefined,
     done: undefined
@@ -246,7 +253,7 @@ export const jobMachine = setupJob.createMachine({
       entry: [emit({ type: "release" }), emit({ type: "entered", state: "queued" })],
       invoke: {
         src: "admit",
-        input: ({ context }) => ({ alone: context.fruitless > 0, needs: context.needs }),
+        input: ({ context }) => ({ alone: context.deathsWithoutToken > 0, needs: context.needs }),
         onDone: "placing"
       }
     },
@@ -256,11 +263,11 @@ export const jobMachine = setupJob.createMachine({
       entry: emit({ type: "entered", state: "placing" }),
       invoke: {
         src: "place",
-        input: ({ context: { excluded, fallen, failover, fruitless, needs } }) => ({
+        input: ({ context: { excluded, fallen, failover, deathsWithoutToken, needs } }) => ({
           excluded,
           fallen,
           failover,
-          alone: fruitless > 0,
+          alone: deathsWithoutToken > 0,
           needs
         }),
         onDone: [
@@ -338,7 +345,7 @@ export const jobMachine = setupJob.createMachine({
       entry: emit({ type: "entered", state: "starting" }),
       invoke: {
         src: "startWorker",
-        input: ({ context: { fruitless, needs, place } }) => ({ place, alone: fruitless > 0, needs }),
+        input: ({ context: { deathsWithoutToken, needs, place } }) => ({ place, alone: deathsWithoutToken > 0, needs }),
         onDone: [
           { guard: { type: "isFull", params: ({ event }) => event.output }, target: "queued" },
           {
@@ -355,7 +362,7 @@ export const jobMachine = setupJob.createMachine({
       entry: [assign({ done: undefined, error: undefined }), emit({ type: "entered", state: "streaming" })],
       invoke: {
         src: "infer",
-        input: ({ context }) => ({ seat: context.seat, alone: context.fruitless > 0 }),
+        input: ({ context }) => ({ seat: context.seat, alone: context.deathsWithoutToken > 0 }),
         onDone: [
           {
             guard: { type: "isOutgrown", params: ({ event }) => event.output },
@@ -427,7 +434,7 @@ const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
     seat: undefined,
     tokens,
     deaths: context.deaths + died,
-    fruitless: gained ? 0 : context.fruitless + died,
+    deathsWithoutToken: gained ? 0 : context.deathsWithoutToken + died,
     retries: gained ? 0 : context.retries + 1 - died,
     failover:
       reached && context.seat !== undefined

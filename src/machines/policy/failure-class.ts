@@ -35,7 +35,7 @@ export const failureClassOf = (error: Pick<RbeeError, "code" | "details">): Fail
 export const losesWorker = (error: Pick<RbeeError, "code" | "details">): boolean => failureClassOf(error) !== "fatal"
 
 /** A request may take this many workers down with it: twice in a row with no token gained, or this often in all. */
-export const fruitlessMax = 2
+export const deathsWithoutTokenMax = 2
 export const deathsMax = 5
 /** Tries of one job to find its place again before it gives up with the last failure. */
 export const retriesMax = 8
