@@ -41,7 +41,7 @@ import { stopSignal } from "./stop-signal.ts"
 import { join } from "./hive/join.ts"
 import { joiningOf, type Place, secretOf } from "./hive/membership.ts"
 import { jsonLogs } from "./logs.ts"
-import { soon } from "../layers/transport/deferred-handlers.ts"
+import { deferredHandlers } from "../layers/transport/deferred-handlers.ts"
 
 const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
@@ -88,7 +88,7 @@ const program = Effect.gen(function* () {
   const { host, port } = settings.hive
   const ready = yield* Deferred.make<HiveApi>()
   const bound = yield* serveHttp({
-    apis: [{ api: hiveApi, handlers: soon(hiveApi, ready) }],
+    apis: [{ api: hiveApi, handlers: deferredHandlers(hiveApi, ready) }],
     host,
     port,
     token: settings.token,

@@ -56,7 +56,7 @@ import { environmentOf, loadSettings } from "./config.ts"
 import { exitCodeOf, isLoopback, urlOf } from "../machines/vocabulary/address.ts"
 import { stopSignal } from "./stop-signal.ts"
 import { jsonLogs } from "./logs.ts"
-import { soon } from "../layers/transport/deferred-handlers.ts"
+import { deferredHandlers } from "../layers/transport/deferred-handlers.ts"
 
 const programs = dirname(fileURLToPath(import.meta.url))
 
@@ -140,7 +140,7 @@ const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env, makeToken: true })
   keepLogs(join(settings.home.logs, "queen.log"), undefined)
   const ready = yield* Deferred.make<QueenApi>()
-  const handlers = soon(queenApi, ready)
+  const handlers = deferredHandlers(queenApi, ready)
   const keys = new HiveKeyring()
   const { host, port } = settings.queen
   const sessions = new BrowserSessions()

@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { Api, Handlers } from "../../protocol/endpoint.ts"
 
-export const soon = <const A extends Api>(api: A, ready: Deferred.Deferred<Handlers<A>>): Handlers<A> =>
+export const deferredHandlers = <const A extends Api>(api: A, ready: Deferred.Deferred<Handlers<A>>): Handlers<A> =>
   // One handler for each declared name: exactly the shape that is asked for.
   Object.fromEntries(
     Object.keys(api).map((name) => [

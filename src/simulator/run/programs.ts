@@ -32,7 +32,7 @@ import { workerApi } from "../../protocol/worker.ts"
 import { loadFailedCode } from "../../layers/worker-launcher/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
 import { addressInUse } from "../../machines/vocabulary/address.ts"
-import { soon } from "../../layers/transport/deferred-handlers.ts"
+import { deferredHandlers } from "../../layers/transport/deferred-handlers.ts"
 import type { Cluster, HiveStart } from "./cluster.ts"
 import { layerSystem } from "../watch/onlooker.ts"
 import type { WorkerId } from "../../machines/vocabulary/ids.ts"
@@ -82,7 +82,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
     const ready = yield* Deferred.make<QueenApi>()
-    yield* cluster.network.listen(process, cluster.queenUrl, queenApi, soon(queenApi, ready))
+    yield* cluster.network.listen(process, cluster.queenUrl, queenApi, deferredHandlers(queenApi, ready))
     const world = yield* Layer.build(
       Layer.mergeAll(
         layerQueenCatalog(cluster.queenStore),
@@ -114,7 +114,7 @@ export const bootHive = (cluster: Cluster, process: SimProcess, hive: HiveStart)
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
     const ready = yield* Deferred.make<HiveApi>()
-    yield* cluster.network.listen(process, hive.url, hiveApi, soon(hiveApi, ready))
+    yield* cluster.network.listen(process, hive.url, hiveApi, deferredHandlers(hiveApi, ready))
     const world = yield* Layer.build(
       Layer.mergeAll(
         layerHiveCatalog(hive.store),
