@@ -43,7 +43,7 @@ import { Processes } from "../layers/process/index.ts"
 import { layerNode as layerProcesses } from "../layers/process/node.ts"
 import { type QueenApi, queenApi } from "../protocol/queen/index.ts"
 import { layerSqlite as layerCatalog } from "../layers/queen-catalog/sqlite.ts"
-import { layerDoor } from "../layers/remote/direct-listener.ts"
+import { layerDirectListener } from "../layers/remote/direct-listener.ts"
 import { layerSsh as layerRemotes } from "../layers/remote/ssh.ts"
 import { layerTunnels } from "../layers/remote/tunnels.ts"
 import { requiresToken } from "../layers/keys/own-token.ts"
@@ -75,19 +75,19 @@ const onDiskOf = ({ hive, home }: Settings) =>
 /** What a hive of another machine may call: it reports, and takes models from her hub. */
 const peerApi = { health: queenApi.health, heartbeat: queenApi.heartbeat }
 
-const doorOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
+const directListenerOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
   const served = {
     apis: [{ api: peerApi, handlers }],
     beside: hubOf(settings),
     // nobody's: only hives are let in
     token: () => []
   } as const
-  return layerDoor({
+  return layerDirectListener({
     serve: (host) => {
       const { port } = settings.queen
       // where she listens for everybody already, there is nothing to open
       if (["0.0.0.0", "::", host].includes(settings.queen.host)) return Effect.succeed({ port, url: urlOf(host, port) })
-      return serveHttp({ ...served, callerOf: hiveWith(keys), host, port, role: "queen's door" })
+      return serveHttp({ ...served, callerOf: hiveWith(keys), host, port, role: "queen's direct listener" })
     },
     serveOne: (hive) => {
       const callerOf = (secret: string) => (keys.hiveOf(secret) === hive ? hiveCaller(hive) : undefined)
@@ -120,7 +120,7 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
     Layer.effect(ActorSystem, ActorSystem.make)
   ).pipe(
     Layer.provideMerge(
-      Layer.provideMerge(Layer.provideMerge(layerTunnels, layerSsh2), doorOf(settings, handlers, keys))
+      Layer.provideMerge(Layer.provideMerge(layerTunnels, layerSsh2), directListenerOf(settings, handlers, keys))
     ),
     Layer.provideMerge(
       Layer.mergeAll(

@@ -15,7 +15,7 @@ import { hostInUrl, isLoopback } from "../../machines/vocabulary/address.ts"
 import { ask } from "../remote/ask.ts"
 import { usable } from "../remote/check.ts"
 import { queenKey } from "../remote/queen-key.ts"
-import { QueenDoor } from "../remote/direct-listener.ts"
+import { DirectListener } from "../remote/direct-listener.ts"
 import type { HiveFile, Look } from "../remote/questions.ts"
 import type { Tunnel } from "../remote/tunnel.ts"
 import { Tunnels } from "../remote/tunnels.ts"
@@ -88,7 +88,7 @@ const environmentFor = (settings: Settings, { ssh }: Remote, address = "127.0.0.
   return env
 }
 
-const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], keys: HiveKeyring, settings: Settings) => {
+const make = (tunnels: Tunnels["Type"], listener: DirectListener["Type"], keys: HiveKeyring, settings: Settings) => {
   const tunnelOf = (target: Remote) => tunnels.of(target.id, target.ssh)
   const looked = (target: Remote, tunnel: Tunnel) =>
     Effect.flatMap(tunnel.connection, (connection) =>
@@ -105,7 +105,7 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], keys: HiveKeyri
     Effect.flatMap(tunnel.connection, ({ ends: own }) =>
       own === undefined || ends?.queen !== own.local
         ? rbeeError("INVALID_REQUEST", "its machine sees this one at another address than this one has")
-        : door.open(own.local)
+        : listener.open(own.local)
     ).pipe(
       Effect.catchAll((error) =>
         Effect.gen(function* () {
@@ -227,12 +227,12 @@ const make = (tunnels: Tunnels["Type"], door: QueenDoor["Type"], keys: HiveKeyri
 /** Hives of this machine by `local`, those of others over SSH: who wakes them sees no difference. */
 export const layerSsh = <E, R>(
   local: Layer.Layer<HiveLauncher, E, R>
-): Layer.Layer<HiveLauncher, E, R | HiveKeys | Tunnels | QueenDoor | CurrentSettings> =>
+): Layer.Layer<HiveLauncher, E, R | HiveKeys | Tunnels | DirectListener | CurrentSettings> =>
   Layer.effect(
     HiveLauncher,
     Effect.gen(function* () {
       const here = yield* HiveLauncher
-      const there = make(yield* Tunnels, yield* QueenDoor, yield* HiveKeys, yield* CurrentSettings)
+      const there = make(yield* Tunnels, yield* DirectListener, yield* HiveKeys, yield* CurrentSettings)
       const by = <A, F>(
         target: HiveTarget,
         local: (target: HiveTarget) => Effect.Effect<A, F>,

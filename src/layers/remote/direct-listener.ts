@@ -7,8 +7,8 @@ import * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Bound } from "../transport/http/server/server.ts"
 
-export class QueenDoor extends Context.Tag("rbee/QueenDoor")<
-  QueenDoor,
+export class DirectListener extends Context.Tag("rbee/DirectListener")<
+  DirectListener,
   {
     /** Takes the streams of that hive's tunnel. */
     readonly channel: (hive: string) => Effect.Effect<(stream: Duplex) => void>
@@ -17,16 +17,16 @@ export class QueenDoor extends Context.Tag("rbee/QueenDoor")<
   }
 >() {}
 
-export interface DoorOptions {
+export interface DirectListenerOptions {
   /** Listens on an address. */
   readonly serve: (address: string) => Effect.Effect<Bound, RbeeError<"CONFLICT" | "INVALID_REQUEST">, Scope.Scope>
   /** Serves one hive over streams. */
   readonly serveOne: (hive: string) => Effect.Effect<(stream: Duplex) => void, never, Scope.Scope>
 }
 
-export const layerDoor = ({ serve, serveOne }: DoorOptions): Layer.Layer<QueenDoor> =>
+export const layerDirectListener = ({ serve, serveOne }: DirectListenerOptions): Layer.Layer<DirectListener> =>
   Layer.scoped(
-    QueenDoor,
+    DirectListener,
     Effect.gen(function* () {
       const scope = yield* Effect.scope
       const one = yield* Effect.makeSemaphore(1)

@@ -11,7 +11,7 @@ import type { HttpWay } from "../transport/http/client/client.ts"
 import { asSocket } from "../transport/http/server/stream-socket.ts"
 import { HiveKeys } from "../keys/index.ts"
 import { Ssh } from "../ssh/index.ts"
-import { QueenDoor } from "./direct-listener.ts"
+import { DirectListener } from "./direct-listener.ts"
 import { Tunnel } from "./tunnel.ts"
 
 export class Tunnels extends Context.Tag("rbee/Tunnels")<
@@ -67,11 +67,11 @@ class TunnelAgent extends Agent {
   }
 }
 
-export const layerTunnels: Layer.Layer<Tunnels, never, HiveKeys | Ssh | QueenDoor> = Layer.scoped(
+export const layerTunnels: Layer.Layer<Tunnels, never, HiveKeys | Ssh | DirectListener> = Layer.scoped(
   Tunnels,
   Effect.gen(function* () {
     const ssh = yield* Ssh
-    const door = yield* QueenDoor
+    const listener = yield* DirectListener
     const keys = yield* HiveKeys
     const scope = yield* Effect.scope
     const run = Runtime.runCallback(yield* Effect.runtime<never>())
@@ -98,7 +98,7 @@ export const layerTunnels: Layer.Layer<Tunnels, never, HiveKeys | Ssh | QueenDoo
           const known = tunnels.get(hive)
           if (known !== undefined && JSON.stringify(known.place) === JSON.stringify(place)) return known
           if (known !== undefined) yield* known.release
-          const tunnel = new Tunnel({ place, ssh, scope, toQueen: yield* door.channel(hive) })
+          const tunnel = new Tunnel({ place, ssh, scope, toQueen: yield* listener.channel(hive) })
           tunnels.set(hive, tunnel)
           return tunnel
         }),

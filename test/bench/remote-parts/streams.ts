@@ -14,7 +14,7 @@ import * as Scope from "effect/Scope"
 import { makeHttpClient } from "../../../src/layers/transport/http/client/client.ts"
 import { HiveKeys } from "../../../src/layers/keys/index.ts"
 import { homeOf } from "../../../src/layers/paths/index.ts"
-import { QueenDoor } from "../../../src/layers/remote/direct-listener.ts"
+import { DirectListener } from "../../../src/layers/remote/direct-listener.ts"
 import { Tunnels, layerTunnels } from "../../../src/layers/remote/tunnels.ts"
 import { CurrentSettings } from "../../../src/layers/settings/index.ts"
 import { defaults } from "../../../src/layers/settings/defaults.ts"
@@ -152,7 +152,7 @@ export const openStreams = async (link: Namespace, there: RemoteMachine, bundle:
     queen: { ...defaults.queen, sshConfig: there.config }
   }
   const scope = await Effect.runPromise(Scope.make())
-  const nobody = Layer.succeed(QueenDoor, { channel: () => Effect.succeed(() => {}), open: () => Effect.never })
+  const nobody = Layer.succeed(DirectListener, { channel: () => Effect.succeed(() => {}), open: () => Effect.never })
   const ssh2 = Layer.provideMerge(layerSsh2, Layer.succeed(CurrentSettings, settings))
   const world = Layer.provide(layerTunnels, Layer.mergeAll(HiveKeys.layer, nobody, ssh2))
   const tunnelled = await Effect.runPromise(

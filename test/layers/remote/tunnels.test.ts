@@ -10,7 +10,7 @@ import { endpoint } from "../../../src/protocol/endpoint.ts"
 import { makeHttpClient } from "../../../src/layers/transport/http/client/client.ts"
 import { HiveKeys } from "../../../src/layers/keys/index.ts"
 import { homeOf } from "../../../src/layers/paths/index.ts"
-import { QueenDoor } from "../../../src/layers/remote/direct-listener.ts"
+import { DirectListener } from "../../../src/layers/remote/direct-listener.ts"
 import { layerTunnels, Tunnels } from "../../../src/layers/remote/tunnels.ts"
 import { CurrentSettings } from "../../../src/layers/settings/index.ts"
 import { defaults } from "../../../src/layers/settings/defaults.ts"
@@ -55,7 +55,7 @@ describe.skipIf(!hasSshd)("A tunnel", () => {
       const client = makeHttpClient(api, { baseUrl: url, way: tunnels.way(url) })
       yield* Effect.repeatN(client.ask({}), 30)
     })
-    const nobody = Layer.succeed(QueenDoor, { channel: () => Effect.succeed(() => {}), open: () => Effect.never })
+    const nobody = Layer.succeed(DirectListener, { channel: () => Effect.succeed(() => {}), open: () => Effect.never })
     const world = Layer.provide(
       layerTunnels,
       Layer.mergeAll(HiveKeys.layer, nobody, Layer.provideMerge(layerSsh2, settings))
