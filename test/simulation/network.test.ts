@@ -16,7 +16,7 @@ const api = {
     answers: { events: {} }
   })
 }
-const url = "sim://m:server"
+const url = "http://m:1"
 
 /** A process that reads a stream of another one, which notes when its reader has left. */
 const streaming = () => {

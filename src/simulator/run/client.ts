@@ -8,7 +8,7 @@ import type { SimProcess } from "../world/process.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Cluster } from "./cluster.ts"
 import { type JobPlan, promptOf } from "./plan.ts"
-import { asKeeper } from "./programs.ts"
+import { asKeeper } from "./commands.ts"
 
 /** What it got. */
 export interface ClientRun {

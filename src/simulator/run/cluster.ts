@@ -5,18 +5,28 @@ import { type Settings } from "../../layers/settings/index.ts"
 import { defaults } from "../../layers/settings/defaults.ts"
 import type { Kernel } from "../world/kernel/kernel.ts"
 import { SimJournal } from "../world/journal.ts"
-import type { HiveSite, QueenSite } from "../world/launchers.ts"
 import { Links } from "../world/network/links.ts"
 import { Machine } from "../world/machine.ts"
 import { ModelDisk, type Hub, usualContext } from "../world/models.ts"
 import { Network } from "../world/network/network.ts"
-import type { Host, SimProcess } from "../world/process.ts"
+import type { Host, SimProcess, Start } from "../world/process.ts"
+import { serveSsh } from "../world/ssh.ts"
+import type { HiveHere } from "../../layers/daemon/hive.ts"
+import { hiveFolder } from "../../layers/paths/index.ts"
+import { urlOf } from "../../machines/vocabulary/address.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { Onlooker } from "../watch/onlooker.ts"
 import { deadlyModel, type Plan } from "./plan.ts"
 import { Watch } from "../watch/watch.ts"
 
-export interface Site extends HiveSite {
+export interface Site {
+  readonly id: string
+  readonly machine: Host
+  /** what its machine is called in urls */
+  readonly host: string
+  readonly url: string
+  /** its daemon, the last that came up */
+  running: SimProcess | undefined
   readonly store: HiveStore
   readonly disk: ModelDisk
   /** how many of its workers' next starts fail */
@@ -32,7 +42,13 @@ export type HiveStart = Pick<Site, "id" | "url" | "store" | "disk" | "runtimes">
 export interface Programs {
   readonly hive: (cluster: Cluster, process: SimProcess, hive: HiveStart) => void
   readonly queen: (cluster: Cluster, process: SimProcess) => void
+  readonly worker: (cluster: Cluster, process: SimProcess, hive: string, start: Start) => void
 }
+
+/** The files of the programs. */
+export const files = { queen: "queen.js", hive: "hive.js", worker: "worker.js" } as const
+const queenPort = 8500
+const hivePort = 8600
 
 export class Cluster {
   readonly kernel: Kernel
@@ -45,7 +61,6 @@ export class Cluster {
   readonly journal = new SimJournal()
   readonly queenStore = new QueenStore()
   readonly queenUrl: string
-  readonly queenSite: QueenSite
   hub: Hub
   /** what the start of a process takes longer, at most */
   slowMs = 0
@@ -83,30 +98,45 @@ export class Cluster {
       machine.onEnd = (process) => this.watch.ended(process)
       machine.onSpawn = (process) => this.watch.spawned(process)
       machines.push(machine)
-      const url = `sim://${machine.name}:hive-${hive.id}`
+      // the queen's own is known by where it listens, as on any machine
+      const host = index === 0 ? "localhost" : machine.name
+      const url = urlOf(host, hivePort)
       const store = new HiveStore(this.watch.leases(machine))
       const disk = new ModelDisk()
       const runtimes = new Set<Backend>(["cpu", "cuda"])
       hives.set(hive.id, {
         id: hive.id,
         machine,
+        host,
         url,
         store,
         disk,
         running: undefined,
         bootFailures: 0,
-        runtimes,
-        boot: (process) => programs.hive(this, process, { id: hive.id, url, store, disk, runtimes })
+        runtimes
       })
-      this.network.addHost(machine.name, machine.spawn("system"))
+      machine.programs = {
+        [files.queen]: { role: () => "queen", boot: (process) => programs.queen(this, process) },
+        [files.hive]: {
+          role: () => `hive-${hive.id}`,
+          boot: (process) => programs.hive(this, process, { id: hive.id, url, store, disk, runtimes })
+        },
+        [files.worker]: {
+          // as production starts it: flags, the program, the worker's id, the model's path
+          role: ({ args }) => `worker-${args.at(-2) ?? ""}`,
+          boot: (process, start) => programs.worker(this, process, hive.id, start)
+        }
+      }
+      const system = machine.spawn("system")
+      this.network.addHost(host, system)
+      serveSsh(system, this.network, (id) => this.hiveHere(id, url))
     })
     this.machines = machines
     this.hives = hives
-    this.queenUrl = `sim://${this.first.name}:queen`
-    this.queenSite = { url: this.queenUrl, machine: this.first, boot: (process) => programs.queen(this, process) }
-    // hives that an operator has added before
-    for (const hive of plan.hives.slice(1))
-      this.queenStore.hives.set(hive.id, { id: hive.id, addedAt: kernel.wallMs() })
+    this.queenUrl = urlOf("localhost", queenPort)
+    // hives that an operator has added before, over SSH
+    for (const { id, machine } of [...hives.values()].slice(1))
+      this.queenStore.hives.set(id, { id, addedAt: kernel.wallMs(), ssh: { host: machine.name, hive_port: hivePort } })
   }
 
   /** The queen's and the keepers' machine. */
@@ -120,15 +150,26 @@ export class Cluster {
     const nowhere = "/nowhere"
     return {
       ...defaults,
-      hive: { ...defaults.hive, id: hiveId },
+      queen: { ...defaults.queen, host: "localhost", port: queenPort },
+      hive: { ...defaults.hive, id: hiveId, host: this.hives.get(hiveId)?.host ?? "", port: hivePort },
       worker: { ...defaults.worker, context: usualContext },
       home: { state: nowhere, logs: nowhere, config: nowhere },
       version: "simulated"
     }
   }
 
-  reaches(from: Host, to: Host): boolean {
-    return !this.links.isCut(from, to) && !this.links.isCut(to, from)
+  /** A hive as the far end of SSH launches it. */
+  private hiveHere(id: string, url: string): HiveHere {
+    const { home } = this.settingsOf(id)
+    return {
+      id,
+      folder: hiveFolder(home, id),
+      program: { command: "node", args: [files.hive], env: {}, logFile: `${home.logs}/hive-${id}.log` },
+      url,
+      port: hivePort,
+      otherPort: "",
+      logs: ""
+    }
   }
 
   /** Its state file is written. */

@@ -2,7 +2,7 @@
 import type { SimProcess } from "../world/process.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Fault } from "./plan.ts"
-import { bootCommand, type Command, type KeeperRun } from "./programs.ts"
+import { bootCommand, type Command, type KeeperRun } from "./commands.ts"
 import { WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const hiveCommands = {

@@ -11,7 +11,8 @@ import { isExplained } from "./explained.ts"
 import type { Onlooker } from "../watch/onlooker.ts"
 import { type Plan, promptOf } from "./plan.ts"
 import { bootClient, type ClientRun } from "./client.ts"
-import { bootCommand, bootHive, bootKeeper, bootLook, bootQueen, type KeeperRun } from "./programs.ts"
+import { bootCommand, bootKeeper, bootLook, type KeeperRun } from "./commands.ts"
+import { bootHive, bootQueen, bootWorker } from "./programs.ts"
 import { terminalOf, undisturbed } from "./jobs.ts"
 import { Violation } from "../watch/watch.ts"
 
@@ -44,7 +45,7 @@ export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: O
   const letGo = holdRoots()
   const expected = new Map(plan.jobs.map(promptOf).map((prompt) => [prompt, undisturbed(plan, prompt)]))
   const kernel = new Kernel({ seed: plan.seed, trace })
-  const cluster = new Cluster(kernel, plan, { hive: bootHive, queen: bootQueen }, onlooker)
+  const cluster = new Cluster(kernel, plan, { hive: bootHive, queen: bootQueen, worker: bootWorker }, onlooker)
   let broken: Outcome["broken"]
   try {
     broken = live(kernel, cluster, plan, expected)
@@ -203,12 +204,16 @@ const slotsHeld = (kernel: Kernel, cluster: Cluster): Outcome["broken"] => {
 }
 
 /**
- * A hive that was woken by a queen who died before she claimed it, and whose catalog was lost: nobody knows of it, and it
- * ends after its idle time.
+ * Of a hive that no queen knows of any more, since her catalog was lost: one that she woke and had not claimed, and one of
+ * another machine, which its operator has to add again. It ends after its idle time.
  */
 const isForgotten = (cluster: Cluster, plan: Plan, process: SimProcess): boolean =>
   plan.faults.some(({ kind }) => kind === "corrupt-queen-catalog") &&
-  [...cluster.hives.values()].some(({ running, store }) => running === process && store.owner === undefined)
+  [...cluster.hives.values()].some(({ id, machine, running, store }) =>
+    machine === cluster.first
+      ? running === process && store.owner === undefined
+      : machine === process.machine && !cluster.queenStore.hives.has(id)
+  )
 
 const hasExcuse = (plan: Plan): boolean =>
   plan.faults.length > 0 || new Set(plan.jobs.map(({ model }) => model)).size > 1

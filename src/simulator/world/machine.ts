@@ -2,12 +2,16 @@
 import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/index.ts"
 import type { Kernel } from "./kernel/kernel.ts"
 import type { MachineSpec } from "./machine-spec.ts"
-import { type Host, SimProcess } from "./process.ts"
+import { Files } from "./files.ts"
+import { type Host, type Program, SimProcess, type Start } from "./process.ts"
 
 export class Machine implements Host {
   readonly kernel: Kernel
   readonly spec: MachineSpec
   readonly processes = new Map<number, SimProcess>()
+  readonly files = new Files()
+  /** by the name of their files */
+  programs: Readonly<Record<string, Program>> = {}
   /** told of each new process */
   onSpawn: (process: SimProcess) => void = () => undefined
   /** memory that a process has taken: pid → device → bytes */
@@ -44,6 +48,16 @@ export class Machine implements Host {
     parent?.exited(() => {
       this.kernel.at(this.kernel.random.between(0, 20), () => process.post(process, () => process.kill()))
     })
+    return process
+  }
+
+  /** A process that runs a program, which its arguments name. */
+  start(start: Start, parent?: SimProcess): SimProcess {
+    const program = start.args.flatMap((arg) => this.programs[arg] ?? [])[0]
+    if (program === undefined) throw new Error(`${this.name} has no program ${start.args.join(" ")}`)
+    const process = this.spawn(program.role(start), parent)
+    process.logFile = start.logFile
+    program.boot(process, start)
     return process
   }
 

@@ -1,9 +1,8 @@
-/** The small ports of a simulated process: ids, turns, processes, devices, worker runtimes. */
+/** The small ports of a simulated process: ids, turns, devices, worker runtimes. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { DeviceProbe, type Machine as MachineFacts } from "../../layers/devices/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
-import { Processes } from "../../layers/process/index.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import { Runtimes } from "../../layers/runtimes/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
@@ -15,35 +14,6 @@ export const layerIds = (process: SimProcess): Layer.Layer<Ids> =>
 /** A turn ends when nothing of this moment is left to do. */
 export const layerTurns = (process: SimProcess): Layer.Layer<Turns> =>
   Layer.succeed(Turns, { atEndOfTurn: (work) => void process.at(0, work) })
-
-/** The processes of the machine that this one runs on. */
-export const layerProcesses = (process: SimProcess): Layer.Layer<Processes> => {
-  const { machine } = process
-  return Layer.succeed(Processes, {
-    spawn: () => Effect.dieMessage("programs are started by the simulated launchers"),
-    daemon: () => Effect.dieMessage("programs are started by the simulated launchers"),
-    self: process.id,
-    identify: (pid) => Effect.sync(() => machine.processes.get(pid)?.id),
-    alive: (id) => Effect.sync(() => machine.find(id) !== undefined),
-    end: (id, graceMs) => endProcess(process, () => machine.find(id), graceMs),
-    portOwner: () => Effect.succeed(undefined),
-    memory: (id) => Effect.sync(() => (machine.find(id) === undefined ? undefined : machine.memory(id.pid)))
-  })
-}
-
-/** SIGTERM, `graceMs`, SIGKILL; returns when it is gone. `by` waits. */
-export const endProcess = (by: SimProcess, find: () => SimProcess | undefined, graceMs: number): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const target = find()
-    if (target === undefined || !target.isAlive) return Effect.void
-    return Effect.async<void>((resume) => {
-      target.exited(() => by.post(target, () => resume(Effect.void)))
-      if (graceMs <= 0) return target.kill()
-      const stop = by.at(graceMs, () => target.kill())
-      target.exited(stop)
-      target.terminate()
-    })
-  })
 
 /** A hive's devices: what is there, less what living processes have taken. */
 export const layerDevices = (process: SimProcess): Layer.Layer<DeviceProbe> => {

@@ -17,18 +17,40 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import { defaultShouldYield, type Scheduler } from "effect/Scheduler"
 import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/index.ts"
 import type { Kernel, Work } from "./kernel/kernel.ts"
+import type { Files } from "./files.ts"
 import type { MachineSpec } from "./machine-spec.ts"
 
 /** Nobody reads metrics here, and they ask for the time at the end of each fiber. */
 const unmeasured = Runtime.disableRuntimeFlag(Runtime.defaultRuntime, RuntimeFlags.RuntimeMetrics)
 
+/** What a program is started with. */
+export interface Start {
+  readonly args: ReadonlyArray<string>
+  readonly env: Readonly<Record<string, string>>
+  readonly logFile?: string
+  /** what it reads first on its control pipe */
+  readonly firstLine?: string
+  /** writes a line on its control pipe */
+  readonly tell?: (line: string) => void
+}
+
+/** A program that a machine has on its disk. */
+export interface Program {
+  /** what its process is called, by what it was started with */
+  readonly role: (start: Start) => string
+  readonly boot: (process: SimProcess, start: Start) => void
+}
+
 /** What a process has of the machine that it runs on. */
 export interface Host {
   readonly name: string
+  readonly files: Files
   readonly spec: MachineSpec
   /** those that live, by pid */
   readonly processes: ReadonlyMap<number, SimProcess>
   readonly spawn: (role: string, parent?: SimProcess) => SimProcess
+  /** runs the program that the arguments name */
+  readonly start: (start: Start, parent?: SimProcess) => SimProcess
   /** takes memory of a device for a process; false: there is not that much */
   readonly take: (pid: number, device: string, bytes: number) => boolean
   readonly memory: (pid: number) => ProcessMemory
@@ -54,6 +76,8 @@ export class SimProcess {
   decodes = 0
   /** what it said before its end */
   lastWords = ""
+  /** where its errors go, besides the trace */
+  logFile: string | undefined
   /** how often it was stopped */
   stops = 0
   status: ExitStatus | undefined
@@ -205,6 +229,8 @@ const clockOf = (process: SimProcess): Clock.Clock => {
 
 const loggerOf = (process: SimProcess) =>
   Logger.make(({ cause, logLevel, message }) => {
+    if (process.logFile !== undefined && LogLevel.greaterThanEqual(logLevel, LogLevel.Error))
+      process.machine.files.append(process.logFile, `${JSON.stringify({ logLevel: logLevel.label, message })}\n`)
     if (!process.kernel.isTraced || LogLevel.lessThan(logLevel, LogLevel.Info)) return
     process.kernel.remark(
       () =>

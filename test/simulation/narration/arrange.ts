@@ -3,14 +3,8 @@ import { Kernel } from "../../../src/simulator/world/kernel/kernel.ts"
 import type { Settings } from "../../../src/layers/settings/index.ts"
 import { Cluster } from "../../../src/simulator/run/cluster.ts"
 import { planOf } from "../../../src/simulator/run/plan.ts"
-import {
-  bootCommand,
-  bootHive,
-  bootKeeper,
-  bootQueen,
-  type Command,
-  type KeeperRun
-} from "../../../src/simulator/run/programs.ts"
+import { bootCommand, bootKeeper, type Command, type KeeperRun } from "../../../src/simulator/run/commands.ts"
+import { bootHive, bootQueen, bootWorker } from "../../../src/simulator/run/programs.ts"
 import type { Branch } from "./branches.ts"
 
 const model = "HF:author/minillama"
@@ -46,7 +40,7 @@ export const runBranch = (branch: Branch): Ran => {
       latencyMs: [0.2, 1],
       hub: { breaks: 0, corrupts: 0 }
     },
-    { hive: bootHive, queen: bootQueen }
+    { hive: bootHive, queen: bootQueen, worker: bootWorker }
   )
   const until = (isSo: () => boolean): void => {
     const stop = kernel.run(isSo, kernel.now + boundMs)

@@ -25,6 +25,8 @@ const connectMs = 5000
 const answerMs = 60_000
 /** what a daemon that ends leaves to what is under way, as the HTTP server */
 const graceMs = 500
+/** why a call failed where nothing listens */
+export const refused = "ECONNREFUSED"
 
 /** Calls that may be repeated and overtaken: the protocol numbers them, or they mean the same twice. */
 const repeatable = new Set(["heartbeat", "cancelJob", "cancelInfer"])
@@ -119,9 +121,10 @@ export class Network {
     return true
   }
 
-  /** Addresses that are bound. */
+  /** Addresses that are bound by others than the machines themselves. */
   get bound(): ReadonlyArray<string> {
-    return [...this.listeners.keys()]
+    const own = new Set(this.hostProcesses.values())
+    return [...this.listeners].flatMap(([url, { process }]) => (own.has(process) ? [] : [url]))
   }
 
   /** A fault: breaks connections between two machines, those that `chosen` picks. */
@@ -142,7 +145,7 @@ export class Network {
   }
 
   private machineOf(url: string): string {
-    return url.slice("sim://".length).split(":", 1)[0] ?? ""
+    return url.slice("http://".length).split(":", 1)[0] ?? ""
   }
 
   private call(
@@ -189,7 +192,7 @@ export class Network {
         const now = this.listeners.get(url)
         if (now === undefined || now.process !== target) {
           this.knock(connection, target, process, () =>
-            process.post(connection, () => fail("nothing listens there", "ECONNREFUSED"))
+            process.post(connection, () => fail("nothing listens there", refused))
           )
           return
         }
