@@ -9,7 +9,7 @@ import { endHive, type HiveHere, wakeHive } from "../../layers/daemon/hive.ts"
 import { DaemonProbe, type Ports } from "../../layers/daemon/index.ts"
 import { living } from "../../layers/daemon/state-file.ts"
 import type { HiveLauncher, HiveTarget } from "../../layers/hive-launcher/index.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { isErrorCode, type RbeeError, rbeeError, statusOf } from "../../machines/errors.ts"
 import { endpoint, type Handlers } from "../../protocol/endpoint.ts"
 import { layerPorts } from "./daemons.ts"
 import type { Network } from "./network/network.ts"
@@ -17,8 +17,8 @@ import type { Host, SimProcess } from "./process.ts"
 
 const State = Schema.Struct({ url: Schema.String, pid: Schema.Int })
 const hive = Schema.Struct({ hive: Schema.String })
-/** whatever launching fails with */
-const errors = ["BACKEND_UNAVAILABLE", "CONFLICT", "CONNECTION_TIMEOUT", "DISK_FULL", "INTERNAL", "SSH_FAILED"] as const
+/** a daemon that ends while it starts may say any of them */
+const errors = Object.keys(statusOf).filter(isErrorCode)
 const api = {
   look: endpoint("POST", "/look", {
     scope: "open",
