@@ -65,29 +65,45 @@ const importsOf = (path, text) =>
     .map(([, target]) => join(dirname(path), target))
     .filter((to) => to.startsWith("src/"))
 
-/** The circles of files that import each other, types included: `texts` is path → text. Strongly connected (Tarjan). */
-export const circles = (texts) => {
+/** The circles of a graph: `edges` is node → those it points to. Strongly connected (Tarjan). */
+const circlesOf = (edges) => {
   const found = []
   const seen = new Map()
   const open = []
-  const visit = (path) => {
+  const visit = (node) => {
     const own = seen.size
-    seen.set(path, own)
-    open.push(path)
+    seen.set(node, own)
+    open.push(node)
     let lowest = own
-    for (const to of importsOf(path, texts.get(path))) {
-      if (!texts.has(to)) continue
+    for (const to of edges.get(node)) {
+      if (!edges.has(to)) continue
       if (!seen.has(to)) lowest = Math.min(lowest, visit(to))
       else if (open.includes(to)) lowest = Math.min(lowest, seen.get(to))
     }
     if (lowest === own) {
-      const circle = open.splice(open.indexOf(path))
-      if (circle.length > 1 || importsOf(path, texts.get(path)).includes(path)) found.push(circle)
+      const circle = open.splice(open.indexOf(node))
+      if (circle.length > 1 || edges.get(node).includes(node)) found.push(circle)
     }
     return lowest
   }
-  for (const path of texts.keys()) if (!seen.has(path)) visit(path)
+  for (const node of edges.keys()) if (!seen.has(node)) visit(node)
   return found
+}
+
+/** The circles of files that import each other, types included: `texts` is path → text. */
+export const circles = (texts) => circlesOf(new Map([...texts].map(([path, text]) => [path, importsOf(path, text)])))
+
+/** The circles of rooms within `folder`, each of which imports another by some file of it. */
+export const circlesOfRooms = (texts, folder) => {
+  const within = (path) => (path.startsWith(`${folder}/`) ? path.slice(folder.length + 1).split("/")[0] : undefined)
+  const edges = new Map()
+  for (const [path, text] of texts) {
+    const from = within(path)
+    if (from === undefined) continue
+    const to = importsOf(path, text).map(within)
+    edges.set(from, [...(edges.get(from) ?? []), ...to.filter((one) => one !== undefined && one !== from)])
+  }
+  return circlesOf(edges)
 }
 
 /** What a reader takes in at a glance. */
@@ -125,6 +141,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const found = [
     ...[...texts].flatMap(([path, text]) => breaches(path, text)),
     ...circles(source).map((circle) => `${circle.join(" ")} import each other in a circle`),
+    ...circlesOfRooms(source, "src/actors").map((circle) => `src/actors: ${circle.join(", ")} import each other`),
     ...rooms(paths.filter((path) => path.startsWith("src/")))
   ]
   for (const breach of found) process.stderr.write(`${breach}\n`)

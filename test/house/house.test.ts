@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { breaches, circles, rooms } from "../../tools/check-house.mjs"
+import { breaches, circles, circlesOfRooms, rooms } from "../../tools/check-house.mjs"
 
 describe("the house rules", () => {
   it("let imports point one way only", () => {
@@ -46,6 +46,17 @@ describe("the house rules", () => {
     assert.deepEqual(
       circles(texts(["src/a.ts", "./b.ts", "./c.ts"], ["src/b.ts", "./c.ts"], ["src/c.ts", "effect"])),
       []
+    )
+  })
+
+  it("let no rooms of the actors import each other, by whichever of their files", () => {
+    const importing = (path: string, to: string) => [path, `import type { X } from "${to}"`] as const
+    const down = importing("src/actors/queen/server.ts", "../surfaces/openai.ts")
+    const up = importing("src/actors/surfaces/chunks.ts", "../queen/log/job-log.ts")
+    assert.deepEqual(circlesOfRooms(new Map([down]), "src/actors"), [])
+    assert.deepEqual(
+      circlesOfRooms(new Map([down, up]), "src/actors").map((circle) => circle.toSorted()),
+      [["queen", "surfaces"]]
     )
   })
 

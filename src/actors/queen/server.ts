@@ -25,6 +25,7 @@ import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { allCopies, copiesOn, modelCalls, named } from "./models/models.ts"
+import { answerOf } from "./jobs/answer.ts"
 import { openAi, unknownModel } from "../surfaces/openai.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
@@ -128,10 +129,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const { v1Chat, v1Model, v1Models } = openAi({
     named: namedOnV1,
     submit: (request) =>
-      Effect.gen(function* () {
-        const log = yield* submit({ ...request, model: yield* namedOnV1(request.model) })
-        return { jobId: log.jobId, log }
-      }),
+      Effect.flatMap(namedOnV1(request.model), (model) => Effect.map(submit({ ...request, model }), answerOf)),
     cancel: jobs.cancel,
     ignored: (fields) => {
       meters.ignoredFields += fields

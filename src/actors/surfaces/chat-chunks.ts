@@ -1,7 +1,6 @@
-/** A job's events as OpenAI's chunks: text to text, a token's JSON goes over as it is. */
+/** A job's answer as OpenAI's chunks: a token's JSON goes over as it is. */
 import * as Effect from "effect/Effect"
-import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
-import { makeSseParser } from "../../protocol/sse.ts"
+import type { EventFeed } from "../../protocol/endpoint.ts"
 import { openAi } from "../../protocol/surfaces/openai.ts"
 import { encodeError } from "../../protocol/surfaces/rbee.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
@@ -10,17 +9,16 @@ import {
   type CompletionHead,
   completionUsage
 } from "../../machines/vocabulary/openai/openai.ts"
-import { failureOf, parseDone } from "../queen/log/terminal-events.ts"
-import { type FrameReader, readFrames } from "../../protocol/token-frame.ts"
 import { frame } from "../../protocol/sse.ts"
+import type { ReadAnswer } from "./answers.ts"
 
 export interface ChunkOptions {
   readonly head: CompletionHead
   readonly includeUsage: boolean
   /** for the error envelope */
   readonly correlationId: string | undefined
-  /** the job's events from its first token on */
-  readonly source: EventFeed
+  /** from the answer's first token on */
+  readonly source: ReadAnswer
 }
 
 /** Ends with `[DONE]`; an answer that fails in the middle ends with its error and without. */
@@ -30,31 +28,23 @@ export const chunkFeed =
     Effect.suspend(() => {
       const frames = chunkFrames(options.head, options.includeUsage)
       let out = frames.role
-      const parse = makeSseParser(({ event, data }) => {
-        if (event === "done") {
-          const { finish_reason, usage } = parseDone(data)
-          out += frames.finish(finish_reason) + frames.usage(usage) + openAi.framing.closes
-        } else {
-          const failure = failureOf(event, data)
-          if (failure !== undefined) out += `data: ${encodeError(failure, options.correlationId, openAi)}\n\n`
-        }
-      })
-      const reader: FrameReader = {
-        token: (_, json) => {
+      return options.source({
+        token: (json) => {
           out += frames.token(json)
         },
-        other: parse
-      }
-      const through: Sink = {
-        write: (text) => {
-          readFrames(text, reader)
+        done: ({ finish_reason, usage }) => {
+          out += frames.finish(finish_reason) + frames.usage(usage) + openAi.framing.closes
+        },
+        error: (error) => {
+          out += `data: ${encodeError(error, options.correlationId, openAi)}\n\n`
+        },
+        told: () => {
           const chunks = out
           out = ""
           return chunks === "" || sink.write(chunks)
         },
         drain: sink.drain
-      }
-      return options.source(through)
+      })
     })
 
 const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {

@@ -7,10 +7,9 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import type { AnswerOf } from "../../protocol/answers.ts"
-import { Call, type EventFeed, type Loose, type Sink } from "../../protocol/endpoint.ts"
+import { Call, type EventFeed, type Loose } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
 import { ignoredHeader, type openAiApi } from "../../protocol/surfaces/openai.ts"
-import { makeSseParser } from "../../protocol/sse.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {
@@ -25,8 +24,7 @@ import {
 import { sortFields } from "../../machines/vocabulary/openai/fields.ts"
 import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai/messages.ts"
 import { chunkFeed } from "./chat-chunks.ts"
-import type { JobLog } from "../queen/log/job-log.ts"
-import { failureOf, parseDone } from "../queen/log/terminal-events.ts"
+import type { JobAnswer } from "./answers.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 interface Listed {
@@ -37,7 +35,7 @@ interface Listed {
 /** What the edge needs of the queen. */
 export interface Jobs {
   /** Takes a job in; fails where that can be judged without the model. */
-  readonly submit: (request: JobRequest) => Effect.Effect<{ readonly jobId: JobId; readonly log: JobLog }, RbeeError>
+  readonly submit: (request: JobRequest) => Effect.Effect<JobAnswer, RbeeError>
   readonly cancel: (jobId: JobId) => Effect.Effect<void, RbeeError>
   /** The reference of a model by any of its names. */
   readonly named: (name: string) => Effect.Effect<string, RbeeError>
@@ -105,24 +103,28 @@ const answer = (
       const submitting = yield* Effect.fork(
         Effect.interruptible(jobs.submit({ ...asked, model: chat.model, stream: chat.stream ?? false }))
       )
-      const { jobId, log } = yield* restore(Fiber.join(submitting)).pipe(
+      const answered = yield* restore(Fiber.join(submitting)).pipe(
         Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
       )
-      const head = { id: `chatcmpl-${jobId}`, created: Math.floor(log.createdAt / 1000), model: chat.model }
+      const { createdAt, jobId } = answered
+      const head = { id: `chatcmpl-${jobId}`, created: Math.floor(createdAt / 1000), model: chat.model }
       const whileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.onInterrupt(effect, () => cancel(jobId))
-      const reply = chat.stream === true ? streamed(chat, head, log, whileWanted) : whole(head, log)
+      const reply = chat.stream === true ? streamed(chat, head, answered, whileWanted) : whole(head, answered)
       return yield* restore(whileWanted(reply))
     })
   )
 
 /** Waits for the end, and gives the whole answer. */
-const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Chat, RbeeError> =>
+const whole = (head: CompletionHead, answered: JobAnswer): Effect.Effect<Chat, RbeeError> =>
   Effect.suspend(() => {
     let reply: Effect.Effect<Chat, RbeeError> = endedEarly
-    const parse = makeSseParser(({ event, data }) => {
-      if (event === "done") {
-        const { finish_reason, usage } = parseDone(data)
-        const message = { role: "assistant", content: log.text(), refusal: null } as const
+    let content = ""
+    const reading = answered.read({
+      token: (json) => {
+        content += textOf(json)
+      },
+      done: ({ finish_reason, usage }) => {
+        const message = { role: "assistant", content, refusal: null } as const
         const body: ChatCompletion = {
           ...head,
           object: "chat.completion",
@@ -130,17 +132,15 @@ const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Chat, RbeeError
           usage: completionUsage(usage)
         }
         reply = Effect.succeed({ _tag: "Json", status: 200, body })
-      } else reply = failureOf(event, data) ?? reply
-    })
-    const sink: Sink = {
-      write: (frames) => {
-        parse(frames)
-        return true
       },
+      error: (error) => {
+        reply = Effect.fail(error)
+      },
+      told: () => true,
       drain: (resume) => resume()
-    }
+    })
     return Effect.zipRight(
-      log.feed()(sink),
+      reading,
       Effect.suspend(() => reply)
     )
   })
@@ -149,16 +149,19 @@ const whole = (head: CompletionHead, log: JobLog): Effect.Effect<Chat, RbeeError
 const streamed = (
   chat: ChatCompletionRequest,
   head: CompletionHead,
-  log: JobLog,
+  answered: JobAnswer,
   whileWanted: <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
 ): Effect.Effect<Chat, RbeeError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
-    const before = yield* log.begun
+    const source = yield* answered.begun
     const includeUsage = chat.stream_options?.include_usage === true
-    const feed = chunkFeed({ head, includeUsage, correlationId, source: log.feed(String(before)) })
+    const feed = chunkFeed({ head, includeUsage, correlationId, source })
     const wanted: EventFeed = (sink) => whileWanted(feed(sink))
     return { _tag: "Events", feed: wanted }
   })
+
+/** A token's text is a JSON string (`AnswerReader`). */
+const textOf = (json: string): string => String(JSON.parse(json))
 
 const endedEarly = Effect.suspend(() => rbeeError("INTERNAL", "the job's events ended before the job"))

@@ -1,4 +1,5 @@
 /** The OpenAI edge over real HTTP and real job logs; only who runs the jobs is scripted. */
+import { answerOf } from "../../../src/actors/queen/jobs/answer.ts"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -78,7 +79,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
           // as a job's actor does: what it interrupts must be interruptible
           const interruptible = Effect.raceFirst(run(log), Effect.never)
           yield* Effect.forkIn(Effect.provide(interruptible, context), scope)
-          return { jobId, log }
+          return answerOf(log)
         }),
       ignored: (fields) => void (counted.ignored += fields),
       cancel: (jobId) => Effect.asVoid(Deferred.succeed(cancelled, jobId)),

@@ -1,0 +1,34 @@
+/**
+ * What a surface reads of a job: its answer. How the queen keeps and tells a job's events is her own business, and no
+ * surface has a path of its own to a worker.
+ */
+import type * as Effect from "effect/Effect"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { DoneEvent } from "../../machines/vocabulary/job.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
+
+export interface AnswerReader {
+  /** The next token; its text is a JSON string already, and may stay one. */
+  readonly token: (json: string) => void
+  /** it is whole */
+  readonly done: (event: DoneEvent) => void
+  /** it failed, or was cancelled */
+  readonly error: (error: RbeeError) => void
+  /** That was all for now. `false`: the reader is slow, nothing more until it has drained. */
+  readonly told: () => boolean
+  /** Calls `resume` once the reader has caught up; at once if it has. */
+  readonly drain: (resume: () => void) => void
+}
+
+/** Completes when `done` or `error` was told, or when the job's events ended without; fails where they cannot be read. */
+export type ReadAnswer = (reader: AnswerReader) => Effect.Effect<void, RbeeError>
+
+export interface JobAnswer {
+  readonly jobId: JobId
+  /** milliseconds since 1970 */
+  readonly createdAt: number
+  /** from its first token, whenever that comes; a job that is not streamed has one token, the whole text */
+  readonly read: ReadAnswer
+  /** Waits until it has begun, and gives what reads from there; fails as a job does that ends before. */
+  readonly begun: Effect.Effect<ReadAnswer, RbeeError>
+}
