@@ -7,7 +7,6 @@ import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { type ErrorCode, type RbeeError, rbeeError } from "./errors.ts"
 import type { Lifecycle } from "./vocabulary/common.ts"
-import type { Heartbeat } from "./vocabulary/hive.ts"
 
 /** A hive process that this queen has claimed. */
 export interface Claimed {
@@ -34,8 +33,8 @@ export interface HiveContext extends HiveTimes {
   readonly looked: number
   /** wakings that failed or did not last, one after another */
   readonly attempts: number
-  /** the last beat that came before the claim was answered */
-  readonly heard: Heartbeat | undefined
+  /** the process that beat last before the claim was answered */
+  readonly heard: string | undefined
   /** why it failed; of a stopped one: why it is not known to be gone */
   readonly error: RbeeError | undefined
   /** of a stopped one: the instance that was stopped, if it was claimed */
@@ -53,8 +52,8 @@ export interface Recovered {
 export type HiveEvent =
   /** somebody needs it awake */
   | { readonly type: "ENSURE" }
-  /** of the claimed instance */
-  | { readonly type: "BEAT"; readonly beat: Heartbeat }
+  /** this process of it beats, and is claimed or about to be; what it says of devices and workers is taken over already */
+  | { readonly type: "BEAT"; readonly instance: string }
   /** a call to it failed, or a strange instance beats in its name: look now, do not wait for the beats to be late */
   | { readonly type: "SUSPECT" }
   /** it was stopped, and another process beats in its name */
@@ -65,8 +64,6 @@ export type HiveEvent =
 
 export type HiveCommand =
   | { readonly type: "entered"; readonly state: Lifecycle }
-  /** the view takes over what the beat says of devices and workers */
-  | { readonly type: "confirm"; readonly beat: Heartbeat | undefined }
   /** its workers leave the view, its jobs fail over */
   | { readonly type: "lost" }
   /** it was stopped: its workers leave the view */
@@ -131,7 +128,7 @@ const setupHive = setup({
   guards: {
     isWanted: ({ context }) => context.wanted,
     isFound: (_, { claimed }: { readonly claimed: Claimed | undefined }) => claimed !== undefined,
-    hasBeaten: ({ context }) => context.heard !== undefined && context.heard.instance === context.claimed?.instance,
+    hasBeaten: ({ context }) => context.heard !== undefined && context.heard === context.claimed?.instance,
     isNeeded: ({ context }, { wakeAgain }: Recovered) => wakeAgain || context.wanted,
     isOutOfReach: ({ context }) => context.error !== undefined,
     isAnswering: (_, { answers }: Recovered) => answers === true,
@@ -151,7 +148,9 @@ const want = setupHive.assign({ wanted: true, asked: ({ context }) => context.as
 /** The last wish counts: whoever waited for it hears that it was stopped. */
 const giveUp = setupHive.assign({ wanted: false, told: ({ context }) => context.told + 1 })
 const look = setupHive.assign({ looked: ({ context }) => context.looked + 1 })
-const hear = setupHive.assign({ heard: ({ event, context }) => (event.type === "BEAT" ? event.beat : context.heard) })
+const hear = setupHive.assign({
+  heard: ({ event, context }) => (event.type === "BEAT" ? event.instance : context.heard)
+})
 
 export const hiveMachine = setupHive.createMachine({
   id: "hive",
@@ -232,16 +231,11 @@ export const hiveMachine = setupHive.createMachine({
       initial: "listening",
       states: {
         listening: {
-          always: {
-            guard: "hasBeaten",
-            target: "checking",
-            actions: emit(({ context }) => ({ type: "confirm", beat: context.heard }))
-          },
-          on: { BEAT: { target: "checking", actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) } },
+          always: { guard: "hasBeaten", target: "checking" },
+          on: { BEAT: "checking" },
           after: { firstBeat: { target: "#hive.lost", actions: assign({ error: silent }) } }
         },
         checking: {
-          on: { BEAT: { actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) } },
           invoke: {
             src: "checkCapabilities",
             input: ({ context }) => context.claimed,
@@ -263,17 +257,13 @@ export const hiveMachine = setupHive.createMachine({
         emit({ type: "entered", state: "healthy" })
       ],
       states: {
-        // Beats are taken over as they come; only that none comes is an event.
+        // Of a healthy hive only that no beat comes is an event.
         beating: {
-          on: {
-            BEAT: { actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) },
-            SUSPECT: "suspected"
-          },
+          on: { SUSPECT: "suspected" },
           invoke: { src: "watch", input: ({ context }) => context.lateMs, onDone: "#hive.degraded" }
         },
         suspected: {
           exit: look,
-          on: { BEAT: { actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) } },
           invoke: {
             src: "probe",
             input: ({ context }) => context.claimed,
@@ -291,7 +281,7 @@ export const hiveMachine = setupHive.createMachine({
       tags: "degraded",
       entry: emit({ type: "entered", state: "degraded" }),
       on: {
-        BEAT: { target: "healthy", actions: emit(({ event }) => ({ type: "confirm", beat: event.beat })) },
+        BEAT: "healthy",
         SUSPECT: ".suspected"
       },
       initial: "waiting",
@@ -342,7 +332,7 @@ export const hiveMachine = setupHive.createMachine({
     stopping: {
       tags: "stopping",
       entry: emit({ type: "entered", state: "stopping" }),
-      on: { STOP: { actions: giveUp }, BEAT: {}, ENSURE: { actions: want } },
+      on: { STOP: { actions: giveUp }, ENSURE: { actions: want } },
       invoke: {
         src: "stop",
         input: ({ context }) => context.claimed,

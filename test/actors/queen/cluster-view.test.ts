@@ -24,14 +24,15 @@ const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   infers: [],
   ...change
 })
+const process = { url: "http://127.0.0.1:8600", instance: "x", version: "1", api: {} as never, lost: notLost() }
+const heartbeat = { hive_id: "h", instance: "x", seq: 1, version: "1", url: "u", devices: [], workers: [] }
 const make = () => {
   const view = new ClusterView(() => 0)
   const hive = view.addHive("h")
-  hive.claim({ url: "http://127.0.0.1:8600", instance: "x", version: "1", api: {} as never, lost: notLost() }, 0)
+  view.claim("h", process)
   hive.has({ cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }, 0)
   hive.enter("healthy")
-  const beat = (...workers: ReadonlyArray<WorkerBeat>) =>
-    view.confirm({ hive_id: "h", instance: "x", seq: 1, version: "1", url: "u", devices: [], workers }, 1000)
+  const beat = (...workers: ReadonlyArray<WorkerBeat>) => view.confirm({ ...heartbeat, workers })
   return { view, hive, beat }
 }
 const ready = { instance: "i1", url: "http://127.0.0.1:8601", backend: "CPU", context: 512, slots: 2 }
@@ -134,6 +135,28 @@ describe("The cluster view", () => {
     view.changed()
     expect(view.fleet.allResidents()).toEqual([])
     expect(view.fleet.devices()).toEqual([])
+  })
+
+  it("takes over the beats of the claimed process, and of no other, until that one stops", () => {
+    const { view, hive, beat } = make()
+    view.confirm({ ...heartbeat, instance: "another", workers: [beatOf()] })
+    expect(view.allWorkers()).toEqual([])
+    beat(beatOf())
+    expect(view.allWorkers()).toHaveLength(1)
+    hive.enter("stopping")
+    beat(beatOf(), beatOf({ id: WorkerId.make("w2") }))
+    expect(view.allWorkers()).toHaveLength(1)
+  })
+
+  it("counts a beat that overtook the answer to its claim from the claim on", () => {
+    const view = new ClusterView(() => 0)
+    const hive = view.addHive("h")
+    hive.hear({ ...heartbeat, workers: [beatOf()] })
+    view.claim("h", { ...process, instance: "another" })
+    expect(view.allWorkers()).toEqual([])
+    hive.hear({ ...heartbeat, workers: [beatOf()] })
+    view.claim("h", process)
+    expect(view.allWorkers()).toMatchObject([{ id: "w1", hive: "h" }])
   })
 
   it("keeps what must never be said of a hive from being said", () => {

@@ -14,7 +14,7 @@ import type { Place } from "../../../machines/policy/placement/place.ts"
 import type { Gpu } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../../machines/vocabulary/place.ts"
-import type { HiveEntry } from "./hive-entry.ts"
+import type { ClaimedHive, HiveEntry } from "./hive-entry.ts"
 import { serving } from "./worker-entry.ts"
 import { FleetFeed } from "./fleet-feed.ts"
 import { Registry } from "./registry.ts"
@@ -98,9 +98,15 @@ export class ClusterView {
     this.changed()
   }
 
-  /** Takes over what a heartbeat says. */
-  confirm(beat: Heartbeat, now: number): void {
-    if (this.registry.confirm(beat, now)) this.changed()
+  /** This process of the hive is the queen's from now on, with what it said already. */
+  claim(hiveId: string, process: ClaimedHive): void {
+    this.registry.claim(hiveId, process, this.now())
+    this.changed()
+  }
+
+  /** Takes over what a heartbeat of a claimed process says. All beats come this way, and no other. */
+  confirm(beat: Heartbeat): void {
+    if (this.registry.confirm(beat, this.now())) this.changed()
   }
 
   /** Where what runs beside a hive is reached from here. */

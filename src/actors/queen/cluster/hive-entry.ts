@@ -6,6 +6,7 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { invariant } from "../../../machines/invariant.ts"
 import type { Lifecycle } from "../../../machines/vocabulary/common.ts"
 import type { DeviceBeat, Devices } from "../../../machines/vocabulary/device.ts"
+import type { Heartbeat } from "../../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../../machines/vocabulary/place.ts"
 
 /** A hive process that this queen has claimed. */
@@ -38,7 +39,11 @@ export interface HiveEntry {
   readonly claim: (process: ClaimedHive, now: number) => void
   /** Its process has told of its devices, milliseconds since 1970. */
   readonly has: (devices: Devices, askedAt: number) => void
-  readonly beat: (devices: ReadonlyArray<DeviceBeat>, now: number) => void
+  /** Takes over what a beat says of its devices; false: that is not of the process that is the queen's. */
+  readonly beat: (beat: Heartbeat, now: number) => boolean
+  /** A beat that overtakes the answer to the claim that it follows: kept until it is known whose it is. */
+  readonly hear: (beat: Heartbeat) => void
+  readonly heard: Heartbeat | undefined
   /** Its process is gone, or out of reach: every call to it ends now. */
   readonly lose: () => void
 }
@@ -58,6 +63,7 @@ class Known implements HiveEntry {
   devicesAt = 0
   beats: ReadonlyArray<DeviceBeat> = []
   beatAt: number | undefined
+  heard: Heartbeat | undefined
 
   constructor(id: string, ssh: SshPlace | undefined) {
     this.id = id
@@ -77,6 +83,7 @@ class Known implements HiveEntry {
   claim(process: ClaimedHive, now: number): void {
     invariant(process.instance !== "" && process.url !== "", () => `a claimed process of hive ${this.id} has no name`)
     this.claimed = process
+    this.heard = undefined
     this.beatAt = now
   }
 
@@ -86,15 +93,25 @@ class Known implements HiveEntry {
     this.devicesAt = askedAt
   }
 
-  beat(devices: ReadonlyArray<DeviceBeat>, now: number): void {
+  beat({ devices, hive_id, instance }: Heartbeat, now: number): boolean {
+    invariant(hive_id === this.id, () => `hive ${this.id} takes over a beat of hive ${hive_id}`)
+    // one that stops may beat until its end
+    if (this.claimed?.instance !== instance || this.state === "stopping") return false
     this.beats = devices
     this.beatAt = now
+    return true
+  }
+
+  hear(beat: Heartbeat): void {
+    invariant(this.claimed?.instance !== beat.instance, () => `a beat of hive ${this.id} is kept that is its own`)
+    this.heard = beat
   }
 
   lose(): void {
     const { claimed } = this
     this.claimed = undefined
     this.devices = undefined
+    this.heard = undefined
     if (claimed === undefined) return
     Deferred.unsafeDone(claimed.lost, rbeeError("CONNECTION_TIMEOUT", `hive ${this.id} is out of reach`))
   }

@@ -13,7 +13,7 @@ import type { Gpu } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
 import { reachedLike, type SshPlace } from "../../../machines/vocabulary/place.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
-import { type HiveEntry, newHive } from "./hive-entry.ts"
+import { type ClaimedHive, type HiveEntry, newHive } from "./hive-entry.ts"
 import { newEntry, serving, type WorkerEntry } from "./worker-entry.ts"
 
 /** A beat under way when a worker became ready does not name it yet; two in a row that do not mean that it is gone. */
@@ -65,11 +65,19 @@ export class Registry {
     for (const [id, entry] of this.workers) if (entry.view.hive === hiveId) this.forget(id)
   }
 
-  /** Takes over what a heartbeat says; false: of a hive that is not known. */
+  /** This process of the hive is the queen's from now on, with what it said already. */
+  claim(id: string, process: ClaimedHive, now: number): void {
+    const hive = this.hives.get(id)
+    invariant(hive !== undefined, () => `hive ${id} is claimed and not known`)
+    const { heard } = hive
+    hive.claim(process, now)
+    if (heard?.instance === process.instance) this.confirm(heard, now)
+  }
+
+  /** Takes over what a heartbeat says; false: of a hive or a process that is not the queen's. */
   confirm(beat: Heartbeat, now: number): boolean {
     const hive = this.hives.get(beat.hive_id)
-    if (hive === undefined) return false
-    hive.beat(beat.devices, now)
+    if (hive?.beat(beat, now) !== true) return false
     const named = new Set<string>()
     for (const worker of beat.workers) {
       named.add(worker.id)

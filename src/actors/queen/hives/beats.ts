@@ -5,19 +5,22 @@ import type { Heartbeat } from "../../../machines/vocabulary/hive.ts"
 import { type HiveEntry, hasOthers } from "../cluster/hive-entry.ts"
 import type { Running } from "./known-hive.ts"
 
-/** What most beats are: of a healthy hive's claimed process. The view takes them over, and that is all. */
+/** What most beats are: of a healthy hive's claimed process. What they say is taken over, and that is all. */
 export const isUsual = (entry: HiveEntry | undefined, { devices, instance }: Heartbeat): boolean =>
   entry?.state === "healthy" && entry.claimed?.instance === instance && !hasOthers(entry, devices)
 
-export const unusualBeat = (
+/** Any other may mean something to the hive's chart. */
+export const tellOfBeat = (
   { actor, hive: { entry } }: Running,
   beat: Heartbeat
 ): Effect.Effect<void, RbeeError<"CONFLICT">> =>
   Effect.gen(function* () {
+    const { instance } = beat
     const state = yield* actor.ref.state
-    // A beat may overtake the answer to the claim that it follows.
-    if (entry.claimed?.instance === beat.instance || state.hasTag("waking")) {
-      yield* actor.ref.latest("beat", { type: "BEAT", beat })
+    const isClaimed = entry.claimed?.instance === instance
+    if (isClaimed || state.hasTag("waking")) {
+      if (!isClaimed) entry.hear(beat)
+      yield* actor.ref.latest("beat", { type: "BEAT", instance })
       // a GPU was found after its runtime was installed, or a driver is gone
       if (state.matches("healthy") && hasOthers(entry, beat.devices)) yield* actor.ref.tell({ type: "REFRESH" })
       return
@@ -28,6 +31,6 @@ export const unusualBeat = (
     if (state.matches("cold") || state.matches("failed")) yield* actor.ref.latest("look", { type: "ENSURE" })
     else if (!state.matches("stopped") || error !== undefined) yield* actor.ref.latest("look", { type: "SUSPECT" })
     // The last beats of a process that was stopped may come after its end.
-    else if (beat.instance !== ended) yield* actor.ref.latest("look", { type: "ATTACH" })
+    else if (instance !== ended) yield* actor.ref.latest("look", { type: "ATTACH" })
     return yield* rbeeError("CONFLICT", `this process of hive ${entry.id} is not claimed by this queen`)
   })

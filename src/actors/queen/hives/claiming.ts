@@ -1,11 +1,11 @@
 /** A hive's process becomes this queen's: from then on it beats to her, and no other queen may use it. */
-import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { ofOneProcess } from "../../../protocol/endpoint.ts"
 import { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import type { Claimed } from "../../../machines/hive.ts"
 import { mismatchOfRunning } from "../../../machines/policy/version.ts"
+import { Cluster } from "../cluster/cluster-view.ts"
 import { notLost } from "../cluster/hive-entry.ts"
 import { CurrentQueen } from "../identity.ts"
 import { hiveAt, untilGone } from "./hive-calls.ts"
@@ -17,7 +17,7 @@ import type { KnownHive } from "./known-hive.ts"
  */
 export const claim = (hive: KnownHive, url: string, justWoken = false) =>
   Effect.gen(function* () {
-    const { entry, row, waiters } = hive
+    const { row, waiters } = hive
     const { epoch, id, name, url: ownUrl } = yield* CurrentQueen
     const api = yield* hiveAt(url)
     const isCold = waiters.size > 0 && [...waiters].every(({ session }) => session?.teardown === "cold")
@@ -40,7 +40,7 @@ export const claim = (hive: KnownHive, url: string, justWoken = false) =>
     if (mismatch !== undefined) return yield* mismatch
     const lost = notLost()
     const claimed = { url, instance, version, api: untilGone(ofOneProcess(api, url), lost), lost }
-    entry.claim(claimed, yield* Clock.currentTimeMillis)
+    ;(yield* Cluster).claim(row.id, claimed)
     yield* Effect.forkDaemon(stored((yield* QueenCatalog).hives.put({ ...row, url, instance })))
     return { url, instance, version } satisfies Claimed
   })

@@ -51,8 +51,6 @@ export const startHive = (hive: KnownHive, path: string): Effect.Effect<HiveActo
         switch (command.type) {
           case "entered":
             return entered(hive, command.state)
-          case "confirm":
-            return confirm(command.beat)
           case "lost":
           case "gone":
             return left(hive, command.type)
@@ -87,11 +85,6 @@ const entered = ({ entry }: KnownHive, state: Extract<HiveCommand, { readonly ty
     if (state === "cold") (yield* SessionBook).gone("hive", id)
     ;(yield* Cluster).changed()
   })
-
-const confirm = (beat: Extract<HiveCommand, { readonly type: "confirm" }>["beat"]) =>
-  Effect.zipWith(Cluster, Clock.currentTimeMillis, (view, now) =>
-    beat === undefined ? undefined : view.confirm(beat, now)
-  )
 
 /** It is gone, or out of reach: its workers leave the view, its jobs fail over. */
 const left = (hive: KnownHive, how: "lost" | "gone") =>

@@ -18,7 +18,7 @@ import type { SshPlace } from "../../../machines/vocabulary/place.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supervision/supervisor.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
-import { isUsual, unusualBeat } from "./beats.ts"
+import { isUsual, tellOfBeat } from "./beats.ts"
 import { type Caller, ensure } from "./ensuring.ts"
 import { type HiveActor, type HivePorts, startHive } from "./hive.ts"
 import { type KnownHive, notFound, type Running } from "./known-hive.ts"
@@ -220,10 +220,10 @@ class KnownHives implements HivesCalls {
   beat(beat: Heartbeat): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> {
     return Effect.suspend(() => {
       const view = this.the(Cluster)
-      if (!isUsual(view.hive(beat.hive_id), beat))
-        return Effect.flatMap(this.find(beat.hive_id), (found) => unusualBeat(found, beat))
-      view.confirm(beat, view.now())
-      return Effect.void
+      view.confirm(beat)
+      return isUsual(view.hive(beat.hive_id), beat)
+        ? Effect.void
+        : Effect.flatMap(this.find(beat.hive_id), (found) => tellOfBeat(found, beat))
     })
   }
 
