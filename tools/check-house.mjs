@@ -126,6 +126,43 @@ export const rooms = (paths) => {
   })
 }
 
+/** A function that fits on a screen. */
+const mostLines = 70
+const indentOf = (line) => line.length - line.trimStart().length
+/** Where a function's body begins on a line of its own: an arrow, a `function`, a method. */
+const begins =
+  /(=>( [({[]+)?|\bfunction\b.*[{(]|^\s*\).*\{|^\s+(?!(?:if|for|while|switch|catch|with|else|try)\b)[\w#* ]+\(.*\{)$/
+const closes = /^\s*[)}\]]/
+
+/**
+ * Functions of more lines than a screen has, without a word above that says why (`// long: …`). Told by indentation, as
+ * the formatter makes it: a function ends where something stands as far left as it began.
+ */
+export const longFunctions = (path, text) => {
+  const lines = text.split("\n")
+  const found = []
+  for (let at = 0; at < lines.length; at++) {
+    if (!begins.test(lines[at])) continue
+    const depth = indentOf(lines[at])
+    const inside = (line) => line === "" || indentOf(line) > depth
+    let end = at + 1
+    while (end < lines.length && inside(lines[end])) end++
+    if (!closes.test(lines[end] ?? "")) end--
+    // a signature of several lines begins further up
+    let first = at
+    while (first > 0 && closes.test(lines[first]))
+      do first--
+      while (first > 0 && inside(lines[first]))
+    if (end - first < mostLines) continue
+    let above = first
+    while (above > 0 && /^\s*(\/\/|\/?\*)/.test(lines[above - 1])) above--
+    if (!/\blong: \S/.test(lines.slice(above, first).join("\n")))
+      found.push(`${path}:${first + 1} a function of ${end - first + 1} lines: at most ${mostLines} fit on a screen`)
+    at = end
+  }
+  return found
+}
+
 const files = (folder) =>
   readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
     entry.isDirectory() ? files(join(folder, entry.name)) : [join(folder, entry.name)]
@@ -140,6 +177,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const source = new Map([...texts].filter(([path]) => path.startsWith("src/")))
   const found = [
     ...[...texts].flatMap(([path, text]) => breaches(path, text)),
+    ...[...source].flatMap(([path, text]) => (/^src\/(actors|layers)\//.test(path) ? longFunctions(path, text) : [])),
     ...circles(source).map((circle) => `${circle.join(" ")} import each other in a circle`),
     ...circlesOfRooms(source, "src/actors").map((circle) => `src/actors: ${circle.join(", ")} import each other`),
     ...rooms(paths.filter((path) => path.startsWith("src/")))

@@ -69,9 +69,16 @@ export type Handlers<A extends Api> = {
 }
 
 /** The same before it is held to its declaration: what stands behind it may fail in any way. */
-export type Loose<A extends Api> = {
-  readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, RbeeError>
+export type Loose<A extends Api, R = never> = {
+  readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, RbeeError, R>
 }
+
+/** Gives handlers what they need of their daemon; what is known of a call stays that call's own. */
+export const provided = <A extends Api, R>(context: Context.Context<R>, handlers: Loose<A, R>): Loose<A> =>
+  // the same names; each call needs nothing any more, which is what the type says
+  mapCalls(handlers, (call) =>
+    Effect.flatMap(Call, (info) => call.pipe(Effect.provideService(Call, info), Effect.provide(context)))
+  ) as Loose<A>
 
 /** Holds handlers to what their endpoints declare (`heldTo`). */
 export const declared = <A extends Api>(api: A, handlers: Loose<A>): Handlers<A> => {

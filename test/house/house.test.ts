@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { breaches, circles, circlesOfRooms, rooms } from "../../tools/check-house.mjs"
+import { breaches, circles, circlesOfRooms, longFunctions, rooms } from "../../tools/check-house.mjs"
 
 describe("the house rules", () => {
   it("let imports point one way only", () => {
@@ -73,5 +73,23 @@ describe("the house rules", () => {
     assert.lengthOf(rooms([readme, other, "src/a/README.md", ...many]), 1, "15 files")
     assert.lengthOf(rooms([readme, other, "src/a/README.md", "src/a/one.ts"]), 1, "one file")
     assert.lengthOf(rooms([readme, other, ...many.slice(1)]), 1, "no README.md")
+  })
+
+  it("let functions fit on a screen, or say why they do not", () => {
+    const found = (...texts: ReadonlyArray<string>) => longFunctions("src/actors/a.ts", texts.join("\n"))
+    const body = (lines: number, depth = 1) => Array.from({ length: lines }, () => `${"  ".repeat(depth)}step()`)
+    for (const head of ["export const one = () => {", "function one() {", "const one = Effect.gen(function* () {"]) {
+      assert.deepEqual(found(head, ...body(68), "}"), [], head)
+      assert.lengthOf(found(head, ...body(69), "}"), 1, head)
+      assert.deepEqual(found("// long: each step is one line of a table", head, ...body(69), "}"), [], head)
+      assert.lengthOf(found("// it is what it is", head, ...body(69), "}"), 1, head)
+    }
+    const wide = ["export const one = (", "  a: number", "): number => {", ...body(67), "}"]
+    assert.match(found(...wide)[0] ?? "", /^src\/actors\/a.ts:1 a function of 71 lines/)
+    assert.deepEqual(found("const one = () =>", "  all([", ...body(66, 2), "  ])", ""), [])
+    assert.lengthOf(found("class One {", "  private two(a: number): void {", ...body(69, 2), "  }", "}"), 1)
+    // what holds many short ones
+    assert.deepEqual(found("class One {", ...body(100), "}", "const all = {", ...body(100), "}"), [])
+    assert.deepEqual(found("const one = () => {", "  if (so) {", ...body(60, 2), "  }", "}"), [])
   })
 })

@@ -4,31 +4,33 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
-import type * as Context from "effect/Context"
-import type { QueenConnector } from "../../layers/queen-connector/index.ts"
+import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Heartbeat as Beat } from "../../machines/vocabulary/hive.ts"
-import type { Ownership } from "./ownership.ts"
-import type { Parts } from "./parts.ts"
-import type { Identity, Ports } from "./common/ports.ts"
+import { Parts } from "./common/parts.ts"
+import { CurrentHive, HiveWorld, type Ports } from "./common/ports.ts"
+import { CurrentMachines } from "./devices/devices.ts"
+import { CurrentOwnership, type Ownership } from "./ownership.ts"
+import { CurrentWorkers } from "./workers/workers.ts"
 
 /** A queen that does not answer within a beat's time, and at most this one (milliseconds), gets the next beat instead. */
 const answerMs = 2000
 /** Out of reach for all but so many of the beats that make a hive lost, she reads no answer any more. */
 const beatsBeforeLost = 2
 
-export interface HeartbeatOptions {
+interface HeartbeatOptions {
   readonly ports: Ports
-  readonly identity: Identity
-  readonly parts: Parts
+  readonly hive: CurrentHive["Type"]
+  readonly parts: Parts["Type"]
   readonly ownership: Ownership
-  readonly queens: Context.Tag.Service<QueenConnector>
-  /** where this hive is reached; known once its server has bound */
-  readonly url: Effect.Effect<string>
+  readonly queens: QueenConnector["Type"]
 }
 
 export class Heartbeat {
@@ -44,9 +46,16 @@ export class Heartbeat {
     this.soon = soon
   }
 
-  static make(options: HeartbeatOptions): Effect.Effect<Heartbeat> {
-    return Effect.map(Queue.dropping<void>(1), (soon) => new Heartbeat(options, soon))
-  }
+  static readonly make = Effect.gen(function* () {
+    const options: HeartbeatOptions = {
+      ports: yield* HiveWorld,
+      hive: yield* CurrentHive,
+      parts: yield* Parts,
+      ownership: yield* CurrentOwnership,
+      queens: yield* QueenConnector
+    }
+    return new Heartbeat(options, yield* Queue.dropping<void>(1))
+  })
 
   /** Beats at once instead of at the next tick: after a claim the queen waits for it. */
   readonly claimed: Effect.Effect<void> = Effect.flatMap(Clock.currentTimeMillis, (now) => {
@@ -114,22 +123,26 @@ export class Heartbeat {
     const { heartbeatMs, lostMs } = ports.settings.hive
     const now = yield* Clock.currentTimeMillis
     if (this.contactAt === undefined || now - this.contactAt < lostMs - beatsBeforeLost * heartbeatMs) return
-    yield* parts.workers?.cancelInfers ?? Effect.void
+    yield* parts.find(CurrentWorkers)?.cancelInfers ?? Effect.void
   })
 
   private readonly next: Effect.Effect<Beat> = Effect.gen(this, function* () {
-    const { identity, parts, ports, url } = this.options
+    const { hive, parts, ports } = this.options
     const now = yield* Clock.currentTimeMillis
     return {
-      hive_id: identity.id,
-      instance: identity.instance,
+      hive_id: hive.id,
+      instance: hive.instance,
       seq: ++this.seq,
       version: ports.settings.version,
-      url: yield* url,
-      devices: parts.machines?.beats(now) ?? [],
-      workers: yield* parts.workers?.beats ?? Effect.succeed([])
+      url: yield* Deferred.await(hive.url),
+      devices: parts.find(CurrentMachines)?.beats(now) ?? [],
+      workers: yield* parts.find(CurrentWorkers)?.beats ?? Effect.succeed([])
     }
   })
+}
+
+export class CurrentHeartbeat extends Context.Tag("rbee/hive/Heartbeat")<CurrentHeartbeat, Heartbeat>() {
+  static readonly layer = Layer.effect(CurrentHeartbeat, Heartbeat.make)
 }
 
 /** It has had its time. A bug of it is one of the pulse, too. */

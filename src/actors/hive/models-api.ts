@@ -1,13 +1,20 @@
 /** The calls of the hive's interface that are about models (docs/api.md#hive). */
 import * as Effect from "effect/Effect"
-import type { HiveCalls } from "../../protocol/hive.ts"
+import type { InputOf, Loose } from "../../protocol/endpoint.ts"
+import type { hiveApi } from "../../protocol/hive.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/formats/model-ref.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { findModel, markModel, removeModel, viewOf } from "./models/models.ts"
-import { type Parts, restarting } from "./parts.ts"
-import type { Ports } from "./common/ports.ts"
+import type { ActorSystem } from "../core/system.ts"
+import { Parts } from "./common/parts.ts"
+import { HiveWorld, type Ports } from "./common/ports.ts"
+import { CurrentMachines } from "./devices/devices.ts"
+import { type Ending, open } from "./ending.ts"
+import { CurrentDownloads } from "./models/downloads.ts"
+import type { CurrentUsage } from "./usage.ts"
+import { CurrentWorkers } from "./workers/workers.ts"
 
 export const reference = (text: string): Effect.Effect<ModelRef, RbeeError> => Effect.suspend(() => parseModelRef(text))
 
@@ -24,46 +31,65 @@ export const present = (ports: Ports, text: string): Effect.Effect<ModelRow, Rbe
     )
   })
 
-type Calls = Pick<HiveCalls, "listModels" | "getModel" | "pinModel" | "removeModel" | "retryModel">
+type Needs = ActorSystem | CurrentUsage | Ending | HiveWorld | Parts
+type Calls = Pick<
+  Loose<typeof hiveApi, Needs>,
+  "provisionModel" | "listModels" | "getModel" | "pinModel" | "removeModel" | "retryModel"
+>
 
-export const modelCalls = (ports: Ports, parts: Parts): Calls => {
-  const viewing = Effect.gen(function* () {
-    const { workers } = parts
-    const pinned = new Set((yield* ports.catalog.pins.all).map(({ file }) => file))
-    const quarantined = workers === undefined ? undefined : yield* workers.quarantine.views
-    return (row: ModelRow): Effect.Effect<ModelView> =>
-      Effect.map(quarantined?.(row) ?? Effect.succeed(undefined), (found) =>
-        viewOf(row, { pinned: pinned.has(row.file), inUse: workers?.usesFile(row.file) === true, quarantined: found })
-      )
+const viewing = Effect.gen(function* () {
+  const { catalog } = yield* HiveWorld
+  const workers = (yield* Parts).find(CurrentWorkers)
+  const pinned = new Set((yield* catalog.pins.all).map(({ file }) => file))
+  const quarantined = workers === undefined ? undefined : yield* workers.quarantine.views
+  return (row: ModelRow): Effect.Effect<ModelView> =>
+    Effect.map(quarantined?.(row) ?? Effect.succeed(undefined), (found) =>
+      viewOf(row, { pinned: pinned.has(row.file), inUse: workers?.usesFile(row.file) === true, quarantined: found })
+    )
+})
+
+const provision = ({ context, device, evict, model_ref }: InputOf<typeof hiveApi.provisionModel>) =>
+  Effect.gen(function* () {
+    yield* open
+    const parts = yield* Parts
+    const ref = yield* reference(model_ref)
+    const machines = yield* parts.get(CurrentMachines)
+    const target = yield* device === undefined ? machines.strongest : machines.device(device)
+    const workers = yield* parts.get(CurrentWorkers)
+    const fits = workers.fits(ref, target, { context, slots: undefined }, new Set(evict))
+    const id = yield* (yield* parts.get(CurrentDownloads)).provision(ref, fits)
+    return { provision_id: id, events: `/models/provisions/${id}/events` }
   })
-  const awake = Effect.suspend(() => (parts.workers === undefined ? restarting() : Effect.succeed(parts.workers)))
 
-  return {
-    listModels: () =>
-      Effect.gen(function* () {
-        const view = yield* viewing
-        return yield* Effect.forEach(yield* ports.catalog.models.all, view)
-      }),
-    getModel: ({ ref }) =>
-      Effect.gen(function* () {
-        const row = yield* present(ports, ref)
-        return yield* (yield* viewing)(row)
-      }),
-    retryModel: ({ ref }) =>
-      Effect.gen(function* () {
-        const row = yield* present(ports, ref)
-        yield* (yield* awake).quarantine.release(row)
-      }),
-    pinModel: ({ pinned, ref }) =>
-      Effect.gen(function* () {
-        const row = yield* present(ports, ref)
-        yield* markModel(ports, row.ref, { pinned })
-      }),
-    removeModel: ({ ref }) =>
-      Effect.gen(function* () {
-        const row = yield* present(ports, ref)
-        const workers = yield* awake
-        yield* workers.unlessUsed(row, removeModel(ports, row))
-      })
-  }
+export const modelCalls: Calls = {
+  provisionModel: provision,
+  listModels: () =>
+    Effect.gen(function* () {
+      const { catalog } = yield* HiveWorld
+      const view = yield* viewing
+      return yield* Effect.forEach(yield* catalog.models.all, view)
+    }),
+  getModel: ({ ref }) =>
+    Effect.gen(function* () {
+      const row = yield* present(yield* HiveWorld, ref)
+      return yield* (yield* viewing)(row)
+    }),
+  retryModel: ({ ref }) =>
+    Effect.gen(function* () {
+      const row = yield* present(yield* HiveWorld, ref)
+      yield* (yield* (yield* Parts).get(CurrentWorkers)).quarantine.release(row)
+    }),
+  pinModel: ({ pinned, ref }) =>
+    Effect.gen(function* () {
+      const ports = yield* HiveWorld
+      const row = yield* present(ports, ref)
+      yield* markModel(ports, row.ref, { pinned })
+    }),
+  removeModel: ({ ref }) =>
+    Effect.gen(function* () {
+      const ports = yield* HiveWorld
+      const row = yield* present(ports, ref)
+      const workers = yield* (yield* Parts).get(CurrentWorkers)
+      yield* workers.unlessUsed(row, removeModel(ports, row))
+    })
 }

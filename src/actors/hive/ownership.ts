@@ -1,10 +1,12 @@
 /** To which queen this hive belongs: by her id, and by her epoch, which counts her starts. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { Call } from "../../protocol/endpoint.ts"
 import type { CatalogError, OwnerRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ClaimRequest } from "../../machines/vocabulary/hive.ts"
-import type { Ports } from "./common/ports.ts"
+import { HiveWorld, type Ports } from "./common/ports.ts"
 
 export class Ownership {
   owner: OwnerRow | undefined
@@ -19,9 +21,10 @@ export class Ownership {
     this.owner = owner
   }
 
-  static load(catalog: Ports["catalog"]): Effect.Effect<Ownership, CatalogError> {
-    return Effect.map(catalog.owner, (owner) => new Ownership(catalog, owner))
-  }
+  static readonly load = Effect.gen(function* () {
+    const { catalog } = yield* HiveWorld
+    return new Ownership(catalog, yield* catalog.owner)
+  })
 
   /** Her own later starts always may; another queen only if she says that she takes over. */
   claim({ queen, take_over, woken_cold }: ClaimRequest): Effect.Effect<void, RbeeError<"HIVE_OWNED"> | CatalogError> {
@@ -47,6 +50,10 @@ export class Ownership {
     if (queen.id !== owner.id) return Effect.fail(owned(owner, "belongs to"))
     return queen.epoch < owner.epoch ? Effect.fail(owned(owner, "follows a later start of")) : Effect.void
   })
+}
+
+export class CurrentOwnership extends Context.Tag("rbee/hive/Ownership")<CurrentOwnership, Ownership>() {
+  static readonly layer = Layer.effect(CurrentOwnership, Ownership.load)
 }
 
 const owned = ({ id, name, epoch, url }: OwnerRow, how: string): RbeeError<"HIVE_OWNED"> =>

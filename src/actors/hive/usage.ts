@@ -1,6 +1,9 @@
 /** When the hive was last of use, and when it may end by itself. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { CurrentHive } from "./common/ports.ts"
 
 export interface UsageOptions {
   /** how long it may stand idle, milliseconds; asked anew each time */
@@ -36,6 +39,13 @@ export class Usage {
       }
     })
   }
+}
+
+export class CurrentUsage extends Context.Tag("rbee/hive/Usage")<CurrentUsage, Usage>() {
+  static readonly layer = Layer.effect(
+    CurrentUsage,
+    Effect.map(CurrentHive, ({ startedAt }) => new Usage(startedAt))
+  )
 }
 
 /** Work that begins and ends between two looks is called for by somebody, which is use, too. */

@@ -69,6 +69,7 @@ interface Posted {
   readonly woke: boolean
 }
 
+// long: the steps of one session over one stream and one post, each of them short
 const session = (options: InferOptions, renderer: Renderer, link: QueenLink, id: string) => {
   const stream = makeJobStream(renderer)
   let posted: Posted | undefined

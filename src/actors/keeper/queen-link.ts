@@ -59,6 +59,7 @@ const heardOnEvents = new Set([
   hiveLost("", 0).action
 ])
 
+// long: one connection and what is known of it; each call over it is short
 export const makeQueenLink = (
   renderer: Renderer
 ): Effect.Effect<QueenLink, never, QueenLauncher | QueenConnector | Scope.Scope> =>

@@ -52,6 +52,7 @@ type Parts =
   | SessionBook
   | Teardown
 
+// long: a handler for each call, side by side
 export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Effect.gen(function* () {
   const context = yield* Effect.context<Parts>()
   const own = yield* CurrentQueen

@@ -40,6 +40,7 @@ export interface Worker {
   readonly shutdown: (deadlineMs: number) => Effect.Effect<void>
 }
 
+// long: one worker's steps over its one status, each of them short
 export const makeWorker = (
   options: WorkerOptions
 ): Effect.Effect<Worker, never, Scope.Scope | Engine | Ids | Turns | CurrentSettings> =>

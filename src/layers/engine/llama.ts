@@ -50,6 +50,7 @@ const testText =
 const knownOf = ({ exactness }: LoadOptions, threads: number): Exactness | undefined =>
   exactness?.threads === threads ? exactness : undefined
 
+// long: the calls of one loaded model over its one native context, each of them short
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)

@@ -57,6 +57,7 @@ const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
 
 type Failed = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST">
 
+// long: the calls of one scripted model over its one script, each of them short
 const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const longest = script.context ?? 8192
   const context = Math.min(options.context ?? usualContext(longest), longest)

@@ -92,6 +92,7 @@ const failed = (error: SqlError): CatalogError => {
     : rbeeError("INTERNAL", `the hive's catalog failed (${code})`, "See the hive's log", { code })
 }
 
+// long: a statement and a call for each table, side by side
 const make = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   const { movedAside } = yield* Database

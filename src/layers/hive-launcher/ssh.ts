@@ -88,6 +88,7 @@ const environmentFor = (settings: Settings, { ssh }: Remote, address = "127.0.0.
   return env
 }
 
+// long: the calls of one port over one book of machines, each of them short
 const make = (tunnels: Tunnels["Type"], listener: DirectListener["Type"], keys: HiveKeyring, settings: Settings) => {
   const tunnelOf = (target: Remote) => tunnels.of(target.id, target.ssh)
   const looked = (target: Remote, tunnel: Tunnel) =>

@@ -82,6 +82,7 @@ const ENDED_KEPT = 256
 /** jobs that are forgotten at once */
 const FORGOTTEN = 50
 
+// long: a statement and a call for each question to the journal, side by side
 export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalService => {
   const insertJob = db.prepare<[string, string, string | null, number, string]>(
     `INSERT INTO jobs (id, request, key, created_at, facts, first_run)

@@ -44,6 +44,7 @@ export interface DiskOptions {
 /** A partial file that nobody came back for is deleted after this time, in milliseconds. */
 const partialAgeMs = 7 * 24 * 60 * 60_000
 
+// long: the calls of one port over one folder, each of them short
 const make = (options: DiskOptions, kinds: WorkerKinds) => {
   const format = (name: string) => formatOf(kinds, name)
   const folder = join(options.folder, "models")

@@ -26,6 +26,7 @@ export interface Program {
   readonly env: Readonly<Record<string, string>>
 }
 
+// long: the calls of one port over one state file, each of them short
 const make = (settings: Settings, ports: Context.Context<Ports>, program: Program): QueenLauncher["Type"] => {
   const processes = Context.get(ports, Processes)
   const { ask } = Context.get(ports, DaemonProbe)

@@ -30,6 +30,7 @@ const enoughDisk = (remote: Remote, { disk_free_mb }: Look) =>
 
 export const layerSsh: Layer.Layer<CurrentRemotes, never, Ssh | CurrentSettings> = Layer.effect(
   CurrentRemotes,
+  // long: the calls of one port over one book of connections, each of them short
   Effect.gen(function* () {
     const ssh = yield* Ssh
     const settings = yield* CurrentSettings

@@ -73,6 +73,7 @@ const cures: Readonly<Record<Backend, string>> = {
   metal: "Choose another device"
 }
 
+// long: the calls of one port over one folder, each of them short
 export const npmRuntimes = (options: NpmOptions): Effect.Effect<KindRuntimes, never, Processes | Ids> =>
   Effect.gen(function* () {
     const processes = yield* Processes

@@ -8,6 +8,7 @@ import type { Ran, SshConnection, SshError } from "./index.ts"
 /** bytes of output that a command of ours may have: far above any, far below what could hurt */
 const maxOutput = 8 * 1024 * 1024
 
+// long: the calls of one connection over one client, each of them short
 export const connectionOf = (
   client: Client,
   host: string,

@@ -76,6 +76,7 @@ const stageOf = (error: Error): string => ("level" in error ? String(error.level
 
 export const layerSsh2: Layer.Layer<Ssh, never, CurrentSettings> = Layer.effect(
   Ssh,
+  // long: one library behind one port: what a connection takes, step by step
   Effect.gen(function* () {
     const { queen } = yield* CurrentSettings
     const passphrases = new Map<string, string>()

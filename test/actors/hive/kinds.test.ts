@@ -65,7 +65,9 @@ describe("A hive with two kinds of workers", () => {
   it.scoped("prepares a runtime by its name, and refuses one that no kind has with all names that there are", () =>
     Effect.gen(function* () {
       const { hive } = yield* world
-      expect(yield* hive.api.provisionWorker({ kind: "cpu-script-worker" })).toEqual({ available: true })
+      expect(yield* hive.api.provisionWorker({ kind: "cpu-script-worker" })).toMatchObject({
+        body: { available: true }
+      })
       const refused = yield* Effect.flip(hive.api.provisionWorker({ kind: "gpu-script-worker" }))
       expect(refused).toMatchObject({ code: "INVALID_REQUEST", what: "there is no worker gpu-script-worker here" })
       expect(refused.details["kinds"]).toContain("cpu-script-worker")

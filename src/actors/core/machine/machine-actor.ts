@@ -54,6 +54,7 @@ export interface MachineActor<M extends AnyStateMachine> {
  * Starts an actor in the current scope and returns once its initial state is entered. Closing the scope interrupts and
  * awaits the actor with all its activities and timers.
  */
+// long: one actor is one closure: its chart, mailbox and turn are nobody else's to reach
 export const machineActor = <M extends AnyStateMachine, const A extends Activities<M> = Activities<M>, P = never>(
   options: MachineActorOptions<M, A, P>
 ): Effect.Effect<MachineActor<M>, never, ActorSystem | Scope.Scope | Requirements<A> | NoInfer<P>> =>

@@ -83,6 +83,7 @@ interface Asked {
 }
 
 /** Starts a supervisor and its children in the current scope; closing the scope stops them. */
+// long: one supervisor is one closure: its family and its turn are nobody else's to reach
 export const supervisor = <const C extends Specs, const D extends Specs = readonly []>(
   options: SupervisorOptions<C, D>
 ): Effect.Effect<Supervisor, ChildStartFailed, ActorSystem | Scope.Scope | SpecRequirements<(C | D)[number]>> =>

@@ -3,9 +3,12 @@
  * count from 1, and a worker's next life counts on, so that who has read the last one misses nothing; `progress` has
  * none and reaches only who has caught up. A slow reader waits alone.
  */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import type { EventFeed, Sink } from "../../../protocol/endpoint.ts"
 import { frame } from "../../../protocol/sse.ts"
+import { rbeeError } from "../../../machines/errors.ts"
 import type { Line, Narration } from "../../../machines/narration.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 
@@ -151,3 +154,19 @@ export class EventLogs {
     }
   }
 }
+
+/** Of this hive. */
+export class CurrentLogs extends Context.Tag("rbee/hive/EventLogs")<CurrentLogs, EventLogs>() {
+  static readonly layer = Layer.sync(CurrentLogs, () => new EventLogs())
+}
+
+/** The events of one of these, as its reader asks for them. */
+export const feedOf =
+  (what: "a provision" | "a worker") =>
+  ({ id, last_event_id }: { readonly id: string; readonly last_event_id?: string | undefined }) =>
+    Effect.gen(function* () {
+      const log = (yield* CurrentLogs).get(id)
+      if (log !== undefined) return log.feed(last_event_id)
+      const code = what === "a worker" ? "WORKER_NOT_FOUND" : "NOT_FOUND"
+      return yield* rbeeError(code, `this hive knows no such id of ${what}`)
+    })

@@ -1,15 +1,20 @@
 /** The outside world of a hive, and who the hive is. */
-import type * as Context from "effect/Context"
-import type { DeviceProbe } from "../../../layers/devices/index.ts"
-import type { HiveCatalog } from "../../../layers/hive-catalog/index.ts"
-import type { Ids } from "../../../layers/ids/index.ts"
-import type { Models } from "../../../layers/models/index.ts"
-import type { Processes } from "../../../layers/process/index.ts"
-import type { Runtimes } from "../../../layers/runtimes/index.ts"
-import type { Settings } from "../../../layers/settings/index.ts"
-import type { WorkerConnector } from "../../../layers/worker-connector/index.ts"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import { DeviceProbe } from "../../../layers/devices/index.ts"
+import { HiveCatalog } from "../../../layers/hive-catalog/index.ts"
+import { Kinds } from "../../../layers/kinds/index.ts"
+import { Ids } from "../../../layers/ids/index.ts"
+import { Models } from "../../../layers/models/index.ts"
+import { Processes } from "../../../layers/process/index.ts"
+import { Runtimes } from "../../../layers/runtimes/index.ts"
+import { CurrentSettings, type Settings } from "../../../layers/settings/index.ts"
+import { WorkerConnector } from "../../../layers/worker-connector/index.ts"
 import type { WorkerKinds } from "../../../machines/kinds/kind.ts"
-import type { WorkerLauncher } from "../../../layers/worker-launcher/index.ts"
+import { WorkerLauncher } from "../../../layers/worker-launcher/index.ts"
 
 /** The outside world of a hive. */
 export interface Ports {
@@ -29,4 +34,43 @@ export interface Identity {
   readonly id: string
   /** fresh for every hive process */
   readonly instance: string
+}
+
+export class HiveWorld extends Context.Tag("rbee/hive/World")<HiveWorld, Ports>() {
+  static readonly layer = Layer.effect(
+    HiveWorld,
+    Effect.all({
+      settings: CurrentSettings,
+      catalog: HiveCatalog,
+      probe: DeviceProbe,
+      ids: Ids,
+      models: Models,
+      kinds: Kinds,
+      runtimes: Runtimes,
+      processes: Processes,
+      launcher: WorkerLauncher,
+      workerConnector: WorkerConnector
+    })
+  )
+}
+
+/** Who this hive is. */
+export class CurrentHive extends Context.Tag("rbee/CurrentHive")<
+  CurrentHive,
+  Identity & {
+    /** milliseconds since 1970 */
+    readonly startedAt: number
+    /** where it is reached; known once its server has bound */
+    readonly url: Deferred.Deferred<string>
+  }
+>() {
+  static readonly layer = Layer.effect(
+    CurrentHive,
+    Effect.gen(function* () {
+      const { ids, settings } = yield* HiveWorld
+      const instance = yield* ids.make("hive")
+      const startedAt = yield* Clock.currentTimeMillis
+      return { id: settings.hive.id, instance, startedAt, url: yield* Deferred.make<string>() }
+    })
+  )
 }

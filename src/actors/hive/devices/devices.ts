@@ -1,5 +1,6 @@
 /** The devices of this machine and the ledger over them: what there is, what is booked, what is out of service. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Machine } from "../../../layers/devices/index.ts"
 import type { CatalogError } from "../../../layers/hive-catalog/index.ts"
@@ -9,7 +10,7 @@ import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from 
 import type { RuntimeId } from "../../../machines/vocabulary/kind.ts"
 import type { KvType } from "../../../machines/vocabulary/worker.ts"
 import { Ledger, type Supply } from "./ledger.ts"
-import type { Ports } from "../common/ports.ts"
+import { HiveWorld, type Ports } from "../common/ports.ts"
 import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 /** A device that spent its restarts takes no new work for this long, milliseconds. */
@@ -53,6 +54,8 @@ const supplies = (machine: Machine): ReadonlyArray<Device> => [
   }))
 ]
 
+export class CurrentMachines extends Context.Tag("rbee/hive/Machines")<CurrentMachines, Machines>() {}
+
 export class Machines {
   readonly ledger: Ledger
   private readonly probe: Ports["probe"]
@@ -79,13 +82,11 @@ export class Machines {
   }
 
   /** Looks at the machine, and starts with a ledger that holds nothing: what was leased before is reaped by now. */
-  static make(ports: Ports): Effect.Effect<Machines> {
-    return Effect.zipWith(
-      ports.probe.look,
-      Clock.currentTimeMillis,
-      (machine, now) => new Machines(new Ledger(ports.catalog.leases), ports.probe, machine, now)
-    )
-  }
+  static readonly make = Effect.gen(function* () {
+    const { catalog, probe } = yield* HiveWorld
+    const machine = yield* probe.look
+    return new Machines(new Ledger(catalog.leases), probe, machine, yield* Clock.currentTimeMillis)
+  })
 
   /** The machine as it is now; GPUs at most two seconds old, unless they are to be looked at anew. */
   look(isAnew = false): Effect.Effect<Machine> {

@@ -1,5 +1,6 @@
 /** Installations of worker runtimes: one at most of each, with an event sequence for whoever waits. */
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { task } from "../../core/supervision/child.ts"
 import type { SupervisorRef } from "../../core/supervision/supervisor.ts"
@@ -7,9 +8,12 @@ import type { ActorSystem } from "../../core/system.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
 import { kindOf, runtimeName } from "../../../machines/kinds/kind.ts"
 import type { RuntimeId, RuntimeName } from "../../../machines/vocabulary/kind.ts"
-import { EventLog, type EventLogs } from "../common/event-log.ts"
-import type { Machines } from "./devices.ts"
-import type { Identity, Ports } from "../common/ports.ts"
+import { CurrentLogs, EventLog, type EventLogs } from "../common/event-log.ts"
+import { CurrentMachines, type Machines } from "./devices.ts"
+import { Parts } from "../common/parts.ts"
+import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
+
+export class CurrentInstalls extends Context.Tag("rbee/hive/Installs")<CurrentInstalls, Installs>() {}
 
 export class Installs {
   private readonly running = new Map<RuntimeName, string>()
@@ -25,6 +29,14 @@ export class Installs {
     this.machines = machines
     this.logs = logs
     this.supervisor = supervisor
+  }
+
+  /** `children`: the supervisor that starts them. */
+  static over(children: SupervisorRef) {
+    return Effect.gen(function* () {
+      const machines = yield* (yield* Parts).get(CurrentMachines)
+      return new Installs(yield* HiveWorld, yield* CurrentHive, machines, yield* CurrentLogs, children)
+    })
   }
 
   get count(): number {

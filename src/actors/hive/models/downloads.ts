@@ -4,6 +4,7 @@
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import { machineActor } from "../../core/machine/machine-actor.ts"
@@ -15,11 +16,12 @@ import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts
 import type { ModelRef } from "../../../machines/formats/model-ref.ts"
 import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { downloadDone, downloadFromQueen, downloadResume, downloadStart } from "../../../machines/narration.ts"
-import { EventLog, type EventLogs } from "../common/event-log.ts"
+import { CurrentLogs, EventLog, type EventLogs } from "../common/event-log.ts"
 import { diskDevice } from "../devices/ledger.ts"
-import type { Machines } from "../devices/devices.ts"
+import { CurrentMachines, type Machines } from "../devices/devices.ts"
 import { findModel, keepModel, rowOf } from "./models.ts"
-import type { Identity, Ports } from "../common/ports.ts"
+import { Parts } from "../common/parts.ts"
+import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
 import { measured, ProgressNarrator } from "./progress.ts"
 import { Waiters } from "../common/waiters.ts"
 
@@ -31,6 +33,8 @@ interface Provision {
   readonly fits: Fits
   readonly waiters: Waiters
 }
+
+export class CurrentDownloads extends Context.Tag("rbee/hive/Downloads")<CurrentDownloads, Downloads>() {}
 
 export class Downloads {
   private readonly running = new Map<string, Provision>()
@@ -48,6 +52,14 @@ export class Downloads {
     this.logs = logs
     this.supervisor = supervisor
     this.sideBySide = Effect.unsafeMakeSemaphore(ports.settings.hive.downloads)
+  }
+
+  /** `children`: the supervisor that starts them. */
+  static over(children: SupervisorRef) {
+    return Effect.gen(function* () {
+      const machines = yield* (yield* Parts).get(CurrentMachines)
+      return new Downloads(yield* HiveWorld, yield* CurrentHive, machines, yield* CurrentLogs, children)
+    })
   }
 
   get count(): number {
@@ -102,6 +114,7 @@ export class Downloads {
     })
   }
 
+  // long: what the chart of a download asks for, over one resolved model
   private download(provision: Provision): ChildSpec<ActorSystem> {
     const { fits, id, ref, log } = provision
     const { ports, sideBySide } = this

@@ -3,6 +3,7 @@
  * up to the booking, so that two requests for the same model on one device end with one worker.
  */
 import * as Deferred from "effect/Deferred"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { SupervisorRef } from "../../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../../core/system.ts"
@@ -17,10 +18,11 @@ import { fit, largestContext, type Need, type Wanted } from "../../../machines/p
 import type { RuntimeName } from "../../../machines/vocabulary/kind.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../../machines/worker-terms.ts"
-import type { EventLogs } from "../common/event-log.ts"
+import { CurrentLogs, type EventLogs } from "../common/event-log.ts"
 import { Findings } from "./findings.ts"
-import { type Device, type Machines, measureKey, type Most, noRoom } from "../devices/devices.ts"
-import type { Identity, Ports } from "../common/ports.ts"
+import { CurrentMachines, type Device, type Machines, measureKey, type Most, noRoom } from "../devices/devices.ts"
+import { Parts } from "../common/parts.ts"
+import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
 import { Resident } from "./worker-handle.ts"
 import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./worker-view.ts"
@@ -42,6 +44,8 @@ export interface StartRequest extends Wanted {
   readonly evict: ReadonlyArray<WorkerId>
 }
 
+export class CurrentWorkers extends Context.Tag("rbee/hive/Workers")<CurrentWorkers, Workers>() {}
+
 export class Workers {
   private readonly residents = new Map<WorkerId, Resident>()
   private readonly starting = Effect.unsafeMakeSemaphore(1)
@@ -59,6 +63,14 @@ export class Workers {
     this.machines = machines
     this.logs = logs
     this.supervisor = supervisor
+  }
+
+  /** `children`: the supervisor that starts them. */
+  static over(children: SupervisorRef) {
+    return Effect.gen(function* () {
+      const machines = yield* (yield* Parts).get(CurrentMachines)
+      return new Workers(yield* HiveWorld, yield* CurrentHive, machines, yield* CurrentLogs, children)
+    })
   }
 
   get count(): number {
@@ -205,6 +217,7 @@ export class Workers {
     })
   }
 
+  // long: a worker is booked, made and started in one go, which nobody may interrupt
   private begin(
     { device, evict, model, portHint, pin }: StartRequest,
     pair: Pair,

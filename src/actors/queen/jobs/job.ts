@@ -47,6 +47,7 @@ export interface JobWorld {
 
 const noPlace = rbeeError("INTERNAL", "the job has no place")
 
+// long: what the chart of a job asks for, over what was told to the job already
 export const job = (
   world: JobWorld,
   log: JobLog,

@@ -96,6 +96,7 @@ export const checkJobRequest = (request: JobRequest): Either.Either<JobRequest, 
     return { ...request, model: ref }
   })
 
+// long: the calls of one book of live jobs, each of them short
 const makeJobs = Effect.gen(function* () {
   const context = yield* Effect.context<JobPorts>()
   const system = yield* ActorSystem

@@ -23,6 +23,7 @@ export interface Retention {
 const ENDED_KEPT = 32
 const SWEEP = "1 minute"
 
+// long: the calls of one journal over one book of open jobs, each of them short
 export const makeJobLogs = (retention: Retention) =>
   Effect.gen(function* () {
     const journal = yield* Journal

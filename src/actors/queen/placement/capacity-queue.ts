@@ -5,6 +5,7 @@
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import { invariant } from "../../../machines/invariant.ts"
 import { fittingResidents, type Wish } from "../../../machines/policy/placement/placement.ts"
 import { type RoomWait, takeTurns } from "../../../machines/policy/placement/capacity-turns.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
@@ -17,90 +18,101 @@ interface Waiting extends RoomWait {
   readonly turn: Deferred.Deferred<void>
 }
 
-export interface RoomLine {
-  /** The job is to wait from its next `wait` on; how long it has waited before counts. */
-  readonly join: (jobId: JobId, hopes: Hopes) => void
-  /** Returns when it may look for a place again; at once if it has not joined. */
-  readonly wait: (jobId: JobId, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
-  readonly leave: (jobId: JobId) => void
-  /** 1 is next; undefined when it does not wait */
-  readonly position: (jobId: JobId) => number | undefined
-  readonly waiting: () => number
-}
-
 /** A hive whose beat is old has said no: it is not asked again sooner, milliseconds. */
 const pauseMs = 250
 /** The line is looked at so often at least, milliseconds. */
 const lookMs = 1000
 
-export const makeRoomLine = (view: ClusterView): RoomLine => {
+export class RoomLine {
+  private readonly view: ClusterView
   /** by job; since when it waits, over all its tries */
-  const since = new Map<JobId, number>()
-  const joined = new Map<JobId, Hopes>()
-  const line = new Map<JobId, Waiting>()
+  private readonly since = new Map<JobId, number>()
+  private readonly joined = new Map<JobId, Hopes>()
+  private readonly line = new Map<JobId, Waiting>()
   /** by job that has its turn: workers of its model that it is about to replace */
-  const replaced = new Map<JobId, ReadonlyArray<WorkerId>>()
+  private readonly replaced = new Map<JobId, ReadonlyArray<WorkerId>>()
   /** workers that are closed for those in line */
-  let closed: ReadonlySet<WorkerId> = new Set()
-  const close = (): void => view.close(new Set([...closed, ...[...replaced.values()].flat()]))
+  private closed: ReadonlySet<WorkerId> = new Set()
 
-  const pump = (now: number): number | undefined => {
-    const waits = [...line.values()].toSorted((a, b) => a.since - b.since)
-    const turns = takeTurns(waits, view.fleet, now)
+  constructor(view: ClusterView) {
+    this.view = view
+  }
+
+  /** The job is to wait from its next `wait` on; how long it has waited before counts. */
+  join(jobId: JobId, hopes: Hopes): void {
+    invariant(!this.line.has(jobId), () => `job ${jobId} joins the line that it stands in`)
+    this.joined.set(jobId, hopes)
+  }
+
+  leave(jobId: JobId): void {
+    this.joined.delete(jobId)
+    this.since.delete(jobId)
+    if (this.replaced.delete(jobId)) this.close()
+  }
+
+  /** Returns when it may look for a place again; at once if it has not joined. */
+  wait(jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      const hopes = this.joined.get(jobId)
+      this.joined.delete(jobId)
+      // what it was to replace did not do, or somebody else has done it
+      const isOver = hopes !== undefined || this.hasComeOtherwise(wish)
+      if (isOver && this.replaced.delete(jobId)) this.close()
+      if (hopes === undefined) return
+      const began = yield* Clock.currentTimeMillis
+      const first = this.since.get(jobId)
+      this.since.set(jobId, first ?? began)
+      const turn = yield* Deferred.make<void>()
+      this.line.set(jobId, { job: jobId, model: wish.model, since: first ?? began, ...hopes, turn })
+      if (first === undefined) onQueued(this.line.size)
+      yield* Effect.sleep(pauseMs)
+      while (!(yield* Deferred.isDone(turn))) {
+        const now = yield* Clock.currentTimeMillis
+        if (this.hasComeOtherwise(wish)) return
+        const at = this.pump(now)
+        const pause = Math.max(1, Math.min(lookMs, at === undefined ? lookMs : at - now))
+        yield* Effect.timeoutOption(Deferred.await(turn), pause)
+      }
+    }).pipe(Effect.ensuring(Effect.map(Clock.currentTimeMillis, (now) => this.stepOut(jobId, now))))
+  }
+
+  /** 1 is next; undefined when it does not wait */
+  position(jobId: JobId): number | undefined {
+    const waiting = this.line.get(jobId)
+    if (waiting === undefined) return undefined
+    return 1 + [...this.line.values()].filter((other) => other.since < waiting.since).length
+  }
+
+  waiting(): number {
+    return this.line.size
+  }
+
+  /** Somebody else has brought the model meanwhile. */
+  private hasComeOtherwise(wish: Wish): boolean {
+    return fittingResidents(wish, this.view.fleet).length > 0
+  }
+
+  private close(): void {
+    this.view.close(new Set([...this.closed, ...[...this.replaced.values()].flat()]))
+  }
+
+  /** Gives turns out; when the next one may come, milliseconds since 1970. */
+  private pump(now: number): number | undefined {
+    const waits = [...this.line.values()].toSorted((a, b) => a.since - b.since)
+    const turns = takeTurns(waits, this.view.fleet, now)
     for (const { job, replaces } of turns.go) {
-      const waiting = line.get(job)
+      const waiting = this.line.get(job)
       if (waiting === undefined) continue
-      line.delete(job)
-      if (replaces.length > 0) replaced.set(job, replaces)
+      this.line.delete(job)
+      if (replaces.length > 0) this.replaced.set(job, replaces)
       Deferred.unsafeDone(waiting.turn, Effect.void)
     }
-    closed = turns.close
-    close()
+    this.closed = turns.close
+    this.close()
     return turns.at
   }
-  const leave = (jobId: JobId, now: number): void => {
-    line.delete(jobId)
-    pump(now)
-  }
 
-  return {
-    join: (jobId, hopes) => void joined.set(jobId, hopes),
-    leave: (jobId) => {
-      joined.delete(jobId)
-      since.delete(jobId)
-      if (replaced.delete(jobId)) close()
-    },
-    wait: (jobId, wish, onQueued) =>
-      Effect.gen(function* () {
-        const hopes = joined.get(jobId)
-        joined.delete(jobId)
-        // what it was to replace did not do, or somebody else has done it
-        const isOver = hopes !== undefined || fittingResidents(wish, view.fleet).length > 0
-        if (isOver && replaced.delete(jobId)) close()
-        if (hopes === undefined) return
-        const began = yield* Clock.currentTimeMillis
-        const first = since.get(jobId)
-        since.set(jobId, first ?? began)
-        const turn = yield* Deferred.make<void>()
-        line.set(jobId, { job: jobId, model: wish.model, since: first ?? began, ...hopes, turn })
-        if (first === undefined) onQueued(line.size)
-        yield* Effect.sleep(pauseMs)
-        while (!(yield* Deferred.isDone(turn))) {
-          const now = yield* Clock.currentTimeMillis
-          // somebody else has brought the model meanwhile
-          if (fittingResidents(wish, view.fleet).length > 0) return
-          const at = pump(now)
-          const pause = Math.max(1, Math.min(lookMs, at === undefined ? lookMs : at - now))
-          yield* Effect.timeoutOption(Deferred.await(turn), pause)
-        }
-      }).pipe(
-        Effect.ensuring(Effect.map(Clock.currentTimeMillis, (now) => (line.has(jobId) ? leave(jobId, now) : undefined)))
-      ),
-    position: (jobId) => {
-      const waiting = line.get(jobId)
-      if (waiting === undefined) return undefined
-      return 1 + [...line.values()].filter((other) => other.since < waiting.since).length
-    },
-    waiting: () => line.size
+  private stepOut(jobId: JobId, now: number): void {
+    if (this.line.delete(jobId)) this.pump(now)
   }
 }

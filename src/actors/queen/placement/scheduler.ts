@@ -12,10 +12,11 @@ import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { invariant } from "../../../machines/invariant.ts"
 import { type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
 import { isWorthAnother } from "../../../machines/policy/placement/scale-out.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
-import { type Hopes, makeRoomLine } from "./capacity-queue.ts"
+import { type Hopes, RoomLine } from "./capacity-queue.ts"
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 interface Waiting {
@@ -49,110 +50,140 @@ interface Turnstile {
 }
 
 export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Turnstile>() {
-  static readonly layer = Layer.effect(
-    Scheduler,
-    Effect.map(Cluster, (view) => makeScheduler(view))
+  static readonly layer = Layer.suspend(() =>
+    Layer.effect(
+      Scheduler,
+      Effect.map(Cluster, (view) => new Lines(view))
+    )
   )
 }
 
-const makeScheduler = (view: ClusterView): Turnstile => {
-  const lines = new Map<string, Array<Waiting>>()
-  const roomLine = makeRoomLine(view)
-
+class Lines implements Turnstile {
+  private readonly view: ClusterView
+  private readonly room: RoomLine
+  /** by model, first in first out */
+  private readonly lines = new Map<string, Array<Waiting>>()
   /** by model: the job that looks for a device where another worker can be started; one at a time */
-  const apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
+  private readonly apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
 
-  /** Of a worker that a job has started while others waited, the last slot is its own. */
-  const isSpoken = (worker: WorkerId, jobId: JobId, wish: Wish): boolean => {
-    const starter = apart.get(wish.model)
-    const at = view.worker(worker)
-    if (starter?.place === undefined || starter.job === jobId || at === undefined) return false
-    const { device, hive } = starter.place
-    const free = view.fleet.residentsOn(starter.place).find((one) => one.worker === worker)?.free ?? 0
-    return at.hive === hive && at.device === device && (free <= 1 || wish.alone)
+  constructor(view: ClusterView) {
+    this.view = view
+    this.room = new RoomLine(view)
+    view.onChange(() => this.pump())
   }
 
-  /** True when the job need not wait (any longer). */
-  const enter = (jobId: JobId, wish: Wish): boolean => {
-    const decision = decide(wish, view.fleet)
-    if (decision.kind !== "resident") return decision.kind === "devices"
-    return !isSpoken(decision.worker, jobId, wish) && view.reserve(decision.worker, jobId, wish.alone) !== undefined
+  admit(jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> {
+    return Effect.zipRight(
+      this.room.wait(jobId, wish, onQueued),
+      Effect.suspend(() => this.inLine(jobId, wish, onQueued))
+    )
   }
-  const leaves = ({ jobId, since, wish }: Waiting, line: ReadonlyArray<Waiting>): boolean => {
-    const now = view.now()
-    if (apart.has(wish.model) || !isWorthAnother(wish, view.fleet, line.length - 1, now - since, now)) return false
-    apart.set(wish.model, { job: jobId, place: undefined })
-    return true
+
+  waitForRoom(jobId: JobId, hopes: Hopes): void {
+    this.room.join(jobId, hopes)
   }
-  const stays = (jobId: JobId): void => {
-    for (const [model, { job }] of apart) {
+
+  isApart(jobId: JobId): boolean {
+    return [...this.apart.values()].some(({ job }) => job === jobId)
+  }
+
+  startsAt(jobId: JobId, place: Place): void {
+    for (const starter of this.apart.values()) if (starter.job === jobId) starter.place = place
+  }
+
+  stays(jobId: JobId): void {
+    for (const [model, { job }] of this.apart) {
       if (job !== jobId) continue
-      apart.delete(model)
-      pump()
+      this.apart.delete(model)
+      this.pump()
     }
   }
-  const pump = (): void => {
-    for (const [model, line] of lines) {
+
+  settled(jobId: JobId): void {
+    this.stays(jobId)
+    this.room.leave(jobId)
+  }
+
+  position(jobId: JobId): number | undefined {
+    for (const line of this.lines.values()) {
+      const at = line.findIndex((waiting) => waiting.jobId === jobId)
+      if (at >= 0) return at + 1
+    }
+    return this.room.position(jobId)
+  }
+
+  waiting(): number {
+    return [...this.lines.values()].reduce((sum, line) => sum + line.length, this.room.waiting())
+  }
+
+  private inLine(jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> {
+    this.stays(jobId)
+    // Who wants more context than any worker of the model has does not wait for those that are served by it.
+    const isFree = this.lines.has(wish.model)
+      ? decide(wish, this.view.fleet).kind === "devices"
+      : this.enter(jobId, wish)
+    if (isFree) return Effect.void
+    return Effect.flatMap(Deferred.make<void>(), (turn) => {
+      const waiting: Waiting = { jobId, wish, turn, since: this.view.now() }
+      const joined = this.lines.get(wish.model) ?? []
+      invariant(!joined.some((other) => other.jobId === jobId), () => `job ${jobId} waits twice in one line`)
+      joined.push(waiting)
+      this.lines.set(wish.model, joined)
+      // A slot may have come free since we looked.
+      this.pump()
+      const position = joined.indexOf(waiting) + 1
+      if (position > 0) onQueued(position)
+      return Effect.onInterrupt(Deferred.await(turn), () => Effect.sync(() => this.leave(waiting)))
+    })
+  }
+
+  /** Whoever can have a slot leaves its line with it. */
+  private pump(): void {
+    for (const [model, line] of this.lines) {
       for (
         let next = line[0];
-        next !== undefined && (enter(next.jobId, next.wish) || leaves(next, line));
+        next !== undefined && (this.enter(next.jobId, next.wish) || this.goesApart(next, line));
         next = line[0]
       ) {
         line.shift()
         Deferred.unsafeDone(next.turn, Effect.void)
       }
-      if (line.length === 0) lines.delete(model)
+      if (line.length === 0) this.lines.delete(model)
     }
   }
-  const leave = (waiting: Waiting): void => {
-    const line = lines.get(waiting.wish.model)
+
+  /** True when the job need not wait (any longer). */
+  private enter(jobId: JobId, wish: Wish): boolean {
+    const decision = decide(wish, this.view.fleet)
+    if (decision.kind !== "resident") return decision.kind === "devices"
+    const { worker } = decision
+    return !this.isSpoken(worker, jobId, wish) && this.view.reserve(worker, jobId, wish.alone) !== undefined
+  }
+
+  /** Of a worker that a job has started while others waited, the last slot is its own. */
+  private isSpoken(worker: WorkerId, jobId: JobId, wish: Wish): boolean {
+    const starter = this.apart.get(wish.model)
+    const at = this.view.worker(worker)
+    if (starter?.place === undefined || starter.job === jobId || at === undefined) return false
+    const { device, hive } = starter.place
+    const free = this.view.fleet.residentsOn(starter.place).find((one) => one.worker === worker)?.free ?? 0
+    return at.hive === hive && at.device === device && (free <= 1 || wish.alone)
+  }
+
+  private goesApart({ jobId, since, wish }: Waiting, line: ReadonlyArray<Waiting>): boolean {
+    const { fleet } = this.view
+    const now = this.view.now()
+    if (this.apart.has(wish.model) || !isWorthAnother(wish, fleet, line.length - 1, now - since, now)) return false
+    this.apart.set(wish.model, { job: jobId, place: undefined })
+    return true
+  }
+
+  private leave(waiting: Waiting): void {
+    const line = this.lines.get(waiting.wish.model)
     const at = line?.indexOf(waiting) ?? -1
     if (line === undefined || at < 0) return
     line.splice(at, 1)
-    if (line.length === 0) lines.delete(waiting.wish.model)
-    pump()
-  }
-  view.onChange(pump)
-
-  const inLine = (jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      stays(jobId)
-      // Who wants more context than any worker of the model has does not wait for those that are served by it.
-      const isFree = lines.has(wish.model) ? decide(wish, view.fleet).kind === "devices" : enter(jobId, wish)
-      if (isFree) return Effect.void
-      return Effect.flatMap(Deferred.make<void>(), (turn) => {
-        const waiting: Waiting = { jobId, wish, turn, since: view.now() }
-        const joined = lines.get(wish.model) ?? []
-        joined.push(waiting)
-        lines.set(wish.model, joined)
-        // A slot may have come free since we looked.
-        pump()
-        const position = joined.indexOf(waiting) + 1
-        if (position > 0) onQueued(position)
-        return Effect.onInterrupt(Deferred.await(turn), () => Effect.sync(() => leave(waiting)))
-      })
-    })
-
-  return {
-    admit: (jobId, wish, onQueued) =>
-      Effect.zipRight(roomLine.wait(jobId, wish, onQueued), inLine(jobId, wish, onQueued)),
-    waitForRoom: roomLine.join,
-    isApart: (jobId) => [...apart.values()].some(({ job }) => job === jobId),
-    startsAt: (jobId, place) => {
-      for (const starter of apart.values()) if (starter.job === jobId) starter.place = place
-    },
-    stays,
-    settled: (jobId) => {
-      stays(jobId)
-      roomLine.leave(jobId)
-    },
-    position: (jobId) => {
-      for (const line of lines.values()) {
-        const at = line.findIndex((waiting) => waiting.jobId === jobId)
-        if (at >= 0) return at + 1
-      }
-      return roomLine.position(jobId)
-    },
-    waiting: () => [...lines.values()].reduce((sum, line) => sum + line.length, roomLine.waiting())
+    if (line.length === 0) this.lines.delete(waiting.wish.model)
+    this.pump()
   }
 }

@@ -80,6 +80,7 @@ const nextPage = (answer: Answer, base: string): URL | undefined => {
 
 const encoded = (path: string) => path.split("/").map(encodeURIComponent).join("/")
 
+// long: the calls of one service over one way to ask it, each of them short
 export const makeApi = (settings: HubSettings): HubApi => {
   const { answerMs, ours, stallMs } = settings
   if (!/^https?:\/\//i.test(settings.endpoint) || !URL.canParse(settings.endpoint)) {
