@@ -31,17 +31,20 @@ export interface TemplateInput {
   readonly prompt: boolean
   /** undefined: the template's own mind */
   readonly thinking: boolean | undefined
+  /** variables of the template's own */
+  readonly args: Readonly<Record<string, unknown>>
 }
 
 /** Throws where the template refuses. */
 export type Render = (input: TemplateInput) => string
 
 /** The variables of a template: some know tools and thinking under other names. */
-export const variablesOf = ({ messages, prompt, thinking, tools }: TemplateInput): Record<string, unknown> => ({
+export const variablesOf = ({ args, messages, prompt, thinking, tools }: TemplateInput): Record<string, unknown> => ({
   messages,
   add_generation_prompt: prompt,
   ...(tools.length === 0 ? {} : { tools, functions: JSON.stringify(tools.map((tool) => tool.function)) }),
   ...(thinking === undefined
     ? {}
-    : { enable_thinking: thinking, thinking, thinking_mode: thinking ? "enabled" : "disabled" })
+    : { enable_thinking: thinking, thinking, thinking_mode: thinking ? "enabled" : "disabled" }),
+  ...args
 })

@@ -1,4 +1,5 @@
 /** Renders of what is known word by word. Words that no template knows stand for what is asked for. */
+import { contentParts } from "../conversation.ts"
 import type { Manner } from "../dialect.ts"
 import type { Render, TemplateInput, TemplateMessage, TemplateTool } from "../template.ts"
 
@@ -62,11 +63,6 @@ export const callsFor = (calls: ReadonlyArray<SaidCall>, manner: Manner) =>
 export const noContent = (manner: Manner): string | null =>
   manner.content === "empty" ? "" : manner.content === "null" ? null : words.text
 
-const partsOf = (thought: string, text: string) => [
-  { type: "thinking", thinking: thought },
-  { type: "text", text }
-]
-
 export class Renders {
   private readonly render: Render
   readonly manner: Manner
@@ -78,12 +74,12 @@ export class Renders {
 
   /** What the template writes after the user's words; undefined: it refuses. */
   private after(
-    input: Omit<TemplateInput, "tools" | "messages">,
+    input: Pick<TemplateInput, "prompt" | "thinking">,
     said: ReadonlyArray<TemplateMessage>
   ): string | undefined {
     try {
       const messages = [{ role: "user" as const, content: words.user }, ...said]
-      const text = this.render({ ...input, messages, tools: [aTool] })
+      const text = this.render({ ...input, messages, tools: [aTool], args: {} })
       const at = text.lastIndexOf(words.user)
       return at === -1 ? text : text.slice(at + words.user.length)
     } catch {
@@ -96,7 +92,7 @@ export class Renders {
     const inParts = reasoning?.field === "parts"
     const message: TemplateMessage = {
       role: "assistant",
-      content: inParts ? partsOf(reasoning.text, text ?? "") : text,
+      content: inParts ? contentParts(reasoning.text, text ?? "") : text,
       ...(calls.length === 0 ? {} : { tool_calls: callsFor(calls, this.manner) }),
       ...(reasoning === undefined || inParts ? {} : { [reasoning.field]: reasoning.text })
     }

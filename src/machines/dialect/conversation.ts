@@ -1,0 +1,77 @@
+/** A conversation as the template of a dialect wants it. */
+import * as Either from "effect/Either"
+import { type RbeeError, rbeeError } from "../errors.ts"
+import { type Conversation, type ConversationMessage, type ReasoningWish, textOf } from "../vocabulary/conversation.ts"
+import type { Dialect, Manner } from "./dialect.ts"
+import type { TemplateInput, TemplateMessage } from "./template.ts"
+
+/**
+ * What the template is given, with the prompt for an answer. Refused where tools are asked for that it cannot tell the
+ * model: leaving them out would have it answer another question.
+ */
+export const templateInput = (
+  conversation: Conversation,
+  dialect: Dialect
+): Either.Either<TemplateInput, RbeeError<"INVALID_REQUEST">> => {
+  const { messages, reasoning, template_args: args = {}, tool_choice, tools = [] } = conversation
+  const offered = tool_choice === "none" ? [] : tools
+  if (offered.length > 0 && dialect.tools === null)
+    return Either.left(
+      rbeeError(
+        "INVALID_REQUEST",
+        `the model cannot be told of tools (${dialect.why ?? "its chat template knows none"})`,
+        "Leave them out, or use a model that was made for tools",
+        { field: "tools" }
+      )
+    )
+  return Either.right({
+    messages: messages.map((message) => templateMessage(message, dialect)),
+    tools: offered.map(({ description = "", name, parameters = emptyObject }) => ({
+      type: "function",
+      function: { name, description, parameters }
+    })),
+    prompt: true,
+    thinking: reasoning === undefined ? undefined : reasoning !== "off",
+    args: { ...effortOf(reasoning), ...args }
+  })
+}
+
+/** Of a tool that says nothing of its arguments. */
+const emptyObject = { type: "object", properties: {} }
+
+const effortOf = (reasoning: ReasoningWish | undefined): TemplateInput["args"] =>
+  reasoning === undefined || reasoning === "off" || reasoning.effort === undefined
+    ? {}
+    : { reasoning_effort: reasoning.effort }
+
+const templateMessage = (message: ConversationMessage, { manner, reasoning }: Dialect): TemplateMessage => {
+  const { name, reasoning: thought, role, tool_call_id, tool_calls = [] } = message
+  const text = textOf(message.content)
+  const calls = tool_calls.map((call) => ({
+    id: call.id,
+    type: "function" as const,
+    function: {
+      name: call.name,
+      arguments: manner.arguments === "text" ? JSON.stringify(call.arguments) : call.arguments
+    }
+  }))
+  const field = reasoning?.field
+  const inParts = thought !== undefined && field === "parts"
+  return {
+    role,
+    content: inParts ? contentParts(thought, text) : calls.length > 0 && text === "" ? silence(manner) : text,
+    ...(name === undefined ? {} : { name }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    ...(tool_call_id === undefined ? {} : { tool_call_id }),
+    ...(thought === undefined || field === undefined || inParts ? {} : { [field]: thought })
+  }
+}
+
+/** Reasoning as a part of the content. */
+export const contentParts = (thought: string, text: string) => [
+  { type: "thinking", thinking: thought },
+  { type: "text", text }
+]
+
+/** The content of a message that only calls. */
+const silence = ({ content }: Manner): string | null => (content === "null" ? null : "")

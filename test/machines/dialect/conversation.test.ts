@@ -1,0 +1,105 @@
+/** A conversation, and what a template is given of it. */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { describe, expect, it } from "vitest"
+import { templateInput } from "../../../src/machines/dialect/conversation.ts"
+import { contentOnly, type Dialect } from "../../../src/machines/dialect/dialect.ts"
+import { Fold } from "../../../src/machines/dialect/fold/fold.ts"
+import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
+import { gathered } from "../../../src/machines/dialect/trial/trial.ts"
+import { Conversation, textOf } from "../../../src/machines/vocabulary/conversation.ts"
+import { renderOf, templates } from "../../support/dialects.ts"
+
+const weather = { name: "get_weather", parameters: { type: "object", properties: { city: { type: "string" } } } }
+const call = { id: "call00001", name: "get_weather", arguments: { city: "Bonn" } }
+const history: Conversation = {
+  messages: [
+    { role: "system", content: "Be short." },
+    {
+      role: "user",
+      content: [
+        { type: "text", text: "Wea" },
+        { type: "text", text: "ther?" }
+      ]
+    },
+    { role: "assistant", content: "", reasoning: "I ask.", tool_calls: [call] },
+    { role: "tool", content: "sunny", tool_call_id: "call00001" }
+  ],
+  tools: [weather],
+  tool_choice: "auto",
+  reasoning: { effort: "low" },
+  template_args: { today: "Monday" }
+}
+const given = (dialect: Dialect, conversation = history) => Either.getOrThrow(templateInput(conversation, dialect))
+const learned = async (form: keyof typeof templates) => learnDialect(await renderOf(templates[form]))
+
+describe("a conversation", () => {
+  it("is what a job's messages are, with tools and wishes", () => {
+    const decode = Schema.decodeUnknownEither(Conversation, { onExcessProperty: "error" })
+    expect(Either.isRight(decode({ messages: [{ role: "user", content: "Hi" }] }))).toBe(true)
+    expect(Either.isRight(decode(history))).toBe(true)
+    for (const wrong of [
+      { messages: [] },
+      { ...history, tool_choice: "perhaps" },
+      { ...history, reasoning: { effort: "endless" } },
+      { ...history, tools: [{ name: "" }] },
+      { ...history, response_format: { type: "json_schema" } }
+    ])
+      expect(Either.isLeft(decode(wrong))).toBe(true)
+  })
+
+  it("has parts as one text", () => {
+    expect(history.messages.map(({ content }) => textOf(content))).toEqual(["Be short.", "Weather?", "", "sunny"])
+  })
+})
+
+describe("what a template is given", () => {
+  it("has arguments, silence and reasoning as it wants them", async () => {
+    const text = given(await learned("arguments that must be text")).messages[2]
+    expect(text?.tool_calls?.[0]?.function.arguments).toBe('{"city":"Bonn"}')
+    const object = given(await learned("an object between marks")).messages[2]
+    expect(object).toMatchObject({ content: "", reasoning_content: "I ask.", tool_calls: [{ id: "call00001" }] })
+    expect(object?.tool_calls?.[0]?.function.arguments).toEqual({ city: "Bonn" })
+    const silent: Dialect = {
+      ...contentOnly("x"),
+      tools: (await learned("a bare object")).tools,
+      manner: { arguments: "object", content: "null" }
+    }
+    expect(given(silent).messages[2]?.content).toBeNull()
+  })
+
+  it("has tools, wishes and its own variables", async () => {
+    const dialect = await learned("an object between marks")
+    const input = given(dialect)
+    expect(input.tools).toEqual([{ type: "function", function: { ...weather, description: "" } }])
+    expect([input.prompt, input.thinking, input.args]).toEqual([
+      true,
+      true,
+      { reasoning_effort: "low", today: "Monday" }
+    ])
+    expect(given(dialect, { ...history, reasoning: "off" }).thinking).toBe(false)
+    expect(given(dialect, { ...history, tool_choice: "none" }).tools).toEqual([])
+  })
+
+  it("is nothing where tools are asked for and it knows none: that is refused", () => {
+    const refused = templateInput(history, contentOnly("the template shows no calls"))
+    expect(Either.isLeft(refused) ? [refused.left.code, refused.left.details["field"]] : undefined).toEqual([
+      "INVALID_REQUEST",
+      "tools"
+    ])
+    expect(Either.isRight(templateInput({ messages: history.messages }, contentOnly("")))).toBe(true)
+  })
+
+  it("is the prompt that an answer is read after", async () => {
+    const render = await renderOf(templates["an element an argument"])
+    const dialect = learnDialect(render)
+    const fold = new Fold(dialect, { tools: [weather], prompt: render(given(dialect)) })
+    const text =
+      "So.\n</think>\n\n<tool_call>\n<function=get_weather>\n<parameter=city>\nBonn\n</parameter>\n</function>\n</tool_call>"
+    expect(gathered([...fold.push(text), ...fold.end()])).toEqual({
+      reasoning: "So.",
+      content: "",
+      calls: [{ name: "get_weather", id: "", arguments: '{"city": "Bonn"}' }]
+    })
+  })
+})
