@@ -1,7 +1,7 @@
 /** Chat templates of our own, one for each form in which models call tools; and the renderer that the product has. */
-import type { Render } from "../../src/machines/dialect/template.ts"
-import { variablesOf } from "../../src/machines/dialect/template.ts"
+import { rendererOf } from "../../src/layers/engine/llama/reading/renderer.ts"
 import { loadRuntime } from "../../src/layers/engine/llama/runtime.ts"
+import type { Render } from "../../src/machines/dialect/template.ts"
 
 /** What a model of the kind writes: `calls` stands in the assistant's turn, `m` is the message. */
 interface Style {
@@ -188,6 +188,5 @@ export const variants = {
 
 export const renderOf = async (template: string): Promise<Render> => {
   const { addon } = await loadRuntime({ gpu: "cpu" })
-  const jinja = new addon.AddonJinjaRenderer(template)
-  return (input) => jinja.render({ ...variablesOf(input), bos_token: "", eos_token: "<|endoftext|>" })
+  return rendererOf(addon, template, { bos: "", eos: "<|endoftext|>" })
 }

@@ -227,6 +227,18 @@ const modelsShow = declare({
   flags: json,
   run: (values, words, context) => lazily(models, (module) => module.show(words[0] ?? "", values.json, context))
 })
+const modelsDialect = declare({
+  path: ["models", "dialect"],
+  summary: "how a model writes reasoning and tools' calls, learned from its chat template and tried",
+  examples: ["rbee models dialect ./model.gguf", "rbee models dialect chat_template.jinja --json"],
+  words: one("FILE", "a model's .gguf, or a chat template alone"),
+  flags: json,
+  run: (values, words, context) =>
+    lazily(
+      () => import("./commands/dialect.ts"),
+      (module) => module.dialect(words[0] ?? "", values.json, context)
+    )
+})
 const modelsRm = declare({
   path: ["models", "rm"],
   summary: "remove a model; its file too, if rbee brought it",
@@ -392,6 +404,7 @@ export const commands: ReadonlyArray<Declared> = [
   list("models"),
   modelsPull,
   modelsShow,
+  modelsDialect,
   modelsRm,
   pinning("pin", "keep a model whatever else needs room"),
   pinning("unpin", "let gc remove a model again"),

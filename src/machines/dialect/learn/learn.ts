@@ -48,7 +48,7 @@ export const learnDialect = (render: Render): Dialect => {
   const found = shownIn(render)
   const renders = found?.renders ?? new Renders(render, { arguments: "object", content: "empty" })
   const scene = sceneOf(renders, found?.shown.one.slice(0, found.shown.one.indexOf(words.names[0])))
-  if (scene.prompts.size === 0) return contentOnly("the template renders no prompt")
+  if (scene.prompts.size === 0) return contentOnly("the template gives no prompt with the user's words")
   if (found === undefined) return withoutTools(renders, scene, "the template shows no calls")
   const { shown } = found
   const two = shown.two === undefined ? undefined : { text: shown.two, call: secondCall }

@@ -81,7 +81,8 @@ export class Renders {
       const messages = [{ role: "user" as const, content: words.user }, ...said]
       const text = this.render({ ...input, messages, tools: [aTool], args: {} })
       const at = text.lastIndexOf(words.user)
-      return at === -1 ? text : text.slice(at + words.user.length)
+      // what leaves out the user's words is no template for a chat
+      return at === -1 ? undefined : text.slice(at + words.user.length)
     } catch {
       return undefined
     }

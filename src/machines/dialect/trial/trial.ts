@@ -109,7 +109,7 @@ export class Trial {
   turn(kind: Kind, given: Turn): Try | undefined {
     const { dialect, prompts, renders } = this
     const turn = renders.turn(given)
-    if (turn === undefined) return undefined
+    if (turn === undefined || (kind === "content" && !turn.includes(given.content ?? ""))) return undefined
     const tools = toolsOf(given.calls ?? [])
     const { prompt: before, text } = answerIn(dialect, turn, prompts)
     // the template leaves out what the prompt has written to open it

@@ -1,0 +1,46 @@
+/** `rbee models dialect`, through the real bundle. */
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { expect, it } from "vitest"
+import { templates } from "../../support/dialects.ts"
+import { useMachines } from "../../support/machines.ts"
+
+const machine = useMachines()
+
+it("tells how a template's model writes, and how often that came back exactly", async () => {
+  const on = await machine()
+  const file = join(on.home, "chat.jinja")
+  writeFileSync(file, templates["an element an argument"])
+  const run = await on.rbee(["models", "dialect", file, "--json"])
+  expect(run).toMatchObject({ code: 0, stderr: "" })
+  const { reasoning, round_trip, tools } = JSON.parse(run.stdout)
+  expect(tools).toMatchObject({
+    open: ["<tool_call>\n<function="],
+    form: { _tag: "elements" },
+    parallel: true,
+    lossy: []
+  })
+  expect(reasoning).toMatchObject({ open: "<think>", close: "</think>", confirmed: "render" })
+  expect(round_trip).toMatchObject({ tried: 300, exact: 300, kinds: { two: { tried: 50, exact: 50 } }, impossible: [] })
+  const told = await on.rbee(["models", "dialect", file])
+  expect(told.stdout).toContain("300 of 300 exact")
+  expect(on.processes()).toEqual([])
+})
+
+it("says what a model's file is without, and refuses what is no template", async () => {
+  const on = await machine()
+  const bundled = await on.rbee([
+    "models",
+    "dialect",
+    join(process.cwd(), "models/minillama/minillama-q8_0.gguf"),
+    "--json"
+  ])
+  expect(JSON.parse(bundled.stdout)).toMatchObject({ tools: null, why: "the template shows no calls", reasoning: null })
+  const broken = join(on.home, "broken.jinja")
+  writeFileSync(broken, "{% for x in %}")
+  for (const file of [broken, join(on.home, "missing.gguf")]) {
+    const run = await on.rbee(["models", "dialect", file])
+    expect(run).toMatchObject({ code: 1, stdout: "" })
+    expect(run.stderr).toContain("cannot be read as a chat template")
+  }
+})
