@@ -1,6 +1,6 @@
 /**
- * The queen program: a daemon that serves her interface. The port is the lock: she binds it before she opens her
- * stores, so of two that start at once one serves and the other ends with exit code 75.
+ * The queen program: a daemon that serves her interface. She asks for leadership (the port is the lock: she
+ * binds it) before she opens her stores, so of two that start at once one serves and the other ends with exit code 75.
  *
  * Exit codes: 0 ended as asked, 1 a failure (the reason is the last line of her log), 75 her address is in use.
  */
@@ -14,7 +14,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ActorSystem } from "../actors/core/system.ts"
-import { JobLogs } from "../actors/queen/log/job-log.ts"
+import { reign } from "../actors/queen/endings/reign.ts"
 import { layer as layerJobLogs } from "../actors/queen/log/job-logs.ts"
 import { layerMetrics } from "../actors/queen/metrics/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
@@ -34,6 +34,8 @@ import { hubRoutes } from "../layers/hub/routes.ts"
 import { pageHandlers } from "../layers/inspector-page/files.ts"
 import { inspectorPageApi } from "../layers/inspector-page/index.ts"
 import { layerRandom } from "../layers/ids/random.ts"
+import { lead } from "../layers/leadership/index.ts"
+import { layerPort } from "../layers/leadership/port.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { hubPrefix } from "../layers/models/hugging-face/queen.ts"
 import { notesIn } from "../layers/models/notes.ts"
@@ -145,28 +147,31 @@ const program = Effect.gen(function* () {
   const { host, port } = settings.queen
   const sessions = new BrowserSessions()
   const isOpen = !requiresToken(settings) && isLoopback(host)
-  const bound = yield* serveHttp({
-    apis: [
-      { api: queenApi, handlers },
-      { api: inspectorPageApi, handlers: pageHandlers({ folder: join(programs, "inspect"), sessions }) }
-    ],
-    sessions,
-    host,
-    port,
-    token: settings.token,
-    sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
-    callerOf: hiveWith(keys),
-    anonymous: isOpen ? local : undefined,
-    beside: hubOf(settings),
-    role: "queen"
-  })
+  const leadership = layerPort(
+    serveHttp({
+      apis: [
+        { api: queenApi, handlers },
+        { api: inspectorPageApi, handlers: pageHandlers({ folder: join(programs, "inspect"), sessions }) }
+      ],
+      sessions,
+      host,
+      port,
+      token: settings.token,
+      sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
+      callerOf: hiveWith(keys),
+      anonymous: isOpen ? local : undefined,
+      beside: hubOf(settings),
+      role: "queen"
+    })
+  )
+  const term = yield* Effect.provide(lead, leadership)
   const world = yield* Layer.build(worldOf(settings, handlers, keys))
   yield* Effect.gen(function* () {
     const info = { title: "rbee queen", version: settings.version, guarded: settings.token !== undefined }
     const queen = yield* makeQueen({
-      url: bound.url,
+      url: term.url,
       pid: process.pid,
-      name: `of ${hostname()}, ${bound.url}`,
+      name: `of ${hostname()}, ${term.url}`,
       boot: bootOf(),
       onDisk: onDiskOf(settings),
       document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
@@ -174,8 +179,8 @@ const program = Effect.gen(function* () {
     const { self } = yield* Processes
     yield* stateFile(queenFolder(settings.home), {
       ...self,
-      port: bound.port,
-      url: bound.url,
+      port: term.port,
+      url: term.url,
       role: "queen",
       id: queen.id,
       instance: queen.instance,
@@ -183,9 +188,7 @@ const program = Effect.gen(function* () {
     })
     yield* Deferred.succeed(ready, queen.api)
     yield* Effect.forkScoped(Effect.zipRight(stopSignal, queen.shutdown(false)))
-    const { faulted } = yield* JobLogs
-    // Without her journal she must not go on: the next queen continues the jobs from what is durable.
-    yield* Effect.raceFirst(queen.ended, faulted)
+    yield* reign(queen, term)
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)
 

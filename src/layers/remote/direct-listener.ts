@@ -19,7 +19,9 @@ export class DirectListener extends Context.Tag("rbee/DirectListener")<
 
 export interface DirectListenerOptions {
   /** Listens on an address. */
-  readonly serve: (address: string) => Effect.Effect<Bound, RbeeError<"CONFLICT" | "INVALID_REQUEST">, Scope.Scope>
+  readonly serve: (
+    address: string
+  ) => Effect.Effect<Pick<Bound, "port" | "url">, RbeeError<"CONFLICT" | "INVALID_REQUEST">, Scope.Scope>
   /** Serves one hive over streams. */
   readonly serveOne: (hive: string) => Effect.Effect<(stream: Duplex) => void, never, Scope.Scope>
 }

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { makeHive } from "../../actors/hive/hive.ts"
-import { JobLogs } from "../../actors/queen/log/job-log.ts"
+import { reign } from "../../actors/queen/endings/reign.ts"
 import { layer as layerJobLogs } from "../../actors/queen/log/job-logs.ts"
 import { layerMetrics } from "../../actors/queen/metrics/metrics.ts"
 import { makeQueen } from "../../actors/queen/queen.ts"
@@ -19,6 +19,8 @@ import { HiveKeys } from "../../layers/keys/index.ts"
 import { HiveConnector } from "../../layers/hive-connector/index.ts"
 import { hiveApi, type HiveApi } from "../../protocol/hive.ts"
 import { layerMemory as layerHiveCatalog } from "../../layers/hive-catalog/memory.ts"
+import { lead } from "../../layers/leadership/index.ts"
+import { layerPort } from "../../layers/leadership/port.ts"
 import { Journal } from "../../layers/journal/index.ts"
 import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import { queenApi, type QueenApi } from "../../protocol/queen/index.ts"
@@ -107,7 +109,9 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
     const ready = yield* Deferred.make<QueenApi>()
-    yield* cluster.network.listen(process, cluster.queenUrl, queenApi, deferredHandlers(queenApi, ready))
+    const bound = cluster.network.listen(process, cluster.queenUrl, queenApi, deferredHandlers(queenApi, ready))
+    const leadership = layerPort(Effect.as(bound, { url: cluster.queenUrl, port: 0 }))
+    const term = yield* Effect.provide(lead, leadership)
     yield* opening(cluster)
     const world = yield* Layer.build(
       Layer.mergeAll(
@@ -122,7 +126,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
     )
     yield* Effect.gen(function* () {
       const queen = yield* makeQueen({
-        url: cluster.queenUrl,
+        url: term.url,
         pid: process.id.pid,
         boot: `boot-${cluster.boots}`
       })
@@ -138,8 +142,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
       })
       yield* Deferred.succeed(ready, queen.api)
       yield* Effect.forkScoped(Effect.zipRight(process.terminated, queen.shutdown(false)))
-      const { faulted } = yield* JobLogs
-      yield* Effect.raceFirst(queen.ended, faulted)
+      yield* reign(queen, term)
     }).pipe(Effect.provide(world))
     return 0
   }).pipe(Effect.scoped, Effect.catchAll(exitCode))

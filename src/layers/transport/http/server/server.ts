@@ -60,6 +60,8 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
 export interface Bound {
   readonly port: number
   readonly url: string
+  /** completes when it listens no more, whoever closed it */
+  readonly closed: Effect.Effect<void>
 }
 
 /** When the server ends, a stream has this time to send its last words: its daemon has already said them. */
@@ -86,7 +88,7 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
     const url = urlOf(options.host, port)
     const guarded = typeof options.token === "string" ? `, token ${fingerprint(options.token)}` : ""
     yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}`)
-    return { port, url }
+    return { port, url, closed: closedOf(server) }
   })
 
 /**
@@ -157,6 +159,14 @@ const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number): Effect.Effect
     ),
     (timer) => Effect.sync(() => clearInterval(timer))
   ).pipe(Effect.asVoid)
+
+const closedOf = (server: Server): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    const over = () => resume(Effect.void)
+    if (!server.listening) return over()
+    server.once("close", over)
+    return Effect.sync(() => server.removeListener("close", over))
+  })
 
 type ListenOptions = Pick<ServeOptions<ReadonlyArray<Api>>, "host" | "port" | "portTries">
 
