@@ -10,7 +10,7 @@ import type { ChildSpec } from "../../core/supervision/child.ts"
 import { machineActor } from "../../core/machine/machine-actor.ts"
 import type { SupervisorRef } from "../../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../../core/system.ts"
-import type { Fits, PublishedModel, ResolvedModel } from "../../../layers/models/index.ts"
+import type { Fits, ResolvedModel } from "../../../layers/models/index.ts"
 import { type DownloadCommand, downloadMachine, type DownloadOutcome } from "../../../machines/download.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
 import type { ModelRef } from "../../../machines/formats/model-ref.ts"
@@ -32,7 +32,15 @@ interface Provision {
   /** decides where the reference leaves a choice */
   readonly fits: Fits
   readonly waiters: Waiters
+  readonly narrator: ProgressNarrator
+  /** what is downloaded, once that is known */
+  resolved: ResolvedModel | undefined
+  /** milliseconds since 1970 */
+  startedAt: number
 }
+
+const resolvedOf = ({ ref, resolved }: Provision): Effect.Effect<ResolvedModel> =>
+  resolved === undefined ? Effect.dieMessage(`${ref.ref} is not resolved`) : Effect.succeed(resolved)
 
 export class CurrentDownloads extends Context.Tag("rbee/hive/Downloads")<CurrentDownloads, Downloads>() {}
 
@@ -84,7 +92,8 @@ export class Downloads {
         return id
       }
       const waiters = new Waiters(log, this.ports.settings.hive.lostMs)
-      const provision: Provision = { id, ref, log, fits, waiters }
+      const narrator = new ProgressNarrator(log)
+      const provision: Provision = { id, ref, log, fits, waiters, narrator, resolved: undefined, startedAt: 0 }
       this.running.set(ref.ref, provision)
       yield* this.supervisor
         .startChild(this.download(provision))
@@ -107,134 +116,124 @@ export class Downloads {
     )
   )
 
-  private failed(provision: Provision, error: RbeeError): Effect.Effect<void> {
+  private failed({ log, ref }: Pick<Provision, "log" | "ref">, error: RbeeError): Effect.Effect<void> {
     return Effect.sync(() => {
-      this.running.delete(provision.ref.ref)
-      provision.log.end("failed", { code: error.code, message: sentence(error), details: error.details })
+      this.running.delete(ref.ref)
+      log.end("failed", { code: error.code, message: sentence(error), details: error.details })
     })
   }
 
-  // long: what the chart of a download asks for, over one resolved model
   private download(provision: Provision): ChildSpec<ActorSystem> {
-    const { fits, id, ref, log } = provision
-    const { ports, sideBySide } = this
-    const { models } = ports
+    const { id, ref } = provision
+    const { models } = this.ports
+    const actor = machineActor({
+      path: `hive/downloads/${id}`,
+      machine: downloadMachine,
+      input: { ref: ref.ref },
+      perform: (command) => this.perform(provision, command),
+      activities: {
+        resolve: () => this.resolve(provision),
+        transfer: (_, self) =>
+          this.transfer(provision, (received, rate) => self.latest("progress", { type: "PROGRESS", received, rate })),
+        publish: () => this.publish(provision),
+        discard: () => Effect.flatMap(resolvedOf(provision), models.discard)
+      }
+    })
+    return { id, restart: "transient", start: Effect.tap(actor, ({ ref: own }) => own.tell({ type: "START" })) }
+  }
+
+  private resolve(provision: Provision) {
+    const { models } = this.ports
+    return Effect.gen(this, function* () {
+      const model = yield* models.resolve(provision.ref, provision.fits)
+      yield* this.leaseDisk(provision, model)
+      provision.resolved = model
+      provision.startedAt = yield* Clock.currentTimeMillis
+      return { bytes: model.bytes, partial: model.partial }
+    })
+  }
+
+  /** Promises the disk the bytes that are still to come, before the first of them is fetched. */
+  private leaseDisk({ id, ref }: Provision, model: ResolvedModel) {
+    const { models } = this.ports
     const { ledger } = this.machines
-    const found: { resolved: ResolvedModel | undefined; startedAt: number } = { resolved: undefined, startedAt: 0 }
-    const resolved = Effect.suspend(() =>
-      found.resolved === undefined ? Effect.dieMessage(`${ref.ref} is not resolved`) : Effect.succeed(found.resolved)
+    return Effect.gen(function* () {
+      const needed = model.inPlace === undefined ? model.bytes - model.partial : 0
+      yield* ledger.release(id)
+      const freeBytes = model.freeBytes ?? (yield* models.diskFree)
+      const supply = { device: diskDevice, totalBytes: Number.MAX_SAFE_INTEGER, freeBytes }
+      const booked = yield* ledger.book(id, ref.ref, supply, (available) =>
+        needed <= available ? { bytes: needed } : undefined
+      )
+      if (booked === undefined) return yield* Effect.fail(noDisk(needed, ledger.available(supply)))
+    })
+  }
+
+  private transfer(provision: Provision, onProgress: (received: number, rate: number) => Effect.Effect<void>) {
+    const { models } = this.ports
+    return Effect.flatMap(resolvedOf(provision), (model) =>
+      measured(model.partial, (tell) => models.transfer(model, tell), onProgress).pipe(
+        // What came of it would only keep the disk full.
+        Effect.tapError((error) => (error.code === "DISK_FULL" ? models.discard(model) : Effect.void)),
+        this.sideBySide.withPermits(1),
+        Effect.raceFirst(provision.waiters.gone(provision.ref))
+      )
     )
-    const narrator = new ProgressNarrator(log)
+  }
 
-    /** Promises the disk the bytes that are still to come, before the first of them is fetched. */
-    const leaseDisk = (model: ResolvedModel) =>
-      Effect.gen(function* () {
-        const needed = model.inPlace === undefined ? model.bytes - model.partial : 0
-        yield* ledger.release(id)
-        const freeBytes = model.freeBytes ?? (yield* models.diskFree)
-        const supply = { device: diskDevice, totalBytes: Number.MAX_SAFE_INTEGER, freeBytes }
-        const booked = yield* ledger.book(id, ref.ref, supply, (available) =>
-          needed <= available ? { bytes: needed } : undefined
-        )
-        if (booked === undefined) return yield* Effect.fail(noDisk(needed, ledger.available(supply)))
-      })
+  private publish(provision: Provision) {
+    const { ports } = this
+    return Effect.gen(function* () {
+      const model = yield* resolvedOf(provision)
+      const { facts, file, sha256 } = yield* ports.models.publish(model)
+      // What lies in place may be ours all the same, from before its row was lost.
+      const isOurs =
+        model.inPlace === undefined || (yield* ports.models.notes).some((each) => each.file === file && each.owned)
+      const addedAt = yield* Clock.currentTimeMillis
+      const { ref } = provision.ref
+      const note = { ref, file, sha256, owned: isOurs, pinned: false, why: model.why, addedAt }
+      yield* keepModel(ports, rowOf({ ...note, lastUsedAt: undefined }, facts))
+      return file
+    })
+  }
 
+  /** The chart's commands, as lines and events for whoever waits. */
+  private perform(provision: Provision, command: DownloadCommand): Effect.Effect<void> {
+    const { log, narrator, ref, resolved } = provision
     const resume = (received: number, total: number, now: number) => {
       if (received > 0) log.narrate(downloadResume(Math.floor((100 * received) / Math.max(1, total))), now)
     }
-
-    const perform = (command: DownloadCommand) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        switch (command.type) {
-          case "resolved": {
-            log.narrate(downloadStart(command.bytes), now)
-            if (found.resolved?.fromQueen === true) log.narrate(downloadFromQueen(), now)
-            resume(command.partial, command.bytes, now)
-            return Effect.void
-          }
-          case "resuming":
-            resume(command.received, command.total, now)
-            return Effect.void
-          case "progress":
-            narrator.progress(command, now)
-            return Effect.void
-          case "retrying":
-            return Effect.logWarning(`download of ${ref.ref}: ${command.error.what}; attempt ${command.attempt + 1}`)
-          case "ended":
-            return this.end(provision, command.outcome, found.startedAt, narrator)
+    return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      switch (command.type) {
+        case "resolved": {
+          log.narrate(downloadStart(command.bytes), now)
+          if (resolved?.fromQueen === true) log.narrate(downloadFromQueen(), now)
+          resume(command.partial, command.bytes, now)
+          return Effect.void
         }
-      })
-
-    const published = (model: ResolvedModel, result: PublishedModel) =>
-      Effect.gen(function* () {
-        const { facts, file, sha256 } = result
-        // What lies in place may be ours all the same, from before its row was lost.
-        const isOurs =
-          model.inPlace === undefined || (yield* models.notes).some((each) => each.file === file && each.owned)
-        const addedAt = yield* Clock.currentTimeMillis
-        const note = { ref: ref.ref, file, sha256, owned: isOurs, pinned: false, why: model.why, addedAt }
-        yield* keepModel(ports, rowOf({ ...note, lastUsedAt: undefined }, facts))
-        return file
-      })
-
-    return {
-      id,
-      restart: "transient",
-      start: Effect.gen(function* () {
-        const actor = yield* machineActor({
-          path: `hive/downloads/${id}`,
-          machine: downloadMachine,
-          input: { ref: ref.ref },
-          perform,
-          activities: {
-            resolve: () =>
-              Effect.gen(function* () {
-                const model = yield* models.resolve(ref, fits)
-                yield* leaseDisk(model)
-                found.resolved = model
-                found.startedAt = yield* Clock.currentTimeMillis
-                return { bytes: model.bytes, partial: model.partial }
-              }),
-            transfer: (_, self) =>
-              Effect.flatMap(resolved, (model) =>
-                measured(
-                  model.partial,
-                  (tell) => models.transfer(model, tell),
-                  (received, rate) => self.latest("progress", { type: "PROGRESS", received, rate })
-                ).pipe(
-                  // What came of it would only keep the disk full.
-                  Effect.tapError((error) => (error.code === "DISK_FULL" ? models.discard(model) : Effect.void)),
-                  sideBySide.withPermits(1),
-                  Effect.raceFirst(provision.waiters.gone(ref))
-                )
-              ),
-            publish: () =>
-              Effect.flatMap(resolved, (model) =>
-                Effect.flatMap(models.publish(model), (result) => published(model, result))
-              ),
-            discard: () => Effect.flatMap(resolved, models.discard)
-          }
-        })
-        yield* actor.ref.tell({ type: "START" })
-        return actor
-      })
-    }
+        case "resuming":
+          resume(command.received, command.total, now)
+          return Effect.void
+        case "progress":
+          narrator.progress(command, now)
+          return Effect.void
+        case "retrying":
+          return Effect.logWarning(`download of ${ref.ref}: ${command.error.what}; attempt ${command.attempt + 1}`)
+        case "ended":
+          return this.end(provision, command.outcome)
+      }
+    })
   }
 
-  private end(
-    provision: Provision,
-    outcome: DownloadOutcome,
-    startedAt: number,
-    narrator: ProgressNarrator
-  ): Effect.Effect<void> {
+  private end({ id, log, narrator, ref, startedAt }: Provision, outcome: DownloadOutcome): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const now = yield* Clock.currentTimeMillis
-      yield* Effect.ignoreLogged(this.machines.ledger.release(provision.id))
-      if (outcome.outcome === "failed") return yield* this.failed(provision, outcome.error)
+      yield* Effect.ignoreLogged(this.machines.ledger.release(id))
+      if (outcome.outcome === "failed") return yield* this.failed({ ref, log }, outcome.error)
       narrator.complete(now)
-      this.running.delete(provision.ref.ref)
-      provision.log.narrate(downloadDone(now - startedAt), now)
-      provision.log.end("ready", { file: outcome.file })
+      this.running.delete(ref.ref)
+      log.narrate(downloadDone(now - startedAt), now)
+      log.end("ready", { file: outcome.file })
     })
   }
 }

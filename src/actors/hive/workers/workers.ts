@@ -9,12 +9,13 @@ import type { SupervisorRef } from "../../core/supervision/supervisor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import type { ModelRow } from "../../../layers/hive-catalog/index.ts"
 import type { Fits } from "../../../layers/models/index.ts"
+import type { RuntimePlace } from "../../../layers/runtimes/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { kindFor, runtimeName, type Terms, type WorkerKind } from "../../../machines/kinds/kind.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { contextChosen, contextShrunk } from "../../../machines/narration.ts"
 import { usualContext } from "../../../machines/policy/memory/context.ts"
-import { fit, largestContext, type Need, type Wanted } from "../../../machines/policy/memory/fit.ts"
+import { fit, largestContext, type Need, type Shape, type Wanted } from "../../../machines/policy/memory/fit.ts"
 import type { RuntimeName } from "../../../machines/vocabulary/kind.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../../machines/worker-terms.ts"
@@ -42,6 +43,17 @@ export interface StartRequest extends Wanted {
   readonly pin: boolean
   /** workers that may be unloaded for it */
   readonly evict: ReadonlyArray<WorkerId>
+}
+
+/** What is settled of a worker before it is made. */
+interface Beginning {
+  readonly id: WorkerId
+  readonly kind: WorkerKind
+  readonly pair: Pair
+  readonly facts: ModelFacts
+  readonly pinned: boolean
+  readonly shape: Shape
+  readonly runtime: RuntimePlace
 }
 
 export class CurrentWorkers extends Context.Tag("rbee/hive/Workers")<CurrentWorkers, Workers>() {}
@@ -217,105 +229,112 @@ export class Workers {
     })
   }
 
-  // long: a worker is booked, made and started in one go, which nobody may interrupt
   private begin(
-    { device, evict, model, portHint, pin }: StartRequest,
+    request: StartRequest,
     pair: Pair,
     facts: ModelFacts,
     wanted: Wanted
   ): Effect.Effect<Resident, RbeeError, ActorSystem> {
-    const { ports, machines } = this
-    const { settings, catalog } = ports
+    const { device, model, pin } = request
+    const { runtimes, ids, catalog } = this.ports
     return Effect.gen(this, function* () {
       const kind = this.kind(model)
-      const runtime = yield* ports.runtimes.find(kind.id, device.backend)
+      const runtime = yield* runtimes.find(kind.id, device.backend)
       if (runtime === undefined) return yield* Effect.fail(noRuntime(runtimeName(kind, device.backend)))
       const pinned =
         pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
-      const id = WorkerId.make(yield* ports.ids.make("w"))
-      const terms = this.terms(kind, device, facts)
-      const choose = yield* this.chooser(kind, device, model.file, facts, wanted)
-      const { supply } = yield* this.makeRoom(device, evict, (now) => choose(machines.ledger.available(now)).fits)
-      const booked = yield* machines.ledger.book(id, id, supply, (available) => {
-        const chosen = choose(available)
-        return chosen.fits ? chosen : undefined
-      })
-      if (booked === undefined) {
-        const available = machines.ledger.available(supply)
-        return yield* Effect.fail(noRoom(device.id, choose(available).bytes, available))
-      }
-      const resident = new Resident(
-        {
-          id,
-          device,
-          modelRef: model.ref,
-          file: model.file,
-          pair,
-          facts,
-          kind,
-          terms,
-          input: {
-            id,
-            shape: booked.shape,
-            pinned,
-            expectedBatchMs: kind.expectedBatchMs(facts),
-            failures: kind.failures,
-            limits: { ...workerLimits, idleMs: settings.worker.idleMs, drainMs: settings.shutdown.drainMs }
-          },
-          life: new WorkerLife(
-            ports,
-            {
-              workerId: id,
-              kind: kind.id,
-              ...terms,
-              ...(device.uuid === undefined ? {} : { gpuUuid: device.uuid }),
-              modelPath: model.file,
-              modelRef: model.ref,
-              portHint: portHint ?? settings.worker.portBase,
-              ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
-            },
-            new Findings({
-              catalog,
-              pair: this.quarantine.pair(model, device),
-              kvType: terms.kvType
-            }),
-            machines.hasRoomAgain(id, device.id)
-          )
-        },
-        {
-          ports,
-          identity: this.identity,
-          machines,
-          onLog: (worker, log) => this.logs.set(worker, log),
-          onReady: ({ options }) => this.quarantine.worked(options.pair),
-          onEnded: (ended, outcome) => this.ended(ended, outcome)
-        }
-      )
+      const id = WorkerId.make(yield* ids.make("w"))
+      const shape = yield* this.book(id, kind, request, facts, wanted)
+      const resident = this.resident({ id, kind, pair, facts, pinned, shape, runtime }, request)
       const usual = wanted.context ?? usualContext(facts.trainedContext)
-      const { context } = booked.shape
+      const { context } = shape
       if (context < usual) yield* resident.say(contextShrunk(usual, context, device.id))
       else if (wanted.context === undefined && context < facts.trainedContext)
         yield* resident.say(contextChosen(context, facts.trainedContext))
       this.residents.set(id, resident)
-      yield* Effect.logInfo(`worker ${id} starts`, { device: device.id, model: model.ref, ...booked.shape })
-      yield* this.supervisor.startChild(resident.spec(`hive/workers/${id}`)).pipe(
-        Effect.catchAllCause((cause) =>
-          Effect.zipRight(
-            Effect.logError("worker actor not started", cause),
-            Effect.zipRight(
-              Effect.ignoreLogged(machines.ledger.release(id)),
-              Effect.suspend(() => {
-                this.residents.delete(id)
-                return Effect.fail(
-                  rbeeError("WORKER_START_FAILED", `worker ${id} could not be started`, "See the hive's log")
-                )
-              })
-            )
-          )
-        )
-      )
+      yield* Effect.logInfo(`worker ${id} starts`, { device: device.id, model: model.ref, ...shape })
+      yield* this.startActor(resident)
       return resident
     })
+  }
+
+  /** The largest shape that there is room for, once others have gone that may; from now on its memory is spoken for. */
+  private book(
+    id: WorkerId,
+    kind: WorkerKind,
+    { device, evict, model }: StartRequest,
+    facts: ModelFacts,
+    wanted: Wanted
+  ): Effect.Effect<Shape, RbeeError> {
+    const { ledger } = this.machines
+    return Effect.gen(this, function* () {
+      const choose = yield* this.chooser(kind, device, model.file, facts, wanted)
+      const { supply } = yield* this.makeRoom(device, evict, (now) => choose(ledger.available(now)).fits)
+      const booked = yield* ledger.book(id, id, supply, (available) => {
+        const chosen = choose(available)
+        return chosen.fits ? chosen : undefined
+      })
+      if (booked !== undefined) return booked.shape
+      const available = ledger.available(supply)
+      return yield* Effect.fail(noRoom(device.id, choose(available).bytes, available))
+    })
+  }
+
+  private resident(
+    { facts, id, kind, pair, pinned, runtime, shape }: Beginning,
+    { device, model, portHint }: StartRequest
+  ): Resident {
+    const { machines, ports } = this
+    const { settings, catalog } = ports
+    const terms = this.terms(kind, device, facts)
+    const plan = {
+      workerId: id,
+      kind: kind.id,
+      ...terms,
+      ...(device.uuid === undefined ? {} : { gpuUuid: device.uuid }),
+      modelPath: model.file,
+      modelRef: model.ref,
+      portHint: portHint ?? settings.worker.portBase,
+      ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
+    }
+    const findings = new Findings({ catalog, pair: this.quarantine.pair(model, device), kvType: terms.kvType })
+    const input = {
+      id,
+      shape,
+      pinned,
+      expectedBatchMs: kind.expectedBatchMs(facts),
+      failures: kind.failures,
+      limits: { ...workerLimits, idleMs: settings.worker.idleMs, drainMs: settings.shutdown.drainMs }
+    }
+    const life = new WorkerLife(ports, plan, findings, machines.hasRoomAgain(id, device.id))
+    return new Resident(
+      { id, device, modelRef: model.ref, file: model.file, pair, facts, kind, terms, input, life },
+      {
+        ports,
+        identity: this.identity,
+        machines,
+        onLog: (worker, log) => this.logs.set(worker, log),
+        onReady: ({ options }) => this.quarantine.worked(options.pair),
+        onEnded: (ended, outcome) => this.ended(ended, outcome)
+      }
+    )
+  }
+
+  /** One that cannot be started gives back what was booked for it. */
+  private startActor(resident: Resident): Effect.Effect<void, RbeeError<"WORKER_START_FAILED">, ActorSystem> {
+    const { id } = resident.options
+    return this.supervisor.startChild(resident.spec(`hive/workers/${id}`)).pipe(
+      Effect.catchAllCause((cause) =>
+        Effect.gen(this, function* () {
+          yield* Effect.logError("worker actor not started", cause)
+          yield* Effect.ignoreLogged(this.machines.ledger.release(id))
+          this.residents.delete(id)
+          return yield* Effect.fail(
+            rbeeError("WORKER_START_FAILED", `worker ${id} could not be started`, "See the hive's log")
+          )
+        })
+      )
+    )
   }
 
   /**
