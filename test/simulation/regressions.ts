@@ -829,5 +829,45 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60000,
       end: "down"
     }
+  },
+  {
+    name: "a hive that had bound its address and was not on file yet was named a stranger there by the next queen",
+    plan: {
+      seed: 21,
+      hives: [{ id: "localhost", ramMb: 16_000, gpus: [], ...asleep }],
+      jobs: [
+        { id: 0, at: 100, prompt: "tell 0a about 1", teardown: "warm" },
+        { id: 1, at: 2510, prompt: "tell 0b about 2", teardown: "warm" }
+      ],
+      faults: [{ at: 2500, kind: "kill-queen", target: 0, forMs: 1000, steps: 0 }],
+      tokens: 20,
+      tokensPerS: 20,
+      loadMs: 300,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 30_000,
+      end: "down"
+    }
+  },
+  {
+    name: "the same, of a hive whose queen was killed a second earlier",
+    plan: {
+      seed: 22,
+      hives: [{ id: "localhost", ramMb: 16_000, gpus: [], ...asleep }],
+      jobs: [
+        { id: 0, at: 100, prompt: "tell 0a about 1", teardown: "warm" },
+        { id: 1, at: 1510, prompt: "tell 0b about 2", teardown: "warm" }
+      ],
+      faults: [{ at: 1500, kind: "kill-queen", target: 0, forMs: 1000, steps: 0 }],
+      tokens: 20,
+      tokensPerS: 20,
+      loadMs: 300,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 1],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 30_000,
+      end: "down"
+    }
   }
 ]

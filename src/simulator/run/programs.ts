@@ -86,7 +86,7 @@ const slowly = (cluster: Cluster): Effect.Effect<void> =>
 
 /** Her address is bound, and her stores are being opened: whoever asks waits, and nothing of it is on file. */
 const opening = (cluster: Cluster): Effect.Effect<void> =>
-  Effect.suspend(() => Effect.sleep(cluster.kernel.random.between(0, cluster.plan.bootMs[0])))
+  Effect.suspend(() => Effect.sleep(cluster.kernel.random.between(0, cluster.plan.bootMs[1])))
 
 /** Hives as a queen wakes them: her own machine's as in production, others over SSH. */
 const layerHives = (cluster: Cluster, process: SimProcess) =>
