@@ -145,6 +145,18 @@ export const variants = {
       `<invoke name="{{ f.name }}">${eachArgument(`<{{ k }}>{%- if v is mapping -%}{%- for a, b in v.items() -%}<{{ a }}>{{ b }}</{{ a }}>{%- endfor -%}{%- elif v is string -%}{{ v }}{%- elif v is sequence -%}{%- for b in v -%}<item>{{ b }}</item>{%- endfor -%}{%- else -%}{{ v | tojson }}{%- endif -%}</{{ k }}>`)}</invoke>`
     )
   }),
+  /** as gpt-oss has it: the tool before the channel, which its model writes the other way round */
+  channels: [
+    `{%- for m in messages -%}`,
+    `{%- if m.role != 'assistant' -%}<|start|>{{ m.role }}<|message|>{{ m.content }}<|end|>`,
+    `{%- else -%}`,
+    `{%- if m.reasoning_content -%}<|start|>assistant<|channel|>analysis<|message|>{{ m.reasoning_content }}<|end|>{%- endif -%}`,
+    `{%- if m.tool_calls -%}${each(`<|start|>assistant to=functions.{{ f.name }}<|channel|>commentary json<|message|>{{ f.arguments | tojson }}<|call|>`)}`,
+    `{%- else -%}<|start|>assistant<|channel|>final<|message|>{{ m.content }}<|return|>{%- endif -%}`,
+    `{%- endif -%}`,
+    `{%- endfor -%}`,
+    `{%- if add_generation_prompt -%}<|start|>assistant{%- endif -%}`
+  ].join(""),
   others: {
     "the name and an id as attributes": chat({
       calls: each(`<tool_call name="{{ f.name }}" id="{{ c.id }}">${args}</tool_call>`)

@@ -18,6 +18,8 @@ export const JsonForm = Schema.Struct({
   /** where the name stands; `key`: the object's only key is the name */
   name: Schema.Union(Path, Schema.Literal("key")),
   args: Path,
+  /** they are a text that holds JSON */
+  argsAsText: Schema.optional(Schema.Boolean),
   id: Schema.optional(Path)
 })
 

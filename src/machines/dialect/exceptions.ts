@@ -14,10 +14,13 @@ const harmony: Exception = {
   change: (dialect) => {
     if (dialect.tools === null) return dialect
     const opens = ["commentary", "analysis"].map((channel) => [`<|channel|>${channel} to=functions.`])
-    const mids = [["<|constrain|>json<|message|>"], ["<|message|>"], ["json<|message|>"]]
+    const mids = [[" <|constrain|>json<|message|>"], [" json<|message|>"], ["<|message|>"]]
     const also = opens.flatMap((open) => mids.map((mid) => ({ open, mid })))
-    const turned = mids.map((mid) => ({ open: dialect.tools?.open ?? [], mid: ["<|channel|>commentary", ...mid] }))
-    const content = { ...dialect.content, also: ["<|channel|>commentary<|message|>"] }
+    const turned = mids.map((mid) => ({
+      open: dialect.tools?.open ?? [],
+      mid: [`<|channel|>commentary${mid.join("")}`]
+    }))
+    const content = { ...dialect.content, also: ["<|channel|>commentary<|message|>"], close: "<|end|>" }
     return { ...dialect, content, tools: { ...dialect.tools, also: [...also, ...turned] } }
   }
 }

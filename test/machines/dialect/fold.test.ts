@@ -88,8 +88,8 @@ describe("an answer that is cut", () => {
   it.each(Object.entries(templates))("gives the same at every place, with %s", async (form, template) => {
     const trial = new Trial(of(form as Form), await renderOf(template))
     for (const kind of kinds)
-      for (const seed of [3, 4]) {
-        const one = trial.try(kind, seed * 101, seed % 2 === 0)
+      for (const seed of [404]) {
+        const one = trial.try(kind, seed, true)
         if (one === undefined) continue
         const { got, prompt, text, tools } = one
         for (let at = 1; at < text.length; at++)

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest"
 import type { Dialect } from "../../../src/machines/dialect/dialect.ts"
 import { exceptions } from "../../../src/machines/dialect/exceptions.ts"
 import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
-import { roundTrip } from "../../../src/machines/dialect/trial/trial.ts"
+import { folded, roundTrip } from "../../../src/machines/dialect/trial/trial.ts"
 import { type Form, plainTemplate, renderOf, templates, unreadable, variants } from "../../support/dialects.ts"
 
 const learned = async (template: string): Promise<Dialect> => learnDialect(await renderOf(template))
@@ -85,6 +85,11 @@ describe("a dialect", () => {
     expect([tools?.carry.default, content.open]).toEqual([">>>", ">>>all"])
   })
 
+  it("tells that arguments are a text within JSON", async () => {
+    expect((await learned(templates["arguments as text in an object"])).tools?.form).toMatchObject({ argsAsText: true })
+    expect((await learned(templates["a bare object"])).tools?.form).not.toHaveProperty("argsAsText")
+  })
+
   it("tells that the template wants arguments as text", async () => {
     expect((await learned(templates["arguments that must be text"])).manner.arguments).toBe("text")
     expect((await learned(templates["a bare object"])).manner.arguments).toBe("object")
@@ -126,6 +131,27 @@ describe("exceptions", () => {
   it("are at most five, each with its reason", () => {
     expect(exceptions.length).toBeLessThanOrEqual(5)
     for (const { reason } of exceptions) expect(reason.length).toBeGreaterThan(20)
+  })
+
+  it("let a model write what its template does not show, beside what it does", async () => {
+    const render = await renderOf(variants.channels)
+    const dialect = learnDialect(render)
+    expect(dialect.source).toEqual({ exception: exceptions[0]?.reason })
+    expect(roundTrip(dialect, render, 20).failed).toEqual([])
+    const tools = [{ name: "search" }]
+    for (const header of [
+      "<|channel|>commentary to=functions.search <|constrain|>json<|message|>",
+      "<|channel|>commentary to=functions.search<|message|>",
+      "<|channel|>analysis to=functions.search json<|message|>",
+      " to=functions.search<|channel|>commentary <|constrain|>json<|message|>"
+    ]) {
+      const said = `<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>commentary<|message|>I look.<|end|><|start|>assistant${header}{"q": 1}<|call|>`
+      expect(folded(dialect, tools, "<|start|>assistant", said)).toEqual({
+        reasoning: "Hm.",
+        content: "I look.",
+        calls: [{ name: "search", id: "", arguments: '{"q": 1}' }]
+      })
+    }
   })
 })
 

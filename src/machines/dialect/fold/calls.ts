@@ -54,7 +54,11 @@ function* namedCall(context: Context, tools: Tools, { mid, open }: Head): Readin
   input.take()
   const sink = (text: string) => context.argue(index, text)
   if (tools.form._tag === "elements") yield* elements(context, tools.form, name, sink)
-  else yield* jsonArguments(context, sink)
+  else {
+    input.passing = true
+    yield* jsonArguments(context, sink)
+    input.passing = false
+  }
   input.take()
   return true
 }
@@ -122,6 +126,7 @@ class JsonCall {
     input.limit = from + mostBeforeName
     yield* object(input, (key) => this.inside([], key))
     input.limit = Infinity
+    input.passing = false
     if (this.name === undefined) {
       input.at = from
       return false
@@ -158,6 +163,7 @@ class JsonCall {
     const { context, early } = this
     if (!context.isDeclared(name)) return false
     context.input.limit = Infinity
+    context.input.passing = true
     this.name = name
     this.index = context.call(name)
     if (early.id !== "") context.callId(this.index, early.id)

@@ -10,6 +10,8 @@ export class Input {
   at = 0
   /** no further than this is looked: what stands there is nothing that anybody waits for */
   limit = Infinity
+  /** what has been looked at is not needed again: a long text is not kept until its end */
+  passing = false
   ended = false
 
   push(text: string): void {
@@ -18,6 +20,7 @@ export class Input {
 
   /** Waits for more; false: there is none. */
   *more(): Reading<boolean> {
+    if (this.passing) this.take()
     const { length } = this.text
     while (this.text.length === length) {
       if (this.ended) return false

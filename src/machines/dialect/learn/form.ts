@@ -48,6 +48,9 @@ const jsonForm = (render: string): Written | undefined => {
       list,
       name: name ?? "key",
       args: name === undefined ? [] : args,
+      ...(pathTo(item, (inner) => typeof inner === "string" && isArguments(inner, firstArguments)) === undefined
+        ? {}
+        : { argsAsText: true }),
       ...(id === undefined ? {} : { id })
     },
     spanOf: envelopeOf
