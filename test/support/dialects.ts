@@ -181,6 +181,20 @@ export const variants = {
     "words as marks": chat({
       calls: each(`{{ 'Action: ' + f.name + '\\nAction Input: ' + (f.arguments | tojson) + '\\n' }}`)
     }),
+    "text within the marks of its calls": chat({
+      content: `{%- if not m.tool_calls -%}{{ m.content }}{%- endif -%}`,
+      calls: `<|calls|>{{ m.content }}[${each(`{{ f.name }}(${eachArgument(`{{ k }}={{ v | tojson }}{{ ', ' if not loop.last }}`)}){{ ', ' if not loop.last }}`)}]<|end_calls|>`
+    }),
+    "messages of thought, calls and content": [
+      `{%- for m in messages -%}`,
+      `{%- if m.role != 'assistant' -%}<|begin|>{{ m.role }}<|content|>{{ m.content }}<|end|>`,
+      `{%- else -%}<|begin|>assistant<|think|>{{ m.reasoning_content or '' }}<|end|>`,
+      `{%- if m.content or not m.tool_calls -%}<|begin|>assistant<|content|>{{ m.content }}<|end|>{%- endif -%}`,
+      `{%- if m.tool_calls -%}<|begin|>assistant<|calls|>${each(`<|call|>{{ c.id }}<|name|>{{ f.name }}<|args|>${args}<|end_call|>`)}<|end|>{%- endif -%}`,
+      `{%- endif -%}`,
+      `{%- endfor -%}`,
+      `{%- if add_generation_prompt -%}<|begin|>assistant{%- endif -%}`
+    ].join(""),
     "the name in an element": chat({
       calls: each(`<call><name>{{ f.name }}</name><arguments>${args}</arguments></call>`)
     }),

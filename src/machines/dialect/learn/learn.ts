@@ -50,7 +50,14 @@ export const learnDialect = (render: Render): Dialect => {
   const scene = sceneOf(renders, found?.shown.one.slice(0, found.shown.one.indexOf(words.names[0])))
   if (scene.prompts.size === 0) return contentOnly("the template gives no prompt with the user's words")
   if (found === undefined) return withoutTools(renders, scene, "the template shows no calls")
-  const { shown } = found
+  // text beside a call may stand within its marks: what opens the call is then found without it
+  const tries = [found.shown, { ...found.shown, beside: undefined }].map((shown) =>
+    learnedOf(render, renders, scene, shown)
+  )
+  return tries.find(({ tools }) => tools !== null) ?? tries[0] ?? contentOnly("")
+}
+
+const learnedOf = (render: Render, renders: Renders, scene: Scene, shown: Shown): Dialect => {
   const two = shown.two === undefined ? undefined : { text: shown.two, call: secondCall }
   const written = writtenAs(renders, shown.one, two)
   const first = written === undefined ? undefined : learnCalls(shown, written, scene, undefined)
