@@ -74,7 +74,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
       return site?.running?.kill()
     }
     case "corrupt-queen-catalog":
-      // found out by her next start; hives that live tell her of themselves, the others are forgotten
+      // found out by her next start; her own machine's hive tells her of itself, the others are forgotten
       cluster.queenStore.lose()
       return one("queen")?.kill()
     case "mid-frame":

@@ -170,6 +170,8 @@ const live = (
       invariant: "nothing left",
       message: `${endMs / 1000} s after ${isIdle ? "the last job" : "`down`"} there still run ${left.join(", ")}`
     }
+  const fourth = kernel.run(() => cluster.isOver, kernel.now + idleMs)
+  if (fourth !== undefined) return explain(fourth, "a hive that was forgotten does not end")
   if (cluster.network.bound.length > cluster.left().length)
     return { invariant: "nothing left", message: `still bound: ${cluster.network.bound.join(", ")}` }
   for (const site of cluster.hives.values()) {
