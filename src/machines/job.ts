@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
 import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { RbeeError, rbeeError } from "./errors.ts"
-import { type Need, neededContext, outgrownContext } from "./policy/memory/context.ts"
+import { isShrunk, type Need, neededContext, outgrownContext } from "./policy/memory/context.ts"
 import {
   deathsMax,
   deathsWithoutTokenMax,
@@ -163,6 +163,7 @@ const setupJob = setup({
     isFull: (_, { kind }: Placed | Started) => kind === "full",
     isResident: (_, { kind }: Placed) => kind === "resident",
     losesWorker: ({ event }) => losesWorker(errorIn(event)),
+    isShrunk: ({ context, event }) => context.needs !== undefined && isShrunk(context.needs, errorIn(event)),
     /** once: what a worker of that size says then is the answer */
     needsContext: ({ context, event }) =>
       context.needs === undefined && neededContext(errorIn(event), context.maxTokens) !== undefined,
@@ -378,6 +379,7 @@ export const jobMachine = setupJob.createMachine({
             actions: assign(({ event, context }) => lost(context, event.error))
           },
           { guard: "needsContext", target: "queued", actions: "grow" },
+          { guard: "isShrunk", target: "degraded", actions: "retry" },
           { target: "failed", actions: "keepError" }
         ]
       }

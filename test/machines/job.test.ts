@@ -66,9 +66,9 @@ describe("A job", () => {
   })
 
   it("looks once for a worker with a longer context, where the model could hold its prompt", () => {
-    const overflow = (trained_context: number) =>
+    const overflow = (trained_context: number, context = 4096) =>
       new InferFailed({
-        error: rbeeError("INVALID_REQUEST", "too long", "", { prompt_tokens: 5000, context: 4096, trained_context }),
+        error: rbeeError("INVALID_REQUEST", "too long", "", { prompt_tokens: 5000, context, trained_context }),
         tokens: 0,
         reached: true,
         sent: true
@@ -79,9 +79,28 @@ describe("A job", () => {
     expect(walk.input("admit")).toEqual({ alone: false, needs })
     walk.done("admit")
     expect(walk.input("place")).toMatchObject({ needs })
-    again(walk).fail("infer", overflow(131_072))
+    again(walk).fail("infer", overflow(131_072, 8192))
     expect(last(walk)).toMatchObject({ type: "fail", error: { code: "INVALID_REQUEST" } })
     expect(last(streaming().fail("infer", overflow(4096)))).toMatchObject({ type: "fail" })
+  })
+
+  it("tries again where its worker came up with less context than it needs, and gives up in the end", () => {
+    const overflow = (context: number) =>
+      new InferFailed({
+        error: rbeeError("INVALID_REQUEST", "too long", "", { prompt_tokens: 5000, context, trained_context: 131_072 }),
+        tokens: 0,
+        reached: true,
+        sent: true
+      })
+    const walk = again(streaming().fail("infer", overflow(2048)).done("admit")).fail("infer", overflow(4096))
+    expect(walk.snapshot.value).toBe("degraded")
+    walk.fire("retryDelay")
+    expect(walk.input("place")).toMatchObject({ needs: { context: 8192 }, excluded: [] })
+    while (walk.snapshot.status === "active") {
+      if (walk.snapshot.value === "degraded") walk.fire("retryDelay")
+      else again(walk).fail("infer", overflow(4096))
+    }
+    expect(last(walk)).toMatchObject({ type: "fail", error: { code: "INVALID_REQUEST" } })
   })
 
   const outgrown = { ...done, tokens: 40, outgrown: { context: 4096, trained_context: 131_072 } }

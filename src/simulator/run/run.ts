@@ -26,6 +26,8 @@ const downMs = 60_000
 const registerMs = 5000
 /** a queen answers whoever asks within this time, or is known not to */
 const lookMs = 60_000
+/** a hive of which nobody has ever wanted anything ends after a minute */
+const unwantedMs = 65_000
 /** left alone, hives end after 30 minutes, and the queen 30 minutes after the last of them */
 const idleMs = 65 * 60_000
 
@@ -164,6 +166,9 @@ const live = (
   const endMs = isIdle ? idleMs : downMs
   const third = kernel.run(() => cluster.isOver, kernel.now + endMs)
   if (third !== undefined && third._tag === "Leak") return explain(third, "")
+  // one that comes up just as the queen goes is nobody's, and ends by itself
+  if (cluster.left().every(({ name }) => name.includes("/hive-")))
+    kernel.run(() => cluster.isOver, kernel.now + unwantedMs)
   const left = cluster.left().flatMap((process) => (isForgotten(cluster, plan, process) ? [] : [process.name]))
   if (left.length > 0)
     return {

@@ -68,6 +68,12 @@ export const neededContext = (error: RbeeError, maxTokens = usualAnswer): Need |
   return overflow === undefined ? undefined : needOf(overflow, maxTokens)
 }
 
+/** It asked for more than the worker had in the end, which was made smaller because it did not fit. */
+export const isShrunk = (need: Need, error: RbeeError): boolean => {
+  const overflow = overflowOf(error)
+  return overflow !== undefined && overflow.context < need.context
+}
+
 /**
  * What an answer needs that has filled its worker's context after `answered` tokens. One of which nobody said how long
  * it may be ends there once it is as long as answers are: it may be one that never ends.
