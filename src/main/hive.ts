@@ -74,8 +74,9 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
 
 const program = Effect.gen(function* () {
   const invitation = yield* loadInvitation(process.env)
-  const joiningAt = (place: Place) => (process.env[wokenMark] === undefined ? joiningOf(place, invitation) : undefined)
-  const settings = yield* loadSettings({
+  const isWoken = process.env[wokenMark] !== undefined
+  const joiningAt = (place: Place) => (isWoken ? undefined : joiningOf(place, invitation))
+  const loaded = yield* loadSettings({
     env: process.env,
     makeToken: true,
     secretOf: (place) => {
@@ -83,6 +84,7 @@ const program = Effect.gen(function* () {
       return joining === undefined ? undefined : secretOf(place, joining)
     }
   })
+  const settings: Settings = { ...loaded, hive: { ...loaded.hive, isWoken } }
   const joining = joiningAt(settings)
   keepLogs(pathOf(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
   const { host, port } = settings.hive

@@ -79,8 +79,10 @@ export const endWhenIdle = Effect.gen(function* () {
   const { hive, shutdown } = (yield* HiveWorld).settings
   const ownership = yield* CurrentOwnership
   const usage = yield* CurrentUsage
+  const heartbeat = yield* CurrentHeartbeat
   // One of which nobody wants anything, not even to own it, is nobody's: who woke it died, and its name was forgotten.
-  const isStray = () => ownership.owner === undefined && usage.isUnused
+  const isClaimed = () => (hive.isWoken ? heartbeat.contactAt !== undefined : ownership.owner !== undefined)
+  const isStray = () => !isClaimed() && usage.isUnused
   const idleMs = () => (ownership.wokenCold || isStray() ? hive.idleColdMs : hive.idleMs)
   yield* usage.idle({ idleMs, inUse: Effect.provide(inUse, context) })
   yield* (yield* Ending).shutdown(shutdown.drainMs, "idle")

@@ -27,7 +27,8 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     downloads: 2,
     gpus: [],
     vulkan: "auto",
-    queen: undefined
+    queen: undefined,
+    isWoken: false
   },
   worker: {
     portBase: 8601,

@@ -51,6 +51,8 @@ export interface Settings {
     readonly vulkan: "auto" | "on" | "off"
     /** the queen that it joins by an invitation; undefined: this machine's */
     readonly queen: string | undefined
+    /** a queen has started it: unclaimed, it is nobody's */
+    readonly isWoken: boolean
   }
   readonly worker: {
     /** first port tried; the next free one is taken */

@@ -151,7 +151,7 @@ export class Cluster {
     return {
       ...defaults,
       queen: { ...defaults.queen, host: "localhost", port: queenPort },
-      hive: { ...defaults.hive, id: hiveId, host: this.hives.get(hiveId)?.host ?? "", port: hivePort },
+      hive: { ...defaults.hive, isWoken: true, id: hiveId, host: this.hives.get(hiveId)?.host ?? "", port: hivePort },
       worker: { ...defaults.worker, context: usualContext },
       home: { state: nowhere, logs: nowhere, config: nowhere },
       version: "simulated"

@@ -2,9 +2,11 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
 import { Call } from "../../../src/protocol/endpoint.ts"
+import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
 import { readEvents } from "../../../src/protocol/sse.ts"
 import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
 
@@ -250,6 +252,37 @@ describe("The hive", () => {
       })
       expect(yield* as("q2", 9)).toMatchObject({ _tag: "Left", left: { code: "HIVE_OWNED" } })
       expect(yield* Effect.either(world.hive.api.listWorkers({}))).toMatchObject({ _tag: "Right" })
+    })
+  )
+})
+
+describe("A hive that has an owner on file", () => {
+  const owner = { id: "q1", name: "queen", epoch: 1, url: "http://127.0.0.1:8500" }
+  /** whose queen says nothing; is it there still after two minutes? */
+  const isThere = (isWoken: boolean, isClaimed: boolean) =>
+    Effect.gen(function* () {
+      const catalog = new MemoryCatalog()
+      catalog.owner = owner
+      const world = yield* makeWorld({ isWoken }, { catalog })
+      world.queen = "is out of reach"
+      if (isClaimed) yield* world.hive.api.claim({ queen: owner })
+      const ended = yield* Effect.fork(world.hive.ended)
+      yield* TestClock.adjust("2 minutes")
+      return Option.isNone(yield* Fiber.poll(ended))
+    })
+
+  it.scoped(
+    "ends after a minute where it was woken and no queen has claimed it: she died, or forgot it meanwhile",
+    () =>
+      Effect.gen(function* () {
+        expect(yield* isThere(true, false)).toBe(false)
+      })
+  )
+
+  it.scoped("waits its time for her where she had claimed it, or where somebody started it by hand", () =>
+    Effect.gen(function* () {
+      expect(yield* isThere(true, true)).toBe(true)
+      expect(yield* isThere(false, false)).toBe(true)
     })
   )
 })
