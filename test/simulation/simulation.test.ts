@@ -51,6 +51,16 @@ describe("The simulated cluster", () => {
     expect(new Set(ends)).toEqual(new Set(["done"]))
   }, 300_000)
 
+  it("has hives of other machines answer, too", () => {
+    const spawned = new Set<string>()
+    const note = (line: string): void => {
+      const [, machine] = / spawn (m\d+)\/worker-/.exec(line) ?? []
+      if (machine !== undefined) spawned.add(machine)
+    }
+    for (const seed of range(1, 2)) runPlan(planOf(seed, { hives: 3, faults: false }), note)
+    expect([...spawned].toSorted()).toEqual(["m0", "m1", "m2"])
+  }, 300_000)
+
   it("runs each seed in its own way", async () => {
     const digests = (await runAll(range(1, isWhole ? 10 : 5).map((seed) => planOf(seed)))).map(({ digest }) => digest)
     expect(new Set(digests).size).toBe(digests.length)
