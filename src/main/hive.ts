@@ -29,7 +29,8 @@ import { hiveFolder } from "../layers/paths/index.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode } from "../layers/process/node.ts"
 import { layerHttp as layerQueens } from "../layers/queen-connector/http.ts"
-import { withCuda } from "../layers/runtimes/cuda.ts"
+import { llamaGpus } from "../layers/runtimes/llama/gpus.ts"
+import { withCuda } from "../layers/runtimes/llama/cuda.ts"
 import { layerRuntimes } from "../layers/kinds/runtimes.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerHttp as layerWorkers } from "../layers/worker-connector/http.ts"
@@ -48,7 +49,10 @@ const worldOf = (settings: Settings) => {
   const env = withCuda(process.env)
   return Layer.mergeAll(
     layerSqlite(pathOf(folder, "catalog.sqlite")),
-    layerInventory(settings.hive.gpus, layerProbe({ folder, env, vulkan: settings.hive.vulkan })),
+    layerInventory(
+      settings.hive.gpus,
+      layerProbe({ env, vulkan: settings.hive.vulkan, teller: llamaGpus({ folder }, env) })
+    ),
     layerDisk({ folder }),
     layerRuntimes({ folder, env }),
     layerProcess({ env }),

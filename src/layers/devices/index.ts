@@ -1,8 +1,8 @@
 /** The devices of this machine, as the operating system and the drivers tell. Implementation: `probe.ts`. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Gpu } from "../../machines/vocabulary/device.ts"
-import type { RuntimeId } from "../../machines/vocabulary/kind.ts"
+import type { Backend, Gpu } from "../../machines/vocabulary/device.ts"
+import type { KindId, RuntimeId } from "../../machines/vocabulary/kind.ts"
 
 export interface Machine {
   readonly cpu: {
@@ -18,6 +18,16 @@ export interface Machine {
   readonly driver: string | undefined
   /** there is a driver, and no runtime that could tell of its GPUs */
   readonly lacks?: RuntimeId
+}
+
+/** What the runtimes of a kind of worker know of the GPUs of this machine. */
+export interface GpuTeller {
+  /** whose runtime is lacking where it could tell of GPUs and is not here */
+  readonly kind: KindId
+  /** The GPUs that it would use. Undefined: its runtime for this backend is not here. */
+  readonly ask: (backend: "vulkan" | "metal") => Promise<ReadonlyArray<Gpu>> | undefined
+  /** False where it is known that its runtime for this backend cannot work here. */
+  readonly isFit: (backend: Backend) => Promise<boolean>
 }
 
 export class DeviceProbe extends Context.Tag("rbee/DeviceProbe")<

@@ -1,54 +1,48 @@
-/** Devices as this machine tells them: RAM and cores always, GPUs by their drivers' tools, else by llama.cpp. */
+/** Devices as this machine tells them: RAM and cores always, GPUs by their drivers' tools, else by a worker's runtime. */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { llama } from "../../machines/kinds/llama/llama.ts"
 import type { Gpu } from "../../machines/vocabulary/device.ts"
-import { hasCuda } from "../runtimes/cuda.ts"
-import { findBinary, type Places } from "../runtimes/places.ts"
-import { whyUnfit } from "../runtimes/unfit.ts"
-import { DeviceProbe, type Machine } from "./index.ts"
-import { askLlama } from "./llama.ts"
+import { DeviceProbe, type GpuTeller, type Machine } from "./index.ts"
 import { readRam } from "./memory.ts"
 import { ask, findTool, type Found, hasDriver } from "./nvidia.ts"
 import { hasNvidiaVulkan, hasOwnMemory, hasVulkan, worthMb } from "./vulkan.ts"
 
-export interface ProbeOptions extends Places {
+export interface ProbeOptions {
   /** where tools are searched, and what the drivers see */
   readonly env: Readonly<Record<string, string | undefined>>
   readonly vulkan: "auto" | "on" | "off"
   /** of the file system, where drivers and libraries are looked for; absent: `/` */
   readonly root?: string
+  readonly teller: GpuTeller
 }
-
-/** by which GPUs are seen that no tool tells of */
-const vulkanRuntime = { kind: llama.id, backend: "vulkan" } as const
 
 const none: Found = { gpus: [], driver: undefined }
 
 type Others = Pick<Machine, "gpus" | "lacks">
 
+/** Its runtime would tell of GPUs that no tool tells of. */
+const lacking = ({ kind }: GpuTeller): Others => ({ gpus: [], lacks: { kind, backend: "vulkan" } })
+
 /** Where NVIDIA's tool tells of no GPU: its cards speak Vulkan too, and one card is one device. */
-const others = async ({ env, root, vulkan, ...places }: ProbeOptions): Promise<Others> => {
-  const metal = process.platform === "darwin" ? findBinary(places, "metal") : undefined
-  if (metal !== undefined) return { gpus: await askLlama(metal.file, "metal", env) }
+const others = async ({ env, root, teller, vulkan }: ProbeOptions): Promise<Others> => {
+  const metal = process.platform === "darwin" ? teller.ask("metal") : undefined
+  if (metal !== undefined) return { gpus: await metal }
   if (vulkan === "off" || !hasVulkan(env, root)) return { gpus: [] }
-  const binary = findBinary(places, "vulkan")
-  if (binary !== undefined) return { gpus: await askLlama(binary.file, "vulkan", env) }
-  return vulkan === "on" || hasOwnMemory(root) ? { gpus: [], lacks: vulkanRuntime } : { gpus: [] }
+  const found = teller.ask("vulkan")
+  if (found !== undefined) return { gpus: await found }
+  return vulkan === "on" || hasOwnMemory(root) ? lacking(teller) : { gpus: [] }
 }
 
 /** NVIDIA's, by CUDA where that can work, else by Vulkan if the driver has it. */
-const nvidias = async (gpus: ReadonlyArray<Gpu>, { env, root, vulkan, ...places }: ProbeOptions): Promise<Others> => {
-  if (vulkan === "off" || !hasNvidiaVulkan(root)) return { gpus }
-  if ((await hasCuda(env, root)) && (await whyUnfit(places, "cuda", env, root)) === undefined) return { gpus }
-  const binary = findBinary(places, "vulkan")
-  if (binary === undefined) {
+const nvidias = async (gpus: ReadonlyArray<Gpu>, { root, teller, vulkan }: ProbeOptions): Promise<Others> => {
+  if (vulkan === "off" || !hasNvidiaVulkan(root) || (await teller.isFit("cuda"))) return { gpus }
+  const asked = teller.ask("vulkan")
+  if (asked === undefined) {
     const isWorthIt = vulkan === "on" || gpus.some(({ vram_mb }) => vram_mb >= worthMb)
-    const isUnfit = (await whyUnfit(places, "vulkan", env, root)) !== undefined
     // where nothing works the card stays, so that whoever asks for it hears why
-    return isWorthIt && !isUnfit ? { gpus: [], lacks: vulkanRuntime } : { gpus }
+    return isWorthIt && (await teller.isFit("vulkan")) ? lacking(teller) : { gpus }
   }
-  const found = await askLlama(binary.file, "vulkan", env)
+  const found = await asked
   return { gpus: found.length > 0 ? found : gpus }
 }
 

@@ -6,7 +6,7 @@ import type { Ids } from "../ids/index.ts"
 import type { Processes } from "../process/index.ts"
 import { layerByKind } from "../runtimes/by-kind.ts"
 import type { KindRuntimes, Runtimes } from "../runtimes/index.ts"
-import { type NpmOptions, npmRuntimes } from "../runtimes/npm.ts"
+import { type NpmOptions, npmRuntimes } from "../runtimes/llama/npm.ts"
 
 /** By the id of the kind. */
 export type RuntimesByKind = Readonly<Record<string, Effect.Effect<KindRuntimes, never, Processes | Ids>>>

@@ -1,6 +1,6 @@
 /**
  * The native runtimes that workers need, each kind its own (`by-kind.ts`): present with the package, installed by this
- * hive earlier, or installable. Implementation for llama.cpp: `npm.ts`.
+ * hive earlier, or installable. Implementation for llama.cpp: `llama/npm.ts`.
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"

@@ -8,8 +8,9 @@ import { DeviceProbe, type Machine } from "../../../src/layers/devices/index.ts"
 import { groupLimit, readRam } from "../../../src/layers/devices/memory.ts"
 import { parse } from "../../../src/layers/devices/nvidia.ts"
 import { layerProbe } from "../../../src/layers/devices/probe.ts"
-import { runtimeVersion } from "../../../src/layers/runtimes/places.ts"
-import { noteUnfit } from "../../../src/layers/runtimes/unfit.ts"
+import { runtimeVersion } from "../../../src/layers/runtimes/llama/places.ts"
+import { llamaGpus } from "../../../src/layers/runtimes/llama/gpus.ts"
+import { noteUnfit } from "../../../src/layers/runtimes/llama/unfit.ts"
 
 const lines = [
   "0, GPU-11111111-2222-3333-4444-555555555555, NVIDIA GeForce RTX 3060, 12288, 11900, 550.54.15",
@@ -31,7 +32,7 @@ const withTool = <A, E>(script: string, use: (path: string) => Effect.Effect<A, 
 const look = (path: string) =>
   Effect.provide(
     Effect.flatMap(DeviceProbe, ({ look }) => look),
-    layerProbe({ folder: "/nowhere", env: { PATH: path }, vulkan: "auto" })
+    layerProbe({ env: { PATH: path }, vulkan: "auto", teller: llamaGpus({ folder: "/nowhere" }, { PATH: path }) })
   )
 
 describe("Devices", () => {
@@ -94,10 +95,11 @@ describe("Devices", () => {
           writeFileSync(join(from, "dist/index.js"), "")
           writeFileSync(join(from, "bins/linux-x64-vulkan/llama-addon.node"), "no addon")
         }
-        const options = { folder: "/nowhere", env: { PATH: `${path}:/usr/bin:/bin` }, vulkan, root: path, from: path }
+        const env = { PATH: `${path}:/usr/bin:/bin` }
+        const teller = llamaGpus({ folder: "/nowhere", from: path }, env, path)
         return Effect.provide(
           Effect.flatMap(DeviceProbe, ({ look }) => look),
-          layerProbe(options)
+          layerProbe({ env, vulkan, root: path, teller })
         )
       })
     const backends = ({ gpus }: Machine) => gpus.map(({ backend }) => backend)
@@ -118,7 +120,7 @@ describe("Devices", () => {
           const env = { PATH: `${path}:/usr/bin:/bin`, LD_LIBRARY_PATH: path }
           const look = Effect.provide(
             Effect.flatMap(DeviceProbe, (probe) => probe.look),
-            layerProbe({ folder: path, env, vulkan: "auto", root: path, from: path })
+            layerProbe({ env, vulkan: "auto", root: path, teller: llamaGpus({ folder: path, from: path }, env, path) })
           )
           expect(backends(yield* look)).toEqual(["cuda", "cuda"])
           yield* Effect.promise(() => noteUnfit({ folder: path }, "cuda", env, "PTX", path))

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
-import { askLlama } from "../../../src/layers/devices/llama.ts"
+import { askLlama } from "../../../src/layers/runtimes/llama/gpus.ts"
 import { hasOwnMemory, hasVulkan } from "../../../src/layers/devices/vulkan.ts"
 
 const folders: Array<string> = []

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:f
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
-import { hasCuda, withCuda } from "../../../src/layers/runtimes/cuda.ts"
+import { hasCuda, withCuda } from "../../../src/layers/runtimes/llama/cuda.ts"
 import { hasNvidiaVulkan } from "../../../src/layers/devices/vulkan.ts"
 
 const folders: Array<string> = []

@@ -5,10 +5,14 @@
 import { execFile } from "node:child_process"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { confine } from "../process/confine.ts"
-import { type Env, nativeEnvironment } from "../process/environment.ts"
-import { visibleVulkan } from "../../machines/kinds/llama/llama.ts"
-import type { Gpu } from "../../machines/vocabulary/device.ts"
+import { confine } from "../../process/confine.ts"
+import { type Env, nativeEnvironment } from "../../process/environment.ts"
+import { llama, visibleVulkan } from "../../../machines/kinds/llama/llama.ts"
+import type { GpuTeller } from "../../devices/index.ts"
+import { hasCuda } from "./cuda.ts"
+import { findBinary, type Places } from "./places.ts"
+import { whyUnfit } from "./unfit.ts"
+import type { Gpu } from "../../../machines/vocabulary/device.ts"
 
 const timeoutMs = 5000
 /** of one machine; more are not asked for */
@@ -36,10 +40,10 @@ const Told = Schema.Struct({
 type Told = typeof Told.Type
 const decode = Schema.decodeUnknownEither(Schema.parseJson(Told))
 
-type Backend = "vulkan" | "metal"
+type Asked = "vulkan" | "metal"
 
 /** Undefined where the child failed: no GPU, as far as we can tell. */
-const tell = (addon: string, backend: Backend, env: Env): Promise<Told | undefined> =>
+const tell = (addon: string, backend: Asked, env: Env): Promise<Told | undefined> =>
   new Promise((resolve) => {
     const options = {
       timeout: timeoutMs,
@@ -56,7 +60,7 @@ const tell = (addon: string, backend: Backend, env: Env): Promise<Told | undefin
     })
   })
 
-const gpu = (index: number, name: string, backend: Backend, { total, used }: Told, uuid?: string): Gpu => ({
+const gpu = (index: number, name: string, backend: Asked, { total, used }: Told, uuid?: string): Gpu => ({
   id: `gpu${index}`,
   name: name.replace(/ \(.*\)$/, "").slice(0, 64),
   backend,
@@ -69,7 +73,7 @@ const gpu = (index: number, name: string, backend: Backend, { total, used }: Tol
  * The GPUs that llama.cpp would use by itself. A single one needs no binding; several are told apart by their number
  * among all of Vulkan's devices, which is what a worker is bound by.
  */
-export const askLlama = async (addon: string, backend: Backend, env: Env): Promise<ReadonlyArray<Gpu>> => {
+export const askLlama = async (addon: string, backend: Asked, env: Env): Promise<ReadonlyArray<Gpu>> => {
   const all = await tell(addon, backend, env)
   if (all === undefined || all.total === 0) return []
   const [first] = all.names
@@ -90,3 +94,16 @@ export const askLlama = async (addon: string, backend: Backend, env: Env): Promi
   }
   return found
 }
+
+/** `root`: of the file system, where drivers and libraries are looked for; absent: `/`. */
+export const llamaGpus = (places: Places, env: Env, root?: string): GpuTeller => ({
+  kind: llama.id,
+  ask: (backend) => {
+    const binary = findBinary(places, backend)
+    return binary === undefined ? undefined : askLlama(binary.file, backend, env)
+  },
+  isFit: async (backend) => {
+    if (backend === "cuda" && !(await hasCuda(env, root))) return false
+    return (await whyUnfit(places, backend, env, root)) === undefined
+  }
+})

@@ -8,7 +8,7 @@ import { release } from "node:os"
 import { join } from "node:path"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { Backend } from "../../machines/vocabulary/device.ts"
+import type { Backend } from "../../../machines/vocabulary/device.ts"
 import { cudaVersions, type Env } from "./cuda.ts"
 import { type Places, placeOf } from "./places.ts"
 

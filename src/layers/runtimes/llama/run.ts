@@ -2,7 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Context from "effect/Context"
-import type { Child, Processes } from "../process/index.ts"
+import type { Child, Processes } from "../../process/index.ts"
 
 export interface Run {
   /** how a failure calls it */

@@ -5,7 +5,7 @@
 import { execFile } from "node:child_process"
 import { existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
-import { type Env, toolEnvironment } from "../process/environment.ts"
+import { type Env, toolEnvironment } from "../../process/environment.ts"
 
 export type { Env }
 

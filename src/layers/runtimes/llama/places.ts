@@ -2,10 +2,10 @@
 import { existsSync } from "node:fs"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { runtimeName } from "../../machines/kinds/kind.ts"
-import { llama } from "../../machines/kinds/llama/llama.ts"
-import type { Backend } from "../../machines/vocabulary/device.ts"
-import { addonOf, backendFolders, packagesOf } from "../engine/llama/packages.ts"
+import { runtimeName } from "../../../machines/kinds/kind.ts"
+import { llama } from "../../../machines/kinds/llama/llama.ts"
+import type { Backend } from "../../../machines/vocabulary/device.ts"
+import { addonOf, backendFolders, packagesOf } from "../../engine/llama/packages.ts"
 
 /** The lock file pins the same one; a test compares. */
 export const runtimeVersion = "3.21.1"
