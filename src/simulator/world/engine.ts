@@ -39,6 +39,9 @@ export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> =>
 /** In the name of a file that ends whatever loads it. */
 export const deadly = "deadly"
 
+/** What a worker takes of its device, beside what every process has: together no more than is promised for it. */
+export const workerBytes = (slots: number, context: number): number => 25e6 + modelBytes + slots * context * 2048
+
 /** SIGABRT: what the operating system says of a process that its GPU library ended */
 const aborted = { code: 134, signal: undefined } as const
 
@@ -67,7 +70,7 @@ export const layerEngine = (process: SimProcess, device: string, spec: EngineSpe
       Effect.map(Engine, (engine) => ({
         load: (options) =>
           Effect.suspend(() => {
-            const bytes = 50e6 + modelBytes + options.slots * (options.context ?? trainedContext) * 2048
+            const bytes = workerBytes(options.slots, options.context ?? trainedContext)
             options.onRuntime?.()
             if (options.modelPath.includes(deadly))
               return Effect.zipRight(

@@ -5,6 +5,9 @@ import type { MachineSpec } from "./machine-spec.ts"
 import { Files } from "./files.ts"
 import { type Host, type Program, SimProcess, type Start } from "./process.ts"
 
+/** what a process takes that has loaded nothing */
+export const processBytes = 60e6
+
 export class Machine implements Host {
   readonly kernel: Kernel
   readonly spec: MachineSpec
@@ -75,7 +78,7 @@ export class Machine implements Host {
 
   memory(pid: number): ProcessMemory {
     const own = this.taken.get(pid)?.bytes ?? 0
-    return { resident: own + 60e6, own }
+    return { resident: own + processBytes, own }
   }
 
   totalBytes(device: string): number {
