@@ -1,5 +1,6 @@
 /** What the README shows is what there is. */
 import { readFileSync } from "node:fs"
+import { dependsOnRows } from "../../src/machines/kinds/llama/exact-types.ts"
 import { assert, describe, it } from "vitest"
 import { defaultOf, knobs, nameOf, textOf, variableOf } from "../../src/main/config/knobs.ts"
 
@@ -28,6 +29,39 @@ describe("the README", () => {
     ) as Record<"dependencies" | "optionalDependencies", Record<string, string>>
     for (const name of Object.keys(dependencies)) assert.include(readme, `\`${name}\``)
     for (const name of Object.keys(optionalDependencies)) assert.match(name, /^@node-llama-cpp\//)
+  })
+
+  it("says which answers are exact as the engine decides it, by the types of a file", () => {
+    const row = (name: string) =>
+      readme
+        .split("\n")
+        .find((line) => line.startsWith(`| ${name} | `))
+        ?.split(" | ")[1] ?? ""
+    const typesIn = (text: string) =>
+      (text.match(/\b(I?Q\d_\w+|F16|F32)\b/g) ?? []).map((name) => name.replace(/_[SML]$/, ""))
+    const number: Readonly<Record<string, number>> = {
+      F32: 0,
+      F16: 1,
+      Q4_0: 2,
+      Q5_0: 6,
+      Q8_0: 8,
+      Q2_K: 10,
+      Q3_K: 11,
+      Q4_K: 12,
+      Q5_K: 13,
+      Q6_K: 14,
+      IQ4_NL: 20,
+      IQ4_XS: 23
+    }
+    const byRows = (name: string) => dependsOnRows(new Set([number[name] ?? -1]))
+    const [exact, not] = [typesIn(row("exact")), typesIn(row("not exact"))]
+    assert.isAbove(exact.length, 4)
+    assert.deepEqual(exact.filter(byRows), [])
+    // Q3_K_M has tensors of Q4_K too
+    assert.deepEqual(
+      not.filter((name) => !byRows(name)),
+      ["Q3_K"]
+    )
   })
 
   it("shows transcripts of the lines that the code says", () => {

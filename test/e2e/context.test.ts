@@ -64,6 +64,14 @@ describe("a prompt that is too long for its worker", () => {
     assert.lengthOf(await workers(on), 2)
   })
 
+  it("is not in its way where --context asks for more than worker.context", async () => {
+    const on = await machine({ env: { RBEE_WORKER_CONTEXT: "512" } })
+    const model = await trainedOn(100_000)
+    const run = await on.rbee(["infer", "--model", model, "--context", "2048", "--max-tokens", "4", words(700)])
+    assert.strictEqual(run.code, 0, run.stderr)
+    assert.deepEqual(await contexts(on), [2048])
+  })
+
   it("takes the place of its worker where only one fits", async () => {
     const on = await machine({ env: small })
     const model = await heavy()

@@ -1,6 +1,6 @@
 /** Hives that are started by hand, each with a state folder of its own: they join by an invitation, and by nothing else. */
 import { type ChildProcess, spawn } from "node:child_process"
-import { readFileSync, statSync, writeFileSync } from "node:fs"
+import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterEach, assert, describe, it } from "vitest"
@@ -102,6 +102,32 @@ describe("A hive that is started by hand", () => {
     assert.strictEqual(await astray.exit, 1)
     assert.include(astray.said(), `has joined the queen at ${on.queenUrl}`)
   }, 60_000)
+
+  it("moves to another queen by her invitation, with a secret that the first one does not know", async () => {
+    const [on, other, there] = [await machine(), await machine(), await machine()]
+    const first = startHive(there, on, { RBEE_HIVE_INVITE: await invited(on) })
+    await healthy(on, first.said)
+    const file = join(there.home, "hive-second", "secret")
+    const before = readFileSync(file, "utf8").trim()
+    first.child.kill("SIGKILL")
+    await first.exit
+    const moved = startHive(there, other, { RBEE_HIVE_INVITE: await invited(other) })
+    await healthy(other, moved.said)
+    assert.notStrictEqual(readFileSync(file, "utf8").trim(), before)
+    assert.strictEqual((await callAt(there.ports.hive, { path: "/workers", bearer: before })).status, 401)
+    const answer = await other.rbee(["infer", "--quiet", "--max-tokens", "2", "--hive", "second", "hello"])
+    assert.strictEqual(answer.code, 0, answer.stderr)
+  }, 60_000)
+
+  it("joins nobody where its own queen wakes it, whichever its folder joined before", async () => {
+    const on = await machine()
+    const folder = join(on.home, "hive-localhost")
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    writeFileSync(join(folder, "joined"), "http://127.0.0.1:9\n", { mode: 0o600 })
+    const answer = await on.rbee(["infer", "--quiet", "--max-tokens", "2", "hello"])
+    assert.strictEqual(answer.code, 0, answer.stderr)
+    assert.strictEqual(await stateOf(on, "localhost"), "healthy")
+  })
 
   it("is refused with a token of another name, and with none", async () => {
     const on = await machine()

@@ -57,16 +57,18 @@ const admit = (id: string, invite: string | undefined, secret: string, port: num
     return { row, url: at, isKnown: false }
   })
 
+/** True: it was invited, so that it is hers whoever had it before: her operator and its own wanted that. */
 const join = ({ id, invite, port, queen, secret }: Parameters<QueenCalls["joinHive"]>[0]) =>
   Effect.gen(function* () {
     const hives = yield* Hives
     if (secret === (yield* CurrentSettings).token) return yield* notInvited(id)
     const { isKnown, row, url } = yield* admit(id, invite, secret, port)
     // another process of it, perhaps, that she has not seen yet
-    if (isKnown && row?.url === url && row?.joined?.queen === queen) return yield* hives.suspect(id)
+    if (isKnown && row?.url === url && row?.joined?.queen === queen) return yield* Effect.as(hives.suspect(id), false)
     if (row !== undefined) yield* hives.remove(id)
     if (!isKnown) yield* (yield* Invitations).spend(id)
     yield* hives.add(id, { ...(url === undefined ? {} : { url }), joined: { secret, queen } })
+    return !isKnown
   })
 
 const invite = ({ direct, id, url }: Parameters<QueenCalls["inviteHive"]>[0]) =>
@@ -85,6 +87,11 @@ export const joining = Effect.gen(function* () {
   return {
     inviteHive: (input) => Effect.provide(invite(input), context),
     joinHive: (input) =>
-      Effect.zipRight(oneByOne.withPermits(1)(join(input)), wakeByHand(input.id)).pipe(Effect.provide(context))
+      oneByOne
+        .withPermits(1)(join(input))
+        .pipe(
+          Effect.flatMap((isInvited) => wakeByHand(input.id, isInvited)),
+          Effect.provide(context)
+        )
   } satisfies Pick<QueenCalls, "inviteHive" | "joinHive">
 })
