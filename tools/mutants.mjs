@@ -15,7 +15,7 @@ export const rooms = [
   {
     name: "machines",
     source: ["src/machines/**/*.ts"],
-    tests: ["test/machines/**/*.test.ts"],
+    tests: ["test/machines/**/*.test.ts", "test/docs/charts-drawn.test.ts"],
     without: ["test/machines/gguf-fuzz.test.ts", "test/machines/policy/{estimate-*,swapping}.test.ts"]
   },
   {

@@ -40,6 +40,14 @@ export class Coverage {
   }
 }
 
+/** Whoever hears a command knows it by its type, and a state that was entered by its name. */
+const named = (command: EventObject & { readonly state?: unknown }): EventObject => {
+  const { state, type } = command
+  const isEntered = !("state" in command) || (type === "entered" && typeof state === "string" && state !== "")
+  if (typeof type !== "string" || type === "" || !isEntered) throw new Error(`no command: ${JSON.stringify(command)}`)
+  return command
+}
+
 export class Walk<M extends AnyStateMachine> {
   private step: Step<M>
   private readonly next: (snapshot: SnapshotFrom<M>, event: EventFromLogic<M>) => Step<M>
@@ -80,7 +88,7 @@ export class Walk<M extends AnyStateMachine> {
         this.activities.delete(action.id)
         return
       case "command":
-        this.commands.push(action.event)
+        this.commands.push(named(action.event))
         return
       case "impure":
         throw new Error(`impure action ${action.type}`)

@@ -1,4 +1,5 @@
 import { expect, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import { Ledger, type Supply } from "../../../src/actors/hive/devices/ledger.ts"
@@ -51,6 +52,30 @@ describe("The ledger", () => {
       expect(booked.length).toBe(2)
       const total = ledger.list().reduce((sum, { bytes }) => sum + bytes, 0)
       expect(total).toBeLessThanOrEqual(gpu.totalBytes)
+    })
+  )
+
+  it.effect("dies of what must never be: more than there is, a lease twice, an amount that is none", () =>
+    Effect.gen(function* () {
+      const ledger = new Ledger(table())
+      const diesOf = <A, E>(effect: Effect.Effect<A, E>, words: RegExp) =>
+        Effect.map(Effect.flip(Effect.sandbox(effect)), (cause) => expect(Cause.pretty(cause)).toMatch(words))
+      yield* diesOf(
+        ledger.book("a", "w1", gpu, () => ({ bytes: 11e9 })),
+        /never be: 11000000000 of 10000000000 bytes/
+      )
+      for (const bytes of [-1, Number.NaN, Infinity])
+        yield* diesOf(
+          ledger.book("a", "w1", gpu, () => ({ bytes })),
+          /never be/
+        )
+      expect(ledger.list()).toEqual([])
+      yield* ledger.book("a", "w1", gpu, need(1e9))
+      yield* diesOf(ledger.book("a", "w2", gpu, need(1e9)), /never be: lease a is booked twice/)
+      yield* diesOf(ledger.settle("a", Number.NaN), /never be: lease a was measured at NaN/)
+      yield* diesOf(ledger.settle("a", 1e9, -1), /never be: -1 bytes of lease a are shown/)
+      yield* diesOf(ledger.renew("a", -1), /never be: lease a is renewed with -1/)
+      expect(ledger.bytesOf("a")).toBe(1e9)
     })
   )
 

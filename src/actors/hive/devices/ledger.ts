@@ -5,6 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { CatalogError, HiveCatalog, LeaseRow } from "../../../layers/hive-catalog/index.ts"
+import { invariant } from "../../../machines/invariant.ts"
 import type * as Context from "effect/Context"
 
 export interface Lease extends LeaseRow {
@@ -89,9 +90,14 @@ export class Ledger {
     choose: (availableBytes: number) => A | undefined
   ): Effect.Effect<A | undefined, CatalogError> {
     return Effect.suspend(() => {
-      const chosen = choose(this.available(supply))
+      const available = this.available(supply)
+      const chosen = choose(available)
       if (chosen === undefined) return Effect.succeed(undefined)
-      if (this.leases.has(id)) return Effect.dieMessage(`lease ${id} is booked twice`)
+      invariant(!this.leases.has(id), () => `lease ${id} is booked twice`)
+      invariant(
+        isAmount(chosen.bytes) && chosen.bytes <= available,
+        () => `${chosen.bytes} of ${available} bytes booked`
+      )
       const row: LeaseRow = { id, device: supply.device, owner, bytes: Math.ceil(chosen.bytes) }
       this.leases.set(id, { ...row, shown: 0 })
       return this.catalog.put(row).pipe(
@@ -109,8 +115,10 @@ export class Ledger {
     return Effect.suspend(() => {
       const lease = this.leases.get(id)
       if (lease === undefined) return Effect.void
+      invariant(isAmount(bytes), () => `lease ${id} was measured at ${bytes} bytes`)
       const held = Math.max(lease.bytes, Math.ceil(bytes))
       const next = { ...lease, bytes: held, shown: Math.min(held, shown) }
+      invariant(isAmount(next.shown), () => `${next.shown} bytes of lease ${id} are shown`)
       this.leases.set(id, next)
       return next.bytes === lease.bytes ? Effect.void : this.catalog.put(rowOf(next))
     })
@@ -121,6 +129,7 @@ export class Ledger {
     return Effect.suspend(() => {
       const lease = this.leases.get(id)
       if (lease === undefined) return Effect.void
+      invariant(isAmount(bytes), () => `lease ${id} is renewed with ${bytes} bytes`)
       const next = { ...lease, shown: 0, bytes: Math.min(lease.bytes, Math.ceil(bytes)) }
       this.leases.set(id, next)
       return next.bytes === lease.bytes ? Effect.void : this.catalog.put(rowOf(next))
@@ -132,5 +141,8 @@ export class Ledger {
     return Effect.suspend(() => (this.leases.delete(id) ? this.catalog.remove(id) : Effect.void))
   }
 }
+
+/** of memory: more than all of it is nothing that anybody has */
+const isAmount = (bytes: number): boolean => bytes >= 0 && bytes <= Number.MAX_SAFE_INTEGER
 
 const rowOf = ({ id, device, owner, bytes }: Lease): LeaseRow => ({ id, device, owner, bytes })

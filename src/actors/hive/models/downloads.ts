@@ -158,7 +158,7 @@ export class Downloads {
     const { models } = this.ports
     const { ledger } = this.machines
     return Effect.gen(function* () {
-      const needed = model.inPlace === undefined ? model.bytes - model.partial : 0
+      const needed = model.inPlace === undefined ? Math.max(0, model.bytes - model.partial) : 0
       yield* ledger.release(id)
       const freeBytes = model.freeBytes ?? (yield* models.diskFree)
       const supply = { device: diskDevice, totalBytes: Number.MAX_SAFE_INTEGER, freeBytes }

@@ -1,0 +1,74 @@
+/** What llama.cpp is, as a kind of worker: data that others go by. */
+import { describe, expect, it } from "vitest"
+import { gguf } from "../../src/machines/formats/model-format.ts"
+import { dependsOnRows } from "../../src/machines/kinds/llama/exact-types.ts"
+import { llama } from "../../src/machines/kinds/llama/llama.ts"
+import { saysMemory } from "../../src/machines/kinds/llama/words.ts"
+
+const number = {
+  F32: 0,
+  F16: 1,
+  Q4_0: 2,
+  Q5_0: 6,
+  Q8_0: 8,
+  Q2_K: 10,
+  Q4_K: 12,
+  Q5_K: 13,
+  Q6_K: 14,
+  IQ4_NL: 20,
+  IQ4_XS: 23
+}
+
+describe("The types of a file's tensors", () => {
+  it.each(["F16", "Q2_K", "Q4_K", "IQ4_XS"] as const)(
+    "whose kernel goes by the rows: %s, beside whatever else",
+    (type) => {
+      expect(dependsOnRows(new Set([number[type]]))).toBe(true)
+      expect(dependsOnRows(new Set([number.Q8_0, number[type], number.F32]))).toBe(true)
+    }
+  )
+
+  it.each(["Q4_0", "Q5_0", "Q8_0", "Q5_K", "Q6_K", "IQ4_NL"] as const)("whose kernel does not: %s", (type) => {
+    expect(dependsOnRows(new Set([number[type]]))).toBe(false)
+    // what is never quantised has full precision beside it
+    expect(dependsOnRows(new Set([number.F32, number[type]]))).toBe(false)
+  })
+
+  it("of full precision do so where there is nothing else", () => {
+    expect(dependsOnRows(new Set([number.F32]))).toBe(true)
+    expect(dependsOnRows(new Set())).toBe(false)
+  })
+})
+
+describe("Workers of llama.cpp", () => {
+  it("have a runtime a backend, and a variable that says which devices it sees", () => {
+    expect(llama.id).toBe("llama")
+    expect(llama.formats).toEqual([gguf])
+    expect(llama.backends).toEqual({
+      cpu: { runtime: "cpu-llm-worker-rbee" },
+      cuda: { runtime: "cuda-llm-worker-rbee", visible: "CUDA_VISIBLE_DEVICES" },
+      vulkan: { runtime: "vulkan-llm-worker-rbee", visible: "GGML_VK_VISIBLE_DEVICES" },
+      metal: { runtime: "metal-llm-worker-rbee" }
+    })
+  })
+
+  it.each([
+    "CUDA error: out of memory",
+    "out of device memory",
+    "std::bad_alloc",
+    "ggml_backend_cpu_buffer_type_alloc_buffer: failed to allocate buffer",
+    "unable to allocate CUDA0 buffer",
+    "alloc_tensor_range: failed",
+    "cudaMalloc failed",
+    "vk::Device::allocateMemory: ErrorOutOfDeviceMemory",
+    "mmap failed: Cannot allocate memory"
+  ])("say that memory is exhausted by: %s", (words) => expect(saysMemory(words)).toBe(true))
+
+  it("say something else by other words, of CUDA too, and nothing at all where memory is full", () => {
+    for (const words of ["CUDA error: an illegal memory access was encountered", "GGML_ASSERT(n > 0) failed", ""])
+      expect(saysMemory(words), words).toBe(false)
+    expect(llama.failures.other.test("CUDA error: an illegal memory access")).toBe(true)
+    expect(llama.failures.other.test("CUDA error: out of memory")).toBe(false)
+    expect(llama.failures.isMuteWhenFull).toBe(true)
+  })
+})
