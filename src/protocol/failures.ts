@@ -23,8 +23,12 @@ export type Carried = (typeof carried)[number]
 /** A hive learns from whatever a queen asks that another one has it. */
 export const ofOwnedHive = ["HIVE_OWNED"] as const
 
-/** Another machine is reached over SSH. */
+/** What is to be remembered is written, and has to find room. */
+export const ofStore = ["DISK_FULL"] as const
+
+/** Another machine is reached over SSH, and a program of ours is asked there. */
 export const ofRemoteMachine = [
+  ...ofStore,
   "SSH_AUTH_FAILED",
   "SSH_HOST_KEY_UNKNOWN",
   "SSH_HOST_KEY_CHANGED",
@@ -32,7 +36,9 @@ export const ofRemoteMachine = [
   "SSH_FAILED",
   "NODE_MISSING",
   "NOT_INSTALLED",
-  "DISK_FULL"
+  "CONFLICT",
+  "VERSION_MISMATCH",
+  "BACKEND_UNAVAILABLE"
 ] as const
 
 /** A daemon is started, or found running. */
@@ -41,25 +47,23 @@ export const ofWaking = [
   ...ofOwnedHive,
   "HIVE_NOT_FOUND",
   "NOT_FOUND",
-  "CONFLICT",
-  "VERSION_MISMATCH",
-  "WORKER_START_FAILED",
-  "BACKEND_UNAVAILABLE"
+  "WORKER_START_FAILED"
 ] as const
 
 /** A model is found, fetched and read. */
 export const ofFetching = [
+  ...ofStore,
   "MODEL_NOT_FOUND",
   "MODEL_ACCESS_DENIED",
   "MODEL_INVALID",
   "DOWNLOAD_FAILED",
   "DOWNLOAD_STALLED",
-  "CHECKSUM_MISMATCH",
-  "DISK_FULL"
+  "CHECKSUM_MISMATCH"
 ] as const
 
 /** A worker is given a place, started and loaded. */
 export const ofStarting = [
+  ...ofStore,
   "NOT_FOUND",
   "CONFLICT",
   "MODEL_NOT_FOUND",
@@ -70,7 +74,6 @@ export const ofStarting = [
   "LOADING_STALLED",
   "BACKEND_UNAVAILABLE",
   "VRAM_EXHAUSTED",
-  "DISK_FULL",
   "CANCELLED"
 ] as const
 

@@ -7,9 +7,9 @@ import { WorkerId } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView } from "../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
-import { endpoint, type Handlers, type Loose } from "./endpoint.ts"
+import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
-import { ofFetching, ofOwnedHive, ofStarting } from "./failures.ts"
+import { ofFetching, ofOwnedHive, ofStarting, ofStore } from "./failures.ts"
 import { byIdAfter, byWorker, draining, none, resumable } from "./inputs.ts"
 import { byRef, downloadEvents, modelCalls, ofHive, ProvisionAnswer } from "./models.ts"
 
@@ -37,6 +37,9 @@ export const WorkerReady = Schema.Struct({
 })
 export type WorkerReady = typeof WorkerReady.Type
 
+/** Of a call that is for its queen alone and reads or writes what it remembers. */
+const own = [...ofOwnedHive, ...ofStore] as const
+
 export const hiveApi = {
   health: endpoint("GET", "/health", {
     scope: "open",
@@ -51,14 +54,14 @@ export const hiveApi = {
     answers: {
       json: { 200: Schema.Struct({ hive_id: Schema.String, instance: Schema.String, version: Schema.String }) }
     },
-    errors: [...ofOwnedHive, "VERSION_MISMATCH"]
+    errors: own
   }),
   devices: endpoint("GET", "/devices", {
     scope: "peer",
     summary: "Devices and counts",
     input: none,
     answers: { json: { 200: Devices } },
-    errors: ofOwnedHive
+    errors: own
   }),
   capacity: endpoint("GET", "/capacity", {
     scope: "peer",
@@ -75,13 +78,13 @@ export const hiveApi = {
     errors: [...ofOwnedHive, ...ofFetching, ...ofStarting],
     statuses: { VRAM_EXHAUSTED: [409] }
   }),
-  ...modelCalls({ at: "/models", scope: "peer", inputs: ofHive, whose: "this hive", errors: ofOwnedHive }),
+  ...modelCalls({ at: "/models", scope: "peer", inputs: ofHive, whose: "this hive", errors: own }),
   getModel: endpoint("GET", "/models/:ref", {
     scope: "peer",
     summary: "One model; 404 if not here",
     input: byRef,
     answers: { json: { 200: ModelView } },
-    errors: [...ofOwnedHive, "MODEL_NOT_FOUND"]
+    errors: [...own, "MODEL_NOT_FOUND"]
   }),
   provisionModel: endpoint("POST", "/models/provision", {
     scope: "peer",
@@ -95,7 +98,7 @@ export const hiveApi = {
       evict: Schema.optional(Schema.Array(WorkerId))
     }),
     answers: { json: { 202: ProvisionAnswer } },
-    errors: [...ofOwnedHive, ...ofFetching, ...ofStarting]
+    errors: [...own, "NOT_FOUND"]
   }),
   modelEvents: endpoint("GET", "/models/provisions/:id/events", {
     scope: "peer",
@@ -111,7 +114,7 @@ export const hiveApi = {
     /** `device`: a declared GPU is served by the CPU's runtime */
     input: Schema.Struct({ kind: RuntimeName, device: Schema.optional(DeviceId) }),
     answers: { json: { 200: Schema.Struct({ available: Schema.Literal(true) }), 202: ProvisionAnswer } },
-    errors: [...ofOwnedHive, "NOT_FOUND", "BACKEND_UNAVAILABLE"]
+    errors: [...own, "NOT_FOUND", "BACKEND_UNAVAILABLE"]
   }),
   runtimeEvents: endpoint("GET", "/workers/provisions/:id/events", {
     scope: "peer",
@@ -143,14 +146,14 @@ export const hiveApi = {
     summary: "Workers",
     input: none,
     answers: { json: { 200: Schema.Array(WorkerBeat) } },
-    errors: ofOwnedHive
+    errors: own
   }),
   stopWorker: endpoint("POST", "/workers/:id/shutdown", {
     scope: "peer",
     summary: "Stop",
     input: byWorker,
     answers: { json: { 204: Nothing } },
-    errors: [...ofOwnedHive, "WORKER_NOT_FOUND"]
+    errors: [...own, "WORKER_NOT_FOUND"]
   }),
   inspectEvents: endpoint("GET", "/inspect/events", {
     scope: "peer",
@@ -169,5 +172,3 @@ export const hiveApi = {
 } as const
 
 export type HiveApi = Handlers<typeof hiveApi>
-/** Its calls before they are held to what they declare. */
-export type HiveCalls = Loose<typeof hiveApi>

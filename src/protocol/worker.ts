@@ -40,16 +40,7 @@ export const workerApi = {
     summary: "Decode one answer; whole with `stream` false, else where its tokens are read",
     input: InferRequest,
     answers: { json: { 201: InferStarted, 200: InferWhole } },
-    errors: [
-      "ALL_SLOTS_BUSY",
-      "CONFLICT",
-      "CANCELLED",
-      "UNSUPPORTED_PARAMETER",
-      "MODEL_INVALID",
-      "VRAM_EXHAUSTED",
-      "BACKEND_UNAVAILABLE",
-      "WORKER_CRASHED"
-    ],
+    errors: ["ALL_SLOTS_BUSY", "CONFLICT", "CANCELLED"],
     maxBytes: 32 * 1024 * 1024
   }),
   inferEvents: endpoint("GET", "/infer/:id/events", {

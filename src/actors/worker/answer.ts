@@ -10,14 +10,20 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
 import { frame } from "../../protocol/sse.ts"
+import type { LoadedModel } from "../../layers/engine/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
 import { tokenFrame } from "../../protocol/token-frame.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
+/** What the engine says, a bug of it, or the reason for which the worker stopped it. */
+export type AnswerFailure =
+  | Effect.Effect.Error<ReturnType<LoadedModel["generate"]>>
+  | RbeeError<"INTERNAL" | "SHUTTING_DOWN">
+
 export type End =
   | { readonly _tag: "Done"; readonly done: InferDone }
-  | { readonly _tag: "Failed"; readonly error: RbeeError }
+  | { readonly _tag: "Failed"; readonly error: AnswerFailure }
   | { readonly _tag: "Cancelled" }
 
 /** characters that one write to a reader has at most, so that backpressure is felt while old frames are replayed */
@@ -59,7 +65,7 @@ export class Answer {
   next: number
   end: End | undefined
   /** why it is being stopped, where that is not a cancellation */
-  stopReason: RbeeError | undefined
+  stopReason: AnswerFailure | undefined
   /** since when nobody reads it, in milliseconds; undefined while somebody does */
   unreadSince: number | undefined
   /** when it ended, in milliseconds */

@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { GenerateRequest, GenerateResult, LoadedModel } from "../../layers/engine/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { InferDone, InferRequest } from "../../machines/vocabulary/worker.ts"
-import { Answer, type End } from "./answer.ts"
+import { Answer, type AnswerFailure, type End } from "./answer.ts"
 
 /**
  * Checked once a second, so an abandoned decode stops within 10 s of losing its reader
@@ -132,7 +132,7 @@ export class Answers {
   }
 
   /** Ends all that run, for this reason or as cancelled, and returns when their slots are free. */
-  endAll(reason?: RbeeError): Effect.Effect<void> {
+  endAll(reason?: AnswerFailure): Effect.Effect<void> {
     return Effect.suspend(() =>
       Effect.forEach([...this.active.values()], (running) => this.stop(running, reason), {
         concurrency: "unbounded",
@@ -163,7 +163,7 @@ export class Answers {
     return Effect.forEach(abandoned, ({ fiber }) => Fiber.interruptFork(fiber), { discard: true })
   })
 
-  private stop(running: Running, reason?: RbeeError): Effect.Effect<void> {
+  private stop(running: Running, reason?: AnswerFailure): Effect.Effect<void> {
     if (reason !== undefined) running.answer.stopReason ??= reason
     return Effect.asVoid(Fiber.interrupt(running.fiber))
   }

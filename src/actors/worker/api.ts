@@ -3,11 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { type AnswerOf } from "../../protocol/answers.ts"
-import { declared } from "../../protocol/endpoint.ts"
 import type { GenerateRequest } from "../../layers/engine/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
-import { type WorkerApi, workerApi } from "../../protocol/worker.ts"
+import type { WorkerApi, workerApi } from "../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 import type { Answers } from "./answers.ts"
@@ -63,8 +62,9 @@ const whole = (answers: Answers, id: string, request: InferRequest, generate: Ge
     ({ answer, fiber }) =>
       Effect.flatMap(Fiber.await(fiber), () => {
         if (answer.end?._tag === "Done") return Effect.succeed(json(200, { text: texts.join(""), ...answer.end.done }))
-        if (answer.end?._tag === "Failed") return Effect.fail(answer.end.error)
-        return Effect.fail(rbeeError("CANCELLED", "the answer was cancelled"))
+        return Effect.fail(
+          answer.end?._tag === "Failed" ? answer.end.error : rbeeError("CANCELLED", "the answer was cancelled")
+        )
       }),
     ({ leave }) => Effect.zipRight(Effect.sync(leave), answers.cancel(id))
   )
@@ -84,7 +84,7 @@ export const workerApiOf = (
     const settings = yield* CurrentSettings
     const clock = yield* Effect.clock
     const startedAt = clock.unsafeCurrentTimeMillis()
-    return declared(workerApi, {
+    return {
       health: () =>
         Effect.sync(() => ({
           status: "healthy" as const,
@@ -126,5 +126,5 @@ export const workerApiOf = (
           status.draining = true
           return Effect.asVoid(Effect.forkIn(shutdown(deadline_ms ?? settings.shutdown.drainMs), scope))
         })
-    })
+    }
   })

@@ -8,7 +8,7 @@ import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Id } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
-import { ofFetching, ofOwnedHive, ofRemoteMachine, ofStarting, ofWaking } from "../failures.ts"
+import { ofFetching, ofOwnedHive, ofRemoteMachine, ofStarting, ofStore, ofWaking } from "../failures.ts"
 import { none, byId, byWorker, after, resumable } from "../inputs.ts"
 import { downloadEvents, modelCalls, ofCluster, ProvisionAnswer } from "../models.ts"
 
@@ -19,7 +19,7 @@ export const ShutdownAnswer = Schema.Struct({
 export type ShutdownAnswer = typeof ShutdownAnswer.Type
 
 /** Of the hive that a call was passed on to. */
-const ofHive = [...ofOwnedHive, "HIVE_NOT_FOUND"] as const
+const ofHive = [...ofOwnedHive, ...ofStore, "HIVE_NOT_FOUND"] as const
 
 const hivesApi = {
   listHives: endpoint("GET", "/hives", {
@@ -53,7 +53,7 @@ const hivesApi = {
       direct: Schema.optional(Schema.Boolean)
     }),
     answers: { json: { 200: Schema.Struct({ invite: Schema.String, valid_s: Count }) } },
-    errors: ["CONFLICT"],
+    errors: [...ofStore, "CONFLICT"],
     strict: true
   }),
   checkHive: endpoint("POST", "/hives/:id/check", {
@@ -76,7 +76,7 @@ const hivesApi = {
     summary: "Remove rbee from a machine; models and logs stay",
     input: byId,
     answers: { json: { 200: Schema.Struct({ removed: Schema.Boolean }) } },
-    errors: ["HIVE_NOT_FOUND", "CONFLICT", ...ofRemoteMachine]
+    errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
   }),
   hiveLogs: endpoint("GET", "/hives/:id/logs", {
     scope: "observe",
@@ -89,8 +89,7 @@ const hivesApi = {
     scope: "manage",
     summary: "Tell the passphrase of a private key; it is kept in memory alone",
     input: Schema.Struct({ file: Schema.String, passphrase: Schema.String }),
-    answers: { json: { 200: Schema.Struct({ opens: Schema.Boolean }) } },
-    errors: ["SSH_AUTH_FAILED"]
+    answers: { json: { 200: Schema.Struct({ opens: Schema.Boolean }) } }
   }),
   removeHive: endpoint("DELETE", "/hives/:id", {
     scope: "manage",
@@ -111,7 +110,7 @@ const hivesApi = {
     summary: "Stop a hive",
     input: byId,
     answers: { json: { 200: HiveView } },
-    errors: [...ofHive, "CONFLICT"]
+    errors: [...ofHive, ...ofRemoteMachine]
   })
 } as const
 
@@ -177,7 +176,7 @@ export const operatorsApi = {
     summary: "Stop a worker",
     input: byWorker,
     answers: { json: { 204: Nothing } },
-    errors: [...ofOwnedHive, "WORKER_NOT_FOUND"]
+    errors: [...ofOwnedHive, ...ofStore, "WORKER_NOT_FOUND"]
   }),
   ...modelsApi,
   shutdown: endpoint("POST", "/shutdown", {

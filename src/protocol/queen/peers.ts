@@ -13,7 +13,7 @@ export const peersApi = {
     summary: "A hive's heartbeat, workers nested",
     input: Heartbeat,
     answers: { json: { 204: Nothing } },
-    errors: ["HIVE_NOT_FOUND", "HIVE_OWNED", "CONFLICT"]
+    errors: ["HIVE_NOT_FOUND", "CONFLICT"]
   }),
   joinHive: endpoint("POST", "/hives/:id/join", {
     // who comes has an invitation, and nothing else yet
