@@ -161,7 +161,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
         const { jobId } = yield* submit({ ...request, model }, idempotency_key)
         return { job_id: jobId, events: `/jobs/${jobId}/events` }
       }),
-    listJobs: () => Effect.map(Call, ({ caller }) => jobs.list(caller)),
+    listJobs: () => Effect.flatMap(Call, ({ caller }) => jobs.list(caller)),
     getJob: ({ id }) => jobs.get(id),
     plan: (request) =>
       Effect.flatMap(modelNamed(request.model), (model) =>

@@ -2,11 +2,13 @@
  * The queen's journal: every job with its event sequence, from which the next queen continues
  * (docs/design.md#what-is-kept-where).
  *
- * All calls are synchronous: the token path has no fiber, and what a turn of the event loop gathered is committed in
- * one transaction before any reader sees it. What could hold everybody up is done in steps. A call that throws is a fault of the disk or a bug, never an expected
- * failure; nothing of the batch is kept then.
+ * No call says when it is done but by its answer: behind the port may be a file (`sqlite.ts`) or a store of another
+ * machine. Calls take effect in the order in which they were made; what is read is what was committed. A store within
+ * the process is written with plain calls, and made a journal by `in-process.ts`.
  */
 import * as Context from "effect/Context"
+import * as Data from "effect/Data"
+import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { Count } from "../../machines/vocabulary/common.ts"
 import {
@@ -89,43 +91,62 @@ export type Entry =
       readonly texts: ReadonlyArray<string>
     }
 
+/** What a job has answered: as many texts as ids. */
+export interface Tokens {
+  readonly texts: ReadonlyArray<string>
+  readonly tokenIds: ReadonlyArray<number>
+}
+
 /** The id of the last event that the row holds. */
 export const lastIdOf = (entry: Entry): number =>
   entry._tag === "Event" ? entry.id : entry.firstId + entry.texts.length - 1
 
-/** Long work that its caller does in steps, each of them short: others have their turn in between. */
-export type Steps<A = void> = IterableIterator<undefined, A, undefined>
+/** Why a journal does not do what it was asked to; nothing of a batch is kept then. */
+export class JournalError extends Data.TaggedError("JournalError")<{
+  /** `full`: it has no room · `malformed`: what is in it makes no sense · `unavailable`: it cannot be reached or used */
+  readonly kind: "full" | "malformed" | "unavailable"
+  /** what was found, or the store's own code */
+  readonly why: string
+}> {
+  override get message(): string {
+    return `the journal is ${this.kind} (${this.why})`
+  }
+}
 
 export interface JournalService {
-  /** Writes a long request ahead of `create`, in steps; left before the end, or never created, nothing of it is kept. */
-  readonly prepare: (job: NewJob) => Steps
-  /** Commits the job by itself. The id and the key must be new. */
-  readonly create: (job: NewJob) => void
-  /** Whether the job was created with this request, found out in steps. */
-  readonly isSame: (id: JobId, request: JobRequest) => Steps<boolean>
-  /** One transaction; all or nothing. */
-  readonly commit: (writes: ReadonlyArray<Write>) => void
+  /**
+   * Takes a job in, durably. Its id is new; with a key that came before nothing is written, and the job of then is
+   * given. Who leaves before the end may have made it: `remove` follows then.
+   */
+  readonly create: (job: NewJob) => Effect.Effect<JournalJob | undefined, JournalError>
+  /** Whether the job was created with this request. */
+  readonly isSame: (id: JobId, request: JobRequest) => Effect.Effect<boolean, JournalError>
+  /**
+   * One transaction, all or nothing. `done` is called once, when the batch is durable or will never be: perhaps before
+   * this returns. The one call of the token path, which has no fiber; the next one comes after `done`.
+   */
+  readonly commit: (writes: ReadonlyArray<Write>, done: (failure?: JournalError) => void) => void
   /** Rows that hold an event after `afterId`, in order, at most `limit` rows; the first may begin before it. */
-  readonly replay: (job: JobId, afterId: number, limit: number) => ReadonlyArray<Entry>
+  readonly replay: (job: JobId, afterId: number, limit: number) => Effect.Effect<ReadonlyArray<Entry>, JournalError>
   /** The last event id, 0 if none. */
-  readonly lastId: (job: JobId) => number
+  readonly lastId: (job: JobId) => Effect.Effect<number, JournalError>
   /** All tokens of the job so far. */
-  readonly tokens: (job: JobId) => { readonly texts: ReadonlyArray<string>; readonly tokenIds: ReadonlyArray<number> }
-  /** Of a long request without what it says, as `byKey` and `jobs`. */
-  readonly job: (id: JobId) => JournalJob | undefined
-  readonly byKey: (key: string) => JournalJob | undefined
+  readonly tokens: (job: JobId) => Effect.Effect<Tokens, JournalError>
+  /** Of a long request without what it says, as `jobs`. */
+  readonly job: (id: JobId) => Effect.Effect<JournalJob | undefined, JournalError>
   /** Newest first. */
-  readonly jobs: (limit: number) => ReadonlyArray<JournalJob>
+  readonly jobs: (limit: number) => Effect.Effect<ReadonlyArray<JournalJob>, JournalError>
   /** Without a terminal event, oldest first: what a new queen continues. With all that they say. */
-  readonly unfinished: () => ReadonlyArray<JournalJob>
-  readonly remove: (id: JobId) => void
+  readonly unfinished: Effect.Effect<ReadonlyArray<JournalJob>, JournalError>
+  /** Nothing, of a job that is not there. */
+  readonly remove: (id: JobId) => Effect.Effect<void, JournalError>
   /**
    * Removes the jobs that ended before `before` (milliseconds since 1970), and all but the newest `keep` ended ones;
    * the oldest first and not all at once: call again until none is left. Returns their ids.
    */
-  readonly forget: (before: number, keep: number) => ReadonlyArray<JobId>
+  readonly forget: (before: number, keep: number) => Effect.Effect<ReadonlyArray<JobId>, JournalError>
   /** Moves the log into the file. Waits for the disk: for a moment when no token flows. */
-  readonly checkpoint: () => void
+  readonly checkpoint: Effect.Effect<void, JournalError>
 }
 
 export class Journal extends Context.Tag("rbee/Journal")<Journal, JournalService>() {}

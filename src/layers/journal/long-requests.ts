@@ -18,7 +18,7 @@ import {
 import { join } from "node:path"
 import { isLongerThan, jsonPieces } from "../../machines/formats/json/pieces.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
-import type { Steps } from "./index.ts"
+import type { Steps } from "./in-process.ts"
 
 /** characters from which a request is long; each change of a job writes its row again */
 const long = 16 * 1024

@@ -2,11 +2,14 @@
  * The journal in memory. The store outlives the layer, so a queen that starts again over the same store finds what the
  * one before had committed: that is how simulation and `--one-process` tests restart a queen.
  */
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { jsonPieces } from "../../machines/formats/json/pieces.ts"
 import { JobRequest } from "../../machines/vocabulary/job.ts"
-import { type Entry, Journal, type JournalJob, type JournalService, lastIdOf, type Steps, type Write } from "./index.ts"
+import { Turns } from "../turns/index.ts"
+import { inProcess, malformed, type Steps, type Store } from "./in-process.ts"
+import { type Entry, Journal, type JournalJob, lastIdOf, type Write } from "./index.ts"
 import { isLong } from "./long-requests.ts"
 
 const encodeRequest = Schema.encodeSync(Schema.parseJson(JobRequest))
@@ -23,13 +26,16 @@ export type MemoryStore = Map<string, Kept>
 export const memoryStore = (): MemoryStore => new Map()
 
 /** Without a `store`, every building of the layer starts empty. */
-export const layerMemory = (store?: MemoryStore): Layer.Layer<Journal> =>
-  Layer.sync(Journal, () => memoryJournal(store ?? memoryStore()))
+export const layerMemory = (store?: MemoryStore): Layer.Layer<Journal, never, Turns> =>
+  Layer.effect(
+    Journal,
+    Effect.map(Turns, (turns) => inProcess(storeOver(store ?? memoryStore()), turns))
+  )
 
-export const memoryJournal = (store: MemoryStore): JournalService => {
+export const storeOver = (store: MemoryStore): Store => {
   const kept = (id: string): Kept => {
     const found = store.get(id)
-    if (found === undefined) throw new Error(`the journal has no job ${id}`)
+    if (found === undefined) throw malformed(`it has no job ${id}`)
     return found
   }
   const jobs = () => [...store.values()].map(({ job }) => job)

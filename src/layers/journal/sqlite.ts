@@ -14,10 +14,12 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Database, openDatabase } from "../sqlite/open.ts"
+import { Turns } from "../turns/index.ts"
+import { inProcess } from "./in-process.ts"
 import { Journal } from "./index.ts"
 import { LongRequests } from "./long-requests.ts"
 import { migrations } from "./migrations.ts"
-import { sqliteJournal } from "./statements.ts"
+import { sqliteStore } from "./statements.ts"
 
 const PAGE = 1024
 const CHECKPOINT_PAGES = (64 * 1024 * 1024) / PAGE
@@ -25,12 +27,16 @@ const CHECKPOINT_PAGES = (64 * 1024 * 1024) / PAGE
 /** `file` is made if missing; one that is no database is moved aside with a warning and the journal starts empty. */
 export const layerSqlite = (
   file: string
-): Layer.Layer<Journal, RbeeError<"INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">> =>
+): Layer.Layer<Journal, RbeeError<"INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">, Turns> =>
   Layer.scoped(
     Journal,
     Effect.gen(function* () {
       const db = yield* Effect.acquireRelease(open(file), (db) => Effect.sync(() => db.close()))
-      return sqliteJournal(db, new LongRequests(join(dirname(file), "requests")))
+      const store = yield* Effect.try({
+        try: () => sqliteStore(db, new LongRequests(join(dirname(file), "requests"))),
+        catch: (reason) => cannotOpen(file, reason)
+      })
+      return inProcess(store, yield* Turns)
     })
   )
 

@@ -4,16 +4,8 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { rbeeError } from "../../machines/errors.ts"
 import { JobRequest } from "../../machines/vocabulary/job.ts"
-import {
-  type Entry,
-  JobFacts,
-  type JournalJob,
-  type JournalService,
-  lastIdOf,
-  type NewJob,
-  type Steps,
-  type Write
-} from "./index.ts"
+import { malformed, type Steps, type Store } from "./in-process.ts"
+import { type Entry, JobFacts, type JournalJob, lastIdOf, type NewJob, type Write } from "./index.ts"
 import { hasTexts, isLong, type LongRequests, withoutTexts } from "./long-requests.ts"
 import { RunIndex } from "./runs.ts"
 import { JobId } from "../../machines/vocabulary/ids.ts"
@@ -83,7 +75,7 @@ const ENDED_KEPT = 256
 const FORGOTTEN = 50
 
 // long: a statement and a call for each question to the journal, side by side
-export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalService => {
+export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
   const insertJob = db.prepare<[string, string, string | null, number, string]>(
     `INSERT INTO jobs (id, request, key, created_at, facts, first_run)
      VALUES (?, ?, ?, ?, ?, (SELECT coalesce(max(seq), 0) + 1 FROM runs))`
@@ -353,7 +345,3 @@ export const sqliteJournal = (db: Sqlite.Database, long: LongRequests): JournalS
 
 const mapDefined = <A, B>(value: A | undefined, f: (value: A) => B): B | undefined =>
   value === undefined ? undefined : f(value)
-
-/** As SQLite says of a file that went bad: what one table tells of is not in the other. */
-const malformed = (what: string): Error =>
-  Object.assign(new Error(`the journal is malformed: ${what}`), { code: "SQLITE_CORRUPT" })

@@ -21,7 +21,8 @@ export const causes = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> => {
   return found
 }
 
-const codeOf = (error: unknown): string =>
+/** A fault of SQLite or of the system says its name there. */
+export const codeOf = (error: unknown): string =>
   typeof error === "object" && error !== null && "code" in error && typeof error.code === "string" ? error.code : ""
 
 export const isCorruption = (error: unknown): boolean => /^SQLITE_(NOTADB|CORRUPT)/.test(codeOf(error))
@@ -32,7 +33,7 @@ export const isOpenError = (error: unknown): error is OpenError => codeOf(error)
 const isOfOtherNode = (reason: unknown): boolean =>
   reason instanceof Error && /NODE_MODULE_VERSION|different Node\.js version/.test(reason.message)
 
-const isFull = (reason: unknown): boolean =>
+export const isFull = (reason: unknown): boolean =>
   codeOf(reason) === "ENOSPC" || codeOf(reason) === "EDQUOT" || codeOf(reason).startsWith("SQLITE_FULL")
 
 /** Why a store cannot be opened, and what helps. */

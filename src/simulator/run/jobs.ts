@@ -1,7 +1,7 @@
 /** What a job should say, and how it ended. */
 import * as Effect from "effect/Effect"
 import { Engine } from "../../layers/engine/index.ts"
-import type { JournalService } from "../../layers/journal/index.ts"
+import type { Store } from "../../layers/journal/in-process.ts"
 import { type EngineSpec, layerUndisturbed } from "../world/engine.ts"
 import { Kernel } from "../world/kernel/kernel.ts"
 import { Machine } from "../world/machine.ts"
@@ -35,7 +35,7 @@ export const undisturbed = (spec: EngineSpec, prompt: string): string => {
 
 /** The terminal events of a job's sequence. */
 export const terminalOf = (
-  journal: JournalService,
+  journal: Store,
   job: JobId
 ): { readonly count: number; readonly names: string; readonly data: string } => {
   const ends = journal

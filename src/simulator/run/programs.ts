@@ -22,6 +22,7 @@ import { layerMemory as layerHiveCatalog } from "../../layers/hive-catalog/memor
 import { lead } from "../../layers/leadership/index.ts"
 import { layerPort } from "../../layers/leadership/port.ts"
 import { Journal } from "../../layers/journal/index.ts"
+import { Turns } from "../../layers/turns/index.ts"
 import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import { queenApi, type QueenApi } from "../../protocol/queen/index.ts"
 import { layerMemory as layerQueenCatalog } from "../../layers/queen-catalog/memory.ts"
@@ -118,7 +119,10 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
         layerQueenCatalog(cluster.queenStore),
         Layer.provide(
           layerJobLogs,
-          Layer.sync(Journal, () => cluster.journal.open())
+          Layer.effect(
+            Journal,
+            Effect.map(Turns, (turns) => cluster.journal.open(turns))
+          )
         ),
         layerHives(cluster, process),
         layerSystem(process, cluster.onlooker)

@@ -17,7 +17,7 @@ import type { DoneEvent } from "../../../src/machines/vocabulary/job.ts"
 
 const layer = Layer.provide(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 10 })),
-  Layer.mergeAll(layerMemory(), layerNode, layerMetrics)
+  Layer.provideMerge(Layer.mergeAll(layerMemory(), layerMetrics), layerNode)
 )
 
 const usage = { prompt_tokens: 3, completion_tokens: 2, cached_tokens: 0 }
@@ -108,7 +108,7 @@ describe("a job's answer", () => {
       yield* Effect.iterate(0, { while: () => state.resume === undefined, body: () => Effect.as(Effect.sleep(1), 0) })
       say(log, "b")
       log.end({ _tag: "Done", event: doneEvent })
-      log.sync()
+      yield* log.sync
       expect(heard).toEqual(["a"])
       state.slow = false
       state.resume?.()

@@ -24,7 +24,7 @@ import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const layer = Layer.provide(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 10 })),
-  Layer.mergeAll(layerMemory(), layerNode, layerMetrics)
+  Layer.provideMerge(Layer.mergeAll(layerMemory(), layerMetrics), layerNode)
 ).pipe(Layer.merge(Logger.minimumLogLevel(LogLevel.Error)))
 
 const token = (i: number, t = `w${i} `, k = i + 7) => frame({ event: "token", data: { i, t, k } })

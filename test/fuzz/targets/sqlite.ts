@@ -14,6 +14,7 @@ import { Journal } from "../../../src/layers/journal/index.ts"
 import { layerSqlite as layerJournal } from "../../../src/layers/journal/sqlite.ts"
 import { QueenCatalog } from "../../../src/layers/queen-catalog/index.ts"
 import { layerSqlite as layerQueen } from "../../../src/layers/queen-catalog/sqlite.ts"
+import { layerNode } from "../../../src/layers/turns/node.ts"
 import { makeMachine } from "../../support/machine.ts"
 import { mutatedBytes } from "../mutate.ts"
 import { Finding, ownPeakMb, type Target } from "../target.ts"
@@ -21,12 +22,11 @@ import { Finding, ownPeakMb, type Target } from "../target.ts"
 const readJournal = (file: string) =>
   Effect.gen(function* () {
     const journal = yield* Journal
-    // a file that went bad while it was open: a throw, which the queen answers with an end of herself
-    for (const { id } of [...journal.jobs(100), ...journal.unfinished()]) {
-      journal.replay(id, 0, 1000)
-      journal.tokens(id)
+    for (const { id } of [...(yield* journal.jobs(100)), ...(yield* journal.unfinished)]) {
+      yield* journal.replay(id, 0, 1000)
+      yield* journal.tokens(id)
     }
-  }).pipe(Effect.provide(layerJournal(file)), Effect.scoped)
+  }).pipe(Effect.provide(Layer.provide(layerJournal(file), layerNode)), Effect.scoped)
 
 const readHive = (file: string) =>
   Effect.gen(function* () {
@@ -65,7 +65,7 @@ const filesOfARun = async (folder: string): Promise<ReadonlyArray<string>> => {
 }
 
 /** What is moved aside is told in the log, which nobody reads here. */
-const quiet = <A, E>(work: Effect.Effect<A, E>) => Effect.provide(work, Logger.remove(Logger.defaultLogger))
+const quiet = (work: Effect.Effect<void, unknown>) => Effect.provide(work, Logger.remove(Logger.defaultLogger))
 
 /** A store that went bad while it was open throws: a fault of the disk, which ends its owner. Nothing else does. */
 const isOfTheDisk = (error: unknown): boolean => /SQLITE_|Sqlite|malformed|disk image/.test(String(error))

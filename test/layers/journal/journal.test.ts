@@ -13,20 +13,24 @@ import { dirname, join } from "node:path"
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import type { YieldWrap } from "effect/Utils"
 import { afterAll, describe } from "vitest"
 import {
   type Entry,
   type JobFacts,
   Journal,
   type JournalService,
-  type Steps,
   type Write
 } from "../../../src/layers/journal/index.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
+import type { Turns } from "../../../src/layers/turns/index.ts"
+import { layerNode } from "../../../src/layers/turns/node.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { commit, layerLate, realTurn } from "../../support/journals.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-journal-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -62,52 +66,65 @@ const ids = (entries: ReadonlyArray<Entry>) =>
   entries.flatMap((entry) => (entry._tag === "Event" ? [entry.id] : entry.texts.map((_, k) => entry.firstId + k)))
 
 const longRequest = (length: number) => ({ model: "minillama", prompt: "so much to say: 🐝 ".repeat(length / 10) })
-/** What the steps come to. */
-const whole = <A>(steps: Steps<A>): A => {
-  for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-  }
-}
+/** What a test does with a journal. */
+type Body<A> = (journal: JournalService) => Generator<YieldWrap<Effect.Effect<unknown, unknown>>, A>
+const using = <A, E>(body: Body<A>, layer: Layer.Layer<Journal, E, Turns>) =>
+  Effect.flatMap(Journal, (journal) => Effect.gen(() => body(journal))).pipe(
+    Effect.provide(Layer.provide(Layer.fresh(layer), layerNode))
+  )
+/** How many turns of the event loop it takes. */
+const turnsOf = <A, E>(work: Effect.Effect<A, E>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(work)
+    let turns = 0
+    for (; fiber.unsafePoll() === null; turns++) yield* realTurn
+    yield* Fiber.join(fiber)
+    return turns
+  })
 
 describe.each([
   ["SQLite", () => layerSqlite(newFile())],
-  ["memory", () => layerMemory()]
+  ["memory", () => layerMemory()],
+  ["another machine", () => layerLate(layerMemory(), realTurn)]
 ])("the journal in %s", (_, layer) => {
-  const test = (name: string, body: (journal: JournalService) => void) =>
-    it.effect(name, () => Effect.provide(Effect.map(Journal, body), layer()))
+  const test = (name: string, body: Body<void>) => it.effect(name, () => using(body, layer()))
 
-  test("replays a job from every id, with no gap and no repeat", (journal) => {
-    create(journal, "job-a")
-    create(journal, "job-b")
-    journal.commit([event("job-a", 1), event("job-a", 2), tokens("job-a", 3, 0, ["he", "l", "lo"]), event("job-b", 1)])
-    journal.commit([tokens("job-a", 6, 3, ['\n"quoted"', "🐝"])])
-    journal.commit([event("job-a", 8, '{"last":true}')])
-    expect(journal.lastId(JobId.make("job-a"))).toBe(8)
-    expect(journal.lastId(JobId.make("job-b"))).toBe(1)
+  test("replays a job from every id, with no gap and no repeat", function* (journal) {
+    yield* create(journal, "job-a")
+    yield* create(journal, "job-b")
+    yield* commit(journal, [
+      event("job-a", 1),
+      event("job-a", 2),
+      tokens("job-a", 3, 0, ["he", "l", "lo"]),
+      event("job-b", 1)
+    ])
+    yield* commit(journal, [tokens("job-a", 6, 3, ['\n"quoted"', "🐝"])])
+    yield* commit(journal, [event("job-a", 8, '{"last":true}')])
+    expect(yield* journal.lastId(JobId.make("job-a"))).toBe(8)
+    expect(yield* journal.lastId(JobId.make("job-b"))).toBe(1)
     for (let after = 0; after <= 8; after++) {
-      const seen = ids(journal.replay(JobId.make("job-a"), after, 100)).filter((id) => id > after)
+      const seen = ids(yield* journal.replay(JobId.make("job-a"), after, 100)).filter((id) => id > after)
       expect(seen).toEqual([1, 2, 3, 4, 5, 6, 7, 8].slice(after))
     }
-    expect(journal.replay(JobId.make("job-a"), 4, 2)).toEqual([
+    expect(yield* journal.replay(JobId.make("job-a"), 4, 2)).toEqual([
       { _tag: "Tokens", firstId: 3, firstIndex: 0, texts: ["he", "l", "lo"] },
       { _tag: "Tokens", firstId: 6, firstIndex: 3, texts: ['\n"quoted"', "🐝"] }
     ])
-    expect(journal.replay(JobId.make("job-a"), 99, 10)).toEqual([])
-    expect(journal.tokens(JobId.make("job-a"))).toEqual({
+    expect(yield* journal.replay(JobId.make("job-a"), 99, 10)).toEqual([])
+    expect(yield* journal.tokens(JobId.make("job-a"))).toEqual({
       texts: ["he", "l", "lo", '\n"quoted"', "🐝"],
       tokenIds: [100, 101, 102, 103, 104]
     })
   })
 
-  test("gives a long sequence in pages that follow each other, however events and tokens mix", (journal) => {
-    create(journal, "job-a")
-    create(journal, "job-b")
+  test("gives a long sequence in pages that follow each other, however events and tokens mix", function* (journal) {
+    yield* create(journal, "job-a")
+    yield* create(journal, "job-b")
     let id = 1
     let index = 0
     for (let k = 0; k < 60; k++) {
       const run = k % 4
-      journal.commit([
+      yield* commit(journal, [
         ...(k % 3 === 0 ? [event("job-a", id++)] : []),
         ...(run === 0
           ? []
@@ -119,7 +136,7 @@ describe.each([
     for (const limit of [1, 2, 3, 7]) {
       const seen: Array<number> = []
       for (let after = 0; after < id - 1; after = seen.at(-1) ?? 0) {
-        const page = journal.replay(JobId.make("job-a"), after, limit)
+        const page = yield* journal.replay(JobId.make("job-a"), after, limit)
         expect(page.length).toBeLessThanOrEqual(limit)
         seen.push(...ids(page).filter((each) => each > after))
       }
@@ -127,117 +144,130 @@ describe.each([
     }
   })
 
-  test("keeps the tokens of an answer that is not streamed beside the sequence", (journal) => {
-    create(journal, "job-a")
-    journal.commit([event("job-a", 1), tokens("job-a", 0, 0, ["a", "b"]), event("job-a", 2)])
-    journal.commit([tokens("job-a", 0, 2, ["c"])])
-    expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2])
-    expect(journal.tokens(JobId.make("job-a"))).toEqual({ texts: ["a", "b", "c"], tokenIds: [100, 101, 102] })
+  test("keeps the tokens of an answer that is not streamed beside the sequence", function* (journal) {
+    yield* create(journal, "job-a")
+    yield* commit(journal, [event("job-a", 1), tokens("job-a", 0, 0, ["a", "b"]), event("job-a", 2)])
+    yield* commit(journal, [tokens("job-a", 0, 2, ["c"])])
+    expect(ids(yield* journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2])
+    expect(yield* journal.tokens(JobId.make("job-a"))).toEqual({ texts: ["a", "b", "c"], tokenIds: [100, 101, 102] })
   })
 
-  test("commits a batch whole or not at all", (journal) => {
-    create(journal, "job-a")
-    journal.commit([event("job-a", 1)])
-    expect(() => journal.commit([event("job-a", 2), event("job-gone", 1)])).toThrow("job-gone")
-    expect(journal.lastId(JobId.make("job-a"))).toBe(1)
-    journal.commit([event("job-a", 2)])
-    expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2])
+  test("commits a batch whole or not at all", function* (journal) {
+    yield* create(journal, "job-a")
+    yield* commit(journal, [event("job-a", 1)])
+    expect(yield* Effect.flip(commit(journal, [event("job-a", 2), event("job-gone", 1)]))).toMatchObject({
+      _tag: "JournalError",
+      kind: "malformed"
+    })
+    expect(yield* journal.lastId(JobId.make("job-a"))).toBe(1)
+    yield* commit(journal, [event("job-a", 2)])
+    expect(ids(yield* journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2])
   })
 
-  test("knows which jobs have no terminal event, and finds them by id and key", (journal) => {
-    create(journal, "job-a", "key-a")
-    create(journal, "job-b")
-    create(journal, "job-c")
-    journal.commit([ended("job-b", 50)])
-    expect(journal.unfinished().map(({ id }) => id)).toEqual(["job-a", "job-c"])
-    expect(journal.jobs(2).map(({ id }) => id)).toEqual(["job-c", "job-b"])
-    expect(journal.byKey("key-a")?.id).toBe("job-a")
-    expect(journal.byKey("key-b")).toBeUndefined()
-    expect(journal.job(JobId.make("job-b"))).toMatchObject({
+  test("knows which jobs have no terminal event, and finds them by id", function* (journal) {
+    yield* create(journal, "job-a", "key-a")
+    yield* create(journal, "job-b")
+    yield* create(journal, "job-c")
+    yield* commit(journal, [ended("job-b", 50)])
+    expect((yield* journal.unfinished).map(({ id }) => id)).toEqual(["job-a", "job-c"])
+    expect((yield* journal.jobs(2)).map(({ id }) => id)).toEqual(["job-c", "job-b"])
+    expect(yield* journal.job(JobId.make("job-b"))).toMatchObject({
       request: { model: "minillama", prompt: "for job-b" },
       createdAt: 1,
       endedAt: 50,
       facts: { state: "done", tokens: 1 }
     })
-    expect(() => create(journal, "job-d", "key-a")).toThrow()
-    expect(() => create(journal, "job-a")).toThrow()
+    expect(yield* Effect.flip(create(journal, "job-a"))).toMatchObject({ _tag: "JournalError" })
   })
 
-  test("takes a long request in steps, and knows its job when it is created", (journal) => {
+  test("makes one job of a key, and gives it to whoever comes with it next", function* (journal) {
+    expect(yield* create(journal, "job-a", "key")).toBeUndefined()
+    expect(yield* create(journal, "job-b", "key")).toMatchObject({ id: "job-a", request: { prompt: "for job-a" } })
+    expect((yield* journal.jobs(10)).map(({ id }) => id)).toEqual(["job-a"])
+    yield* journal.remove(JobId.make("job-a"))
+    yield* journal.remove(JobId.make("job-a"))
+    expect(yield* create(journal, "job-b", "key")).toBeUndefined()
+  })
+
+  test("takes a long request in many turns, and has its job when all of it is here", function* (journal) {
     const job = { id: JobId.make("job-a"), request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
-    const steps = [...journal.prepare(job)]
-    expect(steps.length).toBeGreaterThan(10)
-    expect(journal.job(JobId.make("job-a"))).toBeUndefined()
-    journal.create(job)
-    expect(journal.byKey("key")?.id).toBe("job-a")
-    expect(journal.unfinished()).toMatchObject([{ id: "job-a", request: job.request }])
-    expect([
-      ...journal.prepare({ ...job, id: JobId.make("job-b"), request: { model: "minillama", prompt: "short" } })
-    ]).toEqual([])
+    const fiber = yield* Effect.fork(journal.create(job))
+    let turns = 0
+    for (; fiber.unsafePoll() === null; turns++) {
+      yield* realTurn
+      if (fiber.unsafePoll() === null && turns < 5) expect(yield* journal.job(job.id)).toBeUndefined()
+    }
+    expect(turns).toBeGreaterThan(10)
+    expect(yield* create(journal, "job-b", "key")).toMatchObject({ id: "job-a" })
+    expect(yield* journal.unfinished).toMatchObject([{ id: "job-a", request: job.request }])
+    const short = { ...job, id: JobId.make("job-c"), key: undefined, request: { model: "minillama", prompt: "short" } }
+    expect(yield* turnsOf(journal.create(short))).toBeLessThan(10)
   })
 
-  test("tells whether a job was created with a request, however long", (journal) => {
+  test("tells whether a job was created with a request, however long", function* (journal) {
     for (const length of [10, 1_000_000]) {
       const request = longRequest(length)
-      journal.create({ id: JobId.make(`job-${length}`), request, createdAt: 1, facts })
-      const isSame = (other: JobRequest) => whole(journal.isSame(JobId.make(`job-${length}`), other))
-      expect(isSame({ prompt: request.prompt, model: request.model })).toBe(true)
+      yield* journal.create({ id: JobId.make(`job-${length}`), request, createdAt: 1, facts })
+      const isSame = (other: JobRequest) => journal.isSame(JobId.make(`job-${length}`), other)
+      expect(yield* isSame({ prompt: request.prompt, model: request.model })).toBe(true)
       for (const other of [
         { ...request, seed: 1 },
         { ...request, prompt: request.prompt.slice(1) },
         { ...request, prompt: `${request.prompt}.` },
         { model: "minillama", messages: [{ role: "user" as const, content: request.prompt }] }
       ])
-        expect(isSame(other)).toBe(false)
+        expect(yield* isSame(other)).toBe(false)
     }
   })
 
-  test("forgets ended jobs by age and by count, never unfinished ones", (journal) => {
+  test("forgets ended jobs by age and by count, never unfinished ones", function* (journal) {
     for (const [at, id] of ["job-a", "job-b", "job-c", "job-d", "job-e"].entries()) {
-      create(journal, id, `key-${id}`)
-      journal.commit([event(id, 1), tokens(id, 2, 0, ["x"])])
-      if (id !== "job-a") journal.commit([ended(id, at * 100)])
+      yield* create(journal, id, `key-${id}`)
+      yield* commit(journal, [event(id, 1), tokens(id, 2, 0, ["x"])])
+      if (id !== "job-a") yield* commit(journal, [ended(id, at * 100)])
     }
-    expect(journal.forget(150, 10)).toEqual(["job-b"])
-    expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-c", "job-a"])
-    expect(journal.forget(0, 2)).toEqual(["job-c"])
-    expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-a"])
-    expect(journal.byKey("key-job-c")).toBeUndefined()
-    journal.remove(JobId.make("job-e"))
-    expect(() => journal.replay(JobId.make("job-e"), 0, 1)).toThrow()
-    create(journal, "job-e")
-    expect(journal.lastId(JobId.make("job-e"))).toBe(0)
+    expect(yield* journal.forget(150, 10)).toEqual(["job-b"])
+    expect((yield* journal.jobs(10)).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-c", "job-a"])
+    expect(yield* journal.forget(0, 2)).toEqual(["job-c"])
+    expect((yield* journal.jobs(10)).map(({ id }) => id)).toEqual(["job-e", "job-d", "job-a"])
+    expect(yield* create(journal, "job-f", "key-job-c")).toBeUndefined()
+    yield* journal.remove(JobId.make("job-e"))
+    expect(yield* Effect.flip(journal.replay(JobId.make("job-e"), 0, 1))).toMatchObject({ kind: "malformed" })
+    yield* create(journal, "job-e")
+    expect(yield* journal.lastId(JobId.make("job-e"))).toBe(0)
   })
 })
 
 describe("the journal file", () => {
-  const withJournal = <A>(file: string, body: (journal: JournalService) => A) =>
-    Effect.provide(Effect.map(Journal, body), Layer.fresh(layerSqlite(file)))
+  const withJournal = <A>(file: string, body: Body<A>) => using(body, layerSqlite(file))
 
   it.effect("gives the next queen what the last one wrote", () =>
     Effect.gen(function* () {
       const file = newFile()
-      yield* withJournal(file, (journal) => {
-        create(journal, "job-a", "key")
-        journal.commit([event("job-a", 1), tokens("job-a", 2, 0, ["x", "y"])])
+      yield* withJournal(file, function* (journal) {
+        yield* create(journal, "job-a", "key")
+        yield* commit(journal, [event("job-a", 1), tokens("job-a", 2, 0, ["x", "y"])])
       })
-      yield* withJournal(file, (journal) => {
-        expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2, 3])
-        expect(journal.byKey("key")?.id).toBe("job-a")
-        journal.commit([tokens("job-a", 4, 2, ["z"])])
-        journal.commit([event("job-a", 5), ended("job-a", 9)])
-        journal.checkpoint()
-        expect(journal.lastId(JobId.make("job-a"))).toBe(5)
+      yield* withJournal(file, function* (journal) {
+        expect(ids(yield* journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2, 3])
+        expect(yield* create(journal, "job-b", "key")).toMatchObject({ id: "job-a" })
+        yield* commit(journal, [tokens("job-a", 4, 2, ["z"])])
+        yield* commit(journal, [event("job-a", 5), ended("job-a", 9)])
+        yield* journal.checkpoint
+        expect(yield* journal.lastId(JobId.make("job-a"))).toBe(5)
       })
-      yield* withJournal(file, (journal) => {
-        expect(journal.unfinished()).toEqual([])
-        expect(ids(journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2, 3, 4, 5])
-        expect(journal.tokens(JobId.make("job-a"))).toEqual({ texts: ["x", "y", "z"], tokenIds: [100, 101, 102] })
+      yield* withJournal(file, function* (journal) {
+        expect(yield* journal.unfinished).toEqual([])
+        expect(ids(yield* journal.replay(JobId.make("job-a"), 0, 10))).toEqual([1, 2, 3, 4, 5])
+        expect(yield* journal.tokens(JobId.make("job-a"))).toEqual({
+          texts: ["x", "y", "z"],
+          tokenIds: [100, 101, 102]
+        })
         // facts may still change after the end
-        journal.commit([ended("job-a", 9)])
-        expect(ids(journal.replay(JobId.make("job-a"), 3, 10))).toEqual([4, 5])
-        expect(journal.forget(10, 0)).toEqual(["job-a"])
-        expect(journal.job(JobId.make("job-a"))).toBeUndefined()
+        yield* commit(journal, [ended("job-a", 9)])
+        expect(ids(yield* journal.replay(JobId.make("job-a"), 3, 10))).toEqual([4, 5])
+        expect(yield* journal.forget(10, 0)).toEqual(["job-a"])
+        expect(yield* journal.job(JobId.make("job-a"))).toBeUndefined()
       })
     })
   )
@@ -252,35 +282,40 @@ describe("the journal file", () => {
     const request = { ...longRequest(1_000_000), max_tokens: 3 }
     const { prompt: _, ...others } = request
     return Effect.gen(function* () {
-      yield* withJournal(file, (journal) => {
-        journal.create({ id: JobId.make("job-long"), request, key: "once", createdAt: 1, facts })
+      yield* withJournal(file, function* (journal) {
+        yield* journal.create({ id: JobId.make("job-long"), request, key: "once", createdAt: 1, facts })
         const before = written()
         for (let epoch = 1; epoch <= 50; epoch++)
-          journal.commit([
+          yield* commit(journal, [
             { _tag: "Facts", job: JobId.make("job-long"), facts: { ...facts, epoch }, endedAt: undefined }
           ])
         expect(written() - before).toBeLessThan(300_000)
-        for (const job of [journal.job(JobId.make("job-long")), journal.byKey("once"), journal.jobs(10)[0]])
+        for (const job of [
+          yield* journal.job(JobId.make("job-long")),
+          yield* create(journal, "job-b", "once"),
+          (yield* journal.jobs(10))[0]
+        ])
           expect(job?.request).toEqual(others)
         expect(requestsOf(file)).toMatchObject([{ mode: 0o100600 }])
       })
-      yield* withJournal(file, (journal) => {
-        expect(journal.unfinished()).toMatchObject([{ id: "job-long", request, facts: { epoch: 50 } }])
-        journal.remove(JobId.make("job-long"))
-        expect(journal.job(JobId.make("job-long"))).toBeUndefined()
+      yield* withJournal(file, function* (journal) {
+        expect(yield* journal.unfinished).toMatchObject([{ id: "job-long", request, facts: { epoch: 50 } }])
+        yield* journal.remove(JobId.make("job-long"))
+        expect(yield* journal.job(JobId.make("job-long"))).toBeUndefined()
         expect(requestsOf(file)).toEqual([])
-        create(journal, "job-next")
-        expect(journal.job(JobId.make("job-next"))?.request.prompt).toBe("for job-next")
+        yield* create(journal, "job-next")
+        expect((yield* journal.job(JobId.make("job-next")))?.request.prompt).toBe("for job-next")
       })
     })
   })
 
-  it.effect("gets no more than a piece of a long request a step", () => {
+  it.effect("gets no more than a piece of a long request a turn", () => {
     const file = newFile()
-    return withJournal(file, (journal) => {
+    return withJournal(file, function* (journal) {
       const job = { id: JobId.make("job-long"), request: longRequest(5_000_000), createdAt: 1, facts }
+      const fiber = yield* Effect.fork(journal.create(job))
       let size = 0
-      for (const _ of journal.prepare(job)) {
+      for (; fiber.unsafePoll() === null; yield* realTurn) {
         const now = requestsOf(file)[0]?.size ?? 0
         expect(now - size).toBeLessThan(400_000)
         size = now
@@ -292,21 +327,22 @@ describe("the journal file", () => {
   it.effect("keeps nothing of a long request that is left, refused or never created", () => {
     const file = newFile()
     return Effect.gen(function* () {
-      yield* withJournal(file, (journal) => {
+      yield* withJournal(file, function* (journal) {
         const job = { id: JobId.make("job-long"), request: longRequest(1_000_000), key: "key", createdAt: 1, facts }
-        const left = journal.prepare(job)
-        left.next()
+        const left = yield* Effect.fork(journal.create(job))
+        yield* Effect.yieldNow()
+        yield* realTurn
         expect(requestsOf(file)).toHaveLength(1)
-        left.return?.()
+        yield* Fiber.interrupt(left)
         expect(requestsOf(file)).toEqual([])
-        create(journal, "job-a", "key")
-        expect(() => journal.create(job)).toThrow()
+        yield* create(journal, "job-a", "key")
+        expect(yield* journal.create(job)).toMatchObject({ id: "job-a" })
         expect(requestsOf(file)).toEqual([])
-        whole(journal.prepare(job))
+        writeFileSync(join(dirname(file), "requests", "never-created.json"), "{")
       })
-      yield* withJournal(file, (journal) => {
+      yield* withJournal(file, function* (journal) {
         expect(requestsOf(file)).toEqual([])
-        expect(journal.unfinished().map(({ id }) => id)).toEqual(["job-a"])
+        expect((yield* journal.unfinished).map(({ id }) => id)).toEqual(["job-a"])
       })
     })
   })
@@ -315,26 +351,30 @@ describe("the journal file", () => {
     const file = newFile()
     const request = longRequest(100_000)
     return Effect.gen(function* () {
-      yield* withJournal(file, (journal) =>
-        journal.create({ id: JobId.make("job-long"), request: { model: "minillama" }, createdAt: 1, facts })
-      )
+      yield* withJournal(file, function* (journal) {
+        yield* journal.create({ id: JobId.make("job-long"), request: { model: "minillama" }, createdAt: 1, facts })
+      })
       const db = new Sqlite(file)
       db.exec("DELETE FROM effect_sql_migrations WHERE migration_id = 3")
       db.exec("CREATE TABLE requests (job INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT")
       db.prepare("INSERT INTO requests SELECT n, ? FROM jobs").run(JSON.stringify(request))
       db.close()
-      yield* withJournal(file, (journal) => expect(journal.unfinished()).toMatchObject([{ id: "job-long", request }]))
+      yield* withJournal(file, function* (journal) {
+        expect(yield* journal.unfinished).toMatchObject([{ id: "job-long", request }])
+      })
     })
   })
 
   it.effect("that is no database is moved aside, and the journal starts empty", () =>
     Effect.gen(function* () {
       const file = newFile()
-      yield* withJournal(file, (journal) => create(journal, "job-a"))
+      yield* withJournal(file, function* (journal) {
+        yield* create(journal, "job-a")
+      })
       writeFileSync(file, "this was never a database".repeat(1000))
-      const jobs = yield* withJournal(file, (journal) => {
-        create(journal, "job-b")
-        return journal.jobs(10).map(({ id }) => id)
+      const jobs = yield* withJournal(file, function* (journal) {
+        yield* create(journal, "job-b")
+        return (yield* journal.jobs(10)).map(({ id }) => id)
       })
       expect(jobs).toEqual(["job-b"])
       expect(existsSync(`${file}.corrupt`)).toBe(true)
@@ -349,17 +389,16 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
     db.exec(statement)
     db.close()
   }
-  const withJournal = <A>(file: string, body: (journal: JournalService) => A) =>
-    Effect.scoped(Effect.provide(Effect.map(Journal, body), layerSqlite(file)))
+  const withJournal = <A>(file: string, body: Body<A>) => using(body, layerSqlite(file))
   /** an unfinished job and an ended one, three tokens each */
   const written = (file: string) =>
-    withJournal(file, (journal) => {
+    withJournal(file, function* (journal) {
       for (const id of ["job-open", "job-ended"]) {
-        create(journal, id)
-        journal.commit([event(id, 1), tokens(id, 2, 0, ["a", "b"])])
-        journal.commit([tokens(id, 4, 2, ["c"])])
+        yield* create(journal, id)
+        yield* commit(journal, [event(id, 1), tokens(id, 2, 0, ["a", "b"])])
+        yield* commit(journal, [tokens(id, 4, 2, ["c"])])
       }
-      journal.commit([event("job-ended", 5), ended("job-ended", 7)])
+      yield* commit(journal, [event("job-ended", 5), ended("job-ended", 7)])
     })
 
   it.effect("lets go of an unfinished job that cannot go on, and keeps the others", () =>
@@ -372,9 +411,9 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
         const file = newFile()
         yield* written(file)
         damage(file, statement)
-        yield* withJournal(file, (journal) => {
-          expect(journal.unfinished()).toEqual([])
-          expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-ended"])
+        yield* withJournal(file, function* (journal) {
+          expect(yield* journal.unfinished).toEqual([])
+          expect((yield* journal.jobs(10)).map(({ id }) => id)).toEqual(["job-ended"])
         })
       }
     })
@@ -388,14 +427,14 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
       ]
       for (const damage of damages) {
         const file = newFile()
-        yield* withJournal(file, (journal) => {
-          create(journal, "job-a")
-          journal.create({ id: JobId.make("job-long"), request: longRequest(100_000), createdAt: 1, facts })
+        yield* withJournal(file, function* (journal) {
+          yield* create(journal, "job-a")
+          yield* journal.create({ id: JobId.make("job-long"), request: longRequest(100_000), createdAt: 1, facts })
         })
         const requests = join(dirname(file), "requests")
         for (const name of readdirSync(requests)) damage(join(requests, name))
-        yield* withJournal(file, (journal) => {
-          expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-a"])
+        yield* withJournal(file, function* (journal) {
+          expect((yield* journal.jobs(10)).map(({ id }) => id)).toEqual(["job-a"])
           expect(readdirSync(requests)).toEqual([])
         })
       }
@@ -407,9 +446,9 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
       const file = newFile()
       yield* written(file)
       damage(file, "UPDATE jobs SET request = '{' WHERE id = 'job-ended'")
-      yield* withJournal(file, (journal) => {
-        expect(journal.job(JobId.make("job-ended"))).toBeUndefined()
-        expect(journal.jobs(10).map(({ id }) => id)).toEqual(["job-open"])
+      yield* withJournal(file, function* (journal) {
+        expect(yield* journal.job(JobId.make("job-ended"))).toBeUndefined()
+        expect((yield* journal.jobs(10)).map(({ id }) => id)).toEqual(["job-open"])
       })
     })
   )
@@ -422,11 +461,11 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
         file,
         "UPDATE runs SET texts = '[\"a' WHERE job = (SELECT n FROM jobs WHERE id = 'job-ended') AND first_id = 4"
       )
-      yield* withJournal(file, (journal) => {
-        const entries = journal.replay(JobId.make("job-ended"), 0, 10)
+      yield* withJournal(file, function* (journal) {
+        const entries = yield* journal.replay(JobId.make("job-ended"), 0, 10)
         expect(entries.at(-1)).toMatchObject({ event: "error", id: 5 })
         expect(entries.filter((entry) => entry._tag === "Event" && entry.event === "error")).toHaveLength(1)
-        expect(journal.replay(JobId.make("job-ended"), 5, 10)).toEqual([])
+        expect(yield* journal.replay(JobId.make("job-ended"), 5, 10)).toEqual([])
       })
     })
   )

@@ -7,12 +7,13 @@ import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import { build } from "esbuild"
 import { afterAll, beforeAll, describe } from "vitest"
 import { Journal } from "../../../src/layers/journal/index.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
+import { layerNode } from "../../../src/layers/turns/node.ts"
 import { JOBS, LONG } from "./kill-writer.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 const root = fileURLToPath(new URL("../../..", import.meta.url))
 // inside the tree, so that the bundle finds the packages it leaves out
@@ -57,25 +58,25 @@ describe("a journal whose process is killed", () => {
         const acknowledged = yield* Effect.promise(() => killedAfter(file, turns))
         expect(acknowledged).toBeGreaterThanOrEqual(turns)
         yield* Effect.provide(
-          Effect.map(Journal, (journal) => {
-            expect(journal.unfinished().map(({ id }) => id)).toEqual(JOBS)
-            const lengths = JOBS.map((job) => {
-              const { texts, tokenIds } = journal.tokens(JobId.make(job))
+          Effect.gen(function* () {
+            const journal = yield* Journal
+            expect((yield* journal.unfinished).map(({ id }) => id)).toEqual(JOBS)
+            const lengths: Array<number> = []
+            for (const job of JOBS) {
+              const { texts, tokenIds } = yield* journal.tokens(job)
               expect(tokenIds).toEqual(texts.map((_, k) => k))
               expect(texts).toEqual(texts.map((_, k) => `${job} ${k}`))
-              const ids = journal
-                .replay(JobId.make(job), 0, 1_000_000)
-                .flatMap((entry) =>
-                  entry._tag === "Event" ? [entry.id] : entry.texts.map((_, k) => entry.firstId + k)
-                )
-              expect(ids).toEqual(Array.from({ length: journal.lastId(JobId.make(job)) }, (_, k) => k + 1))
-              return texts.length
-            })
+              const ids = (yield* journal.replay(job, 0, 1_000_000)).flatMap((entry) =>
+                entry._tag === "Event" ? [entry.id] : entry.texts.map((_, k) => entry.firstId + k)
+              )
+              expect(ids).toEqual(Array.from({ length: yield* journal.lastId(job) }, (_, k) => k + 1))
+              lengths.push(texts.length)
+            }
             // a turn is in all jobs or in none, and nothing acknowledged is missing
             expect(new Set(lengths).size).toBe(1)
             expect(lengths[0]).toBeGreaterThanOrEqual((acknowledged + 1) * 2)
           }),
-          layerSqlite(file)
+          Layer.provide(layerSqlite(file), layerNode)
         )
       }
     })
@@ -87,13 +88,13 @@ describe("a journal whose process is killed", () => {
         const file = join(data, `long-${steps}`, "journal.sqlite")
         const [, whole] = (yield* Effect.promise(() => lastWordsAfter(file, steps, "long"))).split(" ")
         yield* Effect.provide(
-          Effect.map(Journal, (journal) => {
-            const jobs = journal.unfinished()
+          Effect.gen(function* () {
+            const jobs = yield* (yield* Journal).unfinished
             expect(jobs.length).toBeGreaterThanOrEqual(Number(whole))
             for (const { request } of jobs) expect(request).toEqual({ model: "m", prompt: LONG })
             expect(readdirSync(join(data, `long-${steps}`, "requests"))).toHaveLength(jobs.length)
           }),
-          layerSqlite(file)
+          Layer.provide(layerSqlite(file), layerNode)
         )
       }
     })

@@ -23,7 +23,7 @@ import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
 export const layer = Layer.provideMerge(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 100 })),
-  Layer.mergeAll(layerMemory(), layerNode, layerMetrics, Logger.minimumLogLevel(LogLevel.Error))
+  Layer.provideMerge(Layer.mergeAll(layerMemory(), layerMetrics, Logger.minimumLogLevel(LogLevel.Error)), layerNode)
 )
 
 const turn = Effect.flatMap(Turns, (turns) =>

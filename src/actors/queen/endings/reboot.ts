@@ -34,7 +34,7 @@ export const endWhatARebootCut = (boot: string | undefined) =>
       log.narrate(say.jobFailed({ code: error.code, message: sentence(error) }))
       log.end({ _tag: "Error", error })
       // those who ask for unfinished jobs next must not find it, and the next queen neither
-      if (!log.sync()) return yield* logs.faulted
+      yield* Effect.catchAll(log.sync, () => logs.faulted)
     }
     yield* Effect.ignoreLogged(settings.put({ name: bootName, value: boot }))
   })

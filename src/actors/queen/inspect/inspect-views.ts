@@ -38,7 +38,8 @@ export const makeViews = (): Effect.Effect<ReadonlyArray<InspectRecord>, never, 
     for (const { beats, claimed, devices, id, state } of view.allHives())
       tell("hive", id, { id, state, url: claimed?.url, instance: claimed?.instance, devices, beats })
     for (const worker of view.allWorkers()) tell("worker", worker.id, worker)
-    if (isFirst) for (const job of jobs.list(undefined).slice(0, endedMax)) tell("job", job.job_id, job)
+    const ended = isFirst ? yield* Effect.orElseSucceed(jobs.list(undefined), () => []) : []
+    for (const job of ended.slice(0, endedMax)) tell("job", job.job_id, job)
     isFirst = false
     const now = new Set((yield* LiveJobs).logs.map(({ jobId }) => jobId))
     for (const id of new Set([...live, ...now])) {

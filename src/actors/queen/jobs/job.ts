@@ -88,7 +88,7 @@ export const job = (
       // Durable before the first token of this epoch: older ones are refused from here on.
       log.record({ epoch })
       // The queen ends with her journal: the next one would give this epoch to another worker.
-      if (!log.sync()) return yield* Effect.never
+      yield* Effect.catchAll(log.sync, () => Effect.never)
       world.sessions.uses(session, seat.hive, seat.worker)
       const clock = yield* Effect.clock
       const answer = relay({

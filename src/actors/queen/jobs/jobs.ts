@@ -43,7 +43,7 @@ interface JobsCalls {
   readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, RbeeError>
   readonly get: (id: JobId) => Effect.Effect<JobView, RbeeError>
   /** those that the caller may see */
-  readonly list: (caller: Caller | undefined) => ReadonlyArray<JobView>
+  readonly list: (caller: Caller | undefined) => Effect.Effect<ReadonlyArray<JobView>, RbeeError>
   /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
   readonly cancel: (id: JobId) => Effect.Effect<void, RbeeError>
   /** jobs that have no place yet */
@@ -205,7 +205,7 @@ const makeJobs = Effect.gen(function* () {
       })
       if (!fresh) return log
       if (full) {
-        logs.remove(log.jobId)
+        yield* logs.remove(log.jobId)
         return yield* queueFull(queueMax)
       }
       sessions.opened(request.session)
@@ -226,12 +226,11 @@ const makeJobs = Effect.gen(function* () {
   const viewOf = (row: JournalJob): JobView => {
     const { facts } = row
     const position = scheduler.position(row.id)
-    const log = live.get(row.id)?.log
     return {
       job_id: row.id,
       model: row.request.model,
       state: facts.state,
-      tokens: log?.tokens() ?? facts.tokens ?? 0,
+      tokens: live.get(row.id)?.log.shown().tokens ?? facts.tokens ?? 0,
       failovers: facts.failovers,
       ...(facts.continued === undefined ? {} : { continued: facts.continued }),
       created_at: row.createdAt,
@@ -252,6 +251,7 @@ const makeJobs = Effect.gen(function* () {
         yield* actor.ref.tell({ type: "CANCEL" })
         // its fiber, not its state: the log is ended by the command that follows the last transition
         yield* Fiber.await(actor.fiber)
+        yield* log.sync
       }
       const { state } = log.facts()
       if (state === "cancelled") return
@@ -270,21 +270,8 @@ const makeJobs = Effect.gen(function* () {
     supervised,
     submit,
     cancel,
-    get: (id) =>
-      Effect.map(onlyOwn(id, logs.get(id)), (log) =>
-        viewOf({
-          id,
-          request: log.request,
-          createdAt: log.createdAt,
-          facts: log.facts(),
-          endedAt: undefined
-        })
-      ),
-    list: (caller) =>
-      logs
-        .list()
-        .filter(({ facts }) => sees(caller, facts))
-        .map(viewOf),
+    get: (id) => Effect.map(onlyOwn(id, logs.get(id)), (log) => viewOf(log.shown())),
+    list: (caller) => Effect.map(logs.list(), (jobs) => jobs.filter(({ facts }) => sees(caller, facts)).map(viewOf)),
     waiting,
     drain: (deadline) =>
       Effect.gen(function* () {

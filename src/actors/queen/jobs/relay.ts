@@ -23,7 +23,7 @@ export interface RelayOptions {
   readonly worker: WorkerApi
   /** with `resume` when the log already has tokens */
   readonly request: InferRequest
-  readonly log: Pick<JobLog, "tokenJson" | "tokens">
+  readonly log: Pick<JobLog, "drain" | "isFull" | "tokenJson" | "tokens">
   /** The request goes to the worker now. */
   readonly onSent?: () => void
   /** The worker has taken the request: what goes wrong from here on happened with it. */
@@ -108,9 +108,9 @@ class Answer implements FrameReader {
       } catch {
         this.refuse("an event that is far too long")
       }
-      return true
+      return !this.options.log.isFull()
     },
-    drain: (resume) => resume()
+    drain: (resume) => this.options.log.drain(resume)
   }
 
   /** Called for each token. */

@@ -1,13 +1,15 @@
 /**
  * A job's durable event sequence (docs/api.md#streams): narration, state, token, failover and terminal events share ids
- * 1, 2, 3, …; `progress` has none and may be lost. What is appended in one turn of the event loop is committed to the
- * journal in one transaction and only then written to readers, so nothing that a reader has seen can be forgotten.
+ * 1, 2, 3, …; `progress` has none and may be lost. What is appended in one turn of the event loop, or while the journal
+ * is at the commit before, is committed in one transaction and only then written to readers (`commits.ts`), so nothing
+ * that a reader has seen can be forgotten.
  *
  * Appending is synchronous and cheap: the token path calls it (docs/design.md#the-token-path).
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../protocol/endpoint.ts"
+import type { JournalLost } from "./commits.ts"
 import type { JobFacts, JournalJob } from "../../../layers/journal/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Line } from "../../../machines/narration.ts"
@@ -22,6 +24,12 @@ export type Terminal =
   | { readonly _tag: "Done"; readonly event: DoneEvent }
   | { readonly _tag: "Error"; readonly error: RbeeError }
   | { readonly _tag: "Cancelled" }
+
+/** A job as the journal has it: what may be told of it. */
+export interface Shown extends JournalJob {
+  /** tokens of its answer */
+  readonly tokens: number
+}
 
 /** How an answer that went on elsewhere may differ from the undisturbed one. */
 export interface FailoverMarks {
@@ -53,7 +61,10 @@ export interface JobLog {
    */
   readonly end: (terminal: Terminal) => void
   readonly ended: () => boolean
-  /** tokens so far, their text and ids: what another worker continues from */
+  /** Much of the answer waits for the journal: its worker is to wait too, until `drain` calls back. */
+  readonly isFull: () => boolean
+  readonly drain: (resume: () => void) => void
+  /** tokens so far, their text and ids: what another worker continues from; of a job of this queen */
   readonly tokens: () => number
   readonly text: () => string
   readonly tokenIds: () => ReadonlyArray<number>
@@ -67,10 +78,12 @@ export interface JobLog {
   /** Changes facts; they are journaled with the turn's events. Still possible after the end. */
   readonly record: (patch: Partial<JobFacts>) => void
   /**
-   * Commits at once what this turn gathered: for what must be durable before the next step (a new epoch). False: the
-   * journal is lost, and the queen with it.
+   * Commits at once what was gathered, and waits until it is durable: for what must be so before the next step (a new
+   * epoch). Fails where the journal is lost, and the queen with it.
    */
-  readonly sync: () => boolean
+  readonly sync: Effect.Effect<void, JournalLost>
+  /** What is known of the job as far as it is committed. */
+  readonly shown: () => Shown
   /** The sequence after `lastEventId` (absent: from 1), then live, until the terminal event. */
   readonly feed: (lastEventId?: string) => EventFeed
 }
@@ -93,17 +106,14 @@ export class JobLogs extends Context.Tag("rbee/JobLogs")<
      */
     readonly open: (
       job: OpenJob
-    ) => Effect.Effect<
-      { readonly log: JobLog; readonly fresh: boolean },
-      RbeeError<"CONFLICT" | "DISK_FULL" | "INTERNAL">
-    >
-    readonly get: (jobId: JobId) => Effect.Effect<JobLog, RbeeError<"JOB_NOT_FOUND">>
+    ) => Effect.Effect<{ readonly log: JobLog; readonly fresh: boolean }, RbeeError<"CONFLICT"> | JournalLost>
+    readonly get: (jobId: JobId) => Effect.Effect<JobLog, RbeeError<"JOB_NOT_FOUND"> | JournalLost>
     /** Newest first. */
-    readonly list: (limit?: number) => ReadonlyArray<JournalJob>
+    readonly list: (limit?: number) => Effect.Effect<ReadonlyArray<JournalJob>, JournalLost>
     /** Without a terminal event, oldest first: what a new queen continues. */
     readonly unfinished: () => ReadonlyArray<JobLog>
-    readonly remove: (jobId: JobId) => void
+    readonly remove: (jobId: JobId) => Effect.Effect<void, JournalLost>
     /** Fails once the journal can no longer be written; all readers are cut then. Its supervisor starts it anew. */
-    readonly faulted: Effect.Effect<never, RbeeError<"DISK_FULL" | "INTERNAL">>
+    readonly faulted: Effect.Effect<never, JournalLost>
   }
 >() {}

@@ -4,6 +4,13 @@
  */
 import type { Sink } from "../../../protocol/endpoint.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { invariant } from "../../../machines/invariant.ts"
+
+/** Frames up to id `last`. */
+export interface Page {
+  readonly frames: string
+  readonly last: number
+}
 
 /** What a reader reads from. */
 export interface Source {
@@ -11,8 +18,10 @@ export interface Source {
   readonly committed: () => number
   /** the committed id is the terminal event's */
   readonly complete: () => boolean
-  /** Frames after `id`, not always all; undefined if they cannot be read. */
-  readonly after: (id: number) => { readonly frames: string; readonly last: number } | undefined
+  /** Frames after `id` that are in memory, not always all; undefined where they are not. */
+  readonly recent: (id: number) => Page | undefined
+  /** The same from the journal, perhaps at once; undefined if they cannot be read. Returns how to leave it. */
+  readonly page: (id: number, then: (page: Page | undefined) => void) => () => void
   /** Runs `work` in a later turn of the event loop. */
   readonly later: (work: () => void) => void
 }
@@ -20,6 +29,8 @@ export interface Source {
 export class JobReader {
   private blocked = false
   private closed = false
+  /** leaves the page that is being read */
+  private leave: (() => void) | undefined
   private readonly source: Source
   private readonly sink: Sink
   /** the last id that was written */
@@ -45,27 +56,47 @@ export class JobReader {
   /** Writes what is there and was not yet written. */
   pump(): void {
     if (this.blocked || this.closed) return
-    if (this.cursor < this.source.committed()) {
-      const part = this.source.after(this.cursor)
-      if (part === undefined) return this.fail(rbeeError("INTERNAL", "the journal of this job cannot be read"))
-      this.write(part.frames, part.last)
-      // a long backlog from the disk shares the event loop with everybody else
-      if (!this.blocked && part.last < this.source.committed()) this.pause((resume) => resume())
-    }
+    if (this.cursor >= this.source.committed()) return this.finishIfComplete()
+    const part = this.source.recent(this.cursor)
+    if (part === undefined) this.readPage()
+    else this.take(part)
+  }
+
+  private readPage(): void {
+    this.blocked = true
+    let isRead = false
+    const leave = this.source.page(this.cursor, (page) => {
+      isRead = true
+      this.leave = undefined
+      if (this.closed) return
+      this.blocked = false
+      if (page === undefined) this.fail(rbeeError("INTERNAL", "the journal of this job cannot be read"))
+      else this.take(page)
+    })
+    if (!isRead) this.leave = leave
+  }
+
+  private take({ frames, last }: Page): void {
+    this.write(frames, last)
+    // a long backlog from the disk shares the event loop with everybody else
+    if (!this.blocked && last < this.source.committed()) this.pause((resume) => resume())
     this.finishIfComplete()
   }
 
   fail(failure: RbeeError): void {
     if (this.closed) return
-    this.closed = true
+    this.close()
     this.done(failure)
   }
 
   close(): void {
     this.closed = true
+    this.leave?.()
+    this.leave = undefined
   }
 
   private write(frames: string, last: number): void {
+    invariant(last <= this.source.committed(), () => `event ${last} is shown before it is committed`)
     this.cursor = last
     if (!this.sink.write(frames)) this.pause((resume) => this.sink.drain(resume))
   }

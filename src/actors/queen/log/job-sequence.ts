@@ -1,14 +1,23 @@
 /** The live side of `JobLog`: gathers a turn's events, hands them to the journal, then to the readers. */
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../protocol/endpoint.ts"
-import type { JobFacts, JournalJob, JournalService, Write } from "../../../layers/journal/index.ts"
-import { lastIdOf } from "../../../layers/journal/index.ts"
+import {
+  type JobFacts,
+  type JournalError,
+  type JournalJob,
+  type JournalService,
+  lastIdOf,
+  type Tokens,
+  type Write
+} from "../../../layers/journal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
+import { invariant } from "../../../machines/invariant.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import { framesOf, numberedToken } from "./frames.ts"
 import type { Meters, ModelMeters } from "../metrics/metrics.ts"
-import type { JobLog, Narrate, Terminal } from "./job-log.ts"
-import { JobReader, type Source } from "./job-reader.ts"
+import type { Gatherer, JournalLost } from "./commits.ts"
+import type { JobLog, Narrate, Shown, Terminal } from "./job-log.ts"
+import { JobReader, type Page, type Source } from "./job-reader.ts"
 import { RecentFrames } from "./recent-frames.ts"
 import { TokenRun } from "./token-run.ts"
 import { frameOf } from "../../../protocol/sse.ts"
@@ -21,8 +30,12 @@ export interface Shared {
   readonly now: () => number
   /** The sequence has something to commit at the end of this turn. */
   readonly touched: (sequence: JobSequence) => void
-  /** Commits now what was gathered. */
-  readonly commitNow: () => void
+  /** Commits now what was gathered, and waits until it is durable. */
+  readonly flush: Effect.Effect<void, JournalLost>
+  /** the newest commit that the journal has answered for */
+  readonly durable: () => number
+  /** Reads of the journal for somebody who has no fiber. Returns how to leave it. */
+  readonly read: <A>(work: Effect.Effect<A, JournalError>, then: (result: A | undefined) => void) => () => void
   /** Runs `work` at the end of this turn. */
   readonly later: (work: () => void) => void
   /** tokens and failovers are counted here, what else there is by the job */
@@ -32,29 +45,53 @@ export interface Shared {
 /** tokens of an answer that is not streamed, a row */
 const HELD_BATCH = 64
 
+/** characters of an answer that wait for the journal, from which its worker waits too */
+const MOST_WAITING = 256 * 1024
+
 /** rows of the journal that one turn reads for one reader */
 const PAGE = 256
 
-export class JobSequence implements JobLog {
+/** What the journal has of a job from before. */
+export interface Earlier {
+  readonly lastId: number
+  /** of a job that is to go on */
+  readonly tokens: Tokens | undefined
+}
+
+/** What the journal was given, and readers may not see yet. */
+interface Taken {
+  /** by which commit */
+  readonly commit: number
+  readonly last: number
+  readonly frames: string
+  readonly passing: string
+  readonly shown: Shown
+}
+
+export class JobSequence implements JobLog, Gatherer {
   readonly jobId: JobId
   readonly request: JournalJob["request"]
   readonly createdAt: number
   private readonly shared: Shared
   private known: JobFacts
   private endedAt: number | undefined
-  /** ids given out, and those that readers may see */
+  /** ids given out, and those that readers may see: `committed` ≤ `taken` ≤ `last` */
   private last: number
   private committed: number
+  private taken: Taken | undefined
+  private visible: Shown
   private readonly answer: TokenRun
   private readonly recent = new RecentFrames()
   private readonly readers = new Set<JobReader>()
-  private broken: RbeeError | undefined
+  private broken: JournalLost | undefined
   private firstTokenId: number | undefined
   /** why it ended, other than done */
   private failure: RbeeError | undefined
   /** who wait until it has begun */
   private readonly waiters = new Set<(begun: Effect.Effect<number, RbeeError>) => void>()
-  // gathered in this turn
+  /** who wait until there is room again */
+  private readonly drains: Array<() => void> = []
+  // gathered since the last commit began
   private writes: Array<Write> = []
   private frames = ""
   private passing = ""
@@ -62,17 +99,18 @@ export class JobSequence implements JobLog {
   private dirty = false
   private meters: ModelMeters | undefined
 
-  constructor(shared: Shared, job: JournalJob, isNew: boolean) {
+  /** Without `earlier`: a new one. */
+  constructor(shared: Shared, job: JournalJob, earlier?: Earlier) {
     this.shared = shared
     this.jobId = job.id
     this.request = job.request
     this.createdAt = job.createdAt
     this.known = job.facts
     this.endedAt = job.endedAt
-    this.last = isNew ? 0 : shared.journal.lastId(job.id)
+    this.last = earlier?.lastId ?? 0
     this.committed = this.last
-    const earlier = isNew ? undefined : () => shared.journal.tokens(job.id)
-    this.answer = new TokenRun(job.id, earlier, job.endedAt === undefined ? undefined : job.facts.tokens)
+    this.answer = new TokenRun(job.id, earlier?.tokens ?? job.facts.tokens)
+    this.visible = this.asOfNow()
   }
 
   readonly narrate: Narrate = (line, ids) =>
@@ -106,7 +144,7 @@ export class JobSequence implements JobLog {
     if (this.request.stream === false) {
       this.answer.add(0, json, id)
       // nobody sees them before the end: what is not written yet is decoded again by the next queen
-      if (this.answer.waiting() >= HELD_BATCH) this.touch()
+      if (this.answer.waiting() >= HELD_BATCH || this.isFull()) this.touch()
       return
     }
     const eventId = ++this.last
@@ -158,6 +196,11 @@ export class JobSequence implements JobLog {
   readonly ended = (): boolean => this.endedAt !== undefined
   readonly tokens = (): number => this.answer.count
   readonly text = (): string => this.answer.text()
+  readonly isFull = (): boolean => this.answer.waitingLength() >= MOST_WAITING
+  readonly drain = (resume: () => void): void => {
+    if (this.isFull()) this.drains.push(resume)
+    else resume()
+  }
   readonly tokenIds = (): ReadonlyArray<number> => this.answer.idsSoFar()
   readonly facts = (): JobFacts => this.known
 
@@ -167,11 +210,13 @@ export class JobSequence implements JobLog {
     this.touch()
   }
 
-  readonly sync = (): boolean => {
+  readonly sync = Effect.suspend(() => {
+    if (!this.isPending()) return this.broken === undefined ? Effect.void : Effect.fail(this.broken)
     this.touch()
-    this.shared.commitNow()
-    return this.broken === undefined
-  }
+    return this.shared.flush
+  })
+
+  readonly shown = (): Shown => this.visible
 
   readonly begun = Effect.async<number, RbeeError>((resume) => {
     const begun = this.beginning()
@@ -197,46 +242,46 @@ export class JobSequence implements JobLog {
         })
       })
 
-  /** The job as the journal has it after the next commit. */
-  snapshot(): JournalJob {
-    return {
-      id: this.jobId,
-      request: this.request,
-      createdAt: this.createdAt,
-      facts: this.known,
-      endedAt: this.endedAt
-    }
-  }
-
   /** Nobody reads it and nothing waits to be committed. */
   idle(): boolean {
-    return this.readers.size === 0 && !this.dirty
+    return this.readers.size === 0 && !this.isPending()
   }
 
-  /** Adds what this turn gathered to what the journal is given. */
-  take(all: Array<Write>): void {
+  /** Adds what was gathered to what the journal is given. */
+  take(all: Array<Write>, commit: number): void {
+    invariant(this.taken === undefined, () => `${this.jobId} is committed while a commit of it is under way`)
+    invariant(this.committed <= this.last, () => `${this.jobId} has shown ${this.committed} of ${this.last} events`)
     this.answer.close(this.writes)
     for (const write of this.writes) all.push(write)
     if (this.recorded) all.push({ _tag: "Facts", job: this.jobId, facts: this.known, endedAt: this.endedAt })
+    this.taken = { commit, last: this.last, frames: this.frames, passing: this.passing, shown: this.asOfNow() }
     if (this.writes.length > 0) this.writes = []
+    this.frames = ""
+    this.passing = ""
     this.recorded = false
     this.dirty = false
   }
 
-  /** The taken writes are durable: readers may see them. */
+  /** What was taken is durable: readers may see it. */
   publish(): void {
-    const { frames, passing, last } = this
+    const { taken } = this
+    invariant(
+      taken !== undefined && taken.commit <= this.shared.durable(),
+      () => `events of ${this.jobId} are shown before they are committed`
+    )
+    const { frames, last, passing, shown } = taken
     const first = this.committed + 1
-    this.frames = ""
-    this.passing = ""
+    this.taken = undefined
     this.committed = last
+    this.visible = shown
     if (frames !== "") this.recent.add(first, last, frames)
     for (const reader of this.readers) reader.published(first, last, frames, passing)
     this.wakeWaiters()
+    if (this.drains.length > 0 && !this.isFull()) for (const resume of this.drains.splice(0)) resume()
   }
 
   /** The journal is lost: cuts all readers; none of them has seen what was not committed. */
-  fault(error: RbeeError): void {
+  fault(error: JournalLost): void {
     this.broken = error
     for (const reader of this.readers) reader.fail(error)
     this.wakeWaiters()
@@ -268,6 +313,17 @@ export class JobSequence implements JobLog {
     this.touch()
   }
 
+  /** There is something that is not durable. */
+  private isPending(): boolean {
+    return this.dirty || this.taken !== undefined || this.answer.waiting() > 0
+  }
+
+  /** As the journal has it once all that was gathered is durable. */
+  private asOfNow(): Shown {
+    const { createdAt, endedAt, jobId: id, known: facts, request } = this
+    return { id, request, createdAt, facts, endedAt, tokens: this.answer.count }
+  }
+
   private touch(): void {
     if (this.dirty) return
     this.dirty = true
@@ -278,18 +334,18 @@ export class JobSequence implements JobLog {
     committed: () => this.committed,
     complete: () => this.endedAt !== undefined && this.committed === this.last,
     later: (work) => this.shared.later(work),
-    after: (id) => this.recent.after(id) ?? this.page(id)
+    recent: (id) => this.recent.after(id),
+    page: (id, then) => this.page(id, then)
   }
 
-  /** Frames after `id` from the journal; undefined if it cannot be read any more (the job was removed). */
-  private page(id: number) {
-    try {
-      const rows = this.shared.journal.replay(this.jobId, id, PAGE)
-      const newest = rows.at(-1)
-      return newest && { frames: rows.map((row) => framesOf(row, id)).join(""), last: lastIdOf(newest) }
-    } catch {
-      return undefined
-    }
+  /** Frames after `id` from the journal; none if it cannot be read any more (the job was removed). */
+  private page(id: number, then: (page: Page | undefined) => void): () => void {
+    return this.shared.read(this.shared.journal.replay(this.jobId, id, PAGE), (rows = []) => {
+      // the journal may have a commit that it has not yet answered
+      const seen = rows.filter((row) => lastIdOf(row) <= this.committed)
+      const newest = seen.at(-1)
+      then(newest && { frames: seen.map((row) => framesOf(row, id)).join(""), last: lastIdOf(newest) })
+    })
   }
 }
 

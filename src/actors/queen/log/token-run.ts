@@ -1,11 +1,7 @@
 /** The answer so far, and the run of tokens that this turn adds to it as one row of the journal. */
-import type { Write } from "../../../layers/journal/index.ts"
+import type { Tokens, Write } from "../../../layers/journal/index.ts"
+import { invariant } from "../../../machines/invariant.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
-
-interface Tokens {
-  readonly texts: ReadonlyArray<string>
-  readonly tokenIds: ReadonlyArray<number>
-}
 
 export class TokenRun {
   count = 0
@@ -21,18 +17,19 @@ export class TokenRun {
   private texts = ""
   private runIds = ""
 
-  /** what the journal has, as long as nobody has asked for it */
-  private earlier: (() => Tokens) | undefined
+  /** all of it is here: not of an answer that was over before */
+  readonly isWhole: boolean
 
-  /**
-   * `earlier`: what the journal has of the job. `total`: how many those are, for an answer that is over; it is read
-   * only when somebody asks for it.
-   */
-  constructor(job: JobId, earlier?: () => Tokens, total?: number) {
+  /** `earlier`: what the journal has of the job; or how many those are, of an answer that is over. */
+  constructor(job: JobId, earlier?: Tokens | number) {
     this.job = job
-    this.earlier = earlier
-    this.count = total ?? 0
-    if (total === undefined) this.load()
+    this.isWhole = typeof earlier !== "number"
+    if (typeof earlier === "number") this.count = earlier
+    else if (earlier !== undefined) {
+      this.whole = earlier.texts.join("")
+      for (const id of earlier.tokenIds) this.ids.push(id)
+      this.count = this.ids.length
+    }
   }
 
   /** `json` is the text as a JSON string; `eventId` 0 where the token has no event of its own. */
@@ -55,6 +52,11 @@ export class TokenRun {
     return this.texts === "" ? 0 : this.count - this.firstIndex
   }
 
+  /** Characters of theirs. */
+  waitingLength(): number {
+    return this.texts.length
+  }
+
   /** Ends the run, as one row. */
   close(writes: Array<Write>): void {
     if (this.texts === "") return
@@ -75,24 +77,19 @@ export class TokenRun {
   }
 
   text(): string {
-    this.load()
+    this.mustBeWhole()
     for (const run of this.runs) this.whole += decoded(run)
     this.runs = []
     return this.whole + decoded(`[${this.texts}]`)
   }
 
   idsSoFar(): ReadonlyArray<number> {
-    this.load()
+    this.mustBeWhole()
     return this.ids
   }
 
-  private load(): void {
-    if (this.earlier === undefined) return
-    const { texts, tokenIds } = this.earlier()
-    this.earlier = undefined
-    this.whole = texts.join("")
-    for (const id of tokenIds) this.ids.push(id)
-    this.count = this.ids.length
+  private mustBeWhole(): void {
+    invariant(this.isWhole, () => `${this.job}, which was over before, is asked here for its answer`)
   }
 }
 
