@@ -22,7 +22,7 @@ import type { InferDone } from "./vocabulary/worker.ts"
 import type { WorkerId } from "./vocabulary/ids.ts"
 
 /** A worker with a slot that is reserved for this job. */
-export interface Seat {
+export interface SlotLease {
   readonly worker: WorkerId
   /** of which life of that worker the slot is */
   readonly instance: string
@@ -32,12 +32,12 @@ export interface Seat {
 
 /** What placing decided. `full`: fitting workers are there, all their slots are busy, so the job waits its turn. */
 export type Placed =
-  | { readonly kind: "resident"; readonly seat: Seat; readonly placement: Placement }
+  | { readonly kind: "resident"; readonly lease: SlotLease; readonly placement: Placement }
   | { readonly kind: "fresh"; readonly place: Place; readonly placement: Placement }
   | { readonly kind: "full" }
 
 /** A fresh worker is awake; `full`: others took its last slot meanwhile. */
-export type Started = { readonly kind: "ready"; readonly seat: Seat } | { readonly kind: "full" }
+export type Started = { readonly kind: "ready"; readonly lease: SlotLease } | { readonly kind: "full" }
 
 /**
  * An answer that broke off. `reached` is false when the worker did not acknowledge the request: then nothing was moved.
@@ -70,7 +70,7 @@ export interface JobContext {
   readonly maxTokens: number | undefined
   /** where it runs, or is about to */
   readonly place: Place | undefined
-  readonly seat: Seat | undefined
+  readonly lease: SlotLease | undefined
   /** places that are out for this job */
   readonly excluded: ReadonlyArray<Place>
   readonly fallen: Fallen | undefined
@@ -148,7 +148,7 @@ const setupJob = setup({
   actors: {
     /** waits for the job's turn among those that want the same model */
     admit: activity<void, Pick<PlaceInput, "alone" | "needs">>(),
-    /** steps 3–5: a hive that is awake, a device, room on it; or a seat on a resident worker */
+    /** steps 3–5: a hive that is awake, a device, room on it; or a slot of a resident worker */
     place: activity<Placed, PlaceInput>(),
     /** step 6 */
     ensureModel: activity<void, Place | undefined>(),
@@ -157,7 +157,7 @@ const setupJob = setup({
     /** step 8 */
     startWorker: activity<Started, { readonly place: Place | undefined } & Pick<PlaceInput, "alone" | "needs">>(),
     /** step 9 */
-    infer: activity<InferDone, { readonly seat: Seat | undefined; readonly alone: boolean }>()
+    infer: activity<InferDone, { readonly lease: SlotLease | undefined; readonly alone: boolean }>()
   },
   guards: {
     isFull: (_, { kind }: Placed | Started) => kind === "full",
@@ -184,7 +184,7 @@ const setupJob = setup({
     grow: assign(({ context, event }) => ({
       error: errorIn(event),
       needs: neededContext(errorIn(event), context.maxTokens),
-      seat: undefined
+      lease: undefined
     })),
     outgrow: assign(({ context }, done: InferDone) => ({
       done,
@@ -193,7 +193,7 @@ const setupJob = setup({
       deathsWithoutToken: 0,
       retries: 0,
       needs: outgrownContext(done, answered(context, done), context.maxTokens),
-      seat: undefined
+      lease: undefined
     })),
     retry: assign(({ event, context }) => ({ error: errorIn(event), retries: context.retries + 1 })),
     /** this place is out for this job: the next one may do */
@@ -230,7 +230,7 @@ export const jobMachine = setupJob.createMachine({
     maxTokens: input.maxTokens,
     needs: undefined,
     place: undefined,
-    seat: undefined,
+    lease: undefined,
     excluded: [],
     fallen: undefined,
     failover: undefined,
@@ -279,8 +279,8 @@ export const jobMachine = setupJob.createMachine({
             actions: assign(({ event }) =>
               event.output.kind === "resident"
                 ? {
-                    seat: event.output.seat,
-                    place: { hive: event.output.seat.hive, device: event.output.seat.device },
+                    lease: event.output.lease,
+                    place: { hive: event.output.lease.hive, device: event.output.lease.device },
                     fallen: undefined,
                     failover: undefined
                   }
@@ -351,7 +351,7 @@ export const jobMachine = setupJob.createMachine({
           { guard: { type: "isFull", params: ({ event }) => event.output }, target: "queued" },
           {
             target: "streaming",
-            actions: assign(({ event }) => (event.output.kind === "ready" ? { seat: event.output.seat } : {}))
+            actions: assign(({ event }) => (event.output.kind === "ready" ? { lease: event.output.lease } : {}))
           }
         ],
         onError: onFailure
@@ -363,7 +363,7 @@ export const jobMachine = setupJob.createMachine({
       entry: [assign({ done: undefined, error: undefined }), emit({ type: "entered", state: "streaming" })],
       invoke: {
         src: "infer",
-        input: ({ context }) => ({ seat: context.seat, alone: context.deathsWithoutToken > 0 }),
+        input: ({ context }) => ({ lease: context.lease, alone: context.deathsWithoutToken > 0 }),
         onDone: [
           {
             guard: { type: "isOutgrown", params: ({ event }) => event.output },
@@ -426,21 +426,22 @@ export const jobMachine = setupJob.createMachine({
 
 /** The context after the loss of the worker: who is to blame, and from where the answer goes on. */
 const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
-  if (!(error instanceof InferFailed)) return { error: given(undefined), retries: context.retries + 1, seat: undefined }
+  if (!(error instanceof InferFailed))
+    return { error: given(undefined), retries: context.retries + 1, lease: undefined }
   const { reached, sent, tokens } = error
   const gained = tokens > context.tokens
   // A worker that never got the request did not die of it, and one that ended as it was told to did not die.
   const died = (reached || sent) && error.error.code === "WORKER_CRASHED" ? 1 : 0
   return {
     error: error.error,
-    seat: undefined,
+    lease: undefined,
     tokens,
     deaths: context.deaths + died,
     deathsWithoutToken: gained ? 0 : context.deathsWithoutToken + died,
     retries: gained ? 0 : context.retries + 1 - died,
     failover:
-      reached && context.seat !== undefined
-        ? { from: { hive: context.seat.hive, device: context.seat.device }, tokens }
+      reached && context.lease !== undefined
+        ? { from: { hive: context.lease.hive, device: context.lease.device }, tokens }
         : undefined
   }
 }

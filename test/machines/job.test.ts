@@ -4,7 +4,7 @@ import { InferFailed, type JobCommand, jobMachine } from "../../src/machines/job
 import { Coverage, Walk } from "../support/walk.ts"
 
 const coverage = new Coverage()
-const seat = { worker: "w1", instance: "i1", hive: "localhost", device: "cpu" }
+const lease = { worker: "w1", instance: "i1", hive: "localhost", device: "cpu" }
 const place = { hive: "localhost", device: "gpu0" }
 const placement = { ...place, losers: [] }
 const done = { tokens: 3, finish_reason: "stop", usage: { prompt_tokens: 1, completion_tokens: 3, cached_tokens: 0 } }
@@ -16,8 +16,8 @@ const queued = () => new Walk(jobMachine, { tokens: 0 }, coverage)
 const placing = () => queued().done("admit")
 const provisioning = () => placing().done("place", { kind: "fresh", place, placement })
 const starting = () => provisioning().done("ensureModel").done("ensureRuntime")
-const streaming = () => starting().done("startWorker", { kind: "ready", seat })
-const resident = () => placing().done("place", { kind: "resident", seat, placement: { ...seat, losers: [] } })
+const streaming = () => starting().done("startWorker", { kind: "ready", lease })
+const resident = () => placing().done("place", { kind: "resident", lease, placement: { ...lease, losers: [] } })
 
 const states = (walk: Walk<typeof jobMachine>) =>
   walk.commands.flatMap((command) => {
@@ -25,7 +25,7 @@ const states = (walk: Walk<typeof jobMachine>) =>
     return known.type === "entered" ? [known.state] : []
   })
 const last = (walk: Walk<typeof jobMachine>) => walk.commands.at(-1)
-const again = (walk: Walk<typeof jobMachine>) => walk.done("place", { kind: "resident", seat, placement })
+const again = (walk: Walk<typeof jobMachine>) => walk.done("place", { kind: "resident", lease, placement })
 
 describe("A job", () => {
   it("is placed, gets model and runtime side by side, a worker, its answer, and ends once", () => {
@@ -34,8 +34,8 @@ describe("A job", () => {
     expect(walk.input("ensureModel")).toEqual(place)
     walk.done("ensureRuntime").done("ensureModel")
     expect(walk.input("startWorker")).toEqual({ place, alone: false })
-    walk.done("startWorker", { kind: "ready", seat })
-    expect(walk.input("infer")).toEqual({ seat, alone: false })
+    walk.done("startWorker", { kind: "ready", lease })
+    expect(walk.input("infer")).toEqual({ lease, alone: false })
     walk.done("infer", done)
     expect(states(walk)).toEqual(["queued", "placing", "provisioning", "starting", "streaming", "done"])
     expect(last(walk)).toEqual({ type: "finish", done, cause: undefined })

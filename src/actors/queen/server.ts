@@ -107,7 +107,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     })
 
   const gauges = (): Gauges => {
-    const isPlaced = ({ jobId }: JobLog) => view.seatOf(jobId) !== undefined
+    const isPlaced = ({ jobId }: JobLog) => view.leaseOf(jobId) !== undefined
     return {
       version: settings.version,
       running: live.logs.filter(isPlaced).map(({ request }) => request.model),

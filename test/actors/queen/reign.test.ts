@@ -24,16 +24,16 @@ const settings = { ...defaults, version: "test", home: { state: "/nowhere", logs
 const logs = Layer.provide(layerJobLogs, layerJournal()).pipe(
   Layer.provide(Layer.mergeAll(ids, layerTurns, layerMetrics, Layer.succeed(CurrentSettings, settings)))
 )
-const leading = (seat: LeadersSeat) => lead.pipe(Effect.provide(layerMemory(seat, "memory://queen")))
+const leading = (lease: LeadersSeat) => lead.pipe(Effect.provide(layerMemory(lease, "memory://queen")))
 
 describe("A queen", () => {
   it.scoped("stops, and says why, as soon as her leadership is lost", () =>
     Effect.gen(function* () {
       const { queen } = yield* makeWorld()
-      const seat = new LeadersSeat()
-      const reigning = yield* Effect.fork(Effect.flip(reign(queen, yield* leading(seat))))
+      const lease = new LeadersSeat()
+      const reigning = yield* Effect.fork(Effect.flip(reign(queen, yield* leading(lease))))
       yield* Effect.yieldNow()
-      yield* seat.depose
+      yield* lease.depose
       expect(yield* Fiber.join(reigning)).toMatchObject({
         code: "CONFLICT",
         what: "the queen at memory://queen leads no more: it was taken away"
@@ -44,15 +44,15 @@ describe("A queen", () => {
   it.scoped("ends without a failure where she is asked to, and another may lead after her", () =>
     Effect.gen(function* () {
       const { queen } = yield* makeWorld()
-      const seat = new LeadersSeat()
+      const lease = new LeadersSeat()
       yield* Effect.scoped(
         Effect.gen(function* () {
-          const reigning = yield* Effect.fork(reign(queen, yield* leading(seat)))
+          const reigning = yield* Effect.fork(reign(queen, yield* leading(lease)))
           yield* queen.shutdown(false)
           yield* Fiber.join(reigning)
         })
       )
-      expect((yield* leading(seat)).url).toBe("memory://queen")
+      expect((yield* leading(lease)).url).toBe("memory://queen")
     }).pipe(Effect.provide(logs))
   )
 
@@ -61,11 +61,11 @@ describe("A queen", () => {
     () =>
       Effect.gen(function* () {
         const { hive } = yield* makeHive()
-        const seat = new LeadersSeat()
+        const lease = new LeadersSeat()
         const store = new MemoryCatalog()
         /** One who leads, opens her catalog, and claims the hive. */
         const claimed = Effect.gen(function* () {
-          const { url } = yield* leading(seat)
+          const { url } = yield* leading(lease)
           const { identity } = yield* Effect.provide(QueenCatalog, Layer.provide(layerCatalog(store), ids))
           yield* hive.api.claim({ queen: { ...identity, name: "queen", url } })
           const call = { correlationId: undefined, deadline: undefined, queen: identity }
@@ -73,7 +73,7 @@ describe("A queen", () => {
         })
         const old = yield* claimed
         expect((yield* old.asks)._tag).toBe("Right")
-        yield* seat.depose
+        yield* lease.depose
         const next = yield* claimed
         expect(yield* old.asks).toMatchObject({ _tag: "Left", left: { code: "HIVE_OWNED" } })
         expect((yield* next.asks)._tag).toBe("Right")

@@ -7,7 +7,7 @@ import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import type { Seat } from "../../../machines/job.ts"
+import type { SlotLease } from "../../../machines/job.ts"
 import { ExactPlaces } from "../../../machines/policy/exact-places.ts"
 import { Fleet } from "../../../machines/policy/placement/fleet.ts"
 import type { Place } from "../../../machines/policy/placement/place.ts"
@@ -124,8 +124,8 @@ export class ClusterView {
   }
 
   /** This life of the worker is over, as somebody who called it has found. */
-  workerLost(seat: Pick<Seat, "worker" | "instance">): void {
-    if (this.registry.workerLost(seat)) this.changed()
+  workerLost(lease: Pick<SlotLease, "worker" | "instance">): void {
+    if (this.registry.workerLost(lease)) this.changed()
   }
 
   worker(id: WorkerId): WorkerView | undefined {
@@ -144,32 +144,32 @@ export class ClusterView {
 
   allWorkers(): ReadonlyArray<WorkerView> {
     // the queen's book is newer than the last beat
-    return [...this.registry.workers.values()].map(({ view, seats }) =>
+    return [...this.registry.workers.values()].map(({ view, leases }) =>
       Object.assign({}, view, {
-        busy: seats.size,
-        state: serving(view) ? (seats.size > 0 ? "busy" : "idle") : view.state
+        busy: leases.size,
+        state: serving(view) ? (leases.size > 0 ? "busy" : "idle") : view.state
       })
     )
   }
 
   /** Comes true when this life of the worker has left the view: at once, if it has already. */
-  gone(seat: Seat): Effect.Effect<void> {
-    return this.registry.gone(seat)
+  gone(lease: SlotLease): Effect.Effect<void> {
+    return this.registry.gone(lease)
   }
 
   /** Is this life of the worker there, as far as anybody knows? */
-  lives(seat: Pick<Seat, "worker" | "instance">): boolean {
-    return this.registry.lives(seat)
+  lives(lease: Pick<SlotLease, "worker" | "instance">): boolean {
+    return this.registry.lives(lease)
   }
 
   // --- slots ---
 
   /** Takes a slot for a job, or all of them where it must be alone; undefined when there is none. */
-  reserve(workerId: WorkerId, jobId: JobId, alone: boolean): Seat | undefined {
-    const seat = this.slots.reserve(workerId, jobId, alone)
-    const model = seat === undefined ? undefined : this.worker(seat.worker)?.model
+  reserve(workerId: WorkerId, jobId: JobId, alone: boolean): SlotLease | undefined {
+    const lease = this.slots.reserve(workerId, jobId, alone)
+    const model = lease === undefined ? undefined : this.worker(lease.worker)?.model
     if (model !== undefined) this.fleet.seen.used(model, this.now())
-    return seat
+    return lease
   }
 
   /** Gives back whatever the job holds. */
@@ -177,9 +177,9 @@ export class ClusterView {
     if (this.slots.release(jobId)) this.changed()
   }
 
-  /** The seat that the job holds. */
-  seatOf(jobId: JobId): Seat | undefined {
-    return this.slots.seatOf(jobId)
+  /** The slot that the job holds. */
+  leaseOf(jobId: JobId): SlotLease | undefined {
+    return this.slots.leaseOf(jobId)
   }
 
   // --- room for others ---

@@ -7,7 +7,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { WorkerReady } from "../../../protocol/hive.ts"
 import { invariant } from "../../../machines/invariant.ts"
-import type { Seat } from "../../../machines/job.ts"
+import type { SlotLease } from "../../../machines/job.ts"
 import type { Place } from "../../../machines/policy/placement/place.ts"
 import type { Gpu } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
@@ -166,10 +166,10 @@ export class Registry {
   }
 
   /** This life of the worker is over, as somebody who called it has found. False: that was known already. */
-  workerLost(seat: Pick<Seat, "worker" | "instance">): boolean {
-    if (this.workers.get(seat.worker)?.view.instance !== seat.instance) return false
-    this.drop(seat.worker)
-    this.lost.set(seat.worker, seat.instance)
+  workerLost(lease: Pick<SlotLease, "worker" | "instance">): boolean {
+    if (this.workers.get(lease.worker)?.view.instance !== lease.instance) return false
+    this.drop(lease.worker)
+    this.lost.set(lease.worker, lease.instance)
     return true
   }
 
@@ -185,17 +185,17 @@ export class Registry {
   }
 
   /** Comes true when this life of the worker has left the view: at once, if it has already. */
-  gone(seat: Seat): Effect.Effect<void> {
+  gone(lease: SlotLease): Effect.Effect<void> {
     return Effect.suspend(() => {
-      const entry = this.workers.get(seat.worker)
-      return entry !== undefined && this.lives(seat) ? Deferred.await(entry.gone) : Effect.void
+      const entry = this.workers.get(lease.worker)
+      return entry !== undefined && this.lives(lease) ? Deferred.await(entry.gone) : Effect.void
     })
   }
 
   /** Is this life of the worker there, as far as anybody knows? */
-  lives(seat: Pick<Seat, "worker" | "instance">): boolean {
-    const view = this.workers.get(seat.worker)?.view
-    return view?.instance === seat.instance && (serving(view) || view.state === "draining")
+  lives(lease: Pick<SlotLease, "worker" | "instance">): boolean {
+    const view = this.workers.get(lease.worker)?.view
+    return view?.instance === lease.instance && (serving(view) || view.state === "draining")
   }
 
   /** It will not come back under this id. */

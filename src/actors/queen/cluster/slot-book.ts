@@ -1,7 +1,7 @@
 /** Who sits on which slot: the queen's own book. Every method is one step, so a slot is taken or it is not. */
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 import { invariant } from "../../../machines/invariant.ts"
-import type { Seat } from "../../../machines/job.ts"
+import type { SlotLease } from "../../../machines/job.ts"
 import { freeOf, serving, type WorkerEntry } from "./worker-entry.ts"
 
 export class SlotBook {
@@ -18,35 +18,35 @@ export class SlotBook {
   }
 
   /** Takes a slot for a job, or all of them where it must be alone; undefined when there is none. */
-  reserve(workerId: WorkerId, jobId: JobId, alone: boolean): Seat | undefined {
+  reserve(workerId: WorkerId, jobId: JobId, alone: boolean): SlotLease | undefined {
     const entry = this.workers.get(workerId)
     if (entry === undefined || !serving(entry.view) || this.isClosing(workerId)) return undefined
     const { slots } = entry.view
-    const own = entry.seats.get(jobId) ?? 0
+    const own = entry.leases.get(jobId) ?? 0
     const free = freeOf(entry)
     if (alone ? free < slots : free < 1) return undefined
     invariant(own === 0 || !alone, () => `job ${jobId} takes worker ${workerId} that it has already`)
-    entry.seats.set(jobId, alone ? slots : 1)
+    entry.leases.set(jobId, alone ? slots : 1)
     invariant(takenOf(entry) <= slots, () => `${takenOf(entry)} of ${slots} slots of worker ${workerId} are taken`)
     this.onChange(workerId)
-    return seatOn(entry)
+    return leaseOn(entry)
   }
 
   /** Gives back whatever the job holds; true if it held anything. */
   release(jobId: JobId): boolean {
     let released = false
-    for (const [id, { seats }] of this.workers) {
-      if (!seats.delete(jobId)) continue
+    for (const [id, { leases }] of this.workers) {
+      if (!leases.delete(jobId)) continue
       released = true
       this.onChange(id)
     }
-    invariant(this.seatOf(jobId) === undefined, () => `job ${jobId} holds a slot that it gave back`)
+    invariant(this.leaseOf(jobId) === undefined, () => `job ${jobId} holds a slot that it gave back`)
     return released
   }
 
-  /** The seat that the job holds. */
-  seatOf(jobId: JobId): Seat | undefined {
-    for (const entry of this.workers.values()) if (entry.seats.has(jobId)) return seatOn(entry)
+  /** The slot that the job holds. */
+  leaseOf(jobId: JobId): SlotLease | undefined {
+    for (const entry of this.workers.values()) if (entry.leases.has(jobId)) return leaseOn(entry)
     return undefined
   }
 
@@ -60,7 +60,7 @@ export class SlotBook {
   /** Keeps idle workers free for whoever unloads them; false if one of them is not idle (any more). */
   hold(workers: ReadonlyArray<WorkerId>): boolean {
     const entries = workers.map((id) => this.workers.get(id))
-    if (entries.some((entry) => entry !== undefined && entry.seats.size > 0)) return false
+    if (entries.some((entry) => entry !== undefined && entry.leases.size > 0)) return false
     for (const id of workers) this.held.add(id)
     for (const id of workers) this.onChange(id)
     return true
@@ -76,11 +76,11 @@ export class SlotBook {
   }
 }
 
-const seatOn = ({ view: { device, hive, id: worker, instance } }: WorkerEntry): Seat => ({
+const leaseOn = ({ view: { device, hive, id: worker, instance } }: WorkerEntry): SlotLease => ({
   worker,
   instance,
   hive,
   device
 })
 
-const takenOf = ({ seats }: WorkerEntry): number => [...seats.values()].reduce((sum, slots) => sum + slots, 0)
+const takenOf = ({ leases }: WorkerEntry): number => [...leases.values()].reduce((sum, slots) => sum + slots, 0)

@@ -8,7 +8,7 @@ import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 export interface WorkerEntry {
   view: WorkerView
   /** job → slots that it holds */
-  readonly seats: Map<JobId, number>
+  readonly leases: Map<JobId, number>
   /** beats in a row that did not name it */
   missed: number
   /** since when it serves, milliseconds since 1970; undefined: not yet */
@@ -21,7 +21,7 @@ export const serving = (worker: WorkerBeat): boolean => worker.state === "idle" 
 
 export const newEntry = (view: WorkerView): WorkerEntry => ({
   view,
-  seats: new Map(),
+  leases: new Map(),
   missed: 0,
   readyAt: undefined,
   gone: Deferred.unsafeMake(FiberId.none)
@@ -29,6 +29,6 @@ export const newEntry = (view: WorkerView): WorkerEntry => ({
 
 export const freeOf = (entry: WorkerEntry): number => {
   let taken = 0
-  for (const slots of entry.seats.values()) taken += slots
+  for (const slots of entry.leases.values()) taken += slots
   return Math.max(0, entry.view.slots - taken)
 }

@@ -11,7 +11,7 @@ import {
   jobMachine,
   type Placed,
   type PlaceInput,
-  type Seat,
+  type SlotLease,
   type Started
 } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
@@ -71,34 +71,34 @@ export const job = (
     if (placement.exact !== exact) log.record({ placement: { ...placement, exact } })
   }
 
-  const infer = (seat: Seat | undefined, alone: boolean): Effect.Effect<InferDone, InferFailed> =>
+  const infer = (lease: SlotLease | undefined, alone: boolean): Effect.Effect<InferDone, InferFailed> =>
     Effect.gen(function* () {
-      if (seat === undefined)
+      if (lease === undefined)
         return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false, sent: false })
       let reached = false
       let sent = false
       const failed = (error: RbeeError) => {
-        // The worker of this seat is of no use any more: nobody else is to be sent there.
-        if (error.code === "WORKER_CRASHED" || error.code === "CONNECTION_TIMEOUT") view.workerLost(seat)
+        // The worker of this slot is of no use any more: nobody else is to be sent there.
+        if (error.code === "WORKER_CRASHED" || error.code === "CONNECTION_TIMEOUT") view.workerLost(lease)
         return new InferFailed({ error, tokens: log.tokens(), reached, sent })
       }
-      const url = view.worker(seat.worker)?.url
-      if (url === undefined) return yield* failed(workerGone(seat))
+      const url = view.worker(lease.worker)?.url
+      if (url === undefined) return yield* failed(workerGone(lease))
       const epoch = log.facts().epoch + 1
       // Durable before the first token of this epoch: older ones are refused from here on.
       log.record({ epoch })
       // The queen ends with her journal: the next one would give this epoch to another worker.
       yield* Effect.catchAll(log.sync, () => Effect.never)
-      world.sessions.uses(session, seat.hive, seat.worker)
+      world.sessions.uses(session, lease.hive, lease.worker)
       const clock = yield* Effect.clock
       const answer = relay({
-        onSent: () => (sent = view.lives(seat)),
-        worker: cancellable(world.connectWorker(url, seat.instance)),
+        onSent: () => (sent = view.lives(lease)),
+        worker: cancellable(world.connectWorker(url, lease.instance)),
         request: inferRequestOf(log, epoch, alone),
         log,
         onReached: () => {
           reached = true
-          log.narrate(say.inferConnected(), { hiveId: seat.hive, workerId: seat.worker })
+          log.narrate(say.inferConnected(), { hiveId: lease.hive, workerId: lease.worker })
         },
         onFirstToken: () => {
           const first_token_ms = clock.unsafeCurrentTimeMillis() - log.createdAt
@@ -116,7 +116,7 @@ export const job = (
         })
       )
       // made only when it comes to that: an error takes a picture of the stack
-      const gone = Effect.flatMap(view.gone(seat), () => workerGone(seat))
+      const gone = Effect.flatMap(view.gone(lease), () => workerGone(lease))
       return yield* Effect.mapError(Effect.raceFirst(answer, gone), failed)
     })
 
@@ -132,7 +132,7 @@ export const job = (
     })
 
   /** `--keep-warm` with a worker that is there already: to start it again is to join it, with the pin. */
-  const pin = ({ hive, device }: Seat): Effect.Effect<void> =>
+  const pin = ({ hive, device }: SlotLease): Effect.Effect<void> =>
     Effect.suspend(
       () =>
         view.hive(hive)?.claimed?.api.startWorker({ device, model_ref: log.request.model, pin: true }) ?? Effect.void
@@ -257,7 +257,7 @@ export const job = (
               Effect.gen(function* () {
                 isPlacedAgain = true
                 if (placed.kind === "full") return
-                if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.seat)
+                if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.lease)
                 log.record({ placement: placed.placement })
                 yield* timed("placed_ms")
               })
@@ -284,14 +284,14 @@ export const job = (
                 (started) => {
                   const { placement } = log.facts()
                   if (started.kind === "ready" && placement !== undefined)
-                    log.record({ placement: { ...placement, worker: started.seat.worker } })
+                    log.record({ placement: { ...placement, worker: started.lease.worker } })
                   return Effect.void
                 }
               )
             ),
-          infer: ({ alone, seat }) => {
+          infer: ({ alone, lease }) => {
             world.scheduler.settled(log.jobId)
-            return Effect.zipRight(timed("started_ms"), infer(seat, alone))
+            return Effect.zipRight(timed("started_ms"), infer(lease, alone))
           }
         }
       }),
@@ -322,8 +322,8 @@ const withPlace = <A>(
   work: (place: Place) => Effect.Effect<A, RbeeError>
 ): Effect.Effect<A, RbeeError> => (at === undefined ? noPlace : work(at))
 
-const workerGone = (seat: Seat) =>
-  rbeeError("WORKER_CRASHED", `worker ${seat.worker} on ${seat.device} of hive ${seat.hive} was lost`)
+const workerGone = (lease: SlotLease) =>
+  rbeeError("WORKER_CRASHED", `worker ${lease.worker} on ${lease.device} of hive ${lease.hive} was lost`)
 
 /** The two things that every failed job says, in this order; also said for a job whose actor died. */
 export const fail = (log: JobLog, error: RbeeError): void => {

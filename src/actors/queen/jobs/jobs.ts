@@ -177,7 +177,7 @@ const makeJobs = Effect.gen(function* () {
   /** Jobs that have no slot: those in line, and those beyond what one fresh worker will take. */
   const waiting = (): number => {
     let placing = 0
-    for (const log of live.logs) if (view.seatOf(log.jobId) === undefined) placing++
+    for (const log of live.logs) if (view.leaseOf(log.jobId) === undefined) placing++
     return placing
   }
   const isFull = (): boolean => {
@@ -276,7 +276,7 @@ const makeJobs = Effect.gen(function* () {
     drain: (deadline) =>
       Effect.gen(function* () {
         isDraining = true
-        yield* endAll(({ log }) => view.seatOf(log.jobId) === undefined)
+        yield* endAll(({ log }) => view.leaseOf(log.jobId) === undefined)
         const rest = Effect.forEach(
           live.all,
           ({ actor }) => (actor === undefined ? Effect.void : Fiber.await(actor.fiber)),

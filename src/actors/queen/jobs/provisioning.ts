@@ -141,8 +141,8 @@ const wakeWorker = (
       if (isNew) options.onLoaded(((yield* Clock.currentTimeMillis) - startedAt) / 1000)
       log.narrate(say.workerAwake(life.backend), ids)
     }
-    const seat = view.reserve(worker, log.jobId, wish.alone)
-    return seat === undefined ? { kind: "full" } : { kind: "ready", seat }
+    const lease = view.reserve(worker, log.jobId, wish.alone)
+    return lease === undefined ? { kind: "full" } : { kind: "ready", lease }
   })
 
 /** A worker that never bound has told of its tries all the same: they are narrated before the job learns of the end. */

@@ -51,8 +51,13 @@ const placementAt = (
   ...(others === undefined || others.length === 0 ? {} : { others })
 })
 
-/** A seat on a worker that has the model: everywhere else it would have to be loaded. */
-export const seated = (view: ClusterView, at: Place, worker: WorkerId, losers: Placement["losers"]): Placement => ({
+/** A slot of a worker that has the model: everywhere else it would have to be loaded. */
+export const residentPlacement = (
+  view: ClusterView,
+  at: Place,
+  worker: WorkerId,
+  losers: Placement["losers"]
+): Placement => ({
   ...placementAt(view, at, { losers, others: withoutModel(view.fleet, at, losers) }),
   worker
 })

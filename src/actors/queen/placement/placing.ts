@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import type { Fallen, PlaceInput, Placed, Seat } from "../../../machines/job.ts"
+import type { Fallen, PlaceInput, Placed, SlotLease } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
 import { type Loser, type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
 import { apart } from "../../../machines/policy/placement/scale-out.ts"
@@ -15,7 +15,7 @@ import type { HiveEntry } from "../cluster/hive-entry.ts"
 import { Hives } from "../hives/hives.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { noPlace } from "./no-place.ts"
-import { findRoom, type Listener, seated } from "./capacity-probe.ts"
+import { findRoom, type Listener, residentPlacement } from "./capacity-probe.ts"
 import { Scheduler } from "./scheduler.ts"
 
 export type PlacingPorts = Cluster | CurrentSettings | Hives | Scheduler
@@ -38,14 +38,14 @@ export const place = (
     const isQuiet = isAgain && input.fallen === undefined && input.failover === undefined
     for (let round = 0; round < rounds; round++) {
       yield* awaken(log, wish, isAgain || round > 0)
-      const held = view.seatOf(log.jobId)
+      const held = view.leaseOf(log.jobId)
       if (held !== undefined) return resident(view, log, input, held, [])
       const decision = decide(wish, view.fleet)
       const isApart = decision.kind === "full" && scheduler.isApart(log.jobId)
       if (decision.kind === "full" && !isApart) return { kind: "full" }
       if (decision.kind === "resident") {
-        const seat = view.reserve(decision.worker, log.jobId, wish.alone)
-        if (seat !== undefined) return resident(view, log, input, seat, decision.losers)
+        const lease = view.reserve(decision.worker, log.jobId, wish.alone)
+        if (lease !== undefined) return resident(view, log, input, lease, decision.losers)
         continue
       }
       const where = isApart ? apart(wish) : wish
@@ -119,7 +119,7 @@ const awaken = (log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void,
     // Whoever stops a hive means its jobs as well: they go elsewhere or end, they do not wake it again.
     const isOut = ({ id, state }: HiveEntry) =>
       isSilent && (state === "stopping" || state === "stopped") && !hives.isReleased(id)
-    const held = view.seatOf(log.jobId)?.hive
+    const held = view.leaseOf(log.jobId)?.hive
     const asked = wish.hive ?? held
     if (asked !== undefined) {
       const entry = view.hive(asked)
@@ -158,12 +158,12 @@ const resident = (
   view: ClusterView,
   log: JobLog,
   input: PlaceInput,
-  seat: Seat,
+  lease: SlotLease,
   losers: ReadonlyArray<Loser>
 ): Placed => {
-  if (input.failover === undefined) log.narrate(say.scheduled(seat.device, seat.hive), { hiveId: seat.hive })
-  resumeOn(view, log, input, seat)
-  return { kind: "resident", seat, placement: seated(view, seat, seat.worker, losers) }
+  if (input.failover === undefined) log.narrate(say.scheduled(lease.device, lease.hive), { hiveId: lease.hive })
+  resumeOn(view, log, input, lease)
+  return { kind: "resident", lease, placement: residentPlacement(view, lease, lease.worker, losers) }
 }
 
 /**

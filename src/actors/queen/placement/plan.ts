@@ -5,7 +5,7 @@ import { decide, type Wish } from "../../../machines/policy/placement/placement.
 import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
-import { findRoom, type Found, seated } from "./capacity-probe.ts"
+import { findRoom, type Found, residentPlacement } from "./capacity-probe.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
 
@@ -32,7 +32,7 @@ export const planOf = (
       const { worker } = decision
       const at = view.worker(worker)
       if (at !== undefined)
-        return { ...common, outcome: "resident", placement: seated(view, at, worker, decision.losers) }
+        return { ...common, outcome: "resident", placement: residentPlacement(view, at, worker, decision.losers) }
     }
     return { ...common, ...(yield* outcomeOf(view, wish, yield* findRoom(view, wish, [], silent))) }
   })

@@ -73,13 +73,13 @@ export const reloadsAt = (wish: Wish, fleet: Fleet, now: number): number | undef
 }
 
 /** Where the model is resident it only has to be decoded, among those who are on the worker already. */
-const seatCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
+const slotCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
   const device = fleet.device(resident)
   const rate = device === undefined ? 1 : fleet.seen.rate(device, resident.model)
   return { fetch: 0, load: 0, evict: 0, decode: decodeSeconds(rate, resident.slots - resident.free) }
 }
 
-/** Why the rest of the devices did not serve a job that took a seat on a resident worker, by reason. */
+/** Why the rest of the devices did not serve a job that took a slot of a resident worker, by reason. */
 export const withoutModel = (fleet: Fleet, winner: Place, losers: ReadonlyArray<Loser>): ReadonlyArray<Others> => {
   const named = new Set([winner, ...losers].map(({ device, hive }) => placeKey({ hive, device })))
   const count = fleet.size - named.size
@@ -91,17 +91,17 @@ const loser = ({ device, hive }: Place, verdict: string): Loser => ({ hive, devi
 const lostTo = (cost: Cost | undefined, wish: Wish, fleet: Fleet, resident: ResidentFacts): string => {
   if (resident.isClosing) return "it makes room for another model"
   if (!hasRoom(wish, resident)) return "all slots busy"
-  return cost === undefined ? "not free" : because(seatCost(fleet, resident), cost)
+  return cost === undefined ? "not free" : because(slotCost(fleet, resident), cost)
 }
 
-/** A seat on a resident worker, if there is one: the one that will be done first. */
+/** A slot of a resident worker, if there is one: the one that will be done first. */
 export const decide = (wish: Wish, fleet: Fleet): Decision => {
   const fitting = fittingResidents(wish, fleet)
   if (fitting.length === 0) return { kind: "devices" }
   let best: { readonly resident: ResidentFacts; readonly cost: Cost } | undefined
   for (const resident of fitting) {
     if (!hasRoom(wish, resident)) continue
-    const cost = seatCost(fleet, resident)
+    const cost = slotCost(fleet, resident)
     const isBetter =
       best === undefined ||
       cost.decode < best.cost.decode ||
