@@ -17,18 +17,18 @@ const measure = (hives: number, placements: number): Figures => {
   const shorts: Array<number> = []
   let none = 0
   for (let i = 0; i < placements; i++) {
-    const wish = cluster.wish()
+    const request = cluster.request()
     const began = performance.now()
-    const placed = cluster.place(wish)
+    const placed = cluster.place(request)
     times.push(performance.now() - began)
     if (placed === undefined) none++
     if (placed?.candidate !== undefined && peer.length < 500 && i % 7 === 0) {
       const start = performance.now()
-      const best = cluster.place(wish, Number.POSITIVE_INFINITY)?.candidate
+      const best = cluster.place(request, Number.POSITIVE_INFINITY)?.candidate
       peer.push(performance.now() - start)
       if (best !== undefined) shorts.push(placed.candidate.seconds / best.seconds - 1)
     }
-    cluster.apply(wish, placed)
+    cluster.apply(request, placed)
   }
   return {
     ...rateOf(times),
@@ -43,12 +43,12 @@ const crowded = (hives: number, decisions: number, idle: number) => {
   const cluster = new Cluster(hives)
   cluster.crowd(idle)
   // what the fleet puts in order once, after hives came, is no part of a decision
-  cluster.place(cluster.wish())
+  cluster.place(cluster.request())
   const times: Array<number> = []
   for (let i = 0; i < decisions; i++) {
-    const wish = cluster.wish()
+    const request = cluster.request()
     const began = performance.now()
-    cluster.place(wish)
+    cluster.place(request)
     times.push(performance.now() - began)
   }
   return rateOf(times)

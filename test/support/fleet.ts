@@ -1,11 +1,11 @@
 /** Small fleets for tests of the placement policy. */
 import { Fleet } from "../../src/machines/policy/placement/fleet.ts"
 import type { ResidentFacts } from "../../src/machines/policy/placement/fleet-facts.ts"
-import type { Wish } from "../../src/machines/policy/placement/placement.ts"
+import type { PlacementRequest } from "../../src/machines/policy/placement/placement.ts"
 import type { Candidate, Search } from "../../src/machines/policy/placement/search.ts"
 import { WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
-export const wish = (change: Partial<Wish> = {}): Wish => ({
+export const request = (change: Partial<PlacementRequest> = {}): PlacementRequest => ({
   model: "minillama",
   hive: undefined,
   device: undefined,

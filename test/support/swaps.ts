@@ -7,7 +7,7 @@ import { loadSeconds } from "../../src/machines/policy/placement/cost.ts"
 import { decide } from "../../src/machines/policy/placement/placement.ts"
 import { type Hope, Search } from "../../src/machines/policy/placement/search.ts"
 import { takeTurns } from "../../src/machines/policy/placement/capacity-turns.ts"
-import { wish as wishFor } from "./fleet.ts"
+import { request as wishFor } from "./fleet.ts"
 import { JobId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
 export interface Request {
@@ -118,11 +118,11 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
   }
   const place = (job: Job): void => {
     if (loading.has(job.model)) return void line(job.model).push(job)
-    const wish = wishFor({ model: job.model, allowCpu: false })
-    const decision = decide(wish, fleet)
+    const request = wishFor({ model: job.model, allowCpu: false })
+    const decision = decide(request, fleet)
     if (decision.kind === "resident") return seat(job)
     if (decision.kind === "full") return void line(job.model).push(job)
-    const search = new Search(fleet, wish, [], now)
+    const search = new Search(fleet, request, [], now)
     for (let one = search.next(); one !== undefined; one = search.next()) {
       const availableMb = totalMb - usedMb + one.evict.length * modelMb
       if (availableMb >= modelMb) {

@@ -1,7 +1,7 @@
 /** A cluster in memory: hives with 8 devices each, 1 000 models, a Zipf workload, for the placement policy to decide on. */
 import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
-import { decide, type Wish } from "../../../src/machines/policy/placement/placement.ts"
+import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -103,7 +103,7 @@ export class Cluster {
     this.fleet.setHive({ hive, devices: { cpu: { cores: 16, ram_mb: 64_000, ram_free_mb: 64_000 }, gpus }, beats })
   }
 
-  wish(): Wish {
+  request(): PlacementRequest {
     const at = this.random() * (this.zipf[models - 1] ?? 1)
     let low = 0
     for (let high = models - 1; low < high;) {
@@ -119,12 +119,15 @@ export class Cluster {
   }
 
   /** One decision, hives being asked in memory; undefined: no room anywhere now. */
-  place(wish: Wish, few?: number): { readonly worker?: string; readonly candidate?: Candidate } | undefined {
-    const decision = decide(wish, this.fleet)
+  place(
+    request: PlacementRequest,
+    few?: number
+  ): { readonly worker?: string; readonly candidate?: Candidate } | undefined {
+    const decision = decide(request, this.fleet)
     if (decision.kind === "resident") return { worker: decision.worker }
     if (decision.kind === "full") return {}
-    const search = new Search(this.fleet, wish, [], this.now, few)
-    const requiredMb = this.need(wish.model)
+    const search = new Search(this.fleet, request, [], this.now, few)
+    const requiredMb = this.need(request.model)
     for (let candidate = search.next(); candidate !== undefined; candidate = search.next()) {
       const { device, hive } = candidate.device
       const freed = candidate.evict.reduce((sum, { memoryMb }) => sum + memoryMb, 0)
@@ -136,7 +139,7 @@ export class Cluster {
   }
 
   /** What the cluster is after it: seats taken, workers started and ended, the oldest answer done. */
-  apply(wish: Wish, placed: ReturnType<Cluster["place"]>): void {
+  apply(request: PlacementRequest, placed: ReturnType<Cluster["place"]>): void {
     this.now += 50
     if (this.running.length > loadOfHive * this.hives) this.seat(this.running.shift() ?? "", 1)
     const { candidate, worker } = placed ?? {}
@@ -148,12 +151,12 @@ export class Cluster {
       this.workers.delete(victim.worker)
       this.free.set(`${hive}/${device}`, (this.free.get(`${hive}/${device}`) ?? 0) + victim.memoryMb)
     }
-    const memoryMb = this.need(wish.model)
+    const memoryMb = this.need(request.model)
     this.free.set(`${hive}/${device}`, (this.free.get(`${hive}/${device}`) ?? 0) - memoryMb)
     const id = WorkerId.make(`w${this.made++}`)
-    const facts = { worker: id, hive, device, model: wish.model, context: 4096, slots, free: slots, memoryMb }
+    const facts = { worker: id, hive, device, model: request.model, context: 4096, slots, free: slots, memoryMb }
     this.workers.set(id, { ...facts, isServing: true, isPinned: false, isClosing: false, readyAt: this.now })
-    this.fleet.seen.addFile(hive, wish.model, this.sizeOf(wish.model) * 1e6)
+    this.fleet.seen.addFile(hive, request.model, this.sizeOf(request.model) * 1e6)
     this.take(id)
     this.beat(hive)
   }

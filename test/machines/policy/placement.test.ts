@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest"
 import { type Fleet } from "../../../src/machines/policy/placement/fleet.ts"
-import { decide, type Wish } from "../../../src/machines/policy/placement/placement.ts"
+import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
-import { askedBy, fleetOf, placeOf, resident, wish } from "../../support/fleet.ts"
+import { askedBy, fleetOf, placeOf, resident, request } from "../../support/fleet.ts"
 
-const order = (asked: Wish, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>
+const order = (asked: PlacementRequest, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>
   askedBy(new Search(fleet, asked, excluded, 0))
 const two = { box: [12_000, 24_000] }
 
 describe("The scheduler's search for a device", () => {
   it("takes the strongest GPU first and the CPU last", () => {
-    expect(order(wish(), fleetOf(two))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
-    expect(order(wish(), fleetOf({ ...two, attic: [16_000] }))).toEqual([
+    expect(order(request(), fleetOf(two))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
+    expect(order(request(), fleetOf({ ...two, attic: [16_000] }))).toEqual([
       "box/gpu1",
       "attic/gpu0",
       "box/gpu0",
@@ -21,19 +21,19 @@ describe("The scheduler's search for a device", () => {
   })
 
   it("leaves the CPU out where it is not allowed, unless it is asked for by name", () => {
-    expect(order(wish({ allowCpu: false }), fleetOf(two))).toEqual(["box/gpu1", "box/gpu0"])
-    expect(order(wish({ device: "cpu", allowCpu: false }), fleetOf(two))).toEqual(["box/cpu"])
+    expect(order(request({ allowCpu: false }), fleetOf(two))).toEqual(["box/gpu1", "box/gpu0"])
+    expect(order(request({ device: "cpu", allowCpu: false }), fleetOf(two))).toEqual(["box/cpu"])
   })
 
   it("keeps to the hive and the device that are asked for, and says why the others lost", () => {
-    const search = new Search(fleetOf(two), wish({ device: "gpu0" }), [], 0)
+    const search = new Search(fleetOf(two), request({ device: "gpu0" }), [], 0)
     expect(askedBy(search)).toEqual(["box/gpu0"])
     expect(search.losers).toEqual([
       { hive: "box", device: "gpu1", verdict: "another device is asked for (gpu0)" },
       { hive: "box", device: "cpu", verdict: "another device is asked for (gpu0)" },
       { hive: "box", device: "gpu0", verdict: "no" }
     ])
-    expect(order(wish({ hive: "attic" }), fleetOf(two))).toEqual([])
+    expect(order(request({ hive: "attic" }), fleetOf(two))).toEqual([])
   })
 
   it("passes over what is degraded and what failed for this job", () => {
@@ -50,7 +50,7 @@ describe("The scheduler's search for a device", () => {
       devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 8000 }, gpus },
       beats: [{ id: "gpu1", state: "degraded", free_mb: 24_000 }]
     })
-    const search = new Search(fleet, wish(), [{ hive: "box", device: "gpu0" }], 0)
+    const search = new Search(fleet, request(), [{ hive: "box", device: "gpu0" }], 0)
     expect(askedBy(search)).toEqual(["box/cpu"])
     expect(search.losers.slice(0, 2)).toEqual([
       { hive: "box", device: "gpu1", verdict: "the device is degraded and takes no new work" },
@@ -61,7 +61,7 @@ describe("The scheduler's search for a device", () => {
   it("prefers a hive that has the file to one that has not, all else equal, and says so", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
     fleet.seen.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
-    const search = new Search(fleet, wish(), [], 0)
+    const search = new Search(fleet, request(), [], 0)
     const first = search.next()
     expect(first === undefined ? undefined : placeOf(first)).toBe("box/gpu0")
     expect(first === undefined ? [] : search.passedOver(first)).toContainEqual({
@@ -73,21 +73,21 @@ describe("The scheduler's search for a device", () => {
 
   it("prefers an idle device to one that decodes for others, all else equal", () => {
     const busy = resident("w1", { device: "gpu0", model: "other", free: 0 })
-    expect(order(wish(), fleetOf({ box: [24_000, 24_000] }, [busy]))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
+    expect(order(request(), fleetOf({ box: [24_000, 24_000] }, [busy]))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
   })
 
   it("goes by what a device was seen to do for the model, where that is known", () => {
     const fleet = fleetOf({ box: [24_000, 24_000] })
     fleet.observe({ hive: "box", device: "gpu1" }, "minillama", 50)
     fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
-    expect(order(wish(), fleet)[0]).toBe("box/gpu1")
+    expect(order(request(), fleet)[0]).toBe("box/gpu1")
   })
 
   it("takes a device that was slow for a sign of the model, where no other has served it yet", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
     fleet.seen.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
     fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
-    expect(order(wish(), fleet)[0], "the file is there, all else equal").toBe("box/gpu0")
+    expect(order(request(), fleet)[0], "the file is there, all else equal").toBe("box/gpu0")
   })
 
   it("offers a device again with idle workers unloaded where that costs less than a slower one, and not where it does not", () => {
@@ -96,7 +96,7 @@ describe("The scheduler's search for a device", () => {
     const ask = (bytes: number) => {
       const fleet = fleetOf({ box: [24_000] }, [idle])
       fleet.seen.setFiles("box", [{ model: "minillama", bytes }])
-      const search = new Search(fleet, wish(), [], 1e6)
+      const search = new Search(fleet, request(), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", full)
       const next = search.next()
@@ -109,7 +109,7 @@ describe("The scheduler's search for a device", () => {
   it("believes a hive that says that all of its workers together would do, whatever older beats told of them", () => {
     const ask = (mostMb: number | undefined) => {
       const stale = resident("w1", { device: "gpu0", model: "other", memoryMb: 120 })
-      const search = new Search(fleetOf({ box: [180] }, [stale]), wish({ allowCpu: false }), [], 1e6)
+      const search = new Search(fleetOf({ box: [180] }, [stale]), request({ allowCpu: false }), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", { requiredMb: 162, availableMb: 34, mostMb })
       return search.next()?.evict.map(({ worker }) => worker)
@@ -121,7 +121,7 @@ describe("The scheduler's search for a device", () => {
 
   it("hopes for a device that would do by its hive's word, where no worker is known yet that could go", () => {
     const ask = (mostMb: number) => {
-      const search = new Search(fleetOf({ box: [180] }), wish({ allowCpu: false }), [], 1e6)
+      const search = new Search(fleetOf({ box: [180] }), request({ allowCpu: false }), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", { requiredMb: 162, availableMb: 0, mostMb })
       return { again: search.next(), hopes: search.hopes }
@@ -135,7 +135,7 @@ describe("The scheduler's search for a device", () => {
       resident("busy", { device: "gpu0", model: "a", memoryMb: 20_000, free: 0 }),
       resident("pinned", { device: "gpu1", model: "b", memoryMb: 11_000, isPinned: true })
     ])
-    const search = new Search(fleet, wish({ allowCpu: false }), [], 1e6)
+    const search = new Search(fleet, request({ allowCpu: false }), [], 1e6)
     for (let one = search.next(); one !== undefined; one = search.next())
       search.refused(one, "full", { requiredMb: 10_000, availableMb: 500 })
     expect(search.hopes).toEqual([{ hive: "box", device: "gpu0", requiredMb: 10_000 }])
@@ -145,7 +145,7 @@ describe("The scheduler's search for a device", () => {
 describe("The scheduler's choice among resident workers", () => {
   it("is the one that will be done first, and it says why the others lost", () => {
     const workers = [resident("w1", { free: 1 }), resident("w2", { free: 3 }), resident("w3", { model: "other" })]
-    const decision = decide(wish(), fleetOf(two, workers))
+    const decision = decide(request(), fleetOf(two, workers))
     expect(decision).toMatchObject({ kind: "resident", worker: "w2" })
     expect(decision.kind === "resident" ? decision.losers : []).toEqual([
       { hive: "box", device: "cpu", verdict: expect.stringMatching(/^worker w1: .* s expected against .*busier$/) }
@@ -159,7 +159,7 @@ describe("The scheduler's choice among resident workers", () => {
     for (let i = 0; i < 8; i++) {
       for (const device of ["gpu0", "gpu1"] as const)
         fleet.setResident(resident(device, { device, free: free[device] }))
-      const decision = decide(wish(), fleet)
+      const decision = decide(request(), fleet)
       if (decision.kind !== "resident") continue
       taken.push(decision.worker)
       free[decision.worker as "gpu0" | "gpu1"]--
@@ -168,18 +168,18 @@ describe("The scheduler's choice among resident workers", () => {
   })
 
   it("waits for resident workers that are all busy, or that make room", () => {
-    expect(decide(wish(), fleetOf(two, [resident("w1", { free: 0 })]))).toMatchObject({
+    expect(decide(request(), fleetOf(two, [resident("w1", { free: 0 })]))).toMatchObject({
       kind: "full",
       losers: [{ verdict: "worker w1: all slots busy" }]
     })
-    expect(decide(wish({ alone: true }), fleetOf(two, [resident("w1", { free: 3 })])).kind).toBe("full")
-    expect(decide(wish({ alone: true }), fleetOf(two, [resident("w1")])).kind).toBe("resident")
-    expect(decide(wish(), fleetOf(two, [resident("w1", { isClosing: true })])).kind).toBe("full")
+    expect(decide(request({ alone: true }), fleetOf(two, [resident("w1", { free: 3 })])).kind).toBe("full")
+    expect(decide(request({ alone: true }), fleetOf(two, [resident("w1")])).kind).toBe("resident")
+    expect(decide(request(), fleetOf(two, [resident("w1", { isClosing: true })])).kind).toBe("full")
   })
 
-  it("does not count residents that do not fit the wish", () => {
+  it("does not count residents that do not fit the request", () => {
     const workers = [resident("w1"), resident("w2", { device: "gpu0", context: 256 })]
-    expect(decide(wish({ device: "gpu0", context: 512 }), fleetOf(two, workers)).kind).toBe("devices")
-    expect(decide(wish({ allowCpu: false }), fleetOf(two, [resident("w1")])).kind).toBe("devices")
+    expect(decide(request({ device: "gpu0", context: 512 }), fleetOf(two, workers)).kind).toBe("devices")
+    expect(decide(request({ allowCpu: false }), fleetOf(two, [resident("w1")])).kind).toBe("devices")
   })
 })

@@ -3,18 +3,18 @@ import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
 import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
-import type { Wish } from "../../../src/machines/policy/placement/placement.ts"
+import type { PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { placeKey } from "../../../src/machines/policy/placement/place.ts"
 import { mayGoAt } from "../../../src/machines/policy/placement/residency.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
-import { wish as wishFor } from "../../support/fleet.ts"
+import { request as wishFor } from "../../support/fleet.ts"
 import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
 interface World {
   readonly hives: ReadonlyArray<HiveFacts>
   readonly residents: ReadonlyArray<ResidentFacts>
   readonly files: ReadonlyArray<string>
-  readonly wish: Wish
+  readonly request: PlacementRequest
   readonly needMb: number
   readonly now: number
 }
@@ -97,7 +97,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
     })),
     residents,
     files: [...new Set(files.map((h) => `h${h % gpus.length}`))],
-    wish: wishFor({ model, allowCpu }),
+    request: wishFor({ model, allowCpu }),
     needMb: (mb + 80) * more,
     now: 100_000
   }
@@ -113,7 +113,7 @@ const fleetOf = ({ files, hives, residents, needMb }: World): Fleet => {
 
 /** Asks hive after hive, as the queen does. */
 const ask = (world: World, fleet = fleetOf(world)) => {
-  const search = new Search(fleet, world.wish, [], world.now)
+  const search = new Search(fleet, world.request, [], world.now)
   const asked: Array<string> = []
   for (let one = search.next(); one !== undefined; one = search.next()) {
     const availableMb = one.evict.reduce((mb, { memoryMb }) => mb + memoryMb, one.device.freeMb)
@@ -128,12 +128,12 @@ const idle = (one: ResidentFacts, now: number) =>
   one.isServing && !one.isPinned && one.free === one.slots && mayGoAt(one) <= now
 
 /** Room on every device by hand: at once, and with patience. */
-const rooms = ({ hives, now, residents, wish, needMb }: World) =>
+const rooms = ({ hives, now, residents, request, needMb }: World) =>
   hives.flatMap(({ beats, hive }) =>
     beats.map(({ free_mb, id, state }) => {
       const here = residents.filter((one) => one.hive === hive && one.device === id)
       const sum = (list: ReadonlyArray<ResidentFacts>) => list.reduce((mb, one) => mb + one.memoryMb, free_mb)
-      const isAllowed = state !== "degraded" && (id !== "cpu" || wish.allowCpu)
+      const isAllowed = state !== "degraded" && (id !== "cpu" || request.allowCpu)
       return {
         at: placeKey({ hive, device: id }),
         isNow: isAllowed && sum(here.filter((one) => idle(one, now))) >= needMb,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { apart, isWorthAnother } from "../../../src/machines/policy/placement/scale-out.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
-import { askedBy, fleetOf, resident, wish } from "../../support/fleet.ts"
+import { askedBy, fleetOf, resident, request } from "../../support/fleet.ts"
 
 const gpu0 = { device: "gpu0", memoryMb: 9000 } as const
 const busy = resident("w1", { ...gpu0, free: 0 })
@@ -11,7 +11,7 @@ const fleetWith = (gpus: ReadonlyArray<number>, residents = [busy]) => {
   fleet.seen.setFiles("box", [{ model: "minillama", bytes: 7e9 }])
   return fleet
 }
-const worth = (fleet: ReturnType<typeof fleetWith>, ahead: number, waitedMs = 0, asked = wish()) =>
+const worth = (fleet: ReturnType<typeof fleetWith>, ahead: number, waitedMs = 0, asked = request()) =>
   isWorthAnother(asked, fleet, ahead, waitedMs, 1e6)
 
 describe("A job that finds all slots of its model taken", () => {
@@ -28,7 +28,7 @@ describe("A job that finds all slots of its model taken", () => {
   })
 
   it("waits where there is no other device, none with room, or none that it may use", () => {
-    expect(worth(fleetWith([12_000]), 100, 1e6, wish({ allowCpu: false }))).toBe(false)
+    expect(worth(fleetWith([12_000]), 100, 1e6, request({ allowCpu: false }))).toBe(false)
     const other = resident("w2", { device: "gpu1", model: "other", memoryMb: 11_000 })
     const full = fleetWith([12_000, 12_000], [busy, other])
     full.setHive({
@@ -45,8 +45,8 @@ describe("A job that finds all slots of its model taken", () => {
       },
       beats: [{ id: "gpu1", state: "healthy", free_mb: 1000 }]
     })
-    expect(worth(full, 100, 1e6, wish({ allowCpu: false })), "nobody is unloaded for it").toBe(false)
-    expect(worth(fleetWith([12_000, 12_000]), 100, 1e6, wish({ device: "gpu0" }))).toBe(false)
+    expect(worth(full, 100, 1e6, request({ allowCpu: false })), "nobody is unloaded for it").toBe(false)
+    expect(worth(fleetWith([12_000, 12_000]), 100, 1e6, request({ device: "gpu0" }))).toBe(false)
   })
 
   it("waits rather than taking a device that is slower than waiting is long", () => {
@@ -61,7 +61,7 @@ describe("A job that finds all slots of its model taken", () => {
   })
 
   it("looks where the model is not, and says of the rest that it is there", () => {
-    const search = new Search(fleetWith([12_000, 12_000]), apart(wish()), [], 1e6)
+    const search = new Search(fleetWith([12_000, 12_000]), apart(request()), [], 1e6)
     expect(askedBy(search)).toEqual(["box/gpu1", "box/cpu"])
     expect(search.losers).toContainEqual({
       hive: "box",

@@ -1,13 +1,13 @@
 /** From what a user asked for to what a place and a worker are asked for. */
 import type { Need } from "../../../machines/policy/memory/context.ts"
-import type { Wish } from "../../../machines/policy/placement/placement.ts"
+import type { PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { anySeed } from "../../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
 
 /** What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small. */
-export const wishOf = (log: JobLog, alone: boolean, needs?: Need): Wish => {
+export const placementRequestOf = (log: JobLog, alone: boolean, needs?: Need): PlacementRequest => {
   const { model, hive, device, allow_cpu, context } = log.request
   return {
     model,

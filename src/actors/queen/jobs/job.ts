@@ -16,14 +16,14 @@ import {
 } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
 import { lesserNeed, type Need, noLonger } from "../../../machines/policy/memory/context.ts"
-import { type Place, reloadsAt, type Wish } from "../../../machines/policy/placement/placement.ts"
+import { type Place, reloadsAt, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import type { JobState } from "../../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../../machines/vocabulary/worker.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import { type MachineActor, machineActor } from "../../core/machine/machine-actor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import type { JobLog } from "../log/job-log.ts"
-import { inferRequestOf, wishOf } from "./job-request.ts"
+import { inferRequestOf, placementRequestOf } from "./job-request.ts"
 import type { Meters, Outcome } from "../metrics/metrics.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { place } from "../placement/placing.ts"
@@ -207,23 +207,23 @@ export const job = (
   }
   let isWaitTold = false
   /** It has to wait: for a while only, if its model was loaded anew a moment ago. */
-  const tellWait = (wish: Wish): void => {
+  const tellWait = (request: PlacementRequest): void => {
     const now = view.now()
-    const at = reloadsAt(wish, view.fleet, now)
+    const at = reloadsAt(request, view.fleet, now)
     if (at === undefined || isWaitTold) return
     isWaitTold = true
     log.narrate(say.reloadWaits(Math.ceil((at - now) / 1000)))
   }
   /** what it takes in place of what it needs, for want of room */
   let lesser: { readonly of: Need; readonly need: Need } | undefined
-  const wishFor = (alone: boolean, needs: Need | undefined): Wish =>
-    wishOf(log, alone, needs !== undefined && lesser?.of === needs ? lesser.need : needs)
+  const placementRequestFor = (alone: boolean, needs: Need | undefined): PlacementRequest =>
+    placementRequestOf(log, alone, needs !== undefined && lesser?.of === needs ? lesser.need : needs)
 
   const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
     const { alone, needs } = input
-    const wish = wishFor(alone, needs)
-    const found = Effect.tap(world.place(log, wish, input, isPlacedAgain), ({ kind }) =>
-      kind === "full" ? Effect.sync(() => tellWait(wish)) : Effect.void
+    const request = placementRequestFor(alone, needs)
+    const found = Effect.tap(world.place(log, request, input, isPlacedAgain), ({ kind }) =>
+      kind === "full" ? Effect.sync(() => tellWait(request)) : Effect.void
     )
     if (needs === undefined) return found
     tellNeed(needs)
@@ -251,7 +251,9 @@ export const job = (
         perform,
         activities: {
           admit: ({ alone, needs }) =>
-            world.scheduler.admit(log.jobId, wishFor(alone, needs), (position) => log.narrate(say.queued(position))),
+            world.scheduler.admit(log.jobId, placementRequestFor(alone, needs), (position) =>
+              log.narrate(say.queued(position))
+            ),
           place: (input) =>
             Effect.tap(findPlace(input), (placed) =>
               Effect.gen(function* () {
@@ -262,12 +264,12 @@ export const job = (
                 yield* timed("placed_ms")
               })
             ),
-          ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, wishOf(log, false), found)),
+          ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, placementRequestOf(log, false), found)),
           ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
           startWorker: ({ place: at, alone, needs }) =>
             withPlace(at, (found) =>
               Effect.tap(
-                startWorker(view, log, wishFor(alone, needs), found, {
+                startWorker(view, log, placementRequestFor(alone, needs), found, {
                   portHint: world.portBase,
                   pin: log.request.keep_warm ?? false,
                   evict: log.facts().placement?.evicted ?? [],

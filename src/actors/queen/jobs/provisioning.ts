@@ -9,7 +9,7 @@ import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Started } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
-import type { Place, Wish } from "../../../machines/policy/placement/placement.ts"
+import type { Place, PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { kindFor, runtimeName } from "../../../machines/kinds/kind.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import { follow } from "../log/follow.ts"
@@ -25,29 +25,34 @@ const hiveOf = (view: ClusterView, place: Place): Effect.Effect<HiveApi, RbeeErr
   })
 
 /** Step 6: present, or fetched while the job hears how far it is. */
-export const ensureModel = (view: ClusterView, log: JobLog, wish: Wish, place: Place): Effect.Effect<void, RbeeError> =>
+export const ensureModel = (
+  view: ClusterView,
+  log: JobLog,
+  request: PlacementRequest,
+  place: Place
+): Effect.Effect<void, RbeeError> =>
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
     const ids = { hiveId: place.hive }
-    const known = yield* Effect.either(api.getModel({ ref: wish.model }))
+    const known = yield* Effect.either(api.getModel({ ref: request.model }))
     if (known._tag === "Right") {
-      view.fleet.seen.addFile(place.hive, wish.model, known.right.bytes)
-      return log.narrate(say.modelPresent(wish.model), ids)
+      view.fleet.seen.addFile(place.hive, request.model, known.right.bytes)
+      return log.narrate(say.modelPresent(request.model), ids)
     }
     if (known.left.code !== "MODEL_NOT_FOUND") return yield* known.left
-    log.narrate(say.modelProvision(wish.model), ids)
+    log.narrate(say.modelProvision(request.model), ids)
     const evict = log.facts().placement?.evicted ?? []
     const { provision_id } = yield* api.provisionModel({
-      model_ref: wish.model,
+      model_ref: request.model,
       device: place.device,
-      ...(wish.context === undefined ? {} : { context: wish.context }),
+      ...(request.context === undefined ? {} : { context: request.context }),
       ...(evict.length === 0 ? {} : { evict })
     })
-    log.narrate(say.modelProvisionStarted(wish.model), ids)
+    log.narrate(say.modelProvisionStarted(request.model), ids)
     const feed = yield* api.modelEvents({ id: provision_id })
     yield* follow(feed, log, "the download", ids)
-    const fetched = yield* Effect.option(api.getModel({ ref: wish.model }))
-    if (Option.isSome(fetched)) view.fleet.seen.addFile(place.hive, wish.model, fetched.value.bytes)
+    const fetched = yield* Effect.option(api.getModel({ ref: request.model }))
+    if (Option.isSome(fetched)) view.fleet.seen.addFile(place.hive, request.model, fetched.value.bytes)
   })
 
 /** Step 7: available, or installed. */
@@ -83,20 +88,20 @@ export interface StartOptions {
 export const startWorker = (
   view: ClusterView,
   log: JobLog,
-  wish: Wish,
+  request: PlacementRequest,
   place: Place,
   options: StartOptions
 ): Effect.Effect<Started, RbeeError> =>
   Effect.acquireUseRelease(
-    Effect.sync(() => view.starting(log.jobId, place, wish.model)),
-    () => wakeWorker(view, log, wish, place, options),
+    Effect.sync(() => view.starting(log.jobId, place, request.model)),
+    () => wakeWorker(view, log, request, place, options),
     (over) => Effect.sync(over)
   )
 
 const wakeWorker = (
   view: ClusterView,
   log: JobLog,
-  wish: Wish,
+  request: PlacementRequest,
   place: Place,
   options: StartOptions
 ): Effect.Effect<Started, RbeeError> =>
@@ -106,14 +111,14 @@ const wakeWorker = (
     const { evict } = options
     // Somebody has begun to use one of them: the job looks for another place.
     if (!view.hold(evict)) return { kind: "full" }
-    const isReload = evict.some((id) => view.worker(id)?.model === wish.model)
+    const isReload = evict.some((id) => view.worker(id)?.model === request.model)
     if (evict.length > 0) log.narrate(say.makingRoom(place.device, evict.length), { hiveId: place.hive })
     const { worker_id: worker } = yield* api
       .startWorker({
         device: place.device,
-        model_ref: wish.model,
+        model_ref: request.model,
         port_hint: options.portHint,
-        ...(wish.context === undefined ? {} : { context: wish.context }),
+        ...(request.context === undefined ? {} : { context: request.context }),
         ...(options.pin ? { pin: true } : {}),
         ...(evict.length === 0 ? {} : { evict })
       })
@@ -121,7 +126,7 @@ const wakeWorker = (
         Effect.tapError((error) => tellOfTries(api, log, place.hive, error)),
         Effect.ensuring(Effect.sync(() => view.letGo(evict)))
       )
-    if (isReload) view.reloaded(place, wish.model)
+    if (isReload) view.reloaded(place, request.model)
     options.onStarted(worker)
     const ids = { hiveId: place.hive, workerId: worker }
     const heard = view.heardOf(worker)
@@ -136,12 +141,12 @@ const wakeWorker = (
           rbeeError("INTERNAL", `what hive ${place.hive} tells of worker ${worker} is not understood`)
         )
       )
-      const at = { hive: place.hive, worker, device: place.device, model: wish.model }
+      const at = { hive: place.hive, worker, device: place.device, model: request.model }
       const isNew = view.workerReady(at, life, ready.eventId)
       if (isNew) options.onLoaded(((yield* Clock.currentTimeMillis) - startedAt) / 1000)
       log.narrate(say.workerAwake(life.backend), ids)
     }
-    const lease = view.reserve(worker, log.jobId, wish.alone)
+    const lease = view.reserve(worker, log.jobId, request.alone)
     return lease === undefined ? { kind: "full" } : { kind: "ready", lease }
   })
 

@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../../machines/errors.ts"
-import { type Place, type Wish, withoutModel } from "../../../machines/policy/placement/placement.ts"
+import { type Place, type PlacementRequest, withoutModel } from "../../../machines/policy/placement/placement.ts"
 import { failureClassOf } from "../../../machines/policy/failure-class.ts"
 import { type Amounts, type Candidate, Search } from "../../../machines/policy/placement/search.ts"
 import type { Placement } from "../../../machines/vocabulary/job.ts"
@@ -65,14 +65,14 @@ export const residentPlacement = (
 /** Changes nothing: room is advice until a worker is started. Fails where another place would not help either. */
 export const findRoom = (
   view: ClusterView,
-  wish: Wish,
+  request: PlacementRequest,
   excluded: ReadonlyArray<Place>,
   { onFull, onPicked }: Listener
 ): Effect.Effect<Found, RbeeError> =>
   Effect.gen(function* () {
     const full: Array<Full> = []
     let ending: string | undefined
-    const search = new Search(view.fleet, wish, excluded, yield* Clock.currentTimeMillis)
+    const search = new Search(view.fleet, request, excluded, yield* Clock.currentTimeMillis)
     for (let candidate = search.next(); candidate !== undefined; candidate = search.next()) {
       const { device, hive } = candidate.device
       const api = view.hive(hive)?.claimed?.api
@@ -82,8 +82,8 @@ export const findRoom = (
       const answer = yield* Effect.either(
         api.capacity({
           device,
-          model: wish.model,
-          ...(wish.context === undefined ? {} : { context: wish.context }),
+          model: request.model,
+          ...(request.context === undefined ? {} : { context: request.context }),
           ...(evict.length === 0 ? {} : { evict: evict.join(",") })
         })
       )

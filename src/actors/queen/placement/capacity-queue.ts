@@ -6,7 +6,7 @@ import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { invariant } from "../../../machines/invariant.ts"
-import { fittingResidents, type Wish } from "../../../machines/policy/placement/placement.ts"
+import { fittingResidents, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { type RoomWait, takeTurns } from "../../../machines/policy/placement/capacity-turns.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
@@ -51,24 +51,24 @@ export class RoomLine {
   }
 
   /** Returns when it may look for a place again; at once if it has not joined. */
-  wait(jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> {
+  wait(jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const hopes = this.joined.get(jobId)
       this.joined.delete(jobId)
       // what it was to replace did not do, or somebody else has done it
-      const isOver = hopes !== undefined || this.hasComeOtherwise(wish)
+      const isOver = hopes !== undefined || this.hasComeOtherwise(request)
       if (isOver && this.replaced.delete(jobId)) this.close()
       if (hopes === undefined) return
       const began = yield* Clock.currentTimeMillis
       const first = this.since.get(jobId)
       this.since.set(jobId, first ?? began)
       const turn = yield* Deferred.make<void>()
-      this.line.set(jobId, { job: jobId, model: wish.model, since: first ?? began, ...hopes, turn })
+      this.line.set(jobId, { job: jobId, model: request.model, since: first ?? began, ...hopes, turn })
       if (first === undefined) onQueued(this.line.size)
       yield* Effect.sleep(pauseMs)
       while (!(yield* Deferred.isDone(turn))) {
         const now = yield* Clock.currentTimeMillis
-        if (this.hasComeOtherwise(wish)) return
+        if (this.hasComeOtherwise(request)) return
         const at = this.pump(now)
         const pause = Math.max(1, Math.min(lookMs, at === undefined ? lookMs : at - now))
         yield* Effect.timeoutOption(Deferred.await(turn), pause)
@@ -88,8 +88,8 @@ export class RoomLine {
   }
 
   /** Somebody else has brought the model meanwhile. */
-  private hasComeOtherwise(wish: Wish): boolean {
-    return fittingResidents(wish, this.view.fleet).length > 0
+  private hasComeOtherwise(request: PlacementRequest): boolean {
+    return fittingResidents(request, this.view.fleet).length > 0
   }
 
   private close(): void {

@@ -1,7 +1,7 @@
 /** Why a job has no place, with the amounts and with what can be done. */
 import type * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import type { Place, Wish } from "../../../machines/policy/placement/placement.ts"
+import type { Place, PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { deviceLabel } from "../../../machines/vocabulary/device.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { Full } from "./capacity-probe.ts"
@@ -14,7 +14,7 @@ const labelOf = (view: ClusterView, place: Place): string =>
 /** Nothing is left: with the last place's own failure, or with the amounts and what can be done. */
 export const noPlace = (
   view: ClusterView,
-  wish: Wish,
+  request: PlacementRequest,
   fallen: RbeeError | undefined,
   full: ReadonlyArray<Full>
 ): Effect.Effect<never, RbeeError> => {
@@ -33,7 +33,7 @@ export const noPlace = (
     const rooms = room.map((one) => `${labelOf(view, one.place)} has ${one.available} MB`).join(", ")
     return rbeeError(
       "VRAM_EXHAUSTED",
-      `${wish.model} needs ${needed} MB; ${rooms}`,
+      `${request.model} needs ${needed} MB; ${rooms}`,
       "Stop workers that hold memory (`rbee workers ls`, `rbee workers stop ID`), or use a smaller model or context",
       {
         needed_mb: needed,
@@ -52,9 +52,9 @@ export const noPlace = (
   if (first !== undefined) return first.error
   const devices = view.fleet.devices()
   const there = devices.map((one) => labelOf(view, one)).join(", ")
-  if (wish.device !== undefined && !devices.some(({ device }) => device === wish.device)) {
-    return rbeeError("INVALID_REQUEST", `there is no device ${deviceLabel(wish.device)}`, `There is: ${there}`, {
-      device: wish.device
+  if (request.device !== undefined && !devices.some(({ device }) => device === request.device)) {
+    return rbeeError("INVALID_REQUEST", `there is no device ${deviceLabel(request.device)}`, `There is: ${there}`, {
+      device: request.device
     })
   }
   if (devices.some(({ isDegraded }) => isDegraded)) {

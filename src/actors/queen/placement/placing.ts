@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Fallen, PlaceInput, Placed, SlotLease } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
-import { type Loser, type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
+import { type Loser, type Place, type PlacementRequest, decide } from "../../../machines/policy/placement/placement.ts"
 import { apart } from "../../../machines/policy/placement/scale-out.ts"
 import { runtimeOf } from "../../../machines/vocabulary/device.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
@@ -25,7 +25,7 @@ const rounds = 4
 
 export const place = (
   log: JobLog,
-  wish: Wish,
+  request: PlacementRequest,
   input: PlaceInput,
   /** it has looked for a place before: what it was told then is not said again */
   isAgain: boolean
@@ -37,19 +37,19 @@ export const place = (
     // Of a job that has waited for room only the outcome is told: it asked the same hives before.
     const isQuiet = isAgain && input.fallen === undefined && input.failover === undefined
     for (let round = 0; round < rounds; round++) {
-      yield* awaken(log, wish, isAgain || round > 0)
+      yield* awaken(log, request, isAgain || round > 0)
       const held = view.leaseOf(log.jobId)
       if (held !== undefined) return resident(view, log, input, held, [])
-      const decision = decide(wish, view.fleet)
+      const decision = decide(request, view.fleet)
       const isApart = decision.kind === "full" && scheduler.isApart(log.jobId)
       if (decision.kind === "full" && !isApart) return { kind: "full" }
       if (decision.kind === "resident") {
-        const lease = view.reserve(decision.worker, log.jobId, wish.alone)
+        const lease = view.reserve(decision.worker, log.jobId, request.alone)
         if (lease !== undefined) return resident(view, log, input, lease, decision.losers)
         continue
       }
-      const where = isApart ? apart(wish) : wish
-      const found = yield* findRoom(view, where, input.excluded, narrator(log, wish, input, isQuiet))
+      const where = isApart ? apart(request) : request
+      const found = yield* findRoom(view, where, input.excluded, narrator(log, request, input, isQuiet))
       if (found._tag === "Found") {
         const { device, hive } = found.placement
         if (isApart) scheduler.startsAt(log.jobId, found.candidate.device)
@@ -63,7 +63,7 @@ export const place = (
       }
       if (found._tag === "NoRoom") {
         const { elsewhere, hopes } = found.search
-        if (hopes.length === 0) return yield* noPlace(view, wish, input.fallen?.error, found.full)
+        if (hopes.length === 0) return yield* noPlace(view, request, input.fallen?.error, found.full)
         scheduler.waitForRoom(log.jobId, { hopes, elsewhere })
         return { kind: "full" }
       }
@@ -84,12 +84,17 @@ const fell = ({ error: { details }, place: { device, hive } }: Fallen, model: st
 }
 
 /** What a job hears of the search for its place. */
-const narrator = (log: JobLog, wish: Wish, { failover, fallen }: PlaceInput, isQuiet: boolean): Listener => {
+const narrator = (
+  log: JobLog,
+  request: PlacementRequest,
+  { failover, fallen }: PlaceInput,
+  isQuiet: boolean
+): Listener => {
   let isFirst = true
   return {
     onPicked: ({ device: { device, hive } }) => {
       if (isFirst && fallen !== undefined) {
-        log.narrate(fell(fallen, wish.model), { hiveId: fallen.place.hive })
+        log.narrate(fell(fallen, request.model), { hiveId: fallen.place.hive })
       }
       isFirst = false
       if (failover !== undefined || isQuiet) return
@@ -97,13 +102,17 @@ const narrator = (log: JobLog, wish: Wish, { failover, fallen }: PlaceInput, isQ
       log.narrate(say.capacityAsk(device), { hiveId: hive })
     },
     onFull: ({ device: { device, hive } }) => {
-      if (!isQuiet) log.narrate(say.capacityFull(device, wish.model), { hiveId: hive })
+      if (!isQuiet) log.narrate(say.capacityFull(device, request.model), { hiveId: hive })
     }
   }
 }
 
 /** Step 3: at least one hive is awake and its capabilities are known. */
-const awaken = (log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void, RbeeError, PlacingPorts> =>
+const awaken = (
+  log: JobLog,
+  request: PlacementRequest,
+  isSilent: boolean
+): Effect.Effect<void, RbeeError, PlacingPorts> =>
   Effect.gen(function* () {
     const view = yield* Cluster
     const hives = yield* Hives
@@ -112,7 +121,7 @@ const awaken = (log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void,
     // one that was started elsewhere and is gone does not come back by our doing
     const isComing = ({ id, state }: HiveEntry) =>
       hives.canBeWoken(id) || (state !== "cold" && state !== "failed" && state !== "stopped")
-    if (!view.allHives().some(isComing) && (wish.hive === undefined || wish.hive === localHive)) {
+    if (!view.allHives().some(isComing) && (request.hive === undefined || request.hive === localHive)) {
       log.narrate(say.hiveAddLocal())
       yield* hives.add(localHive)
     }
@@ -120,7 +129,7 @@ const awaken = (log: JobLog, wish: Wish, isSilent: boolean): Effect.Effect<void,
     const isOut = ({ id, state }: HiveEntry) =>
       isSilent && (state === "stopping" || state === "stopped") && !hives.isReleased(id)
     const held = view.leaseOf(log.jobId)?.hive
-    const asked = wish.hive ?? held
+    const asked = request.hive ?? held
     if (asked !== undefined) {
       const entry = view.hive(asked)
       if (entry !== undefined && isOut(entry)) return yield* stoppedUnderIt(asked)

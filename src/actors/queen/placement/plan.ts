@@ -1,7 +1,7 @@
 /** A dry run of placing: the same decision from the same view; hives are only asked for advice. */
 import * as Effect from "effect/Effect"
 import { type RbeeError, sentence } from "../../../machines/errors.ts"
-import { decide, type Wish } from "../../../machines/policy/placement/placement.ts"
+import { decide, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
@@ -16,7 +16,7 @@ export const planOf = (
 ): Effect.Effect<PlanView, RbeeError, Cluster> =>
   Effect.gen(function* () {
     const view = yield* Cluster
-    const wish: Wish = {
+    const request: PlacementRequest = {
       model,
       hive,
       device: device?.toLowerCase(),
@@ -26,7 +26,7 @@ export const planOf = (
     }
     const common = { model, waiting }
     if (view.fleet.size === 0) return { ...common, outcome: "asleep" }
-    const decision = decide(wish, view.fleet)
+    const decision = decide(request, view.fleet)
     if (decision.kind === "full") return { ...common, outcome: "queue", losers: decision.losers }
     if (decision.kind === "resident") {
       const { worker } = decision
@@ -34,16 +34,20 @@ export const planOf = (
       if (at !== undefined)
         return { ...common, outcome: "resident", placement: residentPlacement(view, at, worker, decision.losers) }
     }
-    return { ...common, ...(yield* outcomeOf(view, wish, yield* findRoom(view, wish, [], silent))) }
+    return { ...common, ...(yield* outcomeOf(view, request, yield* findRoom(view, request, [], silent))) }
   })
 
-const outcomeOf = (view: ClusterView, wish: Wish, found: Found): Effect.Effect<Omit<PlanView, "model" | "waiting">> => {
+const outcomeOf = (
+  view: ClusterView,
+  request: PlacementRequest,
+  found: Found
+): Effect.Effect<Omit<PlanView, "model" | "waiting">> => {
   if (found._tag === "Found") return Effect.succeed({ outcome: "start", placement: found.placement })
   if (found._tag === "Silent" || found._tag === "Ending") return Effect.succeed({ outcome: "asleep" })
   const { search } = found
   const why = { losers: search.losers, others: search.notLookedAt(undefined) }
   if (search.hopes.length > 0) return Effect.succeed({ outcome: "queue", ...why })
-  return Effect.map(Effect.flip(noPlace(view, wish, undefined, found.full)), (error) => ({
+  return Effect.map(Effect.flip(noPlace(view, request, undefined, found.full)), (error) => ({
     outcome: "no_place",
     ...why,
     error: { code: error.code, message: sentence(error), details: error.details }

@@ -13,7 +13,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { invariant } from "../../../machines/invariant.ts"
-import { type Place, type Wish, decide } from "../../../machines/policy/placement/placement.ts"
+import { type Place, type PlacementRequest, decide } from "../../../machines/policy/placement/placement.ts"
 import { isWorthAnother } from "../../../machines/policy/placement/scale-out.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { type Hopes, RoomLine } from "./capacity-queue.ts"
@@ -21,7 +21,7 @@ import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 interface Waiting {
   readonly jobId: JobId
-  readonly wish: Wish
+  readonly request: PlacementRequest
   readonly turn: Deferred.Deferred<void>
   /** since when it waits, milliseconds since 1970 */
   readonly since: number
@@ -32,7 +32,7 @@ interface Turnstile {
    * Waits for the job's turn. Afterwards the job holds a slot (`ClusterView.seatOf`), or no fitting worker is resident.
    * `onQueued` hears the position (1 is next) if it has to wait.
    */
-  readonly admit: (jobId: JobId, wish: Wish, onQueued: (position: number) => void) => Effect.Effect<void>
+  readonly admit: (jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void) => Effect.Effect<void>
   /** The job found no room, but would if others went: its next `admit` waits for that. */
   readonly waitForRoom: (jobId: JobId, hopes: Hopes) => void
   /** It has waited long enough behind busy workers: it is to look for a device where another one can be started. */
@@ -72,10 +72,10 @@ class Lines implements Turnstile {
     view.onChange(() => this.pump())
   }
 
-  admit(jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> {
+  admit(jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void): Effect.Effect<void> {
     return Effect.zipRight(
-      this.room.wait(jobId, wish, onQueued),
-      Effect.suspend(() => this.inLine(jobId, wish, onQueued))
+      this.room.wait(jobId, request, onQueued),
+      Effect.suspend(() => this.inLine(jobId, request, onQueued))
     )
   }
 
@@ -116,19 +116,19 @@ class Lines implements Turnstile {
     return [...this.lines.values()].reduce((sum, line) => sum + line.length, this.room.waiting())
   }
 
-  private inLine(jobId: JobId, wish: Wish, onQueued: (position: number) => void): Effect.Effect<void> {
+  private inLine(jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void): Effect.Effect<void> {
     this.stays(jobId)
     // Who wants more context than any worker of the model has does not wait for those that are served by it.
-    const isFree = this.lines.has(wish.model)
-      ? decide(wish, this.view.fleet).kind === "devices"
-      : this.enter(jobId, wish)
+    const isFree = this.lines.has(request.model)
+      ? decide(request, this.view.fleet).kind === "devices"
+      : this.enter(jobId, request)
     if (isFree) return Effect.void
     return Effect.flatMap(Deferred.make<void>(), (turn) => {
-      const waiting: Waiting = { jobId, wish, turn, since: this.view.now() }
-      const joined = this.lines.get(wish.model) ?? []
+      const waiting: Waiting = { jobId, request, turn, since: this.view.now() }
+      const joined = this.lines.get(request.model) ?? []
       invariant(!joined.some((other) => other.jobId === jobId), () => `job ${jobId} waits twice in one line`)
       joined.push(waiting)
-      this.lines.set(wish.model, joined)
+      this.lines.set(request.model, joined)
       // A slot may have come free since we looked.
       this.pump()
       const position = joined.indexOf(waiting) + 1
@@ -142,7 +142,7 @@ class Lines implements Turnstile {
     for (const [model, line] of this.lines) {
       for (
         let next = line[0];
-        next !== undefined && (this.enter(next.jobId, next.wish) || this.goesApart(next, line));
+        next !== undefined && (this.enter(next.jobId, next.request) || this.goesApart(next, line));
         next = line[0]
       ) {
         line.shift()
@@ -153,37 +153,38 @@ class Lines implements Turnstile {
   }
 
   /** True when the job need not wait (any longer). */
-  private enter(jobId: JobId, wish: Wish): boolean {
-    const decision = decide(wish, this.view.fleet)
+  private enter(jobId: JobId, request: PlacementRequest): boolean {
+    const decision = decide(request, this.view.fleet)
     if (decision.kind !== "resident") return decision.kind === "devices"
     const { worker } = decision
-    return !this.isSpoken(worker, jobId, wish) && this.view.reserve(worker, jobId, wish.alone) !== undefined
+    return !this.isSpoken(worker, jobId, request) && this.view.reserve(worker, jobId, request.alone) !== undefined
   }
 
   /** Of a worker that a job has started while others waited, the last slot is its own. */
-  private isSpoken(worker: WorkerId, jobId: JobId, wish: Wish): boolean {
-    const starter = this.apart.get(wish.model)
+  private isSpoken(worker: WorkerId, jobId: JobId, request: PlacementRequest): boolean {
+    const starter = this.apart.get(request.model)
     const at = this.view.worker(worker)
     if (starter?.place === undefined || starter.job === jobId || at === undefined) return false
     const { device, hive } = starter.place
     const free = this.view.fleet.residentsOn(starter.place).find((one) => one.worker === worker)?.free ?? 0
-    return at.hive === hive && at.device === device && (free <= 1 || wish.alone)
+    return at.hive === hive && at.device === device && (free <= 1 || request.alone)
   }
 
-  private goesApart({ jobId, since, wish }: Waiting, line: ReadonlyArray<Waiting>): boolean {
+  private goesApart({ jobId, since, request }: Waiting, line: ReadonlyArray<Waiting>): boolean {
     const { fleet } = this.view
     const now = this.view.now()
-    if (this.apart.has(wish.model) || !isWorthAnother(wish, fleet, line.length - 1, now - since, now)) return false
-    this.apart.set(wish.model, { job: jobId, place: undefined })
+    if (this.apart.has(request.model) || !isWorthAnother(request, fleet, line.length - 1, now - since, now))
+      return false
+    this.apart.set(request.model, { job: jobId, place: undefined })
     return true
   }
 
   private leave(waiting: Waiting): void {
-    const line = this.lines.get(waiting.wish.model)
+    const line = this.lines.get(waiting.request.model)
     const at = line?.indexOf(waiting) ?? -1
     if (line === undefined || at < 0) return
     line.splice(at, 1)
-    if (line.length === 0) this.lines.delete(waiting.wish.model)
+    if (line.length === 0) this.lines.delete(waiting.request.model)
     this.pump()
   }
 }

@@ -16,7 +16,7 @@ import type { WorkerId } from "../../vocabulary/ids.ts"
 export type { ResidentFacts } from "./fleet-facts.ts"
 export type { Place } from "./place.ts"
 
-export interface Wish {
+export interface PlacementRequest {
   /** canonical reference */
   readonly model: string
   readonly hive: string | undefined
@@ -40,34 +40,35 @@ export type Decision =
   /** a device is to be found for it */
   | { readonly kind: "devices" }
 
-/** Why a place does not serve the wish, or undefined if it may. */
-export const objection = (wish: Wish, place: Place): string | undefined => {
-  if (wish.hive !== undefined && wish.hive !== place.hive) return `another hive is asked for (${wish.hive})`
-  if (wish.device !== undefined && wish.device !== place.device) return `another device is asked for (${wish.device})`
-  if (place.device === "cpu" && !wish.allowCpu && wish.device !== "cpu") return "the CPU is not allowed"
+/** Why a place does not serve the request, or undefined if it may. */
+export const objection = (request: PlacementRequest, place: Place): string | undefined => {
+  if (request.hive !== undefined && request.hive !== place.hive) return `another hive is asked for (${request.hive})`
+  if (request.device !== undefined && request.device !== place.device)
+    return `another device is asked for (${request.device})`
+  if (place.device === "cpu" && !request.allowCpu && request.device !== "cpu") return "the CPU is not allowed"
   return undefined
 }
 
 /** Has this worker room for the job? */
-export const hasRoom = (wish: Pick<Wish, "alone">, { free, isClosing, slots }: ResidentFacts): boolean =>
-  !isClosing && (wish.alone ? free === slots : free > 0)
+export const hasRoom = (request: Pick<PlacementRequest, "alone">, { free, isClosing, slots }: ResidentFacts): boolean =>
+  !isClosing && (request.alone ? free === slots : free > 0)
 
-/** Why a worker of the model does not fit the wish, or undefined if it does. */
-const misfit = (wish: Wish, resident: ResidentFacts): string | undefined => {
+/** Why a worker of the model does not fit the request, or undefined if it does. */
+const misfit = (request: PlacementRequest, resident: ResidentFacts): string | undefined => {
   if (!resident.isServing) return "it does not serve (yet)"
-  if (wish.context !== undefined && resident.context < wish.context)
-    return `its slots have ${resident.context} tokens, ${wish.context} are asked for`
-  return objection(wish, resident)
+  if (request.context !== undefined && resident.context < request.context)
+    return `its slots have ${resident.context} tokens, ${request.context} are asked for`
+  return objection(request, resident)
 }
 
-/** Resident workers of the model that fit the wish. */
-export const fittingResidents = (wish: Wish, fleet: Fleet): ReadonlyArray<ResidentFacts> =>
-  fleet.residentsOf(wish.model).filter((resident) => misfit(wish, resident) === undefined)
+/** Resident workers of the model that fit the request. */
+export const fittingResidents = (request: PlacementRequest, fleet: Fleet): ReadonlyArray<ResidentFacts> =>
+  fleet.residentsOf(request.model).filter((resident) => misfit(request, resident) === undefined)
 
-/** When a worker that is too small for the wish may be loaded anew, where that was done only just. */
-export const reloadsAt = (wish: Wish, fleet: Fleet, now: number): number | undefined => {
-  if (fittingResidents(wish, fleet).length > 0) return undefined
-  const times = fleet.residentsOf(wish.model).map(({ reloadedAt }) => mayReloadAt(reloadedAt))
+/** When a worker that is too small for the request may be loaded anew, where that was done only just. */
+export const reloadsAt = (request: PlacementRequest, fleet: Fleet, now: number): number | undefined => {
+  if (fittingResidents(request, fleet).length > 0) return undefined
+  const times = fleet.residentsOf(request.model).map(({ reloadedAt }) => mayReloadAt(reloadedAt))
   const waits = times.filter((time) => time > now)
   return waits.length === 0 ? undefined : Math.min(...waits)
 }
@@ -88,19 +89,19 @@ export const withoutModel = (fleet: Fleet, winner: Place, losers: ReadonlyArray<
 
 const loser = ({ device, hive }: Place, verdict: string): Loser => ({ hive, device, verdict })
 
-const lostTo = (cost: Cost | undefined, wish: Wish, fleet: Fleet, resident: ResidentFacts): string => {
+const lostTo = (cost: Cost | undefined, request: PlacementRequest, fleet: Fleet, resident: ResidentFacts): string => {
   if (resident.isClosing) return "it makes room for another model"
-  if (!hasRoom(wish, resident)) return "all slots busy"
+  if (!hasRoom(request, resident)) return "all slots busy"
   return cost === undefined ? "not free" : because(slotCost(fleet, resident), cost)
 }
 
 /** A slot of a resident worker, if there is one: the one that will be done first. */
-export const decide = (wish: Wish, fleet: Fleet): Decision => {
-  const fitting = fittingResidents(wish, fleet)
+export const decide = (request: PlacementRequest, fleet: Fleet): Decision => {
+  const fitting = fittingResidents(request, fleet)
   if (fitting.length === 0) return { kind: "devices" }
   let best: { readonly resident: ResidentFacts; readonly cost: Cost } | undefined
   for (const resident of fitting) {
-    if (!hasRoom(wish, resident)) continue
+    if (!hasRoom(request, resident)) continue
     const cost = slotCost(fleet, resident)
     const isBetter =
       best === undefined ||
@@ -110,12 +111,12 @@ export const decide = (wish: Wish, fleet: Fleet): Decision => {
   }
   const taken = best
   const losers = fleet
-    .residentsOf(wish.model)
+    .residentsOf(request.model)
     .filter((resident) => resident !== taken?.resident)
     .map((resident) =>
       loser(
         resident,
-        `worker ${resident.worker}: ${misfit(wish, resident) ?? lostTo(taken?.cost, wish, fleet, resident)}`
+        `worker ${resident.worker}: ${misfit(request, resident) ?? lostTo(taken?.cost, request, fleet, resident)}`
       )
     )
   return taken === undefined ? { kind: "full", losers } : { kind: "resident", worker: taken.resident.worker, losers }

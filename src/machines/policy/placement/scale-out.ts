@@ -6,7 +6,7 @@
  */
 import { decodeSeconds } from "./cost.ts"
 import type { Fleet } from "./fleet.ts"
-import { fittingResidents, type Wish } from "./placement.ts"
+import { fittingResidents, type PlacementRequest } from "./placement.ts"
 import { Search } from "./search.ts"
 
 /** A start takes memory too: it has to be so many times faster than what waiting is foreseen to take. */
@@ -15,25 +15,31 @@ const worthTimes = 2
 const leastStart = 0.5
 
 /** The same job, where the model is not resident yet and room is free. */
-export const apart = (wish: Wish): Wish => ({ ...wish, isApart: true })
+export const apart = (request: PlacementRequest): PlacementRequest => ({ ...request, isApart: true })
 
 /** `ahead`: jobs that wait before this one for the same model; `waitedMs`: how long it has waited already. */
-export const isWorthAnother = (wish: Wish, fleet: Fleet, ahead: number, waitedMs: number, now: number): boolean => {
-  const workers = fittingResidents(wish, fleet)
+export const isWorthAnother = (
+  request: PlacementRequest,
+  fleet: Fleet,
+  ahead: number,
+  waitedMs: number,
+  now: number
+): boolean => {
+  const workers = fittingResidents(request, fleet)
   // One is on its way, or ends: what becomes of it is waited for.
-  if (wish.alone || workers.length === 0 || workers.length < fleet.residentsOf(wish.model).length) return false
+  if (request.alone || workers.length === 0 || workers.length < fleet.residentsOf(request.model).length) return false
   let slotsPerSecond = 0
   let here = Number.POSITIVE_INFINITY
   for (const worker of workers) {
     const device = fleet.device(worker)
     if (device === undefined) continue
-    const answer = decodeSeconds(fleet.seen.rate(device, wish.model), 0)
+    const answer = decodeSeconds(fleet.seen.rate(device, request.model), 0)
     slotsPerSecond += worker.slots / answer
     here = Math.min(here, answer)
   }
   const foreseen = (ahead + 1) / slotsPerSecond
   const isWorth = (seconds: number) => foreseen > worthTimes * seconds || waitedMs > 1000 * seconds
   if (!isWorth(leastStart)) return false
-  const cost = new Search(fleet, apart(wish), [], now).next()?.cost
+  const cost = new Search(fleet, apart(request), [], now).next()?.cost
   return cost !== undefined && isWorth(cost.fetch + cost.load + Math.max(0, cost.decode - here))
 }

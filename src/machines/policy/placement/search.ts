@@ -19,7 +19,7 @@ import type { Fleet } from "./fleet.ts"
 import type { DeviceFacts, ResidentFacts } from "./fleet-facts.ts"
 import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
-import { type Loser, objection, type Others, type Wish } from "./placement.ts"
+import { type Loser, objection, type Others, type PlacementRequest } from "./placement.ts"
 import { makeRoom, spareMb, unloadSeconds } from "./residency.ts"
 
 export interface Candidate {
@@ -89,24 +89,24 @@ export class Search {
   /** every device is asked; in a large cluster only those that should have room are */
   private readonly isAsked: boolean
   private readonly fleet: Fleet
-  private readonly wish: Wish
+  private readonly request: PlacementRequest
   private readonly excluded: ReadonlyArray<Place>
   private readonly now: number
 
   /** `excluded`: places that failed for this job; `now`: milliseconds since 1970; `few`: so many are all looked at */
-  constructor(fleet: Fleet, wish: Wish, excluded: ReadonlyArray<Place>, now: number, few = fewDevices) {
+  constructor(fleet: Fleet, request: PlacementRequest, excluded: ReadonlyArray<Place>, now: number, few = fewDevices) {
     this.fleet = fleet
-    this.wish = wish
+    this.request = request
     this.excluded = excluded
     this.now = now
-    const known = fleet.seen.bytesOf(wish.model)
+    const known = fleet.seen.bytesOf(request.model)
     this.bytes = known ?? unknownBytes
     this.leastMb = leastMb(known ?? 0)
     this.fetch = fetchSeconds(this.bytes / 1e6)
     this.load = loadSeconds(this.bytes / 1e6)
-    this.isAsked = wish.hive !== undefined || fleet.size <= fewDevices
-    this.isAll = wish.hive !== undefined || wish.device !== undefined || fleet.size <= few
-    const first = wish.hive === undefined ? fleet.devices() : fleet.devicesOf(wish.hive)
+    this.isAsked = request.hive !== undefined || fleet.size <= fewDevices
+    this.isAll = request.hive !== undefined || request.device !== undefined || fleet.size <= few
+    const first = request.hive === undefined ? fleet.devices() : fleet.devicesOf(request.hive)
     this.consider(this.isAll ? first : [...this.inReach(), ...this.local()])
   }
 
@@ -115,7 +115,7 @@ export class Search {
     for (;;) {
       const found = this.open.shift()
       if (found === undefined) {
-        if (this.isAll) return this.isAsked || this.wish.isApart === true ? undefined : this.toTell()
+        if (this.isAll) return this.isAsked || this.request.isApart === true ? undefined : this.toTell()
         this.depth *= 2
         this.isAll = this.consider(this.inReach()) === 0
       } else if (this.isAsked || (!found.isUnpriced && this.hasRoom(found))) return found
@@ -131,7 +131,7 @@ export class Search {
   refused({ cost, device, evict }: Candidate, why: string, amounts: Amounts | undefined): void {
     this.lose(device, why)
     if (amounts === undefined) return
-    if (this.wish.isApart === true) return
+    if (this.request.isApart === true) return
     const { availableMb, mostMb = 0, requiredMb } = amounts
     this.told.set(device.backend, Math.max(requiredMb, this.told.get(device.backend) ?? 0))
     // what it said counts those as gone that were to be unloaded
@@ -146,7 +146,7 @@ export class Search {
       wouldDo && spare > 0 ? Math.min(short, spare) : short,
       this.heat,
       this.now,
-      this.wish.model
+      this.request.model
     )
     if (room.kind === "never" && !wouldDo) return
     this.refusedHopes.push({ hive: device.hive, device: device.device, requiredMb })
@@ -158,7 +158,7 @@ export class Search {
 
   /** Where waiting would help: those that said so, and in a large cluster the strongest that were not asked. */
   get hopes(): ReadonlyArray<Hope> {
-    if (this.isAsked || this.wish.isApart === true) return this.refusedHopes
+    if (this.isAsked || this.request.isApart === true) return this.refusedHopes
     const hopes = [...this.refusedHopes]
     const known = new Set(hopes.map(placeKey))
     for (const device of this.fleet.strongest("hope", this.need, hopesMax + known.size, this.now)) {
@@ -225,9 +225,9 @@ export class Search {
 
   /** Those of hives that have the file. */
   private local(): ReadonlyArray<DeviceFacts> {
-    const { fleet, wish } = this
+    const { fleet, request } = this
     const local: Array<DeviceFacts> = []
-    for (const hive of fleet.seen.hivesWith(wish.model)) {
+    for (const hive of fleet.seen.hivesWith(request.model)) {
       local.push(...fleet.devicesOf(hive))
       if (local.length >= localList) break
     }
@@ -242,7 +242,7 @@ export class Search {
       this.seen.add(device.key)
       const verdict = this.verdict(device)
       if (verdict !== undefined) this.lose(device, verdict)
-      else if (this.wish.isApart === true && device.freeMb < this.need(device.backend))
+      else if (this.request.isApart === true && device.freeMb < this.need(device.backend))
         this.lose(device, this.full(device))
       else if (this.isAsked || device.freeMb >= this.need(device.backend))
         this.open.push(candidate(device, this.costOn(device, 0), nobody, false))
@@ -257,7 +257,7 @@ export class Search {
   /** The device with others unloaded, if that makes room. */
   private instead(device: DeviceFacts): Open | undefined {
     const short = this.need(device.backend) - device.freeMb
-    const room = makeRoom(this.fleet.residentsOn(device), short, this.heat, this.now, this.wish.model)
+    const room = makeRoom(this.fleet.residentsOn(device), short, this.heat, this.now, this.request.model)
     if (room.kind !== "now") return undefined
     return candidate(device, this.costOn(device, room.seconds), room.evict, false)
   }
@@ -293,7 +293,7 @@ export class Search {
   }
 
   private readonly need = (backend: Backend): number =>
-    backend === "cpu" && !this.wish.allowCpu && this.wish.device !== "cpu"
+    backend === "cpu" && !this.request.allowCpu && this.request.device !== "cpu"
       ? Number.POSITIVE_INFINITY
       : Math.max(this.leastMb, this.told.get(backend) ?? 0)
 
@@ -301,22 +301,25 @@ export class Search {
 
   private verdict(device: DeviceFacts): string | undefined {
     if (this.excluded.some((place) => same(place, device))) return "failed for this job already"
-    const why = objection(this.wish, device)
+    const why = objection(this.request, device)
     if (why !== undefined) return why
-    if (this.wish.isApart === true && this.fleet.residentsOn(device).some(({ model }) => model === this.wish.model))
+    if (
+      this.request.isApart === true &&
+      this.fleet.residentsOn(device).some(({ model }) => model === this.request.model)
+    )
       return "the model is resident there already"
     return device.isDegraded ? "the device is degraded and takes no new work" : undefined
   }
 
   private costOn(device: DeviceFacts, evict: number): Cost {
-    const { fleet, wish } = this
+    const { fleet, request } = this
     let busy = 0
     for (const { free, slots } of fleet.residentsOn(device)) if (free < slots) busy++
     return {
-      fetch: fleet.seen.hasFile(device.hive, wish.model) ? 0 : this.fetch,
+      fetch: fleet.seen.hasFile(device.hive, request.model) ? 0 : this.fetch,
       load: this.load,
       evict,
-      decode: decodeSeconds(fleet.seen.rate(device, wish.model), busy)
+      decode: decodeSeconds(fleet.seen.rate(device, request.model), busy)
     }
   }
 
