@@ -6,7 +6,12 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Fallen, PlaceInput, Placed, SlotLease } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
-import { type Loser, type Place, type PlacementRequest, decide } from "../../../machines/policy/placement/placement.ts"
+import {
+  type RejectedCandidate,
+  type Place,
+  type PlacementRequest,
+  decide
+} from "../../../machines/policy/placement/placement.ts"
 import { apart } from "../../../machines/policy/placement/scale-out.ts"
 import { runtimeOf } from "../../../machines/vocabulary/device.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
@@ -168,7 +173,7 @@ const resident = (
   log: JobLog,
   input: PlaceInput,
   lease: SlotLease,
-  losers: ReadonlyArray<Loser>
+  losers: ReadonlyArray<RejectedCandidate>
 ): Placed => {
   if (input.failover === undefined) log.narrate(say.scheduled(lease.device, lease.hive), { hiveId: lease.hive })
   resumeOn(view, log, input, lease)

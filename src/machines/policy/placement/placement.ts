@@ -30,13 +30,13 @@ export interface PlacementRequest {
   readonly isApart?: boolean
 }
 
-export type Loser = Placement["losers"][number]
+export type RejectedCandidate = Placement["losers"][number]
 export type Others = NonNullable<Placement["others"]>[number]
 
 export type Decision =
-  | { readonly kind: "resident"; readonly worker: WorkerId; readonly losers: ReadonlyArray<Loser> }
+  | { readonly kind: "resident"; readonly worker: WorkerId; readonly losers: ReadonlyArray<RejectedCandidate> }
   /** fitting workers are resident, all busy */
-  | { readonly kind: "full"; readonly losers: ReadonlyArray<Loser> }
+  | { readonly kind: "full"; readonly losers: ReadonlyArray<RejectedCandidate> }
   /** a device is to be found for it */
   | { readonly kind: "devices" }
 
@@ -81,13 +81,17 @@ const slotCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
 }
 
 /** Why the rest of the devices did not serve a job that took a slot of a resident worker, by reason. */
-export const withoutModel = (fleet: Fleet, winner: Place, losers: ReadonlyArray<Loser>): ReadonlyArray<Others> => {
+export const withoutModel = (
+  fleet: Fleet,
+  winner: Place,
+  losers: ReadonlyArray<RejectedCandidate>
+): ReadonlyArray<Others> => {
   const named = new Set([winner, ...losers].map(({ device, hive }) => placeKey({ hive, device })))
   const count = fleet.size - named.size
   return count > 0 ? [{ count, verdict: "the model would have to be loaded there" }] : []
 }
 
-const loser = ({ device, hive }: Place, verdict: string): Loser => ({ hive, device, verdict })
+const loser = ({ device, hive }: Place, verdict: string): RejectedCandidate => ({ hive, device, verdict })
 
 const lostTo = (cost: Cost | undefined, request: PlacementRequest, fleet: Fleet, resident: ResidentFacts): string => {
   if (resident.isClosing) return "it makes room for another model"

@@ -19,7 +19,7 @@ import type { Fleet } from "./fleet.ts"
 import type { DeviceFacts, ResidentFacts } from "./fleet-facts.ts"
 import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
-import { type Loser, objection, type Others, type PlacementRequest } from "./placement.ts"
+import { type RejectedCandidate, objection, type Others, type PlacementRequest } from "./placement.ts"
 import { makeRoom, spareMb, unloadSeconds } from "./residency.ts"
 
 export interface Candidate {
@@ -74,7 +74,7 @@ const candidate = (
 ): Open => ({ device, evict, cost, seconds: secondsOf(cost), isUnpriced })
 
 export class Search {
-  readonly losers: Array<Loser> = []
+  readonly losers: Array<RejectedCandidate> = []
   private readonly refusedHopes: Array<Hope> = []
   private open: Array<Open> = []
   private isAll: boolean
@@ -181,7 +181,7 @@ export class Search {
           .find((device) => !taken.has(device.key) && this.verdict(device) === undefined)
 
   /** Those that were not asked, once one is found. */
-  passedOver(winner: Candidate): ReadonlyArray<Loser> {
+  passedOver(winner: Candidate): ReadonlyArray<RejectedCandidate> {
     return this.open.map((one) => {
       const { hive, device } = one.device
       const priced = one.isUnpriced ? this.instead(one.device) : one
