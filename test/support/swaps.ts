@@ -6,7 +6,7 @@ import { Fleet } from "../../src/machines/policy/placement/fleet.ts"
 import { loadSeconds } from "../../src/machines/policy/placement/cost.ts"
 import { decide } from "../../src/machines/policy/placement/placement.ts"
 import { type Hope, Search } from "../../src/machines/policy/placement/search.ts"
-import { takeTurns } from "../../src/machines/policy/placement/capacity-turns.ts"
+import { takeCapacityTurns } from "../../src/machines/policy/placement/capacity-turns.ts"
 import { request as wishFor } from "./fleet.ts"
 import { JobId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
 
@@ -153,7 +153,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
     const found = waits.filter(isThere)
     waits = waits.filter((job) => !isThere(job))
     found.forEach(place)
-    const turns = takeTurns(
+    const turns = takeCapacityTurns(
       waits
         .toSorted((a, b) => (a.since ?? 0) - (b.since ?? 0))
         .map(({ hopes, id, model, since }) => ({ job: JobId.make(id), model, since: since ?? now, hopes })),

@@ -11,7 +11,7 @@ import {
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { largestContext, type Shape } from "../../../src/machines/policy/memory/fit.ts"
 import { makeRoom } from "../../../src/machines/policy/placement/residency.ts"
-import { takeTurns } from "../../../src/machines/policy/placement/capacity-turns.ts"
+import { takeCapacityTurns } from "../../../src/machines/policy/placement/capacity-turns.ts"
 import { fleetOf, resident } from "../../support/fleet.ts"
 import { facts } from "../../support/hive-world.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
@@ -95,7 +95,7 @@ describe("The context of a slot", () => {
     })
     const turns = (model: string) => {
       const hopes = [{ hive: "box", device: "gpu0", requiredMb: 90 }]
-      return takeTurns([{ job: JobId.make("j"), model, since: 10_000, hopes }], fleet, 11_000)
+      return takeCapacityTurns([{ job: JobId.make("j"), model, since: 10_000, hopes }], fleet, 11_000)
     }
     expect([...turns("minillama").close]).toEqual(["old"])
     expect([...turns("another").close]).toEqual([])

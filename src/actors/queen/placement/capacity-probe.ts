@@ -63,7 +63,7 @@ export const residentPlacement = (
 })
 
 /** Changes nothing: room is advice until a worker is started. Fails where another place would not help either. */
-export const findRoom = (
+export const probeCapacity = (
   view: ClusterView,
   request: PlacementRequest,
   excluded: ReadonlyArray<Place>,

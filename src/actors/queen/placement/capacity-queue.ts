@@ -7,14 +7,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { invariant } from "../../../machines/invariant.ts"
 import { fittingResidents, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
-import { type RoomWait, takeTurns } from "../../../machines/policy/placement/capacity-turns.ts"
+import { type CapacityWait, takeCapacityTurns } from "../../../machines/policy/placement/capacity-turns.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 /** Where waiting would help. */
-export type Hopes = Pick<RoomWait, "hopes" | "elsewhere">
+export type Hopes = Pick<CapacityWait, "hopes" | "elsewhere">
 
-interface Waiting extends RoomWait {
+interface Waiting extends CapacityWait {
   readonly turn: Deferred.Deferred<void>
 }
 
@@ -23,7 +23,7 @@ const pauseMs = 250
 /** The line is looked at so often at least, milliseconds. */
 const lookMs = 1000
 
-export class RoomLine {
+export class CapacityQueue {
   private readonly view: ClusterView
   /** by job; since when it waits, over all its tries */
   private readonly since = new Map<JobId, number>()
@@ -99,7 +99,7 @@ export class RoomLine {
   /** Gives turns out; when the next one may come, milliseconds since 1970. */
   private pump(now: number): number | undefined {
     const waits = [...this.line.values()].toSorted((a, b) => a.since - b.since)
-    const turns = takeTurns(waits, this.view.fleet, now)
+    const turns = takeCapacityTurns(waits, this.view.fleet, now)
     for (const { job, replaces } of turns.go) {
       const waiting = this.line.get(job)
       if (waiting === undefined) continue

@@ -20,7 +20,7 @@ import type { HiveEntry } from "../cluster/hive-entry.ts"
 import { Hives } from "../hives/hives.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { noPlace } from "./no-place.ts"
-import { findRoom, type Listener, residentPlacement } from "./capacity-probe.ts"
+import { probeCapacity, type Listener, residentPlacement } from "./capacity-probe.ts"
 import { Scheduler } from "./scheduler.ts"
 
 export type PlacingPorts = Cluster | CurrentSettings | Hives | Scheduler
@@ -54,7 +54,7 @@ export const place = (
         continue
       }
       const where = isApart ? apart(request) : request
-      const found = yield* findRoom(view, where, input.excluded, narrator(log, request, input, isQuiet))
+      const found = yield* probeCapacity(view, where, input.excluded, narrator(log, request, input, isQuiet))
       if (found._tag === "Found") {
         const { device, hive } = found.placement
         if (isApart) scheduler.startsAt(log.jobId, found.candidate.device)

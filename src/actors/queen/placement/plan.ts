@@ -5,7 +5,7 @@ import { decide, type PlacementRequest } from "../../../machines/policy/placemen
 import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
-import { findRoom, type Found, residentPlacement } from "./capacity-probe.ts"
+import { probeCapacity, type Found, residentPlacement } from "./capacity-probe.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
 
@@ -34,7 +34,7 @@ export const planOf = (
       if (at !== undefined)
         return { ...common, outcome: "resident", placement: residentPlacement(view, at, worker, decision.losers) }
     }
-    return { ...common, ...(yield* outcomeOf(view, request, yield* findRoom(view, request, [], silent))) }
+    return { ...common, ...(yield* outcomeOf(view, request, yield* probeCapacity(view, request, [], silent))) }
   })
 
 const outcomeOf = (

@@ -16,7 +16,7 @@ import { invariant } from "../../../machines/invariant.ts"
 import { type Place, type PlacementRequest, decide } from "../../../machines/policy/placement/placement.ts"
 import { isWorthAnother } from "../../../machines/policy/placement/scale-out.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
-import { type Hopes, RoomLine } from "./capacity-queue.ts"
+import { type Hopes, CapacityQueue } from "./capacity-queue.ts"
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 interface Waiting {
@@ -60,7 +60,7 @@ export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Tu
 
 class Lines implements Turnstile {
   private readonly view: ClusterView
-  private readonly room: RoomLine
+  private readonly capacity: CapacityQueue
   /** by model, first in first out */
   private readonly lines = new Map<string, Array<Waiting>>()
   /** by model: the job that looks for a device where another worker can be started; one at a time */
@@ -68,19 +68,19 @@ class Lines implements Turnstile {
 
   constructor(view: ClusterView) {
     this.view = view
-    this.room = new RoomLine(view)
+    this.capacity = new CapacityQueue(view)
     view.onChange(() => this.pump())
   }
 
   admit(jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void): Effect.Effect<void> {
     return Effect.zipRight(
-      this.room.wait(jobId, request, onQueued),
+      this.capacity.wait(jobId, request, onQueued),
       Effect.suspend(() => this.inLine(jobId, request, onQueued))
     )
   }
 
   waitForRoom(jobId: JobId, hopes: Hopes): void {
-    this.room.join(jobId, hopes)
+    this.capacity.join(jobId, hopes)
   }
 
   isApart(jobId: JobId): boolean {
@@ -101,7 +101,7 @@ class Lines implements Turnstile {
 
   settled(jobId: JobId): void {
     this.stays(jobId)
-    this.room.leave(jobId)
+    this.capacity.leave(jobId)
   }
 
   position(jobId: JobId): number | undefined {
@@ -109,11 +109,11 @@ class Lines implements Turnstile {
       const at = line.findIndex((waiting) => waiting.jobId === jobId)
       if (at >= 0) return at + 1
     }
-    return this.room.position(jobId)
+    return this.capacity.position(jobId)
   }
 
   waiting(): number {
-    return [...this.lines.values()].reduce((sum, line) => sum + line.length, this.room.waiting())
+    return [...this.lines.values()].reduce((sum, line) => sum + line.length, this.capacity.waiting())
   }
 
   private inLine(jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void): Effect.Effect<void> {

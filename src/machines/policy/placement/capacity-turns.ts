@@ -10,7 +10,7 @@ import { makeRoom, mayGoFor, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"
 import type { JobId, WorkerId } from "../../vocabulary/ids.ts"
 
-export interface RoomWait {
+export interface CapacityWait {
   readonly job: JobId
   readonly model: string
   /** milliseconds since 1970: since when it waits, over all its tries */
@@ -21,7 +21,7 @@ export interface RoomWait {
   readonly elsewhere?: (now: number, taken: ReadonlySet<string>) => Place | undefined
 }
 
-export interface Turns {
+export interface CapacityTurns {
   /** these may look for a place again; workers of its model that a job replaces take no new work until it has */
   readonly go: ReadonlyArray<{ readonly job: JobId; readonly replaces: ReadonlyArray<WorkerId> }>
   /** workers that take no new work */
@@ -31,8 +31,8 @@ export interface Turns {
 }
 
 /** `waits`: longest first. */
-export const takeTurns = (waits: ReadonlyArray<RoomWait>, fleet: Fleet, now: number): Turns => {
-  const go: Array<Turns["go"][number]> = []
+export const takeCapacityTurns = (waits: ReadonlyArray<CapacityWait>, fleet: Fleet, now: number): CapacityTurns => {
+  const go: Array<CapacityTurns["go"][number]> = []
   const close = new Set<WorkerId>()
   /** room that others before have their eyes on */
   const spoken = new Set<string>()
