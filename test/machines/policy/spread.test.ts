@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { apart, isWorthAnother } from "../../../src/machines/policy/placement/scale-out.ts"
+import { scaledOut, isWorthAnother } from "../../../src/machines/policy/placement/scale-out.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, resident, request } from "../../support/fleet.ts"
 
@@ -61,7 +61,7 @@ describe("A job that finds all slots of its model taken", () => {
   })
 
   it("looks where the model is not, and says of the rest that it is there", () => {
-    const search = new Search(fleetWith([12_000, 12_000]), apart(request()), [], 1e6)
+    const search = new Search(fleetWith([12_000, 12_000]), scaledOut(request()), [], 1e6)
     expect(askedBy(search)).toEqual(["box/gpu1", "box/cpu"])
     expect(search.losers).toContainEqual({
       hive: "box",

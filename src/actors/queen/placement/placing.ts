@@ -12,7 +12,7 @@ import {
   type PlacementRequest,
   decide
 } from "../../../machines/policy/placement/placement.ts"
-import { apart } from "../../../machines/policy/placement/scale-out.ts"
+import { scaledOut } from "../../../machines/policy/placement/scale-out.ts"
 import { runtimeOf } from "../../../machines/vocabulary/device.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
@@ -46,23 +46,23 @@ export const place = (
       const held = view.leaseOf(log.jobId)
       if (held !== undefined) return resident(view, log, input, held, [])
       const decision = decide(request, view.fleet)
-      const isApart = decision.kind === "full" && scheduler.isApart(log.jobId)
-      if (decision.kind === "full" && !isApart) return { kind: "full" }
+      const isScaleOut = decision.kind === "full" && scheduler.isScaleOut(log.jobId)
+      if (decision.kind === "full" && !isScaleOut) return { kind: "full" }
       if (decision.kind === "resident") {
         const lease = view.reserve(decision.worker, log.jobId, request.alone)
         if (lease !== undefined) return resident(view, log, input, lease, decision.losers)
         continue
       }
-      const where = isApart ? apart(request) : request
+      const where = isScaleOut ? scaledOut(request) : request
       const found = yield* probeCapacity(view, where, input.excluded, narrator(log, request, input, isQuiet))
       if (found._tag === "Found") {
         const { device, hive } = found.placement
-        if (isApart) scheduler.startsAt(log.jobId, found.candidate.device)
+        if (isScaleOut) scheduler.startsAt(log.jobId, found.candidate.device)
         if (isQuiet) log.narrate(say.scheduled(device, hive), { hiveId: hive })
         resumeOn(view, log, input, found.candidate.device)
         return { kind: "fresh", place: { hive, device }, placement: found.placement }
       }
-      if (found._tag === "NoRoom" && isApart) {
+      if (found._tag === "NoRoom" && isScaleOut) {
         scheduler.stays(log.jobId)
         return { kind: "full" }
       }

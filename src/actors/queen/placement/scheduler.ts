@@ -36,7 +36,7 @@ interface Turnstile {
   /** The job found no room, but would if others went: its next `admit` waits for that. */
   readonly waitForRoom: (jobId: JobId, hopes: Hopes) => void
   /** It has waited long enough behind busy workers: it is to look for a device where another one can be started. */
-  readonly isApart: (jobId: JobId) => boolean
+  readonly isScaleOut: (jobId: JobId) => boolean
   /** It has found one. */
   readonly startsAt: (jobId: JobId, place: Place) => void
   /** There is none (any more). */
@@ -83,7 +83,7 @@ class Lines implements Turnstile {
     this.capacity.join(jobId, hopes)
   }
 
-  isApart(jobId: JobId): boolean {
+  isScaleOut(jobId: JobId): boolean {
     return [...this.apart.values()].some(({ job }) => job === jobId)
   }
 
@@ -142,7 +142,7 @@ class Lines implements Turnstile {
     for (const [model, line] of this.lines) {
       for (
         let next = line[0];
-        next !== undefined && (this.enter(next.jobId, next.request) || this.goesApart(next, line));
+        next !== undefined && (this.enter(next.jobId, next.request) || this.scalesOut(next, line));
         next = line[0]
       ) {
         line.shift()
@@ -170,7 +170,7 @@ class Lines implements Turnstile {
     return at.hive === hive && at.device === device && (free <= 1 || request.alone)
   }
 
-  private goesApart({ jobId, since, request }: Waiting, line: ReadonlyArray<Waiting>): boolean {
+  private scalesOut({ jobId, since, request }: Waiting, line: ReadonlyArray<Waiting>): boolean {
     const { fleet } = this.view
     const now = this.view.now()
     if (this.apart.has(request.model) || !isWorthAnother(request, fleet, line.length - 1, now - since, now))

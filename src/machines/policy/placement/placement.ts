@@ -27,7 +27,7 @@ export interface PlacementRequest {
   /** the job takes a worker for itself: nobody else may be on it */
   readonly alone: boolean
   /** a further worker is wanted: not where the model is resident, and nobody is unloaded for it */
-  readonly isApart?: boolean
+  readonly isScaleOut?: boolean
 }
 
 export type RejectedCandidate = Placement["losers"][number]

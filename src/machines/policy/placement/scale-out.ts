@@ -15,7 +15,7 @@ const worthTimes = 2
 const leastStart = 0.5
 
 /** The same job, where the model is not resident yet and room is free. */
-export const apart = (request: PlacementRequest): PlacementRequest => ({ ...request, isApart: true })
+export const scaledOut = (request: PlacementRequest): PlacementRequest => ({ ...request, isScaleOut: true })
 
 /** `ahead`: jobs that wait before this one for the same model; `waitedMs`: how long it has waited already. */
 export const isWorthAnother = (
@@ -40,6 +40,6 @@ export const isWorthAnother = (
   const foreseen = (ahead + 1) / slotsPerSecond
   const isWorth = (seconds: number) => foreseen > worthTimes * seconds || waitedMs > 1000 * seconds
   if (!isWorth(leastStart)) return false
-  const cost = new Search(fleet, apart(request), [], now).next()?.cost
+  const cost = new Search(fleet, scaledOut(request), [], now).next()?.cost
   return cost !== undefined && isWorth(cost.fetch + cost.load + Math.max(0, cost.decode - here))
 }

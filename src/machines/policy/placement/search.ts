@@ -115,7 +115,7 @@ export class Search {
     for (;;) {
       const found = this.open.shift()
       if (found === undefined) {
-        if (this.isAll) return this.isAsked || this.request.isApart === true ? undefined : this.toTell()
+        if (this.isAll) return this.isAsked || this.request.isScaleOut === true ? undefined : this.toTell()
         this.depth *= 2
         this.isAll = this.consider(this.inReach()) === 0
       } else if (this.isAsked || (!found.isUnpriced && this.hasRoom(found))) return found
@@ -131,7 +131,7 @@ export class Search {
   refused({ cost, device, evict }: Candidate, why: string, amounts: Amounts | undefined): void {
     this.lose(device, why)
     if (amounts === undefined) return
-    if (this.request.isApart === true) return
+    if (this.request.isScaleOut === true) return
     const { availableMb, mostMb = 0, requiredMb } = amounts
     this.told.set(device.backend, Math.max(requiredMb, this.told.get(device.backend) ?? 0))
     // what it said counts those as gone that were to be unloaded
@@ -158,7 +158,7 @@ export class Search {
 
   /** Where waiting would help: those that said so, and in a large cluster the strongest that were not asked. */
   get hopes(): ReadonlyArray<Hope> {
-    if (this.isAsked || this.request.isApart === true) return this.refusedHopes
+    if (this.isAsked || this.request.isScaleOut === true) return this.refusedHopes
     const hopes = [...this.refusedHopes]
     const known = new Set(hopes.map(placeKey))
     for (const device of this.fleet.strongest("hope", this.need, hopesMax + known.size, this.now)) {
@@ -242,7 +242,7 @@ export class Search {
       this.seen.add(device.key)
       const verdict = this.verdict(device)
       if (verdict !== undefined) this.lose(device, verdict)
-      else if (this.request.isApart === true && device.freeMb < this.need(device.backend))
+      else if (this.request.isScaleOut === true && device.freeMb < this.need(device.backend))
         this.lose(device, this.full(device))
       else if (this.isAsked || device.freeMb >= this.need(device.backend))
         this.open.push(candidate(device, this.costOn(device, 0), nobody, false))
@@ -304,7 +304,7 @@ export class Search {
     const why = objection(this.request, device)
     if (why !== undefined) return why
     if (
-      this.request.isApart === true &&
+      this.request.isScaleOut === true &&
       this.fleet.residentsOn(device).some(({ model }) => model === this.request.model)
     )
       return "the model is resident there already"
