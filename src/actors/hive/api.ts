@@ -10,7 +10,7 @@ import { watch } from "../inspect/source.ts"
 import { type CurrentLogs, feedOf } from "./common/event-log.ts"
 import { Parts } from "./common/parts.ts"
 import { CurrentHive, HiveWorld } from "./common/ports.ts"
-import { CurrentMachines } from "./devices/devices.ts"
+import { CurrentDevices } from "./devices/devices.ts"
 import { Ending, open } from "./ending.ts"
 import { CurrentHeartbeat } from "./heartbeat.ts"
 import { modelCalls } from "./models-api.ts"
@@ -60,7 +60,7 @@ const claim = (request: InputOf<typeof hiveApi.claim>) =>
 const devices = Effect.gen(function* () {
   const parts = yield* Parts
   const { catalog } = yield* HiveWorld
-  const { cpu, driver, gpus } = yield* (yield* parts.get(CurrentMachines)).look()
+  const { cpu, driver, gpus } = yield* (yield* parts.get(CurrentDevices)).look()
   return {
     cpu: {
       cores: cpu.cores,

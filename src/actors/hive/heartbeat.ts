@@ -16,7 +16,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { Heartbeat as Beat } from "../../machines/vocabulary/hive.ts"
 import { Parts } from "./common/parts.ts"
 import { CurrentHive, HiveWorld, type Ports } from "./common/ports.ts"
-import { CurrentMachines } from "./devices/devices.ts"
+import { CurrentDevices } from "./devices/devices.ts"
 import { CurrentOwnership, type Ownership } from "./ownership.ts"
 import { CurrentWorkers } from "./workers/workers.ts"
 
@@ -135,7 +135,7 @@ export class Heartbeat {
       seq: ++this.seq,
       version: ports.settings.version,
       url: yield* Deferred.await(hive.url),
-      devices: parts.find(CurrentMachines)?.beats(now) ?? [],
+      devices: parts.find(CurrentDevices)?.beats(now) ?? [],
       workers: yield* parts.find(CurrentWorkers)?.beats ?? Effect.succeed([])
     }
   })

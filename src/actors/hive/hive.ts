@@ -34,7 +34,7 @@ import { hiveApiOf } from "./api.ts"
 import { CurrentLogs } from "./common/event-log.ts"
 import { branch, part, Parts } from "./common/parts.ts"
 import { CurrentHive, HiveWorld, type Identity } from "./common/ports.ts"
-import { CurrentMachines, Machines } from "./devices/devices.ts"
+import { CurrentDevices, Devices } from "./devices/devices.ts"
 import { CurrentInstalls, Installs } from "./devices/installs.ts"
 import { Ending, endWhenIdle, type Why } from "./ending.ts"
 import { CurrentHeartbeat } from "./heartbeat.ts"
@@ -90,7 +90,7 @@ const start = Effect.gen(function* () {
     period: "30 seconds",
     children: [
       { id: "store", start: resource(openStore) },
-      { id: "machines", start: resource(part(CurrentMachines, Machines.make)) },
+      { id: "devices", start: resource(part(CurrentDevices, Devices.make)) },
       branch("downloads", CurrentDownloads, Downloads.over),
       branch("installs", CurrentInstalls, Installs.over),
       { id: "missing-runtime", restart: "transient", start: task(lacking) },

@@ -10,7 +10,7 @@ import { findModel, markModel, removeModel, viewOf } from "./models/models.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { Parts } from "./common/parts.ts"
 import { HiveWorld, type Ports } from "./common/ports.ts"
-import { CurrentMachines } from "./devices/devices.ts"
+import { CurrentDevices } from "./devices/devices.ts"
 import { type Ending, open } from "./ending.ts"
 import { CurrentDownloads } from "./models/downloads.ts"
 import type { CurrentUsage } from "./usage.ts"
@@ -53,8 +53,8 @@ const provision = ({ context, device, evict, model_ref }: InputOf<typeof hiveApi
     yield* open
     const parts = yield* Parts
     const ref = yield* reference(model_ref)
-    const machines = yield* parts.get(CurrentMachines)
-    const target = yield* device === undefined ? machines.strongest : machines.device(device)
+    const devices = yield* parts.get(CurrentDevices)
+    const target = yield* device === undefined ? devices.strongest : devices.device(device)
     const workers = yield* parts.get(CurrentWorkers)
     const fits = workers.fits(ref, target, { context, slots: undefined }, new Set(evict))
     const id = yield* (yield* parts.get(CurrentDownloads)).provision(ref, fits)

@@ -8,7 +8,7 @@ import { runtimeNamed } from "../../machines/kinds/kind.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { Parts } from "./common/parts.ts"
 import { HiveWorld } from "./common/ports.ts"
-import { CurrentMachines, noRoom } from "./devices/devices.ts"
+import { CurrentDevices, noRoom } from "./devices/devices.ts"
 import { CurrentInstalls } from "./devices/installs.ts"
 import { type Ending, open } from "./ending.ts"
 import { present, reference } from "./models-api.ts"
@@ -28,10 +28,10 @@ const capacity = ({ context, device: id, evict, model, slots }: InputOf<typeof h
     const parts = yield* Parts
     const ports = yield* HiveWorld
     const ref = yield* reference(model)
-    const machines = yield* parts.get(CurrentMachines)
+    const devices = yield* parts.get(CurrentDevices)
     const workers = yield* parts.get(CurrentWorkers)
-    const device = yield* machines.device(id)
-    yield* machines.inService(device.id)
+    const device = yield* devices.device(id)
+    yield* devices.inService(device.id)
     const row = yield* findModel(ports, ref.ref)
     const gone = new Set(evict?.split(","))
     const facts = yield* row === undefined
@@ -40,7 +40,7 @@ const capacity = ({ context, device: id, evict, model, slots }: InputOf<typeof h
     const wanted = workers.wanted(facts, { context, slots })
     if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
     if (row !== undefined) yield* workers.admits(row, device)
-    const available = machines.ledger.available(device.supply, gone)
+    const available = devices.ledger.available(device.supply, gone)
     const kind = workers.kind(ref)
     const choose = yield* workers.chooser(kind, device, row?.file ?? "", facts, wanted)
     const { bytes, fits } = choose(available)
@@ -52,7 +52,7 @@ const provision = ({ device, kind }: InputOf<typeof hiveApi.provisionWorker>) =>
     yield* open
     const parts = yield* Parts
     const { kinds } = yield* HiveWorld
-    const found = device === undefined ? undefined : yield* (yield* parts.get(CurrentMachines)).device(device)
+    const found = device === undefined ? undefined : yield* (yield* parts.get(CurrentDevices)).device(device)
     const named = runtimeNamed(kinds, kind)
     if (named instanceof RbeeError) return yield* named
     const needed = found?.isDeclared === true ? { ...named, backend: found.backend } : named
@@ -69,7 +69,7 @@ const start = (asked: InputOf<typeof hiveApi.startWorker>) =>
     const parts = yield* Parts
     const ports = yield* HiveWorld
     const model = yield* present(ports, asked.model_ref)
-    const device = yield* (yield* parts.get(CurrentMachines)).device(asked.device)
+    const device = yield* (yield* parts.get(CurrentDevices)).device(asked.device)
     const now = yield* Clock.currentTimeMillis
     yield* markModel(ports, model.ref, { lastUsedAt: now })
     const workers = yield* parts.get(CurrentWorkers)

@@ -2,7 +2,7 @@ import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import { Ledger } from "../../../src/actors/hive/devices/ledger.ts"
-import { Machines, noRoom } from "../../../src/actors/hive/devices/devices.ts"
+import { Devices, noRoom } from "../../../src/actors/hive/devices/devices.ts"
 import type { Machine } from "../../../src/layers/devices/index.ts"
 
 const cpu: Machine["cpu"] = { cores: 4, ramBytes: 16e9, ramFreeBytes: 16e9 }
@@ -17,14 +17,14 @@ describe("The devices of a hive", () => {
         driver: undefined,
         gpus: [{ id: "gpu0", name: "RTX 3060", backend: "cuda", vram_mb: 10_300, vram_free_mb: freeMb }]
       }))
-      const machines = new Machines(new Ledger(leases), { look, ram: Effect.succeed(cpu) }, yield* look, 0)
-      const room = Effect.map(machines.device("gpu0"), ({ supply }) => machines.ledger.available(supply))
-      const { supply } = yield* machines.device("gpu0")
-      yield* machines.ledger.book("w1", "w1", supply, () => ({ bytes: 4e9 }))
+      const devices = new Devices(new Ledger(leases), { look, ram: Effect.succeed(cpu) }, yield* look, 0)
+      const room = Effect.map(devices.device("gpu0"), ({ supply }) => devices.ledger.available(supply))
+      const { supply } = yield* devices.device("gpu0")
+      yield* devices.ledger.book("w1", "w1", supply, () => ({ bytes: 4e9 }))
       // it loads, and so does somebody else's program
       freeMb -= 4000 + 3000
       expect(yield* room).toBe(6_000e6)
-      yield* machines.settle("w1", 0, undefined)
+      yield* devices.settle("w1", 0, undefined)
       expect(yield* room).toBe(3_000e6)
     })
   )

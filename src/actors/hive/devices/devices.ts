@@ -54,9 +54,9 @@ const supplies = (machine: Machine): ReadonlyArray<Device> => [
   }))
 ]
 
-export class CurrentMachines extends Context.Tag("rbee/hive/Machines")<CurrentMachines, Machines>() {}
+export class CurrentDevices extends Context.Tag("rbee/hive/Devices")<CurrentDevices, Devices>() {}
 
-export class Machines {
+export class Devices {
   readonly ledger: Ledger
   private readonly probe: Ports["probe"]
   private machine: Machine
@@ -85,7 +85,7 @@ export class Machines {
   static readonly make = Effect.gen(function* () {
     const { catalog, probe } = yield* HiveWorld
     const machine = yield* probe.look
-    return new Machines(new Ledger(catalog.leases), probe, machine, yield* Clock.currentTimeMillis)
+    return new Devices(new Ledger(catalog.leases), probe, machine, yield* Clock.currentTimeMillis)
   })
 
   /** The machine as it is now; GPUs at most two seconds old, unless they are to be looked at anew. */

@@ -9,7 +9,7 @@ import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts
 import { kindOf, runtimeName } from "../../../machines/kinds/kind.ts"
 import type { RuntimeId, RuntimeName } from "../../../machines/vocabulary/kind.ts"
 import { CurrentLogs, EventLog, type EventLogs } from "../common/event-log.ts"
-import { CurrentMachines, type Machines } from "./devices.ts"
+import { CurrentDevices, type Devices } from "./devices.ts"
 import { Parts } from "../common/parts.ts"
 import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
 
@@ -19,14 +19,14 @@ export class Installs {
   private readonly running = new Map<RuntimeName, string>()
   private readonly ports: Ports
   private readonly identity: Identity
-  private readonly machines: Machines
+  private readonly devices: Devices
   private readonly logs: EventLogs
   private readonly supervisor: SupervisorRef
 
-  constructor(ports: Ports, identity: Identity, machines: Machines, logs: EventLogs, supervisor: SupervisorRef) {
+  constructor(ports: Ports, identity: Identity, devices: Devices, logs: EventLogs, supervisor: SupervisorRef) {
     this.ports = ports
     this.identity = identity
-    this.machines = machines
+    this.devices = devices
     this.logs = logs
     this.supervisor = supervisor
   }
@@ -34,8 +34,8 @@ export class Installs {
   /** `children`: the supervisor that starts them. */
   static over(children: SupervisorRef) {
     return Effect.gen(function* () {
-      const machines = yield* (yield* Parts).get(CurrentMachines)
-      return new Installs(yield* HiveWorld, yield* CurrentHive, machines, yield* CurrentLogs, children)
+      const devices = yield* (yield* Parts).get(CurrentDevices)
+      return new Installs(yield* HiveWorld, yield* CurrentHive, devices, yield* CurrentLogs, children)
     })
   }
 
@@ -66,7 +66,7 @@ export class Installs {
 
   /** GPUs that only a runtime could tell of are worth its installation, in the background: nobody waits for them. */
   readonly lacking: Effect.Effect<void, never, ActorSystem> = Effect.suspend(() => {
-    const { lacks } = this.machines
+    const { lacks } = this.devices
     if (lacks === undefined) return Effect.void
     return Effect.ignore(this.provision(lacks))
   })
@@ -93,7 +93,7 @@ export class Installs {
       this.running.delete(name)
       yield* Effect.logInfo(`worker ${name} installed`)
       // it may see GPUs that nothing else does
-      yield* this.machines.look(true)
+      yield* this.devices.look(true)
       const at = yield* Clock.currentTimeMillis
       log.end("ready", { at })
     }).pipe(
@@ -105,8 +105,8 @@ export class Installs {
 
   /** A runtime that does not work here may have another in its place, which a new look at the machine tells. */
   private inPlaceOf({ backend, kind }: RuntimeId): Effect.Effect<void, never, ActorSystem> {
-    return Effect.flatMap(this.machines.look(true), () => {
-      const { lacks } = this.machines
+    return Effect.flatMap(this.devices.look(true), () => {
+      const { lacks } = this.devices
       return lacks?.kind === kind && lacks.backend === backend ? Effect.void : this.lacking
     })
   }

@@ -18,7 +18,7 @@ import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { downloadDone, downloadFromQueen, downloadResume, downloadStart } from "../../../machines/narration.ts"
 import { CurrentLogs, EventLog, type EventLogs } from "../common/event-log.ts"
 import { diskDevice } from "../devices/ledger.ts"
-import { CurrentMachines, type Machines } from "../devices/devices.ts"
+import { CurrentDevices, type Devices } from "../devices/devices.ts"
 import { findModel, keepModel, rowOf } from "./models.ts"
 import { Parts } from "../common/parts.ts"
 import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
@@ -49,14 +49,14 @@ export class Downloads {
   private readonly sideBySide: Effect.Semaphore
   private readonly ports: Ports
   private readonly identity: Identity
-  private readonly machines: Machines
+  private readonly devices: Devices
   private readonly logs: EventLogs
   private readonly supervisor: SupervisorRef
 
-  constructor(ports: Ports, identity: Identity, machines: Machines, logs: EventLogs, supervisor: SupervisorRef) {
+  constructor(ports: Ports, identity: Identity, devices: Devices, logs: EventLogs, supervisor: SupervisorRef) {
     this.ports = ports
     this.identity = identity
-    this.machines = machines
+    this.devices = devices
     this.logs = logs
     this.supervisor = supervisor
     this.sideBySide = Effect.unsafeMakeSemaphore(ports.settings.hive.downloads)
@@ -65,8 +65,8 @@ export class Downloads {
   /** `children`: the supervisor that starts them. */
   static over(children: SupervisorRef) {
     return Effect.gen(function* () {
-      const machines = yield* (yield* Parts).get(CurrentMachines)
-      return new Downloads(yield* HiveWorld, yield* CurrentHive, machines, yield* CurrentLogs, children)
+      const devices = yield* (yield* Parts).get(CurrentDevices)
+      return new Downloads(yield* HiveWorld, yield* CurrentHive, devices, yield* CurrentLogs, children)
     })
   }
 
@@ -109,7 +109,7 @@ export class Downloads {
       [...this.running.values()],
       (provision) =>
         Effect.zipRight(
-          Effect.ignoreLogged(this.machines.ledger.release(provision.id)),
+          Effect.ignoreLogged(this.devices.ledger.release(provision.id)),
           this.failed(provision, rbeeError("SHUTTING_DOWN", "the hive stopped this download", "Ask for it again"))
         ),
       { discard: true }
@@ -156,7 +156,7 @@ export class Downloads {
   /** Promises the disk the bytes that are still to come, before the first of them is fetched. */
   private leaseDisk({ id, ref }: Provision, model: ResolvedModel) {
     const { models } = this.ports
-    const { ledger } = this.machines
+    const { ledger } = this.devices
     return Effect.gen(function* () {
       const needed = model.inPlace === undefined ? Math.max(0, model.bytes - model.partial) : 0
       yield* ledger.release(id)
@@ -228,7 +228,7 @@ export class Downloads {
   private end({ id, log, narrator, ref, startedAt }: Provision, outcome: DownloadOutcome): Effect.Effect<void> {
     return Effect.gen(this, function* () {
       const now = yield* Clock.currentTimeMillis
-      yield* Effect.ignoreLogged(this.machines.ledger.release(id))
+      yield* Effect.ignoreLogged(this.devices.ledger.release(id))
       if (outcome.outcome === "failed") return yield* this.failed({ ref, log }, outcome.error)
       narrator.complete(now)
       this.running.delete(ref.ref)

@@ -14,7 +14,7 @@ import { deviceLabel } from "../../../machines/vocabulary/device.ts"
 import type { KindId } from "../../../machines/vocabulary/kind.ts"
 import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import type { WorkerOutcome } from "../../../machines/worker-terms.ts"
-import type { Device, Machines } from "../devices/devices.ts"
+import type { Device, Devices } from "../devices/devices.ts"
 import type { Ports } from "../common/ports.ts"
 
 /** Failures of different files that lie further apart than this tell nothing of their device, milliseconds. */
@@ -39,11 +39,11 @@ export class Quarantine {
   /** device → files that failed on it since the last one that was loaded there, and when */
   private readonly failed = new Map<string, Map<string, number>>()
   private readonly ports: Ports
-  private readonly machines: Machines
+  private readonly devices: Devices
 
-  constructor(ports: Ports, machines: Machines) {
+  constructor(ports: Ports, devices: Devices) {
     this.ports = ports
-    this.machines = machines
+    this.devices = devices
   }
 
   private kindOf(ref: string): KindId {
@@ -88,7 +88,7 @@ export class Quarantine {
       if (!tells.has(blame)) return "none"
       const others = this.note(pair, now)
       if (isTheDevices(yield* this.ports.runtimes.prove(this.kindOf(pair.ref), device), others.length)) {
-        yield* this.machines.degrade(pair.device)
+        yield* this.devices.degrade(pair.device)
         yield* this.acquit(pair.device, others)
         return "device"
       }
@@ -125,7 +125,7 @@ export class Quarantine {
     return Effect.gen(this, function* () {
       const views: Array<NonNullable<ModelView["quarantined"]>[number]> = []
       for (const row of of) {
-        const device = yield* Effect.option(this.machines.device(row.device))
+        const device = yield* Effect.option(this.devices.device(row.device))
         if (device._tag === "None" || !isOf(row, yield* this.pair(model, device.value))) continue
         views.push({ device: row.device, engine: row.engine, reason: row.reason, last_words: row.words, since: row.at })
       }

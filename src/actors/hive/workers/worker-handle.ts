@@ -18,7 +18,7 @@ import { deviceLabel } from "../../../machines/vocabulary/device.ts"
 import { workerMachine } from "../../../machines/worker.ts"
 import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../../../machines/worker-terms.ts"
 import { EventLog } from "../common/event-log.ts"
-import { type Device, type Machines, measureKey } from "../devices/devices.ts"
+import { type Device, type Devices, measureKey } from "../devices/devices.ts"
 import type { Identity, Ports } from "../common/ports.ts"
 import { type Pair, refusal, type Verdict } from "./quarantine.ts"
 import type { Snapshot } from "./worker-view.ts"
@@ -42,7 +42,7 @@ export interface ResidentOptions {
 export interface Surroundings {
   readonly ports: Ports
   readonly identity: Identity
-  readonly machines: Machines
+  readonly devices: Devices
   /** a new life of the worker has a new sequence */
   readonly onLog: (id: WorkerId, log: EventLog) => void
   readonly onReady: (resident: Resident) => void
@@ -140,7 +140,7 @@ export class Resident {
   /** The chart's commands, as lines and events of this life. Short, and never fails. */
   private perform(command: WorkerCommand, self: Ref): Effect.Effect<void> {
     const { id, device, facts, file, kind } = this.options
-    const { ledger } = this.around.machines
+    const { ledger } = this.around.devices
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       switch (command.type) {
         case "bound":
@@ -181,13 +181,13 @@ export class Resident {
   /** It took its memory: the ledger and the next estimate go by what was measured, if that is more. */
   private settle({ context: { shape } }: Snapshot): Effect.Effect<void> {
     const { id, device, facts, file, kind, life, terms } = this.options
-    const { machines, ports } = this.around
+    const { devices, ports } = this.around
     return Effect.gen(function* () {
       // On a GPU that is there the process's own memory says nothing about the device's.
       const memory = device.backend === "cpu" ? yield* life.memory : undefined
       // The first long prompt will take the buffers that are only reserved now.
       const bytes = memory === undefined ? 0 : memory.resident + kind.memory.laterBytes(facts, shape, terms)
-      yield* machines.settle(id, bytes, device.isDeclared ? undefined : memory?.own)
+      yield* devices.settle(id, bytes, device.isDeclared ? undefined : memory?.own)
       if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape, terms.kvType), bytes })
     }).pipe(Effect.ignoreLogged)
   }
@@ -197,7 +197,7 @@ export class Resident {
     if (context.ready === undefined || context.bound === undefined) return
     const { port, url } = context.bound
     const { exactness, ...ready } = context.ready
-    const bytes = this.around.machines.ledger.bytesOf(id)
+    const bytes = this.around.devices.ledger.bytesOf(id)
     this.log.end("ready", {
       instance: life.current?.instance ?? "",
       ...(port === undefined ? {} : { port }),
@@ -223,7 +223,7 @@ export class Resident {
     const { id } = this.options
     return Effect.gen(this, function* () {
       // Its process is gone by now: the chart saw the exit.
-      yield* Effect.ignoreLogged(this.around.machines.ledger.release(id))
+      yield* Effect.ignoreLogged(this.around.devices.ledger.release(id))
       const verdict = yield* this.around.onEnded(this, outcome)
       const failure = failureOf(this.options, outcome, verdict)
       const { code, message, details } = failure

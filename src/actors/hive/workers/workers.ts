@@ -21,7 +21,7 @@ import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../../machines/worker-terms.ts"
 import { CurrentLogs, type EventLogs } from "../common/event-log.ts"
 import { Findings } from "./findings.ts"
-import { CurrentMachines, type Device, type Machines, measureKey, type Most, noRoom } from "../devices/devices.ts"
+import { CurrentDevices, type Device, type Devices, measureKey, type Most, noRoom } from "../devices/devices.ts"
 import { Parts } from "../common/parts.ts"
 import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
@@ -63,16 +63,16 @@ export class Workers {
   private readonly starting = Effect.unsafeMakeSemaphore(1)
   private readonly ports: Ports
   private readonly identity: Identity
-  private readonly machines: Machines
+  private readonly devices: Devices
   private readonly logs: EventLogs
   private readonly supervisor: SupervisorRef
   readonly quarantine: Quarantine
 
-  constructor(ports: Ports, identity: Identity, machines: Machines, logs: EventLogs, supervisor: SupervisorRef) {
+  constructor(ports: Ports, identity: Identity, devices: Devices, logs: EventLogs, supervisor: SupervisorRef) {
     this.ports = ports
-    this.quarantine = new Quarantine(ports, machines)
+    this.quarantine = new Quarantine(ports, devices)
     this.identity = identity
-    this.machines = machines
+    this.devices = devices
     this.logs = logs
     this.supervisor = supervisor
   }
@@ -80,8 +80,8 @@ export class Workers {
   /** `children`: the supervisor that starts them. */
   static over(children: SupervisorRef) {
     return Effect.gen(function* () {
-      const machines = yield* (yield* Parts).get(CurrentMachines)
-      return new Workers(yield* HiveWorld, yield* CurrentHive, machines, yield* CurrentLogs, children)
+      const devices = yield* (yield* Parts).get(CurrentDevices)
+      return new Workers(yield* HiveWorld, yield* CurrentHive, devices, yield* CurrentLogs, children)
     })
   }
 
@@ -153,7 +153,7 @@ export class Workers {
     const kind = this.kind(model)
     return (facts) => {
       const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? modestContext)
-      const available = this.machines.ledger.available(device.supply, gone)
+      const available = this.devices.ledger.available(device.supply, gone)
       const need = this.need(kind, device, facts)
       return fit(need, facts.trainedContext, { context, slots: asked.slots ?? 1 }, 1, available).fits
     }
@@ -165,10 +165,10 @@ export class Workers {
    */
   most(kind: WorkerKind, device: Device, facts: ModelFacts): Effect.Effect<Most> {
     return Effect.gen(this, function* () {
-      const { ledger } = this.machines
+      const { ledger } = this.devices
       const here = [...this.residents.values()].filter(({ options }) => options.device.id === device.id)
       const unpinned = new Set<string>()
-      let isMoving = yield* this.machines.isComingBack(device.id)
+      let isMoving = yield* this.devices.isComingBack(device.id)
       for (const { options, snapshot } of here) {
         const now = yield* snapshot
         if (now?.context.pinned !== true) unpinned.add(options.id)
@@ -221,7 +221,7 @@ export class Workers {
         yield* joined.tell({ type: "JOIN", pin })
         return joined
       }
-      yield* this.machines.inService(device.id)
+      yield* this.devices.inService(device.id)
       const pair = yield* this.quarantine.pair(model, device)
       yield* this.quarantine.admit(pair)
       // Who asked may leave meanwhile: what was booked is started all the same.
@@ -266,7 +266,7 @@ export class Workers {
     facts: ModelFacts,
     wanted: Wanted
   ): Effect.Effect<Shape, RbeeError> {
-    const { ledger } = this.machines
+    const { ledger } = this.devices
     return Effect.gen(this, function* () {
       const choose = yield* this.chooser(kind, device, model.file, facts, wanted)
       const { supply } = yield* this.makeRoom(device, evict, (now) => choose(ledger.available(now)).fits)
@@ -284,7 +284,7 @@ export class Workers {
     { facts, id, kind, pair, pinned, runtime, shape }: Beginning,
     { device, model, portHint }: StartRequest
   ): Resident {
-    const { machines, ports } = this
+    const { devices, ports } = this
     const { settings, catalog } = ports
     const terms = this.terms(kind, device, facts)
     const plan = {
@@ -306,13 +306,13 @@ export class Workers {
       failures: kind.failures,
       limits: { ...workerLimits, idleMs: settings.worker.idleMs, drainMs: settings.shutdown.drainMs }
     }
-    const life = new WorkerLife(ports, plan, findings, machines.hasRoomAgain(id, device.id))
+    const life = new WorkerLife(ports, plan, findings, devices.hasRoomAgain(id, device.id))
     return new Resident(
       { id, device, modelRef: model.ref, file: model.file, pair, facts, kind, terms, input, life },
       {
         ports,
         identity: this.identity,
-        machines,
+        devices,
         onLog: (worker, log) => this.logs.set(worker, log),
         onReady: ({ options }) => this.quarantine.worked(options.pair),
         onEnded: (ended, outcome) => this.ended(ended, outcome)
@@ -327,7 +327,7 @@ export class Workers {
       Effect.catchAllCause((cause) =>
         Effect.gen(this, function* () {
           yield* Effect.logError("worker actor not started", cause)
-          yield* Effect.ignoreLogged(this.machines.ledger.release(id))
+          yield* Effect.ignoreLogged(this.devices.ledger.release(id))
           this.residents.delete(id)
           return yield* Effect.fail(
             rbeeError("WORKER_START_FAILED", `worker ${id} could not be started`, "See the hive's log")
@@ -355,12 +355,12 @@ export class Workers {
         if (resident === undefined || snapshot?.context.pinned === true || isRoom(now.supply)) continue
         yield* resident.stop(this.ports.settings.shutdown.drainMs)
         isSomebodyGone = true
-        now = yield* this.machines.device(device.id, true)
+        now = yield* this.devices.device(device.id, true)
       }
       if (!isSomebodyGone) return now
       for (let look = 0; look < memoryBackLooks && !isRoom(now.supply); look++) {
         yield* Effect.sleep(memoryBackEvery)
-        now = yield* this.machines.device(device.id, true)
+        now = yield* this.devices.device(device.id, true)
       }
       return now
     })
@@ -371,7 +371,7 @@ export class Workers {
       this.residents.delete(id)
       const verdict =
         outcome.outcome === "failed" ? this.quarantine.charge(pair, device, outcome) : Effect.succeed<Verdict>("none")
-      return Effect.zipRight(this.machines.left(device.id), verdict)
+      return Effect.zipRight(this.devices.left(device.id), verdict)
     })
   }
 
@@ -386,7 +386,7 @@ export class Workers {
                   resident.options,
                   snapshot,
                   resident.options.life,
-                  this.machines.ledger.bytesOf(resident.options.id)
+                  this.devices.ledger.bytesOf(resident.options.id)
                 )
               ]
         )
