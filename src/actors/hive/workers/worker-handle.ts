@@ -1,4 +1,4 @@
-/** One resident worker: its actor, what it holds, and what it says to whoever waits for it. */
+/** One worker that the hive has: its actor, what it holds, and what it says to whoever waits for it. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ import type { Snapshot } from "./worker-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
 import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
 
-export interface ResidentOptions {
+export interface WorkerHandleOptions {
   readonly id: WorkerId
   readonly device: Device
   readonly modelRef: string
@@ -45,15 +45,15 @@ export interface Surroundings {
   readonly devices: Devices
   /** a new life of the worker has a new sequence */
   readonly onLog: (id: WorkerId, log: EventLog) => void
-  readonly onReady: (resident: Resident) => void
+  readonly onReady: (handle: WorkerHandle) => void
   /** settles what its end means for others, before it is told; returns whom it is charged to */
-  readonly onEnded: (resident: Resident, outcome: WorkerOutcome) => Effect.Effect<Verdict>
+  readonly onEnded: (handle: WorkerHandle, outcome: WorkerOutcome) => Effect.Effect<Verdict>
 }
 
 type Ref = ActorRef<WorkerEvent, Snapshot>
 
-export class Resident {
-  readonly options: ResidentOptions
+export class WorkerHandle {
+  readonly options: WorkerHandleOptions
   /** the port of the process that serves now; waits while there is none that is bound */
   bind = Deferred.unsafeMake<number | undefined, RbeeError>(FiberId.none)
   private isBound = false
@@ -62,7 +62,7 @@ export class Resident {
   private log: EventLog
   private readonly around: Surroundings
 
-  constructor(options: ResidentOptions, around: Surroundings) {
+  constructor(options: WorkerHandleOptions, around: Surroundings) {
     this.options = options
     this.around = around
     this.log = this.newLog(0)
@@ -236,7 +236,7 @@ export class Resident {
   }
 }
 
-const failureOf = ({ id, pair }: ResidentOptions, outcome: WorkerOutcome, verdict: Verdict): RbeeError => {
+const failureOf = ({ id, pair }: WorkerHandleOptions, outcome: WorkerOutcome, verdict: Verdict): RbeeError => {
   if (outcome.outcome === "stopped") {
     return rbeeError("SHUTTING_DOWN", `worker ${id} was stopped`, "Ask for it again", {
       reason: "stopped",

@@ -25,7 +25,7 @@ import { CurrentDevices, type Device, type Devices, measureKey, type Most, noRoo
 import { Parts } from "../common/parts.ts"
 import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
-import { Resident } from "./worker-handle.ts"
+import { WorkerHandle } from "./worker-handle.ts"
 import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./worker-view.ts"
 import { WorkerLife } from "./worker-life.ts"
 import { WorkerId } from "../../../machines/vocabulary/ids.ts"
@@ -59,7 +59,7 @@ interface Beginning {
 export class CurrentWorkers extends Context.Tag("rbee/hive/Workers")<CurrentWorkers, Workers>() {}
 
 export class Workers {
-  private readonly residents = new Map<WorkerId, Resident>()
+  private readonly handles = new Map<WorkerId, WorkerHandle>()
   private readonly starting = Effect.unsafeMakeSemaphore(1)
   private readonly ports: Ports
   private readonly identity: Identity
@@ -86,11 +86,11 @@ export class Workers {
   }
 
   get count(): number {
-    return this.residents.size
+    return this.handles.size
   }
 
   usesFile(file: string): boolean {
-    return [...this.residents.values()].some(({ options }) => options.file === file)
+    return [...this.handles.values()].some(({ options }) => options.file === file)
   }
 
   /** Does this while no worker uses the model, and none begins to. */
@@ -112,21 +112,21 @@ export class Workers {
     request: StartRequest
   ): Effect.Effect<{ readonly id: WorkerId; readonly port: number | undefined }, RbeeError, ActorSystem> {
     return Effect.gen(this, function* () {
-      const resident = yield* this.starting.withPermits(1)(this.joinOrBegin(request))
-      const port = yield* Deferred.await(resident.bind)
-      return { id: resident.options.id, port }
+      const handle = yield* this.starting.withPermits(1)(this.joinOrBegin(request))
+      const port = yield* Deferred.await(handle.bind)
+      return { id: handle.options.id, port }
     })
   }
 
   /** A worker that serves this already, or will soon. */
-  joinable(device: string, file: string, wanted: Wanted): Effect.Effect<Resident | undefined> {
+  joinable(device: string, file: string, wanted: Wanted): Effect.Effect<WorkerHandle | undefined> {
     return Effect.gen(this, function* () {
-      for (const resident of this.residents.values()) {
-        if (resident.options.device.id !== device || resident.options.file !== file) continue
-        const snapshot = yield* resident.snapshot
+      for (const handle of this.handles.values()) {
+        if (handle.options.device.id !== device || handle.options.file !== file) continue
+        const snapshot = yield* handle.snapshot
         if (snapshot === undefined || !isJoinable(snapshot)) continue
         const shape = shapeOf(snapshot)
-        if (shape.context >= (wanted.context ?? 0) && shape.slots >= (wanted.slots ?? 0)) return resident
+        if (shape.context >= (wanted.context ?? 0) && shape.slots >= (wanted.slots ?? 0)) return handle
       }
       return undefined
     })
@@ -166,7 +166,7 @@ export class Workers {
   most(kind: WorkerKind, device: Device, facts: ModelFacts): Effect.Effect<Most> {
     return Effect.gen(this, function* () {
       const { ledger } = this.devices
-      const here = [...this.residents.values()].filter(({ options }) => options.device.id === device.id)
+      const here = [...this.handles.values()].filter(({ options }) => options.device.id === device.id)
       const unpinned = new Set<string>()
       let isMoving = yield* this.devices.isComingBack(device.id)
       for (const { options, snapshot } of here) {
@@ -207,7 +207,7 @@ export class Workers {
     })
   }
 
-  private joinOrBegin(request: StartRequest): Effect.Effect<Resident, RbeeError, ActorSystem> {
+  private joinOrBegin(request: StartRequest): Effect.Effect<WorkerHandle, RbeeError, ActorSystem> {
     const { device, model, pin } = request
     return Effect.gen(this, function* () {
       const facts = yield* this.ports.models.inspect(model.file)
@@ -234,7 +234,7 @@ export class Workers {
     pair: Pair,
     facts: ModelFacts,
     wanted: Wanted
-  ): Effect.Effect<Resident, RbeeError, ActorSystem> {
+  ): Effect.Effect<WorkerHandle, RbeeError, ActorSystem> {
     const { device, model, pin } = request
     const { runtimes, ids, catalog } = this.ports
     return Effect.gen(this, function* () {
@@ -245,16 +245,16 @@ export class Workers {
         pin || (yield* catalog.pins.all).some((each) => each.device === device.id && each.file === model.file)
       const id = WorkerId.make(yield* ids.make("w"))
       const shape = yield* this.book(id, kind, request, facts, wanted)
-      const resident = this.resident({ id, kind, pair, facts, pinned, shape, runtime }, request)
+      const handle = this.handle({ id, kind, pair, facts, pinned, shape, runtime }, request)
       const usual = wanted.context ?? usualContext(facts.trainedContext)
       const { context } = shape
-      if (context < usual) yield* resident.say(contextShrunk(usual, context, device.id))
+      if (context < usual) yield* handle.say(contextShrunk(usual, context, device.id))
       else if (wanted.context === undefined && context < facts.trainedContext)
-        yield* resident.say(contextChosen(context, facts.trainedContext))
-      this.residents.set(id, resident)
+        yield* handle.say(contextChosen(context, facts.trainedContext))
+      this.handles.set(id, handle)
       yield* Effect.logInfo(`worker ${id} starts`, { device: device.id, model: model.ref, ...shape })
-      yield* this.startActor(resident)
-      return resident
+      yield* this.startActor(handle)
+      return handle
     })
   }
 
@@ -280,10 +280,10 @@ export class Workers {
     })
   }
 
-  private resident(
+  private handle(
     { facts, id, kind, pair, pinned, runtime, shape }: Beginning,
     { device, model, portHint }: StartRequest
-  ): Resident {
+  ): WorkerHandle {
     const { devices, ports } = this
     const { settings, catalog } = ports
     const terms = this.terms(kind, device, facts)
@@ -307,7 +307,7 @@ export class Workers {
       limits: { ...workerLimits, idleMs: settings.worker.idleMs, drainMs: settings.shutdown.drainMs }
     }
     const life = new WorkerLife(ports, plan, findings, devices.hasRoomAgain(id, device.id))
-    return new Resident(
+    return new WorkerHandle(
       { id, device, modelRef: model.ref, file: model.file, pair, facts, kind, terms, input, life },
       {
         ports,
@@ -321,14 +321,14 @@ export class Workers {
   }
 
   /** One that cannot be started gives back what was booked for it. */
-  private startActor(resident: Resident): Effect.Effect<void, RbeeError<"WORKER_START_FAILED">, ActorSystem> {
-    const { id } = resident.options
-    return this.supervisor.startChild(resident.spec(`hive/workers/${id}`)).pipe(
+  private startActor(handle: WorkerHandle): Effect.Effect<void, RbeeError<"WORKER_START_FAILED">, ActorSystem> {
+    const { id } = handle.options
+    return this.supervisor.startChild(handle.spec(`hive/workers/${id}`)).pipe(
       Effect.catchAllCause((cause) =>
         Effect.gen(this, function* () {
           yield* Effect.logError("worker actor not started", cause)
           yield* Effect.ignoreLogged(this.devices.ledger.release(id))
-          this.residents.delete(id)
+          this.handles.delete(id)
           return yield* Effect.fail(
             rbeeError("WORKER_START_FAILED", `worker ${id} could not be started`, "See the hive's log")
           )
@@ -350,10 +350,10 @@ export class Workers {
       let now = device
       let isSomebodyGone = false
       for (const id of evict) {
-        const resident = this.residents.get(id)
-        const snapshot = yield* resident?.snapshot ?? Effect.succeed(undefined)
-        if (resident === undefined || snapshot?.context.pinned === true || isRoom(now.supply)) continue
-        yield* resident.stop(this.ports.settings.shutdown.drainMs)
+        const handle = this.handles.get(id)
+        const snapshot = yield* handle?.snapshot ?? Effect.succeed(undefined)
+        if (handle === undefined || snapshot?.context.pinned === true || isRoom(now.supply)) continue
+        yield* handle.stop(this.ports.settings.shutdown.drainMs)
         isSomebodyGone = true
         now = yield* this.devices.device(device.id, true)
       }
@@ -366,9 +366,9 @@ export class Workers {
     })
   }
 
-  private ended({ options: { device, id, pair } }: Resident, outcome: WorkerOutcome): Effect.Effect<Verdict> {
+  private ended({ options: { device, id, pair } }: WorkerHandle, outcome: WorkerOutcome): Effect.Effect<Verdict> {
     return Effect.suspend(() => {
-      this.residents.delete(id)
+      this.handles.delete(id)
       const verdict =
         outcome.outcome === "failed" ? this.quarantine.charge(pair, device, outcome) : Effect.succeed<Verdict>("none")
       return Effect.zipRight(this.devices.left(device.id), verdict)
@@ -377,18 +377,11 @@ export class Workers {
 
   readonly beats: Effect.Effect<ReadonlyArray<WorkerBeat>> = Effect.suspend(() =>
     Effect.map(
-      Effect.forEach([...this.residents.values()], (resident) =>
-        Effect.map(resident.snapshot, (snapshot) =>
+      Effect.forEach([...this.handles.values()], (handle) =>
+        Effect.map(handle.snapshot, (snapshot) =>
           snapshot === undefined
             ? []
-            : [
-                beatOf(
-                  resident.options,
-                  snapshot,
-                  resident.options.life,
-                  this.devices.ledger.bytesOf(resident.options.id)
-                )
-              ]
+            : [beatOf(handle.options, snapshot, handle.options.life, this.devices.ledger.bytesOf(handle.options.id))]
         )
       ),
       (beats) => beats.flat()
@@ -397,9 +390,9 @@ export class Workers {
 
   /** Something is under way, or was promised to stay (`pinnedCounts`). */
   inUse(pinnedCounts: boolean): Effect.Effect<boolean> {
-    return Effect.exists(this.residents.values(), (resident) =>
+    return Effect.exists(this.handles.values(), (handle) =>
       Effect.map(
-        resident.snapshot,
+        handle.snapshot,
         (snapshot) => snapshot !== undefined && (isInUse(snapshot) || (pinnedCounts && snapshot.context.pinned))
       )
     )
@@ -408,13 +401,13 @@ export class Workers {
   /** Drains it and waits until it is gone. A pin ends with the worker that somebody stopped by hand. */
   stop(id: WorkerId, drainMs: number): Effect.Effect<void, RbeeError<"WORKER_NOT_FOUND">> {
     return Effect.suspend(() => {
-      const resident = this.residents.get(id)
-      if (resident === undefined) {
+      const handle = this.handles.get(id)
+      if (handle === undefined) {
         return Effect.fail(rbeeError("WORKER_NOT_FOUND", `this hive has no worker ${id}`, "See `rbee workers ls`"))
       }
-      const { device, file } = resident.options
+      const { device, file } = handle.options
       return Effect.zipRight(
-        resident.stop(drainMs),
+        handle.stop(drainMs),
         Effect.ignoreLogged(this.ports.catalog.pins.remove({ device: device.id, file }))
       )
     })
@@ -422,7 +415,7 @@ export class Workers {
 
   /** Ends every answer; the workers stay. */
   readonly cancelInfers: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach([...this.residents.values()], (resident) => resident.cancelInfers, {
+    Effect.forEach([...this.handles.values()], (handle) => handle.cancelInfers, {
       concurrency: "unbounded",
       discard: true
     })
@@ -430,13 +423,13 @@ export class Workers {
 
   /** Ends what its actors can no longer end; their processes are gone by now. */
   readonly abandon: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.forEach([...this.residents.values()], (resident) => resident.abandon, { discard: true })
+    Effect.forEach([...this.handles.values()], (handle) => handle.abandon, { discard: true })
   )
 
   /** All at once; returns when they are gone. */
   stopAll(drainMs: number): Effect.Effect<void> {
     return Effect.suspend(() =>
-      Effect.forEach([...this.residents.values()], (resident) => resident.stop(drainMs), {
+      Effect.forEach([...this.handles.values()], (handle) => handle.stop(drainMs), {
         concurrency: "unbounded",
         discard: true
       })
