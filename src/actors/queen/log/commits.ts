@@ -1,6 +1,6 @@
 /**
  * One commit for all that the jobs of a queen gathered: at the end of a turn, and one at a time. While the journal is at
- * one, what is said waits for the next (`machines/commit.ts`); readers get it once it is durable and not before.
+ * one, what is said waits for the next (`src/machines/commit.ts`); readers get it once it is durable and not before.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
