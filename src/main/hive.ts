@@ -88,7 +88,7 @@ const program = Effect.gen(function* () {
       return joining === undefined ? undefined : secretOf(place, joining)
     }
   })
-  const settings: Settings = { ...loaded, hive: { ...loaded.hive, isWoken } }
+  const settings: Settings = { ...loaded, isWoken }
   const joining = joiningAt(settings)
   keepLogs(pathOf(settings.home.logs, `hive-${settings.hive.id}.log`), "worker-")
   const { host, port } = settings.hive

@@ -90,11 +90,11 @@ for (const transport of transports) {
 
     it.scopedLive("an error that says its own status keeps it, and a message of several sentences stays whole", () =>
       Effect.gen(function* () {
-        const sent = rbeeError("VRAM_EXHAUSTED", "No room. None at all", "", { status: 409, required_mb: 5 })
+        const sent = rbeeError("ALL_SLOTS_BUSY", "No slot. None at all", "", { status: 409, slots: 5 })
         const client = yield* workerOf(transport, Effect.fail(sent))
         const got = yield* Effect.flip(client.infer({ job_id: JobId.make("job-1"), epoch: 1 }))
         expect([got.code, got.status, got.message, got.details]).toEqual([
-          "VRAM_EXHAUSTED",
+          "ALL_SLOTS_BUSY",
           409,
           sent.message,
           sent.details

@@ -130,7 +130,7 @@ describe("an answer that is longer than its worker's context", () => {
   })
 
   it("ends with what it has where none is to be had, and says why", async () => {
-    const on = await machine({ env: { ...small, ...oneGpu(112) } })
+    const on = await machine({ env: { ...small, ...oneGpu(130) } })
     const model = await heavy()
     const asked = ["infer", "--no-cpu", "--model", model, "--ignore-eos", "--max-tokens", "1000000", words(150)]
     const run = await on.rbee(asked)

@@ -91,6 +91,7 @@ export const makeWorld = (
     readonly look?: DeviceProbe["Type"]["look"]
     readonly catalog?: MemoryCatalog
     readonly engine?: string
+    readonly isWoken?: boolean
   } = {}
 ): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
@@ -137,6 +138,7 @@ export const makeWorld = (
         ...defaults,
         home: { state: "/nowhere", logs: "/nowhere/logs", config: "/nowhere/config.toml" },
         version: "0",
+        isWoken: around.isWoken ?? false,
         hive: { ...defaults.hive, ...settings }
       }),
       Layer.succeed(DeviceProbe, {

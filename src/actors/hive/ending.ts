@@ -76,12 +76,12 @@ const inUse = Effect.gen(function* () {
 /** Ends the hive when it has stood idle for its time. */
 export const endWhenIdle = Effect.gen(function* () {
   const context = yield* Effect.context<CurrentHeartbeat | HiveWorld | Parts>()
-  const { hive, shutdown } = (yield* HiveWorld).settings
+  const { hive, isWoken = false, shutdown } = (yield* HiveWorld).settings
   const ownership = yield* CurrentOwnership
   const usage = yield* CurrentUsage
   const heartbeat = yield* CurrentHeartbeat
   // One of which nobody wants anything, not even to own it, is nobody's: who woke it died, and its name was forgotten.
-  const isClaimed = () => (hive.isWoken ? heartbeat.contactAt !== undefined : ownership.owner !== undefined)
+  const isClaimed = () => (isWoken ? heartbeat.contactAt !== undefined : ownership.owner !== undefined)
   const isStray = () => !isClaimed() && usage.isUnused
   const idleMs = () => (ownership.wokenCold || isStray() ? hive.idleColdMs : hive.idleMs)
   yield* usage.idle({ idleMs, inUse: Effect.provide(inUse, context) })

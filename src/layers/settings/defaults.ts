@@ -27,8 +27,7 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     downloads: 2,
     gpus: [],
     vulkan: "auto",
-    queen: undefined,
-    isWoken: false
+    queen: undefined
   },
   worker: {
     portBase: 8601,

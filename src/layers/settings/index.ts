@@ -10,6 +10,8 @@ import type { Home } from "../paths/index.ts"
 export interface Settings {
   readonly home: Home
   readonly version: string
+  /** a queen has started this hive: unclaimed, it is nobody's */
+  readonly isWoken?: boolean
   readonly queen: {
     readonly host: string
     readonly port: number
@@ -51,8 +53,6 @@ export interface Settings {
     readonly vulkan: "auto" | "on" | "off"
     /** the queen that it joins by an invitation; undefined: this machine's */
     readonly queen: string | undefined
-    /** a queen has started it: unclaimed, it is nobody's */
-    readonly isWoken: boolean
   }
   readonly worker: {
     /** first port tried; the next free one is taken */

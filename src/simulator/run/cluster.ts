@@ -150,8 +150,9 @@ export class Cluster {
     const nowhere = "/nowhere"
     return {
       ...defaults,
+      isWoken: true,
       queen: { ...defaults.queen, host: "localhost", port: queenPort },
-      hive: { ...defaults.hive, isWoken: true, id: hiveId, host: this.hives.get(hiveId)?.host ?? "", port: hivePort },
+      hive: { ...defaults.hive, id: hiveId, host: this.hives.get(hiveId)?.host ?? "", port: hivePort },
       worker: { ...defaults.worker, context: usualContext },
       home: { state: nowhere, logs: nowhere, config: nowhere },
       version: "simulated"

@@ -263,7 +263,7 @@ describe("A hive that has an owner on file", () => {
     Effect.gen(function* () {
       const catalog = new MemoryCatalog()
       catalog.owner = owner
-      const world = yield* makeWorld({ isWoken }, { catalog })
+      const world = yield* makeWorld({}, { catalog, isWoken })
       world.queen = "is out of reach"
       if (isClaimed) yield* world.hive.api.claim({ queen: owner })
       const ended = yield* Effect.fork(world.hive.ended)

@@ -178,7 +178,7 @@ describe("the relay", () => {
     Effect.gen(function* () {
       const full = yield* run(saying(), Effect.fail(rbeeError("ALL_SLOTS_BUSY", "no slot is free")))
       expect([failureOf(full.exit)?.code, full.seen]).toEqual(["ALL_SLOTS_BUSY", []])
-      yield* Effect.flatMap(JobLogs, (logs) => Effect.sync(() => logs.remove(JobId.make("job-1"))))
+      yield* Effect.flatMap(JobLogs, (logs) => logs.remove(JobId.make("job-1")))
       const error = { code: "INVALID_REQUEST", message: "the prompt has 9 tokens. Shorten it", details: { limit: 8 } }
       const late = yield* run(saying(token(0), frame({ event: "error", data: error })))
       expect(failureOf(late.exit)).toMatchObject({
@@ -187,7 +187,7 @@ describe("the relay", () => {
         todo: "Shorten it",
         details: { limit: 8 }
       })
-      yield* Effect.flatMap(JobLogs, (logs) => Effect.sync(() => logs.remove(JobId.make("job-1"))))
+      yield* Effect.flatMap(JobLogs, (logs) => logs.remove(JobId.make("job-1")))
       const cancelled = yield* run(saying(token(0), frame({ event: "cancelled", data: {} })))
       expect(failureOf(cancelled.exit)?.code).toBe("CANCELLED")
     }).pipe(Effect.provide(layer))
