@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type DaemonOptions, Processes } from "../process/index.ts"
+import { isLoopback } from "../../machines/vocabulary/address.ts"
 import { DaemonProbe, type Ports, type Probe } from "./index.ts"
 import { type Seen, settled, wake, type Woken } from "./launch.ts"
 import { type DaemonState, living } from "./state-file.ts"
@@ -45,6 +46,24 @@ export const look = ({ folder, id }: HiveHome): Effect.Effect<Seen<DaemonState>,
   })
 
 /**
+ * The same of one that was told where to listen. One that says it is at another machine's address is not asked there: it
+ * is for whoever wants it to refuse that.
+ */
+const lookWhereTold = (hive: HiveHere): Effect.Effect<Seen<DaemonState>, never, Ports> =>
+  Effect.gen(function* () {
+    const state = yield* living(hive.folder)
+    return state !== undefined && isElsewhere(state.url, hive.url)
+      ? { _tag: "There", pid: state.pid, value: state }
+      : yield* look(hive)
+  })
+
+const isElsewhere = (url: string, told: string): boolean => {
+  if (!URL.canParse(url)) return true
+  const { hostname } = new URL(url)
+  return hostname !== new URL(told).hostname && !isLoopback(hostname)
+}
+
+/**
  * Of an address that is in use while no state file says by whom: one of this hive that has bound it and is still opening
  * its stores, or is ending, is no stranger.
  */
@@ -64,7 +83,7 @@ export const wakeHive = (hive: HiveHere): Effect.Effect<Woken<DaemonState>, Rbee
     wake({
       who: `hive ${hive.id}`,
       program: hive.program,
-      look: Effect.provide(look(hive), ports),
+      look: Effect.provide(lookWhereTold(hive), ports),
       isFree: Effect.provide(isFree(hive), ports),
       where: `on port ${hive.port}`,
       logs: hive.logs,
