@@ -139,7 +139,7 @@ describe("What the system does not allow is named", () => {
     async () => {
       const { at, fill } = disk(600)
       const on = await machine({ folder: at, env: { RBEE_WORKER_MAX_TOKENS_PER_S: "5" } })
-      const running = on.start(["infer", "--max-tokens", "60", "tell me a story"], { limitMs: 90_000 })
+      const running = on.start(["infer", "--ignore-eos", "--max-tokens", "300", "tell me a story"], { limitMs: 90_000 })
       await running.until(({ stdout }) => stdout().length > 0)
       fill()
       const { code, stderr } = await running.finished
