@@ -169,7 +169,7 @@ const setupJob = setup({
       context.needs === undefined && neededContext(errorIn(event), context.maxTokens) !== undefined,
     /** its answer has filled the worker's context, and is not yet as long as it may be */
     isOutgrown: ({ context }, done: InferDone) =>
-      outgrownContext(done, answered(context, done), context.maxTokens) !== undefined,
+      context.retries <= retriesMax && outgrownContext(done, answered(context, done), context.maxTokens) !== undefined,
     /** which ends with what it has where it cannot go on */
     hasAnswer: ({ context }) => context.done !== undefined,
     isCandidate: ({ event }) => failureClassOf(errorIn(event)) === "candidate",
@@ -191,7 +191,8 @@ const setupJob = setup({
       error: undefined,
       tokens: answered(context, done),
       deathsWithoutToken: 0,
-      retries: 0,
+      // a worker that came up no larger than the one before gives no token: looked for again, but not for ever
+      retries: done.tokens > 0 ? 0 : context.retries + 1,
       needs: outgrownContext(done, answered(context, done), context.maxTokens),
       lease: undefined
     })),

@@ -148,6 +148,16 @@ describe("A job", () => {
     expect(last(walk)).toMatchObject({ type: "finish", cause: { code: "CONNECTION_TIMEOUT" } })
   })
 
+  it("ends with the answer that it has where each larger worker comes up as small as the one before", () => {
+    const walk = streaming().done("infer", outgrowing)
+    const nothingMore = { ...outgrowing, tokens: 0 }
+    for (let starts = 0; walk.snapshot.status === "active"; starts++) {
+      expect(starts).toBeLessThan(20)
+      again(walk.done("admit")).done("infer", nothingMore)
+    }
+    expect(last(walk)).toMatchObject({ type: "finish", done: nothingMore })
+  })
+
   it("has no answer to end with once it goes on elsewhere", () => {
     const walk = again(streaming().done("infer", outgrowing).done("admit")).fail("infer", error("INTERNAL"))
     expect(last(walk)).toMatchObject({ type: "fail", error: { code: "INTERNAL" } })

@@ -27,6 +27,8 @@ export interface Site {
   readonly url: string
   /** its daemon, the last that came up */
   running: SimProcess | undefined
+  /** the last of them that a queen claimed */
+  claimed?: SimProcess
   readonly store: HiveStore
   readonly disk: ModelDisk
   /** how many of its workers' next starts fail */
@@ -177,6 +179,16 @@ export class Cluster {
   hiveIsUp(id: string, process: SimProcess): void {
     const site = this.hives.get(id)
     if (site !== undefined) site.running = process
+  }
+
+  hiveIsClaimed(id: string, process: SimProcess): void {
+    const site = this.hives.get(id)
+    if (site !== undefined) site.claimed = process
+  }
+
+  /** A hive that no queen has claimed: it ends by itself. */
+  isUnclaimed(process: SimProcess): boolean {
+    return [...this.hives.values()].some(({ claimed, running }) => running === process && claimed !== process)
   }
 
   /** Does this start of a worker fail? */

@@ -183,7 +183,9 @@ export const bootHive = (cluster: Cluster, process: SimProcess, hive: HiveStart)
         version
       })
       cluster.hiveIsUp(hive.id, process)
-      yield* Deferred.succeed(ready, made.api)
+      const claim: HiveApi["claim"] = (request) =>
+        Effect.tap(made.api.claim(request), () => Effect.sync(() => cluster.hiveIsClaimed(hive.id, process)))
+      yield* Deferred.succeed(ready, { ...made.api, claim })
       yield* Effect.forkScoped(
         Effect.zipRight(process.terminated, made.shutdown(cluster.settingsOf(hive.id).shutdown.drainMs))
       )

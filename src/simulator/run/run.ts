@@ -158,7 +158,7 @@ const live = (
   // the end
   const isIdle = plan.end === "idle"
   if (plan.faults.some(({ kind }) => kind === "corrupt-queen-catalog") && !cluster.isOver) {
-    // hives that she has forgotten register with their next beats
+    // her own machine's hive registers with its next beat
     bootCommand(cluster, cluster.first.spawn("up"), "up")
     kernel.run(() => false, kernel.now + registerMs)
   }
@@ -166,14 +166,15 @@ const live = (
   const endMs = isIdle ? idleMs : downMs
   const third = kernel.run(() => cluster.isOver, kernel.now + endMs)
   if (third !== undefined && third._tag === "Leak") return explain(third, "")
+  const isExcused = (process: SimProcess): boolean => isForgotten(cluster, plan, process)
   // one that comes up just as the queen goes is nobody's, and ends by itself
-  if (cluster.left().every(({ name }) => name.includes("/hive-")))
-    kernel.run(() => cluster.isOver, kernel.now + unwantedMs)
-  const left = cluster.left().flatMap((process) => (isForgotten(cluster, plan, process) ? [] : [process.name]))
-  if (left.length > 0)
+  const early = leftBut(cluster, (process) => isExcused(process) || cluster.isUnclaimed(process))
+  if (early === "" && leftBut(cluster, isExcused) !== "") kernel.run(() => cluster.isOver, kernel.now + unwantedMs)
+  const left = early === "" ? leftBut(cluster, isExcused) : early
+  if (left !== "")
     return {
       invariant: "nothing left",
-      message: `${endMs / 1000} s after ${isIdle ? "the last job" : "`down`"} there still run ${left.join(", ")}`
+      message: `${endMs / 1000} s after ${isIdle ? "the last job" : "`down`"} there still run ${left}`
     }
   const fourth = kernel.run(() => cluster.isOver, kernel.now + idleMs)
   if (fourth !== undefined) return explain(fourth, "a hive that was forgotten does not end")
@@ -188,6 +189,13 @@ const live = (
   }
   return undefined
 }
+
+/** The names of what still runs, without what may. */
+const leftBut = (cluster: Cluster, may: (process: SimProcess) => boolean): string =>
+  cluster
+    .left()
+    .flatMap((process) => (may(process) ? [] : [process.name]))
+    .join(", ")
 
 /** Every job has ended: soon nothing is decoded any more, and nobody holds a slot. */
 const slotsHeld = (kernel: Kernel, cluster: Cluster): Outcome["broken"] => {
