@@ -1,6 +1,7 @@
 /** What streams carry: the data of each event, by its name. */
 import * as Schema from "effect/Schema"
 import { Narration } from "../machines/narration.ts"
+import { AnswerForm } from "../machines/dialect/answer-form.ts"
 import { Count } from "../machines/vocabulary/common.ts"
 import { InspectRecord } from "../machines/vocabulary/inspect.ts"
 import { DoneEvent, WireError } from "../machines/vocabulary/job.ts"
@@ -55,8 +56,8 @@ export const untilReady = <Ready extends Schema.Schema.AnyNoContext>(ready: Read
   })
 })
 
-/** One answer of a worker: tokens, then one of `done`, `error`, `cancelled`. */
-export const ofInfer = { token: InferToken, done: InferDone, error: WireError, cancelled: nothing }
+/** One answer of a worker: how it is read, where it is not plain text; tokens; then one of `done`, `error`, `cancelled`. */
+export const ofInfer = { form: AnswerForm, token: InferToken, done: InferDone, error: WireError, cancelled: nothing }
 
 /** rbee is put on another machine. */
 export const ofInstallation = {

@@ -8,8 +8,13 @@ import type { DoneEvent } from "../../machines/vocabulary/job.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export interface AnswerReader {
-  /** The next token; its text is a JSON string already, and may stay one. */
-  readonly token: (json: string) => void
+  /** More of what it says: a JSON string already, which may stay one. */
+  readonly content: (json: string) => void
+  readonly reasoning: (text: string) => void
+  /** It calls a tool. The id is 9 letters and digits, the same for every reader; its arguments follow. */
+  readonly call: (index: number, id: string, name: string) => void
+  /** more of a call's arguments: JSON, as text */
+  readonly argument: (index: number, text: string) => void
   /** it is whole */
   readonly done: (event: DoneEvent) => void
   /** it failed, or was cancelled */

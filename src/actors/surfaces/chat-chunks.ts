@@ -6,6 +6,7 @@ import { encodeError } from "../../protocol/surfaces/rbee.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletionChunk,
+  type ChatFinish,
   type CompletionHead,
   completionUsage
 } from "../../machines/vocabulary/openai/openai.ts"
@@ -21,19 +22,46 @@ export interface ChunkOptions {
   readonly source: ReadAnswer
 }
 
+/** OpenAI's clients look for the word before it. */
+export const openAiCallId = (id: string): string => `call_${id}`
+
+/** An answer that was cut short says that, whatever it called. */
+export const chatFinish = (reason: FinishReason, calls: number): ChatFinish =>
+  calls > 0 && reason === "stop" ? "tool_calls" : reason
+
 /** Ends with `[DONE]`; an answer that fails in the middle ends with its error and without. */
 export const chunkFeed =
   (options: ChunkOptions): EventFeed =>
   (sink) =>
     Effect.suspend(() => {
       const frames = chunkFrames(options.head, options.includeUsage)
-      let out = frames.role
+      let isBegun = false
+      let calls = 0
+      let out = ""
+      const begin = (): void => {
+        if (!isBegun) out += frames.role
+        isBegun = true
+      }
       return options.source({
-        token: (json) => {
-          out += frames.token(json)
+        content: (json) => {
+          begin()
+          out += frames.content(json)
+        },
+        reasoning: (text) => {
+          begin()
+          out += frames.reasoning(text)
+        },
+        call: (index, id, name) => {
+          out += frames.call(isBegun, index, id, name)
+          isBegun = true
+          calls++
+        },
+        argument: (index, text) => {
+          out += frames.argument(index, text)
         },
         done: ({ finish_reason, usage }) => {
-          out += frames.finish(finish_reason) + frames.usage(usage) + openAi.framing.closes
+          begin()
+          out += frames.finish(chatFinish(finish_reason, calls)) + frames.usage(usage) + openAi.framing.closes
         },
         error: (error) => {
           out += `data: ${encodeError(error, options.correlationId, openAi)}\n\n`
@@ -55,8 +83,8 @@ const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
     ...rest
   })
   const choice = (
-    delta: { readonly role?: "assistant"; readonly content?: string },
-    finish_reason: FinishReason | null = null
+    delta: ChatCompletionChunk["choices"][number]["delta"],
+    finish_reason: ChatFinish | null = null
   ): string => frame({ data: chunk({ choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...noUsage }) })
   // everything around a token's text, encoded once
   const empty = choice({ content: "" })
@@ -65,8 +93,16 @@ const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
   return {
     role: choice({ role: "assistant", content: "" }),
     /** `text` is a JSON string */
-    token: (text: string): string => before + text + after,
-    finish: (reason: FinishReason): string => choice({}, reason),
+    content: (text: string): string => before + text + after,
+    reasoning: (text: string): string => choice({ reasoning_content: text }),
+    call: (isBegun: boolean, index: number, id: string, name: string): string =>
+      choice({
+        ...(isBegun ? {} : { role: "assistant", content: null }),
+        tool_calls: [{ index, id: openAiCallId(id), type: "function", function: { name, arguments: "" } }]
+      }),
+    argument: (index: number, text: string): string =>
+      choice({ tool_calls: [{ index, function: { arguments: text } }] }),
+    finish: (reason: ChatFinish): string => choice({}, reason),
     usage: (usage: Usage): string =>
       includeUsage ? frame({ data: chunk({ choices: [], usage: completionUsage(usage) }) }) : ""
   }

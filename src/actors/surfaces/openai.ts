@@ -23,7 +23,10 @@ import {
 } from "../../machines/vocabulary/openai/openai.ts"
 import { sortFields } from "../../machines/vocabulary/openai/fields.ts"
 import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai/messages.ts"
-import { chunkFeed } from "./chat-chunks.ts"
+import { wishesOf } from "../../machines/vocabulary/openai/tools.ts"
+import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
+import { chatFinish, chunkFeed, openAiCallId } from "./chat-chunks.ts"
+import { gather } from "./gather.ts"
 import type { JobAnswer } from "./answers.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
@@ -59,7 +62,8 @@ export const openAi = (jobs: Jobs): Loose<typeof openAiApi> => ({
       const { asked, ignored } = yield* sortFields(input)
       const chat = yield* Either.mapLeft(decodeChat(asked), explain)
       const messages = yield* chatMessages(chat.messages)
-      const reply = yield* answer(jobs, chat, { messages, ...samplingOf(chat) })
+      const wishes = yield* wishesOf(chat)
+      const reply = yield* answer(jobs, chat, { messages, ...wishes, ...samplingOf(chat) })
       return naming(jobs, [...ignored, ...ignoredInMessages(input["messages"])], reply)
     })
 })
@@ -116,34 +120,34 @@ const answer = (
 
 /** Waits for the end, and gives the whole answer. */
 const whole = (head: CompletionHead, answered: JobAnswer): Effect.Effect<Chat, RbeeError> =>
-  Effect.suspend(() => {
-    let reply: Effect.Effect<Chat, RbeeError> = endedEarly
-    let content = ""
-    const reading = answered.read({
-      token: (json) => {
-        content += textOf(json)
-      },
-      done: ({ finish_reason, usage }) => {
-        const message = { role: "assistant", content, refusal: null } as const
-        const body: ChatCompletion = {
-          ...head,
-          object: "chat.completion",
-          choices: [{ index: 0, message, logprobs: null, finish_reason }],
-          usage: completionUsage(usage)
+  Effect.map(gather(answered.read), ({ calls, content, done, reasoning }) => {
+    const body: ChatCompletion = {
+      ...head,
+      object: "chat.completion",
+      choices: [
+        {
+          index: 0,
+          message: {
+            role: "assistant",
+            content: content === "" && calls.length > 0 ? null : content,
+            refusal: null,
+            ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+            ...(calls.length === 0 ? {} : { tool_calls: calls.map(toolCall) })
+          },
+          logprobs: null,
+          finish_reason: chatFinish(done.finish_reason, calls.length)
         }
-        reply = Effect.succeed({ _tag: "Json", status: 200, body })
-      },
-      error: (error) => {
-        reply = Effect.fail(error)
-      },
-      told: () => true,
-      drain: (resume) => resume()
-    })
-    return Effect.zipRight(
-      reading,
-      Effect.suspend(() => reply)
-    )
+      ],
+      usage: completionUsage(done.usage)
+    }
+    return { _tag: "Json", status: 200, body }
   })
+
+const toolCall = ({ arguments: given, id, name }: AnsweredCall) => ({
+  id: openAiCallId(id),
+  type: "function" as const,
+  function: { name, arguments: given }
+})
 
 /** Waits for the first token, and gives the stream that begins with it. */
 const streamed = (
@@ -160,8 +164,3 @@ const streamed = (
     const wanted: EventFeed = (sink) => whileWanted(feed(sink))
     return { _tag: "Events", feed: wanted }
   })
-
-/** A token's text is a JSON string (`AnswerReader`). */
-const textOf = (json: string): string => String(JSON.parse(json))
-
-const endedEarly = Effect.suspend(() => rbeeError("INTERNAL", "the job's events ended before the job"))

@@ -10,7 +10,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { ChatMessage } from "../../machines/vocabulary/job.ts"
+import type { ChatMessage } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 
 export type { ChatMessage }

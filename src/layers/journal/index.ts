@@ -10,6 +10,7 @@ import * as Context from "effect/Context"
 import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import { Count } from "../../machines/vocabulary/common.ts"
 import {
   FinishReason,
@@ -38,6 +39,8 @@ export const JobFacts = Schema.Struct({
   timings: Timings,
   usage: Schema.optional(Usage),
   finish_reason: Schema.optional(FinishReason),
+  /** how its answer is read; absent: it is plain text */
+  form: Schema.optional(AnswerForm),
   error: Schema.optional(WireError)
 })
 export type JobFacts = typeof JobFacts.Type

@@ -1,7 +1,7 @@
 /** A conversation as the template of a dialect wants it. */
 import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "../errors.ts"
-import { type Conversation, type ConversationMessage, type ReasoningWish, textOf } from "../vocabulary/conversation.ts"
+import type { ChatMessage, Conversation, ReasoningWish } from "../vocabulary/conversation.ts"
 import type { Dialect, Manner } from "./dialect.ts"
 import type { TemplateInput, TemplateMessage } from "./template.ts"
 
@@ -44,9 +44,8 @@ const effortOf = (reasoning: ReasoningWish | undefined): TemplateInput["args"] =
     ? {}
     : { reasoning_effort: reasoning.effort }
 
-const templateMessage = (message: ConversationMessage, { manner, reasoning }: Dialect): TemplateMessage => {
-  const { name, reasoning: thought, role, tool_call_id, tool_calls = [] } = message
-  const text = textOf(message.content)
+const templateMessage = (message: ChatMessage, { manner, reasoning }: Dialect): TemplateMessage => {
+  const { content: text, name, reasoning: thought, role, tool_call_id, tool_calls = [] } = message
   const calls = tool_calls.map((call) => ({
     id: call.id,
     type: "function" as const,

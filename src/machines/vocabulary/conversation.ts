@@ -1,18 +1,27 @@
 /** What is said to a model, whatever surface it came by: each surface decodes into it, and the worker renders it. */
 import * as Schema from "effect/Schema"
 import { Count } from "./common.ts"
-import { ChatMessage } from "./job.ts"
 
-/** A piece of a message's content. Images and sound are to come; until then each surface refuses them by name. */
-export const ContentPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String })
-export type ContentPart = typeof ContentPart.Type
-
-/** A message of a job is one whose content is text. */
-export const ConversationMessage = Schema.Struct({
-  ...ChatMessage.fields,
-  content: Schema.Union(Schema.String, Schema.Array(ContentPart))
+/** A tool's call in an assistant's message. */
+export const ToolCall = Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })
-export type ConversationMessage = typeof ConversationMessage.Type
+export type ToolCall = typeof ToolCall.Type
+
+export const ChatMessage = Schema.Struct({
+  /** `tool`: what a call gave */
+  role: Schema.Literal("system", "user", "assistant", "tool"),
+  content: Schema.String,
+  name: Schema.optional(Schema.String),
+  /** what an assistant thought before it answered; templates that know it leave it out or write it */
+  reasoning: Schema.optional(Schema.String),
+  tool_calls: Schema.optional(Schema.Array(ToolCall)),
+  /** of a tool's message: the call that it answers */
+  tool_call_id: Schema.optional(Schema.String)
+})
+export type ChatMessage = typeof ChatMessage.Type
 
 /** What the model may call. */
 export const Tool = Schema.Struct({
@@ -53,19 +62,40 @@ export const ReasoningWish = Schema.Union(
 )
 export type ReasoningWish = typeof ReasoningWish.Type
 
-export const Conversation = Schema.Struct({
-  messages: Schema.Array(ConversationMessage).pipe(Schema.minItems(1)),
-  tools: Schema.optional(Schema.Array(Tool)),
+/** What a conversation is beside its messages: of a job, and of what a worker is asked. */
+export const conversationFields = {
+  tools: Schema.optional(Schema.Array(Tool).pipe(Schema.maxItems(512))),
   tool_choice: Schema.optional(ToolChoice),
   /** false: one call at most */
   parallel_tool_calls: Schema.optional(Schema.Boolean),
   response_format: Schema.optional(ResponseFormat),
   reasoning: Schema.optional(ReasoningWish),
   /** for the model's chat template, as it knows them */
-  template_args: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+  template_args: Schema.optional(Schema.Record({ key: Schema.String, value: Schema.Unknown })),
+  /** the last message, an assistant's, is the beginning of the answer, which goes on from there */
+  continue_final_message: Schema.optional(Schema.Boolean)
+} as const
+
+export const Conversation = Schema.Struct({
+  messages: Schema.Array(ChatMessage).pipe(Schema.minItems(1)),
+  ...conversationFields
 })
 export type Conversation = typeof Conversation.Type
 
-/** Parts as one text: some templates drop a list of them without a word. */
-export const textOf = (content: ConversationMessage["content"]): string =>
-  typeof content === "string" ? content : content.map(({ text }) => text).join("")
+/** A call as an answer has it: what the model wrote may be no JSON, and is not lost for it. */
+export const AnsweredCall = Schema.Struct({
+  /** 9 letters and digits, the same for every reader; surfaces put a word of theirs before it */
+  id: Schema.String,
+  name: Schema.String,
+  /** JSON, as text */
+  arguments: Schema.String
+})
+export type AnsweredCall = typeof AnsweredCall.Type
+
+/** What the model said, by what it means. */
+export const AnswerMessage = Schema.Struct({
+  content: Schema.String,
+  reasoning: Schema.optional(Schema.String),
+  tool_calls: Schema.optional(Schema.Array(AnsweredCall))
+})
+export type AnswerMessage = typeof AnswerMessage.Type

@@ -1,28 +1,8 @@
 /** What a user asks for, and how a job answers. */
 import * as Schema from "effect/Schema"
 import { Count, DeviceId } from "./common.ts"
+import { AnswerMessage, ChatMessage, conversationFields } from "./conversation.ts"
 import { Id, JobId, WorkerId } from "./ids.ts"
-
-/** A tool's call in an assistant's message. */
-export const ToolCall = Schema.Struct({
-  id: Schema.String,
-  name: Schema.String,
-  arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
-})
-export type ToolCall = typeof ToolCall.Type
-
-export const ChatMessage = Schema.Struct({
-  /** `tool`: what a call gave */
-  role: Schema.Literal("system", "user", "assistant", "tool"),
-  content: Schema.String,
-  name: Schema.optional(Schema.String),
-  /** what an assistant thought before it answered; templates that know it leave it out or write it */
-  reasoning: Schema.optional(Schema.String),
-  tool_calls: Schema.optional(Schema.Array(ToolCall)),
-  /** of a tool's message: the call that it answers */
-  tool_call_id: Schema.optional(Schema.String)
-})
-export type ChatMessage = typeof ChatMessage.Type
 
 const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63
 
@@ -67,6 +47,7 @@ export const JobRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
   prompt: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage).pipe(Schema.minItems(1))),
+  ...conversationFields,
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
   /** tokens a slot */
@@ -165,6 +146,8 @@ export const DoneEvent = Schema.Struct({
   tokens: Count,
   finish_reason: FinishReason,
   timings: Timings,
-  usage: Usage
+  usage: Usage,
+  /** what its tokens mean, where that is more than their text: reasoning, calls of tools */
+  message: Schema.optional(AnswerMessage)
 })
 export type DoneEvent = typeof DoneEvent.Type

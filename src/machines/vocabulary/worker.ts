@@ -1,7 +1,8 @@
 /** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
 import * as Schema from "effect/Schema"
 import { Count, DeviceId, Megabytes } from "./common.ts"
-import { ChatMessage, FinishReason, samplingFields, Usage } from "./job.ts"
+import { ChatMessage, conversationFields } from "./conversation.ts"
+import { FinishReason, samplingFields, Usage } from "./job.ts"
 import { JobId, WorkerId } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
@@ -97,6 +98,7 @@ export const InferRequest = Schema.Struct({
   epoch: Count,
   prompt: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage)),
+  ...conversationFields,
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
   /** a worker died under it before it gave a token: it has no neighbours, and another such death is its own */

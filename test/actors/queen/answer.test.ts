@@ -36,7 +36,10 @@ const listening = () => {
   const heard: Array<unknown> = []
   const state: { slow: boolean; resume: (() => void) | undefined } = { slow: false, resume: undefined }
   const reader: AnswerReader = {
-    token: (json) => heard.push(JSON.parse(json)),
+    content: (json) => heard.push(JSON.parse(json)),
+    reasoning: (text) => heard.push({ reasoning: text }),
+    call: (index, id, name) => heard.push({ call: name, index, id }),
+    argument: (index, text) => heard.push({ index, argument: text }),
     done: ({ finish_reason }) => heard.push({ finish_reason }),
     error: ({ code }) => heard.push({ code }),
     told: () => !state.slow,

@@ -7,7 +7,7 @@ import { contentOnly, type Dialect } from "../../../src/machines/dialect/dialect
 import { Fold } from "../../../src/machines/dialect/fold/fold.ts"
 import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
 import { gathered } from "../../../src/machines/dialect/trial/trial.ts"
-import { Conversation, textOf } from "../../../src/machines/vocabulary/conversation.ts"
+import { Conversation } from "../../../src/machines/vocabulary/conversation.ts"
 import { renderOf, templates } from "../../support/dialects.ts"
 
 const weather = { name: "get_weather", parameters: { type: "object", properties: { city: { type: "string" } } } }
@@ -17,10 +17,7 @@ const history: Conversation = {
     { role: "system", content: "Be short." },
     {
       role: "user",
-      content: [
-        { type: "text", text: "Wea" },
-        { type: "text", text: "ther?" }
-      ]
+      content: "Weather?"
     },
     { role: "assistant", content: "", reasoning: "I ask.", tool_calls: [call] },
     { role: "tool", content: "sunny", tool_call_id: "call00001" }
@@ -46,10 +43,6 @@ describe("a conversation", () => {
       { ...history, response_format: { type: "json_schema" } }
     ])
       expect(Either.isLeft(decode(wrong))).toBe(true)
-  })
-
-  it("has parts as one text", () => {
-    expect(history.messages.map(({ content }) => textOf(content))).toEqual(["Be short.", "Weather?", "", "sunny"])
   })
 })
 

@@ -1,9 +1,10 @@
-/** A job's answer, for a surface: the tokens and the end of its sequence, without what else is told in it. */
+/** A job's answer, for a surface: what its tokens mean and how it ends, without what else is told in its sequence. */
 import * as Effect from "effect/Effect"
 import type { Sink } from "../../../protocol/endpoint.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
 import { readFrames } from "../../../protocol/token-frame.ts"
-import type { JobAnswer, ReadAnswer } from "../../surfaces/answers.ts"
+import { Meaning, type MeaningOptions } from "../../../machines/dialect/meaning.ts"
+import type { AnswerReader, JobAnswer, ReadAnswer } from "../../surfaces/answers.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { failureOf, parseDone } from "../log/terminal-events.ts"
 
@@ -14,16 +15,43 @@ export const answerOf = (log: JobLog): JobAnswer => ({
   begun: Effect.map(log.begun, (before) => reading(log, String(before)))
 })
 
+/** Undefined: the answer is plain text. Known once its first token is. */
+export const meaningOptions = (log: JobLog): MeaningOptions | undefined => {
+  const { form } = log.facts()
+  const { tool_choice, tools = [] } = log.request
+  return form === undefined ? undefined : { jobId: log.jobId, form, tools: tool_choice === "none" ? [] : tools }
+}
+
+const meaningFor = (log: JobLog, reader: AnswerReader): Meaning | undefined => {
+  const options = meaningOptions(log)
+  return options === undefined
+    ? undefined
+    : new Meaning(options, { ...reader, content: (text) => reader.content(JSON.stringify(text)) })
+}
+
 const reading =
   (log: JobLog, after?: string): ReadAnswer =>
   (reader) =>
     Effect.suspend(() => {
+      let isAsked = false
+      let meaning: Meaning | undefined
+      const token = (_: number, json: string): void => {
+        if (!isAsked) {
+          isAsked = true
+          meaning = meaningFor(log, reader)
+        }
+        if (meaning === undefined) reader.content(json)
+        else meaning.token(String(JSON.parse(json)))
+      }
       const other = makeSseParser(({ data, event }) => {
-        if (event === "done") return reader.done(parseDone(data))
+        if (event === "done") {
+          meaning?.end()
+          return reader.done(parseDone(data))
+        }
         const failure = failureOf(event, data)
         if (failure !== undefined) reader.error(failure)
       })
-      const frames = { token: (_: number, json: string) => reader.token(json), other }
+      const frames = { token, other }
       const sink: Sink = {
         write: (text) => {
           readFrames(text, frames)

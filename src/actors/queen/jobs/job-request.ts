@@ -35,7 +35,22 @@ export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): Infe
   const seed = given === anySeed ? seedOf(log.jobId) : given
   // A prompt is what a user says: it goes through the model's chat template like any message.
   const asked = messages ?? [{ role: "user", content: prompt ?? "" }]
-  const wanted = { messages: asked, max_tokens, temperature, top_p, top_k, min_p, seed, stop, ignore_eos }
+  const { tools, tool_choice, parallel_tool_calls, response_format, reasoning, template_args } = log.request
+  const { continue_final_message } = log.request
+  const wishes = { tools, tool_choice, parallel_tool_calls, response_format, reasoning, template_args }
+  const wanted = {
+    messages: asked,
+    ...wishes,
+    continue_final_message,
+    max_tokens,
+    temperature,
+    top_p,
+    top_k,
+    min_p,
+    seed,
+    stop,
+    ignore_eos
+  }
   const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
   return {
     job_id: log.jobId,

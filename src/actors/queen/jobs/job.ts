@@ -17,12 +17,14 @@ import {
 import * as say from "../../../machines/narration.ts"
 import { lesserNeed, type Need, noLonger } from "../../../machines/policy/memory/context.ts"
 import { type Place, reloadsAt, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
-import type { JobState } from "../../../machines/vocabulary/job.ts"
+import { messageOf } from "../../../machines/dialect/meaning.ts"
+import type { DoneEvent, JobState } from "../../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../../machines/vocabulary/worker.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import { type MachineActor, machineActor } from "../../core/machine/machine-actor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import type { JobLog } from "../log/job-log.ts"
+import { meaningOptions } from "./answer.ts"
 import { inferRequestOf, placementRequestOf } from "./job-request.ts"
 import type { Meters, Outcome } from "../metrics/metrics.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
@@ -96,6 +98,7 @@ export const job = (
         worker: cancellable(world.connectWorker(url, lease.instance)),
         request: inferRequestOf(log, epoch, alone),
         log,
+        onForm: (form) => log.record({ form }),
         onReached: () => {
           reached = true
           log.narrate(say.inferConnected(), { hiveId: lease.hive, workerId: lease.worker })
@@ -193,7 +196,8 @@ export const job = (
           finish_reason: done.finish_reason,
           timings: { ...log.facts().timings, total_ms },
           // an answer that went on elsewhere is one answer
-          usage: { ...done.usage, completion_tokens: log.tokens() }
+          usage: { ...done.usage, completion_tokens: log.tokens() },
+          ...said(log)
         }
       })
     })
@@ -326,6 +330,12 @@ const withPlace = <A>(
 
 const workerGone = (lease: SlotLease) =>
   rbeeError("WORKER_CRASHED", `worker ${lease.worker} on ${lease.device} of hive ${lease.hive} was lost`)
+
+/** What the answer means, where that is more than its text. */
+const said = (log: JobLog): Pick<DoneEvent, "message"> => {
+  const options = meaningOptions(log)
+  return options === undefined ? {} : { message: messageOf(options, log.text()) }
+}
 
 /** The two things that every failed job says, in this order; also said for a job whose actor died. */
 export const fail = (log: JobLog, error: RbeeError): void => {

@@ -14,6 +14,7 @@ import type { Sink } from "../../../protocol/endpoint.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { AnswerForm } from "../../../machines/dialect/answer-form.ts"
 import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { parseError } from "../log/terminal-events.ts"
@@ -24,6 +25,8 @@ export interface RelayOptions {
   /** with `resume` when the log already has tokens */
   readonly request: InferRequest
   readonly log: Pick<JobLog, "drain" | "isFull" | "tokenJson" | "tokens">
+  /** how the answer is read, where it is not plain text: before its first token */
+  readonly onForm?: (form: AnswerForm) => void
   /** The request goes to the worker now. */
   readonly onSent?: () => void
   /** The worker has taken the request: what goes wrong from here on happened with it. */
@@ -68,6 +71,7 @@ export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError
     )
   )
 
+const decodeForm = Schema.decodeUnknownEither(Schema.parseJson(AnswerForm))
 const decodeDone = Schema.decodeUnknownEither(Schema.parseJson(InferDone))
 
 const abandon = (worker: WorkerApi, id: string): Effect.Effect<void> =>
@@ -141,6 +145,10 @@ class Answer implements FrameReader {
       const token = parseToken(data)
       if (token === undefined) this.refuse("a token")
       else this.token(token.i, JSON.stringify(token.t), token.k)
+    } else if (event === "form") {
+      const form = decodeForm(data)
+      if (Either.isLeft(form)) this.refuse("how its answer is read")
+      else this.options.onForm?.(form.right)
     } else if (event === "done") {
       const done = decodeDone(data)
       this.end(

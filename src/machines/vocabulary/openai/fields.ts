@@ -22,7 +22,13 @@ export const served: ReadonlyArray<string> = [
   "min_p",
   "seed",
   "stop",
-  "ignore_eos"
+  "ignore_eos",
+  "tools",
+  "tool_choice",
+  "parallel_tool_calls",
+  "response_format",
+  "reasoning_effort",
+  "chat_template_kwargs"
 ]
 
 /** Whatever stands in them, the answer is the same. */
@@ -49,18 +55,12 @@ export const unserved: Readonly<Record<string, ReadonlyArray<unknown>>> = {
   logprobs: [false],
   modalities: [["text"]],
   n: [1],
-  parallel_tool_calls: [true],
   prediction: [],
   presence_penalty: [0],
   prompt_cache_retention: ["in-memory", "in_memory"],
-  reasoning_effort: ["medium"],
-  response_format: [{ type: "text" }],
-  tool_choice: ["none", "auto"],
-  tools: [[]],
   top_logprobs: [0],
   web_search_options: [],
   // llama.cpp
-  chat_template_kwargs: [{}],
   continue_final_message: [false],
   dry_allowed_length: [2],
   dry_base: [1.75],

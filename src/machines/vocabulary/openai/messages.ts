@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
-import type { ChatMessage, ToolCall } from "../job.ts"
+import type { ChatMessage, ToolCall } from "../conversation.ts"
 import { unsupported } from "./fields.ts"
 import { isObject } from "../../formats/json/is-object.ts"
 

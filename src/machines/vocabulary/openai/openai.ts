@@ -4,6 +4,7 @@ import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { anySeed, FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
 import { isPlain, maybe, OpenAiMessage } from "./messages.ts"
+import { openAiToolFields } from "./tools.ts"
 
 /** -1: what there is room for */
 const MaxTokens = Schema.Number.pipe(
@@ -29,7 +30,8 @@ export const ChatCompletionRequest = Schema.Struct({
   min_p: maybe(samplingFields.min_p.from),
   seed: maybe(samplingFields.seed.from),
   stop: maybe(samplingFields.stop.from),
-  ignore_eos: maybe(samplingFields.ignore_eos.from)
+  ignore_eos: maybe(samplingFields.ignore_eos.from),
+  ...openAiToolFields
 })
 export type ChatCompletionRequest = typeof ChatCompletionRequest.Type
 
@@ -89,6 +91,10 @@ const headFields = {
   created: Schema.Number,
   model: Schema.String
 }
+/** An answer that ends with a call of a tool says so. */
+export const ChatFinish = Schema.Union(FinishReason, Schema.Literal("tool_calls"))
+export type ChatFinish = typeof ChatFinish.Type
+
 /** What every object of one answer repeats. */
 export interface CompletionHead extends Schema.Struct.Type<typeof headFields> {}
 
@@ -98,9 +104,27 @@ export const ChatCompletion = Schema.Struct({
   choices: Schema.Array(
     Schema.Struct({
       index: Schema.Literal(0),
-      message: Schema.Struct({ role: Schema.Literal("assistant"), content: Schema.String, refusal: Schema.Null }),
+      message: Schema.Struct({
+        role: Schema.Literal("assistant"),
+        /** null where it only calls */
+        content: Schema.NullOr(Schema.String),
+        refusal: Schema.Null,
+        reasoning_content: Schema.optionalWith(Schema.String, { exact: true }),
+        tool_calls: Schema.optionalWith(
+          Schema.mutable(
+            Schema.Array(
+              Schema.Struct({
+                id: Schema.String,
+                type: Schema.Literal("function"),
+                function: Schema.Struct({ name: Schema.String, arguments: Schema.String })
+              })
+            )
+          ),
+          { exact: true }
+        )
+      }),
       logprobs: Schema.Null,
-      finish_reason: FinishReason
+      finish_reason: ChatFinish
     })
   ),
   usage: CompletionUsage
@@ -115,10 +139,28 @@ export const ChatCompletionChunk = Schema.Struct({
       index: Schema.Literal(0),
       delta: Schema.Struct({
         role: Schema.optionalWith(Schema.Literal("assistant"), { exact: true }),
-        content: Schema.optionalWith(Schema.String, { exact: true })
+        content: Schema.optionalWith(Schema.NullOr(Schema.String), { exact: true }),
+        reasoning_content: Schema.optionalWith(Schema.String, { exact: true }),
+        /** a call's first has its id, type and name; those after it more of its arguments */
+        tool_calls: Schema.optionalWith(
+          Schema.mutable(
+            Schema.Array(
+              Schema.Struct({
+                index: Schema.Number,
+                id: Schema.optionalWith(Schema.String, { exact: true }),
+                type: Schema.optionalWith(Schema.Literal("function"), { exact: true }),
+                function: Schema.Struct({
+                  name: Schema.optionalWith(Schema.String, { exact: true }),
+                  arguments: Schema.String
+                })
+              })
+            )
+          ),
+          { exact: true }
+        )
       }),
       logprobs: Schema.Null,
-      finish_reason: Schema.NullOr(FinishReason)
+      finish_reason: Schema.NullOr(ChatFinish)
     })
   ),
   /** with `include_usage` null on all chunks but the last, which has no choices */

@@ -1,0 +1,52 @@
+/** An answer that is given as a whole: read to its end. */
+import * as Effect from "effect/Effect"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
+import type { DoneEvent } from "../../machines/vocabulary/job.ts"
+import type { ReadAnswer } from "./answers.ts"
+
+export interface WholeAnswer {
+  readonly content: string
+  /** "": none */
+  readonly reasoning: string
+  readonly calls: ReadonlyArray<AnsweredCall>
+  readonly done: DoneEvent
+}
+
+/** Fails as the job does. */
+export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, RbeeError> =>
+  Effect.suspend(() => {
+    let end: Effect.Effect<WholeAnswer, RbeeError> = endedEarly
+    let content = ""
+    let reasoning = ""
+    const calls: Array<{ readonly id: string; readonly name: string; arguments: string }> = []
+    const reading = read({
+      content: (json) => {
+        content += String(JSON.parse(json))
+      },
+      reasoning: (text) => {
+        reasoning += text
+      },
+      call: (index, id, name) => {
+        calls[index] = { id, name, arguments: "" }
+      },
+      argument: (index, text) => {
+        const call = calls[index]
+        if (call !== undefined) call.arguments += text
+      },
+      done: (done) => {
+        end = Effect.succeed({ content, reasoning, calls, done })
+      },
+      error: (error) => {
+        end = Effect.fail(error)
+      },
+      told: () => true,
+      drain: (resume) => resume()
+    })
+    return Effect.zipRight(
+      reading,
+      Effect.suspend(() => end)
+    )
+  })
+
+const endedEarly = Effect.suspend(() => rbeeError("INTERNAL", "the job's events ended before the job"))

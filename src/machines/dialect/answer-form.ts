@@ -1,0 +1,11 @@
+/** How the answer at hand is to be read: what a worker tells before the first token, and what is stored with the job. */
+import * as Schema from "effect/Schema"
+import { Dialect } from "./dialect.ts"
+
+/** Absent for an answer that is nothing but text. With it, the text of its tokens has control tokens written out. */
+export const AnswerForm = Schema.Struct({
+  dialect: Dialect,
+  /** the end of the prompt: it may have opened something already */
+  prompt: Schema.String
+})
+export type AnswerForm = typeof AnswerForm.Type
