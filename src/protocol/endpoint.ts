@@ -41,6 +41,8 @@ export interface Endpoint<
   readonly documented?: WireSchema
   /** input fields that travel in the query of a POST */
   readonly query?: ReadonlyArray<string>
+  /** what is no POST and has a body all the same */
+  readonly bodied?: true
   /** header (lower case) → input field */
   readonly headers?: Readonly<Record<string, string>>
   /** headers that an answer may have, for its client to read */

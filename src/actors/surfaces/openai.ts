@@ -5,11 +5,10 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Fiber from "effect/Fiber"
 import type { AnswerOf } from "../../protocol/answers.ts"
 import { Call, type EventFeed, type Loose } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
-import { ignoredHeader, type openAiApi } from "../../protocol/surfaces/openai.ts"
+import type { openAiApi } from "../../protocol/surfaces/openai.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {
@@ -28,7 +27,7 @@ import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
 import { chatFinish, chunkFeed, openAiCallId } from "./chat-chunks.ts"
 import { gather } from "./gather.ts"
 import type { JobAnswer } from "./answers.ts"
-import type { JobId } from "../../machines/vocabulary/ids.ts"
+import { ask, type Asking, naming, type WhileWanted } from "./asking.ts"
 
 interface Listed {
   readonly id: string
@@ -36,16 +35,11 @@ interface Listed {
 }
 
 /** What the edge needs of the queen. */
-export interface Jobs {
-  /** Takes a job in; fails where that can be judged without the model. */
-  readonly submit: (request: JobRequest) => Effect.Effect<JobAnswer, RbeeError>
-  readonly cancel: (jobId: JobId) => Effect.Effect<void, RbeeError>
+export interface Jobs extends Asking {
   /** The reference of a model by any of its names. */
   readonly named: (name: string) => Effect.Effect<string, RbeeError>
   /** Models that can be asked for by name; `createdAt` in milliseconds since 1970. */
   readonly models: () => Effect.Effect<ReadonlyArray<Listed>, RbeeError>
-  /** Counts fields that were left out. */
-  readonly ignored: (fields: number) => void
 }
 
 type Chat = AnswerOf<(typeof openAiApi)["v1Chat"]["answers"]>
@@ -83,40 +77,16 @@ export const unknownModel = (name: string): RbeeError<"MODEL_NOT_FOUND"> =>
     "GET /v1/models lists those that are here; others are asked for as HF:author/repo:QUANT or hf.co/author/repo:QUANT"
   )
 
-/** Names and header values that somebody made up are cut and cleaned. */
-const mostIgnored = 32
-
-/** Says which fields were left out, because nobody has published them. */
-const naming = (jobs: Jobs, ignored: ReadonlyArray<string>, reply: Chat): Chat => {
-  if (ignored.length === 0) return reply
-  jobs.ignored(ignored.length)
-  const names = ignored.slice(0, mostIgnored).map((name) => name.replace(/[^\w.-]/g, "?").slice(0, 64))
-  return { ...reply, headers: { ...reply.headers, [ignoredHeader]: names.join(", ") } }
-}
-
 const answer = (
   jobs: Jobs,
   chat: ChatCompletionRequest,
   asked: Omit<JobRequest, "model" | "stream">
 ): Effect.Effect<Chat, RbeeError> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      const cancel = (jobId: JobId) => Effect.ignore(jobs.cancel(jobId))
-      // In a fiber of its own, which can be interrupted although nobody does: what the queen starts for the job
-      // inherits that. A client who leaves meanwhile leaves no job behind.
-      const submitting = yield* Effect.fork(
-        Effect.interruptible(jobs.submit({ ...asked, model: chat.model, stream: chat.stream ?? false }))
-      )
-      const answered = yield* restore(Fiber.join(submitting)).pipe(
-        Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
-      )
-      const { createdAt, jobId } = answered
-      const head = { id: `chatcmpl-${jobId}`, created: Math.floor(createdAt / 1000), model: chat.model }
-      const whileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.onInterrupt(effect, () => cancel(jobId))
-      const reply = chat.stream === true ? streamed(chat, head, answered, whileWanted) : whole(head, answered)
-      return yield* restore(whileWanted(reply))
-    })
-  )
+  ask(jobs, { ...asked, model: chat.model, stream: chat.stream ?? false }, (answered, whileWanted) => {
+    const { createdAt, jobId } = answered
+    const head = { id: `chatcmpl-${jobId}`, created: Math.floor(createdAt / 1000), model: chat.model }
+    return chat.stream === true ? streamed(chat, head, answered, whileWanted) : whole(head, answered)
+  })
 
 /** Waits for the end, and gives the whole answer. */
 const whole = (head: CompletionHead, answered: JobAnswer): Effect.Effect<Chat, RbeeError> =>
@@ -154,7 +124,7 @@ const streamed = (
   chat: ChatCompletionRequest,
   head: CompletionHead,
   answered: JobAnswer,
-  whileWanted: <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
+  whileWanted: WhileWanted
 ): Effect.Effect<Chat, RbeeError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call

@@ -4,11 +4,11 @@
  */
 import * as JSONSchema from "effect/JSONSchema"
 import * as AST from "effect/SchemaAST"
-import type { Answers, WireSchema } from "../answers.ts"
+import type { WireSchema } from "../answers.ts"
 import type { Api, Endpoint } from "../endpoint.ts"
 import { errorResponses, examplesOf, schemasOfErrors } from "./errors.ts"
 import { megabyte } from "../wire/wire.ts"
-import { paramsOf } from "../wire/input.ts"
+import { hasBody, paramsOf } from "../wire/input.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
 
 export interface OpenApiInfo {
@@ -69,14 +69,14 @@ const operation = (name: string, endpoint: Endpoint, schemas: Schemas): Json => 
   const headers = Object.entries(endpoint.headers ?? {})
   const elsewhere = new Set([...inPath, ...(endpoint.query ?? []), ...headers.map(([, field]) => field)])
   const rest = Object.keys(properties).filter((field) => !elsewhere.has(field))
-  const inQuery = [...(endpoint.query ?? []), ...(endpoint.method === "POST" ? [] : rest)]
+  const inQuery = [...(endpoint.query ?? []), ...(hasBody(endpoint) ? [] : rest)]
   const body = {
     ...shape,
     properties: Object.fromEntries(rest.map((field) => [field, properties[field]])),
     required: required.filter((field) => rest.includes(field)),
     additionalProperties: endpoint.strict !== true
   }
-  const hasBody = endpoint.method === "POST" && (rest.length > 0 || Object.keys(properties).length === 0)
+  const showsBody = hasBody(endpoint) && (rest.length > 0 || Object.keys(properties).length === 0)
   return {
     operationId: name,
     summary: endpoint.summary,
@@ -87,7 +87,7 @@ const operation = (name: string, endpoint: Endpoint, schemas: Schemas): Json => 
       ...inQuery.map((field) => parameter("query", field, field)),
       ...headers.map(([header, field]) => parameter("header", header, field))
     ],
-    ...(hasBody
+    ...(showsBody
       ? {
           requestBody: {
             description: `At most ${(endpoint.maxBytes ?? megabyte) / megabyte} MiB`,
@@ -100,12 +100,13 @@ const operation = (name: string, endpoint: Endpoint, schemas: Schemas): Json => 
   }
 }
 
-const answers = ({ answers: all, tells = [], ...endpoint }: Endpoint, schemas: Schemas): Json => {
+const answers = (endpoint: Endpoint, schemas: Schemas): Json => {
+  const { answers: all, tells = [] } = endpoint
   const headers = Object.fromEntries(tells.map((name) => [name, { schema: text }]))
   const at = (status: string): Json => ({
     description: endpoint.summary,
     ...(tells.length === 0 ? {} : { headers }),
-    ...contentOf(all, Number(status), schemas)
+    ...contentOf(endpoint, Number(status), schemas)
   })
   const statuses = new Set([...Object.keys(all.json ?? {}), ...Object.keys(all.text ?? {})])
   if (all.events !== undefined) statuses.add("200")
@@ -113,14 +114,15 @@ const answers = ({ answers: all, tells = [], ...endpoint }: Endpoint, schemas: S
 }
 
 /** What a body of this status may be, by media type. */
-const contentOf = ({ events, json: values, text: texts }: Answers, status: number, schemas: Schemas): Json => {
+const contentOf = (endpoint: Pick<Endpoint, "answers" | "surface">, status: number, schemas: Schemas): Json => {
+  const { events, json: values, text: texts } = endpoint.answers
   const value = values?.[status]
   const type = texts?.[status]
   const types = type === undefined ? [] : typeof type === "string" ? [type] : type
   const content = {
     ...(value === undefined || AST.isVoidKeyword(value.ast) ? {} : json(schemaOf(value.ast, schemas))),
     ...Object.fromEntries(types.map((one) => [one, { schema: text }])),
-    ...(events === undefined || status !== 200 ? {} : { "text/event-stream": stream(events, schemas) })
+    ...(events === undefined || status !== 200 ? {} : { [endpoint.surface.framing.type]: stream(events, schemas) })
   }
   return Object.keys(content).length === 0 ? {} : { content }
 }

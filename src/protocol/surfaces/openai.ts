@@ -12,18 +12,16 @@ import { ofAnswering } from "../failures.ts"
 import { none } from "../inputs.ts"
 import { doneFrame, keepAliveComment } from "../sse.ts"
 import { openAiEnvelope } from "./openai-error.ts"
-import { bearer, type Surface } from "./surface.ts"
+import { bearer, ignoredHeader, type Surface } from "./surface.ts"
 
 export const openAi: Surface = {
   name: "openai",
   prefix: "/v1",
-  framing: { type: "text/event-stream", opens: "", keepAlive: keepAliveComment, closes: doneFrame },
+  isPrefixNeeded: false,
+  framing: { type: "text/event-stream", ends: "\n\n", opens: "", keepAlive: keepAliveComment, closes: doneFrame },
   authorization: bearer,
   envelope: openAiEnvelope
 }
-
-/** Fields that were left out, because nobody has published them. */
-export const ignoredHeader = "X-Rbee-Ignored"
 
 export const openAiApi = {
   v1Models: endpoint("GET", "/v1/models", {

@@ -7,7 +7,8 @@ import { bearer, type Surface } from "./surface.ts"
 export const rbee: Surface = {
   name: "rbee",
   prefix: "",
-  framing: { type: "text/event-stream", opens: retryLine, keepAlive: keepAliveComment, closes: "" },
+  isPrefixNeeded: true,
+  framing: { type: "text/event-stream", ends: "\n\n", opens: retryLine, keepAlive: keepAliveComment, closes: "" },
   authorization: bearer,
   envelope: (error, correlationId) => ({ error: errorBody(error, correlationId) })
 }

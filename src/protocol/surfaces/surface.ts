@@ -4,9 +4,11 @@
  */
 import type { RbeeError } from "../../machines/errors.ts"
 
-/** How a stream of events is written. */
+/** How a stream is written: as events, or a line of JSON each. */
 export interface Framing {
-  readonly type: "text/event-stream"
+  readonly type: "text/event-stream" | "application/x-ndjson"
+  /** what ends a frame */
+  readonly ends: "\n\n" | "\n"
   /** sent once, before the first event */
   readonly opens: string
   /** sent when nothing else was for some time */
@@ -26,11 +28,16 @@ export interface Surface {
   readonly name: "rbee" | "openai"
   /** base urls of its clients end with it, or do not; empty: there is none */
   readonly prefix: string
+  /** its paths are not there without the prefix */
+  readonly isPrefixNeeded: boolean
   readonly framing: Framing
   readonly authorization: Authorization
   /** the body of an error */
   readonly envelope: (error: RbeeError, correlationId: string | undefined) => unknown
 }
+
+/** Fields that were left out, because nobody has published them. */
+export const ignoredHeader = "X-Rbee-Ignored"
 
 export const bearer: Authorization = { header: "authorization", scheme: "Bearer" }
 

@@ -4,6 +4,7 @@ import * as ParseResult from "effect/ParseResult"
 import * as AST from "effect/SchemaAST"
 import type { Answer, Answers, EventFeed, EventsAnswer, WireSchema } from "../answers.ts"
 import type { Endpoint } from "../endpoint.ts"
+import type { Framing } from "../surfaces/surface.ts"
 import { decoderOf, encoderOf } from "./codec.ts"
 
 /** A body on its way. */
@@ -25,8 +26,8 @@ export type Received = (Omit<WireBody, "headers"> | Omit<EventsAnswer, "headers"
 export interface WireAnswer {
   /** media types that it answers in */
   readonly accepts: string
-  /** may it answer with a stream? */
-  readonly streams: boolean
+  /** how its stream is written, if it may answer with one */
+  readonly streams: Framing | undefined
   /** What leaves for a handler's output. Throws if that is not what the endpoint declares. */
   readonly encodeAnswer: (output: unknown) => WireBody | EventsAnswer
   /** The output behind it; undefined if it is not what the endpoint declares. */
@@ -41,11 +42,11 @@ interface JsonCodec {
 }
 
 const json = "application/json"
-const stream = "text/event-stream"
 
 /** The one form that an endpoint answers in, whose outputs stand for themselves; undefined where there are several. */
 const formOf = (
-  answers: Answers
+  answers: Answers,
+  stream: string
 ): { readonly tag: Answer["_tag"]; readonly status: number; readonly type: string } | undefined => {
   const [first, ...more] = [
     ...Object.keys(answers.json ?? {}).map((status) => ({ tag: "Json" as const, status: Number(status), type: json })),
@@ -61,8 +62,8 @@ const formOf = (
   return more.length === 0 ? first : undefined
 }
 
-export const compileAnswer = ({ answers, sends, tells = [] }: Endpoint): WireAnswer => {
-  const form = formOf(answers)
+export const compileAnswer = ({ answers, sends, surface, tells = [] }: Endpoint): WireAnswer => {
+  const form = formOf(answers, surface.framing.type)
   const codecs = new Map(
     Object.entries(answers.json ?? {}).map(([status, schema]) => [Number(status), codecOf(schema)])
   )
@@ -134,7 +135,7 @@ export const compileAnswer = ({ answers, sends, tells = [] }: Endpoint): WireAns
 
   return {
     accepts: form === undefined ? "*/*" : mediaType(form.type),
-    streams: answers.events !== undefined,
+    streams: answers.events === undefined ? undefined : surface.framing,
     encodeAnswer,
     decodeAnswer,
     withFeed: (output, change) => {

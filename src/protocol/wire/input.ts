@@ -31,6 +31,7 @@ export interface Outgoing extends Omit<Parts, "body"> {
 
 /** How one endpoint's inputs travel. */
 export interface WireInput {
+  readonly hasBody: boolean
   readonly split: (input: unknown) => Either.Either<Outgoing, Invalid>
   readonly join: (parts: Parts) => Either.Either<unknown, Invalid>
   /** `/jobs/job-1/events?last_event_id=4` */
@@ -70,6 +71,10 @@ const parseBody = (body: Body | undefined): Either.Either<Fields, Invalid> => {
   return Either.right(value)
 }
 
+/** Do inputs travel in a body? */
+export const hasBody = ({ bodied, method }: Pick<Endpoint, "method" | "bodied">): boolean =>
+  method === "POST" || bodied === true
+
 /** `["id"]` of `/jobs/:id` */
 export const paramsOf = (path: string): ReadonlyArray<string> =>
   path.split("/").flatMap((segment) => (segment.startsWith(":") ? [segment.slice(1)] : []))
@@ -79,7 +84,7 @@ const jsonOfAnyLength = (value: Fields): string | Iterable<string> =>
 
 const compileSplit = (endpoint: Endpoint, params: ReadonlyArray<string>): WireInput["split"] => {
   const encode = encoderOf(endpoint.input)
-  const bodiless = endpoint.method !== "POST"
+  const bodiless = !hasBody(endpoint)
   const headers = Object.entries(endpoint.headers ?? {})
   // bodies that may be long say so
   const json = endpoint.maxBytes === undefined ? JSON.stringify : jsonOfAnyLength
@@ -128,7 +133,7 @@ const compileSplit = (endpoint: Endpoint, params: ReadonlyArray<string>): WireIn
 const compileJoin = (endpoint: Endpoint, params: ReadonlyArray<string>): WireInput["join"] => {
   const strict = endpoint.strict === true
   const decode = decoderOf(endpoint.input, strict)
-  const bodiless = endpoint.method !== "POST"
+  const bodiless = !hasBody(endpoint)
   const headers = Object.entries(endpoint.headers ?? {})
   const query = endpoint.query ?? []
   const outside = [...params, ...query, ...headers.map(([, field]) => field)]
@@ -174,6 +179,7 @@ const compileTarget = (endpoint: Endpoint): WireInput["target"] => {
 export const compileInput = (endpoint: Endpoint): WireInput => {
   const params = paramsOf(endpoint.path)
   return {
+    hasBody: hasBody(endpoint),
     split: compileSplit(endpoint, params),
     join: compileJoin(endpoint, params),
     target: compileTarget(endpoint)

@@ -139,17 +139,29 @@ export interface Sorted {
 export const unsupported = (param: string, what = `${param} is not supported`): RbeeError<"UNSUPPORTED_PARAMETER"> =>
   rbeeError("UNSUPPORTED_PARAMETER", what, "Leave it out", { field: param })
 
-export const sortFields = (body: Fields): Either.Either<Sorted, RbeeError<"UNSUPPORTED_PARAMETER">> => {
-  const asked: Record<string, unknown> = {}
-  const ignored: Array<string> = []
-  for (const [name, value] of Object.entries(body)) {
-    if (served.includes(name)) asked[name] = value
-    else if (Object.hasOwn(unserved, name)) {
-      if (!asksNothing(value, unserved[name] ?? [])) return Either.left(unsupported(name))
-    } else if (!harmless.includes(name)) ignored.push(name)
-  }
-  return Either.right({ asked, ignored })
+/** The published fields of one kind of request. */
+export interface FieldLists {
+  readonly served: ReadonlyArray<string>
+  readonly harmless: ReadonlyArray<string>
+  readonly unserved: Readonly<Record<string, ReadonlyArray<unknown>>>
 }
+
+/** `within`: what stands before a name where the fields are not the body's own. */
+export const sortBy =
+  ({ harmless, served, unserved }: FieldLists, within = "") =>
+  (body: Fields): Either.Either<Sorted, RbeeError<"UNSUPPORTED_PARAMETER">> => {
+    const asked: Record<string, unknown> = {}
+    const ignored: Array<string> = []
+    for (const [name, value] of Object.entries(body)) {
+      if (served.includes(name)) asked[name] = value
+      else if (Object.hasOwn(unserved, name)) {
+        if (!asksNothing(value, unserved[name] ?? [])) return Either.left(unsupported(`${within}${name}`))
+      } else if (!harmless.includes(name)) ignored.push(`${within}${name}`)
+    }
+    return Either.right({ asked, ignored })
+  }
+
+export const sortFields = sortBy({ served, harmless, unserved })
 
 const asksNothing = (value: unknown, nothings: ReadonlyArray<unknown>): boolean =>
   value === null || value === undefined || nothings.some((nothing) => isEqual(value, nothing))

@@ -90,8 +90,11 @@ const understand = (
     const decoded = wire.decodeAnswer(received)
     return decoded === undefined ? Effect.fail(notOurs(peer, wire.name, status)) : Effect.succeed(decoded.output)
   }
-  if (status < 300 && type.startsWith("text/event-stream") && wire.streams) {
-    return Effect.flatMap(feedOf(response, peer, limits.silenceMs), (feed) => output({ _tag: "Events", feed, headers }))
+  const { streams } = wire
+  if (status < 300 && streams !== undefined && type.startsWith(streams.type)) {
+    return Effect.flatMap(feedOf(response, peer, limits.silenceMs, streams.ends), (feed) =>
+      output({ _tag: "Events", feed, headers })
+    )
   }
   return Effect.flatMap(readText(response, peer, limits.timeoutMs), (body) => {
     const error = status >= 400 && type.startsWith("application/json") ? decodeError(parseJson(body)) : undefined

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../../../machines/errors.ts"
 import type { EventFeed } from "../../../../protocol/endpoint.ts"
 import { type Peer, unreachable } from "./request.ts"
+import type { Framing } from "../../../../protocol/surfaces/surface.ts"
 import { maxEventLength } from "../../../../protocol/sse.ts"
 
 /** A stream that nobody starts to read is closed. */
@@ -16,7 +17,8 @@ const abandonedMs = 30_000
 export const feedOf = (
   response: IncomingMessage,
   peer: Pick<Peer, "name">,
-  silenceMs: number
+  silenceMs: number,
+  ends: Framing["ends"]
 ): Effect.Effect<EventFeed> =>
   Effect.sync(() => {
     response.setEncoding("utf8")
@@ -62,8 +64,8 @@ export const feedOf = (
           if (done) return
           silence.refresh()
           // a frame's end may lie across two pieces
-          const end = text.lastIndexOf("\n\n")
-          const cut = end !== -1 ? end + 2 : text.startsWith("\n") && partial.endsWith("\n") ? 1 : 0
+          const end = text.lastIndexOf(ends)
+          const cut = end !== -1 ? end + ends.length : text.startsWith("\n") && partial.endsWith("\n") ? 1 : 0
           if (cut === 0) {
             partial += text
             if (partial.length > maxEventLength) fail("BROKEN", "a frame has no end")

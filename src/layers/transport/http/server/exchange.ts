@@ -111,7 +111,7 @@ export class Exchange {
         this.#response.setHeader("Allow", match.allowed.join(", "))
         return this.#fail(rbeeError("METHOD_NOT_ALLOWED", `this path takes ${match.allowed.join(", ")}`))
       case "Match":
-        return method === "POST" ? this.#withBody(match) : this.#run(match, undefined)
+        return match.hasBody ? this.#withBody(match) : this.#run(match, undefined)
     }
   }
 

@@ -21,6 +21,7 @@ interface Route {
   readonly scope: ApiScope
   readonly surface: Surface
   readonly maxBytes: number
+  readonly hasBody: boolean
   readonly join: Wire["join"]
   readonly encodeAnswer: Wire["encodeAnswer"]
   readonly handler: Handler
@@ -69,7 +70,8 @@ export const makeRouter = (apis: ReadonlyArray<Served<Api>>): Router => {
       const route = routeOf(wire, handler)
       tree.on(method, path as `/${string}`, route) // paths start with a slash by convention
       const { prefix } = route.surface
-      if (prefix !== "") tree.on(method, path.slice(prefix.length) as `/${string}`, route) // as above
+      if (prefix !== "" && !route.surface.isPrefixNeeded)
+        tree.on(method, path.slice(prefix.length) as `/${string}`, route) // as above
     }
   }
   const paths = [...new Set(apis.flatMap(({ api }) => Object.values(api).map((endpoint) => endpoint.path)))]
@@ -119,6 +121,7 @@ const routeOf = (wire: Wire, handler: Handler): Route => ({
   scope: wire.endpoint.scope,
   surface: wire.endpoint.surface,
   maxBytes: wire.maxBytes,
+  hasBody: wire.hasBody,
   join: wire.join,
   encodeAnswer: wire.encodeAnswer,
   handler

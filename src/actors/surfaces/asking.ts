@@ -1,0 +1,52 @@
+/** Every surface asks alike: it submits a job, answers with what is read of it, and cancels it when its client leaves. */
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import type { Answer } from "../../protocol/answers.ts"
+import { ignoredHeader } from "../../protocol/surfaces/surface.ts"
+import type { RbeeError } from "../../machines/errors.ts"
+import type { JobId } from "../../machines/vocabulary/ids.ts"
+import type { JobRequest } from "../../machines/vocabulary/job.ts"
+import type { JobAnswer } from "./answers.ts"
+
+/** What a surface needs of the queen to have something answered. */
+export interface Asking {
+  /** Takes a job in; fails where that can be judged without the model. */
+  readonly submit: (request: JobRequest) => Effect.Effect<JobAnswer, RbeeError>
+  readonly cancel: (jobId: JobId) => Effect.Effect<void, RbeeError>
+  /** Counts fields that were left out. */
+  readonly ignored: (fields: number) => void
+}
+
+/** What runs while its client is there: who interrupts it, cancels the job. */
+export type WhileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
+
+/** Submits a job and replies; a client who leaves meanwhile leaves no job behind. */
+export const ask = <A>(
+  jobs: Asking,
+  request: JobRequest,
+  reply: (answered: JobAnswer, whileWanted: WhileWanted) => Effect.Effect<A, RbeeError>
+): Effect.Effect<A, RbeeError> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const cancel = (jobId: JobId) => Effect.ignore(jobs.cancel(jobId))
+      // In a fiber of its own, which can be interrupted although nobody does: what the queen starts for the job
+      // inherits that.
+      const submitting = yield* Effect.fork(Effect.interruptible(jobs.submit(request)))
+      const answered = yield* restore(Fiber.join(submitting)).pipe(
+        Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
+      )
+      const whileWanted: WhileWanted = (effect) => Effect.onInterrupt(effect, () => cancel(answered.jobId))
+      return yield* restore(whileWanted(reply(answered, whileWanted)))
+    })
+  )
+
+/** Names and header values that somebody made up are cut and cleaned. */
+const mostIgnored = 32
+
+/** Says which fields were left out, because nobody has published them. */
+export const naming = <A extends Answer>(jobs: Asking, ignored: ReadonlyArray<string>, reply: A): A => {
+  if (ignored.length === 0) return reply
+  jobs.ignored(ignored.length)
+  const names = ignored.slice(0, mostIgnored).map((name) => name.replace(/[^\w.-]/g, "?").slice(0, 64))
+  return { ...reply, headers: { ...reply.headers, [ignoredHeader]: names.join(", ") } }
+}
