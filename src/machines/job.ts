@@ -19,14 +19,14 @@ import {
 import type { Place } from "./policy/placement/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
 import type { InferDone } from "./vocabulary/worker.ts"
-import type { WorkerId } from "./vocabulary/ids.ts"
+import type { WorkerId, HiveId } from "./vocabulary/ids.ts"
 
 /** A worker with a slot that is reserved for this job. */
 export interface SlotLease {
   readonly worker: WorkerId
   /** of which life of that worker the slot is */
   readonly instance: string
-  readonly hive: string
+  readonly hive: HiveId
   readonly device: string
 }
 

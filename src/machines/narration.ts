@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import { deviceLabel } from "./vocabulary/device.ts"
+import { HiveId } from "./vocabulary/ids.ts"
 
 export const Actor = Schema.Literal("bee-keeper", "queen", "hive", "worker")
 export type Actor = typeof Actor.Type
@@ -24,7 +25,7 @@ export const Narration = Schema.Struct({
   human: Schema.String,
   level: Schema.Literal("info", "warn", "error"),
   jobId: Schema.optional(Schema.String),
-  hiveId: Schema.optional(Schema.String),
+  hiveId: Schema.optional(HiveId),
   workerId: Schema.optional(Schema.String),
   modelRef: Schema.optional(Schema.String),
   /** milliseconds since 1970 */
@@ -70,7 +71,7 @@ export const hiveCapabilities = (id: string, devices: string, models: number, wo
 export const hiveCached = (id: string) => queen("hive_cached", `using registered capabilities of hive '${id}'`)
 
 // --- 4, 5: schedule, capacity ---
-export const scheduled = (device: string, hiveId: string) =>
+export const scheduled = (device: string, hiveId: HiveId) =>
   queen("scheduled", `basic scheduler picked ${deviceLabel(device)} on hive ${hiveId}`)
 export const queued = (position: number) => queen("queued", `job queued at position ${position}`)
 export const capacityAsk = (device: string) =>
@@ -110,14 +111,14 @@ export const makingRoom = (device: string, count: number) =>
 export const workerAwake = (backend: string) => queen("worker_awake", `${backend} worker is awake`)
 export const workerRestart = (id: string, reason: string, n: number, max: number) =>
   hiveWarns("worker_restart", `worker ${id} failed to boot (${reason}); restarting (${n}/${max})`)
-export const deviceDegraded = (hiveId: string, device: string) =>
+export const deviceDegraded = (hiveId: HiveId, device: string) =>
   queenWarns("device_degraded", `hive ${hiveId} ${deviceLabel(device)} is degraded; rescheduling job`)
-export const modelRefused = (hiveId: string, device: string, model: string) =>
+export const modelRefused = (hiveId: HiveId, device: string, model: string) =>
   queenWarns(
     "model_refused",
     `${model} cannot be loaded on ${deviceLabel(device)} of hive ${hiveId}; trying next candidate…`
   )
-export const startFailed = (hiveId: string, device: string) =>
+export const startFailed = (hiveId: HiveId, device: string) =>
   queenWarns("start_failed", `no worker could be started on ${deviceLabel(device)} of hive ${hiveId}; rescheduling job`)
 export const contextShrunk = (from: number, to: number, device: string) =>
   hiveWarns("context_shrunk", `context shrunk from ${from} to ${to} tokens to fit ${deviceLabel(device)}`)
@@ -150,7 +151,7 @@ export const continued = (tokens: number) =>
     "continued",
     `the ${tokens} tokens so far are kept; later ones may be other than without the interruption (this worker is not exact)`
   )
-export const failover = (tokens: number, device: string, hiveId: string) =>
+export const failover = (tokens: number, device: string, hiveId: HiveId) =>
   queenWarns("failover", `worker lost after ${tokens} tokens; resuming on ${deviceLabel(device)} of hive ${hiveId}`)
 export const hiveLost = (id: string, jobs: number) => queenWarns("hive_lost", `hive ${id} lost; moving ${jobs} jobs`)
 export const queenLost = () => line("bee-keeper", "warn")("queen_lost", "lost queen; reconnecting…")

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, DeviceId, Health, Megabytes, Nothing } from "../machines/vocabulary/common.ts"
 import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
-import { WorkerId } from "../machines/vocabulary/ids.ts"
+import { WorkerId, HiveId } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView } from "../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
@@ -52,7 +52,7 @@ export const hiveApi = {
     summary: "A queen takes this hive; 409 HIVE_OWNED names the owner",
     input: ClaimRequest,
     answers: {
-      json: { 200: Schema.Struct({ hive_id: Schema.String, instance: Schema.String, version: Schema.String }) }
+      json: { 200: Schema.Struct({ hive_id: HiveId, instance: Schema.String, version: Schema.String }) }
     },
     errors: own
   }),

@@ -1,11 +1,12 @@
 /** Inputs that many endpoints have. */
 import * as Schema from "effect/Schema"
 import { Count } from "../machines/vocabulary/common.ts"
-import { Id, JobId, WorkerId } from "../machines/vocabulary/ids.ts"
+import { HiveId, Id, JobId, WorkerId } from "../machines/vocabulary/ids.ts"
 
 export const none = Schema.Struct({})
 export const byJob = Schema.Struct({ id: JobId })
 export const byId = Schema.Struct({ id: Id })
+export const byHive = Schema.Struct({ id: HiveId })
 export const byWorker = Schema.Struct({ id: WorkerId })
 export const after = Schema.optional(Schema.String)
 /** `Last-Event-ID` as header, or as `?last_event_id=` */

@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import { Nothing } from "../machines/vocabulary/common.ts"
 import { ModelView } from "../machines/vocabulary/model.ts"
-import { Id } from "../machines/vocabulary/ids.ts"
+import { HiveId } from "../machines/vocabulary/ids.ts"
 import type { ErrorCode } from "../machines/errors.ts"
 import type { WireSchema } from "./answers.ts"
 import { endpoint } from "./endpoint.ts"
@@ -24,7 +24,7 @@ export const byRef = Schema.Struct({ ref: Schema.String })
 const pinned = { pinned: Schema.Boolean }
 /** Of a hive itself. */
 export const ofHive = { one: byRef, pin: Schema.Struct({ ...byRef.fields, ...pinned }) }
-const hive = { hive: Schema.optional(Id) }
+const hive = { hive: Schema.optional(HiveId) }
 /** Of a hive that is named, or of all that have it. */
 export const ofCluster = {
   one: Schema.Struct({ ...byRef.fields, ...hive }),

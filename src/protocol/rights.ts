@@ -1,4 +1,5 @@
 /** Who may do what: what a call is about is a field of its endpoint, what a caller may do follows from what it shows. */
+import type { HiveId } from "../machines/vocabulary/ids.ts"
 
 /**
  * *open*: needs nothing. *infer*: models are asked, and one's own jobs looked at. *manage*: hives, models, workers, the
@@ -11,7 +12,7 @@ export interface Caller {
   readonly name: string
   readonly may: ReadonlySet<ApiScope>
   /** it is this hive, and speaks for no other one */
-  readonly hive?: string
+  readonly hive?: HiveId
 }
 
 /** Who shows nothing where nothing but /health is answered so. */
@@ -21,4 +22,4 @@ export const local: Caller = { name: "local", may: new Set(["open", "infer"]) }
 /** Who has the daemon's token, or a browser that was let in by who has it. */
 export const holder: Caller = { name: "token", may: new Set(["open", "infer", "manage", "observe", "peer"]) }
 /** A hive of another machine. */
-export const hiveCaller = (hive: string): Caller => ({ name: `hive ${hive}`, may: new Set(["open", "peer"]), hive })
+export const hiveCaller = (hive: HiveId): Caller => ({ name: `hive ${hive}`, may: new Set(["open", "peer"]), hive })

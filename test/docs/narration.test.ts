@@ -2,6 +2,7 @@
 import { expect, it } from "vitest"
 import * as narration from "../../src/machines/narration.ts"
 import { rowsOf, textOf } from "./pages.ts"
+import { HiveId } from "../../src/machines/vocabulary/ids.ts"
 
 type Says = {
   readonly [
@@ -22,7 +23,7 @@ const says: Says = {
   hiveFirstHeartbeat: [narration.hiveFirstHeartbeat("attic")],
   hiveCapabilities: [narration.hiveCapabilities("attic", "CPU", 0, 1)],
   hiveCached: [narration.hiveCached("attic")],
-  scheduled: [narration.scheduled("gpu0", "attic")],
+  scheduled: [narration.scheduled("gpu0", HiveId.make("attic"))],
   queued: [narration.queued(3)],
   capacityAsk: [narration.capacityAsk("gpu0")],
   capacityFull: [narration.capacityFull("gpu0", "minillama")],
@@ -41,9 +42,9 @@ const says: Says = {
   makingRoom: [narration.makingRoom("gpu0", 1), narration.makingRoom("gpu0", 2)],
   workerAwake: [narration.workerAwake("CUDA")],
   workerRestart: [narration.workerRestart("w1", "exit code 1", 1, 3)],
-  deviceDegraded: [narration.deviceDegraded("attic", "gpu0")],
-  modelRefused: [narration.modelRefused("attic", "gpu0", "minillama")],
-  startFailed: [narration.startFailed("attic", "gpu0")],
+  deviceDegraded: [narration.deviceDegraded(HiveId.make("attic"), "gpu0")],
+  modelRefused: [narration.modelRefused(HiveId.make("attic"), "gpu0", "minillama")],
+  startFailed: [narration.startFailed(HiveId.make("attic"), "gpu0")],
   contextShrunk: [narration.contextShrunk(4096, 2048, "gpu0")],
   contextChosen: [narration.contextChosen(4096, 32_768)],
   contextNeeded: [narration.contextNeeded(9000, 4096)],
@@ -55,7 +56,7 @@ const says: Says = {
   done: [narration.done()],
   inferDone: [narration.inferDone()],
   continued: [narration.continued(12)],
-  failover: [narration.failover(12, "cpu", "attic")],
+  failover: [narration.failover(12, "cpu", HiveId.make("attic"))],
   hiveLost: [narration.hiveLost("attic", 2)],
   queenLost: [narration.queenLost()],
   cancelled: [narration.cancelled()],

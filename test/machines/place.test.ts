@@ -1,6 +1,7 @@
 import * as Schema from "effect/Schema"
 import { assert, describe, it } from "vitest"
 import { farUrl, reachedLike, readFarUrl, SshPlace } from "../../src/machines/vocabulary/place.ts"
+import { HiveId } from "../../src/machines/vocabulary/ids.ts"
 
 const accepted = (change: object) => Schema.is(SshPlace)({ host: "gpu-box", hive_port: 8600, ...change })
 
@@ -19,9 +20,9 @@ describe("the place of a remote hive", () => {
   })
 
   it("is where its hive and whatever runs beside it is reached, through one tunnel", () => {
-    const hive = farUrl({ hive: "gpu-box", port: 8600 })
-    assert.deepEqual(readFarUrl(hive), { hive: "gpu-box", port: 8600 })
-    assert.strictEqual(reachedLike(hive, "http://127.0.0.1:8601"), farUrl({ hive: "gpu-box", port: 8601 }))
+    const hive = farUrl({ hive: HiveId.make("gpu-box"), port: 8600 })
+    assert.deepEqual(readFarUrl(hive), { hive: HiveId.make("gpu-box"), port: 8600 })
+    assert.strictEqual(reachedLike(hive, "http://127.0.0.1:8601"), farUrl({ hive: HiveId.make("gpu-box"), port: 8601 }))
     assert.strictEqual(reachedLike("http://127.0.0.1:8600", "http://127.0.0.1:8601"), "http://127.0.0.1:8601")
     assert.strictEqual(reachedLike(undefined, "in-process://worker"), "in-process://worker")
     assert.isUndefined(readFarUrl("http://gpu-box:8600"))
@@ -29,7 +30,7 @@ describe("the place of a remote hive", () => {
 
   it("is reached at an address of the network without one, and so is what runs beside its hive", () => {
     for (const address of ["10.0.0.7", "[fd00::7]"]) {
-      const far = { hive: "gpu-box", address, port: 8600 }
+      const far = { hive: HiveId.make("gpu-box"), address, port: 8600 }
       assert.deepEqual(readFarUrl(farUrl(far)), far)
       assert.strictEqual(reachedLike(farUrl(far), `http://${address}:8601`), farUrl({ ...far, port: 8601 }))
     }

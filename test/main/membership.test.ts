@@ -5,6 +5,7 @@ import { join } from "node:path"
 import { afterEach, describe, expect, it } from "vitest"
 import { defaults } from "../../src/layers/settings/defaults.ts"
 import { joiningOf, keepJoined, type Place, secretOf } from "../../src/main/hive/membership.ts"
+import { HiveId } from "../../src/machines/vocabulary/ids.ts"
 
 const homes: Array<string> = []
 afterEach(() => {
@@ -14,7 +15,7 @@ afterEach(() => {
 const placeAt = (state: string, queen?: string): Place => ({
   home: { state, logs: join(state, "logs"), config: join(state, "config.toml") },
   queen: defaults.queen,
-  hive: { ...defaults.hive, id: "attic", queen }
+  hive: { ...defaults.hive, id: HiveId.make("attic"), queen }
 })
 const home = () => {
   const made = mkdtempSync(join(tmpdir(), "rbee-membership-"))

@@ -1,5 +1,6 @@
 /** Plans by which the simulator found a bug, shrunk. Each stays, so that its bug does not come back. */
 import type { Plan } from "../../src/simulator/run/plan.ts"
+import { HiveId, localHive } from "../../src/machines/vocabulary/ids.ts"
 
 const asleep = { awake: false } as const
 
@@ -9,9 +10,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 6,
       hives: [
-        { id: "localhost", ramMb: 16_000, gpus: [], ...asleep },
-        { id: "hive1", ramMb: 4000, gpus: [], ...asleep },
-        { id: "hive2", ramMb: 16_000, gpus: [], ...asleep }
+        { id: localHive, ramMb: 16_000, gpus: [], ...asleep },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [], ...asleep },
+        { id: HiveId.make("hive2"), ramMb: 16_000, gpus: [], ...asleep }
       ],
       jobs: [{ id: 7, at: 633, prompt: "tell ac04 about 1574c2", teardown: "warm" }],
       faults: [{ at: 9544, kind: "cut", target: 208, forMs: 39_642, steps: 8 }],
@@ -29,7 +30,7 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     name: "one epoch of a job was taken in twice after a crash of the queen's machine",
     plan: {
       seed: 60,
-      hives: [{ id: "localhost", ramMb: 16_000, gpus: [2000], ...asleep }],
+      hives: [{ id: localHive, ramMb: 16_000, gpus: [2000], ...asleep }],
       jobs: [
         { id: 2, at: 1213, prompt: "tell 8add about c8c972", teardown: "warm" },
         { id: 3, at: 25_021, prompt: "tell 1dcf about 3c0b2c", teardown: "cold" }
@@ -53,9 +54,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 96,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [2000], awake: true },
-        { id: "hive1", ramMb: 16_000, gpus: [2000], ...asleep },
-        { id: "hive2", ramMb: 4000, gpus: [2000, 8000], ...asleep }
+        { id: localHive, ramMb: 2000, gpus: [2000], awake: true },
+        { id: HiveId.make("hive1"), ramMb: 16_000, gpus: [2000], ...asleep },
+        { id: HiveId.make("hive2"), ramMb: 4000, gpus: [2000, 8000], ...asleep }
       ],
       jobs: [
         { id: 0, at: 875, prompt: "tell bd6c about ecf54b", teardown: "warm" },
@@ -86,9 +87,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 5,
       hives: [
-        { id: "localhost", ramMb: 16000, gpus: [], awake: true },
-        { id: "hive1", ramMb: 4000, gpus: [], awake: true },
-        { id: "hive2", ramMb: 2000, gpus: [], awake: false }
+        { id: localHive, ramMb: 16000, gpus: [], awake: true },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [], awake: true },
+        { id: HiveId.make("hive2"), ramMb: 2000, gpus: [], awake: false }
       ],
       jobs: [
         { id: 0, at: 35125, prompt: "tell cbda about 5f2412", teardown: "warm" },
@@ -124,9 +125,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 3,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [1000], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [1000], awake: false },
-        { id: "hive2", ramMb: 2000, gpus: [], awake: true }
+        { id: localHive, ramMb: 2000, gpus: [1000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [1000], awake: false },
+        { id: HiveId.make("hive2"), ramMb: 2000, gpus: [], awake: true }
       ],
       jobs: [
         { id: 2, at: 877, prompt: "tell ecfc about c07c8d", teardown: "warm" },
@@ -158,7 +159,7 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     name: "a progress of the same moment came after the terminal event",
     plan: {
       seed: 909,
-      hives: [{ id: "localhost", ramMb: 2000, gpus: [8000, 2000], awake: true }],
+      hives: [{ id: localHive, ramMb: 2000, gpus: [8000, 2000], awake: true }],
       jobs: [
         { id: 3, at: 1588, prompt: "tell 2034 about cb4f74", teardown: "warm" },
         { id: 5, at: 8087, prompt: "tell 9473 about 61d21b", teardown: "warm" }
@@ -182,8 +183,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 1000363,
       hives: [
-        { id: "localhost", ramMb: 4000, gpus: [], awake: false },
-        { id: "hive1", ramMb: 16000, gpus: [], awake: false }
+        { id: localHive, ramMb: 4000, gpus: [], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 16000, gpus: [], awake: false }
       ],
       jobs: [
         { id: 3, at: 29139, prompt: "tell 0ddf about 953fab", teardown: "warm" },
@@ -209,8 +210,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 201,
       hives: [
-        { id: "localhost", ramMb: 16000, gpus: [1000], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [1000, 1000], awake: false }
+        { id: localHive, ramMb: 16000, gpus: [1000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [1000, 1000], awake: false }
       ],
       jobs: [
         { id: 2, at: 18943, prompt: "tell 570b about 5dcb43", teardown: "warm" },
@@ -236,8 +237,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 703,
       hives: [
-        { id: "localhost", ramMb: 4000, gpus: [2000, 8000], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [], awake: true }
+        { id: localHive, ramMb: 4000, gpus: [2000, 8000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [], awake: true }
       ],
       jobs: [
         { id: 0, at: 33676, prompt: "tell d827 about cea8f6", teardown: "warm", model: "file:/models/a.gguf" },
@@ -272,8 +273,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 1146,
       hives: [
-        { id: "localhost", ramMb: 4000, gpus: [8000], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [], awake: true }
+        { id: localHive, ramMb: 4000, gpus: [8000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [], awake: true }
       ],
       jobs: [{ id: 0, at: 28722, prompt: "tell 788f about ae3626", teardown: "cold", client: { stream: true } }],
       faults: [
@@ -298,9 +299,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 1388,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [1000, 8000], awake: false },
-        { id: "hive1", ramMb: 2000, gpus: [], awake: false },
-        { id: "hive2", ramMb: 16000, gpus: [], awake: true }
+        { id: localHive, ramMb: 2000, gpus: [1000, 8000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 2000, gpus: [], awake: false },
+        { id: HiveId.make("hive2"), ramMb: 16000, gpus: [], awake: true }
       ],
       jobs: [{ id: 4, at: 7374, prompt: "tell e90e about 4c2828", teardown: "warm" }],
       faults: [
@@ -322,8 +323,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 1795,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [1000], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [], awake: false }
+        { id: localHive, ramMb: 2000, gpus: [1000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [], awake: false }
       ],
       jobs: [
         { id: 0, at: 0, prompt: "tell bd77 about 907743", teardown: "warm" },
@@ -348,9 +349,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 2606,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [2000], awake: false },
-        { id: "hive1", ramMb: 16000, gpus: [8000, 2000], awake: false },
-        { id: "hive2", ramMb: 2000, gpus: [1000, 8000], awake: true }
+        { id: localHive, ramMb: 2000, gpus: [2000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 16000, gpus: [8000, 2000], awake: false },
+        { id: HiveId.make("hive2"), ramMb: 2000, gpus: [1000, 8000], awake: true }
       ],
       jobs: [
         { id: 0, at: 29514, prompt: "tell 8850 about 956e76", teardown: "warm" },
@@ -379,8 +380,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 100_455,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [8000], awake: false },
-        { id: "hive1", ramMb: 16_000, gpus: [1000], awake: false }
+        { id: localHive, ramMb: 2000, gpus: [8000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 16_000, gpus: [1000], awake: false }
       ],
       jobs: [
         { id: 1, at: 30_037, prompt: "tell 5366 about 4d2579", teardown: "warm", model: "file:/models/a.gguf" },
@@ -408,7 +409,7 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     name: "an epoch was given out twice by a queen whose catalog was lost together with what her machine had not synced",
     plan: {
       seed: 172,
-      hives: [{ id: "localhost", ramMb: 16000, gpus: [], awake: false }],
+      hives: [{ id: localHive, ramMb: 16000, gpus: [], awake: false }],
       jobs: [
         {
           id: 1,
@@ -440,8 +441,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 246,
       hives: [
-        { id: "localhost", ramMb: 4000, gpus: [1000], awake: false },
-        { id: "hive1", ramMb: 2000, gpus: [1000], awake: false }
+        { id: localHive, ramMb: 4000, gpus: [1000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 2000, gpus: [1000], awake: false }
       ],
       jobs: [
         { id: 0, at: 36892, prompt: "tell aeae about 48ab9e", teardown: "cold" },
@@ -486,8 +487,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 7348,
       hives: [
-        { id: "localhost", ramMb: 4000, gpus: [], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [2000], awake: true }
+        { id: localHive, ramMb: 4000, gpus: [], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [2000], awake: true }
       ],
       jobs: [
         { id: 0, at: 0, prompt: "tell e205 about 718cc8", teardown: "cold" },
@@ -519,8 +520,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 11684,
       hives: [
-        { id: "localhost", ramMb: 16000, gpus: [1000, 8000], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [8000, 2000], awake: false }
+        { id: localHive, ramMb: 16000, gpus: [1000, 8000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [8000, 2000], awake: false }
       ],
       jobs: [
         { id: 0, at: 8707, prompt: "tell 4edd about 23c752", teardown: "warm" },
@@ -550,9 +551,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 18,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [], awake: false },
-        { id: "hive2", ramMb: 2000, gpus: [], awake: false }
+        { id: localHive, ramMb: 2000, gpus: [], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [], awake: false },
+        { id: HiveId.make("hive2"), ramMb: 2000, gpus: [], awake: false }
       ],
       jobs: [
         { id: 0, at: 1706, prompt: "tell 8cea about 658250", teardown: "warm" },
@@ -594,9 +595,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 326,
       hives: [
-        { id: "localhost", ramMb: 16000, gpus: [2000], awake: false },
-        { id: "hive1", ramMb: 4000, gpus: [8000, 8000], awake: false },
-        { id: "hive2", ramMb: 16000, gpus: [], awake: false }
+        { id: localHive, ramMb: 16000, gpus: [2000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [8000, 8000], awake: false },
+        { id: HiveId.make("hive2"), ramMb: 16000, gpus: [], awake: false }
       ],
       jobs: [
         { id: 0, at: 1154, prompt: "tell f8ef about 8b0a3e", teardown: "warm" },
@@ -621,8 +622,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 5289,
       hives: [
-        { id: "localhost", ramMb: 16000, gpus: [2000], awake: false },
-        { id: "hive1", ramMb: 16000, gpus: [8000], awake: true }
+        { id: localHive, ramMb: 16000, gpus: [2000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 16000, gpus: [8000], awake: true }
       ],
       jobs: [{ id: 0, at: 680, prompt: "tell bacd about 57cb6b", teardown: "cold", model: "file:/models/a.gguf" }],
       faults: [
@@ -645,7 +646,7 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     name: "a job failed because the hive that it asked for room was ending by itself",
     plan: {
       seed: 23849,
-      hives: [{ id: "localhost", ramMb: 2000, gpus: [1000], awake: false }],
+      hives: [{ id: localHive, ramMb: 2000, gpus: [1000], awake: false }],
       jobs: [
         { id: 0, at: 1236, prompt: "tell bd04 about 30f1de", teardown: "cold" },
         {
@@ -674,9 +675,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 25179,
       hives: [
-        { id: "localhost", ramMb: 16000, gpus: [2000, 1000], awake: false },
-        { id: "hive1", ramMb: 16000, gpus: [8000, 8000], awake: false },
-        { id: "hive2", ramMb: 2000, gpus: [2000], awake: true }
+        { id: localHive, ramMb: 16000, gpus: [2000, 1000], awake: false },
+        { id: HiveId.make("hive1"), ramMb: 16000, gpus: [8000, 8000], awake: false },
+        { id: HiveId.make("hive2"), ramMb: 2000, gpus: [2000], awake: true }
       ],
       jobs: [
         {
@@ -709,9 +710,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 60523,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [], awake: true },
-        { id: "hive1", ramMb: 2000, gpus: [], awake: false },
-        { id: "hive2", ramMb: 16000, gpus: [], awake: false }
+        { id: localHive, ramMb: 2000, gpus: [], awake: true },
+        { id: HiveId.make("hive1"), ramMb: 2000, gpus: [], awake: false },
+        { id: HiveId.make("hive2"), ramMb: 16000, gpus: [], awake: false }
       ],
       jobs: [
         { id: 4, at: 907, prompt: "tell eccc about 7deaea", teardown: "warm" },
@@ -745,9 +746,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 100281,
       hives: [
-        { id: "localhost", ramMb: 260, gpus: [], awake: true },
-        { id: "hive1", ramMb: 260, gpus: [], awake: true },
-        { id: "hive2", ramMb: 260, gpus: [], awake: false }
+        { id: localHive, ramMb: 260, gpus: [], awake: true },
+        { id: HiveId.make("hive1"), ramMb: 260, gpus: [], awake: true },
+        { id: HiveId.make("hive2"), ramMb: 260, gpus: [], awake: false }
       ],
       jobs: [
         { id: 0, at: 1320, prompt: "tell 6797 about 5f2f24", teardown: "warm", words: 3443 },
@@ -780,8 +781,8 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 100378,
       hives: [
-        { id: "localhost", ramMb: 260, gpus: [], awake: true },
-        { id: "hive1", ramMb: 260, gpus: [], awake: true }
+        { id: localHive, ramMb: 260, gpus: [], awake: true },
+        { id: HiveId.make("hive1"), ramMb: 260, gpus: [], awake: true }
       ],
       jobs: [
         { id: 0, at: 16925, prompt: "tell 4e6c about 544d5c", teardown: "cold" },
@@ -808,9 +809,9 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     plan: {
       seed: 103511,
       hives: [
-        { id: "localhost", ramMb: 2000, gpus: [1000, 8000], awake: true },
-        { id: "hive1", ramMb: 2000, gpus: [1000], awake: true },
-        { id: "hive2", ramMb: 16000, gpus: [], awake: false }
+        { id: localHive, ramMb: 2000, gpus: [1000, 8000], awake: true },
+        { id: HiveId.make("hive1"), ramMb: 2000, gpus: [1000], awake: true },
+        { id: HiveId.make("hive2"), ramMb: 16000, gpus: [], awake: false }
       ],
       jobs: [
         { id: 3, at: 28888, prompt: "tell cc05 about dd677f", teardown: "cold", words: 5929 },
@@ -834,7 +835,7 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     name: "a hive that had bound its address and was not on file yet was named a stranger there by the next queen",
     plan: {
       seed: 21,
-      hives: [{ id: "localhost", ramMb: 16_000, gpus: [], ...asleep }],
+      hives: [{ id: localHive, ramMb: 16_000, gpus: [], ...asleep }],
       jobs: [
         { id: 0, at: 100, prompt: "tell 0a about 1", teardown: "warm" },
         { id: 1, at: 2510, prompt: "tell 0b about 2", teardown: "warm" }
@@ -854,7 +855,7 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
     name: "the same, of a hive whose queen was killed a second earlier",
     plan: {
       seed: 22,
-      hives: [{ id: "localhost", ramMb: 16_000, gpus: [], ...asleep }],
+      hives: [{ id: localHive, ramMb: 16_000, gpus: [], ...asleep }],
       jobs: [
         { id: 0, at: 100, prompt: "tell 0a about 1", teardown: "warm" },
         { id: 1, at: 1510, prompt: "tell 0b about 2", teardown: "warm" }

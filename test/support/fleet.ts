@@ -3,7 +3,7 @@ import { Fleet } from "../../src/machines/policy/placement/fleet.ts"
 import type { ResidentFacts } from "../../src/machines/policy/placement/fleet-facts.ts"
 import type { PlacementRequest } from "../../src/machines/policy/placement/placement.ts"
 import type { Candidate, Search } from "../../src/machines/policy/placement/search.ts"
-import { WorkerId } from "../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId } from "../../src/machines/vocabulary/ids.ts"
 
 export const request = (change: Partial<PlacementRequest> = {}): PlacementRequest => ({
   model: "minillama",
@@ -18,7 +18,7 @@ export const request = (change: Partial<PlacementRequest> = {}): PlacementReques
 export const resident = (worker: string, change: Partial<ResidentFacts> = {}): ResidentFacts => ({
   worker: WorkerId.make(worker),
   isServing: true,
-  hive: "box",
+  hive: HiveId.make("box"),
   device: "cpu",
   model: "minillama",
   context: 512,
@@ -45,7 +45,11 @@ export const fleetOf = (
       vram_mb,
       vram_free_mb: vram_mb
     }))
-    fleet.setHive({ hive, devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 16_000 }, gpus }, beats: [] })
+    fleet.setHive({
+      hive: HiveId.make(hive),
+      devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 16_000 }, gpus },
+      beats: []
+    })
   }
   for (const one of residents) fleet.setResident(one)
   return fleet

@@ -10,6 +10,7 @@ import type { Health } from "../../machines/vocabulary/common.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import { makeQueenLink } from "./queen-link.ts"
 import type { Renderer } from "./renderer.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 const pollMs = 25
 /** a hive started by hand is healthy, or has failed, within this time */
@@ -59,13 +60,13 @@ export const connect: Effect.Effect<QueenApi, never, QueenLauncher | QueenConnec
   return (yield* QueenConnector).connect((yield* QueenLauncher).url)
 })
 
-const hiveView = (api: QueenApi, id: string): Effect.Effect<HiveView | undefined, RbeeError> =>
+const hiveView = (api: QueenApi, id: HiveId): Effect.Effect<HiveView | undefined, RbeeError> =>
   Effect.map(api.listHives({}), (hives) => hives.find((hive) => hive.id === id))
 
 /** The hive as soon as `condition` holds; as it was last seen when the time is up. */
 const awaitHive = (
   api: QueenApi,
-  id: string,
+  id: HiveId,
   condition: (hive: HiveView | undefined) => boolean,
   limitMs: number
 ): Effect.Effect<HiveView | undefined, RbeeError> =>
@@ -85,8 +86,8 @@ const awaitHive = (
 /** Wakes a hive, the queen before it if she sleeps. `local` is the id of this machine's own hive, always known. */
 export const startHive = (
   renderer: Renderer,
-  id: string,
-  local: string,
+  id: HiveId,
+  local: HiveId,
   takeOver = false
 ): Effect.Effect<Change & { readonly hive: HiveView }, RbeeError, QueenLauncher | QueenConnector> =>
   Effect.gen(function* () {
@@ -134,7 +135,7 @@ const reattach = (renderer: Renderer, hives: ReadonlyArray<LivingHive>) =>
 
 export const stopHive = (
   renderer: Renderer,
-  id: string
+  id: HiveId
 ): Effect.Effect<Change, RbeeError, QueenLauncher | QueenConnector | Processes> =>
   Effect.gen(function* () {
     const launcher = yield* QueenLauncher

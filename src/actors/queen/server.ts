@@ -34,7 +34,7 @@ import { planOf } from "./placement/plan.ts"
 import { OwnLife } from "./endings/own-life.ts"
 import { SessionBook } from "./sessions/stored-sessions.ts"
 import { Teardown } from "./endings/teardown.ts"
-import type { WorkerId } from "../../machines/vocabulary/ids.ts"
+import type { WorkerId, HiveId } from "../../machines/vocabulary/ids.ts"
 
 type Parts =
   | ActorSystem
@@ -71,7 +71,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const models = yield* modelCalls
   const modelNamed = (name: string) => Effect.provide(named(name), context)
 
-  const hiveView = (id: string): Effect.Effect<HiveView, RbeeError> =>
+  const hiveView = (id: HiveId): Effect.Effect<HiveView, RbeeError> =>
     Effect.gen(function* () {
       const hive = view.hive(id)
       if (hive === undefined)
@@ -93,7 +93,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       }
     })
 
-  const wakeHive = (id: string, takeOver?: boolean) => Effect.provide(wakeByHand(id, takeOver), context)
+  const wakeHive = (id: HiveId, takeOver?: boolean) => Effect.provide(wakeByHand(id, takeOver), context)
 
   const stopWorker = (id: WorkerId): Effect.Effect<void, RbeeError> =>
     Effect.gen(function* () {
@@ -201,7 +201,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   return touching(declared(declaration, api), touch)
 })
 
-const notItself = (hive: string, other: string) =>
+const notItself = (hive: HiveId, other: string) =>
   rbeeError("FORBIDDEN", `hive ${hive} cannot speak for hive ${other}`, "", { hive, other })
 
 /** The devices of a hive by its ledger, as its last beat told of them. */

@@ -3,9 +3,10 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { SshPlace } from "../../machines/vocabulary/place.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export interface HiveTarget {
-  readonly id: string
+  readonly id: HiveId
   /** "localhost:8600", or "localhost" in one process: what narration prints */
   readonly at: string
   readonly port: number
@@ -24,7 +25,7 @@ export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
   HiveLauncher,
   {
     /** Who would be woken for this id. */
-    readonly target: (id: string, ssh?: SshPlace) => HiveTarget
+    readonly target: (id: HiveId, ssh?: SshPlace) => HiveTarget
     /** The url of a hive that runs already and answers /health with this id; undefined when there is none. */
     readonly find: (target: HiveTarget) => Effect.Effect<string | undefined>
     /** Is its process there, answering or not? Fails where its machine does not tell. */

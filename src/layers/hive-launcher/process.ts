@@ -9,6 +9,7 @@ import { living } from "../daemon/state-file.ts"
 import { hiveFolder } from "../paths/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export interface Program {
   /** path of the hive program */
@@ -37,7 +38,7 @@ const make = (settings: Settings, program: Program) => {
     logs: "See `rbee logs hive`"
   })
   return {
-    target: (id: string): HiveTarget => ({ id, at: `localhost:${port}`, port }),
+    target: (id: HiveId): HiveTarget => ({ id, at: `localhost:${port}`, port }),
     find: (target: HiveTarget) =>
       Effect.map(look(homeOf(target)), (seen) => (seen._tag === "There" ? seen.value.url : undefined)),
     wake: (target: HiveTarget) =>

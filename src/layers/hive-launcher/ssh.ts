@@ -23,6 +23,7 @@ import type { Ends } from "../ssh/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { defaults } from "../settings/defaults.ts"
 import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 /** /health answers in under 500 ms while everything else is busy; the way there may be long */
 const healthMs = 3000
@@ -51,14 +52,14 @@ const networkAddress = ({ id, ssh }: Remote, look: Look, ends: Ends | undefined)
 const notDirect = (what: string) => rbeeError("INVALID_REQUEST", what, "Add the hive without --direct")
 
 /** It was started as earlier versions did, or by another hand. */
-const wrongSecret = (id: string) =>
+const wrongSecret = (id: HiveId) =>
   rbeeError(
     "CONFLICT",
     `hive ${id} has no secret of its own, or the cluster's token in its place`,
     `Stop it there; \`rbee hives start ${id}\` starts it with a secret of its own`
   )
 
-const wrongAddress = (id: string, address: string, ssh: SshPlace) =>
+const wrongAddress = (id: HiveId, address: string, ssh: SshPlace) =>
   rbeeError(
     "CONFLICT",
     ssh.direct === true
@@ -153,7 +154,7 @@ const make = (tunnels: Tunnels["Type"], listener: DirectListener["Type"], keys: 
     ).pipe(Effect.zipRight(tunnel.release))
 
   return {
-    target: (id: string, ssh: SshPlace): Remote => ({
+    target: (id: HiveId, ssh: SshPlace): Remote => ({
       id,
       ssh,
       at: `${ssh.host}:${ssh.hive_port}`,

@@ -6,6 +6,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export const freshSecret = (): string => randomBytes(32).toString("hex")
 
@@ -21,32 +22,33 @@ export interface Joined {
 }
 
 export class HiveKeyring {
-  private readonly toHives = new Map<string, string>()
-  private readonly fromHives = new Map<string, string>()
-  private readonly hives = new Map<string, string>()
-  private readonly queens = new Map<string, string>()
+  private readonly toHives = new Map<HiveId, string>()
+  private readonly fromHives = new Map<HiveId, string>()
+  /** by the digest of what they show */
+  private readonly hives = new Map<string, HiveId>()
+  private readonly queens = new Map<HiveId, string>()
 
   /** What is shown to this hive and its workers. */
-  toHive(hive: string): string | undefined {
+  toHive(hive: HiveId): string | undefined {
     return this.toHives.get(hive)
   }
 
-  setToHive(hive: string, secret: string): void {
+  setToHive(hive: HiveId, secret: string): void {
     this.toHives.set(hive, secret)
   }
 
-  joined(hive: string, { queen, secret }: Joined): void {
+  joined(hive: HiveId, { queen, secret }: Joined): void {
     this.setToHive(hive, secret)
     this.queens.set(hive, queen)
   }
 
   /** Where a hive that was invited reaches its queen. */
-  queenOf(hive: string): string | undefined {
+  queenOf(hive: HiveId): string | undefined {
     return this.queens.get(hive)
   }
 
   /** What this hive shows: made when it is first told, the same until the queen ends. */
-  fromHive(hive: string): string {
+  fromHive(hive: HiveId): string {
     const known = this.fromHives.get(hive)
     if (known !== undefined) return known
     const made = freshSecret()
@@ -54,7 +56,7 @@ export class HiveKeyring {
     return made
   }
 
-  setFromHive(hive: string, secret: string): void {
+  setFromHive(hive: HiveId, secret: string): void {
     const before = this.fromHives.get(hive)
     if (before !== undefined) this.hives.delete(digest(before))
     this.fromHives.set(hive, secret)
@@ -62,12 +64,12 @@ export class HiveKeyring {
   }
 
   /** Whose secret this is. */
-  hiveOf(secret: string): string | undefined {
+  hiveOf(secret: string): HiveId | undefined {
     return this.hives.get(digest(secret))
   }
 
   /** From now on that hive is nobody, and nothing is shown to it. */
-  forget(hive: string): void {
+  forget(hive: HiveId): void {
     const secret = this.fromHives.get(hive)
     if (secret !== undefined) this.hives.delete(digest(secret))
     this.fromHives.delete(hive)

@@ -3,6 +3,7 @@
  * made on first use with mode 0700. Pure functions of the home folder, so that every program agrees without asking.
  */
 import { join } from "node:path"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export interface Home {
   /** durable state: catalogs, journals, daemon state files, runtimes */
@@ -23,4 +24,4 @@ export const homeOf = (env: Readonly<Record<string, string | undefined>>, userHo
 }
 
 export const queenFolder = (home: Home): string => join(home.state, "queen")
-export const hiveFolder = (home: Home, hiveId: string): string => join(home.state, `hive-${hiveId}`)
+export const hiveFolder = (home: Home, hiveId: HiveId): string => join(home.state, `hive-${hiveId}`)

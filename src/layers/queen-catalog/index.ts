@@ -9,7 +9,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import { EpochMs } from "../../machines/vocabulary/common.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
-import { Id } from "../../machines/vocabulary/ids.ts"
+import { HiveId } from "../../machines/vocabulary/ids.ts"
 
 /** This start of the queen: calls of an older epoch are refused by hives. */
 export interface QueenIdentity {
@@ -20,7 +20,7 @@ export interface QueenIdentity {
 }
 
 export const HiveRow = Schema.Struct({
-  id: Id,
+  id: HiveId,
   /** where it was last reached */
   url: Schema.optional(Schema.String),
   /** its last process that this queen claimed */
@@ -35,7 +35,7 @@ export type HiveRow = typeof HiveRow.Type
 
 /** What a hive answered to `GET /devices`, and for which process, driver and version that holds. */
 export const CapabilitiesRow = Schema.Struct({
-  hive: Id,
+  hive: HiveId,
   instance: Schema.String,
   driver: Schema.optional(Schema.String),
   version: Schema.String,

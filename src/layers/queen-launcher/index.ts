@@ -4,10 +4,11 @@ import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import type { ProcessId } from "../process/index.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 /** A hive daemon of this machine, known by its state file; it outlives its queen. */
 export interface LivingHive {
-  readonly id: string
+  readonly id: HiveId
   readonly process: ProcessId
 }
 

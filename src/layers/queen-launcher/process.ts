@@ -3,17 +3,20 @@ import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
 import * as Option from "effect/Option"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { urlOf } from "../../machines/vocabulary/address.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import { DaemonProbe, type Ports } from "../daemon/index.ts"
 import { type Seen, settled, silentMs, type Sure, wake as launch } from "../daemon/launch.ts"
+import { HiveId } from "../../machines/vocabulary/ids.ts"
 import { livingHives } from "../daemon/state-file.ts"
 import { Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { QueenLauncher } from "./index.ts"
 
+const isHiveId = Schema.is(HiveId)
 const pollMs = 15
 /** a queen on a loaded machine, or the winner of a race, has this long to answer */
 const wakeMs = 30_000
@@ -107,7 +110,9 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
     }).pipe(Effect.timeoutTo({ duration: goneMs, onTimeout: () => false, onSuccess: () => true }))
 
   const hives: QueenLauncher["Type"]["hives"] = livingHives(settings.home.state).pipe(
-    Effect.map((found) => found.map(({ id, pid, start }) => ({ id, process: { pid, start } }))),
+    Effect.map((found) =>
+      found.flatMap(({ id, pid, start }) => (isHiveId(id) ? [{ id, process: { pid, start } }] : []))
+    ),
     Effect.provide(ports)
   )
 

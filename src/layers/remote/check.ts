@@ -3,10 +3,11 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { mismatchOfInstalled, mismatchOfRunning } from "../../machines/policy/version.ts"
 import type { Look } from "./questions.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 const node = { major: 20, minor: 19 }
 
-export const nodeFits = (hive: string, look: Look): Effect.Effect<void, RbeeError<"NODE_MISSING">> => {
+export const nodeFits = (hive: HiveId, look: Look): Effect.Effect<void, RbeeError<"NODE_MISSING">> => {
   const [, major, minor] = /^v(\d+)\.(\d+)/.exec(look.node) ?? []
   const fits = Number(major) > node.major || (Number(major) === node.major && Number(minor) >= node.minor)
   return fits
@@ -21,7 +22,7 @@ export const nodeFits = (hive: string, look: Look): Effect.Effect<void, RbeeErro
 
 /** This very version is installed there, and what runs is of it too. */
 export const usable = (
-  hive: string,
+  hive: HiveId,
   look: Look,
   version: string
 ): Effect.Effect<void, RbeeError<"NODE_MISSING" | "NOT_INSTALLED" | "VERSION_MISMATCH">> =>

@@ -6,12 +6,13 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Bound } from "../transport/http/server/server.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export class DirectListener extends Context.Tag("rbee/DirectListener")<
   DirectListener,
   {
     /** Takes the streams of that hive's tunnel. */
-    readonly channel: (hive: string) => Effect.Effect<(stream: Duplex) => void>
+    readonly channel: (hive: HiveId) => Effect.Effect<(stream: Duplex) => void>
     /** From now on hives reach her at this address; gives her url there. */
     readonly open: (address: string) => Effect.Effect<string, RbeeError<"CONFLICT" | "INVALID_REQUEST">>
   }
@@ -23,7 +24,7 @@ export interface DirectListenerOptions {
     address: string
   ) => Effect.Effect<Pick<Bound, "port" | "url">, RbeeError<"CONFLICT" | "INVALID_REQUEST">, Scope.Scope>
   /** Serves one hive over streams. */
-  readonly serveOne: (hive: string) => Effect.Effect<(stream: Duplex) => void, never, Scope.Scope>
+  readonly serveOne: (hive: HiveId) => Effect.Effect<(stream: Duplex) => void, never, Scope.Scope>
 }
 
 export const layerDirectListener = ({ serve, serveOne }: DirectListenerOptions): Layer.Layer<DirectListener> =>

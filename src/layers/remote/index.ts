@@ -7,11 +7,12 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { SshPlace } from "../../machines/vocabulary/place.ts"
 import type { Look } from "./questions.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 /** A machine on which a hive is, or will be. */
 export interface Remote {
   /** the hive's id */
-  readonly id: string
+  readonly id: HiveId
   readonly place: SshPlace
 }
 

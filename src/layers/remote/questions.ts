@@ -4,6 +4,7 @@
  * stands on a command line, and nothing needs to be installed there but Node.
  */
 import * as Schema from "effect/Schema"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 const HiveFile = Schema.Struct({
   pid: Schema.Int,
@@ -61,15 +62,15 @@ export const questions = {
 } as const
 
 export interface Asks {
-  readonly look: { readonly hive: string; readonly queen: string }
+  readonly look: { readonly hive: HiveId; readonly queen: string }
   readonly start: {
-    readonly hive: string
+    readonly hive: HiveId
     readonly env: Readonly<Record<string, string>>
     /** what its callers will show; it goes to a file of mode 0600 */
     readonly token: string
   }
-  readonly end: { readonly hive: string; readonly graceMs: number }
-  readonly logs: { readonly hive: string; readonly lines: number }
+  readonly end: { readonly hive: HiveId; readonly graceMs: number }
+  readonly logs: { readonly hive: HiveId; readonly lines: number }
   /** where an archive of this name is to be put */
   readonly incoming: { readonly name: string }
   /** takes such an archive away */

@@ -13,12 +13,13 @@ import { HiveKeys } from "../keys/index.ts"
 import { Ssh } from "../ssh/index.ts"
 import { DirectListener } from "./direct-listener.ts"
 import { Tunnel } from "./tunnel.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export class Tunnels extends Context.Tag("rbee/Tunnels")<
   Tunnels,
   {
     /** The hive's tunnel; another place is another tunnel. */
-    readonly of: (hive: string, place: SshPlace) => Effect.Effect<Tunnel>
+    readonly of: (hive: HiveId, place: SshPlace) => Effect.Effect<Tunnel>
     /** How a url of that scheme is reached over HTTP; undefined: it is no such url, or the hive is not known. */
     readonly way: (url: string) => HttpWay | undefined
     /** What is shown to a hive of another machine; undefined: this is no such url. */
@@ -78,7 +79,7 @@ export const layerTunnels: Layer.Layer<Tunnels, never, HiveKeys | Ssh | DirectLi
     const tunnels = new Map<string, Tunnel>()
     const agents = new Map<string, Agent>()
     const network = new Agent({ keepAlive: true, scheduling: "lifo" })
-    const agentOf = (hive: string): Agent => {
+    const agentOf = (hive: HiveId): Agent => {
       const known = agents.get(hive)
       if (known !== undefined) return known
       const agent = new TunnelAgent(

@@ -1,5 +1,6 @@
 /** What is set where nobody says otherwise. */
 import type { Settings } from "./index.ts"
+import { localHive } from "../../machines/vocabulary/ids.ts"
 
 export const defaults: Omit<Settings, "home" | "version"> = {
   queen: {
@@ -16,7 +17,7 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     requireToken: undefined
   },
   hive: {
-    id: "localhost",
+    id: localHive,
     host: "127.0.0.1",
     port: 8600,
     idleMs: 30 * 60_000,

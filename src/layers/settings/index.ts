@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type { GpuSetting } from "../../machines/vocabulary/device.ts"
 import type { KvType } from "../../machines/vocabulary/worker.ts"
 import type { Home } from "../paths/index.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export interface Settings {
   readonly home: Home
@@ -35,7 +36,7 @@ export interface Settings {
     readonly requireToken: boolean | undefined
   }
   readonly hive: {
-    readonly id: string
+    readonly id: HiveId
     readonly host: string
     readonly port: number
     /** idle and out of use the hive ends after this time */

@@ -3,6 +3,7 @@
  * lost. The last word of a worker that serves counts, and one that has not found out yet says nothing.
  */
 import type { Place } from "./placement/place.ts"
+import type { HiveId } from "../vocabulary/ids.ts"
 
 interface Told extends Place {
   readonly model: string
@@ -24,7 +25,7 @@ export class ExactPlaces {
     else this.bits.delete(key)
   }
 
-  removeHive(hive: string): void {
+  removeHive(hive: HiveId): void {
     for (const key of this.bits.keys()) if (key.startsWith(`${hive}${between}`)) this.bits.delete(key)
   }
 

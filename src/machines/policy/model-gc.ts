@@ -4,9 +4,10 @@
  */
 import { bundledModel } from "../formats/model-ref.ts"
 import type { GcAnswer, ModelView } from "../vocabulary/model.ts"
+import type { HiveId } from "../vocabulary/ids.ts"
 
 /** A model on a hive. */
-export type Copy = ModelView & { readonly hive: string }
+export type Copy = ModelView & { readonly hive: HiveId }
 
 export interface GcLimits {
   /** bytes of rbee's own model files that each hive may keep */
@@ -17,21 +18,22 @@ export interface GcLimits {
 
 /** Several names of one file on one hive stay and go together. */
 interface Group {
-  readonly hive: string
+  readonly hive: HiveId
   readonly bytes: number
   readonly copies: ReadonlyArray<Copy>
   readonly usedAt: number
 }
 
 const groupsOf = (copies: ReadonlyArray<Copy>): ReadonlyArray<Group> => {
-  const files = new Map<string, Array<Copy>>()
+  const files = new Map<string, readonly [Copy, ...ReadonlyArray<Copy>]>()
   for (const copy of copies) {
     const key = `${copy.hive} ${copy.file}`
-    files.set(key, [...(files.get(key) ?? []), copy])
+    const names = files.get(key)
+    files.set(key, names === undefined ? [copy] : [...names, copy])
   }
   return [...files.values()].map((names) => ({
-    hive: names[0]?.hive ?? "",
-    bytes: names[0]?.bytes ?? 0,
+    hive: names[0].hive,
+    bytes: names[0].bytes,
     copies: names,
     usedAt: Math.max(...names.map(({ added_at, last_used_at }) => last_used_at ?? added_at ?? 0))
   }))

@@ -1,8 +1,9 @@
 /** A queen and her hives are of one version: what they say to each other is not made to be read by another one. */
 import { type RbeeError, rbeeError } from "../errors.ts"
+import type { HiveId } from "../vocabulary/ids.ts"
 
 export interface Versions {
-  readonly hive: string
+  readonly hive: HiveId
   /** its version */
   readonly theirs: string
   readonly ours: string

@@ -4,10 +4,10 @@ import { Count, Lifecycle } from "./common.ts"
 import { DeviceBeat, Devices } from "./device.ts"
 import { SshPlace } from "./place.ts"
 import { WorkerBeat } from "./worker.ts"
-import { Id } from "./ids.ts"
+import { HiveId } from "./ids.ts"
 
 export const Heartbeat = Schema.Struct({
-  hive_id: Id,
+  hive_id: HiveId,
   /** fresh for every hive process */
   instance: Schema.String,
   /** 1, 2, 3, … within an instance */
@@ -37,7 +37,7 @@ export const ClaimRequest = Schema.Struct({
 export type ClaimRequest = typeof ClaimRequest.Type
 
 export const HiveView = Schema.Struct({
-  id: Schema.String,
+  id: HiveId,
   state: Lifecycle,
   url: Schema.optional(Schema.String),
   /** on another machine: how that is reached */
@@ -76,5 +76,5 @@ export const MachineView = Schema.Struct({
 export type MachineView = typeof MachineView.Type
 
 /** A worker in the cluster view. */
-export const WorkerView = Schema.Struct({ hive: Schema.String, ...WorkerBeat.fields })
+export const WorkerView = Schema.Struct({ hive: HiveId, ...WorkerBeat.fields })
 export type WorkerView = typeof WorkerView.Type

@@ -12,3 +12,9 @@ export type JobId = typeof JobId.Type
 
 export const WorkerId = Id.pipe(Schema.brand("WorkerId"))
 export type WorkerId = typeof WorkerId.Type
+
+/** A machine's hive: the name that its queen knows it by. */
+export const HiveId = Id.pipe(Schema.brand("HiveId"))
+export type HiveId = typeof HiveId.Type
+/** what a machine's own hive is called, unless it is told another name */
+export const localHive = HiveId.make("localhost")

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { Count, DeviceId } from "./common.ts"
 import { AnswerMessage, ChatMessage, conversationFields } from "./conversation.ts"
-import { Id, JobId, WorkerId } from "./ids.ts"
+import { Id, JobId, WorkerId, HiveId } from "./ids.ts"
 
 const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63
 
@@ -52,7 +52,7 @@ export const JobRequest = Schema.Struct({
   ...samplingFields,
   /** tokens a slot */
   context: Schema.optional(Schema.Int.pipe(Schema.between(16, 16_777_216))),
-  hive: Schema.optional(Id),
+  hive: Schema.optional(HiveId),
   device: Schema.optional(DeviceId),
   allow_cpu: Schema.optional(Schema.Boolean),
   /** pins the worker: it does not unload when idle */
@@ -92,11 +92,11 @@ export const Usage = Schema.Struct({ prompt_tokens: Count, completion_tokens: Co
 export type Usage = typeof Usage.Type
 
 /** Why a candidate was not taken: the decision's trace. */
-export const Candidate = Schema.Struct({ hive: Schema.String, device: Schema.String, verdict: Schema.String })
+export const Candidate = Schema.Struct({ hive: HiveId, device: Schema.String, verdict: Schema.String })
 /** Devices that lost for the same reason without a word on each. */
 export const Others = Schema.Struct({ count: Count, verdict: Schema.String })
 export const Placement = Schema.Struct({
-  hive: Schema.String,
+  hive: HiveId,
   device: Schema.String,
   /** the device stands in the configuration only */
   declared: Schema.optional(Schema.Literal(true)),

@@ -1,11 +1,12 @@
 /** Models in a hive's catalog, and the progress of getting one. */
 import * as Schema from "effect/Schema"
 import { Count } from "./common.ts"
+import { HiveId } from "./ids.ts"
 
 export const ModelView = Schema.Struct({
   /** the canonical reference, for example `minillama` or `file:/models/a.gguf` */
   model_ref: Schema.String,
-  hive: Schema.optional(Schema.String),
+  hive: Schema.optional(HiveId),
   file: Schema.String,
   bytes: Count,
   sha256: Schema.optional(Schema.String),
@@ -48,10 +49,8 @@ export type ModelView = typeof ModelView.Type
 
 /** What `models gc` did, or would do. */
 export const GcAnswer = Schema.Struct({
-  removed: Schema.Array(Schema.Struct({ model_ref: Schema.String, hive: Schema.String, bytes: Count })),
-  kept: Schema.Array(
-    Schema.Struct({ model_ref: Schema.String, hive: Schema.String, bytes: Count, because: Schema.String })
-  )
+  removed: Schema.Array(Schema.Struct({ model_ref: Schema.String, hive: HiveId, bytes: Count })),
+  kept: Schema.Array(Schema.Struct({ model_ref: Schema.String, hive: HiveId, bytes: Count, because: Schema.String }))
 })
 export type GcAnswer = typeof GcAnswer.Type
 

@@ -1,5 +1,6 @@
 /** Where a remote hive is, as its operator said it: what `ssh` resolves, and what is ours. No secret is in it. */
 import * as Schema from "effect/Schema"
+import { HiveId } from "./ids.ts"
 
 /** A host name, an address or an alias of `~/.ssh/config`; never an option of ssh, never two words. */
 const HostName = Schema.String.pipe(
@@ -32,7 +33,7 @@ export type SshPlace = typeof SshPlace.Type
 
 /** How something of a hive's machine is reached from the queen's. */
 export interface FarUrl {
-  readonly hive: string
+  readonly hive: HiveId
   readonly port: number
   /** of the network, `[…]` where it is of IPv6; absent: through the tunnel, to the loopback of that machine */
   readonly address?: string
@@ -45,6 +46,8 @@ export interface FarUrl {
 export const farUrl = ({ address, hive, port }: FarUrl): string =>
   address === undefined ? `http+ssh://${hive}:${port}` : `http+direct://${hive}@${address}:${port}`
 
+const isHiveId = Schema.is(HiveId)
+
 /** Undefined for any other url. */
 export const readFarUrl = (url: string): FarUrl | undefined => {
   const [, tunnelled, direct, address, port] =
@@ -52,7 +55,7 @@ export const readFarUrl = (url: string): FarUrl | undefined => {
       url
     ) ?? []
   const hive = tunnelled ?? direct
-  if (hive === undefined) return undefined
+  if (!isHiveId(hive)) return undefined
   return { hive, port: Number(port), ...(address === undefined ? {} : { address }) }
 }
 
@@ -60,7 +63,7 @@ export const readFarUrl = (url: string): FarUrl | undefined => {
  * A hive that an operator invited from `http://ADDRESS:PORT`: an address, never a name, which somebody else may resolve.
  * Undefined: it is none.
  */
-export const invitedAt = (hive: string, url: string): FarUrl | undefined =>
+export const invitedAt = (hive: HiveId, url: string): FarUrl | undefined =>
   readFarUrl(url.replace(/^http:\/\/(.*?)\/?$/, `http+direct://${hive}@$1`))
 
 /** Where what calls itself `url` on the hive's machine is reached: as the hive itself is. */

@@ -2,11 +2,11 @@
 import * as Schema from "effect/Schema"
 import { Count, DeviceId } from "./common.ts"
 import { Candidate, Others, Placement, WireError } from "./job.ts"
-import { Id } from "./ids.ts"
+import { HiveId } from "./ids.ts"
 
 export const PlanRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
-  hive: Schema.optional(Id),
+  hive: Schema.optional(HiveId),
   device: Schema.optional(DeviceId),
   /** true unless it says false */
   allow_cpu: Schema.optional(Schema.BooleanFromString),

@@ -1,7 +1,8 @@
 /** All commands of `rbee`, as they are declared to the parser, the help and the shells' completions. */
 import { infer } from "./commands/infer-command.ts"
 import { lazily } from "./lazily.ts"
-import { type Declared, declare, flag, number, text, type Words } from "./spec.ts"
+import { type Declared, declare, flag, id, number, text, type Words } from "./spec.ts"
+import { HiveId } from "../../machines/vocabulary/ids.ts"
 
 const json = { json: flag("json", "print JSON") }
 const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by default", min: 0, max: 1 }
@@ -192,7 +193,7 @@ const plan = declare({
   examples: ["rbee plan", "rbee plan --model HF:author/repo:Q4_K_M --no-cpu"],
   flags: {
     model: text("model", "REF", "as for infer; minillama by default", "m"),
-    hive: text("hive", "ALIAS", "on this hive"),
+    hive: id(HiveId, "hive", "ALIAS", "on this hive"),
     device: text("device", "ID", "on this device"),
     noCpu: flag("no-cpu", "without the CPU"),
     context: number("context", "TOKENS", "context of the answer"),
@@ -209,14 +210,14 @@ const jobsShow = declare({
   run: (values, words, context) => lazily(lists, (module) => module.showJob(words[0] ?? "", values.json, context))
 })
 
-const onHive = { hive: text("hive", "ID", "on this hive; on all that have it by default") }
+const onHive = { hive: id(HiveId, "hive", "ID", "on this hive; on all that have it by default") }
 const model = one("MODEL", "the reference, for example HF:author/repo:Q4_K_M")
 const modelsPull = declare({
   path: ["models", "pull"],
   summary: "fetch a model and wait for it; goes on where an earlier try broke off",
   examples: ["rbee models pull HF:author/repo:Q4_K_M", "rbee models pull HF:author/repo --hive attic"],
   words: model,
-  flags: { ...json, hive: text("hive", "ID", "the hive that fetches; this machine's own by default") },
+  flags: { ...json, hive: id(HiveId, "hive", "ID", "the hive that fetches; this machine's own by default") },
   run: (values, words, context) => lazily(models, (module) => module.pull(words[0] ?? "", values, context))
 })
 const modelsShow = declare({

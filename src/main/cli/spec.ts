@@ -9,6 +9,7 @@ import * as Options from "@effect/cli/Options"
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import type { Terminal } from "../../layers/terminal/index.ts"
@@ -48,6 +49,23 @@ export const texts = (name: string, placeholder: string, doc: string): Flag<Read
   spec: { name, alias: undefined, placeholder, doc },
   parser: Options.repeated(Options.text(name))
 })
+/** A name of one kind of things; whether there is such a one is the queen's to say. */
+export const id = <A extends string>(
+  schema: Schema.Schema<A, string>,
+  name: string,
+  placeholder: string,
+  doc: string
+): Flag<A | undefined> => {
+  const { spec, parser } = text(name, placeholder, doc)
+  const accepts = Schema.is(schema)
+  return {
+    spec,
+    parser: Options.mapEffect(parser, (value) => {
+      if (value === undefined || accepts(value)) return Effect.succeed(value)
+      return Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name} takes no '${value.slice(0, 60)}'.`)))
+    })
+  }
+}
 /** A finite decimal number; its range is the queen's to judge. */
 export const number = (name: string, placeholder: string, doc: string, alias?: string): Flag<number | undefined> => {
   const { spec, parser } = text(name, placeholder, doc, alias)

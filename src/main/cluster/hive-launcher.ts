@@ -8,6 +8,7 @@ import { rbeeError } from "../../machines/errors.ts"
 import { InProcessNetwork, inProcessUrl } from "../../layers/transport/in-process/network.ts"
 import { hiveApi } from "../../protocol/hive.ts"
 import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 /** Hives live in the scope of the layer: like daemons they outlive the queen that woke them. */
 export const layerInProcess: Layer.Layer<HiveLauncher, never, HivePorts | InProcessNetwork> = Layer.scoped(
@@ -17,9 +18,9 @@ export const layerInProcess: Layer.Layer<HiveLauncher, never, HivePorts | InProc
     const ports = yield* Effect.context<HivePorts>()
     const layerScope = yield* Effect.scope
     const living = new Map<string, Scope.CloseableScope>()
-    const urlOf = (id: string) => inProcessUrl("hive", id)
+    const urlOf = (id: HiveId) => inProcessUrl("hive", id)
 
-    const start = (id: string, scope: Scope.CloseableScope) =>
+    const start = (id: HiveId, scope: Scope.CloseableScope) =>
       Effect.gen(function* () {
         const hive = yield* makeHive
         yield* network.listen(urlOf(id), hiveApi, hive.api)

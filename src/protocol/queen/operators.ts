@@ -5,11 +5,11 @@ import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hiv
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import { GcAnswer } from "../../machines/vocabulary/model.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
-import { Id } from "../../machines/vocabulary/ids.ts"
+import { Id, HiveId } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
 import { ofFetching, ofOwnedHive, ofRemoteMachine, ofStarting, ofStore, ofWaking } from "../failures.ts"
-import { none, byId, byWorker, after, resumable } from "../inputs.ts"
+import { none, byHive, byWorker, after, resumable } from "../inputs.ts"
 import { downloadEvents, modelCalls, ofCluster, ProvisionAnswer } from "../models.ts"
 
 export const ShutdownAnswer = Schema.Struct({
@@ -33,7 +33,7 @@ const hivesApi = {
     scope: "manage",
     summary: "Register a hive, by its operator or by itself",
     input: Schema.Struct({
-      id: Id,
+      id: HiveId,
       url: Schema.optional(Schema.String),
       /** on another machine, which is looked at first */
       ssh: Schema.optional(SshPlace),
@@ -46,7 +46,7 @@ const hivesApi = {
     scope: "manage",
     summary: "A token by which a hive of this name joins, once and within the hour",
     input: Schema.Struct({
-      id: Id,
+      id: HiveId,
       /** where it will be reached; absent: on the loopback of the queen's machine */
       url: Schema.optional(Schema.String),
       /** HTTP may go there in clear */
@@ -59,7 +59,7 @@ const hivesApi = {
   checkHive: endpoint("POST", "/hives/:id/check", {
     scope: "manage",
     summary: "Look at a hive's machine over SSH; nothing is changed there",
-    input: byId,
+    input: byHive,
     answers: { json: { 200: MachineView } },
     errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
   }),
@@ -67,21 +67,21 @@ const hivesApi = {
   installHive: endpoint("POST", "/hives/:id/install", {
     scope: "manage",
     summary: "Put this version of rbee on a machine",
-    input: byId,
+    input: byHive,
     answers: { events: stream.ofInstallation },
     errors: ["HIVE_NOT_FOUND"]
   }),
   uninstallHive: endpoint("POST", "/hives/:id/uninstall", {
     scope: "manage",
     summary: "Remove rbee from a machine; models and logs stay",
-    input: byId,
+    input: byHive,
     answers: { json: { 200: Schema.Struct({ removed: Schema.Boolean }) } },
     errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
   }),
   hiveLogs: endpoint("GET", "/hives/:id/logs", {
     scope: "observe",
     summary: "The last lines of a remote hive's log",
-    input: Schema.Struct({ id: Id, lines: Schema.optional(Schema.NumberFromString) }),
+    input: Schema.Struct({ id: HiveId, lines: Schema.optional(Schema.NumberFromString) }),
     answers: { text: { 200: "text/plain; charset=utf-8" } },
     errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
   }),
@@ -94,21 +94,21 @@ const hivesApi = {
   removeHive: endpoint("DELETE", "/hives/:id", {
     scope: "manage",
     summary: "Forget a hive",
-    input: byId,
+    input: byHive,
     answers: { json: { 204: Nothing } },
     errors: [...ofHive, "CONFLICT"]
   }),
   startHive: endpoint("POST", "/hives/:id/start", {
     scope: "manage",
     summary: "Wake a hive; with take_over also one that belongs to another queen",
-    input: Schema.Struct({ id: Id, take_over: Schema.optional(Schema.Boolean) }),
+    input: Schema.Struct({ id: HiveId, take_over: Schema.optional(Schema.Boolean) }),
     answers: { json: { 200: HiveView } },
     errors: ofWaking
   }),
   stopHive: endpoint("POST", "/hives/:id/shutdown", {
     scope: "manage",
     summary: "Stop a hive",
-    input: byId,
+    input: byHive,
     answers: { json: { 200: HiveView } },
     errors: [...ofHive, ...ofRemoteMachine]
   })
@@ -125,9 +125,9 @@ const modelsApi = {
   pullModel: endpoint("POST", "/catalog/models/pull", {
     scope: "manage",
     summary: "A hive fetches a model; wakes this machine's own where none is named",
-    input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(Id) }),
+    input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(HiveId) }),
     answers: {
-      json: { 202: Schema.Struct({ hive: Schema.String, model_ref: Schema.String, ...ProvisionAnswer.fields }) }
+      json: { 202: Schema.Struct({ hive: HiveId, model_ref: Schema.String, ...ProvisionAnswer.fields }) }
     },
     errors: [...ofWaking, ...ofFetching, ...ofStarting]
   }),
@@ -135,7 +135,7 @@ const modelsApi = {
   pullEvents: endpoint("GET", "/hives/:hive/provisions/:id/events", {
     scope: "manage",
     summary: "A download; one that nobody reads any more is given up",
-    input: Schema.Struct({ hive: Id, id: Id, last_event_id: after }),
+    input: Schema.Struct({ hive: HiveId, id: Id, last_event_id: after }),
     answers: { events: downloadEvents },
     errors: [...ofHive, "NOT_FOUND"],
     ...resumable

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Token } from "../../machines/vocabulary/token.ts"
 import { Nothing } from "../../machines/vocabulary/common.ts"
 import { Heartbeat } from "../../machines/vocabulary/hive.ts"
-import { Id } from "../../machines/vocabulary/ids.ts"
+import { HiveId } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import { ofWaking } from "../failures.ts"
 
@@ -20,7 +20,7 @@ export const peersApi = {
     scope: "open",
     summary: "A hive that was invited joins: it brings what the queen shows to it, and is told what to show to her",
     input: Schema.Struct({
-      id: Id,
+      id: HiveId,
       /** absent: it has joined before, and shows the secret that it brought then */
       invite: Schema.optional(Schema.String),
       secret: Token,

@@ -18,9 +18,10 @@ import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { Onlooker } from "../watch/onlooker.ts"
 import { deadlyModel, type Plan } from "./plan.ts"
 import { Watch } from "../watch/watch.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export interface Site {
-  readonly id: string
+  readonly id: HiveId
   readonly machine: Host
   /** what its machine is called in urls */
   readonly host: string
@@ -44,7 +45,7 @@ export type HiveStart = Pick<Site, "id" | "url" | "store" | "disk" | "runtimes">
 export interface Programs {
   readonly hive: (cluster: Cluster, process: SimProcess, hive: HiveStart) => void
   readonly queen: (cluster: Cluster, process: SimProcess) => void
-  readonly worker: (cluster: Cluster, process: SimProcess, hive: string, start: Start) => void
+  readonly worker: (cluster: Cluster, process: SimProcess, hive: HiveId, start: Start) => void
 }
 
 /** The files of the programs. */
@@ -59,7 +60,7 @@ export class Cluster {
   readonly network: Network
   readonly watch: Watch
   readonly machines: ReadonlyArray<Machine>
-  readonly hives: ReadonlyMap<string, Site>
+  readonly hives: ReadonlyMap<HiveId, Site>
   readonly journal = new SimJournal()
   readonly queenStore = new QueenStore()
   readonly queenUrl: string
@@ -86,7 +87,7 @@ export class Cluster {
     })
     this.hub = { bytesPerS: 20e6, trouble: undefined, ...plan.hub }
     const machines: Array<Machine> = []
-    const hives = new Map<string, Site>()
+    const hives = new Map<HiveId, Site>()
     plan.hives.forEach((hive, index) => {
       const machine = new Machine(
         kernel,
@@ -148,7 +149,7 @@ export class Cluster {
     return first
   }
 
-  settingsOf(hiveId: string): Settings {
+  settingsOf(hiveId: HiveId): Settings {
     const nowhere = "/nowhere"
     return {
       ...defaults,
@@ -162,7 +163,7 @@ export class Cluster {
   }
 
   /** A hive as the far end of SSH launches it. */
-  private hiveHere(id: string, url: string): HiveHere {
+  private hiveHere(id: HiveId, url: string): HiveHere {
     const { home } = this.settingsOf(id)
     return {
       id,
@@ -176,12 +177,12 @@ export class Cluster {
   }
 
   /** Its state file is written. */
-  hiveIsUp(id: string, process: SimProcess): void {
+  hiveIsUp(id: HiveId, process: SimProcess): void {
     const site = this.hives.get(id)
     if (site !== undefined) site.running = process
   }
 
-  hiveIsClaimed(id: string, process: SimProcess): void {
+  hiveIsClaimed(id: HiveId, process: SimProcess): void {
     const site = this.hives.get(id)
     if (site !== undefined) site.claimed = process
   }

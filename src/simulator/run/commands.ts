@@ -7,7 +7,7 @@ import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { layerProcess as layerQueen } from "../../layers/queen-launcher/process.ts"
 import { type Part, Terminal } from "../../layers/terminal/index.ts"
-import type { WorkerId } from "../../machines/vocabulary/ids.ts"
+import { type WorkerId, type HiveId, localHive } from "../../machines/vocabulary/ids.ts"
 import type { SimProcess } from "../world/process.ts"
 import { type Cluster, files } from "./cluster.ts"
 import { common, exitCode } from "./programs.ts"
@@ -19,8 +19,8 @@ export const asKeeper =
     program: Effect.Effect<A, E, QueenLauncher | Layer.Layer.Success<ReturnType<typeof common>>>
   ): Effect.Effect<A, E> =>
     program.pipe(
-      Effect.provide(Layer.provide(layerQueen({ file: files.queen, env: {} }), common(cluster, process, "localhost"))),
-      Effect.provide(common(cluster, process, "localhost"))
+      Effect.provide(Layer.provide(layerQueen({ file: files.queen, env: {} }), common(cluster, process, localHive))),
+      Effect.provide(common(cluster, process, localHive))
     )
 
 export interface KeeperRun {
@@ -84,10 +84,10 @@ export const bootLook = (
 export type Command =
   | "up"
   | "down"
-  | { readonly startHive: string }
-  | { readonly stopHive: string }
+  | { readonly startHive: HiveId }
+  | { readonly stopHive: HiveId }
   /** stops it before, as one is told to */
-  | { readonly removeHive: string }
+  | { readonly removeHive: HiveId }
   | { readonly stopWorker: WorkerId }
 
 export const bootCommand = (cluster: Cluster, process: SimProcess, command: Command): void => {

@@ -3,12 +3,12 @@ import type { SimProcess } from "../world/process.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Fault } from "./plan.ts"
 import { bootCommand, type Command, type KeeperRun } from "./commands.ts"
-import { WorkerId } from "../../machines/vocabulary/ids.ts"
+import { WorkerId, type HiveId } from "../../machines/vocabulary/ids.ts"
 
 const hiveCommands = {
-  "hives-start": (startHive: string): Command => ({ startHive }),
-  "hives-stop": (stopHive: string): Command => ({ stopHive }),
-  "hives-rm": (removeHive: string): Command => ({ removeHive })
+  "hives-start": (startHive: HiveId): Command => ({ startHive }),
+  "hives-stop": (stopHive: HiveId): Command => ({ stopHive }),
+  "hives-rm": (removeHive: HiveId): Command => ({ removeHive })
 }
 
 const pick = <A>(items: ReadonlyArray<A>, target: number): A | undefined => items[target % Math.max(1, items.length)]

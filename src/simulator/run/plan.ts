@@ -3,9 +3,10 @@
  * again; the seed then only decides the order of what is ready at the same moment, and latencies.
  */
 import { SeededRandom } from "../world/kernel/random.ts"
+import { HiveId, localHive } from "../../machines/vocabulary/ids.ts"
 
 export interface HivePlan {
-  readonly id: string
+  readonly id: HiveId
   readonly ramMb: number
   /** MB of each GPU */
   readonly gpus: ReadonlyArray<number>
@@ -150,7 +151,7 @@ const wellSized = (seed: number, options: PlanOptions): Plan => {
   const random = new SeededRandom(seed ^ 0x51ed270b)
   const count = options.hives ?? random.int(1, 3)
   const hives = Array.from({ length: count }, (_, i) => ({
-    id: i === 0 ? "localhost" : `hive${i}`,
+    id: i === 0 ? localHive : HiveId.make(`hive${i}`),
     ramMb: random.pick([2000, 4000, 16_000]),
     gpus: Array.from({ length: random.int(0, 2) }, () => random.pick([1000, 2000, 8000])),
     awake: random.chance(0.4)
@@ -228,7 +229,7 @@ export const raceOf = (seed: number): Plan => {
   return {
     seed,
     // less than two workers need, the part that stays free included
-    hives: [{ id: "localhost", ramMb: 200, gpus: [], awake: random.chance(0.5) }],
+    hives: [{ id: localHive, ramMb: 200, gpus: [], awake: random.chance(0.5) }],
     jobs: [job(0, "a"), job(1, "b")],
     faults: [],
     tokens: 200,

@@ -42,6 +42,7 @@ import { deferredHandlers } from "../../layers/transport/deferred-handlers.ts"
 import { type Cluster, files, type HiveStart } from "./cluster.ts"
 import { layerSystem } from "../watch/onlooker.ts"
 import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
+import { type HiveId, localHive } from "../../machines/vocabulary/ids.ts"
 
 /** A client is a function an endpoint, and every heartbeat asks for one: each is made once. */
 const once = <A>(make: (url: string, secret: string) => A): ((url: string, secret?: string) => A) => {
@@ -55,7 +56,7 @@ const once = <A>(make: (url: string, secret: string) => A): ((url: string, secre
 }
 
 /** What every program has. */
-export const common = (cluster: Cluster, process: SimProcess, hiveId: string) =>
+export const common = (cluster: Cluster, process: SimProcess, hiveId: HiveId) =>
   Layer.mergeAll(
     layerIds(process),
     layerTurns(process),
@@ -95,7 +96,7 @@ const layerHives = (cluster: Cluster, process: SimProcess) =>
     HiveLauncher,
     Effect.map(HiveLauncher, (here) => {
       const far = farHives(process, cluster.network, (id) => cluster.hives.get(id)?.machine)
-      const of = (id: string) => (cluster.hives.get(id)?.machine === process.machine ? here : far)
+      const of = (id: HiveId) => (cluster.hives.get(id)?.machine === process.machine ? here : far)
       return {
         target: (id) => of(id).target(id),
         find: (target) => of(target.id).find(target),
@@ -126,7 +127,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
         ),
         layerHives(cluster, process),
         layerSystem(process, cluster.onlooker)
-      ).pipe(Layer.provideMerge(Layer.mergeAll(common(cluster, process, "localhost"), layerMetrics, HiveKeys.layer)))
+      ).pipe(Layer.provideMerge(Layer.mergeAll(common(cluster, process, localHive), layerMetrics, HiveKeys.layer)))
     )
     yield* Effect.gen(function* () {
       const queen = yield* makeQueen({
@@ -134,7 +135,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
         pid: process.id.pid,
         boot: `boot-${cluster.boots}`
       })
-      const { home, queen: at, version } = cluster.settingsOf("localhost")
+      const { home, queen: at, version } = cluster.settingsOf(localHive)
       yield* stateFile(queenFolder(home), {
         ...process.id,
         port: at.port,
@@ -199,7 +200,7 @@ export const bootHive = (cluster: Cluster, process: SimProcess, hive: HiveStart)
 export const bootWorker = (
   cluster: Cluster,
   process: SimProcess,
-  hiveId: string,
+  hiveId: HiveId,
   { firstLine, tell: say }: Start
 ): void => {
   // its hive's own words

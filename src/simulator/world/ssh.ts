@@ -14,9 +14,10 @@ import { endpoint, type Handlers } from "../../protocol/endpoint.ts"
 import { layerPorts } from "./daemons.ts"
 import type { Network } from "./network/network.ts"
 import type { Host, SimProcess } from "./process.ts"
+import { HiveId } from "../../machines/vocabulary/ids.ts"
 
 const State = Schema.Struct({ url: Schema.String, pid: Schema.Int })
-const hive = Schema.Struct({ hive: Schema.String })
+const hive = Schema.Struct({ hive: HiveId })
 /** a daemon that ends while it starts may say any of them */
 const errors = Object.keys(statusOf).filter(isErrorCode)
 const api = {
@@ -37,7 +38,7 @@ const api = {
   end: endpoint("POST", "/end", {
     scope: "open",
     summary: "Ends it",
-    input: Schema.Struct({ hive: Schema.String, graceMs: Schema.Number }),
+    input: Schema.Struct({ hive: HiveId, graceMs: Schema.Number }),
     answers: { json: { 200: Schema.Struct({ ended: Schema.Boolean }) } },
     errors
   })
@@ -70,7 +71,7 @@ const session = <A>(
   })
 
 /** What a machine answers to whoever has an account there. */
-export const serveSsh = (system: SimProcess, network: Network, hiveOf: (id: string) => HiveHere): void => {
+export const serveSsh = (system: SimProcess, network: Network, hiveOf: (id: HiveId) => HiveHere): void => {
   const handlers: Handlers<typeof api> = {
     look: ({ hive: id }) =>
       session(
@@ -105,7 +106,7 @@ export const serveSsh = (system: SimProcess, network: Network, hiveOf: (id: stri
 export const farHives = (
   process: SimProcess,
   network: Network,
-  machineOf: (id: string) => Host | undefined
+  machineOf: (id: HiveId) => Host | undefined
 ): HiveLauncher["Type"] => {
   const ask = ({ id }: HiveTarget) => {
     const machine = machineOf(id)

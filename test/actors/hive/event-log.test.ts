@@ -5,6 +5,7 @@ import { describe } from "vitest"
 import { EventLog, EventLogs } from "../../../src/actors/hive/common/event-log.ts"
 import type { Sink } from "../../../src/protocol/endpoint.ts"
 import { makeSseParser } from "../../../src/protocol/sse.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** A reader that takes `room` writes and then waits to be drained. */
 const reader = (room = Number.POSITIVE_INFINITY) => {
@@ -30,7 +31,7 @@ const reader = (room = Number.POSITIVE_INFINITY) => {
     }
   }
 }
-const log = () => new EventLog({ hiveId: "localhost" })
+const log = () => new EventLog({ hiveId: HiveId.make("localhost") })
 
 describe("An event sequence of a hive", () => {
   it.effect("reaches who came early, late, and back from the middle", () =>

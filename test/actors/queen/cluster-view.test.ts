@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import { ClusterView } from "../../../src/actors/queen/cluster/cluster-view.ts"
 import { notLost } from "../../../src/actors/queen/cluster/hive-entry.ts"
 import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
-import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   id: WorkerId.make("w1"),
@@ -25,18 +25,18 @@ const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   ...change
 })
 const process = { url: "http://127.0.0.1:8600", instance: "x", version: "1", api: {} as never, lost: notLost() }
-const heartbeat = { hive_id: "h", instance: "x", seq: 1, version: "1", url: "u", devices: [], workers: [] }
+const heartbeat = { hive_id: HiveId.make("h"), instance: "x", seq: 1, version: "1", url: "u", devices: [], workers: [] }
 const make = () => {
   const view = new ClusterView(() => 0)
-  const hive = view.addHive("h")
-  view.claim("h", process)
+  const hive = view.addHive(HiveId.make("h"))
+  view.claim(HiveId.make("h"), process)
   hive.has({ cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }, 0)
   hive.enter("healthy")
   const beat = (...workers: ReadonlyArray<WorkerBeat>) => view.confirm({ ...heartbeat, workers })
   return { view, hive, beat }
 }
 const ready = { instance: "i1", url: "http://127.0.0.1:8601", backend: "CPU", context: 512, slots: 2 }
-const at = { hive: "h", worker: WorkerId.make("w1"), device: "cpu", model: "minillama" }
+const at = { hive: HiveId.make("h"), worker: WorkerId.make("w1"), device: "cpu", model: "minillama" }
 
 describe("The cluster view", () => {
   it("gives out as many slots as a worker has, each job one, and takes them back", () => {
@@ -45,7 +45,7 @@ describe("The cluster view", () => {
     expect(view.reserve(WorkerId.make("w1"), JobId.make("j1"), false)).toEqual({
       worker: "w1",
       instance: "i1",
-      hive: "h",
+      hive: HiveId.make("h"),
       device: "cpu"
     })
     expect(view.reserve(WorkerId.make("w1"), JobId.make("j2"), true)).toBeUndefined()
@@ -119,7 +119,7 @@ describe("The cluster view", () => {
         if (end === "restarted") beat(beatOf({ instance: "i2" }))
         if (end === "degraded") beat(beatOf({ state: "degraded" }))
         if (end === "missed") for (let n = 0; n < 2; n++) beat()
-        if (end === "hive") view.dropWorkers("h")
+        if (end === "hive") view.dropWorkers(HiveId.make("h"))
         yield* Fiber.join(gone)
         yield* view.gone(lease)
         expect(view.leaseOf(JobId.make("j1")), end).toBeUndefined()
@@ -150,17 +150,17 @@ describe("The cluster view", () => {
 
   it("counts a beat that overtook the answer to its claim from the claim on", () => {
     const view = new ClusterView(() => 0)
-    const hive = view.addHive("h")
+    const hive = view.addHive(HiveId.make("h"))
     hive.hear({ ...heartbeat, workers: [beatOf()] })
-    view.claim("h", { ...process, instance: "another" })
+    view.claim(HiveId.make("h"), { ...process, instance: "another" })
     expect(view.allWorkers()).toEqual([])
     hive.hear({ ...heartbeat, workers: [beatOf()] })
-    view.claim("h", process)
-    expect(view.allWorkers()).toMatchObject([{ id: "w1", hive: "h" }])
+    view.claim(HiveId.make("h"), process)
+    expect(view.allWorkers()).toMatchObject([{ id: "w1", hive: HiveId.make("h") }])
   })
 
   it("keeps what must never be said of a hive from being said", () => {
-    const hive = new ClusterView(() => 0).addHive("h")
+    const hive = new ClusterView(() => 0).addHive(HiveId.make("h"))
     const devices = { cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 }, gpus: [], models: 0, workers: 0 }
     expect(() => hive.has(devices, 0)).toThrow(/is not claimed/)
     expect(() => hive.enter("healthy")).toThrow(/without a process/)

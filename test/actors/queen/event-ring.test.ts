@@ -8,6 +8,7 @@ import { makeSseParser, type SseEvent } from "../../../src/protocol/sse.ts"
 import { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { goodbye, hiveLost } from "../../../src/machines/narration.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const turn = Effect.flatMap(Turns, (turns) =>
   Effect.async<void>((resume) => turns.atEndOfTurn(() => resume(Effect.void)))
@@ -48,7 +49,7 @@ describe("the ring of cluster events", () => {
       events.narrate(hiveLost("old", 1))
       const [a, b] = [yield* reading(events.feed()), yield* reading(events.feed())]
       events.stateChanged("hive", "localhost", "cold", "waking")
-      events.narrate(goodbye(), { hiveId: "localhost" })
+      events.narrate(goodbye(), { hiveId: HiveId.make("localhost") })
       events.end()
       events.narrate(hiveLost("late", 1))
       for (const reader of [a, b]) {

@@ -6,7 +6,7 @@ import { none as noFiber } from "effect/FiberId"
 import * as TestClock from "effect/TestClock"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { makeStores, makeWorld, type QueenWorld } from "../../support/queen/world.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
 
 const stateOf = ({ api }: QueenWorld) => Effect.map(api.listHives({}), ([hive]) => hive?.state)
 const turn = Effect.promise(() => new Promise((resolve) => setImmediate(resolve)))
@@ -55,7 +55,7 @@ describe("Heartbeats", () => {
   it.scoped("of an unknown hive are 404, of a process that is not claimed 409", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
-      expect(yield* Effect.flip(api.heartbeat({ ...hive.beat(), hive_id: "attic" }))).toMatchObject({
+      expect(yield* Effect.flip(api.heartbeat({ ...hive.beat(), hive_id: HiveId.make("attic") }))).toMatchObject({
         code: "HIVE_NOT_FOUND"
       })
       yield* (yield* job()).ended
@@ -124,7 +124,7 @@ describe("Capabilities", () => {
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
       yield* (yield* job()).ended
-      yield* api.stopHive({ id: "localhost" })
+      yield* api.stopHive({ id: HiveId.make("localhost") })
       const reader = yield* job()
       yield* reader.ended
       expect(reader.lines().slice(0, 3)).toEqual([
@@ -143,22 +143,28 @@ describe("A hive by hand", () => {
     Effect.gen(function* () {
       const world = yield* makeWorld()
       const { api, events, hive } = world
-      expect(yield* api.startHive({ id: "localhost" })).toMatchObject({ id: "localhost", state: "healthy", workers: 0 })
-      expect(yield* api.startHive({ id: "localhost" })).toMatchObject({ state: "healthy" })
+      expect(yield* api.startHive({ id: HiveId.make("localhost") })).toMatchObject({
+        id: "localhost",
+        state: "healthy",
+        workers: 0
+      })
+      expect(yield* api.startHive({ id: HiveId.make("localhost") })).toMatchObject({ state: "healthy" })
       yield* events.saw("hive localhost has CPU; models: 0, workers: 0")
       expect(events.lines()).toEqual([
         "queen: waking the beehive at localhost:8600",
         "queen: first heartbeat from hive localhost; checking capabilities…",
         "queen: hive localhost has CPU; models: 0, workers: 0"
       ])
-      expect(yield* Effect.flip(api.removeHive({ id: "localhost" }))).toMatchObject({ code: "CONFLICT" })
-      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
+      expect(yield* Effect.flip(api.removeHive({ id: HiveId.make("localhost") }))).toMatchObject({ code: "CONFLICT" })
+      expect(yield* api.stopHive({ id: HiveId.make("localhost") })).toMatchObject({ state: "stopped" })
       expect(hive.running).toBe(false)
-      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
-      yield* api.removeHive({ id: "localhost" })
+      expect(yield* api.stopHive({ id: HiveId.make("localhost") })).toMatchObject({ state: "stopped" })
+      yield* api.removeHive({ id: HiveId.make("localhost") })
       expect(yield* api.listHives({})).toEqual([])
-      expect(yield* Effect.flip(api.startHive({ id: "attic" }))).toMatchObject({ code: "HIVE_NOT_FOUND" })
-      expect(yield* Effect.flip(api.stopHive({ id: "localhost" }))).toMatchObject({ code: "HIVE_NOT_FOUND" })
+      expect(yield* Effect.flip(api.startHive({ id: HiveId.make("attic") }))).toMatchObject({ code: "HIVE_NOT_FOUND" })
+      expect(yield* Effect.flip(api.stopHive({ id: HiveId.make("localhost") }))).toMatchObject({
+        code: "HIVE_NOT_FOUND"
+      })
     })
   )
 
@@ -166,7 +172,7 @@ describe("A hive by hand", () => {
     Effect.gen(function* () {
       const world = yield* makeWorld()
       world.hive.running = true
-      yield* world.api.addHive({ id: "localhost", url: world.hive.url })
+      yield* world.api.addHive({ id: localHive, url: world.hive.url })
       expect(yield* becomes(world, "healthy")).toBe("healthy")
     })
   )
@@ -177,13 +183,13 @@ describe("A hive by hand", () => {
       hive.wake()
       hive.version = "0.0.9"
       const refused = { code: "VERSION_MISMATCH", details: { hive: "0.0.9", queen: "test" } }
-      expect(yield* Effect.flip(api.startHive({ id: "localhost" }))).toMatchObject(refused)
+      expect(yield* Effect.flip(api.startHive({ id: HiveId.make("localhost") }))).toMatchObject(refused)
       const { data } = yield* (yield* job()).ended
       expect(data).toMatchObject({
         code: "VERSION_MISMATCH",
         message: "hive localhost runs rbee 0.0.9, this is rbee test. rbee hives stop localhost, then try again"
       })
-      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
+      expect(yield* api.stopHive({ id: HiveId.make("localhost") })).toMatchObject({ state: "stopped" })
       expect(hive.running).toBe(false)
       hive.version = "test"
       expect((yield* (yield* job()).ended).event).toBe("done")
@@ -197,7 +203,7 @@ describe("A hive by hand", () => {
       const reader = yield* job()
       yield* reader.until(({ event }) => event === "token")
       hive.script = () => ({})
-      yield* api.stopHive({ id: "localhost" })
+      yield* api.stopHive({ id: HiveId.make("localhost") })
       expect((yield* reader.ended).data).toMatchObject({ code: "SHUTTING_DOWN" })
       expect(hive.running).toBe(false)
       expect((yield* (yield* job()).ended).event).toBe("done")
@@ -211,13 +217,15 @@ describe("A hive by hand", () => {
       yield* (yield* world.job()).ended
       hive.isCutOff = true
       for (const _ of ["once", "again"])
-        expect(yield* Effect.flip(api.stopHive({ id: "localhost" }))).toMatchObject({ code: "CONNECTION_TIMEOUT" })
+        expect(yield* Effect.flip(api.stopHive({ id: HiveId.make("localhost") }))).toMatchObject({
+          code: "CONNECTION_TIMEOUT"
+        })
       expect(hive.running).toBe(true)
       hive.isCutOff = false
       yield* TestClock.adjust("1 second")
       expect(yield* becomes(world, "stopped")).toBe("stopped")
       expect(hive.running).toBe(false)
-      expect(yield* api.stopHive({ id: "localhost" })).toMatchObject({ state: "stopped" })
+      expect(yield* api.stopHive({ id: HiveId.make("localhost") })).toMatchObject({ state: "stopped" })
     })
   )
 
@@ -229,7 +237,7 @@ describe("A hive by hand", () => {
         const { api, hive } = world
         yield* (yield* world.job()).ended
         const late = hive.beat()
-        yield* api.stopHive({ id: "localhost" })
+        yield* api.stopHive({ id: HiveId.make("localhost") })
         yield* Effect.flip(api.heartbeat(late))
         yield* turn
         expect(yield* stateOf(world)).toBe("stopped")
@@ -260,7 +268,7 @@ describe("A hive by hand", () => {
   it.scoped("that ends by itself as a job asks it for room is waited for, and woken again", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
-      yield* api.startHive({ id: "localhost" })
+      yield* api.startHive({ id: HiveId.make("localhost") })
       hive.ending = true
       const reader = yield* job()
       yield* reader.until(({ data }) => data["action"] === "capacity_ask")
@@ -305,11 +313,15 @@ describe("Hives of other machines", () => {
       }
       const names = Array.from({ length: 10 }, (_, i) => `far${i}`)
       for (const [i, id] of names.entries())
-        stores.catalog.hives.set(id, { id, addedAt: 0, ssh: { host: `${id}.example`, hive_port: 8600 + i } })
+        stores.catalog.hives.set(id, {
+          id: HiveId.make(id),
+          addedAt: 0,
+          ssh: { host: `${id}.example`, hive_port: 8600 + i }
+        })
       const { api } = yield* makeWorld({ stores })
-      yield* Effect.forEach(names, (id) => Effect.forkScoped(Effect.ignore(api.startHive({ id }))))
+      yield* Effect.forEach(names, (id) => Effect.forkScoped(Effect.ignore(api.startHive({ id: HiveId.make(id) }))))
       yield* turn.pipe(Effect.repeat({ until: () => woken >= 4 }))
-      expect(yield* api.startHive({ id: "localhost" })).toMatchObject({ state: "healthy" })
+      expect(yield* api.startHive({ id: HiveId.make("localhost") })).toMatchObject({ state: "healthy" })
       expect(waking.size).toBe(4)
       const [first] = waking.values()
       if (first !== undefined) yield* Deferred.fail(first, rbeeError("CONNECTION_TIMEOUT", "it does not answer"))

@@ -6,6 +6,7 @@ import * as TestClock from "effect/TestClock"
 import { invitationMs, Invitations } from "../../../src/actors/queen/hives/elsewhere/invitations.ts"
 import { Ids } from "../../../src/layers/ids/index.ts"
 import { layerMemory, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const ids = Layer.succeed(Ids, { make: (prefix) => Effect.succeed(`${prefix}-1`) })
 /** A queen's start over this store. */
@@ -17,32 +18,32 @@ describe("An invitation", () => {
   it.effect("works until it is spent", () =>
     Effect.gen(function* () {
       const { check, issue, spend } = yield* started(new MemoryCatalog())
-      const token = yield* issue("attic", undefined)
-      yield* check("attic", token)
-      yield* spend("attic")
-      expect(yield* Effect.flip(check("attic", token))).toMatchObject(refused)
+      const token = yield* issue(HiveId.make("attic"), undefined)
+      yield* check(HiveId.make("attic"), token)
+      yield* spend(HiveId.make("attic"))
+      expect(yield* Effect.flip(check(HiveId.make("attic"), token))).toMatchObject(refused)
     })
   )
 
   it.effect("is for its name alone", () =>
     Effect.gen(function* () {
       const { check, issue } = yield* started(new MemoryCatalog())
-      const token = yield* issue("cellar", undefined)
-      yield* issue("attic", undefined)
-      expect(yield* Effect.flip(check("attic", token))).toMatchObject(refused)
-      expect(yield* Effect.flip(check("attic ", `${token}x`))).toMatchObject({ code: "FORBIDDEN" })
+      const token = yield* issue(HiveId.make("cellar"), undefined)
+      yield* issue(HiveId.make("attic"), undefined)
+      expect(yield* Effect.flip(check(HiveId.make("attic"), token))).toMatchObject(refused)
+      expect(yield* Effect.flip(check(HiveId.make("attic "), `${token}x`))).toMatchObject({ code: "FORBIDDEN" })
     })
   )
 
   it.effect("ends after an hour, and outlives its queen until then", () =>
     Effect.gen(function* () {
       const store = new MemoryCatalog()
-      const token = yield* (yield* started(store)).issue("attic", "http+direct://attic@10.0.0.7:8600")
+      const token = yield* (yield* started(store)).issue(HiveId.make("attic"), "http+direct://attic@10.0.0.7:8600")
       yield* TestClock.adjust(invitationMs - 1)
       const later = yield* started(store)
-      expect(yield* later.check("attic", token)).toMatchObject({ at: "http+direct://attic@10.0.0.7:8600" })
+      expect(yield* later.check(HiveId.make("attic"), token)).toMatchObject({ at: "http+direct://attic@10.0.0.7:8600" })
       yield* TestClock.adjust(1)
-      expect(yield* Effect.flip(later.check("attic", token))).toMatchObject(refused)
+      expect(yield* Effect.flip(later.check(HiveId.make("attic"), token))).toMatchObject(refused)
     })
   )
 
@@ -50,10 +51,10 @@ describe("An invitation", () => {
     Effect.gen(function* () {
       const store = new MemoryCatalog()
       const { check, issue } = yield* started(store)
-      const before = yield* issue("attic", undefined)
-      const token = yield* issue("attic", undefined)
-      expect(yield* Effect.flip(check("attic", before))).toMatchObject(refused)
-      yield* check("attic", token)
+      const before = yield* issue(HiveId.make("attic"), undefined)
+      const token = yield* issue(HiveId.make("attic"), undefined)
+      expect(yield* Effect.flip(check(HiveId.make("attic"), before))).toMatchObject(refused)
+      yield* check(HiveId.make("attic"), token)
       expect(JSON.stringify([...store.settings])).not.toContain(token)
     })
   )

@@ -23,7 +23,7 @@ import { layerNode } from "../../../src/layers/turns/node.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { keepWarm, queued } from "../../../src/machines/narration.ts"
 import type { DoneEvent, JobRequest } from "../../../src/machines/vocabulary/job.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const request: JobRequest = { model: "minillama", prompt: "hello" }
 const doneEvent: DoneEvent = {
@@ -147,7 +147,7 @@ describe("a job's event sequence", () => {
         speak(log, 2)
         log.failover("w1", "w2", {})
         speak(log, 2)
-        log.narrate(keepWarm(), { hiveId: "localhost" })
+        log.narrate(keepWarm(), { hiveId: HiveId.make("localhost") })
         log.end({ _tag: "Done", event: { ...doneEvent, tokens: 4 } })
         log.end({ _tag: "Cancelled" })
         log.token("late", 1)

@@ -2,19 +2,21 @@ import { describe, expect, it } from "vitest"
 import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics/metrics.ts"
 import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics/metrics-text.ts"
 import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
 
 const gauges: Gauges = {
   version: "1.2.3",
   running: ["minillama", "minillama"],
   waiting: ["file:/m.gguf"],
   hives: ["healthy"],
-  workers: [{ hive: "localhost", model: "minillama", state: "busy" }],
-  memory: [{ hive: 'my "hive"\\\n', device: "gpu0", totalBytes: 12e9, leasedBytes: 10e9, freeBytes: 1.5e9 }]
+  workers: [{ hive: localHive, model: "minillama", state: "busy" }],
+  memory: [
+    { hive: HiveId.make('my "hive"\\\n'), device: "gpu0", totalBytes: 12e9, leasedBytes: 10e9, freeBytes: 1.5e9 }
+  ]
 }
 
 const beat = (...workers: ReadonlyArray<readonly [id: string, restarts: number]>): Heartbeat => ({
-  hive_id: "localhost",
+  hive_id: localHive,
   instance: "h",
   seq: 1,
   version: "1",

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { readEvents } from "../../../src/protocol/sse.ts"
 import { modelsTable } from "../../../src/main/cli/views.ts"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const pulled = (model_ref: string) =>
   Effect.gen(function* () {
@@ -38,7 +38,7 @@ describe("Models of the cluster", () => {
         removed: [],
         kept: [{ because: "it is pinned" }]
       })
-      yield* api.pinModel({ ref: "hf:acme/tiny:q8_0", pinned: false, hive: "localhost" })
+      yield* api.pinModel({ ref: "hf:acme/tiny:q8_0", pinned: false, hive: HiveId.make("localhost") })
       yield* api.removeModel({ ref: "hf:acme/tiny:q8_0" })
       expect(yield* api.listModels({})).toEqual([])
       expect(yield* Effect.flip(api.removeModel({ ref: "HF:acme/tiny:Q8_0" }))).toMatchObject({
@@ -150,7 +150,7 @@ describe("Models of the cluster", () => {
     Effect.gen(function* () {
       const { api } = yield* makeWorld()
       expect(yield* Effect.flip(api.pullModel({ model_ref: "HF:../x" }))).toMatchObject({ code: "INVALID_REQUEST" })
-      expect(yield* Effect.flip(api.pullModel({ model_ref: "minillama", hive: "attic" }))).toMatchObject({
+      expect(yield* Effect.flip(api.pullModel({ model_ref: "minillama", hive: HiveId.make("attic") }))).toMatchObject({
         code: "HIVE_NOT_FOUND"
       })
     })

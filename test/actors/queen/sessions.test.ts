@@ -1,9 +1,10 @@
 /** Who woke what, who uses it, and what ends with a session (docs/design.md#sessions). */
 import { describe, expect, it } from "@effect/vitest"
 import { type SessionFacts, Sessions } from "../../../src/actors/queen/sessions/sessions.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import type { HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, localHive } from "../../../src/machines/vocabulary/ids.ts"
 
-const none = { jobs: 0, hives: new Set<string>(), workers: new Set<string>() }
+const none = { jobs: 0, hives: new Set<HiveId>(), workers: new Set<string>() }
 const cold = (id: string, woke_queen = false) => ({ id, teardown: "cold", woke_queen }) as const
 const warm = (id: string) => ({ id, teardown: "warm", woke_queen: false }) as const
 
@@ -16,7 +17,7 @@ const woken = (id = "s1") => {
   const made = make()
   made.sessions.opened(cold(id, true))
   made.sessions.woke("hive", "localhost", undefined, [cold(id)])
-  made.sessions.uses(cold(id), "localhost", WorkerId.make("w1"))
+  made.sessions.uses(cold(id), localHive, WorkerId.make("w1"))
   return made
 }
 const all = { queenEnds: true, hives: ["localhost"], workers: ["w1"], kept: [] }
@@ -30,7 +31,7 @@ describe("A cold session", () => {
     const { sessions } = make()
     sessions.opened(cold("s1"))
     sessions.woke("hive", "localhost", undefined, [cold("s1")])
-    sessions.uses(cold("s1"), "localhost", WorkerId.make("w1"))
+    sessions.uses(cold("s1"), localHive, WorkerId.make("w1"))
     expect(sessions.end("s1", none)).toEqual({
       ...all,
       queenEnds: false,
@@ -42,7 +43,7 @@ describe("A cold session", () => {
     for (const other of [warm("s2"), undefined]) {
       const { sessions } = woken()
       sessions.opened(other)
-      sessions.uses(other, "localhost", WorkerId.make("w1"))
+      sessions.uses(other, localHive, WorkerId.make("w1"))
       const { queenEnds, hives, workers, kept } = sessions.end("s1", none)
       expect({ queenEnds, hives, workers }).toEqual({ queenEnds: false, hives: [], workers: [] })
       expect(kept.map(({ id }) => id)).toEqual(["w1", "localhost", "queen"])
@@ -52,7 +53,7 @@ describe("A cold session", () => {
   it("passes to the last cold user what others still use", () => {
     const { sessions } = woken()
     sessions.opened(cold("s2"))
-    sessions.uses(cold("s2"), "localhost", WorkerId.make("w1"))
+    sessions.uses(cold("s2"), localHive, WorkerId.make("w1"))
     sessions.opened(cold("s2"))
     expect(sessions.end("s1", none)).toMatchObject({ queenEnds: false, hives: [], workers: [] })
     // the queen was woken by s1 and used by s2
@@ -61,7 +62,7 @@ describe("A cold session", () => {
 
   it("leaves what a running job uses", () => {
     const { sessions } = woken()
-    const inUse = { jobs: 1, hives: new Set(["localhost"]), workers: new Set(["w1"]) }
+    const inUse = { jobs: 1, hives: new Set([localHive]), workers: new Set(["w1"]) }
     expect(sessions.end("s1", inUse).kept).toEqual([
       { id: "w1", because: "a job uses it" },
       { id: "localhost", because: "a job uses it" },
@@ -76,10 +77,10 @@ describe("A cold session", () => {
     const { sessions } = make()
     sessions.opened(cold("s1", true))
     // The worker is known before the session that woke its hive says so: the hive itself was not warmed by its user.
-    sessions.uses(warm("s2"), "localhost", WorkerId.make("w2"))
+    sessions.uses(warm("s2"), localHive, WorkerId.make("w2"))
     sessions.woke("hive", "localhost", undefined, [cold("s1")])
-    sessions.uses(cold("s1"), "localhost", WorkerId.make("w1"))
-    if (shared) sessions.uses(cold("s1"), "localhost", WorkerId.make("w2"))
+    sessions.uses(cold("s1"), localHive, WorkerId.make("w1"))
+    if (shared) sessions.uses(cold("s1"), localHive, WorkerId.make("w2"))
     const ending = sessions.end("s1", none)
     expect(ending).toMatchObject({ queenEnds: false, hives: [], workers: ["w1"] })
     expect(ending.kept).toContainEqual({ id: "localhost", because: "what stays below it needs it" })

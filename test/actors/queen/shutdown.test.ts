@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const cold = (id: string, woke_queen = false) => ({ id, teardown: "cold", woke_queen }) as const
 const warm = (id: string) => ({ id, teardown: "warm", woke_queen: false }) as const
@@ -66,7 +66,7 @@ describe("Shutdown", () => {
       const second = yield* makeWorld({ stores })
       yield* (yield* second.job()).ended
       hive.isCutOff = true
-      yield* Effect.flip(second.api.stopHive({ id: "localhost" }))
+      yield* Effect.flip(second.api.stopHive({ id: HiveId.make("localhost") }))
       hive.isCutOff = false
       yield* second.api.shutdown({ cascade: true })
       yield* second.queen.ended

@@ -25,7 +25,7 @@ import type { Namespace } from "../../support/namespace.ts"
 import type { RemoteMachine } from "../../support/remote.ts"
 import { startScriptedWorker } from "../relay-parts/scripted-worker.ts"
 import { cpuSeconds } from "../relay-parts/contenders.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** A benchmark's bundle, started as the worker on the other machine. */
 export const playWorker = async (): Promise<void> => {
@@ -158,10 +158,10 @@ export const openStreams = async (link: Namespace, there: RemoteMachine, bundle:
   const tunnelled = await Effect.runPromise(
     Effect.gen(function* () {
       const tunnels = yield* Effect.flatMap(Layer.build(world), (context) => Effect.provide(Tunnels, context))
-      const tunnel = yield* tunnels.of("remote", { host: "remote", hive_port: port })
+      const tunnel = yield* tunnels.of(HiveId.make("remote"), { host: "remote", hive_port: port })
       yield* tunnel.hold
       yield* tunnel.connection
-      const url = farUrl({ hive: "remote", port })
+      const url = farUrl({ hive: HiveId.make("remote"), port })
       return makeHttpClient(workerApi, { baseUrl: url, way: tunnels.way(url) })
     }).pipe(Scope.extend(scope), Effect.provide(Logger.remove(Logger.defaultLogger)))
   )

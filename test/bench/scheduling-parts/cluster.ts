@@ -3,7 +3,7 @@ import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
 import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** mulberry32: the same workload in every run */
 export const seeded = (seed: number) => () => {
@@ -51,7 +51,11 @@ export class Cluster {
     }
     for (let m = 0; m < models; m++)
       for (let copy = 0; copy < 3; copy++)
-        this.fleet.seen.addFile(`hive-${Math.floor(this.random() * hives)}`, `m${m}`, this.sizeOf(`m${m}`) * 1e6)
+        this.fleet.seen.addFile(
+          HiveId.make(`hive-${Math.floor(this.random() * hives)}`),
+          `m${m}`,
+          this.sizeOf(`m${m}`) * 1e6
+        )
   }
 
   /**
@@ -69,7 +73,7 @@ export class Cluster {
         const worker = `c${device}-${n}`
         this.fleet.setResident({
           worker: WorkerId.make(worker),
-          hive,
+          hive: HiveId.make(hive),
           device: name,
           model: `other${Math.floor(this.random() * models)}`,
           context: 4096,
@@ -100,7 +104,11 @@ export class Cluster {
       state: "healthy",
       free_mb: this.free.get(`${hive}/${id}`) ?? 0
     }))
-    this.fleet.setHive({ hive, devices: { cpu: { cores: 16, ram_mb: 64_000, ram_free_mb: 64_000 }, gpus }, beats })
+    this.fleet.setHive({
+      hive: HiveId.make(hive),
+      devices: { cpu: { cores: 16, ram_mb: 64_000, ram_free_mb: 64_000 }, gpus },
+      beats
+    })
   }
 
   request(): PlacementRequest {

@@ -8,7 +8,7 @@ import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { seeded } from "./cluster.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** MB and GB/s of cards as they are sold */
 const cards = [
@@ -115,7 +115,7 @@ class Scene {
           const facts: ResidentFacts = {
             worker: WorkerId.make(`${hive}-${id}-${n}`),
             isServing: true,
-            hive,
+            hive: HiveId.make(hive),
             device: id,
             model: model.name,
             context: 4096,
@@ -133,7 +133,7 @@ class Scene {
         spots.push({ hive, device: id, mb, gbps, workers })
       }
       this.fleet.setHive({
-        hive,
+        hive: HiveId.make(hive),
         devices: {
           cpu: { cores: 16, ram_mb: cpu.mb, ram_free_mb: cpu.mb },
           gpus: gpus.map(({ id, mb, name }) => ({ id, name, backend: "cuda", vram_mb: mb, vram_free_mb: mb }))
@@ -145,7 +145,7 @@ class Scene {
       for (const model of models) {
         if (random() < 0.5) continue
         this.files.add(`${hive} ${model.name}`)
-        this.fleet.seen.addFile(hive, model.name, model.mb * 1e6)
+        this.fleet.seen.addFile(HiveId.make(hive), model.name, model.mb * 1e6)
       }
     }
     this.spots = spots
@@ -153,7 +153,7 @@ class Scene {
       for (const { facts } of workers) this.fleet.setResident(facts)
       for (const { mb, name } of models) {
         const seen = (answerTokens / alone(mb, gbps)) * (0.9 + 0.2 * random())
-        this.fleet.observe({ hive, device }, name, seen)
+        this.fleet.observe({ hive: HiveId.make(hive), device }, name, seen)
       }
     }
     for (const { name, rate } of models) {

@@ -12,6 +12,7 @@ import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { ask, quiet } from "./http-support.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const token = "the-token-of-the-cluster"
 
@@ -91,7 +92,7 @@ describe("The queen's interface", () => {
     () =>
       Effect.gen(function* () {
         const keys = new HiveKeyring()
-        const ofHive = keys.fromHive("gpu-box")
+        const ofHive = keys.fromHive(HiveId.make("gpu-box"))
         const sessions = new BrowserSessions()
         const callerOf = (secret: string) => {
           const hive = keys.hiveOf(secret)
@@ -116,7 +117,7 @@ describe("The queen's interface", () => {
           expect([who, yield* scopesFor(closed.url, all, headers)]).toEqual([who, left])
         }
         // a hive that is forgotten is nobody
-        keys.forget("gpu-box")
+        keys.forget(HiveId.make("gpu-box"))
         expect(yield* scopesFor(url, all, bearer(ofHive))).toEqual(["infer", "open"])
       })
   )

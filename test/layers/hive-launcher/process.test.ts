@@ -16,6 +16,7 @@ import { Processes, type ProcessId } from "../../../src/layers/process/index.ts"
 import { layerNode } from "../../../src/layers/process/node.ts"
 import { CurrentSettings } from "../../../src/layers/settings/index.ts"
 import { defaults } from "../../../src/layers/settings/defaults.ts"
+import { localHive } from "../../../src/machines/vocabulary/ids.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-hive-launcher-"))
 const file = join(folder, "stub-hive.mjs")
@@ -57,7 +58,7 @@ const world = (stub = "") =>
       Effect.all({ launcher: HiveLauncher, processes: Processes }),
       context
     )
-    const target = launcher.target("localhost")
+    const target = launcher.target(localHive)
     const stateFile = join(state, "hive-localhost", "daemon.json")
     const running = () => JSON.parse(readFileSync(stateFile, "utf8")) as ProcessId
     // whatever a test leaves behind

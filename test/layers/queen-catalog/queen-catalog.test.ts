@@ -9,6 +9,7 @@ import Sqlite from "better-sqlite3"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { type CapabilitiesRow, type HiveRow, QueenCatalog } from "../../../src/layers/queen-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/queen-catalog/sqlite.ts"
+import { HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-queen-catalog-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -19,13 +20,13 @@ const start = <A, E>(file: string, body: (catalog: QueenCatalog["Type"]) => Effe
   Effect.provide(Effect.flatMap(QueenCatalog, body), Layer.fresh(Layer.provide(layerSqlite(file), layerRandom)))
 
 const hive: HiveRow = {
-  id: "localhost",
+  id: localHive,
   url: "http://127.0.0.1:8600",
   instance: "hive-1",
   addedAt: 1_700_000_000_000.5
 }
 const capabilities: CapabilitiesRow = {
-  hive: "localhost",
+  hive: localHive,
   instance: "hive-1",
   version: "0.1.0",
   devices: {
@@ -64,7 +65,7 @@ describe("the queen's catalog", () => {
       const file = newFile()
       yield* start(file, (catalog) =>
         Effect.gen(function* () {
-          yield* catalog.hives.put({ id: "bare", addedAt: 3 })
+          yield* catalog.hives.put({ id: HiveId.make("bare"), addedAt: 3 })
           yield* catalog.hives.put({ ...hive, url: "http://old" })
           yield* catalog.capabilities.put(capabilities)
           // replacing the hive keeps what is known of it
@@ -79,7 +80,7 @@ describe("the queen's catalog", () => {
           expect(yield* catalog.settings.get("n")).toEqual({ name: "n", value: "true" })
           expect(yield* catalog.settings.get("other")).toBeUndefined()
           // a field that is no longer known is gone
-          yield* catalog.hives.put({ id: "localhost", addedAt: 1 })
+          yield* catalog.hives.put({ id: localHive, addedAt: 1 })
           expect(yield* catalog.hives.get("localhost")).toEqual({ id: "localhost", addedAt: 1 })
         })
       )

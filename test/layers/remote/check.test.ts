@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { usable } from "../../../src/layers/remote/check.ts"
 import type { Look } from "../../../src/layers/remote/questions.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const machine = (change: Partial<Look>): Look => ({
   platform: "linux",
@@ -22,14 +23,14 @@ const machine = (change: Partial<Look>): Look => ({
   ...change
 })
 const running = (version: string) => ({ pid: 7, start: "1", url: "http://127.0.0.1:8600", version })
-const refusal = (change: Partial<Look>) => Effect.flip(usable("box", machine(change), "1.0.0"))
+const refusal = (change: Partial<Look>) => Effect.flip(usable(HiveId.make("box"), machine(change), "1.0.0"))
 
 describe("a remote machine", () => {
   it.effect("is usable with this very version, installed or running, and a Node that is new enough", () =>
     Effect.gen(function* () {
       for (const node of ["v20.19.0", "v20.20.2", "v22.0.0", "v100.0.0"])
-        yield* usable("box", machine({ node, hive: running("1.0.0") }), "1.0.0")
-      yield* usable("box", machine({}), "1.0.0")
+        yield* usable(HiveId.make("box"), machine({ node, hive: running("1.0.0") }), "1.0.0")
+      yield* usable(HiveId.make("box"), machine({}), "1.0.0")
     })
   )
 
@@ -46,7 +47,7 @@ describe("a remote machine", () => {
   it.effect("says what is installed or runs where that is another version, and what to do in which order", () =>
     Effect.gen(function* () {
       const { installed: _, ...none } = machine({})
-      const missing = yield* Effect.flip(usable("box", none, "1.0.0"))
+      const missing = yield* Effect.flip(usable(HiveId.make("box"), none, "1.0.0"))
       assert.deepInclude(missing, { code: "NOT_INSTALLED", todo: "rbee hives install box" })
       const other = yield* refusal({ installed: "0.9.0" })
       assert.deepInclude(other, {
@@ -61,7 +62,7 @@ describe("a remote machine", () => {
         what: "hive box runs rbee 0.9.0, this is rbee 1.0.0",
         todo: "rbee hives stop box, then rbee hives upgrade box"
       })
-      yield* usable("box", machine({ installed: "0.9.0", hive: running("1.0.0") }), "1.0.0")
+      yield* usable(HiveId.make("box"), machine({ installed: "0.9.0", hive: running("1.0.0") }), "1.0.0")
     })
   )
 })

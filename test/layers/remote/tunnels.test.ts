@@ -18,6 +18,7 @@ import { layerSsh2 } from "../../../src/layers/ssh/ssh2.ts"
 import { farUrl } from "../../../src/machines/vocabulary/place.ts"
 import { hasSshd } from "../../support/remote.ts"
 import { useRemotes } from "../../support/remotes.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const remote = useRemotes()
 const ends: Array<() => void> = []
@@ -50,8 +51,8 @@ describe.skipIf(!hasSshd)("A tunnel", () => {
     const settings = Layer.succeed(CurrentSettings, { ...defaults, home, version: "0.0.0", queen })
     const asked = Effect.gen(function* () {
       const tunnels = yield* Tunnels
-      yield* tunnels.of("remote", { host: "remote", hive_port: port })
-      const url = farUrl({ hive: "remote", port })
+      yield* tunnels.of(HiveId.make("remote"), { host: "remote", hive_port: port })
+      const url = farUrl({ hive: HiveId.make("remote"), port })
       const client = makeHttpClient(api, { baseUrl: url, way: tunnels.way(url) })
       yield* Effect.repeatN(client.ask({}), 30)
     })

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest"
 import { ExactPlaces } from "../../../src/machines/policy/exact-places.ts"
 import { dependsOnRows } from "../../../src/machines/kinds/llama/exact-types.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
-const here = { hive: "a", device: "cpu" }
-const there = { hive: "b", device: "cpu" }
+const here = { hive: HiveId.make("a"), device: "cpu" }
+const there = { hive: HiveId.make("b"), device: "cpu" }
 const told = (at: typeof here, more: object = {}) => ({ ...at, model: "m", exact: true, bits: "1", ...more })
 
 describe("Where an answer goes on as if nothing had happened", () => {
@@ -34,7 +35,7 @@ describe("Where an answer goes on as if nothing had happened", () => {
     }
     const places = new ExactPlaces()
     places.note(told(here))
-    places.removeHive("a")
+    places.removeHive(HiveId.make("a"))
     expect(places.isExact(here, "m")).toBe(false)
   })
 })

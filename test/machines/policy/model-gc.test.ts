@@ -1,10 +1,11 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
 import { type Copy, planGc } from "../../../src/machines/policy/model-gc.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const copy = (ref: string, hive: string, over: Partial<Copy> = {}): Copy => ({
   model_ref: ref,
-  hive,
+  hive: HiveId.make(hive),
   file: `/models/${ref}`,
   bytes: 100,
   added_at: 1,
@@ -66,7 +67,7 @@ describe("Making room", () => {
     const some = FastCheck.array(
       FastCheck.record({
         model_ref: FastCheck.constantFrom("m1", "m2", "m3", "m4"),
-        hive: FastCheck.constantFrom("a", "b"),
+        hive: FastCheck.constantFrom(HiveId.make("a"), HiveId.make("b")),
         bytes: FastCheck.integer({ min: 1, max: 500 }),
         last_used_at: FastCheck.integer({ min: 0, max: 20 }),
         pinned: FastCheck.boolean(),

@@ -3,6 +3,7 @@ import { type Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, placeOf, resident, request } from "../../support/fleet.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const order = (asked: PlacementRequest, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>
   askedBy(new Search(fleet, asked, excluded, 0))
@@ -33,7 +34,7 @@ describe("The scheduler's search for a device", () => {
       { hive: "box", device: "cpu", verdict: "another device is asked for (gpu0)" },
       { hive: "box", device: "gpu0", verdict: "no" }
     ])
-    expect(order(request({ hive: "attic" }), fleetOf(two))).toEqual([])
+    expect(order(request({ hive: HiveId.make("attic") }), fleetOf(two))).toEqual([])
   })
 
   it("passes over what is degraded and what failed for this job", () => {
@@ -46,11 +47,11 @@ describe("The scheduler's search for a device", () => {
       vram_free_mb: vram_mb
     }))
     fleet.setHive({
-      hive: "box",
+      hive: HiveId.make("box"),
       devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 8000 }, gpus },
       beats: [{ id: "gpu1", state: "degraded", free_mb: 24_000 }]
     })
-    const search = new Search(fleet, request(), [{ hive: "box", device: "gpu0" }], 0)
+    const search = new Search(fleet, request(), [{ hive: HiveId.make("box"), device: "gpu0" }], 0)
     expect(askedBy(search)).toEqual(["box/cpu"])
     expect(search.losers.slice(0, 2)).toEqual([
       { hive: "box", device: "gpu1", verdict: "the device is degraded and takes no new work" },
@@ -60,7 +61,7 @@ describe("The scheduler's search for a device", () => {
 
   it("prefers a hive that has the file to one that has not, all else equal, and says so", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
-    fleet.seen.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
+    fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes: 4e9 }])
     const search = new Search(fleet, request(), [], 0)
     const first = search.next()
     expect(first === undefined ? undefined : placeOf(first)).toBe("box/gpu0")
@@ -78,15 +79,15 @@ describe("The scheduler's search for a device", () => {
 
   it("goes by what a device was seen to do for the model, where that is known", () => {
     const fleet = fleetOf({ box: [24_000, 24_000] })
-    fleet.observe({ hive: "box", device: "gpu1" }, "minillama", 50)
-    fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
+    fleet.observe({ hive: HiveId.make("box"), device: "gpu1" }, "minillama", 50)
+    fleet.observe({ hive: HiveId.make("box"), device: "gpu0" }, "minillama", 5)
     expect(order(request(), fleet)[0]).toBe("box/gpu1")
   })
 
   it("takes a device that was slow for a sign of the model, where no other has served it yet", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
-    fleet.seen.setFiles("box", [{ model: "minillama", bytes: 4e9 }])
-    fleet.observe({ hive: "box", device: "gpu0" }, "minillama", 5)
+    fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes: 4e9 }])
+    fleet.observe({ hive: HiveId.make("box"), device: "gpu0" }, "minillama", 5)
     expect(order(request(), fleet)[0], "the file is there, all else equal").toBe("box/gpu0")
   })
 
@@ -95,7 +96,7 @@ describe("The scheduler's search for a device", () => {
     const idle = resident("w1", { device: "gpu0", model: "other", memoryMb: 9000 })
     const ask = (bytes: number) => {
       const fleet = fleetOf({ box: [24_000] }, [idle])
-      fleet.seen.setFiles("box", [{ model: "minillama", bytes }])
+      fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes }])
       const search = new Search(fleet, request(), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", full)

@@ -8,7 +8,7 @@ import { placeKey } from "../../../src/machines/policy/placement/place.ts"
 import { mayGoAt } from "../../../src/machines/policy/placement/residency.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
 import { request as wishFor } from "../../support/fleet.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 interface World {
   readonly hives: ReadonlyArray<HiveFacts>
@@ -47,8 +47,8 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
   more: FastCheck.constantFrom(1, 1.2, 2)
 }).map(({ allowCpu, degraded, files, gpus, mb, more, workers }) => {
   const places = gpus.flatMap((cards, h) => [
-    ...cards.map((vramMb, i) => ({ hive: `h${h}`, device: `gpu${i}`, mb: vramMb })),
-    { hive: `h${h}`, device: "cpu", mb: 16_000 }
+    ...cards.map((vramMb, i) => ({ hive: HiveId.make(`h${h}`), device: `gpu${i}`, mb: vramMb })),
+    { hive: HiveId.make(`h${h}`), device: "cpu", mb: 16_000 }
   ])
   const left = new Map(places.map((place) => [placeKey(place), place.mb]))
   const residents = workers.flatMap(({ at, share, ...rest }, n): ReadonlyArray<ResidentFacts> => {
@@ -74,10 +74,12 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
       }
     ]
   })
-  const out = new Set(degraded.map((at) => placeKey(places[at % places.length] ?? { hive: "", device: "" })))
+  const out = new Set(
+    degraded.map((at) => placeKey(places[at % places.length] ?? { hive: HiveId.make("none"), device: "" }))
+  )
   return {
     hives: gpus.map((cards, h) => ({
-      hive: `h${h}`,
+      hive: HiveId.make(`h${h}`),
       devices: {
         cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 16_000 },
         gpus: cards.map((vram_mb, i) => ({
@@ -107,7 +109,7 @@ const fleetOf = ({ files, hives, residents, needMb }: World): Fleet => {
   const fleet = new Fleet()
   for (const hive of hives) fleet.setHive(hive)
   for (const one of residents) fleet.setResident(one)
-  for (const hive of files) fleet.seen.addFile(hive, model, (needMb / 2 - 80) * 1e6)
+  for (const hive of files) fleet.seen.addFile(HiveId.make(hive), model, (needMb / 2 - 80) * 1e6)
   return fleet
 }
 
@@ -219,7 +221,7 @@ describe("Every search for a place", () => {
     FastCheck.assert(
       FastCheck.property(worlds, changes, (world, list) => {
         const fleet = fleetOf({ ...world, files: [] })
-        for (const hive of world.files) fleet.seen.addFile(hive, model, (world.needMb / 2 - 80) * 1e6)
+        for (const hive of world.files) fleet.seen.addFile(HiveId.make(hive), model, (world.needMb / 2 - 80) * 1e6)
         const residents = new Map(world.residents.map((one) => [one.worker, one]))
         const hives = new Map(world.hives.map((one) => [one.hive, one]))
         let now = 0

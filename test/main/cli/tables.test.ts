@@ -4,7 +4,7 @@ import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
 import { optionsOf } from "../../../src/main/cli/commands/infer.ts"
 import type { InferValues } from "../../../src/main/cli/commands/infer-flags.ts"
-import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
 
 describe("a table", () => {
   it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
@@ -31,7 +31,7 @@ describe("a table", () => {
   it("shows no control characters of elsewhere", () => {
     const worker = {
       id: WorkerId.make("w1"),
-      hive: "localhost",
+      hive: localHive,
       instance: "i",
       state: "idle",
       load_progress: 1,
@@ -56,9 +56,9 @@ describe("a job", () => {
     state: "queued",
     position: 2,
     placement: {
-      hive: "localhost",
+      hive: localHive,
       device: "cpu",
-      losers: [{ hive: "localhost", device: "gpu0", verdict: "too full" }]
+      losers: [{ hive: localHive, device: "gpu0", verdict: "too full" }]
     },
     tokens: 0,
     failovers: 0,
@@ -80,7 +80,7 @@ describe("a log line", () => {
       logLevel: "INFO",
       timestamp: "2026-11-22T19:00:00.000Z",
       cause: "",
-      annotations: { hive: "localhost" },
+      annotations: { hive: localHive },
       spans: {},
       fiberId: "#1"
     })
@@ -134,7 +134,7 @@ describe("the options of infer", () => {
     const given: InferValues = {
       ...none,
       model: "file:/a.gguf",
-      hive: "far",
+      hive: HiveId.make("far"),
       device: "GPU1",
       noCpu: true,
       system: "be brief",
@@ -153,7 +153,7 @@ describe("the options of infer", () => {
     expect(optionsOf(given, "hello")).toEqual({
       request: {
         model: "file:/a.gguf",
-        hive: "far",
+        hive: HiveId.make("far"),
         device: "gpu1",
         allow_cpu: false,
         stream: false,

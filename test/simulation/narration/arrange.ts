@@ -6,6 +6,7 @@ import { planOf } from "../../../src/simulator/run/plan.ts"
 import { bootCommand, bootKeeper, type Command, type KeeperRun } from "../../../src/simulator/run/commands.ts"
 import { bootHive, bootQueen, bootWorker } from "../../../src/simulator/run/programs.ts"
 import type { Branch } from "./branches.ts"
+import { HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
 
 const model = "HF:author/minillama"
 /** milliseconds after which capabilities are stale, and a time that no command takes here */
@@ -16,7 +17,7 @@ const gpuLookMs = 2100
 
 class TestCluster extends Cluster {
   override settingsOf(hiveId: string): Settings {
-    const settings = super.settingsOf(hiveId)
+    const settings = super.settingsOf(HiveId.make(hiveId))
     return { ...settings, queen: { ...settings.queen, capabilitiesMs } }
   }
 }
@@ -32,7 +33,7 @@ export const runBranch = (branch: Branch): Ran => {
     kernel,
     {
       ...planOf(1, { hives: 1, faults: false }),
-      hives: [{ id: "localhost", ramMb: 16_000, gpus: [12_000, 24_000], awake: false }],
+      hives: [{ id: localHive, ramMb: 16_000, gpus: [12_000, 24_000], awake: false }],
       tokens: 20,
       tokensPerS: 50,
       loadMs: 200,
@@ -78,12 +79,12 @@ export const runBranch = (branch: Branch): Ran => {
   if (site === undefined) throw new Error("no hive")
 
   if (branch.model === "present" && branch.worker === "none") infer(warm)
-  else if (branch.hive !== "unknown") command({ startHive: "localhost" })
+  else if (branch.hive !== "unknown") command({ startHive: HiveId.make("localhost") })
   if (cluster.living("queen").length > 0) command("down")
   if (branch.hive === "unknown") {
     cluster.queenStore.hives.clear()
     cluster.queenStore.capabilities.clear()
-  } else if (branch.hive !== "asleep") command({ startHive: "localhost" })
+  } else if (branch.hive !== "asleep") command({ startHive: HiveId.make("localhost") })
   if (branch.worker === "resident") infer(warm)
   if (branch.hive === "stale") pass(capabilitiesMs + 1000)
   if (branch.queen === "awake") command("up")

@@ -14,7 +14,7 @@ import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import type { ModelView } from "../../../src/machines/vocabulary/model.ts"
 import type { InferRequest, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { FakeWorker, type Script } from "./fake-worker.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
 
 const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
 
@@ -181,7 +181,7 @@ export class FakeHive {
       infers: []
     }))
     return {
-      hive_id: this.id,
+      hive_id: HiveId.make(this.id),
       instance: this.instance,
       seq: ++this.seq,
       version: this.version,
@@ -244,7 +244,7 @@ export class FakeHive {
       this.answer("claim", () =>
         Effect.map(this.open, () => {
           this.onClaim()
-          return { hive_id: this.id, instance: this.instance, version: this.version }
+          return { hive_id: HiveId.make(this.id), instance: this.instance, version: this.version }
         })
       ),
     devices: () =>

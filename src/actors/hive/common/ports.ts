@@ -15,6 +15,7 @@ import { CurrentSettings, type Settings } from "../../../layers/settings/index.t
 import { WorkerConnector } from "../../../layers/worker-connector/index.ts"
 import type { WorkerKinds } from "../../../machines/kinds/kind.ts"
 import { WorkerLauncher } from "../../../layers/worker-launcher/index.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** The outside world of a hive. */
 export interface Ports {
@@ -31,7 +32,7 @@ export interface Ports {
 }
 
 export interface Identity {
-  readonly id: string
+  readonly id: HiveId
   /** fresh for every hive process */
   readonly instance: string
 }

@@ -3,7 +3,7 @@
  * (`slot-book.ts`), and the fleet that placement decides from (`fleet-feed.ts`), which follows the two. Plain state of
  * one process: every method is one synchronous step, and nobody can get in between.
  */
-import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { JobId, WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -67,7 +67,7 @@ export class ClusterView {
 
   // --- hives ---
 
-  hive(id: string): HiveEntry | undefined {
+  hive(id: HiveId): HiveEntry | undefined {
     return this.registry.hives.get(id)
   }
 
@@ -81,11 +81,11 @@ export class ClusterView {
     return this.registry.gpu(place)
   }
 
-  addHive(id: string, ssh?: SshPlace): HiveEntry {
+  addHive(id: HiveId, ssh?: SshPlace): HiveEntry {
     return this.registry.addHive(id, ssh)
   }
 
-  removeHive(id: string): void {
+  removeHive(id: HiveId): void {
     this.feed.removeHive(id)
     this.exactness.removeHive(id)
     this.registry.removeHive(id)
@@ -93,13 +93,13 @@ export class ClusterView {
   }
 
   /** The hive is gone, or out of reach: so are its workers. */
-  dropWorkers(hiveId: string): void {
+  dropWorkers(hiveId: HiveId): void {
     this.registry.dropWorkers(hiveId)
     this.changed()
   }
 
   /** This process of the hive is the queen's from now on, with what it said already. */
-  claim(hiveId: string, process: ClaimedHive): void {
+  claim(hiveId: HiveId, process: ClaimedHive): void {
     this.registry.claim(hiveId, process, this.now())
     this.changed()
   }
@@ -110,7 +110,7 @@ export class ClusterView {
   }
 
   /** Where what runs beside a hive is reached from here. */
-  reached(hive: string, url: string): string {
+  reached(hive: HiveId, url: string): string {
     return this.registry.reached(hive, url)
   }
 

@@ -1,5 +1,5 @@
 /** What placement decides from follows what is known of hives and workers, change by change. */
-import { type JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
+import { type JobId, WorkerId, type HiveId } from "../../../machines/vocabulary/ids.ts"
 import { invariant } from "../../../machines/invariant.ts"
 import { mayReloadAt } from "../../../machines/policy/memory/context.ts"
 import { unknownBytes } from "../../../machines/policy/placement/cost.ts"
@@ -56,7 +56,7 @@ export class FleetFeed {
     return () => this.fleet.removeResident(worker)
   }
 
-  removeHive(id: string): void {
+  removeHive(id: HiveId): void {
     this.synced.delete(id)
     this.fleet.removeHive(id)
   }

@@ -8,6 +8,7 @@ import type { Lifecycle } from "../../../machines/vocabulary/common.ts"
 import type { DeviceBeat, Devices } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat } from "../../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../../machines/vocabulary/place.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** A hive process that this queen has claimed. */
 export interface ClaimedHive {
@@ -21,7 +22,7 @@ export interface ClaimedHive {
 }
 
 export interface HiveEntry {
-  readonly id: string
+  readonly id: HiveId
   /** on another machine: how that is reached */
   readonly ssh: SshPlace | undefined
   readonly state: Lifecycle
@@ -52,10 +53,10 @@ export interface HiveEntry {
 export const hasOthers = ({ devices }: Pick<HiveEntry, "devices">, beats: ReadonlyArray<DeviceBeat>): boolean =>
   devices !== undefined && beats.length > 0 && beats.length !== devices.gpus.length + 1
 
-export const newHive = (id: string, ssh: SshPlace | undefined): HiveEntry => new Known(id, ssh)
+export const newHive = (id: HiveId, ssh: SshPlace | undefined): HiveEntry => new Known(id, ssh)
 
 class Known implements HiveEntry {
-  readonly id: string
+  readonly id: HiveId
   readonly ssh: SshPlace | undefined
   state: Lifecycle = "cold"
   claimed: ClaimedHive | undefined
@@ -65,7 +66,7 @@ class Known implements HiveEntry {
   beatAt: number | undefined
   heard: Heartbeat | undefined
 
-  constructor(id: string, ssh: SshPlace | undefined) {
+  constructor(id: HiveId, ssh: SshPlace | undefined) {
     this.id = id
     this.ssh = ssh
   }

@@ -2,7 +2,7 @@
  * The one owner of what is known of hives and of the lives of their workers, from their beats and from the workers' own
  * streams. A worker's life only moves forward: an older word on it is ignored.
  */
-import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { WorkerReady } from "../../../protocol/hive.ts"
@@ -30,7 +30,7 @@ export interface Followers {
 }
 
 export class Registry {
-  readonly hives = new Map<string, HiveEntry>()
+  readonly hives = new Map<HiveId, HiveEntry>()
   readonly workers = new Map<WorkerId, WorkerEntry>()
   /** of each worker the last life that was found dead: a beat that was under way may still call it alive */
   private readonly lost = new Map<string, string>()
@@ -47,7 +47,7 @@ export class Registry {
     return this.hives.get(place.hive)?.devices?.gpus.find(({ id }) => id === place.device)
   }
 
-  addHive(id: string, ssh?: SshPlace): HiveEntry {
+  addHive(id: HiveId, ssh?: SshPlace): HiveEntry {
     const known = this.hives.get(id)
     if (known !== undefined) return known
     const entry = newHive(id, ssh)
@@ -55,18 +55,18 @@ export class Registry {
     return entry
   }
 
-  removeHive(id: string): void {
+  removeHive(id: HiveId): void {
     this.hives.delete(id)
     this.dropWorkers(id)
   }
 
   /** The hive is gone, or out of reach: so are its workers. */
-  dropWorkers(hiveId: string): void {
+  dropWorkers(hiveId: HiveId): void {
     for (const [id, entry] of this.workers) if (entry.view.hive === hiveId) this.forget(id)
   }
 
   /** This process of the hive is the queen's from now on, with what it said already. */
-  claim(id: string, process: ClaimedHive, now: number): void {
+  claim(id: HiveId, process: ClaimedHive, now: number): void {
     const hive = this.hives.get(id)
     invariant(hive !== undefined, () => `hive ${id} is claimed and not known`)
     const { heard } = hive
@@ -93,11 +93,11 @@ export class Registry {
   }
 
   /** Where what runs beside a hive is reached from here. */
-  reached(hive: string, url: string): string {
+  reached(hive: HiveId, url: string): string {
     return reachedLike(this.hives.get(hive)?.claimed?.url, url)
   }
 
-  private confirmWorker(hive: string, beat: WorkerBeat): void {
+  private confirmWorker(hive: HiveId, beat: WorkerBeat): void {
     const known = this.workers.get(beat.id)
     // ids are each hive's own to give, and no hive speaks for another one's workers
     if (known !== undefined && known.view.hive !== hive) return
@@ -125,7 +125,7 @@ export class Registry {
 
   /** A worker said `ready` on its stream: it serves from now on, beats only confirm. False: that was known already. */
   workerReady(
-    at: { readonly hive: string; readonly worker: WorkerId; readonly device: string; readonly model: string },
+    at: { readonly hive: HiveId; readonly worker: WorkerId; readonly device: string; readonly model: string },
     ready: WorkerReady,
     eventId: string | undefined
   ): boolean {

@@ -5,10 +5,11 @@ import type { RbeeError } from "../../../machines/errors.ts"
 import { Events } from "../log/event-ring.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
 import { Hives } from "./hives.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** Returns when it is awake. It stays, whatever sessions come and go. */
 export const wakeByHand = (
-  id: string,
+  id: HiveId,
   takeOver?: boolean
 ): Effect.Effect<void, RbeeError, CurrentSettings | Events | Hives | SessionBook> =>
   Effect.gen(function* () {

@@ -12,6 +12,7 @@ import { hasOthers } from "../cluster/hive-entry.ts"
 import { stored } from "./claiming.ts"
 import { hiveAt } from "./hive-calls.ts"
 import { type KnownHive, narrateOf } from "./known-hive.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 export const checkCapabilities = (hive: KnownHive, claimed: Claimed | undefined) =>
   Effect.gen(function* () {
@@ -43,7 +44,7 @@ const ask = (hive: KnownHive, claimed: Claimed, isNew: boolean) =>
     yield* Effect.forkDaemon(stored(capabilities.put(rowOf(row.id, claimed, devices, askedAt))))
   })
 
-const rowOf = (hive: string, { instance, version }: Claimed, devices: Devices, askedAt: number): CapabilitiesRow => ({
+const rowOf = (hive: HiveId, { instance, version }: Claimed, devices: Devices, askedAt: number): CapabilitiesRow => ({
   hive,
   instance,
   version,
@@ -53,7 +54,7 @@ const rowOf = (hive: string, { instance, version }: Claimed, devices: Devices, a
 })
 
 /** Which models need no download there: a hive that cannot tell is taken to have none. */
-const knowFiles = (id: string, url: string) =>
+const knowFiles = (id: HiveId, url: string) =>
   Effect.gen(function* () {
     const { fleet } = yield* Cluster
     const models = yield* (yield* hiveAt(url)).listModels({})

@@ -23,6 +23,7 @@ import { type Caller, ensure } from "./ensuring.ts"
 import { type HiveActor, type HivePorts, startHive } from "./hive.ts"
 import { type KnownHive, notFound, type Running } from "./known-hive.ts"
 import { stopAndWait, suspect, untilLeft } from "./watching.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 interface HivesCalls {
   /** For the queen's tree: their supervisor, which begins with what the catalog has. */
@@ -31,30 +32,30 @@ interface HivesCalls {
    * Step 3: returns when the hive is awake and its capabilities are known. The caller hears the lines of 3A that are
    * said while it waits, or the one of 3B where nothing is to be waited for.
    */
-  readonly ensure: (id: string, caller: Caller) => Effect.Effect<void, RbeeError>
+  readonly ensure: (id: HiveId, caller: Caller) => Effect.Effect<void, RbeeError>
   /** Makes a hive known. `url` is where it said that it is reached; `ssh` how the machine is, where that is another. */
-  readonly add: (id: string, at?: Pick<HiveRow, "url" | "ssh" | "joined">) => Effect.Effect<void, RbeeError>
+  readonly add: (id: HiveId, at?: Pick<HiveRow, "url" | "ssh" | "joined">) => Effect.Effect<void, RbeeError>
   /** As it was added; undefined: it is not known. */
-  readonly rowOf: (id: string) => HiveRow | undefined
+  readonly rowOf: (id: HiveId) => HiveRow | undefined
   /** Where a known hive is, if it is on another machine. */
-  readonly placeOf: (id: string) => Effect.Effect<SshPlace | undefined, RbeeError>
+  readonly placeOf: (id: HiveId) => Effect.Effect<SshPlace | undefined, RbeeError>
   /** Forgets one that does not run. */
-  readonly remove: (id: string) => Effect.Effect<void, RbeeError>
+  readonly remove: (id: HiveId) => Effect.Effect<void, RbeeError>
   /** A call to it failed: it is looked at now, before its beats are late. Returns when it is known how it is. */
-  readonly suspect: (id: string) => Effect.Effect<void>
+  readonly suspect: (id: HiveId) => Effect.Effect<void>
   /** It says that it ends: returns when that process is gone, or has had its time. */
-  readonly left: (id: string) => Effect.Effect<void>
+  readonly left: (id: HiveId) => Effect.Effect<void>
   readonly beat: (beat: Heartbeat) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">>
   /** Stops it, gracefully and then by force; returns when it is gone, fails where that cannot be known. */
-  readonly stop: (id: string) => Effect.Effect<void, RbeeError>
+  readonly stop: (id: HiveId) => Effect.Effect<void, RbeeError>
   /** The same, because nobody uses it any more: whoever asks for it meanwhile has it woken again. */
-  readonly release: (id: string) => Effect.Effect<void, RbeeError>
+  readonly release: (id: HiveId) => Effect.Effect<void, RbeeError>
   /** It can be started from here: the queen's own, or one over SSH. */
-  readonly canBeWoken: (id: string) => boolean
+  readonly canBeWoken: (id: HiveId) => boolean
   /** Its last stop was a release. */
-  readonly isReleased: (id: string) => boolean
+  readonly isReleased: (id: HiveId) => boolean
   /** hives that somebody waits for */
-  readonly awaited: () => ReadonlyArray<string>
+  readonly awaited: () => ReadonlyArray<HiveId>
 }
 
 export class Hives extends Context.Tag("rbee/queen/Hives")<Hives, HivesCalls>() {
@@ -80,9 +81,9 @@ const patience = 3
 
 class KnownHives implements HivesCalls {
   private readonly context: Context.Context<HivePorts | HiveKeys>
-  private known = new Map<string, Member>()
+  private known = new Map<HiveId, Member>()
   /** hives whose last stop was a release */
-  private released = new Set<string>()
+  private released = new Set<HiveId>()
   private children: SupervisorRef | undefined
 
   constructor(context: Context.Context<HivePorts | HiveKeys>) {
@@ -132,7 +133,7 @@ class KnownHives implements HivesCalls {
     return { id, restart: "transient", start }
   }
 
-  private find(id: string): Effect.Effect<Running, RbeeError<"HIVE_NOT_FOUND">> {
+  private find(id: HiveId): Effect.Effect<Running, RbeeError<"HIVE_NOT_FOUND">> {
     return Effect.gen(this, function* () {
       const one = this.known.get(id)
       if (one === undefined) return yield* notFound(id)
@@ -141,18 +142,18 @@ class KnownHives implements HivesCalls {
     })
   }
 
-  rowOf(id: string): HiveRow | undefined {
+  rowOf(id: HiveId): HiveRow | undefined {
     return this.known.get(id)?.row
   }
 
-  placeOf(id: string): Effect.Effect<SshPlace | undefined, RbeeError> {
+  placeOf(id: HiveId): Effect.Effect<SshPlace | undefined, RbeeError> {
     return Effect.suspend((): Effect.Effect<SshPlace | undefined, RbeeError> => {
       const row = this.rowOf(id)
       return row === undefined ? notFound(id) : Effect.succeed(row.ssh)
     })
   }
 
-  add(id: string, { joined, ssh, url }: Pick<HiveRow, "url" | "ssh" | "joined"> = {}): Effect.Effect<void, RbeeError> {
+  add(id: HiveId, { joined, ssh, url }: Pick<HiveRow, "url" | "ssh" | "joined"> = {}): Effect.Effect<void, RbeeError> {
     return Effect.gen(this, function* () {
       const already = this.rowOf(id)
       if (already !== undefined)
@@ -182,7 +183,7 @@ class KnownHives implements HivesCalls {
     )
   }
 
-  remove(id: string): Effect.Effect<void, RbeeError> {
+  remove(id: HiveId): Effect.Effect<void, RbeeError> {
     return Effect.gen(this, function* () {
       const { actor } = yield* this.find(id)
       const state = yield* actor.ref.state
@@ -197,7 +198,7 @@ class KnownHives implements HivesCalls {
   }
 
   /** A caller starts anew when the actor of a hive died under it, or when it was released meanwhile. */
-  ensure(id: string, caller: Caller, tries = patience): Effect.Effect<void, RbeeError> {
+  ensure(id: HiveId, caller: Caller, tries = patience): Effect.Effect<void, RbeeError> {
     return Effect.gen(this, function* () {
       const found = yield* this.find(id)
       const outcome = yield* ensure(found, caller, this.the(CurrentSettings).queen.capabilitiesMs)
@@ -209,11 +210,11 @@ class KnownHives implements HivesCalls {
     })
   }
 
-  suspect(id: string): Effect.Effect<void> {
+  suspect(id: HiveId): Effect.Effect<void> {
     return Effect.ignore(Effect.flatMap(this.find(id), suspect))
   }
 
-  left(id: string): Effect.Effect<void> {
+  left(id: HiveId): Effect.Effect<void> {
     return Effect.ignore(Effect.flatMap(this.find(id), untilLeft))
   }
 
@@ -227,29 +228,29 @@ class KnownHives implements HivesCalls {
     })
   }
 
-  stop(id: string): Effect.Effect<void, RbeeError> {
+  stop(id: HiveId): Effect.Effect<void, RbeeError> {
     return Effect.suspend(() => {
       this.released.delete(id)
       return Effect.flatMap(this.find(id), stopAndWait)
     })
   }
 
-  release(id: string): Effect.Effect<void, RbeeError> {
+  release(id: HiveId): Effect.Effect<void, RbeeError> {
     return Effect.suspend(() => {
       this.released.add(id)
       return Effect.flatMap(this.find(id), stopAndWait)
     })
   }
 
-  canBeWoken(id: string): boolean {
+  canBeWoken(id: HiveId): boolean {
     return this.known.get(id)?.isWakeable === true
   }
 
-  isReleased(id: string): boolean {
+  isReleased(id: HiveId): boolean {
     return this.released.has(id)
   }
 
-  awaited(): ReadonlyArray<string> {
+  awaited(): ReadonlyArray<HiveId> {
     return [...this.known].flatMap(([id, { waiters }]) => (waiters.size > 0 ? [id] : []))
   }
 }

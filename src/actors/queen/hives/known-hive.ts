@@ -9,6 +9,7 @@ import type { MachineActor } from "../../core/machine/machine-actor.ts"
 import type { HiveEntry } from "../cluster/hive-entry.ts"
 import { Events } from "../log/event-ring.ts"
 import type { Narrate } from "../log/job-log.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** Who waits for a hive: it hears the lines of step 3A. */
 export interface Waiter {
@@ -35,7 +36,7 @@ export interface Running {
   readonly actor: MachineActor<typeof hiveMachine>
 }
 
-export const notFound = (id: string) =>
+export const notFound = (id: HiveId) =>
   rbeeError("HIVE_NOT_FOUND", `there is no hive ${id}`, "`rbee hives ls` lists them", { hive: id })
 
 /** To all who wait for it, or where nobody does to who follows the queen's events. */
@@ -50,7 +51,7 @@ export const narrateOf = ({ row, waiters }: KnownHive): Effect.Effect<Narrate, n
 export const isUninvited = ({ isWakeable, row }: KnownHive): boolean => !isWakeable && row.joined === undefined
 
 /** Whoever is not the queen's own and not over SSH has a secret of its own, or nothing is sent to it. */
-export const notInvited = (id: string) =>
+export const notInvited = (id: HiveId) =>
   rbeeError(
     "INVALID_REQUEST",
     `hive ${id} has no invitation, and no other hive than this machine's own has the cluster's token`,

@@ -14,7 +14,7 @@ import { kindFor, runtimeName } from "../../../machines/kinds/kind.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import { follow } from "../log/follow.ts"
 import type { JobLog } from "../log/job-log.ts"
-import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
 
 const hiveOf = (view: ClusterView, place: Place): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">> =>
   Effect.suspend(() => {
@@ -151,7 +151,7 @@ const wakeWorker = (
   })
 
 /** A worker that never bound has told of its tries all the same: they are narrated before the job learns of the end. */
-const tellOfTries = (api: HiveApi, log: JobLog, hive: string, error: RbeeError): Effect.Effect<void> => {
+const tellOfTries = (api: HiveApi, log: JobLog, hive: HiveId, error: RbeeError): Effect.Effect<void> => {
   const worker = error.details["worker_id"]
   if (typeof worker !== "string") return Effect.void
   return api.workerEvents({ id: worker }).pipe(

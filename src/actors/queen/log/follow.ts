@@ -8,6 +8,7 @@ import type { Line } from "../../../machines/narration.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import type { Narrate } from "./job-log.ts"
 import { isObject } from "../../../machines/formats/json/is-object.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 export interface Listener {
   readonly narrate: Narrate
@@ -47,7 +48,7 @@ export const follow = (
   feed: EventFeed,
   listener: Listener,
   what: string,
-  ids: { readonly hiveId?: string; readonly workerId?: string } = {},
+  ids: { readonly hiveId?: HiveId; readonly workerId?: string } = {},
   accepts: (ready: Ready) => boolean = () => true
 ): Effect.Effect<Ready, RbeeError> =>
   Effect.flatMap(Deferred.make<Ready, RbeeError>(), (end) => {

@@ -15,10 +15,10 @@ import type { RbeeError } from "../../../machines/errors.ts"
 import type { Line } from "../../../machines/narration.ts"
 import type { DoneEvent, JobRequest } from "../../../machines/vocabulary/job.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
-import type { JobId } from "../../../machines/vocabulary/ids.ts"
+import type { JobId, HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** Speaks one line to whoever waits for it. */
-export type Narrate = (line: Line, ids?: { readonly hiveId?: string; readonly workerId?: string }) => void
+export type Narrate = (line: Line, ids?: { readonly hiveId?: HiveId; readonly workerId?: string }) => void
 
 export type Terminal =
   | { readonly _tag: "Done"; readonly event: DoneEvent }

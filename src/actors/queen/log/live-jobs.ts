@@ -3,7 +3,7 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import { invariant } from "../../../machines/invariant.ts"
 import type { jobMachine } from "../../../machines/job.ts"
-import type { JobId } from "../../../machines/vocabulary/ids.ts"
+import type { JobId, HiveId } from "../../../machines/vocabulary/ids.ts"
 import type { MachineActor } from "../../core/machine/machine-actor.ts"
 import type { JobLog } from "./job-log.ts"
 
@@ -65,7 +65,7 @@ class LiveBook {
   }
 
   /** Those that have their place on this hive. */
-  on(hive: string): number {
+  on(hive: HiveId): number {
     return this.logs.filter((log) => log.facts().placement?.hive === hive).length
   }
 }

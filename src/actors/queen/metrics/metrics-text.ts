@@ -1,5 +1,6 @@
 /** The queen's counters, and what is so at this moment, as Prometheus text (exposition format 0.0.4). */
 import type { Histogram, Meters } from "./metrics.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [labels: Labels, value: number | Histogram]
@@ -12,9 +13,9 @@ export interface Gauges {
   readonly waiting: ReadonlyArray<string>
   /** the state of each known hive */
   readonly hives: ReadonlyArray<string>
-  readonly workers: ReadonlyArray<{ readonly hive: string; readonly model: string; readonly state: string }>
+  readonly workers: ReadonlyArray<{ readonly hive: HiveId; readonly model: string; readonly state: string }>
   readonly memory: ReadonlyArray<{
-    readonly hive: string
+    readonly hive: HiveId
     readonly device: string
     readonly totalBytes: number
     readonly leasedBytes: number

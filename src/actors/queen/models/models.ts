@@ -16,6 +16,7 @@ import type { Hives } from "../hives/hives.ts"
 import { CurrentQueen } from "../identity.ts"
 import type { Events } from "../log/event-ring.ts"
 import type { SessionBook } from "../sessions/stored-sessions.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** A hive that does not answer so soon is listed with what is known of it. */
 const listWithin = "1 second"
@@ -61,7 +62,7 @@ export const named = (name: string): Effect.Effect<string, RbeeError, Cluster | 
     return yield* resolveName(name, [...(yield* allCopies), ...(yield* asleep)])
   })
 
-const apiOf = (hive: string): Effect.Effect<HiveApi, RbeeError, Cluster> =>
+const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError, Cluster> =>
   Effect.gen(function* () {
     const api = (yield* Cluster).hive(hive)?.claimed?.api
     if (api !== undefined) return api
@@ -71,7 +72,7 @@ const apiOf = (hive: string): Effect.Effect<HiveApi, RbeeError, Cluster> =>
 /** Does the same on every hive that has the model, or on the one that was named; 404 where nobody has it. */
 const wherever = (
   text: string,
-  hive: string | undefined,
+  hive: HiveId | undefined,
   change: (api: HiveApi, ref: string) => Effect.Effect<void, RbeeError>
 ) =>
   Effect.gen(function* () {
@@ -84,7 +85,7 @@ const wherever = (
     for (const copy of copies) yield* change(yield* apiOf(copy.hive), ref)
   })
 
-const pull = (model: string, on: string | undefined) =>
+const pull = (model: string, on: HiveId | undefined) =>
   Effect.gen(function* () {
     const hive = on ?? (yield* CurrentSettings).hive.id
     const ref = yield* named(model)

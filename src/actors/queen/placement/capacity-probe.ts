@@ -7,7 +7,7 @@ import { failureClassOf } from "../../../machines/policy/failure-class.ts"
 import { type Amounts, type Candidate, Search } from "../../../machines/policy/placement/search.ts"
 import type { Placement } from "../../../machines/vocabulary/job.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
-import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** A candidate that was asked and has no room, or cannot serve. */
 export interface Full {
@@ -22,9 +22,9 @@ export type Found =
       readonly full: ReadonlyArray<Full>
       readonly search: Search
     }
-  | { readonly _tag: "Silent"; readonly hive: string }
+  | { readonly _tag: "Silent"; readonly hive: HiveId }
   /** none has room but one that is about to end: the next process of it may */
-  | { readonly _tag: "Ending"; readonly hive: string }
+  | { readonly _tag: "Ending"; readonly hive: HiveId }
 
 export interface Listener {
   readonly onPicked: (candidate: Candidate) => void
@@ -71,7 +71,7 @@ export const probeCapacity = (
 ): Effect.Effect<Found, RbeeError> =>
   Effect.gen(function* () {
     const full: Array<Full> = []
-    let ending: string | undefined
+    let ending: HiveId | undefined
     const search = new Search(view.fleet, request, excluded, yield* Clock.currentTimeMillis)
     for (let candidate = search.next(); candidate !== undefined; candidate = search.next()) {
       const { device, hive } = candidate.device

@@ -22,6 +22,7 @@ import type { JobLog } from "../log/job-log.ts"
 import { noPlace } from "./no-place.ts"
 import { probeCapacity, type Listener, residentPlacement } from "./capacity-probe.ts"
 import { Scheduler } from "./scheduler.ts"
+import { type HiveId } from "../../../machines/vocabulary/ids.ts"
 
 export type PlacingPorts = Cluster | CurrentSettings | Hives | Scheduler
 
@@ -163,7 +164,7 @@ const awaken = (
     if (failure !== undefined) return yield* failure
   })
 
-const stoppedUnderIt = (hive: string) =>
+const stoppedUnderIt = (hive: HiveId) =>
   rbeeError("SHUTTING_DOWN", `hive ${hive} was stopped while the job ran`, "Run the command again to wake it", { hive })
 
 const isInTrouble = ({ state }: HiveEntry): boolean => state === "degraded" || state === "failed"

@@ -6,14 +6,14 @@
  */
 import * as Schema from "effect/Schema"
 import type { SessionRequest } from "../../../machines/vocabulary/job.ts"
-import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import { type WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** One thing that may end with a session. */
 interface Thing {
   readonly kind: "queen" | "hive" | "worker"
   readonly id: string
   /** of a worker: its hive */
-  readonly hive: string | undefined
+  readonly hive: HiveId | undefined
   /** cold sessions that used it and have not ended */
   readonly users: Set<string>
   /** somebody used it who wants it to stay, or it was there before any session */
@@ -26,7 +26,7 @@ export const SessionFacts = Schema.Struct({
     Schema.Struct({
       kind: Schema.Literal("queen", "hive", "worker"),
       id: Schema.String,
-      hive: Schema.optional(Schema.String),
+      hive: Schema.optional(HiveId),
       users: Schema.Array(Schema.String),
       warm: Schema.Boolean
     })
@@ -36,7 +36,7 @@ export type SessionFacts = typeof SessionFacts.Type
 
 export interface Ending {
   readonly queenEnds: boolean
-  readonly hives: ReadonlyArray<string>
+  readonly hives: ReadonlyArray<HiveId>
   readonly workers: ReadonlyArray<string>
   readonly kept: ReadonlyArray<{ readonly id: string; readonly because: string }>
 }
@@ -44,7 +44,7 @@ export interface Ending {
 /** What is in use by jobs right now, whoever they belong to. */
 export interface InUse {
   readonly jobs: number
-  readonly hives: ReadonlySet<string>
+  readonly hives: ReadonlySet<HiveId>
   readonly workers: ReadonlySet<string>
 }
 
@@ -75,12 +75,12 @@ export class Sessions {
   private warmQueen = false
 
   /** A hive or a worker was woken for these users. */
-  woke(kind: "hive" | "worker", id: string, hive: string | undefined, users: ReadonlyArray<User>): void {
+  woke(kind: "hive" | "worker", id: string, hive: HiveId | undefined, users: ReadonlyArray<User>): void {
     for (const user of users) this.put(kind, id, hive, user)
   }
 
   /** A job of this session (or of none) uses this hive and worker. */
-  uses(session: User, hiveId: string, workerId: WorkerId): void {
+  uses(session: User, hiveId: HiveId, workerId: WorkerId): void {
     this.touch(this.things.get(keyOf("hive", hiveId)), session)
     const worker = this.things.get(keyOf("worker", workerId))
     if (worker === undefined) this.put("worker", workerId, hiveId, session)
@@ -111,7 +111,7 @@ export class Sessions {
     this.ended.add(sessionId)
     const [oldest] = this.ended
     if (this.ended.size > endedMax && oldest !== undefined) this.ended.delete(oldest)
-    const hives: Array<string> = []
+    const hives: Array<HiveId> = []
     const workers: Array<string> = []
     const kept: Array<{ readonly id: string; readonly because: string }> = []
     const own = [...this.things.values()].filter(({ users }) => users.has(sessionId))
@@ -124,14 +124,15 @@ export class Sessions {
     for (const thing of own.filter(({ kind }) => kind === "hive")) {
       const isBelow = ({ kind, hive, id }: Thing) => kind === "worker" && hive === thing.id && !workers.includes(id)
       const below = [...this.things.values()].some(isBelow) ? neededBelow : undefined
-      const because = this.leave(thing, sessionId, inUse.hives.has(thing.id)) ?? below
-      if (because === undefined) hives.push(thing.id)
+      const because = this.leave(thing, sessionId, inUse.hives.has(HiveId.make(thing.id))) ?? below
+      if (because === undefined) hives.push(HiveId.make(thing.id))
       else kept.push({ id: thing.id, because })
     }
     const queen = this.things.get(keyOf("queen", "queen"))
     const isOwner = queen?.users.has(sessionId) === true
+    const hivesThatEnd: ReadonlySet<string | undefined> = new Set(hives)
     const isLeft = ({ kind, hive, id }: Thing): boolean =>
-      kind === "hive" ? !hives.includes(id) : kind === "worker" && !workers.includes(id) && !hives.includes(hive ?? "")
+      kind === "hive" ? !hivesThatEnd.has(id) : kind === "worker" && !workers.includes(id) && !hivesThatEnd.has(hive)
     const below = [...this.things.values()].some(isLeft) ? neededBelow : undefined
     const because = isOwner ? (this.leave(queen, sessionId, inUse.jobs > 0) ?? below) : "it was here before"
     if (because !== undefined) kept.push({ id: "queen", because })
@@ -149,7 +150,7 @@ export class Sessions {
     return isUsed ? "a job uses it" : undefined
   }
 
-  private put(kind: Thing["kind"], id: string, hive: string | undefined, user: User): void {
+  private put(kind: Thing["kind"], id: string, hive: HiveId | undefined, user: User): void {
     const key = keyOf(kind, id)
     const thing = this.things.get(key) ?? { kind, id, hive, users: new Set<string>(), isWarm: false }
     this.things.set(key, thing)

@@ -18,6 +18,7 @@ import type { Asks, HiveFile } from "../questions.ts"
 import { loginEnvironment } from "./login.ts"
 import { places } from "./places.ts"
 import { refuse } from "./refuse.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 /** On this machine; an expected failure is a refusal. */
 const here = <A>(effect: Effect.Effect<A, RbeeError, Ports>): Promise<A> =>
@@ -41,7 +42,7 @@ const withToken = ({ pid, start, url, version }: DaemonState, folder: string): H
 }
 
 /** The hive of this name, if its process lives. */
-export const livingHive = async (id: string): Promise<HiveFile | undefined> => {
+export const livingHive = async (id: HiveId): Promise<HiveFile | undefined> => {
   const folder = places.hive(id)
   const state = await here(living(folder))
   return state === undefined ? undefined : withToken(state, folder)

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { isAbsolute, join } from "node:path"
 import { homeOf, hiveFolder } from "../../paths/index.ts"
 import { userHome } from "../../paths/user-home.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 const home = homeOf(process.env, userHome() ?? "/")
 
@@ -25,10 +26,10 @@ export const places = {
   /** a link to the version in use */
   current: join(root, "current"),
   incoming: join(root, "incoming"),
-  hive: (id: string): string => hiveFolder(home, id),
-  logOf: (id: string): string => join(home.logs, `hive-${id}.log`),
+  hive: (id: HiveId): string => hiveFolder(home, id),
+  logOf: (id: HiveId): string => join(home.logs, `hive-${id}.log`),
   /** Short: a Unix socket's path has at most 107 bytes. One a queen and hive, so that two queens never share one. */
-  socket: (queen: string, id: string): string =>
+  socket: (queen: string, id: HiveId): string =>
     join(home.state, `q-${createHash("sha256").update(`${queen}/${id}`).digest("hex").slice(0, 12)}.sock`),
   /** of an installed version */
   packageIn: (folder: string): string => join(folder, "node_modules", "rbee")

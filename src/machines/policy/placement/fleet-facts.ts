@@ -1,7 +1,7 @@
 /** The facts that placement is decided from: what hives have, and what is resident on their devices. */
 import type { Backend, Devices } from "../../vocabulary/device.ts"
 import type { Place } from "./place.ts"
-import type { WorkerId } from "../../vocabulary/ids.ts"
+import type { WorkerId, HiveId } from "../../vocabulary/ids.ts"
 
 export interface DeviceFacts extends Place {
   /** `placeKey` of it */
@@ -18,7 +18,7 @@ export interface DeviceFacts extends Place {
 
 /** A healthy hive. */
 export interface HiveFacts {
-  readonly hive: string
+  readonly hive: HiveId
   readonly devices: Pick<Devices, "cpu" | "gpus">
   /** as of its last beat; a device that no beat has named yet has what it had when it was asked */
   readonly beats: ReadonlyArray<{ readonly id: string; readonly state: string; readonly free_mb: number }>

@@ -10,7 +10,7 @@ import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
 import { mayGoAt } from "./residency.ts"
 import { type Rooms, DeviceIndex } from "./device-index.ts"
-import type { WorkerId } from "../../vocabulary/ids.ts"
+import type { WorkerId, HiveId } from "../../vocabulary/ids.ts"
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
 const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035
@@ -51,7 +51,7 @@ export class Fleet {
     { readonly inOrder: number; readonly index: DeviceIndex; readonly inIndex: number }
   >()
   private readonly indexes = new Map<Backend, DeviceIndex>()
-  private readonly hives = new Map<string, ReadonlyArray<DeviceFacts>>()
+  private readonly hives = new Map<HiveId, ReadonlyArray<DeviceFacts>>()
   private readonly residents = new Map<string, ResidentFacts>()
   private readonly byModel = new Map<string, Set<string>>()
   private readonly byPlace = new Map<string, Set<string>>()
@@ -80,7 +80,7 @@ export class Fleet {
     for (const device of devices) this.put(device)
   }
 
-  removeHive(hive: string): void {
+  removeHive(hive: HiveId): void {
     if (this.hives.delete(hive)) this.isStale = true
   }
 
@@ -127,7 +127,7 @@ export class Fleet {
     return this.order
   }
 
-  devicesOf(hive: string): ReadonlyArray<DeviceFacts> {
+  devicesOf(hive: HiveId): ReadonlyArray<DeviceFacts> {
     return this.hives.get(hive) ?? []
   }
 

@@ -1,6 +1,7 @@
 /** What was seen of the models: where their files are, how fast devices decode them, how much they are wanted. */
 import { expectedRate, unknownBytes } from "./cost.ts"
 import { type Place, placeKey } from "./place.ts"
+import type { HiveId } from "../../vocabulary/ids.ts"
 
 interface Bandwidth extends Place {
   readonly gbps: number
@@ -15,7 +16,7 @@ const smoothed = (before: number | undefined, value: number): number =>
   before === undefined ? value : before + rateGain * (value - before)
 
 export class ObservedPerformance {
-  private readonly files = new Map<string, Map<string, number>>()
+  private readonly files = new Map<string, Map<HiveId, number>>()
   /** by model and device, tokens/s */
   private readonly rates = new Map<string, Map<string, number>>()
   /** by model: observed ÷ expected, over all devices */
@@ -23,13 +24,13 @@ export class ObservedPerformance {
   private readonly heats = new Map<string, { readonly heat: number; readonly at: number }>()
 
   /** The models whose files are on a hive, with their sizes in bytes. */
-  setFiles(hive: string, models: ReadonlyArray<{ readonly model: string; readonly bytes: number }>): void {
+  setFiles(hive: HiveId, models: ReadonlyArray<{ readonly model: string; readonly bytes: number }>): void {
     for (const hives of this.files.values()) hives.delete(hive)
     for (const { bytes, model } of models) this.addFile(hive, model, bytes)
   }
 
-  addFile(hive: string, model: string, bytes: number): void {
-    const hives = this.files.get(model) ?? new Map<string, number>()
+  addFile(hive: HiveId, model: string, bytes: number): void {
+    const hives = this.files.get(model) ?? new Map<HiveId, number>()
     this.files.set(model, hives.set(hive, bytes))
   }
 
@@ -39,11 +40,11 @@ export class ObservedPerformance {
   }
 
   /** Hives that have the model's file. */
-  hivesWith(model: string): Iterable<string> {
+  hivesWith(model: string): Iterable<HiveId> {
     return this.files.get(model)?.keys() ?? []
   }
 
-  hasFile(hive: string, model: string): boolean {
+  hasFile(hive: HiveId, model: string): boolean {
     return this.files.get(model)?.has(hive) === true
   }
 

@@ -1,6 +1,7 @@
 /** A device of a hive. */
+import type { HiveId } from "../../vocabulary/ids.ts"
 export interface Place {
-  readonly hive: string
+  readonly hive: HiveId
   /** "cpu", "gpu0" */
   readonly device: string
 }

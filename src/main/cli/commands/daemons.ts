@@ -10,7 +10,8 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
-import { jobNamed, workerNamed } from "../named.ts"
+import { hiveNamed, jobNamed, workerNamed } from "../named.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 const rendererOf = (context: Context): Effect.Effect<Renderer> =>
   Effect.map(Effect.clock, (clock) => makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
@@ -44,7 +45,7 @@ export const hivesStart = (alias: string | undefined, takeOver: boolean, context
     context,
     Effect.gen(function* () {
       const local = context.settings.hive.id
-      const id = alias ?? local
+      const id = alias === undefined ? local : yield* hiveNamed(alias)
       const { changed, hive } = yield* startHive(yield* rendererOf(context), id, local, takeOver)
       return answer(context, `hive ${id} ${changed ? "running" : "already running"} (${hive.state})`)
     })
@@ -54,7 +55,7 @@ export const hivesStop = (alias: string | undefined, context: Context) =>
   inWorld(
     context,
     Effect.gen(function* () {
-      const id = alias ?? context.settings.hive.id
+      const id = alias === undefined ? context.settings.hive.id : yield* hiveNamed(alias)
       const { changed } = yield* stopHive(yield* rendererOf(context), id)
       return answer(context, changed ? `hive ${id} stopped` : `hive ${id} is not running`)
     })
@@ -74,7 +75,7 @@ export const up = (foreground: boolean, context: Context) =>
   )
 
 /** Wakes what is lost, until a signal ends everything or somebody else shuts it down. */
-const stayUp = (renderer: Renderer, local: string, context: Context) =>
+const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
   Effect.scoped(
     Effect.gen(function* () {
       const link = yield* makeQueenLink(renderer)

@@ -1,5 +1,6 @@
 /** The flags of `rbee infer`, and what they give. */
-import { flag, number, text, texts, type Values } from "../spec.ts"
+import { flag, number, id, text, texts, type Values } from "../spec.ts"
+import { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 export const flags = {
   model: text(
@@ -8,7 +9,7 @@ export const flags = {
     "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf, the name of a model that is here, or minillama (default)",
     "m"
   ),
-  hive: text("hive", "ALIAS", "run on this hive"),
+  hive: id(HiveId, "hive", "ALIAS", "run on this hive"),
   device: text("device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
   noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),
   system: text("system", "TEXT", "system message", "s"),

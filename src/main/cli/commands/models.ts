@@ -12,6 +12,7 @@ import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { modelDetails } from "../views.ts"
 import { inWorld } from "../world.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 const write = (context: Context, text: string): number => {
   context.terminal.stdout.write(`${text}\n`)
@@ -34,7 +35,7 @@ const withQueen = (
 /** Wakes what it needs, as `infer` does, and stays until the model is there. */
 export const pull = (
   reference: string,
-  flags: { readonly hive: string | undefined; readonly json: boolean },
+  flags: { readonly hive: HiveId | undefined; readonly json: boolean },
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   inWorld(
@@ -94,7 +95,7 @@ export const show = (reference: string, json: boolean, context: Context): Effect
 
 export const remove = (
   reference: string,
-  hive: string | undefined,
+  hive: HiveId | undefined,
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   withQueen(context, false, (api) =>
@@ -104,7 +105,7 @@ export const remove = (
 export const pin = (
   reference: string,
   pinned: boolean,
-  hive: string | undefined,
+  hive: HiveId | undefined,
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   withQueen(context, false, (api) =>
@@ -115,7 +116,7 @@ export const pin = (
 
 export const retry = (
   reference: string,
-  hive: string | undefined,
+  hive: HiveId | undefined,
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   withQueen(context, false, (api) =>
@@ -124,7 +125,7 @@ export const retry = (
     )
   )
 
-const named = (hive: string | undefined) => (hive === undefined ? {} : { hive })
+const named = (hive: HiveId | undefined) => (hive === undefined ? {} : { hive })
 
 export const gc = (
   flags: {

@@ -16,7 +16,8 @@ import { failureIn } from "../../cluster/answer.ts"
 import type { Context } from "../spec.ts"
 import { hivesTable } from "../views.ts"
 import { inWorld } from "../world.ts"
-import { Id } from "../../../machines/vocabulary/ids.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
+import { hiveNamed } from "../named.ts"
 
 export interface AddValues {
   readonly host: string | undefined
@@ -65,6 +66,12 @@ const withQueen = (context: Context, use: (api: QueenApi) => Effect.Effect<numbe
     })
   )
 
+const withHive = (
+  context: Context,
+  name: string,
+  use: (api: QueenApi, alias: HiveId) => Effect.Effect<number, RbeeError>
+) => Effect.flatMap(hiveNamed(name), (alias) => withQueen(context, (api) => use(api, alias)))
+
 const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
 
 const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, RbeeError<"INVALID_REQUEST">> =>
@@ -84,15 +91,9 @@ const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, Rbee
     })
   )
 
-const isId: (name: string) => boolean = Schema.is(Id)
-const isName = (name: string): Effect.Effect<void, RbeeError<"INVALID_REQUEST">> =>
-  isId(name)
-    ? Effect.void
-    : usage(`'${printable(name.slice(0, 60))}' is no name of a hive`, "Letters, digits, `.`, `_`, `-`.")
-
-export const add = (alias: string, values: AddValues, context: Context) =>
+export const add = (name: string, values: AddValues, context: Context) =>
   Effect.gen(function* () {
-    yield* isName(alias)
+    const alias = yield* hiveNamed(name)
     const ssh = yield* placeOf(alias, values)
     return yield* withQueen(context, (api) =>
       Effect.gen(function* () {
@@ -116,11 +117,11 @@ export const invite = (
   context: Context
 ) =>
   Effect.gen(function* () {
-    yield* isName(name)
+    const id = yield* hiveNamed(name)
     return yield* withQueen(context, (api) =>
       Effect.gen(function* () {
         const { invite: token, valid_s } = yield* api.inviteHive({
-          id: name,
+          id,
           direct,
           ...(url === undefined ? {} : { url })
         })
@@ -171,8 +172,8 @@ const found = (api: QueenApi, alias: string): Effect.Effect<HiveView, RbeeError>
       : Effect.succeed(hive)
   })
 
-export const show = (alias: string, json: boolean, context: Context) =>
-  withQueen(context, (api) =>
+export const show = (name: string, json: boolean, context: Context) =>
+  withHive(context, name, (api, alias) =>
     Effect.gen(function* () {
       const hive = yield* found(api, alias)
       const machine = hive.ssh === undefined ? undefined : yield* api.checkHive({ id: alias })
@@ -182,13 +183,13 @@ export const show = (alias: string, json: boolean, context: Context) =>
     })
   )
 
-export const remove = (alias: string, context: Context) =>
-  withQueen(context, (api) =>
+export const remove = (name: string, context: Context) =>
+  withHive(context, name, (api, alias) =>
     Effect.as(api.removeHive({ id: alias }), answer(context, `hive ${printable(alias)} forgotten`))
   )
 
-export const install = (alias: string, context: Context) =>
-  withQueen(context, (api) =>
+export const install = (name: string, context: Context) =>
+  withHive(context, name, (api, alias) =>
     Effect.gen(function* () {
       const clock = yield* Effect.clock
       const renderer = makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis())
@@ -216,8 +217,8 @@ export const install = (alias: string, context: Context) =>
     })
   )
 
-export const uninstall = (alias: string, context: Context) =>
-  withQueen(context, (api) =>
+export const uninstall = (name: string, context: Context) =>
+  withHive(context, name, (api, alias) =>
     Effect.map(api.uninstallHive({ id: alias }), ({ removed }) =>
       answer(context, removed ? `rbee uninstalled from ${alias}` : `rbee was not installed on ${alias}`)
     )
@@ -226,8 +227,8 @@ export const uninstall = (alias: string, context: Context) =>
 export const hiveLogs = (alias: string | undefined, lines: number | undefined, context: Context) =>
   alias === undefined || alias === context.settings.hive.id
     ? localLogs("hive", { follow: false, lines }, context)
-    : withQueen(context, (api) =>
-        Effect.map(api.hiveLogs({ id: alias, ...(lines === undefined ? {} : { lines }) }), (text) => {
+    : withHive(context, alias, (api, id) =>
+        Effect.map(api.hiveLogs({ id, ...(lines === undefined ? {} : { lines }) }), (text) => {
           let at = ""
           for (const line of text.split("\n").filter((one) => one !== "")) {
             const entry = readable(line, `hive-${alias}`, at)

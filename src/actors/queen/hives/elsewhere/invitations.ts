@@ -10,6 +10,7 @@ import * as Schema from "effect/Schema"
 import { digest, freshSecret } from "../../../../layers/keys/index.ts"
 import { type CatalogError, QueenCatalog } from "../../../../layers/queen-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import type { HiveId } from "../../../../machines/vocabulary/ids.ts"
 
 export const invitationMs = 3_600_000
 
@@ -29,15 +30,15 @@ export class Invitations extends Context.Tag("rbee/queen/Invitations")<Invitatio
 
 interface InvitationBook {
   /** The token. An earlier one for the same name is worth nothing any more. */
-  readonly issue: (hive: string, at: string | undefined) => Effect.Effect<string, CatalogError>
+  readonly issue: (hive: HiveId, at: string | undefined) => Effect.Effect<string, CatalogError>
   /** Where its hive is reached; FORBIDDEN: it is none for that name, is used, or too old. */
-  readonly check: (hive: string, token: string) => Effect.Effect<Pick<Invitation, "at">, RbeeError>
-  readonly spend: (hive: string) => Effect.Effect<void, CatalogError>
+  readonly check: (hive: HiveId, token: string) => Effect.Effect<Pick<Invitation, "at">, RbeeError>
+  readonly spend: (hive: HiveId) => Effect.Effect<void, CatalogError>
 }
 
-const keyOf = (hive: string): string => `invitation of ${hive}`
+const keyOf = (hive: HiveId): string => `invitation of ${hive}`
 
-const notValid = (hive: string) =>
+const notValid = (hive: HiveId) =>
   rbeeError(
     "FORBIDDEN",
     `this invitation is not for hive ${hive}, was used already, or is older than an hour`,

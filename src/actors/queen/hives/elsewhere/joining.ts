@@ -12,11 +12,12 @@ import { wakeByHand } from "../by-hand.ts"
 import { Hives } from "../hives.ts"
 import { notInvited } from "../known-hive.ts"
 import { invitationMs, Invitations } from "./invitations.ts"
+import type { HiveId } from "../../../../machines/vocabulary/ids.ts"
 
 const refused = (field: string, what: string, todo: string) =>
   rbeeError("INVALID_REQUEST", what, todo, { field, usage: true })
 
-const forgotten = (id: string) =>
+const forgotten = (id: HiveId) =>
   rbeeError(
     "FORBIDDEN",
     `hive ${id} is not known here any more, or not by this secret`,
@@ -25,7 +26,7 @@ const forgotten = (id: string) =>
   )
 
 /** Where it will be reached: the operator's own word, as nothing is sent to an address that the hive chose. */
-const placeIn = (id: string, url: string, direct: boolean): Effect.Effect<string, RbeeError<"INVALID_REQUEST">> => {
+const placeIn = (id: HiveId, url: string, direct: boolean): Effect.Effect<string, RbeeError<"INVALID_REQUEST">> => {
   const far = invitedAt(id, url)
   if (far?.address === undefined)
     return refused(
@@ -43,7 +44,7 @@ const placeIn = (id: string, url: string, direct: boolean): Effect.Effect<string
 }
 
 /** Let in once; the same hive, which shows the same secret, may come back as often as it is started. */
-const admit = (id: string, invite: string | undefined, secret: string, port: number) =>
+const admit = (id: HiveId, invite: string | undefined, secret: string, port: number) =>
   Effect.gen(function* () {
     const row = (yield* Hives).rowOf(id)
     const local = farUrl({ hive: id, address: "127.0.0.1", port })

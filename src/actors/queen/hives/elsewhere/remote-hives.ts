@@ -11,6 +11,7 @@ import { isLoopback } from "../../../../machines/vocabulary/address.ts"
 import type { HiveView, MachineView } from "../../../../machines/vocabulary/hive.ts"
 import { Hives } from "../hives.ts"
 import { notInvited } from "../known-hive.ts"
+import type { HiveId } from "../../../../machines/vocabulary/ids.ts"
 
 const defaultLines = 100
 
@@ -36,7 +37,7 @@ const machineView = (facts: Facts): MachineView => {
 const isElsewhere = (url: string): boolean =>
   !isLoopback(/^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost")
 
-const remoteOf = (id: string): Effect.Effect<Remote, RbeeError, Hives> =>
+const remoteOf = (id: HiveId): Effect.Effect<Remote, RbeeError, Hives> =>
   Effect.gen(function* () {
     const place = yield* (yield* Hives).placeOf(id)
     if (place !== undefined) return { id, place }
@@ -71,12 +72,12 @@ const installation =
 type Calls = Pick<QueenCalls, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
 
 /** `viewOf` shows a hive as it is. */
-export const remoteHives = (viewOf: (id: string) => Effect.Effect<HiveView, RbeeError>) =>
+export const remoteHives = (viewOf: (id: HiveId) => Effect.Effect<HiveView, RbeeError>) =>
   Effect.gen(function* () {
     const hives = yield* Hives
     const remotes = yield* CurrentRemotes
     const localHive = (yield* CurrentSettings).hive.id
-    const remote = (id: string) => Effect.provideService(remoteOf(id), Hives, hives)
+    const remote = (id: HiveId) => Effect.provideService(remoteOf(id), Hives, hives)
     return {
       addHive: ({ accept_new_host_key, id, ssh, url }) =>
         Effect.gen(function* () {
