@@ -1,6 +1,6 @@
 /**
- * The tokenizer program: a model's vocabulary without its weights. It reads a worker's long prompts, one after the
- * other, and dies with it. Its one argument is a `Vocabulary`.
+ * The tokenizer program: a model's vocabulary without its weights. It reads a worker's long prompts and learns what a
+ * chat template tells, one after the other, and dies with who asks it. Its one argument is a `Vocabulary`.
  *
  * The work is done in a thread, because a thread's stack can be chosen: llama.cpp's regular expressions take some 400
  * bytes of it a character, and the main thread's 8 MB end in a crash at 20 000 letters in a row.
@@ -8,7 +8,17 @@
 import { fileURLToPath } from "node:url"
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads"
 import { RbeeError } from "../machines/errors.ts"
-import type { Question, Reading, Vocabulary } from "../layers/engine/llama/reading/tokenize.ts"
+import { learnDialect } from "../machines/dialect/learn/learn.ts"
+import { roundTrip } from "../machines/dialect/trial/trial.ts"
+import type { Addon, AddonModel } from "../layers/engine/llama/addon.ts"
+import { openVocabulary, rendererOf, type Spelling, spellingOf } from "../layers/engine/llama/reading/renderer.ts"
+import type {
+  DialectQuestion,
+  PromptQuestion,
+  Question,
+  Reading,
+  Vocabulary
+} from "../layers/engine/llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime } from "../layers/engine/llama/runtime.ts"
 import { ChatTemplate } from "../layers/engine/llama/reading/template.ts"
 
@@ -34,42 +44,63 @@ const relay = (): void => {
 const runtimeFor = (own: Vocabulary["runtime"]): Promise<Runtime> =>
   loadRuntime({ gpu: "cpu" }).catch(() => loadRuntime(own))
 
-const open = async ({ modelPath, runtime, template }: Vocabulary): Promise<ChatTemplate> => {
-  const { addon } = await runtimeFor(runtime)
-  const model = new addon.AddonModel(modelPath, { addonExports: addon, gpuLayers: 0, useMmap: true, vocabOnly: true })
-  if (!(await model.init())) throw new Error("the vocabulary cannot be loaded")
-  return new ChatTemplate(addon, model, template)
-}
+class Reader {
+  private readonly vocabulary: Vocabulary
+  private readonly say: (reading: Reading) => void
+  private opened: Promise<AddonModel> | undefined
+  private template: ChatTemplate | undefined
 
-const answer = (template: ChatTemplate, { input, limit }: Question): Reading => {
-  try {
-    const tokens = template.tokens(input)
-    return tokens.length > limit
-      ? { t: "too many", count: tokens.length }
-      : { t: "tokens", tokens: Uint32Array.from(tokens) }
-  } catch (cause) {
-    if (!(cause instanceof RbeeError)) throw cause
-    return { t: "refused", what: cause.what, reason: String(cause.details["reason"]) }
+  constructor(vocabulary: Vocabulary, say: (reading: Reading) => void) {
+    this.vocabulary = vocabulary
+    this.say = say
+  }
+
+  async answer(question: Question): Promise<Reading> {
+    return question.ask === "tokens" ? this.tokens(question) : this.dialect(question)
+  }
+
+  private async tokens({ dialect, input, limit }: PromptQuestion): Promise<Reading> {
+    const { addon } = await runtimeFor(this.vocabulary.runtime)
+    this.template ??= new ChatTemplate(addon, await this.model(addon), this.vocabulary.template)
+    this.say({ t: "ready" })
+    try {
+      const tokens = this.template.tokens(input, dialect)
+      return tokens.length > limit
+        ? { t: "too many", count: tokens.length }
+        : { t: "tokens", tokens: Uint32Array.from(tokens) }
+    } catch (cause) {
+      if (!(cause instanceof RbeeError)) throw cause
+      const { details, todo, what } = cause
+      return { t: "refused", what, todo, details }
+    }
+  }
+
+  private async dialect({ spelling, tries }: DialectQuestion): Promise<Reading> {
+    const { modelPath, runtime, template = "" } = this.vocabulary
+    const { addon } = await runtimeFor(runtime)
+    const spelt = spelling ?? (modelPath === undefined ? unspelt : spellingOf(await this.model(addon)))
+    this.say({ t: "ready" })
+    const render = rendererOf(addon, template, spelt)
+    const dialect = learnDialect(render)
+    const { exact, impossible, kinds, tried } = roundTrip(dialect, render, tries)
+    return { t: "dialect", dialect, trip: { tried, exact, kinds, impossible } }
+  }
+
+  private model(addon: Addon): Promise<AddonModel> {
+    return (this.opened ??= openVocabulary(addon, this.vocabulary.modelPath ?? ""))
   }
 }
 
-const read = async (): Promise<void> => {
+const unspelt: Spelling = { bos: "", eos: "" }
+
+const read = (): void => {
   const say = (reading: Reading): void => parentPort?.postMessage(reading)
-  try {
-    // written by the worker, of the same build
-    const template = await open(JSON.parse(String(workerData)) as Vocabulary)
-    say({ t: "ready" })
-    parentPort?.on("message", (question: Question) => {
-      try {
-        say(answer(template, question))
-      } catch (cause) {
-        say({ t: "broken", reason: reasonOf(cause) })
-      }
-    })
-  } catch (cause) {
-    say({ t: "broken", reason: reasonOf(cause) })
-  }
+  // written by the worker, of the same build
+  const reader = new Reader(JSON.parse(String(workerData)) as Vocabulary, say)
+  parentPort?.on("message", (question: Question) => {
+    reader.answer(question).then(say, (cause: unknown) => say({ t: "broken", reason: reasonOf(cause) }))
+  })
 }
 
 if (isMainThread) relay()
-else void read()
+else read()

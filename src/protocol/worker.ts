@@ -1,5 +1,6 @@
 /** A worker's interface (docs/api.md#worker). Only a queen calls it. */
 import * as Schema from "effect/Schema"
+import { AnswerForm } from "../machines/dialect/answer-form.ts"
 import { Count, Health, Nothing } from "../machines/vocabulary/common.ts"
 import { InferDone, InferRequest } from "../machines/vocabulary/worker.ts"
 import { endpoint, type Handlers, type Loose } from "./endpoint.ts"
@@ -9,8 +10,12 @@ import { byId, draining, none } from "./inputs.ts"
 /** Where the tokens are read. */
 export const InferStarted = Schema.Struct({ infer_id: Schema.String, events: Schema.String })
 
-/** The whole answer; `text` and `tokens` are those of this call, without resumed ones. */
-export const InferWhole = Schema.Struct({ text: Schema.String, ...InferDone.fields })
+/** The whole answer; `text` and `tokens` are those of this call, without resumed ones; `form`: how the text is read. */
+export const InferWhole = Schema.Struct({
+  text: Schema.String,
+  form: Schema.optional(AnswerForm),
+  ...InferDone.fields
+})
 
 const busyness = { slots: Count, busy: Count }
 

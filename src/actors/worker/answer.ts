@@ -12,6 +12,7 @@ import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
 import { frame } from "../../protocol/sse.ts"
 import type { LoadedModel } from "../../layers/engine/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
 import { tokenFrame } from "../../protocol/token-frame.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
@@ -85,6 +86,12 @@ export class Answer {
     this.next = options.first
     this.unreadSince = options.now
     this.atEndOfTurn = options.atEndOfTurn
+  }
+
+  /** How it is read: before its first token. */
+  readonly form = (form: AnswerForm): void => {
+    if (this.pending === "") this.atEndOfTurn(this.flush)
+    this.pending += frame({ event: "form", data: form })
   }
 
   /** The engine's callback, once a token. */

@@ -27,6 +27,12 @@ const jobsRemembered = 4096
 export type Refused = RbeeError<"ALL_SLOTS_BUSY" | "CONFLICT">
 export type GenerateFailure = Effect.Effect.Error<ReturnType<LoadedModel["generate"]>>
 
+/** What the engine is asked, without its callbacks. */
+export type Generate = Omit<GenerateRequest, "onForm" | "onToken">
+
+/** Who hears an answer beside its readers. */
+export type Heard = Required<Pick<GenerateRequest, "onForm">> & { readonly onToken: (text: string) => void }
+
 type Decoding = Effect.Effect<GenerateResult, GenerateFailure>
 
 export interface Running {
@@ -94,12 +100,7 @@ export class Answers {
    * Starts decoding at once. The same request again (same job, epoch and place) is the same answer; a higher epoch of
    * the job ends the older answer first; a lower one is CONFLICT.
    */
-  start(
-    id: string,
-    request: InferRequest,
-    generate: Omit<GenerateRequest, "onToken">,
-    onToken?: (text: string) => void
-  ): Effect.Effect<Running, Refused> {
+  start(id: string, request: InferRequest, generate: Generate, heard?: Heard): Effect.Effect<Running, Refused> {
     return Effect.suspend(() => {
       const known = this.epochs.get(request.job_id) ?? request.epoch
       if (request.epoch < known)
@@ -114,14 +115,14 @@ export class Answers {
         const first = request.resume?.token_ids.length ?? 0
         if (active.answer.epoch === request.epoch && active.answer.first === first) return Effect.succeed(active)
         this.remember(request)
-        return Effect.zipRight(this.stop(active), this.start(id, request, generate, onToken))
+        return Effect.zipRight(this.stop(active), this.start(id, request, generate, heard))
       }
       if (this.active.size >= this.model.slots)
         return Effect.fail(
           rbeeError("ALL_SLOTS_BUSY", `all ${this.model.slots} slots are busy`, "", { slots: this.model.slots })
         )
       this.remember(request)
-      return Effect.succeed(this.decode(id, request, generate, onToken))
+      return Effect.succeed(this.decode(id, request, generate, heard))
     })
   }
 
@@ -177,12 +178,7 @@ export class Answers {
     }
   }
 
-  private decode(
-    id: string,
-    request: InferRequest,
-    generate: Omit<GenerateRequest, "onToken">,
-    onToken: ((text: string) => void) | undefined
-  ): Running {
+  private decode(id: string, request: InferRequest, generate: Generate, heard: Heard | undefined): Running {
     const answer = new Answer({
       id,
       jobId: request.job_id,
@@ -195,10 +191,14 @@ export class Answers {
     const decoding = this.model
       .generate({
         ...generate,
+        onForm: (form) => {
+          answer.form(form)
+          heard?.onForm(form)
+        },
         onToken: (text, token) => {
           this.tokensOut++
           answer.token(text, token)
-          onToken?.(text)
+          heard?.onToken(text)
         }
       })
       .pipe(

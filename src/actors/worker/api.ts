@@ -3,13 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { type AnswerOf } from "../../protocol/answers.ts"
-import type { GenerateRequest } from "../../layers/engine/index.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import type { WorkerApi, workerApi } from "../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
-import type { Answers } from "./answers.ts"
+import type { Answers, Generate, Heard } from "./answers.ts"
 import { generateRequest } from "./request.ts"
 import { shuttingDown, type WorkerOptions, type WorkerStatus } from "./status.ts"
 
@@ -37,8 +37,6 @@ const ready = ({
   return json(200, { state: busy > 0 ? "busy" : "idle", slots, busy })
 }
 
-type Generate = Omit<GenerateRequest, "onToken">
-
 /** 201 and where to read; the decoding runs already, and goes on without its reader for some seconds. */
 const streamed = (answers: Answers, id: string, request: InferRequest, generate: Generate) =>
   Effect.map(answers.start(id, request, generate), ({ answer }) =>
@@ -48,20 +46,28 @@ const streamed = (answers: Answers, id: string, request: InferRequest, generate:
 /** 200 and the whole answer: `text` and `tokens` are those of this call, without resumed ones. Ends with its caller. */
 const whole = (answers: Answers, id: string, request: InferRequest, generate: Generate) => {
   const texts: Array<string> = []
-  const start = answers
-    .start(id, request, generate, (text) => void texts.push(text))
-    .pipe(
-      Effect.filterOrFail(
-        ({ answer }) => answer.id === id,
-        () => rbeeError("CONFLICT", "this epoch of the job is being decoded already")
-      ),
-      Effect.map((running) => ({ ...running, leave: running.answer.read(() => undefined, answers.now) }))
-    )
+  let form: AnswerForm | undefined
+  const heard: Heard = {
+    onForm: (told) => {
+      form = told
+    },
+    onToken: (text) => void texts.push(text)
+  }
+  const start = answers.start(id, request, generate, heard).pipe(
+    Effect.filterOrFail(
+      ({ answer }) => answer.id === id,
+      () => rbeeError("CONFLICT", "this epoch of the job is being decoded already")
+    ),
+    Effect.map((running) => ({ ...running, leave: running.answer.read(() => undefined, answers.now) }))
+  )
   return Effect.acquireUseRelease(
     start,
     ({ answer, fiber }) =>
       Effect.flatMap(Fiber.await(fiber), () => {
-        if (answer.end?._tag === "Done") return Effect.succeed(json(200, { text: texts.join(""), ...answer.end.done }))
+        if (answer.end?._tag === "Done")
+          return Effect.succeed(
+            json(200, { text: texts.join(""), ...(form === undefined ? {} : { form }), ...answer.end.done })
+          )
         return Effect.fail(
           answer.end?._tag === "Failed" ? answer.end.error : rbeeError("CANCELLED", "the answer was cancelled")
         )

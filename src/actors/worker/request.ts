@@ -1,22 +1,27 @@
 /** From the body of `POST /infer` to what the engine is asked. */
 import * as Effect from "effect/Effect"
+import * as Struct from "effect/Struct"
 import type { GenerateRequest } from "../../layers/engine/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { Generate } from "./answers.ts"
+import { conversationFields } from "../../machines/vocabulary/conversation.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 
 /** What a request that does not say gets: llama.cpp's own defaults. */
 const sampling = { temperature: 0.8, topP: 0.95, topK: 40 } as const
 
+/** what a conversation is beside its messages */
+const wishes = Struct.keys(conversationFields)
+
 const inputOf = (request: InferRequest): GenerateRequest["input"] | undefined => {
   if ((request.prompt === undefined) === (request.messages === undefined)) return undefined
-  if (request.messages !== undefined) return { _tag: "Messages", messages: request.messages }
+  if (request.messages !== undefined)
+    return { _tag: "Messages", messages: request.messages, ...Struct.pick(request, ...wishes) }
   return { _tag: "Prompt", prompt: request.prompt ?? "" }
 }
 
-/** Everything but `onToken`. Exactly one of `prompt` and `messages` must be there. */
-export const generateRequest = (
-  request: InferRequest
-): Effect.Effect<Omit<GenerateRequest, "onToken">, RbeeError<"INVALID_REQUEST">> => {
+/** Exactly one of `prompt` and `messages` must be there. */
+export const generateRequest = (request: InferRequest): Effect.Effect<Generate, RbeeError<"INVALID_REQUEST">> => {
   const input = inputOf(request)
   if (input === undefined)
     return Effect.fail(rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given"))

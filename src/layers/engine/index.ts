@@ -10,7 +10,9 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { ChatMessage } from "../../machines/vocabulary/conversation.ts"
+import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
+import type { Dialect } from "../../machines/dialect/dialect.ts"
+import type { ChatMessage, Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 
 export type { ChatMessage }
@@ -32,6 +34,10 @@ export interface LoadOptions {
   readonly exactness?: Exactness
   /** called at most once, after the load */
   readonly onExact?: (exactness: Exactness) => void
+  /** how the model writes, as an earlier load learned it of the same template; absent: the engine learns it */
+  readonly dialect?: Dialect
+  /** called at most once, after the load */
+  readonly onDialect?: (dialect: Dialect) => void
   /** 0…1, monotonic, called while the file goes into memory */
   readonly onProgress: (fraction: number) => void
   /** the native runtime is there: what goes wrong from here on may be the file's doing */
@@ -49,9 +55,7 @@ export interface Sampling {
 }
 
 export interface GenerateRequest {
-  readonly input:
-    | { readonly _tag: "Prompt"; readonly prompt: string }
-    | { readonly _tag: "Messages"; readonly messages: ReadonlyArray<ChatMessage> }
+  readonly input: { readonly _tag: "Prompt"; readonly prompt: string } | ({ readonly _tag: "Messages" } & Conversation)
   /** of the whole answer, what is resumed included; absent: the room left in the context */
   readonly maxTokens?: number
   readonly sampling: Sampling
@@ -60,6 +64,11 @@ export interface GenerateRequest {
   readonly ignoreEos: boolean
   /** continue an answer that another worker began: the exact token ids that it gave, and their text */
   readonly resume?: { readonly tokenIds: ReadonlyArray<number>; readonly text: string }
+  /**
+   * Called before the first token where the answer may be more than text: how it is read. The text of its tokens then
+   * has control tokens written out, but for those that end it.
+   */
+  readonly onForm?: (form: AnswerForm) => void
   /**
    * Called once a decoded token, in order. `text` may be empty (half a UTF-8 character, a stop string held back);
    * the answer is the concatenation. `id` is the model's token id. The end-of-text token is one too, and brings the

@@ -4,13 +4,18 @@
  *
  * Context is never shifted: an answer that reaches the end of its slot's context ends with `length`.
  */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { copiesMax } from "../../machines/kinds/llama/copies.ts"
 import { batchTokens, exactChunk, exactUntil } from "../../machines/kinds/llama/batches.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
+import { type AnswerForm, hasForm, promptTail } from "../../machines/dialect/answer-form.ts"
+import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 import { dependsOnRows } from "../../machines/kinds/llama/exact-types.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { takeSlot } from "./admission.ts"
@@ -19,8 +24,10 @@ import { Batcher } from "./llama/decoding/batcher.ts"
 import { reusable } from "./llama/decoding/batch.ts"
 import { Caches } from "./llama/decoding/caches.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
-import { Pieces, Utf8Stream } from "./llama/reading/pieces.ts"
+import { learnIn } from "./llama/reading/learner.ts"
+import { Pieces, spellEnd, Utf8Stream } from "./llama/reading/pieces.ts"
 import { Prompts } from "./llama/reading/prompts.ts"
+import { type Spelling, spellingOf } from "./llama/reading/renderer.ts"
 import type { Vocabulary } from "./llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
 import { SelfTest } from "./llama/decoding/self-test.ts"
@@ -50,15 +57,47 @@ const testText =
 const knownOf = ({ exactness }: LoadOptions, threads: number): Exactness | undefined =>
   exactness?.threads === threads ? exactness : undefined
 
+/** A prompt's tokens, and how its answer is read where that may be more than text. */
+interface Asked {
+  readonly tokens: ReadonlyArray<number>
+  readonly form: AnswerForm | undefined
+}
+
+/** A raw prompt's answer is text. */
+const noDialect = contentOnly("")
+
+/** How the model writes: known, or being learned beside all else; chats wait for it. */
+const dialectOf = (
+  vocabulary: Vocabulary,
+  spelling: Spelling,
+  { dialect, onDialect }: LoadOptions
+): { readonly known: Effect.Effect<Dialect>; readonly close: () => void } => {
+  const { template } = vocabulary
+  const sure = template === undefined ? contentOnly("the file has no chat template") : dialect
+  if (sure !== undefined) return { known: Effect.succeed(sure), close: () => undefined }
+  const learned = Deferred.unsafeMake<Dialect>(FiberId.none)
+  const close = learnIn(vocabulary, { spelling, tries: 0 }, (found) => {
+    Deferred.unsafeDone(learned, Exit.succeed(found.dialect))
+    onDialect?.(found.dialect)
+  })
+  return { known: Deferred.await(learned), close }
+}
+
 // long: the calls of one loaded model over its one native context, each of them short
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
   const pieces = new Pieces(model)
   const { facts, matrices, template } = loaded.header
+  const vocabulary: Vocabulary = {
+    modelPath: options.modelPath,
+    runtime: where,
+    ...(template === undefined ? {} : { template })
+  }
+  const dialect = dialectOf(vocabulary, spellingOf(model), options)
   const prompts = new Prompts({
     template: new ChatTemplate(runtime.addon, model, template),
-    vocabulary: { modelPath: options.modelPath, runtime: where, ...(template === undefined ? {} : { template }) },
+    vocabulary,
     context,
     trained: model.getTrainContextSize(),
     tokenBytes: () => pieces.longest(facts.vocabulary)
@@ -90,12 +129,13 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
   /** Begins an answer and returns what stops it. Throws GenerateFailure. */
   const begin = (
     request: GenerateRequest,
-    prompt: ReadonlyArray<number>,
+    { form, tokens: prompt }: Asked,
     done: (end: GenerateResult | GenerateFailure) => void
   ): (() => void) => {
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) throw taken
-    const text = new Utf8Stream(pieces, prompt.at(-1))
+    const text = new Utf8Stream(pieces, prompt.at(-1), form === undefined ? "visible" : "meant")
+    if (form !== undefined) request.onForm?.(form)
     const answer = new LlamaAnswer(
       {
         request,
@@ -120,13 +160,10 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     return () => batcher.drop(answer)
   }
 
-  const decode = (
-    request: GenerateRequest,
-    prompt: ReadonlyArray<number>
-  ): Effect.Effect<GenerateResult, GenerateFailure> =>
+  const decode = (request: GenerateRequest, asked: Asked): Effect.Effect<GenerateResult, GenerateFailure> =>
     Effect.async((resume) => {
       try {
-        const stop = begin(request, prompt, (end) =>
+        const stop = begin(request, asked, (end) =>
           resume(end instanceof RbeeError ? Effect.fail(end) : Effect.succeed(end))
         )
         return Effect.sync(stop)
@@ -144,8 +181,16 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
       }
     })
 
-  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
-    Effect.flatMap(prompts.read(request.input), (tokens) => decode(request, tokens))
+  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> => {
+    const { input } = request
+    return Effect.flatMap(input._tag === "Prompt" ? Effect.succeed(noDialect) : dialect.known, (known) =>
+      Effect.flatMap(prompts.read(input, known), (tokens) => {
+        const isPlain = input._tag === "Prompt" || !hasForm(input, known)
+        const prompt = isPlain ? undefined : spellEnd(pieces, tokens, promptTail)
+        return decode(request, { tokens, form: prompt === undefined ? undefined : { dialect: known, prompt } })
+      })
+    )
+  }
 
   if (exactness === undefined) {
     const sampler = new AnswerSampler(runtime.addon, model, { temperature: 0, topP: 1, topK: 0 })
@@ -183,6 +228,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     }
   }
   const close = async (): Promise<void> => {
+    dialect.close()
     prompts.close()
     await batcher.close()
     caches.dispose()

@@ -6,15 +6,25 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import { hasForm } from "../../machines/dialect/answer-form.ts"
+import { templateInput } from "../../machines/dialect/conversation.ts"
+import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { usualContext } from "../../machines/policy/memory/context.ts"
 import { checkFits, takeSlot } from "./admission.ts"
+import type { Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
-import { Answer, type Finish } from "./answer.ts"
+import { Answer, type AnswerOptions, type Finish } from "./answer.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
 import { makeSlots } from "./slots.ts"
 
 export interface ScriptedOptions {
+  /** the tokens of the answer to this, control tokens spelt out; absent: `text` and `tokens` say it */
+  readonly answer?: (conversation: Conversation) => ReadonlyArray<string>
+  /** how it writes; absent: plain text */
+  readonly dialect?: Dialect
+  /** the end of the prompt that an answer follows; absent: it has opened nothing */
+  readonly prompt?: string
   /** what the token at an index of the answer says; absent: words that can be told apart */
   readonly text?: (index: number) => string
   /** tokens until the end-of-text token; absent: 128 */
@@ -42,6 +52,12 @@ const END = 0
 const WORDS = "one small bee flies over the wide green field and finds a new flower".split(" ")
 const word = (index: number): string => `${index === 0 ? "" : " "}${WORDS[index % WORDS.length] ?? ""}${index}`
 
+/** What an answer says, token by token; each token's id is its place and one. */
+interface Lines {
+  readonly say: (index: number) => string
+  readonly count: number
+}
+
 /** One token a word, the same for the same word; roles are tokens too. */
 const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
   const text =
@@ -55,20 +71,38 @@ const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
   })
 }
 
+class ScriptedAnswer extends Answer {
+  /** index of the token that ends it */
+  readonly length: number
+
+  constructor(options: AnswerOptions, length: number) {
+    super(options)
+    this.length = length
+  }
+}
+
 type Failed = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST">
 
 // long: the calls of one scripted model over its one script, each of them short
 const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const longest = script.context ?? 8192
   const context = Math.min(options.context ?? usualContext(longest), longest)
-  const say = script.text ?? word
-  const last = script.tokens ?? 128
+  const dialect = script.dialect ?? contentOnly("it is a script")
+  const linesFor = (input: GenerateRequest["input"]): Lines => {
+    if (script.answer === undefined || input._tag === "Prompt")
+      return { say: script.text ?? word, count: script.tokens ?? 128 }
+    const tokens = script.answer(input)
+    return { say: (index) => tokens[index] ?? "", count: tokens.length }
+  }
   const burst = script.burst ?? 32
   const rate = Math.min(script.tokensPerS ?? Infinity, options.maxTokensPerS ?? Infinity)
   const slots = makeSlots(options.slots)
   let batches = 0
 
-  const begin = (request: GenerateRequest, now: () => number): Answer | Failed => {
+  const begin = (request: GenerateRequest, now: () => number): ScriptedAnswer | Failed => {
+    const { input } = request
+    const asked = input._tag === "Messages" ? templateInput(input, dialect) : undefined
+    if (asked?._tag === "Left") return asked.left
     const prompt = tokenize(request.input)
     const refused = checkFits(prompt.length, context, longest)
     if (refused !== undefined) return refused
@@ -76,27 +110,30 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     if (taken instanceof RbeeError) return taken
     const { slot, prefix } = taken
     slot.busy = true
-    const answer = new Answer({
+    if (input._tag === "Messages" && hasForm(input, dialect)) request.onForm?.({ dialect, prompt: script.prompt ?? "" })
+    const lines = linesFor(input)
+    const options = {
       request,
       prompt,
       slot,
       cached: prefix,
       context,
       trained: longest,
-      textOf: (token) => (token === END ? "" : say(token - 1)),
-      isEnd: (token) => token === END,
+      textOf: (token: number) => (token === END ? "" : lines.say(token - 1)),
+      isEnd: (token: number) => token === END,
       now,
       done: () => undefined
-    })
+    }
+    const answer = new ScriptedAnswer(options, lines.count)
     slot.tokens = answer.tokens
     return answer
   }
 
   /** Says what is due, and returns how the answer ended if it did. */
-  const turn = (answer: Answer, count: number): Finish | undefined => {
+  const turn = (answer: ScriptedAnswer, count: number): Finish | undefined => {
     batches++
     for (let i = 0; i < count; i++) {
-      const token = answer.index === last ? END : (script.next?.(answer.tokens) ?? answer.index + 1)
+      const token = answer.index === answer.length ? END : (script.next?.(answer.tokens) ?? answer.index + 1)
       answer.filled = answer.tokens.length
       const { text, finish } = answer.accept(token)
       answer.emit(text, token)
@@ -105,7 +142,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     return undefined
   }
 
-  const speak = (answer: Answer, clock: Clock.Clock): Effect.Effect<GenerateResult, RbeeError<"INTERNAL">> =>
+  const speak = (answer: ScriptedAnswer, clock: Clock.Clock): Effect.Effect<GenerateResult, RbeeError<"INTERNAL">> =>
     Effect.gen(function* () {
       const already = answer.finishedBefore() ?? (answer.full ? "length" : undefined)
       if (already !== undefined) return answer.result(already)

@@ -1,5 +1,7 @@
 /** How the answer at hand is to be read: what a worker tells before the first token, and what is stored with the job. */
 import * as Schema from "effect/Schema"
+import type { Conversation } from "../vocabulary/conversation.ts"
+import { offeredTools } from "./conversation.ts"
 import { Dialect } from "./dialect.ts"
 
 /** Absent for an answer that is nothing but text. With it, the text of its tokens has control tokens written out. */
@@ -9,3 +11,14 @@ export const AnswerForm = Schema.Struct({
   prompt: Schema.String
 })
 export type AnswerForm = typeof AnswerForm.Type
+
+/** characters of a prompt's end that can matter */
+export const promptTail = 200
+
+/** Whether an answer to this may be more than text. */
+export const hasForm = (conversation: Conversation, { content, head, reasoning }: Dialect): boolean =>
+  reasoning !== null ||
+  head !== undefined ||
+  content.open !== undefined ||
+  content.close !== undefined ||
+  offeredTools(conversation).length > 0

@@ -13,8 +13,24 @@ export const templateInput = (
   conversation: Conversation,
   dialect: Dialect
 ): Either.Either<TemplateInput, RbeeError<"INVALID_REQUEST">> => {
-  const { messages, reasoning, template_args: args = {}, tool_choice, tools = [] } = conversation
-  const offered = tool_choice === "none" ? [] : tools
+  const { continue_final_message, messages, reasoning, template_args: args = {} } = conversation
+  const offered = offeredTools(conversation)
+  const taken = Object.keys(args).find((name) => reserved.has(name))
+  if (taken !== undefined)
+    return Either.left(
+      rbeeError("INVALID_REQUEST", `"${taken}" is no argument of a template: it is the conversation's own`, "", {
+        field: "template_args"
+      })
+    )
+  if (continue_final_message === true && !canGoOn(messages.at(-1)))
+    return Either.left(
+      rbeeError(
+        "INVALID_REQUEST",
+        "continue_final_message needs a last message of the assistant's, without calls",
+        "End with the beginning of the answer, or leave the field out",
+        { field: "continue_final_message" }
+      )
+    )
   if (offered.length > 0 && dialect.tools === null)
     return Either.left(
       rbeeError(
@@ -30,11 +46,21 @@ export const templateInput = (
       type: "function",
       function: { name, description, parameters }
     })),
-    prompt: true,
+    prompt: continue_final_message !== true,
     thinking: reasoning === undefined ? undefined : reasoning !== "off",
     args: { ...effortOf(reasoning), ...args }
   })
 }
+
+/** What the model is told that it may call. */
+export const offeredTools = ({ tool_choice, tools = [] }: Pick<Conversation, "tool_choice" | "tools">) =>
+  tool_choice === "none" ? [] : tools
+
+/** Variables that hold the conversation itself. */
+const reserved = new Set(["messages", "tools", "functions", "add_generation_prompt", "bos_token", "eos_token"])
+
+const canGoOn = (last: ChatMessage | undefined): boolean =>
+  last?.role === "assistant" && (last.tool_calls ?? []).length === 0
 
 /** Of a tool that says nothing of its arguments. */
 const emptyObject = { type: "object", properties: {} }
@@ -43,6 +69,9 @@ const effortOf = (reasoning: ReasoningWish | undefined): TemplateInput["args"] =
   reasoning === undefined || reasoning === "off" || reasoning.effort === undefined
     ? {}
     : { reasoning_effort: reasoning.effort }
+
+/** Where a template may look for reasoning that nobody learned of. */
+const usualField = "reasoning_content"
 
 const templateMessage = (message: ChatMessage, { manner, reasoning }: Dialect): TemplateMessage => {
   const { content: text, name, reasoning: thought, role, tool_call_id, tool_calls = [] } = message
@@ -54,7 +83,7 @@ const templateMessage = (message: ChatMessage, { manner, reasoning }: Dialect): 
       arguments: manner.arguments === "text" ? JSON.stringify(call.arguments) : call.arguments
     }
   }))
-  const field = reasoning?.field
+  const field = reasoning?.field ?? usualField
   const inParts = thought !== undefined && field === "parts"
   return {
     role,
@@ -62,7 +91,7 @@ const templateMessage = (message: ChatMessage, { manner, reasoning }: Dialect): 
     ...(name === undefined ? {} : { name }),
     ...(calls.length === 0 ? {} : { tool_calls: calls }),
     ...(tool_call_id === undefined ? {} : { tool_call_id }),
-    ...(thought === undefined || field === undefined || inParts ? {} : { [field]: thought })
+    ...(thought === undefined || inParts ? {} : { [field]: thought })
   }
 }
 

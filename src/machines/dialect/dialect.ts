@@ -121,3 +121,29 @@ export const contentOnly = (why: string): Dialect => ({
   end: [],
   source: "learned"
 })
+
+/** All that stands for something else than itself in what the model reads and writes. */
+export const marksOf = ({ content, end, head = "", reasoning, tools }: Dialect): ReadonlyArray<string> => {
+  const literal = (mark: Mark) => mark.filter((piece) => typeof piece === "string")
+  const { also = [], between = [], close = [], form, open = [] } = tools ?? {}
+  const inForm =
+    form?._tag === "elements"
+      ? [...literal(form.mid), ...literal(form.open), ...literal(form.close), form.quote?.open, form.quote?.close]
+      : form?._tag === "name_json"
+        ? literal(form.mid)
+        : []
+  return [
+    head,
+    content.open,
+    ...(content.also ?? []),
+    content.close,
+    reasoning?.open,
+    reasoning?.close,
+    ...literal(open),
+    ...also.flatMap((other) => [...literal(other.open), ...literal(other.mid)]),
+    ...literal(between),
+    ...close.flatMap(literal),
+    ...inForm,
+    ...end
+  ].flatMap((text) => (text === undefined || text === "" ? [] : [text]))
+}

@@ -8,6 +8,8 @@ import { edge, hello, layer, sayAll } from "../../support/queen/openai-edge.ts"
 
 type Published = OpenAI.Chat.ChatCompletionCreateParamsNonStreaming & OpenAI.Chat.ChatCompletionCreateParamsStreaming
 
+const aTool = { type: "function", function: { name: "f", parameters: {} } }
+
 /** One value of each field of OpenAI's schema that asks for something, and what becomes of it; the compiler knows all. */
 const openAi: Record<keyof Published, readonly [value: unknown, fate: "served" | "harmless" | "refused"]> = {
   messages: [hello.messages, "served"],
@@ -23,13 +25,13 @@ const openAi: Record<keyof Published, readonly [value: unknown, fate: "served" |
   metadata: [{ a: "b" }, "harmless"],
   modalities: [["text", "audio"], "refused"],
   n: [2, "refused"],
-  parallel_tool_calls: [false, "refused"],
+  parallel_tool_calls: [false, "served"],
   prediction: [{ type: "content", content: "x" }, "refused"],
   presence_penalty: [-1, "refused"],
   prompt_cache_key: ["k", "harmless"],
   prompt_cache_retention: ["24h", "refused"],
-  reasoning_effort: ["high", "refused"],
-  response_format: [{ type: "json_object" }, "refused"],
+  reasoning_effort: ["high", "served"],
+  response_format: [{ type: "json_object" }, "served"],
   safety_identifier: ["me", "harmless"],
   seed: [7, "served"],
   service_tier: ["flex", "harmless"],
@@ -38,14 +40,17 @@ const openAi: Record<keyof Published, readonly [value: unknown, fate: "served" |
   stream: [false, "served"],
   stream_options: [{ include_usage: true }, "served"],
   temperature: [0.5, "served"],
-  tool_choice: ["required", "refused"],
-  tools: [[{ type: "function", function: { name: "f", parameters: {} } }], "refused"],
+  tool_choice: ["required", "served"],
+  tools: [[aTool], "served"],
   top_logprobs: [3, "refused"],
   top_p: [0.5, "served"],
   user: ["me", "harmless"],
   verbosity: ["low", "harmless"],
   web_search_options: [{}, "refused"]
 }
+
+/** What a field needs beside it to ask for anything. */
+const beside: Readonly<Record<string, object>> = { tool_choice: { tools: [aTool] } }
 
 const fates = Object.entries(openAi).map(([field, [value, fate]]) => ({ field, value, fate }))
 
@@ -55,7 +60,7 @@ describe("a field of a chat completion", () => {
     ({ fate, field, value }) =>
       Effect.gen(function* () {
         const { asked, post } = yield* edge(sayAll)
-        const got = yield* post({ ...hello, [field]: value })
+        const got = yield* post({ ...hello, ...beside[field], [field]: value })
         expect(got.headers.get("x-rbee-ignored")).toBeNull()
         if (fate === "refused") {
           expect([got.status, got.body]).toMatchObject([
@@ -88,6 +93,27 @@ describe("a field of a chat completion", () => {
         expect([field, (yield* post({ ...hello, [field]: null })).status]).toEqual([field, 200])
       }
       for (const request of asked) expect(request).toEqual({ ...hello, stream: false })
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("of tools and wishes has no value but its own", () =>
+    Effect.gen(function* () {
+      const { asked, post } = yield* edge(sayAll)
+      const wrong = {
+        tools: [{ type: "function", function: { description: "without a name" } }],
+        tool_choice: "perhaps",
+        parallel_tool_calls: "yes",
+        response_format: { type: "poem" },
+        reasoning_effort: "utmost",
+        chat_template_kwargs: "thinking"
+      }
+      for (const [field, value] of Object.entries(wrong)) {
+        const { body, status } = yield* post({ ...hello, ...beside[field], [field]: value })
+        expect([status, body.error.code, body.error.param?.split(".")[0]]).toEqual([400, "invalid_value", field])
+      }
+      const none = yield* post({ ...hello, tool_choice: "required" })
+      expect([none.status, none.body.error.param]).toEqual([400, "tool_choice"])
+      expect(asked).toEqual([])
     }).pipe(Effect.provide(layer))
   )
 

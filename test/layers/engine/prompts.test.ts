@@ -6,7 +6,7 @@ import * as Option from "effect/Option"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
 import { type Read, TokenizerProcess } from "../../../src/layers/engine/llama/reading/tokenizer-process.ts"
-import { RbeeError } from "../../../src/machines/errors.ts"
+import { contentOnly } from "../../../src/machines/dialect/dialect.ts"
 import { tiny } from "../../support/gguf.ts"
 import { HARD_TEXTS, randomTexts } from "../../support/texts.ts"
 import { vocabulary } from "../../support/vocabularies.ts"
@@ -15,6 +15,7 @@ import { ask, loadWith, plain, user } from "./ask.ts"
 const load = (options: Parameters<typeof loadWith>[1] = {}) => loadWith(layerLlama({ gpu: "cpu" }), options)
 
 const LONG = [...HARD_TEXTS, ...randomTexts(300, 3)].join("\n")
+const dialect = contentOnly("")
 const cpu = { gpu: "cpu" } as const
 
 /** Asks a process of this vocabulary one question after the other. */
@@ -26,12 +27,13 @@ const reading = (modelPath: string) =>
     ),
     (process) => (prompt: string) =>
       Effect.async<Read>((resume) => {
-        process.read({ input: plain(prompt), limit: 10_000_000 }, (read) => resume(Effect.succeed(read)))
+        process.ask({ ask: "tokens", input: plain(prompt), dialect, limit: 10_000_000 }, 60_000, (read) =>
+          resume(Effect.succeed(read))
+        )
       })
   )
 
 const tokensOf = (read: Read): ReadonlyArray<number> => {
-  if (read instanceof RbeeError) throw read
   return read.t === "tokens" ? Array.from(read.tokens) : []
 }
 
@@ -58,7 +60,7 @@ describe("the tokenizer's process", () => {
       const read = yield* reading(yield* Effect.promise(() => vocabulary({ pre: "gpt-4o" })))
       expect(tokensOf(yield* read("a".repeat(200_000))).length).toBe(200_000)
       const broken = yield* read("a".repeat(4_000_000))
-      expect(broken).toMatchObject({ code: "INVALID_REQUEST", details: { prompt_bytes: 4_000_000, reason: "SIGSEGV" } })
+      expect(broken).toEqual({ t: "lost", reason: "SIGSEGV" })
       expect(tokensOf(yield* read("and on")).length).toBeGreaterThan(0)
     })
   )
@@ -66,7 +68,7 @@ describe("the tokenizer's process", () => {
   it.scopedLive("says why it cannot read at all", () =>
     Effect.gen(function* () {
       const read = yield* reading("/nowhere.gguf")
-      expect(yield* read("hello")).toMatchObject({ code: "INTERNAL", details: { prompt_bytes: 5 } })
+      expect(yield* read("hello")).toEqual({ t: "broken", reason: "the vocabulary cannot be loaded" })
     })
   )
 })

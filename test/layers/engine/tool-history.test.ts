@@ -5,7 +5,9 @@ import type { ChatMessage } from "../../../src/layers/engine/index.ts"
 import type { AddonModel } from "../../../src/layers/engine/llama/addon.ts"
 import { Pieces, Utf8Stream } from "../../../src/layers/engine/llama/reading/pieces.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
+import { rendererOf, spellingOf } from "../../../src/layers/engine/llama/reading/renderer.ts"
 import { ChatTemplate } from "../../../src/layers/engine/llama/reading/template.ts"
+import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
 import { tiny } from "../../support/gguf.ts"
 import { vocabulary } from "../../support/vocabularies.ts"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
@@ -84,9 +86,10 @@ describe("what steers the model, in a client's words,", () => {
     opened.push(model)
     expect(await model.init()).toBe(true)
     const template = new ChatTemplate(addon, model, everything)
+    const dialect = learnDialect(rendererOf(addon, everything, spellingOf(model)))
     return {
       model,
-      tokens: (...messages: ReadonlyArray<ChatMessage>) => template.tokens({ _tag: "Messages", messages })
+      tokens: (...messages: ReadonlyArray<ChatMessage>) => template.tokens({ _tag: "Messages", messages }, dialect)
     }
   }
 

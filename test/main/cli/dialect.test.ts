@@ -44,3 +44,13 @@ it("says what a model's file is without, and refuses what is no template", async
     expect(run.stderr).toContain("cannot be read as a chat template")
   }
 })
+
+it("says of a template that does not end that it could not be learned, and leaves no process", async () => {
+  const on = await machine()
+  const file = join(on.home, "endless.jinja")
+  writeFileSync(file, "{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}{% endfor %}{{ messages }}")
+  const run = await on.rbee(["models", "dialect", file, "--json"])
+  expect(JSON.parse(run.stdout)).toMatchObject({ tools: null, reasoning: null, round_trip: { tried: 0 } })
+  expect(JSON.parse(run.stdout).why).toContain("could not be learned: 20 s are over")
+  expect(on.processes()).toEqual([])
+}, 60_000)

@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../../machines/errors.ts"
 import { tooManyBytes } from "../../../machines/policy/memory/context.ts"
+import { eachSaid } from "../../../machines/dialect/strings.ts"
 import type { JobRequest } from "../../../machines/vocabulary/job.ts"
 import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
@@ -15,8 +16,13 @@ const shortPrompt = 64 * 1024
 /** A hive that takes longer has not told. */
 const answerWithin = "1 second"
 
-const bytesOf = ({ messages = [], prompt = "" }: JobRequest): number =>
-  messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), Buffer.byteLength(prompt))
+const bytesOf = ({ messages = [], prompt = "", ...wishes }: JobRequest): number => {
+  let sum = Buffer.byteLength(prompt)
+  eachSaid({ messages, ...wishes }, (text) => {
+    sum += Buffer.byteLength(text)
+  })
+  return sum
+}
 
 /** What the copies take at most; infinite where one of them is not known to have a bound. */
 const roomiest = (copies: ReadonlyArray<ModelView>): { readonly context: number; readonly tokenBytes: number } => {

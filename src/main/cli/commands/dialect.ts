@@ -2,13 +2,11 @@
 import { readFile } from "node:fs/promises"
 import { isAbsolute, resolve } from "node:path"
 import * as Effect from "effect/Effect"
-import { rendererOf, spellingIn } from "../../../layers/engine/llama/reading/renderer.ts"
-import { loadRuntime } from "../../../layers/engine/llama/runtime.ts"
+import { type Learned, learnIn, untried } from "../../../layers/engine/llama/reading/learner.ts"
+import type { Vocabulary } from "../../../layers/engine/llama/reading/tokenize.ts"
 import { invalid, readHeader } from "../../../layers/models/header.ts"
 import { contentOnly, type Dialect, type Mark } from "../../../machines/dialect/dialect.ts"
-import { learnDialect } from "../../../machines/dialect/learn/learn.ts"
-import type { Render } from "../../../machines/dialect/template.ts"
-import { type RoundTrip, roundTrip } from "../../../machines/dialect/trial/trial.ts"
+import type { RoundTrip } from "../../../machines/dialect/trial/trial.ts"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { gguf } from "../../../machines/formats/model-format.ts"
 import type { Context } from "../spec.ts"
@@ -16,29 +14,28 @@ import type { Context } from "../spec.ts"
 /** tries of each kind */
 const tries = 50
 
-interface Learned {
-  readonly dialect: Dialect
-  readonly trip: RoundTrip
-}
-
-const untried: RoundTrip = { tried: 0, exact: 0, kinds: {}, impossible: [] }
-
-const learnedWith = (render: Render): Learned => {
-  const dialect = learnDialect(render)
-  const { exact, impossible, kinds, tried } = roundTrip(dialect, render, tries)
-  return { dialect, trip: { tried, exact, kinds, impossible } }
-}
-
 const nothing = (why: string): Learned => ({ dialect: contentOnly(why), trip: untried })
 
-const learnedOf = async (file: string): Promise<Learned> => {
-  const { addon } = await loadRuntime({ gpu: "cpu" })
-  if (!file.endsWith(".gguf")) return learnedWith(rendererOf(addon, await readFile(file, "utf8"), { bos: "", eos: "" }))
-  const header = await readHeader(file, gguf)
-  if ("reason" in header) throw invalid(file, header.reason)
-  if (header.template === undefined) return nothing("the file has no chat template")
-  return learnedWith(rendererOf(addon, header.template, await spellingIn(addon, file)))
-}
+/** Of its file alone; interrupting it ends the process that learns. */
+const learnedOf = (vocabulary: Vocabulary): Effect.Effect<Learned> =>
+  Effect.async((resume) => Effect.sync(learnIn(vocabulary, { tries }, (found) => resume(Effect.succeed(found)))))
+
+const runtime = { gpu: "cpu" } as const
+
+const reading = <A>(read: () => Promise<A>): Effect.Effect<A, unknown> =>
+  Effect.tryPromise({ try: read, catch: (cause) => cause })
+
+const learned = (file: string): Effect.Effect<Learned, unknown> =>
+  Effect.gen(function* () {
+    if (!file.endsWith(".gguf"))
+      return yield* learnedOf({ runtime, template: yield* reading(() => readFile(file, "utf8")) })
+    const header = yield* reading(() => readHeader(file, gguf))
+    if ("reason" in header) return yield* Effect.fail(invalid(file, header.reason))
+    const { template } = header
+    return template === undefined
+      ? nothing("the file has no chat template")
+      : yield* learnedOf({ modelPath: file, runtime, template })
+  })
 
 const textOf = (mark: Mark): string =>
   mark.map((piece) => (typeof piece === "string" ? piece : `{${piece.hole}}`)).join("")
@@ -78,24 +75,24 @@ const told = ({ dialect, trip }: Learned): string =>
 const reasonOf = (cause: unknown): string =>
   cause instanceof Error ? (cause.message.split("\n", 1)[0] ?? "") : String(cause)
 
+/** What is wrong with the file. */
+const unreadable = (file: string, cause: unknown): RbeeError =>
+  cause instanceof RbeeError
+    ? cause
+    : rbeeError(
+        "INVALID_REQUEST",
+        `${file} cannot be read as a chat template (${reasonOf(cause)})`,
+        "Accepted: a model's .gguf, or a template's .jinja.",
+        { reason: reasonOf(cause) }
+      )
+
 export const dialect = (name: string, json: boolean, context: Context) =>
   Effect.gen(function* () {
     const file = isAbsolute(name) ? name : resolve(process.cwd(), name)
-    const learned = yield* Effect.tryPromise({
-      try: () => learnedOf(file),
-      catch: (cause) =>
-        cause instanceof RbeeError
-          ? cause
-          : rbeeError(
-              "INVALID_REQUEST",
-              `${file} cannot be read as a chat template (${reasonOf(cause)})`,
-              "Accepted: a model's .gguf, or a template's .jinja.",
-              {
-                reason: reasonOf(cause)
-              }
-            )
-    })
-    const shown = json ? JSON.stringify({ ...learned.dialect, round_trip: learned.trip }, null, 2) : told(learned)
+    const found = yield* Effect.mapError(learned(file), (cause) => unreadable(file, cause))
+    const { broken } = found
+    if (broken !== undefined) return yield* Effect.fail(unreadable(file, broken))
+    const shown = json ? JSON.stringify({ ...found.dialect, round_trip: found.trip }, null, 2) : told(found)
     context.terminal.stdout.write(`${shown}\n`)
     return 0
   })

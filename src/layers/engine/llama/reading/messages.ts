@@ -1,49 +1,20 @@
-/** A job's messages as chat templates know them, and what to do where a template does not know tools. */
-import type { ChatMessage } from "../../index.ts"
+/** What to do where a template does not know a role, calls or results. */
+import type { TemplateMessage } from "../../../../machines/dialect/template.ts"
 
-/** What a template reads; `arguments` is an object, which a third of all templates refuse as text. */
-export interface TemplateMessage {
-  readonly role: ChatMessage["role"]
-  readonly content: string
-  readonly name?: string
-  readonly reasoning_content?: string
-  readonly tool_call_id?: string
-  readonly tool_calls?: ReadonlyArray<{
-    readonly id: string
-    readonly type: "function"
-    readonly function: { readonly name: string; readonly arguments: unknown }
-  }>
+type Messages = ReadonlyArray<TemplateMessage>
+
+const textOf = (content: unknown): string => (typeof content === "string" ? content : "")
+
+/** For templates that know no system role: its text goes before the first user message. */
+export const withoutSystem = (messages: Messages): Messages => {
+  const system = messages.filter(({ role }) => role === "system").map(({ content }) => textOf(content))
+  const rest = messages.filter(({ role }) => role !== "system")
+  const [first, ...others] = rest
+  if (first?.role !== "user") return [{ role: "user", content: system.join("\n\n") }, ...rest]
+  return [{ ...first, content: [...system, textOf(first.content)].join("\n\n") }, ...others]
 }
 
-/** `clean` is applied to every string that a client wrote, names and keys included. */
-export const templateMessage = (message: ChatMessage, clean: (text: string) => string): TemplateMessage => {
-  const { content, name, reasoning, role, tool_call_id, tool_calls } = message
-  return {
-    role,
-    content: clean(content),
-    ...(name === undefined ? {} : { name: clean(name) }),
-    ...(reasoning === undefined ? {} : { reasoning_content: clean(reasoning) }),
-    ...(tool_call_id === undefined ? {} : { tool_call_id: clean(tool_call_id) }),
-    ...(tool_calls === undefined
-      ? {}
-      : {
-          tool_calls: tool_calls.map((call) => ({
-            id: clean(call.id),
-            type: "function" as const,
-            function: { name: clean(call.name), arguments: cleaned(call.arguments, clean) }
-          }))
-        })
-  }
-}
-
-const cleaned = (value: unknown, clean: (text: string) => string): unknown => {
-  if (typeof value === "string") return clean(value)
-  if (Array.isArray(value)) return value.map((item) => cleaned(item, clean))
-  if (typeof value !== "object" || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([key, one]) => [clean(key), cleaned(one, clean)]))
-}
-
-export const hasTools = (messages: ReadonlyArray<TemplateMessage>): boolean =>
+export const hasCalls = (messages: Messages): boolean =>
   messages.some(({ role, tool_calls }) => role === "tool" || tool_calls !== undefined)
 
 /** Words that no template writes by itself, in the places of calls and results. */
@@ -51,7 +22,7 @@ const callMark = (at: number, index: number) => `toolcall${at}q${index}z`
 const resultMark = (at: number) => `toolresult${at}z`
 
 /** The same conversation with a mark for each call and result. */
-export const marked = (messages: ReadonlyArray<TemplateMessage>): ReadonlyArray<TemplateMessage> =>
+export const marked = (messages: Messages): Messages =>
   messages.map((message, at) => ({
     ...message,
     ...(message.role === "tool" ? { content: resultMark(at) } : {}),
@@ -66,15 +37,31 @@ export const marked = (messages: ReadonlyArray<TemplateMessage>): ReadonlyArray<
   }))
 
 /** Does the text, which was rendered of the marked conversation, show each call and each result? */
-export const shows = (text: string, messages: ReadonlyArray<TemplateMessage>) => ({
+export const shows = (text: string, messages: Messages) => ({
   results: messages.every(({ role }, at) => role !== "tool" || text.includes(resultMark(at))),
   calls: messages.every(({ tool_calls = [] }, at) => tool_calls.every((_, index) => text.includes(callMark(at, index))))
 })
 
 /** For templates that leave calls out: they are said as what they are, JSON. */
-export const callsAsText = (messages: ReadonlyArray<TemplateMessage>): ReadonlyArray<TemplateMessage> =>
+export const callsAsText = (messages: Messages): Messages =>
   messages.map(({ tool_calls, ...message }) => {
     if (tool_calls === undefined) return message
     const calls = tool_calls.map((call) => JSON.stringify(call.function))
-    return { ...message, content: [message.content, ...calls].filter((part) => part !== "").join("\n") }
+    return { ...message, content: [textOf(message.content), ...calls].filter((part) => part !== "").join("\n") }
   })
+
+/** Stands where the last message's text ends: a private-use character. */
+export const openEnd = "\u{F5A02}"
+
+/** The last message's text goes on. */
+export const leftOpen = (messages: Messages): Messages =>
+  messages.map((message, at) =>
+    at === messages.length - 1 ? { ...message, content: goingOn(message.content) } : message
+  )
+
+const goingOn = (content: unknown): unknown =>
+  Array.isArray(content)
+    ? content.map((part: Readonly<Record<string, unknown>>, at) =>
+        at === content.length - 1 ? { ...part, text: `${textOf(part["text"])}${openEnd}` } : part
+      )
+    : `${textOf(content)}${openEnd}`

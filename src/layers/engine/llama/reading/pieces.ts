@@ -89,9 +89,10 @@ const spellingsOf = (model: AddonModel, text: string): ReadonlyArray<string> =>
 /** tokens whose string is their text, letter for letter, and around which a text is tokenized in parts */
 const SPECIAL = CONTROL | UNKNOWN | USER_DEFINED
 
-/** The two texts of each token. Remembered, so that a token costs one look-up. */
+/** The texts of each token. Remembered where they are streamed, so that a token costs one look-up. */
 export class Pieces {
   private readonly shown = new Map<number, Piece>()
+  private readonly written = new Map<number, Piece>()
   private readonly model: AddonModel
   private readonly alphabet: (spelling: string) => Piece
   private readonly prefix: boolean
@@ -114,7 +115,16 @@ export class Pieces {
     return piece
   }
 
-  /** The same with control tokens written out. */
+  /** The same with control tokens written out, but for those that end an answer: for who reads what it means. */
+  meant(token: number): Piece {
+    const known = this.written.get(token)
+    if (known !== undefined) return known
+    const piece = this.model.isEogToken(token) ? "" : this.spelt(token)
+    this.written.set(token, piece)
+    return piece
+  }
+
+  /** With all control tokens written out. */
   spelt(token: number): Piece {
     const spelling = this.model.getTokenString(token)
     // llama.cpp's own name for a token without a string
@@ -160,17 +170,19 @@ export class Utf8Stream {
   /** the last piece was raw bytes, so the decoder may hold some of them */
   private inside = false
   private readonly pieces: Pieces
+  private readonly as: "visible" | "meant" | "spelt"
   /** the token before */
   private last: number | undefined
 
-  /** `last`: the token that the text follows */
-  constructor(pieces: Pieces, last?: number) {
+  /** `last`: the token that the text follows; `as`: which of the tokens' texts it is of */
+  constructor(pieces: Pieces, last?: number, as: "visible" | "meant" | "spelt" = "visible") {
     this.pieces = pieces
     this.last = last
+    this.as = as
   }
 
   push(token: number): string {
-    const piece = this.pieces.visible(token)
+    const piece = this.pieces[this.as](token)
     const { last } = this
     this.last = token
     if (typeof piece === "string") {
@@ -187,4 +199,14 @@ export class Utf8Stream {
     this.decoder ??= new TextDecoder("utf-8", { ignoreBOM: true })
     return this.decoder.decode(bytes, { stream: true })
   }
+}
+
+/** The end of a text, control tokens written out. */
+export const spellEnd = (pieces: Pieces, tokens: ReadonlyArray<number>, characters: number): string => {
+  // a token without a character is rare
+  const from = Math.max(0, tokens.length - characters)
+  const stream = new Utf8Stream(pieces, tokens[from - 1], "spelt")
+  let text = ""
+  for (let at = from; at < tokens.length; at++) text += stream.push(tokens[at] ?? -1)
+  return text.slice(-characters)
 }

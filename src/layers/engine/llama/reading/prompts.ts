@@ -4,15 +4,32 @@ import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { tooManyBytes } from "../../../../machines/policy/memory/context.ts"
 import { checkFits } from "../../admission.ts"
 import type { GenerateRequest } from "../../index.ts"
+import type { Dialect } from "../../../../machines/dialect/dialect.ts"
 import { bytesOf, charactersOf, shortPrompt, type Vocabulary } from "./tokenize.ts"
 import type { ChatTemplate } from "./template.ts"
 import { type Read, TokenizerProcess } from "./tokenizer-process.ts"
 
 /** bytes from which a prompt waits in a line of its own, so that it cannot hold up those that take milliseconds */
 const hugePrompt = 256 * 1024
+/** milliseconds; some pre-tokenizers take the square of a long run of spaces */
+const readMs = 60_000
 
 type Failure = RbeeError<"INVALID_REQUEST" | "INTERNAL">
 type Tokens = ReadonlyArray<number>
+
+const cannot = (bytes: number, reason: string): Failure =>
+  rbeeError("INTERNAL", `the prompt of ${bytes} bytes cannot be turned into tokens (${reason})`, "", {
+    prompt_bytes: bytes,
+    reason
+  })
+
+const broke = (bytes: number, reason: string): Failure =>
+  rbeeError(
+    "INVALID_REQUEST",
+    `the model's tokenizer does not get through the prompt of ${bytes} bytes (${reason})`,
+    "Shorten the prompt, or break up very long runs of one kind of character",
+    { prompt_bytes: bytes, reason }
+  )
 
 export interface PromptsOptions {
   readonly template: ChatTemplate
@@ -39,8 +56,10 @@ export class Prompts {
   }
 
   /** The tokens of a prompt that fits. */
-  read(input: GenerateRequest["input"]): Effect.Effect<Tokens, Failure> {
-    return Effect.suspend(() => (charactersOf(input) <= shortPrompt ? this.readHere(input) : this.readThere(input)))
+  read(input: GenerateRequest["input"], dialect: Dialect): Effect.Effect<Tokens, Failure> {
+    return Effect.suspend(() =>
+      charactersOf(input) <= shortPrompt ? this.readHere(input, dialect) : this.readThere(input, dialect)
+    )
   }
 
   close(): void {
@@ -48,9 +67,9 @@ export class Prompts {
     this.huge.close()
   }
 
-  private readHere(input: GenerateRequest["input"]): Effect.Effect<Tokens, Failure> {
+  private readHere(input: GenerateRequest["input"], dialect: Dialect): Effect.Effect<Tokens, Failure> {
     try {
-      return this.fitting(this.options.template.tokens(input))
+      return this.fitting(this.options.template.tokens(input, dialect))
     } catch (cause) {
       // the template throws nothing else on purpose
       if (cause instanceof RbeeError) return Effect.fail(cause as Failure)
@@ -59,12 +78,16 @@ export class Prompts {
     }
   }
 
-  private readThere(input: GenerateRequest["input"]): Effect.Effect<Tokens, Failure> {
+  private readThere(input: GenerateRequest["input"], dialect: Dialect): Effect.Effect<Tokens, Failure> {
     const { context, trained } = this.options
     const bytes = bytesOf(input)
     const process = bytes < hugePrompt ? this.long : this.huge
     const asked = Effect.async<Tokens, Failure>((resume) =>
-      Effect.sync(process.read({ input, limit: context }, (read) => resume(this.judge(read))))
+      Effect.sync(
+        process.ask({ ask: "tokens", input, dialect, limit: context }, readMs, (read) =>
+          resume(this.judge(read, bytes))
+        )
+      )
     )
     return Effect.flatMap(
       Effect.promise(() => (this.tokenBytes ??= this.options.tokenBytes())),
@@ -75,10 +98,21 @@ export class Prompts {
     )
   }
 
-  private judge(read: Read): Effect.Effect<Tokens, Failure> {
-    if (read instanceof RbeeError) return Effect.fail(read)
-    if (read.t === "tokens") return this.fitting(Array.from(read.tokens))
-    return Effect.fail(this.refusal(read.count) ?? rbeeError("INTERNAL", "the prompt was miscounted"))
+  private judge(read: Read, bytes: number): Effect.Effect<Tokens, Failure> {
+    switch (read.t) {
+      case "tokens":
+        return this.fitting(Array.from(read.tokens))
+      case "too many":
+        return Effect.fail(this.refusal(read.count) ?? rbeeError("INTERNAL", "the prompt was miscounted"))
+      case "refused":
+        return Effect.fail(rbeeError("INVALID_REQUEST", read.what, read.todo, read.details))
+      case "lost":
+        return Effect.fail(broke(bytes, read.reason))
+      case "broken":
+        return Effect.fail(cannot(bytes, read.reason))
+      case "dialect":
+        return Effect.fail(cannot(bytes, "it answered another question"))
+    }
   }
 
   private fitting(tokens: Tokens): Effect.Effect<Tokens, Failure> {

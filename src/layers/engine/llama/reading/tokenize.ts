@@ -1,29 +1,50 @@
-/** What a worker and its tokenizer process say to each other, as structured clones. */
+/** What a tokenizer process is asked and what it says, as structured clones. */
+import { eachSaid } from "../../../../machines/dialect/strings.ts"
+import type { Dialect } from "../../../../machines/dialect/dialect.ts"
+import type { RoundTrip } from "../../../../machines/dialect/trial/trial.ts"
 import type { GenerateRequest } from "../../index.ts"
 import type { RuntimeOptions } from "../runtime.ts"
+import type { Spelling } from "./renderer.ts"
 
 /** What the process is started with. */
 export interface Vocabulary {
-  readonly modelPath: string
+  /** absent: a chat template without a model */
+  readonly modelPath?: string
   readonly runtime: Pick<RuntimeOptions, "gpu" | "runtime">
   /** the model's chat template, where it has one */
   readonly template?: string
 }
 
-export interface Question {
+/** A prompt's tokens. */
+export interface PromptQuestion {
+  readonly ask: "tokens"
   readonly input: GenerateRequest["input"]
+  readonly dialect: Dialect
   /** more tokens than these are counted, and not given */
   readonly limit: number
 }
 
+/** How the model writes. */
+export interface DialectQuestion {
+  readonly ask: "dialect"
+  /** absent: it is looked up in the model's file */
+  readonly spelling?: Spelling
+  /** generated calls of each kind that are rendered and read back */
+  readonly tries: number
+}
+
+export type Question = PromptQuestion | DialectQuestion
+
 export type Reading =
+  /** from here on it is the question's doing if it breaks */
   | { readonly t: "ready" }
   /** it cannot read anything */
   | { readonly t: "broken"; readonly reason: string }
   | { readonly t: "tokens"; readonly tokens: Uint32Array }
   | { readonly t: "too many"; readonly count: number }
-  /** the template refuses the messages */
-  | { readonly t: "refused"; readonly what: string; readonly reason: string }
+  /** the conversation cannot be given to the model */
+  | { readonly t: "refused"; readonly what: string; readonly todo: string; readonly details: Record<string, unknown> }
+  | { readonly t: "dialect"; readonly dialect: Dialect; readonly trip: RoundTrip }
 
 /**
  * Characters that a worker reads on its own event loop: some milliseconds, and less than what llama.cpp's regular
@@ -31,10 +52,14 @@ export type Reading =
  */
 export const shortPrompt = 8192
 
-export const charactersOf = (input: GenerateRequest["input"]): number =>
-  input._tag === "Prompt" ? input.prompt.length : input.messages.reduce((sum, { content }) => sum + content.length, 0)
+const summed = (input: GenerateRequest["input"], lengthOf: (text: string) => number): number => {
+  if (input._tag === "Prompt") return lengthOf(input.prompt)
+  let sum = 0
+  eachSaid(input, (text) => {
+    sum += lengthOf(text)
+  })
+  return sum
+}
 
-export const bytesOf = (input: GenerateRequest["input"]): number =>
-  input._tag === "Prompt"
-    ? Buffer.byteLength(input.prompt)
-    : input.messages.reduce((sum, { content }) => sum + Buffer.byteLength(content), 0)
+export const charactersOf = (input: GenerateRequest["input"]): number => summed(input, (text) => text.length)
+export const bytesOf = (input: GenerateRequest["input"]): number => summed(input, (text) => Buffer.byteLength(text))

@@ -1,21 +1,19 @@
 /**
- * Reads long prompts in a process of its own (`src/main/tokenizer.ts`), one after the other: on the worker's event loop
- * a megabyte would hold up every neighbour's tokens and the worker's beat for seconds, and llama.cpp can crash over one.
- * Started by the first prompt, ended when idle.
+ * Asks a process of its own (`src/main/tokenizer.ts`), one question after the other: long prompts, because on the
+ * worker's event loop a megabyte would hold up every neighbour's tokens and the worker's beat for seconds, and llama.cpp
+ * can crash over one; and what a chat template tells, which is a stranger's program. Started by the first question,
+ * ended when idle.
  */
 import { type ChildProcess, fork } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
-import { rbeeError, type RbeeError } from "../../../../machines/errors.ts"
-import { bytesOf, type Question, type Reading, type Vocabulary } from "./tokenize.ts"
+import type { Question, Reading, Vocabulary } from "./tokenize.ts"
 
 /** an idle process gives its memory back after this long, milliseconds */
 const idleMs = 60_000
-/** some pre-tokenizers take the square of a long run of spaces */
-const readMs = 60_000
 
-type Failure = RbeeError<"INVALID_REQUEST" | "INTERNAL">
-export type Read = Extract<Reading, { t: "tokens" | "too many" }> | Failure
+/** `lost`: the process ended over the question, or has had its time */
+export type Read = Exclude<Reading, { t: "ready" }> | { readonly t: "lost"; readonly reason: string }
 
 /** Beside the running bundle, above its chunk, or as built from these sources. */
 const program = (): string | undefined =>
@@ -25,23 +23,8 @@ const program = (): string | undefined =>
 
 interface Waiting {
   readonly question: Question
+  readonly withinMs: number
   readonly done: (read: Read) => void
-}
-
-const cannot = (question: Question, reason: string): Failure => {
-  const bytes = bytesOf(question.input)
-  const details = { prompt_bytes: bytes, reason }
-  return rbeeError("INTERNAL", `the prompt of ${bytes} bytes cannot be turned into tokens (${reason})`, "", details)
-}
-
-const broke = (question: Question, reason: string): Failure => {
-  const bytes = bytesOf(question.input)
-  return rbeeError(
-    "INVALID_REQUEST",
-    `the model's tokenizer does not get through the prompt of ${bytes} bytes (${reason})`,
-    "Shorten the prompt, or break up very long runs of one kind of character",
-    { prompt_bytes: bytes, reason }
-  )
 }
 
 export class TokenizerProcess {
@@ -56,8 +39,8 @@ export class TokenizerProcess {
   }
 
   /** The returned function takes the question back; `done` is not called then. */
-  read(question: Question, done: (read: Read) => void): () => void {
-    const one: Waiting = { question, done }
+  ask(question: Question, withinMs: number, done: (read: Read) => void): () => void {
+    const one: Waiting = { question, withinMs, done }
     if (this.waiting.push(one) === 1) this.next()
     return () => {
       const at = this.waiting.indexOf(one)
@@ -77,13 +60,20 @@ export class TokenizerProcess {
 
   private next(): void {
     const [one] = this.waiting
-    if (one === undefined) return this.alarm(idleMs, () => this.stop())
+    if (one === undefined) {
+      // an idle one keeps nobody alive
+      this.child?.unref()
+      this.child?.channel?.unref()
+      return this.alarm(idleMs, () => this.stop())
+    }
     const child = this.child ?? this.start()
-    if (child === undefined) return this.end(cannot(one.question, "its program is missing: reinstall rbee"))
-    this.alarm(readMs, () => {
+    if (child === undefined) return this.end({ t: "broken", reason: "its program is missing: reinstall rbee" })
+    this.alarm(one.withinMs, () => {
       this.stop()
-      this.end(broke(one.question, `${readMs / 1000} s are over`))
+      this.end({ t: "lost", reason: `${one.withinMs / 1000} s are over` })
     })
+    child.ref()
+    child.channel?.ref()
     child.send(one.question, () => undefined)
   }
 
@@ -98,9 +88,8 @@ export class TokenizerProcess {
     const gone = (reason: string): void => {
       if (this.child !== child) return
       const { ready } = this
-      const [one] = this.waiting
       this.stop()
-      if (one !== undefined) this.end(ready ? broke(one.question, reason) : cannot(one.question, reason))
+      if (this.waiting.length > 0) this.end({ t: ready ? "lost" : "broken", reason })
     }
     child.on("message", (message) => {
       // our own program, of the same build
@@ -108,23 +97,18 @@ export class TokenizerProcess {
     })
     child.on("error", (cause) => gone(cause.message))
     child.on("exit", (code, signal) => gone(signal ?? `code ${code}`))
-    // nothing is kept alive for it
-    child.unref()
-    child.channel?.unref()
     this.child = child
     return child
   }
 
   private hear(reading: Reading): void {
-    const [one] = this.waiting
-    if (reading.t === "ready") this.ready = true
-    if (reading.t === "ready" || one === undefined) return
-    if (reading.t === "broken") {
-      this.stop()
-      this.end(cannot(one.question, reading.reason))
-    } else if (reading.t === "refused") {
-      this.end(rbeeError("INVALID_REQUEST", reading.what, "", { reason: reading.reason }))
-    } else this.end(reading)
+    if (reading.t === "ready") {
+      this.ready = true
+      return
+    }
+    if (this.waiting.length === 0) return
+    if (reading.t === "broken") this.stop()
+    this.end(reading)
   }
 
   private end(read: Read): void {
