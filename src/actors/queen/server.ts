@@ -26,7 +26,8 @@ import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { allCopies, copiesOn, modelCalls, named } from "./models/models.ts"
 import { answerOf } from "./jobs/answer.ts"
-import { openAi, unknownModel } from "../surfaces/openai.ts"
+import { anthropic } from "../surfaces/anthropic/messages.ts"
+import { type Jobs as SurfacePorts, openAi, unknownModel } from "../surfaces/openai.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
 import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
@@ -127,7 +128,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       error.details["accepted"] === undefined ? error : unknownModel(name)
     )
 
-  const { v1Chat, v1Model, v1Models } = openAi({
+  const asking: SurfacePorts = {
     named: namedOnV1,
     submit: (request) =>
       Effect.flatMap(namedOnV1(request.model), (model) => Effect.map(submit({ ...request, model }), answerOf)),
@@ -142,7 +143,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
         if (!known.has(bundledModel)) known.set(bundledModel, undefined)
         return [...known].map(([id, createdAt]) => ({ id, createdAt }))
       })
-  })
+  }
 
   const api: QueenCalls = {
     health: () =>
@@ -191,9 +192,8 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       session === undefined
         ? Effect.as(shutdown(cascade ?? false), { queen: "ends", kept: [] })
         : teardown.end(session),
-    v1Models,
-    v1Model,
-    v1Chat,
+    ...openAi(asking),
+    ...anthropic(asking),
     inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
     metrics: () => Effect.sync(() => renderMetrics(meters, gauges())),
     openapi: () => Effect.sync(() => own.document())

@@ -1,12 +1,13 @@
 /** Every surface asks alike: it submits a job, answers with what is read of it, and cancels it when its client leaves. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import type { Answer } from "../../protocol/answers.ts"
-import { ignoredHeader } from "../../protocol/surfaces/surface.ts"
+import * as Option from "effect/Option"
+import type { Answer, EventFeed } from "../../protocol/answers.ts"
+import { type Framing, ignoredHeader } from "../../protocol/surfaces/surface.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
-import type { JobAnswer } from "./answers.ts"
+import type { JobAnswer, ReadAnswer } from "./answers.ts"
 
 /** What a surface needs of the queen to have something answered. */
 export interface Asking {
@@ -37,6 +38,30 @@ export const ask = <A>(
       )
       const whileWanted: WhileWanted = (effect) => Effect.onInterrupt(effect, () => cancel(answered.jobId))
       return yield* restore(whileWanted(reply(answered, whileWanted)))
+    })
+  )
+
+/** Clients give up on a head that does not come, and on a connection that is silent. */
+const headWithin = "5 seconds"
+
+/**
+ * The stream of an answer. Its head waits for the first token, so that what goes wrong before keeps its HTTP status; but
+ * not for long, as a model may have to be fetched: what goes wrong after is told as an event.
+ */
+export const soon = (
+  { begun, read }: JobAnswer,
+  { keepAlive }: Framing,
+  feed: (source: ReadAnswer) => EventFeed
+): Effect.Effect<EventFeed, RbeeError> =>
+  Effect.map(
+    Effect.timeoutOption(begun, headWithin),
+    Option.match({
+      onSome: feed,
+      onNone: () => (sink) =>
+        Effect.suspend(() => {
+          sink.write(keepAlive)
+          return feed(read)(sink)
+        })
     })
   )
 

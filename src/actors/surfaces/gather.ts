@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
 import type { DoneEvent } from "../../machines/vocabulary/job.ts"
-import type { ReadAnswer } from "./answers.ts"
+import type { AnswerReader, ReadAnswer } from "./answers.ts"
 
 export interface WholeAnswer {
   readonly content: string
@@ -16,11 +16,10 @@ export interface WholeAnswer {
 /** Fails as the job does. */
 export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, RbeeError> =>
   Effect.suspend(() => {
-    let end: Effect.Effect<WholeAnswer, RbeeError> = endedEarly
     let content = ""
     let reasoning = ""
     const calls: Array<{ readonly id: string; readonly name: string; arguments: string }> = []
-    const reading = read({
+    const reading = toEnd(read, {
       content: (json) => {
         content += String(JSON.parse(json))
       },
@@ -33,9 +32,22 @@ export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, RbeeError> 
       argument: (index, text) => {
         const call = calls[index]
         if (call !== undefined) call.arguments += text
-      },
+      }
+    })
+    return Effect.map(reading, (done) => ({ content, reasoning, calls, done }))
+  })
+
+/** What an answer says, without how it ends. */
+export type Said = Pick<AnswerReader, "content" | "reasoning" | "call" | "argument">
+
+/** Reads an answer that is given as a whole; fails as the job does. */
+export const toEnd = (read: ReadAnswer, said: Said): Effect.Effect<DoneEvent, RbeeError> =>
+  Effect.suspend(() => {
+    let end: Effect.Effect<DoneEvent, RbeeError> = endedEarly
+    const reading = read({
+      ...said,
       done: (done) => {
-        end = Effect.succeed({ content, reasoning, calls, done })
+        end = Effect.succeed(done)
       },
       error: (error) => {
         end = Effect.fail(error)

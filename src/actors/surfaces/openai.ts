@@ -8,7 +8,7 @@ import * as Either from "effect/Either"
 import type { AnswerOf } from "../../protocol/answers.ts"
 import { Call, type EventFeed, type Loose } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
-import type { openAiApi } from "../../protocol/surfaces/openai.ts"
+import { openAi as surface, type openAiApi } from "../../protocol/surfaces/openai.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import {
@@ -23,11 +23,12 @@ import {
 import { sortFields } from "../../machines/vocabulary/openai/fields.ts"
 import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai/messages.ts"
 import { wishesOf } from "../../machines/vocabulary/openai/tools.ts"
+import { anthropicModel, anthropicModels } from "./anthropic/models.ts"
 import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
 import { chatFinish, chunkFeed, openAiCallId } from "./chat-chunks.ts"
 import { gather } from "./gather.ts"
 import type { JobAnswer } from "./answers.ts"
-import { ask, type Asking, naming, type WhileWanted } from "./asking.ts"
+import { ask, type Asking, naming, soon, type WhileWanted } from "./asking.ts"
 
 interface Listed {
   readonly id: string
@@ -45,11 +46,15 @@ export interface Jobs extends Asking {
 type Chat = AnswerOf<(typeof openAiApi)["v1Chat"]["answers"]>
 
 export const openAi = (jobs: Jobs): Loose<typeof openAiApi> => ({
-  v1Models: () => Effect.map(jobs.models(), (models) => ({ object: "list", data: models.map(modelCard) })),
-  v1Model: ({ ref }) =>
+  v1Models: ({ anthropic_version }) =>
+    Effect.map(jobs.models(), (models) =>
+      anthropic_version === undefined ? { object: "list", data: models.map(modelCard) } : anthropicModels(models)
+    ),
+  v1Model: ({ anthropic_version, ref }) =>
     Effect.flatMap(Effect.all([jobs.named(ref), jobs.models()]), ([name, models]) => {
       const model = models.find(({ id }) => id === name)
-      return model === undefined ? Effect.fail(unknownModel(ref)) : Effect.succeed(modelCard(model))
+      if (model === undefined) return Effect.fail(unknownModel(ref))
+      return Effect.succeed(anthropic_version === undefined ? modelCard(model) : anthropicModel(model))
     }),
   v1Chat: (input) =>
     Effect.gen(function* () {
@@ -128,9 +133,10 @@ const streamed = (
 ): Effect.Effect<Chat, RbeeError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
-    const source = yield* answered.begun
     const includeUsage = chat.stream_options?.include_usage === true
-    const feed = chunkFeed({ head, includeUsage, correlationId, source })
+    const feed = yield* soon(answered, surface.framing, (source) =>
+      chunkFeed({ head, includeUsage, correlationId, source })
+    )
     const wanted: EventFeed = (sink) => whileWanted(feed(sink))
     return { _tag: "Events", feed: wanted }
   })

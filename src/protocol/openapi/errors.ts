@@ -23,7 +23,20 @@ const envelope = (error: Json, required: ReadonlyArray<string> = []): Json => ({
 /** The envelopes, by the name of their surface. */
 export const schemasOfErrors: Json = {
   "Error-rbee": envelope({ code: { enum: Object.keys(statusOf) } }),
-  "Error-openai": envelope({ param: { type: ["string", "null"] } }, ["param"])
+  "Error-openai": envelope({ param: { type: ["string", "null"] } }, ["param"]),
+  "Error-anthropic": {
+    type: "object",
+    required: ["type", "error"],
+    properties: {
+      type: { const: "error" },
+      error: {
+        type: "object",
+        required: ["type", "message", "details"],
+        properties: { type: text, message: text, details: { type: "object" } }
+      },
+      request_id: { type: ["string", "null"] }
+    }
+  }
 }
 
 /** What any call of this scope and method may fail with. */

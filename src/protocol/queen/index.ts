@@ -1,12 +1,20 @@
 /** The queen's interface: who calls what, a file an audience. */
 import type { Handlers, Loose } from "../endpoint.ts"
+import { anthropicApi } from "../surfaces/anthropic.ts"
 import { openAiApi } from "../surfaces/openai.ts"
 import { observeApi } from "./observe.ts"
 import { operatorsApi } from "./operators.ts"
 import { peersApi } from "./peers.ts"
 import { usersApi } from "./users.ts"
 
-export const queenApi = { ...usersApi, ...operatorsApi, ...peersApi, ...observeApi, ...openAiApi } as const
+export const queenApi = {
+  ...usersApi,
+  ...operatorsApi,
+  ...peersApi,
+  ...observeApi,
+  ...openAiApi,
+  ...anthropicApi
+} as const
 
 export type QueenApi = Handlers<typeof queenApi>
 /** Her calls before they are held to what they declare. */

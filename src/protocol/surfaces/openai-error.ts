@@ -9,7 +9,7 @@ const words: Partial<Record<ErrorCode, string>> = {
 }
 
 /** The prompt and an answer's first token do not fit; whoever checks tells both numbers. */
-const isOverflow = ({ code, details }: RbeeError): boolean =>
+export const isOverflow = ({ code, details }: RbeeError): boolean =>
   code === "INVALID_REQUEST" && Number(details["prompt_tokens"]) > 0 && typeof details["context"] === "number"
 
 const openAiCode = (error: RbeeError): string => {

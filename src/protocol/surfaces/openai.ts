@@ -7,12 +7,12 @@ import {
   ModelCard,
   ModelList
 } from "../../machines/vocabulary/openai/openai.ts"
+import { AnthropicModel, AnthropicModels } from "../../machines/vocabulary/anthropic/anthropic.ts"
 import { endpoint } from "../endpoint.ts"
 import { ofAnswering } from "../failures.ts"
-import { none } from "../inputs.ts"
 import { doneFrame, keepAliveComment } from "../sse.ts"
 import { openAiEnvelope } from "./openai-error.ts"
-import { bearer, ignoredHeader, type Surface } from "./surface.ts"
+import { bearer, ignoredHeader, type Surface, versionHeader } from "./surface.ts"
 
 export const openAi: Surface = {
   name: "openai",
@@ -23,20 +23,28 @@ export const openAi: Surface = {
   envelope: openAiEnvelope
 }
 
+/** What has the same path on Anthropic's interface is answered as its clients read it. */
+const spoken = {
+  fields: { anthropic_version: Schema.optional(Schema.String) },
+  headers: { [versionHeader]: "anthropic_version" }
+} as const
+
 export const openAiApi = {
   v1Models: endpoint("GET", "/v1/models", {
     surface: openAi,
     scope: "infer",
-    summary: "OpenAI: models",
-    input: none,
-    answers: { json: { 200: ModelList } }
+    summary: "OpenAI, Anthropic: models",
+    input: Schema.Struct(spoken.fields),
+    headers: spoken.headers,
+    answers: { json: { 200: Schema.Union(ModelList, AnthropicModels) } }
   }),
   v1Model: endpoint("GET", "/v1/models/:ref", {
     surface: openAi,
     scope: "infer",
-    summary: "OpenAI: one model",
-    input: Schema.Struct({ ref: Schema.String }),
-    answers: { json: { 200: ModelCard } },
+    summary: "OpenAI, Anthropic: one model",
+    input: Schema.Struct({ ref: Schema.String, ...spoken.fields }),
+    headers: spoken.headers,
+    answers: { json: { 200: Schema.Union(ModelCard, AnthropicModel) } },
     errors: ["MODEL_NOT_FOUND"]
   }),
   v1Chat: endpoint("POST", "/v1/chat/completions", {

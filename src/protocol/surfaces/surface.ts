@@ -22,10 +22,12 @@ export interface Authorization {
   /** in lower case */
   readonly header: "authorization"
   readonly scheme: "Bearer"
+  /** another, in which it stands alone */
+  readonly orHeader?: "x-api-key"
 }
 
 export interface Surface {
-  readonly name: "rbee" | "openai"
+  readonly name: "rbee" | "openai" | "anthropic"
   /** base urls of its clients end with it, or do not; empty: there is none */
   readonly prefix: string
   /** its paths are not there without the prefix */
@@ -39,6 +41,9 @@ export interface Surface {
 /** Fields that were left out, because nobody has published them. */
 export const ignoredHeader = "X-Rbee-Ignored"
 
+/** Anthropic's clients say by which version they speak, in every call. */
+export const versionHeader = "anthropic-version"
+
 export const bearer: Authorization = { header: "authorization", scheme: "Bearer" }
 
 const shown = /^bearer +(\S+) *$/i
@@ -46,10 +51,12 @@ const shown = /^bearer +(\S+) *$/i
 /** The key that a caller shows; undefined where it shows none. */
 export const keyIn = (
   headers: Readonly<Record<string, string | ReadonlyArray<string> | undefined>>,
-  { header }: Authorization
+  { header, orHeader }: Authorization
 ): string | undefined => {
   const value = headers[header]
-  return typeof value === "string" ? shown.exec(value)?.[1] : undefined
+  const own = typeof value === "string" ? shown.exec(value)?.[1] : undefined
+  const other = orHeader === undefined ? undefined : headers[orHeader]
+  return own ?? (typeof other === "string" && other !== "" ? other : undefined)
 }
 
 /** The header that shows a key. */

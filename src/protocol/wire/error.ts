@@ -48,18 +48,23 @@ export const errorBody = (error: RbeeError, correlationId: string | undefined): 
  */
 export const decodeError = (body: unknown): RbeeError | undefined => {
   const error = isObject(body) ? body["error"] : undefined
-  if (!isObject(error) || typeof error["code"] !== "string" || typeof error["message"] !== "string") return undefined
+  if (!isObject(error) || typeof error["message"] !== "string") return undefined
   const { code, details } = codeIn(error["code"], isObject(error["details"]) ? error["details"] : {})
+  if (code === undefined) return undefined
   const { todo, what } = inSentence(error["message"])
   return isErrorCode(code)
     ? rbeeError(code, what, todo, details)
     : rbeeError("INTERNAL", what, todo, { ...details, remote_code: code })
 }
 
-/** In OpenAI's dialect our own word is among the details. */
-const codeIn = (code: string, details: ErrorDetails): { readonly code: string; readonly details: ErrorDetails } => {
+/** In other makers' dialects our own word is among the details. */
+const codeIn = (
+  code: unknown,
+  details: ErrorDetails
+): { readonly code: string | undefined; readonly details: ErrorDetails } => {
   const { code: own, ...rest } = details
-  return typeof own === "string" && isErrorCode(own) ? { code: own, details: rest } : { code, details }
+  if (typeof own === "string" && isErrorCode(own)) return { code: own, details: rest }
+  return { code: typeof code === "string" ? code : undefined, details }
 }
 
 /** What a bug looks like from outside: never its message, never its stack. */

@@ -127,6 +127,8 @@ export const stage = (script: Script) => {
     startHive: unscripted,
     stopHive: unscripted,
     listWorkers: unscripted,
+    v1Messages: unscripted,
+    v1CountTokens: unscripted,
     stopWorker: unscripted,
     listModels: unscripted,
     pullModel: unscripted,

@@ -19,7 +19,10 @@ const token = "the-token-of-the-cluster"
 /** What each call of the queen's is about, once more and by hand: a new one stands here too, or this fails. */
 const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   open: ["asset", "health", "home", "joinHive", "page"],
-  infer: ["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob", "v1Chat", "v1Model", "v1Models"],
+  infer: [
+    ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob"],
+    ...["v1Chat", "v1Model", "v1Models", "v1Messages", "v1CountTokens"]
+  ],
   manage: [
     ...[
       "addHive",
@@ -78,6 +81,25 @@ const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
 const everything = ["infer", "manage", "observe", "open", "peer"]
 
 describe("The queen's interface", () => {
+  it.scopedLive("takes the key of Anthropic's clients as they show it, and of nobody else's that way", () =>
+    Effect.gen(function* () {
+      const { url } = yield* serve(all, {})
+      const status = (method: string, path: string, headers: Readonly<Record<string, string>>) =>
+        Effect.map(ask(url, { method, path, headers }), (got) => got.status)
+      const key = { "x-api-key": token }
+      const version = { "anthropic-version": "2023-06-01" }
+      const letIn = 499
+      expect(yield* status("POST", "/v1/messages", key)).toBe(letIn)
+      expect(yield* status("POST", "/v1/messages", bearer(token))).toBe(letIn)
+      expect(yield* status("POST", "/v1/messages", { "x-api-key": "sk-other" })).toBe(401)
+      expect(yield* status("GET", "/v1/models", { ...key, ...version })).toBe(letIn)
+      expect(yield* status("GET", "/v1/models", key)).toBe(401)
+      expect(yield* status("GET", "/jobs", { ...key, ...version })).toBe(401)
+      const refused = yield* ask(url, { method: "POST", path: "/v1/messages" })
+      expect(JSON.parse(refused.text)).toMatchObject({ type: "error", error: { type: "authentication_error" } })
+    })
+  )
+
   it("has a scope on every call, as it stands in the table", () => {
     for (const [scope, names] of Object.entries(queens))
       expect(

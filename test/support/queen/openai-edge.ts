@@ -1,15 +1,18 @@
-/** The OpenAI edge over real HTTP and real job logs; only who runs the jobs is scripted. */
+/** The edge of other makers' clients over real HTTP and real job logs; only who runs the jobs is scripted. */
 import { answerOf } from "../../../src/actors/queen/jobs/answer.ts"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"
+import Anthropic from "@anthropic-ai/sdk"
 import OpenAI, { APIError } from "openai"
 import { type JobLog, JobLogs } from "../../../src/actors/queen/log/job-log.ts"
 import { makeJobLogs } from "../../../src/actors/queen/log/job-logs.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics/metrics.ts"
 import { type Jobs, openAi } from "../../../src/actors/surfaces/openai.ts"
+import { anthropic } from "../../../src/actors/surfaces/anthropic/messages.ts"
+import { anthropicApi } from "../../../src/protocol/surfaces/anthropic.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { declared } from "../../../src/protocol/endpoint.ts"
@@ -88,17 +91,21 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
     }
     const api = { v1Models: queenApi.v1Models, v1Model: queenApi.v1Model, v1Chat: queenApi.v1Chat }
     const { url } = yield* serveHttp({
-      apis: [{ api, handlers: declared(api, openAi(jobs)) }],
+      apis: [
+        { api, handlers: declared(api, openAi(jobs)) },
+        { api: anthropicApi, handlers: declared(anthropicApi, anthropic(jobs)) }
+      ],
       host: "127.0.0.1",
       port: 0,
       role: "queen",
       graceMs: 50
     })
     const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: "unused", maxRetries: 0 })
+    const claude = new Anthropic({ baseURL: url, apiKey: "unused", maxRetries: 0 })
     /** A body as it stands, which the client would not send. */
-    const post = (body: unknown) =>
+    const post = (body: unknown, path = "/v1/chat/completions") =>
       Effect.promise(async () => {
-        const response = await fetch(`${url}/v1/chat/completions`, {
+        const response = await fetch(`${url}${path}`, {
           method: "POST",
           headers: { "content-type": "application/json" },
           body: typeof body === "string" ? body : JSON.stringify(body)
@@ -106,7 +113,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
         const answered: Answered = JSON.parse(await response.text())
         return { status: response.status, headers: response.headers, body: answered }
       })
-    return { client, asked, cancelled, counted, post, url }
+    return { client, claude, asked, cancelled, counted, post, url }
   })
 
 export const hello = { model: "minillama", messages: [{ role: "user" as const, content: "hello" }] }

@@ -11,6 +11,7 @@ import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import type { BodyBudget, Hold } from "./body-budget.ts"
 import { callFrom, isCorrelationId, withDeadline } from "../../../../protocol/call.ts"
 import { encodeError, rbee } from "../../../../protocol/surfaces/rbee.ts"
+import { surfaceFor } from "../../../../protocol/surfaces/of-path.ts"
 import { keyIn, type Surface } from "../../../../protocol/surfaces/surface.ts"
 import type { EventsAnswer } from "../../../../protocol/answers.ts"
 import type { CallInfo } from "../../../../protocol/endpoint.ts"
@@ -99,7 +100,7 @@ export class Exchange {
     if (closing()) return this.#fail(shuttingDown())
     const preflight = method === "OPTIONS" && headers.origin !== undefined
     const match = router.find(preflight ? (headers["access-control-request-method"] ?? method) : method, url)
-    this.#surface = match.surface
+    this.#surface = surfaceFor(match.surface, match._tag === "Match", headers)
     const isBeside = beside !== undefined && url.startsWith(`${beside.prefix}/`)
     const scope = isBeside ? beside.scope : match.scope
     if (!this.#admitsSite(scope, preflight) || !this.#admitsCaller(scope)) return

@@ -1,0 +1,61 @@
+/** A job's answer as one message. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import type { RbeeError } from "../../../machines/errors.ts"
+import {
+  type AnswerBlock,
+  type Message,
+  stopReason,
+  usageOf
+} from "../../../machines/vocabulary/anthropic/anthropic.ts"
+import type { ReadAnswer } from "../answers.ts"
+import { toEnd } from "../gather.ts"
+import { blocksOf } from "./blocks.ts"
+
+/** Fails as the job does. */
+export const wholeMessage = (begun: Message, read: ReadAnswer): Effect.Effect<Message, RbeeError> =>
+  Effect.suspend(() => {
+    const content: Array<AnswerBlock> = []
+    let text = ""
+    let sealed = ""
+    const blocks = blocksOf({
+      start: (_, block) => {
+        content.push(block)
+        text = ""
+      },
+      text: (_, json) => {
+        text += String(JSON.parse(json))
+      },
+      thinking: (_, more) => {
+        text += more
+      },
+      signature: (_, signature) => {
+        sealed = signature
+      },
+      argument: (_, more) => {
+        text += more
+      },
+      stop: (index) => {
+        const block = content[index]
+        if (block !== undefined) content[index] = filled(block, text, sealed)
+      }
+    })
+    return Effect.map(toEnd(read, blocks.said), ({ finish_reason, usage }) => {
+      const stop_reason = stopReason(finish_reason, blocks.end())
+      return { ...begun, content, stop_reason, usage: usageOf(usage) }
+    })
+  })
+
+const filled = (block: AnswerBlock, text: string, signature: string): AnswerBlock => {
+  if (block.type === "text") return { ...block, text }
+  return block.type === "thinking" ? { ...block, thinking: text, signature } : { ...block, input: inputOf(text) }
+}
+
+const decodeInput = Schema.decodeUnknownEither(
+  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+)
+
+/** What a model wrote may be no JSON; Anthropic's own word for that keeps it. */
+const inputOf = (text: string): Readonly<Record<string, unknown>> =>
+  text === "" ? {} : Either.getOrElse(decodeInput(text), () => ({ INVALID_JSON: text }))
