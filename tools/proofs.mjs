@@ -19,6 +19,13 @@ export const proofs = [
     steps: () => [tests("layers/engine/families", "machines/gguf-fuzz"), tests("machines/policy/estimate-real")]
   },
   {
+    name: "schemas",
+    minutes: 3,
+    needs: "",
+    what: "2 000 JSON schemas as grammars: what is let through validates, what satisfies them is let through",
+    steps: () => [tests("machines/grammar/schemas")]
+  },
+  {
     name: "kills",
     minutes: 25,
     needs: "",

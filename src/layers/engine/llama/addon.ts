@@ -88,6 +88,12 @@ export interface AddonSampler {
   dispose(): void
 }
 
+/** A grammar as text; throws where it is none. */
+export interface AddonGrammar {
+  /** the whole text, and not the beginning of a longer one */
+  isTextCompatible(text: string): boolean
+}
+
 export interface AddonJinja {
   render(variables: Record<string, unknown>): string
 }
@@ -119,6 +125,10 @@ export interface Addon {
   readonly AddonContext: new (model: AddonModel, params: ContextParams) => NativeContext
   readonly AddonContextSequenceCheckpoint: new () => AddonCheckpoint
   readonly AddonSampler: new (model: AddonModel) => AddonSampler
+  readonly AddonGrammar: new (
+    grammar: string,
+    options: { readonly addonExports: Addon; readonly rootRuleName: string }
+  ) => AddonGrammar
   readonly AddonJinjaRenderer: new (template: string) => AddonJinja
   markLoaded(): boolean
   init(): Promise<void>
@@ -183,6 +193,7 @@ const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
   ],
   ["AddonContextSequenceCheckpoint", ["init", "dispose"]],
   ["AddonSampler", ["applyConfig", "dispose"]],
+  ["AddonGrammar", ["isTextCompatible"]],
   ["AddonJinjaRenderer", ["render"]]
 ]
 
