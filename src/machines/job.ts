@@ -19,7 +19,7 @@ import {
 import type { Place } from "./policy/placement/placement.ts"
 import type { JobState, Placement } from "./vocabulary/job.ts"
 import type { InferDone } from "./vocabulary/worker.ts"
-import type { WorkerId, HiveId } from "./vocabulary/ids.ts"
+import type { WorkerId, HiveId, DeviceId } from "./vocabulary/ids.ts"
 
 /** A worker with a slot that is reserved for this job. */
 export interface SlotLease {
@@ -27,7 +27,7 @@ export interface SlotLease {
   /** of which life of that worker the slot is */
   readonly instance: string
   readonly hive: HiveId
-  readonly device: string
+  readonly device: DeviceId
 }
 
 /** What placing decided. `full`: fitting workers are there, all their slots are busy, so the job waits its turn. */

@@ -4,6 +4,7 @@
  */
 import * as Schema from "effect/Schema"
 import { deviceLabel } from "./vocabulary/device.ts"
+import type { DeviceId } from "./vocabulary/ids.ts"
 import { HiveId } from "./vocabulary/ids.ts"
 
 export const Actor = Schema.Literal("bee-keeper", "queen", "hive", "worker")
@@ -71,12 +72,12 @@ export const hiveCapabilities = (id: string, devices: string, models: number, wo
 export const hiveCached = (id: string) => queen("hive_cached", `using registered capabilities of hive '${id}'`)
 
 // --- 4, 5: schedule, capacity ---
-export const scheduled = (device: string, hiveId: HiveId) =>
+export const scheduled = (device: DeviceId, hiveId: HiveId) =>
   queen("scheduled", `basic scheduler picked ${deviceLabel(device)} on hive ${hiveId}`)
 export const queued = (position: number) => queen("queued", `job queued at position ${position}`)
-export const capacityAsk = (device: string) =>
+export const capacityAsk = (device: DeviceId) =>
   queen("capacity_ask", `asking hive if there's room on ${deviceLabel(device)}…`)
-export const capacityFull = (device: string, model: string) =>
+export const capacityFull = (device: DeviceId, model: string) =>
   queenWarns("capacity_full", `insufficient VRAM on ${deviceLabel(device)} for ${model}; trying next candidate…`)
 
 // --- 6: ensure model ---
@@ -103,7 +104,7 @@ export const workerAvailable = (kind: string) => queen("worker_available", `work
 /** `port` is absent where the worker has none (one process). */
 export const workerWake = (port: number | undefined, path: string) =>
   hive("worker_wake", `waking worker ${port === undefined ? "" : `on :${port} `}with model=${path}`)
-export const makingRoom = (device: string, count: number) =>
+export const makingRoom = (device: DeviceId, count: number) =>
   queen(
     "evict",
     `unloading ${count === 1 ? "an idle worker" : `${count} idle workers`} of ${deviceLabel(device)} to make room`
@@ -111,16 +112,16 @@ export const makingRoom = (device: string, count: number) =>
 export const workerAwake = (backend: string) => queen("worker_awake", `${backend} worker is awake`)
 export const workerRestart = (id: string, reason: string, n: number, max: number) =>
   hiveWarns("worker_restart", `worker ${id} failed to boot (${reason}); restarting (${n}/${max})`)
-export const deviceDegraded = (hiveId: HiveId, device: string) =>
+export const deviceDegraded = (hiveId: HiveId, device: DeviceId) =>
   queenWarns("device_degraded", `hive ${hiveId} ${deviceLabel(device)} is degraded; rescheduling job`)
-export const modelRefused = (hiveId: HiveId, device: string, model: string) =>
+export const modelRefused = (hiveId: HiveId, device: DeviceId, model: string) =>
   queenWarns(
     "model_refused",
     `${model} cannot be loaded on ${deviceLabel(device)} of hive ${hiveId}; trying next candidate…`
   )
-export const startFailed = (hiveId: HiveId, device: string) =>
+export const startFailed = (hiveId: HiveId, device: DeviceId) =>
   queenWarns("start_failed", `no worker could be started on ${deviceLabel(device)} of hive ${hiveId}; rescheduling job`)
-export const contextShrunk = (from: number, to: number, device: string) =>
+export const contextShrunk = (from: number, to: number, device: DeviceId) =>
   hiveWarns("context_shrunk", `context shrunk from ${from} to ${to} tokens to fit ${deviceLabel(device)}`)
 export const contextChosen = (context: number, trained: number) =>
   hive("context_chosen", `context of ${context} tokens (trained: ${trained}); a longer prompt or --context gets more`)
@@ -151,7 +152,7 @@ export const continued = (tokens: number) =>
     "continued",
     `the ${tokens} tokens so far are kept; later ones may be other than without the interruption (this worker is not exact)`
   )
-export const failover = (tokens: number, device: string, hiveId: HiveId) =>
+export const failover = (tokens: number, device: DeviceId, hiveId: HiveId) =>
   queenWarns("failover", `worker lost after ${tokens} tokens; resuming on ${deviceLabel(device)} of hive ${hiveId}`)
 export const hiveLost = (id: string, jobs: number) => queenWarns("hive_lost", `hive ${id} lost; moving ${jobs} jobs`)
 export const queenLost = () => line("bee-keeper", "warn")("queen_lost", "lost queen; reconnecting…")

@@ -1,9 +1,9 @@
 /** A hive's interface (docs/api.md#hive). Only a queen calls it. */
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Health, Megabytes, Nothing } from "../machines/vocabulary/common.ts"
+import { Count, Health, Megabytes, Nothing } from "../machines/vocabulary/common.ts"
 import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
-import { WorkerId, HiveId } from "../machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView } from "../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"

@@ -2,7 +2,7 @@
 import { expect, it } from "vitest"
 import * as narration from "../../src/machines/narration.ts"
 import { rowsOf, textOf } from "./pages.ts"
-import { HiveId } from "../../src/machines/vocabulary/ids.ts"
+import { HiveId, DeviceId } from "../../src/machines/vocabulary/ids.ts"
 
 type Says = {
   readonly [
@@ -23,10 +23,10 @@ const says: Says = {
   hiveFirstHeartbeat: [narration.hiveFirstHeartbeat("attic")],
   hiveCapabilities: [narration.hiveCapabilities("attic", "CPU", 0, 1)],
   hiveCached: [narration.hiveCached("attic")],
-  scheduled: [narration.scheduled("gpu0", HiveId.make("attic"))],
+  scheduled: [narration.scheduled(DeviceId.make("gpu0"), HiveId.make("attic"))],
   queued: [narration.queued(3)],
-  capacityAsk: [narration.capacityAsk("gpu0")],
-  capacityFull: [narration.capacityFull("gpu0", "minillama")],
+  capacityAsk: [narration.capacityAsk(DeviceId.make("gpu0"))],
+  capacityFull: [narration.capacityFull(DeviceId.make("gpu0"), "minillama")],
   modelProvision: [narration.modelProvision("minillama")],
   modelProvisionStarted: [narration.modelProvisionStarted("minillama")],
   downloadStart: [narration.downloadStart(3_300_000)],
@@ -39,13 +39,13 @@ const says: Says = {
   workerPrepared: [narration.workerPrepared()],
   workerAvailable: [narration.workerAvailable("cpu-llm-worker-rbee")],
   workerWake: [narration.workerWake(8601, "/m.gguf"), narration.workerWake(undefined, "/m.gguf")],
-  makingRoom: [narration.makingRoom("gpu0", 1), narration.makingRoom("gpu0", 2)],
+  makingRoom: [narration.makingRoom(DeviceId.make("gpu0"), 1), narration.makingRoom(DeviceId.make("gpu0"), 2)],
   workerAwake: [narration.workerAwake("CUDA")],
   workerRestart: [narration.workerRestart("w1", "exit code 1", 1, 3)],
-  deviceDegraded: [narration.deviceDegraded(HiveId.make("attic"), "gpu0")],
-  modelRefused: [narration.modelRefused(HiveId.make("attic"), "gpu0", "minillama")],
-  startFailed: [narration.startFailed(HiveId.make("attic"), "gpu0")],
-  contextShrunk: [narration.contextShrunk(4096, 2048, "gpu0")],
+  deviceDegraded: [narration.deviceDegraded(HiveId.make("attic"), DeviceId.make("gpu0"))],
+  modelRefused: [narration.modelRefused(HiveId.make("attic"), DeviceId.make("gpu0"), "minillama")],
+  startFailed: [narration.startFailed(HiveId.make("attic"), DeviceId.make("gpu0"))],
+  contextShrunk: [narration.contextShrunk(4096, 2048, DeviceId.make("gpu0"))],
   contextChosen: [narration.contextChosen(4096, 32_768)],
   contextNeeded: [narration.contextNeeded(9000, 4096)],
   contextOutgrown: [narration.contextOutgrown(6144, 4096)],
@@ -56,7 +56,7 @@ const says: Says = {
   done: [narration.done()],
   inferDone: [narration.inferDone()],
   continued: [narration.continued(12)],
-  failover: [narration.failover(12, "cpu", HiveId.make("attic"))],
+  failover: [narration.failover(12, DeviceId.make("cpu"), HiveId.make("attic"))],
   hiveLost: [narration.hiveLost("attic", 2)],
   queenLost: [narration.queenLost()],
   cancelled: [narration.cancelled()],

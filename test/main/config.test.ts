@@ -9,6 +9,7 @@ import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } f
 import { lineOfKey } from "../../src/main/config/file.ts"
 import { requiresToken } from "../../src/layers/keys/own-token.ts"
 import type { Settings } from "../../src/layers/settings/index.ts"
+import { gpuDevice } from "../../src/machines/vocabulary/ids.ts"
 
 let home: string
 beforeEach(() => {
@@ -30,7 +31,7 @@ const file = (text: string) => writeFileSync(join(home, "config.toml"), text)
 const valueOf = (settings: Settings, knob: Knob) =>
   (settings[knob.section] as Readonly<Record<string, Value | undefined>>)[knob.field]
 
-const gpus = (n: number): Value => [{ id: `gpu${n}`, name: "RTX 3090", backend: "cuda", vram_mb: 24_000 }]
+const gpus = (n: number): Value => [{ id: gpuDevice(n), name: "RTX 3090", backend: "cuda", vram_mb: 24_000 }]
 
 /** three good values, each another than the one before, and a bad one, whatever the kind */
 const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; readonly bad: Value } =>

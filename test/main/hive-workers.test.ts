@@ -23,7 +23,7 @@ import {
 } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { JobId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, DeviceId, cpuDevice } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 const folders: Array<string> = []
@@ -74,7 +74,7 @@ describe("A hive and its workers", () => {
     expect(answer).toMatchObject({ _tag: "Json", status: 200 })
     expect(await only(hive)).toMatchObject({
       id: first.id,
-      device: "cpu",
+      device: cpuDevice,
       model: "minillama",
       port: first.port,
       slots: 4
@@ -126,20 +126,20 @@ describe("A hive and its workers", () => {
     const broken = withWorker(`process.stderr.write("no can do\\n"); process.exit(9)`)
     const hive = await startHive(here, {}, broken)
     await provision(hive, "minillama")
-    const error = await refused(hive.api.startWorker({ device: "cpu", model_ref: "minillama" }))
+    const error = await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" }))
     expect(error).toMatchObject({
       code: "WORKER_START_FAILED",
       details: { attempts: 4, reason: "exit code 9", last_words: expect.stringContaining("no can do") }
     })
     expect(await workers(hive)).toEqual([])
-    const next = await refused(hive.api.startWorker({ device: "cpu", model_ref: "minillama" }))
+    const next = await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" }))
     expect(next).toMatchObject({ code: "WORKER_START_FAILED", details: { resting: true } })
-    expect(await refused(hive.api.capacity({ device: "cpu", model: "minillama" }))).toMatchObject({
+    expect(await refused(hive.api.capacity({ device: DeviceId.make("cpu"), model: "minillama" }))).toMatchObject({
       code: "WORKER_START_FAILED"
     })
     const other = await tiny()
     await provision(hive, `file:${other}`)
-    expect(await run(hive.api.capacity({ device: "cpu", model: `file:${other}` }))).toBeUndefined()
+    expect(await run(hive.api.capacity({ device: DeviceId.make("cpu"), model: `file:${other}` }))).toBeUndefined()
   })
 
   it("tells each failed boot while it tries on", async () => {
@@ -192,10 +192,12 @@ describe("A hive and its workers", () => {
     const hive = await startHive(await machine())
     const path = await invalid("unknown-architecture")
     expect((await provision(hive, `file:${path}`)).at(-1)?.event).toBe("ready")
-    const { worker_id } = await run(hive.api.startWorker({ device: "cpu", model_ref: `file:${path}` }))
+    const { worker_id } = await run(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: `file:${path}` }))
     const events = await eventsOf(hive.api.workerEvents({ id: worker_id }))
     expect(events.at(-1)).toMatchObject({ event: "failed", data: { code: "MODEL_INVALID", attempts: 2 } })
-    expect(await refused(hive.api.startWorker({ device: "cpu", model_ref: `file:${path}` }))).toMatchObject({
+    expect(
+      await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: `file:${path}` }))
+    ).toMatchObject({
       code: "MODEL_INVALID",
       details: { quarantined: true, reason: expect.stringContaining("unknown model architecture") }
     })
@@ -219,7 +221,8 @@ describe("A hive and its workers", () => {
     cpSync(join(programs, "worker.js"), join(folder, "real-worker.js"))
     const hive = await startHive(here, {}, folder)
     const model_ref = `file:${await tiny()}`
-    const start = (on: HiveProcess) => run(Effect.either(on.api.startWorker({ device: "cpu", model_ref })))
+    const start = (on: HiveProcess) =>
+      run(Effect.either(on.api.startWorker({ device: DeviceId.make("cpu"), model_ref })))
     const quarantined = expect.objectContaining({
       code: "MODEL_INVALID",
       what: expect.stringMatching(/\(killed by SIGABRT: llama-model\.cpp:7: GGML_ASSERT\(n > 0\) failed\)$/)
@@ -235,7 +238,7 @@ describe("A hive and its workers", () => {
     const next = await startHive(here, {}, folder)
     expect(await start(next)).toMatchObject({ _tag: "Left", left: quarantined })
     expect(await run(next.api.getModel({ ref: model_ref }))).toMatchObject({
-      quarantined: [{ device: "cpu", reason: "killed by SIGABRT" }]
+      quarantined: [{ device: cpuDevice, reason: "killed by SIGABRT" }]
     })
     await run(next.api.retryModel({ ref: model_ref }))
     expect((await startWorker(next, { model_ref })).events.at(-1)?.event).toBe("ready")
@@ -274,22 +277,28 @@ describe("A hive and its workers", () => {
     // 16 M tokens in 256 slots: more than any machine has
     const model_ref = `file:${await tiny({ context: 16_000_000 })}`
     await provision(hive, model_ref)
-    const huge = { context: 16_000_000, slots: 256, device: "cpu" }
+    const huge = { context: 16_000_000, slots: 256, device: cpuDevice }
     const error = await refused(hive.api.startWorker({ ...huge, model_ref }))
-    expect(error).toMatchObject({ code: "VRAM_EXHAUSTED", details: { status: 409, device: "cpu" } })
+    expect(error).toMatchObject({ code: "VRAM_EXHAUSTED", details: { status: 409, device: cpuDevice } })
     const advice = await refused(hive.api.capacity({ ...huge, model: model_ref }))
     expect(advice.details["needed_mb"]).toBe(error.details["needed_mb"])
     expect(await workers(hive)).toEqual([])
-    expect(await run(hive.api.capacity({ device: "cpu", model: model_ref, context: 256 }))).toBeUndefined()
-    expect(await refused(hive.api.capacity({ device: "gpu7", model: model_ref }))).toMatchObject({ code: "NOT_FOUND" })
+    expect(
+      await run(hive.api.capacity({ device: DeviceId.make("cpu"), model: model_ref, context: 256 }))
+    ).toBeUndefined()
+    expect(await refused(hive.api.capacity({ device: DeviceId.make("gpu7"), model: model_ref }))).toMatchObject({
+      code: "NOT_FOUND"
+    })
     expect((await startWorker(hive, { model_ref, context: 256 })).events.at(-1)?.event).toBe("ready")
   })
 
   it("says what it does not know", async () => {
     const hive = await startHive(await machine())
-    expect(await refused(hive.api.startWorker({ device: "cpu", model_ref: "minillama" }))).toMatchObject({
-      code: "MODEL_NOT_FOUND"
-    })
+    expect(await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" }))).toMatchObject(
+      {
+        code: "MODEL_NOT_FOUND"
+      }
+    )
     expect(await refused(hive.api.stopWorker({ id: WorkerId.make("w9") }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.workerEvents({ id: "w9" }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.modelEvents({ id: "p9" }))).toMatchObject({ code: "NOT_FOUND" })

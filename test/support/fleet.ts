@@ -3,7 +3,7 @@ import { Fleet } from "../../src/machines/policy/placement/fleet.ts"
 import type { ResidentFacts } from "../../src/machines/policy/placement/fleet-facts.ts"
 import type { PlacementRequest } from "../../src/machines/policy/placement/placement.ts"
 import type { Candidate, Search } from "../../src/machines/policy/placement/search.ts"
-import { WorkerId, HiveId } from "../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId } from "../../src/machines/vocabulary/ids.ts"
 
 export const request = (change: Partial<PlacementRequest> = {}): PlacementRequest => ({
   model: "minillama",
@@ -19,7 +19,7 @@ export const resident = (worker: string, change: Partial<ResidentFacts> = {}): R
   worker: WorkerId.make(worker),
   isServing: true,
   hive: HiveId.make("box"),
-  device: "cpu",
+  device: DeviceId.make("cpu"),
   model: "minillama",
   context: 512,
   slots: 4,
@@ -39,7 +39,7 @@ export const fleetOf = (
   const fleet = new Fleet()
   for (const [hive, sizes] of Object.entries(hives)) {
     const gpus = sizes.map((vram_mb, i) => ({
-      id: `gpu${i}`,
+      id: DeviceId.make(`gpu${i}`),
       name: "GPU",
       backend: "cuda" as const,
       vram_mb,

@@ -8,7 +8,7 @@ import { decide } from "../../src/machines/policy/placement/placement.ts"
 import { type Hope, Search } from "../../src/machines/policy/placement/search.ts"
 import { takeCapacityTurns } from "../../src/machines/policy/placement/capacity-turns.ts"
 import { request as wishFor } from "./fleet.ts"
-import { JobId, WorkerId, HiveId } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, HiveId, DeviceId } from "../../src/machines/vocabulary/ids.ts"
 
 export interface Request {
   /** milliseconds */
@@ -32,7 +32,7 @@ interface Job {
   hopes: ReadonlyArray<Hope>
 }
 
-const gpu = { hive: HiveId.make("box"), device: "gpu0" } as const
+const gpu = { hive: HiveId.make("box"), device: DeviceId.make("gpu0") } as const
 const slots = 4
 
 export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelMb }: Setting) => {
@@ -61,9 +61,9 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
       hive: HiveId.make("box"),
       devices: {
         cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 },
-        gpus: [{ id: "gpu0", name: "GPU", backend: "cuda", vram_mb: totalMb, vram_free_mb: totalMb }]
+        gpus: [{ id: DeviceId.make("gpu0"), name: "GPU", backend: "cuda", vram_mb: totalMb, vram_free_mb: totalMb }]
       },
-      beats: [{ id: "gpu0", state: "healthy", free_mb: totalMb - usedMb }]
+      beats: [{ id: DeviceId.make("gpu0"), state: "healthy", free_mb: totalMb - usedMb }]
     })
   const show = (model: string): void =>
     fleet.setResident({

@@ -35,7 +35,7 @@ import { planOf } from "./placement/plan.ts"
 import { OwnLife } from "./endings/own-life.ts"
 import { SessionBook } from "./sessions/stored-sessions.ts"
 import { Teardown } from "./endings/teardown.ts"
-import type { WorkerId, HiveId } from "../../machines/vocabulary/ids.ts"
+import { type WorkerId, type HiveId, cpuDevice } from "../../machines/vocabulary/ids.ts"
 
 type Parts =
   | ActorSystem
@@ -207,7 +207,7 @@ const notItself = (hive: HiveId, other: string) =>
 /** The devices of a hive by its ledger, as its last beat told of them. */
 const memoryOf = ({ id: hive, devices, beats }: HiveEntry): Gauges["memory"] => {
   const totals = new Map((devices?.gpus ?? []).map((gpu) => [gpu.id, gpu.vram_mb]))
-  if (devices !== undefined) totals.set("cpu", devices.cpu.ram_mb)
+  if (devices !== undefined) totals.set(cpuDevice, devices.cpu.ram_mb)
   return beats.flatMap(({ id: device, free_mb, leased_mb }) => {
     const total = totals.get(device)
     return total === undefined

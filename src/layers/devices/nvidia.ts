@@ -4,6 +4,7 @@ import { accessSync, constants, existsSync } from "node:fs"
 import { delimiter, join } from "node:path"
 import { nativeEnvironment } from "../process/environment.ts"
 import type { Gpu } from "../../machines/vocabulary/device.ts"
+import { gpuDevice } from "../../machines/vocabulary/ids.ts"
 
 const timeoutMs = 5000
 const mebibyte = 1024 * 1024
@@ -44,7 +45,7 @@ export const parse = (text: string): Found => {
     // a card without memory of its own to tell cannot be booked
     if (totalMb === undefined) continue
     gpus.push({
-      id: `gpu${Number(index)}`,
+      id: gpuDevice(Number(index)),
       name: (name ?? "").replace(/^NVIDIA (GeForce )?/, "") || "NVIDIA GPU",
       backend: "cuda",
       ...(uuid === undefined || !uuid.startsWith("GPU-") ? {} : { uuid }),

@@ -5,7 +5,7 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { WorkerId } from "../../machines/vocabulary/ids.ts"
+import type { WorkerId, DeviceId } from "../../machines/vocabulary/ids.ts"
 
 /** A verified model file. `ref` is canonical. */
 export interface ModelRow {
@@ -43,10 +43,14 @@ export interface RuntimeRow {
   readonly folder: string
 }
 
+/** `disk` is a device of its own: bytes of the models' disk that are promised to downloads. */
+export const diskDevice = "disk"
+export type LedgerDevice = DeviceId | typeof diskDevice
+
 /** A booked share of the machine. `owner` is a worker id or a download's reference. */
 export interface LeaseRow {
   readonly id: string
-  readonly device: string
+  readonly device: LedgerDevice
   readonly owner: string
   readonly bytes: number
 }
@@ -57,7 +61,7 @@ export interface QuarantineRow {
   readonly hash: string
   /** version of the runtime that could not load it */
   readonly engine: string
-  readonly device: string
+  readonly device: DeviceId
   readonly file: string
   readonly reason: string
   /** the worker's last words, for people */
@@ -118,8 +122,8 @@ export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
     readonly workers: Table<WorkerRow, string>
     /** `device` and `file` of workers that do not unload when idle */
     readonly pins: Table<
-      { readonly device: string; readonly file: string },
-      { readonly device: string; readonly file: string }
+      { readonly device: DeviceId; readonly file: string },
+      { readonly device: DeviceId; readonly file: string }
     >
     /** bytes that a worker of this shape took after its load; the key is made by the ledger */
     readonly measured: Table<{ readonly key: string; readonly bytes: number }, string>

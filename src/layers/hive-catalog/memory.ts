@@ -16,8 +16,9 @@ import {
   type RuntimeRow,
   type WorkerRow
 } from "./index.ts"
+import type { DeviceId } from "../../machines/vocabulary/ids.ts"
 
-type Pin = { readonly device: string; readonly file: string }
+type Pin = { readonly device: DeviceId; readonly file: string }
 
 export class MemoryCatalog {
   readonly models = new Map<string, ModelRow>()

@@ -14,6 +14,7 @@ import {
   type OwnerRow,
   type QuarantineKey
 } from "./index.ts"
+import type { DeviceId } from "../../machines/vocabulary/ids.ts"
 
 const migrations: Migrations = [
   {
@@ -144,11 +145,10 @@ const make = Effect.gen(function* () {
     leases: table("leases", ["id"], (id) => ({ id })),
     workers: table("workers", ["worker"], (worker) => ({ worker })),
     pins: {
-      ...table<{ readonly device: string; readonly file: string }, { readonly device: string; readonly file: string }>(
-        "pins",
-        [],
-        ({ device, file }) => ({ device, file })
-      ),
+      ...table<
+        { readonly device: DeviceId; readonly file: string },
+        { readonly device: DeviceId; readonly file: string }
+      >("pins", [], ({ device, file }) => ({ device, file })),
       put: ({ device, file }) =>
         Effect.asVoid(
           Effect.mapError(sql`INSERT OR IGNORE INTO pins (device, file) VALUES (${device}, ${file})`, failed)

@@ -7,11 +7,6 @@ export const EpochMs = Schema.Number
 /** 10^6 bytes */
 export const Megabytes = Schema.NonNegative
 
-/** `localhost`, `gpu0`, … as the wire writes devices: lower case */
-export const DeviceId = Schema.String.pipe(
-  Schema.pattern(/^(cpu|gpu[0-9]{1,3})$/i, { message: () => "cpu, gpu0, gpu1, …" })
-)
-
 export const Role = Schema.Literal("queen", "hive", "worker")
 export type Role = typeof Role.Type
 

@@ -1,6 +1,7 @@
 /** Devices of a machine and what fits on them. */
 import * as Schema from "effect/Schema"
 import { Count, Megabytes } from "./common.ts"
+import { DeviceId } from "./ids.ts"
 
 export const Backend = Schema.Literal("cpu", "cuda", "vulkan", "metal")
 export type Backend = typeof Backend.Type
@@ -9,7 +10,7 @@ export const backends: ReadonlyArray<Backend> = Backend.literals
 
 export const Gpu = Schema.Struct({
   /** "gpu0" */
-  id: Schema.String,
+  id: DeviceId,
   /** "RTX 3060" */
   name: Schema.String,
   backend: Backend,
@@ -40,7 +41,7 @@ export type Devices = typeof Devices.Type
  */
 export const GpuSetting = Schema.Struct({
   /** "gpu0"; to cap the CPU's memory "cpu" */
-  id: Schema.String.pipe(Schema.pattern(/^(gpu\d{1,3}|cpu)$/)),
+  id: DeviceId.pipe(Schema.pattern(/^(gpu\d{1,3}|cpu)$/)),
   /** "RTX 3060" */
   name: Schema.optional(Schema.String.pipe(Schema.pattern(/^[\w .()+-]{1,64}$/))),
   backend: Schema.optional(Schema.Literal("cuda", "vulkan", "metal")),
@@ -56,7 +57,7 @@ export const runtimeOf = (gpu: Pick<Gpu, "backend" | "declared"> | undefined): B
   gpu === undefined || gpu.declared === true ? "cpu" : gpu.backend
 
 /** "CPU", "GPU0": how narration writes a device id. */
-export const deviceLabel = (id: string): string => id.toUpperCase()
+export const deviceLabel = (id: DeviceId): string => id.toUpperCase()
 
 /** "CPU, GPU0 RTX 3060, GPU1 RTX 3090"; `mark` is put to those that are declared only. */
 export const describeDevices = (devices: Pick<Devices, "gpus">, mark = ""): string =>
@@ -65,7 +66,7 @@ export const describeDevices = (devices: Pick<Devices, "gpus">, mark = ""): stri
   )
 
 export const DeviceBeat = Schema.Struct({
-  id: Schema.String,
+  id: DeviceId,
   state: Schema.Literal("healthy", "degraded"),
   /** until when it takes no new work, milliseconds since 1970 */
   until: Schema.optional(Schema.Number),

@@ -18,3 +18,14 @@ export const HiveId = Id.pipe(Schema.brand("HiveId"))
 export type HiveId = typeof HiveId.Type
 /** what a machine's own hive is called, unless it is told another name */
 export const localHive = HiveId.make("localhost")
+
+/** A device of a hive: `cpu`, `gpu0`, … Users may write it in any case; hive and queen know it in lower case. */
+export const DeviceId = Schema.String.pipe(
+  Schema.pattern(/^(cpu|gpu[0-9]{1,3})$/i, { message: () => "cpu, gpu0, gpu1, …" }),
+  Schema.brand("DeviceId")
+)
+export type DeviceId = typeof DeviceId.Type
+export const cpuDevice = DeviceId.make("cpu")
+export const gpuDevice = (index: number): DeviceId => DeviceId.make(`gpu${index}`)
+/** As it is known to hive and queen, however it was written. */
+export const deviceNamed = (written: DeviceId): DeviceId => DeviceId.make(written.toLowerCase())

@@ -1,8 +1,8 @@
 /** What a user asks for, and how a job answers. */
 import * as Schema from "effect/Schema"
-import { Count, DeviceId } from "./common.ts"
+import { Count } from "./common.ts"
 import { AnswerMessage, ChatMessage, conversationFields } from "./conversation.ts"
-import { Id, JobId, WorkerId, HiveId } from "./ids.ts"
+import { Id, JobId, WorkerId, HiveId, DeviceId } from "./ids.ts"
 
 const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63
 
@@ -92,12 +92,12 @@ export const Usage = Schema.Struct({ prompt_tokens: Count, completion_tokens: Co
 export type Usage = typeof Usage.Type
 
 /** Why a candidate was not taken: the decision's trace. */
-export const Candidate = Schema.Struct({ hive: HiveId, device: Schema.String, verdict: Schema.String })
+export const Candidate = Schema.Struct({ hive: HiveId, device: DeviceId, verdict: Schema.String })
 /** Devices that lost for the same reason without a word on each. */
 export const Others = Schema.Struct({ count: Count, verdict: Schema.String })
 export const Placement = Schema.Struct({
   hive: HiveId,
-  device: Schema.String,
+  device: DeviceId,
   /** the device stands in the configuration only */
   declared: Schema.optional(Schema.Literal(true)),
   worker: Schema.optional(WorkerId),

@@ -1,7 +1,7 @@
 /** Models in a hive's catalog, and the progress of getting one. */
 import * as Schema from "effect/Schema"
 import { Count } from "./common.ts"
-import { HiveId } from "./ids.ts"
+import { HiveId, DeviceId } from "./ids.ts"
 
 export const ModelView = Schema.Struct({
   /** the canonical reference, for example `minillama` or `file:/models/a.gguf` */
@@ -34,7 +34,7 @@ export const ModelView = Schema.Struct({
   quarantined: Schema.optional(
     Schema.Array(
       Schema.Struct({
-        device: Schema.String,
+        device: DeviceId,
         /** version of the runtime that could not load it */
         engine: Schema.String,
         reason: Schema.String,

@@ -1,8 +1,8 @@
 /** `GET /plan`: where a job would go now, without anything being changed. */
 import * as Schema from "effect/Schema"
-import { Count, DeviceId } from "./common.ts"
+import { Count } from "./common.ts"
 import { Candidate, Others, Placement, WireError } from "./job.ts"
-import { HiveId } from "./ids.ts"
+import { HiveId, DeviceId } from "./ids.ts"
 
 export const PlanRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),

@@ -1,9 +1,9 @@
 /** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
 import * as Schema from "effect/Schema"
-import { Count, DeviceId, Megabytes } from "./common.ts"
+import { Count, Megabytes } from "./common.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
 import { FinishReason, samplingFields, Usage } from "./job.ts"
-import { JobId, WorkerId } from "./ids.ts"
+import { JobId, WorkerId, DeviceId } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
 export const KvType = Schema.Literal("f16", "q8_0")
@@ -61,7 +61,7 @@ export const WorkerBeat = Schema.Struct({
   port: Schema.optional(Schema.Int),
   /** where its WorkerApi is reached from the queen */
   url: Schema.optional(Schema.String),
-  device: Schema.String,
+  device: DeviceId,
   model: Schema.String,
   /** tokens a slot; 0 until loaded */
   context: Count,

@@ -2,7 +2,7 @@
 import { infer } from "./commands/infer-command.ts"
 import { lazily } from "./lazily.ts"
 import { type Declared, declare, flag, id, number, text, type Words } from "./spec.ts"
-import { HiveId } from "../../machines/vocabulary/ids.ts"
+import { HiveId, DeviceId } from "../../machines/vocabulary/ids.ts"
 
 const json = { json: flag("json", "print JSON") }
 const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by default", min: 0, max: 1 }
@@ -194,7 +194,7 @@ const plan = declare({
   flags: {
     model: text("model", "REF", "as for infer; minillama by default", "m"),
     hive: id(HiveId, "hive", "ALIAS", "on this hive"),
-    device: text("device", "ID", "on this device"),
+    device: id(DeviceId, "device", "ID", "on this device"),
     noCpu: flag("no-cpu", "without the CPU"),
     context: number("context", "TOKENS", "context of the answer"),
     ...json

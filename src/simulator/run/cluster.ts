@@ -19,6 +19,7 @@ import type { Onlooker } from "../watch/onlooker.ts"
 import { deadlyModel, type Plan } from "./plan.ts"
 import { Watch } from "../watch/watch.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
+import { gpuDevice } from "../../machines/vocabulary/ids.ts"
 
 export interface Site {
   readonly id: HiveId
@@ -94,7 +95,7 @@ export class Cluster {
         {
           name: `m${index}`,
           ramBytes: hive.ramMb * 1e6,
-          gpus: hive.gpus.map((megabytes, gpu) => ({ id: `gpu${gpu}`, bytes: megabytes * 1e6 }))
+          gpus: hive.gpus.map((megabytes, gpu) => ({ id: gpuDevice(gpu), bytes: megabytes * 1e6 }))
         },
         1000 * (index + 1)
       )

@@ -3,7 +3,7 @@ import type { SimProcess } from "../world/process.ts"
 import type { Cluster } from "./cluster.ts"
 import type { Fault } from "./plan.ts"
 import { bootCommand, type Command, type KeeperRun } from "./commands.ts"
-import { WorkerId, type HiveId } from "../../machines/vocabulary/ids.ts"
+import { cpuDevice, type HiveId, WorkerId } from "../../machines/vocabulary/ids.ts"
 
 const hiveCommands = {
   "hives-start": (startHive: HiveId): Command => ({ startHive }),
@@ -113,7 +113,7 @@ export const strike = (cluster: Cluster, keepers: ReadonlyArray<KeeperRun>, faul
     case "out-of-memory": {
       // somebody else takes what a device has left
       const machine = pick(cluster.machines, fault.target)
-      const device = pick(["cpu", ...(machine?.spec.gpus.map(({ id }) => id) ?? [])], fault.target >> 3)
+      const device = pick([cpuDevice, ...(machine?.spec.gpus.map(({ id }) => id) ?? [])], fault.target >> 3)
       if (machine === undefined || device === undefined) return undefined
       const stranger = machine.spawn("stranger")
       machine.take(stranger.id.pid, device, Math.max(0, machine.freeBytes(device) - 20e6))

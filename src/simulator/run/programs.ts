@@ -42,7 +42,7 @@ import { deferredHandlers } from "../../layers/transport/deferred-handlers.ts"
 import { type Cluster, files, type HiveStart } from "./cluster.ts"
 import { layerSystem } from "../watch/onlooker.ts"
 import type { ControlMessage } from "../../machines/vocabulary/worker.ts"
-import { type HiveId, localHive } from "../../machines/vocabulary/ids.ts"
+import { type HiveId, localHive, cpuDevice, DeviceId } from "../../machines/vocabulary/ids.ts"
 
 /** A client is a function an endpoint, and every heartbeat asks for one: each is made once. */
 const once = <A>(make: (url: string, secret: string) => A): ((url: string, secret?: string) => A) => {
@@ -206,7 +206,7 @@ export const bootWorker = (
   // its hive's own words
   const plan = JSON.parse(firstLine ?? "") as WorkerPlan
   const tell = (message: ControlMessage) => say?.(JSON.stringify(message))
-  const device = plan.gpuUuid?.replace("uuid-", "") ?? "cpu"
+  const device = plan.gpuUuid === undefined ? cpuDevice : DeviceId.make(plan.gpuUuid.replace("uuid-", ""))
   const { network } = cluster
   /** Ports are given out again as soon as they are free. */
   const free = (port: number): number => (network.isBound(at(port)) ? free(port + 1) : port)

@@ -8,6 +8,7 @@ import { Engine, type LoadedModel } from "../../layers/engine/index.ts"
 import { layerScripted } from "../../layers/engine/scripted.ts"
 import { modelBytes, trainedContext } from "./models.ts"
 import type { SimProcess } from "./process.ts"
+import type { DeviceId } from "../../machines/vocabulary/ids.ts"
 
 export interface EngineSpec {
   /** tokens of a whole answer */
@@ -63,7 +64,7 @@ const watched = (process: SimProcess, model: LoadedModel): LoadedModel => ({
     )
 })
 
-export const layerEngine = (process: SimProcess, device: string, spec: EngineSpec): Layer.Layer<Engine> =>
+export const layerEngine = (process: SimProcess, device: DeviceId, spec: EngineSpec): Layer.Layer<Engine> =>
   Layer.provide(
     Layer.effect(
       Engine,

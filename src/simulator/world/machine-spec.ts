@@ -1,6 +1,7 @@
 /** What a simulated machine is made of. */
+import type { DeviceId } from "../../machines/vocabulary/ids.ts"
 export interface GpuSpec {
-  readonly id: string
+  readonly id: DeviceId
   readonly bytes: number
 }
 

@@ -4,6 +4,7 @@ import type { Kernel } from "./kernel/kernel.ts"
 import type { MachineSpec } from "./machine-spec.ts"
 import { Files } from "./files.ts"
 import { type Host, type Program, SimProcess, type Start } from "./process.ts"
+import type { DeviceId } from "../../machines/vocabulary/ids.ts"
 
 /** what a process takes that has loaded nothing */
 export const processBytes = 60e6
@@ -18,7 +19,7 @@ export class Machine implements Host {
   /** told of each new process */
   onSpawn: (process: SimProcess) => void = () => undefined
   /** memory that a process has taken: pid → device → bytes */
-  private readonly taken = new Map<number, { readonly device: string; readonly bytes: number }>()
+  private readonly taken = new Map<number, { readonly device: DeviceId; readonly bytes: number }>()
   private nextPid: number
   /** told of each process that has ended */
   onEnd: (process: SimProcess) => void = () => undefined
@@ -70,7 +71,7 @@ export class Machine implements Host {
   }
 
   /** A process takes memory of a device. False: there is not that much. */
-  take(pid: number, device: string, bytes: number): boolean {
+  take(pid: number, device: DeviceId, bytes: number): boolean {
     if (bytes > this.freeBytes(device)) return false
     this.taken.set(pid, { device, bytes })
     return true
@@ -81,11 +82,11 @@ export class Machine implements Host {
     return { resident: own + processBytes, own }
   }
 
-  totalBytes(device: string): number {
+  totalBytes(device: DeviceId): number {
     return device === "cpu" ? this.spec.ramBytes : (this.spec.gpus.find(({ id }) => id === device)?.bytes ?? 0)
   }
 
-  freeBytes(device: string): number {
+  freeBytes(device: DeviceId): number {
     let free = this.totalBytes(device)
     for (const each of this.taken.values()) if (each.device === device) free -= each.bytes
     return free

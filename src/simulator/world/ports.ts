@@ -7,6 +7,7 @@ import type { Backend } from "../../machines/vocabulary/device.ts"
 import { Runtimes } from "../../layers/runtimes/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
 import type { SimProcess } from "./process.ts"
+import { cpuDevice } from "../../machines/vocabulary/ids.ts"
 
 export const layerIds = (process: SimProcess): Layer.Layer<Ids> =>
   Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${process.kernel.random.hex(16)}`) })
@@ -21,7 +22,7 @@ export const layerDevices = (process: SimProcess): Layer.Layer<DeviceProbe> => {
   const cpu = (): MachineFacts["cpu"] => ({
     cores: 4,
     ramBytes: machine.spec.ramBytes,
-    ramFreeBytes: machine.freeBytes("cpu")
+    ramFreeBytes: machine.freeBytes(cpuDevice)
   })
   return Layer.succeed(DeviceProbe, {
     ram: Effect.sync(cpu),

@@ -19,6 +19,7 @@ import type { ExitStatus, ProcessId, ProcessMemory } from "../../layers/process/
 import type { Kernel, Work } from "./kernel/kernel.ts"
 import type { Files } from "./files.ts"
 import type { MachineSpec } from "./machine-spec.ts"
+import type { DeviceId } from "../../machines/vocabulary/ids.ts"
 
 /** Nobody reads metrics here, and they ask for the time at the end of each fiber. */
 const unmeasured = Runtime.disableRuntimeFlag(Runtime.defaultRuntime, RuntimeFlags.RuntimeMetrics)
@@ -52,10 +53,10 @@ export interface Host {
   /** runs the program that the arguments name */
   readonly start: (start: Start, parent?: SimProcess) => SimProcess
   /** takes memory of a device for a process; false: there is not that much */
-  readonly take: (pid: number, device: string, bytes: number) => boolean
+  readonly take: (pid: number, device: DeviceId, bytes: number) => boolean
   readonly memory: (pid: number) => ProcessMemory
-  readonly freeBytes: (device: string) => number
-  readonly totalBytes: (device: string) => number
+  readonly freeBytes: (device: DeviceId) => number
+  readonly totalBytes: (device: DeviceId) => number
   readonly find: (id: ProcessId) => SimProcess | undefined
 }
 

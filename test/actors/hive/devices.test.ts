@@ -4,6 +4,7 @@ import { describe } from "vitest"
 import { Ledger } from "../../../src/actors/hive/devices/ledger.ts"
 import { Devices, noRoom } from "../../../src/actors/hive/devices/devices.ts"
 import type { Machine } from "../../../src/layers/devices/index.ts"
+import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 const cpu: Machine["cpu"] = { cores: 4, ramBytes: 16e9, ramFreeBytes: 16e9 }
 const leases = { all: Effect.succeed([]), put: () => Effect.void, remove: () => Effect.void }
@@ -15,11 +16,11 @@ describe("The devices of a hive", () => {
       const look = Effect.sync((): Machine => ({
         cpu,
         driver: undefined,
-        gpus: [{ id: "gpu0", name: "RTX 3060", backend: "cuda", vram_mb: 10_300, vram_free_mb: freeMb }]
+        gpus: [{ id: DeviceId.make("gpu0"), name: "RTX 3060", backend: "cuda", vram_mb: 10_300, vram_free_mb: freeMb }]
       }))
       const devices = new Devices(new Ledger(leases), { look, ram: Effect.succeed(cpu) }, yield* look, 0)
-      const room = Effect.map(devices.device("gpu0"), ({ supply }) => devices.ledger.available(supply))
-      const { supply } = yield* devices.device("gpu0")
+      const room = Effect.map(devices.device(DeviceId.make("gpu0")), ({ supply }) => devices.ledger.available(supply))
+      const { supply } = yield* devices.device(DeviceId.make("gpu0"))
       yield* devices.ledger.book("w1", "w1", supply, () => ({ bytes: 4e9 }))
       // it loads, and so does somebody else's program
       freeMb -= 4000 + 3000
@@ -37,7 +38,7 @@ describe("What a device could give if others went", () => {
     [161.9e6, 161.8e6, false],
     [161.2e6, 161.1e6, false]
   ])("is told on the same side of what is needed as it is in bytes: %d of %d", (needed, bytes, wouldDo) => {
-    const { details } = noRoom("gpu0", needed, 0, { bytes, context: 512 })
+    const { details } = noRoom(DeviceId.make("gpu0"), needed, 0, { bytes, context: 512 })
     expect(Number(details["most_mb"]) >= Number(details["required_mb"])).toBe(wouldDo)
   })
 })

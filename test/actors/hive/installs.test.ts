@@ -8,8 +8,9 @@ import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import type { KindId } from "../../../src/machines/vocabulary/kind.ts"
 import type { Backend } from "../../../src/machines/vocabulary/device.ts"
 import { makeWorld, settle } from "../../support/hive-world.ts"
+import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
-const gpu = { id: "gpu0", name: "H100", vram_mb: 80_000, vram_free_mb: 80_000 }
+const gpu = { id: DeviceId.make("gpu0"), name: "H100", vram_mb: 80_000, vram_free_mb: 80_000 }
 
 /** An NVIDIA card on which CUDA does not work, as its trial tells, and whose driver has Vulkan. */
 const makeCard = (vulkan: "works" | "does not work") =>

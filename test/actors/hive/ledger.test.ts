@@ -5,6 +5,7 @@ import { describe } from "vitest"
 import { Ledger, type Supply } from "../../../src/actors/hive/devices/ledger.ts"
 import type { LeaseRow } from "../../../src/layers/hive-catalog/index.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
+import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** The catalog's table, in memory; `full` makes it refuse. */
 const table = () => {
@@ -25,7 +26,7 @@ const table = () => {
     remove: (id: string) => Effect.sync(() => void rows.delete(id))
   }
 }
-const gpu: Supply = { device: "gpu0", totalBytes: 10_300e6, freeBytes: 10_300e6 }
+const gpu: Supply = { device: DeviceId.make("gpu0"), totalBytes: 10_300e6, freeBytes: 10_300e6 }
 const need = (bytes: number) => (available: number) => (bytes <= available ? { bytes } : undefined)
 
 describe("The ledger", () => {
@@ -36,7 +37,7 @@ describe("The ledger", () => {
       expect(ledger.available(gpu)).toBe(10_000e6)
       expect(yield* ledger.book("a", "w1", gpu, need(6e9))).toEqual({ bytes: 6e9 })
       expect(ledger.available(gpu)).toBe(4_000e6)
-      expect([...rows.rows.values()]).toEqual([{ id: "a", device: "gpu0", owner: "w1", bytes: 6e9 }])
+      expect([...rows.rows.values()]).toEqual([{ id: "a", device: DeviceId.make("gpu0"), owner: "w1", bytes: 6e9 }])
       expect(yield* ledger.book("b", "w2", gpu, need(6e9))).toBeUndefined()
       yield* ledger.release("a")
       expect(rows.rows.size).toBe(0)
@@ -83,7 +84,7 @@ describe("The ledger", () => {
     Effect.gen(function* () {
       const ledger = new Ledger(table())
       yield* ledger.book("a", "w1", gpu, need(9e9))
-      expect(ledger.available({ ...gpu, device: "gpu1" })).toBe(10_000e6)
+      expect(ledger.available({ ...gpu, device: DeviceId.make("gpu1") })).toBe(10_000e6)
     })
   )
 

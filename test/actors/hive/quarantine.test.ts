@@ -7,6 +7,7 @@ import { describe } from "vitest"
 import { readEvents } from "../../../src/protocol/sse.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
+import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 const bound: ControlMessage = { t: "bound", port: 8601, url: "http://127.0.0.1:8601" }
 /** the runtime is there: the file is next */
@@ -25,7 +26,7 @@ const assertion = "/home/x/llama.cpp/src/llama-model.cpp:7: GGML_ASSERT(n > 0) f
 const world = Effect.tap(makeWorld(), (made) =>
   Effect.zipRight(made.addModel(bad), Effect.zipRight(made.addModel(worse), made.addModel(good)))
 )
-const start = (made: World, model_ref: string) => made.hive.api.startWorker({ device: "cpu", model_ref })
+const start = (made: World, model_ref: string) => made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref })
 const last = (made: World): Launched => {
   const found = made.launched.at(-1)
   if (found === undefined) throw new Error("nothing was launched")
@@ -74,7 +75,8 @@ const serves = (made: World, model: string) =>
     for (const message of [bound, begun, ready]) last(made).say(message)
     return yield* Fiber.join(asked)
   })
-const devices = (made: World) => Effect.map(made.hive.api.capacity({ device: "cpu", model: good }), () => "in service")
+const devices = (made: World) =>
+  Effect.map(made.hive.api.capacity({ device: DeviceId.make("cpu"), model: good }), () => "in service")
 
 describe("A file that ends its worker while it is loaded", () => {
   it.scoped(
@@ -91,7 +93,9 @@ describe("A file that ends its worker while it is loaded", () => {
           details: { quarantined: true, device: "cpu", last_words: "llama-model.cpp:7: GGML_ASSERT(n > 0) failed" }
         }
         expect(yield* Effect.flip(start(made, bad))).toMatchObject(why)
-        expect(yield* Effect.flip(made.hive.api.capacity({ device: "cpu", model: bad }))).toMatchObject(why)
+        expect(yield* Effect.flip(made.hive.api.capacity({ device: DeviceId.make("cpu"), model: bad }))).toMatchObject(
+          why
+        )
         expect(made.launched).toHaveLength(2)
       })
   )

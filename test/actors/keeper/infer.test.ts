@@ -18,7 +18,7 @@ import {
 } from "../../../src/machines/narration.ts"
 import { done, narration, type Script, stage, stderrOf, stdoutOf, token, warmAnswer } from "./scripted.ts"
 import { patience } from "../../support/patience.ts"
-import { localHive } from "../../../src/machines/vocabulary/ids.ts"
+import { localHive, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 const plain: InferOptions = { request: { model: "minillama", prompt: "hello" }, teardown: "warm", format: "plain" }
 const cold: InferOptions = { ...plain, teardown: "cold" }
@@ -134,7 +134,7 @@ describe("an infer session", () => {
       const seen = yield* Deferred.make<void>()
       const run = yield* play({
         events: [
-          narration(scheduled("cpu", localHive)),
+          narration(scheduled(DeviceId.make("cpu"), localHive)),
           narration(hiveLost("far", 2)),
           frame({ event: "state", data: { machine: "hive" } }),
           { wait: Deferred.succeed(seen, undefined) },

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest"
 import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics/metrics.ts"
 import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics/metrics-text.ts"
 import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
-import { WorkerId, HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, localHive, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 const gauges: Gauges = {
   version: "1.2.3",
@@ -11,7 +11,13 @@ const gauges: Gauges = {
   hives: ["healthy"],
   workers: [{ hive: localHive, model: "minillama", state: "busy" }],
   memory: [
-    { hive: HiveId.make('my "hive"\\\n'), device: "gpu0", totalBytes: 12e9, leasedBytes: 10e9, freeBytes: 1.5e9 }
+    {
+      hive: HiveId.make('my "hive"\\\n'),
+      device: DeviceId.make("gpu0"),
+      totalBytes: 12e9,
+      leasedBytes: 10e9,
+      freeBytes: 1.5e9
+    }
   ]
 }
 
@@ -27,7 +33,7 @@ const beat = (...workers: ReadonlyArray<readonly [id: string, restarts: number]>
     instance: `${id}.${restarts}`,
     state: "idle",
     load_progress: 1,
-    device: "cpu",
+    device: cpuDevice,
     model: "minillama",
     context: 512,
     slots: 4,

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { makeWorld } from "../../support/queen/world.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 const cold = [
   "queen: no hives found; adding local machine",
@@ -32,7 +32,7 @@ const settled = (lines: ReadonlyArray<string>) => {
   return [...rest.slice(0, at), ...runtime, ...rest.slice(at)]
 }
 
-const gpu = (id: string, name: string, vram_mb: number) =>
+const gpu = (id: DeviceId, name: string, vram_mb: number) =>
   ({ id, name, backend: "cuda", vram_mb, vram_free_mb: vram_mb }) as const
 
 describe("The golden transcripts", () => {
@@ -84,7 +84,7 @@ describe("The golden transcripts", () => {
 })
 
 describe("Placing", () => {
-  const gpus = [gpu("gpu0", "RTX 3060", 12_000), gpu("gpu1", "RTX 3090", 24_000)]
+  const gpus = [gpu(DeviceId.make("gpu0"), "RTX 3060", 12_000), gpu(DeviceId.make("gpu1"), "RTX 3090", 24_000)]
 
   it.scoped("the strongest GPU without room gives way to the next one", () =>
     Effect.gen(function* () {
@@ -104,7 +104,10 @@ describe("Placing", () => {
       ])
       expect(lines).toContain("queen: CUDA worker is awake")
       const { placement } = yield* api.getJob({ id: JobId.make(reader.id) })
-      expect(placement).toMatchObject({ device: "gpu0", losers: [{ device: "gpu1" }, { device: "cpu" }] })
+      expect(placement).toMatchObject({
+        device: DeviceId.make("gpu0"),
+        losers: [{ device: DeviceId.make("gpu1") }, { device: cpuDevice }]
+      })
     })
   )
 
@@ -152,7 +155,7 @@ describe("Placing", () => {
         const at = lines.indexOf("queen: hive localhost GPU0 is degraded; rescheduling job")
         expect(lines[at - 1]).toBe("hive: worker w1 failed to boot (exit code 1); restarting (1/3)")
         expect(lines[at + 1]).toBe("queen: basic scheduler picked CPU on hive localhost")
-        const nowhere = yield* job({ device: "gpu0" })
+        const nowhere = yield* job({ device: DeviceId.make("gpu0") })
         expect((yield* nowhere.ended).data).toMatchObject({
           code: "WORKER_START_FAILED",
           details: { attempts: 4, last_words: "no such device" }
@@ -172,7 +175,7 @@ describe("Placing", () => {
         const first = yield* job({ model: "file:/models/bad.gguf" })
         expect((yield* first.ended).data).toMatchObject({
           code: "MODEL_INVALID",
-          details: { status: 400, quarantined: true, device: "cpu" }
+          details: { status: 400, quarantined: true, device: cpuDevice }
         })
         expect(first.lines()).toContain(
           "queen: file:/models/bad.gguf cannot be loaded on GPU0 of hive localhost; trying next candidate…"
@@ -191,7 +194,7 @@ describe("Placing", () => {
   it.scoped("a runtime that cannot be installed takes its device out, and the CPU serves", () =>
     Effect.gen(function* () {
       const { hive, job } = yield* makeWorld()
-      hive.gpus = [{ ...gpu("gpu0", "RX 7900", 24_000), backend: "vulkan" }]
+      hive.gpus = [{ ...gpu(DeviceId.make("gpu0"), "RX 7900", 24_000), backend: "vulkan" }]
       const reader = yield* job()
       expect((yield* reader.ended).event).toBe("done")
       const lines = reader.lines()
@@ -217,7 +220,7 @@ describe("Placing", () => {
   it.scoped("a device that is not there is refused with those that are", () =>
     Effect.gen(function* () {
       const { job } = yield* makeWorld()
-      const reader = yield* job({ device: "gpu7" })
+      const reader = yield* job({ device: DeviceId.make("gpu7") })
       expect((yield* reader.ended).data).toMatchObject({
         code: "INVALID_REQUEST",
         message: "there is no device GPU7. There is: CPU"
@@ -261,7 +264,7 @@ describe("The queue", () => {
   it.scoped("where it gets long and another device has room, another worker is started there", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
-      hive.gpus = [gpu("gpu0", "RTX 3060", 12_000), gpu("gpu1", "RTX 3060", 12_000)]
+      hive.gpus = [gpu(DeviceId.make("gpu0"), "RTX 3060", 12_000), gpu(DeviceId.make("gpu1"), "RTX 3060", 12_000)]
       hive.slots = 1
       hive.script = () => ({ holdAt: 2 })
       const first = yield* job({ allow_cpu: false })
@@ -273,8 +276,11 @@ describe("The queue", () => {
       expect(hive.workers.size).toBe(2)
       const { placement } = yield* api.getJob({ id: JobId.make(second.id) })
       expect(placement).toMatchObject({
-        device: "gpu1",
-        losers: [{ device: "gpu0", verdict: "the model is resident there already" }, { device: "cpu" }]
+        device: DeviceId.make("gpu1"),
+        losers: [
+          { device: DeviceId.make("gpu0"), verdict: "the model is resident there already" },
+          { device: cpuDevice }
+        ]
       })
       // there is no third device: the next one has its place in the line
       expect(yield* api.getJob({ id: JobId.make(third.id) })).toMatchObject({ state: "queued", position: 1 })
@@ -400,7 +406,9 @@ describe("Failing over", () => {
         [0, undefined]
       ] as const) {
         const { hive, job } = yield* makeWorld()
-        hive.gpus = [{ id: "gpu0", name: "RTX 3060", backend: "cuda", vram_mb: 12_000, vram_free_mb: 12_000 }]
+        hive.gpus = [
+          { id: DeviceId.make("gpu0"), name: "RTX 3060", backend: "cuda", vram_mb: 12_000, vram_free_mb: 12_000 }
+        ]
         hive.script = () => ({ holdAt: 3 })
         const reader = yield* job({ temperature })
         yield* reader.until(({ event, data }) => event === "token" && data["i"] === 2)

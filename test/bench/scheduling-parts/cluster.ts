@@ -3,7 +3,7 @@ import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
 import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
-import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 /** mulberry32: the same workload in every run */
 export const seeded = (seed: number) => () => {
@@ -43,7 +43,7 @@ export class Cluster {
       const gpus = Array.from({ length: 7 }, (_, i) => {
         const vram_mb = vram[Math.floor(this.random() * vram.length)] ?? 24_000
         this.free.set(`${hive}/gpu${i}`, vram_mb)
-        return { id: `gpu${i}`, name: "GPU", backend: "cuda" as const, vram_mb, vram_free_mb: vram_mb }
+        return { id: DeviceId.make(`gpu${i}`), name: "GPU", backend: "cuda" as const, vram_mb, vram_free_mb: vram_mb }
       })
       this.free.set(`${hive}/cpu`, 64_000)
       this.gpus.set(hive, gpus)
@@ -74,7 +74,7 @@ export class Cluster {
         this.fleet.setResident({
           worker: WorkerId.make(worker),
           hive: HiveId.make(hive),
-          device: name,
+          device: DeviceId.make(name),
           model: `other${Math.floor(this.random() * models)}`,
           context: 4096,
           slots,

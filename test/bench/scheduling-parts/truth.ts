@@ -8,7 +8,7 @@ import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { seeded } from "./cluster.ts"
-import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 /** MB and GB/s of cards as they are sold */
 const cards = [
@@ -102,9 +102,9 @@ class Scene {
       const hive = `hive-${h}`
       const gpus = Array.from({ length: 1 + below(2) }, (_, i) => {
         const [name, mb, gbps] = cards[below(cards.length)] ?? cards[0]
-        return { id: `gpu${i}`, name, mb, gbps }
+        return { id: DeviceId.make(`gpu${i}`), name, mb, gbps }
       })
-      for (const { gbps, id, mb } of [...gpus, { id: "cpu", ...cpu }]) {
+      for (const { gbps, id, mb } of [...gpus, { id: cpuDevice, ...cpu }]) {
         const workers: Array<Busy> = []
         let free = mb
         for (let n = 0; n < below(5); n++) {
@@ -116,7 +116,7 @@ class Scene {
             worker: WorkerId.make(`${hive}-${id}-${n}`),
             isServing: true,
             hive: HiveId.make(hive),
-            device: id,
+            device: DeviceId.make(id),
             model: model.name,
             context: 4096,
             slots,
@@ -153,7 +153,7 @@ class Scene {
       for (const { facts } of workers) this.fleet.setResident(facts)
       for (const { mb, name } of models) {
         const seen = (answerTokens / alone(mb, gbps)) * (0.9 + 0.2 * random())
-        this.fleet.observe({ hive: HiveId.make(hive), device }, name, seen)
+        this.fleet.observe({ hive: HiveId.make(hive), device: DeviceId.make(device) }, name, seen)
       }
     }
     for (const { name, rate } of models) {

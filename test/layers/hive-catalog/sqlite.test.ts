@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import { HiveCatalog, type ModelRow } from "../../../src/layers/hive-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/hive-catalog/sqlite.ts"
-import { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 const withFile = <A, E>(use: (file: string) => Effect.Effect<A, E>) =>
   Effect.acquireUseRelease(
@@ -75,14 +75,14 @@ describe("The hive's catalog", () => {
             catalog.models.put(model),
             catalog.models.put(inPlace),
             catalog.runtimes.put({ kind: "cuda-llm-worker-rbee", version: "3.21.1", folder: "/r" }),
-            catalog.leases.put({ id: "l", device: "gpu0", owner: "w1", bytes: 12_345_678_901 }),
+            catalog.leases.put({ id: "l", device: DeviceId.make("gpu0"), owner: "w1", bytes: 12_345_678_901 }),
             catalog.workers.put({ worker: WorkerId.make("w1"), pid: 42, start: "99@boot", port: undefined }),
-            catalog.pins.put({ device: "cpu", file: "/models/a.gguf" }),
+            catalog.pins.put({ device: DeviceId.make("cpu"), file: "/models/a.gguf" }),
             catalog.measured.put({ key: "k", bytes: 7 }),
             catalog.exact.put({
               hash: "h",
               engine: "1",
-              device: "cpu",
+              device: DeviceId.make("cpu"),
               setup: "512x4",
               file: "/a",
               exact: true,
@@ -100,11 +100,22 @@ describe("The hive's catalog", () => {
               { kind: "cuda-llm-worker-rbee", version: "3.21.1", folder: "/r" }
             ])
             expect(yield* catalog.exact.all).toEqual([
-              { hash: "h", engine: "1", device: "cpu", setup: "512x4", file: "/a", exact: true, bits: "b", threads: 1 }
+              {
+                hash: "h",
+                engine: "1",
+                device: cpuDevice,
+                setup: "512x4",
+                file: "/a",
+                exact: true,
+                bits: "b",
+                threads: 1
+              }
             ])
-            expect(yield* catalog.leases.all).toEqual([{ id: "l", device: "gpu0", owner: "w1", bytes: 12_345_678_901 }])
+            expect(yield* catalog.leases.all).toEqual([
+              { id: "l", device: DeviceId.make("gpu0"), owner: "w1", bytes: 12_345_678_901 }
+            ])
             expect(yield* catalog.workers.all).toEqual([{ worker: "w1", pid: 42, start: "99@boot", port: undefined }])
-            expect(yield* catalog.pins.all).toEqual([{ device: "cpu", file: "/models/a.gguf" }])
+            expect(yield* catalog.pins.all).toEqual([{ device: cpuDevice, file: "/models/a.gguf" }])
             expect(yield* catalog.measured.all).toEqual([{ key: "k", bytes: 7 }])
             expect(yield* catalog.owner).toEqual({ id: "q", name: "queen", epoch: 3, url: "http://127.0.0.1:8500" })
           })
@@ -123,11 +134,11 @@ describe("The hive's catalog", () => {
           yield* catalog.models.remove("nobody")
           yield* catalog.models.remove("minillama")
           expect(yield* catalog.models.all).toEqual([])
-          yield* catalog.pins.put({ device: "cpu", file: "a" })
-          yield* catalog.pins.put({ device: "cpu", file: "a" })
-          yield* catalog.pins.put({ device: "cpu", file: "b" })
-          yield* catalog.pins.remove({ device: "cpu", file: "a" })
-          expect(yield* catalog.pins.all).toEqual([{ device: "cpu", file: "b" }])
+          yield* catalog.pins.put({ device: DeviceId.make("cpu"), file: "a" })
+          yield* catalog.pins.put({ device: DeviceId.make("cpu"), file: "a" })
+          yield* catalog.pins.put({ device: DeviceId.make("cpu"), file: "b" })
+          yield* catalog.pins.remove({ device: DeviceId.make("cpu"), file: "a" })
+          expect(yield* catalog.pins.all).toEqual([{ device: cpuDevice, file: "b" }])
           yield* catalog.setOwner({ id: "q", name: "queen", epoch: 1, url: "u" })
           yield* catalog.setOwner({ id: "r", name: "other", epoch: 2, url: "v" })
           expect(yield* catalog.owner).toEqual({ id: "r", name: "other", epoch: 2, url: "v" })

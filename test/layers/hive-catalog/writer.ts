@@ -3,6 +3,7 @@ import { writeSync } from "node:fs"
 import * as Effect from "effect/Effect"
 import { HiveCatalog } from "../../../src/layers/hive-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/hive-catalog/sqlite.ts"
+import { cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 const file = process.argv[2] ?? ""
 
@@ -10,7 +11,7 @@ Effect.runFork(
   Effect.gen(function* () {
     const { leases } = yield* HiveCatalog
     for (let i = 1; ; i++) {
-      yield* leases.put({ id: String(i), device: "cpu", owner: "w", bytes: i })
+      yield* leases.put({ id: String(i), device: cpuDevice, owner: "w", bytes: i })
       writeSync(1, `${i}\n`)
     }
   }).pipe(Effect.provide(layerSqlite(file)))

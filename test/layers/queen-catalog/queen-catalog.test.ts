@@ -9,7 +9,7 @@ import Sqlite from "better-sqlite3"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { type CapabilitiesRow, type HiveRow, QueenCatalog } from "../../../src/layers/queen-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/queen-catalog/sqlite.ts"
-import { HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, localHive, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-queen-catalog-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -31,7 +31,7 @@ const capabilities: CapabilitiesRow = {
   version: "0.1.0",
   devices: {
     cpu: { cores: 2, ram_mb: 4000.5, ram_free_mb: 100 },
-    gpus: [{ id: "gpu0", name: 'RTX "3060"', backend: "cuda", vram_mb: 12_000, vram_free_mb: 11_000 }],
+    gpus: [{ id: DeviceId.make("gpu0"), name: 'RTX "3060"', backend: "cuda", vram_mb: 12_000, vram_free_mb: 11_000 }],
     models: 1,
     workers: 0
   },

@@ -14,7 +14,7 @@ import { makeRoom } from "../../../src/machines/policy/placement/residency.ts"
 import { takeCapacityTurns } from "../../../src/machines/policy/placement/capacity-turns.ts"
 import { fleetOf, resident } from "../../support/fleet.ts"
 import { facts } from "../../support/hive-world.ts"
-import { JobId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 const overflow = (details: object) => rbeeError("INVALID_REQUEST", "too long", "", { ...details })
 
@@ -84,22 +84,22 @@ describe("The context of a slot", () => {
   })
 
   it("that is larger has the old worker closed at once, where another model has patience with it", () => {
-    const fleet = fleetOf({ box: [100] }, [resident("old", { device: "gpu0", free: 3, memoryMb: 100 })])
+    const fleet = fleetOf({ box: [100] }, [resident("old", { device: DeviceId.make("gpu0"), free: 3, memoryMb: 100 })])
     fleet.setHive({
       hive: HiveId.make("box"),
       devices: {
         cpu: { cores: 1, ram_mb: 1, ram_free_mb: 1 },
-        gpus: [{ id: "gpu0", name: "GPU", backend: "cuda", vram_mb: 100, vram_free_mb: 100 }]
+        gpus: [{ id: DeviceId.make("gpu0"), name: "GPU", backend: "cuda", vram_mb: 100, vram_free_mb: 100 }]
       },
-      beats: [{ id: "gpu0", state: "healthy", free_mb: 0 }]
+      beats: [{ id: DeviceId.make("gpu0"), state: "healthy", free_mb: 0 }]
     })
     const turns = (model: string) => {
-      const hopes = [{ hive: HiveId.make("box"), device: "gpu0", requiredMb: 90 }]
+      const hopes = [{ hive: HiveId.make("box"), device: DeviceId.make("gpu0"), requiredMb: 90 }]
       return takeCapacityTurns([{ job: JobId.make("j"), model, since: 10_000, hopes }], fleet, 11_000)
     }
     expect([...turns("minillama").close]).toEqual(["old"])
     expect([...turns("another").close]).toEqual([])
-    fleet.setResident(resident("old", { device: "gpu0", memoryMb: 100 }))
+    fleet.setResident(resident("old", { device: DeviceId.make("gpu0"), memoryMb: 100 }))
     expect(turns("minillama").go).toEqual([{ job: "j", replaces: ["old"] }])
     expect(turns("another").go).toEqual([{ job: "j", replaces: [] }])
   })

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest"
 import { ExactPlaces } from "../../../src/machines/policy/exact-places.ts"
 import { dependsOnRows } from "../../../src/machines/kinds/llama/exact-types.ts"
-import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
-const here = { hive: HiveId.make("a"), device: "cpu" }
-const there = { hive: HiveId.make("b"), device: "cpu" }
+const here = { hive: HiveId.make("a"), device: cpuDevice }
+const there = { hive: HiveId.make("b"), device: cpuDevice }
 const told = (at: typeof here, more: object = {}) => ({ ...at, model: "m", exact: true, bits: "1", ...more })
 
 describe("Where an answer goes on as if nothing had happened", () => {

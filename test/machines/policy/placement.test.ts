@@ -3,7 +3,7 @@ import { type Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, placeOf, resident, request } from "../../support/fleet.ts"
-import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 const order = (asked: PlacementRequest, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>
   askedBy(new Search(fleet, asked, excluded, 0))
@@ -23,16 +23,16 @@ describe("The scheduler's search for a device", () => {
 
   it("leaves the CPU out where it is not allowed, unless it is asked for by name", () => {
     expect(order(request({ allowCpu: false }), fleetOf(two))).toEqual(["box/gpu1", "box/gpu0"])
-    expect(order(request({ device: "cpu", allowCpu: false }), fleetOf(two))).toEqual(["box/cpu"])
+    expect(order(request({ device: DeviceId.make("cpu"), allowCpu: false }), fleetOf(two))).toEqual(["box/cpu"])
   })
 
   it("keeps to the hive and the device that are asked for, and says why the others lost", () => {
-    const search = new Search(fleetOf(two), request({ device: "gpu0" }), [], 0)
+    const search = new Search(fleetOf(two), request({ device: DeviceId.make("gpu0") }), [], 0)
     expect(askedBy(search)).toEqual(["box/gpu0"])
     expect(search.losers).toEqual([
-      { hive: "box", device: "gpu1", verdict: "another device is asked for (gpu0)" },
-      { hive: "box", device: "cpu", verdict: "another device is asked for (gpu0)" },
-      { hive: "box", device: "gpu0", verdict: "no" }
+      { hive: "box", device: DeviceId.make("gpu1"), verdict: "another device is asked for (gpu0)" },
+      { hive: "box", device: cpuDevice, verdict: "another device is asked for (gpu0)" },
+      { hive: "box", device: DeviceId.make("gpu0"), verdict: "no" }
     ])
     expect(order(request({ hive: HiveId.make("attic") }), fleetOf(two))).toEqual([])
   })
@@ -40,7 +40,7 @@ describe("The scheduler's search for a device", () => {
   it("passes over what is degraded and what failed for this job", () => {
     const fleet = fleetOf(two)
     const gpus = [12_000, 24_000].map((vram_mb, i) => ({
-      id: `gpu${i}`,
+      id: DeviceId.make(`gpu${i}`),
       name: "GPU",
       backend: "cuda" as const,
       vram_mb,
@@ -49,13 +49,13 @@ describe("The scheduler's search for a device", () => {
     fleet.setHive({
       hive: HiveId.make("box"),
       devices: { cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 8000 }, gpus },
-      beats: [{ id: "gpu1", state: "degraded", free_mb: 24_000 }]
+      beats: [{ id: DeviceId.make("gpu1"), state: "degraded", free_mb: 24_000 }]
     })
-    const search = new Search(fleet, request(), [{ hive: HiveId.make("box"), device: "gpu0" }], 0)
+    const search = new Search(fleet, request(), [{ hive: HiveId.make("box"), device: DeviceId.make("gpu0") }], 0)
     expect(askedBy(search)).toEqual(["box/cpu"])
     expect(search.losers.slice(0, 2)).toEqual([
-      { hive: "box", device: "gpu1", verdict: "the device is degraded and takes no new work" },
-      { hive: "box", device: "gpu0", verdict: "failed for this job already" }
+      { hive: "box", device: DeviceId.make("gpu1"), verdict: "the device is degraded and takes no new work" },
+      { hive: "box", device: DeviceId.make("gpu0"), verdict: "failed for this job already" }
     ])
   })
 
@@ -67,33 +67,33 @@ describe("The scheduler's search for a device", () => {
     expect(first === undefined ? undefined : placeOf(first)).toBe("box/gpu0")
     expect(first === undefined ? [] : search.passedOver(first)).toContainEqual({
       hive: "attic",
-      device: "gpu0",
+      device: DeviceId.make("gpu0"),
       verdict: expect.stringContaining("has to be fetched")
     })
   })
 
   it("prefers an idle device to one that decodes for others, all else equal", () => {
-    const busy = resident("w1", { device: "gpu0", model: "other", free: 0 })
+    const busy = resident("w1", { device: DeviceId.make("gpu0"), model: "other", free: 0 })
     expect(order(request(), fleetOf({ box: [24_000, 24_000] }, [busy]))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
   })
 
   it("goes by what a device was seen to do for the model, where that is known", () => {
     const fleet = fleetOf({ box: [24_000, 24_000] })
-    fleet.observe({ hive: HiveId.make("box"), device: "gpu1" }, "minillama", 50)
-    fleet.observe({ hive: HiveId.make("box"), device: "gpu0" }, "minillama", 5)
+    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu1") }, "minillama", 50)
+    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu0") }, "minillama", 5)
     expect(order(request(), fleet)[0]).toBe("box/gpu1")
   })
 
   it("takes a device that was slow for a sign of the model, where no other has served it yet", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
     fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes: 4e9 }])
-    fleet.observe({ hive: HiveId.make("box"), device: "gpu0" }, "minillama", 5)
+    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu0") }, "minillama", 5)
     expect(order(request(), fleet)[0], "the file is there, all else equal").toBe("box/gpu0")
   })
 
   it("offers a device again with idle workers unloaded where that costs less than a slower one, and not where it does not", () => {
     const full = { requiredMb: 8000, availableMb: 1000 }
-    const idle = resident("w1", { device: "gpu0", model: "other", memoryMb: 9000 })
+    const idle = resident("w1", { device: DeviceId.make("gpu0"), model: "other", memoryMb: 9000 })
     const ask = (bytes: number) => {
       const fleet = fleetOf({ box: [24_000] }, [idle])
       fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes }])
@@ -109,7 +109,7 @@ describe("The scheduler's search for a device", () => {
 
   it("believes a hive that says that all of its workers together would do, whatever older beats told of them", () => {
     const ask = (mostMb: number | undefined) => {
-      const stale = resident("w1", { device: "gpu0", model: "other", memoryMb: 120 })
+      const stale = resident("w1", { device: DeviceId.make("gpu0"), model: "other", memoryMb: 120 })
       const search = new Search(fleetOf({ box: [180] }, [stale]), request({ allowCpu: false }), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", { requiredMb: 162, availableMb: 34, mostMb })
@@ -127,19 +127,22 @@ describe("The scheduler's search for a device", () => {
       if (first !== undefined) search.refused(first, "full", { requiredMb: 162, availableMb: 0, mostMb })
       return { again: search.next(), hopes: search.hopes }
     }
-    expect(ask(162)).toEqual({ again: undefined, hopes: [{ hive: "box", device: "gpu0", requiredMb: 162 }] })
+    expect(ask(162)).toEqual({
+      again: undefined,
+      hopes: [{ hive: "box", device: DeviceId.make("gpu0"), requiredMb: 162 }]
+    })
     expect(ask(161)).toEqual({ again: undefined, hopes: [] })
   })
 
   it("hopes for a device whose workers are busy or just loaded, and for no device that is too small or pinned", () => {
     const fleet = fleetOf({ box: [24_000, 12_000, 8000] }, [
-      resident("busy", { device: "gpu0", model: "a", memoryMb: 20_000, free: 0 }),
-      resident("pinned", { device: "gpu1", model: "b", memoryMb: 11_000, isPinned: true })
+      resident("busy", { device: DeviceId.make("gpu0"), model: "a", memoryMb: 20_000, free: 0 }),
+      resident("pinned", { device: DeviceId.make("gpu1"), model: "b", memoryMb: 11_000, isPinned: true })
     ])
     const search = new Search(fleet, request({ allowCpu: false }), [], 1e6)
     for (let one = search.next(); one !== undefined; one = search.next())
       search.refused(one, "full", { requiredMb: 10_000, availableMb: 500 })
-    expect(search.hopes).toEqual([{ hive: "box", device: "gpu0", requiredMb: 10_000 }])
+    expect(search.hopes).toEqual([{ hive: "box", device: DeviceId.make("gpu0"), requiredMb: 10_000 }])
   })
 })
 
@@ -149,7 +152,7 @@ describe("The scheduler's choice among resident workers", () => {
     const decision = decide(request(), fleetOf(two, workers))
     expect(decision).toMatchObject({ kind: "resident", worker: "w2" })
     expect(decision.kind === "resident" ? decision.losers : []).toEqual([
-      { hive: "box", device: "cpu", verdict: expect.stringMatching(/^worker w1: .* s expected against .*busier$/) }
+      { hive: "box", device: cpuDevice, verdict: expect.stringMatching(/^worker w1: .* s expected against .*busier$/) }
     ])
   })
 
@@ -159,7 +162,7 @@ describe("The scheduler's choice among resident workers", () => {
     const taken: Array<string> = []
     for (let i = 0; i < 8; i++) {
       for (const device of ["gpu0", "gpu1"] as const)
-        fleet.setResident(resident(device, { device, free: free[device] }))
+        fleet.setResident(resident(device, { device: DeviceId.make(device), free: free[device] }))
       const decision = decide(request(), fleet)
       if (decision.kind !== "resident") continue
       taken.push(decision.worker)
@@ -179,8 +182,8 @@ describe("The scheduler's choice among resident workers", () => {
   })
 
   it("does not count residents that do not fit the request", () => {
-    const workers = [resident("w1"), resident("w2", { device: "gpu0", context: 256 })]
-    expect(decide(request({ device: "gpu0", context: 512 }), fleetOf(two, workers)).kind).toBe("devices")
+    const workers = [resident("w1"), resident("w2", { device: DeviceId.make("gpu0"), context: 256 })]
+    expect(decide(request({ device: DeviceId.make("gpu0"), context: 512 }), fleetOf(two, workers)).kind).toBe("devices")
     expect(decide(request({ allowCpu: false }), fleetOf(two, [resident("w1")])).kind).toBe("devices")
   })
 })

@@ -8,7 +8,7 @@ import { placeKey } from "../../../src/machines/policy/placement/place.ts"
 import { mayGoAt } from "../../../src/machines/policy/placement/residency.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
 import { request as wishFor } from "../../support/fleet.ts"
-import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 interface World {
   readonly hives: ReadonlyArray<HiveFacts>
@@ -47,8 +47,8 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
   more: FastCheck.constantFrom(1, 1.2, 2)
 }).map(({ allowCpu, degraded, files, gpus, mb, more, workers }) => {
   const places = gpus.flatMap((cards, h) => [
-    ...cards.map((vramMb, i) => ({ hive: HiveId.make(`h${h}`), device: `gpu${i}`, mb: vramMb })),
-    { hive: HiveId.make(`h${h}`), device: "cpu", mb: 16_000 }
+    ...cards.map((vramMb, i) => ({ hive: HiveId.make(`h${h}`), device: DeviceId.make(`gpu${i}`), mb: vramMb })),
+    { hive: HiveId.make(`h${h}`), device: cpuDevice, mb: 16_000 }
   ])
   const left = new Map(places.map((place) => [placeKey(place), place.mb]))
   const residents = workers.flatMap(({ at, share, ...rest }, n): ReadonlyArray<ResidentFacts> => {
@@ -64,7 +64,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
       {
         worker: WorkerId.make(`w${n}`),
         hive,
-        device,
+        device: DeviceId.make(device),
         model: `m${n % 20}`,
         context: 512,
         slots: 4,
@@ -75,7 +75,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
     ]
   })
   const out = new Set(
-    degraded.map((at) => placeKey(places[at % places.length] ?? { hive: HiveId.make("none"), device: "" }))
+    degraded.map((at) => placeKey(places[at % places.length] ?? { hive: HiveId.make("none"), device: cpuDevice }))
   )
   return {
     hives: gpus.map((cards, h) => ({
@@ -83,7 +83,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
       devices: {
         cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 16_000 },
         gpus: cards.map((vram_mb, i) => ({
-          id: `gpu${i}`,
+          id: DeviceId.make(`gpu${i}`),
           name: "GPU",
           backend: "cuda",
           vram_mb,
@@ -93,7 +93,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
       beats: places
         .filter(({ hive }) => hive === `h${h}`)
         .map(({ device, hive }) => {
-          const at = placeKey({ hive, device })
+          const at = placeKey({ hive, device: DeviceId.make(device) })
           return { id: device, state: out.has(at) ? "degraded" : "healthy", free_mb: left.get(at) ?? 0 }
         })
     })),
@@ -137,7 +137,7 @@ const rooms = ({ hives, now, residents, request, needMb }: World) =>
       const sum = (list: ReadonlyArray<ResidentFacts>) => list.reduce((mb, one) => mb + one.memoryMb, free_mb)
       const isAllowed = state !== "degraded" && (id !== "cpu" || request.allowCpu)
       return {
-        at: placeKey({ hive, device: id }),
+        at: placeKey({ hive, device: DeviceId.make(id) }),
         isNow: isAllowed && sum(here.filter((one) => idle(one, now))) >= needMb,
         isLater: isAllowed && sum(here.filter((one) => !one.isPinned)) >= needMb
       }

@@ -2,9 +2,9 @@ import { describe, expect, it } from "vitest"
 import { scaledOut, isWorthAnother } from "../../../src/machines/policy/placement/scale-out.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, resident, request } from "../../support/fleet.ts"
-import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
-const gpu0 = { device: "gpu0", memoryMb: 9000 } as const
+const gpu0 = { device: DeviceId.make("gpu0"), memoryMb: 9000 } as const
 const busy = resident("w1", { ...gpu0, free: 0 })
 /** A model of 7 GB: an answer takes about 4 s on a GPU with 12 GB, a start 7.5 s. */
 const fleetWith = (gpus: ReadonlyArray<number>, residents = [busy]) => {
@@ -30,24 +30,24 @@ describe("A job that finds all slots of its model taken", () => {
 
   it("waits where there is no other device, none with room, or none that it may use", () => {
     expect(worth(fleetWith([12_000]), 100, 1e6, request({ allowCpu: false }))).toBe(false)
-    const other = resident("w2", { device: "gpu1", model: "other", memoryMb: 11_000 })
+    const other = resident("w2", { device: DeviceId.make("gpu1"), model: "other", memoryMb: 11_000 })
     const full = fleetWith([12_000, 12_000], [busy, other])
     full.setHive({
       hive: HiveId.make("box"),
       devices: {
         cpu: { cores: 4, ram_mb: 16_000, ram_free_mb: 16_000 },
         gpus: [12_000, 12_000].map((vram_mb, i) => ({
-          id: `gpu${i}`,
+          id: DeviceId.make(`gpu${i}`),
           name: "GPU",
           backend: "cuda",
           vram_mb,
           vram_free_mb: vram_mb
         }))
       },
-      beats: [{ id: "gpu1", state: "healthy", free_mb: 1000 }]
+      beats: [{ id: DeviceId.make("gpu1"), state: "healthy", free_mb: 1000 }]
     })
     expect(worth(full, 100, 1e6, request({ allowCpu: false })), "nobody is unloaded for it").toBe(false)
-    expect(worth(fleetWith([12_000, 12_000]), 100, 1e6, request({ device: "gpu0" }))).toBe(false)
+    expect(worth(fleetWith([12_000, 12_000]), 100, 1e6, request({ device: DeviceId.make("gpu0") }))).toBe(false)
   })
 
   it("waits rather than taking a device that is slower than waiting is long", () => {
@@ -57,7 +57,7 @@ describe("A job that finds all slots of its model taken", () => {
   })
 
   it("waits for a worker that is on its way", () => {
-    const waking = resident("w2", { device: "gpu1", isServing: false, free: 0 })
+    const waking = resident("w2", { device: DeviceId.make("gpu1"), isServing: false, free: 0 })
     expect(worth(fleetWith([12_000, 12_000, 12_000], [busy, waking]), 100, 1e6)).toBe(false)
   })
 
@@ -66,7 +66,7 @@ describe("A job that finds all slots of its model taken", () => {
     expect(askedBy(search)).toEqual(["box/gpu1", "box/cpu"])
     expect(search.losers).toContainEqual({
       hive: "box",
-      device: "gpu0",
+      device: DeviceId.make("gpu0"),
       verdict: "the model is resident there already"
     })
   })

@@ -4,7 +4,7 @@ import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
 import { optionsOf } from "../../../src/main/cli/commands/infer.ts"
 import type { InferValues } from "../../../src/main/cli/commands/infer-flags.ts"
-import { JobId, WorkerId, HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, HiveId, localHive, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 describe("a table", () => {
   it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
@@ -35,7 +35,7 @@ describe("a table", () => {
       instance: "i",
       state: "idle",
       load_progress: 1,
-      device: "cpu",
+      device: cpuDevice,
       model: "a\u001b[2Jb\nc",
       context: 512,
       slots: 4,
@@ -57,8 +57,8 @@ describe("a job", () => {
     position: 2,
     placement: {
       hive: localHive,
-      device: "cpu",
-      losers: [{ hive: localHive, device: "gpu0", verdict: "too full" }]
+      device: cpuDevice,
+      losers: [{ hive: localHive, device: DeviceId.make("gpu0"), verdict: "too full" }]
     },
     tokens: 0,
     failovers: 0,
@@ -135,7 +135,7 @@ describe("the options of infer", () => {
       ...none,
       model: "file:/a.gguf",
       hive: HiveId.make("far"),
-      device: "GPU1",
+      device: DeviceId.make("GPU1"),
       noCpu: true,
       system: "be brief",
       noStream: true,
@@ -154,7 +154,7 @@ describe("the options of infer", () => {
       request: {
         model: "file:/a.gguf",
         hive: HiveId.make("far"),
-        device: "gpu1",
+        device: DeviceId.make("gpu1"),
         allow_cpu: false,
         stream: false,
         max_tokens: 5,

@@ -6,7 +6,7 @@ import { planOf } from "../../../src/simulator/run/plan.ts"
 import { bootCommand, bootKeeper, type Command, type KeeperRun } from "../../../src/simulator/run/commands.ts"
 import { bootHive, bootQueen, bootWorker } from "../../../src/simulator/run/programs.ts"
 import type { Branch } from "./branches.ts"
-import { HiveId, localHive } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, localHive, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 const model = "HF:author/minillama"
 /** milliseconds after which capabilities are stale, and a time that no command takes here */
@@ -94,7 +94,7 @@ export const runBranch = (branch: Branch): Ran => {
   const taken = { GPU1: [], GPU0: ["gpu1"], CPU: ["gpu1", "gpu0"], none: ["gpu1", "gpu0"] }[branch.capacity]
   for (const device of taken) {
     const game = cluster.first.spawn("game")
-    cluster.first.take(game.id.pid, device, cluster.first.freeBytes(device))
+    cluster.first.take(game.id.pid, DeviceId.make(device), cluster.first.freeBytes(DeviceId.make(device)))
   }
   if (branch.hive === "fresh" || branch.hive === "stale") pass(gpuLookMs)
   if (branch.runtime === "missing") site.runtimes.clear()

@@ -14,7 +14,7 @@ import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import type { ModelView } from "../../../src/machines/vocabulary/model.ts"
 import type { InferRequest, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { FakeWorker, type Script } from "./fake-worker.ts"
-import { WorkerId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
 
 const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
 
@@ -64,7 +64,7 @@ const quarantine = (model: string, device: string) =>
     quarantined: true
   })
 
-const noteOf = (device: string) => ({
+const noteOf = (device: DeviceId) => ({
   device,
   engine: "test",
   reason: "killed by SIGABRT",
@@ -169,7 +169,7 @@ export class FakeHive {
       state: worker.state,
       load_progress: 1,
       url: worker.url,
-      device: worker.device,
+      device: DeviceId.make(worker.device),
       model: worker.model,
       context: worker.context,
       slots: worker.slots,
@@ -186,7 +186,7 @@ export class FakeHive {
       seq: ++this.seq,
       version: this.version,
       url: this.url,
-      devices: [{ id: "cpu", state: "healthy", leased_mb: 0, free_mb: this.freeMb() }],
+      devices: [{ id: DeviceId.make("cpu"), state: "healthy", leased_mb: 0, free_mb: this.freeMb() }],
       workers
     }
   }
@@ -207,7 +207,9 @@ export class FakeHive {
       pinned: this.pinned.has(ref),
       owned: true,
       in_use: false,
-      ...(refused.length === 0 ? {} : { quarantined: refused.map((pair) => noteOf(pair.slice(ref.length + 1))) })
+      ...(refused.length === 0
+        ? {}
+        : { quarantined: refused.map((pair) => noteOf(DeviceId.make(pair.slice(ref.length + 1)))) })
     }
   }
 

@@ -11,7 +11,8 @@ import type { RuntimeId } from "../../../machines/vocabulary/kind.ts"
 import type { KvType } from "../../../machines/vocabulary/worker.ts"
 import { Ledger, type Supply } from "./ledger.ts"
 import { HiveWorld, type Ports } from "../common/ports.ts"
-import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { WorkerId, DeviceId } from "../../../machines/vocabulary/ids.ts"
+import { cpuDevice, deviceNamed } from "../../../machines/vocabulary/ids.ts"
 
 /** A device that spent its restarts takes no new work for this long, milliseconds. */
 export const degradedMs = 5 * 60_000
@@ -21,7 +22,7 @@ const backMs = 3000
 const freshMs = 2000
 
 export interface Device {
-  readonly id: string
+  readonly id: DeviceId
   /** whose runtime serves it */
   readonly backend: Backend
   /** what it is called; another backend than the runtime's on a declared GPU */
@@ -35,13 +36,13 @@ export interface Device {
 
 const supplies = (machine: Machine): ReadonlyArray<Device> => [
   {
-    id: "cpu",
+    id: cpuDevice,
     backend: "cpu",
     name: "cpu",
     isDeclared: false,
     uuid: undefined,
     hasTiles: machine.cpu.hasTiles === true,
-    supply: { device: "cpu", totalBytes: machine.cpu.ramBytes, freeBytes: machine.cpu.ramFreeBytes }
+    supply: { device: cpuDevice, totalBytes: machine.cpu.ramBytes, freeBytes: machine.cpu.ramFreeBytes }
   },
   ...machine.gpus.map((gpu) => ({
     id: gpu.id,
@@ -61,9 +62,9 @@ export class Devices {
   private readonly probe: Ports["probe"]
   private machine: Machine
   private lookedAt: number
-  private readonly degraded = new Map<string, number>()
+  private readonly degraded = new Map<DeviceId, number>()
   /** by device: when a worker's process last went */
-  private readonly leftAt = new Map<string, number>()
+  private readonly leftAt = new Map<DeviceId, number>()
 
   constructor(ledger: Ledger, probe: Ports["probe"], machine: Machine, lookedAt: number) {
     this.ledger = ledger
@@ -107,9 +108,9 @@ export class Devices {
     return { ...gpu, vram_free_mb: Math.max(0, free) }
   }
 
-  device(id: string, isAnew = false): Effect.Effect<Device, RbeeError<"NOT_FOUND">> {
+  device(id: DeviceId, isAnew = false): Effect.Effect<Device, RbeeError<"NOT_FOUND">> {
     return Effect.flatMap(this.look(isAnew), () => {
-      const found = supplies(this.machine).find((device) => device.id === id.toLowerCase())
+      const found = supplies(this.machine).find((device) => device.id === deviceNamed(id))
       return found === undefined
         ? Effect.fail(rbeeError("NOT_FOUND", `this hive has no device ${deviceLabel(id)}`, "See `rbee hives ls`"))
         : Effect.succeed(found)
@@ -126,7 +127,7 @@ export class Devices {
   )
 
   /** Refuses a device that is out of service. */
-  inService(id: string): Effect.Effect<void, RbeeError<"WORKER_START_FAILED">> {
+  inService(id: DeviceId): Effect.Effect<void, RbeeError<"WORKER_START_FAILED">> {
     return Effect.flatMap(Clock.currentTimeMillis, (now) => {
       const until = this.degraded.get(id) ?? 0
       if (until <= now) return Effect.void
@@ -151,7 +152,7 @@ export class Devices {
   }
 
   /** Has the ledger the memory that was booked for a worker, now that its process is gone? */
-  hasRoomAgain(worker: WorkerId, device: string): Effect.Effect<boolean> {
+  hasRoomAgain(worker: WorkerId, device: DeviceId): Effect.Effect<boolean> {
     return this.device(device, true).pipe(
       Effect.map(({ supply }) => {
         return this.ledger.available(supply, new Set([worker])) >= (this.ledger.bytesOf(worker) ?? 0)
@@ -161,19 +162,19 @@ export class Devices {
   }
 
   /** A worker's process has gone: what it held comes back a moment later. */
-  left(id: string): Effect.Effect<void> {
+  left(id: DeviceId): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (now) => void this.leftAt.set(id, now))
   }
 
   /** Do the device's figures still show what a process held that has gone? */
-  isComingBack(id: string): Effect.Effect<boolean> {
+  isComingBack(id: DeviceId): Effect.Effect<boolean> {
     return Effect.map(
       Clock.currentTimeMillis,
       (now) => now - (this.leftAt.get(id) ?? Number.NEGATIVE_INFINITY) < backMs
     )
   }
 
-  degrade(id: string): Effect.Effect<void> {
+  degrade(id: DeviceId): Effect.Effect<void> {
     return Effect.map(Clock.currentTimeMillis, (now) => void this.degraded.set(id, now + degradedMs))
   }
 
@@ -191,7 +192,7 @@ export class Devices {
 }
 
 /** What a measurement is kept under. */
-export const measureKey = (device: string, file: string, { context, slots }: Shape, kvType: KvType): string =>
+export const measureKey = (device: DeviceId, file: string, { context, slots }: Shape, kvType: KvType): string =>
   `${device} ${context}x${slots} ${kvType} ${file}`
 
 /** What a device could give if others went. */
@@ -204,7 +205,7 @@ export interface Most {
 
 /** 409 from one hive: the amounts of one candidate, and what it could give if others went. */
 export const noRoom = (
-  device: string,
+  device: DeviceId,
   neededBytes: number,
   availableBytes: number,
   most?: Most

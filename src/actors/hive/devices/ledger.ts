@@ -4,7 +4,13 @@
  * cannot be written the booking is taken back.
  */
 import * as Effect from "effect/Effect"
-import type { CatalogError, HiveCatalog, LeaseRow } from "../../../layers/hive-catalog/index.ts"
+import {
+  type CatalogError,
+  diskDevice,
+  type HiveCatalog,
+  type LedgerDevice,
+  type LeaseRow
+} from "../../../layers/hive-catalog/index.ts"
 import { invariant } from "../../../machines/invariant.ts"
 import type * as Context from "effect/Context"
 
@@ -15,13 +21,10 @@ export interface Lease extends LeaseRow {
 
 /** What a device can give, in bytes: of the ledger, and as the device itself reports. */
 export interface Supply {
-  readonly device: string
+  readonly device: LedgerDevice
   readonly totalBytes: number
   readonly freeBytes: number
 }
-
-/** `disk` is a device of its own: bytes of the models' disk that are promised to downloads. */
-export const diskDevice = "disk"
 
 /** What stays free for everything else on the machine. */
 const marginBytes = ({ device, totalBytes }: Supply): number =>
@@ -45,7 +48,7 @@ export class Ledger {
   }
 
   /** Bytes of a device that are booked. */
-  leased(device: string): number {
+  leased(device: LedgerDevice): number {
     let sum = 0
     for (const lease of this.leases.values()) if (lease.device === device) sum += lease.bytes
     return sum

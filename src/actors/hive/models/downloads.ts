@@ -17,7 +17,8 @@ import type { ModelRef } from "../../../machines/formats/model-ref.ts"
 import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { downloadDone, downloadFromQueen, downloadResume, downloadStart } from "../../../machines/narration.ts"
 import { CurrentLogs, EventLog, type EventLogs } from "../common/event-log.ts"
-import { diskDevice } from "../devices/ledger.ts"
+import { diskDevice } from "../../../layers/hive-catalog/index.ts"
+import type { Supply } from "../devices/ledger.ts"
 import { CurrentDevices, type Devices } from "../devices/devices.ts"
 import { findModel, keepModel, rowOf } from "./models.ts"
 import { Parts } from "../common/parts.ts"
@@ -161,7 +162,7 @@ export class Downloads {
       const needed = model.inPlace === undefined ? Math.max(0, model.bytes - model.partial) : 0
       yield* ledger.release(id)
       const freeBytes = model.freeBytes ?? (yield* models.diskFree)
-      const supply = { device: diskDevice, totalBytes: Number.MAX_SAFE_INTEGER, freeBytes }
+      const supply: Supply = { device: diskDevice, totalBytes: Number.MAX_SAFE_INTEGER, freeBytes }
       const booked = yield* ledger.book(id, ref.ref, supply, (available) =>
         needed <= available ? { bytes: needed } : undefined
       )

@@ -16,6 +16,7 @@ import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import type { WorkerOutcome } from "../../../machines/worker-terms.ts"
 import type { Device, Devices } from "../devices/devices.ts"
 import type { Ports } from "../common/ports.ts"
+import type { DeviceId } from "../../../machines/vocabulary/ids.ts"
 
 /** Failures of different files that lie further apart than this tell nothing of their device, milliseconds. */
 const togetherMs = 5 * 60_000
@@ -155,7 +156,7 @@ export class Quarantine {
   }
 
   /** It was the device: these files are tried again when that is. */
-  private acquit(device: string, files: ReadonlyArray<string>): Effect.Effect<void, CatalogError> {
+  private acquit(device: DeviceId, files: ReadonlyArray<string>): Effect.Effect<void, CatalogError> {
     return Effect.gen(this, function* () {
       const { quarantine } = this.ports.catalog
       this.failed.delete(device)

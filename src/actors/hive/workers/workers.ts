@@ -28,7 +28,7 @@ import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
 import { WorkerHandle } from "./worker-handle.ts"
 import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./worker-view.ts"
 import { WorkerLife } from "./worker-life.ts"
-import { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import { WorkerId, type DeviceId } from "../../../machines/vocabulary/ids.ts"
 
 /** How long memory is waited for whose process has gone. */
 const memoryBackEvery = "100 millis"
@@ -119,7 +119,7 @@ export class Workers {
   }
 
   /** A worker that serves this already, or will soon. */
-  joinable(device: string, file: string, wanted: Wanted): Effect.Effect<WorkerHandle | undefined> {
+  joinable(device: DeviceId, file: string, wanted: Wanted): Effect.Effect<WorkerHandle | undefined> {
     return Effect.gen(this, function* () {
       for (const handle of this.handles.values()) {
         if (handle.options.device.id !== device || handle.options.file !== file) continue

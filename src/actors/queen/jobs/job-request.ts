@@ -5,6 +5,7 @@ import { anySeed } from "../../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
+import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 
 /** What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small. */
 export const placementRequestOf = (log: JobLog, alone: boolean, needs?: Need): PlacementRequest => {
@@ -12,7 +13,7 @@ export const placementRequestOf = (log: JobLog, alone: boolean, needs?: Need): P
   return {
     model,
     hive,
-    device: device?.toLowerCase(),
+    device: device === undefined ? undefined : deviceNamed(device),
     allowCpu: allow_cpu ?? true,
     context: needs?.context ?? context,
     alone

@@ -1,6 +1,6 @@
 /** The queen's counters, and what is so at this moment, as Prometheus text (exposition format 0.0.4). */
 import type { Histogram, Meters } from "./metrics.ts"
-import type { HiveId } from "../../../machines/vocabulary/ids.ts"
+import type { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
 
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [labels: Labels, value: number | Histogram]
@@ -16,7 +16,7 @@ export interface Gauges {
   readonly workers: ReadonlyArray<{ readonly hive: HiveId; readonly model: string; readonly state: string }>
   readonly memory: ReadonlyArray<{
     readonly hive: HiveId
-    readonly device: string
+    readonly device: DeviceId
     readonly totalBytes: number
     readonly leasedBytes: number
     readonly freeBytes: number

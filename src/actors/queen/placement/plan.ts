@@ -6,6 +6,7 @@ import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
 import { probeCapacity, type Found, residentPlacement } from "./capacity-probe.ts"
+import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
 
@@ -19,7 +20,7 @@ export const planOf = (
     const request: PlacementRequest = {
       model,
       hive,
-      device: device?.toLowerCase(),
+      device: device === undefined ? undefined : deviceNamed(device),
       allowCpu: allow_cpu ?? true,
       context,
       alone: false

@@ -13,6 +13,7 @@ import { hasCuda } from "./cuda.ts"
 import { findBinary, type Places } from "./places.ts"
 import { whyUnfit } from "./unfit.ts"
 import type { Gpu } from "../../../machines/vocabulary/device.ts"
+import { gpuDevice } from "../../../machines/vocabulary/ids.ts"
 
 const timeoutMs = 5000
 /** of one machine; more are not asked for */
@@ -61,7 +62,7 @@ const tell = (addon: string, backend: Asked, env: Env): Promise<Told | undefined
   })
 
 const gpu = (index: number, name: string, backend: Asked, { total, used }: Told, uuid?: string): Gpu => ({
-  id: `gpu${index}`,
+  id: gpuDevice(index),
   name: name.replace(/ \(.*\)$/, "").slice(0, 64),
   backend,
   ...(uuid === undefined ? {} : { uuid }),

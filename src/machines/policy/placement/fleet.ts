@@ -10,7 +10,7 @@ import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
 import { mayGoAt } from "./residency.ts"
 import { type Rooms, DeviceIndex } from "./device-index.ts"
-import type { WorkerId, HiveId } from "../../vocabulary/ids.ts"
+import { type WorkerId, type HiveId, type DeviceId, cpuDevice } from "../../vocabulary/ids.ts"
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
 const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035
@@ -21,7 +21,7 @@ const byStrength = (a: DeviceFacts, b: DeviceFacts): number =>
   b.gbps - a.gbps || (a.hive < b.hive ? -1 : a.hive > b.hive ? 1 : a.device < b.device ? -1 : 1)
 
 const devicesOf = ({ beats, devices, hive }: HiveFacts): ReadonlyArray<DeviceFacts> => {
-  const facts = (device: string, backend: Backend, gbps: number, freeMb: number): DeviceFacts => {
+  const facts = (device: DeviceId, backend: Backend, gbps: number, freeMb: number): DeviceFacts => {
     const beat = beats.find(({ id }) => id === device)
     const free = beat?.free_mb ?? freeMb
     return {
@@ -36,7 +36,7 @@ const devicesOf = ({ beats, devices, hive }: HiveFacts): ReadonlyArray<DeviceFac
   }
   return [
     ...devices.gpus.map((gpu) => facts(gpu.id, runtimeOf(gpu), gpuGbps(gpu.vram_mb), gpu.vram_free_mb)),
-    facts("cpu", "cpu", cpuGbps(devices.cpu.cores), devices.cpu.ram_free_mb)
+    facts(cpuDevice, "cpu", cpuGbps(devices.cpu.cores), devices.cpu.ram_free_mb)
   ]
 }
 

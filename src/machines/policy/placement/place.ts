@@ -1,9 +1,9 @@
 /** A device of a hive. */
-import type { HiveId } from "../../vocabulary/ids.ts"
+import type { HiveId, DeviceId } from "../../vocabulary/ids.ts"
 export interface Place {
   readonly hive: HiveId
   /** "cpu", "gpu0" */
-  readonly device: string
+  readonly device: DeviceId
 }
 
 /** Its one name; what is looked up often carries it along. */

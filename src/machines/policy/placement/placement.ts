@@ -11,7 +11,7 @@ import type { Fleet } from "./fleet.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
 import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
-import type { WorkerId, HiveId } from "../../vocabulary/ids.ts"
+import type { WorkerId, HiveId, DeviceId } from "../../vocabulary/ids.ts"
 
 export type { ResidentFacts } from "./fleet-facts.ts"
 export type { Place } from "./place.ts"
@@ -20,7 +20,7 @@ export interface PlacementRequest {
   /** canonical reference */
   readonly model: string
   readonly hive: HiveId | undefined
-  readonly device: string | undefined
+  readonly device: DeviceId | undefined
   readonly allowCpu: boolean
   /** tokens a slot that the job needs at least; undefined: whatever there is */
   readonly context: number | undefined

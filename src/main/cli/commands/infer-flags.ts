@@ -1,6 +1,6 @@
 /** The flags of `rbee infer`, and what they give. */
 import { flag, number, id, text, texts, type Values } from "../spec.ts"
-import { HiveId } from "../../../machines/vocabulary/ids.ts"
+import { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
 
 export const flags = {
   model: text(
@@ -10,7 +10,7 @@ export const flags = {
     "m"
   ),
   hive: id(HiveId, "hive", "ALIAS", "run on this hive"),
-  device: text("device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
+  device: id(DeviceId, "device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
   noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),
   system: text("system", "TEXT", "system message", "s"),
   noStream: flag("no-stream", "print the whole answer at once"),

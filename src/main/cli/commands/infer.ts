@@ -8,6 +8,7 @@ import { askedFor } from "../asked-for.ts"
 import type { InferValues } from "./infer-flags.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
+import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 
 /** the queen takes bodies of 1 MiB; what is larger is refused before it is sent */
 const maxPromptBytes = 1024 * 1024
@@ -39,7 +40,7 @@ export const optionsOf = (values: InferValues, prompt: string): InferOptions => 
     allow_cpu: !values.noCpu,
     ...given({
       hive: values.hive,
-      device: values.device?.toLowerCase(),
+      device: values.device === undefined ? undefined : deviceNamed(values.device),
       max_tokens: values.maxTokens,
       temperature: values.temperature,
       top_p: values.topP,

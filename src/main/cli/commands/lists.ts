@@ -13,7 +13,7 @@ import { bundledModel } from "../../../machines/formats/model-ref.ts"
 import { hivesTable, jobDetails, jobsTable, modelsTable, planDetails, workersTable } from "../views.ts"
 import { inWorld } from "../world.ts"
 import { jobNamed } from "../named.ts"
-import type { HiveId } from "../../../machines/vocabulary/ids.ts"
+import type { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
 
 const show = (context: Context, json: boolean, value: unknown, text: () => string): number => {
   context.terminal.stdout.write(json ? `${JSON.stringify(value)}\n` : text())
@@ -63,7 +63,7 @@ export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolea
 export interface PlanValues {
   readonly model: string | undefined
   readonly hive: HiveId | undefined
-  readonly device: string | undefined
+  readonly device: DeviceId | undefined
   readonly noCpu: boolean
   readonly context: number | undefined
   readonly json: boolean
