@@ -8,16 +8,19 @@
  */
 import { build } from "esbuild"
 import { spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
+/** While this file stands beside them, programs write their caches: a worker gets next to nothing of the environment. */
+const wish = ".write-code-cache"
+
 const loader = (name) => `#!/usr/bin/env node
 // Made by tools/programs.mjs: runs ${name}.cjs with its code cache, if there is one that fits.
-import { readFileSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { dirname } from "node:path"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Script } from "node:vm"
 
@@ -32,7 +35,7 @@ const cached = () => {
 }
 const code = "(function(exports,require,module,__filename,__dirname){" + readFileSync(file, "utf8") + "\\n})"
 const script = new Script(code, { filename: file, cachedData: cached() })
-if (process.env.RBEE_WRITE_CODE_CACHE === "1") {
+if (existsSync(join(dirname(file), "${wish}"))) {
   process.on("exit", () => {
     writeFileSync(cache + process.pid, script.createCachedData())
     renameSync(cache + process.pid, cache)
@@ -70,6 +73,9 @@ const hasEngine = (root) => {
   return existsSync(folder) && readdirSync(folder).length > 0
 }
 
+const cacheOf = (program) => program.replace(/\.js$/, ".cjs.cache")
+const readIfThere = (file) => (existsSync(file) ? readFileSync(file) : undefined)
+
 /** One session of all programs: each writes its cache when it ends. */
 const warmUp = async (root, outdir) => {
   const home = mkdtempSync(join(tmpdir(), "rbee-build-"))
@@ -80,16 +86,20 @@ const warmUp = async (root, outdir) => {
     RBEE_HOME: home,
     RBEE_QUEEN_PORT: String(queen),
     RBEE_HIVE_PORT: String(hive),
-    RBEE_WORKER_PORT_BASE: String(worker),
-    RBEE_WRITE_CODE_CACHE: "1"
+    RBEE_WORKER_PORT_BASE: String(worker)
   }
   const rbee = join(outdir, "rbee.js")
+  const wished = join(outdir, wish)
+  writeFileSync(wished, "")
   try {
     if (hasEngine(root)) await run(rbee, ["infer", "--quiet", "hello"], env)
     else await run(rbee, ["up"], env)
   } finally {
+    const kept = readIfThere(cacheOf(rbee))
+    await run(rbee, ["down"], env)
     // the keeper's cache stays that of the longest run
-    await run(rbee, ["down"], { ...env, RBEE_WRITE_CODE_CACHE: "0" })
+    if (kept !== undefined) writeFileSync(cacheOf(rbee), kept)
+    rmSync(wished, { force: true })
     rmSync(home, { recursive: true, force: true, maxRetries: 3 })
   }
 }

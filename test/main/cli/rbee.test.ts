@@ -1,7 +1,7 @@
 /** The command itself, through the real bundle: parsing, exit codes, what goes to which stream. */
 import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
@@ -223,6 +223,15 @@ describe("rbee", () => {
     writeFileSync(join(folder, "rbee.cjs.cache"), randomBytes(100_000))
     expect(help()).toContain("EXAMPLES")
   })
+
+  it.skipIf(process.env.RBEE_TEST_PROGRAMS !== undefined)(
+    "is built with a code cache for each program that starts often",
+    () => {
+      const built = fileURLToPath(new URL("../../../dist", import.meta.url))
+      const cached = ["rbee", "queen", "hive", "worker"].filter((name) => existsSync(join(built, `${name}.cjs.cache`)))
+      expect(cached).toEqual(["rbee", "queen", "hive", "worker"])
+    }
+  )
 
   it("prints completion scripts that know the commands", async () => {
     const on = await machine()
