@@ -44,7 +44,7 @@ export const proofs = [
     minutes: 25,
     needs: "",
     what: "every fault planted in the core of the actors is noticed by its check; of small changes there at least 85 %",
-    steps: () => [tests("actors/core/mutations"), node("tools/mutate.mjs", "core")]
+    steps: () => [tests("actors/core/mutations"), node("tools/mutants/mutate.mjs", "core")]
   },
   {
     name: "remote",

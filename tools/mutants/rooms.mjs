@@ -1,0 +1,32 @@
+/**
+ * What the mutation run changes and by which tests it is to be noticed, room by room. A room holds when at least
+ * `leastScore` percent of its mutants are noticed. Left out are tests with a program or a minute of their own, and
+ * those that plant faults themselves.
+ */
+export const leastScore = 85
+
+const queen = ["test/actors/queen/*.test.ts"]
+
+export const rooms = [
+  {
+    name: "core",
+    source: /^src\/actors\/core\//,
+    tests: ["test/actors/core/*.test.ts"],
+    without: ["test/actors/core/{mutations,endurance}.test.ts"]
+  },
+  { name: "jobs", source: /^src\/actors\/queen\/jobs\//, tests: queen, without: [] },
+  { name: "placement", source: /^src\/actors\/queen\/placement\//, tests: queen, without: [] },
+  { name: "log", source: /^src\/actors\/queen\/log\//, tests: queen, without: [] },
+  {
+    name: "charts",
+    source: /^src\/machines\/(charts\/)?[^/]+$/,
+    tests: ["test/machines/*.test.ts", "test/docs/{charts-drawn,narration}.test.ts"],
+    without: ["test/machines/{gguf*,json*,hub*,model*,chat*}.test.ts"]
+  },
+  {
+    name: "machines",
+    source: /^src\/machines\//,
+    tests: ["test/machines/**/*.test.ts", "test/docs/{charts-drawn,narration}.test.ts"],
+    without: ["test/machines/gguf-fuzz.test.ts", "test/machines/policy/{estimate-*,swapping}.test.ts"]
+  }
+]
