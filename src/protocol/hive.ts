@@ -81,8 +81,8 @@ export const hiveApi = {
   ...modelCalls({ at: "/models", scope: "peer", inputs: ofHive, whose: "this hive", errors: own }),
   getModel: endpoint("GET", "/models/:ref", {
     scope: "peer",
-    summary: "One model; 404 if not here",
-    input: byRef,
+    summary: "One model; 404 if not here. `learn`: with what its chat template tells of how it writes",
+    input: Schema.Struct({ ...byRef.fields, learn: Schema.optional(Schema.BooleanFromString) }),
     answers: { json: { 200: ModelView } },
     errors: [...own, "MODEL_NOT_FOUND"]
   }),

@@ -157,6 +157,7 @@ export const makeWorld = (
           find: () => Effect.succeed({ version: around.engine ?? "0", folder: undefined }),
           install: () => Effect.never,
           prove: () => Effect.sync(() => world.proof),
+          learn: () => Effect.succeed(undefined),
           sweep: Effect.void
         }
       ),
@@ -198,6 +199,7 @@ export const makeWorld = (
               tokenBytes: undefined,
               quantization: "Q8_0",
               template: true,
+              templateHash: undefined,
               owned: true,
               pinned: false,
               why: undefined,

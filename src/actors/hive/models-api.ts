@@ -6,6 +6,7 @@ import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ModelRef, parseModelRef } from "../../machines/formats/model-ref.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
+import { learnedDialect } from "./models/dialects.ts"
 import { findModel, markModel, removeModel, viewOf } from "./models/models.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { Parts } from "./common/parts.ts"
@@ -69,10 +70,13 @@ export const modelCalls: Calls = {
       const view = yield* viewing
       return yield* Effect.forEach(yield* catalog.models.all, view)
     }),
-  getModel: ({ ref }) =>
+  getModel: ({ learn, ref }) =>
     Effect.gen(function* () {
-      const row = yield* present(yield* HiveWorld, ref)
-      return yield* (yield* viewing)(row)
+      const ports = yield* HiveWorld
+      const row = yield* present(ports, ref)
+      const view = yield* (yield* viewing)(row)
+      const dialect = learn === true ? yield* learnedDialect(ports, row) : undefined
+      return dialect === undefined ? view : { ...view, dialect }
     }),
   retryModel: ({ ref }) =>
     Effect.gen(function* () {

@@ -99,6 +99,8 @@ export const makeWorker = (
         onProgress,
         onRuntime,
         onExact: (exactness) => tell({ t: "exact", ...exactness }),
+        onLearned: (learned) => tell({ t: "dialect", ...learned }),
+        ...(plan.learned === undefined ? {} : { learned: plan.learned }),
         ...(plan.exactness === undefined ? {} : { exactness: plan.exactness }),
         ...(plan.context === undefined ? {} : { context: plan.context }),
         ...(plan.kvType === undefined ? {} : { kvType: plan.kvType }),

@@ -11,7 +11,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
-import type { Dialect } from "../../machines/dialect/dialect.ts"
+import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import type { ChatMessage, Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 
@@ -34,10 +34,10 @@ export interface LoadOptions {
   readonly exactness?: Exactness
   /** called at most once, after the load */
   readonly onExact?: (exactness: Exactness) => void
-  /** how the model writes, as an earlier load learned it of the same template; absent: the engine learns it */
-  readonly dialect?: Dialect
-  /** called at most once, after the load */
-  readonly onDialect?: (dialect: Dialect) => void
+  /** how the model writes, as an earlier load learned it; of another template, or absent: the engine learns it */
+  readonly learned?: LearnedDialect
+  /** called at most once, after the load, where it was learned */
+  readonly onLearned?: (learned: LearnedDialect) => void
   /** 0…1, monotonic, called while the file goes into memory */
   readonly onProgress: (fraction: number) => void
   /** the native runtime is there: what goes wrong from here on may be the file's doing */

@@ -24,7 +24,7 @@ import { Batcher } from "./llama/decoding/batcher.ts"
 import { reusable } from "./llama/decoding/batch.ts"
 import { Caches } from "./llama/decoding/caches.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
-import { learnIn } from "./llama/reading/learner.ts"
+import { hashOf, learnIn } from "./llama/reading/learner.ts"
 import { Pieces, spellEnd, Utf8Stream } from "./llama/reading/pieces.ts"
 import { Prompts } from "./llama/reading/prompts.ts"
 import { type Spelling, spellingOf } from "./llama/reading/renderer.ts"
@@ -66,19 +66,28 @@ interface Asked {
 /** A raw prompt's answer is text. */
 const noDialect = contentOnly("")
 
+interface Writing {
+  readonly known: Effect.Effect<Dialect>
+  readonly close: () => void
+}
+
+const certain = (dialect: Dialect): Writing => ({ known: Effect.succeed(dialect), close: () => undefined })
+
 /** How the model writes: known, or being learned beside all else; chats wait for it. */
 const dialectOf = (
   vocabulary: Vocabulary,
   spelling: Spelling,
-  { dialect, onDialect }: LoadOptions
-): { readonly known: Effect.Effect<Dialect>; readonly close: () => void } => {
+  { learned: before, onLearned }: LoadOptions
+): Writing => {
   const { template } = vocabulary
-  const sure = template === undefined ? contentOnly("the file has no chat template") : dialect
-  if (sure !== undefined) return { known: Effect.succeed(sure), close: () => undefined }
+  if (template === undefined) return certain(contentOnly("the file has no chat template"))
+  const hash = hashOf(template)
+  if (before?.template === hash) return certain(before.dialect)
   const learned = Deferred.unsafeMake<Dialect>(FiberId.none)
-  const close = learnIn(vocabulary, { spelling, tries: 0 }, (found) => {
-    Deferred.unsafeDone(learned, Exit.succeed(found.dialect))
-    onDialect?.(found.dialect)
+  const close = learnIn(vocabulary, { spelling, tries: 0 }, ({ dialect, failed }) => {
+    Deferred.unsafeDone(learned, Exit.succeed(dialect))
+    // the next load may have more time
+    if (failed === undefined) onLearned?.({ template: hash, dialect })
   })
   return { known: Deferred.await(learned), close }
 }

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { WorkerId, DeviceId } from "../../machines/vocabulary/ids.ts"
+import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 
 /** A verified model file. `ref` is canonical. */
 export interface ModelRow {
@@ -22,6 +23,8 @@ export interface ModelRow {
   readonly quantization: string | undefined
   /** it says how a chat is put to it */
   readonly template: boolean
+  /** of its chat template, as who learned of it last said */
+  readonly templateHash: string | undefined
   /** rbee put the file there, so that forgetting the model deletes it */
   readonly owned: boolean
   /** somebody wants it kept: it is never removed to make room */
@@ -34,7 +37,7 @@ export interface ModelRow {
 }
 
 /** What changes in the life of a model. */
-export type Marks = Partial<Pick<ModelRow, "lastUsedAt" | "owned" | "pinned" | "tokenBytes">>
+export type Marks = Partial<Pick<ModelRow, "lastUsedAt" | "owned" | "pinned" | "templateHash" | "tokenBytes">>
 
 export interface RuntimeRow {
   readonly kind: string
@@ -83,6 +86,11 @@ export interface ExactRow extends QuarantineKey {
 }
 export type ExactKey = QuarantineKey & Pick<ExactRow, "setup">
 
+/** How models write whose chat template this is the hash of, as a version of rbee learned it. */
+export interface DialectRow extends LearnedDialect {
+  readonly version: string
+}
+
 /** A process that a hive must end if it finds it alive at its own start. */
 export interface WorkerRow {
   readonly worker: WorkerId
@@ -129,6 +137,7 @@ export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
     readonly measured: Table<{ readonly key: string; readonly bytes: number }, string>
     readonly quarantine: Table<QuarantineRow, QuarantineKey>
     readonly exact: Table<ExactRow, ExactKey>
+    readonly dialects: Table<DialectRow, string>
     readonly owner: Effect.Effect<OwnerRow | undefined, CatalogError>
     readonly setOwner: (owner: OwnerRow) => Effect.Effect<void, CatalogError>
   }

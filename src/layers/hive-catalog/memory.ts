@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import {
+  type DialectRow,
   type ExactKey,
   type ExactRow,
   HiveCatalog,
@@ -29,6 +30,7 @@ export class MemoryCatalog {
   readonly measured = new Map<string, { readonly key: string; readonly bytes: number }>()
   readonly quarantine = new Map<string, QuarantineRow>()
   readonly exact = new Map<string, ExactRow>()
+  readonly dialects = new Map<string, DialectRow>()
   owner: OwnerRow | undefined
   /** where an unreadable catalog was put, told once to the next start */
   movedAside: string | undefined
@@ -48,7 +50,8 @@ export class MemoryCatalog {
       this.pins,
       this.measured,
       this.quarantine,
-      this.exact
+      this.exact,
+      this.dialects
     ])
       rows.clear()
     this.owner = undefined
@@ -89,6 +92,7 @@ export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
     measured: table(store.measured, ({ key }) => key, same),
     quarantine: table<QuarantineRow, QuarantineKey>(store.quarantine, quarantineKey, quarantineKey),
     exact: table<ExactRow, ExactKey>(store.exact, exactKey, exactKey),
+    dialects: table(store.dialects, ({ template }) => template, same),
     owner: Effect.sync(() => store.owner),
     setOwner: (owner) => Effect.sync(() => void (store.owner = owner))
   }))

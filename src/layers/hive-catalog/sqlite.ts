@@ -3,10 +3,14 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { Dialect } from "../../machines/dialect/dialect.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
 import {
   type CatalogError,
+  type DialectRow,
   type ExactKey,
   type ExactRow,
   HiveCatalog,
@@ -62,8 +66,17 @@ const migrations: Migrations = [
   {
     name: "the threads that a self-test ran with",
     statements: ["ALTER TABLE exact ADD COLUMN threads INTEGER"]
+  },
+  {
+    name: "how models write",
+    statements: [
+      "ALTER TABLE models ADD COLUMN templateHash TEXT",
+      "CREATE TABLE dialects (template TEXT PRIMARY KEY, version TEXT NOT NULL, dialect TEXT NOT NULL) STRICT"
+    ]
   }
 ]
+
+const decodeDialect = Schema.decodeUnknownOption(Schema.parseJson(Dialect))
 
 /** SQLite has no booleans. */
 type Flag = "template" | "owned" | "pinned"
@@ -126,6 +139,11 @@ const make = Effect.gen(function* () {
     ["hash", "engine", "device", "setup"],
     ({ device, engine, hash, setup }) => ({ hash, engine, device, setup })
   )
+  const dialects = table<Omit<DialectRow, "dialect"> & { readonly dialect: string }, string>(
+    "dialects",
+    ["template"],
+    (template) => ({ template })
+  )
   return HiveCatalog.of({
     movedAside,
     models: {
@@ -163,6 +181,19 @@ const make = Effect.gen(function* () {
     exact: {
       ...exact,
       all: Effect.map(exact.all, (rows) => rows.map((row) => ({ ...row, exact: Boolean(row.exact) })))
+    },
+    dialects: {
+      ...dialects,
+      // one of another form is learned anew
+      all: Effect.map(dialects.all, (rows) =>
+        rows.flatMap((row) =>
+          Option.match(decodeDialect(row.dialect), {
+            onNone: () => [],
+            onSome: (dialect) => [{ ...row, dialect }]
+          })
+        )
+      ),
+      put: (row) => dialects.put({ ...row, dialect: JSON.stringify(row.dialect) })
     },
     owner: Effect.map(Effect.mapError(sql<Cells>`SELECT id, name, epoch, url FROM owner`, failed), ([row]) =>
       row === undefined ? undefined : fromCells<OwnerRow>(row)

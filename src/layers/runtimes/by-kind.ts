@@ -12,6 +12,7 @@ export const builtIn = (version: string): KindRuntimes => {
     find: () => Effect.succeed(place),
     install: () => Effect.succeed(place),
     prove: () => Effect.succeed("unclear" as const),
+    learn: () => Effect.succeed(undefined),
     sweep: Effect.void
   }
 }
@@ -24,6 +25,7 @@ const none: KindRuntimes = {
       rbeeError("BACKEND_UNAVAILABLE", "this hive has no such kind of worker", "Choose another model", { backend })
     ),
   prove: () => Effect.succeed("unclear" as const),
+  learn: () => Effect.succeed(undefined),
   sweep: Effect.void
 }
 
@@ -39,6 +41,7 @@ export const layerByKind = <R>(
         find: (kind, backend) => of(kind).find(backend),
         install: (kind, backend, onProgress) => of(kind).install(backend, onProgress),
         prove: (kind, device) => of(kind).prove(device),
+        learn: (kind, file) => of(kind).learn(file),
         sweep: Effect.forEach(Object.values(made), ({ sweep }) => sweep, { discard: true })
       }
     })

@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type { Dialect } from "../../machines/dialect/dialect.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Proof } from "../../machines/policy/blame.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
@@ -21,6 +22,12 @@ export interface ProvenDevice {
   readonly uuid: string | undefined
 }
 
+/** What was learned, or nothing but text and why. */
+export interface Found {
+  readonly template: string | undefined
+  readonly dialect: Dialect
+}
+
 /** The runtimes of one kind of worker. */
 export interface KindRuntimes {
   /** Looks, does not install. */
@@ -36,6 +43,11 @@ export interface KindRuntimes {
   ) => Effect.Effect<RuntimePlace, RbeeError<"BACKEND_UNAVAILABLE">>
   /** Has the bundled model loaded and decoded on a device, in a process of its own. */
   readonly prove: (device: ProvenDevice) => Effect.Effect<Proof>
+  /**
+   * What a file's chat template tells of how its model writes, learned in a process of its own that has some seconds for
+   * it; `template` is its hash where that succeeded. Undefined: the file has none.
+   */
+  readonly learn: (file: string) => Effect.Effect<Found | undefined>
   /** Deletes what an interrupted installation left. */
   readonly sweep: Effect.Effect<void>
 }

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { ControlMessage, Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
@@ -33,6 +34,8 @@ export interface WorkerPlan {
   readonly kvType?: KvType
   /** as an earlier process of this worker found it; absent: it finds out */
   readonly exactness?: Exactness
+  /** how its model writes, as an earlier process learned it; of another template, or absent: it learns it */
+  readonly learned?: LearnedDialect
   /** first port tried; a taken one moves on by itself */
   readonly portHint: number
   /** folder of its runtime, when the hive installed it itself */

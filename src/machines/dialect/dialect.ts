@@ -105,11 +105,17 @@ export const Dialect = Schema.Struct({
   /** why there are no tools */
   why: Schema.optional(Schema.String),
   manner: Manner,
+  /** of messages that the template writes */
+  roles: Schema.optional(Schema.Array(Schema.Literal("system", "user", "assistant", "tool"))),
   /** what ends an answer, as text */
   end: Schema.Array(Schema.String),
   source: Schema.Union(Schema.Literal("learned"), Schema.Struct({ exception: Schema.String }))
 })
 export type Dialect = typeof Dialect.Type
+
+/** With the hash of the template that it was learned of. */
+export const LearnedDialect = Schema.Struct({ template: Schema.String, dialect: Dialect })
+export type LearnedDialect = typeof LearnedDialect.Type
 
 /** For a model whose template cannot be read: all that it writes is content. */
 export const contentOnly = (why: string): Dialect => ({

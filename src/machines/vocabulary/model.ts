@@ -1,5 +1,6 @@
 /** Models in a hive's catalog, and the progress of getting one. */
 import * as Schema from "effect/Schema"
+import { Dialect } from "../dialect/dialect.ts"
 import { Count } from "./common.ts"
 import { HiveId, DeviceId } from "./ids.ts"
 
@@ -19,6 +20,8 @@ export const ModelView = Schema.Struct({
   quantization: Schema.optional(Schema.String),
   /** it says how a chat is put to it */
   template: Schema.optional(Schema.Boolean),
+  /** how it writes, by its chat template; told where it is asked for */
+  dialect: Schema.optional(Dialect),
   /** milliseconds since 1970 */
   added_at: Schema.optional(Schema.Number),
   last_used_at: Schema.optional(Schema.Number),

@@ -1,6 +1,7 @@
 /** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
 import * as Schema from "effect/Schema"
 import { Count, Megabytes } from "./common.ts"
+import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
 import { FinishReason, samplingFields, Usage } from "./job.ts"
 import { JobId, WorkerId, DeviceId } from "./ids.ts"
@@ -133,6 +134,8 @@ export const ControlMessage = Schema.Union(
   Schema.Struct({ t: Schema.Literal("ready"), backend: Schema.String, context: Count, slots: Count, ...exactFields }),
   /** the end of its self-test, which runs beside its first answers */
   Schema.Struct({ t: Schema.Literal("exact"), ...Exactness.fields }),
+  /** how its model writes, where it was not told: learned beside its first answers */
+  Schema.Struct({ t: Schema.Literal("dialect"), ...LearnedDialect.fields }),
   /** an expected failure to load; the process exits after it */
   Schema.Struct({
     t: Schema.Literal("failed"),

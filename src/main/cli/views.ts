@@ -7,6 +7,7 @@ import type { PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { usualContext } from "../../machines/policy/memory/context.ts"
 import { megabytes } from "../../machines/narration.ts"
+import { lossyWords, reasoningWords, toolsWords } from "./dialect-words.ts"
 import { age, table } from "./table.ts"
 
 /** Texts of elsewhere (model names, paths) are shown without their control characters. */
@@ -119,6 +120,18 @@ const usual = (trained: number): string => {
   return `at most ${context} tokens${more}`
 }
 
+/** What the chat template told of how the model writes. */
+const dialectFacts = (dialect: ModelView["dialect"]): ReadonlyArray<Fact> =>
+  dialect === undefined
+    ? []
+    : [
+        ["tools", toolsWords(dialect)],
+        ["lossy", lossyWords(dialect)],
+        ["reasoning", reasoningWords(dialect)],
+        ["roles", dialect.roles?.join(", ")],
+        ["exception", dialect.source === "learned" ? undefined : dialect.source.exception]
+      ]
+
 export const modelDetails = (model: ModelView): string =>
   details([
     ["model", model.model_ref],
@@ -132,6 +145,7 @@ export const modelDetails = (model: ModelView): string =>
     ["trained context", model.context === undefined ? undefined : `${model.context} tokens`],
     ["usual context", model.context === undefined ? undefined : usual(model.context)],
     ["chat template", model.template === undefined ? undefined : model.template ? "yes" : "no"],
+    ...dialectFacts(model.dialect),
     ["chosen because", model.why],
     ["brought by", model.owned ? "rbee" : "others: it is used where it lies"],
     ["added", moment(model.added_at)],

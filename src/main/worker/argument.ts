@@ -10,6 +10,7 @@ import { type Settings } from "../../layers/settings/index.ts"
 import { defaults } from "../../layers/settings/defaults.ts"
 import type { WorkerPlan } from "../../layers/worker-launcher/index.ts"
 
+import { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import { workerKinds } from "../../machines/kinds/index.ts"
 import { KindId } from "../../machines/vocabulary/kind.ts"
 import { Backend } from "../../machines/vocabulary/device.ts"
@@ -44,6 +45,7 @@ const Argument = Schema.parseJson(
     slots: Schema.Int.pipe(Schema.between(1, 256)),
     kvType: optional(KvType),
     exactness: optional(Exactness),
+    learned: optional(LearnedDialect),
     portHint: Schema.Int.pipe(Schema.between(0, 65_535)),
     runtime: optional(Schema.String),
     /** address to listen on */

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, Nothing } from "../../machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
-import { GcAnswer } from "../../machines/vocabulary/model.ts"
+import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Id, HiveId } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
@@ -121,6 +121,13 @@ const modelsApi = {
     inputs: ofCluster,
     whose: "one hive, or all that have it",
     errors: ofHive
+  }),
+  showModel: endpoint("GET", "/catalog/models/:ref", {
+    scope: "manage",
+    summary: "The copies of one model, with what its chat template tells of how it writes",
+    input: ofCluster.one,
+    answers: { json: { 200: Schema.Array(ModelView) } },
+    errors: [...ofHive, "MODEL_NOT_FOUND"]
   }),
   pullModel: endpoint("POST", "/catalog/models/pull", {
     scope: "manage",

@@ -36,6 +36,7 @@ const makeCard = (vulkan: "works" | "does not work") =>
           return Effect.succeed({ version: "0", folder: undefined })
         }),
       prove: () => Effect.succeed("works" as const),
+      learn: () => Effect.succeed(undefined),
       sweep: Effect.void
     }
     const { hive } = yield* makeWorld({}, { look, runtimes })

@@ -111,6 +111,7 @@ export const stage = (script: Script) => {
     health: unscripted,
     listJobs: unscripted,
     plan: unscripted,
+    showModel: unscripted,
     getJob: unscripted,
     heartbeat: unscripted,
     listHives: unscripted,

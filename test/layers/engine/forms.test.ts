@@ -4,7 +4,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
-import type { Dialect } from "../../../src/machines/dialect/dialect.ts"
+import { contentOnly, type Dialect, type LearnedDialect } from "../../../src/machines/dialect/dialect.ts"
 import type { Conversation } from "../../../src/machines/vocabulary/conversation.ts"
 import { plainTemplate, templates } from "../../support/dialects.ts"
 import { tiny } from "../../support/gguf.ts"
@@ -61,14 +61,15 @@ describe("the form of an answer", () => {
 
   it.scopedLive("is learned once: what an earlier load found is taken as it is", () =>
     Effect.gen(function* () {
-      const found = yield* Deferred.make<Dialect>()
+      const found = yield* Deferred.make<LearnedDialect>()
       const chat = templates["a bare object"]
-      yield* load(chat, { onDialect: (dialect) => Deferred.unsafeDone(found, Effect.succeed(dialect)) })
+      yield* load(chat, { onLearned: (learned) => Deferred.unsafeDone(found, Effect.succeed(learned)) })
       const learned = yield* Deferred.await(found)
-      expect(learned.tools?.form._tag).toBe("json")
-      const dialect: Dialect = { ...learned, end: ["of an earlier load"] }
-      const again: Array<Dialect> = []
-      const model = yield* load(chat, { dialect, onDialect: (one) => void again.push(one) })
+      expect(learned.dialect.tools?.form._tag).toBe("json")
+      const dialect: Dialect = { ...learned.dialect, end: ["of an earlier load"] }
+      const again: Array<LearnedDialect> = []
+      const onLearned = (one: LearnedDialect) => void again.push(one)
+      const model = yield* load(chat, { learned: { ...learned, dialect }, onLearned })
       const forms: Array<AnswerForm> = []
       yield* ask(model, {
         input: { _tag: "Messages", ...hello, tools },
@@ -77,6 +78,34 @@ describe("the form of an answer", () => {
       })
       expect(forms.map((form) => form.dialect)).toEqual([dialect])
       expect(again).toEqual([])
+    })
+  )
+
+  it.scopedLive("is learned anew of another template than that of the earlier load", () =>
+    Effect.gen(function* () {
+      const found = yield* Deferred.make<LearnedDialect>()
+      yield* load(templates["a bare object"], {
+        learned: { template: "of another file", dialect: contentOnly("it was another") },
+        onLearned: (learned) => Deferred.unsafeDone(found, Effect.succeed(learned))
+      })
+      expect((yield* Deferred.await(found)).dialect.tools?.form._tag).toBe("json")
+    })
+  )
+
+  it.scopedLive("is text alone where a template does not end: the model is ready meanwhile, and nothing is kept", () =>
+    Effect.gen(function* () {
+      const endless =
+        "{% if messages[0].content == 'QUSERQ' %}{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}" +
+        "{% endfor %}{% endif %}{{ messages[0].content }}"
+      const again: Array<LearnedDialect> = []
+      const model = yield* load(endless, { onLearned: (one) => void again.push(one) })
+      const forms: Array<AnswerForm> = []
+      const input = { _tag: "Messages", ...hello } as const
+      yield* ask(model, { input, maxTokens: 1, onForm: (one) => forms.push(one) })
+      expect(forms).toEqual([])
+      expect(again).toEqual([])
+      const refused = yield* Effect.flip(ask(model, { input: { ...input, tools }, maxTokens: 1 }))
+      expect(refused.message).toContain("could not be learned: 10 s are over")
     })
   )
 })

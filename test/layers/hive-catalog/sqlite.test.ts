@@ -48,6 +48,7 @@ const model: ModelRow = {
   tokenBytes: 16,
   quantization: "Q8_0",
   template: true,
+  templateHash: undefined,
   owned: true,
   pinned: false,
   why: undefined,

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { expect, it } from "vitest"
 import { templates } from "../../support/dialects.ts"
+import { tiny } from "../../support/gguf.ts"
 import { useMachines } from "../../support/machines.ts"
 
 const machine = useMachines()
@@ -43,6 +44,31 @@ it("says what a model's file is without, and refuses what is no template", async
     expect(run).toMatchObject({ code: 1, stdout: "" })
     expect(run.stderr).toContain("cannot be read as a chat template")
   }
+})
+
+it("is shown of a model that was never loaded, and the same once a worker has learned it", async () => {
+  const on = await machine()
+  const ref = `file:${await tiny({ chat: templates["keys and values"] })}`
+  const shown = async () => {
+    const run = await on.rbee(["models", "show", ref, "--json"])
+    expect(run).toMatchObject({ code: 0, stderr: "" })
+    return JSON.parse(run.stdout)[0].dialect
+  }
+  expect((await on.rbee(["models", "pull", ref])).code).toBe(0)
+  const before = await shown()
+  expect(before).toMatchObject({
+    tools: { form: { _tag: "elements" } },
+    reasoning: { open: "<think>" },
+    roles: ["system", "user", "assistant", "tool"]
+  })
+  const told = await on.rbee(["models", "show", ref])
+  expect(told.stdout).toMatch(/^tools: +an element for each argument after "<tool_call>/m)
+  expect(told.stdout).toMatch(/^reasoning: +<think> … <\/think>/m)
+  expect(told.stdout).toMatch(/^roles: +system, user, assistant, tool$/m)
+  expect((await on.rbee(["infer", "hello", "--model", ref, "--max-tokens", "1"])).code).toBe(0)
+  expect(await shown()).toEqual(before)
+  // those that learned are gone
+  expect(on.processes().filter(({ role }) => role === "other")).toEqual([])
 })
 
 it("says of a template that does not end that it could not be learned, and leaves no process", async () => {

@@ -17,7 +17,8 @@ export const rowOf = (note: ModelNote, facts: ModelFacts): ModelRow => ({
   context: facts.trainedContext,
   tokenBytes: facts.tokenBytes,
   quantization: facts.quantization,
-  template: facts.template
+  template: facts.template,
+  templateHash: undefined
 })
 
 const noteOf = (row: ModelRow): ModelNote => {

@@ -10,11 +10,13 @@ import type { ActorRef } from "../../core/actor.ts"
 import type { ExitStatus, ProcessId, ProcessMemory } from "../../../layers/process/index.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
 import type { WorkerPlan } from "../../../layers/worker-launcher/index.ts"
+import type { LearnedDialect } from "../../../machines/dialect/dialect.ts"
 import { isErrorCode } from "../../../machines/errors.ts"
 import { signalOf } from "../../../machines/policy/blame.ts"
 import type { Shape } from "../../../machines/policy/memory/fit.ts"
 import type { ControlMessage, Exactness } from "../../../machines/vocabulary/worker.ts"
 import type { WorkerEvent, WorkerExit } from "../../../machines/worker-terms.ts"
+import { keepDialect, knownDialect } from "../models/dialects.ts"
 import { exactnessOf, type ExactRowKey, type Findings } from "./findings.ts"
 import type { Ports } from "../common/ports.ts"
 
@@ -77,16 +79,18 @@ export class WorkerLife {
       const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
       const said = yield* Queue.unbounded<ControlMessage | "end">()
       const told = yield* Deferred.make<Failed | undefined>()
-      yield* Effect.forkScoped(Effect.intoDeferred(relay(said, self), told))
+      yield* Effect.forkScoped(Effect.intoDeferred(relay(said, self, this.learned), told))
       const { context, slots } = shape
       const { key, known } = yield* this.findings.recall(shape)
       this.key = key
+      const learned = yield* knownDialect(this.ports, this.plan.modelRef)
       const plan: WorkerPlan = {
         ...this.plan,
         instance,
         context,
         slots,
-        ...(known === undefined ? {} : { exactness: known })
+        ...(known === undefined ? {} : { exactness: known }),
+        ...(learned === undefined ? {} : { learned })
       }
       const launched = yield* Effect.either(
         Scope.extend(
@@ -133,6 +137,9 @@ export class WorkerLife {
   readonly found = (exactness: Exactness): Effect.Effect<void> =>
     Effect.suspend(() => (this.key === undefined ? Effect.void : this.findings.keep(this.key, exactness)))
 
+  private readonly learned = (learned: LearnedDialect): Effect.Effect<void> =>
+    keepDialect(this.ports, this.plan.modelRef, learned)
+
   /** So that the next hive finds and ends it, if this one dies without a word. */
   readonly record = (port: number | undefined): Effect.Effect<void> =>
     Effect.suspend(() => {
@@ -175,7 +182,11 @@ const readyOf = ({ backend, bits, context, exact, slots }: Extract<ControlMessag
 })
 
 /** Tells the chart what the worker said, in order; returns how it said that it failed, if it did. */
-const relay = (said: Queue.Dequeue<ControlMessage | "end">, self: Self): Effect.Effect<Failed | undefined> =>
+const relay = (
+  said: Queue.Dequeue<ControlMessage | "end">,
+  self: Self,
+  keep: (learned: LearnedDialect) => Effect.Effect<void>
+): Effect.Effect<Failed | undefined> =>
   Effect.gen(function* () {
     let failed: Failed | undefined
     for (;;) {
@@ -194,6 +205,9 @@ const relay = (said: Queue.Dequeue<ControlMessage | "end">, self: Self): Effect.
           break
         case "exact":
           yield* self.tell({ type: "EXACT", exactness: exactnessOf(message) })
+          break
+        case "dialect":
+          yield* keep({ template: message.template, dialect: message.dialect })
           break
         case "beat":
           yield* self.latest("beat", { type: "BEAT", beat: message })

@@ -69,20 +69,42 @@ const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError, Cluster> =>
     return yield* rbeeError("HIVE_NOT_FOUND", `hive ${hive} does not run`, `Start it: \`rbee hives start ${hive}\``)
   })
 
-/** Does the same on every hive that has the model, or on the one that was named; 404 where nobody has it. */
+/** The copies of a model on every hive that has it, or on the one that was named; 404 where nobody has it. */
+const copiesOf = (text: string, hive: HiveId | undefined) =>
+  Effect.gen(function* () {
+    const ref = yield* named(text)
+    const copies = (yield* allCopies).filter((copy) => copy.model_ref === ref && (hive ?? copy.hive) === copy.hive)
+    if (copies.length > 0) return copies
+    const where = hive === undefined ? "no hive that runs has" : `hive ${hive} does not have`
+    return yield* rbeeError("MODEL_NOT_FOUND", `${where} model ${ref}`, "See `rbee models ls`")
+  })
+
+/** Does the same to each of them. */
 const wherever = (
   text: string,
   hive: HiveId | undefined,
   change: (api: HiveApi, ref: string) => Effect.Effect<void, RbeeError>
 ) =>
   Effect.gen(function* () {
-    const ref = yield* named(text)
-    const copies = (yield* allCopies).filter((copy) => copy.model_ref === ref && (hive ?? copy.hive) === copy.hive)
-    if (copies.length === 0) {
-      const where = hive === undefined ? "no hive that runs has" : `hive ${hive} does not have`
-      return yield* rbeeError("MODEL_NOT_FOUND", `${where} model ${ref}`, "See `rbee models ls`")
-    }
-    for (const copy of copies) yield* change(yield* apiOf(copy.hive), ref)
+    for (const copy of yield* copiesOf(text, hive)) yield* change(yield* apiOf(copy.hive), copy.model_ref)
+  })
+
+/** Longer than a hive gives a chat template. */
+const learnWithin = "15 seconds"
+
+/** With how the model writes, as far as its hives tell. */
+const shown = (text: string, hive: HiveId | undefined) =>
+  Effect.gen(function* () {
+    return yield* Effect.forEach(
+      yield* copiesOf(text, hive),
+      (copy) =>
+        Effect.flatMap(apiOf(copy.hive), (api) => api.getModel({ ref: copy.model_ref, learn: true })).pipe(
+          Effect.timeout(learnWithin),
+          Effect.map((model) => ({ ...model, hive: copy.hive })),
+          Effect.orElseSucceed(() => copy)
+        ),
+      { concurrency: "unbounded" }
+    )
   })
 
 const pull = (model: string, on: HiveId | undefined) =>
@@ -112,7 +134,7 @@ const collect = ({ dry_run, last_copies, max_mb }: Parameters<QueenApi["collectM
 
 type Calls = Pick<
   QueenCalls,
-  "listModels" | "pullModel" | "pullEvents" | "pinModel" | "retryModel" | "removeModel" | "collectModels"
+  "listModels" | "showModel" | "pullModel" | "pullEvents" | "pinModel" | "retryModel" | "removeModel" | "collectModels"
 >
 
 export const modelCalls = Effect.gen(function* () {
@@ -122,6 +144,7 @@ export const modelCalls = Effect.gen(function* () {
   const changed = (...args: Parameters<typeof wherever>) => Effect.provide(wherever(...args), context)
   return {
     listModels: () => Effect.provide(allCopies, context),
+    showModel: ({ hive, ref }) => Effect.provide(shown(ref, hive), context),
     pullModel: ({ hive, model_ref }) => Effect.provide(pull(model_ref, hive), context),
     pullEvents: ({ hive, id, last_event_id }) =>
       Effect.flatMap(Effect.provide(apiOf(hive), context), (api) =>

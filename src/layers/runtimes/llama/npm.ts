@@ -18,6 +18,7 @@ import { nativeEnvironment, npmEnvironment } from "../../process/environment.ts"
 import { Processes } from "../../process/index.ts"
 import type { KindRuntimes } from "../index.ts"
 import { type Hashes, lockOf, mismatched, shippedHashes } from "./hashes.ts"
+import { learnFile } from "./learn.ts"
 import { hasCuda } from "./cuda.ts"
 import { folderBytes } from "./folder-bytes.ts"
 import { findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion } from "./places.ts"
@@ -181,6 +182,11 @@ export const npmRuntimes = (options: NpmOptions): Effect.Effect<KindRuntimes, ne
             cwd: options.folder,
             env: { ...nativeEnvironment(options.env), ...bound }
           })
+        }),
+      learn: (file) =>
+        Effect.suspend(() => {
+          const found = findBinary(options, "cpu")
+          return learnFile(file, { gpu: "cpu", ...(found?.folder === undefined ? {} : { runtime: found.folder }) })
         }),
       sweep: Effect.promise(async () => {
         for (const name of await readdir(home).catch(() => [])) {

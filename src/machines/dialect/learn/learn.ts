@@ -9,6 +9,7 @@ import { verified } from "../trial/verify.ts"
 import { writtenAs } from "./form.ts"
 import { learnReasoning } from "./reasoning.ts"
 import { type Calls, learnCalls, type Shown } from "./tools.ts"
+import { rolesOf } from "./roles.ts"
 import { marksIn, type Scene, sceneOf, type Thinking } from "./scene.ts"
 import { firstCall, Renders, secondCall, words } from "./renders.ts"
 
@@ -45,6 +46,11 @@ const shownIn = (render: Render): { readonly renders: Renders; readonly shown: S
 }
 
 export const learnDialect = (render: Render): Dialect => {
+  const dialect = learned(render)
+  return { ...dialect, roles: rolesOf(render, dialect) }
+}
+
+const learned = (render: Render): Dialect => {
   const found = shownIn(render)
   const renders = found?.renders ?? new Renders(render, { arguments: "object", content: "empty" })
   const scene = sceneOf(renders, found?.shown.one.slice(0, found.shown.one.indexOf(words.names[0])))

@@ -81,13 +81,13 @@ export const show = (reference: string, json: boolean, context: Context): Effect
     Effect.gen(function* () {
       const all = yield* api.listModels({})
       const ref = yield* resolveName(yield* askedFor(reference), all)
-      const copies = all.filter(({ model_ref }) => model_ref === ref)
-      if (copies.length === 0)
+      if (!all.some(({ model_ref }) => model_ref === ref))
         return yield* rbeeError(
           "MODEL_NOT_FOUND",
           `no hive that runs has model ${ref}`,
           `Fetch it: \`rbee models pull ${ref}\``
         )
+      const copies = yield* api.showModel({ ref })
       context.terminal.stdout.write(json ? `${JSON.stringify(copies)}\n` : copies.map(modelDetails).join("\n"))
       return 0
     })

@@ -7,6 +7,7 @@
 import { type ChildProcess, fork } from "node:child_process"
 import { existsSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import { nativeEnvironment } from "../../../process/environment.ts"
 import type { Question, Reading, Vocabulary } from "./tokenize.ts"
 
 /** an idle process gives its memory back after this long, milliseconds */
@@ -81,6 +82,7 @@ export class TokenizerProcess {
     const path = program()
     if (path === undefined) return undefined
     const child = fork(path, [JSON.stringify(this.vocabulary)], {
+      env: nativeEnvironment(process.env),
       serialization: "advanced",
       stdio: ["ignore", "ignore", "ignore", "ipc"],
       execArgv: ["--max-semi-space-size=2"]
