@@ -16,6 +16,8 @@ interface Finding {
 
 const isUndefined = (ast: AST.AST): boolean => ast._tag === "UndefinedKeyword"
 
+const isNull = (ast: AST.AST): boolean => AST.isLiteral(ast) && ast.literal === null
+
 const plain: Partial<Record<AST.AST["_tag"], string>> = {
   StringKeyword: "a string",
   NumberKeyword: "a number",
@@ -62,6 +64,10 @@ const find = (issue: ParseResult.ParseIssue, path: Path): Finding => {
         : issues
       const [only] = inner
       if (only !== undefined && (inner.length === 1 || !AST.isUnion(issue.ast))) return find(only, path)
+      // what may be null and is something else is wrong where that is
+      const [own, ...others] = inner.filter((one) => !("ast" in one && isNull(one.ast as AST.AST))) // as above
+      const deep = own !== undefined && others.length === 0 ? find(own, path) : undefined
+      if (deep !== undefined && deep.path.length > path.length) return deep
       return { path, problem: "wrong", expected: describe(issue.ast) }
     }
     case "Refinement":

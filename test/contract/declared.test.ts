@@ -117,6 +117,23 @@ describe("what the daemons answer is what they declare", { timeout: 120_000 }, (
     for (const own of [{}, { stream: true }, { n: 2 }, { model: "gpt-4o" }, { made: "up" }])
       await queen.ask("v1Chat", { body: { ...chat, ...own } })
     await queen.ask("v1Chat", { body: { ...chat, messages: [{ role: "user", content: "x ".repeat(5000) }] } })
+    for (const own of [
+      {},
+      { stream: false },
+      { messages: [] },
+      { model: "gpt-4o" },
+      { made: "up" },
+      { logprobs: true }
+    ])
+      await queen.ask("ollamaChat", { body: { ...chat, ...own } })
+    for (const own of [{}, { stream: false }, { raw: true }])
+      await queen.ask("ollamaGenerate", { body: { model: "minillama", prompt: "hello", ...own } })
+    for (const model of ["minillama", "nonsense", "file:/nowhere.gguf"]) {
+      await queen.ask("ollamaShow", { body: { model } })
+      await queen.ask("ollamaPull", { body: { model, stream: false } })
+    }
+    await queen.ask("ollamaPull", { body: { model: "minillama" } })
+    await queen.ask("ollamaCopy", { body: { source: "a", destination: "b" } })
     const elsewhere = { host: "127.0.0.1", port: 9, user: "nobody", hive_port: 9 }
     await queen.ask("addHive", { body: { id: "far", ssh: elsewhere } })
     await queen.ask("addHive", { body: { id: "near" } })

@@ -61,9 +61,12 @@ export const daemonAt = (api: Api, url: string, token: string): Daemon => {
   return { api, ask, breaches: () => breaches, codes: () => [...codes] }
 }
 
+const isStream = (type: string): boolean =>
+  type.startsWith("text/event-stream") || type.startsWith("application/x-ndjson")
+
 /** A stream has said enough with its head. */
 const read = async (answer: Response): Promise<string> => {
-  if (answer.headers.get("content-type")?.startsWith("text/event-stream") !== true) return answer.text()
+  if (!isStream(answer.headers.get("content-type") ?? "")) return answer.text()
   await answer.body?.cancel()
   return ""
 }
@@ -93,7 +96,7 @@ const judge = (name: string, endpoint: Endpoint, answer: Response, text: string)
     return statuses.includes(status) ? { code } : { code, breach: `${status} ${code}: ${error.what}` }
   }
   const { decodeAnswer } = compile(name, endpoint)
-  const received = type.startsWith("text/event-stream")
+  const received = isStream(type)
     ? ({ _tag: "Events", feed: () => Effect.void } as const)
     : ({ _tag: "Body", status, type, body: text } as const)
   return decodeAnswer(received) === undefined ? { breach: `${status} ${type}: ${text.slice(0, 200)}` } : {}

@@ -19,7 +19,9 @@ interface Operation {
 const answersOf = ({ responses }: Operation): string =>
   Object.entries(responses)
     .filter(([status]) => status.startsWith("2"))
-    .map(([status, { content = {} }]) => ("text/event-stream" in content ? `${status}, events` : status))
+    .map(([status, { content = {} }]) =>
+      "text/event-stream" in content || "application/x-ndjson" in content ? `${status}, events` : status
+    )
     .join(", ")
 
 /** From the OpenAPI document, in the order of the paths. */

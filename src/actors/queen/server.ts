@@ -25,8 +25,10 @@ import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { allCopies, copiesOn, modelCalls, named } from "./models/models.ts"
+import { ollamaModels } from "./models/ollama.ts"
 import { answerOf } from "./jobs/answer.ts"
 import { anthropic } from "../surfaces/anthropic/messages.ts"
+import { ollama } from "../surfaces/ollama/ollama.ts"
 import { type Jobs as SurfacePorts, openAi, unknownModel } from "../surfaces/openai.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
@@ -144,6 +146,11 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
         return [...known].map(([id, createdAt]) => ({ id, createdAt }))
       })
   }
+  const ofOllama = ollama({
+    ...asking,
+    ...(yield* ollamaModels(models, stopWorker)),
+    submit: (request) => Effect.map(submit(request), answerOf)
+  })
 
   const api: QueenCalls = {
     health: () =>
@@ -194,6 +201,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
         : teardown.end(session),
     ...openAi(asking),
     ...anthropic(asking),
+    ...ofOllama,
     inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
     metrics: () => Effect.sync(() => renderMetrics(meters, gauges())),
     openapi: () => Effect.sync(() => own.document())

@@ -1,6 +1,7 @@
 /** The queen's interface: who calls what, a file an audience. */
 import type { Handlers, Loose } from "../endpoint.ts"
 import { anthropicApi } from "../surfaces/anthropic.ts"
+import { ollamaApi } from "../surfaces/ollama.ts"
 import { openAiApi } from "../surfaces/openai.ts"
 import { observeApi } from "./observe.ts"
 import { operatorsApi } from "./operators.ts"
@@ -13,7 +14,8 @@ export const queenApi = {
   ...peersApi,
   ...observeApi,
   ...openAiApi,
-  ...anthropicApi
+  ...anthropicApi,
+  ...ollamaApi
 } as const
 
 export type QueenApi = Handlers<typeof queenApi>

@@ -1,11 +1,12 @@
 /** Which surface a call belongs to: what is asked for where nothing is, is answered as its clients read it. */
 import { anthropic } from "./anthropic.ts"
+import { ollama } from "./ollama.ts"
 import { openAi } from "./openai.ts"
 import { rbee } from "./rbee.ts"
 import { isWithin, type Surface, versionHeader } from "./surface.ts"
 
 /** Those that have paths of their own. */
-const surfaces: ReadonlyArray<Surface> = [anthropic, openAi]
+const surfaces: ReadonlyArray<Surface> = [anthropic, openAi, ollama]
 
 export const surfaceOf = (path: string): Surface => surfaces.find((surface) => isWithin(surface, path)) ?? rbee
 

@@ -27,7 +27,7 @@ export interface Authorization {
 }
 
 export interface Surface {
-  readonly name: "rbee" | "openai" | "anthropic"
+  readonly name: "rbee" | "openai" | "anthropic" | "ollama"
   /** base urls of its clients end with it, or do not; empty: there is none */
   readonly prefix: string
   /** its paths are not there without the prefix */

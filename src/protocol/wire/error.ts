@@ -47,7 +47,7 @@ export const errorBody = (error: RbeeError, correlationId: string | undefined): 
  * A code that this version does not know is INTERNAL.
  */
 export const decodeError = (body: unknown): RbeeError | undefined => {
-  const error = isObject(body) ? body["error"] : undefined
+  const error = isObject(body) ? (typeof body["error"] === "string" ? ofText(body) : body["error"]) : undefined
   if (!isObject(error) || typeof error["message"] !== "string") return undefined
   const { code, details } = codeIn(error["code"], isObject(error["details"]) ? error["details"] : {})
   if (code === undefined) return undefined
@@ -56,6 +56,9 @@ export const decodeError = (body: unknown): RbeeError | undefined => {
     ? rbeeError(code, what, todo, details)
     : rbeeError("INTERNAL", what, todo, { ...details, remote_code: code })
 }
+
+/** In Ollama's dialect the text stands alone, and the rest beside it. */
+const ofText = ({ error, ...rest }: Readonly<Record<string, unknown>>): unknown => ({ ...rest, message: error })
 
 /** In other makers' dialects our own word is among the details. */
 const codeIn = (

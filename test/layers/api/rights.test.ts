@@ -21,7 +21,8 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   open: ["asset", "health", "home", "joinHive", "page"],
   infer: [
     ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob"],
-    ...["v1Chat", "v1Model", "v1Models", "v1Messages", "v1CountTokens"]
+    ...["v1Chat", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
+    ...["ollamaChat", "ollamaGenerate", "ollamaPs", "ollamaShow", "ollamaTags", "ollamaVersion"]
   ],
   manage: [
     ...[
@@ -36,7 +37,8 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "uninstallHive"
     ],
     ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel", "retryModel"],
-    ...["listWorkers", "plan", "shutdown", "stopWorker", "ticket", "unlockKey"]
+    ...["listWorkers", "plan", "shutdown", "stopWorker", "ticket", "unlockKey"],
+    ...["ollamaCopy", "ollamaDelete", "ollamaPull"]
   ],
   observe: ["events", "hiveLogs", "inspectEvents", "machines", "metrics"],
   peer: ["heartbeat"]

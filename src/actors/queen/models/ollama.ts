@@ -1,0 +1,71 @@
+/** Models as Ollama's interface asks for them (surfaces/ollama/ports.ts). */
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import { CurrentSettings } from "../../../layers/settings/index.ts"
+import type { RbeeError } from "../../../machines/errors.ts"
+import { bundledModel } from "../../../machines/formats/model-ref.ts"
+import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import { unknownModel } from "../../surfaces/ollama/ollama.ts"
+import type { OllamaPorts } from "../../surfaces/ollama/ports.ts"
+import { Cluster } from "../cluster/cluster-view.ts"
+import type { CurrentQueen } from "../identity.ts"
+import { follow } from "../log/follow.ts"
+import { allCopies, type modelCalls, named } from "./models.ts"
+
+type Models = Pick<OllamaPorts, "named" | "models" | "workers" | "idleMs" | "unload" | "pull" | "remove">
+
+/** A job gives its slot back a moment after its last token is read. */
+const untilFree = Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(50))
+
+export const ollamaModels = (
+  calls: Effect.Effect.Success<typeof modelCalls>,
+  stopWorker: (id: WorkerId) => Effect.Effect<void, RbeeError>
+): Effect.Effect<Models, never, Cluster | CurrentQueen | CurrentSettings> =>
+  Effect.gen(function* () {
+    const context = yield* Effect.context<Cluster | CurrentQueen | CurrentSettings>()
+    const view = yield* Cluster
+    const { worker } = yield* CurrentSettings
+    const nameOf = (name: string) =>
+      Effect.mapError(Effect.provide(named(name), context), (error) =>
+        // it is no reference either
+        error.details["accepted"] === undefined ? error : unknownModel(name)
+      )
+    /** One that has work goes on with it, and what comes after it finds it there. */
+    const unloadOne = (id: WorkerId) =>
+      Effect.suspend(() => {
+        if (!view.hold([id])) return Effect.fail("busy" as const)
+        return Effect.ensuring(
+          Effect.ignore(stopWorker(id)),
+          Effect.sync(() => view.letGo([id]))
+        )
+      }).pipe(Effect.retry(untilFree), Effect.ignore)
+    const unload = (model: string) =>
+      Effect.suspend(() =>
+        Effect.forEach(
+          view.allWorkers().filter((one) => one.model === model),
+          ({ id }) => unloadOne(id),
+          { concurrency: "unbounded", discard: true }
+        )
+      )
+    return {
+      named: nameOf,
+      models: Effect.map(Effect.provide(allCopies, context), (copies) =>
+        // ships in the package: it can be asked for before any hive has it
+        copies.some(({ model_ref }) => model_ref === bundledModel) ? copies : [...copies, { model_ref: bundledModel }]
+      ),
+      workers: Effect.sync(() => view.allWorkers()),
+      idleMs: worker.idleMs,
+      unload,
+      pull: (name) =>
+        Effect.gen(function* () {
+          const { hive, model_ref, provision_id } = yield* calls.pullModel({ model_ref: yield* nameOf(name) })
+          const feed = yield* calls.pullEvents({ hive, id: provision_id })
+          return {
+            model: model_ref,
+            follow: (progress) =>
+              Effect.asVoid(follow(feed, { narrate: () => {}, progress }, "the download", { hiveId: hive }))
+          }
+        }),
+      remove: (name) => Effect.flatMap(nameOf(name), (ref) => Effect.zipRight(unload(ref), calls.removeModel({ ref })))
+    }
+  })

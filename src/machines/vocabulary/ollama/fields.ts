@@ -1,0 +1,81 @@
+/**
+ * Every field of Ollama's requests that somebody has published, sorted as those of OpenAI's are (../openai/fields.ts).
+ *
+ * Where the lists are from: the types of Ollama's client for JavaScript, and what the documentation of its interface has
+ * beside them.
+ */
+import type { FieldLists } from "../openai/fields.ts"
+
+/** What both ways to have something answered have. */
+const answering: FieldLists = {
+  served: ["model", "stream", "format", "keep_alive", "think", "options"],
+  // a prompt that is too long is refused, and nothing of it is ever cut or shifted out
+  harmless: ["shift", "truncate"],
+  unserved: { logprobs: [false], top_logprobs: [0], _debug_render_only: [false] }
+}
+
+export const chatFields: FieldLists = {
+  ...answering,
+  served: [...answering.served, "messages", "tools"]
+}
+
+export const generateFields: FieldLists = {
+  ...answering,
+  served: [...answering.served, "prompt", "system"],
+  unserved: {
+    ...answering.unserved,
+    context: [[]],
+    height: [0],
+    images: [[]],
+    raw: [false],
+    steps: [0],
+    suffix: [""],
+    template: [""],
+    width: [0]
+  }
+}
+
+/** Of `options`. */
+export const optionFields: FieldLists = {
+  served: ["num_ctx", "num_predict", "temperature", "top_p", "top_k", "min_p", "seed", "stop"],
+  // how an engine works, which is chosen here for each device; and what to keep of a context that is never shifted
+  harmless: [
+    "embedding_only",
+    "f16_kv",
+    "logits_all",
+    "low_vram",
+    "main_gpu",
+    "num_batch",
+    "num_gpu",
+    "num_keep",
+    "num_thread",
+    "numa",
+    "use_mlock",
+    "use_mmap",
+    "vocab_only"
+  ],
+  unserved: {
+    frequency_penalty: [0],
+    mirostat: [0],
+    mirostat_eta: [0.1],
+    mirostat_tau: [5],
+    penalize_newline: [true],
+    presence_penalty: [0],
+    repeat_last_n: [64],
+    repeat_penalty: [1, 1.1],
+    tfs_z: [1],
+    typical_p: [1]
+  }
+}
+
+export const showFields: FieldLists = {
+  served: ["model", "name"],
+  harmless: ["verbose"],
+  unserved: { options: [{}], system: [""], template: [""] }
+}
+
+export const pullFields: FieldLists = {
+  served: ["model", "name", "stream"],
+  harmless: [],
+  unserved: { insecure: [false], password: [""], username: [""] }
+}

@@ -1,0 +1,139 @@
+/** What Ollama's clients ask for, and what a job makes of it; what becomes of the other fields stands in fields.ts. */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { type RbeeError, rbeeError } from "../../errors.ts"
+import type { ChatMessage, Conversation, ReasoningWish, ResponseFormat } from "../conversation.ts"
+import { anySeed, type JobRequest, maxTokensMax, samplingFields } from "../job.ts"
+import { maybe } from "../openai/messages.ts"
+import { openAiToolFields, wishesOf } from "../openai/tools.ts"
+import { OllamaMessage, ollamaMessages } from "./messages.ts"
+
+const JsonSchema = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+/** Seconds, or a time as Go writes it; 0 unloads, less than 0 pins. */
+const KeepAlive = Schema.Union(
+  Schema.Number,
+  Schema.String.pipe(Schema.pattern(/^[-+]?(\d+(\.\d+)?|(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+)$/))
+)
+
+const contextMost = 16_777_216
+const contextLeast = 16
+
+export const OllamaOptions = Schema.Struct({
+  /** tokens of a slot; 0: as it is set here */
+  num_ctx: maybe(Schema.Int.pipe(Schema.between(0, contextMost))),
+  /** less than 1: what there is room for */
+  num_predict: maybe(Schema.Int),
+  temperature: maybe(samplingFields.temperature.from),
+  top_p: maybe(samplingFields.top_p.from),
+  top_k: maybe(samplingFields.top_k.from),
+  min_p: maybe(samplingFields.min_p.from),
+  seed: maybe(samplingFields.seed.from),
+  stop: maybe(samplingFields.stop.from)
+})
+type OllamaOptions = typeof OllamaOptions.Type
+
+const answeringFields = {
+  model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
+  /** absent: true */
+  stream: maybe(Schema.Boolean),
+  format: maybe(Schema.Union(Schema.Literal("", "json"), JsonSchema)),
+  keep_alive: maybe(KeepAlive),
+  think: maybe(Schema.Union(Schema.Boolean, Schema.Literal("low", "medium", "high"))),
+  options: maybe(OllamaOptions)
+} as const
+
+export const OllamaChatRequest = Schema.Struct({
+  ...answeringFields,
+  messages: maybe(Schema.Array(OllamaMessage)),
+  tools: openAiToolFields.tools
+})
+export type OllamaChatRequest = typeof OllamaChatRequest.Type
+
+export const OllamaGenerateRequest = Schema.Struct({
+  ...answeringFields,
+  prompt: maybe(Schema.String),
+  system: maybe(Schema.String)
+})
+export type OllamaGenerateRequest = typeof OllamaGenerateRequest.Type
+
+/** `name` is what older clients say. */
+export const OllamaModelRequest = Schema.Struct({ model: maybe(Schema.String), name: maybe(Schema.String) })
+export const OllamaPullRequest = Schema.Struct({ ...OllamaModelRequest.fields, stream: maybe(Schema.Boolean) })
+export const OllamaCopyRequest = Schema.Struct({ source: Schema.String, destination: Schema.String })
+
+export const modelOf = ({
+  model = "",
+  name = ""
+}: typeof OllamaModelRequest.Type): Either.Either<string, RbeeError<"INVALID_REQUEST">> => {
+  const asked = model === "" ? name : model
+  return asked === ""
+    ? Either.left(rbeeError("INVALID_REQUEST", "model is required", "", { field: "model" }))
+    : Either.right(asked)
+}
+
+/** What is to become of the model after the answer. */
+export type Keeping = "usual" | "pinned" | "unloaded"
+
+/** `0`, `"0"`, `"0s"` and `"0h0m"` are nothing. */
+export const keepingOf = (keepAlive: typeof KeepAlive.Type | undefined): Keeping => {
+  if (keepAlive === undefined) return "usual"
+  const time = String(keepAlive)
+  if (!/[1-9]/.test(time)) return "unloaded"
+  return time.startsWith("-") ? "pinned" : "usual"
+}
+
+/** A request of either kind, as a job has it. */
+export interface OllamaJob extends Omit<JobRequest, "model" | "stream"> {
+  readonly messages: ReadonlyArray<ChatMessage>
+}
+
+type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
+
+export const chatJob = (chat: OllamaChatRequest): Either.Either<OllamaJob, Refused> =>
+  Either.gen(function* () {
+    const messages = yield* ollamaMessages(chat.messages ?? [])
+    const { tools } = yield* wishesOf({ tools: chat.tools })
+    return { messages, ...(tools === undefined ? {} : { tools }), ...wantedOf(chat) }
+  })
+
+export const generateJob = (asked: OllamaGenerateRequest): OllamaJob => {
+  const { prompt = "", system = "" } = asked
+  const user: ChatMessage = { role: "user", content: prompt }
+  const first: ReadonlyArray<ChatMessage> = system === "" ? [] : [{ role: "system", content: system }]
+  return { messages: prompt === "" ? [] : [...first, user], ...wantedOf(asked) }
+}
+
+type Answering = Pick<OllamaChatRequest, keyof typeof answeringFields>
+
+const wantedOf = ({ format, keep_alive, options = {}, think }: Answering): Omit<OllamaJob, "messages"> => ({
+  ...formatOf(format),
+  ...thinkingOf(think),
+  ...optionsOf(options),
+  ...(keepingOf(keep_alive) === "pinned" ? { keep_warm: true } : {})
+})
+
+const formatOf = (format: Answering["format"]): { readonly response_format?: ResponseFormat } => {
+  if (format === undefined || format === "") return {}
+  return { response_format: format === "json" ? { type: "json_object" } : { type: "json_schema", schema: format } }
+}
+
+const thinkingOf = (think: Answering["think"]): Pick<Conversation, "reasoning"> => {
+  if (think === undefined) return {}
+  const wish: ReasoningWish = think === false ? "off" : think === true ? {} : { effort: think }
+  return { reasoning: wish }
+}
+
+const optionsOf = (options: OllamaOptions): Omit<OllamaJob, "messages"> => {
+  const { min_p, num_ctx = 0, num_predict = 0, seed, stop, temperature, top_k, top_p } = options
+  return {
+    ...(num_ctx === 0 ? {} : { context: Math.max(contextLeast, num_ctx) }),
+    ...(num_predict < 1 || num_predict > maxTokensMax ? {} : { max_tokens: num_predict }),
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(top_p === undefined ? {} : { top_p }),
+    ...(top_k === undefined ? {} : { top_k }),
+    ...(min_p === undefined ? {} : { min_p }),
+    ...(seed === undefined || seed === anySeed ? {} : { seed }),
+    ...(stop === undefined || stop.length === 0 ? {} : { stop })
+  }
+}
