@@ -10,7 +10,7 @@ import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import type { Turns } from "../../../src/layers/turns/index.ts"
 import type { Dialect } from "../../../src/machines/dialect/dialect.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
-import { HiveId, JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { DeviceId, HiveId, JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 import type { WorkerView } from "../../../src/machines/vocabulary/hive.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { declared } from "../../../src/protocol/endpoint.ts"
@@ -75,7 +75,7 @@ const worker: WorkerView = {
   instance: "w-1-a",
   state: "idle",
   load_progress: 1,
-  device: "cpu",
+  device: DeviceId.make("cpu"),
   model: "minillama",
   context: 512,
   slots: 4,
