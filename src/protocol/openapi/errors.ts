@@ -3,6 +3,7 @@ import { type ErrorCode, rbeeError, statusOf } from "../../machines/errors.ts"
 import type { Api, Endpoint } from "../endpoint.ts"
 import { errorExamples } from "./error-examples.ts"
 import { carried } from "../failures.ts"
+import { hasBody } from "../wire/input.ts"
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -24,6 +25,11 @@ const envelope = (error: Json, required: ReadonlyArray<string> = []): Json => ({
 export const schemasOfErrors: Json = {
   "Error-rbee": envelope({ code: { enum: Object.keys(statusOf) } }),
   "Error-openai": envelope({ param: { type: ["string", "null"] } }, ["param"]),
+  "Error-ollama": {
+    type: "object",
+    required: ["error", "code", "details"],
+    properties: { error: text, code: { enum: Object.keys(statusOf) }, details: { type: "object" } }
+  },
   "Error-anthropic": {
     type: "object",
     required: ["type", "error"],
@@ -40,10 +46,10 @@ export const schemasOfErrors: Json = {
 }
 
 /** What any call of this scope and method may fail with. */
-const everywhere = ({ method, scope }: Endpoint): ReadonlyArray<ErrorCode> =>
+const everywhere = (endpoint: Endpoint): ReadonlyArray<ErrorCode> =>
   carried.filter((code) => {
-    if (code === "MISSING_API_KEY" || code === "INVALID_API_KEY") return scope !== "open"
-    return code === "PAYLOAD_TOO_LARGE" || code === "QUEUE_FULL" ? method === "POST" : true
+    if (code === "MISSING_API_KEY" || code === "INVALID_API_KEY") return endpoint.scope !== "open"
+    return code === "PAYLOAD_TOO_LARGE" || code === "QUEUE_FULL" ? hasBody(endpoint) : true
   })
 
 /** All codes of an endpoint. */
@@ -52,9 +58,9 @@ export const codesOf = (endpoint: Endpoint): ReadonlyArray<ErrorCode> => [
 ]
 
 /** Its statuses here; a body that comes too slowly has one of its own wherever there is a body. */
-export const statusesOf = ({ method, statuses }: Endpoint, code: ErrorCode): ReadonlyArray<number> => {
-  if (code === "DEADLINE_EXCEEDED" && method === "POST") return [statusOf[code], 408]
-  return statuses?.[code] ?? [statusOf[code]]
+export const statusesOf = (endpoint: Endpoint, code: ErrorCode): ReadonlyArray<number> => {
+  if (code === "DEADLINE_EXCEEDED" && hasBody(endpoint)) return [statusOf[code], 408]
+  return endpoint.statuses?.[code] ?? [statusOf[code]]
 }
 
 const nameOf = (endpoint: Endpoint, code: ErrorCode, status: number): string =>
