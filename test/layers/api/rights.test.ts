@@ -36,7 +36,7 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "stopHive",
       "uninstallHive"
     ],
-    ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel", "retryModel"],
+    ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel", "retryModel", "showModel"],
     ...["listWorkers", "plan", "shutdown", "stopWorker", "ticket", "unlockKey"],
     ...["ollamaCopy", "ollamaDelete", "ollamaPull"]
   ],
