@@ -3,7 +3,7 @@
  * runs the chart provides the Effect of that name. Nothing here does any work: a chart is data.
  *
  * @example
- *   setup({ actors: { load: activity<LoadedModel, ModelRef>() } }).createMachine({
+ *   setup({ actors: { load: activity<LoadedModel, ParsedRef>() } }).createMachine({
  *     states: { loading: { invoke: { src: "load", input: ({ context }) => context.model, onDone: "healthy" } } }
  *   })
  */

@@ -6,10 +6,11 @@ import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { type RbeeError, rbeeError } from "./errors.ts"
 import { backoffMs } from "./policy/restart.ts"
+import type { ModelRef } from "./vocabulary/ids.ts"
 
 export interface DownloadInput {
   /** canonical reference */
-  readonly ref: string
+  readonly ref: ModelRef
 }
 
 /** What resolving a reference found. */
@@ -66,7 +67,7 @@ const asError = (error: unknown): RbeeError =>
   error as RbeeError
 
 interface Context {
-  readonly ref: string
+  readonly ref: ModelRef
   readonly bytes: number
   readonly received: number
   readonly attempt: number
@@ -92,12 +93,12 @@ const machine = setup({
   },
   actors: {
     /** size, hash and place of the file; leases the disk for it */
-    resolve: activity<Resolved, { readonly ref: string }>(),
+    resolve: activity<Resolved, { readonly ref: ModelRef }>(),
     /** from the last byte that is here to the last one; tells PROGRESS */
-    transfer: activity<void, { readonly ref: string }>(),
+    transfer: activity<void, { readonly ref: ModelRef }>(),
     /** hash and GGUF header, then the atomic rename and the catalog row; gives the file's path */
-    publish: activity<string, { readonly ref: string }>(),
-    discard: activity<void, { readonly ref: string }>()
+    publish: activity<string, { readonly ref: ModelRef }>(),
+    discard: activity<void, { readonly ref: ModelRef }>()
   },
   guards: {
     isPassing: ({ context }, { error }: { readonly error: unknown }) =>

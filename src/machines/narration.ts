@@ -4,7 +4,8 @@
  */
 import * as Schema from "effect/Schema"
 import { deviceLabel } from "./vocabulary/device.ts"
-import type { DeviceId } from "./vocabulary/ids.ts"
+import type { ModelRef } from "./vocabulary/ids.ts"
+import { type DeviceId } from "./vocabulary/ids.ts"
 import { HiveId } from "./vocabulary/ids.ts"
 
 export const Actor = Schema.Literal("bee-keeper", "queen", "hive", "worker")
@@ -77,12 +78,12 @@ export const scheduled = (device: DeviceId, hiveId: HiveId) =>
 export const queued = (position: number) => queen("queued", `job queued at position ${position}`)
 export const capacityAsk = (device: DeviceId) =>
   queen("capacity_ask", `asking hive if there's room on ${deviceLabel(device)}…`)
-export const capacityFull = (device: DeviceId, model: string) =>
+export const capacityFull = (device: DeviceId, model: ModelRef) =>
   queenWarns("capacity_full", `insufficient VRAM on ${deviceLabel(device)} for ${model}; trying next candidate…`)
 
 // --- 6: ensure model ---
-export const modelProvision = (model: string) => queen("model_provision", `asked hive to download model ${model}`)
-export const modelProvisionStarted = (model: string) =>
+export const modelProvision = (model: ModelRef) => queen("model_provision", `asked hive to download model ${model}`)
+export const modelProvisionStarted = (model: ModelRef) =>
   queen("model_provision_started", `model ${model}: provisioning started`)
 export const downloadStart = (bytes: number) =>
   hive("download_start", `model size = ${megabytes(bytes)} MB; starting download`)
@@ -93,7 +94,7 @@ export const downloadProgress = (percent: number, rate: number) =>
 export const downloadResume = (percent: number) => hive("download_resume", `resuming download at ${percent}%`)
 export const downloadDone = (ms: number) =>
   hive("download_done", `model downloaded in ${(ms / 1000).toFixed(1)} seconds`)
-export const modelPresent = (model: string) => queen("model_present", `model ${model} found in hive catalog`)
+export const modelPresent = (model: ModelRef) => queen("model_present", `model ${model} found in hive catalog`)
 
 // --- 7: ensure worker runtime ---
 export const workerProvision = (kind: string) => queen("worker_provision", `asked hive to prepare worker ${kind}`)
@@ -114,7 +115,7 @@ export const workerRestart = (id: string, reason: string, n: number, max: number
   hiveWarns("worker_restart", `worker ${id} failed to boot (${reason}); restarting (${n}/${max})`)
 export const deviceDegraded = (hiveId: HiveId, device: DeviceId) =>
   queenWarns("device_degraded", `hive ${hiveId} ${deviceLabel(device)} is degraded; rescheduling job`)
-export const modelRefused = (hiveId: HiveId, device: DeviceId, model: string) =>
+export const modelRefused = (hiveId: HiveId, device: DeviceId, model: ModelRef) =>
   queenWarns(
     "model_refused",
     `${model} cannot be loaded on ${deviceLabel(device)} of hive ${hiveId}; trying next candidate…`

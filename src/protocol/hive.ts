@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, Health, Megabytes, Nothing } from "../machines/vocabulary/common.ts"
 import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
-import { WorkerId, HiveId, DeviceId } from "../machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, ModelRef } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView } from "../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
@@ -68,7 +68,7 @@ export const hiveApi = {
     summary: "Advice: is there room? 409 VRAM_EXHAUSTED with the amounts, 404 when the model is unknown here",
     input: Schema.Struct({
       device: DeviceId,
-      model: Schema.String,
+      model: ModelRef,
       context: Schema.optional(Schema.NumberFromString),
       slots: Schema.optional(Schema.NumberFromString),
       /** ids of workers, separated by commas, as if they were unloaded */
@@ -90,7 +90,7 @@ export const hiveApi = {
     scope: "peer",
     summary: "Fetch a model; joins a running download of it. Where the reference leaves a choice, what fits the device",
     input: Schema.Struct({
-      model_ref: Schema.String,
+      model_ref: ModelRef,
       /** the hive's strongest where none is named */
       device: Schema.optional(DeviceId),
       context: Schema.optional(Count),

@@ -16,6 +16,7 @@ import { type HiveProcess, provision, run as runEffect, startHive } from "../sup
 import { type Machine, makeMachine } from "../support/machine.ts"
 import { bigModel, startHub } from "./download-parts/big-model.ts"
 import { interleaved, median, ratio, report, timed } from "./support.ts"
+import { ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 // the bundle lies in .bench/bundle
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -82,7 +83,7 @@ const killed = (folder: string, hub: string, sha256: string, kills: number, byte
     for (let i = 0; i < kills; i++) {
       const hive = await startHive(on, env, programs)
       const before = here()[0]?.bytes ?? 0
-      await runEffect(hive.api.provisionModel({ model_ref: model }))
+      await runEffect(hive.api.provisionModel({ model_ref: ModelRef.make(model) }))
       await new Promise((resolve) => setTimeout(resolve, 20 + Math.random() * 150))
       hive.process.kill("SIGKILL")
       await hive.exit

@@ -13,6 +13,7 @@ import { stallAt, testHub } from "../support/hub.ts"
 import { provision, run as runEffect, startHive } from "../support/hive.ts"
 import { eventually, makeMachine } from "../support/machine.ts"
 import { quantile, report } from "./support.ts"
+import { ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const model = "HF:bench/big:Q8_0"
 
@@ -85,7 +86,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
       hub.always = stallAt(upTo)
       const sent = hub.sent()
       const hive = await startHive(on, env)
-      await runEffect(hive.api.provisionModel({ model_ref: model }))
+      await runEffect(hive.api.provisionModel({ model_ref: ModelRef.make(model) }))
       // half of them die before the hub has sent what it will
       const isEarly = random() < 0.5
       await eventually(() => hub.sent() - sent >= upTo * (isEarly ? random() : 1), "bytes are on their way", 60_000)

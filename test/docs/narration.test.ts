@@ -2,7 +2,7 @@
 import { expect, it } from "vitest"
 import * as narration from "../../src/machines/narration.ts"
 import { rowsOf, textOf } from "./pages.ts"
-import { HiveId, DeviceId } from "../../src/machines/vocabulary/ids.ts"
+import { HiveId, DeviceId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 type Says = {
   readonly [
@@ -26,15 +26,15 @@ const says: Says = {
   scheduled: [narration.scheduled(DeviceId.make("gpu0"), HiveId.make("attic"))],
   queued: [narration.queued(3)],
   capacityAsk: [narration.capacityAsk(DeviceId.make("gpu0"))],
-  capacityFull: [narration.capacityFull(DeviceId.make("gpu0"), "minillama")],
-  modelProvision: [narration.modelProvision("minillama")],
-  modelProvisionStarted: [narration.modelProvisionStarted("minillama")],
+  capacityFull: [narration.capacityFull(DeviceId.make("gpu0"), ModelRef.make("minillama"))],
+  modelProvision: [narration.modelProvision(ModelRef.make("minillama"))],
+  modelProvisionStarted: [narration.modelProvisionStarted(ModelRef.make("minillama"))],
   downloadStart: [narration.downloadStart(3_300_000)],
   downloadFromQueen: [narration.downloadFromQueen()],
   downloadProgress: [narration.downloadProgress(40, 5_000_000)],
   downloadResume: [narration.downloadResume(40)],
   downloadDone: [narration.downloadDone(1234)],
-  modelPresent: [narration.modelPresent("minillama")],
+  modelPresent: [narration.modelPresent(ModelRef.make("minillama"))],
   workerProvision: [narration.workerProvision("cpu-llm-worker-rbee")],
   workerPrepared: [narration.workerPrepared()],
   workerAvailable: [narration.workerAvailable("cpu-llm-worker-rbee")],
@@ -43,7 +43,7 @@ const says: Says = {
   workerAwake: [narration.workerAwake("CUDA")],
   workerRestart: [narration.workerRestart("w1", "exit code 1", 1, 3)],
   deviceDegraded: [narration.deviceDegraded(HiveId.make("attic"), DeviceId.make("gpu0"))],
-  modelRefused: [narration.modelRefused(HiveId.make("attic"), DeviceId.make("gpu0"), "minillama")],
+  modelRefused: [narration.modelRefused(HiveId.make("attic"), DeviceId.make("gpu0"), ModelRef.make("minillama"))],
   startFailed: [narration.startFailed(HiveId.make("attic"), DeviceId.make("gpu0"))],
   contextShrunk: [narration.contextShrunk(4096, 2048, DeviceId.make("gpu0"))],
   contextChosen: [narration.contextChosen(4096, 32_768)],

@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest"
 import { attemptsMax, downloadMachine } from "../../src/machines/download.ts"
 import { rbeeError } from "../../src/machines/errors.ts"
 import { Coverage, Walk } from "../support/walk.ts"
+import { ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const coverage = new Coverage()
-const start = () => new Walk(downloadMachine, { ref: "minillama" }, coverage).send({ type: "START" })
+const start = () => new Walk(downloadMachine, { ref: ModelRef.make("minillama") }, coverage).send({ type: "START" })
 const resolved = () => start().done("resolve", { bytes: 1000, partial: 0 })
 const stalled = rbeeError("DOWNLOAD_STALLED", "nothing came for 30 s")
 const denied = rbeeError("MODEL_ACCESS_DENIED", "it is gated")

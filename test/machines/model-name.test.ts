@@ -3,12 +3,13 @@ import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
 import { isName, knownAs, modelNamed, resolveName } from "../../src/machines/formats/model-name.ts"
 import { parseModelRef } from "../../src/machines/formats/model-ref.ts"
+import { ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const known = [
-  { model_ref: "HF:Author/Foo-7B-GGUF:Q4_K_M", file: "/cache/Foo-7B-Q4_K_M.gguf" },
-  { model_ref: "HF:Author/Foo-7B-GGUF:Q8_0", file: "/cache/Foo-7B-Q8_0-00001-of-00002.gguf" },
-  { model_ref: "file:/models/My Bar.gguf", file: "/models/My Bar.gguf" },
-  { model_ref: "HF:Else/TinyLlama-1.1B-GGUF", file: "/cache/tinyllama.Q4_K_M.gguf" }
+  { model_ref: ModelRef.make("HF:Author/Foo-7B-GGUF:Q4_K_M"), file: "/cache/Foo-7B-Q4_K_M.gguf" },
+  { model_ref: ModelRef.make("HF:Author/Foo-7B-GGUF:Q8_0"), file: "/cache/Foo-7B-Q8_0-00001-of-00002.gguf" },
+  { model_ref: ModelRef.make("file:/models/My Bar.gguf"), file: "/models/My Bar.gguf" },
+  { model_ref: ModelRef.make("HF:Else/TinyLlama-1.1B-GGUF"), file: "/cache/tinyllama.Q4_K_M.gguf" }
 ]
 
 describe("a model's name", () => {
@@ -42,16 +43,16 @@ describe("a model's name", () => {
 
   it("that fits one file under several references is that file's", () => {
     const twice = [
-      { model_ref: "HF:a/b:Q8_0", file: "/one/b-Q8_0.gguf", sha256: "same" },
-      { model_ref: "HF:a/b:b-Q8_0.gguf", file: "/other/b-Q8_0.gguf", sha256: "same" }
+      { model_ref: ModelRef.make("HF:a/b:Q8_0"), file: "/one/b-Q8_0.gguf", sha256: "same" },
+      { model_ref: ModelRef.make("HF:a/b:b-Q8_0.gguf"), file: "/other/b-Q8_0.gguf", sha256: "same" }
     ]
     expect(modelNamed("b-q8_0", twice)).toEqual(Either.right("HF:a/b:Q8_0"))
   })
 
   it("that is written as a file is called is that one's, though another fits without its quantisation", () => {
     const both = [
-      { model_ref: "file:/a/foo-q4_0.gguf", file: "/a/foo-q4_0.gguf" },
-      { model_ref: "file:/a/foo.gguf", file: "/a/foo.gguf" }
+      { model_ref: ModelRef.make("file:/a/foo-q4_0.gguf"), file: "/a/foo-q4_0.gguf" },
+      { model_ref: ModelRef.make("file:/a/foo.gguf"), file: "/a/foo.gguf" }
     ]
     expect(modelNamed("Foo", both)).toEqual(Either.right("file:/a/foo.gguf"))
   })
@@ -63,20 +64,20 @@ describe("a model's name", () => {
 
 describe("a reference of the hub", () => {
   it("is the same in any case of its letters, but for its revision", () => {
-    const here = ["HF:Author/Model:Q8_0", "HF:Author/Model:Q8_0@Main"]
-    expect(knownAs("HF:author/model:Q8_0", here)).toBe("HF:Author/Model:Q8_0")
-    expect(knownAs("HF:author/model:Q8_0@Main", here)).toBe("HF:Author/Model:Q8_0@Main")
-    expect(knownAs("HF:author/model:Q8_0@main", here)).toBe("HF:author/model:Q8_0@main")
-    expect(knownAs("HF:author/other:Q8_0", here)).toBe("HF:author/other:Q8_0")
+    const here = ["HF:Author/Model:Q8_0", "HF:Author/Model:Q8_0@Main"].map((ref) => ModelRef.make(ref))
+    expect(knownAs(ModelRef.make("HF:author/model:Q8_0"), here)).toBe("HF:Author/Model:Q8_0")
+    expect(knownAs(ModelRef.make("HF:author/model:Q8_0@Main"), here)).toBe("HF:Author/Model:Q8_0@Main")
+    expect(knownAs(ModelRef.make("HF:author/model:Q8_0@main"), here)).toBe("HF:author/model:Q8_0@main")
+    expect(knownAs(ModelRef.make("HF:author/other:Q8_0"), here)).toBe("HF:author/other:Q8_0")
   })
 
   it("stays as it is written where both are here", () => {
-    const both = ["HF:Author/Model", "HF:author/model"]
+    const both = ["HF:Author/Model", "HF:author/model"].map((ref) => ModelRef.make(ref))
     expect(both.map((ref) => knownAs(ref, both))).toEqual(both)
   })
 
   it("is no file's, whose name may differ by its case alone", () => {
-    const here = [{ model_ref: "file:/A.gguf", file: "/A.gguf" }]
+    const here = [{ model_ref: ModelRef.make("file:/A.gguf"), file: "/A.gguf" }]
     expect(resolveName("file:/a.gguf", here)).toEqual(Either.right("file:/a.gguf"))
   })
 })

@@ -15,7 +15,7 @@ import { cutAt, flip, onFiles, stallAt, status, testHub, type TestHub } from "..
 import { eventsOf, lines, provision, run, startHive, startWorker } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { WorkerId } from "../../src/machines/vocabulary/ids.ts"
+import { WorkerId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 const original = readFileSync(join(bundledFolder() ?? "", "minillama-q8_0.gguf"))
@@ -41,7 +41,9 @@ describe("A hive", () => {
   it("brings a model of a hub and serves everybody who asks for it meanwhile with one download", async () => {
     const { env, hub, on } = await withHub()
     const hive = await start(on, env)
-    const ids = await Promise.all([1, 2, 3].map(() => run(hive.api.provisionModel({ model_ref: model }))))
+    const ids = await Promise.all(
+      [1, 2, 3].map(() => run(hive.api.provisionModel({ model_ref: ModelRef.make(model) })))
+    )
     const feeds = await Promise.all(ids.map(({ provision_id }) => eventsOf(hive.api.modelEvents({ id: provision_id }))))
     expect(feeds.map((events) => events.at(-1)?.event)).toEqual(["ready", "ready", "ready"])
     expect(hub.fetches()).toHaveLength(1)
@@ -190,7 +192,7 @@ describe("A hive", () => {
       const hive = await start(on, env)
       const before = hub.fetches().length
       hub.faults.push(stallAt(1 + Math.floor(Math.random() * 900_000)))
-      await run(hive.api.provisionModel({ model_ref: model }))
+      await run(hive.api.provisionModel({ model_ref: ModelRef.make(model) }))
       await eventually(() => hub.fetches().length > before, "the hive fetches")
       // anywhere between the first byte and the stall
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 30))
@@ -214,7 +216,7 @@ describe("A hive", () => {
     const { env, hub, on } = await withHub()
     const first = await start(on, env)
     await provision(first, model)
-    await startWorker(first, { model_ref: model })
+    await startWorker(first, { model_ref: ModelRef.make(model) })
     await run(first.api.pinModel({ ref: model, pinned: true }))
     const before = await run(first.api.getModel({ ref: model }))
     expect(before.last_used_at).toBeGreaterThan(0)
@@ -237,12 +239,12 @@ describe("A hive", () => {
       RBEE_HIVE_LATE_MS: "100",
       RBEE_HIVE_LOST_MS: "300"
     })
-    const { provision_id } = await run(hive.api.provisionModel({ model_ref: model }))
+    const { provision_id } = await run(hive.api.provisionModel({ model_ref: ModelRef.make(model) }))
     const reader = Effect.runFork(
       Effect.flatMap(hive.api.modelEvents({ id: provision_id }), (feed) => readEvents(feed, () => {}))
     )
     await eventually(() => hub.fetches().length === 1, "the first one is on its way")
-    const next = await run(hive.api.provisionModel({ model_ref: "HF:acme/other" }))
+    const next = await run(hive.api.provisionModel({ model_ref: ModelRef.make("HF:acme/other") }))
     const both = eventsOf(hive.api.modelEvents({ id: next.provision_id }))
     await eventually(() => hive.log().includes("HF:acme/other is other-F32.gguf"), "the second is resolved")
     expect(hub.fetches()).toHaveLength(1)
@@ -266,7 +268,7 @@ describe("A hive", () => {
       quantization: "F32",
       why: "F32: there is no choice"
     })
-    const { events, id } = await startWorker(hive, { model_ref: big })
+    const { events, id } = await startWorker(hive, { model_ref: ModelRef.make(big) })
     expect(events.at(-1)?.event).toBe("ready")
     await run(hive.api.stopWorker({ id: WorkerId.make(id) }))
     await run(hive.api.removeModel({ ref: big }))

@@ -6,7 +6,7 @@ import { invalid, tiny } from "../support/gguf.ts"
 import { eventsOf, lines, provision, refused, run, startHive, startWorker } from "../support/hive.ts"
 import { eventually } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { WorkerId } from "../../src/machines/vocabulary/ids.ts"
+import { WorkerId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 
@@ -40,7 +40,7 @@ describe("A hive", () => {
   it("serves everybody who asks for one model with one download, and each reader gets all of it", async () => {
     const hive = await startHive(await machine())
     const ids = await Promise.all(
-      Array.from({ length: 8 }, () => run(hive.api.provisionModel({ model_ref: "minillama" })))
+      Array.from({ length: 8 }, () => run(hive.api.provisionModel({ model_ref: ModelRef.make("minillama") })))
     )
     // who came after the end has a sequence that only says ready
     const feeds = await Promise.all(ids.map(({ provision_id }) => eventsOf(hive.api.modelEvents({ id: provision_id }))))
@@ -94,7 +94,9 @@ describe("A hive", () => {
       const events = await provision(hive, ref)
       expect(events.at(-1)).toMatchObject({ event: "failed", data: { code } })
     }
-    expect(await refused(hive.api.provisionModel({ model_ref: "HF:../x" }))).toMatchObject({ code: "INVALID_REQUEST" })
+    expect(await refused(hive.api.provisionModel({ model_ref: ModelRef.make("HF:../x") }))).toMatchObject({
+      code: "INVALID_REQUEST"
+    })
     expect(await run(hive.api.listModels({}))).toEqual([])
     expect((await provision(hive, "minillama")).at(-1)?.event).toBe("ready")
   })

@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url"
 import { afterEach, describe, expect, it } from "vitest"
 import { eventsOf, programs, provision, refused, run, startHive, startWorker } from "../support/hive.ts"
 import { useMachines } from "../support/machines.ts"
-import { DeviceId } from "../../src/machines/vocabulary/ids.ts"
+import { DeviceId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 const folders: Array<string> = []
@@ -35,11 +35,11 @@ describe("A hive without a runtime", () => {
     const folder = bare()
     const hive = await startHive(here, {}, folder)
     await provision(hive, "minillama")
-    expect(await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" }))).toMatchObject(
-      {
-        code: "BACKEND_UNAVAILABLE"
-      }
-    )
+    expect(
+      await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make("minillama") }))
+    ).toMatchObject({
+      code: "BACKEND_UNAVAILABLE"
+    })
     const asked = await Promise.all(
       Array.from({ length: 3 }, () => run(hive.api.provisionWorker({ kind: "cpu-llm-worker-rbee" })))
     )

@@ -23,7 +23,7 @@ import {
 } from "../support/hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { JobId, WorkerId, DeviceId, cpuDevice } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, DeviceId, cpuDevice, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const machine = useMachines()
 const folders: Array<string> = []
@@ -126,20 +126,28 @@ describe("A hive and its workers", () => {
     const broken = withWorker(`process.stderr.write("no can do\\n"); process.exit(9)`)
     const hive = await startHive(here, {}, broken)
     await provision(hive, "minillama")
-    const error = await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" }))
+    const error = await refused(
+      hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make("minillama") })
+    )
     expect(error).toMatchObject({
       code: "WORKER_START_FAILED",
       details: { attempts: 4, reason: "exit code 9", last_words: expect.stringContaining("no can do") }
     })
     expect(await workers(hive)).toEqual([])
-    const next = await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" }))
+    const next = await refused(
+      hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make("minillama") })
+    )
     expect(next).toMatchObject({ code: "WORKER_START_FAILED", details: { resting: true } })
-    expect(await refused(hive.api.capacity({ device: DeviceId.make("cpu"), model: "minillama" }))).toMatchObject({
+    expect(
+      await refused(hive.api.capacity({ device: DeviceId.make("cpu"), model: ModelRef.make("minillama") }))
+    ).toMatchObject({
       code: "WORKER_START_FAILED"
     })
     const other = await tiny()
     await provision(hive, `file:${other}`)
-    expect(await run(hive.api.capacity({ device: DeviceId.make("cpu"), model: `file:${other}` }))).toBeUndefined()
+    expect(
+      await run(hive.api.capacity({ device: DeviceId.make("cpu"), model: ModelRef.make(`file:${other}`) }))
+    ).toBeUndefined()
   })
 
   it("tells each failed boot while it tries on", async () => {
@@ -179,7 +187,7 @@ describe("A hive and its workers", () => {
     const hive = await startHive(here, {}, folder)
     const path = await hundredMillion()
     await provision(hive, `file:${path}`)
-    const { events } = await startWorker(hive, { model_ref: `file:${path}` })
+    const { events } = await startWorker(hive, { model_ref: ModelRef.make(`file:${path}`) })
     expect(lines(events)).toEqual([
       expect.stringContaining("failed to boot (killed by SIGABRT); restarting (1/3)"),
       "context shrunk from 8192 to 4096 tokens to fit CPU",
@@ -192,11 +200,13 @@ describe("A hive and its workers", () => {
     const hive = await startHive(await machine())
     const path = await invalid("unknown-architecture")
     expect((await provision(hive, `file:${path}`)).at(-1)?.event).toBe("ready")
-    const { worker_id } = await run(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: `file:${path}` }))
+    const { worker_id } = await run(
+      hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make(`file:${path}`) })
+    )
     const events = await eventsOf(hive.api.workerEvents({ id: worker_id }))
     expect(events.at(-1)).toMatchObject({ event: "failed", data: { code: "MODEL_INVALID", attempts: 2 } })
     expect(
-      await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: `file:${path}` }))
+      await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make(`file:${path}`) }))
     ).toMatchObject({
       code: "MODEL_INVALID",
       details: { quarantined: true, reason: expect.stringContaining("unknown model architecture") }
@@ -222,7 +232,7 @@ describe("A hive and its workers", () => {
     const hive = await startHive(here, {}, folder)
     const model_ref = `file:${await tiny()}`
     const start = (on: HiveProcess) =>
-      run(Effect.either(on.api.startWorker({ device: DeviceId.make("cpu"), model_ref })))
+      run(Effect.either(on.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make(model_ref) })))
     const quarantined = expect.objectContaining({
       code: "MODEL_INVALID",
       what: expect.stringMatching(/\(killed by SIGABRT: llama-model\.cpp:7: GGML_ASSERT\(n > 0\) failed\)$/)
@@ -241,7 +251,7 @@ describe("A hive and its workers", () => {
       quarantined: [{ device: cpuDevice, reason: "killed by SIGABRT" }]
     })
     await run(next.api.retryModel({ ref: model_ref }))
-    expect((await startWorker(next, { model_ref })).events.at(-1)?.event).toBe("ready")
+    expect((await startWorker(next, { model_ref: ModelRef.make(model_ref) })).events.at(-1)?.event).toBe("ready")
   })
 
   it("unloads an idle worker, gives its memory back, and starts it again without a download", async () => {
@@ -263,7 +273,7 @@ describe("A hive and its workers", () => {
     expect(await run(hive.api.getModel({ ref: "minillama" }))).toMatchObject({ pinned: true })
     const other = await tiny()
     await provision(hive, `file:${other}`)
-    await startWorker(hive, { model_ref: `file:${other}` })
+    await startWorker(hive, { model_ref: ModelRef.make(`file:${other}`) })
     // the unpinned one goes, so the time has passed for both
     await eventually(async () => (await workers(hive)).length === 1, "the other unloaded")
     expect((await only(hive))?.id).toBe(id)
@@ -278,27 +288,31 @@ describe("A hive and its workers", () => {
     const model_ref = `file:${await tiny({ context: 16_000_000 })}`
     await provision(hive, model_ref)
     const huge = { context: 16_000_000, slots: 256, device: cpuDevice }
-    const error = await refused(hive.api.startWorker({ ...huge, model_ref }))
+    const error = await refused(hive.api.startWorker({ ...huge, model_ref: ModelRef.make(model_ref) }))
     expect(error).toMatchObject({ code: "VRAM_EXHAUSTED", details: { status: 409, device: cpuDevice } })
-    const advice = await refused(hive.api.capacity({ ...huge, model: model_ref }))
+    const advice = await refused(hive.api.capacity({ ...huge, model: ModelRef.make(model_ref) }))
     expect(advice.details["needed_mb"]).toBe(error.details["needed_mb"])
     expect(await workers(hive)).toEqual([])
     expect(
-      await run(hive.api.capacity({ device: DeviceId.make("cpu"), model: model_ref, context: 256 }))
+      await run(hive.api.capacity({ device: DeviceId.make("cpu"), model: ModelRef.make(model_ref), context: 256 }))
     ).toBeUndefined()
-    expect(await refused(hive.api.capacity({ device: DeviceId.make("gpu7"), model: model_ref }))).toMatchObject({
+    expect(
+      await refused(hive.api.capacity({ device: DeviceId.make("gpu7"), model: ModelRef.make(model_ref) }))
+    ).toMatchObject({
       code: "NOT_FOUND"
     })
-    expect((await startWorker(hive, { model_ref, context: 256 })).events.at(-1)?.event).toBe("ready")
+    expect((await startWorker(hive, { model_ref: ModelRef.make(model_ref), context: 256 })).events.at(-1)?.event).toBe(
+      "ready"
+    )
   })
 
   it("says what it does not know", async () => {
     const hive = await startHive(await machine())
-    expect(await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" }))).toMatchObject(
-      {
-        code: "MODEL_NOT_FOUND"
-      }
-    )
+    expect(
+      await refused(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make("minillama") }))
+    ).toMatchObject({
+      code: "MODEL_NOT_FOUND"
+    })
     expect(await refused(hive.api.stopWorker({ id: WorkerId.make("w9") }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.workerEvents({ id: "w9" }))).toMatchObject({ code: "WORKER_NOT_FOUND" })
     expect(await refused(hive.api.modelEvents({ id: "p9" }))).toMatchObject({ code: "NOT_FOUND" })

@@ -3,14 +3,19 @@ import { expect, it } from "vitest"
 import { SimJournal } from "../../src/simulator/world/journal.ts"
 import { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 import { commit } from "../support/journals.ts"
-import { JobId } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 const facts = { state: "streaming", epoch: 1, failovers: 0, timings: {} } as const
 const event = (id: number) =>
   ({ _tag: "Event", job: JobId.make("job-1"), id, event: "state", data: `{"n":${id}}` }) as const
 
 const turns = { atEndOfTurn: (work: () => void) => work() }
-const job = { id: JobId.make("job-1"), request: { model: "minillama", prompt: "x" }, createdAt: 1, facts }
+const job = {
+  id: JobId.make("job-1"),
+  request: { model: ModelRef.make("minillama"), prompt: "x" },
+  createdAt: 1,
+  facts
+}
 
 const written = () => {
   const journal = new SimJournal()

@@ -3,10 +3,10 @@ import { Fleet } from "../../src/machines/policy/placement/fleet.ts"
 import type { ResidentFacts } from "../../src/machines/policy/placement/fleet-facts.ts"
 import type { PlacementRequest } from "../../src/machines/policy/placement/placement.ts"
 import type { Candidate, Search } from "../../src/machines/policy/placement/search.ts"
-import { WorkerId, HiveId, DeviceId } from "../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 export const request = (change: Partial<PlacementRequest> = {}): PlacementRequest => ({
-  model: "minillama",
+  model: ModelRef.make("minillama"),
   hive: undefined,
   device: undefined,
   allowCpu: true,
@@ -20,7 +20,7 @@ export const resident = (worker: string, change: Partial<ResidentFacts> = {}): R
   isServing: true,
   hive: HiveId.make("box"),
   device: DeviceId.make("cpu"),
-  model: "minillama",
+  model: ModelRef.make("minillama"),
   context: 512,
   slots: 4,
   free: 4,

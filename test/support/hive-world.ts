@@ -24,6 +24,7 @@ import { WorkerLauncher, type WorkerPlan } from "../../src/layers/worker-launche
 import type { ModelFacts } from "../../src/machines/formats/gguf/gguf.ts"
 import type { Proof } from "../../src/machines/policy/blame.ts"
 import type { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
+import { ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 export const facts: ModelFacts = {
   fileBytes: 1e9,
@@ -189,7 +190,7 @@ export const makeWorld = (
         addModel: (ref: string) =>
           Effect.orDie(
             catalog.models.put({
-              ref,
+              ref: ModelRef.make(ref),
               file: `/models/${ref}.gguf`,
               bytes: facts.fileBytes,
               sha256: undefined,

@@ -17,7 +17,7 @@ import { type QueenApi, queenApi } from "../../src/protocol/queen/index.ts"
 import { type RbeeError, rbeeError } from "../../src/machines/errors.ts"
 import type { Heartbeat } from "../../src/machines/vocabulary/hive.ts"
 import { eventually, type Machine } from "./machine.ts"
-import { DeviceId } from "../../src/machines/vocabulary/ids.ts"
+import { DeviceId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 /** Where the built programs are. */
 export const programs = process.env["TEST_PROGRAMS"] ?? fileURLToPath(new URL("../../dist/", import.meta.url))
@@ -93,7 +93,7 @@ export const lines = (events: ReadonlyArray<Event>): ReadonlyArray<string> =>
 
 /** Provisions a model and gives the events of it. */
 export const provision = async (hive: HiveProcess, model_ref: string): Promise<ReadonlyArray<Event>> => {
-  const { provision_id } = await run(hive.api.provisionModel({ model_ref }))
+  const { provision_id } = await run(hive.api.provisionModel({ model_ref: ModelRef.make(model_ref) }))
   return eventsOf(hive.api.modelEvents({ id: provision_id }))
 }
 
@@ -102,7 +102,9 @@ export const startWorker = async (
   hive: HiveProcess,
   request: Partial<Parameters<HiveApi["startWorker"]>[0]> = {}
 ): Promise<{ readonly id: string; readonly port: number; readonly events: ReadonlyArray<Event> }> => {
-  const started = await run(hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama", ...request }))
+  const started = await run(
+    hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make("minillama"), ...request })
+  )
   const events = await eventsOf(hive.api.workerEvents({ id: started.worker_id }))
   return { id: started.worker_id, port: started.port ?? 0, events }
 }

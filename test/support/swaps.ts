@@ -8,7 +8,7 @@ import { decide } from "../../src/machines/policy/placement/placement.ts"
 import { type Hope, Search } from "../../src/machines/policy/placement/search.ts"
 import { takeCapacityTurns } from "../../src/machines/policy/placement/capacity-turns.ts"
 import { request as wishFor } from "./fleet.ts"
-import { JobId, WorkerId, HiveId, DeviceId } from "../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, HiveId, DeviceId, ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 export interface Request {
   /** milliseconds */
@@ -70,7 +70,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
       ...gpu,
       worker: WorkerId.make(model),
       isServing: !loading.has(model),
-      model,
+      model: ModelRef.make(model),
       context: 4096,
       slots,
       free: free.get(model) ?? slots,
@@ -83,7 +83,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
     longestWait = Math.max(longestWait, now - job.at)
     served.push(job.id)
     longest.set(job.model, Math.max(now - job.at, longest.get(job.model) ?? 0))
-    fleet.seen.used(job.model, now)
+    fleet.seen.used(ModelRef.make(job.model), now)
     free.set(job.model, (free.get(job.model) ?? slots) - 1)
     show(job.model)
     at(now + answerMs, () => {
@@ -118,7 +118,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
   }
   const place = (job: Job): void => {
     if (loading.has(job.model)) return void line(job.model).push(job)
-    const request = wishFor({ model: job.model, allowCpu: false })
+    const request = wishFor({ model: ModelRef.make(job.model), allowCpu: false })
     const decision = decide(request, fleet)
     if (decision.kind === "resident") return seat(job)
     if (decision.kind === "full") return void line(job.model).push(job)
@@ -141,7 +141,7 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
     for (const [model, waiting] of lines) {
       if (loading.has(model)) continue
       for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-        const decision = decide(wishFor({ model, allowCpu: false }), fleet)
+        const decision = decide(wishFor({ model: ModelRef.make(model), allowCpu: false }), fleet)
         if (decision.kind === "full") break
         waiting.shift()
         if (decision.kind === "resident") seat(next)
@@ -149,21 +149,26 @@ export const play = (trace: ReadonlyArray<Request>, { answerMs, capacity, modelM
         if (loading.has(model)) break
       }
     }
-    const isThere = ({ model }: Job) => loading.has(model) || fleet.residentsOf(model).length > 0
+    const isThere = ({ model }: Job) => loading.has(model) || fleet.residentsOf(ModelRef.make(model)).length > 0
     const found = waits.filter(isThere)
     waits = waits.filter((job) => !isThere(job))
     found.forEach(place)
     const turns = takeCapacityTurns(
       waits
         .toSorted((a, b) => (a.since ?? 0) - (b.since ?? 0))
-        .map(({ hopes, id, model, since }) => ({ job: JobId.make(id), model, since: since ?? now, hopes })),
+        .map(({ hopes, id, model, since }) => ({
+          job: JobId.make(id),
+          model: ModelRef.make(model),
+          since: since ?? now,
+          hopes
+        })),
       fleet,
       now
     )
     for (const model of [...closing, ...turns.close]) {
       if (turns.close.has(model)) closing.add(model)
       else closing.delete(model)
-      if (fleet.residentsOf(model).length > 0) show(model)
+      if (fleet.residentsOf(ModelRef.make(model)).length > 0) show(model)
     }
     const goes = new Set(turns.go.map(({ job }) => job))
     const going = waits.filter(({ id }) => goes.has(JobId.make(id)))

@@ -4,7 +4,7 @@ import type { InputOf, Loose } from "../../protocol/endpoint.ts"
 import type { hiveApi } from "../../protocol/hive.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { type ModelRef, parseModelRef } from "../../machines/formats/model-ref.ts"
+import { type ParsedRef, parseModelRef } from "../../machines/formats/model-ref.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { learnedDialect } from "./models/dialects.ts"
 import { findModel, markModel, removeModel, viewOf } from "./models/models.ts"
@@ -17,7 +17,8 @@ import { CurrentDownloads } from "./models/downloads.ts"
 import type { CurrentUsage } from "./usage.ts"
 import { CurrentWorkers } from "./workers/workers.ts"
 
-export const reference = (text: string): Effect.Effect<ModelRef, RbeeError> => Effect.suspend(() => parseModelRef(text))
+export const reference = (text: string): Effect.Effect<ParsedRef, RbeeError> =>
+  Effect.suspend(() => parseModelRef(text))
 
 /** The row of a model that must be here. */
 export const present = (ports: Ports, text: string): Effect.Effect<ModelRow, RbeeError> =>

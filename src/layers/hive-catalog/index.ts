@@ -5,12 +5,12 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { WorkerId, DeviceId } from "../../machines/vocabulary/ids.ts"
+import type { WorkerId, DeviceId, ModelRef } from "../../machines/vocabulary/ids.ts"
 import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 
 /** A verified model file. `ref` is canonical. */
 export interface ModelRow {
-  readonly ref: string
+  readonly ref: ModelRef
   readonly file: string
   readonly bytes: number
   readonly sha256: string | undefined
@@ -123,7 +123,7 @@ export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
     readonly movedAside: string | undefined
     readonly models: Table<ModelRow, string> & {
       /** Changes no more of the row than this, if there is one: others may change the rest at the same time. */
-      readonly mark: (ref: string, marks: Marks) => Effect.Effect<void, CatalogError>
+      readonly mark: (ref: ModelRef, marks: Marks) => Effect.Effect<void, CatalogError>
     }
     readonly runtimes: Table<RuntimeRow, string>
     readonly leases: Table<LeaseRow, string>

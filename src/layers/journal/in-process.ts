@@ -3,7 +3,7 @@
  * would hold everybody up: what takes long it does in steps, a step a turn.
  */
 import * as Effect from "effect/Effect"
-import type { JobRequest } from "../../machines/vocabulary/job.ts"
+import type { CheckedRequest } from "../../machines/vocabulary/job.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 import { codeOf, isCorruption, isFull } from "../sqlite/why.ts"
 import type { Turns } from "../turns/index.ts"
@@ -26,7 +26,7 @@ export interface Store {
   readonly prepare: (job: NewJob) => Steps
   /** Commits the job by itself. The id and the key must be new. */
   readonly create: (job: NewJob) => void
-  readonly isSame: (id: JobId, request: JobRequest) => Steps<boolean>
+  readonly isSame: (id: JobId, request: CheckedRequest) => Steps<boolean>
   readonly commit: (writes: ReadonlyArray<Write>) => void
   readonly replay: (job: JobId, afterId: number, limit: number) => ReadonlyArray<Entry>
   readonly lastId: (job: JobId) => number

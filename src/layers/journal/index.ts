@@ -14,7 +14,7 @@ import { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import { Count } from "../../machines/vocabulary/common.ts"
 import {
   FinishReason,
-  type JobRequest,
+  type CheckedRequest,
   JobState,
   Placement,
   Timings,
@@ -47,7 +47,7 @@ export type JobFacts = typeof JobFacts.Type
 
 export interface NewJob {
   readonly id: JobId
-  readonly request: JobRequest
+  readonly request: CheckedRequest
   /** the `Idempotency-Key` it came with; the request itself tells whether a second one is the same */
   readonly key?: string | undefined
   /** milliseconds since 1970 */
@@ -123,7 +123,7 @@ export interface JournalService {
    */
   readonly create: (job: NewJob) => Effect.Effect<JournalJob | undefined, JournalError>
   /** Whether the job was created with this request. */
-  readonly isSame: (id: JobId, request: JobRequest) => Effect.Effect<boolean, JournalError>
+  readonly isSame: (id: JobId, request: CheckedRequest) => Effect.Effect<boolean, JournalError>
   /**
    * One transaction, all or nothing. `done` is called once, when the batch is durable or will never be: perhaps before
    * this returns. The one call of the token path, which has no fiber; the next one comes after `done`.

@@ -17,22 +17,23 @@ import {
 } from "node:fs"
 import { join } from "node:path"
 import { isLongerThan, jsonPieces } from "../../machines/formats/json/pieces.ts"
-import type { JobRequest } from "../../machines/vocabulary/job.ts"
+import type { CheckedRequest } from "../../machines/vocabulary/job.ts"
 import type { Steps } from "./in-process.ts"
 
 /** characters from which a request is long; each change of a job writes its row again */
 const long = 16 * 1024
 
-export const isLong = (request: JobRequest): boolean => isLongerThan(request, long)
+export const isLong = (request: CheckedRequest): boolean => isLongerThan(request, long)
 
 /** The row of a long request: everything but what it says. */
-export const withoutTexts = (request: JobRequest): JobRequest => {
+export const withoutTexts = (request: CheckedRequest): CheckedRequest => {
   const { messages: _, prompt: __, ...others } = request
   return others
 }
 
 /** Exactly one of the two is in every request. */
-export const hasTexts = ({ messages, prompt }: JobRequest): boolean => messages !== undefined || prompt !== undefined
+export const hasTexts = ({ messages, prompt }: CheckedRequest): boolean =>
+  messages !== undefined || prompt !== undefined
 
 export class LongRequests {
   private readonly folder: string
@@ -43,7 +44,7 @@ export class LongRequests {
   }
 
   /** In steps; left before its end, nothing is kept. */
-  *write(job: string, request: JobRequest): Steps {
+  *write(job: string, request: CheckedRequest): Steps {
     const path = this.path(job)
     let isWhole = false
     try {
@@ -64,7 +65,7 @@ export class LongRequests {
   }
 
   /** Whether that is what was written, found out in steps. */
-  *isSame(job: string, request: JobRequest): Steps<boolean> {
+  *isSame(job: string, request: CheckedRequest): Steps<boolean> {
     const path = this.path(job)
     if (!existsSync(path)) return false
     const file = openSync(path, "r")
@@ -107,7 +108,7 @@ export class LongRequests {
 }
 
 /** Its fields by name: a client may send them in another order the next time. */
-const inOrder = (request: JobRequest): unknown =>
+const inOrder = (request: CheckedRequest): unknown =>
   Object.fromEntries(Object.entries(request).toSorted(([a], [b]) => (a < b ? -1 : 1)))
 
 /** Whatever a damaged row calls its job. */

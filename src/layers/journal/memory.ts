@@ -6,13 +6,13 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { jsonPieces } from "../../machines/formats/json/pieces.ts"
-import { JobRequest } from "../../machines/vocabulary/job.ts"
+import { CheckedRequest } from "../../machines/vocabulary/job.ts"
 import { Turns } from "../turns/index.ts"
 import { inProcess, malformed, type Steps, type Store } from "./in-process.ts"
 import { type Entry, Journal, type JournalJob, lastIdOf, type Write } from "./index.ts"
 import { isLong } from "./long-requests.ts"
 
-const encodeRequest = Schema.encodeSync(Schema.parseJson(JobRequest))
+const encodeRequest = Schema.encodeSync(Schema.parseJson(CheckedRequest))
 
 interface Kept {
   job: JournalJob
@@ -107,6 +107,6 @@ const apply = (kept: Kept, write: Write): void => {
 }
 
 /** As many steps as a disk takes. */
-function* inPieces(request: JobRequest): Steps {
+function* inPieces(request: CheckedRequest): Steps {
   if (isLong(request)) for (const _ of jsonPieces(request)) yield
 }

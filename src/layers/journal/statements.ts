@@ -3,7 +3,7 @@ import type Sqlite from "better-sqlite3"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import { rbeeError } from "../../machines/errors.ts"
-import { JobRequest } from "../../machines/vocabulary/job.ts"
+import { CheckedRequest } from "../../machines/vocabulary/job.ts"
 import { malformed, type Steps, type Store } from "./in-process.ts"
 import { type Entry, JobFacts, type JournalJob, lastIdOf, type NewJob, type Write } from "./index.ts"
 import { hasTexts, isLong, type LongRequests, withoutTexts } from "./long-requests.ts"
@@ -30,10 +30,10 @@ interface Known {
   readonly runs: RunIndex
 }
 
-const decodeRequest = Schema.decodeSync(Schema.parseJson(JobRequest))
+const decodeRequest = Schema.decodeSync(Schema.parseJson(CheckedRequest))
 const decodeFacts = Schema.decodeSync(Schema.parseJson(JobFacts))
 /** In the schema's order of fields: two requests are compared as texts. */
-const encodeRequest = Schema.encodeSync(Schema.parseJson(JobRequest))
+const encodeRequest = Schema.encodeSync(Schema.parseJson(CheckedRequest))
 /** By its types the schema encodes it as itself; to walk it, some four times a job, costs more than to write it. */
 const encodeFacts = (facts: Schema.Schema.Encoded<typeof JobFacts> & JobFacts): string => JSON.stringify(facts)
 // what we wrote ourselves: JSON arrays of strings and of integers

@@ -9,7 +9,7 @@ import * as Layer from "effect/Layer"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { formatOf, type WorkerKinds } from "../../machines/kinds/kind.ts"
 import { partsOf } from "../../machines/formats/gguf/split.ts"
-import type { ModelRef } from "../../machines/formats/model-ref.ts"
+import type { ParsedRef } from "../../machines/formats/model-ref.ts"
 import { Kinds } from "../kinds/index.ts"
 import { userHome } from "../paths/user-home.ts"
 import { toTransferError } from "./disk-errors.ts"
@@ -63,7 +63,7 @@ const make = (options: DiskOptions, kinds: WorkerKinds) => {
     link: () => Promise.resolve(join(folder, name))
   })
 
-  const locate = (ref: ModelRef, fits?: Fits) => {
+  const locate = (ref: ParsedRef, fits?: Fits) => {
     for (const source of sources) {
       const found = source.locate(ref, fits)
       if (found !== undefined) return found

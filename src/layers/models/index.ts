@@ -6,12 +6,13 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
-import type { ModelRef } from "../../machines/formats/model-ref.ts"
+import type { ParsedRef } from "../../machines/formats/model-ref.ts"
+import type { ModelRef } from "../../machines/vocabulary/ids.ts"
 
 /** A reference that leads somewhere. */
 export interface ResolvedModel {
   /** canonical */
-  readonly ref: string
+  readonly ref: ModelRef
   /** of all its files */
   readonly bytes: number
   /** absolute path of a model that is used where it lies: its first file */
@@ -47,7 +48,7 @@ export interface PublishedModel {
 /** What is known of a model beside what its file says. */
 export interface ModelNote {
   /** canonical */
-  readonly ref: string
+  readonly ref: ModelRef
   readonly file: string
   readonly sha256: string | undefined
   /** we brought the file */
@@ -74,7 +75,7 @@ export type PublishError = RbeeError<"CHECKSUM_MISMATCH" | "MODEL_INVALID" | "DI
 export class Models extends Context.Tag("rbee/Models")<
   Models,
   {
-    readonly resolve: (ref: ModelRef, fits?: Fits) => Effect.Effect<ResolvedModel, ResolveError>
+    readonly resolve: (ref: ParsedRef, fits?: Fits) => Effect.Effect<ResolvedModel, ResolveError>
     /**
      * Brings the bytes that are missing, synced to disk. `onProgress` hears the bytes that are here in all.
      * Interrupting it leaves what it has for the next try. A file whose header says that it cannot be used is given up
@@ -92,7 +93,7 @@ export class Models extends Context.Tag("rbee/Models")<
     readonly inspect: (file: string) => Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">>
     /** Facts of a model that need not be here: from a local file, or from the first bytes of a remote one. */
     readonly preview: (
-      ref: ModelRef,
+      ref: ParsedRef,
       fits?: Fits
     ) => Effect.Effect<ModelFacts, RbeeError<ResolveCode | "MODEL_INVALID">>
     /** From now on what the queen's machine has comes from there. */
@@ -103,7 +104,7 @@ export class Models extends Context.Tag("rbee/Models")<
     readonly stamp: (file: string) => Effect.Effect<string>
     /** Keeps, beside the files, what a lost catalog is rebuilt from. Best effort. */
     readonly note: (note: ModelNote) => Effect.Effect<void>
-    readonly forget: (ref: string) => Effect.Effect<void>
+    readonly forget: (ref: ModelRef) => Effect.Effect<void>
     /** Of the models whose files are there. */
     readonly notes: Effect.Effect<ReadonlyArray<ModelNote>>
     /** Deletes a file of ours, and what it leads to unless others use that too. */

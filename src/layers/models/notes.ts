@@ -8,10 +8,11 @@ import { join } from "node:path"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { ModelNote } from "./index.ts"
+import { ModelRef } from "../../machines/vocabulary/ids.ts"
 
 const Note = Schema.parseJson(
   Schema.Struct({
-    ref: Schema.String,
+    ref: ModelRef,
     file: Schema.String,
     sha256: Schema.optional(Schema.String),
     owned: Schema.Boolean,
@@ -41,7 +42,7 @@ export const notesIn = async (hive: string): Promise<ReadonlyArray<ModelNote>> =
 
 export const modelNotes = (folder: string) => {
   let written = 0
-  const fileOf = (ref: string) => join(folder, `${createHash("sha256").update(ref).digest("hex").slice(0, 32)}.json`)
+  const fileOf = (ref: ModelRef) => join(folder, `${createHash("sha256").update(ref).digest("hex").slice(0, 32)}.json`)
   return {
     put: async (note: ModelNote): Promise<void> => {
       await mkdir(folder, { recursive: true, mode: 0o700 })
@@ -49,7 +50,7 @@ export const modelNotes = (folder: string) => {
       await writeFile(beside, JSON.stringify(note), { mode: 0o600 })
       await rename(beside, fileOf(note.ref))
     },
-    remove: (ref: string): Promise<void> => rm(fileOf(ref), { force: true }),
+    remove: (ref: ModelRef): Promise<void> => rm(fileOf(ref), { force: true }),
     /** Those whose files are still there; the others are forgotten. */
     all: async (): Promise<ReadonlyArray<ModelNote>> => {
       const found: Array<ModelNote> = []

@@ -1,7 +1,8 @@
 /** Where models come from. A source knows some references: bundled and in place (`sources.ts`), the hub (`hugging-face`). */
 import type * as Effect from "effect/Effect"
-import type { ModelRef } from "../../machines/formats/model-ref.ts"
+import type { ParsedRef } from "../../machines/formats/model-ref.ts"
 import type { Fits, ResolveError } from "./index.ts"
+import type { ModelRef } from "../../machines/vocabulary/ids.ts"
 
 /** Where a file is collected and published. Absent: in the hive's own folder, under its name. */
 export interface Store {
@@ -35,7 +36,7 @@ export interface LocatedFile {
 }
 
 export interface Located {
-  readonly ref: string
+  readonly ref: ModelRef
   /** the first is the one that is opened */
   readonly files: readonly [LocatedFile, ...ReadonlyArray<LocatedFile>]
   /** why these, where the reference left a choice */
@@ -48,7 +49,7 @@ export const bytesOf = ({ files }: Located): number => files.reduce((sum, { byte
 
 export interface ModelSource {
   /** Undefined: not a reference of this source. `fits` decides where the reference leaves a choice. */
-  readonly locate: (ref: ModelRef, fits?: Fits) => Effect.Effect<Located, ResolveError> | undefined
+  readonly locate: (ref: ParsedRef, fits?: Fits) => Effect.Effect<Located, ResolveError> | undefined
   /** Partial files of this source outside the hive's folder, for the sweep. */
   readonly partials?: () => Promise<ReadonlyArray<string>>
 }

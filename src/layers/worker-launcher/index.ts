@@ -11,7 +11,7 @@ import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { ControlMessage, Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
 import type { KindId } from "../../machines/vocabulary/kind.ts"
-import type { WorkerId } from "../../machines/vocabulary/ids.ts"
+import type { WorkerId, ModelRef } from "../../machines/vocabulary/ids.ts"
 
 /** exit code of a worker whose model could not be loaded: an expected failure, which it told (`failed`) */
 export const loadFailedCode = 3
@@ -27,7 +27,7 @@ export interface WorkerPlan {
   readonly gpuUuid?: string
   readonly modelPath: string
   /** canonical reference, for health and beats */
-  readonly modelRef: string
+  readonly modelRef: ModelRef
   readonly context?: number
   readonly slots: number
   /** absent: f16 */

@@ -4,7 +4,7 @@ import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "../errors.ts"
 import { partsOf } from "./gguf/split.ts"
 import { besideOf, isSafePath, quantOf, variantsOf } from "./hub-names.ts"
-import type { ModelRef } from "./model-ref.ts"
+import type { ParsedRef } from "./model-ref.ts"
 
 export interface HubFile {
   /** inside the repository, with `/` */
@@ -29,7 +29,7 @@ export interface Chosen {
   readonly why: string
 }
 
-type HubRef = Extract<ModelRef, { readonly _tag: "Hub" }>
+type HubRef = Extract<ParsedRef, { readonly _tag: "Hub" }>
 
 /**
  * What a reference gets that leaves a choice, best first: Q4_K_M is the usual middle between size and quality; then

@@ -7,10 +7,11 @@ import { type RbeeError, rbeeError } from "../errors.ts"
 import { wholeName } from "./gguf/split.ts"
 import { quantOf } from "./hub-names.ts"
 import { parseModelRef } from "./model-ref.ts"
+import type { ModelRef } from "../vocabulary/ids.ts"
 
 /** A model that some hive has. */
 export interface Named {
-  readonly model_ref: string
+  readonly model_ref: ModelRef
   readonly file: string
   readonly sha256?: string | undefined
 }
@@ -60,7 +61,7 @@ const contentOf = ({ file, sha256 }: Named): string => sha256 ?? file
 export const modelNamed = (
   name: string,
   known: ReadonlyArray<Named>
-): Either.Either<string | undefined, RbeeError<"INVALID_REQUEST">> => {
+): Either.Either<ModelRef | undefined, RbeeError<"INVALID_REQUEST">> => {
   const fitting = ways.map((fits) => known.filter((model) => fits(name, model))).find(({ length }) => length > 0) ?? []
   const [first] = fitting
   if (first === undefined) return Either.right(undefined)
@@ -81,9 +82,9 @@ const revisionOf = (ref: string): string => {
  * The reference by which a model of the hub is known here already: to the hub `HF:Author/Repo` and `HF:author/repo` are
  * one, and who was told the other would fetch it again. A revision is as it is written.
  */
-export const knownAs = (ref: string, known: Iterable<string>): string => {
+export const knownAs = (ref: ModelRef, known: Iterable<ModelRef>): ModelRef => {
   const folded = ref.toLowerCase()
-  let found: string | undefined
+  let found: ModelRef | undefined
   for (const each of known) {
     if (each === ref) return ref
     // most are told by their length
@@ -94,7 +95,7 @@ export const knownAs = (ref: string, known: Iterable<string>): string => {
 }
 
 /** The reference of what is called so: as a reference, or by the name of a model that is known. */
-export const resolveName = (name: string, known: ReadonlyArray<Named>): Either.Either<string, RbeeError> => {
+export const resolveName = (name: string, known: ReadonlyArray<Named>): Either.Either<ModelRef, RbeeError> => {
   const parsed = parseModelRef(name)
   if (Either.isRight(parsed)) {
     const { _tag, ref } = parsed.right

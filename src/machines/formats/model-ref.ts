@@ -2,12 +2,13 @@
 import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "../errors.ts"
 import { isSafePath } from "./hub-names.ts"
+import { ModelRef } from "../vocabulary/ids.ts"
 
-export type ModelRef =
+export type ParsedRef =
   /** ships in the package */
-  | { readonly _tag: "Bundled"; readonly name: "minillama"; readonly ref: string }
+  | { readonly _tag: "Bundled"; readonly name: "minillama"; readonly ref: ModelRef }
   /** a file on the hive's machine, used where it lies */
-  | { readonly _tag: "File"; readonly path: string; readonly ref: string }
+  | { readonly _tag: "File"; readonly path: string; readonly ref: ModelRef }
   /** a file of a Hugging Face repository: by quantisation, by name, or by the hub's choice */
   | {
       readonly _tag: "Hub"
@@ -16,11 +17,11 @@ export type ModelRef =
       readonly file: string | undefined
       readonly quant: string | undefined
       readonly revision: string | undefined
-      readonly ref: string
+      readonly ref: ModelRef
     }
 
 /** The default of `infer`: the first run needs no network. */
-export const bundledModel = "minillama"
+export const bundledModel = ModelRef.make("minillama")
 
 export const acceptedForms =
   "minillama, file:/absolute/path.gguf, HF:author/repo, HF:author/repo:QUANT, HF:author/repo:file.gguf, each HF form with @revision; hf.co/author/repo and author/repo too"
@@ -41,7 +42,7 @@ const fileAndRevision = /^(.*?\.gguf)(?:@(.*))?$/i
  *   parseModelRef("hf:author/repo:q8_0@main")
  *   // Right { _tag: "Hub", author: "author", repo: "repo", quant: "Q8_0", revision: "main", ref: "HF:author/repo:Q8_0@main" }
  */
-export const parseModelRef = (text: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+export const parseModelRef = (text: string): Either.Either<ParsedRef, RbeeError<"INVALID_REQUEST">> => {
   if (text.length > lengthMax) return refuse(`the model reference is ${text.length} characters long, over ${lengthMax}`)
   // eslint-disable-next-line no-control-regex -- finding them is the point
   if (/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/.test(text))
@@ -51,7 +52,7 @@ export const parseModelRef = (text: string): Either.Either<ModelRef, RbeeError<"
   if (/^file:/i.test(text)) return parseFile(text.slice("file:".length))
   const plain = text.replace(/:latest$/i, "")
   if (plain.toLowerCase() === bundledModel)
-    return Either.right({ _tag: "Bundled", name: bundledModel, ref: bundledModel })
+    return Either.right({ _tag: "Bundled", name: "minillama", ref: bundledModel })
   const hub = hubForm(plain)
   if (hub !== undefined) return parseHub(hub)
   return refuse("the model reference has none of the known forms")
@@ -72,7 +73,7 @@ const hubForm = (text: string): string | undefined => {
 const refuse = (what: string) =>
   Either.left(rbeeError("INVALID_REQUEST", what, `Accepted: ${acceptedForms}`, { accepted: acceptedForms }))
 
-const parseFile = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+const parseFile = (rest: string): Either.Either<ParsedRef, RbeeError<"INVALID_REQUEST">> => {
   // file:/a, file:///a; a host (file://host/a) would be another machine
   const path = rest.startsWith("///") ? rest.slice(2) : rest
   if (!path.startsWith("/") || path.startsWith("//"))
@@ -82,7 +83,7 @@ const parseFile = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQ
   if (segments.includes("..")) return refuse("the path after file: must not contain `..`")
   if (segments.length === 0 || path.endsWith("/")) return refuse("file: needs the path of a file")
   const clean = `/${segments.join("/")}`
-  return Either.right({ _tag: "File", path: clean, ref: `file:${clean}` })
+  return Either.right({ _tag: "File", path: clean, ref: ModelRef.make(`file:${clean}`) })
 }
 
 /** `author/repo`, what is chosen of it, and the revision: a file's name may have anything in it, also `@` and `:`. */
@@ -98,7 +99,7 @@ const partsOfHub = (rest: string) => {
     : { id: head.slice(0, colon), file: undefined, quant: head.slice(colon + 1), revision }
 }
 
-const parseHub = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+const parseHub = (rest: string): Either.Either<ParsedRef, RbeeError<"INVALID_REQUEST">> => {
   const { file, id, quant: written, revision } = partsOfHub(rest)
   const [author, repo, ...more] = id.split("/")
   if (author === undefined || repo === undefined || more.length > 0) return refuse("HF: needs author/repo")
@@ -111,7 +112,9 @@ const parseHub = (rest: string): Either.Either<ModelRef, RbeeError<"INVALID_REQU
     return refuse("the revision after @ is not a branch, tag or commit")
   const quant = written?.toUpperCase()
   const chosen = file ?? quant
-  const ref = `HF:${author}/${repo}${chosen === undefined ? "" : `:${chosen}`}${revision === undefined ? "" : `@${revision}`}`
+  const ref = ModelRef.make(
+    `HF:${author}/${repo}${chosen === undefined ? "" : `:${chosen}`}${revision === undefined ? "" : `@${revision}`}`
+  )
   return Either.right({ _tag: "Hub", author, repo, file, quant, revision, ref })
 }
 

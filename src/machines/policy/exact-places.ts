@@ -3,17 +3,17 @@
  * lost. The last word of a worker that serves counts, and one that has not found out yet says nothing.
  */
 import type { Place } from "./placement/place.ts"
-import type { HiveId } from "../vocabulary/ids.ts"
+import type { HiveId, ModelRef } from "../vocabulary/ids.ts"
 
 interface Told extends Place {
-  readonly model: string
+  readonly model: ModelRef
   readonly exact?: boolean | undefined
   readonly bits?: string | undefined
 }
 
 /** not a space or a slash: those are in names */
 const between = "\n"
-const keyOf = ({ device, hive }: Place, model: string): string => [hive, device, model].join(between)
+const keyOf = ({ device, hive }: Place, model: ModelRef): string => [hive, device, model].join(between)
 
 export class ExactPlaces {
   /** of those that are exact: what they compute, as a hash */
@@ -30,12 +30,12 @@ export class ExactPlaces {
   }
 
   /** An answer that goes on at the same place is the undisturbed one. */
-  isExact(place: Place, model: string): boolean {
+  isExact(place: Place, model: ModelRef): boolean {
     return this.bits.has(keyOf(place, model))
   }
 
   /** An answer that was begun at one and goes on at the other is the undisturbed one. */
-  areAlike(from: Place, to: Place, model: string): boolean {
+  areAlike(from: Place, to: Place, model: ModelRef): boolean {
     const bits = this.bits.get(keyOf(from, model))
     return bits !== undefined && bits === this.bits.get(keyOf(to, model))
   }

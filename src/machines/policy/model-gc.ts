@@ -4,7 +4,7 @@
  */
 import { bundledModel } from "../formats/model-ref.ts"
 import type { GcAnswer, ModelView } from "../vocabulary/model.ts"
-import type { HiveId } from "../vocabulary/ids.ts"
+import type { HiveId, ModelRef } from "../vocabulary/ids.ts"
 
 /** A model on a hive. */
 export type Copy = ModelView & { readonly hive: HiveId }
@@ -55,7 +55,7 @@ export const planGc = (copies: ReadonlyArray<Copy>, { lastCopies, maxBytes }: Gc
     if (group.copies.some(({ owned }) => owned)) total.set(group.hive, (total.get(group.hive) ?? 0) + group.bytes)
   }
   // Only a copy that rbee brought counts as one: any other may be the same file, or go without a word.
-  const isElsewhere = (ref: string, group: Group): boolean =>
+  const isElsewhere = (ref: ModelRef, group: Group): boolean =>
     ref === bundledModel ||
     [...kept].some(
       (other) => other.hive !== group.hive && other.copies.some((copy) => copy.model_ref === ref && copy.owned)

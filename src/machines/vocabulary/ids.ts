@@ -29,3 +29,7 @@ export const cpuDevice = DeviceId.make("cpu")
 export const gpuDevice = (index: number): DeviceId => DeviceId.make(`gpu${index}`)
 /** As it is known to hive and queen, however it was written. */
 export const deviceNamed = (written: DeviceId): DeviceId => DeviceId.make(written.toLowerCase())
+
+/** The canonical reference of a model (formats/model-ref.ts): what it is called between us, whatever users call it. */
+export const ModelRef = Schema.String.pipe(Schema.brand("ModelRef"))
+export type ModelRef = typeof ModelRef.Type

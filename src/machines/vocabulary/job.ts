@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { Count } from "./common.ts"
 import { AnswerMessage, ChatMessage, conversationFields } from "./conversation.ts"
-import { Id, JobId, WorkerId, HiveId, DeviceId } from "./ids.ts"
+import { Id, JobId, WorkerId, HiveId, DeviceId, ModelRef } from "./ids.ts"
 
 const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63
 
@@ -63,6 +63,13 @@ export const JobRequest = Schema.Struct({
 })
 export type JobRequest = typeof JobRequest.Type
 
+/** The same once it is checked, as it is kept: its model by its canonical reference. */
+export const CheckedRequest = Schema.Struct({
+  ...JobRequest.fields,
+  model: JobRequest.fields.model.pipe(Schema.brand("ModelRef"))
+})
+export type CheckedRequest = typeof CheckedRequest.Type
+
 export const JobState = Schema.Literal(
   "queued",
   "placing",
@@ -122,7 +129,7 @@ export type WireError = typeof WireError.Type
 
 export const JobView = Schema.Struct({
   job_id: JobId,
-  model: Schema.String,
+  model: ModelRef,
   state: JobState,
   /** 1 is next; absent when not waiting */
   position: Schema.optional(Count),

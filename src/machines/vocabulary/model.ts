@@ -2,11 +2,11 @@
 import * as Schema from "effect/Schema"
 import { Dialect } from "../dialect/dialect.ts"
 import { Count } from "./common.ts"
-import { HiveId, DeviceId } from "./ids.ts"
+import { HiveId, DeviceId, ModelRef } from "./ids.ts"
 
 export const ModelView = Schema.Struct({
   /** the canonical reference, for example `minillama` or `file:/models/a.gguf` */
-  model_ref: Schema.String,
+  model_ref: ModelRef,
   hive: Schema.optional(HiveId),
   file: Schema.String,
   bytes: Count,
@@ -52,8 +52,8 @@ export type ModelView = typeof ModelView.Type
 
 /** What `models gc` did, or would do. */
 export const GcAnswer = Schema.Struct({
-  removed: Schema.Array(Schema.Struct({ model_ref: Schema.String, hive: HiveId, bytes: Count })),
-  kept: Schema.Array(Schema.Struct({ model_ref: Schema.String, hive: HiveId, bytes: Count, because: Schema.String }))
+  removed: Schema.Array(Schema.Struct({ model_ref: ModelRef, hive: HiveId, bytes: Count })),
+  kept: Schema.Array(Schema.Struct({ model_ref: ModelRef, hive: HiveId, bytes: Count, because: Schema.String }))
 })
 export type GcAnswer = typeof GcAnswer.Type
 

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { Count } from "./common.ts"
 import { Candidate, Others, Placement, WireError } from "./job.ts"
-import { HiveId, DeviceId } from "./ids.ts"
+import { HiveId, DeviceId, ModelRef } from "./ids.ts"
 
 export const PlanRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
@@ -16,7 +16,7 @@ export const PlanRequest = Schema.Struct({
 export type PlanRequest = typeof PlanRequest.Type
 
 export const PlanView = Schema.Struct({
-  model: Schema.String,
+  model: ModelRef,
   /**
    * `resident`: a free slot of a worker that has the model · `start`: a worker would be started, `placement.evicted`
    * unloaded for it · `queue`: behind `waiting` jobs, until a slot or room is free · `asleep`: no hive is awake ·

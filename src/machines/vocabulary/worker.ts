@@ -4,7 +4,7 @@ import { Count, Megabytes } from "./common.ts"
 import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
 import { FinishReason, samplingFields, Usage } from "./job.ts"
-import { JobId, WorkerId, DeviceId } from "./ids.ts"
+import { JobId, WorkerId, DeviceId, ModelRef } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
 export const KvType = Schema.Literal("f16", "q8_0")
@@ -63,7 +63,7 @@ export const WorkerBeat = Schema.Struct({
   /** where its WorkerApi is reached from the queen */
   url: Schema.optional(Schema.String),
   device: DeviceId,
-  model: Schema.String,
+  model: ModelRef,
   /** tokens a slot; 0 until loaded */
   context: Count,
   slots: Count,
@@ -82,7 +82,7 @@ export type WorkerBeat = typeof WorkerBeat.Type
 
 export const WorkerStart = Schema.Struct({
   device: DeviceId,
-  model_ref: Schema.String,
+  model_ref: ModelRef,
   port_hint: Schema.optional(Schema.Int),
   context: Schema.optional(Schema.Int.pipe(Schema.positive())),
   slots: Schema.optional(Schema.Int.pipe(Schema.between(1, 256))),

@@ -15,7 +15,7 @@ import { workerKinds } from "../../machines/kinds/index.ts"
 import { KindId } from "../../machines/vocabulary/kind.ts"
 import { Backend } from "../../machines/vocabulary/device.ts"
 import { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
-import { Id, WorkerId } from "../../machines/vocabulary/ids.ts"
+import { Id, WorkerId, ModelRef } from "../../machines/vocabulary/ids.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 const positive = Schema.Number.pipe(Schema.positive())
@@ -40,7 +40,7 @@ const Argument = Schema.parseJson(
     backend: Backend,
     gpuUuid: optional(Schema.String),
     modelPath: Schema.NonEmptyString,
-    modelRef: Schema.String,
+    modelRef: ModelRef,
     context: optional(Schema.Int.pipe(Schema.positive())),
     slots: Schema.Int.pipe(Schema.between(1, 256)),
     kvType: optional(KvType),

@@ -5,7 +5,7 @@ import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hiv
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
-import { Id, HiveId } from "../../machines/vocabulary/ids.ts"
+import { Id, HiveId, ModelRef } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
 import { ofFetching, ofOwnedHive, ofRemoteMachine, ofStarting, ofStore, ofWaking } from "../failures.ts"
@@ -134,7 +134,7 @@ const modelsApi = {
     summary: "A hive fetches a model; wakes this machine's own where none is named",
     input: Schema.Struct({ model_ref: Schema.String, hive: Schema.optional(HiveId) }),
     answers: {
-      json: { 202: Schema.Struct({ hive: HiveId, model_ref: Schema.String, ...ProvisionAnswer.fields }) }
+      json: { 202: Schema.Struct({ hive: HiveId, model_ref: ModelRef, ...ProvisionAnswer.fields }) }
     },
     errors: [...ofWaking, ...ofFetching, ...ofStarting]
   }),

@@ -5,12 +5,12 @@ import * as Fiber from "effect/Fiber"
 import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
 import type { Found, Runtimes } from "../../../src/layers/runtimes/index.ts"
 import { contentOnly } from "../../../src/machines/dialect/dialect.ts"
-import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { makeWorld, settle } from "../../support/hive-world.ts"
 import { objectsBetweenMarks as dialect } from "../../support/scripts.ts"
 
-const ref = "file:/good.gguf"
+const ref = ModelRef.make("file:/good.gguf")
 const learned = { template: "a hash", dialect }
 const ready: ReadonlyArray<ControlMessage> = [
   { t: "bound", port: 8601, url: "http://127.0.0.1:8601" },

@@ -6,7 +6,7 @@ import { describe } from "vitest"
 import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { makeWorld, settle } from "../../support/hive-world.ts"
-import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const said: ReadonlyArray<ControlMessage> = [
   { t: "bound", port: 8601, url: "http://127.0.0.1:8601" },
@@ -23,7 +23,11 @@ const life = (catalog: MemoryCatalog, { context = 512, engine = "0", stamp = "1"
       made.stamp = stamp
       yield* made.addModel("file:/good.gguf")
       const asked = yield* Effect.fork(
-        made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "file:/good.gguf", context })
+        made.hive.api.startWorker({
+          device: DeviceId.make("cpu"),
+          model_ref: ModelRef.make("file:/good.gguf"),
+          context
+        })
       )
       yield* settle
       const [process] = made.launched

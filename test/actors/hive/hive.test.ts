@@ -9,13 +9,14 @@ import { Call } from "../../../src/protocol/endpoint.ts"
 import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
 import { readEvents } from "../../../src/protocol/sse.ts"
 import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
-import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const ready: ReadonlyArray<Parameters<Launched["say"]>[0]> = [
   { t: "bound", port: 8601, url: "http://127.0.0.1:8601" },
   { t: "ready", backend: "CPU", context: 4096, slots: 4 }
 ]
-const start = (world: World) => world.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: "minillama" })
+const start = (world: World) =>
+  world.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make("minillama") })
 const states = (world: World) =>
   Effect.map(world.hive.api.listWorkers({}), (workers) => workers.map(({ state }) => state))
 const last = (world: World): Launched => {

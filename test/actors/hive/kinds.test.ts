@@ -7,7 +7,7 @@ import { Kinds } from "../../../src/layers/kinds/index.ts"
 import { workerKinds } from "../../../src/machines/kinds/index.ts"
 import { makeWorld, settle } from "../../support/hive-world.ts"
 import { scriptKind } from "../../support/script-kind.ts"
-import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const [play, model] = ["file:/play.script", "file:/model.gguf"] as const
 
@@ -18,7 +18,7 @@ const world = Effect.gen(function* () {
   const start = (model_ref: string) =>
     Effect.gen(function* () {
       const asked = yield* Effect.fork(
-        Effect.either(made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref }))
+        Effect.either(made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make(model_ref) }))
       )
       yield* settle
       const launched = made.launched.at(-1)

@@ -7,7 +7,7 @@ import { describe } from "vitest"
 import { readEvents } from "../../../src/protocol/sse.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
-import { DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const bound: ControlMessage = { t: "bound", port: 8601, url: "http://127.0.0.1:8601" }
 /** the runtime is there: the file is next */
@@ -26,7 +26,8 @@ const assertion = "/home/x/llama.cpp/src/llama-model.cpp:7: GGML_ASSERT(n > 0) f
 const world = Effect.tap(makeWorld(), (made) =>
   Effect.zipRight(made.addModel(bad), Effect.zipRight(made.addModel(worse), made.addModel(good)))
 )
-const start = (made: World, model_ref: string) => made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref })
+const start = (made: World, model_ref: string) =>
+  made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make(model_ref) })
 const last = (made: World): Launched => {
   const found = made.launched.at(-1)
   if (found === undefined) throw new Error("nothing was launched")
@@ -76,7 +77,7 @@ const serves = (made: World, model: string) =>
     return yield* Fiber.join(asked)
   })
 const devices = (made: World) =>
-  Effect.map(made.hive.api.capacity({ device: DeviceId.make("cpu"), model: good }), () => "in service")
+  Effect.map(made.hive.api.capacity({ device: DeviceId.make("cpu"), model: ModelRef.make(good) }), () => "in service")
 
 describe("A file that ends its worker while it is loaded", () => {
   it.scoped(
@@ -93,9 +94,9 @@ describe("A file that ends its worker while it is loaded", () => {
           details: { quarantined: true, device: "cpu", last_words: "llama-model.cpp:7: GGML_ASSERT(n > 0) failed" }
         }
         expect(yield* Effect.flip(start(made, bad))).toMatchObject(why)
-        expect(yield* Effect.flip(made.hive.api.capacity({ device: DeviceId.make("cpu"), model: bad }))).toMatchObject(
-          why
-        )
+        expect(
+          yield* Effect.flip(made.hive.api.capacity({ device: DeviceId.make("cpu"), model: ModelRef.make(bad) }))
+        ).toMatchObject(why)
         expect(made.launched).toHaveLength(2)
       })
   )

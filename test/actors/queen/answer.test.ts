@@ -12,7 +12,7 @@ import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { queued } from "../../../src/machines/narration.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 import type { DoneEvent } from "../../../src/machines/vocabulary/job.ts"
 
 const layer = Layer.provide(
@@ -26,7 +26,7 @@ const doneEvent: DoneEvent = { text_length: 4, tokens: 2, finish_reason: "stop",
 const open = (stream = true) =>
   Effect.flatMap(JobLogs, (logs) =>
     Effect.map(
-      logs.open({ id: JobId.make("job-1"), request: { model: "minillama", prompt: "hi", stream } }),
+      logs.open({ id: JobId.make("job-1"), request: { model: ModelRef.make("minillama"), prompt: "hi", stream } }),
       ({ log }) => log
     )
   )

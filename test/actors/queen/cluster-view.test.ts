@@ -6,7 +6,7 @@ import * as Fiber from "effect/Fiber"
 import { ClusterView } from "../../../src/actors/queen/cluster/cluster-view.ts"
 import { notLost } from "../../../src/actors/queen/cluster/hive-entry.ts"
 import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
-import { JobId, WorkerId, HiveId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, HiveId, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   id: WorkerId.make("w1"),
@@ -15,7 +15,7 @@ const beatOf = (change: Partial<WorkerBeat> = {}): WorkerBeat => ({
   load_progress: 1,
   url: "http://127.0.0.1:8601",
   device: DeviceId.make("cpu"),
-  model: "minillama",
+  model: ModelRef.make("minillama"),
   context: 512,
   slots: 2,
   busy: 0,
@@ -36,7 +36,7 @@ const make = () => {
   return { view, hive, beat }
 }
 const ready = { instance: "i1", url: "http://127.0.0.1:8601", backend: "CPU", context: 512, slots: 2 }
-const at = { hive: HiveId.make("h"), worker: WorkerId.make("w1"), device: cpuDevice, model: "minillama" }
+const at = { hive: HiveId.make("h"), worker: WorkerId.make("w1"), device: cpuDevice, model: ModelRef.make("minillama") }
 
 describe("The cluster view", () => {
   it("gives out as many slots as a worker has, each job one, and takes them back", () => {

@@ -22,10 +22,10 @@ import { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { keepWarm, queued } from "../../../src/machines/narration.ts"
-import type { DoneEvent, JobRequest } from "../../../src/machines/vocabulary/job.ts"
-import { JobId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import type { DoneEvent, CheckedRequest } from "../../../src/machines/vocabulary/job.ts"
+import { JobId, HiveId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
-const request: JobRequest = { model: "minillama", prompt: "hello" }
+const request: CheckedRequest = { model: ModelRef.make("minillama"), prompt: "hello" }
 const doneEvent: DoneEvent = {
   text_length: 0,
   tokens: 0,
@@ -42,7 +42,7 @@ const withLogs = <E>(
   journal?: Layer.Layer<Journal, never, Turns>
 ) => Effect.provide(body, Layer.orDie(services(journal)))
 
-const open = (id = "job-a", extra: Partial<JobRequest> = {}) =>
+const open = (id = "job-a", extra: Partial<CheckedRequest> = {}) =>
   Effect.flatMap(JobLogs, (logs) =>
     Effect.map(logs.open({ id: JobId.make(id), request: { ...request, ...extra } }), ({ log }) => log)
   )
@@ -169,7 +169,7 @@ describe("a job's event sequence", () => {
           actor: "queen",
           action: "queued",
           jobId: "job-a",
-          modelRef: "minillama",
+          modelRef: ModelRef.make("minillama"),
           at: 0
         })
         expect(tokensOf(events)).toEqual([0, 1, 2, 3].map((i) => ({ i, t: `w${i} ` })))
@@ -612,7 +612,7 @@ describe("the jobs of a queen", () => {
         speak(log, 5)
         log.failover("a", "b", { resampled: true })
         log.end({ _tag: "Done", event: doneEvent })
-        expect(meters.model("minillama")).toMatchObject({ generatedTokens: 5, failovers: 1 })
+        expect(meters.model(ModelRef.make("minillama"))).toMatchObject({ generatedTokens: 5, failovers: 1 })
       })
     )
   )

@@ -19,13 +19,13 @@ import { layerMemory, type MemoryStore, memoryStore, storeOver } from "../../../
 import type { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { queued } from "../../../src/machines/narration.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 import { makeSseParser } from "../../../src/protocol/sse.ts"
 import type { Sink } from "../../../src/protocol/endpoint.ts"
 import { layerLate, realTurn } from "../../support/journals.ts"
 
 const job = JobId.make("job-a")
-const request = { model: "minillama", prompt: "hello" }
+const request = { model: ModelRef.make("minillama"), prompt: "hello" }
 /** on its way to the journal, and the answer on its way back */
 const way = Effect.sleep("40 millis")
 

@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest"
 import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics/metrics.ts"
 import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics/metrics-text.ts"
 import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
-import { WorkerId, HiveId, localHive, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, localHive, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const gauges: Gauges = {
   version: "1.2.3",
   running: ["minillama", "minillama"],
   waiting: ["file:/m.gguf"],
   hives: ["healthy"],
-  workers: [{ hive: localHive, model: "minillama", state: "busy" }],
+  workers: [{ hive: localHive, model: ModelRef.make("minillama"), state: "busy" }],
   memory: [
     {
       hive: HiveId.make('my "hive"\\\n'),
@@ -34,7 +34,7 @@ const beat = (...workers: ReadonlyArray<readonly [id: string, restarts: number]>
     state: "idle",
     load_progress: 1,
     device: cpuDevice,
-    model: "minillama",
+    model: ModelRef.make("minillama"),
     context: 512,
     slots: 4,
     busy: 0,
@@ -75,12 +75,12 @@ const lint = (text: string) => {
 describe("the queen's metrics", () => {
   it("are valid Prometheus text, every family of them", () => {
     const meters = new Meters()
-    const model = meters.model("minillama")
+    const model = meters.model(ModelRef.make("minillama"))
     model.generatedTokens = 7
     model.firstToken.observe(0.02)
-    meters.ended("minillama", "done")
+    meters.ended(ModelRef.make("minillama"), "done")
     meters.hive("localhost").beat(beat(["w1", 1]))
-    meters.hive("localhost").loaded("minillama", 0.3)
+    meters.hive("localhost").loaded(ModelRef.make("minillama"), 0.3)
     const text = renderMetrics(meters, gauges)
     expect([...lint(text).keys()]).toEqual(families.map(({ name }) => name))
     for (const sample of [
@@ -97,7 +97,7 @@ describe("the queen's metrics", () => {
 
   it("count observations at or under each bound", () => {
     const meters = new Meters()
-    for (const seconds of [0.01, 0.02, 1000]) meters.model("m").firstToken.observe(seconds)
+    for (const seconds of [0.01, 0.02, 1000]) meters.model(ModelRef.make("m")).firstToken.observe(seconds)
     const lines = renderMetrics(meters, gauges).split("\n")
     const bucket = (le: string) => `rbee_time_to_first_token_seconds_bucket{model="m",le="${le}"}`
     expect(lines).toContain(`${bucket("0.01")} 1`)
@@ -117,8 +117,8 @@ describe("the queen's metrics", () => {
   it("give no label to what never answered, nor to more models than a reader can bear", () => {
     const meters = new Meters()
     for (let n = 0; n < 1000; n++) {
-      meters.ended(`HF:no/such${n}`, "failed")
-      meters.model(`file:/${n}.gguf`).generatedTokens++
+      meters.ended(ModelRef.make(`HF:no/such${n}`), "failed")
+      meters.model(ModelRef.make(`file:/${n}.gguf`)).generatedTokens++
     }
     expect(meters.models.size).toBeLessThan(300)
     expect(meters.model(otherModels).ended.failed).toBe(1000)

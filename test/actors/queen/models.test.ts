@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import { readEvents } from "../../../src/protocol/sse.ts"
 import { modelsTable } from "../../../src/main/cli/views.ts"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
-import { JobId, HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, HiveId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const pulled = (model_ref: string) =>
   Effect.gen(function* () {
@@ -88,7 +88,7 @@ describe("Models of the cluster", () => {
   it.scoped("of the queen's own machine are known by name while its hive sleeps", () =>
     Effect.gen(function* () {
       const stores = makeStores()
-      stores.onDisk.push({ model_ref: "HF:Acme/Tiny:Q8_0", file: "/cache/tiny-Q8_0.gguf" })
+      stores.onDisk.push({ model_ref: ModelRef.make("HF:Acme/Tiny:Q8_0"), file: "/cache/tiny-Q8_0.gguf" })
       const { job } = yield* makeWorld({ stores })
       for (const model of ["tiny-q8_0", "hf:acme/tiny:Q8_0"]) {
         yield* (yield* job({ model })).ended

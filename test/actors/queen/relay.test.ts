@@ -20,7 +20,7 @@ import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type WorkerCalls, workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { failureClassOf } from "../../../src/machines/policy/failure-class.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const layer = Layer.provide(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 10 })),
@@ -77,7 +77,10 @@ const sayingThenSilent =
     Effect.zipRight(saying(...frames)(sink), Effect.never)
 
 const open = Effect.flatMap(JobLogs, (logs) =>
-  Effect.map(logs.open({ id: JobId.make("job-1"), request: { model: "minillama", prompt: "x" } }), ({ log }) => log)
+  Effect.map(
+    logs.open({ id: JobId.make("job-1"), request: { model: ModelRef.make("minillama"), prompt: "x" } }),
+    ({ log }) => log
+  )
 )
 const request = { job_id: JobId.make("job-1"), epoch: 1, prompt: "x" }
 const run = (feed: EventFeed, infer = started) =>

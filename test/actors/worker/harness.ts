@@ -14,7 +14,7 @@ import { layerNode } from "../../../src/layers/turns/node.ts"
 import type { WorkerPlan } from "../../../src/layers/worker-launcher/index.ts"
 import type { ControlMessage, InferRequest } from "../../../src/machines/vocabulary/worker.ts"
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
-import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 export const plan: WorkerPlan = {
   workerId: WorkerId.make("w1"),
@@ -22,7 +22,7 @@ export const plan: WorkerPlan = {
   kind: llama.id,
   backend: "cpu",
   modelPath: "/models/scripted.gguf",
-  modelRef: "scripted",
+  modelRef: ModelRef.make("scripted"),
   slots: 2,
   portHint: 0
 }

@@ -3,7 +3,7 @@ import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { HiveFacts, ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
 import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
-import { WorkerId, HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 /** mulberry32: the same workload in every run */
 export const seeded = (seed: number) => () => {
@@ -53,7 +53,7 @@ export class Cluster {
       for (let copy = 0; copy < 3; copy++)
         this.fleet.seen.addFile(
           HiveId.make(`hive-${Math.floor(this.random() * hives)}`),
-          `m${m}`,
+          ModelRef.make(`m${m}`),
           this.sizeOf(`m${m}`) * 1e6
         )
   }
@@ -75,7 +75,7 @@ export class Cluster {
           worker: WorkerId.make(worker),
           hive: HiveId.make(hive),
           device: DeviceId.make(name),
-          model: `other${Math.floor(this.random() * models)}`,
+          model: ModelRef.make(`other${Math.floor(this.random() * models)}`),
           context: 4096,
           slots,
           free: this.random() < idle ? slots : Math.floor(this.random() * slots),
@@ -119,7 +119,14 @@ export class Cluster {
       if ((this.zipf[middle] ?? 0) < at) low = middle + 1
       else high = middle
     }
-    return { model: `m${low}`, hive: undefined, device: undefined, allowCpu: true, context: undefined, alone: false }
+    return {
+      model: ModelRef.make(`m${low}`),
+      hive: undefined,
+      device: undefined,
+      allowCpu: true,
+      context: undefined,
+      alone: false
+    }
   }
 
   need(model: string): number {

@@ -8,7 +8,7 @@ import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import type { ResidentFacts } from "../../../src/machines/policy/placement/fleet-facts.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { seeded } from "./cluster.ts"
-import { WorkerId, HiveId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 /** MB and GB/s of cards as they are sold */
 const cards = [
@@ -117,7 +117,7 @@ class Scene {
             isServing: true,
             hive: HiveId.make(hive),
             device: DeviceId.make(id),
-            model: model.name,
+            model: ModelRef.make(model.name),
             context: 4096,
             slots,
             free: slots - taken,
@@ -145,7 +145,7 @@ class Scene {
       for (const model of models) {
         if (random() < 0.5) continue
         this.files.add(`${hive} ${model.name}`)
-        this.fleet.seen.addFile(HiveId.make(hive), model.name, model.mb * 1e6)
+        this.fleet.seen.addFile(HiveId.make(hive), ModelRef.make(model.name), model.mb * 1e6)
       }
     }
     this.spots = spots
@@ -153,12 +153,12 @@ class Scene {
       for (const { facts } of workers) this.fleet.setResident(facts)
       for (const { mb, name } of models) {
         const seen = (answerTokens / alone(mb, gbps)) * (0.9 + 0.2 * random())
-        this.fleet.observe({ hive: HiveId.make(hive), device: DeviceId.make(device) }, name, seen)
+        this.fleet.observe({ hive: HiveId.make(hive), device: DeviceId.make(device) }, ModelRef.make(name), seen)
       }
     }
     for (const { name, rate } of models) {
       for (let at = -Math.log(random()) / rate; at < watched; at -= Math.log(random()) / rate)
-        this.fleet.seen.used(name, at * 1000)
+        this.fleet.seen.used(ModelRef.make(name), at * 1000)
     }
   }
 
@@ -186,7 +186,7 @@ class Scene {
 
   /** What the policy chooses costs. */
   chosen(): number | undefined {
-    const search = new Search(this.fleet, { ...anywhere, model: this.wanted.name }, [], this.now)
+    const search = new Search(this.fleet, { ...anywhere, model: ModelRef.make(this.wanted.name) }, [], this.now)
     for (let one = search.next(); one !== undefined; one = search.next()) {
       const { device, evict } = one
       const spot = this.spots.find((other) => other.hive === device.hive && other.device === device.device)

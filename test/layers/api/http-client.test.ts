@@ -10,7 +10,7 @@ import { readEvents, type SseEvent } from "../../../src/protocol/sse.ts"
 import { hiveApi } from "../../../src/protocol/hive.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
 import { echoApi, health, quiet, serve, stranger } from "./http-support.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const clientOf = (baseUrl: string, more: { readonly timeoutMs?: number; readonly silenceMs?: number } = {}) =>
   makeHttpClient(workerApi, { baseUrl, ...more })
@@ -134,7 +134,7 @@ describe("a peer", () => {
     Effect.gen(function* () {
       const seen: Array<string> = []
       const notHere = () => Effect.die("not called")
-      const model = { model_ref: "m", file: "f", bytes: 1, pinned: false, owned: true, in_use: false }
+      const model = { model_ref: ModelRef.make("m"), file: "f", bytes: 1, pinned: false, owned: true, in_use: false }
       const { url } = yield* serveHttp({
         apis: [
           {

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { describe } from "vitest"
 import { HiveCatalog, type ModelRow } from "../../../src/layers/hive-catalog/index.ts"
 import { layerSqlite } from "../../../src/layers/hive-catalog/sqlite.ts"
-import { WorkerId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const withFile = <A, E>(use: (file: string) => Effect.Effect<A, E>) =>
   Effect.acquireUseRelease(
@@ -38,7 +38,7 @@ const bundleWriter = async (): Promise<string> => {
 }
 
 const model: ModelRow = {
-  ref: "minillama",
+  ref: ModelRef.make("minillama"),
   file: "/models/a.gguf",
   bytes: 3_297_568,
   sha256: "ab",
@@ -57,7 +57,7 @@ const model: ModelRow = {
 }
 const inPlace: ModelRow = {
   ...model,
-  ref: "file:/x.gguf",
+  ref: ModelRef.make("file:/x.gguf"),
   sha256: undefined,
   architecture: undefined,
   parameters: undefined,

@@ -28,8 +28,8 @@ import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
 import type { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
-import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import type { CheckedRequest } from "../../../src/machines/vocabulary/job.ts"
+import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 import { commit, layerLate, realTurn } from "../../support/journals.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "rbee-journal-"))
@@ -39,7 +39,13 @@ const newFile = () => join(folder, String(++files), "journal.sqlite")
 
 const facts: JobFacts = { state: "queued", epoch: 0, failovers: 0, timings: {} }
 const create = (journal: JournalService, id: string, key?: string, createdAt = 1) =>
-  journal.create({ id: JobId.make(id), request: { model: "minillama", prompt: `for ${id}` }, key, createdAt, facts })
+  journal.create({
+    id: JobId.make(id),
+    request: { model: ModelRef.make("minillama"), prompt: `for ${id}` },
+    key,
+    createdAt,
+    facts
+  })
 const event = (job: string, id: number, data = "{}"): Write => ({
   _tag: "Event",
   job: JobId.make(job),
@@ -65,7 +71,10 @@ const ended = (job: string, endedAt: number): Write => ({
 const ids = (entries: ReadonlyArray<Entry>) =>
   entries.flatMap((entry) => (entry._tag === "Event" ? [entry.id] : entry.texts.map((_, k) => entry.firstId + k)))
 
-const longRequest = (length: number) => ({ model: "minillama", prompt: "so much to say: 🐝 ".repeat(length / 10) })
+const longRequest = (length: number) => ({
+  model: ModelRef.make("minillama"),
+  prompt: "so much to say: 🐝 ".repeat(length / 10)
+})
 /** What a test does with a journal. */
 type Body<A> = (journal: JournalService) => Generator<YieldWrap<Effect.Effect<unknown, unknown>>, A>
 const using = <A, E>(body: Body<A>, layer: Layer.Layer<Journal, E, Turns>) =>
@@ -172,7 +181,7 @@ describe.each([
     expect((yield* journal.unfinished).map(({ id }) => id)).toEqual(["job-a", "job-c"])
     expect((yield* journal.jobs(2)).map(({ id }) => id)).toEqual(["job-c", "job-b"])
     expect(yield* journal.job(JobId.make("job-b"))).toMatchObject({
-      request: { model: "minillama", prompt: "for job-b" },
+      request: { model: ModelRef.make("minillama"), prompt: "for job-b" },
       createdAt: 1,
       endedAt: 50,
       facts: { state: "done", tokens: 1 }
@@ -200,7 +209,12 @@ describe.each([
     expect(turns).toBeGreaterThan(10)
     expect(yield* create(journal, "job-b", "key")).toMatchObject({ id: "job-a" })
     expect(yield* journal.unfinished).toMatchObject([{ id: "job-a", request: job.request }])
-    const short = { ...job, id: JobId.make("job-c"), key: undefined, request: { model: "minillama", prompt: "short" } }
+    const short = {
+      ...job,
+      id: JobId.make("job-c"),
+      key: undefined,
+      request: { model: ModelRef.make("minillama"), prompt: "short" }
+    }
     expect(yield* turnsOf(journal.create(short))).toBeLessThan(10)
   })
 
@@ -208,13 +222,13 @@ describe.each([
     for (const length of [10, 1_000_000]) {
       const request = longRequest(length)
       yield* journal.create({ id: JobId.make(`job-${length}`), request, createdAt: 1, facts })
-      const isSame = (other: JobRequest) => journal.isSame(JobId.make(`job-${length}`), other)
+      const isSame = (other: CheckedRequest) => journal.isSame(JobId.make(`job-${length}`), other)
       expect(yield* isSame({ prompt: request.prompt, model: request.model })).toBe(true)
       for (const other of [
         { ...request, seed: 1 },
         { ...request, prompt: request.prompt.slice(1) },
         { ...request, prompt: `${request.prompt}.` },
-        { model: "minillama", messages: [{ role: "user" as const, content: request.prompt }] }
+        { model: ModelRef.make("minillama"), messages: [{ role: "user" as const, content: request.prompt }] }
       ])
         expect(yield* isSame(other)).toBe(false)
     }
@@ -352,7 +366,12 @@ describe("the journal file", () => {
     const request = longRequest(100_000)
     return Effect.gen(function* () {
       yield* withJournal(file, function* (journal) {
-        yield* journal.create({ id: JobId.make("job-long"), request: { model: "minillama" }, createdAt: 1, facts })
+        yield* journal.create({
+          id: JobId.make("job-long"),
+          request: { model: ModelRef.make("minillama") },
+          createdAt: 1,
+          facts
+        })
       })
       const db = new Sqlite(file)
       db.exec("DELETE FROM effect_sql_migrations WHERE migration_id = 3")

@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import { Journal } from "../../../src/layers/journal/index.ts"
 import { layerSqlite } from "../../../src/layers/journal/sqlite.ts"
 import { Turns } from "../../../src/layers/turns/index.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 import { commit } from "../../support/journals.ts"
 
 export const JOBS: ReadonlyArray<JobId> = ["job-a", "job-b", "job-c"].map((id) => JobId.make(id))
@@ -17,7 +17,7 @@ const write = Effect.gen(function* () {
   for (const id of JOBS)
     yield* journal.create({
       id,
-      request: { model: "m", prompt: "p" },
+      request: { model: ModelRef.make("m"), prompt: "p" },
       createdAt: 0,
       facts: { state: "streaming", epoch: 1, failovers: 0, timings: {} }
     })
@@ -47,7 +47,7 @@ const writeLong = Effect.gen(function* () {
   for (;;) {
     yield* journal.create({
       id: JobId.make(`job-${progress.whole}`),
-      request: { model: "m", prompt: LONG },
+      request: { model: ModelRef.make("m"), prompt: LONG },
       createdAt: 0,
       facts: { state: "streaming" as const, epoch: 1, failovers: 0, timings: {} }
     })

@@ -24,11 +24,11 @@ import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
 import { Models } from "../../../src/layers/models/index.ts"
 import type { ModelSource } from "../../../src/layers/models/source.ts"
 import { bundled, bundledFolder, files } from "../../../src/layers/models/sources.ts"
-import { type ModelRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
+import { type ParsedRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
 import { invalid, tiny } from "../../support/gguf.ts"
 
 const liveClock = Clock.make()
-const ref = (text: string): ModelRef => Either.getOrThrow(parseModelRef(text))
+const ref = (text: string): ParsedRef => Either.getOrThrow(parseModelRef(text))
 const minillama = ref("minillama")
 
 /** those of the release, but with nobody's cache and without a network */

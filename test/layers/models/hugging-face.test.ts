@@ -28,7 +28,7 @@ import { Models, type PublishedModel } from "../../../src/layers/models/index.ts
 import { bundledFolder } from "../../../src/layers/models/sources.ts"
 import type { RbeeError } from "../../../src/machines/errors.ts"
 import { partsOf } from "../../../src/machines/formats/gguf/split.ts"
-import { type ModelRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
+import { type ParsedRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
 import { familyFile, familyHeader } from "../../support/families/index.ts"
 import type { Entries } from "../../support/gguf-container.ts"
 import { parametersOf, splitModel, TINY } from "../../support/gguf.ts"
@@ -50,7 +50,7 @@ import {
 } from "../../support/hub.ts"
 import { patience } from "../../support/patience.ts"
 
-const ref = (text: string): ModelRef => Either.getOrThrow(parseModelRef(text))
+const ref = (text: string): ParsedRef => Either.getOrThrow(parseModelRef(text))
 const tiny = ref("HF:acme/tiny:Q8_0")
 const original = readFileSync(join(bundledFolder() ?? "", "minillama-q8_0.gguf"))
 const sha256 = createHash("sha256").update(original).digest("hex")

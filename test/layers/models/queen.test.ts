@@ -17,11 +17,11 @@ import { hubSettings } from "../../../src/layers/models/hugging-face/settings.ts
 import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
 import { type Fits, Models, type QueenHub } from "../../../src/layers/models/index.ts"
 import { partsOf } from "../../../src/machines/formats/gguf/split.ts"
-import { type ModelRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
+import { type ParsedRef, parseModelRef } from "../../../src/machines/formats/model-ref.ts"
 import { splitModel, TINY, tiny as tinyModel } from "../../support/gguf.ts"
 import { testHub, type TestHub } from "../../support/hub.ts"
 
-const ref = (text: string): ModelRef => Either.getOrThrow(parseModelRef(text))
+const ref = (text: string): ParsedRef => Either.getOrThrow(parseModelRef(text))
 const tiny = ref("HF:acme/tiny:Q8_0")
 const token = "a token of the cluster".replaceAll(" ", "-")
 const run = <A, E>(effect: Effect.Effect<A, E>): Promise<A> =>
@@ -65,7 +65,7 @@ const cluster = async (files: Readonly<Record<string, Uint8Array>> = {}) => {
   const offer = { url, token }
   const far = await disk(hub, () => offer)
   /** as a hive does it when a model is in its catalog */
-  const have = async (model: ModelRef) => {
+  const have = async (model: ParsedRef) => {
     const { file, sha256 } = await run(bring(near.models, model))
     const note = { ref: model.ref, file, sha256, owned: true, pinned: false, why: undefined }
     await run(near.models.note({ ...note, addedAt: 1, lastUsedAt: undefined }))

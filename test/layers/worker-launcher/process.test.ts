@@ -25,7 +25,7 @@ import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from ".
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
 import { patience } from "../../support/patience.ts"
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
-import { JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 let programs: Programs
 beforeAll(async () => {
@@ -43,7 +43,7 @@ const plan: WorkerPlan = {
   kind: llama.id,
   backend: "cpu",
   modelPath: minillama,
-  modelRef: "minillama",
+  modelRef: ModelRef.make("minillama"),
   slots: 2,
   portHint: 0
 }

@@ -14,7 +14,7 @@ import { makeRoom } from "../../../src/machines/policy/placement/residency.ts"
 import { takeCapacityTurns } from "../../../src/machines/policy/placement/capacity-turns.ts"
 import { fleetOf, resident } from "../../support/fleet.ts"
 import { facts } from "../../support/hive-world.ts"
-import { JobId, HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, HiveId, DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const overflow = (details: object) => rbeeError("INVALID_REQUEST", "too long", "", { ...details })
 
@@ -80,7 +80,7 @@ describe("The context of a slot", () => {
     expect(room(10_000, 5000)).toMatchObject({ kind: "later", at: 65_000 })
     expect(room(65_000, 5000).kind).toBe("now")
     // another model is not held up by it
-    expect(room(10_000, 5000, "another").kind).toBe("now")
+    expect(room(10_000, 5000, ModelRef.make("another")).kind).toBe("now")
   })
 
   it("that is larger has the old worker closed at once, where another model has patience with it", () => {
@@ -95,7 +95,11 @@ describe("The context of a slot", () => {
     })
     const turns = (model: string) => {
       const hopes = [{ hive: HiveId.make("box"), device: DeviceId.make("gpu0"), requiredMb: 90 }]
-      return takeCapacityTurns([{ job: JobId.make("j"), model, since: 10_000, hopes }], fleet, 11_000)
+      return takeCapacityTurns(
+        [{ job: JobId.make("j"), model: ModelRef.make(model), since: 10_000, hopes }],
+        fleet,
+        11_000
+      )
     }
     expect([...turns("minillama").close]).toEqual(["old"])
     expect([...turns("another").close]).toEqual([])

@@ -1,10 +1,10 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
 import { type Copy, planGc } from "../../../src/machines/policy/model-gc.ts"
-import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const copy = (ref: string, hive: string, over: Partial<Copy> = {}): Copy => ({
-  model_ref: ref,
+  model_ref: ModelRef.make(ref),
   hive: HiveId.make(hive),
   file: `/models/${ref}`,
   bytes: 100,
@@ -66,7 +66,7 @@ describe("Making room", () => {
   it("never touches what must stay, and goes down to the size where it may", () => {
     const some = FastCheck.array(
       FastCheck.record({
-        model_ref: FastCheck.constantFrom("m1", "m2", "m3", "m4"),
+        model_ref: FastCheck.constantFrom("m1", "m2", "m3", "m4").map((ref) => ModelRef.make(ref)),
         hive: FastCheck.constantFrom(HiveId.make("a"), HiveId.make("b")),
         bytes: FastCheck.integer({ min: 1, max: 500 }),
         last_used_at: FastCheck.integer({ min: 0, max: 20 }),

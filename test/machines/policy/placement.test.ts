@@ -3,7 +3,7 @@ import { type Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, placeOf, resident, request } from "../../support/fleet.ts"
-import { HiveId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const order = (asked: PlacementRequest, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>
   askedBy(new Search(fleet, asked, excluded, 0))
@@ -61,7 +61,7 @@ describe("The scheduler's search for a device", () => {
 
   it("prefers a hive that has the file to one that has not, all else equal, and says so", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
-    fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes: 4e9 }])
+    fleet.seen.setFiles(HiveId.make("box"), [{ model: ModelRef.make("minillama"), bytes: 4e9 }])
     const search = new Search(fleet, request(), [], 0)
     const first = search.next()
     expect(first === undefined ? undefined : placeOf(first)).toBe("box/gpu0")
@@ -73,30 +73,30 @@ describe("The scheduler's search for a device", () => {
   })
 
   it("prefers an idle device to one that decodes for others, all else equal", () => {
-    const busy = resident("w1", { device: DeviceId.make("gpu0"), model: "other", free: 0 })
+    const busy = resident("w1", { device: DeviceId.make("gpu0"), model: ModelRef.make("other"), free: 0 })
     expect(order(request(), fleetOf({ box: [24_000, 24_000] }, [busy]))).toEqual(["box/gpu1", "box/gpu0", "box/cpu"])
   })
 
   it("goes by what a device was seen to do for the model, where that is known", () => {
     const fleet = fleetOf({ box: [24_000, 24_000] })
-    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu1") }, "minillama", 50)
-    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu0") }, "minillama", 5)
+    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu1") }, ModelRef.make("minillama"), 50)
+    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu0") }, ModelRef.make("minillama"), 5)
     expect(order(request(), fleet)[0]).toBe("box/gpu1")
   })
 
   it("takes a device that was slow for a sign of the model, where no other has served it yet", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
-    fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes: 4e9 }])
-    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu0") }, "minillama", 5)
+    fleet.seen.setFiles(HiveId.make("box"), [{ model: ModelRef.make("minillama"), bytes: 4e9 }])
+    fleet.observe({ hive: HiveId.make("box"), device: DeviceId.make("gpu0") }, ModelRef.make("minillama"), 5)
     expect(order(request(), fleet)[0], "the file is there, all else equal").toBe("box/gpu0")
   })
 
   it("offers a device again with idle workers unloaded where that costs less than a slower one, and not where it does not", () => {
     const full = { requiredMb: 8000, availableMb: 1000 }
-    const idle = resident("w1", { device: DeviceId.make("gpu0"), model: "other", memoryMb: 9000 })
+    const idle = resident("w1", { device: DeviceId.make("gpu0"), model: ModelRef.make("other"), memoryMb: 9000 })
     const ask = (bytes: number) => {
       const fleet = fleetOf({ box: [24_000] }, [idle])
-      fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes }])
+      fleet.seen.setFiles(HiveId.make("box"), [{ model: ModelRef.make("minillama"), bytes }])
       const search = new Search(fleet, request(), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", full)
@@ -109,7 +109,7 @@ describe("The scheduler's search for a device", () => {
 
   it("believes a hive that says that all of its workers together would do, whatever older beats told of them", () => {
     const ask = (mostMb: number | undefined) => {
-      const stale = resident("w1", { device: DeviceId.make("gpu0"), model: "other", memoryMb: 120 })
+      const stale = resident("w1", { device: DeviceId.make("gpu0"), model: ModelRef.make("other"), memoryMb: 120 })
       const search = new Search(fleetOf({ box: [180] }, [stale]), request({ allowCpu: false }), [], 1e6)
       const first = search.next()
       if (first !== undefined) search.refused(first, "full", { requiredMb: 162, availableMb: 34, mostMb })
@@ -136,8 +136,8 @@ describe("The scheduler's search for a device", () => {
 
   it("hopes for a device whose workers are busy or just loaded, and for no device that is too small or pinned", () => {
     const fleet = fleetOf({ box: [24_000, 12_000, 8000] }, [
-      resident("busy", { device: DeviceId.make("gpu0"), model: "a", memoryMb: 20_000, free: 0 }),
-      resident("pinned", { device: DeviceId.make("gpu1"), model: "b", memoryMb: 11_000, isPinned: true })
+      resident("busy", { device: DeviceId.make("gpu0"), model: ModelRef.make("a"), memoryMb: 20_000, free: 0 }),
+      resident("pinned", { device: DeviceId.make("gpu1"), model: ModelRef.make("b"), memoryMb: 11_000, isPinned: true })
     ])
     const search = new Search(fleet, request({ allowCpu: false }), [], 1e6)
     for (let one = search.next(); one !== undefined; one = search.next())
@@ -148,7 +148,11 @@ describe("The scheduler's search for a device", () => {
 
 describe("The scheduler's choice among resident workers", () => {
   it("is the one that will be done first, and it says why the others lost", () => {
-    const workers = [resident("w1", { free: 1 }), resident("w2", { free: 3 }), resident("w3", { model: "other" })]
+    const workers = [
+      resident("w1", { free: 1 }),
+      resident("w2", { free: 3 }),
+      resident("w3", { model: ModelRef.make("other") })
+    ]
     const decision = decide(request(), fleetOf(two, workers))
     expect(decision).toMatchObject({ kind: "resident", worker: "w2" })
     expect(decision.kind === "resident" ? decision.losers : []).toEqual([

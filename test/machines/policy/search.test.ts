@@ -8,7 +8,7 @@ import { placeKey } from "../../../src/machines/policy/placement/place.ts"
 import { mayGoAt } from "../../../src/machines/policy/placement/residency.ts"
 import { type Candidate, Search } from "../../../src/machines/policy/placement/search.ts"
 import { request as wishFor } from "../../support/fleet.ts"
-import { WorkerId, HiveId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 interface World {
   readonly hives: ReadonlyArray<HiveFacts>
@@ -65,7 +65,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
         worker: WorkerId.make(`w${n}`),
         hive,
         device: DeviceId.make(device),
-        model: `m${n % 20}`,
+        model: ModelRef.make(`m${n % 20}`),
         context: 512,
         slots: 4,
         memoryMb,
@@ -99,7 +99,7 @@ const worlds: FastCheck.Arbitrary<World> = FastCheck.record({
     })),
     residents,
     files: [...new Set(files.map((h) => `h${h % gpus.length}`))],
-    request: wishFor({ model, allowCpu }),
+    request: wishFor({ model: ModelRef.make(model), allowCpu }),
     needMb: (mb + 80) * more,
     now: 100_000
   }
@@ -109,7 +109,7 @@ const fleetOf = ({ files, hives, residents, needMb }: World): Fleet => {
   const fleet = new Fleet()
   for (const hive of hives) fleet.setHive(hive)
   for (const one of residents) fleet.setResident(one)
-  for (const hive of files) fleet.seen.addFile(HiveId.make(hive), model, (needMb / 2 - 80) * 1e6)
+  for (const hive of files) fleet.seen.addFile(HiveId.make(hive), ModelRef.make(model), (needMb / 2 - 80) * 1e6)
   return fleet
 }
 
@@ -221,7 +221,8 @@ describe("Every search for a place", () => {
     FastCheck.assert(
       FastCheck.property(worlds, changes, (world, list) => {
         const fleet = fleetOf({ ...world, files: [] })
-        for (const hive of world.files) fleet.seen.addFile(HiveId.make(hive), model, (world.needMb / 2 - 80) * 1e6)
+        for (const hive of world.files)
+          fleet.seen.addFile(HiveId.make(hive), ModelRef.make(model), (world.needMb / 2 - 80) * 1e6)
         const residents = new Map(world.residents.map((one) => [one.worker, one]))
         const hives = new Map(world.hives.map((one) => [one.hive, one]))
         let now = 0

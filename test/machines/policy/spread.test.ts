@@ -2,14 +2,14 @@ import { describe, expect, it } from "vitest"
 import { scaledOut, isWorthAnother } from "../../../src/machines/policy/placement/scale-out.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, resident, request } from "../../support/fleet.ts"
-import { HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const gpu0 = { device: DeviceId.make("gpu0"), memoryMb: 9000 } as const
 const busy = resident("w1", { ...gpu0, free: 0 })
 /** A model of 7 GB: an answer takes about 4 s on a GPU with 12 GB, a start 7.5 s. */
 const fleetWith = (gpus: ReadonlyArray<number>, residents = [busy]) => {
   const fleet = fleetOf({ box: gpus }, residents)
-  fleet.seen.setFiles(HiveId.make("box"), [{ model: "minillama", bytes: 7e9 }])
+  fleet.seen.setFiles(HiveId.make("box"), [{ model: ModelRef.make("minillama"), bytes: 7e9 }])
   return fleet
 }
 const worth = (fleet: ReturnType<typeof fleetWith>, ahead: number, waitedMs = 0, asked = request()) =>
@@ -30,7 +30,7 @@ describe("A job that finds all slots of its model taken", () => {
 
   it("waits where there is no other device, none with room, or none that it may use", () => {
     expect(worth(fleetWith([12_000]), 100, 1e6, request({ allowCpu: false }))).toBe(false)
-    const other = resident("w2", { device: DeviceId.make("gpu1"), model: "other", memoryMb: 11_000 })
+    const other = resident("w2", { device: DeviceId.make("gpu1"), model: ModelRef.make("other"), memoryMb: 11_000 })
     const full = fleetWith([12_000, 12_000], [busy, other])
     full.setHive({
       hive: HiveId.make("box"),

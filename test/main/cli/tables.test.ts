@@ -4,7 +4,15 @@ import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
 import { optionsOf } from "../../../src/main/cli/commands/infer.ts"
 import type { InferValues } from "../../../src/main/cli/commands/infer-flags.ts"
-import { JobId, WorkerId, HiveId, localHive, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
+import {
+  JobId,
+  WorkerId,
+  HiveId,
+  localHive,
+  DeviceId,
+  cpuDevice,
+  ModelRef
+} from "../../../src/machines/vocabulary/ids.ts"
 
 describe("a table", () => {
   it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
@@ -36,7 +44,7 @@ describe("a table", () => {
       state: "idle",
       load_progress: 1,
       device: cpuDevice,
-      model: "a\u001b[2Jb\nc",
+      model: ModelRef.make("a\u001b[2Jb\nc"),
       context: 512,
       slots: 4,
       busy: 1,
@@ -52,7 +60,7 @@ describe("a table", () => {
 describe("a job", () => {
   const job = {
     job_id: JobId.make("job-1"),
-    model: "minillama",
+    model: ModelRef.make("minillama"),
     state: "queued",
     position: 2,
     placement: {
@@ -121,7 +129,7 @@ describe("the options of infer", () => {
   it("leave out what was not given", () => {
     expect(optionsOf(none, "hello")).toEqual({
       request: {
-        model: "minillama",
+        model: ModelRef.make("minillama"),
         messages: [{ role: "user", content: "hello" }],
         stream: true,
         allow_cpu: true
@@ -133,7 +141,7 @@ describe("the options of infer", () => {
   it("reach the job, each under its name", () => {
     const given: InferValues = {
       ...none,
-      model: "file:/a.gguf",
+      model: ModelRef.make("file:/a.gguf"),
       hive: HiveId.make("far"),
       device: DeviceId.make("GPU1"),
       noCpu: true,
@@ -152,7 +160,7 @@ describe("the options of infer", () => {
     }
     expect(optionsOf(given, "hello")).toEqual({
       request: {
-        model: "file:/a.gguf",
+        model: ModelRef.make("file:/a.gguf"),
         hive: HiveId.make("far"),
         device: DeviceId.make("gpu1"),
         allow_cpu: false,

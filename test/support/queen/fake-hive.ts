@@ -14,7 +14,7 @@ import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import type { ModelView } from "../../../src/machines/vocabulary/model.ts"
 import type { InferRequest, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { FakeWorker, type Script } from "./fake-worker.ts"
-import { WorkerId, HiveId, DeviceId } from "../../../src/machines/vocabulary/ids.ts"
+import { WorkerId, HiveId, DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const gone = rbeeError("CONNECTION_TIMEOUT", "no connection: nothing listens there", "", { reason: "ECONNREFUSED" })
 
@@ -170,7 +170,7 @@ export class FakeHive {
       load_progress: 1,
       url: worker.url,
       device: DeviceId.make(worker.device),
-      model: worker.model,
+      model: ModelRef.make(worker.model),
       context: worker.context,
       slots: worker.slots,
       memory_mb: workerMb,
@@ -200,7 +200,7 @@ export class FakeHive {
   private modelView(ref: string): ModelView {
     const refused = [...this.quarantined].filter((pair) => pair.startsWith(`${ref} `))
     return {
-      model_ref: ref,
+      model_ref: ModelRef.make(ref),
       file: `/models/${ref}.gguf`,
       bytes: 3_300_000,
       ...this.vocabulary,

@@ -10,7 +10,7 @@ import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import type { Turns } from "../../../src/layers/turns/index.ts"
 import type { Dialect } from "../../../src/machines/dialect/dialect.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
-import { DeviceId, HiveId, JobId, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { DeviceId, HiveId, JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 import type { WorkerView } from "../../../src/machines/vocabulary/hive.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { declared } from "../../../src/protocol/endpoint.ts"
@@ -56,7 +56,7 @@ export const thinking = (log: JobLog, texts: ReadonlyArray<string>, end: "stop" 
   })
 
 const llama = {
-  model_ref: "minillama",
+  model_ref: ModelRef.make("minillama"),
   file: "/models/minillama.gguf",
   bytes: 3_000_000,
   sha256: "ab".repeat(32),
@@ -76,7 +76,7 @@ const worker: WorkerView = {
   state: "idle",
   load_progress: 1,
   device: DeviceId.make("cpu"),
-  model: "minillama",
+  model: ModelRef.make("minillama"),
   context: 512,
   slots: 4,
   busy: 0,
@@ -101,7 +101,10 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
       submit: (request) =>
         Effect.gen(function* () {
           asked.push(request)
-          const { log } = yield* logs.open({ id: JobId.make(`job-${asked.length}`), request })
+          const { log } = yield* logs.open({
+            id: JobId.make(`job-${asked.length}`),
+            request: { ...request, model: ModelRef.make(request.model) }
+          })
           // as a job's actor does: what it interrupts must be interruptible
           yield* Effect.forkIn(Effect.provide(Effect.raceFirst(run(log), Effect.never), context), scope)
           return answerOf(log)
@@ -110,7 +113,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
       ignored: (fields) => void (counted.ignored += fields),
       named: (name) =>
         name.startsWith("gone") ? Effect.fail(unknownModel(name)) : Effect.succeed(name.replace(/:latest$/, "")),
-      models: Effect.succeed([llama, { ...llama }, { model_ref: "file:/a.gguf" }]),
+      models: Effect.succeed([llama, { ...llama }, { model_ref: ModelRef.make("file:/a.gguf") }]),
       workers: Effect.succeed([worker, { ...worker, id: WorkerId.make("w-2"), state: "loading" }]),
       idleMs: 300_000,
       unload: (model) => Effect.sync(() => void unloaded.push(model)),
@@ -146,7 +149,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
     return { client: new Ollama({ host: url }), asked, cancelled, counted, post, removed, unloaded, url }
   })
 
-export const hello = { model: "minillama", messages: [{ role: "user", content: "hello" }] }
+export const hello = { model: ModelRef.make("minillama"), messages: [{ role: "user", content: "hello" }] }
 export const call = <A>(ask: () => PromiseLike<A>) => Effect.promise(async () => ask())
 export const failing = (ask: () => PromiseLike<unknown>) =>
   call(async () => {

@@ -22,7 +22,7 @@ import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { inferConnected, inferDone } from "../../../src/machines/narration.ts"
 import type { DoneEvent, JobRequest } from "../../../src/machines/vocabulary/job.ts"
-import { JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 export const layer = Layer.provideMerge(
   Layer.scoped(JobLogs, makeJobLogs({ retentionMs: 1e9, retentionJobs: 100 })),
@@ -78,7 +78,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
           if (request.model === "full") return yield* rbeeError("QUEUE_FULL", "the queue has 512 jobs")
           asked.push(request)
           const jobId = JobId.make(`job-${asked.length}`)
-          const { log } = yield* logs.open({ id: jobId, request })
+          const { log } = yield* logs.open({ id: jobId, request: { ...request, model: ModelRef.make(request.model) } })
           // as a job's actor does: what it interrupts must be interruptible
           const interruptible = Effect.raceFirst(run(log), Effect.never)
           yield* Effect.forkIn(Effect.provide(interruptible, context), scope)
@@ -116,7 +116,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
     return { client, claude, asked, cancelled, counted, post, url }
   })
 
-export const hello = { model: "minillama", messages: [{ role: "user" as const, content: "hello" }] }
+export const hello = { model: ModelRef.make("minillama"), messages: [{ role: "user" as const, content: "hello" }] }
 export const call = <A>(ask: () => PromiseLike<A>) => Effect.promise(async () => ask())
 export const failing = (ask: () => PromiseLike<unknown>) =>
   call(async () => {

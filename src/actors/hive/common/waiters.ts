@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import type { ModelRef } from "../../../machines/formats/model-ref.ts"
+import type { ParsedRef } from "../../../machines/formats/model-ref.ts"
 import type { EventLog } from "./event-log.ts"
 
 const lookEvery = "250 millis"
@@ -26,7 +26,7 @@ export class Waiters {
   }
 
   /** Fails once all have left for good. One that nobody ever read was asked for all the same, and goes on. */
-  gone({ ref }: ModelRef): Effect.Effect<never, RbeeError<"CANCELLED">> {
+  gone({ ref }: ParsedRef): Effect.Effect<never, RbeeError<"CANCELLED">> {
     return Effect.gen(this, function* () {
       for (;;) {
         const now = yield* Clock.currentTimeMillis

@@ -4,6 +4,7 @@ import type { ModelRow } from "../../../layers/hive-catalog/index.ts"
 import type { Dialect, LearnedDialect } from "../../../machines/dialect/dialect.ts"
 import { kindFor } from "../../../machines/kinds/kind.ts"
 import type { Ports } from "../common/ports.ts"
+import type { ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 /** What a process of this version found of the model's template. A store that fails has it learned anew. */
 export const knownDialect = (ports: Ports, ref: string): Effect.Effect<LearnedDialect | undefined> =>
@@ -16,7 +17,11 @@ export const knownDialect = (ports: Ports, ref: string): Effect.Effect<LearnedDi
   }).pipe(Effect.orElseSucceed(() => undefined))
 
 /** So that nobody need learn it again. */
-export const keepDialect = (ports: Ports, ref: string, { dialect, template }: LearnedDialect): Effect.Effect<void> => {
+export const keepDialect = (
+  ports: Ports,
+  ref: ModelRef,
+  { dialect, template }: LearnedDialect
+): Effect.Effect<void> => {
   const { catalog, settings } = ports
   return Effect.zipRight(
     catalog.dialects.put({ template, version: settings.version, dialect }),

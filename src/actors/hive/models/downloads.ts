@@ -13,7 +13,7 @@ import type { ActorSystem } from "../../core/system.ts"
 import type { Fits, ResolvedModel } from "../../../layers/models/index.ts"
 import { type DownloadCommand, downloadMachine, type DownloadOutcome } from "../../../machines/download.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
-import type { ModelRef } from "../../../machines/formats/model-ref.ts"
+import type { ParsedRef } from "../../../machines/formats/model-ref.ts"
 import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { downloadDone, downloadFromQueen, downloadResume, downloadStart } from "../../../machines/narration.ts"
 import { CurrentLogs, EventLog, type EventLogs } from "../common/event-log.ts"
@@ -28,7 +28,7 @@ import { Waiters } from "../common/waiters.ts"
 
 interface Provision {
   readonly id: string
-  readonly ref: ModelRef
+  readonly ref: ParsedRef
   readonly log: EventLog
   /** decides where the reference leaves a choice */
   readonly fits: Fits
@@ -76,7 +76,7 @@ export class Downloads {
   }
 
   /** The id of the event sequence that ends when the model is in the catalog, or cannot be. */
-  provision(ref: ModelRef, fits: Fits): Effect.Effect<string, RbeeError, ActorSystem> {
+  provision(ref: ParsedRef, fits: Fits): Effect.Effect<string, RbeeError, ActorSystem> {
     return Effect.gen(this, function* () {
       const id = yield* this.ports.ids.make("provision")
       const here = yield* findModel(this.ports, ref.ref)

@@ -8,6 +8,7 @@ import type { ModelNote } from "../../../layers/models/index.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import type { Ports } from "../common/ports.ts"
+import type { ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 export const rowOf = (note: ModelNote, facts: ModelFacts): ModelRow => ({
   ...note,
@@ -54,7 +55,7 @@ export const viewOf = (row: ModelRow, worker: Circumstances): ModelView => ({
 })
 
 /** The model of this canonical reference; a row whose file is gone or has another size is forgotten. */
-export const findModel = (ports: Ports, ref: string): Effect.Effect<ModelRow | undefined, CatalogError> =>
+export const findModel = (ports: Ports, ref: ModelRef): Effect.Effect<ModelRow | undefined, CatalogError> =>
   Effect.gen(function* () {
     const row = (yield* ports.catalog.models.all).find((each) => each.ref === ref)
     if (row === undefined) return undefined
@@ -66,14 +67,14 @@ export const findModel = (ports: Ports, ref: string): Effect.Effect<ModelRow | u
 export const keepModel = (ports: Ports, row: ModelRow): Effect.Effect<void, CatalogError> =>
   Effect.zipRight(ports.catalog.models.put(row), ports.models.note(noteOf(row)))
 
-export const markModel = (ports: Ports, ref: string, marks: Marks): Effect.Effect<void, CatalogError> =>
+export const markModel = (ports: Ports, ref: ModelRef, marks: Marks): Effect.Effect<void, CatalogError> =>
   Effect.gen(function* () {
     yield* ports.catalog.models.mark(ref, marks)
     const row = (yield* ports.catalog.models.all).find((each) => each.ref === ref)
     if (row !== undefined) yield* ports.models.note(noteOf(row))
   })
 
-const forget = (ports: Ports, ref: string): Effect.Effect<void, CatalogError> =>
+const forget = (ports: Ports, ref: ModelRef): Effect.Effect<void, CatalogError> =>
   Effect.zipRight(ports.catalog.models.remove(ref), ports.models.forget(ref))
 
 /** Forgets the model, and deletes the file if it was ours; a file that has another name here too is left to that one. */

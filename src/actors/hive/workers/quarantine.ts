@@ -16,7 +16,7 @@ import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import type { WorkerOutcome } from "../../../machines/worker-terms.ts"
 import type { Device, Devices } from "../devices/devices.ts"
 import type { Ports } from "../common/ports.ts"
-import type { DeviceId } from "../../../machines/vocabulary/ids.ts"
+import type { DeviceId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 /** Failures of different files that lie further apart than this tell nothing of their device, milliseconds. */
 const togetherMs = 5 * 60_000
@@ -47,7 +47,7 @@ export class Quarantine {
     this.devices = devices
   }
 
-  private kindOf(ref: string): KindId {
+  private kindOf(ref: ModelRef): KindId {
     return kindFor(this.ports.kinds, ref).id
   }
 

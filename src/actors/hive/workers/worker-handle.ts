@@ -23,12 +23,12 @@ import type { Identity, Ports } from "../common/ports.ts"
 import { type Pair, refusal, type Verdict } from "./quarantine.ts"
 import type { Snapshot } from "./worker-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
-import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { WorkerId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 export interface WorkerHandleOptions {
   readonly id: WorkerId
   readonly device: Device
-  readonly modelRef: string
+  readonly modelRef: ModelRef
   /** the file as it was when this worker was begun, on its device */
   readonly pair: Pair
   readonly file: string

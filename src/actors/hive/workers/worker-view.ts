@@ -4,7 +4,7 @@ import { type Shape, toMb } from "../../../machines/policy/memory/fit.ts"
 import type { WorkerBeat, WorkerState } from "../../../machines/vocabulary/worker.ts"
 import type { workerMachine } from "../../../machines/worker.ts"
 import type { WorkerLife } from "./worker-life.ts"
-import type { WorkerId, DeviceId } from "../../../machines/vocabulary/ids.ts"
+import type { WorkerId, DeviceId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 export type Snapshot = SnapshotFrom<typeof workerMachine>
 
@@ -34,7 +34,7 @@ export const isInUse = (snapshot: Snapshot): boolean =>
 export const shapeOf = ({ context }: Snapshot): Shape => context.ready ?? context.shape
 
 export const beatOf = (
-  worker: { readonly id: WorkerId; readonly device: { readonly id: DeviceId }; readonly modelRef: string },
+  worker: { readonly id: WorkerId; readonly device: { readonly id: DeviceId }; readonly modelRef: ModelRef },
   snapshot: Snapshot,
   { current, restarts }: Pick<WorkerLife, "current" | "restarts">,
   memoryBytes: number | undefined

@@ -3,7 +3,7 @@
  * (`slot-book.ts`), and the fleet that placement decides from (`fleet-feed.ts`), which follows the two. Plain state of
  * one process: every method is one synchronous step, and nobody can get in between.
  */
-import type { JobId, WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
+import type { JobId, WorkerId, HiveId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -199,12 +199,12 @@ export class ClusterView {
   }
 
   /** A worker gives its place to one of its own model, which has more context. */
-  reloaded(place: Place, model: string): void {
+  reloaded(place: Place, model: ModelRef): void {
     this.feed.reloaded(place, model)
   }
 
   /** A worker is asked for: its memory is spoken for before its hive has told of it. Returns what takes that back. */
-  starting(jobId: JobId, place: Place, model: string): () => void {
+  starting(jobId: JobId, place: Place, model: ModelRef): () => void {
     return this.feed.starting(jobId, place, model)
   }
 }

@@ -1,5 +1,5 @@
 /** What placement decides from follows what is known of hives and workers, change by change. */
-import { type JobId, WorkerId, type HiveId } from "../../../machines/vocabulary/ids.ts"
+import { type JobId, WorkerId, type HiveId, type ModelRef } from "../../../machines/vocabulary/ids.ts"
 import { invariant } from "../../../machines/invariant.ts"
 import { mayReloadAt } from "../../../machines/policy/memory/context.ts"
 import { unknownBytes } from "../../../machines/policy/placement/cost.ts"
@@ -28,14 +28,14 @@ export class FleetFeed {
   }
 
   /** A worker gives its place to one of its own model, which has more context. */
-  reloaded(place: Place, model: string): void {
+  reloaded(place: Place, model: ModelRef): void {
     const now = this.now()
     for (const [key, at] of this.reloads) if (mayReloadAt(at) <= now) this.reloads.delete(key)
     this.reloads.set(reloadKey(place, model), now)
   }
 
   /** A worker is asked for: its memory is spoken for before its hive has told of it. Returns what takes that back. */
-  starting(jobId: JobId, { device, hive }: Place, model: string): () => void {
+  starting(jobId: JobId, { device, hive }: Place, model: ModelRef): () => void {
     // a name of its own: the worker has none yet
     const worker = WorkerId.make(`for-${jobId}`)
     invariant(!this.registry.workers.has(worker), () => `a worker is called ${worker}`)
@@ -106,4 +106,4 @@ export class FleetFeed {
   }
 }
 
-const reloadKey = (place: Place, model: string): string => `${placeKey(place)} ${model}`
+const reloadKey = (place: Place, model: ModelRef): string => `${placeKey(place)} ${model}`

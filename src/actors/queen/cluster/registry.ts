@@ -2,7 +2,7 @@
  * The one owner of what is known of hives and of the lives of their workers, from their beats and from the workers' own
  * streams. A worker's life only moves forward: an older word on it is ignored.
  */
-import type { WorkerId, HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
+import type { WorkerId, HiveId, DeviceId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type { WorkerReady } from "../../../protocol/hive.ts"
@@ -125,7 +125,7 @@ export class Registry {
 
   /** A worker said `ready` on its stream: it serves from now on, beats only confirm. False: that was known already. */
   workerReady(
-    at: { readonly hive: HiveId; readonly worker: WorkerId; readonly device: DeviceId; readonly model: string },
+    at: { readonly hive: HiveId; readonly worker: WorkerId; readonly device: DeviceId; readonly model: ModelRef },
     ready: WorkerReady,
     eventId: string | undefined
   ): boolean {

@@ -19,7 +19,7 @@ import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
-import type { JobRequest, JobView } from "../../../machines/vocabulary/job.ts"
+import type { CheckedRequest, JobRequest, JobView } from "../../../machines/vocabulary/job.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import type { MachineActor } from "../../core/machine/machine-actor.ts"
 import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supervision/supervisor.ts"
@@ -78,7 +78,7 @@ const shuttingDown = () =>
 const retryAfterS = 1
 
 /** What the schema cannot say. The model reference leaves in its canonical form. */
-export const checkJobRequest = (request: JobRequest): Either.Either<JobRequest, RbeeError<"INVALID_REQUEST">> =>
+export const checkJobRequest = (request: JobRequest): Either.Either<CheckedRequest, RbeeError<"INVALID_REQUEST">> =>
   Either.gen(function* () {
     if ((request.prompt === undefined) === (request.messages === undefined))
       return yield* Either.left(

@@ -13,7 +13,7 @@ import type { JournalLost } from "./commits.ts"
 import type { JobFacts, JournalJob } from "../../../layers/journal/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Line } from "../../../machines/narration.ts"
-import type { DoneEvent, JobRequest } from "../../../machines/vocabulary/job.ts"
+import type { DoneEvent, CheckedRequest } from "../../../machines/vocabulary/job.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import type { JobId, HiveId } from "../../../machines/vocabulary/ids.ts"
 
@@ -41,7 +41,7 @@ export interface FailoverMarks {
 
 export interface JobLog {
   readonly jobId: JobId
-  readonly request: JobRequest
+  readonly request: CheckedRequest
   /** milliseconds since 1970 */
   readonly createdAt: number
   readonly narrate: Narrate
@@ -90,7 +90,7 @@ export interface JobLog {
 
 export interface OpenJob {
   readonly id: JobId
-  readonly request: JobRequest
+  readonly request: CheckedRequest
   readonly idempotencyKey?: string | undefined
   /** by what right, where that is not the one to everything */
   readonly owner?: string

@@ -1,6 +1,6 @@
 /** The queen's counters, and what is so at this moment, as Prometheus text (exposition format 0.0.4). */
 import type { Histogram, Meters } from "./metrics.ts"
-import type { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
+import type { HiveId, DeviceId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 type Labels = Readonly<Record<string, string>>
 type Sample = readonly [labels: Labels, value: number | Histogram]
@@ -13,7 +13,7 @@ export interface Gauges {
   readonly waiting: ReadonlyArray<string>
   /** the state of each known hive */
   readonly hives: ReadonlyArray<string>
-  readonly workers: ReadonlyArray<{ readonly hive: HiveId; readonly model: string; readonly state: string }>
+  readonly workers: ReadonlyArray<{ readonly hive: HiveId; readonly model: ModelRef; readonly state: string }>
   readonly memory: ReadonlyArray<{
     readonly hive: HiveId
     readonly device: DeviceId

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { Heartbeat } from "../../../machines/vocabulary/hive.ts"
+import { ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 /** Counts of observations at or under each bound, as Prometheus histograms are. */
 export class Histogram {
@@ -35,7 +36,7 @@ const LOAD = [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900]
 /** Models that are counted apart; a label that anybody can choose must not grow without bound. */
 const modelsMax = 256
 /** all the others, and what was asked for and never answered */
-export const otherModels = "other"
+export const otherModels = ModelRef.make("other")
 
 export type Outcome = "done" | "failed" | "cancelled"
 
@@ -70,7 +71,7 @@ export class HiveMeters {
     this.told = told
   }
 
-  loaded(model: string, seconds: number): void {
+  loaded(model: ModelRef, seconds: number): void {
     const loads = this.loads.get(model) ?? new Histogram(LOAD)
     this.loads.set(model, loads)
     loads.observe(seconds)
@@ -85,7 +86,7 @@ export class Meters {
   ignoredFields = 0
 
   /** Of a model that answers. */
-  model(ref: string): ModelMeters {
+  model(ref: ModelRef): ModelMeters {
     const known = this.models.get(ref)
     if (known !== undefined) return known
     if (this.models.size > modelsMax && ref !== otherModels) return this.model(otherModels)
@@ -95,7 +96,7 @@ export class Meters {
   }
 
   /** A job has ended; a reference that never gave a token may be anything, it gets no label of its own. */
-  ended(ref: string, outcome: Outcome): void {
+  ended(ref: ModelRef, outcome: Outcome): void {
     this.model(this.models.has(ref) ? ref : otherModels).ended[outcome]++
   }
 

@@ -16,7 +16,7 @@ import type { Hives } from "../hives/hives.ts"
 import { CurrentQueen } from "../identity.ts"
 import type { Events } from "../log/event-ring.ts"
 import type { SessionBook } from "../sessions/stored-sessions.ts"
-import type { HiveId } from "../../../machines/vocabulary/ids.ts"
+import type { HiveId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 /** A hive that does not answer so soon is listed with what is known of it. */
 const listWithin = "1 second"
@@ -47,7 +47,7 @@ const asleep: Effect.Effect<ReadonlyArray<Named>, never, Cluster | CurrentQueen 
 )
 
 /** The reference of what was named: as a reference, or as people call what some hive has. */
-export const named = (name: string): Effect.Effect<string, RbeeError, Cluster | CurrentQueen | CurrentSettings> =>
+export const named = (name: string): Effect.Effect<ModelRef, RbeeError, Cluster | CurrentQueen | CurrentSettings> =>
   Effect.gen(function* () {
     const view = yield* Cluster
     const parsed = parseModelRef(name)
@@ -83,7 +83,7 @@ const copiesOf = (text: string, hive: HiveId | undefined) =>
 const wherever = (
   text: string,
   hive: HiveId | undefined,
-  change: (api: HiveApi, ref: string) => Effect.Effect<void, RbeeError>
+  change: (api: HiveApi, ref: ModelRef) => Effect.Effect<void, RbeeError>
 ) =>
   Effect.gen(function* () {
     for (const copy of yield* copiesOf(text, hive)) yield* change(yield* apiOf(copy.hive), copy.model_ref)

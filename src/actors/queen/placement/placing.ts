@@ -22,7 +22,7 @@ import type { JobLog } from "../log/job-log.ts"
 import { noPlace } from "./no-place.ts"
 import { probeCapacity, type Listener, residentPlacement } from "./capacity-probe.ts"
 import { Scheduler } from "./scheduler.ts"
-import { type HiveId } from "../../../machines/vocabulary/ids.ts"
+import { type HiveId, type ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 export type PlacingPorts = Cluster | CurrentSettings | Hives | Scheduler
 
@@ -84,7 +84,7 @@ export const place = (
   })
 
 /** Whom the loss of the last place is charged to. */
-const fell = ({ error: { details }, place: { device, hive } }: Fallen, model: string): say.Line => {
+const fell = ({ error: { details }, place: { device, hive } }: Fallen, model: ModelRef): say.Line => {
   if (details["degraded"] === true) return say.deviceDegraded(hive, device)
   return details["quarantined"] === true ? say.modelRefused(hive, device, model) : say.startFailed(hive, device)
 }

@@ -6,14 +6,14 @@ import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
 import { probeCapacity, type Found, residentPlacement } from "./capacity-probe.ts"
-import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
+import { deviceNamed, type ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
 
 export const planOf = (
   waiting: number,
   /** its model by its reference */
-  { allow_cpu, context, device, hive, model }: PlanRequest
+  { allow_cpu, context, device, hive, model }: PlanRequest & { readonly model: ModelRef }
 ): Effect.Effect<PlanView, RbeeError, Cluster> =>
   Effect.gen(function* () {
     const view = yield* Cluster

@@ -1,12 +1,12 @@
 /** The hub's routes, as much of them as a download needs. */
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { HubFile } from "../../../machines/formats/hub-files.ts"
-import type { ModelRef } from "../../../machines/formats/model-ref.ts"
+import type { ParsedRef } from "../../../machines/formats/model-ref.ts"
 import { type Answer, type Ask, bodyOf, drop, follow, refusal, textOf } from "./request.ts"
 import type { HubSettings } from "./settings.ts"
 import { isObject } from "../../../machines/formats/json/is-object.ts"
 
-export type HubRef = Extract<ModelRef, { readonly _tag: "Hub" }>
+export type HubRef = Extract<ParsedRef, { readonly _tag: "Hub" }>
 
 /** A file at one commit. */
 export interface Pinned {

@@ -8,11 +8,11 @@ import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 import { makeRoom, mayGoFor, patienceOf } from "./residency.ts"
 import type { Hope } from "./search.ts"
-import type { JobId, WorkerId } from "../../vocabulary/ids.ts"
+import type { JobId, WorkerId, ModelRef } from "../../vocabulary/ids.ts"
 
 export interface CapacityWait {
   readonly job: JobId
-  readonly model: string
+  readonly model: ModelRef
   /** milliseconds since 1970: since when it waits, over all its tries */
   readonly since: number
   /** devices that would do, best first */
@@ -47,7 +47,7 @@ export const takeCapacityTurns = (waits: ReadonlyArray<CapacityWait>, fleet: Fle
       if (device === undefined) return [{ hope, room: { kind: "now" as const, evict: [], seconds: 0 } }]
       const short = hope.requiredMb - device.freeMb
       if (short <= 0) return [{ hope, room: { kind: "now" as const, evict: [], seconds: 0 } }]
-      const heat = (one: string) => fleet.seen.heat(one, now)
+      const heat = (one: ModelRef) => fleet.seen.heat(one, now)
       return [{ hope, room: makeRoom(fleet.residentsOn(hope), short, heat, now, model) }]
     })
     const [ready] = rooms

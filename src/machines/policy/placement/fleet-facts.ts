@@ -1,7 +1,7 @@
 /** The facts that placement is decided from: what hives have, and what is resident on their devices. */
 import type { Backend, Devices } from "../../vocabulary/device.ts"
 import type { Place } from "./place.ts"
-import type { WorkerId, HiveId } from "../../vocabulary/ids.ts"
+import type { WorkerId, HiveId, ModelRef } from "../../vocabulary/ids.ts"
 
 export interface DeviceFacts extends Place {
   /** `placeKey` of it */
@@ -29,7 +29,7 @@ export interface ResidentFacts extends Place {
   readonly worker: WorkerId
   /** it is awake: jobs can be seated, or it be unloaded */
   readonly isServing: boolean
-  readonly model: string
+  readonly model: ModelRef
   readonly context: number
   readonly slots: number
   /** slots that nobody holds */

@@ -10,7 +10,7 @@ import { MinHeap } from "./min-heap.ts"
 import { type Place, placeKey as key } from "./place.ts"
 import { mayGoAt } from "./residency.ts"
 import { type Rooms, DeviceIndex } from "./device-index.ts"
-import { type WorkerId, type HiveId, type DeviceId, cpuDevice } from "../../vocabulary/ids.ts"
+import { type WorkerId, type HiveId, type DeviceId, cpuDevice, type ModelRef } from "../../vocabulary/ids.ts"
 
 /** A guess that gets the order right: an RTX 3060 has 360 GB/s, an RTX 3090 936, an H100 3 350; two DDR channels 50. */
 const gpuGbps = (vramMb: number): number => 100 + vramMb * 0.035
@@ -111,7 +111,7 @@ export class Fleet {
   }
 
   /** An answer was decoded there at this rate. */
-  observe(place: Place, model: string, tokensPerS: number): void {
+  observe(place: Place, model: ModelRef, tokensPerS: number): void {
     const device = this.device(place)
     if (device !== undefined) this.seen.observe(device, model, tokensPerS)
   }
@@ -159,7 +159,7 @@ export class Fleet {
   }
 
   /** Workers of a model. */
-  residentsOf(model: string): ReadonlyArray<ResidentFacts> {
+  residentsOf(model: ModelRef): ReadonlyArray<ResidentFacts> {
     return this.found(this.byModel.get(model))
   }
 

@@ -1,7 +1,7 @@
 /** What was seen of the models: where their files are, how fast devices decode them, how much they are wanted. */
 import { expectedRate, unknownBytes } from "./cost.ts"
 import { type Place, placeKey } from "./place.ts"
-import type { HiveId } from "../../vocabulary/ids.ts"
+import type { HiveId, ModelRef } from "../../vocabulary/ids.ts"
 
 interface Bandwidth extends Place {
   readonly gbps: number
@@ -16,45 +16,45 @@ const smoothed = (before: number | undefined, value: number): number =>
   before === undefined ? value : before + rateGain * (value - before)
 
 export class ObservedPerformance {
-  private readonly files = new Map<string, Map<HiveId, number>>()
+  private readonly files = new Map<ModelRef, Map<HiveId, number>>()
   /** by model and device, tokens/s */
-  private readonly rates = new Map<string, Map<string, number>>()
+  private readonly rates = new Map<ModelRef, Map<string, number>>()
   /** by model: observed ÷ expected, over all devices */
-  private readonly factors = new Map<string, number>()
-  private readonly heats = new Map<string, { readonly heat: number; readonly at: number }>()
+  private readonly factors = new Map<ModelRef, number>()
+  private readonly heats = new Map<ModelRef, { readonly heat: number; readonly at: number }>()
 
   /** The models whose files are on a hive, with their sizes in bytes. */
-  setFiles(hive: HiveId, models: ReadonlyArray<{ readonly model: string; readonly bytes: number }>): void {
+  setFiles(hive: HiveId, models: ReadonlyArray<{ readonly model: ModelRef; readonly bytes: number }>): void {
     for (const hives of this.files.values()) hives.delete(hive)
     for (const { bytes, model } of models) this.addFile(hive, model, bytes)
   }
 
-  addFile(hive: HiveId, model: string, bytes: number): void {
+  addFile(hive: HiveId, model: ModelRef, bytes: number): void {
     const hives = this.files.get(model) ?? new Map<HiveId, number>()
     this.files.set(model, hives.set(hive, bytes))
   }
 
   /** The models whose files some hive has. */
-  *models(): Iterable<string> {
+  *models(): Iterable<ModelRef> {
     for (const [model, hives] of this.files) if (hives.size > 0) yield model
   }
 
   /** Hives that have the model's file. */
-  hivesWith(model: string): Iterable<HiveId> {
+  hivesWith(model: ModelRef): Iterable<HiveId> {
     return this.files.get(model)?.keys() ?? []
   }
 
-  hasFile(hive: HiveId, model: string): boolean {
+  hasFile(hive: HiveId, model: ModelRef): boolean {
     return this.files.get(model)?.has(hive) === true
   }
 
   /** Bytes of a model's file, if any hive has it. */
-  bytesOf(model: string): number | undefined {
+  bytesOf(model: ModelRef): number | undefined {
     return this.files.get(model)?.values().next().value
   }
 
   /** An answer was decoded on a device at this rate. */
-  observe(device: Bandwidth, model: string, tokensPerS: number): void {
+  observe(device: Bandwidth, model: ModelRef, tokensPerS: number): void {
     if (!(tokensPerS > 0)) return
     const rates = this.rates.get(model) ?? new Map<string, number>()
     const at = placeKey(device)
@@ -64,7 +64,7 @@ export class ObservedPerformance {
   }
 
   /** Tokens a second: as seen on this device, else as expected, set right by what other devices did for the model. */
-  rate(device: Bandwidth, model: string): number {
+  rate(device: Bandwidth, model: ModelRef): number {
     const seen = this.rates.get(model)?.get(placeKey(device))
     if (seen !== undefined) return seen
     const expected = expectedRate(device.gbps, this.bytesOf(model) ?? unknownBytes)
@@ -72,12 +72,12 @@ export class ObservedPerformance {
   }
 
   /** A job wanted the model. */
-  used(model: string, now: number): void {
+  used(model: ModelRef, now: number): void {
     this.heats.set(model, { heat: this.heat(model, now) + 1, at: now })
   }
 
   /** Uses of late, each counting half after ten minutes. */
-  heat(model: string, now: number): number {
+  heat(model: ModelRef, now: number): number {
     const known = this.heats.get(model)
     return known === undefined ? 0 : known.heat * 2 ** ((known.at - now) / heatHalfMs)
   }

@@ -11,14 +11,14 @@ import type { Fleet } from "./fleet.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
 import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
-import type { WorkerId, HiveId, DeviceId } from "../../vocabulary/ids.ts"
+import type { WorkerId, HiveId, DeviceId, ModelRef } from "../../vocabulary/ids.ts"
 
 export type { ResidentFacts } from "./fleet-facts.ts"
 export type { Place } from "./place.ts"
 
 export interface PlacementRequest {
   /** canonical reference */
-  readonly model: string
+  readonly model: ModelRef
   readonly hive: HiveId | undefined
   readonly device: DeviceId | undefined
   readonly allowCpu: boolean

@@ -6,6 +6,7 @@
 import { mayReloadAt } from "../memory/context.ts"
 import { loadSeconds } from "./cost.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
+import type { ModelRef } from "../../vocabulary/ids.ts"
 
 /** A worker stays at least this many times what loading it took, within these bounds, milliseconds. */
 const stayTimes = 4
@@ -23,13 +24,13 @@ export const residencyMs = (mb: number): number => within(stayTimes * loadSecond
 export const mayGoAt = ({ memoryMb, readyAt }: Pick<ResidentFacts, "memoryMb" | "readyAt">): number =>
   readyAt + residencyMs(memoryMb)
 /** From when on it may be unloaded for a worker with this model: for one of its own, which has more context, not often. */
-export const mayGoFor = (worker: ResidentFacts, model: string): number =>
+export const mayGoFor = (worker: ResidentFacts, model: ModelRef): number =>
   worker.model === model ? Math.max(mayGoAt(worker), mayReloadAt(worker.reloadedAt)) : mayGoAt(worker)
 /** How long a job waits before workers are closed to new work for its sake. */
 export const patienceOf = (mb: number): number => within(patienceTimes * loadSeconds(mb) * 1000, patienceMs)
 
 /** The model's uses of late, as `Fleet.heat` tells them. */
-export type Heat = (model: string) => number
+export type Heat = (model: ModelRef) => number
 
 /** seconds that unloading takes in itself */
 export const unloadSeconds = 0.3
@@ -93,7 +94,7 @@ export const makeRoom = (
   shortMb: number,
   heat: Heat,
   now: number,
-  model: string
+  model: ModelRef
 ): Room => {
   const goesAt = (worker: ResidentFacts) => mayGoFor(worker, model)
   const others = workers.filter(mayEverGo)

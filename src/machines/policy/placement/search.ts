@@ -21,6 +21,7 @@ import type { Place } from "./place.ts"
 import { placeKey } from "./place.ts"
 import { type RejectedCandidate, objection, type Others, type PlacementRequest } from "./placement.ts"
 import { makeRoom, spareMb, unloadSeconds } from "./residency.ts"
+import type { ModelRef } from "../../vocabulary/ids.ts"
 
 export interface Candidate {
   readonly device: DeviceFacts
@@ -297,7 +298,7 @@ export class Search {
       ? Number.POSITIVE_INFINITY
       : Math.max(this.leastMb, this.told.get(backend) ?? 0)
 
-  private readonly heat = (model: string): number => this.fleet.seen.heat(model, this.now)
+  private readonly heat = (model: ModelRef): number => this.fleet.seen.heat(model, this.now)
 
   private verdict(device: DeviceFacts): string | undefined {
     if (this.excluded.some((place) => same(place, device))) return "failed for this job already"
