@@ -30,6 +30,8 @@ import { answerOf } from "./jobs/answer.ts"
 import { anthropic } from "../surfaces/anthropic/messages.ts"
 import { ollama } from "../surfaces/ollama/ollama.ts"
 import { type Jobs as SurfacePorts, openAi, unknownModel } from "../surfaces/openai.ts"
+import { responses } from "../surfaces/responses/responses.ts"
+import type { StoredJob } from "../surfaces/responses/stored.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
 import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
@@ -152,6 +154,18 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     submit: (request) => Effect.map(submit(request), answerOf)
   })
 
+  const storedJob = (log: JobLog): StoredJob => ({
+    ...answerOf(log),
+    request: log.request,
+    state: () => log.shown().facts.state
+  })
+  const stored = responses({
+    ...asking,
+    find: (id) => Effect.map(onlyOwn(id, logs.get(id)), storedJob),
+    remove: logs.remove
+  })
+  yield* Effect.forEach(logs.unfinished(), stored.inherited, { discard: true })
+
   const api: QueenCalls = {
     health: () =>
       Effect.map(Clock.currentTimeMillis, (now) => ({
@@ -200,6 +214,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
         ? Effect.as(shutdown(cascade ?? false), { queen: "ends", kept: [] })
         : teardown.end(session),
     ...openAi(asking),
+    ...stored.handlers,
     ...anthropic(asking),
     ...ofOllama,
     inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),

@@ -21,11 +21,15 @@ export interface Asking {
 /** What runs while its client is there: who interrupts it, cancels the job. */
 export type WhileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
 
-/** Submits a job and replies; a client who leaves meanwhile leaves no job behind. */
+/**
+ * Submits a job and replies; a client who leaves meanwhile leaves no job behind. `left`: what becomes of a job whose
+ * client has left once it was taken in.
+ */
 export const ask = <A>(
   jobs: Asking,
   request: JobRequest,
-  reply: (answered: JobAnswer, whileWanted: WhileWanted) => Effect.Effect<A, RbeeError>
+  reply: (answered: JobAnswer, whileWanted: WhileWanted) => Effect.Effect<A, RbeeError>,
+  left: (jobId: JobId) => Effect.Effect<void, RbeeError> = jobs.cancel
 ): Effect.Effect<A, RbeeError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -36,7 +40,7 @@ export const ask = <A>(
       const answered = yield* restore(Fiber.join(submitting)).pipe(
         Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
       )
-      const whileWanted: WhileWanted = (effect) => Effect.onInterrupt(effect, () => cancel(answered.jobId))
+      const whileWanted: WhileWanted = (effect) => Effect.onInterrupt(effect, () => Effect.ignore(left(answered.jobId)))
       return yield* restore(whileWanted(reply(answered, whileWanted)))
     })
   )

@@ -3,6 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count } from "./common.ts"
 import { AnswerMessage, ChatMessage, conversationFields } from "./conversation.ts"
 import { Id, JobId, WorkerId, HiveId, DeviceId, ModelRef } from "./ids.ts"
+import { KeptResponse } from "./responses/kept.ts"
 
 const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63
 
@@ -59,7 +60,9 @@ export const JobRequest = Schema.Struct({
   keep_warm: Schema.optional(Schema.Boolean),
   /** ISO 8601, absolute */
   deadline: Schema.optional(Schema.String),
-  session: Schema.optional(SessionRequest)
+  session: Schema.optional(SessionRequest),
+  /** the job is somebody's response (OpenAI's), which is asked for again by its id */
+  response: Schema.optional(KeptResponse)
 })
 export type JobRequest = typeof JobRequest.Type
 

@@ -3,6 +3,7 @@ import type { Handlers, Loose } from "../endpoint.ts"
 import { anthropicApi } from "../surfaces/anthropic.ts"
 import { ollamaApi } from "../surfaces/ollama.ts"
 import { openAiApi } from "../surfaces/openai.ts"
+import { responsesApi } from "../surfaces/responses.ts"
 import { observeApi } from "./observe.ts"
 import { operatorsApi } from "./operators.ts"
 import { peersApi } from "./peers.ts"
@@ -14,6 +15,7 @@ export const queenApi = {
   ...peersApi,
   ...observeApi,
   ...openAiApi,
+  ...responsesApi,
   ...anthropicApi,
   ...ollamaApi
 } as const

@@ -7,6 +7,9 @@ import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
 import { none, byJob, after, resumable } from "../inputs.ts"
 
+/** A response is made where it is asked for. */
+const { response: _, ...asked } = JobRequest.fields
+
 export const usersApi = {
   health: endpoint("GET", "/health", {
     scope: "open",
@@ -18,7 +21,7 @@ export const usersApi = {
     scope: "infer",
     summary: "Take in a job; it runs whether or not anybody opens its stream",
     input: Schema.Struct({
-      ...JobRequest.fields,
+      ...asked,
       // an answer of no token is what a client of /v1 asks for, to have its prompt read
       max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(1, maxTokensMax))),
       idempotency_key: Schema.optional(Schema.String)

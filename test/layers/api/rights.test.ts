@@ -22,7 +22,8 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   infer: [
     ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob"],
     ...["v1Chat", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
-    ...["ollamaChat", "ollamaGenerate", "ollamaPs", "ollamaShow", "ollamaTags", "ollamaVersion"]
+    ...["ollamaChat", "ollamaGenerate", "ollamaPs", "ollamaShow", "ollamaTags", "ollamaVersion"],
+    ...["v1CreateResponse", "v1Response", "v1CancelResponse", "v1DeleteResponse", "v1ResponseInput"]
   ],
   manage: [
     ...[

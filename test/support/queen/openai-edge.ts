@@ -11,6 +11,8 @@ import { type JobLog, JobLogs } from "../../../src/actors/queen/log/job-log.ts"
 import { makeJobLogs } from "../../../src/actors/queen/log/job-logs.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics/metrics.ts"
 import { type Jobs, openAi } from "../../../src/actors/surfaces/openai.ts"
+import { responses } from "../../../src/actors/surfaces/responses/responses.ts"
+import { responsesApi } from "../../../src/protocol/surfaces/responses.ts"
 import { anthropic } from "../../../src/actors/surfaces/anthropic/messages.ts"
 import { anthropicApi } from "../../../src/protocol/surfaces/anthropic.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
@@ -85,15 +87,34 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
           return answerOf(log)
         }),
       ignored: (fields) => void (counted.ignored += fields),
-      cancel: (jobId) => Effect.asVoid(Deferred.succeed(cancelled, jobId)),
+      cancel: (jobId) =>
+        Effect.gen(function* () {
+          yield* Deferred.succeed(cancelled, jobId)
+          const log = yield* logs.get(jobId)
+          if (log.ended()) return yield* rbeeError("CONFLICT", "it has ended already")
+          log.end({ _tag: "Cancelled" })
+          yield* log.sync
+        }),
       named: (name) => Effect.succeed(name.toLowerCase()),
       models: () => Effect.succeed([{ id: "minillama", createdAt: 1_700_000_000_500 }, { id: "file:/a.gguf" }])
     }
     const api = { v1Models: queenApi.v1Models, v1Model: queenApi.v1Model, v1Chat: queenApi.v1Chat }
+    const stored = responses({
+      ...jobs,
+      find: (id) =>
+        Effect.map(logs.get(id), (log) => ({
+          ...answerOf(log),
+          request: log.request,
+          state: () => log.shown().facts.state
+        })),
+      remove: logs.remove
+    })
+    yield* Effect.forEach(logs.unfinished(), stored.inherited, { discard: true })
     const { url } = yield* serveHttp({
       apis: [
         { api, handlers: declared(api, openAi(jobs)) },
-        { api: anthropicApi, handlers: declared(anthropicApi, anthropic(jobs)) }
+        { api: anthropicApi, handlers: declared(anthropicApi, anthropic(jobs)) },
+        { api: responsesApi, handlers: declared(responsesApi, stored.handlers) }
       ],
       host: "127.0.0.1",
       port: 0,
