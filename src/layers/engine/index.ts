@@ -52,6 +52,16 @@ export interface Sampling {
   /** of the likeliest token's share; absent or 0: off */
   readonly minP?: number
   readonly seed?: number
+  readonly xtc?: { readonly probability: number; readonly threshold: number }
+  /** of the last tokens, the prompt's included */
+  readonly penalties?: {
+    readonly repeat: number
+    readonly presence: number
+    readonly frequency: number
+    readonly lastTokens: number
+  }
+  /** added to what the model says of these tokens */
+  readonly bias?: ReadonlyArray<{ readonly token: number; readonly by: number }>
 }
 
 export interface GenerateRequest {

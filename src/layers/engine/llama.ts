@@ -11,6 +11,7 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { constraintOf, isFree } from "../../machines/grammar/answer/constraint.ts"
 import { copiesMax } from "../../machines/kinds/llama/copies.ts"
 import { batchTokens, exactChunk, exactUntil } from "../../machines/kinds/llama/batches.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
@@ -31,7 +32,8 @@ import { type Spelling, spellingOf } from "./llama/reading/renderer.ts"
 import type { Vocabulary } from "./llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
 import { SelfTest } from "./llama/decoding/self-test.ts"
-import { AnswerSampler } from "./llama/decoding/sampling.ts"
+import { type Forbidden, forbiddenAfter, forbiddenOf } from "./llama/decoding/forbidden.ts"
+import { AnswerSampler, type Constraint } from "./llama/decoding/sampling.ts"
 import { ChatTemplate } from "./llama/reading/template.ts"
 import { makeSlots, type Slot } from "./slots.ts"
 
@@ -61,6 +63,9 @@ const knownOf = ({ exactness }: LoadOptions, threads: number): Exactness | undef
 interface Asked {
   readonly tokens: ReadonlyArray<number>
   readonly form: AnswerForm | undefined
+  /** what the answer is held to */
+  readonly grammar: string | undefined
+  readonly forbidden: Forbidden | undefined
 }
 
 /** A raw prompt's answer is text. */
@@ -125,6 +130,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     copiesMax: copiesMax(context, options.slots),
     isBorder: (tokens) => exactness?.exact === false || tokens <= exactUntil || tokens % batchTokens === 0
   })
+  let forbidden: Promise<Forbidden> | undefined
   const batcher = new Batcher({
     context: loaded.native,
     caches,
@@ -138,12 +144,22 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
   /** Begins an answer and returns what stops it. Throws GenerateFailure. */
   const begin = (
     request: GenerateRequest,
-    { form, tokens: prompt }: Asked,
+    { forbidden, form, grammar, tokens: prompt }: Asked,
     done: (end: GenerateResult | GenerateFailure) => void
   ): (() => void) => {
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) throw taken
     const text = new Utf8Stream(pieces, prompt.at(-1), form === undefined ? "visible" : "meant")
+    const isEnd = (token: number): boolean => model.isEogToken(token)
+    const constraint: Constraint | undefined =
+      grammar === undefined || forbidden === undefined
+        ? undefined
+        : {
+            grammar,
+            isEnd,
+            resumed: request.resume?.tokenIds ?? [],
+            forbiddenAfter: forbiddenAfter(pieces, forbidden, form === undefined)
+          }
     if (form !== undefined) request.onForm?.(form)
     const answer = new LlamaAnswer(
       {
@@ -154,11 +170,11 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
         context,
         trained: model.getTrainContextSize(),
         textOf: (token) => text.push(token),
-        isEnd: (token) => model.isEogToken(token),
+        isEnd,
         now,
         done
       },
-      new AnswerSampler(runtime.addon, model, request.sampling)
+      new AnswerSampler(runtime.addon, model, request.sampling, constraint)
     )
     const already = answer.finishedBefore()
     if (already === undefined) batcher.add(answer)
@@ -190,16 +206,38 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
       }
     })
 
-  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> => {
-    const { input } = request
-    return Effect.flatMap(input._tag === "Prompt" ? Effect.succeed(noDialect) : dialect.known, (known) =>
-      Effect.flatMap(prompts.read(input, known), (tokens) => {
-        const isPlain = input._tag === "Prompt" || !hasForm(input, known)
-        const prompt = isPlain ? undefined : spellEnd(pieces, tokens, promptTail)
-        return decode(request, { tokens, form: prompt === undefined ? undefined : { dialect: known, prompt } })
-      })
+  /** What the answer is held to, and what it can never have; looked for when it is asked for first. */
+  const constrained = (
+    input: GenerateRequest["input"],
+    known: Dialect,
+    tokens: ReadonlyArray<number>
+  ): Effect.Effect<Pick<Asked, "grammar" | "forbidden">, RbeeError<"INVALID_REQUEST">> => {
+    if (input._tag === "Prompt" || isFree(input)) return Effect.succeed({ grammar: undefined, forbidden: undefined })
+    forbidden ??= forbiddenOf(pieces, facts.vocabulary, (token) => model.isEogToken(token))
+    const found = forbidden
+    const prompt = spellEnd(pieces, tokens, promptTail)
+    return Effect.flatMap(
+      Effect.promise(() => found),
+      (never) =>
+        Effect.map(constraintOf({ wishes: input, dialect: known, prompt, ends: never.ends }), (grammar) => ({
+          grammar,
+          forbidden: never
+        }))
     )
   }
+
+  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
+    Effect.gen(function* () {
+      const { input } = request
+      const known = input._tag === "Prompt" ? noDialect : yield* dialect.known
+      const tokens = yield* prompts.read(input, known)
+      const isPlain = input._tag === "Prompt" || !hasForm(input, known)
+      const form = isPlain ? undefined : { dialect: known, prompt: spellEnd(pieces, tokens, promptTail) }
+      const held = yield* constrained(input, known, tokens)
+      // what is held to a form ends where the form does
+      const asked = held.grammar === undefined ? request : { ...request, ignoreEos: false }
+      return yield* decode(asked, { tokens, form, ...held })
+    })
 
   if (exactness === undefined) {
     const sampler = new AnswerSampler(runtime.addon, model, { temperature: 0, topP: 1, topK: 0 })

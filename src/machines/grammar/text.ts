@@ -23,8 +23,14 @@ export const inJson: Spelling = (set) => {
 /** As they are. */
 export const bare: Spelling = (set) => [[oneOf(set)]]
 
-/** What the automaton describes, and `end` after it. */
-export const described = (rules: Rules, automaton: Automaton, spelling: Spelling, end: Sequence): Item => {
+/** What the automaton describes, and `end` after it. With `before`: it may break off anywhere before, and that follows. */
+export const described = (
+  rules: Rules,
+  automaton: Automaton,
+  spelling: Spelling,
+  end: Sequence,
+  before?: Sequence
+): Item => {
   const names = automaton.map(() => rules.reserve())
   for (const [at, { accepts, ways }] of automaton.entries()) {
     const rule = names[at]
@@ -33,7 +39,7 @@ export const described = (rules: Rules, automaton: Automaton, spelling: Spelling
       const next = names[to]
       return next === undefined ? [] : [[rules.of(spelling(by)), next]]
     })
-    rules.define(rule, [...choice, ...(accepts ? [end] : [])])
+    rules.define(rule, [...choice, ...(accepts ? [end] : before === undefined ? [] : [before])])
   }
   return names[0] ?? rules.of([])
 }
@@ -48,7 +54,7 @@ const character = (rules: Rules): Item => {
   const notD = oneOf(without(hex, ofCharacters("dD")))
   return rules.of([
     [oneOf(without(every, special))],
-    [text("\\"), oneOf(ofCharacters('"\\/bfnrt'))],
+    [text("\\"), oneOf(ofCharacters('"\\bfnrt'))],
     [text("\\u"), notD, digit, digit, digit],
     [text("\\u"), d, low, digit, digit],
     [text("\\u"), d, upper, digit, digit, text("\\u"), d, oneOf(ofCharacters("cdefCDEF")), digit, digit]

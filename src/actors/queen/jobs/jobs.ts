@@ -19,6 +19,7 @@ import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
+import { checkWishes } from "../../../machines/grammar/answer/constraint.ts"
 import type { CheckedRequest, JobRequest, JobView } from "../../../machines/vocabulary/job.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import type { MachineActor } from "../../core/machine/machine-actor.ts"
@@ -92,6 +93,8 @@ export const checkJobRequest = (request: JobRequest): Either.Either<CheckedReque
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "device cpu is asked for and allow_cpu is false", "", { field: "allow_cpu" })
       )
+    // what no model could be held to is refused before one is woken
+    yield* checkWishes(request)
     const { ref } = yield* parseModelRef(request.model)
     return { ...request, model: ref }
   })

@@ -81,6 +81,23 @@ export interface SamplerConfig {
   readonly topP?: number
   readonly minP?: number
   readonly seed?: number
+  readonly xtcProbability?: number
+  readonly xtcThreshold?: number
+  /** what came before, of which the last are counted */
+  readonly repeatPenaltyTokens?: Uint32Array
+  readonly repeatPenaltyMaxTokens?: number
+  readonly repeatPenalty?: number
+  readonly repeatPenaltyPresencePenalty?: number
+  readonly repeatPenaltyFrequencyPenalty?: number
+  readonly tokenBiasKeys?: Uint32Array
+  readonly tokenBiasValues?: Float32Array
+  /** moves on with each token that is drawn */
+  readonly grammarEvaluationState?: AddonGrammarState
+}
+
+/** Where in a grammar an answer is. */
+export interface AddonGrammarState {
+  readonly constructor: unknown
 }
 
 export interface AddonSampler {
@@ -124,7 +141,11 @@ export interface Addon {
   readonly AddonModel: new (path: string, params: ModelParams) => AddonModel
   readonly AddonContext: new (model: AddonModel, params: ContextParams) => NativeContext
   readonly AddonContextSequenceCheckpoint: new () => AddonCheckpoint
-  readonly AddonSampler: new (model: AddonModel) => AddonSampler
+  readonly AddonSampler: (new (model: AddonModel) => AddonSampler) & {
+    /** throws where the token does not fit; ends the process for one that ends an answer before it may */
+    acceptGrammarEvaluationStateToken(state: AddonGrammarState, token: number): void
+  }
+  readonly AddonGrammarEvaluationState: new (model: AddonModel, grammar: AddonGrammar) => AddonGrammarState
   readonly AddonGrammar: new (
     grammar: string,
     options: { readonly addonExports: Addon; readonly rootRuleName: string }
@@ -194,6 +215,7 @@ const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
   ["AddonContextSequenceCheckpoint", ["init", "dispose"]],
   ["AddonSampler", ["applyConfig", "dispose"]],
   ["AddonGrammar", ["isTextCompatible"]],
+  ["AddonGrammarEvaluationState", []],
   ["AddonJinjaRenderer", ["render"]]
 ]
 

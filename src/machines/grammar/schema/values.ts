@@ -11,7 +11,7 @@ import { type All, atIndex, type Plain, type Place, typesOf } from "./plain.ts"
 export class Values {
   readonly layout: Layout
   private readonly rules: Rules
-  private readonly judge: Judge
+  readonly judge: Judge
   private readonly known = new Map<string, Item>()
   private readonly numberOf = new Map<unknown, number>()
 

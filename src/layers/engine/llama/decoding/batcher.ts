@@ -202,7 +202,7 @@ export class Batcher {
   }
 
   private sample({ answer, index }: Drawn): Promise<Sampled> {
-    answer.sampler.prepare(answer.index)
+    answer.sampler.prepare(answer)
     return this.options.context
       .sampleToken(index, answer.sampler.native)
       .then(undefined, (cause: unknown) => ({ cause }))

@@ -1,7 +1,8 @@
 /** How the next token is drawn. */
 import { randomBytes } from "node:crypto"
 import type { Sampling } from "../../index.ts"
-import type { Addon, AddonModel, AddonSampler } from "../addon.ts"
+import { rootName } from "../../../../machines/grammar/render.ts"
+import type { Addon, AddonGrammarState, AddonModel, AddonSampler, SamplerConfig } from "../addon.ts"
 
 /** an invertible hash of 32 bits: neighbours come out with nothing in common */
 const mix = (value: number): number => {
@@ -21,36 +22,69 @@ export const seedAt = (seed: number, index: number): number => {
   return mixed === 0xffff_ffff ? 0 : mixed
 }
 
+/** What an answer is held to. */
+export interface Constraint {
+  readonly grammar: string
+  /** tokens of the answer that there are already */
+  readonly resumed: ReadonlyArray<number>
+  readonly isEnd: (token: number) => boolean
+  /** tokens that cannot follow this one */
+  readonly forbiddenAfter: (token: number | undefined) => ReadonlyArray<number>
+}
+
+/** The tokens before the next one, and where the answer's begin. */
+export interface Before {
+  readonly tokens: ReadonlyArray<number>
+  readonly promptLength: number
+}
+
 /**
  * The sampler of one answer. With a temperature, each token is drawn with a generator seeded from (seed, index) rather
  * than from the state that earlier draws left: so an answer that continues on another worker, from its exact tokens,
- * draws the same next tokens as the undisturbed one, and there is no state to carry over.
+ * draws the same next tokens as the undisturbed one, and there is no state to carry over. What depends on the tokens
+ * before (a grammar, penalties) is made of them anew.
+ *
+ * A grammar is asked of the drawn token alone; only where it refuses, all tokens are asked, and another one is drawn:
+ * asking them first would draw others, and cost more than the model itself where the vocabulary is large.
  */
 export class AnswerSampler {
   readonly native: AddonSampler
   private readonly seed: number
   private readonly sampling: Sampling
-  private readonly greedy: boolean
+  private readonly constraint: Constraint | undefined
+  private readonly state: AddonGrammarState | undefined
+  /** each token is drawn in the same way, whatever came before */
+  private readonly isFixed: boolean
   private disposed = false
 
-  constructor(addon: Addon, model: AddonModel, sampling: Sampling) {
+  constructor(addon: Addon, model: AddonModel, sampling: Sampling, constraint?: Constraint) {
     this.native = new addon.AddonSampler(model)
     this.sampling = sampling
-    this.greedy = sampling.temperature <= 0
+    this.constraint = constraint
     this.seed = sampling.seed ?? randomBytes(4).readUInt32LE()
-    if (this.greedy) this.native.applyConfig({ temperature: 0 })
+    this.state = constraint === undefined ? undefined : stateOf(addon, model, constraint)
+    const { bias = [], penalties, temperature, xtc } = sampling
+    this.isFixed =
+      temperature <= 0 && bias.length === 0 && penalties === undefined && xtc === undefined && constraint === undefined
+    if (this.isFixed) this.native.applyConfig({ temperature: 0 })
   }
 
-  /** Call before the token at `index` of the answer is drawn. */
-  prepare(index: number): void {
-    if (this.greedy) return
-    const { minP = 0, temperature, topK, topP } = this.sampling
+  /** Call before the token after these is drawn. */
+  prepare(before: Before): void {
+    if (this.isFixed) return
+    const { minP = 0, temperature, topK, topP, xtc } = this.sampling
     this.native.applyConfig({
       temperature,
       ...(topK > 0 ? { topK } : {}),
       ...(topP < 1 ? { topP } : {}),
       ...(minP > 0 ? { minP } : {}),
-      seed: seedAt(this.seed, index)
+      ...(xtc === undefined ? {} : { xtcProbability: xtc.probability, xtcThreshold: xtc.threshold }),
+      ...(temperature > 0 || xtc !== undefined
+        ? { seed: seedAt(this.seed, before.tokens.length - before.promptLength) }
+        : {}),
+      ...this.penalised(before),
+      ...this.biased(before),
+      ...(this.state === undefined ? {} : { grammarEvaluationState: this.state })
     })
   }
 
@@ -59,4 +93,36 @@ export class AnswerSampler {
     this.disposed = true
     this.native.dispose()
   }
+
+  private penalised({ tokens }: Before): Partial<SamplerConfig> {
+    const { penalties } = this.sampling
+    if (penalties === undefined) return {}
+    const { frequency, lastTokens, presence, repeat } = penalties
+    return {
+      repeatPenaltyTokens: Uint32Array.from(tokens.slice(-lastTokens)),
+      repeatPenaltyMaxTokens: lastTokens,
+      repeatPenalty: repeat,
+      repeatPenaltyPresencePenalty: presence,
+      repeatPenaltyFrequencyPenalty: frequency
+    }
+  }
+
+  private biased({ promptLength, tokens }: Before): Partial<SamplerConfig> {
+    const { bias = [] } = this.sampling
+    const last = tokens.length > promptLength ? tokens.at(-1) : undefined
+    const forbidden = this.constraint?.forbiddenAfter(last) ?? []
+    if (bias.length + forbidden.length === 0) return {}
+    return {
+      tokenBiasKeys: Uint32Array.from([...bias.map(({ token }) => token), ...forbidden]),
+      tokenBiasValues: Float32Array.from([...bias.map(({ by }) => by), ...forbidden.map(() => -Infinity)])
+    }
+  }
+}
+
+/** Where the grammar is after the tokens that there are. The end of an answer is none of its tokens. */
+const stateOf = (addon: Addon, model: AddonModel, { grammar, isEnd, resumed }: Constraint): AddonGrammarState => {
+  const read = new addon.AddonGrammar(grammar, { addonExports: addon, rootRuleName: rootName })
+  const state = new addon.AddonGrammarEvaluationState(model, read)
+  for (const token of resumed) if (!isEnd(token)) addon.AddonSampler.acceptGrammarEvaluationStateToken(state, token)
+  return state
 }
