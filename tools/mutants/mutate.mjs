@@ -40,7 +40,7 @@ const first = async (tests, known) => {
   const files =
     values.again && existsSync(known)
       ? JSON.parse(readFileSync(known, "utf8"))
-      : await tests.run({ only: {}, patience: 60_000, bail: 0 }, 1_800_000)
+      : await tests.run({ only: {}, fresh: true, patience: 60_000, bail: 0 }, 1_800_000)
   if (files === "timeout") throw new Error("the tests do not end")
   writeFileSync(known, JSON.stringify(files))
   for (const { error, failed, path, tests: all } of files)
@@ -57,8 +57,8 @@ const first = async (tests, known) => {
     }))
 }
 
-const orderOf = (mutant, { costMs, files, hitLimit, longestMs, only }) => ({
-  order: { mutant, only, files, hitLimit, bail: 1, patience: 4000 + 5 * longestMs },
+const orderOf = (mutant, { costMs, files, fresh, hitLimit, longestMs, only }) => ({
+  order: { mutant, only, files, fresh, hitLimit, bail: 1, patience: 4000 + 5 * longestMs },
   limitMs: 20_000 + 5 * (costMs + longestMs)
 })
 
@@ -108,7 +108,9 @@ const runRoom = async (room) => {
   try {
     const files = await first(workers[0], `.mutants/${room.name}-tests.json`)
     process.stderr.write(`${room.name}: ${tried.length} mutants of ${asked.length}, ${files.length} test files\n`)
-    const queue = [...tried]
+    // those for which the modules are made anew come last
+    const isFresh = ({ id }) => files.some(({ reached }) => reached.static[id] !== undefined)
+    const queue = [...tried.filter((mutant) => !isFresh(mutant)), ...tried.filter(isFresh)]
     const tell = ({ column, file, line, outcome }) =>
       process.stderr.write(`${String(queue.length).padStart(5)} ${outcome.padEnd(9)} ${file}:${line}:${column}\n`)
     await Promise.all(workers.map((tests) => tryAll(tests, queue, files, 1000 * Number(values.seconds), tell)))
@@ -117,7 +119,7 @@ const runRoom = async (room) => {
   }
   const types = refused(
     tried.filter((mutant) => !noticed(mutant)),
-    ".mutants/types"
+    `.mutants/${room.name}-types`
   )
   for (const mutant of tried) if (types.has(mutant.id)) mutant.outcome = "types"
   writeFileSync(`.mutants/${room.name}.json`, JSON.stringify(tried, null, 1))

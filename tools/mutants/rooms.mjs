@@ -5,8 +5,6 @@
  */
 export const leastScore = 85
 
-const queen = ["test/actors/queen/*.test.ts"]
-
 export const rooms = [
   {
     name: "core",
@@ -14,9 +12,12 @@ export const rooms = [
     tests: ["test/actors/core/*.test.ts"],
     without: ["test/actors/core/{mutations,endurance}.test.ts"]
   },
-  { name: "jobs", source: /^src\/actors\/queen\/jobs\//, tests: queen, without: [] },
-  { name: "placement", source: /^src\/actors\/queen\/placement\//, tests: queen, without: [] },
-  { name: "log", source: /^src\/actors\/queen\/log\//, tests: queen, without: [] },
+  {
+    name: "queen",
+    source: /^src\/actors\/queen\/(jobs|placement|log)\//,
+    tests: ["test/actors/queen/*.test.ts"],
+    without: []
+  },
   {
     name: "charts",
     source: /^src\/machines\/(charts\/)?[^/]+$/,

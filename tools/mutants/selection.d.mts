@@ -23,6 +23,8 @@ export declare const testsFor: (
   /** the tests of each file */
   readonly only: Readonly<Record<string, ReadonlyArray<string>>>
   readonly files: ReadonlyArray<string>
+  /** some of them come to it as they are loaded */
+  readonly fresh: boolean
   readonly costMs: number
   /** how many there was no time for */
   readonly left: number

@@ -48,7 +48,8 @@ export const testsFor = (mutant, files, budgetMs) => {
   let costMs = 0
   let longestMs = 0
   let left = 0
-  for (const { loadMs, path, tests } of reaching)
+  let fresh = false
+  for (const { loadMs, path, reached, tests } of reaching)
     for (const { ms, name } of tests) {
       const more = ms + (only[path] === undefined ? loadMs : 0)
       if (costMs > 0 && costMs + more > budgetMs) {
@@ -58,8 +59,17 @@ export const testsFor = (mutant, files, budgetMs) => {
       costMs += more
       longestMs = Math.max(longestMs, ms)
       only[path] = [...(only[path] ?? []), name]
+      fresh ||= reached.static[mutant.id] !== undefined
     }
-  return { only, files: Object.keys(only), costMs, longestMs, left, hitLimit: 1000 + 100 * hitsOf(mutant, files) }
+  return {
+    only,
+    files: Object.keys(only),
+    fresh,
+    costMs,
+    longestMs,
+    left,
+    hitLimit: 1000 + 100 * hitsOf(mutant, files)
+  }
 }
 
 const costOf = ({ loadMs, tests }) => tests.reduce((sum, { ms }) => sum + ms, loadMs)

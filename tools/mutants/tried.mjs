@@ -1,15 +1,17 @@
 /**
- * Runs before each test file, in the process that runs it: the modules are made anew, with the change that is tried
- * switched on before the first of them is read, so that what a file makes as it is loaded is changed as well.
+ * Runs before each test file, in the process that runs it. Where the change is come to as a file is loaded (`fresh`), its
+ * switch is on before, and the modules are made anew, so that a chart or a schema is changed as any function is. Any
+ * other is switched on for the tests alone, and the modules may stay.
  */
 import { afterAll, afterEach, beforeEach, inject, vi } from "vitest"
 
-const { hitLimit, mutant, only } = inject("tried")
-vi.resetModules()
+const { fresh, hitLimit, mutant, only } = inject("tried")
 vi.setConfig({ testTimeout: inject("patience") })
 
 const switches = (globalThis.__stryker__ ??= {})
-switches.activeMutant = mutant
+if (fresh || switches.modulesHave !== "no change") vi.resetModules()
+switches.modulesHave = fresh ? mutant : "no change"
+switches.activeMutant = fresh ? mutant : undefined
 switches.currentTestId = undefined
 switches.mutantCoverage = undefined
 // a loop that no longer ends is ended
@@ -23,9 +25,11 @@ beforeEach((context) => {
   const chosen = only[context.task.file.filepath]
   if (chosen !== undefined && !chosen.includes(id)) context.skip()
   switches.currentTestId = id
+  switches.activeMutant = mutant
 })
 afterEach(() => {
   switches.currentTestId = undefined
+  if (!fresh) switches.activeMutant = undefined
 })
 afterAll((suite) => {
   if (mutant === undefined) suite.meta.reached = switches.mutantCoverage

@@ -44,11 +44,11 @@ const vitest = await createVitest(
 const testsOf = (task) => (task.type === "test" ? [task] : task.tasks.flatMap(testsOf))
 const nameOf = ({ name, suite }) => (suite === undefined ? name : `${nameOf(suite)} > ${name}`)
 
-const run = async ({ bail, files, hitLimit, mutant, only, patience }) => {
+const run = async ({ bail, files, fresh, hitLimit, mutant, only, patience }) => {
   vitest.state.filesMap.clear()
   vitest.state.errorsSet.clear()
   vitest.config.bail = bail
-  vitest.provide("tried", { hitLimit, mutant, only })
+  vitest.provide("tried", { fresh, hitLimit, mutant, only })
   vitest.provide("patience", patience)
   const all = await vitest.globTestSpecifications()
   const chosen = files ?? all.map(({ moduleId }) => moduleId)

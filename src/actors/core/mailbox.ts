@@ -5,6 +5,7 @@
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import * as MutableList from "effect/MutableList"
 
 /** An outside command found `capacity` others waiting. Edges answer 429 or 503. */
 export class MailboxFull extends Data.TaggedError("MailboxFull")<{
@@ -30,8 +31,7 @@ export class Mailbox<A> {
   readonly path: string
   /** The bound of each class by itself, in messages (for beats: in keys). */
   readonly capacity: number
-  private slots: Array<Slot<A> | undefined> = []
-  private head = 0
+  private readonly slots = MutableList.empty<Slot<A>>()
   private closed = false
   private readonly counts = { control: 0, beat: 0, outside: 0, internal: 0 }
   private readonly beats = new Map<string, Slot<A>>()
@@ -48,10 +48,8 @@ export class Mailbox<A> {
     const slot = this.shift()
     if (slot !== undefined) return Effect.succeed(slot.message)
     return Effect.async<A>((resume) => {
+      // To resume a reader that was interrupted does nothing: what it would have taken waits for the next.
       this.reader = resume
-      return Effect.sync(() => {
-        this.reader = undefined
-      })
     })
   })
 
@@ -60,7 +58,7 @@ export class Mailbox<A> {
     return Effect.suspend(() => {
       if (this.closed) return Effect.void
       const slot: Slot<A> = { class: "control", key: "", message }
-      if (this.counts.control < this.capacity && this.senders.size === 0) {
+      if (this.counts.control < this.capacity) {
         this.push(slot)
         return Effect.void
       }
@@ -111,8 +109,7 @@ export class Mailbox<A> {
   /** Ends the mailbox: what waits is dropped, waiting senders go on. */
   close(): void {
     this.closed = true
-    this.slots = []
-    this.head = 0
+    MutableList.reset(this.slots)
     this.beats.clear()
     for (const sender of this.senders) sender.resume(Effect.void)
     this.senders.clear()
@@ -120,12 +117,12 @@ export class Mailbox<A> {
 
   /** Messages waiting, all classes together. */
   get size(): number {
-    return this.slots.length - this.head
+    return MutableList.length(this.slots)
   }
 
   private push(slot: Slot<A>): void {
     this.counts[slot.class]++
-    this.slots.push(slot)
+    MutableList.append(this.slots, slot)
     const reader = this.reader
     if (reader === undefined) return
     this.reader = undefined
@@ -133,14 +130,8 @@ export class Mailbox<A> {
   }
 
   private shift(): Slot<A> | undefined {
-    const slot = this.slots[this.head]
+    const slot = MutableList.shift(this.slots)
     if (slot === undefined) return undefined
-    this.slots[this.head++] = undefined
-    // Amortised: the dead front is cut off when it is at least half of the array.
-    if (this.head >= 64 && this.head * 2 >= this.slots.length) {
-      this.slots = this.slots.slice(this.head)
-      this.head = 0
-    }
     this.counts[slot.class]--
     if (slot.class === "beat") this.beats.delete(slot.key)
     if (slot.class === "control") this.admit()

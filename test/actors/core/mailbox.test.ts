@@ -82,6 +82,20 @@ describe("a mailbox", () => {
       })
   )
 
+  it.effect("admits a waiting control only when a control was taken: room of another class is not its", () =>
+    Effect.gen(function* () {
+      const box = new Mailbox<string>("box", 1)
+      yield* box.outside("o")
+      yield* box.control("c1")
+      const waiting = yield* Effect.fork(box.control("c2"))
+      yield* TestClock.adjust(0)
+      assert.strictEqual(yield* box.take, "o")
+      assert.strictEqual(box.size, 1)
+      assert.strictEqual(yield* drain(box), "c1 c2")
+      yield* Fiber.join(waiting)
+    })
+  )
+
   it.effect("keeps of each beat only the latest, where the first of it waited", () =>
     Effect.gen(function* () {
       const box = new Mailbox<string>("box", 2)
@@ -110,10 +124,12 @@ describe("a mailbox", () => {
       const impatient = yield* Effect.fork(box.take)
       yield* TestClock.adjust(0)
       yield* Fiber.interrupt(impatient)
+      yield* box.control("1")
+      assert.strictEqual(yield* box.take, "1")
       const reader = yield* Effect.fork(box.take)
       yield* TestClock.adjust(0)
-      yield* box.control("1")
-      assert.strictEqual(yield* Fiber.join(reader), "1")
+      yield* box.control("2")
+      assert.strictEqual(yield* Fiber.join(reader), "2")
     })
   )
 

@@ -16,6 +16,11 @@ const machine = setup({
   types: { events: {} as { readonly type: "GO" }, context: {} as { readonly n: number } }
 }).createMachine({ id: "m", context: { n: 0 }, on: { GO: { actions: assign({ n: ({ context }) => context.n + 1 }) } } })
 
+const mortal = setup({ types: { events: {} as { readonly type: "DIE" } } }).createMachine({
+  initial: "lives",
+  states: { lives: { on: { DIE: "dead" } }, dead: { type: "final" } }
+})
+
 const tree = Effect.map(
   supervisor({
     path: "queen",
@@ -96,6 +101,29 @@ describe("the actor system", () => {
           ["stopped", "a", 7_000, 3]
         ]
       )
+    }).pipe(Effect.provide(ActorSystem.layer))
+  )
+
+  it.scoped("tells nothing while nobody watches: the first who does begins at 0", () =>
+    Effect.gen(function* () {
+      const system = yield* ActorSystem
+      const lives = Effect.scoped(
+        Effect.gen(function* () {
+          const { fiber, ref } = yield* machineActor({ path: "s/dies", machine: mortal })
+          yield* supervisor({ path: "s", children: [{ id: "a", start: machineActor({ path: "s/a", machine }) }] })
+          yield* ref.tell({ type: "DIE" })
+          yield* Fiber.await(fiber)
+        })
+      )
+      yield* lives
+      assert.strictEqual(system.nextSeq(), 0)
+      const leave = system.tap(() => {})
+      yield* lives
+      leave()
+      assert.isAbove(system.nextSeq(), 0)
+      const told = system.nextSeq()
+      yield* lives
+      assert.strictEqual(system.nextSeq(), told)
     }).pipe(Effect.provide(ActorSystem.layer))
   )
 

@@ -24,7 +24,7 @@ export class Intensity {
 
   /** How full the fuse is at `nowMs`. */
   window(nowMs: number): Restarts {
-    const count = this.times.filter((time, at) => at >= this.oldest && nowMs - time <= this.periodMs).length
+    const count = this.times.filter((time) => nowMs - time <= this.periodMs).length
     return { count, max: this.max, period_ms: this.periodMs }
   }
 
