@@ -59,7 +59,7 @@ const first = async (tests, known) => {
 
 const orderOf = (mutant, { costMs, files, fresh, hitLimit, longestMs, only }) => ({
   order: { mutant, only, files, fresh, hitLimit, bail: 1, patience: 4000 + 5 * longestMs },
-  limitMs: 20_000 + 5 * (costMs + longestMs)
+  limitMs: 15_000 + 3 * costMs
 })
 
 const outcomeOf = (files) =>
