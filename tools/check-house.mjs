@@ -13,6 +13,11 @@ const escapes = /(:\s*any\b|\bas any\b|<any>|as unknown as)/
 const silencers = /@ts-(ignore|expect-error|nocheck)|(oxlint|eslint)-disable(?!-next-line [a-z/-]+ -- )/
 const marks = /\b(TODO|FIXME|XXX)\b|\b(it|test|describe)(\.effect|\.scoped)?\.(skip|only|todo)\b/
 
+/** What is passed on whole (`...rest`) is not read. */
+const readsDetails = (code) =>
+  /\b(error|cause|failure|left)\w*\??\.details\??[.[]|\bdetails\["/.test(code) ||
+  (/\} = (\w+\.)*details$/.test(code) && !code.includes("..."))
+
 const room = (path) => path.split("/")[1]
 /** Which rooms a room may import from, besides itself: never upwards. */
 const below = {
@@ -53,6 +58,7 @@ export const breaches = (path, text) => {
     if (source && room(path) === "protocol" && /from "(node:|effect\/Layer")/.test(code)) at("the protocol is pure")
     if (source && room(path) === "actors" && /from "node:(?!path|buffer)/.test(code))
       at("actors reach the world through layers")
+    if (source && readsDetails(code) && path !== "src/machines/facts.ts") at("facts of errors are read by `fact`")
     for (const to of source ? importsOf(path, code) : [])
       if (!mayImport(path, to)) at(`${room(path)} may not import ${to}`)
   })

@@ -7,6 +7,7 @@ import { activity } from "./activity.ts"
 import { type RbeeError, rbeeError } from "./errors.ts"
 import { backoffMs } from "./policy/restart.ts"
 import type { ModelRef } from "./vocabulary/ids.ts"
+import { fact } from "./facts.ts"
 
 export interface DownloadInput {
   /** canonical reference */
@@ -42,15 +43,14 @@ export const attemptsMax = 6
 
 /** Trying again later, from the last byte, may help. */
 export const isPassing = (error: RbeeError): boolean =>
-  error.code === "DOWNLOAD_FAILED" ? error.details["permanent"] !== true : error.code === "DOWNLOAD_STALLED"
+  error.code === "DOWNLOAD_FAILED" ? fact(error, "permanent") !== true : error.code === "DOWNLOAD_STALLED"
 
 /** Tries of the first word with a hub: whoever waits for one that is down learns of it within seconds. */
-const firstAttemptsOf = ({ details }: RbeeError): number => {
-  const status = details["http_status"]
-  const isDown = details["unreachable"] === true || (typeof status === "number" && status >= 500)
-  const later = details["retry_after_ms"]
+const firstAttemptsOf = (error: RbeeError): number => {
+  const isDown = fact(error, "unreachable") === true || (fact(error, "http_status") ?? 0) >= 500
+  const later = fact(error, "retry_after_ms") ?? 0
   // it was waited for already, or asks for longer than anybody watches
-  if (details["silent"] === true || (isDown && typeof later === "number" && later > 3000)) return 1
+  if (fact(error, "silent") === true || (isDown && later > 3000)) return 1
   return isDown ? 4 : attemptsMax
 }
 
@@ -58,8 +58,8 @@ const passing = (error: unknown): boolean => isPassing(asError(error))
 
 /** Wait before try `attempt` + 1: what the server asks for where that is longer than ours. */
 export const retryAfterMs = (error: RbeeError | undefined, attempt: number): number => {
-  const asked = error?.details["retry_after_ms"]
-  return Math.max(backoffMs(attempt), typeof asked === "number" ? asked : 0)
+  const asked = error === undefined ? undefined : fact(error, "retry_after_ms")
+  return Math.max(backoffMs(attempt), asked ?? 0)
 }
 
 const asError = (error: unknown): RbeeError =>

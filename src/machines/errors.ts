@@ -3,6 +3,7 @@
  * `RbeeError` with a code of this table. Bugs are defects and never have a code until an edge reports them as INTERNAL.
  */
 import * as Data from "effect/Data"
+import { fact, type GivenDetails } from "./facts.ts"
 
 /** HTTP status of each code at the edge that reports it (docs/api.md#errors). */
 export const statusOf = {
@@ -72,8 +73,7 @@ export class RbeeError<out Code extends ErrorCode = ErrorCode> extends Data.Tagg
   }
   /** The HTTP status, which `details.status` overrides where one code has two (VRAM_EXHAUSTED: 409 from one hive). */
   get status(): number {
-    const own = this.details["status"]
-    return typeof own === "number" ? own : statusOf[this.code]
+    return fact(this, "status") ?? statusOf[this.code]
   }
 }
 
@@ -93,5 +93,5 @@ export const rbeeError = <Code extends ErrorCode>(
   code: Code,
   what: string,
   todo = "",
-  details: ErrorDetails = {}
+  details: GivenDetails = {}
 ): RbeeError<Code> => new RbeeError<Code>({ code, what, todo, details })

@@ -7,6 +7,7 @@ import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 import { type ErrorCode, type RbeeError, rbeeError } from "./errors.ts"
 import type { Lifecycle } from "./vocabulary/common.ts"
+import { fact } from "./facts.ts"
 
 /** A hive process that this queen has claimed. */
 export interface Claimed {
@@ -134,7 +135,7 @@ const setupHive = setup({
     isAnswering: (_, { answers }: Recovered) => answers === true,
     isHopeless: ({ context }) =>
       context.attempts >= wakeMax ||
-      (context.error !== undefined && (hopeless.has(context.error.code) || context.error.details["permanent"] === true))
+      (context.error !== undefined && (hopeless.has(context.error.code) || fact(context.error, "permanent") === true))
   },
   delays: {
     lost: ({ context }) => Math.max(0, context.lostMs - context.lateMs),

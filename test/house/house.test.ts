@@ -66,6 +66,17 @@ describe("the house rules", () => {
     }
   })
 
+  it("has facts of errors read through their table, where they have types", () => {
+    const reads = ['error.details["status"]', "const { reason } = error.details", "if (cause.details.permanent) x()"]
+    for (const line of reads) assert.lengthOf(breaches("src/actors/queen/jobs/job.ts", line), 1, line)
+    const passed = [
+      "const { status: _, ...details } = error.details",
+      "details: error.details,",
+      "{ ...error.details }"
+    ]
+    for (const line of passed) assert.lengthOf(breaches("src/actors/queen/jobs/job.ts", line), 0, line)
+  })
+
   it("let no room be too large, too small, or without a word about what lives there", () => {
     const many = Array.from({ length: 15 }, (_, n) => `src/a/${n}.ts`)
     const [readme, other] = ["src/README.md", "src/b.ts"]

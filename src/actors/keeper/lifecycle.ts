@@ -11,6 +11,7 @@ import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import { makeQueenLink } from "./queen-link.ts"
 import type { Renderer } from "./renderer.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
+import { fact } from "../../machines/facts.ts"
 
 const pollMs = 25
 /** a hive started by hand is healthy, or has failed, within this time */
@@ -28,17 +29,14 @@ export interface Change {
   readonly changed: boolean
 }
 
-const isHealth = (value: unknown): value is Health => typeof value === "object" && value !== null && "instance" in value
-
 /** The queen, also of another version: she can still be stopped and shown. */
 export const findAnyQueen: Effect.Effect<Health | undefined, RbeeError, QueenLauncher> = Effect.flatMap(
   QueenLauncher,
   ({ find }) =>
-    Effect.catchIf(
-      find,
-      (error) => error.code === "VERSION_MISMATCH" && isHealth(error.details["health"]),
-      (error) => Effect.succeed(error.details["health"] as Health)
-    )
+    Effect.catchAll(find, (error) => {
+      const other = error.code === "VERSION_MISMATCH" ? fact(error, "health") : undefined
+      return other === undefined ? Effect.fail(error) : Effect.succeed(other)
+    })
 )
 
 /** Finds or wakes the queen. */

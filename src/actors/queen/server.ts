@@ -40,6 +40,7 @@ import { OwnLife } from "./endings/own-life.ts"
 import { SessionBook } from "./sessions/stored-sessions.ts"
 import { Teardown } from "./endings/teardown.ts"
 import { type WorkerId, type HiveId, cpuDevice } from "../../machines/vocabulary/ids.ts"
+import { fact } from "../../machines/facts.ts"
 
 type Parts =
   | ActorSystem
@@ -129,7 +130,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const namedOnV1 = (name: string) =>
     Effect.mapError(modelNamed(name), (error) =>
       // it is no reference either
-      error.details["accepted"] === undefined ? error : unknownModel(name)
+      fact(error, "accepted") === undefined ? error : unknownModel(name)
     )
 
   const asking: SurfacePorts = {

@@ -17,6 +17,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import { Answers } from "./answers.ts"
 import { workerApiOf } from "./api.ts"
 import { shuttingDown, type WorkerOptions, type WorkerStatus } from "./status.ts"
+import { fact } from "../../machines/facts.ts"
 
 export type { WorkerOptions } from "./status.ts"
 
@@ -119,10 +120,12 @@ export const makeWorker = (
             tell({ t: "ready", backend, context, slots, ...model.exactness() })
           })
         ),
-        Effect.tapError(({ code, details, what, todo }) =>
-          Effect.sync(() =>
-            tell({ t: "failed", code, what, todo, ...(details["by"] === "engine" ? { by: "engine" as const } : {}) })
-          )
+        Effect.tapError((error) =>
+          Effect.sync(() => {
+            const { code, todo, what } = error
+            const by = fact(error, "by")
+            tell({ t: "failed", code, what, todo, ...(by === undefined ? {} : { by }) })
+          })
         )
       )
 

@@ -1,5 +1,6 @@
 /** What a failure on the way to an answer means for the job: pure policy, read by the job's chart. */
 import type { ErrorCode, RbeeError } from "../errors.ts"
+import { fact } from "../facts.ts"
 
 /**
  * - `candidate`: this device is out for this job, the next one may do;
@@ -25,8 +26,8 @@ const failureClasses: Partial<Record<ErrorCode, FailureClass>> = {
 }
 
 /** A file that one device's engine dies of may do on another one: what is wrong with its header is wrong everywhere. */
-const isOfDevice = ({ code, details }: Pick<RbeeError, "code" | "details">): boolean =>
-  code === "MODEL_INVALID" && details["quarantined"] === true
+const isOfDevice = (error: Pick<RbeeError, "code" | "details">): boolean =>
+  error.code === "MODEL_INVALID" && fact(error, "quarantined") === true
 
 export const failureClassOf = (error: Pick<RbeeError, "code" | "details">): FailureClass =>
   isOfDevice(error) ? "candidate" : (failureClasses[error.code] ?? "fatal")

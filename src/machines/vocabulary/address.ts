@@ -1,5 +1,6 @@
 /** Where a daemon listens, how that is written in a url, and what it says where another listens. */
 import type { RbeeError } from "../errors.ts"
+import { fact } from "../facts.ts"
 
 const loopbackIp = /^(127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/
 
@@ -28,5 +29,5 @@ export const addressInUse = 75
 export const takenReason = "EADDRINUSE"
 
 /** How a daemon exits that failed: whoever launched it tells by it whether its address was taken. */
-export const exitCodeOf = ({ code, details }: RbeeError): number =>
-  code === "CONFLICT" && details["reason"] === takenReason ? addressInUse : 1
+export const exitCodeOf = (error: RbeeError): number =>
+  error.code === "CONFLICT" && fact(error, "reason") === takenReason ? addressInUse : 1

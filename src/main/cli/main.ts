@@ -18,6 +18,7 @@ import { commands } from "./commands.ts"
 import { commandHelp, groupHelp, rootHelp, settingsHelp } from "./help.ts"
 import { layerUnused, silent } from "./silent.ts"
 import type { CommandSpec, Run } from "./spec.ts"
+import { fact } from "../../machines/facts.ts"
 
 const specs = commands.map((one) => one.spec)
 
@@ -30,7 +31,7 @@ const usage = (terminal: Terminal["Type"], problem: string, spec: CommandSpec | 
 
 const failed = (terminal: Terminal["Type"], error: RbeeError): number => {
   terminal.stderr.write(paint("red", plain(lineOf(errorLine(error)))), "\n")
-  return error.details["usage"] === true ? 2 : 1
+  return fact(error, "usage") === true ? 2 : 1
 }
 
 const run = (normal: Normal, programs: string): Effect.Effect<number, never, Terminal> =>

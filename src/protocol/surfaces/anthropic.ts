@@ -8,6 +8,7 @@ import { frame } from "../sse.ts"
 import { errorBody, errorStatus } from "../wire/error.ts"
 import { isOverflow } from "./openai-error.ts"
 import { bearer, ignoredHeader, type Surface } from "./surface.ts"
+import { fact } from "../../machines/facts.ts"
 
 /** What Anthropic's clients call the kind of an error. */
 const typeOf = (status: number): string => {
@@ -23,10 +24,8 @@ const typeOf = (status: number): string => {
 
 /** Its clients know an overflow by these words, and make their conversation shorter. */
 const messageOf = (error: RbeeError, message: string): string => {
-  const { context, prompt_tokens } = error.details
-  return isOverflow(error)
-    ? `prompt is too long: ${String(prompt_tokens)} tokens > ${String(context)} maximum. ${message}`
-    : message
+  const [prompt, context] = [fact(error, "prompt_tokens"), fact(error, "context")]
+  return isOverflow(error) ? `prompt is too long: ${prompt} tokens > ${context} maximum. ${message}` : message
 }
 
 const envelope = (error: RbeeError, correlationId: string | undefined): unknown => {

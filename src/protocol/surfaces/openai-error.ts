@@ -1,6 +1,7 @@
 /** Errors as OpenAI's clients know them: `code` is OpenAI's word, the cluster's own stands in `details.code`. */
 import type { ErrorCode, RbeeError } from "../../machines/errors.ts"
 import { errorBody } from "../wire/error.ts"
+import { fact } from "../../machines/facts.ts"
 
 /** Ours in lower case where OpenAI has no word of its own. */
 const words: Partial<Record<ErrorCode, string>> = {
@@ -9,24 +10,23 @@ const words: Partial<Record<ErrorCode, string>> = {
 }
 
 /** The prompt and an answer's first token do not fit; whoever checks tells both numbers. */
-export const isOverflow = ({ code, details }: RbeeError): boolean =>
-  code === "INVALID_REQUEST" && Number(details["prompt_tokens"]) > 0 && typeof details["context"] === "number"
+export const isOverflow = (error: RbeeError): boolean =>
+  error.code === "INVALID_REQUEST" && (fact(error, "prompt_tokens") ?? 0) > 0 && fact(error, "context") !== undefined
 
 const openAiCode = (error: RbeeError): string => {
-  const { code, details } = error
+  const { code } = error
   if (isOverflow(error)) return "context_length_exceeded"
-  if (code === "NOT_FOUND" && typeof details["path"] === "string") return "unknown_url"
-  if (code === "INVALID_REQUEST" && details["expected"] !== undefined) return "invalid_value"
+  if (code === "NOT_FOUND" && fact(error, "path") !== undefined) return "unknown_url"
+  if (code === "INVALID_REQUEST" && fact(error, "expected") !== undefined) return "invalid_value"
   return words[code] ?? code.toLowerCase()
 }
 
 /** The field that is to blame; null where none is. */
 const paramOf = (error: RbeeError): string | null => {
-  const { code, details } = error
+  const { code } = error
   if (isOverflow(error)) return "messages"
   if (code === "MODEL_NOT_FOUND" || code === "MODEL_INVALID" || code === "MODEL_ACCESS_DENIED") return "model"
-  const field = details["field"]
-  return typeof field === "string" && field !== "" ? field : null
+  return fact(error, "field") || null
 }
 
 export const openAiEnvelope = (error: RbeeError, correlationId: string | undefined): unknown => {

@@ -9,6 +9,7 @@ import {
   statusOf
 } from "../../machines/errors.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
+import { fact } from "../../machines/facts.ts"
 
 /** What OpenAI's clients call the kind of an error. */
 const typeOf = (status: number): string => {
@@ -76,8 +77,8 @@ export const internalError = (): RbeeError<"INTERNAL"> =>
 
 /** Seconds after which the same request may be sent again; undefined where waiting does not help. */
 export const retryAfter = (error: RbeeError): number | undefined => {
-  const own = error.details["retry_after_s"]
-  if (typeof own === "number" && Number.isFinite(own) && own >= 0) return Math.ceil(own)
+  const own = fact(error, "retry_after_s")
+  if (own !== undefined) return Math.ceil(own)
   const status = statusOf[error.code]
   return status === 429 || status === 503 ? 1 : undefined
 }

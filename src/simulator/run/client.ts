@@ -9,6 +9,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { Cluster } from "./cluster.ts"
 import { type JobPlan, promptOf } from "./plan.ts"
 import { asKeeper } from "./commands.ts"
+import { fact } from "../../machines/facts.ts"
 
 /** What it got. */
 export interface ClientRun {
@@ -56,9 +57,9 @@ export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan):
     return run.isWhole ? 0 : 1
   }).pipe(
     // an error is an answer, too
-    Effect.catchAll(({ details }) =>
+    Effect.catchAll((error) =>
       Effect.sync(() => {
-        run.gaveUp = details["reason"] === "TIMEOUT"
+        run.gaveUp = fact(error, "reason") === "TIMEOUT"
         return 1
       })
     ),

@@ -6,6 +6,7 @@ import { hiveApi } from "../../protocol/hive.ts"
 import { type Network, refused } from "./network/network.ts"
 import type { SimProcess } from "./process.ts"
 import { layerProcesses } from "./processes.ts"
+import { fact } from "../../machines/facts.ts"
 
 const healthMs = 1000
 
@@ -30,7 +31,7 @@ const layerProbe = (process: SimProcess, network: Network): Layer.Layer<DaemonPr
         .pipe(
           Effect.map((health): Probe => ({ _tag: "Daemon", health })),
           Effect.catchAll((error) =>
-            Effect.succeed<Probe>({ _tag: error.details["reason"] === refused ? "Nobody" : "Silent" })
+            Effect.succeed<Probe>({ _tag: fact(error, "reason") === refused ? "Nobody" : "Silent" })
           )
         )
   })

@@ -24,6 +24,7 @@ import { type Pair, refusal, type Verdict } from "./quarantine.ts"
 import type { Snapshot } from "./worker-view.ts"
 import type { WorkerLife } from "./worker-life.ts"
 import type { WorkerId, ModelRef } from "../../../machines/vocabulary/ids.ts"
+import { fact } from "../../../machines/facts.ts"
 
 export interface WorkerHandleOptions {
   readonly id: WorkerId
@@ -227,7 +228,7 @@ export class WorkerHandle {
       const verdict = yield* this.around.onEnded(this, outcome)
       const failure = failureOf(this.options, outcome, verdict)
       const { code, message, details } = failure
-      const { attempts, last_words } = details
+      const [attempts, last_words] = [fact(failure, "attempts"), fact(failure, "last_words")]
       this.log.end("failed", { code, message, attempts, last_words, details })
       yield* Deferred.fail(this.bind, failure)
       yield* Deferred.succeed(this.gone, undefined)

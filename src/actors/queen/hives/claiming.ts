@@ -10,6 +10,8 @@ import { notLost } from "../cluster/hive-entry.ts"
 import { CurrentQueen } from "../identity.ts"
 import { hiveAt, untilGone } from "./hive-calls.ts"
 import type { KnownHive } from "./known-hive.ts"
+import type { RbeeError } from "../../../machines/errors.ts"
+import { fact } from "../../../machines/facts.ts"
 
 /**
  * Of another queen is a hive taken over only where she cannot be any more: she had this very address (her catalog was
@@ -25,8 +27,7 @@ export const claim = (hive: KnownHive, url: string, justWoken = false) =>
     const request = { queen: { id, name, epoch, url: ownUrl }, ...(isCold ? { woken_cold: true } : {}) }
     const { instance, version } = yield* api.claim(request).pipe(
       Effect.catchIf(
-        (error) =>
-          error.code === "HIVE_OWNED" && (justWoken || isTakenOver() || wasHere(error.details["owner"], ownUrl)),
+        (error) => error.code === "HIVE_OWNED" && (justWoken || isTakenOver() || ownerUrl(error) === ownUrl),
         () => api.claim({ ...request, take_over: true })
       )
     )
@@ -53,8 +54,10 @@ export const claimLasting = (hive: KnownHive, url: string) =>
     () => Effect.succeed(undefined)
   )
 
-const wasHere = (owner: unknown, url: string): boolean =>
-  typeof owner === "object" && owner !== null && "url" in owner && owner.url === url
+const ownerUrl = (error: RbeeError): string | undefined => {
+  const owner = fact(error, "owner")
+  return typeof owner === "object" ? owner.url : undefined
+}
 
 /** What is stored serves the next queen; this one goes on without it. */
 export const stored = <E>(write: Effect.Effect<void, E>): Effect.Effect<void> =>

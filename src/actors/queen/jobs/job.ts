@@ -33,6 +33,7 @@ import type { Scheduler } from "../placement/scheduler.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
 import { relay } from "./relay.ts"
 import type { Sessions } from "../sessions/sessions.ts"
+import { fact } from "../../../machines/facts.ts"
 
 export interface JobWorld {
   readonly view: ClusterView
@@ -283,7 +284,7 @@ export const job = (
                 }).pipe(
                   // Others booked the room since it was asked for: it looks again, which the hives then refuse in time.
                   Effect.catchIf(
-                    (error) => error.code === "VRAM_EXHAUSTED" && error.details["status"] === 409 && overtaken < 3,
+                    (error) => error.code === "VRAM_EXHAUSTED" && fact(error, "status") === 409 && overtaken < 3,
                     () => Effect.sync((): Started => (overtaken++, { kind: "full" }))
                   )
                 ),

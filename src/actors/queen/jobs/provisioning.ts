@@ -15,6 +15,7 @@ import type { ClusterView } from "../cluster/cluster-view.ts"
 import { follow } from "../log/follow.ts"
 import type { JobLog } from "../log/job-log.ts"
 import type { WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
+import { fact } from "../../../machines/facts.ts"
 
 const hiveOf = (view: ClusterView, place: Place): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">> =>
   Effect.suspend(() => {
@@ -152,8 +153,8 @@ const wakeWorker = (
 
 /** A worker that never bound has told of its tries all the same: they are narrated before the job learns of the end. */
 const tellOfTries = (api: HiveApi, log: JobLog, hive: HiveId, error: RbeeError): Effect.Effect<void> => {
-  const worker = error.details["worker_id"]
-  if (typeof worker !== "string") return Effect.void
+  const worker = fact(error, "worker_id")
+  if (worker === undefined) return Effect.void
   return api.workerEvents({ id: worker }).pipe(
     Effect.flatMap((feed) => follow(feed, log, `worker ${worker}`, { hiveId: hive, workerId: worker })),
     Effect.ignore

@@ -19,6 +19,7 @@ import { InferDone, type InferRequest, InferToken } from "../../../machines/voca
 import type { JobLog } from "../log/job-log.ts"
 import { parseError } from "../log/terminal-events.ts"
 import { type FrameReader, readFrames } from "../../../protocol/token-frame.ts"
+import { fact } from "../../../machines/facts.ts"
 
 export interface RelayOptions {
   readonly worker: WorkerApi
@@ -184,11 +185,11 @@ const decodeToken = Schema.decodeUnknownOption(Schema.parseJson(InferToken))
 const parseToken = (data: string) => Option.getOrUndefined(decodeToken(data))
 
 /** The request was on its way there: the worker may have died of it. One that nobody listens for was never sent. */
-const brokeOff = ({ code, details }: RbeeError): boolean =>
-  code === "CONNECTION_TIMEOUT" && /^(ECONNRESET|EPIPE|BROKEN)$/.test(String(details["reason"]))
+const brokeOff = (error: RbeeError): boolean =>
+  error.code === "CONNECTION_TIMEOUT" && /^(ECONNRESET|EPIPE|BROKEN)$/.test(fact(error, "reason") ?? "")
 
-const isNotUnderstood = ({ code, details }: RbeeError): boolean =>
-  code === "INTERNAL" && details["reason"] === "not_understood"
+const isNotUnderstood = (error: RbeeError): boolean =>
+  error.code === "INTERNAL" && fact(error, "reason") === "not_understood"
 
 const lost = (reason: string): RbeeError<"WORKER_CRASHED"> =>
   rbeeError("WORKER_CRASHED", `the worker was lost (${reason})`, "See `rbee logs worker`")

@@ -11,6 +11,7 @@ import { Cluster } from "../cluster/cluster-view.ts"
 import type { CurrentQueen } from "../identity.ts"
 import { follow } from "../log/follow.ts"
 import { allCopies, type modelCalls, named } from "./models.ts"
+import { fact } from "../../../machines/facts.ts"
 
 type Models = Pick<OllamaPorts, "named" | "models" | "workers" | "idleMs" | "unload" | "pull" | "remove">
 
@@ -28,7 +29,7 @@ export const ollamaModels = (
     const nameOf = (name: string) =>
       Effect.mapError(Effect.provide(named(name), context), (error) =>
         // it is no reference either
-        error.details["accepted"] === undefined ? error : unknownModel(name)
+        fact(error, "accepted") === undefined ? error : unknownModel(name)
       )
     /** One that has work goes on with it, and what comes after it finds it there. */
     const unloadOne = (id: WorkerId) =>

@@ -8,6 +8,7 @@ import { type Amounts, type Candidate, Search } from "../../../machines/policy/p
 import type { Placement } from "../../../machines/vocabulary/job.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
+import { fact } from "../../../machines/facts.ts"
 
 /** A candidate that was asked and has no room, or cannot serve. */
 export interface Full {
@@ -32,11 +33,9 @@ export interface Listener {
 }
 
 const amountsOf = (error: RbeeError): Amounts | undefined => {
-  const { available_mb: availableMb, most_mb: most, required_mb: requiredMb } = error.details
-  const mostMb = typeof most === "number" ? most : undefined
-  return typeof availableMb === "number" && typeof requiredMb === "number"
-    ? { availableMb, requiredMb, mostMb }
-    : undefined
+  const [availableMb, requiredMb] = [fact(error, "available_mb"), fact(error, "required_mb")]
+  if (availableMb === undefined || requiredMb === undefined) return undefined
+  return { availableMb, requiredMb, mostMb: fact(error, "most_mb") }
 }
 
 const placementAt = (

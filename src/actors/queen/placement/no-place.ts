@@ -5,9 +5,8 @@ import type { Place, PlacementRequest } from "../../../machines/policy/placement
 import { deviceLabel } from "../../../machines/vocabulary/device.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { Full } from "./capacity-probe.ts"
+import { fact } from "../../../machines/facts.ts"
 
-const megabytes = (value: unknown): number | undefined => (typeof value === "number" ? Math.ceil(value) : undefined)
-const numberIn = (value: unknown): ReadonlyArray<number> => (typeof value === "number" ? [value] : [])
 const labelOf = (view: ClusterView, place: Place): string =>
   view.allHives().length > 1 ? `${deviceLabel(place.device)} of ${place.hive}` : deviceLabel(place.device)
 
@@ -23,13 +22,14 @@ export const noPlace = (
   const refused = full.find(({ error }) => error.code === "MODEL_INVALID")
   if (refused !== undefined) return refused.error
   const room = full.flatMap(({ place, error }) => {
-    const needed = megabytes(error.details["required_mb"] ?? error.details["needed_mb"])
-    const available = megabytes(error.details["available_mb"])
-    return needed === undefined || available === undefined ? [] : [{ place, needed, available }]
+    const needed = fact(error, "required_mb") ?? fact(error, "needed_mb")
+    const available = fact(error, "available_mb")
+    if (needed === undefined || available === undefined) return []
+    return [{ place, needed: Math.ceil(needed), available: Math.ceil(available) }]
   })
   if (room.length > 0) {
     const needed = Math.min(...room.map((one) => one.needed))
-    const contexts = full.flatMap(({ error }) => numberIn(error.details["context_max"]))
+    const contexts = full.map(({ error }) => fact(error, "context_max")).filter((context) => context !== undefined)
     const rooms = room.map((one) => `${labelOf(view, one.place)} has ${one.available} MB`).join(", ")
     return rbeeError(
       "VRAM_EXHAUSTED",

@@ -23,6 +23,7 @@ import { noPlace } from "./no-place.ts"
 import { probeCapacity, type Listener, residentPlacement } from "./capacity-probe.ts"
 import { Scheduler } from "./scheduler.ts"
 import { type HiveId, type ModelRef } from "../../../machines/vocabulary/ids.ts"
+import { fact } from "../../../machines/facts.ts"
 
 export type PlacingPorts = Cluster | CurrentSettings | Hives | Scheduler
 
@@ -84,9 +85,9 @@ export const place = (
   })
 
 /** Whom the loss of the last place is charged to. */
-const fell = ({ error: { details }, place: { device, hive } }: Fallen, model: ModelRef): say.Line => {
-  if (details["degraded"] === true) return say.deviceDegraded(hive, device)
-  return details["quarantined"] === true ? say.modelRefused(hive, device, model) : say.startFailed(hive, device)
+const fell = ({ error, place: { device, hive } }: Fallen, model: ModelRef): say.Line => {
+  if (fact(error, "degraded") === true) return say.deviceDegraded(hive, device)
+  return fact(error, "quarantined") === true ? say.modelRefused(hive, device, model) : say.startFailed(hive, device)
 }
 
 /** What a job hears of the search for its place. */

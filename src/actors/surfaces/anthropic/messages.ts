@@ -19,6 +19,7 @@ import { ask, type Asking, naming, soon, type WhileWanted } from "../asking.ts"
 import { gather } from "../gather.ts"
 import { messageFeed } from "./stream.ts"
 import { wholeMessage } from "./whole.ts"
+import { fact } from "../../../machines/facts.ts"
 
 type Reply = AnswerOf<(typeof anthropicApi)["v1Messages"]["answers"]>
 type Body = Readonly<Record<string, unknown>>
@@ -59,8 +60,8 @@ const askedOf = (input: Body): Either.Either<Asked, RbeeError> =>
 
 /** A prompt that does not fit has been counted too. */
 const tooMany = (error: RbeeError): Effect.Effect<number, RbeeError> => {
-  const { prompt_tokens } = error.details
-  return typeof prompt_tokens === "number" && prompt_tokens > 0 ? Effect.succeed(prompt_tokens) : Effect.fail(error)
+  const tokens = fact(error, "prompt_tokens") ?? 0
+  return tokens > 0 ? Effect.succeed(tokens) : Effect.fail(error)
 }
 
 /** How many tokens the prompt has is told at the end: nobody knows it before the worker has read it. */

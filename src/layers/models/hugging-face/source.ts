@@ -13,6 +13,7 @@ import { type HubRef, makeApi } from "./api.ts"
 import { partialsIn, repoCache } from "./cache.ts"
 import { acquire } from "./lock.ts"
 import type { HubSettings } from "./settings.ts"
+import { fact } from "../../../machines/facts.ts"
 
 const nameOf = (path: string): string => path.split(/[/\\]/).at(-1) ?? path
 
@@ -117,7 +118,7 @@ const toResolveError = (error: unknown): ResolveError => {
 
 /** A hub that cannot be reached does not matter where the model is here. */
 const orCached = (settings: HubSettings, ref: HubRef, fits: Fits | undefined) => (error: ResolveError) =>
-  error.details["unreachable"] !== true
+  fact(error, "unreachable") !== true
     ? Effect.fail(error)
     : Effect.flatMap(
         Effect.promise(() => fromCache(settings, ref, fits)),

@@ -1,6 +1,7 @@
 /** How many tokens a slot gets, and what a prompt does that is too long for it. */
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import type { InferDone } from "../../vocabulary/worker.ts"
+import { fact } from "../../facts.ts"
 
 /**
  * More is made for those who ask for it: the cache is cleared as it is made, so that a model of a million tokens took
@@ -42,14 +43,13 @@ export interface Need {
   readonly had: number
 }
 
-const overflowOf = ({ code, details }: RbeeError): Overflow | undefined => {
-  const { context, prompt_tokens: prompt, trained_context: trained } = details
-  return code === "INVALID_REQUEST" &&
-    typeof prompt === "number" &&
-    typeof context === "number" &&
-    typeof trained === "number"
-    ? { prompt, context, trained }
-    : undefined
+const overflowOf = (error: RbeeError): Overflow | undefined => {
+  if (error.code !== "INVALID_REQUEST") return undefined
+  const [prompt, context] = [fact(error, "prompt_tokens"), fact(error, "context")]
+  const trained = fact(error, "trained_context")
+  return prompt === undefined || context === undefined || trained === undefined
+    ? undefined
+    : { prompt, context, trained }
 }
 
 /**
@@ -91,7 +91,7 @@ export const outgrownContext = (
       )
 
 /** The most that a device could give, as the refusal of a hive says; 0 where it does not. */
-const mostOf = ({ details: { context_max: most } }: RbeeError): number => (typeof most === "number" ? most : 0)
+const mostOf = (error: RbeeError): number => fact(error, "context_max") ?? 0
 
 /**
  * What it takes where there is no room for what it needs: less than is comfortable, as long as the prompt fits and it is
@@ -104,7 +104,7 @@ export const lesserNeed = (need: Need, error: RbeeError): Need | undefined => {
 
 /** No device has room for what the prompt needs: the overflow again, with the most that one could give. */
 export const noLonger = ({ context, had, prompt }: Need, error: RbeeError): RbeeError => {
-  const { available_mb, needed_mb } = error.details
+  const [available_mb, needed_mb] = [fact(error, "available_mb"), fact(error, "needed_mb")]
   const most = Math.max(had, mostOf(error))
   return rbeeError(
     "INVALID_REQUEST",

@@ -18,6 +18,7 @@ import { hivesTable } from "../views.ts"
 import { inWorld } from "../world.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 import { hiveNamed } from "../named.ts"
+import { fact } from "../../../machines/facts.ts"
 
 export interface AddValues {
   readonly host: string | undefined
@@ -51,10 +52,10 @@ const withQueen = (context: Context, use: (api: QueenApi) => Effect.Effect<numbe
       const api = yield* connect
       return yield* use(api).pipe(
         Effect.catchIf(
-          (error) => typeof error.details["locked"] === "string" && context.terminal.stdinIsTTY,
+          (error) => fact(error, "locked") !== undefined && context.terminal.stdinIsTTY,
           (error) =>
             Effect.gen(function* () {
-              const file = String(error.details["locked"])
+              const file = fact(error, "locked") ?? ""
               const passphrase = yield* context.terminal.readSecret(`passphrase of ${printable(file)}: `)
               const { opens } = yield* api.unlockKey({ file, passphrase })
               if (!opens)

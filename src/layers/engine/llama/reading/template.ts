@@ -10,6 +10,7 @@ import type { Addon, AddonModel } from "../addon.ts"
 import { Literals } from "./literals.ts"
 import { callsAsText, hasCalls, leftOpen, marked, openEnd, shows, withoutSystem } from "./messages.ts"
 import { rendererOf, spellingOf } from "./renderer.ts"
+import { fact } from "../../../../machines/facts.ts"
 
 /** For a model that ships no chat template: ChatML, the format that most of them were trained on. */
 const CHATML =
@@ -110,8 +111,8 @@ export class ChatTemplate {
       if (!shown.results) throw refused("it leaves the results out")
       return this.render(shown.calls ? input : { ...input, messages: callsAsText(messages) })
     } catch (cause) {
-      const reason = cause instanceof RbeeError ? cause.details["reason"] : undefined
-      throw refusedCalls(typeof reason === "string" ? reason : reasonOf(cause))
+      const reason = cause instanceof RbeeError ? fact(cause, "reason") : undefined
+      throw refusedCalls(reason ?? reasonOf(cause))
     }
   }
 
