@@ -10,7 +10,7 @@ import { isObject } from "../../machines/formats/json/is-object.ts"
 type Accepts = (value: unknown) => boolean
 
 /** true: decoding and encoding `value` would give an equal value. undefined: this declaration changes values. */
-export const acceptsAsIs = (ast: AST.AST): Accepts | undefined => {
+export const fastValidator = (ast: AST.AST): Accepts | undefined => {
   switch (ast._tag) {
     case "StringKeyword":
       return (value) => typeof value === "string"
@@ -26,7 +26,7 @@ export const acceptsAsIs = (ast: AST.AST): Accepts | undefined => {
     case "Literal":
       return (value) => value === ast.literal
     case "Refinement": {
-      const from = acceptsAsIs(ast.from)
+      const from = fastValidator(ast.from)
       return from && ((value) => from(value) && Option.isNone(ast.filter(value, AST.defaultParseOption, ast)))
     }
     case "Union":
@@ -48,7 +48,7 @@ const union = (ast: AST.Union): Accepts | undefined => {
   if (ast.types.filter(isObjectLike).length > 1) return undefined
   const members: Array<Accepts> = []
   for (const type of ast.types) {
-    const member = acceptsAsIs(type)
+    const member = fastValidator(type)
     if (member === undefined) return undefined
     members.push(member)
   }
@@ -62,7 +62,7 @@ const union = (ast: AST.Union): Accepts | undefined => {
 const list = (ast: AST.TupleType): Accepts | undefined => {
   const [rest, ...more] = ast.rest
   if (ast.elements.length > 0 || rest === undefined || more.length > 0) return undefined
-  const item = acceptsAsIs(rest.type)
+  const item = fastValidator(rest.type)
   if (item === undefined) return undefined
   return (value) => {
     if (!Array.isArray(value)) return false
@@ -76,7 +76,7 @@ const record = (ast: AST.TypeLiteral): Accepts | undefined => {
   const [signature, ...more] = ast.indexSignatures
   if (signature === undefined || more.length > 0 || ast.propertySignatures.length > 0) return undefined
   if (signature.parameter._tag !== "StringKeyword") return undefined
-  const field = acceptsAsIs(signature.type)
+  const field = fastValidator(signature.type)
   // Schema copies fields by assignment, in which `__proto__` is none
   return (
     field && ((value) => isObject(value) && !Object.hasOwn(value, "__proto__") && Object.values(value).every(field))
@@ -88,7 +88,7 @@ const struct = (ast: AST.TypeLiteral): Accepts | undefined => {
   if (ast.propertySignatures.length === 0) return undefined
   const fields: Array<{ readonly name: string; readonly optional: boolean; readonly accepts: Accepts }> = []
   for (const { name, isOptional, type } of ast.propertySignatures) {
-    const accepts = acceptsAsIs(type)
+    const accepts = fastValidator(type)
     if (accepts === undefined || typeof name !== "string") return undefined
     fields.push({ name, optional: isOptional, accepts })
   }
