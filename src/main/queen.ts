@@ -13,6 +13,7 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import { ActorSystem } from "../actors/core/system.ts"
 import { reign } from "../actors/queen/endings/reign.ts"
 import { layer as layerJobLogs } from "../actors/queen/log/job-logs.ts"
@@ -20,7 +21,7 @@ import { layerMetrics } from "../actors/queen/metrics/metrics.ts"
 import { makeQueen } from "../actors/queen/queen.ts"
 import { BrowserSessions } from "../layers/transport/http/server/browser-sessions.ts"
 import type { Beside } from "../layers/transport/http/server/exchange.ts"
-import { serveHttp, serveStreams } from "../layers/transport/http/server/server.ts"
+import { serveHttp, type ServeOptions, serveStreams } from "../layers/transport/http/server/server.ts"
 import { openApi } from "../protocol/openapi/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
@@ -43,6 +44,7 @@ import { hiveFolder, queenFolder } from "../layers/paths/index.ts"
 import { bootOf } from "../layers/process/identity.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode as layerProcesses } from "../layers/process/node.ts"
+import { ollamaHomeApi, running } from "../protocol/surfaces/ollama.ts"
 import { type QueenApi, queenApi } from "../protocol/queen/index.ts"
 import { layerSqlite as layerCatalog } from "../layers/queen-catalog/sqlite.ts"
 import { layerDirectListener } from "../layers/remote/direct-listener.ts"
@@ -138,6 +140,22 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
   )
 }
 
+const ollamaHome = { ollamaHome: () => Effect.succeed(running.text) }
+
+/** Her interface once more where Ollama's clients look for it; that somebody else is there is no reason to end. */
+const forOllama = (
+  { queen: { ollamaPort } }: Settings,
+  served: Omit<ServeOptions<readonly [typeof queenApi, typeof ollamaHomeApi]>, "port" | "role">
+): Effect.Effect<void, never, Scope.Scope> =>
+  ollamaPort === undefined
+    ? Effect.void
+    : serveHttp({ ...served, port: ollamaPort, role: "queen for Ollama's clients" }).pipe(
+        Effect.catchAll((error) =>
+          Effect.logWarning(`Ollama's clients are not served on ${ollamaPort}: ${error.message}`)
+        ),
+        Effect.asVoid
+      )
+
 const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env, makeToken: true })
   keepLogs(join(settings.home.logs, "queen.log"), undefined)
@@ -147,24 +165,34 @@ const program = Effect.gen(function* () {
   const { host, port } = settings.queen
   const sessions = new BrowserSessions()
   const isOpen = !requiresToken(settings) && isLoopback(host)
+  const guarded = {
+    sessions,
+    host,
+    token: settings.token,
+    sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
+    callerOf: hiveWith(keys),
+    anonymous: isOpen ? local : undefined
+  }
   const leadership = layerPort(
     serveHttp({
+      ...guarded,
       apis: [
         { api: queenApi, handlers },
         { api: inspectorPageApi, handlers: pageHandlers({ folder: join(programs, "inspect"), sessions }) }
       ],
-      sessions,
-      host,
       port,
-      token: settings.token,
-      sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
-      callerOf: hiveWith(keys),
-      anonymous: isOpen ? local : undefined,
       beside: hubOf(settings),
       role: "queen"
     })
   )
   const term = yield* Effect.provide(lead, leadership)
+  yield* forOllama(settings, {
+    ...guarded,
+    apis: [
+      { api: queenApi, handlers },
+      { api: ollamaHomeApi, handlers: ollamaHome }
+    ]
+  })
   const world = yield* Layer.build(worldOf(settings, handlers, keys))
   yield* Effect.gen(function* () {
     const info = { title: "rbee queen", version: settings.version, guarded: settings.token !== undefined }

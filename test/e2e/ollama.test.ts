@@ -1,4 +1,7 @@
 /** Ollama's official client on real processes. */
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { Ollama } from "ollama"
 import { assert, describe, it } from "vitest"
 import { useMachines } from "../support/machines.ts"
@@ -7,7 +10,49 @@ const machine = useMachines()
 const greeting = "Hello! I am minillama, a very small language model served by rbee. How can I help you?"
 const hello = { model: "MiniLlama:latest", messages: [{ role: "user", content: "hello" }], options: { temperature: 0 } }
 
+/** Somebody on a port that was free. */
+const listening = async () => {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  return {
+    port: (server.address() as AddressInfo).port,
+    close: () => new Promise<void>((resolve) => void server.close(() => resolve()))
+  }
+}
+
 describe("Ollama's client", () => {
+  it("finds the cluster on the port where it looks, if its operator wants that, and on the queen's", async () => {
+    const { close, port } = await listening()
+    await close()
+    const on = await machine({ env: { RBEE_QUEEN_OLLAMA_PORT: String(port) } })
+    await on.rbee(["queen", "start"])
+    const own = `http://127.0.0.1:${port}`
+    for (const url of [own, on.queenUrl]) {
+      const sign = await fetch(url)
+      assert.deepEqual([sign.status, await sign.text()], [200, "Ollama is running"])
+      assert.strictEqual((await fetch(url, { method: "HEAD" })).status, 200)
+    }
+    const page = { headers: { accept: "text/html" } }
+    assert.strictEqual(await (await fetch(own, page)).text(), "Ollama is running")
+    assert.match(await (await fetch(on.queenUrl, page)).text(), /<h1>An rbee queen<\/h1>/)
+    const { models } = await new Ollama({ host: own }).list()
+    assert.deepEqual(
+      models.map(({ name }) => name),
+      ["minillama"]
+    )
+    assert.strictEqual((await fetch(`${own}/workers`)).status, 401)
+  })
+
+  it("is not served there where the port is taken, and the queen says so and goes on", async () => {
+    const { close, port } = await listening()
+    const on = await machine({ env: { RBEE_QUEEN_OLLAMA_PORT: String(port) } })
+    await on.rbee(["queen", "start"])
+    assert.strictEqual((await fetch(`${on.queenUrl}/api/version`)).status, 200)
+    const { stdout } = await on.rbee(["logs", "queen"])
+    assert.match(stdout, new RegExp(`Ollama's clients are not served on ${port}: port ${port} .* already in use`))
+    await close()
+  })
+
   it("lists, shows, fetches, loads, asks, and unloads a model of a cluster", async () => {
     const on = await machine()
     await on.rbee(["up"])

@@ -129,7 +129,7 @@ describe("a browser", () => {
     const on = await machine()
     assert.strictEqual((await on.rbee(["open", "--print"])).code, 3, "nobody is woken for it")
     assert.strictEqual((await on.rbee(["queen", "start"])).code, 0)
-    const typed = await anybody(on, "GET", "/")
+    const typed = await anybody(on, "GET", "/", undefined, { accept: "text/html,application/xhtml+xml,*/*;q=0.8" })
     assert.strictEqual(typed.status, 200)
     assert.include(typed.text, "rbee open")
     assert.include(typed.text, "/v1")

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import { rbeeError } from "../../machines/errors.ts"
 import type { BrowserSessions } from "../transport/http/server/browser-sessions.ts"
 import type { TextAnswer } from "../../protocol/answers.ts"
+import { running } from "../../protocol/surfaces/ollama.ts"
 import { html, type InspectorPageApi, moved, script, style, type Visit } from "./index.ts"
 
 export interface PageOptions {
@@ -43,8 +44,12 @@ export const pageHandlers = ({ folder, sessions }: PageOptions): InspectorPageAp
         return isIn ? Effect.map(inside, (body) => text(200, html, body)) : Effect.succeed(outside)
       })
 
+  const home = visited("/", Effect.succeed(welcome), text(200, html, offer))
   return {
-    home: visited("/", Effect.succeed(welcome), text(200, html, offer)),
+    home: ({ accept = "", ...visit }) =>
+      visit.ticket !== undefined || accept.includes("text/html")
+        ? home(visit)
+        : Effect.succeed(text(200, running.type, running.text)),
     page: visited("/inspect", file("index.html"), text(401, html, refusal)),
     asset: ({ file: name }) => Effect.map(file(name), (body) => text(200, name === "app.js" ? script : style, body)),
     machines: () => file("machines.json"),

@@ -1,6 +1,7 @@
 /** The inspector's page: what a daemon serves beside its interface, for a browser (docs/api.md#queen). */
 import * as Schema from "effect/Schema"
 import { endpoint, type Handlers } from "../../protocol/endpoint.ts"
+import { running } from "../../protocol/surfaces/ollama.ts"
 
 const none = Schema.Struct({})
 
@@ -43,11 +44,14 @@ export type Visit = typeof visit.input.Type
 
 export const inspectorPageApi = {
   home: endpoint("GET", "/", {
-    sends,
+    sends: { ...sends, Vary: "Accept" },
     scope: "open",
-    summary: "What is offered here and how to get the rest; a ticket is traded for a session cookie",
-    answers: { text: { 200: html, 303: moved } },
-    ...visit
+    summary:
+      "What is offered here and how to get the rest; a ticket is traded for a session cookie. Who wants no HTML hears that Ollama is running",
+    answers: { text: { 200: [html, running.type], 303: moved } },
+    input: Schema.Struct({ ...visit.input.fields, accept: Schema.optional(Schema.String) }),
+    query: visit.query,
+    headers: { ...visit.headers, accept: "accept" }
   }),
   /** Open: without the token it answers with a ticket or a browser's session alone, else 401. */
   page: endpoint("GET", "/inspect", {

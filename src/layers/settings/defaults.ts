@@ -6,6 +6,7 @@ export const defaults: Omit<Settings, "home" | "version"> = {
   queen: {
     host: "127.0.0.1",
     port: 8500,
+    ollamaPort: undefined,
     origins: [],
     hosts: [],
     idleMs: 30 * 60_000,

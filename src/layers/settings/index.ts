@@ -16,6 +16,8 @@ export interface Settings {
   readonly queen: {
     readonly host: string
     readonly port: number
+    /** a second port for Ollama's clients; undefined: none */
+    readonly ollamaPort: number | undefined
     /** origins whose pages may call what speaks to models, besides those of this machine */
     readonly origins: ReadonlyArray<string>
     /** names by which this machine may be called, besides its own */

@@ -109,6 +109,7 @@ const shutdown = knob("shutdown")
 export const knobs: ReadonlyArray<Knob> = [
   queen("host", host, "address", "where the queen listens; anything but loopback needs a token"),
   queen("port", port, "port", "the queen's port"),
+  queen("ollamaPort", port, "port", "a second one for Ollama's clients, who look at 11434; unset: none"),
   queen(
     "origins",
     origins,

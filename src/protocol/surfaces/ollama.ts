@@ -27,6 +27,20 @@ export const ollama: Surface = {
   envelope: (error) => ({ error: sentence(error), code: error.code, details: error.details })
 }
 
+/** What Ollama's clients take for the sign that it is there. */
+export const running = { type: "text/plain; charset=utf-8", text: "Ollama is running" } as const
+
+/** Of a port that is for Ollama's clients. */
+export const ollamaHomeApi = {
+  ollamaHome: endpoint("GET", "/", {
+    surface: ollama,
+    scope: "open",
+    summary: "Ollama: somebody is there",
+    input: none,
+    answers: { text: { 200: running.type } }
+  })
+} as const
+
 /** Handlers decode it themselves: fields are sorted first. */
 const asked = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 /** A prompt of any length that some model takes. */

@@ -170,11 +170,12 @@ describe("Ollama's client", () => {
       expect(loaded.models).toMatchObject([{ name: "minillama", size: 100_000_000, size_vram: 0, context_length: 512 }])
       const shown = yield* call(() => client.show({ model: "minillama:latest" }))
       expect(shown).toMatchObject({
-        capabilities: ["completion"],
+        capabilities: ["completion", "tools", "thinking"],
         model_info: { "general.architecture": "llama", "llama.context_length": 512 },
         details: { family: "llama" }
       })
       expect(yield* failing(() => client.show({ model: "gone" }))).toMatchObject({ status_code: 404 })
+      expect(yield* failing(() => client.show({ model: "unknown" }))).toMatchObject({ status_code: 404 })
       expect((yield* call(() => client.version())).version).toBe("0.13.4")
     }).pipe(Effect.provide(layer))
   )

@@ -114,6 +114,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
       named: (name) =>
         name.startsWith("gone") ? Effect.fail(unknownModel(name)) : Effect.succeed(name.replace(/:latest$/, "")),
       models: Effect.succeed([llama, { ...llama }, { model_ref: ModelRef.make("file:/a.gguf") }]),
+      shown: (model) => Effect.succeed(model === "minillama" ? { ...llama, dialect: thinker } : undefined),
       workers: Effect.succeed([worker, { ...worker, id: WorkerId.make("w-2"), state: "loading" }]),
       idleMs: 300_000,
       unload: (model) => Effect.sync(() => void unloaded.push(model)),

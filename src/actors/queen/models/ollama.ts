@@ -13,7 +13,7 @@ import { follow } from "../log/follow.ts"
 import { allCopies, type modelCalls, named } from "./models.ts"
 import { fact } from "../../../machines/facts.ts"
 
-type Models = Pick<OllamaPorts, "named" | "models" | "workers" | "idleMs" | "unload" | "pull" | "remove">
+type Models = Pick<OllamaPorts, "named" | "models" | "shown" | "workers" | "idleMs" | "unload" | "pull" | "remove">
 
 /** A job gives its slot back a moment after its last token is read. */
 const untilFree = Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(50))
@@ -48,12 +48,20 @@ export const ollamaModels = (
           { concurrency: "unbounded", discard: true }
         )
       )
+    const models = Effect.map(Effect.provide(allCopies, context), (copies) =>
+      // ships in the package: it can be asked for before any hive has it
+      copies.some(({ model_ref }) => model_ref === bundledModel) ? copies : [...copies, { model_ref: bundledModel }]
+    )
     return {
       named: nameOf,
-      models: Effect.map(Effect.provide(allCopies, context), (copies) =>
-        // ships in the package: it can be asked for before any hive has it
-        copies.some(({ model_ref }) => model_ref === bundledModel) ? copies : [...copies, { model_ref: bundledModel }]
-      ),
+      models,
+      shown: (ref) =>
+        Effect.gen(function* () {
+          const here = (yield* models).find(({ model_ref }) => model_ref === ref)
+          if (here === undefined || !("file" in here)) return here
+          const copies = yield* calls.showModel({ ref })
+          return copies.find(({ dialect }) => dialect !== undefined) ?? copies[0]
+        }),
       workers: Effect.sync(() => view.allWorkers()),
       idleMs: worker.idleMs,
       unload,

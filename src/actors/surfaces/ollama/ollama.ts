@@ -66,8 +66,7 @@ export const ollama = (ports: OllamaPorts): Loose<typeof ollamaApi> => ({
     Effect.gen(function* () {
       const { asked, ignored } = yield* readShow(body)
       const name = yield* modelOf(asked)
-      const [ref, models] = yield* Effect.all([ports.named(name), ports.models])
-      const model = models.find(({ model_ref }) => model_ref === ref)
+      const model = yield* Effect.flatMap(ports.named(name), ports.shown)
       if (model === undefined) return yield* unknownModel(name)
       ports.ignored(ignored.length)
       return shownOf(model)

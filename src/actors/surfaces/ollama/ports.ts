@@ -18,6 +18,8 @@ export interface OllamaPorts extends Asking {
   readonly named: (name: string) => Effect.Effect<string, RbeeError>
   /** Models that can be asked for by name. */
   readonly models: Effect.Effect<ReadonlyArray<Known>, RbeeError>
+  /** One of them, with how it writes. */
+  readonly shown: (model: string) => Effect.Effect<Known | undefined, RbeeError>
   readonly workers: Effect.Effect<ReadonlyArray<WorkerView>>
   /** what an idle worker has left, milliseconds */
   readonly idleMs: number

@@ -106,6 +106,13 @@ export const psOf = (
     })
 })
 
+/** As far as its chat template tells. */
+const capabilitiesOf = ({ dialect }: Known): ReadonlyArray<string> => [
+  "completion",
+  ...(dialect === undefined || dialect.tools === null ? [] : ["tools"]),
+  ...(dialect === undefined || dialect.reasoning === null ? [] : ["thinking"])
+]
+
 export const shownOf = (model: Known): typeof OllamaShown.Type => {
   const { architecture, context, parameters } = model
   return {
@@ -118,7 +125,7 @@ export const shownOf = (model: Known): typeof OllamaShown.Type => {
       ...(parameters === undefined ? {} : { "general.parameter_count": parameters }),
       ...(architecture === undefined || context === undefined ? {} : { [`${architecture}.context_length`]: context })
     },
-    capabilities: ["completion"],
+    capabilities: capabilitiesOf(model),
     modified_at: isoTime(model.added_at ?? model.last_used_at ?? 0)
   }
 }
