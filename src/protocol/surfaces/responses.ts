@@ -10,7 +10,7 @@ import { ignoredHeader, type Surface } from "./surface.ts"
 /** Its streams end with an event that says how. */
 export const openAiResponses: Surface = { ...openAi, framing: { ...openAi.framing, closes: "" } }
 
-const byResponse = { id: Schema.String }
+const byResponse = { id: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(128)) }
 const ofOne = { surface: openAiResponses, scope: "infer", errors: ["NOT_FOUND"] } as const
 
 export const responsesApi = {
@@ -31,7 +31,7 @@ export const responsesApi = {
     input: Schema.Struct({
       ...byResponse,
       stream: Schema.optional(Schema.BooleanFromString),
-      starting_after: Schema.optional(Schema.NumberFromString)
+      starting_after: Schema.optional(Schema.NumberFromString.pipe(Schema.int(), Schema.nonNegative()))
     }),
     answers: { json: { 200: Response }, events: responseEvents }
   }),
