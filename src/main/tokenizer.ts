@@ -27,6 +27,10 @@ const stackSizeMb = 512
 
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
+/** What a question may take: a chat template is a stranger's program, and a long prompt is much work. */
+const bytesMax: Readonly<Record<Question["ask"], number>> = { dialect: 1e9, tokens: 4e9 }
+const lookEveryMs = 50
+
 const relay = (): void => {
   const thread = new Worker(fileURLToPath(import.meta.url), {
     workerData: process.argv[2],
@@ -35,8 +39,21 @@ const relay = (): void => {
   const say = (reading: Reading): void => void process.send?.(reading)
   // not by `exit`: that would wait for the thread's call of llama.cpp
   process.on("disconnect", () => process.kill(process.pid, "SIGKILL"))
-  process.on("message", (question: Question) => thread.postMessage(question))
-  thread.on("message", say)
+  let watch: NodeJS.Timeout | undefined
+  process.on("message", (question: Question) => {
+    const max = bytesMax[question.ask]
+    watch = setInterval(() => {
+      if (process.memoryUsage.rss() < max) return
+      const reason = `it takes more than ${max / 1e6} MB of memory`
+      const lost: Reading = { t: "lost", reason }
+      process.send?.(lost, undefined, undefined, () => process.kill(process.pid, "SIGKILL"))
+    }, lookEveryMs)
+    thread.postMessage(question)
+  })
+  thread.on("message", (reading: Reading) => {
+    if (reading.t !== "ready") clearInterval(watch)
+    say(reading)
+  })
   thread.on("error", (cause) => say({ t: "broken", reason: reasonOf(cause) }))
 }
 

@@ -27,7 +27,7 @@ import { Caches } from "./llama/decoding/caches.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
 import { hashOf, learnIn } from "./llama/reading/learner.ts"
 import { Pieces, spellEnd, Utf8Stream } from "./llama/reading/pieces.ts"
-import { Prompts } from "./llama/reading/prompts.ts"
+import { type Known, Prompts } from "./llama/reading/prompts.ts"
 import { type Spelling, spellingOf } from "./llama/reading/renderer.ts"
 import type { Vocabulary } from "./llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
@@ -69,14 +69,17 @@ interface Asked {
 }
 
 /** A raw prompt's answer is text. */
-const noDialect = contentOnly("")
+const noDialect: Known = { dialect: contentOnly(""), isTrusted: true }
 
 interface Writing {
-  readonly known: Effect.Effect<Dialect>
+  readonly known: Effect.Effect<Known>
   readonly close: () => void
 }
 
-const certain = (dialect: Dialect): Writing => ({ known: Effect.succeed(dialect), close: () => undefined })
+const certain = (dialect: Dialect): Writing => ({
+  known: Effect.succeed({ dialect, isTrusted: true }),
+  close: () => undefined
+})
 
 /** How the model writes: known, or being learned beside all else; chats wait for it. */
 const dialectOf = (
@@ -88,9 +91,9 @@ const dialectOf = (
   if (template === undefined) return certain(contentOnly("the file has no chat template"))
   const hash = hashOf(template)
   if (before?.template === hash) return certain(before.dialect)
-  const learned = Deferred.unsafeMake<Dialect>(FiberId.none)
+  const learned = Deferred.unsafeMake<Known>(FiberId.none)
   const close = learnIn(vocabulary, { spelling, tries: 0 }, ({ dialect, failed }) => {
-    Deferred.unsafeDone(learned, Exit.succeed(dialect))
+    Deferred.unsafeDone(learned, Exit.succeed({ dialect, isTrusted: failed?.broken ?? true }))
     // the next load may have more time
     if (failed === undefined) onLearned?.({ template: hash, dialect })
   })
@@ -229,8 +232,9 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
   const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
     Effect.gen(function* () {
       const { input } = request
-      const known = input._tag === "Prompt" ? noDialect : yield* dialect.known
-      const tokens = yield* prompts.read(input, known)
+      const writing = input._tag === "Prompt" ? noDialect : yield* dialect.known
+      const { dialect: known } = writing
+      const tokens = yield* prompts.read(input, writing)
       const isPlain = input._tag === "Prompt" || !hasForm(input, known)
       const form = isPlain ? undefined : { dialect: known, prompt: spellEnd(pieces, tokens, promptTail) }
       const held = yield* constrained(input, known, tokens)

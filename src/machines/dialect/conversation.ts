@@ -31,11 +31,11 @@ export const templateInput = (
         { field: "continue_final_message" }
       )
     )
-  if (offered.length > 0 && dialect.tools === null)
+  if (offered.length > 0 && (dialect.tools === null || dialect.tools.told === false))
     return Either.left(
       rbeeError(
         "INVALID_REQUEST",
-        `the model cannot be told of tools (${dialect.why ?? "its chat template knows none"})`,
+        `the model cannot be told of tools (${dialect.why ?? "its chat template leaves them out"})`,
         "Leave them out, or use a model that was made for tools",
         { field: "tools" }
       )

@@ -63,6 +63,8 @@ export const Tools = Schema.Struct({
   form: Form,
   /** what of `open` the prompt has written already */
   carry: Prompted(Schema.String),
+  /** false: the template says nothing of the tools that there are, so that the model cannot be told of them */
+  told: Schema.optional(Schema.Boolean),
   parallel: Schema.Boolean,
   textBeside: Schema.Boolean,
   /** values have no type of their own: the tool's schema says it */

@@ -10,7 +10,8 @@ export const toolsWords = ({ tools, why = "" }: Dialect): string => {
   if (tools === null) return `none: ${why}`
   const opened = textOf(tools.open)
   const shape = tools.form._tag === "json" && tools.form.list ? "a list of objects" : forms[tools.form._tag]
-  return `${shape}${opened === "" ? "" : ` after ${JSON.stringify(opened)}`}${tools.parallel ? "" : ", one at a time"}`
+  const untold = tools.told === false ? "; its chat template leaves out which tools there are" : ""
+  return `${shape}${opened === "" ? "" : ` after ${JSON.stringify(opened)}`}${tools.parallel ? "" : ", one at a time"}${untold}`
 }
 
 export const reasoningWords = ({ reasoning }: Dialect): string => {

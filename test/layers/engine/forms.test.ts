@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
+import { learned } from "../../../src/layers/engine/llama/reading/learner.ts"
 import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
 import { contentOnly, type Dialect, type LearnedDialect } from "../../../src/machines/dialect/dialect.ts"
 import type { Conversation } from "../../../src/machines/vocabulary/conversation.ts"
@@ -18,6 +19,13 @@ const load = (chat: string, options: Parameters<typeof loadWith>[1] = {}) =>
 
 const hello: Conversation = { messages: [{ role: "user", content: "hello" }] }
 const tools = [{ name: "f" }]
+
+/** Of the words that are tried it makes no end; of others it says them. */
+const endless =
+  "{% if messages[0].content == 'QUSERQ' %}{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}" +
+  "{% endfor %}{% endif %}{{ messages[0].content }}"
+const greedy =
+  "{% set all = namespace(text='0123456789') %}{% for a in range(60) %}{% set all.text = all.text ~ all.text %}{% endfor %}"
 
 const told = (chat: string, conversation: Conversation) =>
   Effect.gen(function* () {
@@ -94,9 +102,6 @@ describe("the form of an answer", () => {
 
   it.scopedLive("is text alone where a template does not end: the model is ready meanwhile, and nothing is kept", () =>
     Effect.gen(function* () {
-      const endless =
-        "{% if messages[0].content == 'QUSERQ' %}{% for a in range(100000) %}{% for b in range(100000) %}{% endfor %}" +
-        "{% endfor %}{% endif %}{{ messages[0].content }}"
       const again: Array<LearnedDialect> = []
       const model = yield* load(endless, { onLearned: (one) => void again.push(one) })
       const forms: Array<AnswerForm> = []
@@ -106,6 +111,22 @@ describe("the form of an answer", () => {
       expect(again).toEqual([])
       const refused = yield* Effect.flip(ask(model, { input: { ...input, tools }, maxTokens: 1 }))
       expect(refused.message).toContain("could not be learned: 10 s are over")
+    })
+  )
+
+  it.live("is text alone where a template takes all memory: it ends with the process that tries it", () =>
+    Effect.gen(function* () {
+      const found = yield* learned({ runtime: { gpu: "cpu" }, template: greedy }, { tries: 0 })
+      expect(found.dialect.why).toMatch(/could not be learned: it takes more than 1000 MB of memory/)
+      expect(found.failed).toMatchObject({ broken: false })
+    })
+  )
+
+  it.live("says of a template that is none what is wrong with it", () =>
+    Effect.gen(function* () {
+      const { dialect, failed } = yield* learned({ runtime: { gpu: "cpu" }, template: "{% for x in %}" }, { tries: 0 })
+      expect(failed).toMatchObject({ broken: true })
+      expect(dialect.why).toContain("could not be learned: ")
     })
   )
 })

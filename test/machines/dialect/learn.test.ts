@@ -108,6 +108,18 @@ describe("a dialect", () => {
     expect([wild.tools, wild.why !== undefined]).toEqual([null, true])
   })
 
+  it("says where the template does not tell the model which tools there are", async () => {
+    const style = templates["an object between marks"]
+    expect((await learned(style)).tools?.told).toBeUndefined()
+    expect((await learned(style.replace("{{ tools | tojson }}", ""))).tools?.told).toBe(false)
+  })
+
+  it("says whose messages the template writes", async () => {
+    expect((await learned(templates["keys and values"])).roles).toEqual(["system", "user", "assistant", "tool"])
+    const few = `{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('none') }}{% endif %}{% if m.role != 'tool' %}<|{{ m.role }}|>{{ m.content }}{% endif %}{% endfor %}`
+    expect((await learned(few)).roles).toEqual(["user", "assistant"])
+  })
+
   it("says what does not come back as it was given", async () => {
     expect((await learned(variants.quotesUnescaped)).tools?.lossy).toContain("texts with backslashes")
     expect((await learned(variants.nested)).tools?.lossy).toEqual(expect.arrayContaining(["objects", "lists"]))

@@ -9,7 +9,7 @@ import { verified } from "../trial/verify.ts"
 import { writtenAs } from "./form.ts"
 import { learnReasoning } from "./reasoning.ts"
 import { type Calls, learnCalls, type Shown } from "./tools.ts"
-import { rolesOf } from "./roles.ts"
+import { rolesOf, tellsTools } from "./roles.ts"
 import { marksIn, type Scene, sceneOf, type Thinking } from "./scene.ts"
 import { firstCall, Renders, secondCall, words } from "./renders.ts"
 
@@ -47,7 +47,12 @@ const shownIn = (render: Render): { readonly renders: Renders; readonly shown: S
 
 export const learnDialect = (render: Render): Dialect => {
   const dialect = learned(render)
-  return { ...dialect, roles: rolesOf(render, dialect) }
+  const { tools } = dialect
+  return {
+    ...dialect,
+    tools: tools === null || tellsTools(render) ? tools : { ...tools, told: false },
+    roles: rolesOf(render, dialect)
+  }
 }
 
 const learned = (render: Render): Dialect => {

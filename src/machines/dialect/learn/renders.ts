@@ -33,7 +33,7 @@ export const secondCall: SaidCall = {
 }
 
 /** Another tool than those that are called: what is told of it is not to be taken for a call. */
-const aTool: TemplateTool = {
+export const aTool: TemplateTool = {
   type: "function",
   function: {
     name: "qtoolq",

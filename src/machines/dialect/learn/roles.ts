@@ -1,7 +1,7 @@
-/** Whose messages a template writes. */
+/** Whose messages a template writes, and whether it writes of tools. */
 import type { Dialect } from "../dialect.ts"
-import type { Render, TemplateMessage } from "../template.ts"
-import { callsFor, firstCall, noContent, words } from "./renders.ts"
+import type { Render, TemplateMessage, TemplateTool } from "../template.ts"
+import { aTool, callsFor, firstCall, noContent, words } from "./renders.ts"
 
 type Role = NonNullable<Dialect["roles"]>[number]
 
@@ -26,11 +26,21 @@ const conversations = ({ manner }: Dialect): Readonly<Record<Role, ReadonlyArray
 export const rolesOf = (render: Render, dialect: Dialect): ReadonlyArray<Role> => {
   const by = conversations(dialect)
   const roles: ReadonlyArray<Role> = ["system", "user", "assistant", "tool"]
-  return roles.filter((role) => {
-    try {
-      return render({ messages: by[role], tools: [], prompt: true, thinking: undefined, args: {} }).includes(said)
-    } catch {
-      return false
-    }
-  })
+  return roles.filter((role) => shows(render, by[role], [], said))
+}
+
+/** Whether the model is told of the tools that there are. */
+export const tellsTools = (render: Render): boolean => shows(render, [user], [aTool], aTool.function.name)
+
+const shows = (
+  render: Render,
+  messages: ReadonlyArray<TemplateMessage>,
+  tools: ReadonlyArray<TemplateTool>,
+  word: string
+): boolean => {
+  try {
+    return render({ messages, tools, prompt: true, thinking: undefined, args: {} }).includes(word)
+  } catch {
+    return false
+  }
 }

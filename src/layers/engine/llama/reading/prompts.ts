@@ -31,6 +31,13 @@ const broke = (bytes: number, reason: string): Failure =>
     { prompt_bytes: bytes, reason }
   )
 
+/** How the model writes. */
+export interface Known {
+  readonly dialect: Dialect
+  /** false: the template did not come to an end in time, and is not run on the worker's event loop */
+  readonly isTrusted: boolean
+}
+
 export interface PromptsOptions {
   readonly template: ChatTemplate
   readonly vocabulary: Vocabulary
@@ -56,9 +63,9 @@ export class Prompts {
   }
 
   /** The tokens of a prompt that fits. */
-  read(input: GenerateRequest["input"], dialect: Dialect): Effect.Effect<Tokens, Failure> {
+  read(input: GenerateRequest["input"], { dialect, isTrusted }: Known): Effect.Effect<Tokens, Failure> {
     return Effect.suspend(() =>
-      charactersOf(input) <= shortPrompt ? this.readHere(input, dialect) : this.readThere(input, dialect)
+      isTrusted && charactersOf(input) <= shortPrompt ? this.readHere(input, dialect) : this.readThere(input, dialect)
     )
   }
 

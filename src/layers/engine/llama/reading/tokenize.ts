@@ -44,6 +44,8 @@ export type Reading =
   | { readonly t: "too many"; readonly count: number }
   /** the conversation cannot be given to the model */
   | { readonly t: "refused"; readonly what: string; readonly todo: string; readonly details: Record<string, unknown> }
+  /** the process ended over the question, or has had its time */
+  | { readonly t: "lost"; readonly reason: string }
   | { readonly t: "dialect"; readonly dialect: Dialect; readonly trip: RoundTrip }
 
 /**

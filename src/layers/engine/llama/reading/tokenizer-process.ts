@@ -13,8 +13,7 @@ import type { Question, Reading, Vocabulary } from "./tokenize.ts"
 /** an idle process gives its memory back after this long, milliseconds */
 const idleMs = 60_000
 
-/** `lost`: the process ended over the question, or has had its time */
-export type Read = Exclude<Reading, { t: "ready" }> | { readonly t: "lost"; readonly reason: string }
+export type Read = Exclude<Reading, { t: "ready" }>
 
 /** Beside the running bundle, above its chunk, or as built from these sources. */
 const program = (): string | undefined =>
@@ -109,7 +108,7 @@ export class TokenizerProcess {
       return
     }
     if (this.waiting.length === 0) return
-    if (reading.t === "broken") this.stop()
+    if (reading.t === "broken" || reading.t === "lost") this.stop()
     this.end(reading)
   }
 
