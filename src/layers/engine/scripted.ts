@@ -106,12 +106,13 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     const prompt = tokenize(request.input)
     const refused = checkFits(prompt.length, context, longest)
     if (refused !== undefined) return refused
+    // a script may be wrong, and must not keep a slot for it
+    const lines = linesFor(input)
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) return taken
     const { slot, prefix } = taken
     slot.busy = true
     if (input._tag === "Messages" && hasForm(input, dialect)) request.onForm?.({ dialect, prompt: script.prompt ?? "" })
-    const lines = linesFor(input)
     const options = {
       request,
       prompt,

@@ -30,10 +30,23 @@ const turnOf = (block: string, results: string): Said => {
     ...(thought.length === 0 ? {} : { thought: thought.join("\n") }),
     content: content.join("\n"),
     calls: calls.map((call) => {
-      const [, name = "", args = "{}"] = /^(\S+)\s*(.*)$/.exec(call) ?? []
-      return { name, arguments: JSON.parse(args === "" ? "{}" : args) }
+      const [, name = "", args = ""] = /^(\S+)\s*(.*)$/.exec(call) ?? []
+      return { name, arguments: objectIn(args) }
     })
   }
+}
+
+/** Some clients put what their user says in quotes, and ask for a title of half of it: what is no JSON is no argument. */
+const objectIn = (text: string): object => {
+  for (const json of [text, text.replaceAll('\\"', '"')]) {
+    try {
+      const value: unknown = JSON.parse(json)
+      if (typeof value === "object" && value !== null) return value
+    } catch {
+      // the next
+    }
+  }
+  return {}
 }
 
 const isScript = ({ content, role }: ChatMessage): boolean =>
