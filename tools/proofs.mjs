@@ -3,6 +3,7 @@
  * with nothing else to do. CONTRIBUTING.md lists them, and test/docs checks that it does.
  */
 const node = (...args) => ["node", ...args]
+const npm = (...args) => node(process.env.npm_execpath ?? "npm", ...args, "--no-audit", "--no-fund")
 const bench = (name, ...args) => node("tools/bench.mjs", name, ...args)
 const simulate = (...args) => node("--max-semi-space-size=64", "dist/simulate.js", "--jobs", "2", ...args)
 /** Test files, which then take all of what they have (test/support/proof.ts). */
@@ -45,6 +46,13 @@ export const proofs = [
     needs: "",
     what: "every fault planted in the core of the actors is noticed by its check; of small changes there at least 85 %",
     steps: () => [tests("actors/core/mutations"), node("tools/mutants/mutate.mjs", "core")]
+  },
+  {
+    name: "clients",
+    minutes: 5,
+    needs: "npm's registry",
+    what: "coding agents and libraries as people have them, set up as docs/clients.md says, looping with tools; a worker killed meanwhile",
+    steps: () => [npm("ci", "--prefix", "test/clients"), tests("clients/libraries", "clients/agents")]
   },
   {
     name: "remote",

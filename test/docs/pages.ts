@@ -1,10 +1,10 @@
 /** Pages as text: their headings, tables, commands, and the blocks of them that are made from code. */
 import { readdirSync, readFileSync } from "node:fs"
 
-/** All files below a folder, as paths from the root. */
+/** All files of ours below a folder, as paths from the root. */
 export const filesBelow = (folder: string): ReadonlyArray<string> =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && !entry.parentPath.includes("node_modules"))
     .map((entry) => `${entry.parentPath}/${entry.name}`)
     .toSorted()
 
