@@ -126,8 +126,11 @@ describe("what the daemons answer is what they declare", { timeout: 120_000 }, (
       { logprobs: true }
     ])
       await queen.ask("ollamaChat", { body: { ...chat, ...own } })
-    for (const own of [{}, { stream: false }, { raw: true }])
+    for (const own of [{}, { stream: false }, { raw: true }, { suffix: "x" }])
       await queen.ask("ollamaGenerate", { body: { model: "minillama", prompt: "hello", ...own } })
+    const text = { model: "minillama", prompt: "hello", max_tokens: 2 }
+    for (const own of [{}, { stream: true }, { suffix: "x" }, { prompt: [] }, { model: "nonsense" }])
+      await queen.ask("v1Completions", { body: { ...text, ...own } })
     for (const model of ["minillama", "nonsense", "file:/nowhere.gguf"]) {
       await queen.ask("ollamaShow", { body: { model } })
       await queen.ask("ollamaPull", { body: { model, stream: false } })

@@ -34,6 +34,14 @@ describe("a client", () => {
       )
     }
     const client = new OpenAI({ baseURL: `${on.queenUrl}/v1`, apiKey: "none", maxRetries: 0 })
+    const text = { model: "minillama", prompt: "Hello", max_tokens: 4, temperature: 0 }
+    const goesOn = await client.completions.create({ ...text, prompt: ["Hello", "Hello"], echo: true })
+    assert.deepEqual(
+      goesOn.choices.map((choice) => choice.text),
+      ["Hello, what is the", "Hello, what is the"]
+    )
+    const [card] = (await client.models.list()).data
+    assert.deepInclude(Object(card), { created: Date.UTC(2026, 0, 1) / 1000, context_length: 512 })
     const greedy = await client.chat.completions.create({ ...hello, temperature: 1, top_p: 0 })
     assert.strictEqual(greedy.choices[0]?.message.content, greeting)
     const seeded = { ...hello, temperature: 1, seed: -(2 ** 62) }

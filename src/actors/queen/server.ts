@@ -6,7 +6,6 @@ import { Call, declared, mapCalls } from "../../protocol/endpoint.ts"
 import { type QueenApi, queenApi as declaration, type QueenCalls } from "../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import { bundledModel } from "../../machines/formats/model-ref.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import type { ActorSystem } from "../core/system.ts"
@@ -24,7 +23,7 @@ import { joining } from "./hives/elsewhere/joining.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
-import { allCopies, copiesOn, modelCalls, named } from "./models/models.ts"
+import { allCopies, askable, copiesOn, modelCalls, named } from "./models/models.ts"
 import { ollamaModels } from "./models/ollama.ts"
 import { answerOf } from "./jobs/answer.ts"
 import { anthropic } from "../surfaces/anthropic/messages.ts"
@@ -141,13 +140,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     ignored: (fields) => {
       meters.ignoredFields += fields
     },
-    models: () =>
-      Effect.map(Effect.provide(allCopies, context), (list) => {
-        const known = new Map(list.map(({ model_ref, last_used_at }) => [model_ref, last_used_at]))
-        // ships in the package: it can be asked for before any hive has it
-        if (!known.has(bundledModel)) known.set(bundledModel, undefined)
-        return [...known].map(([id, createdAt]) => ({ id, createdAt }))
-      })
+    models: () => Effect.map(Effect.provide(allCopies, context), askable)
   }
   const ofOllama = ollama({
     ...asking,

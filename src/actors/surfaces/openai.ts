@@ -26,6 +26,7 @@ import { wishesOf } from "../../machines/vocabulary/openai/tools.ts"
 import { anthropicModel, anthropicModels } from "./anthropic/models.ts"
 import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
 import { chatFinish, chunkFeed, openAiCallId } from "./chat-chunks.ts"
+import { completions } from "./completions.ts"
 import { gather } from "./gather.ts"
 import type { JobAnswer } from "./answers.ts"
 import { ask, type Asking, naming, soon, type WhileWanted } from "./asking.ts"
@@ -33,6 +34,8 @@ import { ask, type Asking, naming, soon, type WhileWanted } from "./asking.ts"
 interface Listed {
   readonly id: string
   readonly createdAt?: number | undefined
+  /** tokens */
+  readonly context?: number | undefined
 }
 
 /** What the edge needs of the queen. */
@@ -56,6 +59,7 @@ export const openAi = (jobs: Jobs): Loose<typeof openAiApi> => ({
       if (model === undefined) return Effect.fail(unknownModel(ref))
       return Effect.succeed(anthropic_version === undefined ? modelCard(model) : anthropicModel(model))
     }),
+  v1Completions: completions(jobs),
   v1Chat: (input) =>
     Effect.gen(function* () {
       const { asked, ignored } = yield* sortFields(input)
@@ -67,11 +71,12 @@ export const openAi = (jobs: Jobs): Loose<typeof openAiApi> => ({
     })
 })
 
-const modelCard = ({ createdAt = 0, id }: Listed): ModelCard => ({
+const modelCard = ({ context, createdAt = 0, id }: Listed): ModelCard => ({
   id,
   object: "model",
   created: Math.floor(createdAt / 1000),
-  owned_by: "rbee"
+  owned_by: "rbee",
+  ...(context === undefined ? {} : { context_length: context })
 })
 
 /** To OpenAI's clients a name that nobody knows is a model that is not there. */

@@ -47,6 +47,8 @@ export type SessionRequest = typeof SessionRequest.Type
 export const JobRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
   prompt: Schema.optional(Schema.String),
+  /** the prompt is read as it stands, without a chat template */
+  raw: Schema.optional(Schema.Boolean),
   messages: Schema.optional(Schema.Array(ChatMessage).pipe(Schema.minItems(1))),
   ...conversationFields,
   stream: Schema.optional(Schema.Boolean),

@@ -1,5 +1,6 @@
 /** OpenAI's interface, as its clients call it. */
 import * as Schema from "effect/Schema"
+import { Completion, CompletionRequest } from "../../machines/vocabulary/openai/completions.ts"
 import {
   ChatCompletion,
   ChatCompletionChunk,
@@ -46,6 +47,17 @@ export const openAiApi = {
     headers: spoken.headers,
     answers: { json: { 200: Schema.Union(ModelCard, AnthropicModel) } },
     errors: ["MODEL_NOT_FOUND"]
+  }),
+  v1Completions: endpoint("POST", "/v1/completions", {
+    surface: openAi,
+    scope: "infer",
+    summary: "OpenAI: a text goes on, as it is",
+    input: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+    documented: CompletionRequest,
+    answers: { json: { 200: Completion }, events: { message: Completion } },
+    errors: ofAnswering,
+    tells: [ignoredHeader],
+    maxBytes: 32 * 1024 * 1024
   }),
   v1Chat: endpoint("POST", "/v1/chat/completions", {
     surface: openAi,

@@ -146,6 +146,7 @@ export const stage = (script: Script) => {
     v1Models: unscripted,
     v1Model: unscripted,
     v1Chat: unscripted,
+    v1Completions: unscripted,
     ollamaVersion: unscripted,
     ollamaChat: unscripted,
     ollamaGenerate: unscripted,

@@ -37,7 +37,7 @@ const generate: Sorted<GenerateRequest> = {
   system: ["short", {}],
   template: ["{{ .Prompt }}", "refused"],
   context: [[1, 2], "refused"],
-  raw: [true, "refused"],
+  raw: [true, { prompt: "hello", raw: true }],
   images: [["aGk="], "refused"],
   width: [512, "refused"],
   height: [512, "refused"],

@@ -21,7 +21,7 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   open: ["asset", "health", "home", "joinHive", "page"],
   infer: [
     ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob"],
-    ...["v1Chat", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
+    ...["v1Chat", "v1Completions", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
     ...["ollamaChat", "ollamaGenerate", "ollamaPs", "ollamaShow", "ollamaTags", "ollamaVersion"],
     ...["v1CreateResponse", "v1Response", "v1CancelResponse", "v1DeleteResponse", "v1ResponseInput"]
   ],

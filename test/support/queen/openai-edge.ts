@@ -98,7 +98,12 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
       named: (name) => Effect.succeed(name.toLowerCase()),
       models: () => Effect.succeed([{ id: "minillama", createdAt: 1_700_000_000_500 }, { id: "file:/a.gguf" }])
     }
-    const api = { v1Models: queenApi.v1Models, v1Model: queenApi.v1Model, v1Chat: queenApi.v1Chat }
+    const api = {
+      v1Models: queenApi.v1Models,
+      v1Model: queenApi.v1Model,
+      v1Chat: queenApi.v1Chat,
+      v1Completions: queenApi.v1Completions
+    }
     const stored = responses({
       ...jobs,
       find: (id) =>

@@ -34,13 +34,13 @@ export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): Infe
   const { prompt, messages, max_tokens, temperature, top_p, top_k, min_p, stop, ignore_eos } = log.request
   const { seed: given = anySeed } = log.request
   const seed = given === anySeed ? seedOf(log.jobId) : given
-  // A prompt is what a user says: it goes through the model's chat template like any message.
-  const asked = messages ?? [{ role: "user", content: prompt ?? "" }]
+  // A prompt is what a user says: it goes through the model's chat template like any message, if it is not raw.
+  const asked = messages ?? [{ role: "user" as const, content: prompt ?? "" }]
   const { tools, tool_choice, parallel_tool_calls, response_format, reasoning, template_args } = log.request
   const { continue_final_message } = log.request
   const wishes = { tools, tool_choice, parallel_tool_calls, response_format, reasoning, template_args }
   const wanted = {
-    messages: asked,
+    ...(log.request.raw === true ? { prompt } : { messages: asked }),
     ...wishes,
     continue_final_message,
     max_tokens,

@@ -85,6 +85,11 @@ export const checkJobRequest = (request: JobRequest): Either.Either<CheckedReque
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given", "", { field: "prompt" })
       )
+    const { prompt, raw, tools = [] } = request
+    if (raw === true && (prompt === undefined || prompt === "" || tools.length > 0))
+      return yield* Either.left(
+        rbeeError("INVALID_REQUEST", "what is raw must have a prompt, and no tools", "", { field: "raw" })
+      )
     if (request.deadline !== undefined && Number.isNaN(Date.parse(request.deadline)))
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "deadline must be a time like 2026-01-31T12:00:00Z", "", { field: "deadline" })

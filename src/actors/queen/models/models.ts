@@ -6,7 +6,7 @@ import type { QueenApi, QueenCalls } from "../../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { knownAs, type Named, resolveName } from "../../../machines/formats/model-name.ts"
-import { parseModelRef } from "../../../machines/formats/model-ref.ts"
+import { bundledModel, parseModelRef } from "../../../machines/formats/model-ref.ts"
 import { type Copy, planGc } from "../../../machines/policy/model-gc.ts"
 import type { GcAnswer } from "../../../machines/vocabulary/model.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
@@ -37,6 +37,24 @@ export const allCopies: Effect.Effect<ReadonlyArray<Copy>, never, Cluster> = Eff
   const lists = yield* Effect.forEach(view.allHives(), copiesOn, { concurrency: "unbounded" })
   return lists.flatMap((list) => list ?? [])
 })
+
+/** The bundled one is as old as the year, whichever hive has unpacked it when. */
+const bundledSince = Date.UTC(2026, 0, 1)
+
+/** What can be asked for by name, each once, and since when it is somewhere here, in milliseconds since 1970. */
+export const askable = (copies: ReadonlyArray<Copy>) => {
+  // ships in the package: it can be asked for before any hive has it
+  const refs = new Set([...copies.map(({ model_ref }) => model_ref), bundledModel])
+  return [...refs].map((id) => {
+    const own = copies.filter(({ model_ref }) => model_ref === id)
+    const added = own.flatMap(({ added_at }) => added_at ?? [])
+    return {
+      id,
+      createdAt: id === bundledModel ? bundledSince : added.length === 0 ? undefined : Math.min(...added),
+      context: own.find(({ context }) => context !== undefined)?.context
+    }
+  })
+}
 
 /** Of a hive that sleeps what lies on its disk, where that is this machine's. */
 const asleep: Effect.Effect<ReadonlyArray<Named>, never, Cluster | CurrentQueen | CurrentSettings> = Effect.gen(

@@ -14,7 +14,12 @@ import {
   type OllamaGenerateAnswer,
   type OllamaHead
 } from "../../../machines/vocabulary/ollama/answers.ts"
-import { keepingOf, type OllamaChatRequest, type OllamaJob } from "../../../machines/vocabulary/ollama/requests.ts"
+import {
+  keepingOf,
+  type OllamaChatRequest,
+  type OllamaJob,
+  saysNothing
+} from "../../../machines/vocabulary/ollama/requests.ts"
 import type { JobAnswer } from "../answers.ts"
 import { ask, soon, type WhileWanted } from "../asking.ts"
 import { gather, type WholeAnswer } from "../gather.ts"
@@ -54,7 +59,7 @@ export const answerTo = <A extends object>(
   Effect.gen(function* () {
     const { job, model, request } = asked
     const keeping = keepingOf(request.keep_alive)
-    if (job.messages.length === 0) return yield* moved(ports, asked)
+    if (saysNothing(job)) return yield* moved(ports, asked)
     const stream = request.stream ?? true
     const submitted = { ...job, model, stream }
     const answer = yield* ask(ports, submitted, (answered, whileWanted) =>

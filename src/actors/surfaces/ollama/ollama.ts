@@ -82,8 +82,9 @@ export const ollama = (ports: OllamaPorts): Loose<typeof ollamaApi> => ({
   ollamaGenerate: (body) =>
     Effect.gen(function* () {
       const { asked, ignored } = yield* readGenerate(body)
+      const job = yield* generateJob(asked)
       const model = yield* ports.named(asked.model)
-      const answer = yield* answerTo(ports, { model, request: asked, job: generateJob(asked), place: generatePlace })
+      const answer = yield* answerTo(ports, { model, request: asked, job, place: generatePlace })
       return naming(ports, ignored, answer)
     }),
   ollamaPull: (body) =>

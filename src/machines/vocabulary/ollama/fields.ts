@@ -21,13 +21,12 @@ export const chatFields: FieldLists = {
 
 export const generateFields: FieldLists = {
   ...answering,
-  served: [...answering.served, "prompt", "system"],
+  served: [...answering.served, "prompt", "raw", "system"],
   unserved: {
     ...answering.unserved,
     context: [[]],
     height: [0],
     images: [[]],
-    raw: [false],
     steps: [0],
     suffix: [""],
     template: [""],

@@ -4,6 +4,7 @@ import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import type { ChatMessage, Conversation, ReasoningWish, ResponseFormat } from "../conversation.ts"
 import { anySeed, type JobRequest, maxTokensMax, samplingFields } from "../job.ts"
+import { unsupported } from "../openai/fields.ts"
 import { maybe } from "../openai/messages.ts"
 import { openAiToolFields, wishesOf } from "../openai/tools.ts"
 import { OllamaMessage, ollamaMessages } from "./messages.ts"
@@ -53,6 +54,8 @@ export type OllamaChatRequest = typeof OllamaChatRequest.Type
 export const OllamaGenerateRequest = Schema.Struct({
   ...answeringFields,
   prompt: maybe(Schema.String),
+  /** as it stands, without the chat template */
+  raw: maybe(Schema.Boolean),
   system: maybe(Schema.String)
 })
 export type OllamaGenerateRequest = typeof OllamaGenerateRequest.Type
@@ -84,9 +87,11 @@ export const keepingOf = (keepAlive: typeof KeepAlive.Type | undefined): Keeping
 }
 
 /** A request of either kind, as a job has it. */
-export interface OllamaJob extends Omit<JobRequest, "model" | "stream"> {
-  readonly messages: ReadonlyArray<ChatMessage>
-}
+export type OllamaJob = Omit<JobRequest, "model" | "stream">
+
+/** Nothing is said to the model: it is to be there, or to go. */
+export const saysNothing = ({ messages = [], prompt }: OllamaJob): boolean =>
+  messages.length === 0 && prompt === undefined
 
 type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
 
@@ -97,16 +102,20 @@ export const chatJob = (chat: OllamaChatRequest): Either.Either<OllamaJob, Refus
     return { messages, ...(tools === undefined ? {} : { tools }), ...wantedOf(chat) }
   })
 
-export const generateJob = (asked: OllamaGenerateRequest): OllamaJob => {
-  const { prompt = "", system = "" } = asked
+export const generateJob = (
+  asked: OllamaGenerateRequest
+): Either.Either<OllamaJob, RbeeError<"UNSUPPORTED_PARAMETER">> => {
+  const { prompt = "", raw = false, system = "" } = asked
+  if (raw && system !== "") return Either.left(unsupported("system", "a raw prompt has no system message"))
+  if (raw && prompt !== "") return Either.right({ prompt, raw, ...wantedOf(asked) })
   const user: ChatMessage = { role: "user", content: prompt }
   const first: ReadonlyArray<ChatMessage> = system === "" ? [] : [{ role: "system", content: system }]
-  return { messages: prompt === "" ? [] : [...first, user], ...wantedOf(asked) }
+  return Either.right({ messages: prompt === "" ? [] : [...first, user], ...wantedOf(asked) })
 }
 
 type Answering = Pick<OllamaChatRequest, keyof typeof answeringFields>
 
-const wantedOf = ({ format, keep_alive, options = {}, think }: Answering): Omit<OllamaJob, "messages"> => ({
+const wantedOf = ({ format, keep_alive, options = {}, think }: Answering): OllamaJob => ({
   ...formatOf(format),
   ...thinkingOf(think),
   ...optionsOf(options),
@@ -124,7 +133,7 @@ const thinkingOf = (think: Answering["think"]): Pick<Conversation, "reasoning"> 
   return { reasoning: wish }
 }
 
-const optionsOf = (options: OllamaOptions): Omit<OllamaJob, "messages"> => {
+const optionsOf = (options: OllamaOptions): OllamaJob => {
   const { min_p, num_ctx = 0, num_predict = 0, seed, stop, temperature, top_k, top_p } = options
   return {
     ...(num_ctx === 0 ? {} : { context: Math.max(contextLeast, num_ctx) }),

@@ -55,7 +55,7 @@ export const decodeChat = (
 type Sampled = Omit<JobRequest, "model" | "messages" | "stream">
 
 /** How the answer is drawn, as a job has it. */
-export const samplingOf = (chat: ChatCompletionRequest): Sampled => {
+export const samplingOf = (chat: Omit<ChatCompletionRequest, "messages">): Sampled => {
   const { ignore_eos, max_completion_tokens, max_tokens, min_p, seed, stop, temperature, top_k, top_p } = chat
   const tokens = max_completion_tokens ?? max_tokens
   return {
@@ -85,7 +85,7 @@ export const completionUsage = (usage: Usage): CompletionUsage => ({
   prompt_tokens_details: { cached_tokens: usage.cached_tokens }
 })
 
-const headFields = {
+export const headFields = {
   id: Schema.String,
   /** seconds since 1970 */
   created: Schema.Number,
@@ -172,7 +172,9 @@ export const ModelCard = Schema.Struct({
   id: Schema.String,
   object: Schema.Literal("model"),
   created: Schema.Number,
-  owned_by: Schema.String
+  owned_by: Schema.String,
+  /** tokens that it was trained on at once, where that is known */
+  context_length: Schema.optionalWith(Schema.Number, { exact: true })
 })
 export type ModelCard = typeof ModelCard.Type
 

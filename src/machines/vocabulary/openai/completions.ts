@@ -1,0 +1,77 @@
+/** OpenAI's completions: a text that goes on, without a chat template. */
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
+import { type RbeeError, rbeeError } from "../../errors.ts"
+import { FinishReason } from "../job.ts"
+import { type FieldLists, harmless, served, sortBy, unserved, unsupported } from "./fields.ts"
+import { maybe } from "./messages.ts"
+import { ChatCompletionRequest, CompletionUsage, headFields } from "./openai.ts"
+import { openAiToolFields } from "./tools.ts"
+
+/** What has no meaning without a chat. */
+const ofChats = ["messages", ...Object.keys(openAiToolFields)]
+const isOfChats = (field: string): boolean => ofChats.includes(field)
+
+/** Published as those of a chat are (fields.ts), by the same makers. */
+export const completionFields: FieldLists = {
+  served: [...served.filter((field) => !isOfChats(field)), "echo", "n", "prompt"],
+  harmless,
+  unserved: {
+    ...Object.fromEntries(Object.entries(unserved).filter(([field]) => field !== "echo" && field !== "n")),
+    response_format: [{ type: "text" }],
+    suffix: [""]
+  }
+}
+
+export const sortCompletion = sortBy(completionFields)
+
+/** Answers of one request. */
+const choicesMost = 128
+
+/** Tokens in place of texts are refused by name. */
+const Prompt = Schema.Union(
+  Schema.String,
+  Schema.Array(Schema.Union(Schema.String, Schema.Number, Schema.Array(Schema.Number)))
+)
+
+const { messages: _, ...fields } = ChatCompletionRequest.fields
+
+export const CompletionRequest = Schema.Struct({
+  ...fields,
+  prompt: Prompt,
+  echo: maybe(Schema.Boolean),
+  n: maybe(Schema.Int.pipe(Schema.between(1, choicesMost)))
+})
+export type CompletionRequest = typeof CompletionRequest.Type
+
+/** The texts to go on with, one for each choice; each comes `n` times. */
+export const promptsOf = ({
+  n = 1,
+  prompt
+}: CompletionRequest): Either.Either<ReadonlyArray<string>, RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">> => {
+  const invalid = (what: string, more: object = {}) =>
+    Either.left(rbeeError("INVALID_REQUEST", what, "", { field: "prompt", ...more }))
+  const texts = typeof prompt === "string" ? [prompt] : prompt
+  if (!texts.every((text) => typeof text === "string"))
+    return Either.left(unsupported("prompt", "prompt has ids of tokens; only text is supported"))
+  if (texts.length === 0 || texts.includes("")) return invalid("prompt is empty")
+  const count = texts.length * n
+  if (count > choicesMost) return invalid(`${count} choices are asked for, over ${choicesMost}`, { max: choicesMost })
+  return Either.right(texts.flatMap((text) => Array.from({ length: n }, () => text)))
+}
+
+/** Of a completion, and of each chunk of one; one chunk of `include_usage` has no choices. */
+export const Completion = Schema.Struct({
+  ...headFields,
+  object: Schema.Literal("text_completion"),
+  choices: Schema.Array(
+    Schema.Struct({
+      text: Schema.String,
+      index: Schema.Number,
+      logprobs: Schema.Null,
+      finish_reason: Schema.NullOr(FinishReason)
+    })
+  ),
+  usage: Schema.optionalWith(Schema.NullOr(CompletionUsage), { exact: true })
+})
+export type Completion = typeof Completion.Type
