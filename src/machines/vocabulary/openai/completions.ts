@@ -9,12 +9,11 @@ import { ChatCompletionRequest, CompletionUsage, headFields } from "./openai.ts"
 import { openAiToolFields } from "./tools.ts"
 
 /** What has no meaning without a chat. */
-const ofChats = ["messages", ...Object.keys(openAiToolFields)]
-const isOfChats = (field: string): boolean => ofChats.includes(field)
+const ofChats = new Set(["messages", ...Object.keys(openAiToolFields)])
 
 /** Published as those of a chat are (fields.ts), by the same makers. */
 export const completionFields: FieldLists = {
-  served: [...served.filter((field) => !isOfChats(field)), "echo", "n", "prompt"],
+  served: [...served.filter((field) => !ofChats.has(field)), "echo", "n", "prompt"],
   harmless,
   unserved: {
     ...Object.fromEntries(Object.entries(unserved).filter(([field]) => field !== "echo" && field !== "n")),
