@@ -39,6 +39,17 @@ describe("A prompt of more bytes than its model's context can stand for", () => 
     })
   )
 
+  it.scoped("counts its tools and their schemas, where the model may call them", () =>
+    Effect.gen(function* () {
+      const { job } = yield* withModel({ context: 512, token_bytes: 200 })
+      const parameters = { type: "object", properties: { ["k".repeat(20_000)]: { description: "d".repeat(60_000) } } }
+      const tools = [{ name: "f".repeat(200), description: "a".repeat(50_000), parameters }]
+      const error = yield* Effect.flip(job({ prompt: "hello", tools }))
+      expect(Number(error.details["prompt_bytes"])).toBeGreaterThan(130_000)
+      expect((yield* (yield* job({ prompt: "hello", tools, tool_choice: "none" })).ended).event).toBe("done")
+    })
+  )
+
   it.scoped("counts bytes, not characters", () =>
     Effect.gen(function* () {
       const { job } = yield* withModel({ context: 512, token_bytes: 200 })

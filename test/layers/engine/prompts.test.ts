@@ -6,7 +6,9 @@ import * as Option from "effect/Option"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
 import { type Read, TokenizerProcess } from "../../../src/layers/engine/llama/reading/tokenizer-process.ts"
+import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
 import { contentOnly } from "../../../src/machines/dialect/dialect.ts"
+import { templates } from "../../support/dialects.ts"
 import { tiny } from "../../support/gguf.ts"
 import { HARD_TEXTS, randomTexts } from "../../support/texts.ts"
 import { vocabulary } from "../../support/vocabularies.ts"
@@ -103,6 +105,26 @@ describe("a long prompt", () => {
       const frame = (yield* tokens("X<|im_end|>X")) - 2 * ((yield* tokens("XX")) - (yield* tokens("X")))
       const x = (yield* tokens("XX")) - (yield* tokens("X"))
       expect(yield* tokens(`${"X".repeat(9000)}<|im_end|>X`)).toBe(frame + 9001 * x)
+    })
+  )
+
+  it.scopedLive("has its tools told and its answer's form as a short one does", () =>
+    Effect.gen(function* () {
+      const chat = templates["an element an argument"]
+      const model = yield* load({ modelPath: yield* Effect.promise(() => tiny({ context: 65_536, chat })) })
+      const asked = (letters: number) =>
+        Effect.gen(function* () {
+          const forms: Array<AnswerForm> = []
+          const tools = [{ name: "f", description: "X".repeat(letters) }]
+          const input = { _tag: "Messages", messages: [{ role: "user", content: "hello" }], tools } as const
+          const { promptTokens } = yield* ask(model, { input, maxTokens: 1, onForm: (form) => void forms.push(form) })
+          return { promptTokens, forms }
+        })
+      const [one, two, long] = [yield* asked(1), yield* asked(2), yield* asked(9000)]
+      expect(long.promptTokens).toBe(one.promptTokens + 8999 * (two.promptTokens - one.promptTokens))
+      expect(long.forms).toHaveLength(1)
+      expect(long.forms[0]?.dialect).toEqual(one.forms[0]?.dialect)
+      expect(long.forms[0]?.prompt).toMatch(/assistant\n<think>\n$/)
     })
   )
 
