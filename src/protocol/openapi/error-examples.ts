@@ -1,9 +1,10 @@
 /** One example of each error, as a daemon says it: the OpenAPI document shows them. */
 import type { ErrorCode, RbeeError } from "../../machines/errors.ts"
+import type { GivenDetails } from "../../machines/facts.ts"
 
 type Example = Pick<RbeeError, "what" | "todo" | "details">
 
-const example = (what: string, todo = "", details: RbeeError["details"] = {}): Example => ({ what, todo, details })
+const example = (what: string, todo = "", details: GivenDetails = {}): Example => ({ what, todo, details })
 
 const loopback = { peer: "127.0.0.1:7835", reason: "ECONNREFUSED" }
 
@@ -35,7 +36,7 @@ export const errorExamples: Readonly<Record<ErrorCode, Example>> = {
     "this hive belongs to queen queen-2c41",
     "Take it over: `rbee hives start localhost --take-over`",
     {
-      owner: { id: "queen-2c41", url: "http://127.0.0.1:7833" }
+      owner: { id: "queen-2c41", name: "queen", epoch: 3, url: "http://127.0.0.1:7833" }
     }
   ),
   VERSION_MISMATCH: example("the queen is rbee 0.1.0 and this is 0.2.0", "Stop it: `rbee queen stop`"),

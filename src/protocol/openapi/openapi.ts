@@ -6,6 +6,7 @@ import * as JSONSchema from "effect/JSONSchema"
 import * as AST from "effect/SchemaAST"
 import type { WireSchema } from "../answers.ts"
 import type { Api, Endpoint } from "../endpoint.ts"
+import { answerExample } from "./answer-examples.ts"
 import { errorResponses, examplesOf, schemasOfErrors } from "./errors.ts"
 import { megabyte } from "../wire/wire.ts"
 import { hasBody, paramsOf } from "../wire/input.ts"
@@ -42,7 +43,7 @@ export const openApi = (api: Api, info: OpenApiInfo): Json => {
   }
 }
 
-const json = (schema: unknown) => ({ "application/json": { schema } })
+const json = (schema: unknown, more: Json = {}) => ({ "application/json": { schema, ...more } })
 const text = { type: "string" }
 
 const schemaOf = (ast: AST.AST, schemas: Schemas): JSONSchema.JsonSchema7 =>
@@ -96,8 +97,30 @@ const operation = (name: string, endpoint: Endpoint, schemas: Schemas): Json => 
           }
         }
       : {}),
-    responses: { ...answers(endpoint, schemas), ...errorResponses(endpoint) }
+    responses: merged(answers(endpoint, schemas), errorResponses(endpoint))
   }
+}
+
+const inside = (value: unknown, ...path: ReadonlyArray<string>): Json =>
+  path.reduce<Json>((at, key) => (isObject(at[key]) ? at[key] : {}), isObject(value) ? value : {})
+
+/** A status may be an answer and an error: a worker that loads is not ready, and nor is one that ends. */
+const merged = (answered: Json, failed: Json): Json => {
+  const both = (status: string): Json => {
+    const type = "application/json"
+    const [one, other] = [answered[status], failed[status]].map((each) => inside(each, "content", type))
+    return {
+      ...inside(answered[status]),
+      content: {
+        [type]: {
+          schema: { anyOf: [one?.["schema"], other?.["schema"]] },
+          examples: { ...inside(one, "examples"), ...inside(other, "examples") }
+        }
+      }
+    }
+  }
+  const shared = Object.keys(answered).filter((status) => status in failed)
+  return { ...answered, ...failed, ...Object.fromEntries(shared.map((status) => [status, both(status)])) }
 }
 
 const answers = (endpoint: Endpoint, schemas: Schemas): Json => {
@@ -120,7 +143,9 @@ const contentOf = (endpoint: Pick<Endpoint, "answers" | "surface">, status: numb
   const type = texts?.[status]
   const types = type === undefined ? [] : typeof type === "string" ? [type] : type
   const content = {
-    ...(value === undefined || AST.isVoidKeyword(value.ast) ? {} : json(schemaOf(value.ast, schemas))),
+    ...(value === undefined || AST.isVoidKeyword(value.ast)
+      ? {}
+      : json(schemaOf(value.ast, schemas), { examples: { answer: { value: answerExample(value) } } })),
     ...Object.fromEntries(types.map((one) => [one, { schema: text }])),
     ...(events === undefined || status !== 200 ? {} : { [endpoint.surface.framing.type]: stream(events, schemas) })
   }

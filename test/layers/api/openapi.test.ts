@@ -1,6 +1,8 @@
 /** The OpenAPI documents say what the interfaces declare. */
 import { served } from "../../../src/machines/vocabulary/openai/fields.ts"
 import { describe, expect, it } from "@effect/vitest"
+import * as Either from "effect/Either"
+import * as Schema from "effect/Schema"
 import type { Api } from "../../../src/protocol/endpoint.ts"
 import { codesOf } from "../../../src/protocol/openapi/errors.ts"
 import { openApi } from "../../../src/protocol/openapi/openapi.ts"
@@ -16,7 +18,7 @@ const apis: ReadonlyArray<readonly [string, Api]> = [
 ]
 
 interface Content {
-  readonly examples?: Readonly<Record<string, { readonly $ref: string }>>
+  readonly examples?: Readonly<Record<string, { readonly $ref?: string }>>
   readonly "x-rbee-events"?: Readonly<Record<string, unknown>>
 }
 type Operations = Readonly<
@@ -116,14 +118,30 @@ describe("openapi.json", () => {
         responses: {}
       }
       const found = Object.entries(responses).flatMap(([status, { content }]) =>
-        Object.entries(content?.["application/json"]?.examples ?? {}).map(([code, { $ref }]) => {
+        Object.entries(content?.["application/json"]?.examples ?? {}).flatMap(([code, { $ref }]) => {
+          if ($ref === undefined) return []
           const { value } = at(document, $ref) as { readonly value: unknown }
           expect([code, decodeError(value)?.status]).toEqual([code, Number(status)])
           expect(decodeError(value)?.code).toBe(code)
-          return code
+          return [code]
         })
       )
       expect([...new Set(found)].sort()).toEqual([...codesOf(endpoint)].sort())
+    }
+  })
+
+  it.each(apis)("of the %s has an example of each JSON answer, which its own schema takes", (_, api) => {
+    const document = JSON.parse(JSON.stringify(openApi(api, { title: "rbee", version: "1", guarded: true })))
+    for (const [name, endpoint] of Object.entries(api)) {
+      const path = endpoint.path.replace(/:(\w+)/g, "{$1}")
+      for (const [status, schema] of Object.entries(endpoint.answers.json ?? {})) {
+        const { content } = document.paths[path][endpoint.method.toLowerCase()].responses[status]
+        if (content === undefined) continue
+        const example = content["application/json"].examples.answer?.value
+        expect([name, status, example]).not.toEqual([name, status, undefined])
+        const read = Schema.decodeUnknownEither(schema)(example)
+        expect([name, status, Either.isRight(read) ? "taken" : String(read.left)]).toEqual([name, status, "taken"])
+      }
     }
   })
 
