@@ -61,12 +61,19 @@ const toJob = (row: JobRow): JournalJob | undefined =>
     facts: decodeFacts(row.facts)
   }))
 
-/** How the sequence of a job ends whose tokens are damaged from event `from` on; `id` is its last. */
-const damaged = (from: number, id: number): Entry => {
-  const what = `the journal's record of this answer is damaged from event ${from} on`
+/** Why a job ends whose record cannot be read whole. */
+const damage = (where: string) => {
+  const what = `the journal's record of this answer is damaged from ${where} on`
   const { code, details, message } = rbeeError("INTERNAL", what, "Check the disk, then ask again")
-  return { _tag: "Event", id, event: "error", data: JSON.stringify({ code, message, details }) }
+  return { code, message, details }
 }
+/** How the sequence of a job ends whose tokens are damaged from event `from` on; `id` is its last. */
+const damaged = (from: number, id: number): Entry => ({
+  _tag: "Event",
+  id,
+  event: "error",
+  data: JSON.stringify(damage(`event ${from}`))
+})
 
 const COLUMNS = "id, request, key, created_at, ended_at, facts"
 /** ended jobs whose runs are remembered */
@@ -245,19 +252,6 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
     for (const id of ids) long.remove(id)
   }
 
-  /** An unfinished job that is damaged cannot go on, and would end every queen that tries: it is let go. */
-  const letGoOfDamaged = (): void => {
-    const isWhole = (row: JobRow): boolean =>
-      mapDefined(toJob(row), withTexts) !== undefined &&
-      knownJob(row.id)
-        .runs.rows.map(runRow)
-        .every((run) => readable(() => [texts(run.texts), numbers(run.token_ids)]) !== undefined)
-    for (const row of selectUnfinished.all()) if (!isWhole(row)) removeAll([row.id])
-  }
-  findUnfinished()
-  letGoOfDamaged()
-  long.keepOnly(() => db.prepare<[], string>("SELECT id FROM jobs").pluck().all())
-
   const lastId = (job: string): number => {
     const { n, runs } = knownJob(job)
     const last = runs.rows.at(-1)
@@ -266,6 +260,52 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
     const lastToken = row === undefined || row.first_id === 0 ? 0 : row.first_id + count - 1
     return Math.max(selectLastEvent.get(n) ?? 0, lastToken)
   }
+
+  /** How many tokens of a job are there whole and in order, and the rows from the first on that is not. */
+  const wholeTokens = (job: string) => {
+    const { rows } = knownJob(job).runs
+    let count = 0
+    for (const [at, seq] of rows.entries()) {
+      const { first_index, texts: json, token_ids } = runRow(seq)
+      const ids = readable(() => (texts(json), numbers(token_ids)))
+      // a row before it is lost: without it this would be another answer
+      if (ids === undefined || first_index !== count) return { count, bad: rows.slice(at) }
+      count += ids.length
+    }
+    return { count, bad: [] }
+  }
+
+  /** It ends with the tokens before the damage, and once with the reason. */
+  const endDamaged = ({ facts, id: job }: JournalJob, { bad, count }: ReturnType<typeof wholeTokens>): void => {
+    const { n, runs } = knownJob(job)
+    const error = damage(`token ${count}`)
+    const id = lastId(job) + 1
+    for (const _ of bad) runs.dropLast()
+    transaction(() => {
+      for (const seq of bad) deleteRun.run(seq)
+      insertEvent.run(n, id, "error", JSON.stringify(error))
+      endJob.run(encodeFacts({ ...facts, state: "failed", tokens: count, error }), Date.now(), runs.encode(), n)
+    })
+    rememberEnded(job)
+  }
+
+  /**
+   * An unfinished job whose tokens are damaged cannot go on: it ends here. One whose request or facts are damaged is
+   * nobody's job any more, and is let go.
+   */
+  const endOrLetGoOfDamaged = (): void => {
+    for (const row of selectUnfinished.all()) {
+      const job = mapDefined(toJob(row), withTexts)
+      if (job === undefined) removeAll([row.id])
+      else {
+        const found = wholeTokens(job.id)
+        if (found.bad.length > 0) endDamaged(job, found)
+      }
+    }
+  }
+  findUnfinished()
+  endOrLetGoOfDamaged()
+  long.keepOnly(() => db.prepare<[], string>("SELECT id FROM jobs").pluck().all())
 
   return {
     prepare,

@@ -424,8 +424,7 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
     Effect.gen(function* () {
       for (const statement of [
         "UPDATE jobs SET request = 'x' || request WHERE id = 'job-open'",
-        "UPDATE jobs SET facts = '{}' WHERE id = 'job-open'",
-        "UPDATE runs SET token_ids = '[1,' WHERE seq = 1"
+        "UPDATE jobs SET facts = '{}' WHERE id = 'job-open'"
       ]) {
         const file = newFile()
         yield* written(file)
@@ -434,6 +433,32 @@ describe("a journal whose bytes went bad where SQLite does not look", () => {
           expect(yield* journal.unfinished).toEqual([])
           expect((yield* journal.jobs(10)).map(({ id }) => id)).toEqual(["job-ended"])
         })
+      }
+    })
+  )
+
+  it.effect("ends an unfinished job once with a reason whose tokens are damaged or lost, after those before them", () =>
+    Effect.gen(function* () {
+      const rows = "job = (SELECT n FROM jobs WHERE id = 'job-open') AND first_id ="
+      for (const [statement, before, told] of [
+        [`UPDATE runs SET token_ids = '[1,' WHERE ${rows} 4`, ["a", "b"], "from token 2 on"],
+        [`UPDATE runs SET texts = '["' WHERE ${rows} 2`, [], "from token 0 on"],
+        [`DELETE FROM runs WHERE ${rows} 2`, [], "from token 0 on"]
+      ] as const) {
+        const file = newFile()
+        yield* written(file)
+        damage(file, statement)
+        for (const start of ["first", "second"])
+          yield* withJournal(file, function* (journal) {
+            expect(yield* journal.unfinished).toEqual([])
+            const job = yield* journal.job(JobId.make("job-open"))
+            expect([start, job?.facts.state, job?.facts.tokens]).toEqual([start, "failed", before.length])
+            expect(job?.facts.error?.message).toContain(told)
+            const entries = yield* journal.replay(JobId.make("job-open"), 0, 10)
+            expect(entries.flatMap((one) => (one._tag === "Tokens" ? one.texts : []))).toEqual(before)
+            expect(entries.filter((one) => one._tag === "Event" && one.event === "error")).toHaveLength(1)
+            expect(entries.at(-1)).toMatchObject({ event: "error", data: expect.stringContaining(told) })
+          })
       }
     })
   )
