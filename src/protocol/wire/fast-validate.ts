@@ -41,11 +41,35 @@ export const fastValidator = (ast: AST.AST): Accepts | undefined => {
 }
 
 const isObjectLike = (ast: AST.AST): boolean =>
-  ast._tag === "TypeLiteral" || (ast._tag === "Refinement" && isObjectLike(ast.from)) || ast._tag === "Union"
+  ast._tag === "TypeLiteral" ||
+  (ast._tag === "Refinement" && isObjectLike(ast.from)) ||
+  (ast._tag === "Union" && ast.types.some(isObjectLike))
+
+/** The words that a field may have; none: it is no field of words. */
+const wordsOf = (ast: AST.AST | undefined): ReadonlyArray<AST.LiteralValue> => {
+  if (ast?._tag === "Literal") return [ast.literal]
+  const words = ast?._tag === "Union" ? ast.types.map(wordsOf) : []
+  return words.some(({ length }) => length === 0) ? [] : words.flat()
+}
+
+/** Whether a field's word tells which of them a value can be: no value fits two. */
+const areTold = (objects: ReadonlyArray<AST.AST>): boolean => {
+  const [first] = objects
+  if (first?._tag !== "TypeLiteral" || !objects.every((one) => one._tag === "TypeLiteral")) return false
+  return first.propertySignatures.some(({ name }) => {
+    const words = objects.map((one) => {
+      const field = one.propertySignatures.find((other) => other.name === name)
+      return field === undefined || field.isOptional ? [] : wordsOf(field.type)
+    })
+    const all = words.flat()
+    return words.every(({ length }) => length > 0) && new Set(all).size === all.length
+  })
+}
 
 /** Of two objects Schema takes the first that fits once fields are left out; that is not judged here. */
 const union = (ast: AST.Union): Accepts | undefined => {
-  if (ast.types.filter(isObjectLike).length > 1) return undefined
+  const objects = ast.types.filter(isObjectLike)
+  if (objects.length > 1 && !areTold(objects)) return undefined
   const members: Array<Accepts> = []
   for (const type of ast.types) {
     const member = fastValidator(type)

@@ -10,7 +10,8 @@ import { hiveApi } from "../../../src/protocol/hive.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
 import { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
-import { JobView } from "../../../src/machines/vocabulary/job.ts"
+import { JobRequest, JobView } from "../../../src/machines/vocabulary/job.ts"
+import { InferRequest } from "../../../src/machines/vocabulary/worker.ts"
 
 const schemas: ReadonlyArray<WireSchema> = [queenApi, hiveApi, workerApi].flatMap((api) =>
   Object.values(api).flatMap((endpoint) => [endpoint.input, ...Object.values(endpoint.answers.json ?? {})])
@@ -65,8 +66,8 @@ describe("a value that is right as it stands", () => {
     expect(passed).toBeGreaterThan(100)
   })
 
-  it("is every heartbeat and every job without fields of a later version", () => {
-    for (const schema of [Heartbeat, Schema.Array(JobView)] as ReadonlyArray<WireSchema>) {
+  it("is every heartbeat, every job and every request of one without fields of a later version", () => {
+    for (const schema of [Heartbeat, Schema.Array(JobView), JobRequest, InferRequest] as ReadonlyArray<WireSchema>) {
       const accepts = fastValidator(schema.ast)
       FastCheck.assert(
         FastCheck.property(Arbitrary.make(schema), (value) => {
