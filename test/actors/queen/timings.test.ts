@@ -101,3 +101,14 @@ describe("The time of a job", () => {
     })
   )
 })
+
+describe("The load of a model", () => {
+  it.scoped("is counted once: not for who finds its worker there", () =>
+    Effect.gen(function* () {
+      const world = yield* warm
+      assert.strictEqual(yield* metric(world, "rbee_model_load_seconds_count"), 1)
+      yield* (yield* world.job()).ended
+      assert.strictEqual(yield* metric(world, "rbee_model_load_seconds_count"), 1)
+    })
+  )
+})
