@@ -25,9 +25,21 @@ export const rooms = [
     without: ["test/machines/{gguf*,json*,hub*,model*,chat*}.test.ts"]
   },
   {
-    name: "machines",
-    source: /^src\/machines\//,
-    tests: ["test/machines/**/*.test.ts", "test/docs/{charts-drawn,narration}.test.ts"],
-    without: ["test/machines/gguf-fuzz.test.ts", "test/machines/policy/{estimate-*,swapping}.test.ts"]
+    name: "policy",
+    source: /^src\/machines\/policy\//,
+    tests: ["test/machines/policy/*.test.ts"],
+    without: ["test/machines/policy/{estimate-*,swapping}.test.ts"]
+  },
+  {
+    name: "formats",
+    source: /^src\/machines\/(formats|kinds)\//,
+    tests: ["test/machines/*.test.ts"],
+    without: ["test/machines/gguf-fuzz.test.ts"]
+  },
+  {
+    name: "dialect",
+    source: /^src\/machines\/(dialect|grammar|vocabulary)\//,
+    tests: ["test/machines/*.test.ts", "test/machines/{dialect,grammar}/*.test.ts"],
+    without: ["test/machines/gguf-fuzz.test.ts"]
   }
 ]
