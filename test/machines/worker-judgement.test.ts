@@ -15,7 +15,7 @@ describe("How long a batch of a worker takes", () => {
       shape: { context: 4096, slots: 4 },
       pinned: false,
       expectedBatchMs: 100,
-      limits: workerLimits,
+      limits: { ...workerLimits, idleMs: 2000, drainMs: 7000 },
       failures
     },
     new Coverage()
