@@ -20,6 +20,26 @@ const inputOf = (request: InferRequest): GenerateRequest["input"] | undefined =>
   return { _tag: "Prompt", prompt: request.prompt ?? "" }
 }
 
+type Sampling = GenerateRequest["sampling"]
+
+const xtcOf = ({
+  xtc_probability: probability = 0,
+  xtc_threshold: threshold = 0.1
+}: InferRequest): Pick<Sampling, "xtc"> => (probability > 0 ? { xtc: { probability, threshold } } : {})
+
+/** Those of 1 and 0 ask for nothing. */
+const penaltiesOf = (request: InferRequest): Pick<Sampling, "penalties"> => {
+  const { frequency_penalty: frequency = 0, presence_penalty: presence = 0, repeat_penalty: repeat = 1 } = request
+  const { repeat_last_n: last = 64 } = request
+  const asksNothing = last === 0 || (frequency === 0 && presence === 0 && repeat === 1)
+  return asksNothing ? {} : { penalties: { repeat, presence, frequency, lastTokens: last === -1 ? Infinity : last } }
+}
+
+const biasOf = ({ logit_bias = {} }: InferRequest): Pick<Sampling, "bias"> => {
+  const bias = Object.entries(logit_bias).map(([token, by]) => ({ token: Number(token), by }))
+  return bias.length === 0 ? {} : { bias }
+}
+
 /** Exactly one of `prompt` and `messages` must be there. */
 export const generateRequest = (request: InferRequest): Effect.Effect<Generate, RbeeError<"INVALID_REQUEST">> => {
   const input = inputOf(request)
@@ -34,6 +54,9 @@ export const generateRequest = (request: InferRequest): Effect.Effect<Generate, 
       topP: request.top_p ?? sampling.topP,
       topK: request.top_k ?? sampling.topK,
       minP: request.min_p ?? 0,
+      ...xtcOf(request),
+      ...penaltiesOf(request),
+      ...biasOf(request),
       ...(request.seed === undefined ? {} : { seed: request.seed })
     },
     stop: typeof stop === "string" ? [stop] : stop,

@@ -58,6 +58,7 @@ export interface Sampling {
     readonly repeat: number
     readonly presence: number
     readonly frequency: number
+    /** Infinity: all that the slot may hold */
     readonly lastTokens: number
   }
   /** added to what the model says of these tokens */

@@ -100,6 +100,23 @@ const dialectOf = (
   return { known: Deferred.await(learned), close }
 }
 
+const checkBias = ({ bias = [] }: GenerateRequest["sampling"], vocabulary: number) => {
+  const unknown = bias.find(({ token }) => token >= vocabulary)
+  return unknown === undefined
+    ? Effect.void
+    : rbeeError("INVALID_REQUEST", `logit_bias names token ${unknown.token}, and the model has ${vocabulary}`, "", {
+        field: "logit_bias",
+        tokens: vocabulary
+      })
+}
+
+/** More tokens than there can be are not counted. */
+const within = (sampling: GenerateRequest["sampling"], context: number): GenerateRequest["sampling"] => {
+  const { penalties } = sampling
+  if (penalties === undefined) return sampling
+  return { ...sampling, penalties: { ...penalties, lastTokens: Math.min(penalties.lastTokens, context) } }
+}
+
 // long: the calls of one loaded model over its one native context, each of them short
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
   const { model, context } = loaded
@@ -231,7 +248,8 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
 
   const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
     Effect.gen(function* () {
-      const { input } = request
+      const { input, sampling } = request
+      yield* checkBias(sampling, facts.vocabulary)
       const writing = input._tag === "Prompt" ? noDialect : yield* dialect.known
       const { dialect: known } = writing
       const tokens = yield* prompts.read(input, writing)
@@ -239,7 +257,8 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
       const form = isPlain ? undefined : { dialect: known, prompt: spellEnd(pieces, tokens, promptTail) }
       const held = yield* constrained(input, known, tokens)
       // what is held to a form ends where the form does
-      const asked = held.grammar === undefined ? request : { ...request, ignoreEos: false }
+      const ignoreEos = request.ignoreEos && held.grammar === undefined
+      const asked = { ...request, ignoreEos, sampling: within(sampling, context) }
       return yield* decode(asked, { tokens, form, ...held })
     })
 

@@ -21,6 +21,18 @@ export const anySeed = -1
 /** Most that can be asked for; whoever wants more wants all that there is room for. */
 export const maxTokensMax = 1_048_576
 
+const Penalty = Schema.Number.pipe(Schema.between(-2, 2))
+/** What is added to a token's score; by the token's number, as text. */
+export const LogitBias = Schema.Record({
+  key: Schema.String.pipe(Schema.pattern(/^\d{1,9}$/)),
+  value: Schema.Number.pipe(Schema.between(-100, 100))
+}).pipe(
+  Schema.filter((bias) => Object.keys(bias).length <= 1024, {
+    description: "at most 1024 tokens",
+    jsonSchema: { maxProperties: 1024 }
+  })
+)
+
 /** Sampling options, shared by `/jobs`, `/infer` and the CLI. */
 export const samplingFields = {
   /** tokens; above the room left the answer ends with finish_reason `length` */
@@ -32,6 +44,19 @@ export const samplingFields = {
   top_k: Schema.optional(Schema.Int.pipe(Schema.between(0, 100_000))),
   /** only tokens that are at least this likely, as a share of the likeliest; 0: off */
   min_p: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
+  /** how often the likeliest tokens are left out; 0: never */
+  xtc_probability: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
+  /** as far as they are at least this likely */
+  xtc_threshold: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
+  /** what came before is less likely: divided by; 1: off */
+  repeat_penalty: Schema.optional(Schema.Number.pipe(Schema.between(0.01, 100))),
+  /** once for having come; 0: off */
+  presence_penalty: Schema.optional(Penalty),
+  /** for each time that it came; 0: off */
+  frequency_penalty: Schema.optional(Penalty),
+  /** tokens before the next one that count, the prompt's too; -1: all, 0: none */
+  repeat_last_n: Schema.optional(Schema.Int.pipe(Schema.between(-1, 1_048_576))),
+  logit_bias: Schema.optional(LogitBias),
   seed: Schema.optional(Seed),
   stop: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String).pipe(Schema.maxItems(16)))),
   ignore_eos: Schema.optional(Schema.Boolean)

@@ -61,8 +61,12 @@ const wrongWith = (seed: number): string | undefined => {
   return undefined
 }
 
-test("What is let through validates, and instances are let through", () => {
-  const count = isWhole ? 2000 : 200
-  const wrong = Array.from({ length: count }, (_, seed) => wrongWith(seed)).filter((one) => one !== undefined)
+test("What is let through validates, and instances are let through", async () => {
+  const wrong: Array<string> = []
+  for (let seed = 0; seed < (isWhole ? 2000 : 200); seed++) {
+    // who runs the tests is to hear of this one now and then
+    await new Promise((resolve) => setImmediate(resolve))
+    wrong.push(...[wrongWith(seed)].filter((one) => one !== undefined))
+  }
   expect(wrong.slice(0, 5)).toEqual([])
 }, 300_000)

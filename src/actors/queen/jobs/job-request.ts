@@ -1,7 +1,9 @@
 /** From what a user asked for to what a place and a worker are asked for. */
+import * as Struct from "effect/Struct"
 import type { Need } from "../../../machines/policy/memory/context.ts"
 import type { PlacementRequest } from "../../../machines/policy/placement/placement.ts"
-import { anySeed } from "../../../machines/vocabulary/job.ts"
+import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
+import { anySeed, samplingFields } from "../../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
@@ -30,27 +32,17 @@ const seedOf = (jobId: JobId): number => {
   return hash >>> 0
 }
 
+const wishes = Struct.keys(conversationFields)
+const samples = Struct.keys(samplingFields)
+
 export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
-  const { prompt, messages, max_tokens, temperature, top_p, top_k, min_p, stop, ignore_eos } = log.request
-  const { seed: given = anySeed } = log.request
-  const seed = given === anySeed ? seedOf(log.jobId) : given
+  const { messages, prompt, raw, seed: given = anySeed } = log.request
   // A prompt is what a user says: it goes through the model's chat template like any message, if it is not raw.
   const asked = messages ?? [{ role: "user" as const, content: prompt ?? "" }]
-  const { tools, tool_choice, parallel_tool_calls, response_format, reasoning, template_args } = log.request
-  const { continue_final_message } = log.request
-  const wishes = { tools, tool_choice, parallel_tool_calls, response_format, reasoning, template_args }
   const wanted = {
-    ...(log.request.raw === true ? { prompt } : { messages: asked }),
-    ...wishes,
-    continue_final_message,
-    max_tokens,
-    temperature,
-    top_p,
-    top_k,
-    min_p,
-    seed,
-    stop,
-    ignore_eos
+    ...(raw === true ? { prompt } : { messages: asked }),
+    ...Struct.pick(log.request, ...wishes, ...samples),
+    seed: given === anySeed ? seedOf(log.jobId) : given
   }
   const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
   return {

@@ -2,7 +2,8 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
-import { anySeed, FinishReason, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
+import * as Struct from "effect/Struct"
+import { anySeed, FinishReason, type JobRequest, LogitBias, maxTokensMax, samplingFields, type Usage } from "../job.ts"
 import { isPlain, maybe, OpenAiMessage } from "./messages.ts"
 import { openAiToolFields } from "./tools.ts"
 
@@ -14,6 +15,12 @@ const MaxTokens = Schema.Number.pipe(
     arbitrary: () => (random) => random.integer({ min: -1 })
   })
 )
+
+/** As llama.cpp's users write it. */
+const BiasPairs = Schema.Array(
+  Schema.Tuple(Schema.Int.pipe(Schema.between(0, 999_999_999)), Schema.Number.pipe(Schema.between(-100, 100)))
+).pipe(Schema.maxItems(1024))
+const AnyBias = Schema.Union(LogitBias, BiasPairs)
 
 export const ChatCompletionRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
@@ -28,6 +35,13 @@ export const ChatCompletionRequest = Schema.Struct({
   top_p: maybe(samplingFields.top_p.from),
   top_k: maybe(samplingFields.top_k.from),
   min_p: maybe(samplingFields.min_p.from),
+  xtc_probability: maybe(samplingFields.xtc_probability.from),
+  xtc_threshold: maybe(samplingFields.xtc_threshold.from),
+  repeat_penalty: maybe(samplingFields.repeat_penalty.from),
+  presence_penalty: maybe(samplingFields.presence_penalty.from),
+  frequency_penalty: maybe(samplingFields.frequency_penalty.from),
+  repeat_last_n: maybe(samplingFields.repeat_last_n.from),
+  logit_bias: maybe(AnyBias),
   seed: maybe(samplingFields.seed.from),
   stop: maybe(samplingFields.stop.from),
   ignore_eos: maybe(samplingFields.ignore_eos.from),
@@ -54,21 +68,35 @@ export const decodeChat = (
 
 type Sampled = Omit<JobRequest, "model" | "messages" | "stream">
 
+/** What a job calls as OpenAI's clients and llama.cpp's do. */
+const alike = [
+  "temperature",
+  "top_p",
+  "top_k",
+  "min_p",
+  "xtc_probability",
+  "xtc_threshold",
+  "repeat_penalty",
+  "presence_penalty",
+  "frequency_penalty",
+  "repeat_last_n",
+  "stop",
+  "ignore_eos"
+] as const
+
 /** How the answer is drawn, as a job has it. */
 export const samplingOf = (chat: Omit<ChatCompletionRequest, "messages">): Sampled => {
-  const { ignore_eos, max_completion_tokens, max_tokens, min_p, seed, stop, temperature, top_k, top_p } = chat
+  const { logit_bias: bias, max_completion_tokens, max_tokens, seed } = chat
   const tokens = max_completion_tokens ?? max_tokens
   return {
     ...(tokens === undefined || tokens < 0 || tokens > maxTokensMax ? {} : { max_tokens: tokens }),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(top_p === undefined ? {} : { top_p }),
-    ...(top_k === undefined ? {} : { top_k }),
-    ...(min_p === undefined ? {} : { min_p }),
+    ...Struct.pick(chat, ...alike),
     ...(seed === undefined || seed === anySeed ? {} : { seed }),
-    ...(stop === undefined ? {} : { stop }),
-    ...(ignore_eos === undefined ? {} : { ignore_eos })
+    ...(bias === undefined ? {} : { logit_bias: isPairs(bias) ? Object.fromEntries(bias) : bias })
   }
 }
+
+const isPairs = (bias: typeof AnyBias.Type): bias is typeof BiasPairs.Type => Array.isArray(bias)
 
 export const CompletionUsage = Schema.Struct({
   prompt_tokens: Schema.Number,
