@@ -21,6 +21,8 @@ const facts = {
   accepted: Schema.String,
   /** of the prompt and of its model, tokens */
   prompt_tokens: Schema.Number,
+  /** it was refused unread: its tokens are as many at least */
+  prompt_bytes: Schema.Number,
   context: Schema.Number,
   trained_context: Schema.Number,
   /** that nobody serves */

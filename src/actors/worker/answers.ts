@@ -40,9 +40,10 @@ export interface Running {
   readonly fiber: Fiber.RuntimeFiber<GenerateResult, GenerateFailure>
 }
 
-export const doneOf = ({ outgrown, ...result }: GenerateResult): InferDone => ({
+export const doneOf = ({ outgrown, stopSequence, ...result }: GenerateResult): InferDone => ({
   tokens: result.completionTokens,
   finish_reason: result.finishReason,
+  ...(stopSequence === undefined ? {} : { stop_sequence: stopSequence }),
   ...(outgrown === undefined ? {} : { outgrown: { context: outgrown.context, trained_context: outgrown.trained } }),
   usage: {
     prompt_tokens: result.promptTokens,

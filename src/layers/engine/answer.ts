@@ -150,6 +150,7 @@ export class Answer {
     return {
       finishReason: reason,
       ...(outgrown === undefined ? {} : { outgrown }),
+      ...(this.stop.by === undefined ? {} : { stopSequence: this.stop.by }),
       promptTokens: this.options.prompt.length,
       cachedTokens: this.cachedTokens,
       completionTokens: this.decoded,

@@ -96,6 +96,8 @@ export interface Outgrown {
 
 export interface GenerateResult {
   readonly finishReason: "stop" | "length"
+  /** the stop string that ended it */
+  readonly stopSequence?: string
   /** it ended because the context was full, and would go on in a larger one */
   readonly outgrown?: Outgrown
   /** tokens of the prompt, template included; resumed tokens are not counted in it */

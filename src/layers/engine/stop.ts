@@ -3,13 +3,17 @@
  * beginning of a stop string is held back until it is clear.
  */
 export class StopFilter {
-  /** a stop string was found; nothing after it is given out */
-  stopped = false
+  /** the stop string that was found; nothing after it is given out */
+  by: string | undefined
   private held = ""
   private readonly stops: ReadonlyArray<string>
 
   constructor(stops: ReadonlyArray<string>) {
     this.stops = stops.filter((stop) => stop !== "")
+  }
+
+  get stopped(): boolean {
+    return this.by !== undefined
   }
 
   /** The text that is safe to give out now. */
@@ -20,10 +24,11 @@ export class StopFilter {
     let first = -1
     for (const stop of this.stops) {
       const at = all.indexOf(stop)
-      if (at >= 0 && (first < 0 || at < first)) first = at
+      if (at < 0 || (first >= 0 && at >= first)) continue
+      first = at
+      this.by = stop
     }
     if (first >= 0) {
-      this.stopped = true
       this.held = ""
       return all.slice(0, first)
     }

@@ -182,6 +182,8 @@ export const DoneEvent = Schema.Struct({
   text_length: Count,
   tokens: Count,
   finish_reason: FinishReason,
+  /** the stop string that ended it */
+  stop_sequence: Schema.optional(Schema.String),
   timings: Timings,
   usage: Usage,
   /** what its tokens mean, where that is more than their text: reasoning, calls of tools */

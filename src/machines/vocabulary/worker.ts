@@ -115,6 +115,8 @@ export type InferRequest = typeof InferRequest.Type
 export const InferDone = Schema.Struct({
   tokens: Count,
   finish_reason: FinishReason,
+  /** the stop string that ended it */
+  stop_sequence: Schema.optional(Schema.String),
   usage: Usage,
   outgrown: Schema.optional(Schema.Struct({ context: Count, trained_context: Count }))
 })

@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import { describe, expectTypeOf } from "vitest"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import type { AnthropicModel, Delta, Message } from "../../../src/machines/vocabulary/anthropic/anthropic.ts"
-import { answerText, call, edge, layer, say, sayAll } from "../../support/queen/openai-edge.ts"
+import { answerText, call, doneEvent, edge, layer, say, sayAll } from "../../support/queen/openai-edge.ts"
 import { called, ending, saying, sayingAll, thought } from "../../support/queen/spoken.ts"
 
 const hello = { model: "minillama", max_tokens: 99, messages: [{ role: "user" as const, content: "hello" }] }
@@ -179,6 +179,21 @@ describe("Anthropic's edge", () => {
     Effect.gen(function* () {
       const { claude } = yield* edge(sayingAll(called("calc", { a: 6 }), "length"))
       expect((yield* call(() => claude.messages.create({ ...hello, tools }))).stop_reason).toBe("max_tokens")
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive("says which stop sequence ended it", () =>
+    Effect.gen(function* () {
+      const { claude } = yield* edge((log) =>
+        Effect.zipRight(
+          say(log),
+          Effect.sync(() => log.end({ _tag: "Done", event: { ...doneEvent(log), stop_sequence: "END" } }))
+        )
+      )
+      const stopped = { stop_reason: "stop_sequence", stop_sequence: "END" }
+      const asked = { ...hello, stop_sequences: ["END"] }
+      expect(yield* call(() => claude.messages.create(asked))).toMatchObject(stopped)
+      expect(yield* call(() => claude.messages.stream(asked).finalMessage())).toMatchObject(stopped)
     }).pipe(Effect.provide(layer))
   )
 

@@ -207,6 +207,7 @@ describe("a path", () => {
         "/v1//models",
         "/v1/models/",
         "/models",
+        "/v1/v1/models",
         "//models//",
         "/models?x=1"
       ]
@@ -216,7 +217,12 @@ describe("a path", () => {
           expect([path, got.status, got.text === ""]).toEqual([path, 200, method === "HEAD"])
         }
       }
-      for (const path of ["/chat/completions", "//v1/chat/completions", "/v1/chat/completions/"])
+      for (const path of [
+        "/chat/completions",
+        "/v1/v1/chat/completions",
+        "//v1/chat/completions",
+        "/v1/chat/completions/"
+      ])
         expect([path, (yield* ask(url, { method: "POST", path })).status]).toEqual([path, 429])
       expect((yield* ask(url, { method: "HEAD", path: "/inspect" })).status).toBe(200)
     })

@@ -84,7 +84,7 @@ describe.each(engines)("$name", ({ layer }) => {
       ] as const) {
         const stop = whole.text.slice(from, from + length)
         const answer = yield* ask(model, { input: STORY, stop: ["never said by anyone", stop] })
-        expect(answer.finishReason).toBe("stop")
+        expect([answer.finishReason, answer.stopSequence]).toEqual(["stop", stop])
         expect(answer.text).toBe(whole.text.slice(0, whole.text.indexOf(stop)))
       }
     })

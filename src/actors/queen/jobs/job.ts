@@ -195,6 +195,7 @@ export const job = (
           text_length: log.text().length,
           tokens: log.tokens(),
           finish_reason: done.finish_reason,
+          ...(done.stop_sequence === undefined ? {} : { stop_sequence: done.stop_sequence }),
           timings: { ...log.facts().timings, total_ms },
           // an answer that went on elsewhere is one answer
           usage: { ...done.usage, completion_tokens: log.tokens() },

@@ -17,6 +17,7 @@ import { Ids } from "../../../layers/ids/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { paceAfter, retryAfterS } from "../../../machines/policy/queue-pace.ts"
 import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
 import { checkWishes } from "../../../machines/grammar/answer/constraint.ts"
@@ -74,9 +75,6 @@ const jobsPath = "queen/jobs"
 
 const shuttingDown = () =>
   rbeeError("SHUTTING_DOWN", "the queen is shutting down", "Run the command again to wake the next one")
-
-/** How soon a slot may be free, seconds: what a refused client is told. */
-const retryAfterS = 1
 
 /** What the schema cannot say. The model reference leaves in its canonical form. */
 export const checkJobRequest = (request: JobRequest): Either.Either<CheckedRequest, RbeeError<"INVALID_REQUEST">> =>
@@ -157,7 +155,16 @@ const makeJobs = Effect.gen(function* () {
       )
     }
   }
+  /** what jobs took lately, once they had a place */
+  let pace: number | undefined
+  const retryAfter = () =>
+    retryAfterS(
+      pace,
+      view.allWorkers().reduce((sum, { slots }) => sum + slots, 0)
+    )
   const ended = ({ log }: LiveJob, exit: Exit.Exit<unknown, unknown>): void => {
+    const { placed_ms = 0, total_ms } = log.facts().timings
+    if (total_ms !== undefined) pace = paceAfter(pace, total_ms - placed_ms)
     live.leave(log.jobId)
     view.release(log.jobId)
     if (!log.ended() && Exit.isFailure(exit)) {
@@ -203,7 +210,7 @@ const makeJobs = Effect.gen(function* () {
         given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
       )
       const full = isFull()
-      if (full && idempotencyKey === undefined) return yield* queueFull(queueMax)
+      if (full && idempotencyKey === undefined) return yield* queueFull(queueMax, retryAfter())
       const id = JobId.make(yield* ids.make("job"))
       const { log, fresh } = yield* logs.open({
         id,
@@ -214,7 +221,7 @@ const makeJobs = Effect.gen(function* () {
       if (!fresh) return log
       if (full) {
         yield* logs.remove(log.jobId)
-        return yield* queueFull(queueMax)
+        return yield* queueFull(queueMax, retryAfter())
       }
       sessions.opened(request.session)
       const { correlationId } = yield* Call
@@ -296,8 +303,8 @@ const makeJobs = Effect.gen(function* () {
   } satisfies JobsCalls
 })
 
-const queueFull = (max: number) =>
+const queueFull = (max: number, retry_after_s: number) =>
   rbeeError("QUEUE_FULL", `${max} jobs wait already`, "Try again in a moment", {
     queue_max: max,
-    retry_after_s: retryAfterS
+    retry_after_s
   })

@@ -58,10 +58,10 @@ const askedOf = (input: Body): Either.Either<Asked, RbeeError> =>
     return { request, job, ignored: [...ignored, ...inside] }
   })
 
-/** A prompt that does not fit has been counted too. */
+/** A prompt that does not fit has been counted too, unless it was refused unread, by its bytes. */
 const tooMany = (error: RbeeError): Effect.Effect<number, RbeeError> => {
-  const tokens = fact(error, "prompt_tokens") ?? 0
-  return tokens > 0 ? Effect.succeed(tokens) : Effect.fail(error)
+  const tokens = fact(error, "prompt_bytes") === undefined ? fact(error, "prompt_tokens") : undefined
+  return tokens === undefined || tokens === 0 ? Effect.fail(error) : Effect.succeed(tokens)
 }
 
 /** How many tokens the prompt has is told at the end: nobody knows it before the worker has read it. */

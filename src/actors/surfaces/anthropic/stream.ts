@@ -9,7 +9,7 @@ import {
   type EventData,
   type Message,
   type messageEvents,
-  stopReason,
+  stopOf,
   usageOf
 } from "../../../machines/vocabulary/anthropic/anthropic.ts"
 import type { ReadAnswer } from "../answers.ts"
@@ -38,10 +38,9 @@ export const messageFeed =
       const blocks = blocksOf(blockEvents(say))
       return source({
         ...blocks.said,
-        done: ({ finish_reason, usage }) => {
-          const stop_reason = stopReason(finish_reason, blocks.end())
-          const delta = { stop_reason, stop_sequence: null }
-          say(event({ type: "message_delta", delta, usage: usageOf(usage) }) + event({ type: "message_stop" }))
+        done: (done) => {
+          const delta = stopOf(done, blocks.end())
+          say(event({ type: "message_delta", delta, usage: usageOf(done.usage) }) + event({ type: "message_stop" }))
         },
         error: (error) => {
           out += frameOf(undefined, "error", encodeError(error, correlationId, anthropic))

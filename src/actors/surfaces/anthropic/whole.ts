@@ -3,12 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { RbeeError } from "../../../machines/errors.ts"
-import {
-  type AnswerBlock,
-  type Message,
-  stopReason,
-  usageOf
-} from "../../../machines/vocabulary/anthropic/anthropic.ts"
+import { type AnswerBlock, type Message, stopOf, usageOf } from "../../../machines/vocabulary/anthropic/anthropic.ts"
 import type { ReadAnswer } from "../answers.ts"
 import { toEnd } from "../gather.ts"
 import { blocksOf } from "./blocks.ts"
@@ -41,9 +36,9 @@ export const wholeMessage = (begun: Message, read: ReadAnswer): Effect.Effect<Me
         if (block !== undefined) content[index] = filled(block, text, sealed)
       }
     })
-    return Effect.map(toEnd(read, blocks.said), ({ finish_reason, usage }) => {
-      const stop_reason = stopReason(finish_reason, blocks.end())
-      return { ...begun, content, stop_reason, usage: usageOf(usage) }
+    return Effect.map(toEnd(read, blocks.said), (done) => {
+      const stop = stopOf(done, blocks.end())
+      return { ...begun, content, ...stop, usage: usageOf(done.usage) }
     })
   })
 

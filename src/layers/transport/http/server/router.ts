@@ -50,11 +50,12 @@ export interface Router {
 
 const methods = ["GET", "POST", "DELETE"] as const
 
-/** A path as base urls make it that end with a slash, or have one too many. */
+/** A path as base urls make it that end with a slash, have one too many, or a `/v1` that their client adds itself. */
 const withoutSpareSlashes = (url: string): string => {
   const [path = ""] = url.split("?", 1)
-  if (!path.includes("//") && !(path.endsWith("/") && path !== "/")) return url
-  return path.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1") + url.slice(path.length)
+  if (!path.includes("//") && !path.startsWith("/v1/v1/") && !(path.endsWith("/") && path !== "/")) return url
+  const clean = path.replace(/\/{2,}/g, "/").replace(/(.)\/$/, "$1")
+  return clean.replace(/^\/v1(?=\/v1\/)/, "") + url.slice(path.length)
 }
 
 /** A reference of 512 characters, percent-encoded. */
