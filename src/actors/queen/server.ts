@@ -23,7 +23,7 @@ import { joining } from "./hives/elsewhere/joining.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
-import { allCopies, askable, copiesOn, modelCalls, named } from "./models/models.ts"
+import { allCopies, askable, copiesOn, modelCalls, nameInMind, named } from "./models/models.ts"
 import { ollamaModels } from "./models/ollama.ts"
 import { answerOf } from "./jobs/answer.ts"
 import { anthropic } from "../surfaces/anthropic/messages.ts"
@@ -38,7 +38,7 @@ import { planOf } from "./placement/plan.ts"
 import { OwnLife } from "./endings/own-life.ts"
 import { SessionBook } from "./sessions/stored-sessions.ts"
 import { Teardown } from "./endings/teardown.ts"
-import { type WorkerId, type HiveId, cpuDevice } from "../../machines/vocabulary/ids.ts"
+import { cpuDevice, type HiveId, type ModelRef, type WorkerId } from "../../machines/vocabulary/ids.ts"
 import { fact } from "../../machines/facts.ts"
 
 type Parts =
@@ -74,7 +74,10 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const settings = yield* CurrentSettings
   const inspect = yield* queenInspect
   const models = yield* modelCalls
-  const modelNamed = (name: string) => Effect.provide(named(name), context)
+  const modelNamed = (name: string): Effect.Effect<ModelRef, RbeeError> => {
+    const known = nameInMind(view, name)
+    return known === undefined ? Effect.provide(named(name), context) : Effect.succeed(known)
+  }
 
   const hiveView = (id: HiveId): Effect.Effect<HiveView, RbeeError> =>
     Effect.gen(function* () {
@@ -124,7 +127,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   }
 
   const submit = (request: JobRequest, idempotencyKey?: string): Effect.Effect<JobLog, RbeeError> =>
-    Effect.zipRight(Effect.provide(checkPrompt(request), context), jobs.submit(request, idempotencyKey))
+    Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey))
 
   const namedOnV1 = (name: string) =>
     Effect.mapError(modelNamed(name), (error) =>

@@ -28,17 +28,19 @@ import { meaningOptions } from "./answer.ts"
 import { inferRequestOf, placementRequestOf } from "./job-request.ts"
 import type { Meters, Outcome } from "../metrics/metrics.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
-import type { place } from "../placement/placing.ts"
+import type { place, PlacingPorts } from "../placement/placing.ts"
 import type { Scheduler } from "../placement/scheduler.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
 import { relay } from "./relay.ts"
 import type { Sessions } from "../sessions/sessions.ts"
 import { fact } from "../../../machines/facts.ts"
 
+type Placing = Parameters<typeof place> extends readonly [PlacingPorts, ...infer Rest] ? Rest : never
+
 export interface JobWorld {
   readonly view: ClusterView
   readonly scheduler: Scheduler["Type"]
-  readonly place: (...args: Parameters<typeof place>) => Effect.Effect<Placed, RbeeError>
+  readonly place: (...args: Placing) => Effect.Effect<Placed, RbeeError>
   readonly sessions: Sessions
   readonly meters: Meters
   readonly connectWorker: (url: string, instance: string) => WorkerApi

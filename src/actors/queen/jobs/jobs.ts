@@ -31,7 +31,8 @@ import { fail, job, type JobWorld } from "./job.ts"
 import { type JobLog, JobLogs } from "../log/job-log.ts"
 import { type LiveJob, LiveJobs } from "../log/live-jobs.ts"
 import { Events } from "../log/event-ring.ts"
-import { place, type PlacingPorts } from "../placement/placing.ts"
+import { Hives } from "../hives/hives.ts"
+import { place } from "../placement/placing.ts"
 import { WorkerConnector } from "../../../layers/worker-connector/index.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { Scheduler } from "../placement/scheduler.ts"
@@ -57,19 +58,6 @@ interface JobsCalls {
 export class Jobs extends Context.Tag("rbee/queen/Jobs")<Jobs, JobsCalls>() {
   static readonly layer = Layer.suspend(() => Layer.effect(Jobs, makeJobs))
 }
-
-type JobPorts =
-  | ActorSystem
-  | Cluster
-  | CurrentSettings
-  | Events
-  | Ids
-  | JobLogs
-  | LiveJobs
-  | Metrics
-  | PlacingPorts
-  | SessionBook
-  | WorkerConnector
 
 const jobsPath = "queen/jobs"
 
@@ -104,7 +92,6 @@ export const checkJobRequest = (request: JobRequest): Either.Either<CheckedReque
 
 // long: the calls of one book of live jobs, each of them short
 const makeJobs = Effect.gen(function* () {
-  const context = yield* Effect.context<JobPorts>()
   const system = yield* ActorSystem
   const view = yield* Cluster
   const ids = yield* Ids
@@ -114,11 +101,13 @@ const makeJobs = Effect.gen(function* () {
   const scheduler = yield* Scheduler
   const sessions = yield* SessionBook
   const {
+    hive,
     queen: { queueMax },
     worker
   } = yield* CurrentSettings
   const { connect: connectWorker } = yield* WorkerConnector
   const { stateChanged } = yield* Events
+  const placing = { view, scheduler, hives: yield* Hives, localHive: hive.id }
   const world: JobWorld = {
     view,
     scheduler,
@@ -127,7 +116,7 @@ const makeJobs = Effect.gen(function* () {
     connectWorker,
     portBase: worker.portBase,
     stateChanged,
-    place: (...args) => Effect.provide(place(...args), context)
+    place: (...args) => place(placing, ...args)
   }
   let children: SupervisorRef | undefined
   let isDraining = false
@@ -227,8 +216,9 @@ const makeJobs = Effect.gen(function* () {
       const { correlationId } = yield* Call
       yield* children.startChild(specOf(log)).pipe(
         // The job's own deadline is one of its activities; its calls carry it on.
-        Effect.provideService(Call, { correlationId, deadline: request.deadline }),
-        Effect.provide(context),
+        Effect.provide(
+          Context.add(Context.make(ActorSystem, system), Call, { correlationId, deadline: request.deadline })
+        ),
         Effect.catchAll(() => {
           live.leave(log.jobId)
           fail(log, shuttingDown())

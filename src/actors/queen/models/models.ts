@@ -9,7 +9,7 @@ import { knownAs, type Named, resolveName } from "../../../machines/formats/mode
 import { bundledModel, parseModelRef } from "../../../machines/formats/model-ref.ts"
 import { type Copy, planGc } from "../../../machines/policy/model-gc.ts"
 import type { GcAnswer } from "../../../machines/vocabulary/model.ts"
-import { Cluster } from "../cluster/cluster-view.ts"
+import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import type { HiveEntry } from "../cluster/hive-entry.ts"
 import { wakeByHand } from "../hives/by-hand.ts"
 import type { Hives } from "../hives/hives.ts"
@@ -64,19 +64,23 @@ const asleep: Effect.Effect<ReadonlyArray<Named>, never, Cluster | CurrentQueen 
   }
 )
 
+/** The reference of what was named, where it is plain or of a model that she has in mind. */
+export const nameInMind = (view: ClusterView, name: string): ModelRef | undefined => {
+  const parsed = parseModelRef(name)
+  if (Either.isLeft(parsed)) return undefined
+  const { _tag, ref } = parsed.right
+  if (_tag !== "Hub") return ref
+  const inMind = [...view.allWorkers().map(({ model }) => model), ...view.fleet.seen.models()]
+  const known = knownAs(ref, inMind)
+  return inMind.includes(known) ? known : undefined
+}
+
 /** The reference of what was named: as a reference, or as people call what some hive has. */
 export const named = (name: string): Effect.Effect<ModelRef, RbeeError, Cluster | CurrentQueen | CurrentSettings> =>
   Effect.gen(function* () {
-    const view = yield* Cluster
-    const parsed = parseModelRef(name)
-    if (Either.isRight(parsed)) {
-      const { _tag, ref } = parsed.right
-      if (_tag !== "Hub") return ref
-      const inMind = [...view.allWorkers().map(({ model }) => model), ...view.fleet.seen.models()]
-      const known = knownAs(ref, inMind)
-      // what she has not in mind would be fetched: that is worth a look at what there is
-      if (inMind.includes(known)) return known
-    }
+    const known = nameInMind(yield* Cluster, name)
+    if (known !== undefined) return known
+    // what she has not in mind would be fetched: that is worth a look at what there is
     return yield* resolveName(name, [...(yield* allCopies), ...(yield* asleep)])
   })
 

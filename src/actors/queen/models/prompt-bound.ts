@@ -9,7 +9,7 @@ import { tooManyBytes } from "../../../machines/policy/memory/context.ts"
 import { eachSaid } from "../../../machines/dialect/strings.ts"
 import type { JobRequest } from "../../../machines/vocabulary/job.ts"
 import type { ModelView } from "../../../machines/vocabulary/model.ts"
-import { Cluster } from "../cluster/cluster-view.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
 
 /** Bytes that hold nobody up: so short a prompt is left to the worker. */
 const shortPrompt = 64 * 1024
@@ -35,11 +35,14 @@ const roomiest = (copies: ReadonlyArray<ModelView>): { readonly context: number;
 }
 
 /** `request.model` is canonical. */
-export const checkPrompt = (request: JobRequest): Effect.Effect<void, RbeeError, Cluster> =>
+export const checkPrompt = (view: ClusterView, request: JobRequest): Effect.Effect<void, RbeeError> => {
+  const bytes = bytesOf(request)
+  return bytes <= shortPrompt ? Effect.void : checkLong(view, request, bytes)
+}
+
+const checkLong = (view: ClusterView, request: JobRequest, bytes: number): Effect.Effect<void, RbeeError> =>
   Effect.gen(function* () {
-    const bytes = bytesOf(request)
-    if (bytes <= shortPrompt) return
-    const hives = (yield* Cluster).allHives().filter(({ id }) => (request.hive ?? id) === id)
+    const hives = view.allHives().filter(({ id }) => (request.hive ?? id) === id)
     // each looks whether the file is still the one that it knows
     const found = yield* Effect.forEach(
       hives,

@@ -14,37 +14,42 @@ import {
 } from "../../../machines/policy/placement/placement.ts"
 import { scaledOut } from "../../../machines/policy/placement/scale-out.ts"
 import { runtimeOf } from "../../../machines/vocabulary/device.ts"
-import { CurrentSettings } from "../../../layers/settings/index.ts"
-import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
+import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { HiveEntry } from "../cluster/hive-entry.ts"
-import { Hives } from "../hives/hives.ts"
+import type { Hives } from "../hives/hives.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { noPlace } from "./no-place.ts"
 import { probeCapacity, type Listener, residentPlacement } from "./capacity-probe.ts"
-import { Scheduler } from "./scheduler.ts"
+import type { Scheduler } from "./scheduler.ts"
 import { type HiveId, type ModelRef } from "../../../machines/vocabulary/ids.ts"
 import { fact } from "../../../machines/facts.ts"
 
-export type PlacingPorts = Cluster | CurrentSettings | Hives | Scheduler
+/** Values and no services: to provide those to each job that is placed costs a tenth of a short one. */
+export interface PlacingPorts {
+  readonly view: ClusterView
+  readonly hives: Hives["Type"]
+  readonly scheduler: Scheduler["Type"]
+  /** the hive of this machine */
+  readonly localHive: HiveId
+}
 
 /** Looks for a place; a hive that went away meanwhile is looked for again, this often. */
 const rounds = 4
 
 export const place = (
+  ports: PlacingPorts,
   log: JobLog,
   request: PlacementRequest,
   input: PlaceInput,
   /** it has looked for a place before: what it was told then is not said again */
   isAgain: boolean
-): Effect.Effect<Placed, RbeeError, PlacingPorts> =>
+): Effect.Effect<Placed, RbeeError> =>
   Effect.gen(function* () {
-    const view = yield* Cluster
-    const hives = yield* Hives
-    const scheduler = yield* Scheduler
+    const { hives, scheduler, view } = ports
     // Of a job that has waited for room only the outcome is told: it asked the same hives before.
     const isQuiet = isAgain && input.fallen === undefined && input.failover === undefined
     for (let round = 0; round < rounds; round++) {
-      yield* awaken(log, request, isAgain || round > 0)
+      yield* awaken(ports, log, request, isAgain || round > 0)
       const held = view.leaseOf(log.jobId)
       if (held !== undefined) return resident(view, log, input, held, [])
       const decision = decide(request, view.fleet)
@@ -116,14 +121,12 @@ const narrator = (
 
 /** Step 3: at least one hive is awake and its capabilities are known. */
 const awaken = (
+  { hives, localHive, view }: PlacingPorts,
   log: JobLog,
   request: PlacementRequest,
   isSilent: boolean
-): Effect.Effect<void, RbeeError, PlacingPorts> =>
+): Effect.Effect<void, RbeeError> =>
   Effect.gen(function* () {
-    const view = yield* Cluster
-    const hives = yield* Hives
-    const localHive = (yield* CurrentSettings).hive.id
     const caller = { narrate: log.narrate, session: log.request.session, isSilent }
     // one that was started elsewhere and is gone does not come back by our doing
     const isComing = ({ id, state }: HiveEntry) =>
