@@ -1,0 +1,458 @@
+/**
+ * What the tests of llama.cpp's own server assert of chat, completions, tokens and tools, tried here: one row for each
+ * assertion or group of them that can be tried without its models, with what it gives here and, where that is another
+ * thing, why. docs/llama-server.md is made of it.
+ */
+import OpenAI from "openai"
+
+/** A cluster with the bundled model. */
+export interface Tried {
+  readonly post: (path: string, body: object) => Promise<Answer>
+  readonly get: (path: string) => Promise<Answer>
+  readonly client: OpenAI
+}
+interface Answer {
+  readonly status: number
+  /** of JSON */
+  readonly body: Readonly<Record<string, unknown>>
+  readonly text: string
+}
+
+export interface Row {
+  readonly test: string
+  readonly asserts: string
+  /** absent: it holds */
+  readonly why?: string
+  readonly holds: (tried: Tried) => Promise<boolean>
+}
+
+const model = "minillama"
+const chat = { model, max_tokens: 8, temperature: 0, messages: [{ role: "user", content: "hello" }] }
+const text = { model, prompt: "Hello", max_tokens: 8, temperature: 0 }
+
+const at = (value: unknown, ...path: ReadonlyArray<string | number>): unknown => {
+  let found = value
+  for (const key of path) found = Object(found)[key]
+  return found
+}
+const content = ({ body }: Answer): unknown => at(body, "choices", 0, "message", "content")
+const completed = ({ body }: Answer): unknown => at(body, "choices", 0, "text")
+const chunksIn = ({ text: stream }: Answer): ReadonlyArray<unknown> =>
+  stream.split("\n").flatMap((line) => (line.startsWith("data: {") ? [JSON.parse(line.slice(6))] : []))
+
+const asked = "/v1/chat/completions"
+const written = "/v1/completions"
+const chatWith =
+  (own: object, is: (answer: Answer) => boolean) =>
+  async ({ post }: Tried): Promise<boolean> =>
+    is(await post(asked, { ...chat, ...own }))
+const isRefused = ({ body, status }: Answer): boolean => status === 400 && body["error"] !== undefined
+const isServed = ({ status }: Answer): boolean => status === 200
+const answers =
+  (method: "get" | "post", path: string, body: object = {}) =>
+  async ({ get, post }: Tried): Promise<boolean> =>
+    isServed(await (method === "get" ? get(path) : post(path, body)))
+
+const noLogprobs = "logprobs are refused by name until they are served"
+const noOwnForm = "the server's own form of completion (`/completion`) is not served; `/v1/completions` is"
+const noTokens = "ids of tokens are not told outside the cluster yet"
+
+const ofChats: ReadonlyArray<Row> = [
+  {
+    test: "test_chat_completion",
+    asserts: "200, an id with `cmpl`, usage, role and finish_reason `length`",
+    holds: chatWith({}, ({ body, status }) => {
+      const { choices, id, usage } = body
+      return (
+        status === 200 &&
+        String(id).includes("cmpl") &&
+        at(usage, "completion_tokens") === 8 &&
+        at(choices, 0, "message", "role") === "assistant" &&
+        at(choices, 0, "finish_reason") === "length"
+      )
+    })
+  },
+  {
+    test: "test_chat_completion",
+    asserts: "content in parts of text is one text",
+    holds: chatWith(
+      {
+        messages: [
+          {
+            role: "user",
+            content: [
+              { type: "text", text: "hel" },
+              { type: "text", text: "lo" }
+            ]
+          }
+        ]
+      },
+      (answer) => content(answer) === "Hello! I am minillama, a very"
+    )
+  },
+  {
+    test: "test_chat_completion",
+    asserts: "`system_fingerprint` begins with `b`",
+    why: "it is the build of llama-server; here workers may be of several",
+    holds: chatWith({}, ({ body }) => String(body["system_fingerprint"]).startsWith("b"))
+  },
+  {
+    test: "test_chat_completion",
+    asserts: "a request without `model` is served",
+    why: "a cluster has many models; the one to ask is named",
+    holds: chatWith({ model: undefined }, isServed)
+  },
+  {
+    test: "test_chat_completion_cached_tokens",
+    asserts: "the second time most of the prompt is cached",
+    holds: async ({ post }) => {
+      const body = { ...chat, messages: [{ role: "user", content: "1 2 3 4 5 6" }] }
+      await post(asked, body)
+      return Number(at((await post(asked, body)).body, "usage", "prompt_tokens_details", "cached_tokens")) > 0
+    }
+  },
+  {
+    test: "test_chat_completion_stream",
+    asserts: "one id throughout; the role once, at the start; a last delta without content and with finish_reason",
+    holds: chatWith({ stream: true }, (answer) => {
+      const chunks = chunksIn(answer)
+      const deltas = chunks.map((chunk) => Object(at(chunk, "choices", 0, "delta")))
+      return (
+        new Set(chunks.map((chunk) => at(chunk, "id"))).size === 1 &&
+        deltas[0]["role"] === "assistant" &&
+        deltas.slice(1).every((delta) => !("role" in delta)) &&
+        !("content" in deltas[deltas.length - 1]) &&
+        at(chunks.at(-1), "choices", 0, "finish_reason") === "length"
+      )
+    })
+  },
+  {
+    test: "test_chat_completion_stream",
+    asserts: "the first delta's content is null",
+    why: 'it is "", as OpenAI\'s own is',
+    holds: chatWith({ stream: true }, (answer) => at(chunksIn(answer)[0], "choices", 0, "delta", "content") === null)
+  },
+  {
+    test: "test_chat_completion_with_openai_library",
+    asserts: "OpenAI's client has content and finish_reason",
+    holds: async ({ client }) => {
+      const messages = [{ role: "user" as const, content: "hello" }]
+      const { choices } = await client.chat.completions.create({ model, messages, max_tokens: 8, seed: 42 })
+      return choices[0]?.finish_reason === "length" && typeof choices[0].message.content === "string"
+    }
+  },
+  {
+    test: "test_chat_template_assistant_prefill",
+    asserts: "a last message of the assistant is gone on with",
+    why: "it is a message like any other unless `continue_final_message` says so",
+    holds: chatWith({ messages: [...chat.messages, { role: "assistant", content: "Hello! I am" }] }, (answer) =>
+      String(content(answer)).trimStart().startsWith("minillama")
+    )
+  },
+  {
+    test: "test_apply_chat_template",
+    asserts: "`/apply-template` tells the prompt",
+    why: "it is not served",
+    holds: answers("post", "/apply-template", chat)
+  },
+  ...[{ type: "sound" }, { type: "json_object", schema: 123 }].map((response_format) => ({
+    test: "test_completion_with_response_format",
+    asserts: `\`${JSON.stringify(response_format)}\` is refused`,
+    ...("schema" in response_format ? { why: "`schema` beside `json_object` is llama.cpp's own, and left out" } : {}),
+    holds: chatWith({ response_format }, isRefused)
+  })),
+  {
+    test: "test_completion_with_response_format",
+    asserts: "`json_schema` with a constant gives that constant",
+    holds: chatWith(
+      {
+        max_tokens: 60,
+        response_format: { type: "json_schema", json_schema: { name: "a", schema: { const: "foooooo" } } }
+      },
+      (answer) => String(content(answer)).trim() === '"foooooo"'
+    )
+  },
+  {
+    test: "test_completion_with_response_format",
+    asserts: "a schema of an unknown type is refused",
+    holds: chatWith(
+      { response_format: { type: "json_schema", json_schema: { name: "a", schema: { type: "hiccup" } } } },
+      isRefused
+    )
+  },
+  {
+    test: "test_completion_with_json_schema",
+    asserts: "`json_schema` beside the messages constrains the answer",
+    why: "it is refused by name: `response_format` says the same in OpenAI's words",
+    holds: chatWith({ json_schema: { const: "42" } }, isServed)
+  },
+  {
+    test: "test_completion_with_grammar",
+    asserts: "`grammar` constrains the answer",
+    why: "it is refused by name: grammars are the engine's own language",
+    holds: chatWith({ grammar: 'root ::= "a"{5,5}' }, isServed)
+  },
+  {
+    test: "test_completion_with_invalid_grammar",
+    asserts: "a grammar that is none is refused",
+    holds: chatWith({ grammar: "root ::= this is (not valid GBNF" }, isRefused)
+  },
+  ...["string", [], [{ role: 123 }], [{ role: "system", content: 123 }], [{ role: "system", content: "test" }, {}]].map(
+    (messages) => ({
+      test: "test_invalid_chat_completion_req",
+      asserts: `messages \`${JSON.stringify(messages)}\` are refused`,
+      holds: chatWith({ messages }, isRefused)
+    })
+  ),
+  {
+    test: "test_chat_completion_with_timings_per_token",
+    asserts: "chunks carry `timings`",
+    why: "the field is taken and changes nothing; a job's `done` has its times",
+    holds: chatWith({ stream: true, timings_per_token: true }, (answer) =>
+      chunksIn(answer).some((chunk) => at(chunk, "timings") !== undefined)
+    )
+  },
+  {
+    test: "test_logprobs",
+    asserts: "each token has its logprob",
+    why: noLogprobs,
+    holds: chatWith({ logprobs: true, top_logprobs: 3 }, isServed)
+  },
+  {
+    test: "test_logit_bias",
+    asserts: "a token that is forbidden does not come",
+    why: "`logit_bias` is refused by name until it is served",
+    holds: chatWith({ logit_bias: { "1": -100 } }, isServed)
+  },
+  {
+    test: "test_context_size_exceeded",
+    asserts: "400, and the error says how many tokens the prompt has and the context",
+    holds: chatWith(
+      { messages: [{ role: "user", content: "word ".repeat(2000) }] },
+      (answer) =>
+        isRefused(answer) &&
+        Number(at(answer.body, "error", "details", "prompt_tokens")) > 512 &&
+        at(answer.body, "error", "details", "context") === 512
+    )
+  },
+  {
+    test: "test_context_size_exceeded",
+    asserts: "`type` is `exceed_context_size_error`, with `n_prompt_tokens` and `n_ctx`",
+    why: "`code` is OpenAI's `context_length_exceeded`; the numbers are in `details`",
+    holds: chatWith(
+      { messages: [{ role: "user", content: "word ".repeat(2000) }] },
+      ({ body }) => at(body, "error", "type") === "exceed_context_size_error"
+    )
+  },
+  {
+    test: "test_chat_completions_multiple_choices",
+    asserts: "`n: 2` gives two choices",
+    why: "`n` of a chat is refused by name until it is served; of `/v1/completions` it is",
+    holds: chatWith({ n: 2 }, isServed)
+  },
+  {
+    test: "test_chat_completions_token_count",
+    asserts: "`/chat/completions/input_tokens` counts the prompt",
+    why: "it is not served; Anthropic's `count_tokens` is",
+    holds: answers("post", "/v1/chat/completions/input_tokens", chat)
+  },
+  {
+    test: "test_verbose_debug",
+    asserts: "a server in debug mode shows the prompt in `__verbose`",
+    why: "there is no such mode: prompts are nobody's business",
+    holds: chatWith({}, ({ body }) => "__verbose" in body)
+  }
+]
+
+const ofCompletions: ReadonlyArray<Row> = [
+  {
+    test: "test_completion",
+    asserts: "`/completion` gives `content`, `timings`, `truncated`",
+    why: noOwnForm,
+    holds: answers("post", "/completion", text)
+  },
+  {
+    test: "test_completion_stream_vs_non_stream",
+    asserts: "both say the same",
+    holds: async ({ post }) => {
+      const chunks = chunksIn(await post(written, { ...text, stream: true }))
+      const streamed = chunks.map((chunk) => String(at(chunk, "choices", 0, "text"))).join("")
+      return streamed !== "" && streamed === completed(await post(written, text))
+    }
+  },
+  {
+    test: "test_completion_with_openai_library",
+    asserts: "OpenAI's client has text and finish_reason `length`",
+    holds: async ({ client }) => {
+      const { choices } = await client.completions.create({ model, prompt: "Hello", max_tokens: 8 })
+      return choices[0]?.finish_reason === "length" && choices[0].text !== ""
+    }
+  },
+  {
+    test: "test_completion_stream_with_openai_library",
+    asserts: "and in a stream",
+    holds: async ({ client }) => {
+      let all = ""
+      const stream = await client.completions.create({ model, prompt: "Hello", max_tokens: 8, stream: true })
+      for await (const { choices } of stream) all += choices[0]?.text ?? ""
+      return all !== ""
+    }
+  },
+  {
+    test: "test_completion_stream_with_openai_library_stops",
+    asserts: "`stop` ends it, and is not in the text",
+    holds: async ({ client }) => {
+      const { choices } = await client.completions.create({ ...text, max_tokens: 40, stop: ["capital"] })
+      return choices[0]?.finish_reason === "stop" && !choices[0].text.includes("capital")
+    }
+  },
+  {
+    test: "test_consistent_result_same_seed",
+    asserts: "the same seed gives the same text",
+    holds: async ({ post }) => {
+      const seeded = { ...text, temperature: 1, seed: 42, max_tokens: 16 }
+      return completed(await post(written, seeded)) === completed(await post(written, seeded))
+    }
+  },
+  {
+    test: "test_different_result_different_seed",
+    asserts: "another seed gives another text",
+    holds: async ({ post }) => {
+      const texts = new Set<unknown>()
+      for (const seed of [1, 2, 3, 4])
+        texts.add(completed(await post(written, { ...text, temperature: 2, top_k: 0, top_p: 1, seed, max_tokens: 16 })))
+      return texts.size === 4
+    }
+  },
+  {
+    test: "test_cache_vs_nocache_prompt",
+    asserts: "`cache_prompt` changes nothing of the text",
+    holds: async ({ post }) =>
+      completed(await post(written, { ...text, cache_prompt: true })) ===
+      completed(await post(written, { ...text, cache_prompt: false }))
+  },
+  {
+    test: "test_nocache_long_input_prompt",
+    asserts: "a prompt that is too long is refused with 400",
+    holds: async ({ post }) => isRefused(await post(written, { ...text, prompt: "I believe ".repeat(2000) }))
+  },
+  {
+    test: "test_json_prompt_mtm_error_when_not_supported",
+    asserts: "a prompt with images is refused",
+    holds: async ({ post }) =>
+      isRefused(await post(written, { ...text, prompt: { prompt_string: "I", multimodal_data: ["aGk="] } }))
+  },
+  {
+    test: "test_completion_with_tokens_input",
+    asserts: "several prompts give several texts",
+    holds: async ({ post }) =>
+      at((await post(written, { ...text, prompt: ["a", "a"] })).body, "choices", "length") === 2
+  },
+  {
+    test: "test_completion_with_tokens_input",
+    asserts: "a prompt of tokens is served",
+    why: noTokens,
+    holds: async ({ post }) => isServed(await post(written, { ...text, prompt: [1, 2, 3] }))
+  },
+  {
+    test: "test_completion_parallel_slots",
+    asserts: "more requests than slots are all served",
+    holds: async ({ post }) => {
+      const all = await Promise.all(Array.from({ length: 8 }, () => post(written, text)))
+      return all.every(isServed) && new Set(all.map(completed)).size === 1
+    }
+  },
+  {
+    test: "test_n_probs",
+    asserts: "`n_probs` tells probabilities",
+    why: noLogprobs,
+    holds: async ({ post }) => isServed(await post(written, { ...text, n_probs: 10 }))
+  },
+  {
+    test: "test_infill_without_input_extra",
+    asserts: "`/infill` fills in the middle",
+    why: "it is not served, and `suffix` is refused by name",
+    holds: answers("post", "/infill", { input_prefix: "a", input_suffix: "b" })
+  },
+  {
+    test: "test_ctx_shift_disabled_long_prompt",
+    asserts: "without context shift a long prompt is refused",
+    holds: async ({ post }) => isRefused(await post(written, { ...text, prompt: "word ".repeat(3000) }))
+  },
+  {
+    test: "test_ctx_shift_disabled_short_prompt",
+    asserts: "an answer ends where the context is full",
+    holds: async ({ post }) => {
+      const { body } = await post(written, { ...text, max_tokens: -1, ignore_eos: true })
+      return at(body, "choices", 0, "finish_reason") === "length" && Number(at(body, "usage", "total_tokens")) >= 511
+    }
+  },
+  {
+    test: "test_ctx_shift_enabled",
+    asserts: "an answer goes on beyond the context, whose beginning is forgotten",
+    why: "a context is never shifted: an answer would go on from what nobody said",
+    holds: async ({ post }) => {
+      const { body } = await post(written, { ...text, max_tokens: 1000, ignore_eos: true })
+      return Number(at(body, "usage", "completion_tokens")) > 512
+    }
+  }
+]
+
+const ofTheRest: ReadonlyArray<Row> = [
+  { test: "test_server_start_simple", asserts: "`/health` is 200", holds: answers("get", "/health") },
+  {
+    test: "test_server_models",
+    asserts: "`/v1/models` lists the model",
+    holds: async ({ get }) => at((await get("/v1/models")).body, "data", 0, "id") === model
+  },
+  { test: "test_server_props", asserts: "`/props` is 200", why: "it is not served", holds: answers("get", "/props") },
+  {
+    test: "test_server_slots",
+    asserts: "`/slots` is 200",
+    why: "slots are the cluster's own business: `/workers` has them",
+    holds: answers("get", "/slots")
+  },
+  {
+    test: "test_tokenize_detokenize",
+    asserts: "text to tokens and back",
+    why: noTokens,
+    holds: answers("post", "/tokenize", { content: "What is the capital of France ?" })
+  },
+  {
+    test: "test_tokenize_with_pieces",
+    asserts: "tokens with their pieces",
+    why: noTokens,
+    holds: answers("post", "/tokenize", { content: "hi", with_pieces: true })
+  },
+  {
+    test: "test_completion_without_tool_call_fast",
+    asserts: "without `tools`, or with `tool_choice: none`, no call comes",
+    holds: chatWith(
+      { tools: [{ type: "function", function: { name: "f" } }], tool_choice: "none" },
+      (answer) => isServed(answer) && at(answer.body, "choices", 0, "message", "tool_calls") === undefined
+    )
+  },
+  {
+    test: "test_completion_with_required_tool_tiny",
+    asserts: "`tool_choice: required` makes a model without tools in its template call one",
+    why: "a model that cannot be told of tools is not asked to call them: 400 says so",
+    holds: chatWith({ tools: [{ type: "function", function: { name: "f" } }], tool_choice: "required" }, isServed)
+  }
+]
+
+export const rows: ReadonlyArray<Row> = [...ofChats, ...ofCompletions, ...ofTheRest]
+
+const cell = (words: string): string => words.replaceAll("|", "\\|")
+
+/** The page. */
+export const page = `# llama.cpp's own server tests
+
+What the tests of llama.cpp's server (\`tools/server/tests/unit\`: chat, completions, tokens, tools, context shift, the basics)
+assert, tried on a cluster with the bundled model. Their texts and counts of tokens are of other models, and are not compared;
+those of real models, of Windows' and of the server's own flags are not tried. \`test/e2e/llama-server.test.ts\` tries every row, and
+writes this page with \`-u\`.
+
+| test | asserts | holds | why not |
+|---|---|---|---|
+${rows.map(({ asserts, test, why }) => `| \`${test}\` | ${cell(asserts)} | ${why === undefined ? "yes" : "no"} | ${cell(why ?? "")} |`).join("\n")}
+`
