@@ -3,7 +3,7 @@
  * assertion or group of them that can be tried without its models, with what it gives here and, where that is another
  * thing, why. docs/llama-server.md is made of it.
  */
-import OpenAI from "openai"
+import type OpenAI from "openai"
 
 /** A cluster with the bundled model. */
 export interface Tried {
