@@ -219,12 +219,6 @@ const ofChats: ReadonlyArray<Row> = [
     holds: chatWith({ logprobs: true, top_logprobs: 3 }, isServed)
   },
   {
-    test: "test_logit_bias",
-    asserts: "a token that is forbidden does not come",
-    why: "`logit_bias` is refused by name until it is served",
-    holds: chatWith({ logit_bias: { "1": -100 } }, isServed)
-  },
-  {
     test: "test_context_size_exceeded",
     asserts: "400, and the error says how many tokens the prompt has and the context",
     holds: chatWith(
