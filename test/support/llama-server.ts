@@ -441,7 +441,7 @@ const cell = (words: string): string => words.replaceAll("|", "\\|")
 /** The page. */
 export const page = `# llama.cpp's own server tests
 
-What the tests of llama.cpp's server (\`tools/server/tests/unit\`: chat, completions, tokens, tools, context shift, the basics)
+What the unit tests of llama.cpp's server (chat, completions, tokens, tools, context shift, the basics)
 assert, tried on a cluster with the bundled model. Their texts and counts of tokens are of other models, and are not compared;
 those of real models, of Windows' and of the server's own flags are not tried. \`test/e2e/llama-server.test.ts\` tries every row, and
 writes this page with \`-u\`.
