@@ -36,7 +36,10 @@ export const generateFields: FieldLists = {
 
 /** Of `options`. */
 export const optionFields: FieldLists = {
-  served: ["num_ctx", "num_predict", "temperature", "top_p", "top_k", "min_p", "seed", "stop"],
+  served: [
+    ...["num_ctx", "num_predict", "temperature", "top_p", "top_k", "min_p", "seed", "stop"],
+    ...["repeat_penalty", "presence_penalty", "frequency_penalty", "repeat_last_n"]
+  ],
   // how an engine works, which is chosen here for each device; and what to keep of a context that is never shifted
   harmless: [
     "embedding_only",
@@ -54,14 +57,10 @@ export const optionFields: FieldLists = {
     "vocab_only"
   ],
   unserved: {
-    frequency_penalty: [0],
     mirostat: [0],
     mirostat_eta: [0.1],
     mirostat_tau: [5],
     penalize_newline: [true],
-    presence_penalty: [0],
-    repeat_last_n: [64],
-    repeat_penalty: [1, 1.1],
     tfs_z: [1],
     typical_p: [1]
   }

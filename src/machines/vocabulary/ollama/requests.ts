@@ -1,6 +1,7 @@
 /** What Ollama's clients ask for, and what a job makes of it; what becomes of the other fields stands in fields.ts. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import type { ChatMessage, Conversation, ReasoningWish, ResponseFormat } from "../conversation.ts"
 import { anySeed, type JobRequest, maxTokensMax, samplingFields } from "../job.ts"
@@ -29,6 +30,10 @@ export const OllamaOptions = Schema.Struct({
   top_p: maybe(samplingFields.top_p.from),
   top_k: maybe(samplingFields.top_k.from),
   min_p: maybe(samplingFields.min_p.from),
+  repeat_penalty: maybe(samplingFields.repeat_penalty.from),
+  presence_penalty: maybe(samplingFields.presence_penalty.from),
+  frequency_penalty: maybe(samplingFields.frequency_penalty.from),
+  repeat_last_n: maybe(samplingFields.repeat_last_n.from),
   seed: maybe(samplingFields.seed.from),
   stop: maybe(samplingFields.stop.from)
 })
@@ -133,15 +138,24 @@ const thinkingOf = (think: Answering["think"]): Pick<Conversation, "reasoning"> 
   return { reasoning: wish }
 }
 
+/** What a job calls as Ollama's clients do. */
+const alike = [
+  "temperature",
+  "top_p",
+  "top_k",
+  "min_p",
+  "repeat_penalty",
+  "presence_penalty",
+  "frequency_penalty",
+  "repeat_last_n"
+] as const
+
 const optionsOf = (options: OllamaOptions): OllamaJob => {
-  const { min_p, num_ctx = 0, num_predict = 0, seed, stop, temperature, top_k, top_p } = options
+  const { num_ctx = 0, num_predict = 0, seed, stop } = options
   return {
     ...(num_ctx === 0 ? {} : { context: Math.max(contextLeast, num_ctx) }),
     ...(num_predict < 1 || num_predict > maxTokensMax ? {} : { max_tokens: num_predict }),
-    ...(temperature === undefined ? {} : { temperature }),
-    ...(top_p === undefined ? {} : { top_p }),
-    ...(top_k === undefined ? {} : { top_k }),
-    ...(min_p === undefined ? {} : { min_p }),
+    ...Struct.pick(options, ...alike),
     ...(seed === undefined || seed === anySeed ? {} : { seed }),
     ...(stop === undefined || stop.length === 0 ? {} : { stop })
   }
