@@ -365,7 +365,7 @@ const ofCompletions: ReadonlyArray<Row> = [
   {
     test: "test_infill_without_input_extra",
     asserts: "`/infill` fills in the middle",
-    why: "it is not served, and `suffix` is refused by name",
+    why: "it is not served; `suffix` of /v1/completions is",
     holds: answers("post", "/infill", { input_prefix: "a", input_suffix: "b" })
   },
   {

@@ -201,8 +201,8 @@ export const vocabularyHeader = (name: Name, more: Entries = []): Buffer => {
 }
 
 /** The path of such a file. */
-export const vocabulary = async (name: Name): Promise<string> => {
-  const bytesOfFile = vocabularyHeader(name)
+export const vocabulary = async (name: Name, more: Entries = []): Promise<string> => {
+  const bytesOfFile = vocabularyHeader(name, more)
   const folder = join(tmpdir(), "rbee-test-models")
   await mkdir(folder, { recursive: true })
   const path = join(folder, `vocabulary-${createHash("sha256").update(bytesOfFile).digest("hex").slice(0, 16)}.gguf`)

@@ -33,7 +33,7 @@ export const completions =
       const { asked, ignored } = yield* sortCompletion(input)
       const request = yield* Either.mapLeft(decode(asked), explain)
       const prompts = yield* promptsOf(request)
-      const { model, stream = false } = request
+      const { model, stream = false, suffix = "" } = request
       const sampling = samplingOf(request)
       const answers = yield* askAll(
         jobs,
@@ -44,6 +44,7 @@ export const completions =
           model,
           prompt,
           raw: true,
+          ...(suffix === "" ? {} : { suffix }),
           stream
         }))
       )

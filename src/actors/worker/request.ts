@@ -17,7 +17,8 @@ const inputOf = (request: InferRequest): GenerateRequest["input"] | undefined =>
   if ((request.prompt === undefined) === (request.messages === undefined)) return undefined
   if (request.messages !== undefined)
     return { _tag: "Messages", messages: request.messages, ...Struct.pick(request, ...wishes) }
-  return { _tag: "Prompt", prompt: request.prompt ?? "" }
+  const { prompt = "", suffix } = request
+  return { _tag: "Prompt", prompt, ...(suffix === undefined ? {} : { suffix }) }
 }
 
 type Sampling = GenerateRequest["sampling"]

@@ -66,7 +66,14 @@ export interface Sampling {
 }
 
 export interface GenerateRequest {
-  readonly input: { readonly _tag: "Prompt"; readonly prompt: string } | ({ readonly _tag: "Messages" } & Conversation)
+  readonly input:
+    | {
+        readonly _tag: "Prompt"
+        readonly prompt: string
+        /** what comes after the answer; refused with INVALID_REQUEST by a model that cannot fill in */
+        readonly suffix?: string
+      }
+    | ({ readonly _tag: "Messages" } & Conversation)
   /** of the whole answer, what is resumed included; absent: the room left in the context */
   readonly maxTokens?: number
   readonly sampling: Sampling

@@ -74,6 +74,8 @@ export const JobRequest = Schema.Struct({
   prompt: Schema.optional(Schema.String),
   /** the prompt is read as it stands, without a chat template */
   raw: Schema.optional(Schema.Boolean),
+  /** of a raw prompt: what comes after the answer, which fills the middle */
+  suffix: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage).pipe(Schema.minItems(1))),
   ...conversationFields,
   stream: Schema.optional(Schema.Boolean),

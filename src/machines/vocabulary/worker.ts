@@ -98,6 +98,8 @@ export const InferRequest = Schema.Struct({
   job_id: JobId,
   epoch: Count,
   prompt: Schema.optional(Schema.String),
+  /** what comes after the answer, which fills the middle */
+  suffix: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage)),
   ...conversationFields,
   stream: Schema.optional(Schema.Boolean),

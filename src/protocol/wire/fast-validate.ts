@@ -99,12 +99,14 @@ const list = (ast: AST.TupleType): Accepts | undefined => {
 const record = (ast: AST.TypeLiteral): Accepts | undefined => {
   const [signature, ...more] = ast.indexSignatures
   if (signature === undefined || more.length > 0 || ast.propertySignatures.length > 0) return undefined
-  if (signature.parameter._tag !== "StringKeyword") return undefined
+  const key = fastValidator(signature.parameter)
   const field = fastValidator(signature.type)
+  if (key === undefined || field === undefined) return undefined
   // Schema copies fields by assignment, in which `__proto__` is none
-  return (
-    field && ((value) => isObject(value) && !Object.hasOwn(value, "__proto__") && Object.values(value).every(field))
-  )
+  return (value) =>
+    isObject(value) &&
+    !Object.hasOwn(value, "__proto__") &&
+    Object.entries(value).every(([name, one]) => key(name) && field(one))
 }
 
 const struct = (ast: AST.TypeLiteral): Accepts | undefined => {

@@ -33,7 +33,7 @@ const chat: Sorted<ChatRequest> = {
 const generate: Sorted<GenerateRequest> = {
   ...answering,
   prompt: ["hello", {}],
-  suffix: ["and so on", "refused"],
+  suffix: ["and so on", { prompt: "hello", raw: true, suffix: "and so on" }],
   system: ["short", {}],
   template: ["{{ .Prompt }}", "refused"],
   context: [[1, 2], "refused"],

@@ -5,6 +5,7 @@ import { Pieces, spellEnd } from "../../../src/layers/engine/llama/reading/piece
 import { openVocabulary, rendererOf, spellingOf } from "../../../src/layers/engine/llama/reading/renderer.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
 import { ChatTemplate } from "../../../src/layers/engine/llama/reading/template.ts"
+import { contentOnly } from "../../../src/machines/dialect/dialect.ts"
 import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
 import type { ChatMessage, Conversation, Tool } from "../../../src/machines/vocabulary/conversation.ts"
 import { plainTemplate, templates } from "../../support/dialects.ts"
@@ -117,4 +118,30 @@ describe("a conversation", () => {
       expect(said(conversation).split("<tool_call>").length - 1).toBe(2 * 7)
     }
   )
+})
+
+describe("a text whose middle is to be filled in", () => {
+  const fim = [
+    ["tokenizer.ggml.fim_pre_token_id", { u32: 1 }],
+    ["tokenizer.ggml.fim_suf_token_id", { u32: 2 }],
+    ["tokenizer.ggml.fim_mid_token_id", { u32: 3 }]
+  ] as const
+  const read = async (more: Parameters<typeof vocabulary>[1]) => {
+    const { addon } = await loadRuntime({ gpu: "cpu" })
+    const model = await openVocabulary(addon, await vocabulary({ pre: "llama-bpe" }, more))
+    opened.push(model)
+    const input = { _tag: "Prompt", prompt: "hello", suffix: "world" } as const
+    return { model, tokens: () => new ChatTemplate(addon, model, undefined).tokens(input, contentOnly("")) }
+  }
+
+  it("stands between the marks that the model was trained with", async () => {
+    const { model, tokens } = await read(fim)
+    const text = (said: string) => Array.from(model.tokenize(said, false))
+    expect(tokens()).toEqual([1, ...text("hello"), 2, ...text("world"), 3])
+  })
+
+  it("is refused by a model that has none", async () => {
+    const { tokens } = await read([])
+    expect(tokens).toThrow(expect.objectContaining({ code: "INVALID_REQUEST", details: { field: "suffix" } }))
+  })
 })

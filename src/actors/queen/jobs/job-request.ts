@@ -36,11 +36,11 @@ const wishes = Struct.keys(conversationFields)
 const samples = Struct.keys(samplingFields)
 
 export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
-  const { messages, prompt, raw, seed: given = anySeed } = log.request
+  const { messages, prompt, raw, suffix, seed: given = anySeed } = log.request
   // A prompt is what a user says: it goes through the model's chat template like any message, if it is not raw.
   const asked = messages ?? [{ role: "user" as const, content: prompt ?? "" }]
   const wanted = {
-    ...(raw === true ? { prompt } : { messages: asked }),
+    ...(raw === true ? { prompt, suffix } : { messages: asked }),
     ...Struct.pick(log.request, ...wishes, ...samples),
     seed: given === anySeed ? seedOf(log.jobId) : given
   }

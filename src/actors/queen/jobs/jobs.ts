@@ -71,10 +71,14 @@ export const checkJobRequest = (request: JobRequest): Either.Either<CheckedReque
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given", "", { field: "prompt" })
       )
-    const { prompt, raw, tools = [] } = request
-    if (raw === true && (prompt === undefined || prompt === "" || tools.length > 0))
+    const { prompt, raw, suffix, tools = [] } = request
+    if (raw === true && (prompt === undefined || (prompt === "" && suffix === undefined) || tools.length > 0))
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "what is raw must have a prompt, and no tools", "", { field: "raw" })
+      )
+    if (suffix !== undefined && raw !== true)
+      return yield* Either.left(
+        rbeeError("INVALID_REQUEST", "what is filled in must be raw: a chat has no middle", "", { field: "suffix" })
       )
     if (request.deadline !== undefined && Number.isNaN(Date.parse(request.deadline)))
       return yield* Either.left(

@@ -16,8 +16,8 @@ const shortPrompt = 64 * 1024
 /** A hive that takes longer has not told. */
 const answerWithin = "1 second"
 
-const bytesOf = ({ messages = [], prompt = "", ...wishes }: JobRequest): number => {
-  let sum = Buffer.byteLength(prompt)
+const bytesOf = ({ messages = [], prompt = "", suffix = "", ...wishes }: JobRequest): number => {
+  let sum = Buffer.byteLength(prompt) + Buffer.byteLength(suffix)
   eachSaid({ messages, ...wishes }, (text) => {
     sum += Buffer.byteLength(text)
   })

@@ -29,6 +29,10 @@ export interface AddonModel {
   getMemoryBreakdown(): MemoryBreakdown
   tokenBos(): number
   tokenEos(): number
+  /** what says that a text to be filled in begins, what follows it, and that the answer is to come; -1: none */
+  prefixToken(): number
+  suffixToken(): number
+  middleToken(): number
   getTokenString(token: number): string | undefined
   getTokenAttributes(token: number): number
   isEogToken(token: number): boolean

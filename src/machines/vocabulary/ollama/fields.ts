@@ -21,14 +21,13 @@ export const chatFields: FieldLists = {
 
 export const generateFields: FieldLists = {
   ...answering,
-  served: [...answering.served, "prompt", "raw", "system"],
+  served: [...answering.served, "prompt", "raw", "suffix", "system"],
   unserved: {
     ...answering.unserved,
     context: [[]],
     height: [0],
     images: [[]],
     steps: [0],
-    suffix: [""],
     template: [""],
     width: [0]
   }

@@ -61,6 +61,8 @@ export const OllamaGenerateRequest = Schema.Struct({
   prompt: maybe(Schema.String),
   /** as it stands, without the chat template */
   raw: maybe(Schema.Boolean),
+  /** what comes after the answer, which fills the middle */
+  suffix: maybe(Schema.String),
   system: maybe(Schema.String)
 })
 export type OllamaGenerateRequest = typeof OllamaGenerateRequest.Type
@@ -110,8 +112,11 @@ export const chatJob = (chat: OllamaChatRequest): Either.Either<OllamaJob, Refus
 export const generateJob = (
   asked: OllamaGenerateRequest
 ): Either.Either<OllamaJob, RbeeError<"UNSUPPORTED_PARAMETER">> => {
-  const { prompt = "", raw = false, system = "" } = asked
+  const { prompt = "", suffix = "", system = "" } = asked
+  // what is filled in is no chat
+  const raw = asked.raw === true || suffix !== ""
   if (raw && system !== "") return Either.left(unsupported("system", "a raw prompt has no system message"))
+  if (suffix !== "") return Either.right({ prompt, raw, suffix, ...wantedOf(asked) })
   if (raw && prompt !== "") return Either.right({ prompt, raw, ...wantedOf(asked) })
   const user: ChatMessage = { role: "user", content: prompt }
   const first: ReadonlyArray<ChatMessage> = system === "" ? [] : [{ role: "system", content: system }]

@@ -13,12 +13,11 @@ const ofChats = new Set(["messages", ...Object.keys(openAiToolFields)])
 
 /** Published as those of a chat are (fields.ts), by the same makers. */
 export const completionFields: FieldLists = {
-  served: [...served.filter((field) => !ofChats.has(field)), "echo", "n", "prompt"],
+  served: [...served.filter((field) => !ofChats.has(field)), "echo", "n", "prompt", "suffix"],
   harmless,
   unserved: {
     ...Object.fromEntries(Object.entries(unserved).filter(([field]) => field !== "echo" && field !== "n")),
-    response_format: [{ type: "text" }],
-    suffix: [""]
+    response_format: [{ type: "text" }]
   }
 }
 
@@ -39,6 +38,8 @@ export const CompletionRequest = Schema.Struct({
   ...fields,
   prompt: Prompt,
   echo: maybe(Schema.Boolean),
+  /** what comes after the answer, which fills the middle; "" is none */
+  suffix: maybe(Schema.String),
   n: maybe(Schema.Int.pipe(Schema.between(1, choicesMost)))
 })
 export type CompletionRequest = typeof CompletionRequest.Type
@@ -46,14 +47,15 @@ export type CompletionRequest = typeof CompletionRequest.Type
 /** The texts to go on with, one for each choice; each comes `n` times. */
 export const promptsOf = ({
   n = 1,
-  prompt
+  prompt,
+  suffix = ""
 }: CompletionRequest): Either.Either<ReadonlyArray<string>, RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">> => {
   const invalid = (what: string, more: object = {}) =>
     Either.left(rbeeError("INVALID_REQUEST", what, "", { field: "prompt", ...more }))
   const texts = typeof prompt === "string" ? [prompt] : prompt
   if (!texts.every((text) => typeof text === "string"))
     return Either.left(unsupported("prompt", "prompt has ids of tokens; only text is supported"))
-  if (texts.length === 0 || texts.includes("")) return invalid("prompt is empty")
+  if (texts.length === 0 || (suffix === "" && texts.includes(""))) return invalid("prompt is empty")
   const count = texts.length * n
   if (count > choicesMost) return invalid(`${count} choices are asked for, over ${choicesMost}`, { max: choicesMost })
   return Either.right(texts.flatMap((text) => Array.from({ length: n }, () => text)))

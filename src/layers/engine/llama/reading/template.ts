@@ -50,6 +50,14 @@ const reasonOf = (cause: unknown): string => {
 const names = (text: string, { function: { name } }: TemplateTool): boolean =>
   text.includes(name) || text.includes(JSON.stringify(name).slice(1, -1))
 
+const cannotFillIn = (): RbeeError<"INVALID_REQUEST"> =>
+  rbeeError(
+    "INVALID_REQUEST",
+    "the model cannot fill in the middle of a text: its vocabulary has no tokens that say where it is",
+    "Leave the suffix out, or use a model that was made for it",
+    { field: "suffix" }
+  )
+
 export class ChatTemplate {
   private readonly model: AddonModel
   private readonly run: Render | undefined
@@ -73,11 +81,23 @@ export class ChatTemplate {
   tokens(input: GenerateRequest["input"], dialect: Dialect): Array<number> {
     // A raw prompt speaks to the model directly, control tokens included; the words of a chat do not.
     const tokens =
-      input._tag === "Prompt" ? Array.from(this.model.tokenize(input.prompt, true)) : this.chat(input, dialect)
+      input._tag === "Messages"
+        ? this.chat(input, dialect)
+        : input.suffix === undefined
+          ? Array.from(this.model.tokenize(input.prompt, true))
+          : this.filledIn(input.prompt, input.suffix)
     const bos = this.model.tokenBos()
     // Templates often write it themselves; twice is a different beginning from the one the model was trained on.
     if (bos >= 0 && this.model.shouldPrependBosToken() && tokens[0] !== bos) tokens.unshift(bos)
     return tokens
+  }
+
+  /** As models for it were trained: prefix, suffix, middle. What stands around the middle is text alone. */
+  private filledIn(before: string, after: string): Array<number> {
+    const { model } = this
+    const [prefix, suffix, middle] = [model.prefixToken(), model.suffixToken(), model.middleToken()]
+    if (prefix < 0 || suffix < 0 || middle < 0) throw cannotFillIn()
+    return [prefix, ...model.tokenize(before, false), suffix, ...model.tokenize(after, false), middle]
   }
 
   private chat(conversation: Conversation, dialect: Dialect): Array<number> {

@@ -55,7 +55,7 @@ export type Reading =
 export const shortPrompt = 8192
 
 const summed = (input: GenerateRequest["input"], lengthOf: (text: string) => number): number => {
-  if (input._tag === "Prompt") return lengthOf(input.prompt)
+  if (input._tag === "Prompt") return lengthOf(input.prompt) + lengthOf(input.suffix ?? "")
   let sum = 0
   eachSaid(input, (text) => {
     sum += lengthOf(text)
