@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { Processes } from "../../layers/process/index.ts"
 import { QueenConnector } from "../../layers/queen-connector/index.ts"
-import { type QueenApi } from "../../protocol/queen/index.ts"
+import { type OwnApi } from "../../protocol/queen/own.ts"
 import { type LivingHive, QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { cascadeAsk, queenAsleep, queenAwake, queenLaunch } from "../../machines/narration.ts"
@@ -54,16 +54,16 @@ export const startQueen = (
     return { changed: true, health }
   })
 
-export const connect: Effect.Effect<QueenApi, never, QueenLauncher | QueenConnector> = Effect.gen(function* () {
+export const connect: Effect.Effect<OwnApi, never, QueenLauncher | QueenConnector> = Effect.gen(function* () {
   return (yield* QueenConnector).connect((yield* QueenLauncher).url)
 })
 
-const hiveView = (api: QueenApi, id: HiveId): Effect.Effect<HiveView | undefined, RbeeError> =>
+const hiveView = (api: OwnApi, id: HiveId): Effect.Effect<HiveView | undefined, RbeeError> =>
   Effect.map(api.listHives({}), (hives) => hives.find((hive) => hive.id === id))
 
 /** The hive as soon as `condition` holds; as it was last seen when the time is up. */
 const awaitHive = (
-  api: QueenApi,
+  api: OwnApi,
   id: HiveId,
   condition: (hive: HiveView | undefined) => boolean,
   limitMs: number

@@ -9,7 +9,7 @@ import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { readEvents } from "../../protocol/sse.ts"
 import { QueenConnector } from "../../layers/queen-connector/index.ts"
-import { type QueenApi } from "../../protocol/queen/index.ts"
+import { type OwnApi } from "../../protocol/queen/own.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import {
@@ -29,7 +29,7 @@ import { heardIn, lineIn } from "./job-stream.ts"
 import type { Renderer } from "./renderer.ts"
 
 export interface QueenLink {
-  readonly api: QueenApi
+  readonly api: OwnApi
   /** Finds her or wakes her, and opens `/events`: lines 1 and 2. */
   readonly tie: Effect.Effect<void, RbeeError>
   /** Opens `/events` of a queen that is there, and says nothing. */

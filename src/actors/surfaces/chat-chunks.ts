@@ -1,7 +1,7 @@
 /** A job's answer as OpenAI's chunks: a token's JSON goes over as it is. */
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
-import { openAi } from "../../protocol/surfaces/openai.ts"
+import { openAi } from "../../protocol/surfaces/openai-surface.ts"
 import { encodeError } from "../../protocol/surfaces/rbee.ts"
 import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
 import {

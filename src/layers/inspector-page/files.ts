@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import { rbeeError } from "../../machines/errors.ts"
 import type { BrowserSessions } from "../transport/http/server/browser-sessions.ts"
 import type { TextAnswer } from "../../protocol/answers.ts"
-import { running } from "../../protocol/surfaces/ollama.ts"
+import { running } from "../../protocol/surfaces/ollama-surface.ts"
 import { html, type InspectorPageApi, moved, script, style, type Visit } from "./index.ts"
 
 export interface PageOptions {

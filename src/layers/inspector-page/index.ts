@@ -1,7 +1,7 @@
 /** The inspector's page: what a daemon serves beside its interface, for a browser (docs/api.md#queen). */
 import * as Schema from "effect/Schema"
 import { endpoint, type Handlers } from "../../protocol/endpoint.ts"
-import { running } from "../../protocol/surfaces/ollama.ts"
+import { running } from "../../protocol/surfaces/ollama-surface.ts"
 
 const none = Schema.Struct({})
 

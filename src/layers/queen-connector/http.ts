@@ -6,13 +6,13 @@ import { makeHttpClient } from "../transport/http/client/client.ts"
 import { clusterToken } from "../keys/own-token.ts"
 import { CurrentSettings } from "../settings/index.ts"
 import { QueenConnector } from "./index.ts"
-import { queenApi } from "../../protocol/queen/index.ts"
+import { ownApi } from "../../protocol/queen/own.ts"
 
 export const layerHttp: Layer.Layer<QueenConnector, never, CurrentSettings> = Layer.effect(
   QueenConnector,
   Effect.map(CurrentSettings, (settings) => ({
     connect: cachedByUrl((url: string, secret?: string) =>
-      makeHttpClient(queenApi, { baseUrl: url, token: secret ?? clusterToken(settings) })
+      makeHttpClient(ownApi, { baseUrl: url, token: secret ?? clusterToken(settings) })
     )
   }))
 )

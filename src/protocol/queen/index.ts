@@ -4,16 +4,10 @@ import { anthropicApi } from "../surfaces/anthropic.ts"
 import { ollamaApi } from "../surfaces/ollama.ts"
 import { openAiApi } from "../surfaces/openai.ts"
 import { responsesApi } from "../surfaces/responses.ts"
-import { observeApi } from "./observe.ts"
-import { operatorsApi } from "./operators.ts"
-import { peersApi } from "./peers.ts"
-import { usersApi } from "./users.ts"
+import { ownApi } from "./own.ts"
 
 export const queenApi = {
-  ...usersApi,
-  ...operatorsApi,
-  ...peersApi,
-  ...observeApi,
+  ...ownApi,
   ...openAiApi,
   ...responsesApi,
   ...anthropicApi,

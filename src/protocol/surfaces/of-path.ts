@@ -1,7 +1,7 @@
 /** Which surface a call belongs to: what is asked for where nothing is, is answered as its clients read it. */
-import { anthropic } from "./anthropic.ts"
-import { ollama } from "./ollama.ts"
-import { openAi } from "./openai.ts"
+import { anthropic } from "./anthropic-surface.ts"
+import { ollama } from "./ollama-surface.ts"
+import { openAi } from "./openai-surface.ts"
 import { rbee } from "./rbee.ts"
 import { isWithin, type Surface, versionHeader } from "./surface.ts"
 

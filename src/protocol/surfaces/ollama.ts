@@ -1,6 +1,5 @@
 /** Ollama's interface, as its clients call it. */
 import * as Schema from "effect/Schema"
-import { sentence } from "../../machines/errors.ts"
 import { OllamaChatAnswer, OllamaGenerateAnswer, OllamaProgress } from "../../machines/vocabulary/ollama/answers.ts"
 import { OllamaPs, OllamaShown, OllamaTags } from "../../machines/vocabulary/ollama/models.ts"
 import {
@@ -14,21 +13,8 @@ import { Nothing } from "../../machines/vocabulary/common.ts"
 import { endpoint } from "../endpoint.ts"
 import { ofAnswering, ofFetching, ofOwnedHive, ofStarting, ofStore, ofWaking } from "../failures.ts"
 import { none } from "../inputs.ts"
-import { bearer, ignoredHeader, type Surface } from "./surface.ts"
-
-export const ollama: Surface = {
-  name: "ollama",
-  prefix: "/api",
-  isPrefixNeeded: true,
-  // white space before a line is part of no line's value, and an empty line would be one
-  framing: { type: "application/x-ndjson", ends: "\n", opens: "", keepAlive: " ", closes: "" },
-  authorization: bearer,
-  // the text is all that Ollama's clients read
-  envelope: (error) => ({ error: sentence(error), code: error.code, details: error.details })
-}
-
-/** What Ollama's clients take for the sign that it is there. */
-export const running = { type: "text/plain; charset=utf-8", text: "Ollama is running" } as const
+import { ollama, running } from "./ollama-surface.ts"
+import { ignoredHeader } from "./surface.ts"
 
 /** Of a port that is for Ollama's clients. */
 export const ollamaHomeApi = {

@@ -11,18 +11,8 @@ import {
 import { AnthropicModel, AnthropicModels } from "../../machines/vocabulary/anthropic/anthropic.ts"
 import { endpoint } from "../endpoint.ts"
 import { ofAnswering } from "../failures.ts"
-import { doneFrame, keepAliveComment } from "../sse.ts"
-import { openAiEnvelope } from "./openai-error.ts"
-import { bearer, ignoredHeader, type Surface, versionHeader } from "./surface.ts"
-
-export const openAi: Surface = {
-  name: "openai",
-  prefix: "/v1",
-  isPrefixNeeded: false,
-  framing: { type: "text/event-stream", ends: "\n\n", opens: "", keepAlive: keepAliveComment, closes: doneFrame },
-  authorization: bearer,
-  envelope: openAiEnvelope
-}
+import { openAi } from "./openai-surface.ts"
+import { ignoredHeader, versionHeader } from "./surface.ts"
 
 /** What has the same path on Anthropic's interface is answered as its clients read it. */
 const spoken = {

@@ -4,11 +4,8 @@ import { ResponseRequest } from "../../machines/vocabulary/responses/request.ts"
 import { DeletedResponse, InputItems, Response, responseEvents } from "../../machines/vocabulary/responses/response.ts"
 import { endpoint } from "../endpoint.ts"
 import { ofAnswering } from "../failures.ts"
-import { openAi } from "./openai.ts"
-import { ignoredHeader, type Surface } from "./surface.ts"
-
-/** Its streams end with an event that says how. */
-export const openAiResponses: Surface = { ...openAi, framing: { ...openAi.framing, closes: "" } }
+import { openAiResponses } from "./openai-surface.ts"
+import { ignoredHeader } from "./surface.ts"
 
 const byResponse = { id: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(128)) }
 const ofOne = { surface: openAiResponses, scope: "infer", errors: ["NOT_FOUND"] } as const

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
 import { makeSseParser } from "../../protocol/sse.ts"
-import { QueenConnector } from "../../layers/queen-connector/index.ts"
+import { queenApi } from "../../protocol/queen/index.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import type { SimProcess } from "../world/process.ts"
 import type { RbeeError } from "../../machines/errors.ts"
@@ -43,7 +43,7 @@ export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan):
   const program = Effect.gen(function* () {
     const launcher = yield* QueenLauncher
     if ((yield* launcher.find) === undefined) yield* launcher.wake
-    const api = (yield* QueenConnector).connect(launcher.url)
+    const api = cluster.watch.queen(process, cluster.network.connect(process, launcher.url, queenApi))
     const reply = yield* api.v1Chat({
       model: job.model ?? "minillama",
       messages: [{ role: "user", content: promptOf(job) }],

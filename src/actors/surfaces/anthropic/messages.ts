@@ -4,7 +4,8 @@ import * as Either from "effect/Either"
 import type { AnswerOf } from "../../../protocol/answers.ts"
 import { Call, type EventFeed, type Loose } from "../../../protocol/endpoint.ts"
 import { explain } from "../../../protocol/explain.ts"
-import { anthropic as surface, type anthropicApi } from "../../../protocol/surfaces/anthropic.ts"
+import type { anthropicApi } from "../../../protocol/surfaces/anthropic.ts"
+import { anthropic as surface } from "../../../protocol/surfaces/anthropic-surface.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import {
   type AskedJob,

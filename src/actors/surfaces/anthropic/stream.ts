@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../protocol/endpoint.ts"
 import { frame, frameOf } from "../../../protocol/sse.ts"
-import { anthropic } from "../../../protocol/surfaces/anthropic.ts"
+import { anthropic } from "../../../protocol/surfaces/anthropic-surface.ts"
 import { encodeError } from "../../../protocol/surfaces/rbee.ts"
 import {
   type Delta,

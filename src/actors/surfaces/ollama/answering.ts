@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { Call, type EventFeed } from "../../../protocol/endpoint.ts"
 import type { EventsAnswer, JsonAnswer } from "../../../protocol/answers.ts"
-import { ollama } from "../../../protocol/surfaces/ollama.ts"
+import { ollama } from "../../../protocol/surfaces/ollama-surface.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import {
   endOf,

@@ -1,7 +1,7 @@
 /** A job's answer as Ollama's lines: a token's JSON goes over as it is. */
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../protocol/endpoint.ts"
-import { ollama } from "../../../protocol/surfaces/ollama.ts"
+import { ollama } from "../../../protocol/surfaces/ollama-surface.ts"
 import { encodeError } from "../../../protocol/surfaces/rbee.ts"
 import type { AnsweredCall } from "../../../machines/vocabulary/conversation.ts"
 import { endOf, type OllamaCall, type OllamaEnd, type OllamaHead } from "../../../machines/vocabulary/ollama/answers.ts"

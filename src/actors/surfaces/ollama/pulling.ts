@@ -1,7 +1,7 @@
 /** A download as Ollama's lines. */
 import * as Effect from "effect/Effect"
 import { Call, type EventFeed } from "../../../protocol/endpoint.ts"
-import { ollama } from "../../../protocol/surfaces/ollama.ts"
+import { ollama } from "../../../protocol/surfaces/ollama-surface.ts"
 import { encodeError } from "../../../protocol/surfaces/rbee.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { OllamaProgress } from "../../../machines/vocabulary/ollama/answers.ts"

@@ -4,7 +4,7 @@ import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } fro
 import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
 import { makeRenderer, type Renderer } from "../../../actors/keeper/renderer.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
-import type { QueenApi } from "../../../protocol/queen/index.ts"
+import type { OwnApi } from "../../../protocol/queen/own.ts"
 import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { notRunning } from "../not-running.ts"
@@ -97,7 +97,7 @@ const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
 /** Runs against a queen that is there, or ends with exit code 3. */
 const withQueen = (
   context: Context,
-  use: (api: QueenApi) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>
+  use: (api: OwnApi) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>
 ) =>
   inWorld(
     context,

@@ -10,7 +10,7 @@ import { makeHttpClient } from "../../../layers/transport/http/client/client.ts"
 import { serveHttp } from "../../../layers/transport/http/server/server.ts"
 import { pageHandlers } from "../../../layers/inspector-page/files.ts"
 import { inspectorPageApi, traceApi } from "../../../layers/inspector-page/index.ts"
-import { queenApi } from "../../../protocol/queen/index.ts"
+import { ownApi } from "../../../protocol/queen/own.ts"
 import { clusterToken } from "../../../layers/keys/own-token.ts"
 import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -88,7 +88,7 @@ export const expose =
   (context: Context): Expose =>
   (api) =>
     Effect.gen(function* () {
-      const { url } = yield* serveHttp({ ...loopback, apis: [{ api: queenApi, handlers: api }, pageOf(context)] })
+      const { url } = yield* serveHttp({ ...loopback, apis: [{ api: ownApi, handlers: api }, pageOf(context)] })
       context.terminal.stderr.write(`bee-keeper: inspector on ${url}/inspect\n`)
     })
 

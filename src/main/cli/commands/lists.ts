@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, running } from "../../../actors/keeper/lifecycle.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
-import type { QueenApi } from "../../../protocol/queen/index.ts"
+import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Health } from "../../../machines/vocabulary/common.ts"
@@ -23,7 +23,7 @@ const show = (context: Context, json: boolean, value: unknown, text: () => strin
 const withQueen = (
   context: Context,
   json: boolean,
-  use: (api: QueenApi, health: Health) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>
+  use: (api: OwnApi, health: Health) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>
 ) =>
   inWorld(
     context,
@@ -35,7 +35,7 @@ const withQueen = (
   )
 
 /** With the pid of a hive of this machine, which its queen need not know. */
-const hivesOf = (api: QueenApi) =>
+const hivesOf = (api: OwnApi) =>
   Effect.gen(function* () {
     const local = yield* (yield* QueenLauncher).hives
     return (yield* api.listHives({})).map((hive) => {

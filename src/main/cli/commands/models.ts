@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import { connect, findAnyQueen, startHive } from "../../../actors/keeper/lifecycle.ts"
 import { makeRenderer } from "../../../actors/keeper/renderer.ts"
 import { follow, type Listener } from "../../../actors/queen/log/follow.ts"
-import type { QueenApi } from "../../../protocol/queen/index.ts"
+import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { resolveName } from "../../../machines/formats/model-name.ts"
 import { cancelled, megabytes } from "../../../machines/narration.ts"
@@ -22,7 +22,7 @@ const write = (context: Context, text: string): number => {
 const withQueen = (
   context: Context,
   json: boolean,
-  use: (api: QueenApi) => Effect.Effect<number, RbeeError>
+  use: (api: OwnApi) => Effect.Effect<number, RbeeError>
 ): Effect.Effect<number, RbeeError> =>
   inWorld(
     context,

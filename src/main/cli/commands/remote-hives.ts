@@ -5,7 +5,7 @@ import { connect, startQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeRenderer } from "../../../actors/keeper/renderer.ts"
 import { printable } from "../../../layers/terminal/index.ts"
 import { readEvents } from "../../../protocol/sse.ts"
-import type { QueenApi } from "../../../protocol/queen/index.ts"
+import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { HiveView, MachineView } from "../../../machines/vocabulary/hive.ts"
 
@@ -43,7 +43,7 @@ const answer = (context: Context, text: string): number => {
  * Calls the queen, woken first. Where a key needs its passphrase and somebody is there to type it, it is asked for and
  * the call repeated.
  */
-const withQueen = (context: Context, use: (api: QueenApi) => Effect.Effect<number, RbeeError>) =>
+const withQueen = (context: Context, use: (api: OwnApi) => Effect.Effect<number, RbeeError>) =>
   inWorld(
     context,
     Effect.gen(function* () {
@@ -70,7 +70,7 @@ const withQueen = (context: Context, use: (api: QueenApi) => Effect.Effect<numbe
 const withHive = (
   context: Context,
   name: string,
-  use: (api: QueenApi, alias: HiveId) => Effect.Effect<number, RbeeError>
+  use: (api: OwnApi, alias: HiveId) => Effect.Effect<number, RbeeError>
 ) => Effect.flatMap(hiveNamed(name), (alias) => withQueen(context, (api) => use(api, alias)))
 
 const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
@@ -165,7 +165,7 @@ const machineLines = (alias: string, machine: MachineView): string => {
     .join("\n")
 }
 
-const found = (api: QueenApi, alias: string): Effect.Effect<HiveView, RbeeError> =>
+const found = (api: OwnApi, alias: string): Effect.Effect<HiveView, RbeeError> =>
   Effect.flatMap(api.listHives({}), (hives) => {
     const hive = hives.find(({ id }) => id === alias)
     return hive === undefined
