@@ -72,7 +72,8 @@ interface Asked {
 const noDialect: Known = { dialect: contentOnly(""), isTrusted: true }
 
 interface Writing {
-  readonly known: Effect.Effect<Known>
+  /** fails where the model is unloaded before it is known */
+  readonly known: Effect.Effect<Known, RbeeError<"INTERNAL">>
   readonly close: () => void
 }
 
@@ -91,12 +92,17 @@ const dialectOf = (
   if (template === undefined) return certain(contentOnly("the file has no chat template"))
   const hash = hashOf(template)
   if (before?.template === hash) return certain(before.dialect)
-  const learned = Deferred.unsafeMake<Known>(FiberId.none)
-  const close = learnIn(vocabulary, { spelling, tries: 0 }, ({ dialect, failed }) => {
+  const learned = Deferred.unsafeMake<Known, RbeeError<"INTERNAL">>(FiberId.none)
+  const leave = learnIn(vocabulary, { spelling, tries: 0 }, ({ dialect, failed }) => {
     Deferred.unsafeDone(learned, Exit.succeed({ dialect, isTrusted: failed?.broken ?? true }))
     // the next load may have more time
     if (failed === undefined) onLearned?.({ template: hash, dialect })
   })
+  const close = (): void => {
+    leave()
+    // who waits for it would wait for ever; nothing happens where it is known
+    Deferred.unsafeDone(learned, Exit.fail(rbeeError("INTERNAL", "the model is being unloaded")))
+  }
   return { known: Deferred.await(learned), close }
 }
 

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { layerScripted } from "../../../src/layers/engine/scripted.ts"
 import { ask, chat, loadWith, plain, user } from "./ask.ts"
+import { eventually } from "../../support/machine.ts"
 
 const engines = [
   { name: "llama.cpp", layer: layerLlama({ gpu: "cpu" }) },
@@ -280,6 +281,8 @@ describe.each(engines)("$name", ({ layer }) => {
   it.scopedLive("keeps the cache of a slot for the next turn of its conversation", () =>
     Effect.gen(function* () {
       const model = yield* load({ slots: 2 })
+      // its self-test, which is told of once, takes the cells of a slot that is free
+      yield* Effect.promise(() => eventually(() => model.exactness() !== undefined, "the self-test is over"))
       const question = { role: "user", content: "What is a queen?" } as const
       const first = yield* ask(model, { input: chat(question) })
       expect(first.cachedTokens).toBe(0)
