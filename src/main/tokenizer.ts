@@ -38,7 +38,10 @@ const relay = (): void => {
   })
   const say = (reading: Reading): void => void process.send?.(reading)
   // not by `exit`: that would wait for the thread's call of llama.cpp
-  process.on("disconnect", () => process.kill(process.pid, "SIGKILL"))
+  const end = (): void => void process.kill(process.pid, "SIGKILL")
+  process.on("disconnect", end)
+  // who asks may have died while this was starting: that is told before anybody listens
+  if (!process.connected) end()
   let watch: NodeJS.Timeout | undefined
   process.on("message", (question: Question) => {
     const max = bytesMax[question.ask]

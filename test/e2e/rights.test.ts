@@ -148,7 +148,8 @@ describe("a browser", () => {
     assert.notStrictEqual((await anybody(on, "GET", pathname + search)).status, 303, "works once")
     for (const path of ["/inspect", "/hives", "/metrics"])
       assert.strictEqual((await anybody(on, "GET", path, undefined, { cookie })).status, 200, path)
-    assert.include((await anybody(on, "GET", "/", undefined, { cookie })).text, "has the rights")
+    const page = await anybody(on, "GET", "/", undefined, { cookie, accept: "text/html" })
+    assert.include(page.text, "has the rights")
     // not to a page of somebody else's, whose requests the browser would send it with
     for (const from of [{ origin: "http://evil.example" }, { "sec-fetch-site": "cross-site" }])
       assert.strictEqual((await anybody(on, "GET", "/hives", undefined, { cookie, ...from })).status, 403)

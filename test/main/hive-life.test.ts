@@ -196,6 +196,10 @@ describe("The end of a hive", () => {
     await provision(first, "minillama")
     await startWorker(first)
     const left = (await run(first.api.listWorkers({})))[0]?.pid ?? 0
+    await eventually(
+      () => here.processes().length === 2,
+      "how its model writes is learned, in a process that then ends"
+    )
     // stopped, it does not see that its hive is gone
     process.kill(left, "SIGSTOP")
     first.process.kill("SIGKILL")
