@@ -30,8 +30,8 @@ export const proofs = [
     name: "kills",
     minutes: 25,
     needs: "",
-    what: "every process killed or stopped in every phase of a run; 200 kills in downloads",
-    steps: () => [bench("kill-matrix"), bench("kill-downloads")]
+    what: "every process killed or stopped in every phase of a run, and after every piece of a call; 200 kills in downloads",
+    steps: () => [bench("kill-matrix"), bench("kill-downloads"), tests("e2e/tools")]
   },
   {
     name: "seeds",
