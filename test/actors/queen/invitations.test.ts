@@ -31,7 +31,7 @@ describe("An invitation", () => {
       const token = yield* issue(HiveId.make("cellar"), undefined)
       yield* issue(HiveId.make("attic"), undefined)
       expect(yield* Effect.flip(check(HiveId.make("attic"), token))).toMatchObject(refused)
-      expect(yield* Effect.flip(check(HiveId.make("attic "), `${token}x`))).toMatchObject({ code: "FORBIDDEN" })
+      expect(yield* Effect.flip(check(HiveId.make("attic-x"), `${token}x`))).toMatchObject({ code: "FORBIDDEN" })
     })
   )
 

@@ -6,13 +6,13 @@ import { WorkerId, HiveId, localHive, DeviceId, cpuDevice, ModelRef } from "../.
 
 const gauges: Gauges = {
   version: "1.2.3",
-  running: ["minillama", "minillama"],
+  running: ["minillama", "minillama", 'file:/my "model"\\\n.gguf'],
   waiting: ["file:/m.gguf"],
   hives: ["healthy"],
   workers: [{ hive: localHive, model: ModelRef.make("minillama"), state: "busy" }],
   memory: [
     {
-      hive: HiveId.make('my "hive"\\\n'),
+      hive: HiveId.make("my-hive"),
       device: DeviceId.make("gpu0"),
       totalBytes: 12e9,
       leasedBytes: 10e9,
@@ -90,7 +90,8 @@ describe("the queen's metrics", () => {
       'rbee_requests_total{model="minillama",outcome="done"} 1',
       'rbee_worker_restarts_total{hive="localhost",model="minillama"} 1',
       'rbee_model_load_seconds_count{hive="localhost",model="minillama"} 1',
-      'rbee_memory_bytes{hive="my \\"hive\\"\\\\\\n",device="gpu0",kind="leased"} 10000000000'
+      'rbee_memory_bytes{hive="my-hive",device="gpu0",kind="leased"} 10000000000',
+      'rbee_requests_running{model="file:/my \\"model\\"\\\\\\n.gguf"} 1'
     ])
       expect(text.split("\n")).toContain(sample)
   })
