@@ -94,7 +94,7 @@ export const messageOf = (options: MeaningOptions, text: string): AnswerMessage 
 const idLetters = 9
 
 /** 9 letters and digits that two calls hardly share: FNV-1a twice, from both ends of what it is of. */
-export const callIdOf = (jobId: JobId, index: number): string => {
+const callIdOf = (jobId: JobId, index: number): string => {
   const text = `${jobId}/${index}`
   let [there, back] = [0x811c9dc5, 0x811c9dc5]
   for (let at = 0; at < text.length; at++) {

@@ -3,13 +3,14 @@ import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import { answerOf } from "../../../src/actors/queen/jobs/answer.ts"
+import { answerOf, tellForm } from "../../../src/actors/queen/jobs/answer.ts"
 import { type JobLog, JobLogs } from "../../../src/actors/queen/log/job-log.ts"
 import { makeJobLogs } from "../../../src/actors/queen/log/job-logs.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics/metrics.ts"
 import type { AnswerReader } from "../../../src/actors/surfaces/answers.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
+import { contentOnly } from "../../../src/machines/dialect/dialect.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { queued } from "../../../src/machines/narration.ts"
 import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
@@ -55,6 +56,18 @@ const say = (log: JobLog, ...texts: ReadonlyArray<string>) => {
 }
 
 describe("a job's answer", () => {
+  it.scopedLive("is read as the worker said that wrote its first token, whatever a later one would have said", () =>
+    Effect.gen(function* () {
+      const log = yield* open()
+      const form = (why: string) => ({ dialect: contentOnly(why), prompt: "" })
+      tellForm(log, form("a worker that gave no token"))
+      tellForm(log, form("the first"))
+      say(log, "one")
+      tellForm(log, form("a later one"))
+      expect(log.facts().form?.dialect.why).toBe("the first")
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("is its tokens and its end, and nothing else that the job tells", () =>
     Effect.gen(function* () {
       const log = yield* open()

@@ -18,6 +18,11 @@ describe("A request is refused", () => {
   it.each<[string, Partial<JobRequest>, string]>([
     ["without a prompt and without messages", {}, "prompt"],
     ["with both of them", { prompt, messages: [{ role: "user", content: "hello" }] }, "prompt"],
+    ["raw and without a text", { raw: true, messages: [{ role: "user", content: "hello" }] }, "raw"],
+    ["raw and to keep to a schema", { prompt, raw: true, response_format: { type: "json_object" } }, "response_format"],
+    ["raw and to think", { prompt, raw: true, reasoning: { effort: "low" } }, "reasoning"],
+    ["raw and with tools", { prompt, raw: true, tools: [{ name: "f" }] }, "tools"],
+    ["with a suffix that follows a chat", { prompt, suffix: "}" }, "suffix"],
     ["with a deadline that is no time", { prompt, deadline: "tomorrow" }, "deadline"],
     [
       "that asks for the CPU and allows none, however it is spelt",
@@ -33,6 +38,8 @@ describe("A request is refused", () => {
     ["a deadline that is a time", { prompt, deadline: "2026-01-31T12:00:00Z" }],
     ["the CPU where nothing is said against it", { prompt, device: DeviceId.make("cpu") }],
     ["the CPU where it is allowed", { prompt, device: DeviceId.make("cpu"), allow_cpu: true }],
+    ["a raw text without tools and thoughts", { prompt, raw: true, tools: [], reasoning: "off" }],
+    ["a middle with nothing before it", { prompt: "", raw: true, suffix: "}" }],
     ["a GPU where the CPU is not allowed", { prompt, device: DeviceId.make("gpu0"), allow_cpu: false }]
   ])("not for %s", (_, request) => {
     assert.isUndefined(refusalOf(request))

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Sink } from "../../../protocol/endpoint.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
 import { readFrames } from "../../../protocol/token-frame.ts"
+import type { AnswerForm } from "../../../machines/dialect/answer-form.ts"
 import { Meaning, type MeaningOptions } from "../../../machines/dialect/meaning.ts"
 import type { AnswerReader, JobAnswer, ReadAnswer } from "../../surfaces/answers.ts"
 import type { JobLog } from "../log/job-log.ts"
@@ -14,6 +15,11 @@ export const answerOf = (log: JobLog): JobAnswer => ({
   read: reading(log),
   begun: Effect.map(log.begun, (before) => reading(log, String(before)))
 })
+
+/** How the first worker said that the answer is read: its tokens were written so, whatever a later one would have said. */
+export const tellForm = (log: Pick<JobLog, "record" | "tokens">, form: AnswerForm): void => {
+  if (log.tokens() === 0) log.record({ form })
+}
 
 /** Undefined: the answer is plain text. Known once its first token is. */
 export const meaningOptions = (log: JobLog): MeaningOptions | undefined => {

@@ -24,7 +24,7 @@ import type { ChildSpec } from "../../core/supervision/child.ts"
 import { type MachineActor, machineActor } from "../../core/machine/machine-actor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import type { JobLog } from "../log/job-log.ts"
-import { meaningOptions } from "./answer.ts"
+import { meaningOptions, tellForm } from "./answer.ts"
 import { inferRequestOf, placementRequestOf } from "./job-request.ts"
 import type { Meters, Outcome } from "../metrics/metrics.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
@@ -101,7 +101,7 @@ export const job = (
         worker: cancellable(world.connectWorker(url, lease.instance)),
         request: inferRequestOf(log, epoch, alone),
         log,
-        onForm: (form) => log.record({ form }),
+        onForm: (form) => tellForm(log, form),
         onReached: () => {
           reached = true
           log.narrate(say.inferConnected(), { hiveId: lease.hive, workerId: lease.worker })

@@ -11,6 +11,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import * as Struct from "effect/Struct"
 import { Call, type Caller } from "../../../protocol/endpoint.ts"
 
 import { Ids } from "../../../layers/ids/index.ts"
@@ -21,6 +22,7 @@ import { paceAfter, retryAfterS } from "../../../machines/policy/queue-pace.ts"
 import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
 import { checkWishes } from "../../../machines/grammar/answer/constraint.ts"
+import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
 import type { CheckedRequest, JobRequest, JobView } from "../../../machines/vocabulary/job.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import type { MachineActor } from "../../core/machine/machine-actor.ts"
@@ -64,6 +66,14 @@ const jobsPath = "queen/jobs"
 const shuttingDown = () =>
   rbeeError("SHUTTING_DOWN", "the queen is shutting down", "Run the command again to wake the next one")
 
+/** They ask for nothing where there is no chat: no tools, no thoughts, no beginning. */
+const noWishes: ReadonlySet<unknown> = new Set([undefined, false, "auto", "none", "off"])
+const asksForSomething = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : !noWishes.has(value))
+
+/** The first wish that a text which goes on cannot have. */
+const chatWish = (request: JobRequest): string | undefined =>
+  Struct.keys(conversationFields).find((field) => asksForSomething(request[field]))
+
 /** What the schema cannot say. The model reference leaves in its canonical form. */
 export const checkJobRequest = (request: JobRequest): Either.Either<CheckedRequest, RbeeError<"INVALID_REQUEST">> =>
   Either.gen(function* () {
@@ -71,10 +81,20 @@ export const checkJobRequest = (request: JobRequest): Either.Either<CheckedReque
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given", "", { field: "prompt" })
       )
-    const { prompt, raw, suffix, tools = [] } = request
-    if (raw === true && (prompt === undefined || (prompt === "" && suffix === undefined) || tools.length > 0))
+    const { prompt, raw, suffix } = request
+    if (raw === true && (prompt === undefined || (prompt === "" && suffix === undefined)))
+      return yield* Either.left(rbeeError("INVALID_REQUEST", "what is raw must have a prompt", "", { field: "raw" }))
+    const wish = raw === true ? chatWish(request) : undefined
+    if (wish !== undefined)
       return yield* Either.left(
-        rbeeError("INVALID_REQUEST", "what is raw must have a prompt, and no tools", "", { field: "raw" })
+        rbeeError(
+          "INVALID_REQUEST",
+          `${wish} is for chats: what is raw is read and answered as it is`,
+          "Leave it out",
+          {
+            field: wish
+          }
+        )
       )
     if (suffix !== undefined && raw !== true)
       return yield* Either.left(

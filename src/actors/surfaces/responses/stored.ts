@@ -17,7 +17,7 @@ export interface StoredJob extends JobAnswer {
 }
 
 const prefix = "resp_"
-export const responseId = (jobId: JobId): string => `${prefix}${jobId}`
+const responseId = (jobId: JobId): string => `${prefix}${jobId}`
 /** The name of the job behind it; undefined: it is no response's. */
 export const jobIdIn = (id: string): string | undefined => (id.startsWith(prefix) ? id.slice(prefix.length) : undefined)
 

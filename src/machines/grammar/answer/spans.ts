@@ -1,6 +1,6 @@
 /** Text that nothing is asked of, up to a mark. */
 import type { Mark } from "../../dialect/dialect.ts"
-import { type Automaton, both, less, ofLength } from "../automaton/automaton.ts"
+import { type Automaton, less } from "../automaton/automaton.ts"
 import { automatonOf, type Expression } from "../automaton/expression.ts"
 import { every, ofCharacters, union } from "../automaton/ranges.ts"
 import { type Item, type Rules, type Sequence, text } from "../rules.ts"
@@ -53,8 +53,6 @@ const literally = (mark: string): Expression => ({
   _tag: "Sequence",
   parts: [...mark].map((character) => ({ _tag: "Set", ranges: ofCharacters(character) }))
 })
-
-export const notEmpty = (automaton: Automaton): Automaton => both(automaton, ofLength(1, undefined))
 
 /** Texts that begin otherwise. */
 export const notBegunWith = (automaton: Automaton, start: string): Automaton =>
