@@ -46,7 +46,7 @@ export const generateRequest = (request: InferRequest): Effect.Effect<Generate, 
   const input = inputOf(request)
   if (input === undefined)
     return Effect.fail(rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given"))
-  const { stop = [], resume } = request
+  const { form, resume, stop = [] } = request
   return Effect.succeed({
     input,
     sampling: {
@@ -63,6 +63,7 @@ export const generateRequest = (request: InferRequest): Effect.Effect<Generate, 
     stop: typeof stop === "string" ? [stop] : stop,
     ignoreEos: request.ignore_eos ?? false,
     ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
-    ...(resume === undefined ? {} : { resume: { tokenIds: resume.token_ids, text: resume.text } })
+    ...(resume === undefined ? {} : { resume: { tokenIds: resume.token_ids, text: resume.text } }),
+    ...(form === undefined ? {} : { form })
   })
 }

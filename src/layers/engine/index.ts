@@ -82,6 +82,8 @@ export interface GenerateRequest {
   readonly ignoreEos: boolean
   /** continue an answer that another worker began: the exact token ids that it gave, and their text */
   readonly resume?: { readonly tokenIds: ReadonlyArray<number>; readonly text: string }
+  /** how that worker said that it is read; absent from what is resumed: it is text */
+  readonly form?: AnswerForm
   /**
    * Called before the first token where the answer may be more than text: how it is read. The text of its tokens then
    * has control tokens written out, but for those that end it.

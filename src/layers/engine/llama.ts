@@ -15,9 +15,10 @@ import { constraintOf, isFree } from "../../machines/grammar/answer/constraint.t
 import { copiesMax } from "../../machines/kinds/llama/copies.ts"
 import { batchTokens, exactChunk, exactUntil } from "../../machines/kinds/llama/batches.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
-import { type AnswerForm, hasForm, promptTail } from "../../machines/dialect/answer-form.ts"
+import { type AnswerForm, type Begun, dialectOf, hasForm, promptTail } from "../../machines/dialect/answer-form.ts"
 import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 import { dependsOnRows } from "../../machines/kinds/llama/exact-types.ts"
+import type { Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { takeSlot } from "./admission.ts"
 import { LlamaAnswer } from "./llama/decoding/answer.ts"
@@ -83,7 +84,7 @@ const certain = (dialect: Dialect): Writing => ({
 })
 
 /** How the model writes: known, or being learned beside all else; chats wait for it. */
-const dialectOf = (
+const writingOf = (
   vocabulary: Vocabulary,
   spelling: Spelling,
   { learned: before, onLearned }: LoadOptions
@@ -134,7 +135,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     runtime: where,
     ...(template === undefined ? {} : { template })
   }
-  const dialect = dialectOf(vocabulary, spellingOf(model), options)
+  const writing = writingOf(vocabulary, spellingOf(model), options)
   const prompts = new Prompts({
     template: new ChatTemplate(runtime.addon, model, template),
     vocabulary,
@@ -252,13 +253,18 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     )
   }
 
+  const knownFor = (conversation: Conversation, begun: Begun) =>
+    Effect.map(writing.known, ({ dialect, isTrusted }) => ({
+      dialect: dialectOf(conversation, begun, dialect),
+      isTrusted
+    }))
+
   const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
     Effect.gen(function* () {
       const { input, sampling } = request
       yield* checkBias(sampling, facts.vocabulary)
-      const writing = input._tag === "Prompt" ? noDialect : yield* dialect.known
-      const { dialect: known } = writing
-      const tokens = yield* prompts.read(input, writing)
+      const { dialect: known, isTrusted } = input._tag === "Prompt" ? noDialect : yield* knownFor(input, request)
+      const tokens = yield* prompts.read(input, { dialect: known, isTrusted })
       const isPlain = input._tag === "Prompt" || !hasForm(input, known)
       const form = isPlain ? undefined : { dialect: known, prompt: spellEnd(pieces, tokens, promptTail) }
       const held = yield* constrained(input, known, tokens)
@@ -304,7 +310,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     }
   }
   const close = async (): Promise<void> => {
-    dialect.close()
+    writing.close()
     prompts.close()
     await batcher.close()
     caches.dispose()

@@ -6,7 +6,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { hasForm } from "../../machines/dialect/answer-form.ts"
+import { dialectOf, hasForm } from "../../machines/dialect/answer-form.ts"
 import { templateInput } from "../../machines/dialect/conversation.ts"
 import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
@@ -87,7 +87,7 @@ type Failed = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST">
 const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const longest = script.context ?? 8192
   const context = Math.min(options.context ?? usualContext(longest), longest)
-  const dialect = script.dialect ?? contentOnly("it is a script")
+  const learned = script.dialect ?? contentOnly("it is a script")
   const linesFor = (input: GenerateRequest["input"]): Lines => {
     if (script.answer === undefined || input._tag === "Prompt")
       return { say: script.text ?? word, count: script.tokens ?? 128 }
@@ -101,6 +101,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
 
   const begin = (request: GenerateRequest, now: () => number): ScriptedAnswer | Failed => {
     const { input } = request
+    const dialect = input._tag === "Messages" ? dialectOf(input, request, learned) : learned
     const asked = input._tag === "Messages" ? templateInput(input, dialect) : undefined
     if (asked?._tag === "Left") return asked.left
     const prompt = tokenize(request.input)

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import type { Conversation } from "../vocabulary/conversation.ts"
 import { offeredTools } from "./conversation.ts"
-import { Dialect } from "./dialect.ts"
+import { contentOnly, Dialect } from "./dialect.ts"
 
 /** Absent for an answer that is nothing but text. With it, the text of its tokens has control tokens written out. */
 export const AnswerForm = Schema.Struct({
@@ -22,3 +22,14 @@ export const hasForm = (conversation: Conversation, { content, head, reasoning }
   content.open !== undefined ||
   content.close !== undefined ||
   offeredTools(conversation).length > 0
+
+/** An answer that somebody began is written on as it was begun, whatever was learned here of the model since. */
+export interface Begun {
+  readonly form?: AnswerForm
+  readonly resume?: object
+}
+
+export const dialectOf = (conversation: Conversation, { form, resume }: Begun, learned: Dialect): Dialect => {
+  if (form !== undefined) return form.dialect
+  return resume !== undefined && hasForm(conversation, learned) ? contentOnly("its answer was begun as text") : learned
+}

@@ -1,6 +1,7 @@
 /** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
 import * as Schema from "effect/Schema"
 import { Count, Megabytes } from "./common.ts"
+import { AnswerForm } from "../dialect/answer-form.ts"
 import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
 import { FinishReason, samplingFields, Usage } from "./job.ts"
@@ -106,7 +107,9 @@ export const InferRequest = Schema.Struct({
   ...samplingFields,
   /** a worker died under it before it gave a token: it has no neighbours, and another such death is its own */
   alone: Schema.optional(Schema.Boolean),
-  resume: Schema.optional(Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String }))
+  resume: Schema.optional(Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String })),
+  /** how a worker that began this answer said that it is read; absent from one that is resumed: it is text */
+  form: Schema.optional(AnswerForm)
 })
 export type InferRequest = typeof InferRequest.Type
 

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { makeWorld } from "../../support/queen/world.ts"
+import { objectsBetweenMarks } from "../../support/scripts.ts"
 import { JobId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 const cold = [
@@ -367,6 +368,25 @@ describe("Cancelling", () => {
 })
 
 describe("Failing over", () => {
+  it.scoped.each([0, 3])("%s tokens in, the next worker is told in what form the answer was begun", (at) =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* makeWorld()
+      const form = { dialect: objectsBetweenMarks, prompt: "<|assistant|>" }
+      hive.script = () => ({ form, holdAt: at })
+      const reader = yield* job()
+      if (at > 0) yield* reader.until(({ event, data }) => event === "token" && data["i"] === at - 1)
+      else yield* reader.saw("connection to worker established; starting inference")
+      const [worker] = hive.workers.values()
+      if (worker === undefined) throw new Error("no worker")
+      yield* Effect.iterate(0, { while: () => worker.busy() === 0, body: () => Effect.as(Effect.yieldNow(), 0) })
+      hive.script = () => ({})
+      worker.crash()
+      hive.restart(worker)
+      expect((yield* reader.ended).data).toMatchObject({ message: { content: "hello world" } })
+      expect(worker.asked.map((request) => request.form)).toEqual([undefined, form])
+    })
+  )
+
   it.scoped("a worker lost in mid-answer: one failover event and line, contiguous tokens, the same text", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
@@ -390,6 +410,7 @@ describe("Failing over", () => {
         "queen: worker lost after 3 tokens; resuming on CPU of hive localhost"
       ])
       expect(worker.asked.at(-1)?.resume).toEqual({ token_ids: [100, 101, 102], text: "hello" })
+      expect(worker.asked.at(-1)).not.toHaveProperty("form")
       expect(worker.asked.map(({ epoch }) => epoch)).toEqual([1, 2])
       // no seed was asked for: the job has one of its own, the same for whoever continues it
       const seeds = worker.asked.map(({ seed }) => seed)

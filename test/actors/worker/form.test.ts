@@ -33,13 +33,29 @@ describe("an answer that may be more than text", () => {
       const worker = yield* startWorker(script)
       yield* worker.ready
       const whole = tokensOf(yield* readAll(worker, yield* begin(worker, asked)))
+      const form = { dialect, prompt: "" }
       for (let at = 1; at < whole.length; at++) {
         const had = whole.slice(0, at)
         const resume = { token_ids: had.map(({ k }) => k), text: had.map(({ t }) => t).join("") }
-        const rest = yield* readAll(worker, yield* begin(worker, { ...asked, job_id: JobId.make(`job-${at}`), resume }))
+        const rest = yield* readAll(
+          worker,
+          yield* begin(worker, { ...asked, job_id: JobId.make(`job-${at}`), resume, form })
+        )
         expect(rest.events[0]?.event).toBe("form")
         expect(tokensOf(rest)).toEqual(whole.slice(at))
       }
+    })
+  )
+
+  it.scopedLive("goes on in its form with a worker that could not learn it", () =>
+    Effect.gen(function* () {
+      const worker = yield* startWorker({ answer: script.answer })
+      yield* worker.ready
+      const form = { dialect, prompt: "" }
+      const resume = { token_ids: [1], text: "<think>" }
+      const reader = yield* readAll(worker, yield* begin(worker, { ...asked, resume, form }))
+      expect(reader.events[0]).toMatchObject({ event: "form", data: JSON.stringify(form) })
+      expect(textOf(reader)).toBe(script.answer().slice(1).join(""))
     })
   )
 

@@ -129,7 +129,8 @@ describe.each(forms)("A model that must call, and writes %s", (form) => {
           expect([whole.text, fits(JSON.parse(calls[0]?.arguments ?? ""))]).toEqual([whole.text, true])
           const cut = 1 + ((seed * 7) % (whole.ids.length - 1))
           const text = whole.parts.slice(0, cut).join("")
-          const rest = yield* ask(loaded, { ...question, resume: { tokenIds: whole.ids.slice(0, cut), text } })
+          const resume = { tokenIds: whole.ids.slice(0, cut), text }
+          const rest = yield* ask(loaded, { ...question, resume, form: answerForm })
           expect(text + rest.text, `cut at ${cut}`).toBe(whole.text)
         }
       }),

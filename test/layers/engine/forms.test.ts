@@ -2,14 +2,16 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
-import { learned } from "../../../src/layers/engine/llama/reading/learner.ts"
+import { hashOf, learned } from "../../../src/layers/engine/llama/reading/learner.ts"
+import type { LoadedModel } from "../../../src/layers/engine/index.ts"
 import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
 import { contentOnly, type Dialect, type LearnedDialect } from "../../../src/machines/dialect/dialect.ts"
 import type { Conversation } from "../../../src/machines/vocabulary/conversation.ts"
 import { plainTemplate, templates } from "../../support/dialects.ts"
 import { tiny } from "../../support/gguf.ts"
-import { ask, loadWith } from "./ask.ts"
+import { type Answered, ask, loadWith } from "./ask.ts"
 
 const load = (chat: string, options: Parameters<typeof loadWith>[1] = {}) =>
   Effect.flatMap(
@@ -40,6 +42,66 @@ const told = (chat: string, conversation: Conversation) =>
     })
     return events
   })
+
+/** control token 3 of the tiny models is `<|im_start|>` */
+const control = { temperature: 1, topP: 1, topK: 0, seed: 3, bias: [{ token: 3, by: 8 }] }
+
+/** What is answered by a worker that knows its model, and by one that could not learn it. */
+const bothAbout = (template: string, conversation: Conversation) =>
+  Effect.gen(function* () {
+    const hash = hashOf(template)
+    const found = yield* learned({ runtime: { gpu: "cpu" }, template }, { tries: 0 })
+    const [knowing, ignorant] = yield* Effect.all([
+      load(template, { learned: { template: hash, dialect: found.dialect } }),
+      load(template, { learned: { template: hash, dialect: contentOnly("10 s are over") } })
+    ])
+    const question = { input: { _tag: "Messages", ...conversation }, maxTokens: 12, sampling: control } as const
+    const forms: Array<AnswerForm> = []
+    const whole = yield* ask(knowing, { ...question, onForm: (form) => forms.push(form) })
+    const plain = yield* ask(ignorant, question).pipe(Effect.option)
+    const goOn = (model: LoadedModel, { ids, parts }: Answered, at: number, form?: AnswerForm) =>
+      ask(model, {
+        ...question,
+        resume: { tokenIds: ids.slice(0, at), text: parts.slice(0, at).join("") },
+        ...(form === undefined ? {} : { form }),
+        onForm: (form) => forms.push(form)
+      })
+    return { knowing, ignorant, whole, plain: Option.getOrUndefined(plain), forms, goOn }
+  })
+
+const reasoned: Conversation = {
+  messages: [
+    { role: "user", content: "hello" },
+    { role: "assistant", content: "", tool_calls: [{ id: "1", name: "f", arguments: { a: 1 } }] },
+    { role: "tool", content: "2", tool_call_id: "1" }
+  ]
+}
+
+describe("an answer that another worker goes on with", () => {
+  it.scopedLive("is written on in the form in which it was begun, where that worker could not learn it", () =>
+    Effect.gen(function* () {
+      const { forms, goOn, ignorant, whole } = yield* bothAbout(templates["an object between marks"], {
+        ...reasoned,
+        tools
+      })
+      const [form] = forms
+      if (form === undefined) throw new Error("it has no form")
+      expect(whole.text).toContain("<|im_start|>")
+      for (const at of [1, 5, 11]) expect((yield* goOn(ignorant, whole, at, form)).parts).toEqual(whole.parts.slice(at))
+      expect(forms).toEqual([form, form, form, form])
+    })
+  )
+
+  it.scopedLive("stays text where it was begun as text, by a worker that could not learn more", () =>
+    Effect.gen(function* () {
+      const { forms, goOn, knowing, plain } = yield* bothAbout(templates["an object between marks"], hello)
+      if (plain === undefined) throw new Error("it was refused")
+      expect(plain.text).not.toContain("<|im_start|>")
+      expect((yield* goOn(knowing, plain, 5)).parts).toEqual(plain.parts.slice(5))
+      expect(forms).toHaveLength(1)
+    })
+  )
+})
 
 describe("the form of an answer", () => {
   it.scopedLive("is the dialect of the model's template and the end of the prompt, before the first token", () =>

@@ -6,6 +6,7 @@ import { declared, type EventFeed } from "../../../src/protocol/endpoint.ts"
 import { frame } from "../../../src/protocol/sse.ts"
 import { type WorkerApi, workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
+import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
 import type { InferRequest } from "../../../src/machines/vocabulary/worker.ts"
 import type { WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -14,6 +15,8 @@ export const answer = ["he", "l", "lo", " wor", "ld"]
 /** Where an answer stops until it is let go on: before the token of this index. */
 export interface Script {
   readonly holdAt?: number
+  /** how it says that its answer is read */
+  readonly form?: AnswerForm
   /** its context is full after so many tokens of the answer */
   readonly outgrownAt?: number
   /** what the worker says instead of an answer */
@@ -129,10 +132,11 @@ export class FakeWorker {
       if (infer === undefined || this.state !== "idle") return Effect.fail(broken)
       const { request } = infer
       const from = request.resume?.token_ids.length ?? 0
-      const { holdAt, outgrownAt = Infinity } = this.script(request)
+      const { form, holdAt, outgrownAt = Infinity } = this.script(request)
       const stop = Math.min(answer.length, request.max_tokens ?? answer.length, outgrownAt)
       const isOutgrown = stop === outgrownAt
       const pump = Effect.gen(this, function* () {
+        if (form !== undefined) sink.write(frame({ event: "form", data: form }))
         for (let i = from; i < stop; i++) {
           if (holdAt === i) yield* Deferred.await(infer.go)
           sink.write(frame({ event: "token", data: { i, t: answer[i], k: i + 100 } }))

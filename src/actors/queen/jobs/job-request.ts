@@ -42,7 +42,8 @@ export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): Infe
   const wanted = {
     ...(raw === true ? { prompt, suffix } : { messages: asked }),
     ...Struct.pick(log.request, ...wishes, ...samples),
-    seed: given === anySeed ? seedOf(log.jobId) : given
+    seed: given === anySeed ? seedOf(log.jobId) : given,
+    form: log.facts().form
   }
   const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
   return {
