@@ -8,7 +8,7 @@
  *            [--race]                  two jobs for the last room, and nothing else
  *            [--twice]                 run each seed twice, not every 20th
  *            [--first]                 end with the first seed that breaks
- *            [--coverage]              what of the charts was reached
+ *            [--coverage]              what of the charts was reached, and how often each fault was drawn
  *   simulate --seed N                  one seed again
  *   simulate --plan FILE               a plan that this program printed
  *            [--trace [FILE]]          its event log, and in FILE what `rbee inspect FILE` shows
@@ -123,17 +123,24 @@ const runHere = (share: Share, isFirstEnough: boolean): Promise<Totals> =>
 /** Its jobs are read as they stream, which not every seed's are. */
 const canarySeed = 1
 
+const listed = (counts: Readonly<Record<string, number>>): string =>
+  Object.entries(counts)
+    .map(([what, times]) => `${what} ${times}`)
+    .join(", ")
+
 /** The last lines of a batch, and its exit code. */
 const conclude = (totals: Totals, realMs: number): number => {
-  const { broken, differing, ends, failovers, seeds, steps, virtualMs } = totals
+  const { broken, differing, ends, failovers, faults, seeds, steps, virtualMs } = totals
   const canary = runPlan({ ...planOf(canarySeed, { faults: false }), canary: true }).broken?.invariant
   say(
     `${seeds} seeds, ${broken} broken; ${((seeds * 60_000) / realMs).toFixed(0)} seeds/min, ` +
       `${(virtualMs / realMs).toFixed(0)} × real time, ${((steps * 1000) / realMs).toFixed(0)} steps/s`
   )
-  const ended = Object.entries(ends).map(([end, times]) => `${end} ${times}`)
-  say(`jobs ended: ${ended.join(", ")}; failovers ${failovers}`)
-  if (values.coverage === true) for (const line of coverageReport(totals.reached)) say(line)
+  say(`jobs ended: ${listed(ends)}; failovers ${failovers}`)
+  if (values.coverage === true) {
+    say(`faults drawn: ${listed(faults)}`)
+    for (const line of coverageReport(totals.reached)) say(line)
+  }
   say(`canary: ${canary === "ids grow" ? `found (${canary})` : "NOT FOUND"}`)
   if (broken > 0) return 1
   if (canary !== "ids grow") return 3

@@ -51,6 +51,22 @@ describe("The simulated cluster", () => {
     expect(new Set(ends)).toEqual(new Set(["done"]))
   }, 300_000)
 
+  it("has a journal that is late in some of its plans, and none where nothing fails", async () => {
+    const late = range(1, 100)
+      .map((seed) => planOf(seed))
+      .filter(({ journalMs }) => journalMs !== undefined)
+    expect(late.length).toBeGreaterThan(5)
+    expect(late.length).toBeLessThan(30)
+    expect(range(1, 100).some((seed) => planOf(seed, { faults: false }).journalMs !== undefined)).toBe(false)
+    // it is on the way of every token of theirs: without it they run otherwise
+    const [plan] = late
+    if (plan === undefined) return
+    const { journalMs: _, ...prompt } = plan
+    const [here, far] = await runAll([prompt, plan])
+    expect(broken([here, far].filter((each) => each !== undefined))).toEqual([])
+    expect(far?.digest).not.toBe(here?.digest)
+  }, 300_000)
+
   it("has hives of other machines answer, too", () => {
     const spawned = new Set<string>()
     const note = (line: string): void => {

@@ -27,6 +27,8 @@ export interface Totals {
   readonly failovers: number
   /** how jobs ended → how many */
   readonly ends: Readonly<Record<string, number>>
+  /** faults of the plans → how many; a journal that is late for a whole plan counts once */
+  readonly faults: Readonly<Record<string, number>>
   /** state or transition of a chart → how often; empty unless coverage is asked for */
   readonly reached: Readonly<Record<string, number>>
 }
@@ -39,6 +41,7 @@ export const nothing: Totals = {
   steps: 0,
   failovers: 0,
   ends: {},
+  faults: {},
   reached: {}
 }
 
@@ -59,6 +62,7 @@ export const add = (a: Totals, b: Totals): Totals => ({
   steps: a.steps + b.steps,
   failovers: a.failovers + b.failovers,
   ends: addCounts(a.ends, b.ends),
+  faults: addCounts(a.faults, b.faults),
   reached: addCounts(a.reached, b.reached)
 })
 
@@ -67,6 +71,11 @@ const count = (names: ReadonlyArray<string>): Readonly<Record<string, number>> =
   for (const name of names) times.set(name, (times.get(name) ?? 0) + 1)
   return Object.fromEntries(times)
 }
+
+const faultsOf = ({ faults, journalMs }: Plan): ReadonlyArray<string> => [
+  ...faults.map(({ kind }) => kind),
+  ...(journalMs === undefined ? [] : ["late-journal"])
+]
 
 export interface Listener {
   /** `nth` broken seed; true: that is enough */
@@ -98,6 +107,7 @@ export const runShare = async (
       steps: outcome.steps,
       failovers: outcome.failovers,
       ends: count(outcome.ends),
+      faults: count(faultsOf(outcome.plan)),
       reached: {}
     })
     if (differs) listener.differs(seed)

@@ -111,6 +111,8 @@ export interface Plan {
   readonly end: "down" | "idle"
   /** two jobs for the last room: one of them gets it at a time */
   readonly isRace?: boolean
+  /** the queen's journal is on another machine: there and back it takes so long, milliseconds */
+  readonly journalMs?: readonly [number, number]
   /** plants a violation that must be found */
   readonly canary?: boolean
 }
@@ -145,7 +147,14 @@ const outgrown = (plan: Plan): Plan => {
 /** MB, for a worker with all the context that its model was trained with; not for two, however little they have */
 const roomForOne = 260
 
-export const planOf = (seed: number, options: PlanOptions = {}): Plan => outgrown(wellSized(seed, options))
+export const planOf = (seed: number, options: PlanOptions = {}): Plan =>
+  lateJournal(outgrown(wellSized(seed, options)), options)
+
+/** Of some, all that the queen writes and reads of her journal comes late, from the first moment to the last. */
+const lateJournal = (plan: Plan, { faults }: PlanOptions): Plan => {
+  const random = new SeededRandom(plan.seed ^ 0x3c6ef372)
+  return faults !== false && random.chance(0.15) ? { ...plan, journalMs: [0.2, random.pick([2, 20, 200])] } : plan
+}
 
 const wellSized = (seed: number, options: PlanOptions): Plan => {
   const random = new SeededRandom(seed ^ 0x51ed270b)

@@ -28,6 +28,7 @@ import { queenApi, type QueenApi } from "../../protocol/queen/index.ts"
 import { layerMemory as layerQueenCatalog } from "../../layers/queen-catalog/memory.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { deadly, layerEngine } from "../world/engine.ts"
+import type { Way } from "../world/journal.ts"
 import { layerPorts } from "../world/daemons.ts"
 import { layerModels } from "../world/models.ts"
 import { layerDevices, layerIds, layerRuntimes, layerTurns } from "../world/ports.ts"
@@ -107,6 +108,14 @@ const layerHives = (cluster: Cluster, process: SimProcess) =>
     })
   ).pipe(Layer.provide(layerLocalHives({ file: files.hive, env: {} })))
 
+/** Undefined: it is on the queen's own disk. */
+const wayToJournal = ({ kernel, plan }: Cluster, process: SimProcess): Way | undefined => {
+  const { journalMs } = plan
+  if (journalMs === undefined) return undefined
+  const { random } = kernel
+  return { random, later: (work) => void process.at(random.between(...journalMs), work) }
+}
+
 export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
@@ -122,7 +131,7 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
           layerJobLogs,
           Layer.effect(
             Journal,
-            Effect.map(Turns, (turns) => cluster.journal.open(turns))
+            Effect.map(Turns, (turns) => cluster.journal.open(turns, wayToJournal(cluster, process)))
           )
         ),
         layerHives(cluster, process),
