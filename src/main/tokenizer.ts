@@ -17,10 +17,12 @@ import type {
   PromptQuestion,
   Question,
   Reading,
-  Vocabulary
+  Vocabulary,
+  WordsQuestion
 } from "../layers/engine/llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime } from "../layers/engine/llama/runtime.ts"
 import { ChatTemplate } from "../layers/engine/llama/reading/template.ts"
+import { wordsOf } from "../layers/engine/llama/reading/words.ts"
 
 /** for a million characters in a row; taken from the system only as far as it is used */
 const stackSizeMb = 512
@@ -28,7 +30,7 @@ const stackSizeMb = 512
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 /** What a question may take: a chat template is a stranger's program, and a long prompt is much work. */
-const bytesMax: Readonly<Record<Question["ask"], number>> = { dialect: 1e9, tokens: 4e9 }
+const bytesMax: Readonly<Record<Question["ask"], number>> = { dialect: 1e9, tokens: 4e9, words: 4e9 }
 const lookEveryMs = 50
 
 const relay = (): void => {
@@ -76,7 +78,21 @@ class Reader {
   }
 
   async answer(question: Question): Promise<Reading> {
-    return question.ask === "tokens" ? this.tokens(question) : this.dialect(question)
+    switch (question.ask) {
+      case "tokens":
+        return this.tokens(question)
+      case "dialect":
+        return this.dialect(question)
+      case "words":
+        return this.words(question)
+    }
+  }
+
+  private async words({ question }: WordsQuestion): Promise<Reading> {
+    const { addon } = await runtimeFor(this.vocabulary.runtime)
+    const model = await this.model(addon)
+    this.say({ t: "ready" })
+    return { t: "words", answer: wordsOf(model, question, this.vocabulary.template) }
   }
 
   private async tokens({ dialect, input, limit }: PromptQuestion): Promise<Reading> {

@@ -5,7 +5,7 @@ import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
 import { WorkerId, HiveId, DeviceId, ModelRef } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
-import { ModelView } from "../machines/vocabulary/model.ts"
+import { ModelView, TextAnswer, TextQuestion } from "../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
 import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
@@ -85,6 +85,14 @@ export const hiveApi = {
     input: Schema.Struct({ ...byRef.fields, learn: Schema.optional(Schema.BooleanFromString) }),
     answers: { json: { 200: ModelView } },
     errors: [...own, "MODEL_NOT_FOUND"]
+  }),
+  readModel: endpoint("POST", "/models/:ref/text", {
+    scope: "peer",
+    summary: "What a model's vocabulary tells without its weights: a text's tokens, tokens' text, its chat template",
+    input: Schema.Struct({ ...byRef.fields, question: TextQuestion }),
+    answers: { json: { 200: TextAnswer } },
+    errors: [...own, "MODEL_NOT_FOUND", "MODEL_INVALID"],
+    maxBytes: 32 * 1024 * 1024
   }),
   provisionModel: endpoint("POST", "/models/provision", {
     scope: "peer",

@@ -132,6 +132,9 @@ describe("what the daemons answer is what they declare", { timeout: 120_000 }, (
     for (const own of [{}, { stream: true }, { suffix: "x" }, { prompt: [] }, { model: "nonsense" }])
       await queen.ask("v1Completions", { body: { ...text, ...own } })
     for (const model of ["minillama", "nonsense", "file:/nowhere.gguf"]) {
+      await queen.ask("v1Tokenize", { body: { model, content: "hello" } })
+      await queen.ask("v1Detokenize", { body: { model, tokens: [1, 1e6] } })
+      await queen.ask("v1Props", { query: { model } })
       await queen.ask("ollamaShow", { body: { model } })
       await queen.ask("ollamaPull", { body: { model, stream: false } })
     }

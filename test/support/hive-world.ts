@@ -159,6 +159,7 @@ export const makeWorld = (
           install: () => Effect.never,
           prove: () => Effect.sync(() => world.proof),
           learn: () => Effect.succeed(undefined),
+          read: () => Effect.succeed(undefined),
           sweep: Effect.void
         }
       ),

@@ -408,7 +408,21 @@ const ofTheRest: ReadonlyArray<Row> = [
     asserts: "`/v1/models` lists the model",
     holds: async ({ get }) => at((await get("/v1/models")).body, "data", 0, "id") === model
   },
-  { test: "test_server_props", asserts: "`/props` is 200", why: "it is not served", holds: answers("get", "/props") },
+  {
+    test: "test_server_props",
+    asserts: "`/props` has the slots, and how answers are drawn where nobody says",
+    holds: async ({ get }) => {
+      const { body, status } = await get("/props")
+      const settings = body["default_generation_settings"]
+      return status === 200 && at(settings, "n_ctx") === 512 && at(settings, "params", "top_k") === 40
+    }
+  },
+  {
+    test: "test_server_props",
+    asserts: "`model_path` is where the file lies",
+    why: "it is the file's name: where it lies is its machine's business",
+    holds: async ({ get }) => String((await get("/props")).body["model_path"]).includes("/")
+  },
   {
     test: "test_server_slots",
     asserts: "`/slots` is 200",
@@ -418,14 +432,21 @@ const ofTheRest: ReadonlyArray<Row> = [
   {
     test: "test_tokenize_detokenize",
     asserts: "text to tokens and back",
-    why: noTokens,
-    holds: answers("post", "/tokenize", { content: "What is the capital of France ?" })
+    holds: async ({ post }) => {
+      const content = "What is the capital of France ?"
+      const { tokens } = (await post("/tokenize", { content })).body
+      return (await post("/detokenize", { tokens })).body["content"] === content
+    }
   },
   {
     test: "test_tokenize_with_pieces",
     asserts: "tokens with their pieces",
-    why: noTokens,
-    holds: answers("post", "/tokenize", { content: "hi", with_pieces: true })
+    holds: async ({ post }) => {
+      const { tokens } = (await post("/tokenize", { content: "This is a test", with_pieces: true })).body
+      return (
+        Array.isArray(tokens) && tokens.every((token) => at(token, "id") !== undefined && at(token, "piece") !== "")
+      )
+    }
   },
   {
     test: "test_completion_without_tool_call_fast",

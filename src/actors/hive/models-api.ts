@@ -5,6 +5,7 @@ import type { hiveApi } from "../../protocol/hive.ts"
 import type { ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ParsedRef, parseModelRef } from "../../machines/formats/model-ref.ts"
+import { kindFor } from "../../machines/kinds/kind.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { learnedDialect } from "./models/dialects.ts"
 import { findModel, markModel, removeModel, viewOf } from "./models/models.ts"
@@ -36,7 +37,7 @@ export const present = (ports: Ports, text: string): Effect.Effect<ModelRow, Rbe
 type Needs = ActorSystem | CurrentUsage | Ending | HiveWorld | Parts
 type Calls = Pick<
   Loose<typeof hiveApi, Needs>,
-  "provisionModel" | "listModels" | "getModel" | "pinModel" | "removeModel" | "retryModel"
+  "provisionModel" | "listModels" | "getModel" | "readModel" | "pinModel" | "removeModel" | "retryModel"
 >
 
 const viewing = Effect.gen(function* () {
@@ -78,6 +79,16 @@ export const modelCalls: Calls = {
       const view = yield* (yield* viewing)(row)
       const dialect = learn === true ? yield* learnedDialect(ports, row) : undefined
       return dialect === undefined ? view : { ...view, dialect }
+    }),
+  readModel: ({ question, ref }) =>
+    Effect.gen(function* () {
+      const ports = yield* HiveWorld
+      const row = yield* present(ports, ref)
+      const found = yield* ports.runtimes.read(kindFor(ports.kinds, row.ref).id, row.file, question)
+      if (found !== undefined) return found
+      return yield* rbeeError("INVALID_REQUEST", `model ${row.ref} has no vocabulary to be asked`, "", {
+        field: "model"
+      })
     }),
   retryModel: ({ ref }) =>
     Effect.gen(function* () {

@@ -25,8 +25,10 @@ import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { allCopies, askable, copiesOn, modelCalls, nameInMind, named } from "./models/models.ts"
 import { ollamaModels } from "./models/ollama.ts"
+import { modelTexts } from "./models/texts.ts"
 import { answerOf } from "./jobs/answer.ts"
 import { anthropic } from "../surfaces/anthropic/messages.ts"
+import { llamaServer } from "../surfaces/llama-server.ts"
 import { ollama } from "../surfaces/ollama/ollama.ts"
 import { type Jobs as SurfacePorts, openAi, unknownModel } from "../surfaces/openai.ts"
 import { responses } from "../surfaces/responses/responses.ts"
@@ -211,6 +213,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
         ? Effect.as(shutdown(cascade ?? false), { queen: "ends", kept: [] })
         : teardown.end(session),
     ...openAi(asking),
+    ...llamaServer({ ...asking, ...(yield* modelTexts), version: settings.version }),
     ...stored.handlers,
     ...anthropic(asking),
     ...ofOllama,

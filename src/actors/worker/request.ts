@@ -5,10 +5,8 @@ import type { GenerateRequest } from "../../layers/engine/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Generate } from "./answers.ts"
 import { conversationFields } from "../../machines/vocabulary/conversation.ts"
+import { samplingDefaults } from "../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
-
-/** What a request that does not say gets: llama.cpp's own defaults. */
-const sampling = { temperature: 0.8, topP: 0.95, topK: 40 } as const
 
 /** what a conversation is beside its messages */
 const wishes = Struct.keys(conversationFields)
@@ -24,14 +22,14 @@ const inputOf = (request: InferRequest): GenerateRequest["input"] | undefined =>
 type Sampling = GenerateRequest["sampling"]
 
 const xtcOf = ({
-  xtc_probability: probability = 0,
-  xtc_threshold: threshold = 0.1
+  xtc_probability: probability = samplingDefaults.xtc_probability,
+  xtc_threshold: threshold = samplingDefaults.xtc_threshold
 }: InferRequest): Pick<Sampling, "xtc"> => (probability > 0 ? { xtc: { probability, threshold } } : {})
 
 /** Those of 1 and 0 ask for nothing. */
 const penaltiesOf = (request: InferRequest): Pick<Sampling, "penalties"> => {
   const { frequency_penalty: frequency = 0, presence_penalty: presence = 0, repeat_penalty: repeat = 1 } = request
-  const { repeat_last_n: last = 64 } = request
+  const { repeat_last_n: last = samplingDefaults.repeat_last_n } = request
   const asksNothing = last === 0 || (frequency === 0 && presence === 0 && repeat === 1)
   return asksNothing ? {} : { penalties: { repeat, presence, frequency, lastTokens: last === -1 ? Infinity : last } }
 }
@@ -51,10 +49,10 @@ export const generateRequest = (request: InferRequest): Effect.Effect<Generate, 
     input,
     sampling: {
       // nothing but the likeliest token is greedy
-      temperature: request.top_p === 0 ? 0 : (request.temperature ?? sampling.temperature),
-      topP: request.top_p ?? sampling.topP,
-      topK: request.top_k ?? sampling.topK,
-      minP: request.min_p ?? 0,
+      temperature: request.top_p === 0 ? 0 : (request.temperature ?? samplingDefaults.temperature),
+      topP: request.top_p ?? samplingDefaults.top_p,
+      topK: request.top_k ?? samplingDefaults.top_k,
+      minP: request.min_p ?? samplingDefaults.min_p,
       ...xtcOf(request),
       ...penaltiesOf(request),
       ...biasOf(request),

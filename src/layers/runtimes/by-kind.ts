@@ -13,6 +13,7 @@ export const builtIn = (version: string): KindRuntimes => {
     install: () => Effect.succeed(place),
     prove: () => Effect.succeed("unclear" as const),
     learn: () => Effect.succeed(undefined),
+    read: () => Effect.succeed(undefined),
     sweep: Effect.void
   }
 }
@@ -26,6 +27,7 @@ const none: KindRuntimes = {
     ),
   prove: () => Effect.succeed("unclear" as const),
   learn: () => Effect.succeed(undefined),
+  read: () => Effect.succeed(undefined),
   sweep: Effect.void
 }
 
@@ -42,6 +44,7 @@ export const layerByKind = <R>(
         install: (kind, backend, onProgress) => of(kind).install(backend, onProgress),
         prove: (kind, device) => of(kind).prove(device),
         learn: (kind, file) => of(kind).learn(file),
+        read: (kind, file, question) => of(kind).read(file, question),
         sweep: Effect.forEach(Object.values(made), ({ sweep }) => sweep, { discard: true })
       }
     })

@@ -8,6 +8,7 @@ import type { Dialect } from "../../machines/dialect/dialect.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Proof } from "../../machines/policy/blame.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
+import type { TextAnswer, TextQuestion } from "../../machines/vocabulary/model.ts"
 import type { KindId } from "../../machines/vocabulary/kind.ts"
 
 export interface RuntimePlace {
@@ -48,6 +49,11 @@ export interface KindRuntimes {
    * it; `template` is its hash where that succeeded. Undefined: the file has none.
    */
   readonly learn: (file: string) => Effect.Effect<Found | undefined>
+  /** What a file's vocabulary tells without its weights, in a process of its own. Undefined: this kind has none. */
+  readonly read: (
+    file: string,
+    question: TextQuestion
+  ) => Effect.Effect<TextAnswer | undefined, RbeeError<"INVALID_REQUEST" | "MODEL_INVALID" | "INTERNAL">>
   /** Deletes what an interrupted installation left. */
   readonly sweep: Effect.Effect<void>
 }

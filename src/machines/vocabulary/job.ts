@@ -62,6 +62,20 @@ export const samplingFields = {
   ignore_eos: Schema.optional(Schema.Boolean)
 } as const
 
+/** What a request that does not say gets: llama.cpp's own defaults. */
+export const samplingDefaults = {
+  temperature: 0.8,
+  top_p: 0.95,
+  top_k: 40,
+  min_p: 0,
+  xtc_probability: 0,
+  xtc_threshold: 0.1,
+  repeat_penalty: 1,
+  presence_penalty: 0,
+  frequency_penalty: 0,
+  repeat_last_n: 64
+} as const
+
 export const Teardown = Schema.Literal("warm", "cold")
 export type Teardown = typeof Teardown.Type
 

@@ -50,6 +50,42 @@ export const ModelView = Schema.Struct({
 })
 export type ModelView = typeof ModelView.Type
 
+/** A token of a vocabulary, by its number. */
+const TokenId = Schema.Int.pipe(Schema.between(0, 999_999_999))
+/** What a model's vocabulary and chat template are asked, which needs none of its weights. */
+export const TextQuestion = Schema.Union(
+  Schema.Struct({
+    ask: Schema.Literal("tokenize"),
+    /** a text, or texts and tokens by turns */
+    content: Schema.Union(Schema.String, Schema.Array(Schema.Union(Schema.String, TokenId))),
+    /** with the tokens that a prompt begins with */
+    add_special: Schema.optional(Schema.Boolean),
+    /** what control tokens are called stands for them; absent: it does */
+    parse_special: Schema.optional(Schema.Boolean),
+    with_pieces: Schema.optional(Schema.Boolean)
+  }),
+  Schema.Struct({ ask: Schema.Literal("detokenize"), tokens: Schema.Array(TokenId) }),
+  Schema.Struct({ ask: Schema.Literal("about") })
+)
+export type TextQuestion = typeof TextQuestion.Type
+
+export const TextAnswer = Schema.Struct({
+  tokens: Schema.optional(Schema.Array(Schema.Int)),
+  /** of each token its text, or its bytes where they are no whole characters */
+  pieces: Schema.optional(Schema.Array(Schema.Union(Schema.String, Schema.Array(Schema.Int)))),
+  content: Schema.optional(Schema.String),
+  about: Schema.optional(
+    Schema.Struct({
+      /** as the vocabulary spells them; "" where it has none */
+      bos_token: Schema.String,
+      eos_token: Schema.String,
+      /** absent: the file has none */
+      chat_template: Schema.optional(Schema.String)
+    })
+  )
+})
+export type TextAnswer = typeof TextAnswer.Type
+
 /** What `models gc` did, or would do. */
 export const GcAnswer = Schema.Struct({
   removed: Schema.Array(Schema.Struct({ model_ref: ModelRef, hive: HiveId, bytes: Count })),

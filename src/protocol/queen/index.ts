@@ -1,6 +1,7 @@
 /** The queen's interface: who calls what, a file an audience. */
 import type { Handlers, Loose } from "../endpoint.ts"
 import { anthropicApi } from "../surfaces/anthropic.ts"
+import { llamaServerApi } from "../surfaces/llama-server.ts"
 import { ollamaApi } from "../surfaces/ollama.ts"
 import { openAiApi } from "../surfaces/openai.ts"
 import { responsesApi } from "../surfaces/responses.ts"
@@ -9,6 +10,7 @@ import { ownApi } from "./own.ts"
 export const queenApi = {
   ...ownApi,
   ...openAiApi,
+  ...llamaServerApi,
   ...responsesApi,
   ...anthropicApi,
   ...ollamaApi

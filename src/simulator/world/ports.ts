@@ -50,6 +50,7 @@ export const layerRuntimes = (installed: Set<Backend>, works: () => boolean): La
       Effect.sync(() => void installed.add(backend)).pipe(Effect.as(runtime), Effect.delay(200)),
     prove: () => Effect.sync(() => (works() ? ("works" as const) : ("fails" as const))).pipe(Effect.delay(300)),
     learn: () => Effect.succeed(undefined),
+    read: () => Effect.succeed(undefined),
     sweep: Effect.void
   })
 }

@@ -27,6 +27,7 @@ const hiveWith = (catalog: MemoryCatalog, found?: Found) =>
       install: () => Effect.never,
       prove: () => Effect.succeed("works" as const),
       learn: (_, file) => Effect.sync(() => (asked.push(file), found)),
+      read: () => Effect.succeed(undefined),
       sweep: Effect.void
     }
     const made = yield* makeWorld({}, { catalog, runtimes })

@@ -37,6 +37,7 @@ const makeCard = (vulkan: "works" | "does not work") =>
         }),
       prove: () => Effect.succeed("works" as const),
       learn: () => Effect.succeed(undefined),
+      read: () => Effect.succeed(undefined),
       sweep: Effect.void
     }
     const { hive } = yield* makeWorld({}, { look, runtimes })

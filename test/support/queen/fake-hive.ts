@@ -294,6 +294,7 @@ export class FakeHive {
       ),
     pinModel: ({ ref, pinned }) =>
       this.answer("pinModel", () => Effect.sync(() => void (pinned ? this.pinned.add(ref) : this.pinned.delete(ref)))),
+    readModel: () => this.answer("readModel", () => Effect.succeed({})),
     retryModel: ({ ref }) =>
       this.answer("retryModel", () =>
         Effect.sync(() => {

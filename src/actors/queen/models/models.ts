@@ -84,7 +84,7 @@ export const named = (name: string): Effect.Effect<ModelRef, RbeeError, Cluster 
     return yield* resolveName(name, [...(yield* allCopies), ...(yield* asleep)])
   })
 
-const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError, Cluster> =>
+export const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError, Cluster> =>
   Effect.gen(function* () {
     const api = (yield* Cluster).hive(hive)?.claimed?.api
     if (api !== undefined) return api

@@ -25,6 +25,7 @@ import { findBinary, foldersIn, packages, type Places, placeOf, runtimeVersion }
 import { prove, proveAgain } from "./proof.ts"
 import { run } from "./run.ts"
 import { noteUnfit, whyUnfit } from "./unfit.ts"
+import { Vocabularies } from "./vocabularies.ts"
 
 export interface NpmOptions extends Places {
   readonly env: Readonly<Record<string, string | undefined>>
@@ -152,6 +153,7 @@ export const npmRuntimes = (options: NpmOptions): Effect.Effect<KindRuntimes, ne
         Effect.mapError((error) => (typeof error === "string" ? unavailable(backend, error) : error))
       )
 
+    const vocabularies = new Vocabularies()
     return {
       find: (backend) =>
         Effect.sync(() => {
@@ -187,6 +189,14 @@ export const npmRuntimes = (options: NpmOptions): Effect.Effect<KindRuntimes, ne
         Effect.suspend(() => {
           const found = findBinary(options, "cpu")
           return learnFile(file, { gpu: "cpu", ...(found?.folder === undefined ? {} : { runtime: found.folder }) })
+        }),
+      read: (file, question) =>
+        Effect.suspend(() => {
+          const found = findBinary(options, "cpu")
+          return vocabularies.read(file, question, {
+            gpu: "cpu",
+            ...(found?.folder === undefined ? {} : { runtime: found.folder })
+          })
         }),
       sweep: Effect.promise(async () => {
         for (const name of await readdir(home).catch(() => [])) {

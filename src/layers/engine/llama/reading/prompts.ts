@@ -118,6 +118,7 @@ export class Prompts {
       case "broken":
         return Effect.fail(cannot(bytes, read.reason))
       case "dialect":
+      case "words":
         return Effect.fail(cannot(bytes, "it answered another question"))
     }
   }

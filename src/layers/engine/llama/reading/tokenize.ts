@@ -2,6 +2,7 @@
 import { eachSaid } from "../../../../machines/dialect/strings.ts"
 import type { Dialect } from "../../../../machines/dialect/dialect.ts"
 import type { RoundTrip } from "../../../../machines/dialect/trial/trial.ts"
+import type { TextAnswer, TextQuestion } from "../../../../machines/vocabulary/model.ts"
 import type { GenerateRequest } from "../../index.ts"
 import type { RuntimeOptions } from "../runtime.ts"
 import type { Spelling } from "./renderer.ts"
@@ -33,7 +34,13 @@ export interface DialectQuestion {
   readonly tries: number
 }
 
-export type Question = PromptQuestion | DialectQuestion
+/** What the vocabulary alone can tell. */
+export interface WordsQuestion {
+  readonly ask: "words"
+  readonly question: TextQuestion
+}
+
+export type Question = PromptQuestion | DialectQuestion | WordsQuestion
 
 export type Reading =
   /** from here on it is the question's doing if it breaks */
@@ -47,6 +54,7 @@ export type Reading =
   /** the process ended over the question, or has had its time */
   | { readonly t: "lost"; readonly reason: string }
   | { readonly t: "dialect"; readonly dialect: Dialect; readonly trip: RoundTrip }
+  | { readonly t: "words"; readonly answer: TextAnswer }
 
 /**
  * Characters that a worker reads on its own event loop: some milliseconds, and less than what llama.cpp's regular
