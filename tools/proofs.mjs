@@ -30,8 +30,15 @@ export const proofs = [
     name: "kills",
     minutes: 25,
     needs: "",
-    what: "every process killed or stopped in every phase of a run, and after every piece of a call; 200 kills in downloads",
-    steps: () => [bench("kill-matrix"), bench("kill-downloads"), tests("e2e/tools")]
+    what: "every process killed or stopped in every phase of a run; 200 kills in downloads",
+    steps: () => [bench("kill-matrix"), bench("kill-downloads")]
+  },
+  {
+    name: "calls",
+    minutes: 15,
+    needs: "",
+    what: "worker, hive and queen killed after every token of a tool's call and of a JSON answer, heard over every surface at once",
+    steps: () => [tests("e2e/killed-calls", "e2e/killed-json")]
   },
   {
     name: "seeds",

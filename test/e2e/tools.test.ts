@@ -1,8 +1,10 @@
-/** Tool calls on real processes: the official client sees each call whole and once, whoever is killed meanwhile. */
+/**
+ * Tool calls on real processes: the official client sees each call whole and once, though the worker is killed meanwhile.
+ * Every surface, and every token: killed-calls.test.ts.
+ */
 import OpenAI from "openai"
 import { assert, describe, it } from "vitest"
 import { eventually, type Machine, type Proc } from "../support/machine.ts"
-import { sampleOf } from "../support/proof.ts"
 import { useScripted } from "../support/scripted/cluster.ts"
 
 const scripted = useScripted()
@@ -29,7 +31,6 @@ interface Heard {
   reasoning: string
   calls: Array<{ id: string; name: string; arguments: string; told: number }>
   finish: string | null
-  chunks: number
 }
 
 const hear = async (
@@ -37,9 +38,8 @@ const hear = async (
   request: OpenAI.Chat.ChatCompletionCreateParamsStreaming,
   onChunk: (heard: Heard) => void = () => undefined
 ): Promise<Heard> => {
-  const heard: Heard = { content: "", reasoning: "", calls: [], finish: null, chunks: 0 }
+  const heard: Heard = { content: "", reasoning: "", calls: [], finish: null }
   for await (const { choices } of await client.chat.completions.create(request)) {
-    heard.chunks++
     const [choice] = choices
     if (choice === undefined) continue
     const delta: typeof choice.delta & { reasoning_content?: string } = choice.delta
@@ -65,14 +65,6 @@ const kill = (on: Machine, wanted: Proc["role"]): void => {
   const struck = on.processes().find(({ role }) => role === wanted)
   if (struck !== undefined) process.kill(struck.pid, "SIGKILL")
 }
-
-const stopWorkers = async (on: Machine): Promise<void> => {
-  for (const { id } of (await (await on.fetch(`${on.queenUrl}/workers`)).json()) as ReadonlyArray<{ id: string }>)
-    await on.fetch(`${on.queenUrl}/workers/${id}/shutdown`, { method: "POST", body: "{}" })
-}
-
-const short = 'think: So.\nsay: Now.\ncall: get_weather {"city":"Rome"}'
-const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "25" }
 
 const check = (heard: Heard): void => {
   assert.strictEqual(heard.reasoning, "I have to look it up.")
@@ -121,72 +113,5 @@ describe("a tool's call over OpenAI's chat", () => {
     assert.strictEqual(killed, 1)
     check(heard)
     await eventually(() => machine.processes().some(({ role }) => role === "worker"), "another worker")
-  })
-
-  it("is the same at whichever of its tokens the worker is killed", async () => {
-    const { machine, model, queenUrl } = await scripted(paced)
-    const client = clientOf(queenUrl)
-    const request = {
-      model,
-      messages: [{ role: "user" as const, content: short }],
-      tools: [weather],
-      stream: true as const
-    }
-    const { chunks, ...undisturbed } = await hear(client, request)
-    assert.deepInclude(undisturbed, { content: "Now.", reasoning: "So.", finish: "tool_calls" })
-    const places = Array.from({ length: chunks - 1 }, (_, index) => index + 1)
-    for (const at of sampleOf(places, 4)) {
-      let struck = false
-      const { chunks: _, ...heard } = await hear(client, request, (sofar) => {
-        if (struck || sofar.chunks < at) return
-        struck = true
-        kill(machine, "worker")
-      })
-      const calls = heard.calls.map(({ id: __, ...call }) => call)
-      assert.deepEqual(
-        { ...heard, calls },
-        { ...undisturbed, calls: undisturbed.calls.map(({ id: __, ...call }) => call) },
-        `killed after chunk ${at}`
-      )
-      // a worker that is killed again and again is given up: each has its own
-      await stopWorkers(machine)
-    }
-  }, 180_000)
-
-  it("is the same where the hive is killed with its worker in the middle of it", async () => {
-    const { machine, model, queenUrl } = await scripted(paced)
-    let struck = false
-    const request = { model, messages: [{ role: "user" as const, content: script }], tools: [weather] }
-    const heard = await hear(clientOf(queenUrl), { ...request, stream: true }, ({ calls: [call] }) => {
-      if (struck || call === undefined || call.arguments.length < 8) return
-      struck = true
-      kill(machine, "hive")
-    })
-    assert.isTrue(struck)
-    check(heard)
-  })
-
-  it("breaks off without an end where the queen is killed, and is served when it is asked again", async () => {
-    const { machine, model, queenUrl } = await scripted(paced)
-    const request = {
-      model,
-      messages: [{ role: "user" as const, content: script }],
-      tools: [weather],
-      stream: true as const
-    }
-    let seen: Heard | undefined
-    const broken = await hear(clientOf(queenUrl), request, (sofar) => {
-      const [call] = sofar.calls
-      if (seen !== undefined || call === undefined || call.arguments.length < 8) return
-      seen = sofar
-      kill(machine, "queen")
-    }).then(
-      () => "ended",
-      () => "broke"
-    )
-    assert.strictEqual(broken, "broke")
-    assert.isNull(seen?.finish)
-    assert.strictEqual((await machine.rbee(["queen", "start"])).code, 0)
-    check(await hear(clientOf(queenUrl), request))
   })
 })

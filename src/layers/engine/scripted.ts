@@ -23,6 +23,8 @@ export interface ScriptedOptions {
   readonly answer?: (conversation: Conversation) => ReadonlyArray<string>
   /** how it writes; absent: plain text */
   readonly dialect?: Dialect
+  /** whether the answer to this waits before the token of an index; asked again and again while it does; absent: never */
+  readonly holds?: (conversation: Conversation) => (index: number) => boolean
   /** the end of the prompt that an answer follows; absent: it has opened nothing */
   readonly prompt?: string
   /** what the token at an index of the answer says; absent: words that can be told apart */
@@ -56,7 +58,12 @@ const word = (index: number): string => `${index === 0 ? "" : " "}${WORDS[index 
 interface Lines {
   readonly say: (index: number) => string
   readonly count: number
+  readonly isHeld: (index: number) => boolean
 }
+
+const never = (): boolean => false
+/** milliseconds between two looks at whether an answer may go on */
+const heldMs = 5
 
 /** One token a word, the same for the same word; roles are tokens too. */
 const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
@@ -74,10 +81,16 @@ const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
 class ScriptedAnswer extends Answer {
   /** index of the token that ends it */
   readonly length: number
+  private readonly holds: Lines["isHeld"]
 
-  constructor(options: AnswerOptions, length: number) {
+  constructor(options: AnswerOptions, { count, isHeld }: Lines) {
     super(options)
-    this.length = length
+    this.length = count
+    this.holds = isHeld
+  }
+
+  get isHeld(): boolean {
+    return this.holds(this.index)
   }
 }
 
@@ -90,9 +103,9 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const learned = script.dialect ?? contentOnly("it is a script")
   const linesFor = (input: GenerateRequest["input"]): Lines => {
     if (script.answer === undefined || input._tag === "Prompt")
-      return { say: script.text ?? word, count: script.tokens ?? 128 }
+      return { say: script.text ?? word, count: script.tokens ?? 128, isHeld: never }
     const tokens = script.answer(input)
-    return { say: (index) => tokens[index] ?? "", count: tokens.length }
+    return { say: (index) => tokens[index] ?? "", count: tokens.length, isHeld: script.holds?.(input) ?? never }
   }
   const burst = script.burst ?? 32
   const rate = Math.min(script.tokensPerS ?? Infinity, options.maxTokensPerS ?? Infinity)
@@ -126,7 +139,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
       now,
       done: () => undefined
     }
-    const answer = new ScriptedAnswer(options, lines.count)
+    const answer = new ScriptedAnswer(options, lines)
     slot.tokens = answer.tokens
     return answer
   }
@@ -134,7 +147,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   /** Says what is due, and returns how the answer ended if it did. */
   const turn = (answer: ScriptedAnswer, count: number): Finish | undefined => {
     batches++
-    for (let i = 0; i < count; i++) {
+    for (let i = 0; i < count && !answer.isHeld; i++) {
       const token = answer.index === answer.length ? END : (script.next?.(answer.tokens) ?? answer.index + 1)
       answer.filled = answer.tokens.length
       const { text, finish } = answer.accept(token)
@@ -151,7 +164,8 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
       const began = clock.unsafeCurrentTimeMillis()
       let said = 0
       for (;;) {
-        if (rate === Infinity) yield* Effect.sleep(0)
+        if (answer.isHeld) yield* Effect.sleep(heldMs)
+        else if (rate === Infinity) yield* Effect.sleep(0)
         else yield* Effect.sleep(Math.max(0, began + ((said + 1) * 1000) / rate - clock.unsafeCurrentTimeMillis()))
         const due =
           rate === Infinity

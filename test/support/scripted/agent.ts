@@ -11,8 +11,10 @@
  *     say: It is {{results}}.
  *
  * `{{results}}` stands for what the tools gave since that message. Turns that are not told end with `done`; a
- * conversation without such lines is answered `hello`.
+ * conversation without such lines is answered `hello`. A line `hold: 3 /tmp/file` has it wait before the token of index
+ * 3 for as long as that file is there: so that a test strikes at that very token.
  */
+import { existsSync } from "node:fs"
 import type { ScriptedOptions } from "../../../src/layers/engine/scripted.ts"
 import type { ChatMessage, Conversation } from "../../../src/machines/vocabulary/conversation.ts"
 import { objectsBetweenMarks, type Said, written } from "../scripts.ts"
@@ -62,7 +64,15 @@ const sayingOf = ({ messages }: Pick<Conversation, "messages">): Said => {
   return block === undefined ? { content: "done" } : turnOf(block, results.join(", "))
 }
 
+const holdLine = /^\s*hold:\s*(\d+)\s+(\S+)\s*$/m
+
+const holds: ScriptedOptions["holds"] = ({ messages }) => {
+  const [, at, file = ""] = holdLine.exec(messages.findLast(isScript)?.content ?? "") ?? []
+  return (index) => index === Number(at) && existsSync(file)
+}
+
 const agent: ScriptedOptions = {
+  holds,
   dialect: objectsBetweenMarks,
   context: 131_072,
   answer: (conversation) => written(sayingOf(conversation))

@@ -3,7 +3,7 @@
  * surfaces and kills with tool calls. What is real: worker program, control pipe, journal, fold, surfaces; only the
  * engine is scripted.
  *
- *     const scripted = useScripted()                     // once in a test file; or useScripted("./my-script.ts" as a URL)
+ *     const scripted = useScripted()                     // once in a test file; or useScripted({ script: a URL })
  *     const { machine, model, queenUrl } = await scripted()
  *     const client = new OpenAI({ baseURL: `${queenUrl}/v1`, apiKey: "none" })
  *     client.chat.completions.create({ model, tools: […], messages: [{ role: "user", content: "call: f {}\n---\nsay: ok" }] })
@@ -56,8 +56,16 @@ export interface ScriptedCluster {
   readonly queenUrl: string
 }
 
-export const useScripted = (script?: URL): ((env?: Readonly<Record<string, string>>) => Promise<ScriptedCluster>) => {
-  const machine = useMachines()
+export interface ScriptedUse {
+  readonly script?: URL
+  /** absent: of each test its own; `afterAll`: one that the tests of the file share */
+  readonly after?: Parameters<typeof useMachines>[0]
+}
+
+export const useScripted = ({ after, script }: ScriptedUse = {}): ((
+  env?: Readonly<Record<string, string>>
+) => Promise<ScriptedCluster>) => {
+  const machine = useMachines(after)
   let programs: Promise<string> | undefined
   afterAll(async () => {
     if (programs !== undefined) rmSync(await programs, { recursive: true, force: true })
