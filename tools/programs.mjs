@@ -16,13 +16,21 @@ import { join } from "node:path"
 /** While this file stands beside them, programs write their caches: a worker gets next to nothing of the environment. */
 const wish = ".write-code-cache"
 
+/** milliseconds in which a program starts: until then V8 interprets, and compiles without optimizing */
+const startMs = 5000
+
 const loader = (name) => `#!/usr/bin/env node
 // Made by tools/programs.mjs: runs ${name}.cjs with its code cache, if there is one that fits.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { setFlagsFromString } from "node:v8"
 import { Script } from "node:vm"
+
+// What runs in the first seconds hardly runs again: to optimize it costs more than it gives.
+setFlagsFromString("--no-opt")
+setTimeout(() => setFlagsFromString("--opt"), ${startMs}).unref()
 
 const file = fileURLToPath(new URL("./${name}.cjs", import.meta.url))
 const cache = file + ".cache"
@@ -37,6 +45,8 @@ const code = "(function(exports,require,module,__filename,__dirname){" + readFil
 const script = new Script(code, { filename: file, cachedData: cached() })
 if (existsSync(join(dirname(file), "${wish}"))) {
   process.on("exit", () => {
+    // a cache fits only the flags that it was made with
+    setFlagsFromString("--no-opt")
     writeFileSync(cache + process.pid, script.createCachedData())
     renameSync(cache + process.pid, cache)
   })

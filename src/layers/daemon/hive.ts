@@ -28,7 +28,7 @@ export interface HiveHere extends HiveHome {
   readonly logs: string
 }
 
-const pollMs = 10
+const pollMs = 20
 /** a hive binds its port and answers within a fraction of this, also on a loaded machine */
 const wakeMs = 20_000
 

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import { makeHttpClient } from "../../layers/transport/http/client/client.ts"
-import { ownApi } from "../../protocol/queen/own.ts"
+import { peersApi } from "../../protocol/queen/peers.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { type ErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type Joining, keepJoined } from "./membership.ts"
@@ -16,7 +16,7 @@ export const join = (settings: Settings, port: number, joining: Joining): Effect
     const { hive, token } = settings
     const { queen: url } = joining
     if (token === undefined) return yield* rbeeError("INTERNAL", "this hive has no secret of its own")
-    const { joinHive } = makeHttpClient(ownApi, { baseUrl: url })
+    const { joinHive } = makeHttpClient(peersApi, { baseUrl: url })
     yield* Effect.logInfo(`hive ${hive.id} joins the queen at ${url}`)
     yield* joinHive({ ...joining, id: hive.id, port, secret: token }).pipe(
       Effect.tapError((error) => Effect.logWarning(`not joined: ${error.message}`)),

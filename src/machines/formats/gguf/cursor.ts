@@ -6,6 +6,10 @@ export const headerBytesMax = 64 * 1024 * 1024
 const countMax = 1_000_000
 /** a longer list of numbers is none of something for each layer */
 const numbersMax = 4096
+/** bytes of a value, by its type; of texts and lists each has its own */
+const sizes: Readonly<Record<number, number>> = { 0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8 }
+/** the upper half of the largest whole number that is exact */
+const safeHigh = 2 ** 21 - 1
 
 export class NeedMore extends Error {
   readonly bytes: number
@@ -41,10 +45,12 @@ export class Cursor {
   skip = (size: number): void => void this.take(size)
   u8 = () => this.view.getUint8(this.take(1))
   u32 = () => this.view.getUint32(this.take(4), true)
+  // of two halves: a vocabulary has a quarter of a million lengths, and a BigInt for each is an object
   u64 = (): number => {
-    const value = this.view.getBigUint64(this.take(8), true)
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw new Invalid("a length in its header is out of range")
-    return Number(value)
+    const at = this.take(8)
+    const high = this.view.getUint32(at + 4, true)
+    if (high > safeHigh) throw new Invalid("a length in its header is out of range")
+    return high * 2 ** 32 + this.view.getUint32(at, true)
   }
   count = (): number => {
     const value = this.u64()
@@ -113,6 +119,11 @@ export class Cursor {
     const type = this.u32()
     const length = this.count()
     const numbers: Array<number> = []
+    const size = sizes[type]
+    if (size !== undefined && length > numbersMax) {
+      this.skip(size * length)
+      return { length, numbers }
+    }
     for (let i = 0; i < length; i++) {
       const item = type === 8 ? this.skip(this.u64()) : this.value(type, depth + 1)
       if (length > numbersMax) continue

@@ -24,7 +24,11 @@ export interface Background {
   step(): Promise<boolean>
 }
 
-/** Beside answers it takes this share of their time: they are a third slower until it is done. */
+/** It begins when nobody was served for so long: whoever asks again at once finds the machine's whole speed. */
+const restMs = 1000
+/** Where there is no such rest it goes on beside answers. */
+const patienceMs = 10_000
+/** There it takes this share of their time: they are a third slower until it is done. */
 const backgroundShare = 0.5
 
 /** A token's id, or why there is none. */
@@ -57,6 +61,10 @@ export class Batcher {
   private wake: (() => void) | undefined
   private wasAlone = false
   private background: Background | undefined
+  /** since when there is background, and nobody was served */
+  private askedAt = 0
+  private restingSince = 0
+  private alarm: NodeJS.Timeout | undefined
   /** milliseconds that the background has, beside answers; and what its last batch took */
   private credit = 0
   private stepMs = 0
@@ -77,10 +85,11 @@ export class Batcher {
     else this.wake?.()
   }
 
-  /** Does this too, whenever it keeps nobody waiting for a first token. */
+  /** Does this too, at rest or, if there is none, whenever it keeps nobody waiting for a first token. */
   beside(background: Background): void {
     this.background = background
-    this.running ??= this.run()
+    this.askedAt = this.restingSince = this.options.now()
+    this.rest()
   }
 
   /** Stops an answer: its reader is not called again, and its slot is free at once. */
@@ -95,6 +104,7 @@ export class Batcher {
   /** Fails every answer, and waits for the batch in flight. */
   async close(): Promise<void> {
     this.background = undefined
+    clearTimeout(this.alarm)
     for (const answer of this.answers) {
       this.drop(answer)
       answer.fail(failure("the model is being unloaded"))
@@ -107,6 +117,7 @@ export class Batcher {
     this.answers = this.answers.filter((other) => other !== answer)
     this.suspects = this.suspects.filter((other) => other !== answer)
     answer.slot.busy = false
+    this.restingSince = this.options.now()
   }
 
   private async run(): Promise<void> {
@@ -126,11 +137,26 @@ export class Batcher {
       else if (this.dropped.length === 0) break
     }
     this.running = undefined
+    this.rest()
+  }
+
+  /** Nobody is served: the background begins, or tries again, once that has lasted long enough. */
+  private rest(): void {
+    clearTimeout(this.alarm)
+    if (this.background?.isPending !== true) return
+    const waitMs = this.restingSince + restMs - this.options.now()
+    this.alarm = setTimeout(() => (this.running ??= this.run()), waitMs > 0 ? waitMs : restMs)
+  }
+
+  private isDue(): boolean {
+    const now = this.options.now()
+    const isAtRest = this.answers.length === 0 && now - this.restingSince >= restMs
+    return isAtRest || now - this.askedAt >= patienceMs
   }
 
   /** One batch of the background; false: there is none to do now. */
   private async stepAside(): Promise<boolean> {
-    if (this.background?.isPending !== true) return false
+    if (this.background?.isPending !== true || !this.isDue()) return false
     const began = this.options.now()
     const isDone = await this.background.step()
     this.stepMs = this.options.now() - began
