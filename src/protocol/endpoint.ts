@@ -10,7 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import { type ErrorCode, type RbeeError, rbeeError } from "../machines/errors.ts"
 import type { Answers, OutputOfAnswers, WireSchema } from "./answers.ts"
-import { type Carried, heldTo } from "./failures.ts"
+import type { Carried } from "./failures.ts"
 import type { ApiScope, Caller } from "./rights.ts"
 import { rbee } from "./surfaces/rbee.ts"
 import type { Surface } from "./surfaces/surface.ts"
@@ -65,29 +65,20 @@ export type OutputOf<E extends Endpoint> = OutputOfAnswers<E["answers"]>
 /** What a call of it may fail with. */
 export type ErrorOf<E extends Endpoint> = RbeeError<E["errors"][number] | Carried>
 
-/** What a daemon provides, and what a client of it looks like: the same shape, on every transport. */
-export type Handlers<A extends Api> = {
-  readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, ErrorOf<A[K]>>
-}
-
-/** The same before it is held to its declaration: what stands behind it may fail in any way. */
-export type Loose<A extends Api, R = never> = {
-  readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, RbeeError, R>
+/**
+ * What a daemon provides, and what a client of it looks like: the same shape, on every transport. A handler that may
+ * fail with what its endpoint does not declare is no handler of it: the compiler says so.
+ */
+export type Handlers<A extends Api, R = never> = {
+  readonly [K in keyof A]: (input: InputOf<A[K]>) => Effect.Effect<OutputOf<A[K]>, ErrorOf<A[K]>, R>
 }
 
 /** Gives handlers what they need of their daemon; what is known of a call stays that call's own. */
-export const provided = <A extends Api, R>(context: Context.Context<R>, handlers: Loose<A, R>): Loose<A> =>
+export const provided = <A extends Api, R>(context: Context.Context<R>, handlers: Handlers<A, R>): Handlers<A> =>
   // the same names; each call needs nothing any more, which is what the type says
   mapCalls(handlers, (call) =>
     Effect.flatMap(Call, (info) => call.pipe(Effect.provideService(Call, info), Effect.provide(context)))
-  ) as Loose<A>
-
-/** Holds handlers to what their endpoints declare (`heldTo`). */
-export const declared = <A extends Api>(api: A, handlers: Loose<A>): Handlers<A> => {
-  const codes = new Map(Object.entries(api).map(([name, { errors }]) => [name, heldTo(errors)]))
-  // each call fails now with what its own endpoint declares, which is what the type says
-  return mapCalls(handlers, (call, name) => Effect.mapError(call, codes.get(name) ?? ((error) => error))) as Handlers<A>
-}
+  ) as Handlers<A>
 
 /** One call of an interface, whatever it takes and answers. */
 export type AnyCall = Effect.Effect<unknown, RbeeError>

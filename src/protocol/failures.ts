@@ -20,6 +20,9 @@ export const carried = [
 ] as const satisfies ReadonlyArray<ErrorCode>
 export type Carried = (typeof carried)[number]
 
+/** The errors of a call that declares these. */
+export type Failing<Codes extends ReadonlyArray<ErrorCode>> = RbeeError<Codes[number] | Carried>
+
 /** A hive learns from whatever a queen asks that another one has it. */
 export const ofOwnedHive = ["HIVE_OWNED"] as const
 
@@ -88,8 +91,9 @@ export const ofAnswering = [
 ] as const
 
 /**
- * Holds an error to what its endpoint declares. One that is not declared shows that the declaration is wrong, or that
- * the daemon is of another version: it is INTERNAL to its caller, and says what it said.
+ * Holds an error that came as data (over the wire, in a job's events, as a process's last words) to what is declared:
+ * anybody may have written it, a daemon of another version among them. What is not declared is INTERNAL to its caller,
+ * and says what it said. Errors of our own making need this nowhere: the compiler holds handlers to their endpoints.
  */
 export const heldTo = <Code extends ErrorCode>(
   codes: ReadonlyArray<Code>

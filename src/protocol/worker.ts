@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { AnswerForm } from "../machines/dialect/answer-form.ts"
 import { Count, Health, Nothing } from "../machines/vocabulary/common.ts"
 import { InferDone, InferRequest } from "../machines/vocabulary/worker.ts"
-import { endpoint, type Handlers, type Loose } from "./endpoint.ts"
+import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
 import { byId, draining, none } from "./inputs.ts"
 
@@ -77,5 +77,3 @@ export const workerApi = {
 } as const
 
 export type WorkerApi = Handlers<typeof workerApi>
-/** Its calls before they are held to what they declare. */
-export type WorkerCalls = Loose<typeof workerApi>

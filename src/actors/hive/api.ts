@@ -3,8 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { ActorSystem } from "../core/system.ts"
-import { declared, type InputOf, mapCalls, provided } from "../../protocol/endpoint.ts"
-import { type HiveApi, hiveApi } from "../../protocol/hive.ts"
+import { type InputOf, mapCalls, provided } from "../../protocol/endpoint.ts"
+import type { HiveApi, hiveApi } from "../../protocol/hive.ts"
 import { makeInspect } from "../inspect/shared.ts"
 import { watch } from "../inspect/source.ts"
 import { type CurrentLogs, feedOf } from "./common/event-log.ts"
@@ -91,9 +91,9 @@ export const hiveApiOf: Effect.Effect<HiveApi, never, Needs | Scope.Scope> = Eff
     devices: () => devices,
     ...modelCalls,
     ...workerCalls,
-    modelEvents: feedOf("a provision"),
-    runtimeEvents: feedOf("a provision"),
-    workerEvents: feedOf("a worker"),
+    modelEvents: feedOf("a provision", "NOT_FOUND"),
+    runtimeEvents: feedOf("a provision", "NOT_FOUND"),
+    workerEvents: feedOf("a worker", "WORKER_NOT_FOUND"),
     inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
     shutdown: ({ deadline_ms }) => shutdown(deadline_ms)
   })
@@ -101,5 +101,5 @@ export const hiveApiOf: Effect.Effect<HiveApi, never, Needs | Scope.Scope> = Eff
   const ofItsOwner = mapCalls(calls, (call, name) =>
     name === "health" || name === "claim" ? call : Effect.zipRight(ownership.admit, call)
   )
-  return declared(hiveApi, ofItsOwner)
+  return ofItsOwner
 })

@@ -1,8 +1,8 @@
 /** The calls of the hive's interface that are about models (docs/api.md#hive). */
 import * as Effect from "effect/Effect"
-import type { InputOf, Loose } from "../../protocol/endpoint.ts"
+import type { Handlers, InputOf } from "../../protocol/endpoint.ts"
 import type { hiveApi } from "../../protocol/hive.ts"
-import type { ModelRow } from "../../layers/hive-catalog/index.ts"
+import type { CatalogError, ModelRow } from "../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { type ParsedRef, parseModelRef } from "../../machines/formats/model-ref.ts"
 import { kindFor } from "../../machines/kinds/kind.ts"
@@ -18,11 +18,14 @@ import { CurrentDownloads } from "./models/downloads.ts"
 import type { CurrentUsage } from "./usage.ts"
 import { CurrentWorkers } from "./workers/workers.ts"
 
-export const reference = (text: string): Effect.Effect<ParsedRef, RbeeError> =>
+export const reference = (text: string): Effect.Effect<ParsedRef, RbeeError<"INVALID_REQUEST">> =>
   Effect.suspend(() => parseModelRef(text))
 
 /** The row of a model that must be here. */
-export const present = (ports: Ports, text: string): Effect.Effect<ModelRow, RbeeError> =>
+export const present = (
+  ports: Ports,
+  text: string
+): Effect.Effect<ModelRow, RbeeError<"INVALID_REQUEST" | "MODEL_NOT_FOUND"> | CatalogError> =>
   Effect.gen(function* () {
     const { ref } = yield* reference(text)
     const row = yield* findModel(ports, ref)
@@ -36,7 +39,7 @@ export const present = (ports: Ports, text: string): Effect.Effect<ModelRow, Rbe
 
 type Needs = ActorSystem | CurrentUsage | Ending | HiveWorld | Parts
 type Calls = Pick<
-  Loose<typeof hiveApi, Needs>,
+  Handlers<typeof hiveApi, Needs>,
   "provisionModel" | "listModels" | "getModel" | "readModel" | "pinModel" | "removeModel" | "retryModel"
 >
 

@@ -1,7 +1,7 @@
 /** The calls of the hive's interface that are about workers and their runtimes (docs/api.md#hive). */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type { InputOf, Loose } from "../../protocol/endpoint.ts"
+import type { Handlers, InputOf } from "../../protocol/endpoint.ts"
 import type { hiveApi } from "../../protocol/hive.ts"
 import { RbeeError } from "../../machines/errors.ts"
 import { runtimeNamed } from "../../machines/kinds/kind.ts"
@@ -18,7 +18,7 @@ import { CurrentWorkers } from "./workers/workers.ts"
 
 type Needs = ActorSystem | CurrentUsage | Ending | HiveWorld | Parts
 type Calls = Pick<
-  Loose<typeof hiveApi, Needs>,
+  Handlers<typeof hiveApi, Needs>,
   "capacity" | "provisionWorker" | "startWorker" | "listWorkers" | "stopWorker"
 >
 

@@ -2,8 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { Call, declared, mapCalls } from "../../protocol/endpoint.ts"
-import { type QueenApi, queenApi as declaration, type QueenCalls } from "../../protocol/queen/index.ts"
+import { Call, mapCalls } from "../../protocol/endpoint.ts"
+import { type QueenApi } from "../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
@@ -18,7 +18,7 @@ import type { Invitations } from "./hives/elsewhere/invitations.ts"
 import { CurrentQueen } from "./identity.ts"
 import { type JobLog, JobLogs } from "./log/job-log.ts"
 import { queenInspect } from "./inspect/inspect.ts"
-import { Jobs } from "./jobs/jobs.ts"
+import { Jobs, type NotTaken } from "./jobs/jobs.ts"
 import { joining } from "./hives/elsewhere/joining.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
@@ -76,12 +76,12 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const settings = yield* CurrentSettings
   const inspect = yield* queenInspect
   const models = yield* modelCalls
-  const modelNamed = (name: string): Effect.Effect<ModelRef, RbeeError> => {
+  const modelNamed = (name: string): Effect.Effect<ModelRef, RbeeError<"INVALID_REQUEST">> => {
     const known = nameInMind(view, name)
     return known === undefined ? Effect.provide(named(name), context) : Effect.succeed(known)
   }
 
-  const hiveView = (id: HiveId): Effect.Effect<HiveView, RbeeError> =>
+  const hiveView = (id: HiveId): Effect.Effect<HiveView, RbeeError<"HIVE_NOT_FOUND">> =>
     Effect.gen(function* () {
       const hive = view.hive(id)
       if (hive === undefined)
@@ -105,7 +105,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
 
   const wakeHive = (id: HiveId, takeOver?: boolean) => Effect.provide(wakeByHand(id, takeOver), context)
 
-  const stopWorker = (id: WorkerId): Effect.Effect<void, RbeeError> =>
+  const stopWorker = (id: WorkerId): ReturnType<QueenApi["stopWorker"]> =>
     Effect.gen(function* () {
       const worker = view.worker(id)
       const api = worker === undefined ? undefined : view.hive(worker.hive)?.claimed?.api
@@ -128,7 +128,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     }
   }
 
-  const submit = (request: JobRequest, idempotencyKey?: string): Effect.Effect<JobLog, RbeeError> =>
+  const submit = (request: JobRequest, idempotencyKey?: string): Effect.Effect<JobLog, NotTaken> =>
     Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey))
 
   const namedOnV1 = (name: string) =>
@@ -165,7 +165,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   })
   yield* Effect.forEach(logs.unfinished(), stored.inherited, { discard: true })
 
-  const api: QueenCalls = {
+  const api: QueenApi = {
     health: () =>
       Effect.map(Clock.currentTimeMillis, (now) => ({
         status: "healthy",
@@ -192,7 +192,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     jobEvents: ({ id, last_event_id }) => Effect.map(onlyOwn(id, logs.get(id)), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),
     heartbeat: (beat) =>
-      Effect.flatMap(Call, ({ caller }): Effect.Effect<void, RbeeError> => {
+      Effect.flatMap(Call, ({ caller }): ReturnType<QueenApi["heartbeat"]> => {
         if (caller?.hive !== undefined && caller.hive !== beat.hive_id) return notItself(caller.hive, beat.hive_id)
         // hives in use keep their queen
         if (beat.workers.length > 0) touch()
@@ -221,7 +221,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     metrics: () => Effect.sync(() => renderMetrics(meters, gauges())),
     openapi: () => Effect.sync(() => own.document())
   }
-  return touching(declared(declaration, api), touch)
+  return touching(api, touch)
 })
 
 const notItself = (hive: HiveId, other: string) =>

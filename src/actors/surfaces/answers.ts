@@ -3,7 +3,7 @@
  * surface has a path of its own to a worker.
  */
 import type * as Effect from "effect/Effect"
-import type { RbeeError } from "../../machines/errors.ts"
+import type { Failing, ofAnswering, ofStore } from "../../protocol/failures.ts"
 import type { DoneEvent } from "../../machines/vocabulary/job.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
@@ -18,15 +18,20 @@ export interface AnswerReader {
   /** it is whole */
   readonly done: (event: DoneEvent) => void
   /** it failed, or was cancelled */
-  readonly error: (error: RbeeError) => void
+  readonly error: (error: AnswerError) => void
   /** That was all for now. `false`: the reader is slow, nothing more until it has drained. */
   readonly told: () => boolean
   /** Calls `resume` once the reader has caught up; at once if it has. */
   readonly drain: (resume: () => void) => void
 }
 
+/** What becomes of a job, and of who asked for it. */
+export type AnswerError = Failing<typeof ofAnswering>
+/** Its events are in a store, which may fail. */
+export type Unreadable = Failing<typeof ofStore>
+
 /** Completes when `done` or `error` was told, or when the job's events ended without; fails where they cannot be read. */
-export type ReadAnswer = (reader: AnswerReader) => Effect.Effect<void, RbeeError>
+export type ReadAnswer = (reader: AnswerReader) => Effect.Effect<void, Unreadable>
 
 export interface JobAnswer {
   readonly jobId: JobId
@@ -35,5 +40,5 @@ export interface JobAnswer {
   /** from its first token, whenever that comes; a job that is not streamed has one token, the whole text */
   readonly read: ReadAnswer
   /** Waits until it has begun, and gives what reads from there; fails as a job does that ends before. */
-  readonly begun: Effect.Effect<ReadAnswer, RbeeError>
+  readonly begun: Effect.Effect<ReadAnswer, AnswerError>
 }

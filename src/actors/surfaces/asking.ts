@@ -7,19 +7,19 @@ import { type Framing, ignoredHeader } from "../../protocol/surfaces/surface.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 import type { JobRequest } from "../../machines/vocabulary/job.ts"
-import type { JobAnswer, ReadAnswer } from "./answers.ts"
+import type { AnswerError, JobAnswer, ReadAnswer } from "./answers.ts"
 
 /** What a surface needs of the queen to have something answered. */
 export interface Asking {
   /** Takes a job in; fails where that can be judged without the model. */
-  readonly submit: (request: JobRequest) => Effect.Effect<JobAnswer, RbeeError>
+  readonly submit: (request: JobRequest) => Effect.Effect<JobAnswer, AnswerError>
   readonly cancel: (jobId: JobId) => Effect.Effect<void, RbeeError>
   /** Counts fields that were left out. */
   readonly ignored: (fields: number) => void
 }
 
 /** What runs while its client is there: who interrupts it, cancels the job. */
-export type WhileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
+export type WhileWanted = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
 /**
  * Submits a job and replies; a client who leaves meanwhile leaves no job behind. `left`: what becomes of a job whose
@@ -28,9 +28,9 @@ export type WhileWanted = <A>(effect: Effect.Effect<A, RbeeError>) => Effect.Eff
 export const ask = <A>(
   jobs: Asking,
   request: JobRequest,
-  reply: (answered: JobAnswer, whileWanted: WhileWanted) => Effect.Effect<A, RbeeError>,
+  reply: (answered: JobAnswer, whileWanted: WhileWanted) => Effect.Effect<A, AnswerError>,
   left: (jobId: JobId) => Effect.Effect<void, RbeeError> = jobs.cancel
-): Effect.Effect<A, RbeeError> =>
+): Effect.Effect<A, AnswerError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       const cancel = (jobId: JobId) => Effect.ignore(jobs.cancel(jobId))
@@ -56,7 +56,7 @@ export const soon = (
   { begun, read }: JobAnswer,
   { keepAlive }: Framing,
   feed: (source: ReadAnswer) => EventFeed
-): Effect.Effect<EventFeed, RbeeError> =>
+): Effect.Effect<EventFeed, AnswerError> =>
   Effect.map(
     Effect.timeoutOption(begun, headWithin),
     Option.match({

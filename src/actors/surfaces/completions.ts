@@ -8,7 +8,6 @@ import { frame } from "../../protocol/sse.ts"
 import type { openAiApi } from "../../protocol/surfaces/openai.ts"
 import { openAi as surface } from "../../protocol/surfaces/openai-surface.ts"
 import { encodeError } from "../../protocol/surfaces/rbee.ts"
-import type { RbeeError } from "../../machines/errors.ts"
 import type { JobRequest, Usage } from "../../machines/vocabulary/job.ts"
 import {
   type Completion,
@@ -18,7 +17,7 @@ import {
 } from "../../machines/vocabulary/openai/completions.ts"
 import { type CompletionHead, completionUsage, samplingOf } from "../../machines/vocabulary/openai/openai.ts"
 import * as Schema from "effect/Schema"
-import type { JobAnswer } from "./answers.ts"
+import type { AnswerError, JobAnswer } from "./answers.ts"
 import { ask, type Asking, naming, soon, type WhileWanted } from "./asking.ts"
 import { gather } from "./gather.ts"
 
@@ -29,7 +28,7 @@ const decode = Schema.decodeUnknownEither(CompletionRequest)
 
 export const completions =
   (jobs: Asking) =>
-  (input: Readonly<Record<string, unknown>>): Effect.Effect<Reply, RbeeError> =>
+  (input: Readonly<Record<string, unknown>>): Effect.Effect<Reply, AnswerError> =>
     Effect.gen(function* () {
       const { asked, ignored } = yield* sortCompletion(input)
       const request = yield* Either.mapLeft(decode(asked), explain)
@@ -66,7 +65,7 @@ interface Answering {
 }
 
 /** All of them, or none: where one is not taken in, or the client leaves, those before it are cancelled. */
-const askAll = (jobs: Asking, requests: ReadonlyArray<JobRequest>): Effect.Effect<ReadonlyArray<Asked>, RbeeError> =>
+const askAll = (jobs: Asking, requests: ReadonlyArray<JobRequest>): Effect.Effect<ReadonlyArray<Asked>, AnswerError> =>
   Effect.suspend(() => {
     const asked: Array<Asked> = []
     return Effect.forEach(requests, (request) =>
@@ -106,14 +105,14 @@ const sum = (usages: ReadonlyArray<Usage>): Usage => {
 /** Who leaves, leaves them all. */
 const eachWanted = <A>(
   answers: ReadonlyArray<Asked>,
-  run: (answered: JobAnswer, index: number) => Effect.Effect<A, RbeeError>
-): Effect.Effect<ReadonlyArray<A>, RbeeError> =>
+  run: (answered: JobAnswer, index: number) => Effect.Effect<A, AnswerError>
+): Effect.Effect<ReadonlyArray<A>, AnswerError> =>
   Effect.forEach(answers, ({ answered, whileWanted }, index) => whileWanted(run(answered, index)), {
     concurrency: "unbounded"
   })
 
 /** Waits for the end of all. */
-const whole = ({ answers, head, prompts, request }: Answering): Effect.Effect<Reply, RbeeError> =>
+const whole = ({ answers, head, prompts, request }: Answering): Effect.Effect<Reply, AnswerError> =>
   Effect.map(
     eachWanted(answers, ({ read }) => gather(read)),
     (wholes) => {
@@ -128,7 +127,7 @@ const whole = ({ answers, head, prompts, request }: Answering): Effect.Effect<Re
 const echoed = ({ echo = false }: CompletionRequest, prompt = ""): string => (echo ? prompt : "")
 
 /** Their tokens as they come; one that fails ends the stream with its error and without `[DONE]`. */
-const streamed = ({ answers, head, prompts, request }: Answering): Effect.Effect<Reply, RbeeError> =>
+const streamed = ({ answers, head, prompts, request }: Answering): Effect.Effect<Reply, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const includeUsage = request.stream_options?.include_usage === true

@@ -1,9 +1,9 @@
 /** An answer that is given as a whole: read to its end. */
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { rbeeError } from "../../machines/errors.ts"
 import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
 import type { DoneEvent } from "../../machines/vocabulary/job.ts"
-import type { AnswerReader, ReadAnswer } from "./answers.ts"
+import type { AnswerError, AnswerReader, ReadAnswer } from "./answers.ts"
 
 export interface WholeAnswer {
   readonly content: string
@@ -14,7 +14,7 @@ export interface WholeAnswer {
 }
 
 /** Fails as the job does. */
-export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, RbeeError> =>
+export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, AnswerError> =>
   Effect.suspend(() => {
     let content = ""
     let reasoning = ""
@@ -41,9 +41,9 @@ export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, RbeeError> 
 export type Said = Pick<AnswerReader, "content" | "reasoning" | "call" | "argument">
 
 /** Reads an answer that is given as a whole; fails as the job does. */
-export const toEnd = (read: ReadAnswer, said: Said): Effect.Effect<DoneEvent, RbeeError> =>
+export const toEnd = (read: ReadAnswer, said: Said): Effect.Effect<DoneEvent, AnswerError> =>
   Effect.suspend(() => {
-    let end: Effect.Effect<DoneEvent, RbeeError> = endedEarly
+    let end: Effect.Effect<DoneEvent, AnswerError> = endedEarly
     const reading = read({
       ...said,
       done: (done) => {

@@ -1,13 +1,14 @@
 /** What llama.cpp's own server has beside OpenAI's calls; asked of a hive that has the model, whose weights it leaves. */
 import * as Effect from "effect/Effect"
-import type { Loose } from "../../protocol/endpoint.ts"
+import type { Handlers } from "../../protocol/endpoint.ts"
 import type { llamaServerApi } from "../../protocol/surfaces/llama-server.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { rbeeError } from "../../machines/errors.ts"
 import type { TextAnswer, TextQuestion } from "../../machines/vocabulary/model.ts"
 import { defaultParams, type PropsAnswer, tokenizedOf } from "../../machines/vocabulary/openai/llama-server.ts"
+import type { AnswerError } from "./answers.ts"
 import { ask } from "./asking.ts"
 import { gather } from "./gather.ts"
-import type { Jobs } from "./openai.ts"
+import type { Jobs, Unnamed } from "./openai.ts"
 
 /** A model as the cluster has it. */
 export interface Known {
@@ -21,14 +22,14 @@ export interface Known {
 /** What the edge needs of the queen. */
 export interface TextPorts extends Jobs {
   /** Asks a hive that has the model; undefined: none has. */
-  readonly read: (model: string, question: TextQuestion) => Effect.Effect<TextAnswer | undefined, RbeeError>
-  readonly known: (model: string) => Effect.Effect<Known, RbeeError>
+  readonly read: (model: string, question: TextQuestion) => Effect.Effect<TextAnswer | undefined, AnswerError>
+  readonly known: (model: string) => Effect.Effect<Known>
   /** those that workers have loaded, each once */
   readonly loaded: Effect.Effect<ReadonlyArray<string>>
   readonly version: string
 }
 
-export const llamaServer = (ports: TextPorts): Loose<typeof llamaServerApi> => ({
+export const llamaServer = (ports: TextPorts): Handlers<typeof llamaServerApi> => ({
   v1Tokenize: ({ model, ...question }) =>
     Effect.map(reading(ports, model, { ask: "tokenize", ...question }), ([, answer]) => tokenizedOf(answer)),
   v1Detokenize: ({ model, tokens }) =>
@@ -57,7 +58,7 @@ const reading = (
   ports: TextPorts,
   model: string | undefined,
   question: TextQuestion
-): Effect.Effect<readonly [name: string, answer: TextAnswer], RbeeError> =>
+): Effect.Effect<readonly [name: string, answer: TextAnswer], AnswerError> =>
   Effect.gen(function* () {
     const name = yield* meant(ports, model)
     const answer = (yield* ports.read(name, question)) ?? (yield* fetched(ports, name, question))
@@ -65,7 +66,7 @@ const reading = (
   })
 
 /** Who names none means the one that there is. */
-const meant = (ports: TextPorts, model = ""): Effect.Effect<string, RbeeError> =>
+const meant = (ports: TextPorts, model = ""): Effect.Effect<string, Unnamed> =>
   Effect.gen(function* () {
     if (model !== "") return yield* ports.named(model)
     const loaded = yield* ports.loaded
@@ -81,7 +82,7 @@ const meant = (ports: TextPorts, model = ""): Effect.Effect<string, RbeeError> =
   })
 
 /** No hive has it: who has its worker read nothing has it brought as for any answer, and then it is asked. */
-const fetched = (ports: TextPorts, model: string, question: TextQuestion): Effect.Effect<TextAnswer, RbeeError> => {
+const fetched = (ports: TextPorts, model: string, question: TextQuestion): Effect.Effect<TextAnswer, AnswerError> => {
   const nothing = { model, prompt: "\n", raw: true, stream: false, max_tokens: 0 }
   return Effect.gen(function* () {
     yield* ask(ports, nothing, ({ read }) => gather(read))

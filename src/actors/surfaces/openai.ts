@@ -6,7 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { AnswerOf } from "../../protocol/answers.ts"
-import { Call, type EventFeed, type Loose } from "../../protocol/endpoint.ts"
+import { Call, type EventFeed, type Handlers } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
 import type { openAiApi } from "../../protocol/surfaces/openai.ts"
 import { openAi as surface } from "../../protocol/surfaces/openai-surface.ts"
@@ -29,8 +29,11 @@ import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
 import { chatFinish, chunkFeed, openAiCallId } from "./chat-chunks.ts"
 import { completions } from "./completions.ts"
 import { gather } from "./gather.ts"
-import type { JobAnswer } from "./answers.ts"
+import type { AnswerError, JobAnswer } from "./answers.ts"
 import { ask, type Asking, naming, soon, type WhileWanted } from "./asking.ts"
+
+/** Why a name is not a model's. */
+export type Unnamed = RbeeError<"INVALID_REQUEST" | "MODEL_NOT_FOUND">
 
 interface Listed {
   readonly id: string
@@ -42,14 +45,14 @@ interface Listed {
 /** What the edge needs of the queen. */
 export interface Jobs extends Asking {
   /** The reference of a model by any of its names. */
-  readonly named: (name: string) => Effect.Effect<string, RbeeError>
+  readonly named: (name: string) => Effect.Effect<string, Unnamed>
   /** Models that can be asked for by name; `createdAt` in milliseconds since 1970. */
-  readonly models: () => Effect.Effect<ReadonlyArray<Listed>, RbeeError>
+  readonly models: () => Effect.Effect<ReadonlyArray<Listed>>
 }
 
 type Chat = AnswerOf<(typeof openAiApi)["v1Chat"]["answers"]>
 
-export const openAi = (jobs: Jobs): Loose<typeof openAiApi> => ({
+export const openAi = (jobs: Jobs): Handlers<typeof openAiApi> => ({
   v1Models: ({ anthropic_version }) =>
     Effect.map(jobs.models(), (models) =>
       anthropic_version === undefined ? { object: "list", data: models.map(modelCard) } : anthropicModels(models)
@@ -92,7 +95,7 @@ const answer = (
   jobs: Jobs,
   chat: ChatCompletionRequest,
   asked: Omit<JobRequest, "model" | "stream">
-): Effect.Effect<Chat, RbeeError> =>
+): Effect.Effect<Chat, AnswerError> =>
   ask(jobs, { ...asked, model: chat.model, stream: chat.stream ?? false }, (answered, whileWanted) => {
     const { createdAt, jobId } = answered
     const head = { id: `chatcmpl-${jobId}`, created: Math.floor(createdAt / 1000), model: chat.model }
@@ -100,7 +103,7 @@ const answer = (
   })
 
 /** Waits for the end, and gives the whole answer. */
-const whole = (head: CompletionHead, answered: JobAnswer): Effect.Effect<Chat, RbeeError> =>
+const whole = (head: CompletionHead, answered: JobAnswer): Effect.Effect<Chat, AnswerError> =>
   Effect.map(gather(answered.read), ({ calls, content, done, reasoning }) => {
     const body: ChatCompletion = {
       ...head,
@@ -136,7 +139,7 @@ const streamed = (
   head: CompletionHead,
   answered: JobAnswer,
   whileWanted: WhileWanted
-): Effect.Effect<Chat, RbeeError> =>
+): Effect.Effect<Chat, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const includeUsage = chat.stream_options?.include_usage === true

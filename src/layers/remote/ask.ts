@@ -7,7 +7,9 @@ import { isErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts
 import { shellWord } from "../../machines/formats/shell-quote.ts"
 import type { SshPlace } from "../../machines/vocabulary/place.ts"
 import type { Ran, SshConnection } from "../ssh/index.ts"
+import { heldTo, ofRemoteMachine } from "../../protocol/failures.ts"
 import { answerMark } from "./answer-mark.ts"
+import type { RemoteError } from "./index.ts"
 import { type Answer, type Asks, type Call, questions } from "./questions.ts"
 
 /** no such command, as a POSIX shell says it */
@@ -50,6 +52,9 @@ const Line = Schema.parseJson(
   )
 )
 
+/** A program of another version may refuse with whatever it knows. */
+const told = heldTo(ofRemoteMachine)
+
 const minimumNode = 20
 
 export const ask = <C extends Call>(
@@ -58,7 +63,7 @@ export const ask = <C extends Call>(
   call: C,
   question: Asks[C],
   onStderr?: (line: string) => void
-): Effect.Effect<Answer<C>, RbeeError> =>
+): Effect.Effect<Answer<C>, RemoteError> =>
   Effect.gen(function* () {
     // U+2028 and U+2029 are line ends to some readers of scripts, never to JSON
     const json = JSON.stringify({ call, ask: question }).replace(/[\u2028\u2029]/g, (one) =>
@@ -76,7 +81,7 @@ export const ask = <C extends Call>(
     )
     if ("refusal" in answer) {
       const { code, what, todo } = answer.refusal
-      return yield* rbeeError(isErrorCode(code) ? code : "SSH_FAILED", `${place.host}: ${what}`, todo)
+      return yield* told(rbeeError(isErrorCode(code) ? code : "SSH_FAILED", `${place.host}: ${what}`, todo))
     }
     // the schema of this very call
     const schema = questions[call] as Schema.Schema<Answer<C>>

@@ -4,7 +4,8 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { rbeeError } from "../../machines/errors.ts"
+import type { Failing, ofRemoteMachine } from "../../protocol/failures.ts"
 import type { SshPlace } from "../../machines/vocabulary/place.ts"
 import type { Look } from "./questions.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
@@ -30,15 +31,17 @@ export interface Installed {
   readonly changed: boolean
 }
 
+export type RemoteError = Failing<typeof ofRemoteMachine>
+
 export interface Remotes {
   /** Looks, and changes nothing. A host that cannot be reached is tried three times. */
-  readonly check: (remote: Remote, options: { readonly acceptNewHostKey: boolean }) => Effect.Effect<Facts, RbeeError>
+  readonly check: (remote: Remote, options: { readonly acceptNewHostKey: boolean }) => Effect.Effect<Facts, RemoteError>
   /** Puts this very package there; tells its steps. Interrupted or failed it leaves what was there before. */
-  readonly install: (remote: Remote, tell: (step: string) => void) => Effect.Effect<Installed, RbeeError>
+  readonly install: (remote: Remote, tell: (step: string) => void) => Effect.Effect<Installed, RemoteError>
   /** Removes every version; the hive's state, its models and logs stay. */
-  readonly uninstall: (remote: Remote) => Effect.Effect<boolean, RbeeError>
+  readonly uninstall: (remote: Remote) => Effect.Effect<boolean, RemoteError>
   /** the last lines of its hive's log */
-  readonly logs: (remote: Remote, lines: number) => Effect.Effect<string, RbeeError>
+  readonly logs: (remote: Remote, lines: number) => Effect.Effect<string, RemoteError>
   /** Remembers a key's passphrase as long as this process lives. False: it does not open the key. */
   readonly unlock: (file: string, passphrase: string) => Effect.Effect<boolean>
 }

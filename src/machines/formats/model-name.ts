@@ -95,7 +95,10 @@ export const knownAs = (ref: ModelRef, known: Iterable<ModelRef>): ModelRef => {
 }
 
 /** The reference of what is called so: as a reference, or by the name of a model that is known. */
-export const resolveName = (name: string, known: ReadonlyArray<Named>): Either.Either<ModelRef, RbeeError> => {
+export const resolveName = (
+  name: string,
+  known: ReadonlyArray<Named>
+): Either.Either<ModelRef, RbeeError<"INVALID_REQUEST">> => {
   const parsed = parseModelRef(name)
   if (Either.isRight(parsed)) {
     const { _tag, ref } = parsed.right

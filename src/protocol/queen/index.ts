@@ -1,5 +1,5 @@
 /** The queen's interface: who calls what, a file an audience. */
-import type { Handlers, Loose } from "../endpoint.ts"
+import type { Handlers } from "../endpoint.ts"
 import { anthropicApi } from "../surfaces/anthropic.ts"
 import { llamaServerApi } from "../surfaces/llama-server.ts"
 import { ollamaApi } from "../surfaces/ollama.ts"
@@ -17,5 +17,3 @@ export const queenApi = {
 } as const
 
 export type QueenApi = Handlers<typeof queenApi>
-/** Her calls before they are held to what they declare. */
-export type QueenCalls = Loose<typeof queenApi>

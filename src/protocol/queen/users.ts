@@ -5,6 +5,7 @@ import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job
 import { JobId } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
+import { ofStore } from "../failures.ts"
 import { none, byJob, after, resumable } from "../inputs.ts"
 
 /** A response is made where it is asked for. */
@@ -35,28 +36,29 @@ export const usersApi = {
     scope: "infer",
     summary: "Jobs, newest first",
     input: none,
-    answers: { json: { 200: Schema.Array(JobView) } }
+    answers: { json: { 200: Schema.Array(JobView) } },
+    errors: ofStore
   }),
   getJob: endpoint("GET", "/jobs/:id", {
     scope: "infer",
     summary: "One job",
     input: byJob,
     answers: { json: { 200: JobView } },
-    errors: ["JOB_NOT_FOUND"]
+    errors: [...ofStore, "JOB_NOT_FOUND"]
   }),
   cancelJob: endpoint("DELETE", "/jobs/:id", {
     scope: "infer",
     summary: "Cancel",
     input: byJob,
     answers: { json: { 204: Nothing } },
-    errors: ["JOB_NOT_FOUND", "CONFLICT"]
+    errors: [...ofStore, "JOB_NOT_FOUND", "CONFLICT"]
   }),
   jobEvents: endpoint("GET", "/jobs/:id/events", {
     scope: "infer",
     summary: "A job's durable event sequence",
     input: Schema.Struct({ id: JobId, last_event_id: after }),
     answers: { events: stream.ofJob },
-    errors: ["JOB_NOT_FOUND"],
+    errors: [...ofStore, "JOB_NOT_FOUND"],
     ...resumable
   }),
   openapi: endpoint("GET", "/openapi.json", {

@@ -3,12 +3,12 @@ import * as Schema from "effect/Schema"
 import { ResponseRequest } from "../../machines/vocabulary/responses/request.ts"
 import { DeletedResponse, InputItems, Response, responseEvents } from "../../machines/vocabulary/responses/response.ts"
 import { endpoint } from "../endpoint.ts"
-import { ofAnswering } from "../failures.ts"
+import { ofAnswering, ofStore } from "../failures.ts"
 import { openAiResponses } from "./openai-surface.ts"
 import { ignoredHeader } from "./surface.ts"
 
 const byResponse = { id: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(128)) }
-const ofOne = { surface: openAiResponses, scope: "infer", errors: ["NOT_FOUND"] } as const
+const ofOne = { surface: openAiResponses, scope: "infer", errors: [...ofStore, "NOT_FOUND"] } as const
 
 export const responsesApi = {
   v1CreateResponse: endpoint("POST", "/v1/responses", {

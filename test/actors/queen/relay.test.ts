@@ -11,13 +11,14 @@ import { type JobLog, JobLogs } from "../../../src/actors/queen/log/job-log.ts"
 import { makeJobLogs } from "../../../src/actors/queen/log/job-logs.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics/metrics.ts"
 import { relay } from "../../../src/actors/queen/jobs/relay.ts"
-import { declared, type EventFeed, ofOneProcess } from "../../../src/protocol/endpoint.ts"
+import { type EventFeed, ofOneProcess } from "../../../src/protocol/endpoint.ts"
+import { declared, type Loose } from "../../support/loose.ts"
 import { makeHttpClient } from "../../../src/layers/transport/http/client/client.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { frame } from "../../../src/protocol/sse.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
-import { type WorkerCalls, workerApi } from "../../../src/protocol/worker.ts"
+import { workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { failureClassOf } from "../../../src/machines/policy/failure-class.ts"
 import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
@@ -31,7 +32,7 @@ const token = (i: number, t = `w${i} `, k = i + 7) => frame({ event: "token", da
 const usage = { prompt_tokens: 2, completion_tokens: 3, cached_tokens: 0 }
 const done = frame({ event: "done", data: { tokens: 3, finish_reason: "length", usage } })
 
-const started: ReturnType<WorkerCalls["infer"]> = Effect.succeed({
+const started: ReturnType<Loose<typeof workerApi>["infer"]> = Effect.succeed({
   _tag: "Json",
   status: 201,
   body: { infer_id: "infer-1", events: "/infer/infer-1/events" }

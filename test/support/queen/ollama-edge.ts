@@ -13,7 +13,6 @@ import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { DeviceId, HiveId, JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 import type { WorkerView } from "../../../src/machines/vocabulary/hive.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
-import { declared } from "../../../src/protocol/endpoint.ts"
 import { ollamaApi } from "../../../src/protocol/surfaces/ollama.ts"
 
 const nothing = { on: "", off: "", default: "" }
@@ -132,7 +131,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
       ...own
     }
     const { url } = yield* serveHttp({
-      apis: [{ api: ollamaApi, handlers: declared(ollamaApi, ollama(ports)) }],
+      apis: [{ api: ollamaApi, handlers: ollama(ports) }],
       host: "127.0.0.1",
       port: 0,
       role: "queen",

@@ -17,7 +17,6 @@ import { anthropic } from "../../../src/actors/surfaces/anthropic/messages.ts"
 import { anthropicApi } from "../../../src/protocol/surfaces/anthropic.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
-import { declared } from "../../../src/protocol/endpoint.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
@@ -117,9 +116,9 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
     yield* Effect.forEach(logs.unfinished(), stored.inherited, { discard: true })
     const { url } = yield* serveHttp({
       apis: [
-        { api, handlers: declared(api, openAi(jobs)) },
-        { api: anthropicApi, handlers: declared(anthropicApi, anthropic(jobs)) },
-        { api: responsesApi, handlers: declared(responsesApi, stored.handlers) }
+        { api, handlers: openAi(jobs) },
+        { api: anthropicApi, handlers: anthropic(jobs) },
+        { api: responsesApi, handlers: stored.handlers }
       ],
       host: "127.0.0.1",
       port: 0,

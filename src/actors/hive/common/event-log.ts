@@ -162,11 +162,10 @@ export class CurrentLogs extends Context.Tag("rbee/hive/EventLogs")<CurrentLogs,
 
 /** The events of one of these, as its reader asks for them. */
 export const feedOf =
-  (what: "a provision" | "a worker") =>
+  <Code extends "NOT_FOUND" | "WORKER_NOT_FOUND">(what: string, code: Code) =>
   ({ id, last_event_id }: { readonly id: string; readonly last_event_id?: string | undefined }) =>
     Effect.gen(function* () {
       const log = (yield* CurrentLogs).get(id)
       if (log !== undefined) return log.feed(last_event_id)
-      const code = what === "a worker" ? "WORKER_NOT_FOUND" : "NOT_FOUND"
       return yield* rbeeError(code, `this hive knows no such id of ${what}`)
     })

@@ -44,7 +44,7 @@ export class Installs {
   }
 
   /** Undefined: it is there. Else the id of the event sequence that ends when it is, or cannot be. */
-  provision(runtime: RuntimeId): Effect.Effect<string | undefined, RbeeError, ActorSystem> {
+  provision(runtime: RuntimeId): Effect.Effect<string | undefined, never, ActorSystem> {
     return Effect.gen(this, function* () {
       const name = this.nameOf(runtime)
       const id = yield* this.ports.ids.make("install")

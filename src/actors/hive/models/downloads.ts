@@ -17,7 +17,7 @@ import type { ParsedRef } from "../../../machines/formats/model-ref.ts"
 import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { downloadDone, downloadFromQueen, downloadResume, downloadStart } from "../../../machines/narration.ts"
 import { CurrentLogs, EventLog, type EventLogs } from "../common/event-log.ts"
-import { diskDevice } from "../../../layers/hive-catalog/index.ts"
+import { type CatalogError, diskDevice } from "../../../layers/hive-catalog/index.ts"
 import type { Supply } from "../devices/ledger.ts"
 import { CurrentDevices, type Devices } from "../devices/devices.ts"
 import { findModel, keepModel, rowOf } from "./models.ts"
@@ -76,7 +76,7 @@ export class Downloads {
   }
 
   /** The id of the event sequence that ends when the model is in the catalog, or cannot be. */
-  provision(ref: ParsedRef, fits: Fits): Effect.Effect<string, RbeeError, ActorSystem> {
+  provision(ref: ParsedRef, fits: Fits): Effect.Effect<string, CatalogError, ActorSystem> {
     return Effect.gen(this, function* () {
       const id = yield* this.ports.ids.make("provision")
       const here = yield* findModel(this.ports, ref.ref)

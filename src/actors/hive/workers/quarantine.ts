@@ -61,7 +61,7 @@ export class Quarantine {
   }
 
   /** Refuses a file that is not tried on this device now. */
-  admit(pair: Pair): Effect.Effect<void, RbeeError> {
+  admit(pair: Pair): Effect.Effect<void, RbeeError<"MODEL_INVALID" | "WORKER_START_FAILED"> | CatalogError> {
     return Effect.gen(this, function* () {
       const row = (yield* this.ports.catalog.quarantine.all).find((each) => isOf(each, pair))
       if (row !== undefined) return yield* refusal(pair, row)

@@ -7,7 +7,8 @@ import type { ActorRef } from "../../core/actor.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import { machineActor } from "../../core/machine/machine-actor.ts"
 import { ActorSystem } from "../../core/system.ts"
-import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { rbeeError } from "../../../machines/errors.ts"
+import { type Failing, heldTo, ofStarting } from "../../../protocol/failures.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { contextShrunk, type Line, workerRestart, workerWake } from "../../../machines/narration.ts"
 import type { Terms, WorkerKind } from "../../../machines/kinds/kind.ts"
@@ -51,12 +52,16 @@ export interface Surroundings {
   readonly onEnded: (handle: WorkerHandle, outcome: WorkerOutcome) => Effect.Effect<Verdict>
 }
 
+/** Why a worker does not serve. Its last words may be anything; what nobody is told of comes as INTERNAL. */
+export type NotStarted = Failing<typeof ofStarting>
+const told = heldTo(ofStarting)
+
 type Ref = ActorRef<WorkerEvent, Snapshot>
 
 export class WorkerHandle {
   readonly options: WorkerHandleOptions
   /** the port of the process that serves now; waits while there is none that is bound */
-  bind = Deferred.unsafeMake<number | undefined, RbeeError>(FiberId.none)
+  bind = Deferred.unsafeMake<number | undefined, NotStarted>(FiberId.none)
   private isBound = false
   private readonly gone = Deferred.unsafeMake<void>(FiberId.none)
   private ref: Ref | undefined
@@ -237,7 +242,7 @@ export class WorkerHandle {
   }
 }
 
-const failureOf = ({ id, pair }: WorkerHandleOptions, outcome: WorkerOutcome, verdict: Verdict): RbeeError => {
+const failureOf = ({ id, pair }: WorkerHandleOptions, outcome: WorkerOutcome, verdict: Verdict): NotStarted => {
   if (outcome.outcome === "stopped") {
     return rbeeError("SHUTTING_DOWN", `worker ${id} was stopped`, "Ask for it again", {
       reason: "stopped",
@@ -251,20 +256,18 @@ const failureOf = ({ id, pair }: WorkerHandleOptions, outcome: WorkerOutcome, ve
   if (verdict === "file") return refusal(pair, { reason, words }, about)
   // what was taken for the file's doing, and was the device's
   const code = verdict === "device" ? "WORKER_START_FAILED" : outcome.code
-  return rbeeError(
-    code,
-    `worker ${id} on ${deviceLabel(pair.device)} failed after ${attempts} ${attempts === 1 ? "try" : "tries"}: ${reason}${
-      words === "" || words === reason ? "" : `; its last words: ${words}`
-    }`,
-    "See `rbee logs worker`",
-    {
+  const lastWords = words === "" || words === reason ? "" : `; its last words: ${words}`
+  const tries = `${attempts} ${attempts === 1 ? "try" : "tries"}`
+  const what = `worker ${id} on ${deviceLabel(pair.device)} failed after ${tries}: ${reason}${lastWords}`
+  return told(
+    rbeeError(code, what, "See `rbee logs worker`", {
       ...about,
       ...(code === "WORKER_START_FAILED" ? { status: 500 } : {}),
       ...(verdict === "device" ? { degraded: true } : {}),
       reason,
       last_words: words,
       device: pair.device
-    }
+    })
   )
 }
 

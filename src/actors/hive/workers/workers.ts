@@ -25,7 +25,7 @@ import { CurrentDevices, type Device, type Devices, measureKey, type Most, noRoo
 import { Parts } from "../common/parts.ts"
 import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
 import { type Pair, Quarantine, type Verdict } from "./quarantine.ts"
-import { WorkerHandle } from "./worker-handle.ts"
+import { type NotStarted, WorkerHandle } from "./worker-handle.ts"
 import { beatOf, isInUse, isJoinable, isServing, shapeOf } from "./worker-view.ts"
 import { WorkerLife } from "./worker-life.ts"
 import { WorkerId, type DeviceId } from "../../../machines/vocabulary/ids.ts"
@@ -110,7 +110,7 @@ export class Workers {
   /** Joins a worker or starts one; returns when it has bound its port. */
   start(
     request: StartRequest
-  ): Effect.Effect<{ readonly id: WorkerId; readonly port: number | undefined }, RbeeError, ActorSystem> {
+  ): Effect.Effect<{ readonly id: WorkerId; readonly port: number | undefined }, NotStarted, ActorSystem> {
     return Effect.gen(this, function* () {
       const handle = yield* this.starting.withPermits(1)(this.joinOrBegin(request))
       const port = yield* Deferred.await(handle.bind)
@@ -133,7 +133,7 @@ export class Workers {
   }
 
   /** Refuses a model whose file is not tried on this device now. */
-  admits(model: ModelRow, device: Device): Effect.Effect<void, RbeeError> {
+  admits(model: ModelRow, device: Device): ReturnType<Quarantine["admit"]> {
     return Effect.flatMap(this.quarantine.pair(model, device), (pair) => this.quarantine.admit(pair))
   }
 
@@ -207,7 +207,7 @@ export class Workers {
     })
   }
 
-  private joinOrBegin(request: StartRequest): Effect.Effect<WorkerHandle, RbeeError, ActorSystem> {
+  private joinOrBegin(request: StartRequest): Effect.Effect<WorkerHandle, NotStarted, ActorSystem> {
     const { device, model, pin } = request
     return Effect.gen(this, function* () {
       const facts = yield* this.ports.models.inspect(model.file)
@@ -234,7 +234,7 @@ export class Workers {
     pair: Pair,
     facts: ModelFacts,
     wanted: Wanted
-  ): Effect.Effect<WorkerHandle, RbeeError, ActorSystem> {
+  ): Effect.Effect<WorkerHandle, NotStarted, ActorSystem> {
     const { device, model, pin } = request
     const { runtimes, ids, catalog } = this.ports
     return Effect.gen(this, function* () {
@@ -265,7 +265,7 @@ export class Workers {
     { device, evict, model }: StartRequest,
     facts: ModelFacts,
     wanted: Wanted
-  ): Effect.Effect<Shape, RbeeError> {
+  ): Effect.Effect<Shape, NotStarted> {
     const { ledger } = this.devices
     return Effect.gen(this, function* () {
       const choose = yield* this.chooser(kind, device, model.file, facts, wanted)
@@ -345,7 +345,7 @@ export class Workers {
     device: Device,
     evict: ReadonlyArray<WorkerId>,
     isRoom: (supply: Device["supply"]) => boolean
-  ): Effect.Effect<Device, RbeeError> {
+  ): Effect.Effect<Device, RbeeError<"NOT_FOUND">> {
     return Effect.gen(this, function* () {
       let now = device
       let isSomebodyGone = false

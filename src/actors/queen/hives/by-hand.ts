@@ -1,9 +1,9 @@
 /** A hive that somebody starts by hand. */
 import * as Effect from "effect/Effect"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
-import type { RbeeError } from "../../../machines/errors.ts"
 import { Events } from "../log/event-ring.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
+import type { NotWoken } from "./ensuring.ts"
 import { Hives } from "./hives.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
@@ -11,7 +11,7 @@ import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 export const wakeByHand = (
   id: HiveId,
   takeOver?: boolean
-): Effect.Effect<void, RbeeError, CurrentSettings | Events | Hives | SessionBook> =>
+): Effect.Effect<void, NotWoken, CurrentSettings | Events | Hives | SessionBook> =>
   Effect.gen(function* () {
     const hives = yield* Hives
     const { narrate } = yield* Events

@@ -2,7 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SnapshotFrom } from "xstate"
-import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { type Failing, heldTo, ofWaking } from "../../../protocol/failures.ts"
+import { rbeeError } from "../../../machines/errors.ts"
 import type { hiveMachine } from "../../../machines/hive.ts"
 import { hiveCached } from "../../../machines/narration.ts"
 import { until } from "../../core/actor.ts"
@@ -14,6 +15,11 @@ export interface Caller extends Waiter {
   readonly isSilent?: boolean
 }
 
+/** Why a hive is not awake. */
+export type NotWoken = Failing<typeof ofWaking>
+/** A chart keeps what it failed with, whatever that was. */
+const told = heldTo(ofWaking)
+
 type State = SnapshotFrom<typeof hiveMachine>
 
 /** `stopped`: somebody had it end meanwhile; `died`: its actor did. Fails where the hive did. */
@@ -21,7 +27,7 @@ export const ensure = (
   { actor, hive }: Running,
   caller: Caller,
   capabilitiesMs: number
-): Effect.Effect<"awake" | "stopped" | "died", RbeeError> =>
+): Effect.Effect<"awake" | "stopped" | "died", NotWoken> =>
   Effect.gen(function* () {
     const { entry, row, waiters } = hive
     const since = yield* Clock.currentTimeMillis
@@ -46,7 +52,7 @@ export const ensure = (
       if (outcome._tag === "Left") return "died"
       if (outcome.right.matches("stopped")) return "stopped"
       if (outcome.right.matches("failed"))
-        return yield* (
+        return yield* told(
           outcome.right.context.error ?? rbeeError("INTERNAL", `hive ${row.id} failed`, "See `rbee logs hive`")
         )
     }

@@ -9,7 +9,7 @@ import type * as Scope from "effect/Scope"
 import { Call } from "../../../protocol/endpoint.ts"
 import { HiveLauncher } from "../../../layers/hive-launcher/index.ts"
 import { HiveKeys } from "../../../layers/keys/index.ts"
-import { type HiveRow, QueenCatalog } from "../../../layers/queen-catalog/index.ts"
+import { type CatalogError, type HiveRow, QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { invariant } from "../../../machines/invariant.ts"
@@ -19,10 +19,10 @@ import type { ChildSpec } from "../../core/supervision/child.ts"
 import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supervision/supervisor.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { isUsual, tellOfBeat } from "./beats.ts"
-import { type Caller, ensure } from "./ensuring.ts"
+import { type Caller, ensure, type NotWoken } from "./ensuring.ts"
 import { type HiveActor, type HivePorts, startHive } from "./hive.ts"
 import { type KnownHive, notFound, type Running } from "./known-hive.ts"
-import { stopAndWait, suspect, untilLeft } from "./watching.ts"
+import { type NotStopped, stopAndWait, suspect, untilLeft } from "./watching.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
 interface HivesCalls {
@@ -32,24 +32,27 @@ interface HivesCalls {
    * Step 3: returns when the hive is awake and its capabilities are known. The caller hears the lines of 3A that are
    * said while it waits, or the one of 3B where nothing is to be waited for.
    */
-  readonly ensure: (id: HiveId, caller: Caller) => Effect.Effect<void, RbeeError>
+  readonly ensure: (id: HiveId, caller: Caller) => Effect.Effect<void, NotWoken>
   /** Makes a hive known. `url` is where it said that it is reached; `ssh` how the machine is, where that is another. */
-  readonly add: (id: HiveId, at?: Pick<HiveRow, "url" | "ssh" | "joined">) => Effect.Effect<void, RbeeError>
+  readonly add: (
+    id: HiveId,
+    at?: Pick<HiveRow, "url" | "ssh" | "joined">
+  ) => Effect.Effect<void, RbeeError<"CONFLICT"> | CatalogError>
   /** As it was added; undefined: it is not known. */
   readonly rowOf: (id: HiveId) => HiveRow | undefined
   /** Where a known hive is, if it is on another machine. */
-  readonly placeOf: (id: HiveId) => Effect.Effect<SshPlace | undefined, RbeeError>
+  readonly placeOf: (id: HiveId) => Effect.Effect<SshPlace | undefined, RbeeError<"HIVE_NOT_FOUND">>
   /** Forgets one that does not run. */
-  readonly remove: (id: HiveId) => Effect.Effect<void, RbeeError>
+  readonly remove: (id: HiveId) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT"> | CatalogError>
   /** A call to it failed: it is looked at now, before its beats are late. Returns when it is known how it is. */
   readonly suspect: (id: HiveId) => Effect.Effect<void>
   /** It says that it ends: returns when that process is gone, or has had its time. */
   readonly left: (id: HiveId) => Effect.Effect<void>
   readonly beat: (beat: Heartbeat) => Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">>
   /** Stops it, gracefully and then by force; returns when it is gone, fails where that cannot be known. */
-  readonly stop: (id: HiveId) => Effect.Effect<void, RbeeError>
+  readonly stop: (id: HiveId) => Effect.Effect<void, NotStopped>
   /** The same, because nobody uses it any more: whoever asks for it meanwhile has it woken again. */
-  readonly release: (id: HiveId) => Effect.Effect<void, RbeeError>
+  readonly release: (id: HiveId) => Effect.Effect<void, NotStopped>
   /** It can be started from here: the queen's own, or one over SSH. */
   readonly canBeWoken: (id: HiveId) => boolean
   /** Its last stop was a release. */
@@ -146,14 +149,14 @@ class KnownHives implements HivesCalls {
     return this.known.get(id)?.row
   }
 
-  placeOf(id: HiveId): Effect.Effect<SshPlace | undefined, RbeeError> {
-    return Effect.suspend((): Effect.Effect<SshPlace | undefined, RbeeError> => {
+  placeOf(id: HiveId): Effect.Effect<SshPlace | undefined, RbeeError<"HIVE_NOT_FOUND">> {
+    return Effect.suspend((): Effect.Effect<SshPlace | undefined, RbeeError<"HIVE_NOT_FOUND">> => {
       const row = this.rowOf(id)
       return row === undefined ? notFound(id) : Effect.succeed(row.ssh)
     })
   }
 
-  add(id: HiveId, { joined, ssh, url }: Pick<HiveRow, "url" | "ssh" | "joined"> = {}): Effect.Effect<void, RbeeError> {
+  add(id: HiveId, { joined, ssh, url }: Pick<HiveRow, "url" | "ssh" | "joined"> = {}): ReturnType<HivesCalls["add"]> {
     return Effect.gen(this, function* () {
       const already = this.rowOf(id)
       if (already !== undefined)
@@ -183,7 +186,7 @@ class KnownHives implements HivesCalls {
     )
   }
 
-  remove(id: HiveId): Effect.Effect<void, RbeeError> {
+  remove(id: HiveId): ReturnType<HivesCalls["remove"]> {
     return Effect.gen(this, function* () {
       const { actor } = yield* this.find(id)
       const state = yield* actor.ref.state
@@ -198,7 +201,7 @@ class KnownHives implements HivesCalls {
   }
 
   /** A caller starts anew when the actor of a hive died under it, or when it was released meanwhile. */
-  ensure(id: HiveId, caller: Caller, tries = patience): Effect.Effect<void, RbeeError> {
+  ensure(id: HiveId, caller: Caller, tries = patience): Effect.Effect<void, NotWoken> {
     return Effect.gen(this, function* () {
       const found = yield* this.find(id)
       const outcome = yield* ensure(found, caller, this.the(CurrentSettings).queen.capabilitiesMs)
@@ -228,14 +231,14 @@ class KnownHives implements HivesCalls {
     })
   }
 
-  stop(id: HiveId): Effect.Effect<void, RbeeError> {
+  stop(id: HiveId): Effect.Effect<void, NotStopped> {
     return Effect.suspend(() => {
       this.released.delete(id)
       return Effect.flatMap(this.find(id), stopAndWait)
     })
   }
 
-  release(id: HiveId): Effect.Effect<void, RbeeError> {
+  release(id: HiveId): Effect.Effect<void, NotStopped> {
     return Effect.suspend(() => {
       this.released.add(id)
       return Effect.flatMap(this.find(id), stopAndWait)

@@ -30,8 +30,11 @@ export const untilLeft = (running: Running): Effect.Effect<void, ActorStopped> =
     yield* Effect.timeoutOption(Effect.raceFirst(gone, looking), leaveMs)
   })
 
+/** Why it is not known whether a hive is gone. */
+export type NotStopped = RbeeError<"CONNECTION_TIMEOUT" | "HIVE_NOT_FOUND">
+
 /** Stops it, gracefully and then by force; returns when it is gone, fails where that cannot be known. */
-export const stopAndWait = ({ actor, hive: { row } }: Running): Effect.Effect<void, RbeeError> =>
+export const stopAndWait = ({ actor, hive: { row } }: Running): Effect.Effect<void, NotStopped> =>
   Effect.gen(function* () {
     const { id } = row
     const ticket = (yield* actor.ref.state).context.told + 1

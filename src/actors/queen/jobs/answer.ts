@@ -1,6 +1,7 @@
 /** A job's answer, for a surface: what its tokens mean and how it ends, without what else is told in its sequence. */
 import * as Effect from "effect/Effect"
 import type { Sink } from "../../../protocol/endpoint.ts"
+import { heldTo, ofAnswering, ofStore } from "../../../protocol/failures.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
 import { readFrames } from "../../../protocol/token-frame.ts"
 import type { AnswerForm } from "../../../machines/dialect/answer-form.ts"
@@ -9,11 +10,15 @@ import type { AnswerReader, JobAnswer, ReadAnswer } from "../../surfaces/answers
 import type { JobLog } from "../log/job-log.ts"
 import { failureOf, parseDone } from "../log/terminal-events.ts"
 
+/** How a job ended is kept as it was. */
+const told = heldTo(ofAnswering)
+const unreadable = heldTo(ofStore)
+
 export const answerOf = (log: JobLog): JobAnswer => ({
   jobId: log.jobId,
   createdAt: log.createdAt,
   read: reading(log),
-  begun: Effect.map(log.begun, (before) => reading(log, String(before)))
+  begun: Effect.mapBoth(log.begun, { onFailure: told, onSuccess: (before) => reading(log, String(before)) })
 })
 
 /** How the first worker said that the answer is read: its tokens were written so, whatever a later one would have said. */
@@ -55,7 +60,7 @@ const reading =
           return reader.done(parseDone(data))
         }
         const failure = failureOf(event, data)
-        if (failure !== undefined) reader.error(failure)
+        if (failure !== undefined) reader.error(told(failure))
       })
       const frames = { token, other }
       const sink: Sink = {
@@ -65,5 +70,5 @@ const reading =
         },
         drain: reader.drain
       }
-      return log.feed(after)(sink)
+      return Effect.mapError(log.feed(after)(sink), unreadable)
     })

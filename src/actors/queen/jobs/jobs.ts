@@ -12,8 +12,8 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Struct from "effect/Struct"
-import { Call, type Caller } from "../../../protocol/endpoint.ts"
-
+import { Call, type Caller, type ErrorOf } from "../../../protocol/endpoint.ts"
+import type { queenApi } from "../../../protocol/queen/index.ts"
 import { Ids } from "../../../layers/ids/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
@@ -30,6 +30,7 @@ import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supe
 import { ActorSystem } from "../../core/system.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { fail, job, type JobWorld } from "./job.ts"
+import type { JournalLost } from "../log/commits.ts"
 import { type JobLog, JobLogs } from "../log/job-log.ts"
 import { type LiveJob, LiveJobs } from "../log/live-jobs.ts"
 import { Events } from "../log/event-ring.ts"
@@ -42,15 +43,19 @@ import { SessionBook } from "../sessions/stored-sessions.ts"
 import { keyOf, mayAsk, onlyOwn, ownerOf, sees } from "../log/own-jobs.ts"
 import { JobId } from "../../../machines/vocabulary/ids.ts"
 
+type NoJob = RbeeError<"JOB_NOT_FOUND"> | JournalLost
+/** Why a job is not taken in. */
+export type NotTaken = ErrorOf<(typeof queenApi)["submitJob"]>
+
 interface JobsCalls {
   /** For the queen's tree: their supervisor, which begins with what the journal has left unfinished. */
   readonly supervised: Effect.Effect<Supervisor, RbeeError, ActorSystem | Scope.Scope>
-  readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, RbeeError>
-  readonly get: (id: JobId) => Effect.Effect<JobView, RbeeError>
+  readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, NotTaken>
+  readonly get: (id: JobId) => Effect.Effect<JobView, NoJob>
   /** those that the caller may see */
-  readonly list: (caller: Caller | undefined) => Effect.Effect<ReadonlyArray<JobView>, RbeeError>
+  readonly list: (caller: Caller | undefined) => Effect.Effect<ReadonlyArray<JobView>, JournalLost>
   /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
-  readonly cancel: (id: JobId) => Effect.Effect<void, RbeeError>
+  readonly cancel: (id: JobId) => Effect.Effect<void, NoJob | RbeeError<"CONFLICT">>
   /** jobs that have no place yet */
   readonly waiting: () => number
   /** Ends the jobs that wait at once, the others when `deadline` comes true; returns when none is left. */

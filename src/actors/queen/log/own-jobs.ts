@@ -30,10 +30,10 @@ export const mayAsk = (
       })
 
 /** The same failure as for one that was never there. */
-export const onlyOwn = <A extends { readonly facts: () => { readonly owner?: string | undefined } }>(
+export const onlyOwn = <A extends { readonly facts: () => { readonly owner?: string | undefined } }, E>(
   id: string,
-  found: Effect.Effect<A, RbeeError>
-): Effect.Effect<A, RbeeError> =>
+  found: Effect.Effect<A, E>
+): Effect.Effect<A, E | RbeeError<"JOB_NOT_FOUND">> =>
   Effect.flatMap(Call, ({ caller }) =>
     Effect.filterOrFail(
       found,

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { HiveApi } from "../../../protocol/hive.ts"
-import type { QueenApi, QueenCalls } from "../../../protocol/queen/index.ts"
+import type { QueenApi } from "../../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { knownAs, type Named, resolveName } from "../../../machines/formats/model-name.ts"
@@ -76,7 +76,9 @@ export const nameInMind = (view: ClusterView, name: string): ModelRef | undefine
 }
 
 /** The reference of what was named: as a reference, or as people call what some hive has. */
-export const named = (name: string): Effect.Effect<ModelRef, RbeeError, Cluster | CurrentQueen | CurrentSettings> =>
+export const named = (
+  name: string
+): Effect.Effect<ModelRef, RbeeError<"INVALID_REQUEST">, Cluster | CurrentQueen | CurrentSettings> =>
   Effect.gen(function* () {
     const known = nameInMind(yield* Cluster, name)
     if (known !== undefined) return known
@@ -84,7 +86,7 @@ export const named = (name: string): Effect.Effect<ModelRef, RbeeError, Cluster 
     return yield* resolveName(name, [...(yield* allCopies), ...(yield* asleep)])
   })
 
-export const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError, Cluster> =>
+export const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">, Cluster> =>
   Effect.gen(function* () {
     const api = (yield* Cluster).hive(hive)?.claimed?.api
     if (api !== undefined) return api
@@ -102,10 +104,10 @@ const copiesOf = (text: string, hive: HiveId | undefined) =>
   })
 
 /** Does the same to each of them. */
-const wherever = (
+const wherever = <E>(
   text: string,
   hive: HiveId | undefined,
-  change: (api: HiveApi, ref: ModelRef) => Effect.Effect<void, RbeeError>
+  change: (api: HiveApi, ref: ModelRef) => Effect.Effect<void, E>
 ) =>
   Effect.gen(function* () {
     for (const copy of yield* copiesOf(text, hive)) yield* change(yield* apiOf(copy.hive), copy.model_ref)
@@ -155,7 +157,7 @@ const collect = ({ dry_run, last_copies, max_mb }: Parameters<QueenApi["collectM
   })
 
 type Calls = Pick<
-  QueenCalls,
+  QueenApi,
   "listModels" | "showModel" | "pullModel" | "pullEvents" | "pinModel" | "retryModel" | "removeModel" | "collectModels"
 >
 
@@ -163,7 +165,7 @@ export const modelCalls = Effect.gen(function* () {
   const context = yield* Effect.context<Cluster | CurrentQueen | CurrentSettings | Events | Hives | SessionBook>()
   /** Two that make room at the same time would each take the other's copy for one that stays. */
   const collecting = yield* Effect.makeSemaphore(1)
-  const changed = (...args: Parameters<typeof wherever>) => Effect.provide(wherever(...args), context)
+  const changed = <E>(...args: Parameters<typeof wherever<E>>) => Effect.provide(wherever(...args), context)
   return {
     listModels: () => Effect.provide(allCopies, context),
     showModel: ({ hive, ref }) => Effect.provide(shown(ref, hive), context),

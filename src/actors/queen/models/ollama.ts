@@ -1,8 +1,9 @@
 /** Models as Ollama's interface asks for them (surfaces/ollama/ports.ts). */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
+import { heldTo } from "../../../protocol/failures.ts"
+import { ollamaApi } from "../../../protocol/surfaces/ollama.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
-import type { RbeeError } from "../../../machines/errors.ts"
 import { bundledModel } from "../../../machines/formats/model-ref.ts"
 import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
 import { unknownModel } from "../../surfaces/ollama/ollama.ts"
@@ -15,12 +16,15 @@ import { fact } from "../../../machines/facts.ts"
 
 type Models = Pick<OllamaPorts, "named" | "models" | "shown" | "workers" | "idleMs" | "unload" | "pull" | "remove">
 
+/** How a download ended is what its hive says. */
+const told = heldTo(ollamaApi.ollamaPull.errors)
+
 /** A job gives its slot back a moment after its last token is read. */
 const untilFree = Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recurs(50))
 
 export const ollamaModels = (
   calls: Effect.Effect.Success<typeof modelCalls>,
-  stopWorker: (id: WorkerId) => Effect.Effect<void, RbeeError>
+  stopWorker: (id: WorkerId) => Effect.Effect<void, unknown>
 ): Effect.Effect<Models, never, Cluster | CurrentQueen | CurrentSettings> =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Cluster | CurrentQueen | CurrentSettings>()
@@ -72,7 +76,10 @@ export const ollamaModels = (
           return {
             model: model_ref,
             follow: (progress) =>
-              Effect.asVoid(follow(feed, { narrate: () => {}, progress }, "the download", { hiveId: hive }))
+              follow(feed, { narrate: () => {}, progress }, "the download", { hiveId: hive }).pipe(
+                Effect.asVoid,
+                Effect.mapError(told)
+              )
           }
         }),
       remove: (name) => Effect.flatMap(nameOf(name), (ref) => Effect.zipRight(unload(ref), calls.removeModel({ ref })))

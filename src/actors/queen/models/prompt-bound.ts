@@ -35,12 +35,19 @@ const roomiest = (copies: ReadonlyArray<ModelView>): { readonly context: number;
 }
 
 /** `request.model` is canonical. */
-export const checkPrompt = (view: ClusterView, request: JobRequest): Effect.Effect<void, RbeeError> => {
+export const checkPrompt = (
+  view: ClusterView,
+  request: JobRequest
+): Effect.Effect<void, RbeeError<"INVALID_REQUEST">> => {
   const bytes = bytesOf(request)
   return bytes <= shortPrompt ? Effect.void : checkLong(view, request, bytes)
 }
 
-const checkLong = (view: ClusterView, request: JobRequest, bytes: number): Effect.Effect<void, RbeeError> =>
+const checkLong = (
+  view: ClusterView,
+  request: JobRequest,
+  bytes: number
+): Effect.Effect<void, RbeeError<"INVALID_REQUEST">> =>
   Effect.gen(function* () {
     const hives = view.allHives().filter(({ id }) => (request.hive ?? id) === id)
     // each looks whether the file is still the one that it knows

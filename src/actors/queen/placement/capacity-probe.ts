@@ -1,6 +1,8 @@
 /** Step 5 of the flow (docs/design.md#the-flow): hives are asked for room, candidate by candidate, cheapest first. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { ErrorOf } from "../../../protocol/endpoint.ts"
+import type { hiveApi } from "../../../protocol/hive.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import { type Place, type PlacementRequest, withoutModel } from "../../../machines/policy/placement/placement.ts"
 import { failureClassOf } from "../../../machines/policy/failure-class.ts"
@@ -61,13 +63,16 @@ export const residentPlacement = (
   worker
 })
 
+/** Why a hive has no word on its room. */
+export type NoAdvice = ErrorOf<(typeof hiveApi)["capacity"]>
+
 /** Changes nothing: room is advice until a worker is started. Fails where another place would not help either. */
 export const probeCapacity = (
   view: ClusterView,
   request: PlacementRequest,
   excluded: ReadonlyArray<Place>,
   { onFull, onPicked }: Listener
-): Effect.Effect<Found, RbeeError> =>
+): Effect.Effect<Found, NoAdvice> =>
   Effect.gen(function* () {
     const full: Array<Full> = []
     let ending: HiveId | undefined

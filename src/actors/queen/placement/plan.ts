@@ -1,11 +1,11 @@
 /** A dry run of placing: the same decision from the same view; hives are only asked for advice. */
 import * as Effect from "effect/Effect"
-import { type RbeeError, sentence } from "../../../machines/errors.ts"
+import { sentence } from "../../../machines/errors.ts"
 import { decide, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
-import { probeCapacity, type Found, residentPlacement } from "./capacity-probe.ts"
+import { type Found, type NoAdvice, probeCapacity, residentPlacement } from "./capacity-probe.ts"
 import { deviceNamed, type ModelRef } from "../../../machines/vocabulary/ids.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
@@ -14,7 +14,7 @@ export const planOf = (
   waiting: number,
   /** its model by its reference */
   { allow_cpu, context, device, hive, model }: PlanRequest & { readonly model: ModelRef }
-): Effect.Effect<PlanView, RbeeError, Cluster> =>
+): Effect.Effect<PlanView, NoAdvice, Cluster> =>
   Effect.gen(function* () {
     const view = yield* Cluster
     const request: PlacementRequest = {

@@ -2,11 +2,10 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { AnswerOf } from "../../../protocol/answers.ts"
-import { Call, type EventFeed, type Loose } from "../../../protocol/endpoint.ts"
+import { Call, type EventFeed, type Handlers } from "../../../protocol/endpoint.ts"
 import { explain } from "../../../protocol/explain.ts"
 import type { anthropicApi } from "../../../protocol/surfaces/anthropic.ts"
 import { anthropic as surface } from "../../../protocol/surfaces/anthropic-surface.ts"
-import type { RbeeError } from "../../../machines/errors.ts"
 import {
   type AskedJob,
   decodeMessages,
@@ -15,7 +14,7 @@ import {
   type MessagesRequest
 } from "../../../machines/vocabulary/anthropic/anthropic.ts"
 import { sortFields } from "../../../machines/vocabulary/anthropic/fields.ts"
-import type { JobAnswer } from "../answers.ts"
+import type { AnswerError, JobAnswer } from "../answers.ts"
 import { ask, type Asking, naming, soon, type WhileWanted } from "../asking.ts"
 import { gather } from "../gather.ts"
 import { messageFeed } from "./stream.ts"
@@ -29,7 +28,7 @@ interface Asked extends AskedJob {
   readonly request: MessagesRequest
 }
 
-export const anthropic = (jobs: Asking): Loose<typeof anthropicApi> => ({
+export const anthropic = (jobs: Asking): Handlers<typeof anthropicApi> => ({
   v1Messages: (input) =>
     Effect.gen(function* () {
       const { ignored, job, request } = yield* askedOf(input)
@@ -51,7 +50,7 @@ export const anthropic = (jobs: Asking): Loose<typeof anthropicApi> => ({
     })
 })
 
-const askedOf = (input: Body): Either.Either<Asked, RbeeError> =>
+const askedOf = (input: Body): Either.Either<Asked, AnswerError> =>
   Either.gen(function* () {
     const { asked, ignored } = yield* sortFields(input)
     const request = yield* Either.mapLeft(decodeMessages(asked), explain)
@@ -60,7 +59,7 @@ const askedOf = (input: Body): Either.Either<Asked, RbeeError> =>
   })
 
 /** A prompt that does not fit has been counted too, unless it was refused unread, by its bytes. */
-const tooMany = (error: RbeeError): Effect.Effect<number, RbeeError> => {
+const tooMany = (error: AnswerError): Effect.Effect<number, AnswerError> => {
   const tokens = fact(error, "prompt_bytes") === undefined ? fact(error, "prompt_tokens") : undefined
   return tokens === undefined || tokens === 0 ? Effect.fail(error) : Effect.succeed(tokens)
 }
@@ -77,10 +76,10 @@ const beginning = ({ jobId }: JobAnswer, model: string): Message => ({
   usage: { input_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 0 }
 })
 
-const whole = (begun: Message, { read }: JobAnswer): Effect.Effect<Reply, RbeeError> =>
+const whole = (begun: Message, { read }: JobAnswer): Effect.Effect<Reply, AnswerError> =>
   Effect.map(wholeMessage(begun, read), (body) => ({ _tag: "Json", status: 200, body }))
 
-const streamed = (message: Message, answered: JobAnswer, whileWanted: WhileWanted): Effect.Effect<Reply, RbeeError> =>
+const streamed = (message: Message, answered: JobAnswer, whileWanted: WhileWanted): Effect.Effect<Reply, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const feed = yield* soon(answered, surface.framing, (source) => messageFeed({ message, correlationId, source }))

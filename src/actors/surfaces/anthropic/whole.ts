@@ -2,14 +2,13 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { RbeeError } from "../../../machines/errors.ts"
 import { type AnswerBlock, type Message, stopOf, usageOf } from "../../../machines/vocabulary/anthropic/anthropic.ts"
-import type { ReadAnswer } from "../answers.ts"
+import type { AnswerError, ReadAnswer } from "../answers.ts"
 import { toEnd } from "../gather.ts"
 import { blocksOf } from "./blocks.ts"
 
 /** Fails as the job does. */
-export const wholeMessage = (begun: Message, read: ReadAnswer): Effect.Effect<Message, RbeeError> =>
+export const wholeMessage = (begun: Message, read: ReadAnswer): Effect.Effect<Message, AnswerError> =>
   Effect.suspend(() => {
     const content: Array<AnswerBlock> = []
     let text = ""

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import { Call, type EventFeed } from "../../../protocol/endpoint.ts"
 import type { EventsAnswer, JsonAnswer } from "../../../protocol/answers.ts"
 import { ollama } from "../../../protocol/surfaces/ollama-surface.ts"
-import type { RbeeError } from "../../../machines/errors.ts"
 import {
   endOf,
   movedEnd,
@@ -20,7 +19,7 @@ import {
   type OllamaJob,
   saysNothing
 } from "../../../machines/vocabulary/ollama/requests.ts"
-import type { JobAnswer } from "../answers.ts"
+import type { AnswerError, JobAnswer } from "../answers.ts"
 import { ask, soon, type WhileWanted } from "../asking.ts"
 import { gather, type WholeAnswer } from "../gather.ts"
 import { asText, wholeCall } from "./calls.ts"
@@ -55,7 +54,7 @@ interface Asked<A> {
 export const answerTo = <A extends object>(
   ports: OllamaPorts,
   asked: Asked<A>
-): Effect.Effect<Answering<A>, RbeeError> =>
+): Effect.Effect<Answering<A>, AnswerError> =>
   Effect.gen(function* () {
     const { job, model, request } = asked
     const keeping = keepingOf(request.keep_alive)
@@ -84,7 +83,7 @@ const headOf = ({ model }: Pick<OllamaChatRequest, "model">, createdAt: number):
 })
 
 /** Nothing is asked: the model is loaded, or unloaded, and that is said. */
-const moved = <A extends object>(ports: OllamaPorts, asked: Asked<A>): Effect.Effect<Answering<A>, RbeeError> =>
+const moved = <A extends object>(ports: OllamaPorts, asked: Asked<A>): Effect.Effect<Answering<A>, AnswerError> =>
   Effect.gen(function* () {
     const { job, model, request } = asked
     const now = yield* Clock.currentTimeMillis
@@ -109,7 +108,7 @@ const moved = <A extends object>(ports: OllamaPorts, asked: Asked<A>): Effect.Ef
 const nothing: Said = { content: "" }
 
 /** Waits for the end, and gives the whole answer. */
-const whole = <A extends object>(asked: Asked<A>, answered: JobAnswer): Effect.Effect<Answering<A>, RbeeError> =>
+const whole = <A extends object>(asked: Asked<A>, answered: JobAnswer): Effect.Effect<Answering<A>, AnswerError> =>
   Effect.map(gather(answered.read), (answer) => json(asked, answered.createdAt, saidIn(answer), endOf(answer.done)))
 
 const saidIn = ({ calls, content, done, reasoning }: WholeAnswer): Said => {
@@ -133,7 +132,7 @@ const streamed = <A extends object>(
   { place, request }: Asked<A>,
   answered: JobAnswer,
   whileWanted: WhileWanted
-): Effect.Effect<EventsAnswer, RbeeError> =>
+): Effect.Effect<EventsAnswer, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const head = headOf(request, answered.createdAt)

@@ -3,7 +3,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { Loose } from "../../../protocol/endpoint.ts"
+import type { Handlers } from "../../../protocol/endpoint.ts"
 import { explain } from "../../../protocol/explain.ts"
 import type { ollamaApi } from "../../../protocol/surfaces/ollama.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -40,7 +40,12 @@ type Fields = Readonly<Record<string, unknown>>
 /** What is asked, of a body whose fields were sorted. */
 const read =
   <A, I>(lists: FieldLists, schema: Schema.Schema<A, I>) =>
-  (body: Fields): Either.Either<{ readonly asked: A; readonly ignored: ReadonlyArray<string> }, RbeeError> =>
+  (
+    body: Fields
+  ): Either.Either<
+    { readonly asked: A; readonly ignored: ReadonlyArray<string> },
+    RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
+  > =>
     Either.gen(function* () {
       const { asked, ignored } = yield* sortBy(lists)(body)
       const { options } = asked
@@ -55,7 +60,7 @@ const readGenerate = read(generateFields, OllamaGenerateRequest)
 const readShow = read(showFields, OllamaModelRequest)
 const readPull = read(pullFields, OllamaPullRequest)
 
-export const ollama = (ports: OllamaPorts): Loose<typeof ollamaApi> => ({
+export const ollama = (ports: OllamaPorts): Handlers<typeof ollamaApi> => ({
   ollamaVersion: () => Effect.succeed({ version }),
   ollamaTags: () => Effect.map(ports.models, tagsOf),
   ollamaPs: () =>

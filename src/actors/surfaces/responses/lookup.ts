@@ -1,11 +1,15 @@
 /** Stored responses by their ids, and what goes on from them. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import type { ErrorOf } from "../../../protocol/endpoint.ts"
+import { heldTo } from "../../../protocol/failures.ts"
+import { responsesApi } from "../../../protocol/surfaces/responses.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { ChatMessage } from "../../../machines/vocabulary/conversation.ts"
 import { JobId } from "../../../machines/vocabulary/ids.ts"
 import { type Item, messagesOf } from "../../../machines/vocabulary/responses/items.ts"
 import type { KeptResponse } from "../../../machines/vocabulary/responses/kept.ts"
+import type { AnswerError } from "../answers.ts"
 import { endOf, hasEnded, jobIdIn, type StoredJob } from "./stored.ts"
 
 export interface Found {
@@ -13,7 +17,10 @@ export interface Found {
   readonly kept: KeptResponse
 }
 
-export type Find = (id: string) => Effect.Effect<Found, RbeeError>
+/** A call about one response. */
+export type ResponseError = ErrorOf<(typeof responsesApi)["v1Response"]>
+
+export type Find = (id: string) => Effect.Effect<Found, ResponseError>
 
 const isJobId = Schema.is(JobId)
 
@@ -23,14 +30,18 @@ export const finding =
   (id) => {
     const jobId = jobIdIn(id)
     if (!isJobId(jobId)) return noResponse(id)
-    return Effect.flatMap(
-      Effect.mapError(find(jobId), (error) => (error.code === "JOB_NOT_FOUND" ? noResponse(id) : error)),
-      (job) => {
-        const kept = job.request.response
-        return kept?.store === true ? Effect.succeed({ job, kept }) : noResponse(id)
-      }
-    )
+    return Effect.flatMap(Effect.mapError(find(jobId), missing(id)), (job) => {
+      const kept = job.request.response
+      return kept?.store === true ? Effect.succeed({ job, kept }) : noResponse(id)
+    })
   }
+
+const held = heldTo(responsesApi.v1Response.errors)
+/** What is said of a job, of the response that it is. */
+export const missing =
+  (id: string) =>
+  (error: RbeeError): ResponseError =>
+    error.code === "JOB_NOT_FOUND" ? noResponse(id) : held(error)
 
 const noResponse = (id: string): RbeeError<"NOT_FOUND"> =>
   rbeeError(
@@ -40,7 +51,7 @@ const noResponse = (id: string): RbeeError<"NOT_FOUND"> =>
   )
 
 /** The conversation that goes on: all that was said, but the instructions, which were that response's own. */
-export const conversationOf = (find: Find, previous: string): Effect.Effect<ReadonlyArray<ChatMessage>, RbeeError> =>
+export const conversationOf = (find: Find, previous: string): Effect.Effect<ReadonlyArray<ChatMessage>, AnswerError> =>
   Effect.gen(function* () {
     const { job, kept } = yield* Effect.mapError(find(previous), (error) =>
       error.code === "NOT_FOUND" ? notThere(error.what) : error
@@ -61,7 +72,7 @@ const isReference = ({ id, role, type }: Item): boolean =>
   id !== undefined && (type === "item_reference" || (type === undefined && role === undefined))
 
 /** Items that stand for others are those others, where they are found. */
-export const resolved = (find: Find, items: ReadonlyArray<Item>): Effect.Effect<ReadonlyArray<Item>, RbeeError> =>
+export const resolved = (find: Find, items: ReadonlyArray<Item>): Effect.Effect<ReadonlyArray<Item>> =>
   Effect.forEach(items, (item) => {
     if (!isReference(item)) return Effect.succeed(item)
     const reference: Item = { ...item, type: "item_reference" }
@@ -76,7 +87,7 @@ export const resolved = (find: Find, items: ReadonlyArray<Item>): Effect.Effect<
 type Json = Readonly<Record<string, unknown>>
 
 /** All that it was asked with, from the first response of its conversation on. */
-export const inputOf = (find: Find, id: string): Effect.Effect<ReadonlyArray<Json>, RbeeError> =>
+export const inputOf = (find: Find, id: string): Effect.Effect<ReadonlyArray<Json>, ResponseError> =>
   Effect.gen(function* () {
     const { kept } = yield* find(id)
     const own = kept.input.map((item, index) => ({ id: `item_${id}_${index}`, ...item }))
@@ -86,7 +97,7 @@ export const inputOf = (find: Find, id: string): Effect.Effect<ReadonlyArray<Jso
     return [...before, ...own]
   })
 
-const toldUpTo = (find: Find, id: string): Effect.Effect<ReadonlyArray<Json>, RbeeError> =>
+const toldUpTo = (find: Find, id: string): Effect.Effect<ReadonlyArray<Json>, ResponseError> =>
   Effect.gen(function* () {
     const { job, kept } = yield* find(id)
     const { response } = yield* endOf(job, kept)

@@ -14,7 +14,7 @@ interface Reading {
 
 export interface Readers {
   /** Reads as one of them. One who is interrupted has left, who comes to the end has not. */
-  readonly reading: <A>(id: JobId, effect: Effect.Effect<A, RbeeError>) => Effect.Effect<A, RbeeError>
+  readonly reading: <A, E>(id: JobId, effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
   /** It has no reader yet, and may get one. */
   readonly orphan: (id: JobId) => Effect.Effect<void>
 }

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { AnswerOf } from "../../../protocol/answers.ts"
-import type { EventFeed, Loose } from "../../../protocol/endpoint.ts"
+import type { EventFeed, Handlers } from "../../../protocol/endpoint.ts"
 import { explain } from "../../../protocol/explain.ts"
 import { openAiResponses } from "../../../protocol/surfaces/openai-surface.ts"
 import type { responsesApi } from "../../../protocol/surfaces/responses.ts"
@@ -11,9 +11,9 @@ import type { JobId } from "../../../machines/vocabulary/ids.ts"
 import { sortFields } from "../../../machines/vocabulary/responses/fields.ts"
 import type { KeptResponse } from "../../../machines/vocabulary/responses/kept.ts"
 import { decodeRequest, itemsOf, jobOf, type ResponseRequest } from "../../../machines/vocabulary/responses/request.ts"
-import type { JobAnswer } from "../answers.ts"
+import type { AnswerError, JobAnswer } from "../answers.ts"
 import { ask, type Asking, naming, soon, type WhileWanted } from "../asking.ts"
-import { conversationOf, type Find, finding, inputOf, resolved } from "./lookup.ts"
+import { conversationOf, type Find, finding, inputOf, missing, resolved, type ResponseError } from "./lookup.ts"
 import { makeReaders, type Readers } from "./readers.ts"
 import { asItIs, beginningOf, endOf, eventsOf, hasEnded, type StoredJob } from "./stored.ts"
 
@@ -27,7 +27,7 @@ type Reply = AnswerOf<(typeof responsesApi)["v1CreateResponse"]["answers"]>
 type Body = Readonly<Record<string, unknown>>
 
 export interface Responses {
-  readonly handlers: Loose<typeof responsesApi>
+  readonly handlers: Handlers<typeof responsesApi>
   /** A queen before this one took it in: its reader is gone with her, and may come back. */
   readonly inherited: (job: Pick<StoredJob, "jobId" | "request">) => Effect.Effect<void>
 }
@@ -48,15 +48,15 @@ export const responses = (jobs: ResponseJobs): Responses => {
       v1CancelResponse: ({ id }) =>
         Effect.gen(function* () {
           const { job } = yield* find(id)
-          yield* stop(jobs, job)
+          yield* stop(jobs, id, job)
           const { job: now, kept } = yield* find(id)
           return yield* asItIs(now, kept)
         }),
       v1DeleteResponse: ({ id }) =>
         Effect.gen(function* () {
           const { job } = yield* find(id)
-          yield* stop(jobs, job)
-          yield* jobs.remove(job.jobId)
+          yield* stop(jobs, id, job)
+          yield* Effect.mapError(jobs.remove(job.jobId), missing(id))
           return { id, object: "response", deleted: true }
         }),
       v1ResponseInput: ({ after, id, limit = 20, order = "desc" }) =>
@@ -68,13 +68,15 @@ export const responses = (jobs: ResponseJobs): Responses => {
 }
 
 /** What has ended meanwhile stays as it is. */
-const stop = (jobs: ResponseJobs, job: StoredJob): Effect.Effect<void, RbeeError> =>
+const stop = (jobs: ResponseJobs, id: string, job: StoredJob): Effect.Effect<void, ResponseError> =>
   hasEnded(job)
     ? Effect.void
-    : Effect.catchIf(
-        jobs.cancel(job.jobId),
-        ({ code }) => code === "CONFLICT",
-        () => Effect.void
+    : jobs.cancel(job.jobId).pipe(
+        Effect.catchIf(
+          ({ code }) => code === "CONFLICT",
+          () => Effect.void
+        ),
+        Effect.mapError(missing(id))
       )
 
 const counted =
@@ -95,7 +97,7 @@ const page = (items: ReadonlyArray<Body>, limit: number, after: string | undefin
   }
 }
 
-const create = (jobs: ResponseJobs, readers: Readers, find: Find, input: Body): Effect.Effect<Reply, RbeeError> =>
+const create = (jobs: ResponseJobs, readers: Readers, find: Find, input: Body): Effect.Effect<Reply, AnswerError> =>
   Effect.gen(function* () {
     const { asked, ignored } = yield* sortFields(input)
     const request = yield* Either.mapLeft(decodeRequest(asked), explain)
@@ -125,7 +127,7 @@ const answer = (
   kept: KeptResponse,
   answered: JobAnswer,
   wanted: WhileWanted
-): Effect.Effect<Reply, RbeeError> => {
+): Effect.Effect<Reply, AnswerError> => {
   if (!stream && kept.background)
     return Effect.succeed({ _tag: "Json", status: 200, body: beginningOf(answered, kept) })
   if (!stream)

@@ -2,12 +2,11 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../protocol/endpoint.ts"
 import { frame } from "../../../protocol/sse.ts"
-import type { RbeeError } from "../../../machines/errors.ts"
 import type { JobRequest, JobState } from "../../../machines/vocabulary/job.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
 import type { KeptResponse } from "../../../machines/vocabulary/responses/kept.ts"
 import type { Response, ResponseStatus } from "../../../machines/vocabulary/responses/response.ts"
-import type { JobAnswer, ReadAnswer } from "../answers.ts"
+import type { AnswerError, JobAnswer, ReadAnswer, Unreadable } from "../answers.ts"
 import { foldOf } from "./fold.ts"
 
 /** A job that may be somebody's response. */
@@ -76,14 +75,14 @@ export const eventsOf =
 export interface Ended {
   readonly response: Response
   /** why it is not whole */
-  readonly failure: RbeeError | undefined
+  readonly failure: AnswerError | undefined
 }
 
 /** What became of it; waits for its end. */
-export const endOf = (answered: JobAnswer, kept: KeptResponse): Effect.Effect<Ended, RbeeError> =>
+export const endOf = (answered: JobAnswer, kept: KeptResponse): Effect.Effect<Ended, Unreadable> =>
   Effect.suspend(() => {
     let last = beginningOf(answered, kept)
-    let failure: RbeeError | undefined
+    let failure: AnswerError | undefined
     const fold = foldOf({
       response: last,
       kept,
@@ -91,7 +90,7 @@ export const endOf = (answered: JobAnswer, kept: KeptResponse): Effect.Effect<En
         if ("response" in event) last = event.response
       }
     })
-    const error = (why: RbeeError): void => {
+    const error = (why: AnswerError): void => {
       failure = why
       fold.error(why)
     }
@@ -104,7 +103,7 @@ const ended: ReadonlySet<JobState> = new Set(["done", "failed", "cancelled"])
 export const hasEnded = (job: StoredJob): boolean => ended.has(job.state())
 
 /** As it is at the moment. */
-export const asItIs = (job: StoredJob, kept: KeptResponse): Effect.Effect<Response, RbeeError> =>
+export const asItIs = (job: StoredJob, kept: KeptResponse): Effect.Effect<Response, Unreadable> =>
   Effect.suspend(() => {
     if (hasEnded(job)) return Effect.map(endOf(job, kept), ({ response }) => response)
     const state = job.state()

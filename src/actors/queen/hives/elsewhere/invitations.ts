@@ -32,7 +32,10 @@ interface InvitationBook {
   /** The token. An earlier one for the same name is worth nothing any more. */
   readonly issue: (hive: HiveId, at: string | undefined) => Effect.Effect<string, CatalogError>
   /** Where its hive is reached; FORBIDDEN: it is none for that name, is used, or too old. */
-  readonly check: (hive: HiveId, token: string) => Effect.Effect<Pick<Invitation, "at">, RbeeError>
+  readonly check: (
+    hive: HiveId,
+    token: string
+  ) => Effect.Effect<Pick<Invitation, "at">, RbeeError<"FORBIDDEN"> | CatalogError>
   readonly spend: (hive: HiveId) => Effect.Effect<void, CatalogError>
 }
 

@@ -1,7 +1,7 @@
 /** Hives that are started by hand: invited by whoever manages the cluster, they join with what they were given. */
 import * as Effect from "effect/Effect"
 import { digest } from "../../../../layers/keys/index.ts"
-import type { QueenCalls } from "../../../../protocol/queen/index.ts"
+import type { QueenApi } from "../../../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { isLoopback } from "../../../../machines/vocabulary/address.ts"
@@ -59,7 +59,7 @@ const admit = (id: HiveId, invite: string | undefined, secret: string, port: num
   })
 
 /** True: it was invited, so that it is hers whoever had it before: her operator and its own wanted that. */
-const join = ({ id, invite, port, queen, secret }: Parameters<QueenCalls["joinHive"]>[0]) =>
+const join = ({ id, invite, port, queen, secret }: Parameters<QueenApi["joinHive"]>[0]) =>
   Effect.gen(function* () {
     const hives = yield* Hives
     if (secret === (yield* CurrentSettings).token) return yield* notInvited(id)
@@ -72,7 +72,7 @@ const join = ({ id, invite, port, queen, secret }: Parameters<QueenCalls["joinHi
     return !isKnown
   })
 
-const invite = ({ direct, id, url }: Parameters<QueenCalls["inviteHive"]>[0]) =>
+const invite = ({ direct, id, url }: Parameters<QueenApi["inviteHive"]>[0]) =>
   Effect.gen(function* () {
     if (id === (yield* CurrentSettings).hive.id)
       return yield* refused("id", `hive ${id} is this machine's own and needs no invitation`, "Take another name")
@@ -94,5 +94,5 @@ export const joining = Effect.gen(function* () {
           Effect.flatMap((isInvited) => wakeByHand(input.id, isInvited)),
           Effect.provide(context)
         )
-  } satisfies Pick<QueenCalls, "inviteHive" | "joinHive">
+  } satisfies Pick<QueenApi, "inviteHive" | "joinHive">
 })

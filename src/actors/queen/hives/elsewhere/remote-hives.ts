@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../../../protocol/endpoint.ts"
 import { frame } from "../../../../protocol/sse.ts"
-import type { QueenCalls } from "../../../../protocol/queen/index.ts"
+import type { QueenApi } from "../../../../protocol/queen/index.ts"
 import { CurrentRemotes, type Facts, type Remote, type Remotes } from "../../../../layers/remote/index.ts"
 import { CurrentSettings } from "../../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../../machines/errors.ts"
@@ -37,7 +37,7 @@ const machineView = (facts: Facts): MachineView => {
 const isElsewhere = (url: string): boolean =>
   !isLoopback(/^https?:\/\//.test(url) && URL.canParse(url) ? new URL(url).hostname : "localhost")
 
-const remoteOf = (id: HiveId): Effect.Effect<Remote, RbeeError, Hives> =>
+const remoteOf = (id: HiveId): Effect.Effect<Remote, RbeeError<"HIVE_NOT_FOUND" | "INVALID_REQUEST">, Hives> =>
   Effect.gen(function* () {
     const place = yield* (yield* Hives).placeOf(id)
     if (place !== undefined) return { id, place }
@@ -69,10 +69,10 @@ const installation =
       }
     })
 
-type Calls = Pick<QueenCalls, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
+type Calls = Pick<QueenApi, "addHive" | "checkHive" | "installHive" | "uninstallHive" | "hiveLogs" | "unlockKey">
 
 /** `viewOf` shows a hive as it is. */
-export const remoteHives = (viewOf: (id: HiveId) => Effect.Effect<HiveView, RbeeError>) =>
+export const remoteHives = (viewOf: (id: HiveId) => Effect.Effect<HiveView, RbeeError<"HIVE_NOT_FOUND">>) =>
   Effect.gen(function* () {
     const hives = yield* Hives
     const remotes = yield* CurrentRemotes
