@@ -27,13 +27,14 @@ export const rooms = [
   {
     name: "policy",
     source: /^src\/machines\/policy\//,
-    tests: ["test/machines/policy/*.test.ts"],
+    // of the turns and the search the queen's own tests have what takes several of them
+    tests: ["test/machines/policy/*.test.ts", "test/actors/queen/{room,reload,plan}.test.ts"],
     without: ["test/machines/policy/{estimate-*,swapping}.test.ts"]
   },
   {
     name: "formats",
     source: /^src\/machines\/(formats|kinds)\//,
-    tests: ["test/machines/*.test.ts"],
+    tests: ["test/machines/*.test.ts", "test/machines/policy/estimate{,-cuda}.test.ts"],
     without: ["test/machines/gguf-fuzz.test.ts"]
   },
   {

@@ -18,10 +18,13 @@ const toolchain =
   "CUDA error: the provided PTX was compiled with an unsupported toolchain.\nggml-cuda.cu:108: CUDA error"
 
 describe("The end of a worker's process", () => {
-  it.each(["SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL"])("by %s while it loads is the file's", (signal) => {
-    expect(blame({ signal })).toBe("file")
-    expect(blame({ signal, phase: "serve" })).toBe("request")
-  })
+  it.each(["SIGABRT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGTRAP", "SIGSYS"])(
+    "by %s while it loads is the file's",
+    (signal) => {
+      expect(blame({ signal })).toBe("file")
+      expect(blame({ signal, phase: "serve" })).toBe("request")
+    }
+  )
 
   it.each([
     [134, "file"],
@@ -29,6 +32,10 @@ describe("The end of a worker's process", () => {
     [135, "file"],
     [136, "file"],
     [132, "file"],
+    [133, "file"],
+    [159, "file"],
+    [129, "outside"],
+    [130, "outside"],
     [137, "outside"],
     [143, "outside"]
   ] as const)("is read through a shell too: code %i", (exitCode, whose) => {
@@ -83,6 +90,8 @@ describe("The end of a worker's process", () => {
     expect(blame({ signal: "SIGKILL", isGivenUp: true, code: "LOADING_STALLED" })).toBe("unclear")
     expect(blame({ phase: "boot", exitCode: 9, lastWords: "no can do" })).toBe("unclear")
     expect(blame({ exitCode: 1 })).toBe("unclear")
+    // by then the program was there
+    expect(blame({ exitCode: 1, lastWords: "ENOENT" })).toBe("unclear")
   })
 })
 
@@ -102,6 +111,7 @@ describe("Last words", () => {
       'sage":"worker listens on http://127.0.0.1:8601","logLevel":"INFO","annotations":{},"spans":{},"fiberId":"#0"}',
       '{"message":"worker listens on http://127.0.0.1:8601","logLevel":"INFO","spans":{},"fiberId":"#0"}',
       "/home/runner/work/llama.cpp/src/llama-model.cpp:1260: GGML_ASSERT(n_expert_used <= n_expert) failed",
+      '[{"level":"info"}]',
       "[New LWP 1234]",
       "warning: process 12 is already traced",
       "ptrace: Operation not permitted.",

@@ -56,6 +56,15 @@ describe("Making room", () => {
     expect(gone([copy("m", "a"), copy("m", "b", { owned: false })], 0, false)).toEqual([])
   })
 
+  it("does not count what others brought, and takes no file of which one name is the last in the cluster", () => {
+    const theirs = copy("theirs", "a", { owned: false, bytes: 1000 })
+    expect(gone([theirs, copy("m", "a")], 100)).toEqual([])
+    const twice = [copy("one", "a", { file: "/f" }), copy("other", "a", { file: "/f" })]
+    expect(gone([...twice, copy("one", "b", { last_used_at: 9 })], 0, false)).toEqual(["b/one"])
+    const both = [copy("one", "b", { last_used_at: 9 }), copy("other", "b", { last_used_at: 9 })]
+    expect(gone([...twice, ...both], 0, false)).toEqual(["a/one", "a/other"])
+  })
+
   it("counts a file with two names once, and removes both or neither", () => {
     const [one, other] = [copy("one", "a", { file: "/f" }), copy("other", "a", { file: "/f", owned: false })]
     expect(gone([one, other], 100)).toEqual([])

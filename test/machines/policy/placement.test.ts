@@ -84,6 +84,21 @@ describe("The scheduler's search for a device", () => {
     expect(order(request(), fleet)[0]).toBe("box/gpu1")
   })
 
+  it("takes the stronger of two that are as fast, and of two that are alike the first by name", () => {
+    const fleet = fleetOf({ box: [12_000, 24_000, 24_000], attic: [24_000] })
+    for (const device of ["gpu0", "gpu1", "gpu2"].map((id) => DeviceId.make(id)))
+      fleet.observe({ hive: HiveId.make("box"), device }, ModelRef.make("minillama"), 20)
+    fleet.observe({ hive: HiveId.make("attic"), device: DeviceId.make("gpu0") }, ModelRef.make("minillama"), 20)
+    const gpus = request({ allowCpu: false })
+    expect(order(gpus, fleet)).toEqual(["attic/gpu0", "box/gpu1", "box/gpu2", "box/gpu0"])
+  })
+
+  it("looks at every device that was asked for by its name, however many there are", () => {
+    const fleet = fleetOf({ attic: [24_000, 8000], box: [24_000, 8000], cellar: [24_000, 8000] })
+    const search = new Search(fleet, request({ device: DeviceId.make("gpu1") }), [], 0, 1)
+    expect(askedBy(search)).toEqual(["attic/gpu1", "box/gpu1", "cellar/gpu1"])
+  })
+
   it("takes a device that was slow for a sign of the model, where no other has served it yet", () => {
     const fleet = fleetOf({ attic: [24_000], box: [24_000] })
     fleet.seen.setFiles(HiveId.make("box"), [{ model: ModelRef.make("minillama"), bytes: 4e9 }])
