@@ -6,6 +6,7 @@ import { hostname } from "node:os"
 import { assert, describe, it } from "vitest"
 import { eventually, type Machine, processesUnder } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { patience } from "../support/patience.ts"
 import { hasSshd, type RemoteMachine } from "../support/remote.ts"
 import { useRemotes } from "../support/remotes.ts"
 
@@ -77,6 +78,49 @@ describe.skipIf(!hasSshd)("a hive on another machine", () => {
     )
     const again = await on.rbee(["infer", "--hive", "remote", "hello"])
     assert.strictEqual(again.code, 0, again.stderr)
+  }, 90_000)
+
+  it("that is stopped out of reach has its answer go on elsewhere, and doubles nothing when it continues", async () => {
+    const env = {
+      RBEE_WORKER_MAX_TOKENS_PER_S: "15",
+      RBEE_HIVE_LATE_MS: String(Math.round(patience(2000))),
+      RBEE_HIVE_LOST_MS: String(Math.round(patience(4000)))
+    }
+    const there = await remote({ installed: true, env })
+    const on = await added(there, env)
+    const asked = ["--temperature", "0", "--ignore-eos", "--max-tokens", "40", "tell me a story"]
+    assert.strictEqual((await on.rbee(["hives", "start", "remote"])).code, 0)
+    const run = on.start(["infer", ...asked])
+    await run.until(() => run.stdout().length > 20)
+    assert.strictEqual((await on.rbee(["hives", "start"])).code, 0)
+    const stopped = pidOf(there, "hive")
+    process.kill(stopped, "SIGSTOP")
+    // she can neither hear it nor end it
+    await there.cut()
+    const { code, stderr, stdout } = await run.finished
+    assert.strictEqual(code, 0, stderr)
+    await there.start()
+    process.kill(stopped, "SIGCONT")
+    const workers = async () =>
+      (
+        (await (await on.fetch(`${on.queenUrl}/workers`)).json()) as ReadonlyArray<{ hive: string; busy: number }>
+      ).filter(({ hive }) => hive === "remote")
+    const again = await on.rbee(["infer", "--hive", "remote", ...asked])
+    assert.strictEqual(again.code, 0, again.stderr)
+    assert.strictEqual(again.stdout, stdout)
+    assert.deepEqual(roles(there.home), ["hive", "worker"])
+    await eventually(async () => {
+      const all = await workers()
+      return all.length === 1 && all[0]?.busy === 0
+    }, "its one worker is idle")
+    const jobs = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as ReadonlyArray<Record<string, unknown>>
+    assert.deepEqual(
+      jobs.map(({ failovers, state, tokens }) => ({ failovers, state, tokens })),
+      [
+        { failovers: 0, state: "done", tokens: 40 },
+        { failovers: 1, state: "done", tokens: 40 }
+      ]
+    )
   }, 90_000)
 
   it("belongs to one queen: another is refused with the owner's name, and takes it over only when told to", async () => {

@@ -2,7 +2,7 @@
  * Another machine, as far as SSH can tell: a real sshd of OpenSSH on a port of loopback, with a home of its own for
  * rbee, and the ssh configuration by which the queen's machine reaches it.
  */
-import { type ChildProcess, execFileSync, spawn } from "node:child_process"
+import { type ChildProcess, execFileSync, spawn, spawnSync } from "node:child_process"
 import {
   chmodSync,
   existsSync,
@@ -40,6 +40,8 @@ export interface RemoteMachine {
   readonly log: () => string
   /** ends sshd and all its sessions, as a power cut would */
   readonly stop: () => Promise<void>
+  /** ends sshd and its connections; what runs there goes on */
+  readonly cut: () => Promise<void>
   readonly start: () => Promise<void>
   readonly dispose: () => Promise<void>
 }
@@ -64,6 +66,15 @@ export const plantVersion = (home: string, name: string, from: string): void => 
   mkdirSync(join(version, "node_modules"), { recursive: true })
   symlinkSync(from, join(version, "node_modules", "rbee"))
   symlinkSync(version, join(home, "install", "current"))
+}
+
+/** The processes of sshd that serve a connection, but for what was started through them. */
+const sessionsOf = (pid: number): ReadonlyArray<number> => {
+  const { stdout } = spawnSync("ps", ["-o", "pid=,comm=", "--ppid", String(pid)], { encoding: "utf8" })
+  return stdout.split("\n").flatMap((line) => {
+    const [, child, name = ""] = /^\s*(\d+) (.*)$/.exec(line) ?? []
+    return child !== undefined && name.startsWith("sshd") ? [Number(child), ...sessionsOf(Number(child))] : []
+  })
 }
 
 export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMachine> => {
@@ -148,12 +159,17 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
       () => `sshd listens: ${log}`
     )
   }
-  const stop = async () => {
+  const cut = async () => {
     const ended = daemon
+    const sessions = ended?.pid === undefined ? [] : sessionsOf(ended.pid)
     daemon = undefined
     // its port is free when it is gone, not when it is told to go
     const isGone = () => ended === undefined || ended.exitCode !== null || ended.signalCode !== null
     if (ended?.kill("SIGKILL") === true) await eventually(isGone, () => `sshd ends: ${log}`)
+    for (const pid of sessions) process.kill(pid, "SIGKILL")
+  }
+  const stop = async () => {
+    await cut()
     await killUnder(home)
   }
   await start()
@@ -169,6 +185,7 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
     log: () => log,
     start,
     stop,
+    cut,
     dispose: async () => {
       await stop()
       rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
