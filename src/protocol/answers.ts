@@ -35,6 +35,8 @@ export interface Answers {
   readonly text?: Readonly<Record<number, string | ReadonlyArray<string>>>
   /** what the events carry, by their names; `message` has no name on the wire */
   readonly events?: Readonly<Record<string, WireSchema>>
+  /** the one form that it has comes with headers of its own, and so as an `Answer` */
+  readonly headed?: true
 }
 
 /** Headers that the endpoint says it may tell (`Endpoint.tells`), by name. */

@@ -87,6 +87,7 @@ export const ofAnswering = [
   ...ofStarting,
   "ALL_SLOTS_BUSY",
   "POISON_REQUEST",
+  "MODEL_UNSUITABLE",
   "UNSUPPORTED_PARAMETER"
 ] as const
 

@@ -61,7 +61,7 @@ const outputsOf = ({ answers }: Endpoint): ReadonlyArray<unknown> => {
   )
   const streams = answers.events === undefined ? [] : [{ _tag: "Events", feed }]
   const forms = Object.keys(answers.json ?? {}).length + texts.length + streams.length
-  if (forms > 1) return [...values, ...texts, ...streams]
+  if (forms > 1 || answers.headed === true) return [...values, ...texts, ...streams]
   return [...values.map(({ body }) => body), ...texts.map(({ body }) => body), ...streams.map((stream) => stream.feed)]
 }
 

@@ -1,7 +1,8 @@
-/** What a header alone is refused for: what llama.cpp would end its process over, and what no chat can be had with. */
+/** What a header alone is refused for: what llama.cpp would end its process over, and what is not served. */
 import { describe, expect, it } from "vitest"
 import { readGguf } from "../../src/machines/formats/gguf/gguf.ts"
 import { families, type FamilyFile, familyFile, familyHeader } from "../support/families/index.ts"
+import { measuringFile } from "../support/families/measuring.ts"
 import type { Entries, Tensor } from "../support/gguf-container.ts"
 
 type Change = Partial<Pick<FamilyFile, "tensors">> & {
@@ -44,7 +45,7 @@ describe("A header", () => {
     ["eurobert", /embedding model/],
     ["gemma-embedding", /embedding model/],
     ["llama-embed", /embedding model/],
-    ["t5encoder", /embedding model/],
+    ["t5encoder", /T5/],
     ["t5", /T5/],
     ["clip", /projector/],
     ["controlvector", /control vector/],
@@ -58,12 +59,57 @@ describe("A header", () => {
     expect(read("llama", { renamed })).toMatchObject({ _tag: "Invalid", reason: expect.stringMatching(why) })
   })
 
+  const measuring: ReadonlyArray<readonly [what: string, change: Change, measures: object]> = [
+    [
+      "whose vectors are of the last token",
+      { set: [["qwen3.pooling_type", { u32: 3 }]] },
+      { purpose: "embeddings", isEncoder: false, isWhole: false }
+    ],
+    [
+      "whose vectors are means",
+      { set: [["qwen3.pooling_type", { u32: 1 }]] },
+      { purpose: "embeddings", isEncoder: false, isWhole: true }
+    ],
+    [
+      "whose tokens look both ways",
+      {
+        set: [
+          ["qwen3.pooling_type", { u32: 3 }],
+          ["qwen3.attention.causal", { bool: false }]
+        ]
+      },
+      { purpose: "embeddings", isEncoder: false, isWhole: true }
+    ],
+    [
+      "that ranks",
+      { set: [["qwen3.pooling_type", { u32: 4 }]] },
+      { purpose: "reranking", isEncoder: false, isWhole: false }
+    ],
+    [
+      "with labels",
+      { set: [["qwen3.classifier.output_labels", { texts: ["yes", "no"] }]] },
+      { purpose: "reranking", isEncoder: false, isWhole: false }
+    ],
+    [
+      "with a classifier",
+      { tensors: [...familyFile("qwen3").tensors, plain("cls.output.weight", 64, 2)] },
+      { purpose: "reranking", isEncoder: false, isWhole: false }
+    ]
+  ]
+  it.each(measuring)("of a model %s is taken as one that writes nothing", (_, change, measures) => {
+    expect(read("qwen3", change)).toMatchObject({ _tag: "Model", facts: { measures } })
+  })
+
+  it.each(["mean", "cls", "last", "rank"] as const)("of BERT is taken with its pooling: %s", (pooling) => {
+    const { bytes, fileBytes } = familyHeader(measuringFile({ pooling }))
+    expect(readGguf(bytes, fileBytes)).toMatchObject({
+      _tag: "Model",
+      facts: { measures: { purpose: pooling === "rank" ? "reranking" : "embeddings", isEncoder: true, isWhole: true } }
+    })
+  })
+
   const refused: ReadonlyArray<readonly [what: string, architecture: string, change: Change, why: RegExp]> = [
-    ["that gives vectors", "qwen3", { set: [["qwen3.pooling_type", { u32: 3 }]] }, /embedding model \(qwen3\)/],
     ["that is not causal", "llama", { set: [["llama.attention.causal", { bool: false }]] }, /embedding model/],
-    ["that ranks", "qwen3", { set: [["qwen3.pooling_type", { u32: 4 }]] }, /ranks/],
-    ["with labels", "qwen3", { set: [["qwen3.classifier.output_labels", { texts: ["yes", "no"] }]] }, /ranks/],
-    ["with a classifier", "qwen3", { tensors: [plain("cls.output.weight", 64, 2)] }, /ranks/],
     ["of a LoRA", "llama", { set: [["general.type", { text: "adapter" }]] }, /LoRA/],
     ["of an old LoRA", "llama", { tensors: [plain("blk.0.attn_q.weight.lora_a", 64, 8)] }, /LoRA/],
     ["of an imatrix", "llama", { set: [["general.type", { text: "imatrix" }]] }, /imatrix/],

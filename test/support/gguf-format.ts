@@ -64,7 +64,7 @@ const VOWELS = "a e i o u ai ea ou".split(" ")
 const SYLLABLES = ONSETS.flatMap((onset) => VOWELS.map((vowel) => onset + vowel))
 
 /** A pronounceable word of its own for each number. */
-const word = (n: number): string => {
+export const word = (n: number): string => {
   const syllable = SYLLABLES[n % SYLLABLES.length] ?? "a"
   return n < SYLLABLES.length ? syllable : syllable + word(Math.floor(n / SYLLABLES.length) - 1)
 }

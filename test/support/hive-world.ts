@@ -199,6 +199,7 @@ export const makeWorld = (
               parameters: facts.parameters,
               context: facts.trainedContext,
               tokenBytes: undefined,
+              purpose: undefined,
               quantization: "Q8_0",
               template: true,
               templateHash: undefined,

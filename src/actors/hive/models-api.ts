@@ -80,7 +80,7 @@ export const modelCalls: Calls = {
       const ports = yield* HiveWorld
       const row = yield* present(ports, ref)
       const view = yield* (yield* viewing)(row)
-      const dialect = learn === true ? yield* learnedDialect(ports, row) : undefined
+      const dialect = learn === true && row.purpose === undefined ? yield* learnedDialect(ports, row) : undefined
       return dialect === undefined ? view : { ...view, dialect }
     }),
   readModel: ({ question, ref }) =>

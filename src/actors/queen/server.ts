@@ -29,6 +29,7 @@ import { modelTexts } from "./models/texts.ts"
 import { answerOf } from "./jobs/answer.ts"
 import { anthropic } from "../surfaces/anthropic/messages.ts"
 import { llamaServer } from "../surfaces/llama-server.ts"
+import { measuring } from "../surfaces/measuring/calls.ts"
 import { ollama } from "../surfaces/ollama/ollama.ts"
 import { type Jobs as SurfacePorts, openAi, unknownModel } from "../surfaces/openai.ts"
 import { responses } from "../surfaces/responses/responses.ts"
@@ -214,6 +215,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
         : teardown.end(session),
     ...openAi(asking),
     ...llamaServer({ ...asking, ...(yield* modelTexts), version: settings.version }),
+    ...measuring(asking),
     ...stored.handlers,
     ...anthropic(asking),
     ...ofOllama,

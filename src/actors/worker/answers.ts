@@ -9,7 +9,8 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import type { GenerateRequest, GenerateResult, LoadedModel } from "../../layers/engine/index.ts"
+import type { GenerateRequest, GenerateResult, LoadedModel, MeasureRequest } from "../../layers/engine/index.ts"
+import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { InferDone, InferRequest } from "../../machines/vocabulary/worker.ts"
 import { Answer, type AnswerFailure, type End } from "./answer.ts"
@@ -28,7 +29,9 @@ export type Refused = RbeeError<"ALL_SLOTS_BUSY" | "CONFLICT">
 export type GenerateFailure = Effect.Effect.Error<ReturnType<LoadedModel["generate"]>>
 
 /** What the engine is asked, without its callbacks. */
-export type Generate = Omit<GenerateRequest, "onForm" | "onToken">
+export type Asked =
+  | ({ readonly _tag: "Generate" } & Omit<GenerateRequest, "onForm" | "onToken">)
+  | ({ readonly _tag: "Measure" } & Omit<MeasureRequest, "onToken">)
 
 /** Who hears an answer beside its readers. */
 export type Heard = Required<Pick<GenerateRequest, "onForm">> & { readonly onToken: (text: string) => void }
@@ -101,7 +104,7 @@ export class Answers {
    * Starts decoding at once. The same request again (same job, epoch and place) is the same answer; a higher epoch of
    * the job ends the older answer first; a lower one is CONFLICT.
    */
-  start(id: string, request: InferRequest, generate: Generate, heard?: Heard): Effect.Effect<Running, Refused> {
+  start(id: string, request: InferRequest, asked: Asked, heard?: Heard): Effect.Effect<Running, Refused> {
     return Effect.suspend(() => {
       const known = this.epochs.get(request.job_id) ?? request.epoch
       if (request.epoch < known)
@@ -116,14 +119,14 @@ export class Answers {
         const first = request.resume?.token_ids.length ?? 0
         if (active.answer.epoch === request.epoch && active.answer.first === first) return Effect.succeed(active)
         this.remember(request)
-        return Effect.zipRight(this.stop(active), this.start(id, request, generate, heard))
+        return Effect.zipRight(this.stop(active), this.start(id, request, asked, heard))
       }
       if (this.active.size >= this.model.slots)
         return Effect.fail(
           rbeeError("ALL_SLOTS_BUSY", `all ${this.model.slots} slots are busy`, "", { slots: this.model.slots })
         )
       this.remember(request)
-      return Effect.succeed(this.decode(id, request, generate, heard))
+      return Effect.succeed(this.decode(id, request, asked, heard))
     })
   }
 
@@ -179,7 +182,7 @@ export class Answers {
     }
   }
 
-  private decode(id: string, request: InferRequest, generate: Generate, heard: Heard | undefined): Running {
+  private decode(id: string, request: InferRequest, asked: Asked, heard: Heard | undefined): Running {
     const answer = new Answer({
       id,
       jobId: request.job_id,
@@ -189,27 +192,14 @@ export class Answers {
       now: this.now(),
       atEndOfTurn: this.atEndOfTurn
     })
-    const decoding = this.model
-      .generate({
-        ...generate,
-        onForm: (form) => {
-          answer.form(form)
-          heard?.onForm(form)
-        },
-        onToken: (text, token) => {
-          this.tokensOut++
-          answer.token(text, token)
-          heard?.onToken(text)
-        }
-      })
-      .pipe(
-        Effect.onExit((exit) =>
-          Effect.zipRight(
-            report(exit),
-            Effect.sync(() => this.ended(answer, exit))
-          )
+    const decoding = this.ask(asked, answer, heard).pipe(
+      Effect.onExit((exit) =>
+        Effect.zipRight(
+          report(exit),
+          Effect.sync(() => this.ended(answer, exit))
         )
       )
+    )
     this.taking = answer
     // it may take this worker down with it, already as its prompt is read: its hive is to know whose death that is
     if (answer.alone) this.beat()
@@ -219,6 +209,20 @@ export class Answers {
     this.byId.set(id, running)
     if (answer.end === undefined) this.active.set(request.job_id, running)
     return running
+  }
+
+  private ask(asked: Asked, answer: Answer, heard: Heard | undefined): Decoding {
+    const onToken = (text: string, token: number): void => {
+      this.tokensOut++
+      answer.token(text, token)
+      heard?.onToken(text)
+    }
+    if (asked._tag === "Measure") return this.model.measure({ ...asked, onToken })
+    const onForm = (form: AnswerForm): void => {
+      answer.form(form)
+      heard?.onForm(form)
+    }
+    return this.model.generate({ ...asked, onForm, onToken })
   }
 
   private ended(answer: Answer, exit: Exit.Exit<GenerateResult, GenerateFailure>): void {

@@ -9,8 +9,8 @@ import type { WorkerApi, workerApi } from "../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
-import type { Answers, Generate, Heard } from "./answers.ts"
-import { generateRequest } from "./request.ts"
+import type { Answers, Asked, Heard } from "./answers.ts"
+import { askedOf } from "./request.ts"
 import { shuttingDown, type WorkerOptions, type WorkerStatus } from "./status.ts"
 
 const json = <const Status extends number, Body>(status: Status, body: Body) => ({
@@ -38,13 +38,13 @@ const ready = ({
 }
 
 /** 201 and where to read; the decoding runs already, and goes on without its reader for some seconds. */
-const streamed = (answers: Answers, id: string, request: InferRequest, generate: Generate) =>
-  Effect.map(answers.start(id, request, generate), ({ answer }) =>
+const streamed = (answers: Answers, id: string, request: InferRequest, asked: Asked) =>
+  Effect.map(answers.start(id, request, asked), ({ answer }) =>
     json(201, { infer_id: answer.id, events: `/infer/${answer.id}/events` })
   )
 
 /** 200 and the whole answer: `text` and `tokens` are those of this call, without resumed ones. Ends with its caller. */
-const whole = (answers: Answers, id: string, request: InferRequest, generate: Generate) => {
+const whole = (answers: Answers, id: string, request: InferRequest, asked: Asked) => {
   const texts: Array<string> = []
   let form: AnswerForm | undefined
   const heard: Heard = {
@@ -53,7 +53,7 @@ const whole = (answers: Answers, id: string, request: InferRequest, generate: Ge
     },
     onToken: (text) => void texts.push(text)
   }
-  const start = answers.start(id, request, generate, heard).pipe(
+  const start = answers.start(id, request, asked, heard).pipe(
     Effect.filterOrFail(
       ({ answer }) => answer.id === id,
       () => rbeeError("CONFLICT", "this epoch of the job is being decoded already")
@@ -104,7 +104,7 @@ export const workerApiOf = (
       ready: () => Effect.sync(() => ready(status)),
       infer: (request) =>
         Effect.gen(function* () {
-          const generate = yield* generateRequest(request)
+          const asked = yield* askedOf(request)
           const id = yield* ids.make("infer")
           if (status.draining) return yield* Effect.fail(shuttingDown())
           const { answers } = status
@@ -114,7 +114,7 @@ export const workerApiOf = (
             epoch: request.epoch,
             resumed: request.resume?.token_ids.length ?? 0
           })
-          return yield* (request.stream === false ? whole : streamed)(answers, id, request, generate)
+          return yield* (request.stream === false ? whole : streamed)(answers, id, request, asked)
         }),
       inferEvents: ({ id }) =>
         Effect.suspend(() => {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Struct from "effect/Struct"
 import type { GenerateRequest } from "../../layers/engine/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { Generate } from "./answers.ts"
+import type { Asked } from "./answers.ts"
 import { conversationFields } from "../../machines/vocabulary/conversation.ts"
 import { samplingDefaults } from "../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
@@ -11,8 +11,7 @@ import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 /** what a conversation is beside its messages */
 const wishes = Struct.keys(conversationFields)
 
-const inputOf = (request: InferRequest): GenerateRequest["input"] | undefined => {
-  if ((request.prompt === undefined) === (request.messages === undefined)) return undefined
+const inputOf = (request: InferRequest): GenerateRequest["input"] => {
   if (request.messages !== undefined)
     return { _tag: "Messages", messages: request.messages, ...Struct.pick(request, ...wishes) }
   const { prompt = "", suffix } = request
@@ -39,14 +38,26 @@ const biasOf = ({ logit_bias = {} }: InferRequest): Pick<Sampling, "bias"> => {
   return bias.length === 0 ? {} : { bias }
 }
 
-/** Exactly one of `prompt` and `messages` must be there. */
-export const generateRequest = (request: InferRequest): Effect.Effect<Generate, RbeeError<"INVALID_REQUEST">> => {
-  const input = inputOf(request)
-  if (input === undefined)
-    return Effect.fail(rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given"))
+const measureOf = ({ embed, rerank, resume }: InferRequest): Asked | undefined => {
+  const before = resume?.token_ids ?? []
+  if (embed !== undefined) return { _tag: "Measure", texts: { _tag: "Embed", inputs: embed }, before }
+  return rerank === undefined ? undefined : { _tag: "Measure", texts: { _tag: "Rerank", ...rerank }, before }
+}
+
+/** Exactly one of `prompt`, `messages`, `embed` and `rerank` must be there. */
+export const askedOf = (request: InferRequest): Effect.Effect<Asked, RbeeError<"INVALID_REQUEST">> => {
+  const { embed, messages, prompt, rerank } = request
+  const given = [prompt, messages, embed, rerank].filter((one) => one !== undefined)
+  return given.length === 1
+    ? Effect.succeed(measureOf(request) ?? generateOf(request))
+    : Effect.fail(rbeeError("INVALID_REQUEST", "exactly one of prompt, messages, embed and rerank must be given"))
+}
+
+const generateOf = (request: InferRequest): Asked => {
   const { form, resume, stop = [] } = request
-  return Effect.succeed({
-    input,
+  return {
+    _tag: "Generate",
+    input: inputOf(request),
     sampling: {
       // nothing but the likeliest token is greedy
       temperature: request.top_p === 0 ? 0 : (request.temperature ?? samplingDefaults.temperature),
@@ -63,5 +74,5 @@ export const generateRequest = (request: InferRequest): Effect.Effect<Generate, 
     ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
     ...(resume === undefined ? {} : { resume: { tokenIds: resume.token_ids, text: resume.text } }),
     ...(form === undefined ? {} : { form })
-  })
+  }
 }

@@ -97,6 +97,16 @@ export interface GenerateRequest {
   readonly onToken: (text: string, id: number) => void
 }
 
+export interface MeasureRequest {
+  readonly texts:
+    | { readonly _tag: "Embed"; readonly inputs: ReadonlyArray<string | ReadonlyArray<number>> }
+    | { readonly _tag: "Rerank"; readonly query: string; readonly documents: ReadonlyArray<string> }
+  /** of the first of them, which another worker has measured: how many tokens each had */
+  readonly before: ReadonlyArray<number>
+  /** Called once a text, in order: its vector as a line (formats/vectors.ts), and how many tokens it has. */
+  readonly onToken: (line: string, tokens: number) => void
+}
+
 /** Tokens a slot: what was full, and what the model could hold at most. */
 export interface Outgrown {
   readonly context: number
@@ -133,6 +143,8 @@ export interface ModelFacts {
   readonly memory: { readonly ram: number; readonly vram: number }
 }
 
+export type AnswerFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "MODEL_UNSUITABLE" | "INTERNAL">
+
 export interface LoadedModel {
   /** "CPU", "CUDA", "VULKAN" or "METAL": the word that narration prints */
   readonly backend: string
@@ -144,9 +156,12 @@ export interface LoadedModel {
    * taken. Interrupting the fiber stops decoding within one batch and frees the slot. Fails with ALL_SLOTS_BUSY, or
    * with INVALID_REQUEST (`details.prompt_tokens`, `details.context`) when the prompt does not fit.
    */
-  readonly generate: (
-    request: GenerateRequest
-  ) => Effect.Effect<GenerateResult, RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">>
+  readonly generate: (request: GenerateRequest) => Effect.Effect<GenerateResult, AnswerFailure>
+  /**
+   * Measures texts one after the other, each in a batch of its own, in turn with those of other requests; results count
+   * as tokens. Fails as `generate` does, and with MODEL_UNSUITABLE, as that does, where the model is for something else.
+   */
+  readonly measure: (request: MeasureRequest) => Effect.Effect<GenerateResult, AnswerFailure>
   /** whether another process would go on as this one; undefined: it is being found out */
   readonly exactness: () => Exactness | undefined
   /** batches decoded so far: the worker's own sign of progress */

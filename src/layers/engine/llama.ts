@@ -14,10 +14,18 @@ import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { constraintOf, isFree } from "../../machines/grammar/answer/constraint.ts"
 import { copiesMax } from "../../machines/kinds/llama/copies.ts"
 import { batchTokens, exactChunk, exactUntil } from "../../machines/kinds/llama/batches.ts"
-import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
+import {
+  type AnswerFailure,
+  Engine,
+  type GenerateRequest,
+  type GenerateResult,
+  type LoadedModel,
+  type LoadOptions
+} from "./index.ts"
 import { type AnswerForm, type Begun, dialectOf, hasForm, promptTail } from "../../machines/dialect/answer-form.ts"
 import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 import { dependsOnRows } from "../../machines/kinds/llama/exact-types.ts"
+import { unsuitable } from "../../machines/policy/purpose.ts"
 import type { Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { takeSlot } from "./admission.ts"
@@ -25,6 +33,7 @@ import { LlamaAnswer } from "./llama/decoding/answer.ts"
 import { Batcher } from "./llama/decoding/batcher.ts"
 import { reusable } from "./llama/decoding/batch.ts"
 import { Caches } from "./llama/decoding/caches.ts"
+import { serveMeasuring } from "./llama/measuring/measuring.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
 import { hashOf, learnIn } from "./llama/reading/learner.ts"
 import { Pieces, spellEnd, Utf8Stream } from "./llama/reading/pieces.ts"
@@ -41,7 +50,6 @@ import { makeSlots, type Slot } from "./slots.ts"
 export type { RuntimeOptions } from "./llama/runtime.ts"
 
 type LoadFailure = RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">
-type GenerateFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">
 
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
@@ -125,16 +133,11 @@ const within = (sampling: GenerateRequest["sampling"], context: number): Generat
 }
 
 // long: the calls of one loaded model over its one native context, each of them short
-const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
+const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocabulary: Vocabulary) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
   const pieces = new Pieces(model)
   const { facts, matrices, template } = loaded.header
-  const vocabulary: Vocabulary = {
-    modelPath: options.modelPath,
-    runtime: where,
-    ...(template === undefined ? {} : { template })
-  }
   const writing = writingOf(vocabulary, spellingOf(model), options)
   const prompts = new Prompts({
     template: new ChatTemplate(runtime.addon, model, template),
@@ -168,11 +171,11 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     now
   })
 
-  /** Begins an answer and returns what stops it. Throws GenerateFailure. */
+  /** Begins an answer and returns what stops it. Throws AnswerFailure. */
   const begin = (
     request: GenerateRequest,
     { forbidden, form, grammar, tokens: prompt }: Asked,
-    done: (end: GenerateResult | GenerateFailure) => void
+    done: (end: GenerateResult | AnswerFailure) => void
   ): (() => void) => {
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) throw taken
@@ -212,7 +215,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     return () => batcher.drop(answer)
   }
 
-  const decode = (request: GenerateRequest, asked: Asked): Effect.Effect<GenerateResult, GenerateFailure> =>
+  const decode = (request: GenerateRequest, asked: Asked): Effect.Effect<GenerateResult, AnswerFailure> =>
     Effect.async((resume) => {
       try {
         const stop = begin(request, asked, (end) =>
@@ -223,9 +226,9 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
         const reason = reasonOf(cause)
         resume(
           Effect.fail(
-            // `begin` throws no RbeeError but GenerateFailure
+            // `begin` throws no RbeeError but AnswerFailure
             cause instanceof RbeeError
-              ? (cause as GenerateFailure)
+              ? (cause as AnswerFailure)
               : rbeeError("INTERNAL", `the answer could not be begun (${reason})`, "", { reason })
           )
         )
@@ -259,7 +262,7 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
       isTrusted
     }))
 
-  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, GenerateFailure> =>
+  const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, AnswerFailure> =>
     Effect.gen(function* () {
       const { input, sampling } = request
       yield* checkBias(sampling, facts.vocabulary)
@@ -293,27 +296,43 @@ const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vo
     )
   }
 
-  const served: LoadedModel = {
-    backend: runtime.backend,
-    context,
-    slots: options.slots,
-    generate,
-    exactness: () => exactness,
-    progress: () => batcher.batches,
-    about: {
-      trainedContext: model.getTrainContextSize(),
-      parameters: model.getTotalParameters(),
-      sizeBytes: model.getTotalSize(),
-      description: model.getModelDescription(),
-      threads: loaded.threads,
-      memory: memoryOf(loaded)
-    }
-  }
+  const measure: LoadedModel["measure"] = ({ texts }) =>
+    unsuitable("chat", texts._tag === "Embed" ? "embeddings" : "reranking")
   const close = async (): Promise<void> => {
     writing.close()
     prompts.close()
     await batcher.close()
     caches.dispose()
+  }
+  return { calls: { generate, measure, exactness: () => exactness, progress: () => batcher.batches }, close }
+}
+
+/** By what the model is for. */
+const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {
+  const { context, header, model, threads } = loaded
+  const vocabulary: Vocabulary = {
+    modelPath: options.modelPath,
+    runtime: where,
+    ...(header.template === undefined ? {} : { template: header.template })
+  }
+  const { measures } = header.facts
+  const { calls, close } =
+    measures === undefined
+      ? serveChat(runtime, loaded, options, vocabulary)
+      : serveMeasuring(runtime, loaded, measures, options, vocabulary)
+  const served: LoadedModel = {
+    backend: runtime.backend,
+    context,
+    slots: options.slots,
+    ...calls,
+    about: {
+      trainedContext: model.getTrainContextSize(),
+      parameters: model.getTotalParameters(),
+      sizeBytes: model.getTotalSize(),
+      description: model.getModelDescription(),
+      threads,
+      memory: memoryOf(loaded)
+    }
   }
   return { served, close }
 }

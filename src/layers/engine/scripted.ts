@@ -10,6 +10,9 @@ import { dialectOf, hasForm } from "../../machines/dialect/answer-form.ts"
 import { templateInput } from "../../machines/dialect/conversation.ts"
 import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { vectorLine } from "../../machines/formats/vectors.ts"
+import { unsuitable } from "../../machines/policy/purpose.ts"
+import type { Purpose } from "../../machines/vocabulary/model.ts"
 import { usualContext } from "../../machines/policy/memory/context.ts"
 import { checkFits, takeSlot } from "./admission.ts"
 import type { Conversation } from "../../machines/vocabulary/conversation.ts"
@@ -44,6 +47,8 @@ export interface ScriptedOptions {
   readonly next?: (tokens: ReadonlyArray<number>) => number
   /** absent: exact, as its script says */
   readonly exactness?: Exactness
+  /** it writes nothing, and gives vectors, or scores, made up of the texts; absent: it answers */
+  readonly measures?: "embeddings" | "reranking"
   /** tokens between two looks at the event loop, when as fast as possible; absent: 32 */
   readonly burst?: number
 }
@@ -77,6 +82,33 @@ const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
     return 1_000_000 + (hash >>> 1)
   })
 }
+
+/** Another vector for another text. */
+const measured = (text: string | ReadonlyArray<number>, elements: number): Float32Array => {
+  const numbers = typeof text === "string" ? Array.from(text, (letter) => letter.codePointAt(0) ?? 0) : text
+  const sum = numbers.reduce((hash, number) => (Math.imul(hash, 31) + number) | 0, 7)
+  return Float32Array.from({ length: elements }, (_, i) => Math.sin(sum + i))
+}
+
+const wordsIn = (text: string | ReadonlyArray<number>): number =>
+  typeof text === "string" ? tokenize({ _tag: "Prompt", prompt: text }).length : text.length
+
+/** Each text takes as long as a token. */
+const measure = (purpose: Purpose, rate: number, counted: () => void): LoadedModel["measure"] =>
+  Effect.fn(function* ({ before, onToken, texts }) {
+    const asked = texts._tag === "Embed" ? "embeddings" : "reranking"
+    if (asked !== purpose) return yield* unsuitable(purpose, asked)
+    const all = texts._tag === "Embed" ? texts.inputs : texts.documents.map((document) => `${texts.query} ${document}`)
+    let promptTokens = before.reduce((sum, tokens) => sum + tokens, 0)
+    for (const text of all.slice(before.length)) {
+      yield* Effect.sleep(1000 / rate)
+      counted()
+      promptTokens += wordsIn(text)
+      onToken(vectorLine(measured(text, asked === "embeddings" ? 4 : 1)), wordsIn(text))
+    }
+    const completionTokens = all.length - before.length
+    return { finishReason: "stop", promptTokens, cachedTokens: 0, completionTokens, promptMs: 0, totalMs: 0 } as const
+  })
 
 class ScriptedAnswer extends Answer {
   /** index of the token that ends it */
@@ -186,21 +218,24 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     slots: options.slots,
     progress: () => batches,
     exactness: () => script.exactness ?? options.exactness ?? { exact: true, bits: "scripted" },
+    measure: measure(script.measures ?? "chat", rate, () => batches++),
     generate: (request) =>
-      Effect.clockWith((clock) =>
-        Effect.acquireUseRelease(
-          Effect.suspend(() => {
-            const answer = begin(request, () => clock.unsafeCurrentTimeMillis())
-            return answer instanceof Answer ? Effect.succeed(answer) : Effect.fail(answer)
-          }),
-          (answer) => speak(answer, clock),
-          ({ slot, filled }) =>
-            Effect.sync(() => {
-              slot.filled = filled
-              slot.busy = false
-            })
-        )
-      )
+      script.measures !== undefined
+        ? unsuitable(script.measures, "chat")
+        : Effect.clockWith((clock) =>
+            Effect.acquireUseRelease(
+              Effect.suspend(() => {
+                const answer = begin(request, () => clock.unsafeCurrentTimeMillis())
+                return answer instanceof Answer ? Effect.succeed(answer) : Effect.fail(answer)
+              }),
+              (answer) => speak(answer, clock),
+              ({ slot, filled }) =>
+                Effect.sync(() => {
+                  slot.filled = filled
+                  slot.busy = false
+                })
+            )
+          )
   }
 }
 

@@ -6,6 +6,7 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { WorkerId, DeviceId, ModelRef } from "../../machines/vocabulary/ids.ts"
+import type { Purpose } from "../../machines/vocabulary/model.ts"
 import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 
 /** A verified model file. `ref` is canonical. */
@@ -21,6 +22,8 @@ export interface ModelRow {
   /** bytes of text that one token stands for at most */
   readonly tokenBytes: number | undefined
   readonly quantization: string | undefined
+  /** undefined: to chat, as all were that an older version knew */
+  readonly purpose: Purpose | undefined
   /** it says how a chat is put to it */
   readonly template: boolean
   /** of its chat template, as who learned of it last said */

@@ -73,6 +73,10 @@ const migrations: Migrations = [
       "ALTER TABLE models ADD COLUMN templateHash TEXT",
       "CREATE TABLE dialects (template TEXT PRIMARY KEY, version TEXT NOT NULL, dialect TEXT NOT NULL) STRICT"
     ]
+  },
+  {
+    name: "what models are for",
+    statements: ["ALTER TABLE models ADD COLUMN purpose TEXT"]
   }
 ]
 

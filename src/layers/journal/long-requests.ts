@@ -27,13 +27,13 @@ export const isLong = (request: CheckedRequest): boolean => isLongerThan(request
 
 /** The row of a long request: everything but what it says. */
 export const withoutTexts = (request: CheckedRequest): CheckedRequest => {
-  const { messages: _, prompt: __, ...others } = request
+  const { embed: _, messages: __, prompt: ___, rerank: ____, ...others } = request
   return others
 }
 
-/** Exactly one of the two is in every request. */
-export const hasTexts = ({ messages, prompt }: CheckedRequest): boolean =>
-  messages !== undefined || prompt !== undefined
+/** Exactly one of them is in every request. */
+export const hasTexts = ({ embed, messages, prompt, rerank }: CheckedRequest): boolean =>
+  [embed, messages, prompt, rerank].some((one) => one !== undefined)
 
 export class LongRequests {
   private readonly folder: string

@@ -76,13 +76,36 @@ export const samplingDefaults = {
   repeat_last_n: 64
 } as const
 
+/** Texts of one request at most; as many as OpenAI takes. */
+export const textsMax = 2048
+
+const TokenIds = Schema.Array(Schema.Int.pipe(Schema.nonNegative())).pipe(Schema.minItems(1))
+
+/** In place of what is to be answered: texts that are measured. Shared by `/jobs` and `/infer`. */
+export const measureFields = {
+  /** each gives a vector; ids of tokens are read as they are */
+  embed: Schema.optional(
+    Schema.Array(Schema.Union(Schema.String, TokenIds)).pipe(Schema.minItems(1), Schema.maxItems(textsMax))
+  ),
+  /** each document gives a number: how well it answers the query */
+  rerank: Schema.optional(
+    Schema.Struct({
+      query: Schema.String,
+      documents: Schema.Array(Schema.String).pipe(Schema.minItems(1), Schema.maxItems(textsMax))
+    })
+  )
+} as const
+
 export const Teardown = Schema.Literal("warm", "cold")
 export type Teardown = typeof Teardown.Type
 
 export const SessionRequest = Schema.Struct({ id: Id, teardown: Teardown, woke_queen: Schema.Boolean })
 export type SessionRequest = typeof SessionRequest.Type
 
-/** The body of `POST /jobs`. Exactly one of `prompt` and `messages` is there (checked by `checkJobRequest`). */
+/**
+ * The body of `POST /jobs`. Exactly one of `prompt`, `messages`, `embed` and `rerank` is there (checked by
+ * `checkJobRequest`).
+ */
 export const JobRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
   prompt: Schema.optional(Schema.String),
@@ -92,6 +115,7 @@ export const JobRequest = Schema.Struct({
   suffix: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage).pipe(Schema.minItems(1))),
   ...conversationFields,
+  ...measureFields,
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
   /** tokens a slot */

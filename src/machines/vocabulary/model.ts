@@ -4,6 +4,10 @@ import { Dialect } from "../dialect/dialect.ts"
 import { Count } from "./common.ts"
 import { HiveId, DeviceId, ModelRef } from "./ids.ts"
 
+/** What a model is for; one that gives vectors or ranks writes nothing. */
+export const Purpose = Schema.Literal("chat", "embeddings", "reranking")
+export type Purpose = typeof Purpose.Type
+
 export const ModelView = Schema.Struct({
   /** the canonical reference, for example `minillama` or `file:/models/a.gguf` */
   model_ref: ModelRef,
@@ -18,6 +22,8 @@ export const ModelView = Schema.Struct({
   /** bytes of text that one token stands for at most */
   token_bytes: Schema.optional(Count),
   quantization: Schema.optional(Schema.String),
+  /** what it is for */
+  purpose: Schema.optional(Purpose),
   /** it says how a chat is put to it */
   template: Schema.optional(Schema.Boolean),
   /** how it writes, by its chat template; told where it is asked for */

@@ -4,7 +4,7 @@ import { Count, Megabytes } from "./common.ts"
 import { AnswerForm } from "../dialect/answer-form.ts"
 import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
-import { FinishReason, samplingFields, Usage } from "./job.ts"
+import { FinishReason, measureFields, samplingFields, Usage } from "./job.ts"
 import { JobId, WorkerId, DeviceId, ModelRef } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
@@ -103,6 +103,7 @@ export const InferRequest = Schema.Struct({
   suffix: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage)),
   ...conversationFields,
+  ...measureFields,
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
   /** a worker died under it before it gave a token: it has no neighbours, and another such death is its own */

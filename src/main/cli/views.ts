@@ -52,12 +52,31 @@ export const workersTable = (workers: ReadonlyArray<WorkerView>): string =>
 export const modelsTable = (models: ReadonlyArray<ModelView>): string => {
   // seldom: who has no such model is spared the column
   const hasRefused = models.some(({ quarantined }) => quarantined !== undefined)
+  const hasOthers = models.some(({ purpose = "chat" }) => purpose !== "chat")
   return table(
-    ["MODEL", "HIVE", "SIZE", "QUANT", "CONTEXT", ...(hasRefused ? ["NOT ON"] : []), "FILE"],
-    models.map(({ bytes, context, file, hive, model_ref, quantization, quarantined }) => {
+    [
+      "MODEL",
+      "HIVE",
+      "SIZE",
+      "QUANT",
+      "CONTEXT",
+      ...(hasOthers ? ["FOR"] : []),
+      ...(hasRefused ? ["NOT ON"] : []),
+      "FILE"
+    ],
+    models.map(({ bytes, context, file, hive, model_ref, purpose, quantization, quarantined }) => {
       const notOn = quarantined?.map(({ device }) => deviceLabel(device)).join(", ")
       const size = `${megabytes(bytes)} MB`
-      return row(model_ref, hive, size, quantization, context, ...(hasRefused ? [notOn] : []), file)
+      return row(
+        model_ref,
+        hive,
+        size,
+        quantization,
+        context,
+        ...(hasOthers ? [purpose] : []),
+        ...(hasRefused ? [notOn] : []),
+        file
+      )
     })
   )
 }
@@ -139,6 +158,7 @@ export const modelDetails = (model: ModelView): string =>
     ["file", model.file],
     ["size", `${megabytes(model.bytes)} MB`],
     ["sha256", model.sha256],
+    ["is for", model.purpose],
     ["architecture", model.architecture],
     ["parameters", model.parameters],
     ["quantisation", model.quantization],

@@ -2,6 +2,7 @@
 import type { Handlers } from "../endpoint.ts"
 import { anthropicApi } from "../surfaces/anthropic.ts"
 import { llamaServerApi } from "../surfaces/llama-server.ts"
+import { measuringApi } from "../surfaces/measuring.ts"
 import { ollamaApi } from "../surfaces/ollama.ts"
 import { openAiApi } from "../surfaces/openai.ts"
 import { responsesApi } from "../surfaces/responses.ts"
@@ -11,6 +12,7 @@ export const queenApi = {
   ...ownApi,
   ...openAiApi,
   ...llamaServerApi,
+  ...measuringApi,
   ...responsesApi,
   ...anthropicApi,
   ...ollamaApi

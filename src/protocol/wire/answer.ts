@@ -59,7 +59,7 @@ const formOf = (
     ),
     ...(answers.events === undefined ? [] : [{ tag: "Events" as const, status: 200, type: stream }])
   ]
-  return more.length === 0 ? first : undefined
+  return more.length === 0 && answers.headed !== true ? first : undefined
 }
 
 export const compileAnswer = ({ answers, sends, surface, tells = [] }: Endpoint): WireAnswer => {

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import {
+  type AnswerFailure,
   type ChatMessage,
   Engine,
   type GenerateRequest,
@@ -43,10 +44,7 @@ export const request = (question: Question): GenerateRequest => ({
   ...question
 })
 
-export const ask = (
-  model: LoadedModel,
-  question: Question
-): Effect.Effect<Answered, RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "INTERNAL">> =>
+export const ask = (model: LoadedModel, question: Question): Effect.Effect<Answered, AnswerFailure> =>
   Effect.suspend(() => {
     const parts: Array<string> = []
     const ids: Array<number> = []

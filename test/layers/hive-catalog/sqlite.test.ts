@@ -46,6 +46,7 @@ const model: ModelRow = {
   parameters: 3_049_920,
   context: 512,
   tokenBytes: 16,
+  purpose: "embeddings",
   quantization: "Q8_0",
   template: true,
   templateHash: undefined,

@@ -495,13 +495,13 @@ describe("Hugging Face", () => {
     expect(at.hub.sent()).toBe(256 * 1024)
   })
 
-  it("refuses what is no chat model by the first bytes of it", async () => {
+  it("refuses what is no model that is served by the first bytes of it", async () => {
     const file = familyFile("qwen3")
-    const { bytes } = familyHeader({ ...file, metadata: [...file.metadata, ["qwen3.pooling_type", { u32: 3 }]] })
+    const { bytes } = familyHeader({ ...file, metadata: [...file.metadata, ["general.type", { text: "adapter" }]] })
     const content = Buffer.concat([bytes, Buffer.alloc(2 ** 21)])
     const at = await here({}, {}, { "acme/tiny/tiny-Q8_0.gguf": content })
     const error = await at.run(Effect.flip(at.models.preview(tiny)))
-    expect(error).toMatchObject({ code: "MODEL_INVALID", what: expect.stringContaining("embedding model (qwen3)") })
+    expect(error).toMatchObject({ code: "MODEL_INVALID", what: expect.stringContaining("LoRA") })
     expect(at.hub.sent()).toBe(256 * 1024)
   })
 
@@ -513,7 +513,7 @@ describe("Hugging Face", () => {
     )
   const typed = (type: string): Entries => [...familyFile("llama").metadata, ["general.type", { text: type }]]
   it.each([
-    ["an embedding model", "embedding model", renamed("bert")],
+    ["an embedding model without pooling", "pooling_type", renamed("bert")],
     ["T5", "T5", renamed("t5")],
     ["a draft", "draft", renamed("eagle3")],
     ["a control vector", "control vector", renamed("controlvector")],

@@ -24,7 +24,7 @@ export const families: ReadonlyMap<string, Family> = new Map(
 /** Their layers carry a state from token to token: it cannot be cut, only kept and taken up again. */
 export const recurrentFamilies: ReadonlySet<string> = new Set(withState.map(({ architecture }) => architecture))
 
-const TINY: Size = {
+export const TINY: Size = {
   layers: 2,
   width: 64,
   heads: 2,

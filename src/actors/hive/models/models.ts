@@ -18,6 +18,7 @@ export const rowOf = (note: ModelNote, facts: ModelFacts): ModelRow => ({
   context: facts.trainedContext,
   tokenBytes: facts.tokenBytes,
   quantization: facts.quantization,
+  purpose: facts.measures?.purpose,
   template: facts.template,
   templateHash: undefined
 })
@@ -44,6 +45,7 @@ export const viewOf = (row: ModelRow, worker: Circumstances): ModelView => ({
   ...(row.context === undefined ? {} : { context: row.context }),
   ...(row.tokenBytes === undefined ? {} : { token_bytes: row.tokenBytes }),
   ...(row.quantization === undefined ? {} : { quantization: row.quantization }),
+  purpose: row.purpose ?? "chat",
   template: row.template,
   added_at: row.addedAt,
   ...(row.lastUsedAt === undefined ? {} : { last_used_at: row.lastUsedAt }),

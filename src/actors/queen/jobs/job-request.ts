@@ -1,6 +1,7 @@
 /** From what a user asked for to what a place and a worker are asked for. */
 import * as Struct from "effect/Struct"
 import type { Need } from "../../../machines/policy/memory/context.ts"
+import { purposeOf } from "../../../machines/policy/purpose.ts"
 import type { PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
 import { anySeed, samplingFields } from "../../../machines/vocabulary/job.ts"
@@ -36,16 +37,20 @@ const wishes = Struct.keys(conversationFields)
 const samples = Struct.keys(samplingFields)
 
 export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
-  const { messages, prompt, raw, suffix, seed: given = anySeed } = log.request
+  const { embed, messages, prompt, raw, rerank, suffix, seed: given = anySeed } = log.request
   // A prompt is what a user says: it goes through the model's chat template like any message, if it is not raw.
   const asked = messages ?? [{ role: "user" as const, content: prompt ?? "" }]
-  const wanted = {
-    ...(raw === true ? { prompt, suffix } : { messages: asked }),
-    ...Struct.pick(log.request, ...wishes, ...samples),
-    seed: given === anySeed ? seedOf(log.jobId) : given,
-    form: log.facts().form
-  }
-  const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: log.text() }
+  const isMeasured = purposeOf(log.request) !== "chat"
+  const wanted = isMeasured
+    ? { embed, rerank }
+    : {
+        ...(raw === true ? { prompt, suffix } : { messages: asked }),
+        ...Struct.pick(log.request, ...wishes, ...samples),
+        seed: given === anySeed ? seedOf(log.jobId) : given,
+        form: log.facts().form
+      }
+  // of what was measured it is enough to know which texts were
+  const resume = log.tokens() === 0 ? undefined : { token_ids: log.tokenIds(), text: isMeasured ? "" : log.text() }
   return {
     job_id: log.jobId,
     epoch,

@@ -23,7 +23,8 @@ import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
 import { checkWishes } from "../../../machines/grammar/answer/constraint.ts"
 import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
-import type { CheckedRequest, JobRequest, JobView } from "../../../machines/vocabulary/job.ts"
+import { purposeOf } from "../../../machines/policy/purpose.ts"
+import { type CheckedRequest, type JobRequest, type JobView, samplingFields } from "../../../machines/vocabulary/job.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import type { MachineActor } from "../../core/machine/machine-actor.ts"
 import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supervision/supervisor.ts"
@@ -79,14 +80,28 @@ const asksForSomething = (value: unknown): boolean => (Array.isArray(value) ? va
 const chatWish = (request: JobRequest): string | undefined =>
   Struct.keys(conversationFields).find((field) => asksForSomething(request[field]))
 
+/** The first wish that nothing can be done for where nothing is written. */
+const answerWish = (request: JobRequest): string | undefined =>
+  chatWish(request) ??
+  [...Struct.keys(samplingFields), "raw" as const, "suffix" as const].find((field) => request[field] !== undefined)
+
 /** What the schema cannot say. The model reference leaves in its canonical form. */
 export const checkJobRequest = (request: JobRequest): Either.Either<CheckedRequest, RbeeError<"INVALID_REQUEST">> =>
   Either.gen(function* () {
-    if ((request.prompt === undefined) === (request.messages === undefined))
+    const { embed, messages, prompt, raw, rerank, suffix } = request
+    if ([prompt, messages, embed, rerank].filter((one) => one !== undefined).length !== 1)
       return yield* Either.left(
-        rbeeError("INVALID_REQUEST", "exactly one of prompt and messages must be given", "", { field: "prompt" })
+        rbeeError("INVALID_REQUEST", "exactly one of prompt, messages, embed and rerank must be given", "", {
+          field: "prompt"
+        })
       )
-    const { prompt, raw, suffix } = request
+    const idle = purposeOf(request) === "chat" ? undefined : answerWish(request)
+    if (idle !== undefined)
+      return yield* Either.left(
+        rbeeError("INVALID_REQUEST", `${idle} is for answers: texts that are measured get none`, "Leave it out", {
+          field: idle
+        })
+      )
     if (raw === true && (prompt === undefined || (prompt === "" && suffix === undefined)))
       return yield* Either.left(rbeeError("INVALID_REQUEST", "what is raw must have a prompt", "", { field: "raw" }))
     const wish = raw === true ? chatWish(request) : undefined

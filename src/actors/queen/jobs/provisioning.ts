@@ -10,6 +10,8 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Started } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
 import type { Place, PlacementRequest } from "../../../machines/policy/placement/placement.ts"
+import { purposeOf, unsuitable } from "../../../machines/policy/purpose.ts"
+import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import { kindFor, runtimeName } from "../../../machines/kinds/kind.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import { follow } from "../log/follow.ts"
@@ -37,6 +39,8 @@ export const ensureModel = (
     const ids = { hiveId: place.hive }
     const known = yield* Effect.either(api.getModel({ ref: request.model }))
     if (known._tag === "Right") {
+      // before anybody makes room for it
+      yield* checkPurpose(log, known.right)
       view.fleet.seen.addFile(place.hive, request.model, known.right.bytes)
       return log.narrate(say.modelPresent(request.model), ids)
     }
@@ -53,8 +57,16 @@ export const ensureModel = (
     const feed = yield* api.modelEvents({ id: provision_id })
     yield* follow(feed, log, "the download", ids)
     const fetched = yield* Effect.option(api.getModel({ ref: request.model }))
-    if (Option.isSome(fetched)) view.fleet.seen.addFile(place.hive, request.model, fetched.value.bytes)
+    if (Option.isNone(fetched)) return
+    view.fleet.seen.addFile(place.hive, request.model, fetched.value.bytes)
+    yield* checkPurpose(log, fetched.value)
   })
+
+/** As its hive knows the model; one that does not say is left to its worker. */
+const checkPurpose = ({ request }: JobLog, { purpose }: ModelView): Effect.Effect<void, RbeeError> => {
+  const asked = purposeOf(request)
+  return purpose === undefined || purpose === asked ? Effect.void : unsuitable(purpose, asked)
+}
 
 /** Step 7: available, or installed. */
 export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Effect.Effect<void, RbeeError> =>

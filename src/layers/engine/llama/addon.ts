@@ -38,6 +38,9 @@ export interface AddonModel {
   isEogToken(token: number): boolean
   getVocabularyType(): number
   shouldPrependBosToken(): boolean
+  shouldAppendEosToken(): boolean
+  /** ends a text of BERT's; -1: none */
+  sepToken(): number
 }
 
 export interface AddonContext {
@@ -68,7 +71,13 @@ export interface ConfidentDraw {
   ): Promise<readonly [token: number, probabilities: undefined, confidence: number]>
 }
 
-export type NativeContext = AddonContext & ConfidentDraw
+/** Where it gives vectors. */
+export interface EmbeddingContext {
+  /** Of sequence 0, as it was decoded last. `most`: its first elements alone; 0 for all. */
+  getEmbedding(tokens: number, most: number): Float64Array
+}
+
+export type NativeContext = AddonContext & ConfidentDraw & EmbeddingContext
 
 /** A copy of what a sequence's recurrent layers remember. */
 export interface AddonCheckpoint {
@@ -139,6 +148,10 @@ export interface ContextParams {
   /** numbers of ggml's types */
   readonly kvCacheKeyType: number
   readonly kvCacheValueType: number
+  /** vectors in place of tokens' probabilities */
+  readonly embeddings?: boolean
+  /** pooled as one that ranks, whatever its file says */
+  readonly ranking?: boolean
 }
 
 export interface Addon {
@@ -212,6 +225,7 @@ const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
       "addToBatch",
       "decodeBatch",
       "sampleToken",
+      "getEmbedding",
       "removeTokenCellsFromSequence",
       "restoreCheckpoint"
     ]

@@ -125,8 +125,11 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const trained = model.getTrainContextSize()
   // beyond what it was trained on, a model writes nonsense: never more, whatever was asked
   const context = Math.max(1, Math.min(options.context ?? usualContext(trained), trained))
-  const cells = Math.ceil(context / cellStep) * cellStep * options.slots
-  const batchSize = Math.max(Math.min(cells, batchTokens), options.slots)
+  const { measures } = read.facts
+  // texts that are measured are read one at a time
+  const sequences = measures === undefined ? options.slots : 1
+  const cells = Math.ceil(context / cellStep) * cellStep * sequences
+  const batchSize = measures?.isWhole === true ? cells : Math.max(Math.min(cells, batchTokens), sequences)
   const threads = options.threads ?? defaultThreads(model.getTotalParameters(), runtime.addon.getMathCores())
   const what = `a context of ${context} tokens in ${options.slots} slots`
   const kvType = options.kvType ?? "f16"
@@ -144,13 +147,15 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const native = new runtime.addon.AddonContext(model, {
     contextSize: cells,
     batchSize,
-    sequences: options.slots,
+    sequences,
     threads,
     flashAttention: "auto",
     // a cache that keeps the whole of a sliding window can be cut to a common prefix
     swaFullCache: true,
     kvCacheKeyType: kvTypes[kvType],
-    kvCacheValueType: kvTypes[kvType]
+    kvCacheValueType: kvTypes[kvType],
+    embeddings: measures !== undefined,
+    ranking: measures?.purpose === "reranking"
   })
   const made = await native.init().catch(() => false)
   if (made) {

@@ -6,6 +6,7 @@ import { checkModel, layersMax } from "./check.ts"
 import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./cursor.ts"
 import { Keys } from "./keys.ts"
 import { notGguf, otherKind } from "./kind.ts"
+import { type Measures, measuresOf, type Pairing, pairingOf } from "./measures.ts"
 import { type MemoryFacts, memoryFacts } from "./memory.ts"
 import { readTensors } from "./tensors.ts"
 import { fileTypes } from "./types.ts"
@@ -30,6 +31,8 @@ export interface ModelFacts extends MemoryFacts {
   readonly template: boolean
   /** rules of a byte-pair tokenizer */
   readonly merges: number
+  /** it writes nothing, and is for this; absent: it answers */
+  readonly measures?: Measures
 }
 
 /** One file's header: of a whole model, or of a part of one. */
@@ -37,6 +40,8 @@ export interface Header {
   readonly facts: ModelFacts
   /** how a chat is put to it, in Jinja */
   readonly template?: string
+  /** how a question and a text are put to it, where it ranks */
+  readonly pairing?: Pairing
   /** ggml's numbers of the types of all tensors with two dimensions and more; of a split model those of this part */
   readonly matrices: ReadonlySet<number>
   readonly split?: { readonly index: number; readonly count: number }
@@ -96,13 +101,17 @@ const parse = (cursor: Cursor, fileBytes: number): Header => {
   const alignment = alignmentOf(keys)
   const split = splitOf(keys)
   const tensors = readTensors(cursor, tensorCount, alignment, split !== undefined)
-  const other = otherKind(keys, tensors)
+  const measures = measuresOf(keys, tensors)
+  const other = otherKind(keys, tensors, measures)
   if (other !== undefined) throw new Invalid(other)
   // what all parts have in common is said in the first alone, and which tensors are where is nobody's promise
   const isLater = split !== undefined && split.index > 0
   if (keys.architecture === "" && !isLater) throw new Invalid("its header names no architecture")
   if (tensorCount === 0 && split === undefined) throw new Invalid("it holds a vocabulary only, no weights")
-  const facts = factsOf(keys, tensors.elements, tensorCount, fileBytes)
+  const facts = {
+    ...factsOf(keys, tensors.elements, tensorCount, fileBytes),
+    ...(measures === undefined ? {} : { measures })
+  }
   if (!isLater) checkModel(keys, tensors, facts)
   const end = Math.ceil(cursor.at / alignment) * alignment + tensors.extent
   if (end > fileBytes) throw new Invalid(`it is truncated: its tensors need ${end} bytes, the file has ${fileBytes}`)
@@ -111,6 +120,7 @@ const parse = (cursor: Cursor, fileBytes: number): Header => {
     facts,
     matrices: tensors.matrices,
     ...(template === "" ? {} : { template }),
+    ...(measures?.purpose === "reranking" ? { pairing: pairingOf(keys) } : {}),
     ...(split === undefined ? {} : { split })
   }
 }

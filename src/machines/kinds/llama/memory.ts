@@ -4,6 +4,7 @@
  * workers. After each load there the hive corrects the sum by what it measured. CUDA's were measured on one card.
  */
 import type { ModelFacts } from "../../formats/gguf/gguf.ts"
+import type { Measures } from "../../formats/gguf/measures.ts"
 import type { Backend } from "../../vocabulary/device.ts"
 import type { KvType } from "../../vocabulary/worker.ts"
 import { copyBytes } from "./copies.ts"
@@ -22,9 +23,15 @@ export const kvTypeOf = ({ headLengths }: ModelFacts, wanted: KvType): KvType =>
 
 const cellsOf = (context: number): number => Math.ceil(context / cellStep) * cellStep
 
+/** Texts that are measured are read one after the other, whatever the slots. */
+const sequences = ({ measures }: ModelFacts, slots: number): number => (measures === undefined ? slots : 1)
+
 /** What is kept of what was read. llama.cpp clears all of it as it makes it, so that it is taken from the start. */
 export const kvBytes = (facts: ModelFacts, { context, slots }: Shape, kvType: KvType): number =>
-  (facts.kvElementsPerToken * kvElementBytes[kvType] * cellsOf(context) + facts.stateBytes) * slots
+  facts.measures?.isEncoder === true
+    ? 0
+    : (facts.kvElementsPerToken * kvElementBytes[kvType] * cellsOf(context) + facts.stateBytes) *
+      sequences(facts, slots)
 
 /** The tokens of the largest batch that can come. */
 const batchOf = ({ context, slots }: Shape, backend: Backend): number => {
@@ -53,6 +60,7 @@ const hiddenInTiles = ({ embedding, feedForward, kvElementsPerToken, layers, pas
  */
 export const computeBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number => {
   const { backend, kvType } = terms
+  if (facts.measures !== undefined) return measuringBytes(facts, facts.measures, shape.context)
   const { embedding, vocabulary } = facts
   const hidden = isTiled(facts, terms) ? hiddenInTiles(facts) : hiddenOf(facts)
   // A CPU touches the logits of the tokens that are drawn; a GPU has the buffer reserved for those of the whole batch.
@@ -63,6 +71,16 @@ export const computeBytes = (facts: ModelFacts, shape: Shape, terms: Terms): num
   // For each slot its logits, and the sampler's candidates: id, logit and probability of every token.
   const drawing = 4 * float * vocabulary * shape.slots
   return batchOf(shape, backend) * (float * (widest + rounded) + mask) + drawing
+}
+
+/**
+ * Of a model that writes nothing. What comes of each token is kept until it is pooled; llama.cpp computes the logits of
+ * all of them where the model has an output, though nobody asks. The mask is there in full precision and in half.
+ */
+const measuringBytes = (facts: ModelFacts, { isEncoder, isWhole }: Measures, context: number): number => {
+  const batch = isWhole ? cellsOf(context) : Math.min(batchTokens, cellsOf(context))
+  const widest = Math.max(hiddenOf(facts), isEncoder ? 0 : facts.vocabulary + facts.embedding)
+  return batch * (float * (widest + 2 * facts.embedding) + (float + 2) * cellsOf(context))
 }
 
 /** A worker process beside its model: Node, our code, the addon, the tables of the tokenizer. */
@@ -119,7 +137,8 @@ const cudaBytes = ({ headLengths, heads, quantization }: ModelFacts, shape: Shap
 
 /** Bytes that a worker with this model and shape takes on its device, once it has read a prompt that fills its slots. */
 export const estimateBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number => {
-  const { context, slots } = shape
+  const { context } = shape
+  const slots = sequences(facts, shape.slots)
   return Math.ceil(
     (terms.backend === "cpu"
       ? processBytes(facts) + copyBytes(facts.stateBytes, context, slots) + graphBytes(facts, shape)

@@ -89,7 +89,8 @@ export class Literals {
     return [...spellings]
   }
 
-  private neutral(content: string): string {
+  /** A text with each spelling of such a token replaced. */
+  neutral(content: string): string {
     let text = content.replaceAll(ours, "")
     // longest first, so that one spelling inside another is left to it
     for (const spelling of [...this.steeringIn(text)].sort((a, b) => b.length - a.length)) {

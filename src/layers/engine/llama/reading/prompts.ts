@@ -3,9 +3,8 @@ import * as Effect from "effect/Effect"
 import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { tooManyBytes } from "../../../../machines/policy/memory/context.ts"
 import { checkFits } from "../../admission.ts"
-import type { GenerateRequest } from "../../index.ts"
 import type { Dialect } from "../../../../machines/dialect/dialect.ts"
-import { bytesOf, charactersOf, shortPrompt, type Vocabulary } from "./tokenize.ts"
+import { bytesOf, charactersOf, type Readable, shortPrompt, type Vocabulary } from "./tokenize.ts"
 import type { ChatTemplate } from "./template.ts"
 import { type Read, TokenizerProcess } from "./tokenizer-process.ts"
 
@@ -47,6 +46,8 @@ export interface PromptsOptions {
   readonly trained: number
   /** bytes that one token can stand for at most; undefined: any number */
   readonly tokenBytes: () => Promise<number | undefined>
+  /** whether so many tokens are too many; absent: as of a prompt, which leaves room for an answer */
+  readonly check?: (tokens: number) => RbeeError<"INVALID_REQUEST"> | undefined
 }
 
 export class Prompts {
@@ -63,7 +64,7 @@ export class Prompts {
   }
 
   /** The tokens of a prompt that fits. */
-  read(input: GenerateRequest["input"], { dialect, isTrusted }: Known): Effect.Effect<Tokens, Failure> {
+  read(input: Readable, { dialect, isTrusted }: Known): Effect.Effect<Tokens, Failure> {
     return Effect.suspend(() =>
       isTrusted && charactersOf(input) <= shortPrompt ? this.readHere(input, dialect) : this.readThere(input, dialect)
     )
@@ -74,7 +75,7 @@ export class Prompts {
     this.huge.close()
   }
 
-  private readHere(input: GenerateRequest["input"], dialect: Dialect): Effect.Effect<Tokens, Failure> {
+  private readHere(input: Readable, dialect: Dialect): Effect.Effect<Tokens, Failure> {
     try {
       return this.fitting(this.options.template.tokens(input, dialect))
     } catch (cause) {
@@ -85,7 +86,7 @@ export class Prompts {
     }
   }
 
-  private readThere(input: GenerateRequest["input"], dialect: Dialect): Effect.Effect<Tokens, Failure> {
+  private readThere(input: Readable, dialect: Dialect): Effect.Effect<Tokens, Failure> {
     const { context, trained } = this.options
     const bytes = bytesOf(input)
     const process = bytes < hugePrompt ? this.long : this.huge
@@ -129,6 +130,7 @@ export class Prompts {
   }
 
   private refusal(tokens: number) {
-    return checkFits(tokens, this.options.context, this.options.trained)
+    const { check, context, trained } = this.options
+    return check === undefined ? checkFits(tokens, context, trained) : check(tokens)
   }
 }

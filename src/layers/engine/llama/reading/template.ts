@@ -5,11 +5,12 @@ import type { Dialect } from "../../../../machines/dialect/dialect.ts"
 import { type Render, type TemplateInput, type TemplateTool } from "../../../../machines/dialect/template.ts"
 import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import type { Conversation } from "../../../../machines/vocabulary/conversation.ts"
-import type { GenerateRequest } from "../../index.ts"
 import type { Addon, AddonModel } from "../addon.ts"
 import { Literals } from "./literals.ts"
 import { callsAsText, hasCalls, leftOpen, marked, openEnd, shows, withoutSystem } from "./messages.ts"
+import { measuredTokens } from "./measured.ts"
 import { rendererOf, spellingOf } from "./renderer.ts"
+import type { Readable } from "./tokenize.ts"
 import { fact } from "../../../../machines/facts.ts"
 
 /** For a model that ships no chat template: ChatML, the format that most of them were trained on. */
@@ -78,7 +79,8 @@ export class ChatTemplate {
   }
 
   /** Throws RbeeError INVALID_REQUEST where the template refuses the messages. */
-  tokens(input: GenerateRequest["input"], dialect: Dialect): Array<number> {
+  tokens(input: Readable, dialect: Dialect): Array<number> {
+    if (input._tag === "Text" || input._tag === "Pair") return measuredTokens(this.model, input)
     // A raw prompt speaks to the model directly, control tokens included; the words of a chat do not.
     const tokens =
       input._tag === "Messages"

@@ -1,6 +1,7 @@
 /** What a tokenizer process is asked and what it says, as structured clones. */
 import { eachSaid } from "../../../../machines/dialect/strings.ts"
 import type { Dialect } from "../../../../machines/dialect/dialect.ts"
+import type { Pairing } from "../../../../machines/formats/gguf/measures.ts"
 import type { RoundTrip } from "../../../../machines/dialect/trial/trial.ts"
 import type { TextAnswer, TextQuestion } from "../../../../machines/vocabulary/model.ts"
 import type { GenerateRequest } from "../../index.ts"
@@ -16,10 +17,17 @@ export interface Vocabulary {
   readonly template?: string
 }
 
+/** What is to be measured: a text; or a question and a text, as one that ranks reads them. */
+export type Measured =
+  | { readonly _tag: "Text"; readonly text: string }
+  | ({ readonly _tag: "Pair"; readonly query: string; readonly document: string } & Pairing)
+
+export type Readable = GenerateRequest["input"] | Measured
+
 /** A prompt's tokens. */
 export interface PromptQuestion {
   readonly ask: "tokens"
-  readonly input: GenerateRequest["input"]
+  readonly input: Readable
   readonly dialect: Dialect
   /** more tokens than these are counted, and not given */
   readonly limit: number
@@ -62,7 +70,9 @@ export type Reading =
  */
 export const shortPrompt = 8192
 
-const summed = (input: GenerateRequest["input"], lengthOf: (text: string) => number): number => {
+const summed = (input: Readable, lengthOf: (text: string) => number): number => {
+  if (input._tag === "Text") return lengthOf(input.text)
+  if (input._tag === "Pair") return lengthOf(input.query) + lengthOf(input.document)
   if (input._tag === "Prompt") return lengthOf(input.prompt) + lengthOf(input.suffix ?? "")
   let sum = 0
   eachSaid(input, (text) => {
@@ -71,5 +81,5 @@ const summed = (input: GenerateRequest["input"], lengthOf: (text: string) => num
   return sum
 }
 
-export const charactersOf = (input: GenerateRequest["input"]): number => summed(input, (text) => text.length)
-export const bytesOf = (input: GenerateRequest["input"]): number => summed(input, (text) => Buffer.byteLength(text))
+export const charactersOf = (input: Readable): number => summed(input, (text) => text.length)
+export const bytesOf = (input: Readable): number => summed(input, (text) => Buffer.byteLength(text))

@@ -1,0 +1,186 @@
+/** Embeddings, rerank and score on real processes: a queen, her hive, and a worker for each model. */
+import OpenAI from "openai"
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { makeMachine, type Machine } from "../support/machine.ts"
+import { vectorsIn } from "../../src/machines/formats/vectors.ts"
+import { measuringModel } from "../support/families/measuring.ts"
+
+const TEXTS = ["a small bee", "the wide green field", "a small bee"]
+
+/** One cluster for all: each model is loaded once. */
+let on: Machine
+let bert: string
+let ranker: string
+beforeAll(async () => {
+  on = await makeMachine()
+  bert = `file:${await measuringModel({ pooling: "mean" })}`
+  ranker = `file:${await measuringModel({ pooling: "rank" })}`
+  await on.rbee(["up"])
+}, 60_000)
+afterAll(() => on.dispose())
+
+const client = (): OpenAI => new OpenAI({ baseURL: `${on.queenUrl}/v1`, apiKey: "none", maxRetries: 0 })
+
+/** What a test reads of an answer. */
+interface Answered {
+  readonly data: ReadonlyArray<{ readonly embedding: string | ReadonlyArray<number>; readonly score: number }>
+  readonly results: ReadonlyArray<{
+    readonly index: number
+    readonly relevance_score: number
+    readonly document?: unknown
+  }>
+  readonly usage: OpenAI.CreateEmbeddingResponse.Usage
+  readonly error: {
+    readonly message: string
+    readonly param: string
+    readonly details: Readonly<Record<string, unknown>>
+  }
+}
+
+const post = async (path: string, asked: object) => {
+  const answer = await fetch(`${on.queenUrl}${path}`, { method: "POST", body: JSON.stringify(asked) })
+  const body: Answered = JSON.parse(await answer.text())
+  return { status: answer.status, ignored: answer.headers.get("x-rbee-ignored"), body }
+}
+
+const length = (vector: ReadonlyArray<number>): number => Math.hypot(...vector)
+
+describe("A model for embeddings, through the cluster", () => {
+  it("gives OpenAI's client a vector of length one for each text, and counts what it read", async () => {
+    const { data, usage } = await client().embeddings.create({ model: bert, input: TEXTS })
+    expect(data.map(({ index }) => index)).toEqual([0, 1, 2])
+    const [first, second, third] = data.map(({ embedding }) => embedding)
+    expect(first).toHaveLength(64)
+    expect(length(first ?? [])).toBeCloseTo(1, 5)
+    expect(third).toEqual(first)
+    expect(second).not.toEqual(first)
+    expect(usage.total_tokens).toBe(usage.prompt_tokens)
+    expect(usage.prompt_tokens).toBeGreaterThan(TEXTS.length * 2)
+  }, 60_000)
+
+  it("gives the same vectors as base64, which that client asks for by itself, and as numbers", async () => {
+    const [asked] = (await client().embeddings.create({ model: bert, input: "a small bee" })).data
+    const numbers = await post("/v1/embeddings", { model: bert, input: "a small bee" })
+    const base64 = await post("/v1/embeddings", { model: bert, input: "a small bee", encoding_format: "base64" })
+    const encoded = base64.body.data[0]?.embedding
+    expect(typeof encoded).toBe("string")
+    expect(vectorsIn(String(encoded)).map((vector) => [...vector])).toEqual([asked?.embedding])
+    expect(numbers.body.data[0]?.embedding).toEqual(asked?.embedding)
+  })
+
+  it("reads ids of tokens as they are, one text of them or several", async () => {
+    const { data } = await client().embeddings.create({ model: bert, input: [2, 45, 46, 3] })
+    const several = await client().embeddings.create({
+      model: bert,
+      input: [
+        [2, 45, 46, 3],
+        [2, 3]
+      ]
+    })
+    expect(data).toHaveLength(1)
+    expect(several.data).toHaveLength(2)
+    expect(several.data[0]?.embedding).toEqual(data[0]?.embedding)
+    expect(several.usage.prompt_tokens).toBe(6)
+  })
+
+  it("gives the first dimensions alone where fewer are wanted, of length one again, and refuses more than it has", async () => {
+    const [whole] = (await client().embeddings.create({ model: bert, input: "a small bee" })).data
+    const [cut] = (await client().embeddings.create({ model: bert, input: "a small bee", dimensions: 16 })).data
+    expect(cut?.embedding).toHaveLength(16)
+    expect(length(cut?.embedding ?? [])).toBeCloseTo(1, 5)
+    const ratio = (whole?.embedding[0] ?? 0) / (cut?.embedding[0] ?? 0)
+    expect((whole?.embedding[15] ?? 0) / (cut?.embedding[15] ?? 0)).toBeCloseTo(ratio, 4)
+    const { body, status } = await post("/v1/embeddings", { model: bert, input: "a small bee", dimensions: 65 })
+    expect([status, body.error]).toMatchObject([400, { param: "dimensions", details: { max: 64 } }])
+  })
+
+  it("refuses a text that is longer than its context, with both numbers", async () => {
+    const { body, status } = await post("/v1/embeddings", { model: bert, input: ["a", "bee ".repeat(200)] })
+    expect([status, body.error]).toMatchObject([
+      400,
+      { code: "context_length_exceeded", details: { context: 128, code: "INVALID_REQUEST" } }
+    ])
+    expect(body.error.details["prompt_tokens"]).toBeGreaterThan(200)
+    expect(body.error.message).toMatch(/maximum context length is 128 tokens/)
+  })
+
+  it("refuses to chat, and to rank: it says what it is for", async () => {
+    const messages = [{ role: "user", content: "hello" }]
+    for (const [path, asked] of [
+      ["/v1/chat/completions", { messages }],
+      ["/v1/rerank", { query: "a", documents: ["b"] }]
+    ] as const) {
+      const { body, status } = await post(path, { model: bert, ...asked })
+      expect([path, status, body.error]).toMatchObject([
+        path,
+        400,
+        { code: "model_unsuitable", param: "model", details: { code: "MODEL_UNSUITABLE", purpose: "embeddings" } }
+      ])
+    }
+  })
+})
+
+describe("A model for chat", () => {
+  it("gives no vectors, and ranks nothing", async () => {
+    for (const [path, asked] of [
+      ["/v1/embeddings", { input: "a" }],
+      ["/v1/rerank", { query: "a", documents: ["b"] }],
+      ["/v1/score", { text_1: "a", text_2: "b" }]
+    ] as const) {
+      const { body, status } = await post(path, { model: "minillama", ...asked })
+      expect([path, status, body.error.details]).toMatchObject([
+        path,
+        400,
+        { code: "MODEL_UNSUITABLE", purpose: "chat" }
+      ])
+    }
+  }, 60_000)
+})
+
+describe("A model that ranks, through the cluster", () => {
+  const documents = ["the wide green field", "a small bee", "one text, that is longer", "a flower"]
+  const query = "which bee?"
+
+  it("gives its texts with the best first, as Jina's clients read it", async () => {
+    const { body, status } = await post("/v1/rerank", { model: ranker, query, documents })
+    expect(status).toBe(200)
+    const scores: ReadonlyArray<number> = body.results.map((one) => one.relevance_score)
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a))
+    expect(new Set(scores).size).toBe(4)
+    expect(body.results.map((one) => one.index).toSorted()).toEqual([0, 1, 2, 3])
+    expect(body.usage.prompt_tokens).toBe(body.usage.total_tokens)
+    expect(body.results[0]).not.toHaveProperty("document")
+  }, 60_000)
+
+  it("gives so many as are wanted, with their texts where that is wanted", async () => {
+    const asked = { model: ranker, query, documents: documents.map((text) => ({ text })), top_n: 2 }
+    const { body } = await post("/rerank", { ...asked, return_documents: true })
+    expect(body.results).toHaveLength(2)
+    for (const { document, index } of body.results) expect(document).toEqual({ text: documents[index] })
+  })
+
+  it("answers alike by each of its paths, and in the other form where it is asked with `texts`", async () => {
+    const wanted = (await post("/v1/rerank", { model: ranker, query, documents })).body.results
+    for (const path of ["/v1/reranking", "/reranking", "/rerank"])
+      expect((await post(path, { model: ranker, query, documents })).body.results).toEqual(wanted)
+    const other = await post("/rerank", { model: ranker, query, texts: documents, return_text: true })
+    expect(other.body).toEqual(
+      wanted.map(({ index, relevance_score }) => ({
+        index,
+        score: relevance_score,
+        text: documents[index]
+      }))
+    )
+  })
+
+  it("scores texts in their order: one against many, and pair by pair", async () => {
+    const { results } = (await post("/v1/rerank", { model: ranker, query, documents })).body
+    const expected = documents.map((_, i) => results.find(({ index }) => index === i)?.relevance_score)
+    const scores = async (asked: object) =>
+      (await post("/v1/score", { model: ranker, ...asked })).body.data.map(({ score }) => score)
+    expect(await scores({ text_1: query, text_2: documents })).toEqual(expected)
+    expect(await scores({ text_1: documents.map(() => query), text_2: documents })).toEqual(expected)
+    const uneven = await post("/v1/score", { model: ranker, text_1: ["a", "b"], text_2: ["a", "b", "c"] })
+    expect([uneven.status, uneven.body.error.param]).toEqual([400, "text_2"])
+  })
+})
