@@ -38,6 +38,10 @@ const mayImport = (from, to) => {
   return rooms.includes(room(to))
 }
 
+/** Where a kind of workers is at home, and the two programs that do nothing but read its chat templates. */
+const ofKinds =
+  /^src\/(machines\/kinds|layers\/(kinds|engine|runtimes))\/|^src\/main\/(tokenizer|cli\/commands\/dialect)\.ts$/
+
 /** The breaches of one file; `path` is relative to the root, with forward slashes. */
 export const breaches = (path, text) => {
   const found = []
@@ -59,6 +63,8 @@ export const breaches = (path, text) => {
     if (source && room(path) === "actors" && /from "node:(?!path|buffer)/.test(code))
       at("actors reach the world through layers")
     if (source && readsDetails(code) && path !== "src/machines/facts.ts") at("facts of errors are read by `fact`")
+    if (source && !ofKinds.test(path) && /\/llama[/.]/.test(code) && /(from|import\() ?"\./.test(code))
+      at("who is of no kind of workers names none (src/layers/kinds knows them)")
     for (const to of source ? importsOf(path, code) : [])
       if (!mayImport(path, to)) at(`${room(path)} may not import ${to}`)
   })

@@ -29,9 +29,7 @@ import { hiveFolder } from "../layers/paths/index.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode } from "../layers/process/node.ts"
 import { layerHttp as layerQueens } from "../layers/queen-connector/http.ts"
-import { llamaGpus } from "../layers/runtimes/llama/gpus.ts"
-import { withCuda } from "../layers/runtimes/llama/cuda.ts"
-import { layerRuntimes } from "../layers/kinds/runtimes.ts"
+import { environmentOf, layerRuntimes, tellerOf } from "../layers/kinds/runtimes.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerHttp as layerWorkers } from "../layers/worker-connector/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
@@ -46,12 +44,12 @@ import { deferredHandlers } from "../layers/transport/deferred-handlers.ts"
 
 const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
-  const env = withCuda(process.env)
+  const env = environmentOf(process.env)
   return Layer.mergeAll(
     layerSqlite(pathOf(folder, "catalog.sqlite")),
     layerInventory(
       settings.hive.gpus,
-      layerProbe({ env, vulkan: settings.hive.vulkan, teller: llamaGpus({ folder }, env) })
+      layerProbe({ env, vulkan: settings.hive.vulkan, teller: tellerOf({ folder, env }) })
     ),
     layerDisk({ folder }),
     layerRuntimes({ folder, env }),

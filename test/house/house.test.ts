@@ -16,6 +16,14 @@ describe("the house rules", () => {
     assert.lengthOf(from("src/main/queen.ts", "../actors/queen/queen.ts"), 0)
   })
 
+  it("let nobody name a kind of workers but where the kinds are at home", () => {
+    const naming = (path: string, to: string) => breaches(path, `import { x } from "${to}"`)
+    assert.lengthOf(naming("src/main/hive.ts", "../layers/runtimes/llama/gpus.ts"), 1)
+    assert.lengthOf(naming("src/layers/devices/vulkan.ts", "../../machines/kinds/llama/llama.ts"), 1)
+    assert.lengthOf(naming("src/layers/kinds/runtimes.ts", "../../machines/kinds/llama/llama.ts"), 0)
+    assert.lengthOf(naming("src/main/hive.ts", "../layers/kinds/runtimes.ts"), 0)
+  })
+
   it("keep time and chance in the layers", () => {
     for (const line of [
       "setTimeout(f, 1)",

@@ -2,9 +2,12 @@ import * as Either from "effect/Either"
 import { describe, expect, it } from "vitest"
 import { candidatesOf, choose as chooseOf } from "../../src/machines/formats/hub-files.ts"
 import { isSafePath } from "../../src/machines/formats/hub-names.ts"
+import { workerKinds } from "../../src/machines/kinds/index.ts"
+import { isModelFile } from "../../src/machines/kinds/kind.ts"
 import { parseModelRef } from "../../src/machines/formats/model-ref.ts"
 
-const listing = (...paths: ReadonlyArray<string>) => paths.map((path) => ({ path, bytes: 1, sha256: undefined }))
+const listing = (...paths: ReadonlyArray<string>) =>
+  paths.filter((path) => isModelFile(workerKinds, path)).map((path) => ({ path, bytes: 1, sha256: undefined }))
 const hub = (text: string) => {
   const ref = Either.getOrThrow(parseModelRef(text))
   if (ref._tag !== "Hub") throw new Error(`${text} is no reference to a hub`)

@@ -6,6 +6,8 @@ import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { Kinds } from "../../src/layers/kinds/index.ts"
+import { workerKinds } from "../../src/machines/kinds/index.ts"
 import { serveHub } from "../../src/layers/hub/server.ts"
 import { bundledFolder } from "../../src/layers/models/sources.ts"
 
@@ -181,7 +183,10 @@ export const among =
   }
 
 /** A repository acme/tiny with the bundled model as tiny-Q8_0.gguf; `files` adds more, by their path in the folder. */
-export const testHub = async (files: Readonly<Record<string, Uint8Array>> = {}): Promise<TestHub> => {
+export const testHub = async (
+  files: Readonly<Record<string, Uint8Array>> = {},
+  kinds = workerKinds
+): Promise<TestHub> => {
   const folder = mkdtempSync(join(tmpdir(), "rbee-hub-"))
   const put = (path: string, write: (file: string) => void) => {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
@@ -215,7 +220,7 @@ export const testHub = async (files: Readonly<Record<string, Uint8Array>> = {}):
           const next = isFile(request) ? (state.faults.shift() ?? state.always) : state.always
           return next?.(request, response) === true
         }
-      }),
+      }).pipe(Effect.provideService(Kinds, kinds)),
       scope
     )
   )

@@ -26,6 +26,8 @@ export interface GpuTeller {
   readonly kind: KindId
   /** The GPUs that it would use. Undefined: its runtime for this backend is not here. */
   readonly ask: (backend: "vulkan" | "metal") => Promise<ReadonlyArray<Gpu>> | undefined
+  /** Has somebody named the devices of this backend that its processes may use? */
+  readonly areNamed: (backend: "vulkan" | "metal") => boolean
   /** False where it is known that its runtime for this backend cannot work here. */
   readonly isFit: (backend: Backend) => Promise<boolean>
 }

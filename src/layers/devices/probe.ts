@@ -24,10 +24,10 @@ type Others = Pick<Machine, "gpus" | "lacks">
 const lacking = ({ kind }: GpuTeller): Others => ({ gpus: [], lacks: { kind, backend: "vulkan" } })
 
 /** Where NVIDIA's tool tells of no GPU: its cards speak Vulkan too, and one card is one device. */
-const others = async ({ env, root, teller, vulkan }: ProbeOptions): Promise<Others> => {
+const others = async ({ root, teller, vulkan }: ProbeOptions): Promise<Others> => {
   const metal = process.platform === "darwin" ? teller.ask("metal") : undefined
   if (metal !== undefined) return { gpus: await metal }
-  if (vulkan === "off" || !hasVulkan(env, root)) return { gpus: [] }
+  if (vulkan === "off" || !hasVulkan(teller.areNamed("vulkan"), root)) return { gpus: [] }
   const found = teller.ask("vulkan")
   if (found !== undefined) return { gpus: await found }
   return vulkan === "on" || hasOwnMemory(root) ? lacking(teller) : { gpus: [] }

@@ -1,7 +1,6 @@
 /** Whether Vulkan is worth asking, as cheaply as can be: where there is no graphics device nothing is started. */
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
-import { visibleVulkan } from "../../machines/kinds/llama/llama.ts"
 
 /** A card with less memory of its own, MB, is not worth a runtime that nobody asked for. */
 export const worthMb = 2000
@@ -20,10 +19,8 @@ const drivers = (root: string): ReadonlyArray<string> =>
   ["usr/share", "usr/local/share", "etc"].flatMap((folder) => namesIn(join(root, folder, "vulkan/icd.d")))
 
 /** `root`: of the file system. A user who names Vulkan's devices knows that there are some. */
-export const hasVulkan = (env: Readonly<Record<string, string | undefined>>, root = "/"): boolean =>
-  process.platform === "linux" &&
-  (env[visibleVulkan] !== undefined || renderNodes(root).length > 0) &&
-  drivers(root).length > 0
+export const hasVulkan = (areNamed: boolean, root = "/"): boolean =>
+  process.platform === "linux" && (areNamed || renderNodes(root).length > 0) && drivers(root).length > 0
 
 /** Of a card that NVIDIA's tool has told of: its driver may have come without Vulkan. */
 export const hasNvidiaVulkan = (root = "/"): boolean => drivers(root).some((file) => file.includes("nvidia"))

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto"
 import { createReadStream } from "node:fs"
 import { readdir, stat } from "node:fs/promises"
 import { basename, join } from "node:path"
+import { isModelFile, type WorkerKinds } from "../../machines/kinds/kind.ts"
 import type { HubEntry, HubRepo } from "./index.ts"
 
 const depthMax = 6
@@ -10,22 +11,26 @@ const depthMax = 6
 /** A name that a reference can have; anything else becomes `-`. */
 const nameOf = (text: string): string => text.replace(/[^A-Za-z0-9_.-]/g, "-").replace(/^[^A-Za-z0-9]+/, "") || "models"
 
-const walk = async (folder: string, path: ReadonlyArray<string>): Promise<ReadonlyArray<ReadonlyArray<string>>> => {
+const walk = async (
+  folder: string,
+  path: ReadonlyArray<string>,
+  kinds: WorkerKinds
+): Promise<ReadonlyArray<ReadonlyArray<string>>> => {
   if (path.length > depthMax) return []
   const found: Array<ReadonlyArray<string>> = []
   for (const entry of await readdir(join(folder, ...path), { withFileTypes: true })) {
     if (entry.name.startsWith(".")) continue
-    if (entry.isDirectory()) found.push(...(await walk(folder, [...path, entry.name])))
+    if (entry.isDirectory()) found.push(...(await walk(folder, [...path, entry.name], kinds)))
     // a link to a file is one: stat decides later
-    else if (/\.gguf$/i.test(entry.name)) found.push([...path, entry.name])
+    else if (isModelFile(kinds, entry.name)) found.push([...path, entry.name])
   }
   return found
 }
 
 /** Looked at anew for each listing, so that a file that is added is served. Rejects where the folder cannot be read. */
-export const reposIn = async (folder: string): Promise<ReadonlyArray<HubRepo>> => {
+export const reposIn = async (folder: string, kinds: WorkerKinds): Promise<ReadonlyArray<HubRepo>> => {
   const repos = new Map<string, { author: string; repo: string; files: Array<HubEntry> }>()
-  for (const parts of await walk(folder, [])) {
+  for (const parts of await walk(folder, [], kinds)) {
     const file = join(folder, ...parts)
     const found = await stat(file).catch(() => undefined)
     if (found?.isFile() !== true) continue

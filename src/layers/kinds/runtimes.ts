@@ -6,7 +6,18 @@ import type { Ids } from "../ids/index.ts"
 import type { Processes } from "../process/index.ts"
 import { layerByKind } from "../runtimes/by-kind.ts"
 import type { KindRuntimes, Runtimes } from "../runtimes/index.ts"
+import type { GpuTeller } from "../devices/index.ts"
+import { withCuda } from "../runtimes/llama/cuda.ts"
+import { llamaGpus } from "../runtimes/llama/gpus.ts"
 import { type NpmOptions, npmRuntimes } from "../runtimes/llama/npm.ts"
+
+type Env = Readonly<Record<string, string | undefined>>
+
+/** The environment of a hive, with what the runtimes of its kinds have to find there. */
+export const environmentOf = (env: Env): Env => withCuda(env)
+
+/** Who tells of this machine's GPUs, for all kinds: llama.cpp's runtimes know every driver that there is one for. */
+export const tellerOf = (options: NpmOptions): GpuTeller => llamaGpus(options, options.env)
 
 /** By the id of the kind. */
 export type RuntimesByKind = Readonly<Record<string, Effect.Effect<KindRuntimes, never, Processes | Ids>>>

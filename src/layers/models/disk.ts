@@ -50,7 +50,7 @@ const make = (options: DiskOptions, kinds: WorkerKinds) => {
   const folder = join(options.folder, "models")
   let queen: QueenHub | undefined
   const hub = () => {
-    const settings = hubSettings(process.env, userHome() ?? options.folder)
+    const settings = hubSettings(process.env, userHome() ?? options.folder, kinds)
     return queenFirst(settings, () => queen, huggingFace(settings))
   }
   const sources = options.sources ?? [bundled(bundledFolder()), files, hub()]
@@ -75,9 +75,11 @@ const make = (options: DiskOptions, kinds: WorkerKinds) => {
   const place = ({ files: parts, ref }: Located): ReadonlyArray<OneFile> => {
     const before = filesOf.get(ref) ?? []
     const placed = parts.map((file) => {
-      const store = file.store ?? own(file.name)
-      const known = before.find((each) => each.file.store.part === store.part && each.file.sha256 === file.sha256)
-      return known?.renewed({ ...file, store }) ?? new OneFile({ ...file, store })
+      const placed = { ...file, store: file.store ?? own(file.name), format: format(file.name) }
+      const known = before.find(
+        (each) => each.file.store.part === placed.store.part && each.file.sha256 === file.sha256
+      )
+      return known?.renewed(placed) ?? new OneFile(placed)
     })
     filesOf.set(ref, placed)
     return placed

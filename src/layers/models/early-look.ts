@@ -1,7 +1,7 @@
 /** Gigabytes that could not be used are not fetched: the header, which says what a file is, comes first. */
 import { createReadStream } from "node:fs"
 import { RbeeError } from "../../machines/errors.ts"
-import { gguf } from "../../machines/formats/model-format.ts"
+import type { ModelFormat } from "../../machines/formats/model-format.ts"
 import { HeaderWatch, invalid } from "./header.ts"
 import type { LocatedFile } from "./source.ts"
 
@@ -11,10 +11,9 @@ export class EarlyLook {
   private readonly file: LocatedFile
   private readonly watch: HeaderWatch
 
-  /** What is fetched is the hub's. */
-  constructor(file: LocatedFile) {
+  constructor(file: LocatedFile, format: ModelFormat) {
     this.file = file
-    this.watch = new HeaderWatch(file.bytes, gguf)
+    this.watch = new HeaderWatch(file.bytes, format)
   }
 
   /**

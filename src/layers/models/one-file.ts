@@ -3,11 +3,11 @@ import { rename, rm } from "node:fs/promises"
 import { dirname } from "node:path"
 import { wrongHash } from "./disk-errors.ts"
 import { syncFolder } from "./files.ts"
-import { type Hashed, hashOf, receive, sizeOf } from "./receive.ts"
-import type { LocatedFile, Store } from "./source.ts"
+import { type Arriving, type Hashed, hashOf, receive, sizeOf } from "./receive.ts"
+import type { Store } from "./source.ts"
 
 /** A file, and where it is collected and published. */
-export interface Placed extends LocatedFile {
+export interface Placed extends Arriving {
   readonly store: Store
 }
 

@@ -7,6 +7,7 @@ import { createReadStream } from "node:fs"
 import { type FileHandle, mkdir, open, rm, stat } from "node:fs/promises"
 import { dirname } from "node:path"
 import { rbeeError } from "../../machines/errors.ts"
+import type { ModelFormat } from "../../machines/formats/model-format.ts"
 import { EarlyLook } from "./early-look.ts"
 import type { LocatedFile } from "./source.ts"
 
@@ -84,13 +85,18 @@ class Writer {
   }
 }
 
+/** A file, and how its beginning is read. */
+export interface Arriving extends LocatedFile {
+  readonly format: ModelFormat
+}
+
 /**
  * `known`: the hash that an earlier try in this process has come to. Gives the hash of what is there now, also for the
  * next try when this one fails: `keep` hears of it first. A file that is no model for chat is given up as soon as its
  * header is here.
  */
 export const receive = async (
-  from: LocatedFile,
+  from: Arriving,
   part: string,
   known: Hashed | undefined,
   keep: (hashed: Hashed) => void,
@@ -101,12 +107,12 @@ export const receive = async (
   // More than the model has is not a beginning of it.
   if (((await sizeOf(part)) ?? 0) > from.bytes) await rm(part, { force: true })
   let at = (await sizeOf(part)) ?? 0
-  let look = new EarlyLook(from)
+  let look = new EarlyLook(from, from.format)
   if (at > 0 && !(await look.hearPart(part, at, signal))) {
     // damaged, or no model at all: what comes anew decides
     await rm(part, { force: true })
     at = 0
-    look = new EarlyLook(from)
+    look = new EarlyLook(from, from.format)
   }
   onProgress(at)
   const fresh = () => (at === 0 ? { hash: createHash("sha256"), at } : hashOf(part, signal))

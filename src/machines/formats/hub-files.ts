@@ -100,7 +100,7 @@ const notFound = (what: string, todo: string): Either.Either<never, Refusal> =>
   Either.left(rbeeError("MODEL_NOT_FOUND", what, todo))
 
 const listed = (files: ReadonlyArray<{ readonly path: string }>): string => {
-  if (files.length === 0) return "It has no GGUF files; choose another repository"
+  if (files.length === 0) return "It has no files of models that are served here; choose another repository"
   const told = files.slice(0, 12).map(({ path }) => {
     const kind = besideOf(path)?.kind
     return kind === undefined ? path : `${path} (by its name ${kind})`
@@ -148,10 +148,10 @@ const ofOpen = (models: ReadonlyArray<HubModel>, quant: string | undefined): Rea
 
 /**
  * The models that the reference may mean, best first: one that is named, or one of each quantisation that it leaves
- * open (`Q4` leaves open Q4_K_M, Q4_0, …). Paths that are not safe are not there.
+ * open (`Q4` leaves open Q4_K_M, Q4_0, …). `listing`: the files that may be models. Paths that are not safe are not there.
  */
 export const candidatesOf = (ref: HubRef, listing: ReadonlyArray<HubFile>): Either.Either<Candidates, Refusal> => {
-  const all = listing.filter(({ path }) => isSafePath(path) && /\.gguf$/i.test(path))
+  const all = listing.filter(({ path }) => isSafePath(path))
   if (ref.file !== undefined) return named(ref, ref.file, all)
   const repo = `${ref.author}/${ref.repo}`
   const models = modelsIn(onlyModels(all))

@@ -8,5 +8,4 @@ export interface ModelFormat {
   readonly read: (start: Uint8Array, fileBytes: number) => GgufResult
 }
 
-/** What the hub is asked for. */
 export const gguf: ModelFormat = { ending: ".gguf", read: readGguf }

@@ -63,6 +63,10 @@ export const formatOf = (kinds: WorkerKinds, name: string): ModelFormat => {
   return formats.find(({ ending }) => name.toLowerCase().endsWith(ending)) ?? formats[0]
 }
 
+/** May a file of this name be a model of some kind? */
+export const isModelFile = (kinds: WorkerKinds, name: string): boolean =>
+  kinds.some(({ formats }) => formats.some(({ ending }) => name.toLowerCase().endsWith(ending)))
+
 /** Of a plan that was made here: undefined for a kind that this version does not have. */
 export const kindOf = (kinds: WorkerKinds, id: KindId): WorkerKind | undefined => kinds.find((kind) => kind.id === id)
 

@@ -6,6 +6,7 @@ import { makeApi } from "../../../src/layers/models/hugging-face/api.ts"
 import { SeededRandom } from "../../../src/simulator/world/kernel/random.ts"
 import { RbeeError } from "../../../src/machines/errors.ts"
 import { candidatesOf, choose } from "../../../src/machines/formats/hub-files.ts"
+import { workerKinds } from "../../../src/machines/kinds/index.ts"
 import { parseModelRef } from "../../../src/machines/formats/model-ref.ts"
 import { anything, mutated, mutatedText, text } from "../mutate.ts"
 import { Finding, ownPeakMb, type Target, within } from "../target.ts"
@@ -81,7 +82,8 @@ export const hub: Target = {
         token: () => undefined,
         offline: false,
         stallMs: 2000,
-        answerMs: 2000
+        answerMs: 2000,
+        kinds: workerKinds
       }
       const work = async () => {
         const api = makeApi(settings)

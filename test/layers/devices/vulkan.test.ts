@@ -57,10 +57,10 @@ module.exports = { markLoaded() {}, setLogger() {}, loadBackends() {}, getGpuTyp
   })
 
   it("is asked where there is a driver and a graphics device, or a user who names one", () => {
-    expect(hasVulkan({}, folderWith({ ...driver, ...node }))).toBe(true)
-    expect(hasVulkan({}, folderWith(driver))).toBe(false)
-    expect(hasVulkan({}, folderWith(node))).toBe(false)
-    expect(hasVulkan({ GGML_VK_VISIBLE_DEVICES: "0" }, folderWith(driver))).toBe(true)
+    expect(hasVulkan(false, folderWith({ ...driver, ...node }))).toBe(true)
+    expect(hasVulkan(false, folderWith(driver))).toBe(false)
+    expect(hasVulkan(false, folderWith(node))).toBe(false)
+    expect(hasVulkan(true, folderWith(driver))).toBe(true)
   })
 
   it("is worth its runtime by itself where a card tells of 2 GB and more of its own", () => {

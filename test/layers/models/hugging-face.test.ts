@@ -19,8 +19,10 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { afterEach, describe, expect, it, vi } from "vitest"
+import { Kinds } from "../../../src/layers/kinds/index.ts"
 import { layerDisk } from "../../../src/layers/models/disk.ts"
 import { hubSettings, type HubSettings } from "../../../src/layers/models/hugging-face/settings.ts"
 import { huggingFace } from "../../../src/layers/models/hugging-face/source.ts"
@@ -48,6 +50,9 @@ import {
   testHub,
   type TestHub
 } from "../../support/hub.ts"
+import { workerKinds } from "../../../src/machines/kinds/index.ts"
+import type { WorkerKinds } from "../../../src/machines/kinds/kind.ts"
+import { scriptKind } from "../../support/script-kind.ts"
 import { patience } from "../../support/patience.ts"
 
 const ref = (text: string): ParsedRef => Either.getOrThrow(parseModelRef(text))
@@ -147,6 +152,32 @@ describe("Hugging Face", () => {
       todo: expect.stringContaining("Delete it")
     })
     expect(readFileSync(blob).equals(damaged)).toBe(true)
+  })
+
+  it("fetches the files of whichever kinds there are, and of no others", async () => {
+    const script = new TextEncoder().encode("script: hello")
+    const files = { "acme/plays/hamlet.script": script, "acme/plays/notes.txt": script }
+    const kinds: WorkerKinds = [...workerKinds, scriptKind]
+    const hub = await testHub(files, kinds)
+    const home = mkdtempSync(join(tmpdir(), "rbee-hf-"))
+    open.push(() => rmSync(home, { recursive: true, force: true }), hub.close)
+    const settings = hubSettings({ HF_ENDPOINT: hub.url, HF_HOME: join(home, "hf") })
+    const modelsOf = (those: WorkerKinds) =>
+      run(
+        Effect.provide(
+          Models,
+          Layer.provide(
+            layerDisk({ folder: join(home, "hive"), sources: [huggingFace({ ...settings, kinds: those })] }),
+            Layer.succeed(Kinds, those)
+          )
+        )
+      )
+    const published = await run(bring(await modelsOf(kinds), ref("HF:acme/plays")))
+    expect(basename(published.file)).toBe("hamlet.script")
+    expect(published.facts.architecture).toBe("script")
+    expect(await run(Effect.flip(bring(await modelsOf(workerKinds), ref("HF:acme/plays"))))).toMatchObject({
+      code: "MODEL_NOT_FOUND"
+    })
   })
 
   it("needs nobody where it is offline, and says what is missing then", async () => {

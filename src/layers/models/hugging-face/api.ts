@@ -1,6 +1,7 @@
 /** The hub's routes, as much of them as a download needs. */
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { HubFile } from "../../../machines/formats/hub-files.ts"
+import { isModelFile, type WorkerKinds } from "../../../machines/kinds/kind.ts"
 import type { ParsedRef } from "../../../machines/formats/model-ref.ts"
 import { type Answer, type Ask, bodyOf, drop, follow, refusal, textOf } from "./request.ts"
 import type { HubSettings } from "./settings.ts"
@@ -42,7 +43,7 @@ const sha256Of = (text: unknown): string | undefined => {
   return /^[0-9a-f]{64}$/.test(bare) ? bare : undefined
 }
 
-const filesOf = (url: URL, text: string): ReadonlyArray<HubFile> => {
+const filesOf = (url: URL, text: string, kinds: WorkerKinds): ReadonlyArray<HubFile> => {
   let listing: unknown
   try {
     listing = JSON.parse(text)
@@ -53,7 +54,7 @@ const filesOf = (url: URL, text: string): ReadonlyArray<HubFile> => {
   return listing.flatMap((entry: unknown) => {
     if (!isObject(entry) || entry["type"] !== "file" || typeof entry["path"] !== "string") return []
     // a repository may have a hundred thousand files that are no models
-    if (!/\.gguf$/i.test(entry["path"])) return []
+    if (!isModelFile(kinds, entry["path"])) return []
     const lfs = isObject(entry["lfs"]) ? entry["lfs"] : undefined
     const bytes = lfs?.["size"] ?? entry["size"]
     if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) return []
@@ -117,7 +118,7 @@ export const makeApi = (settings: HubSettings): HubApi => {
       asked.add(url.href)
       const answer: Answer = await follow(url, ask("GET", signal))
       if (answer.status !== 200) throw refusal(answer, named(ref), answer.url.origin === origin)
-      pages.push(filesOf(answer.url, await textOf(answer, stallMs)))
+      pages.push(filesOf(answer.url, await textOf(answer, stallMs), settings.kinds))
       url = nextPage(answer, base)
     }
     return pages.flat()

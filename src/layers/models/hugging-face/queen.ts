@@ -1,5 +1,6 @@
 /** A model that the queen's machine has comes from there; anything else, or all where she is out of reach, from the hub. */
-import { gguf } from "../../../machines/formats/model-format.ts"
+import type { ModelFormat } from "../../../machines/formats/model-format.ts"
+import { formatOf } from "../../../machines/kinds/kind.ts"
 import * as Effect from "effect/Effect"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Fits, QueenHub, ResolveCode, ResolveError } from "../index.ts"
@@ -27,11 +28,12 @@ const settingsFor = (own: HubSettings, { token, url }: QueenHub): HubSettings =>
 const fitting = (
   found: Located,
   fits: Fits | undefined,
+  format: ModelFormat,
   fromHub: Effect.Effect<Located, ResolveError>
 ): Effect.Effect<Located, RbeeError<ResolveCode | "MODEL_INVALID">> =>
   fits === undefined
     ? Effect.succeed(found)
-    : Effect.flatMap(head(found, gguf), (facts) =>
+    : Effect.flatMap(head(found, format), (facts) =>
         fits(facts) ? Effect.succeed(found) : Effect.orElseSucceed(fromHub, () => found)
       )
 
@@ -53,7 +55,7 @@ export const queenFirst = (own: HubSettings, queen: () => QueenHub | undefined, 
         Effect.tap(({ files, why }) =>
           Effect.logInfo(`${ref.ref} is ${files[0].name} of the queen's machine (${why})`)
         ),
-        Effect.flatMap((found) => fitting(found, fits, fromHub)),
+        Effect.flatMap((found) => fitting(found, fits, formatOf(own.kinds, found.files[0].name), fromHub)),
         Effect.catchAll((error) =>
           Effect.zipRight(Effect.logDebug(`${ref.ref} is not on the queen's machine: ${error.message}`), fromHub)
         )

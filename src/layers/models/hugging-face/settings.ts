@@ -1,6 +1,8 @@
 /** What the environment says about Hugging Face, by the names and precedences that its own tools use. */
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import { workerKinds } from "../../../machines/kinds/index.ts"
+import type { WorkerKinds } from "../../../machines/kinds/kind.ts"
 import { userHome } from "../../paths/user-home.ts"
 
 export interface HubSettings {
@@ -15,6 +17,8 @@ export interface HubSettings {
   readonly stallMs: number
   /** whoever does not begin to answer within this is down; milliseconds */
   readonly answerMs: number
+  /** who loads what is fetched: of a repository's files those are models that one of them takes */
+  readonly kinds: WorkerKinds
   /** a hub of this cluster, to which no proxy leads; and the Unix socket that does, where there is one */
   readonly ours?: { readonly socketPath: string | undefined }
 }
@@ -39,7 +43,7 @@ const firstLine = (file: string): string | undefined => {
 }
 
 /** `home`: where there is no folder of the user, that of the hive. */
-export const hubSettings = (env: Env, home = userHome(env) ?? "/"): HubSettings => {
+export const hubSettings = (env: Env, home = userHome(env) ?? "/", kinds = workerKinds): HubSettings => {
   const expand = (path: string) => (path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path)
   const folder = expand(
     given(env, "HF_HOME") ?? join(given(env, "XDG_CACHE_HOME") ?? join(home, ".cache"), "huggingface")
@@ -55,6 +59,7 @@ export const hubSettings = (env: Env, home = userHome(env) ?? "/"): HubSettings 
       ),
     offline: /^(1|true|yes|on)$/i.test(given(env, "HF_HUB_OFFLINE") ?? ""),
     stallMs: 30_000,
-    answerMs: 8_000
+    answerMs: 8_000,
+    kinds
   }
 }

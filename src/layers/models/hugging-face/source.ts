@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { candidatesOf, choose, type Chosen, type HubFile, type HubModel } from "../../../machines/formats/hub-files.ts"
-import { gguf } from "../../../machines/formats/model-format.ts"
+import { formatOf, isModelFile } from "../../../machines/kinds/kind.ts"
 import { diskError } from "../disk-errors.ts"
 import { inSteps, type Read, readHeader, readHeaderOf } from "../header.ts"
 import type { Fits, ResolveError } from "../index.ts"
@@ -22,7 +22,10 @@ const fromCache = async (settings: HubSettings, ref: HubRef, fits: Fits | undefi
   const cache = repoCache(settings.cache, ref)
   const here = await cache.offline()
   if (here === undefined) return undefined
-  const candidates = candidatesOf(ref, here.files)
+  const candidates = candidatesOf(
+    ref,
+    here.files.filter(({ path }) => isModelFile(settings.kinds, path))
+  )
   if (Either.isLeft(candidates)) return undefined
   const fileOf = async ({ bytes, path }: HubFile): Promise<LocatedFile> => {
     const file = cache.snapshot(here.commit, path)
@@ -35,7 +38,7 @@ const fromCache = async (settings: HubSettings, ref: HubRef, fits: Fits | undefi
     return { name: nameOf(path), bytes, sha256, inPlace: file, open }
   }
   const { model, why } = await chosen(candidates.right, fits, async ({ path }) =>
-    readHeader(cache.snapshot(here.commit, path), gguf)
+    readHeader(cache.snapshot(here.commit, path), formatOf(settings.kinds, path))
   )
   const [first, ...others] = model.files
   return {
@@ -102,7 +105,7 @@ const locate = async (
     return readHeaderOf(
       inSteps((at, length) => open(at, signal, length), bytes),
       bytes,
-      gguf
+      formatOf(settings.kinds, file.path)
     )
   })
   const [first, ...others] = model.files

@@ -103,6 +103,10 @@ export const llamaGpus = (places: Places, env: Env, root?: string): GpuTeller =>
     const binary = findBinary(places, backend)
     return binary === undefined ? undefined : askLlama(binary.file, backend, env)
   },
+  areNamed: (backend) => {
+    const visible = llama.backends[backend]?.visible
+    return visible !== undefined && env[visible] !== undefined
+  },
   isFit: async (backend) => {
     if (backend === "cuda" && !(await hasCuda(env, root))) return false
     return (await whyUnfit(places, backend, env, root)) === undefined
