@@ -6,9 +6,9 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // half of a test's time is waiting for real processes' clocks: three files share two cores
+    // half of a test's time is waiting for real processes' clocks: four files share two cores
     pool: "forks",
-    maxWorkers: 3,
+    maxWorkers: 4,
     minWorkers: 1,
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/count-reporter.ts"]

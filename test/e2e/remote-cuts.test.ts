@@ -19,6 +19,8 @@ afterEach(() => {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
 const ask = ["--temperature", "0", "--ignore-eos", "tell me a story"]
 
+const tokensAsked = isWhole ? 150 : 110
+
 /** What they are where nothing is set, and more on a machine that lets a beat wait. */
 const slowness = patience(1)
 const lateMs = Math.round(3000 * slowness)
@@ -78,7 +80,7 @@ const textOf = (stdout: string): string =>
 describe.skipIf(!hasSshd || !hasNamespaces)("the link to a remote hive", () => {
   it("is cut for 2 s, flaps, and is cut for 8 s while an answer streams: degraded and back, nothing lost, nothing repeated", async () => {
     const { link, on } = await pair(6)
-    const count = 150
+    const count = tokensAsked
     const run = on.start(["infer", "--hive", "remote", ...ask, "--json", "--max-tokens", String(count)], {
       limitMs: 200_000
     })
@@ -120,7 +122,7 @@ describe.skipIf(!hasSshd || !hasNamespaces)("the link to a remote hive", () => {
 
   it("is cut for a minute: the hive is lost, its job goes on elsewhere with the same text, and it comes back by itself", async () => {
     const { link, on } = await pair(6)
-    const count = 150
+    const count = tokensAsked
     assert.strictEqual((await on.rbee(["hives", "start", "remote"])).code, 0)
     const run = on.start(["infer", ...ask, "--json", "--max-tokens", String(count)], { limitMs: 180_000 })
     await run.until(() => tokensOf(run).length > 5)

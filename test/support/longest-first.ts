@@ -10,6 +10,10 @@ const longest = [
   "e2e/infer",
   "e2e/remote-interrupted",
   "e2e/inspector",
+  "e2e/daemons",
+  "e2e/failover",
+  "e2e/context",
+  "e2e/remote-npm",
   "main/hive-workers",
   "e2e/vulkan"
 ].map((name) => `/test/${name}.test.ts`)
