@@ -4,7 +4,7 @@ import { Narration } from "../machines/narration.ts"
 import { AnswerForm } from "../machines/dialect/answer-form.ts"
 import { Count } from "../machines/vocabulary/common.ts"
 import { InspectRecord } from "../machines/vocabulary/inspect.ts"
-import { DoneEvent, WireError } from "../machines/vocabulary/job.ts"
+import { DoneEvent, TokenLogprob, WireError } from "../machines/vocabulary/job.ts"
 import { ProgressEvent } from "../machines/vocabulary/model.ts"
 import { InferDone, InferToken } from "../machines/vocabulary/worker.ts"
 
@@ -22,6 +22,8 @@ export const ofJob = {
   state: StateChange,
   progress: ProgressEvent,
   token: Schema.Struct({ i: Count, t: Schema.String }),
+  /** before its token, where the job asks for it */
+  logprobs: Schema.Struct({ i: Count, ...TokenLogprob.fields }),
   failover: Schema.Struct({
     tokens: Count,
     from: Schema.String,

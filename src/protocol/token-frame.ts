@@ -11,6 +11,10 @@ const ID = ',"k":'
 export const tokenFrame = (index: number, json: string, id?: number): string =>
   `${TOKEN}${index},"t":${json}${id === undefined ? "" : `${ID}${id}`}}\n\n`
 
+/** The same with what else was asked of it; who reads it knows it for no plain token. */
+export const fullTokenFrame = (index: number, json: string, id: number, logprob: string): string =>
+  `${TOKEN}${index},"t":${json}${ID}${id},"p":${logprob}}\n\n`
+
 /** without escapes (neither quote, backslash nor control character inside): most tokens */
 const plain = /^"[ !#-[\]-\uffff]*"$/
 

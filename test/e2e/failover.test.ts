@@ -90,6 +90,55 @@ describe("one answer, three deaths", () => {
   )
 })
 
+interface Chunk {
+  readonly choices: ReadonlyArray<{
+    readonly delta: { readonly content?: string }
+    readonly logprobs: { readonly content: ReadonlyArray<{ readonly token: string; readonly logprob: number }> } | null
+  }>
+}
+
+describe("an answer with logprobs", () => {
+  it("has that of each token once and as undisturbed, although its worker was killed", async () => {
+    const on = await machine({ env: paced })
+    const started = await on.rbee(["queen", "start"])
+    assert.strictEqual(started.code, 0, started.stderr)
+    const request = { model: "minillama", max_tokens: 40, seed: 5, logprobs: true, top_logprobs: 2, stream: true }
+    const messages = [{ role: "user", content: "tell me a story" }]
+    const answered = async (disturb: (text: string) => void) => {
+      const { body } = await on.fetch(`${on.queenUrl}/v1/chat/completions`, {
+        method: "POST",
+        body: JSON.stringify({ ...request, messages, ignore_eos: true })
+      })
+      const decoder = new TextDecoder()
+      let stream = ""
+      for await (const piece of body ?? []) {
+        stream += decoder.decode(piece, { stream: true })
+        disturb(stream)
+      }
+      const chunks = stream.split("\n").flatMap((line) => (line.startsWith("data: {") ? [line.slice(6)] : []))
+      return chunks.flatMap((line) => (JSON.parse(line) as Chunk).choices)
+    }
+    const told = (choices: Chunk["choices"]) => choices.flatMap(({ logprobs }) => logprobs?.content ?? [])
+    const wanted = await answered(() => undefined)
+    assert.lengthOf(told(wanted), 40)
+    let isStruck = false
+    const found = await answered((stream) => {
+      if (isStruck || stream.split("data: ").length < 15) return
+      isStruck = true
+      void strike(on, "worker", "SIGKILL")
+    })
+    assert.isTrue(isStruck)
+    assert.deepEqual(told(found), told(wanted))
+    const text = found.map(({ delta }) => delta.content ?? "").join("")
+    assert.strictEqual(
+      told(found)
+        .map(({ token }) => token)
+        .join(""),
+      text
+    )
+  }, 60_000)
+})
+
 describe("a queen that is stopped in mid-answer", () => {
   it("has nobody decode for her any more, and the answer goes on when she continues", async () => {
     const env = { RBEE_WORKER_MAX_TOKENS_PER_S: "10", RBEE_HIVE_LATE_MS: "2000", RBEE_HIVE_LOST_MS: "4000" }

@@ -1,6 +1,6 @@
 import * as FastCheck from "effect/FastCheck"
 import { describe, expect, it } from "vitest"
-import { readFrames, tokenFrame } from "../../src/protocol/token-frame.ts"
+import { fullTokenFrame, readFrames, tokenFrame } from "../../src/protocol/token-frame.ts"
 
 interface Seen {
   readonly tokens: Array<readonly [number, string, number]>
@@ -53,6 +53,7 @@ describe("the tokens in whole frames", () => {
       'event: token\ndata: {"i":0,"t":"x","k":1.5}\n\n',
       'event: token\ndata: {"i":0,"t":"x","k":1\n\n',
       'event: token\ndata: {"i":0,"t":7}\n\n',
+      fullTokenFrame(0, '"x"', 1, '{"logprob":-1,"k":7}'),
       "event: token\n\n",
       "\n\n",
       "id: 3\n\n"

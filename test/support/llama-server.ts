@@ -53,7 +53,6 @@ const answers =
   async ({ get, post }: Tried): Promise<boolean> =>
     isServed(await (method === "get" ? get(path) : post(path, body)))
 
-const noLogprobs = "logprobs are refused by name until they are served"
 const noOwnForm = "the server's own form of completion (`/completion`) is not served; `/v1/completions` is"
 const noTokens = "ids of tokens are not told outside the cluster yet"
 
@@ -217,9 +216,24 @@ const ofChats: ReadonlyArray<Row> = [
   },
   {
     test: "test_logprobs",
-    asserts: "each token has its logprob",
-    why: noLogprobs,
-    holds: chatWith({ logprobs: true, top_logprobs: 3 }, isServed)
+    asserts: "each token has its logprob and bytes, with the likeliest ones beside it; together they are the answer",
+    holds: chatWith({ logprobs: true, top_logprobs: 10 }, (answer) => {
+      const tokens = at(answer.body, "choices", 0, "logprobs", "content")
+      if (!Array.isArray(tokens)) return false
+      const isTold = (one: unknown): boolean =>
+        Number(at(one, "logprob")) <= 0 && Array.isArray(at(one, "bytes")) && at(one, "top_logprobs", 9) !== undefined
+      return tokens.every(isTold) && tokens.map((one) => at(one, "token")).join("") === content(answer)
+    })
+  },
+  {
+    test: "test_logprobs_stream",
+    asserts: "and in a stream, with the text",
+    holds: chatWith({ logprobs: true, top_logprobs: 10, stream: true }, (answer) => {
+      const choices = chunksIn(answer).map((chunk) => at(chunk, "choices", 0))
+      const text = choices.map((choice) => at(choice, "delta", "content") ?? "").join("")
+      const tokens = choices.flatMap((choice) => at(choice, "logprobs", "content") ?? [])
+      return text !== "" && tokens.map((one) => at(one, "token")).join("") === text
+    })
   },
   {
     test: "test_context_size_exceeded",
@@ -244,8 +258,7 @@ const ofChats: ReadonlyArray<Row> = [
   {
     test: "test_chat_completions_multiple_choices",
     asserts: "`n: 2` gives two choices",
-    why: "`n` of a chat is refused by name until it is served; of `/v1/completions` it is",
-    holds: chatWith({ n: 2 }, isServed)
+    holds: chatWith({ n: 2 }, ({ body }) => Array.isArray(body["choices"]) && body["choices"].length === 2)
   },
   {
     test: "test_chat_completions_token_count",
@@ -368,8 +381,10 @@ const ofCompletions: ReadonlyArray<Row> = [
   {
     test: "test_n_probs",
     asserts: "`n_probs` tells probabilities",
-    why: noLogprobs,
-    holds: async ({ post }) => isServed(await post(written, { ...text, n_probs: 10 }))
+    holds: async ({ post }) => {
+      const logprobs = at((await post(written, { ...text, n_probs: 10 })).body, "choices", 0, "logprobs")
+      return Object.keys(Object(at(logprobs, "top_logprobs", 0))).length === 10
+    }
   },
   {
     test: "test_infill_without_input_extra",

@@ -4,7 +4,7 @@
  */
 import type * as Effect from "effect/Effect"
 import type { Failing, ofAnswering, ofStore } from "../../protocol/failures.ts"
-import type { DoneEvent } from "../../machines/vocabulary/job.ts"
+import type { DoneEvent, TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 export interface AnswerReader {
@@ -15,6 +15,8 @@ export interface AnswerReader {
   readonly call: (index: number, id: string, name: string) => void
   /** more of a call's arguments: JSON, as text */
   readonly argument: (index: number, text: string) => void
+  /** Of the token whose text comes next, if any, where the job asks for it. */
+  readonly logprob?: (one: TokenLogprob) => void
   /** it is whole */
   readonly done: (event: DoneEvent) => void
   /** it failed, or was cancelled */

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
 import { openAi } from "../../protocol/surfaces/openai-surface.ts"
 import { encodeError } from "../../protocol/surfaces/rbee.ts"
-import type { FinishReason, Usage } from "../../machines/vocabulary/job.ts"
+import type { FinishReason, TokenLogprob, Usage } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletionChunk,
   type ChatFinish,
@@ -11,11 +11,20 @@ import {
   completionUsage
 } from "../../machines/vocabulary/openai/openai.ts"
 import { frame } from "../../protocol/sse.ts"
+import { chatLogprobs } from "../../machines/vocabulary/openai/logprobs.ts"
 import type { ReadAnswer } from "./answers.ts"
+import type { Said } from "./gather.ts"
+import { withLogprobs } from "./logprobs.ts"
 
 export interface ChunkOptions {
   readonly head: CompletionHead
+  /** of the choice */
+  readonly index: number
   readonly includeUsage: boolean
+  /** its tokens come with their logprobs */
+  readonly hasLogprobs: boolean
+  /** what follows once it has ended */
+  readonly ended: (usage: Usage) => string
   /** for the error envelope */
   readonly correlationId: string | undefined
   /** from the answer's first token on */
@@ -29,12 +38,12 @@ export const openAiCallId = (id: string): string => `call_${id}`
 export const chatFinish = (reason: FinishReason, calls: number): ChatFinish =>
   calls > 0 && reason === "stop" ? "tool_calls" : reason
 
-/** Ends with `[DONE]`; an answer that fails in the middle ends with its error and without. */
+/** An answer that fails in the middle ends with its error, and with nothing after. */
 export const chunkFeed =
   (options: ChunkOptions): EventFeed =>
   (sink) =>
     Effect.suspend(() => {
-      const frames = chunkFrames(options.head, options.includeUsage)
+      const frames = chunkFrames(options)
       let isBegun = false
       let calls = 0
       let out = ""
@@ -42,7 +51,7 @@ export const chunkFeed =
         if (!isBegun) out += frames.role
         isBegun = true
       }
-      return options.source({
+      const said: Said = {
         content: (json) => {
           begin()
           out += frames.content(json)
@@ -58,10 +67,17 @@ export const chunkFeed =
         },
         argument: (index, text) => {
           out += frames.argument(index, text)
-        },
+        }
+      }
+      const likely = (json: string, tokens: ReadonlyArray<TokenLogprob>): void => {
+        begin()
+        out += frames.likely(json, tokens)
+      }
+      return options.source({
+        ...(options.hasLogprobs ? withLogprobs({ ...said, content: likely }) : said),
         done: ({ finish_reason, usage }) => {
           begin()
-          out += frames.finish(chatFinish(finish_reason, calls)) + frames.usage(usage) + openAi.framing.closes
+          out += frames.finish(chatFinish(finish_reason, calls)) + options.ended(usage)
         },
         error: (error) => {
           out += `data: ${encodeError(error, options.correlationId, openAi)}\n\n`
@@ -75,17 +91,22 @@ export const chunkFeed =
       })
     })
 
-const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
+const chunk = (head: CompletionHead, rest: Pick<ChatCompletionChunk, "choices" | "usage">): string => {
+  const data: ChatCompletionChunk = { ...head, object: "chat.completion.chunk", ...rest }
+  return frame({ data })
+}
+
+/** The last one, which has no choices. */
+export const usageChunk = (head: CompletionHead, usage: Usage): string =>
+  chunk(head, { choices: [], usage: completionUsage(usage) })
+
+const chunkFrames = ({ head, includeUsage, index: own }: Pick<ChunkOptions, "head" | "includeUsage" | "index">) => {
   const noUsage = includeUsage ? { usage: null } : {}
-  const chunk = (rest: Pick<ChatCompletionChunk, "choices" | "usage">): ChatCompletionChunk => ({
-    ...head,
-    object: "chat.completion.chunk",
-    ...rest
-  })
   const choice = (
     delta: ChatCompletionChunk["choices"][number]["delta"],
-    finish_reason: ChatFinish | null = null
-  ): string => frame({ data: chunk({ choices: [{ index: 0, delta, logprobs: null, finish_reason }], ...noUsage }) })
+    finish_reason: ChatFinish | null = null,
+    logprobs: ChatCompletionChunk["choices"][number]["logprobs"] = null
+  ): string => chunk(head, { choices: [{ index: own, delta, logprobs, finish_reason }], ...noUsage })
   // everything around a token's text, encoded once
   const empty = choice({ content: "" })
   const content = empty.indexOf('"content":""') + '"content":'.length
@@ -94,6 +115,8 @@ const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
     role: choice({ role: "assistant", content: "" }),
     /** `text` is a JSON string */
     content: (text: string): string => before + text + after,
+    likely: (json: string, tokens: ReadonlyArray<TokenLogprob>): string =>
+      choice({ content: String(JSON.parse(json)) }, null, chatLogprobs(tokens)),
     reasoning: (text: string): string => choice({ reasoning_content: text }),
     call: (isBegun: boolean, index: number, id: string, name: string): string =>
       choice({
@@ -102,8 +125,6 @@ const chunkFrames = (head: CompletionHead, includeUsage: boolean) => {
       }),
     argument: (index: number, text: string): string =>
       choice({ tool_calls: [{ index, function: { arguments: text } }] }),
-    finish: (reason: ChatFinish): string => choice({}, reason),
-    usage: (usage: Usage): string =>
-      includeUsage ? frame({ data: chunk({ choices: [], usage: completionUsage(usage) }) }) : ""
+    finish: (reason: ChatFinish): string => choice({}, reason)
   }
 }

@@ -8,21 +8,24 @@ import { frame } from "../../protocol/sse.ts"
 import type { openAiApi } from "../../protocol/surfaces/openai.ts"
 import { openAi as surface } from "../../protocol/surfaces/openai-surface.ts"
 import { encodeError } from "../../protocol/surfaces/rbee.ts"
-import type { JobRequest, Usage } from "../../machines/vocabulary/job.ts"
+import type { Usage } from "../../machines/vocabulary/job.ts"
 import {
   type Completion,
   CompletionRequest,
   promptsOf,
   sortCompletion
 } from "../../machines/vocabulary/openai/completions.ts"
+import { TextTokens } from "../../machines/vocabulary/openai/logprobs.ts"
 import { type CompletionHead, completionUsage, samplingOf } from "../../machines/vocabulary/openai/openai.ts"
 import * as Schema from "effect/Schema"
 import type { AnswerError, JobAnswer } from "./answers.ts"
-import { ask, type Asking, naming, soon, type WhileWanted } from "./asking.ts"
+import { type Asking, naming, soon } from "./asking.ts"
+import { askEach, type Choice, eachWanted, seeded, summed, together } from "./choices.ts"
 import { gather } from "./gather.ts"
+import { withLogprobs } from "./logprobs.ts"
 
 type Reply = AnswerOf<(typeof openAiApi)["v1Completions"]["answers"]>
-type Choice = Completion["choices"][number]
+type Said = Completion["choices"][number]
 
 const decode = Schema.decodeUnknownEither(CompletionRequest)
 
@@ -34,107 +37,86 @@ export const completions =
       const request = yield* Either.mapLeft(decode(asked), explain)
       const prompts = yield* promptsOf(request)
       const { model, stream = false, suffix = "" } = request
-      const sampling = samplingOf(request)
-      const answers = yield* askAll(
-        jobs,
-        prompts.map((prompt, index) => ({
-          ...sampling,
-          // the same seed would give the same answer each time
-          ...(sampling.seed === undefined ? {} : { seed: sampling.seed + index }),
-          model,
-          prompt,
-          raw: true,
-          ...(suffix === "" ? {} : { suffix }),
-          stream
-        }))
-      )
-      const asking = { answers, head: headOf(answers, model), prompts, request }
-      return naming(jobs, ignored, stream ? yield* streamed(asking) : yield* whole(asking))
+      const logprobs = topOf(request)
+      const wanted = {
+        ...samplingOf(request),
+        model,
+        raw: true,
+        ...(suffix === "" ? {} : { suffix }),
+        ...(logprobs === undefined ? {} : { logprobs }),
+        // what comes with tokens comes in a stream
+        stream: stream || logprobs !== undefined
+      }
+      const requests = prompts.map((prompt, index) => ({ ...seeded(wanted, index), prompt }))
+      const reply = yield* askEach(jobs, requests, (choices) => {
+        const answering = { choices, head: headOf(choices, model), prompts, request }
+        return stream ? streamed(answering) : whole(answering)
+      })
+      return naming(jobs, ignored, reply)
     })
 
-interface Asked {
-  readonly answered: JobAnswer
-  readonly whileWanted: WhileWanted
-}
-
 interface Answering {
-  readonly answers: ReadonlyArray<Asked>
+  readonly choices: ReadonlyArray<Choice>
   readonly head: CompletionHead
   readonly prompts: ReadonlyArray<string>
   readonly request: CompletionRequest
 }
 
-/** All of them, or none: where one is not taken in, or the client leaves, those before it are cancelled. */
-const askAll = (jobs: Asking, requests: ReadonlyArray<JobRequest>): Effect.Effect<ReadonlyArray<Asked>, AnswerError> =>
-  Effect.suspend(() => {
-    const asked: Array<Asked> = []
-    return Effect.forEach(requests, (request) =>
-      ask(jobs, request, (answered, whileWanted) =>
-        Effect.sync(() => {
-          const one = { answered, whileWanted }
-          asked.push(one)
-          return one
-        })
-      )
-    ).pipe(Effect.onError(() => Effect.forEach(asked, ({ answered }) => Effect.ignore(jobs.cancel(answered.jobId)))))
-  })
-
-const headOf = ([first]: ReadonlyArray<Asked>, model: string): CompletionHead => ({
+const headOf = ([first]: ReadonlyArray<Choice>, model: string): CompletionHead => ({
   id: `cmpl-${first?.answered.jobId ?? ""}`,
   created: Math.floor((first?.answered.createdAt ?? 0) / 1000),
   model
 })
 
-const choiceOf = (index: number, text: string, finish_reason: Choice["finish_reason"] = null): Choice => ({
-  text,
-  index,
-  logprobs: null,
-  finish_reason
-})
-
-const sum = (usages: ReadonlyArray<Usage>): Usage => {
-  const total = { prompt_tokens: 0, completion_tokens: 0, cached_tokens: 0 }
-  for (const usage of usages) {
-    total.prompt_tokens += usage.prompt_tokens
-    total.completion_tokens += usage.completion_tokens
-    total.cached_tokens += usage.cached_tokens
-  }
-  return total
-}
-
-/** Who leaves, leaves them all. */
-const eachWanted = <A>(
-  answers: ReadonlyArray<Asked>,
-  run: (answered: JobAnswer, index: number) => Effect.Effect<A, AnswerError>
-): Effect.Effect<ReadonlyArray<A>, AnswerError> =>
-  Effect.forEach(answers, ({ answered, whileWanted }, index) => whileWanted(run(answered, index)), {
-    concurrency: "unbounded"
-  })
-
-/** Waits for the end of all. */
-const whole = ({ answers, head, prompts, request }: Answering): Effect.Effect<Reply, AnswerError> =>
-  Effect.map(
-    eachWanted(answers, ({ read }) => gather(read)),
-    (wholes) => {
-      const choices = wholes.map(({ content, done }, index) =>
-        choiceOf(index, echoed(request, prompts[index]) + content, done.finish_reason)
-      )
-      const usage = completionUsage(sum(wholes.map(({ done }) => done.usage)))
-      return { _tag: "Json", status: 200, body: { ...head, object: "text_completion", choices, usage } }
-    }
-  )
+const choiceOf = (
+  index: number,
+  text: string,
+  finish_reason: Said["finish_reason"] = null,
+  logprobs: Said["logprobs"] = null
+): Said => ({ text, index, logprobs, finish_reason })
 
 const echoed = ({ echo = false }: CompletionRequest, prompt = ""): string => (echo ? prompt : "")
 
+/** How many of the likeliest tokens come beside each one; undefined: nobody asks. */
+const topOf = ({ logprobs, n_probs: n = 0 }: CompletionRequest): number | undefined =>
+  logprobs ?? (n > 0 ? n : undefined)
+
+/** Where the tokens of a choice begin; undefined: nobody asks. */
+const tokensOf = (request: CompletionRequest, prompt: string | undefined): TextTokens | undefined => {
+  const top = topOf(request)
+  return top === undefined ? undefined : new TextTokens(top, [...echoed(request, prompt)].length)
+}
+
+/** Waits for the end of all. */
+const whole = ({ choices, head, prompts, request }: Answering): Effect.Effect<Reply, AnswerError> =>
+  Effect.map(
+    eachWanted(choices, ({ read }) => gather(read)),
+    (wholes) => {
+      const said = wholes.map(({ content, done, logprobs }, index) => {
+        const tokens = tokensOf(request, prompts[index])?.next(logprobs)
+        return choiceOf(index, echoed(request, prompts[index]) + content, done.finish_reason, tokens)
+      })
+      const usage = completionUsage(summed(wholes.map(({ done }) => done.usage)))
+      return { _tag: "Json", status: 200, body: { ...head, object: "text_completion", choices: said, usage } }
+    }
+  )
+
 /** Their tokens as they come; one that fails ends the stream with its error and without `[DONE]`. */
-const streamed = ({ answers, head, prompts, request }: Answering): Effect.Effect<Reply, AnswerError> =>
+const streamed = ({ choices, head, prompts, request }: Answering): Effect.Effect<Reply, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const includeUsage = request.stream_options?.include_usage === true
     const chunk = (rest: Pick<Completion, "choices" | "usage">): string =>
       frame({ data: { ...head, object: "text_completion", ...rest } satisfies Completion })
-    const chunkOf = (choice: Choice): string => chunk({ choices: [choice], ...(includeUsage ? { usage: null } : {}) })
+    const chunkOf = (said: Said): string => chunk({ choices: [said], ...(includeUsage ? { usage: null } : {}) })
     const usages: Array<Usage> = []
+    const ended = (usage: Usage): string => {
+      usages.push(usage)
+      if (usages.length < choices.length) return ""
+      return (
+        (includeUsage ? chunk({ choices: [], usage: completionUsage(summed(usages)) }) : "") + surface.framing.closes
+      )
+    }
     const feedOf =
       (index: number) =>
       (source: JobAnswer["read"]): EventFeed =>
@@ -142,17 +124,18 @@ const streamed = ({ answers, head, prompts, request }: Answering): Effect.Effect
         Effect.suspend(() => {
           const echo = echoed(request, prompts[index])
           let out = echo === "" ? "" : chunkOf(choiceOf(index, echo))
+          const say = (json: string, logprobs: Said["logprobs"] = null): void => {
+            out += chunkOf(choiceOf(index, String(JSON.parse(json)), null, logprobs))
+          }
+          // a text that goes on is nothing but text
+          const plain = { content: say, reasoning: () => {}, call: () => {}, argument: () => {} }
+          const tokens = tokensOf(request, prompts[index])
           return source({
-            content: (json) => {
-              out += chunkOf(choiceOf(index, String(JSON.parse(json))))
-            },
-            // a text that goes on is nothing but text
-            reasoning: () => {},
-            call: () => {},
-            argument: () => {},
+            ...(tokens === undefined
+              ? plain
+              : withLogprobs({ ...plain, content: (json, likely) => say(json, tokens.next(likely)) })),
             done: ({ finish_reason, usage }) => {
-              out += chunkOf(choiceOf(index, "", finish_reason))
-              usages.push(usage)
+              out += chunkOf(choiceOf(index, "", finish_reason)) + ended(usage)
             },
             error: (error) => {
               out += `data: ${encodeError(error, correlationId, surface)}\n\n`
@@ -165,18 +148,6 @@ const streamed = ({ answers, head, prompts, request }: Answering): Effect.Effect
             drain: sink.drain
           })
         })
-    const feeds = yield* eachWanted(answers, (answered, index) => soon(answered, surface.framing, feedOf(index)))
-    const end = (): string => {
-      if (usages.length < answers.length) return ""
-      return (includeUsage ? chunk({ choices: [], usage: completionUsage(sum(usages)) }) : "") + surface.framing.closes
-    }
-    const feed: EventFeed = (sink) =>
-      Effect.map(
-        Effect.forEach(feeds, (one, index) => (answers[index]?.whileWanted ?? ((effect) => effect))(one(sink)), {
-          concurrency: "unbounded",
-          discard: true
-        }),
-        () => void sink.write(end())
-      )
-    return { _tag: "Events", feed }
+    const feeds = yield* eachWanted(choices, (answered, index) => soon(answered, surface.framing, feedOf(index)))
+    return { _tag: "Events", feed: together(choices, feeds) }
   })

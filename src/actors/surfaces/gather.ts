@@ -2,14 +2,17 @@
 import * as Effect from "effect/Effect"
 import { rbeeError } from "../../machines/errors.ts"
 import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
-import type { DoneEvent } from "../../machines/vocabulary/job.ts"
+import type { DoneEvent, TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { AnswerError, AnswerReader, ReadAnswer } from "./answers.ts"
+import { withLogprobs } from "./logprobs.ts"
 
 export interface WholeAnswer {
   readonly content: string
   /** "": none */
   readonly reasoning: string
   readonly calls: ReadonlyArray<AnsweredCall>
+  /** of the content's tokens, where the job asks for them */
+  readonly logprobs: ReadonlyArray<TokenLogprob>
   readonly done: DoneEvent
 }
 
@@ -19,9 +22,11 @@ export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, AnswerError
     let content = ""
     let reasoning = ""
     const calls: Array<{ readonly id: string; readonly name: string; arguments: string }> = []
-    const reading = toEnd(read, {
-      content: (json) => {
+    const logprobs: Array<TokenLogprob> = []
+    const listening = withLogprobs({
+      content: (json, tokens) => {
         content += String(JSON.parse(json))
+        for (const one of tokens) logprobs.push(one)
       },
       reasoning: (text) => {
         reasoning += text
@@ -34,11 +39,11 @@ export const gather = (read: ReadAnswer): Effect.Effect<WholeAnswer, AnswerError
         if (call !== undefined) call.arguments += text
       }
     })
-    return Effect.map(reading, (done) => ({ content, reasoning, calls, done }))
+    return Effect.map(toEnd(read, listening), (done) => ({ content, reasoning, calls, logprobs, done }))
   })
 
 /** What an answer says, without how it ends. */
-export type Said = Pick<AnswerReader, "content" | "reasoning" | "call" | "argument">
+export type Said = Pick<AnswerReader, "logprob" | "content" | "reasoning" | "call" | "argument">
 
 /** Reads an answer that is given as a whole; fails as the job does. */
 export const toEnd = (read: ReadAnswer, said: Said): Effect.Effect<DoneEvent, AnswerError> =>

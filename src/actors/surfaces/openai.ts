@@ -6,31 +6,34 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import type { AnswerOf } from "../../protocol/answers.ts"
-import { Call, type EventFeed, type Handlers } from "../../protocol/endpoint.ts"
+import { Call, type Handlers } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
 import type { openAiApi } from "../../protocol/surfaces/openai.ts"
 import { openAi as surface } from "../../protocol/surfaces/openai-surface.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
-import type { JobRequest } from "../../machines/vocabulary/job.ts"
+import type { JobRequest, Usage } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletion,
   type ChatCompletionRequest,
   type CompletionHead,
   completionUsage,
   decodeChat,
+  logprobsOf,
   type ModelCard,
   samplingOf
 } from "../../machines/vocabulary/openai/openai.ts"
 import { sortFields } from "../../machines/vocabulary/openai/fields.ts"
 import { chatMessages, ignoredInMessages } from "../../machines/vocabulary/openai/messages.ts"
+import { chatLogprobs } from "../../machines/vocabulary/openai/logprobs.ts"
 import { wishesOf } from "../../machines/vocabulary/openai/tools.ts"
 import { anthropicModel, anthropicModels } from "./anthropic/models.ts"
 import type { AnsweredCall } from "../../machines/vocabulary/conversation.ts"
-import { chatFinish, chunkFeed, openAiCallId } from "./chat-chunks.ts"
+import { chatFinish, chunkFeed, openAiCallId, usageChunk } from "./chat-chunks.ts"
+import { askEach, type Choice, eachWanted, nTimes, summed, together } from "./choices.ts"
 import { completions } from "./completions.ts"
-import { gather } from "./gather.ts"
-import type { AnswerError, JobAnswer } from "./answers.ts"
-import { ask, type Asking, naming, soon, type WhileWanted } from "./asking.ts"
+import { gather, type WholeAnswer } from "./gather.ts"
+import type { AnswerError } from "./answers.ts"
+import { type Asking, naming, soon } from "./asking.ts"
 
 /** Why a name is not a model's. */
 export type Unnamed = RbeeError<"INVALID_REQUEST" | "MODEL_NOT_FOUND">
@@ -70,7 +73,8 @@ export const openAi = (jobs: Jobs): Handlers<typeof openAiApi> => ({
       const chat = yield* Either.mapLeft(decodeChat(asked), explain)
       const messages = yield* chatMessages(chat.messages)
       const wishes = yield* wishesOf(chat)
-      const reply = yield* answer(jobs, chat, { messages, ...wishes, ...samplingOf(chat) })
+      const logprobs = yield* logprobsOf(chat)
+      const reply = yield* answer(jobs, chat, { messages, ...wishes, ...samplingOf(chat), ...logprobs })
       return naming(jobs, [...ignored, ...ignoredInMessages(input["messages"])], reply)
     })
 })
@@ -91,41 +95,64 @@ export const unknownModel = (name: string): RbeeError<"MODEL_NOT_FOUND"> =>
     "GET /v1/models lists those that are here; others are asked for as HF:author/repo:QUANT or hf.co/author/repo:QUANT"
   )
 
+interface Answering {
+  readonly choices: ReadonlyArray<Choice>
+  readonly chat: ChatCompletionRequest
+  readonly hasLogprobs: boolean
+  readonly head: CompletionHead
+}
+
 const answer = (
   jobs: Jobs,
   chat: ChatCompletionRequest,
   asked: Omit<JobRequest, "model" | "stream">
-): Effect.Effect<Chat, AnswerError> =>
-  ask(jobs, { ...asked, model: chat.model, stream: chat.stream ?? false }, (answered, whileWanted) => {
-    const { createdAt, jobId } = answered
-    const head = { id: `chatcmpl-${jobId}`, created: Math.floor(createdAt / 1000), model: chat.model }
-    return chat.stream === true ? streamed(chat, head, answered, whileWanted) : whole(head, answered)
+): Effect.Effect<Chat, AnswerError> => {
+  // what comes with tokens comes in a stream
+  const hasLogprobs = asked.logprobs !== undefined
+  const stream = chat.stream === true || hasLogprobs
+  return askEach(jobs, nTimes({ ...asked, model: chat.model, stream }, chat.n ?? 1), (choices) => {
+    const answering = { chat, choices, hasLogprobs, head: headOf(choices, chat.model) }
+    return chat.stream === true ? streamed(answering) : whole(answering)
   })
+}
 
-/** Waits for the end, and gives the whole answer. */
-const whole = (head: CompletionHead, answered: JobAnswer): Effect.Effect<Chat, AnswerError> =>
-  Effect.map(gather(answered.read), ({ calls, content, done, reasoning }) => {
-    const body: ChatCompletion = {
-      ...head,
-      object: "chat.completion",
-      choices: [
-        {
-          index: 0,
-          message: {
-            role: "assistant",
-            content: content === "" && calls.length > 0 ? null : content,
-            refusal: null,
-            ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
-            ...(calls.length === 0 ? {} : { tool_calls: calls.map(toolCall) })
-          },
-          logprobs: null,
-          finish_reason: chatFinish(done.finish_reason, calls.length)
-        }
-      ],
-      usage: completionUsage(done.usage)
+const headOf = ([first]: ReadonlyArray<Choice>, model: string): CompletionHead => ({
+  id: `chatcmpl-${first?.answered.jobId ?? ""}`,
+  created: Math.floor((first?.answered.createdAt ?? 0) / 1000),
+  model
+})
+
+/** Waits for the end of all. */
+const whole = ({ choices, hasLogprobs, head }: Answering): Effect.Effect<Chat, AnswerError> =>
+  Effect.map(
+    eachWanted(choices, ({ read }) => gather(read)),
+    (wholes) => {
+      const body: ChatCompletion = {
+        ...head,
+        object: "chat.completion",
+        choices: wholes.map((one, index) => wholeChoice(index, one, hasLogprobs)),
+        usage: completionUsage(summed(wholes.map(({ done }) => done.usage)))
+      }
+      return { _tag: "Json", status: 200, body }
     }
-    return { _tag: "Json", status: 200, body }
-  })
+  )
+
+const wholeChoice = (
+  index: number,
+  { calls, content, done, logprobs, reasoning }: WholeAnswer,
+  hasLogprobs: boolean
+): ChatCompletion["choices"][number] => ({
+  index,
+  message: {
+    role: "assistant",
+    content: content === "" && calls.length > 0 ? null : content,
+    refusal: null,
+    ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls.map(toolCall) })
+  },
+  logprobs: hasLogprobs ? chatLogprobs(logprobs) : null,
+  finish_reason: chatFinish(done.finish_reason, calls.length)
+})
 
 const toolCall = ({ arguments: given, id, name }: AnsweredCall) => ({
   id: openAiCallId(id),
@@ -133,19 +160,21 @@ const toolCall = ({ arguments: given, id, name }: AnsweredCall) => ({
   function: { name, arguments: given }
 })
 
-/** Waits for the first token, and gives the stream that begins with it. */
-const streamed = (
-  chat: ChatCompletionRequest,
-  head: CompletionHead,
-  answered: JobAnswer,
-  whileWanted: WhileWanted
-): Effect.Effect<Chat, AnswerError> =>
+/** Waits for the first token of each, and gives the stream that begins with them; `[DONE]` once all have ended well. */
+const streamed = ({ chat, choices, hasLogprobs, head }: Answering): Effect.Effect<Chat, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const includeUsage = chat.stream_options?.include_usage === true
-    const feed = yield* soon(answered, surface.framing, (source) =>
-      chunkFeed({ head, includeUsage, correlationId, source })
+    const usages: Array<Usage> = []
+    const ended = (usage: Usage): string => {
+      usages.push(usage)
+      if (usages.length < choices.length) return ""
+      return (includeUsage ? usageChunk(head, summed(usages)) : "") + surface.framing.closes
+    }
+    const feeds = yield* eachWanted(choices, (answered, index) =>
+      soon(answered, surface.framing, (source) =>
+        chunkFeed({ head, index, includeUsage, hasLogprobs, ended, correlationId, source })
+      )
     )
-    const wanted: EventFeed = (sink) => whileWanted(feed(sink))
-    return { _tag: "Events", feed: wanted }
+    return { _tag: "Events", feed: together(choices, feeds) }
   })

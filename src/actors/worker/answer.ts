@@ -13,8 +13,9 @@ import { frame } from "../../protocol/sse.ts"
 import type { LoadedModel } from "../../layers/engine/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
+import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
-import { tokenFrame } from "../../protocol/token-frame.ts"
+import { fullTokenFrame, tokenFrame } from "../../protocol/token-frame.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What the engine says, a bug of it, or the reason for which the worker stopped it. */
@@ -95,9 +96,13 @@ export class Answer {
   }
 
   /** The engine's callback, once a token. */
-  readonly token = (text: string, id: number): void => {
+  readonly token = (text: string, id: number, logprob?: TokenLogprob): void => {
     if (this.pending === "") this.atEndOfTurn(this.flush)
-    this.pending += tokenFrame(this.next, JSON.stringify(text), id)
+    const json = JSON.stringify(text)
+    this.pending +=
+      logprob === undefined
+        ? tokenFrame(this.next, json, id)
+        : fullTokenFrame(this.next, json, id, JSON.stringify(logprob))
     this.next++
   }
 

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { GenerateRequest, GenerateResult, LoadedModel, MeasureRequest } from "../../layers/engine/index.ts"
 import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { InferDone, InferRequest } from "../../machines/vocabulary/worker.ts"
 import { Answer, type AnswerFailure, type End } from "./answer.ts"
 
@@ -212,9 +213,9 @@ export class Answers {
   }
 
   private ask(asked: Asked, answer: Answer, heard: Heard | undefined): Decoding {
-    const onToken = (text: string, token: number): void => {
+    const onToken = (text: string, token: number, logprob?: TokenLogprob): void => {
       this.tokensOut++
-      answer.token(text, token)
+      answer.token(text, token, logprob)
       heard?.onToken(text)
     }
     if (asked._tag === "Measure") return this.model.measure({ ...asked, onToken })

@@ -48,6 +48,10 @@ const measureOf = ({ embed, rerank, resume }: InferRequest): Asked | undefined =
 export const askedOf = (request: InferRequest): Effect.Effect<Asked, RbeeError<"INVALID_REQUEST">> => {
   const { embed, messages, prompt, rerank } = request
   const given = [prompt, messages, embed, rerank].filter((one) => one !== undefined)
+  if (request.logprobs !== undefined && request.stream === false)
+    return Effect.fail(
+      rbeeError("INVALID_REQUEST", "logprobs come with tokens: ask for a stream", "", { field: "logprobs" })
+    )
   return given.length === 1
     ? Effect.succeed(measureOf(request) ?? generateOf(request))
     : Effect.fail(rbeeError("INVALID_REQUEST", "exactly one of prompt, messages, embed and rerank must be given"))
@@ -71,6 +75,7 @@ const generateOf = (request: InferRequest): Asked => {
     },
     stop: typeof stop === "string" ? [stop] : stop,
     ignoreEos: request.ignore_eos ?? false,
+    ...(request.logprobs === undefined ? {} : { logprobs: request.logprobs }),
     ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
     ...(resume === undefined ? {} : { resume: { tokenIds: resume.token_ids, text: resume.text } }),
     ...(form === undefined ? {} : { form })

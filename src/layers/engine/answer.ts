@@ -1,5 +1,6 @@
 /** One answer while it is made, whatever makes it: its tokens, its text, and when it ends. */
 import type { RbeeError } from "../../machines/errors.ts"
+import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { GenerateRequest, GenerateResult } from "./index.ts"
 import type { Slot } from "./slots.ts"
 import { StopFilter } from "./stop.ts"
@@ -124,8 +125,14 @@ export class Answer {
     return { text, finish }
   }
 
-  emit(text: string, token: number): void {
-    this.options.request.onToken(text, token)
+  emit(text: string, token: number, logprob?: TokenLogprob): void {
+    this.options.request.onToken(text, token, logprob)
+  }
+
+  /** How many of the likeliest tokens are told beside this one; undefined: nothing is told of it. */
+  rankedBeside(token: number): number | undefined {
+    const { ignoreEos, logprobs } = this.options.request
+    return logprobs === undefined || (!ignoreEos && this.options.isEnd(token)) ? undefined : logprobs
   }
 
   /** The answer ends without a stop string: what was held back is text after all. */

@@ -13,6 +13,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import type { ChatMessage, Conversation } from "../../machines/vocabulary/conversation.ts"
+import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
 
 export type { ChatMessage }
@@ -89,12 +90,14 @@ export interface GenerateRequest {
    * has control tokens written out, but for those that end it.
    */
   readonly onForm?: (form: AnswerForm) => void
+  /** absent: none; else so many of the likeliest tokens beside each one */
+  readonly logprobs?: number
   /**
    * Called once a decoded token, in order. `text` may be empty (half a UTF-8 character, a stop string held back);
    * the answer is the concatenation. `id` is the model's token id. The end-of-text token is one too, and brings the
-   * text that was held back.
+   * text that was held back. `logprob`: where it is asked for, of all tokens but the one that ends the answer.
    */
-  readonly onToken: (text: string, id: number) => void
+  readonly onToken: (text: string, id: number, logprob?: TokenLogprob) => void
 }
 
 export interface MeasureRequest {

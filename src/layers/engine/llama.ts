@@ -31,6 +31,7 @@ import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { takeSlot } from "./admission.ts"
 import { LlamaAnswer } from "./llama/decoding/answer.ts"
 import { Batcher } from "./llama/decoding/batcher.ts"
+import { Logprobs } from "./llama/decoding/logprobs.ts"
 import { reusable } from "./llama/decoding/batch.ts"
 import { Caches } from "./llama/decoding/caches.ts"
 import { serveMeasuring } from "./llama/measuring/measuring.ts"
@@ -161,7 +162,9 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     isBorder: (tokens) => exactness?.exact === false || tokens <= exactUntil || tokens % batchTokens === 0
   })
   let forbidden: Promise<Forbidden> | undefined
+  const logprobs = new Logprobs(runtime.addon, model, loaded.native, pieces)
   const batcher = new Batcher({
+    logprobs,
     context: loaded.native,
     caches,
     hasState: caches.hasState,
@@ -302,6 +305,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     writing.close()
     prompts.close()
     await batcher.close()
+    logprobs.dispose()
     caches.dispose()
   }
   return { calls: { generate, measure, exactness: () => exactness, progress: () => batcher.batches }, close }

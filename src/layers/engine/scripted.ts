@@ -16,6 +16,7 @@ import type { Purpose } from "../../machines/vocabulary/model.ts"
 import { usualContext } from "../../machines/policy/memory/context.ts"
 import { checkFits, takeSlot } from "./admission.ts"
 import type { Conversation } from "../../machines/vocabulary/conversation.ts"
+import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { Answer, type AnswerOptions, type Finish } from "./answer.ts"
 import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, type LoadOptions } from "./index.ts"
@@ -114,11 +115,20 @@ class ScriptedAnswer extends Answer {
   /** index of the token that ends it */
   readonly length: number
   private readonly holds: Lines["isHeld"]
+  private readonly say: Lines["say"]
 
-  constructor(options: AnswerOptions, { count, isHeld }: Lines) {
+  constructor(options: AnswerOptions, { count, isHeld, say }: Lines) {
     super(options)
     this.length = count
     this.holds = isHeld
+    this.say = say
+  }
+
+  /** Certain of what it says, more or less: it has nothing else to say. */
+  likelihood(token: number, top: number): TokenLogprob {
+    const text = this.say(token - 1)
+    const own = { token: text, bytes: [...Buffer.from(text)], logprob: -(token % 8) / 8 - 0.125 }
+    return { ...own, top: top > 0 ? [own] : [] }
   }
 
   get isHeld(): boolean {
@@ -182,8 +192,9 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     for (let i = 0; i < count && !answer.isHeld; i++) {
       const token = answer.index === answer.length ? END : (script.next?.(answer.tokens) ?? answer.index + 1)
       answer.filled = answer.tokens.length
+      const top = answer.rankedBeside(token)
       const { text, finish } = answer.accept(token)
-      answer.emit(text, token)
+      answer.emit(text, token, top === undefined ? undefined : answer.likelihood(token, top))
       if (finish !== undefined) return finish
     }
     return undefined

@@ -33,6 +33,19 @@ export const LogitBias = Schema.Record({
   })
 )
 
+/** A token, and the logarithm of how likely it was, before anything was done to draw it. */
+const Ranked = {
+  token: Schema.String,
+  /** of its text, which may be no whole characters */
+  bytes: Schema.mutable(Schema.Array(Schema.Int)),
+  logprob: Schema.Number
+}
+/** A token that was drawn, with the likeliest ones in its place. */
+export const TokenLogprob = Schema.Struct({ ...Ranked, top: Schema.mutable(Schema.Array(Schema.Struct(Ranked))) })
+export type TokenLogprob = typeof TokenLogprob.Type
+/** the likeliest tokens that can be asked for */
+export const topLogprobsMax = 20
+
 /** Sampling options, shared by `/jobs`, `/infer` and the CLI. */
 export const samplingFields = {
   /** tokens; above the room left the answer ends with finish_reason `length` */
@@ -59,7 +72,9 @@ export const samplingFields = {
   logit_bias: Schema.optional(LogitBias),
   seed: Schema.optional(Seed),
   stop: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String).pipe(Schema.maxItems(16)))),
-  ignore_eos: Schema.optional(Schema.Boolean)
+  ignore_eos: Schema.optional(Schema.Boolean),
+  /** each token comes with its logarithmic probability, and so many of the likeliest ones in its place */
+  logprobs: Schema.optional(Schema.Int.pipe(Schema.between(0, topLogprobsMax)))
 } as const
 
 /** What a request that does not say gets: llama.cpp's own defaults. */

@@ -4,7 +4,7 @@ import { Count, Megabytes } from "./common.ts"
 import { AnswerForm } from "../dialect/answer-form.ts"
 import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
-import { FinishReason, measureFields, samplingFields, Usage } from "./job.ts"
+import { FinishReason, measureFields, samplingFields, TokenLogprob, Usage } from "./job.ts"
 import { JobId, WorkerId, DeviceId, ModelRef } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
@@ -128,8 +128,13 @@ export const InferDone = Schema.Struct({
 })
 export type InferDone = typeof InferDone.Type
 
-/** One `token` event of a worker: index from the first token of the job, text, token id. */
-export const InferToken = Schema.Struct({ i: Count, t: Schema.String, k: Schema.Int })
+/** One `token` event of a worker: index from the first token of the job, text, token id; its probability, if asked for. */
+export const InferToken = Schema.Struct({
+  i: Count,
+  t: Schema.String,
+  k: Schema.Int,
+  p: Schema.optional(TokenLogprob)
+})
 
 /**
  * What a worker process tells its hive on the control pipe, one JSON object a line. The pipe is also its leash: when

@@ -19,12 +19,12 @@ const openAi: Record<keyof Published, readonly [value: unknown, fate: "served" |
   function_call: [{ name: "f" }, "refused"],
   functions: [[{ name: "f" }], "refused"],
   logit_bias: [{ 50256: -100 }, "served"],
-  logprobs: [true, "refused"],
+  logprobs: [true, "served"],
   max_completion_tokens: [7, "served"],
   max_tokens: [7, "served"],
   metadata: [{ a: "b" }, "harmless"],
   modalities: [["text", "audio"], "refused"],
-  n: [2, "refused"],
+  n: [2, "served"],
   parallel_tool_calls: [false, "served"],
   prediction: [{ type: "content", content: "x" }, "refused"],
   presence_penalty: [-1, "served"],
@@ -42,7 +42,7 @@ const openAi: Record<keyof Published, readonly [value: unknown, fate: "served" |
   temperature: [0.5, "served"],
   tool_choice: ["required", "served"],
   tools: [[aTool], "served"],
-  top_logprobs: [3, "refused"],
+  top_logprobs: [3, "served"],
   top_p: [0.5, "served"],
   user: ["me", "harmless"],
   verbosity: ["low", "harmless"],
@@ -50,7 +50,7 @@ const openAi: Record<keyof Published, readonly [value: unknown, fate: "served" |
 }
 
 /** What a field needs beside it to ask for anything. */
-const beside: Readonly<Record<string, object>> = { tool_choice: { tools: [aTool] } }
+const beside: Readonly<Record<string, object>> = { tool_choice: { tools: [aTool] }, top_logprobs: { logprobs: true } }
 
 const fates = Object.entries(openAi).map(([field, [value, fate]]) => ({ field, value, fate }))
 

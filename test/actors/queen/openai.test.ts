@@ -231,7 +231,7 @@ describe("the OpenAI edge", () => {
         [{ ...hello, messages: [] }, "messages"],
         [{ ...hello, messages: [{ role: secret, content: "" }] }, "role"],
         [{ ...hello, messages: [{ role: "user", content: [image] }] }, "content"],
-        [{ ...hello, n: 2 }, "n"],
+        [{ ...hello, n: 200 }, "n"],
         [{ ...hello, max_tokens: -2 }, "max_tokens"],
         [{ ...hello, temperature: 3 }, "temperature"],
         [{ ...hello, stop: 7 }, "stop"],

@@ -50,10 +50,10 @@ export const ask = (model: LoadedModel, question: Question): Effect.Effect<Answe
     const ids: Array<number> = []
     const asked = request({
       ...question,
-      onToken: (text, id) => {
+      onToken: (text, id, logprob) => {
         parts.push(text)
         ids.push(id)
-        question.onToken?.(text, id)
+        question.onToken?.(text, id, logprob)
       }
     })
     return Effect.map(model.generate(asked), (result) => ({ ...result, text: parts.join(""), parts, ids }))

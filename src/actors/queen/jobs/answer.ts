@@ -8,7 +8,7 @@ import type { AnswerForm } from "../../../machines/dialect/answer-form.ts"
 import { Meaning, type MeaningOptions } from "../../../machines/dialect/meaning.ts"
 import type { AnswerReader, JobAnswer, ReadAnswer } from "../../surfaces/answers.ts"
 import type { JobLog } from "../log/job-log.ts"
-import { failureOf, parseDone } from "../log/terminal-events.ts"
+import { failureOf, parseDone, parseLogprob } from "../log/terminal-events.ts"
 
 /** How a job ended is kept as it was. */
 const told = heldTo(ofAnswering)
@@ -59,6 +59,7 @@ const reading =
           meaning?.end()
           return reader.done(parseDone(data))
         }
+        if (event === "logprobs") return reader.logprob?.(parseLogprob(data))
         const failure = failureOf(event, data)
         if (failure !== undefined) reader.error(told(failure))
       })

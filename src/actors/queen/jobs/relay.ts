@@ -15,6 +15,7 @@ import { makeSseParser } from "../../../protocol/sse.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { AnswerForm } from "../../../machines/dialect/answer-form.ts"
+import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { parseError } from "../log/terminal-events.ts"
@@ -119,14 +120,14 @@ class Answer implements FrameReader {
   }
 
   /** Called for each token. */
-  token(index: number, json: string, id: number): void {
+  token(index: number, json: string, id: number, logprob?: TokenLogprob): void {
     if (this.outcome !== undefined) return
     const { log, onFirstToken } = this.options
     const next = log.tokens()
     if (Number.isNaN(id)) this.refuse("a token without its id")
     else if (index > next) this.refuse(`token ${index} after ${next} tokens`)
     else if (index === next) {
-      log.tokenJson(json, id)
+      log.tokenJson(json, id, logprob)
       if (!this.started) {
         this.started = true
         onFirstToken?.()
@@ -145,7 +146,7 @@ class Answer implements FrameReader {
     if (event === "token") {
       const token = parseToken(data)
       if (token === undefined) this.refuse("a token")
-      else this.token(token.i, JSON.stringify(token.t), token.k)
+      else this.token(token.i, JSON.stringify(token.t), token.k, token.p)
     } else if (event === "form") {
       const form = decodeForm(data)
       if (Either.isLeft(form)) this.refuse("how its answer is read")

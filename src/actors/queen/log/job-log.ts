@@ -13,7 +13,7 @@ import type { JournalLost } from "./commits.ts"
 import type { JobFacts, JournalJob } from "../../../layers/journal/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Line } from "../../../machines/narration.ts"
-import type { DoneEvent, CheckedRequest } from "../../../machines/vocabulary/job.ts"
+import type { DoneEvent, CheckedRequest, TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import type { JobId, HiveId } from "../../../machines/vocabulary/ids.ts"
 
@@ -51,9 +51,9 @@ export interface JobLog {
    * The next token of the answer: text and token id. With `stream:false` it is kept (and journaled now and then)
    * without an event; `end` with Done then gives the whole text in a single `token` event.
    */
-  readonly token: (text: string, id: number) => void
+  readonly token: (text: string, id: number, logprob?: TokenLogprob) => void
   /** The same for a text that is a JSON string already, and stays one on its way to readers and journal. */
-  readonly tokenJson: (json: string, id: number) => void
+  readonly tokenJson: (json: string, id: number, logprob?: TokenLogprob) => void
   readonly failover: (from: string, to: string, marks: FailoverMarks) => void
   /**
    * Ends the sequence. The first call wins; later calls and later appends are ignored. Writes state, finish reason,

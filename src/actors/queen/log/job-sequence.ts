@@ -12,6 +12,7 @@ import {
 } from "../../../layers/journal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
 import { invariant } from "../../../machines/invariant.ts"
+import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import { framesOf, numberedToken } from "./frames.ts"
 import type { Meters, ModelMeters } from "../metrics/metrics.ts"
@@ -135,10 +136,11 @@ export class JobSequence implements JobLog, Gatherer {
   readonly stateChanged = (machine: string, id: string, from: string, to: string): void =>
     this.append("state", { machine, id, from, to })
 
-  readonly token = (text: string, id: number): void => this.tokenJson(JSON.stringify(text), id)
+  readonly token: JobLog["token"] = (text, id, logprob) => this.tokenJson(JSON.stringify(text), id, logprob)
 
-  readonly tokenJson = (json: string, id: number): void => {
+  readonly tokenJson: JobLog["tokenJson"] = (json, id, logprob) => {
     if (this.endedAt !== undefined) return
+    if (logprob !== undefined) this.likelihood(logprob)
     this.meters ??= this.shared.meters.model(this.request.model)
     this.meters.generatedTokens++
     if (this.request.stream === false) {
@@ -152,6 +154,12 @@ export class JobSequence implements JobLog, Gatherer {
     this.frames += numberedToken(eventId, this.answer.count, json)
     this.answer.add(eventId, json, id)
     this.touch()
+  }
+
+  /** An event of its own, before its token and in one commit with it. */
+  private likelihood(logprob: TokenLogprob): void {
+    this.append("logprobs", { i: this.answer.count, ...logprob })
+    if (this.request.stream !== false) this.firstTokenId ??= this.last
   }
 
   readonly failover: JobLog["failover"] = (from, to, marks) => {

@@ -1,11 +1,14 @@
-/** Reads the terminal events of streams that this cluster wrote itself. */
+/** Reads the terminal events, and what else has a form, of streams that this cluster wrote itself. */
 import * as Schema from "effect/Schema"
 import { decodeError } from "../../../protocol/wire/error.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { DoneEvent } from "../../../machines/vocabulary/job.ts"
+import { DoneEvent, TokenLogprob } from "../../../machines/vocabulary/job.ts"
 
 /** The data of a job's `done`. */
 export const parseDone = Schema.decodeSync(Schema.parseJson(DoneEvent))
+
+/** The data of a job's `logprobs`. */
+export const parseLogprob = Schema.decodeSync(Schema.parseJson(TokenLogprob))
 
 /** The data of an `error`; undefined if it is none. */
 export const parseError = (data: string): RbeeError | undefined => {

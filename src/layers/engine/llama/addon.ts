@@ -77,7 +77,16 @@ export interface EmbeddingContext {
   getEmbedding(tokens: number, most: number): Float64Array
 }
 
-export type NativeContext = AddonContext & ConfidentDraw & EmbeddingContext
+/** With all tokens that the sampler has left, each followed by its share of them. */
+export interface RankedDraw {
+  sampleToken(
+    index: LogitIndex,
+    sampler: AddonSampler,
+    probabilities: true
+  ): Promise<readonly [token: number, probabilities: ReadonlyArray<number>]>
+}
+
+export type NativeContext = AddonContext & ConfidentDraw & RankedDraw & EmbeddingContext
 
 /** A copy of what a sequence's recurrent layers remember. */
 export interface AddonCheckpoint {

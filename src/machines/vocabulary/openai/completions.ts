@@ -2,29 +2,28 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
-import { FinishReason } from "../job.ts"
+import { FinishReason, samplingFields } from "../job.ts"
 import { type FieldLists, harmless, served, sortBy, unserved, unsupported } from "./fields.ts"
 import { maybe } from "./messages.ts"
-import { ChatCompletionRequest, CompletionUsage, headFields } from "./openai.ts"
+import { ChatCompletionRequest, choicesMost, CompletionUsage, headFields } from "./openai.ts"
+import { TextLogprobs } from "./logprobs.ts"
 import { openAiToolFields } from "./tools.ts"
 
 /** What has no meaning without a chat. */
-const ofChats = new Set(["messages", ...Object.keys(openAiToolFields)])
+const ofChats = new Set(["messages", "top_logprobs", ...Object.keys(openAiToolFields)])
 
 /** Published as those of a chat are (fields.ts), by the same makers. */
 export const completionFields: FieldLists = {
-  served: [...served.filter((field) => !ofChats.has(field)), "echo", "n", "prompt", "suffix"],
+  served: [...served.filter((field) => !ofChats.has(field)), "echo", "prompt", "suffix"],
   harmless,
   unserved: {
-    ...Object.fromEntries(Object.entries(unserved).filter(([field]) => field !== "echo" && field !== "n")),
-    response_format: [{ type: "text" }]
+    ...Object.fromEntries(Object.entries(unserved).filter(([field]) => field !== "echo")),
+    response_format: [{ type: "text" }],
+    top_logprobs: [0]
   }
 }
 
 export const sortCompletion = sortBy(completionFields)
-
-/** Answers of one request. */
-const choicesMost = 128
 
 /** Tokens in place of texts are refused by name. */
 const Prompt = Schema.Union(
@@ -32,7 +31,7 @@ const Prompt = Schema.Union(
   Schema.Array(Schema.Union(Schema.String, Schema.Number, Schema.Array(Schema.Number)))
 )
 
-const { messages: _, ...fields } = ChatCompletionRequest.fields
+const { messages: _, top_logprobs: __, ...fields } = ChatCompletionRequest.fields
 
 export const CompletionRequest = Schema.Struct({
   ...fields,
@@ -40,7 +39,7 @@ export const CompletionRequest = Schema.Struct({
   echo: maybe(Schema.Boolean),
   /** what comes after the answer, which fills the middle; "" is none */
   suffix: maybe(Schema.String),
-  n: maybe(Schema.Int.pipe(Schema.between(1, choicesMost)))
+  logprobs: maybe(samplingFields.logprobs.from)
 })
 export type CompletionRequest = typeof CompletionRequest.Type
 
@@ -69,7 +68,7 @@ export const Completion = Schema.Struct({
     Schema.Struct({
       text: Schema.String,
       index: Schema.Number,
-      logprobs: Schema.Null,
+      logprobs: Schema.NullOr(TextLogprobs),
       finish_reason: Schema.NullOr(FinishReason)
     })
   ),

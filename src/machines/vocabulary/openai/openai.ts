@@ -3,7 +3,18 @@ import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
-import { anySeed, FinishReason, type JobRequest, LogitBias, maxTokensMax, samplingFields, type Usage } from "../job.ts"
+import {
+  anySeed,
+  FinishReason,
+  type JobRequest,
+  LogitBias,
+  maxTokensMax,
+  samplingFields,
+  topLogprobsMax,
+  type Usage
+} from "../job.ts"
+import { type RbeeError, rbeeError } from "../../errors.ts"
+import { ChatLogprobs } from "./logprobs.ts"
 import { isPlain, maybe, OpenAiMessage } from "./messages.ts"
 import { openAiToolFields } from "./tools.ts"
 
@@ -21,6 +32,9 @@ const BiasPairs = Schema.Array(
   Schema.Tuple(Schema.Int.pipe(Schema.between(0, 999_999_999)), Schema.Number.pipe(Schema.between(-100, 100)))
 ).pipe(Schema.maxItems(1024))
 const AnyBias = Schema.Union(LogitBias, BiasPairs)
+
+/** Answers to one request. */
+export const choicesMost = 128
 
 export const ChatCompletionRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
@@ -45,6 +59,11 @@ export const ChatCompletionRequest = Schema.Struct({
   seed: maybe(samplingFields.seed.from),
   stop: maybe(samplingFields.stop.from),
   ignore_eos: maybe(samplingFields.ignore_eos.from),
+  logprobs: maybe(Schema.Boolean),
+  top_logprobs: maybe(Schema.Int.pipe(Schema.between(0, topLogprobsMax))),
+  /** llama.cpp's word for both */
+  n_probs: maybe(Schema.Int.pipe(Schema.between(0, topLogprobsMax))),
+  n: maybe(Schema.Int.pipe(Schema.between(1, choicesMost))),
   ...openAiToolFields
 })
 export type ChatCompletionRequest = typeof ChatCompletionRequest.Type
@@ -66,6 +85,9 @@ export const decodeChat = (
   return Either.right({ ...some.right, messages: whole })
 }
 
+/** What is asked of the choices themselves. */
+type OfChoices = "logprobs" | "top_logprobs" | "n_probs" | "n"
+
 type Sampled = Omit<JobRequest, "model" | "messages" | "stream">
 
 /** What a job calls as OpenAI's clients and llama.cpp's do. */
@@ -84,8 +106,27 @@ const alike = [
   "ignore_eos"
 ] as const
 
+/** Whether a chat's tokens come with their logprobs, and with how many of the likeliest ones. */
+export const logprobsOf = ({
+  logprobs = false,
+  n_probs: n = 0,
+  top_logprobs: top = 0
+}: Pick<ChatCompletionRequest, "logprobs" | "n_probs" | "top_logprobs">): Either.Either<
+  Pick<Sampled, "logprobs">,
+  RbeeError<"INVALID_REQUEST">
+> => {
+  const isAsked = logprobs || n > 0
+  if (!isAsked && top > 0)
+    return Either.left(
+      rbeeError("INVALID_REQUEST", "top_logprobs are asked for without logprobs", "Ask for logprobs too", {
+        field: "top_logprobs"
+      })
+    )
+  return Either.right(isAsked ? { logprobs: Math.max(top, n) } : {})
+}
+
 /** How the answer is drawn, as a job has it. */
-export const samplingOf = (chat: Omit<ChatCompletionRequest, "messages">): Sampled => {
+export const samplingOf = (chat: Omit<ChatCompletionRequest, "messages" | OfChoices>): Sampled => {
   const { logit_bias: bias, max_completion_tokens, max_tokens, seed } = chat
   const tokens = max_completion_tokens ?? max_tokens
   return {
@@ -131,7 +172,7 @@ export const ChatCompletion = Schema.Struct({
   object: Schema.Literal("chat.completion"),
   choices: Schema.Array(
     Schema.Struct({
-      index: Schema.Literal(0),
+      index: Schema.Number,
       message: Schema.Struct({
         role: Schema.Literal("assistant"),
         /** null where it only calls */
@@ -151,7 +192,7 @@ export const ChatCompletion = Schema.Struct({
           { exact: true }
         )
       }),
-      logprobs: Schema.Null,
+      logprobs: Schema.NullOr(ChatLogprobs),
       finish_reason: ChatFinish
     })
   ),
@@ -164,7 +205,7 @@ export const ChatCompletionChunk = Schema.Struct({
   object: Schema.Literal("chat.completion.chunk"),
   choices: Schema.Array(
     Schema.Struct({
-      index: Schema.Literal(0),
+      index: Schema.Number,
       delta: Schema.Struct({
         role: Schema.optionalWith(Schema.Literal("assistant"), { exact: true }),
         content: Schema.optionalWith(Schema.NullOr(Schema.String), { exact: true }),
@@ -187,7 +228,7 @@ export const ChatCompletionChunk = Schema.Struct({
           { exact: true }
         )
       }),
-      logprobs: Schema.Null,
+      logprobs: Schema.NullOr(ChatLogprobs),
       finish_reason: Schema.NullOr(ChatFinish)
     })
   ),

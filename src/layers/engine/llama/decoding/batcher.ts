@@ -5,9 +5,11 @@
  * The native context is used between batches only, never during one; so answers may be added and dropped at any time.
  */
 import { rbeeError } from "../../../../machines/errors.ts"
+import type { TokenLogprob } from "../../../../machines/vocabulary/job.ts"
 import type { Failure, Finish } from "../../answer.ts"
 import type { LlamaAnswer } from "./answer.ts"
 import type { Caches } from "./caches.ts"
+import type { Logprobs, Ranking } from "./logprobs.ts"
 import { type BatchOptions, decodes, type Drawn, fillBatch, together } from "./batch.ts"
 
 export interface BatcherOptions extends BatchOptions {
@@ -15,6 +17,7 @@ export interface BatcherOptions extends BatchOptions {
   readonly paceMs: number
   readonly now: () => number
   readonly caches: Pick<Caches, "cut" | "keep">
+  readonly logprobs?: Pick<Logprobs, "of">
 }
 
 /** Work of the engine's own, in batches between those of answers. */
@@ -39,6 +42,7 @@ interface Owed {
   readonly answer: LlamaAnswer
   readonly text: string
   readonly token: number
+  readonly logprob: TokenLogprob | undefined
   readonly finish: Finish | undefined
 }
 
@@ -218,12 +222,26 @@ export class Batcher {
     const [first] = living
     if (!even && first !== undefined) tokens.push(await this.sample(first))
     tokens.push(...(await Promise.all(living.slice(tokens.length).map((one) => this.sample(one)))))
-    for (const [i, { answer }] of living.entries()) {
+    for (const [i, { answer, index }] of living.entries()) {
       const token = tokens[i]
       if (answer.over) continue
       if (token === undefined || typeof token === "object") this.fail(answer, token?.cause)
       else if (token < 0) this.fail(answer, "no token could be drawn")
-      else this.accept(answer, token)
+      else {
+        const top = answer.rankedBeside(token)
+        const logprob = top === undefined ? undefined : await this.rank(answer, { index, token, top })
+        // it may have been dropped, or have failed, meanwhile
+        if (!answer.over) this.accept(answer, token, logprob)
+      }
+    }
+  }
+
+  private async rank(answer: LlamaAnswer, drawn: Ranking): Promise<TokenLogprob | undefined> {
+    try {
+      return await this.options.logprobs?.of({ ...drawn, last: answer.tokens.at(-1) })
+    } catch (cause) {
+      this.fail(answer, cause)
+      return undefined
     }
   }
 
@@ -234,7 +252,7 @@ export class Batcher {
       .then(undefined, (cause: unknown) => ({ cause }))
   }
 
-  private accept(answer: LlamaAnswer, token: number): void {
+  private accept(answer: LlamaAnswer, token: number, logprob: TokenLogprob | undefined): void {
     const { paceMs, now } = this.options
     if (paceMs > 0) {
       // counted from when the token was due, so that the rate does not drift; a late token is not made up for
@@ -242,7 +260,7 @@ export class Batcher {
       answer.readyAt = Math.max((answer.started ? answer.readyAt : at) + paceMs, at)
     }
     const { text, finish } = answer.accept(token)
-    this.owed.push({ answer, text, token, finish })
+    this.owed.push({ answer, text, token, logprob, finish })
     if (this.suspects[0] === answer) this.suspects.shift()
     if (finish === undefined) return
     answer.hasEnded = true
@@ -259,10 +277,10 @@ export class Batcher {
   }
 
   private callReaders(): void {
-    for (const { answer, text, token, finish } of this.owed.splice(0)) {
+    for (const { answer, finish, logprob, text, token } of this.owed.splice(0)) {
       if (answer.over) continue
       try {
-        answer.emit(text, token)
+        answer.emit(text, token, logprob)
       } catch (cause) {
         this.fail(answer, cause)
         continue
