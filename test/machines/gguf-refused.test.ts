@@ -300,6 +300,53 @@ describe("A header", () => {
     expect(readGguf(last, fileBytes)).toMatchObject({ _tag: "Invalid", reason: expect.stringMatching(/does not lie/) })
   })
 
+  it.each([
+    ["gpt2", true],
+    ["llama", true],
+    ["gemma4", true],
+    ["plamo2", true],
+    ["rwkv", true],
+    ["bert", false],
+    ["t5", false]
+  ] as const)("says how many bytes a token of %s has at most only where its tokens spell: %s", (model, spells) => {
+    const result = read("llama", { set: [["tokenizer.ggml.model", { text: model }]] })
+    expect(result._tag === "Model" && result.facts.tokenBytes !== undefined).toBe(spells)
+  })
+
+  it("is of a part where there are two or more, and only the first has to say what they have in common", () => {
+    const split = (count: number, index: number) =>
+      read("llama", {
+        set: [
+          ["split.count", { u16: count }],
+          ["split.no", { u16: index }]
+        ]
+      })
+    expect(split(1, 0)).not.toHaveProperty("split")
+    expect(split(2, 0)).toMatchObject({ _tag: "Model", split: { index: 0, count: 2 } })
+    expect(split(2, 1)).toMatchObject({ _tag: "Model", split: { index: 1, count: 2 } })
+    const nameless = (index: number) =>
+      read("llama", {
+        set: [
+          ["split.count", { u16: 2 }],
+          ["split.no", { u16: index }]
+        ],
+        without: /^general\.architecture$/
+      })
+    expect(nameless(0)).toMatchObject({ _tag: "Invalid", reason: expect.stringMatching(/names no architecture/) })
+    expect(nameless(1)).toMatchObject({ _tag: "Model" })
+  })
+
+  it.each([64, 1 << 20])("may have its tensors aligned to %i bytes", (alignment) => {
+    const said = read("llama", { set: [["general.alignment", { u32: alignment }]] })
+    expect(said._tag === "Invalid" ? said.reason : "").not.toMatch(/power of two/)
+  })
+  it.each([0, 16, 33, 96])("may not have them aligned to %i", (alignment) => {
+    expect(read("llama", { set: [["general.alignment", { u32: alignment }]] })).toMatchObject({
+      _tag: "Invalid",
+      reason: expect.stringMatching(/no power of two/)
+    })
+  })
+
   it("of a model with empty words is taken: the engine names them", () => {
     const change = { set: [["tokenizer.ggml.tokens", { texts: words.with(300, "").with(301, "") }]] } as const
     expect(read("llama", change)._tag).toBe("Model")
@@ -311,7 +358,10 @@ describe("A header", () => {
     ["an archive", "PK\x03\x04 and more of it", /archive/],
     ["safetensors", '\x10\0\0\0\0\0\0\0{"__metadata__":{}}', /safetensors/],
     ["a file of before", "lmgg and more of it", /before GGUF/],
-    ["for the other byte order", "GGUF\0\0\0\x03 and more of it", /other byte order/]
+    ["a web page after a blank line", "\n  <html>", /web page/],
+    ["for the other byte order", "GGUF\0\0\0\x03 and more of it", /other byte order/],
+    ["for the other byte order, and older", "GGUF\0\0\0\x02 and more of it", /other byte order/],
+    ["of a version that is not known", "GGUF\x01\0\0\0 and more of it", /version 1, known are 2 and 3/]
   ])("that is %s is refused as what it is", (_, text, why) => {
     const bytes = Buffer.from(text, "latin1")
     expect(readGguf(bytes, bytes.length)).toMatchObject({ _tag: "Invalid", reason: expect.stringMatching(why) })

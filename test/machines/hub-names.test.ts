@@ -66,6 +66,8 @@ describe("What lies beside a model", () => {
     ["Qwen2-VL-7B-Instruct-mmproj-f16.gguf", "projector"],
     ["MiniCPM.mmproj-Q8_0.gguf", "projector"],
     ["projector-F16.gguf", "projector"],
+    ["mm-proj-F16.gguf", "projector"],
+    ["Qwen2-VL-mm_projector.gguf", "projector"],
     ["imatrix.gguf", "matrix"],
     ["imatrix_unsloth.gguf", "matrix"],
     ["Llama-3.2-3B-imatrix.gguf", "matrix"],

@@ -44,6 +44,7 @@ describe("known hosts", () => {
 
   it("call another key of the same type changed", () => {
     assert.strictEqual(judge("box ssh-ed25519 AAAA9", "box"), "changed")
+    assert.strictEqual(judge("box ssh-rsa AAAA1", "box"), "changed", "the same bits as another type")
   })
 
   it("call a key of a type that was never seen changed where others are known: an impostor would show one", () => {

@@ -38,8 +38,19 @@ export const rooms = [
     without: ["test/machines/gguf-fuzz.test.ts"]
   },
   {
+    name: "vocabulary",
+    source: /^src\/machines\/vocabulary\//,
+    // what clients may say, by the edges that take it
+    tests: [
+      "test/machines/*.test.ts",
+      "test/actors/queen/{openai,anthropic,ollama,responses}{,-fields}.test.ts",
+      "test/actors/queen/{completions,stored-responses,llama-server}.test.ts"
+    ],
+    without: ["test/machines/{gguf*,hub*,family*}.test.ts"]
+  },
+  {
     name: "dialect",
-    source: /^src\/machines\/(dialect|grammar|vocabulary)\//,
+    source: /^src\/machines\/(dialect|grammar)\//,
     tests: ["test/machines/*.test.ts", "test/machines/{dialect,grammar}/*.test.ts"],
     without: ["test/machines/gguf-fuzz.test.ts"]
   }

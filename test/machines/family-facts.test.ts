@@ -1,0 +1,35 @@
+/**
+ * What each family's header says of its model, and what a worker with it takes by that, as numbers that somebody has
+ * looked at: `npx vitest run test/machines/family-facts.test.ts -u` writes them anew, and the change is to be looked at.
+ */
+import { expect, it } from "vitest"
+import { readGguf } from "../../src/machines/formats/gguf/gguf.ts"
+import type { Terms } from "../../src/machines/kinds/kind.ts"
+import { computeBytes, estimateBytes, kvTypeOf } from "../../src/machines/kinds/llama/memory.ts"
+import { families, familyFile, familyHeader } from "../support/families/index.ts"
+
+const shapes = [
+  { context: 512, slots: 1 },
+  { context: 5000, slots: 3 }
+]
+const terms: ReadonlyArray<Terms> = [
+  { backend: "cpu", kvType: "f16" },
+  { backend: "cpu", kvType: "f16", hasTiles: true },
+  { backend: "cuda", kvType: "q8_0" },
+  { backend: "vulkan", kvType: "f16" }
+]
+
+it("Families' headers say what they said before, and their workers take what they took", async () => {
+  const lines = [...families.keys()].toSorted().map((architecture) => {
+    const { bytes, fileBytes } = familyHeader(familyFile(architecture))
+    const read = readGguf(bytes, fileBytes)
+    if (read._tag !== "Model") throw new Error(`${architecture} is no model: ${JSON.stringify(read)}`)
+    const { facts, matrices } = read
+    const taken = terms.map((each) => {
+      const own = { ...each, kvType: kvTypeOf(facts, each.kvType) }
+      return shapes.map((shape) => [estimateBytes(facts, shape, own), Math.round(computeBytes(facts, shape, own))])
+    })
+    return JSON.stringify({ ...facts, matrices: [...matrices], taken })
+  })
+  await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot("./family-facts.jsonl")
+})
