@@ -7,8 +7,8 @@ import { afterAll, assert, beforeAll, describe, it } from "vitest"
 import { eventually } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 import { isWhole, sampleOf } from "../support/proof.ts"
-import { meaning, type Question, Readings } from "../support/readers/readings.ts"
-import { type Surface, surfaces } from "../support/readers/surfaces.ts"
+import { type Asked, meaning, Readings } from "../support/readers/readings.ts"
+import { type Reader, surfaces } from "../support/readers/surfaces.ts"
 
 const { chat, jobs, messages, ollama, responses } = surfaces
 const machine = useMachines(afterAll)
@@ -24,11 +24,11 @@ const schema = {
   required: ["name", "age", "tags"],
   additionalProperties: false
 }
-const question: Question = { model: "minillama", text: "Who are you?", schema }
+const question: Asked = { model: "minillama", text: "Who are you?", schema }
 
 /** The others have no field for a seed. */
 const seeded = [jobs, chat, ollama]
-const kinds: ReadonlyArray<readonly [string, Question, ReadonlyArray<Surface>]> = [
+const kinds: ReadonlyArray<readonly [string, Asked, ReadonlyArray<Reader>]> = [
   ["greedy", { ...question, temperature: 0 }, [...seeded, responses, messages]],
   ["sampled", { ...question, temperature: 1.5, seed: 42 }, seeded]
 ]
@@ -47,8 +47,8 @@ describe.each(kinds)("A JSON answer, %s", (_, asked, all) => {
     async () => {
       const undisturbed = await cluster.whole(jobs, asked)
       const expected = meaning(undisturbed)
-      const { age, name, tags } = JSON.parse(undisturbed.content) as { name: string; age: number; tags: Array<string> }
-      assert.isTrue(Number.isInteger(age) && name.length <= 8 && tags.length <= 2, undisturbed.content)
+      const { age, name, tags } = JSON.parse(expected.content) as { name: string; age: number; tags: Array<string> }
+      assert.isTrue(Number.isInteger(age) && name.length <= 8 && tags.length <= 2, expected.content)
       const places = Array.from({ length: undisturbed.tokens - 1 }, (__, index) => index + 1)
       const strikes = places.flatMap((at) => (["worker", "hive"] as const).map((role) => ({ at, role })))
       for (const { at, role } of sampleOf(strikes, 1)) {

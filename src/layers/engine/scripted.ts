@@ -23,8 +23,10 @@ import { Engine, type GenerateRequest, type GenerateResult, type LoadedModel, ty
 import { makeSlots } from "./slots.ts"
 
 export interface ScriptedOptions {
-  /** the tokens of the answer to this, control tokens spelt out; absent: `text` and `tokens` say it */
+  /** the tokens of the answer to this, control tokens spelt out; absent: `text`, `tokens` and `next` say it */
   readonly answer?: (conversation: Conversation) => ReadonlyArray<string>
+  /** of these, the control tokens: they say nothing in an answer that is text alone */
+  readonly controls?: ReadonlySet<string>
   /** how it writes; absent: plain text */
   readonly dialect?: Dialect
   /** whether the answer to this waits before the token of an index; asked again and again while it does; absent: never */
@@ -65,6 +67,7 @@ interface Lines {
   readonly say: (index: number) => string
   readonly count: number
   readonly isHeld: (index: number) => boolean
+  readonly next?: ScriptedOptions["next"]
 }
 
 const never = (): boolean => false
@@ -114,12 +117,14 @@ const measure = (purpose: Purpose, rate: number, counted: () => void): LoadedMod
 class ScriptedAnswer extends Answer {
   /** index of the token that ends it */
   readonly length: number
+  readonly next: ScriptedOptions["next"]
   private readonly holds: Lines["isHeld"]
   private readonly say: Lines["say"]
 
-  constructor(options: AnswerOptions, { count, isHeld, say }: Lines) {
+  constructor(options: AnswerOptions, { count, isHeld, next, say }: Lines) {
     super(options)
     this.length = count
+    this.next = next
     this.holds = isHeld
     this.say = say
   }
@@ -143,11 +148,16 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const longest = script.context ?? 8192
   const context = Math.min(options.context ?? usualContext(longest), longest)
   const learned = script.dialect ?? contentOnly("it is a script")
-  const linesFor = (input: GenerateRequest["input"]): Lines => {
-    if (script.answer === undefined || input._tag === "Prompt")
-      return { say: script.text ?? word, count: script.tokens ?? 128, isHeld: never }
-    const tokens = script.answer(input)
-    return { say: (index) => tokens[index] ?? "", count: tokens.length, isHeld: script.holds?.(input) ?? never }
+  const linesFor = (input: GenerateRequest["input"], isText: boolean): Lines => {
+    const { answer, controls, holds, next, text = word, tokens: count = 128 } = script
+    if (answer === undefined || input._tag === "Prompt")
+      return { say: text, count, isHeld: never, ...(next === undefined ? {} : { next }) }
+    const tokens = answer(input)
+    const say = (index: number): string => {
+      const token = tokens[index] ?? ""
+      return isText && controls?.has(token) === true ? "" : token
+    }
+    return { say, count: tokens.length, isHeld: holds?.(input) ?? never }
   }
   const burst = script.burst ?? 32
   const rate = Math.min(script.tokensPerS ?? Infinity, options.maxTokensPerS ?? Infinity)
@@ -163,12 +173,13 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     const refused = checkFits(prompt.length, context, longest)
     if (refused !== undefined) return refused
     // a script may be wrong, and must not keep a slot for it
-    const lines = linesFor(input)
+    const isPlain = input._tag === "Prompt" || !hasForm(input, dialect)
+    const lines = linesFor(input, isPlain)
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) return taken
     const { slot, prefix } = taken
     slot.busy = true
-    if (input._tag === "Messages" && hasForm(input, dialect)) request.onForm?.({ dialect, prompt: script.prompt ?? "" })
+    if (!isPlain) request.onForm?.({ dialect, prompt: script.prompt ?? "" })
     const options = {
       request,
       prompt,
@@ -190,7 +201,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const turn = (answer: ScriptedAnswer, count: number): Finish | undefined => {
     batches++
     for (let i = 0; i < count && !answer.isHeld; i++) {
-      const token = answer.index === answer.length ? END : (script.next?.(answer.tokens) ?? answer.index + 1)
+      const token = answer.index === answer.length ? END : (answer.next?.(answer.tokens) ?? answer.index + 1)
       answer.filled = answer.tokens.length
       const top = answer.rankedBeside(token)
       const { text, finish } = answer.accept(token)

@@ -1,5 +1,5 @@
 /** Which faults of a plan may make a job fail, and with which code. A failure without its fault is a bug. */
-import type { ClientRun } from "./client.ts"
+import type { ClientRun } from "../clients/client.ts"
 import { deadlyModel, type FaultKind, type JobPlan, type Plan } from "./plan.ts"
 
 const crashes: ReadonlyArray<FaultKind> = ["kill-hive", "stop-hive", "crash-machine", "corrupt-catalog"]
@@ -47,6 +47,8 @@ export const isExplained = (
           client?.gaveUp === true ||
           has(["reset", "mid-frame", "kill-keeper", "stop-keeper"])))
     )
+  // a worker that could not learn how its model writes cannot tell it of tools
+  if (plan.speech !== undefined && plan.speech.unlearned > 0 && data.includes("could not be learned")) return true
   if (end === "error" && job?.model === deadlyModel && data.includes('"code":"MODEL_INVALID"')) return true
   const code = /"code":"([A-Z_]+)"/.exec(data)?.[1] ?? ""
   if (code === "INTERNAL")

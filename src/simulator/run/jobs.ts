@@ -7,11 +7,22 @@ import { Kernel } from "../world/kernel/kernel.ts"
 import { Machine } from "../world/machine.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
+/** What a prompt is answered where nothing happens: its tokens, and of one that is read as text alone. */
+export interface Expected {
+  readonly tokens: ReadonlyArray<string>
+  readonly plain: ReadonlyArray<string>
+}
+
+export const expectedOf = (spec: EngineSpec, prompt: string): Expected => {
+  const tokens = undisturbed(spec, prompt, true)
+  return { tokens, plain: spec.speech === undefined ? tokens : undisturbed(spec, prompt, false) }
+}
+
 /** The answer of the engine alone, asked once, in a world where nothing happens. */
-export const undisturbed = (spec: EngineSpec, prompt: string): string => {
+const undisturbed = (spec: EngineSpec, prompt: string, isLearned: boolean): ReadonlyArray<string> => {
   const kernel = new Kernel({ seed: 1 })
   const process = new Machine(kernel, { name: "alone", ramBytes: 1e9, gpus: [] }, 1).spawn("engine")
-  let text = ""
+  const tokens: Array<string> = []
   const ask = Effect.gen(function* () {
     const engine = yield* Engine
     const model = yield* engine.load({ modelPath: "", slots: 1, onProgress: () => undefined })
@@ -20,17 +31,15 @@ export const undisturbed = (spec: EngineSpec, prompt: string): string => {
       sampling: { temperature: 0, topP: 1, topK: 0 },
       stop: [],
       ignoreEos: false,
-      onToken: (piece) => {
-        text += piece
-      }
+      onToken: (piece) => void tokens.push(piece)
     })
     return 0
   })
-  process.main(Effect.scoped(Effect.provide(ask, layerUndisturbed(spec))))
+  process.main(Effect.scoped(Effect.provide(ask, layerUndisturbed(spec, isLearned))))
   const stop = kernel.run(() => !process.isAlive, Infinity)
   if (stop !== undefined || process.status?.code !== 0)
     throw new Error(`the engine alone gives no answer: ${stop?._tag}`)
-  return text
+  return tokens
 }
 
 /** The terminal events of a job's sequence. */

@@ -3,6 +3,8 @@
  * again; the seed then only decides the order of what is ready at the same moment, and latencies.
  */
 import { SeededRandom } from "../world/kernel/random.ts"
+import { surfaceNames, type SurfaceName } from "../clients/surfaces.ts"
+import { speeches } from "../world/speech.ts"
 import { HiveId, localHive } from "../../machines/vocabulary/ids.ts"
 
 export interface HivePlan {
@@ -24,12 +26,16 @@ export interface JobPlan {
   readonly teardown: "warm" | "cold"
   /** absent: the bundled one */
   readonly model?: string
-  /** absent: `rbee infer` asks for it; else a client of `/v1/chat/completions` does */
+  /** its model is offered a tool, and calls it */
+  readonly calls?: boolean
+  /** absent: `rbee infer` asks for it; else a client of a surface does */
   readonly client?: ClientPlan
 }
 
-/** How a client of the OpenAI interface reads. */
+/** How a client of a surface reads. */
 export interface ClientPlan {
+  /** absent: OpenAI's chat */
+  readonly surface?: SurfaceName
   readonly stream: boolean
   /** it leaves after so many pieces; absent: it reads to the end */
   readonly leavesAfter?: number
@@ -113,6 +119,8 @@ export interface Plan {
   readonly isRace?: boolean
   /** the queen's journal is on another machine: there and back it takes so long, milliseconds */
   readonly journalMs?: readonly [number, number]
+  /** the models reason, and call tools: in which dialect, and how often a worker cannot learn it */
+  readonly speech?: { readonly form: number; readonly unlearned: number }
   /** plants a violation that must be found */
   readonly canary?: boolean
 }
@@ -148,7 +156,23 @@ const outgrown = (plan: Plan): Plan => {
 const roomForOne = 260
 
 export const planOf = (seed: number, options: PlanOptions = {}): Plan =>
-  lateJournal(outgrown(wellSized(seed, options)), options)
+  speaking(lateJournal(outgrown(wellSized(seed, options)), options), options)
+
+/** Of some, the models reason and call tools, and clients of every surface ask for it; not every worker learns how. */
+const speaking = (plan: Plan, { faults }: PlanOptions): Plan => {
+  const isFaulty = faults !== false
+  const random = new SeededRandom(plan.seed ^ 0x510e527f)
+  if (!random.chance(0.3)) return plan
+  const unlearned = isFaulty && random.chance(0.4) ? 0.3 : 0
+  const jobs = plan.jobs.map((job) => {
+    const calls = random.chance(0.6)
+    if (job.client === undefined && random.chance(0.3)) return { ...job, calls }
+    const client = job.client ?? { stream: random.chance(0.7) }
+    const surface = random.pick(surfaceNames)
+    return { ...job, calls, client: { ...client, surface, stream: client.stream || surface !== "chat" } }
+  })
+  return { ...plan, jobs, speech: { form: random.int(0, speeches.length - 1), unlearned } }
+}
 
 /** Of some, all that the queen writes and reads of her journal comes late, from the first moment to the last. */
 const lateJournal = (plan: Plan, { faults }: PlanOptions): Plan => {

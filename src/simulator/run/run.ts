@@ -7,13 +7,14 @@ import { holdRoots } from "../world/roots.ts"
 import type { SimProcess } from "../world/process.ts"
 import { Cluster } from "./cluster.ts"
 import { heal, strike } from "./faults.ts"
-import { isExplained } from "./explained.ts"
 import type { Onlooker } from "../watch/onlooker.ts"
 import { type Plan, promptOf } from "./plan.ts"
-import { bootClient, type ClientRun } from "./client.ts"
+import { tools } from "../clients/surfaces.ts"
+import { bootClient, type ClientRun } from "../clients/client.ts"
 import { bootCommand, bootKeeper, bootLook, type KeeperRun } from "./commands.ts"
 import { bootHive, bootQueen, bootWorker } from "./programs.ts"
-import { terminalOf, undisturbed } from "./jobs.ts"
+import { type Expected, expectedOf } from "./jobs.ts"
+import { judge, judgeClients, withCutAnswers } from "./judge.ts"
 import { Violation } from "../watch/watch.ts"
 
 /** after healing every job ends within this time: a device out of service is back after 5 minutes */
@@ -45,7 +46,7 @@ export interface Outcome {
 
 export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: Onlooker): Outcome => {
   const letGo = holdRoots()
-  const expected = new Map(plan.jobs.map(promptOf).map((prompt) => [prompt, undisturbed(plan, prompt)]))
+  const expected = new Map(plan.jobs.map(promptOf).map((prompt) => [prompt, expectedOf(plan, prompt)]))
   const kernel = new Kernel({ seed: plan.seed, trace })
   const cluster = new Cluster(kernel, plan, { hive: bootHive, queen: bootQueen, worker: bootWorker }, onlooker)
   let broken: Outcome["broken"]
@@ -86,7 +87,7 @@ const live = (
   kernel: Kernel,
   cluster: Cluster,
   plan: Plan,
-  expected: ReadonlyMap<string, string>
+  expected: ReadonlyMap<string, Expected>
 ): Outcome["broken"] => {
   const keepers: Array<KeeperRun> = []
   const clients: Array<ClientRun> = []
@@ -94,7 +95,11 @@ const live = (
     kernel.at(job.at, () => {
       if (job.client !== undefined)
         return void clients.push(bootClient(cluster, cluster.first.spawn(`client-${job.id}`), job))
-      const request = { model: job.model ?? "minillama", messages: [{ role: "user" as const, content: promptOf(job) }] }
+      const request = {
+        model: job.model ?? "minillama",
+        messages: [{ role: "user" as const, content: promptOf(job) }],
+        ...(job.calls === true ? { tools } : {})
+      }
       const options = { request, teardown: job.teardown, format: "quiet" as const }
       return void keepers.push(bootKeeper(cluster, cluster.first.spawn(`keeper-${job.id}`), options))
     })
@@ -150,7 +155,7 @@ const live = (
       )
   }
   const told = withCutAnswers(cluster, plan, expected)
-  const wrong = judge(cluster, plan, told, keepers, clients) ?? judgeClients(plan, told, clients)
+  const wrong = judge(cluster, plan, told, keepers, clients) ?? judgeClients(cluster, plan, told, clients)
   if (wrong !== undefined) return wrong
   const held = slotsHeld(kernel, cluster)
   if (held !== undefined) return held
@@ -229,89 +234,3 @@ const isForgotten = (cluster: Cluster, plan: Plan, process: SimProcess): boolean
       ? running === process && store.owner === undefined
       : machine === process.machine && !cluster.queenStore.hives.has(id)
   )
-
-const hasExcuse = (plan: Plan): boolean =>
-  plan.faults.length > 0 || new Set(plan.jobs.map(({ model }) => model)).size > 1
-
-/** What the jobs should say: of an answer that filled its worker's context, and had nowhere to go on, its beginning. */
-const withCutAnswers = (
-  cluster: Cluster,
-  plan: Plan,
-  expected: ReadonlyMap<string, string>
-): ReadonlyMap<string, string> => {
-  if (!hasExcuse(plan) || plan.jobs.every(({ words }) => words === undefined)) return expected
-  const journal = cluster.journal.peek()
-  const cut = journal.jobs(1000).flatMap(({ id, request }): Array<[string, string]> => {
-    const prompt = request.messages?.[0]?.content ?? ""
-    const isCut = terminalOf(journal, id).data.includes('"finish_reason":"length"')
-    const text = journal.tokens(id).texts.join("")
-    return isCut && expected.get(prompt)?.startsWith(text) === true ? [[prompt, text]] : []
-  })
-  return new Map([...expected, ...cut])
-}
-
-/** Every job has one end, and its text is the undisturbed one, or the beginning of it where it failed. */
-const judge = (
-  cluster: Cluster,
-  plan: Plan,
-  expected: ReadonlyMap<string, string>,
-  keepers: ReadonlyArray<KeeperRun>,
-  clients: ReadonlyArray<ClientRun>
-): Outcome["broken"] => {
-  const journal = cluster.journal.peek()
-  for (const job of journal.jobs(1000)) {
-    const prompt = job.request.messages?.[0]?.content ?? ""
-    const whole = expected.get(prompt) ?? ""
-    const planned = plan.jobs.find((each) => promptOf(each) === prompt)
-    const client = clients.find((each) => each.job === planned)
-    const text = journal.tokens(job.id).texts.join("")
-    const end = terminalOf(journal, job.id)
-    if (end.count !== 1)
-      return { invariant: "one terminal event", message: `${job.id} has ${end.count} in the journal: ${end.names}` }
-    const fits = end.names === "done" ? text === whole : whole.startsWith(text)
-    if (!fits)
-      return { invariant: "the undisturbed text", message: `${job.id} (${end.names}): ${text} is not ${whole}` }
-    if (end.names !== "done" && !isExplained(plan, planned, end.names, end.data, client))
-      return {
-        invariant: plan.faults.length === 0 ? "no failure without a fault" : "a failure has its fault",
-        message: `${job.id} ended ${end.names}: ${end.data}`
-      }
-    const shown = (cluster.watch.shown.get(job.id) ?? []).join("")
-    if (!text.startsWith(shown))
-      return { invariant: "what was read is kept", message: `${job.id}: readers saw ${shown}, the journal has ${text}` }
-  }
-  const answered = journal.jobs(1000).filter(({ facts }) => facts.state === "done").length
-  // the other is refused, or has the room once it is free again
-  if (plan.isRace === true && answered === 0)
-    return { invariant: "the last room is for one", message: "neither of two jobs was answered" }
-  for (const { process, stdout, stderr } of keepers) {
-    if (!hasExcuse(plan) && process.status?.code !== 0)
-      return {
-        invariant: "no failure without a fault",
-        message: `${process.name} exited ${process.status?.code}: ${stderr}`
-      }
-    if (process.status?.code !== 0) continue
-    const job = plan.jobs.find(({ id }) => process.name.includes(`/keeper-${id}#`))
-    const whole = (job === undefined ? undefined : expected.get(promptOf(job))) ?? ""
-    if (stdout.trimEnd() !== whole.trimEnd())
-      return { invariant: "the undisturbed text", message: `${process.name} printed ${stdout}, not ${whole}` }
-  }
-  return undefined
-}
-
-/** A client of /v1 that was told of a whole answer has the undisturbed one; else it has its beginning. */
-const judgeClients = (
-  plan: Plan,
-  expected: ReadonlyMap<string, string>,
-  clients: ReadonlyArray<ClientRun>
-): Outcome["broken"] => {
-  for (const { isWhole, job, process, text } of clients) {
-    const whole = expected.get(promptOf(job)) ?? ""
-    if (isWhole ? text !== whole : !whole.startsWith(text))
-      return { invariant: "the undisturbed text", message: `${process.name} got ${text}, not ${whole}` }
-    const isAlone = new Set(plan.jobs.map(({ model }) => model)).size === 1
-    if (!isWhole && plan.faults.length === 0 && isAlone && job.client?.leavesAfter === undefined)
-      return { invariant: "no failure without a fault", message: `${process.name} got no whole answer: ${text}` }
-  }
-  return undefined
-}

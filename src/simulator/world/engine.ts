@@ -5,8 +5,9 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Engine, type LoadedModel } from "../../layers/engine/index.ts"
-import { layerScripted } from "../../layers/engine/scripted.ts"
+import { layerScripted, type ScriptedOptions } from "../../layers/engine/scripted.ts"
 import { modelBytes, trainedContext } from "./models.ts"
+import { saying, speeches, unlearned } from "./speech.ts"
 import type { SimProcess } from "./process.ts"
 import type { DeviceId } from "../../machines/vocabulary/ids.ts"
 
@@ -15,6 +16,8 @@ export interface EngineSpec {
   readonly tokens: number
   readonly tokensPerS: number
   readonly loadMs: number
+  /** its models reason, and call tools: which of the dialects they write, and how often a worker cannot learn it */
+  readonly speech?: { readonly form: number; readonly unlearned: number }
 }
 
 const vocabulary = 4096
@@ -26,16 +29,28 @@ export const nextToken = (tokens: ReadonlyArray<number>): number => {
   return ((hash >>> 0) % vocabulary) + 1
 }
 
-const scriptOf = (spec: EngineSpec) => ({
+const speechOf = ({ speech, tokens }: EngineSpec, isLearned: boolean): ScriptedOptions => {
+  const spoken = speech === undefined ? undefined : speeches[speech.form]
+  if (spoken === undefined) return {}
+  return {
+    prompt: spoken.prompt,
+    dialect: isLearned ? spoken.dialect : unlearned,
+    controls: new Set(spoken.controls),
+    answer: ({ messages }) => saying(spoken, messages[0]?.content ?? "", tokens)
+  }
+}
+
+const scriptOf = (spec: EngineSpec, isLearned: boolean): ScriptedOptions => ({
   ...spec,
+  ...speechOf(spec, isLearned),
   next: nextToken,
   text: (index: number) => ` ${index.toString(36)}`,
   context: trainedContext
 })
 
 /** Alone, without a process: what the undisturbed answer is. */
-export const layerUndisturbed = (spec: EngineSpec): Layer.Layer<Engine> =>
-  layerScripted({ ...scriptOf(spec), loadMs: 0, tokensPerS: Infinity, burst: spec.tokens + 1 })
+export const layerUndisturbed = (spec: EngineSpec, isLearned: boolean): Layer.Layer<Engine> =>
+  layerScripted({ ...scriptOf(spec, isLearned), loadMs: 0, tokensPerS: Infinity, burst: spec.tokens + 1 })
 
 /** In the name of a file that ends whatever loads it. */
 export const deadly = "deadly"
@@ -64,6 +79,9 @@ const watched = (process: SimProcess, model: LoadedModel): LoadedModel => ({
     )
 })
 
+const learns = ({ kernel }: SimProcess, { speech }: EngineSpec): boolean =>
+  speech === undefined || speech.unlearned === 0 || !kernel.random.chance(speech.unlearned)
+
 export const layerEngine = (process: SimProcess, device: DeviceId, spec: EngineSpec): Layer.Layer<Engine> =>
   Layer.provide(
     Layer.effect(
@@ -89,5 +107,5 @@ export const layerEngine = (process: SimProcess, device: DeviceId, spec: EngineS
           })
       }))
     ),
-    layerScripted(scriptOf(spec))
+    layerScripted(scriptOf(spec, learns(process, spec)))
   )

@@ -1,14 +1,16 @@
 /** Answers of a real cluster as they are read over each surface, and whoever of its processes is struck meanwhile. */
+import { callsOf, type Heard, textOf } from "../../../src/simulator/clients/heard.ts"
+import type { Asked } from "../../../src/simulator/clients/surfaces.ts"
 import { eventually, type Machine, type Proc } from "../machine.ts"
-import { type Asked, type Heard, listen, nothing, type Surface } from "./surfaces.ts"
+import { type HeardJob, listen, type Reader, silence } from "./surfaces.ts"
+
+export type { Asked }
 
 export interface Reading {
-  readonly surface: Surface
-  readonly heard: Heard
+  readonly surface: Reader
+  readonly heard: HeardJob
   readonly end: Promise<"ended" | "broke">
 }
-
-export type Question = Omit<Asked, "fetch" | "queenUrl">
 
 /** A job as the queen shows it. */
 export interface Job {
@@ -25,14 +27,13 @@ export class Readings {
     this.machine = machine
   }
 
-  async open(surface: Surface, asked: Question): Promise<Reading> {
-    const { fetch, queenUrl } = this.machine
-    const heard = nothing()
-    return { surface, heard, end: listen(surface, await surface.open({ fetch, queenUrl, ...asked }, heard), heard) }
+  async open(surface: Reader, asked: Asked): Promise<Reading> {
+    const heard = silence()
+    return { surface, heard, end: listen(surface, await surface.open(this.machine, asked, heard), heard) }
   }
 
   /** Undisturbed. */
-  async whole(surface: Surface, asked: Question): Promise<Heard> {
+  async whole(surface: Reader, asked: Asked): Promise<HeardJob> {
     const { end, heard } = await this.open(surface, asked)
     if ((await end) === "broke") throw new Error(`it broke: ${JSON.stringify(heard)}`)
     return heard
@@ -80,10 +81,14 @@ export class Readings {
 }
 
 /** What every reader is to hear, but for what names the answer. */
-export const meaning = ({ calls, content, ends, reasoning, wrongs }: Heard) => ({
-  content,
-  reasoning,
-  ends,
-  wrongs,
-  calls: calls.flatMap(({ arguments: text, name, told }) => [{ name, told, arguments: JSON.parse(text) as object }])
+export const meaning = (heard: Heard) => ({
+  content: textOf(heard, "content"),
+  reasoning: textOf(heard, "reasoning"),
+  ends: heard.ends,
+  wrongs: heard.wrongs,
+  calls: callsOf(heard).map(({ arguments: text, name, told }) => ({
+    name,
+    told,
+    arguments: JSON.parse(text) as object
+  }))
 })

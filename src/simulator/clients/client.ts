@@ -1,4 +1,4 @@
-/** A client of the OpenAI interface: any program that is not ours, with its manners. */
+/** A client of one of the surfaces: any program that is not ours, with its manners. */
 import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
 import { makeSseParser } from "../../protocol/sse.ts"
@@ -6,54 +6,54 @@ import { queenApi } from "../../protocol/queen/index.ts"
 import { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import type { SimProcess } from "../world/process.ts"
 import type { RbeeError } from "../../machines/errors.ts"
-import type { Cluster } from "./cluster.ts"
-import { type JobPlan, promptOf } from "./plan.ts"
-import { asKeeper } from "./commands.ts"
+import type { Cluster } from "../run/cluster.ts"
+import { type JobPlan, promptOf } from "../run/plan.ts"
+import { asKeeper } from "../run/commands.ts"
 import { fact } from "../../machines/facts.ts"
+import { type Heard, nothing } from "./heard.ts"
+import { makeLinesParser, type SurfaceEvent, surfaces, tools } from "./surfaces.ts"
 
 /** What it got. */
 export interface ClientRun {
   readonly process: SimProcess
   readonly job: JobPlan
-  text: string
+  readonly heard: Heard
   /** the answer was said to be whole */
   isWhole: boolean
-  /** it was told that the answer failed */
-  failed: boolean
   /** it waited no longer, as its HTTP client does after a minute */
   gaveUp: boolean
 }
 
-interface Chunk {
-  readonly error?: unknown
-  readonly choices?: ReadonlyArray<{
-    readonly delta?: { readonly content?: string }
-    readonly message?: { readonly content?: string }
-  }>
-}
+/** The call of each surface. */
+const calls = { chat: "v1Chat", responses: "v1CreateResponse", messages: "v1Messages", ollama: "ollamaChat" } as const
 
 export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan): ClientRun => {
-  const run: ClientRun = { process, job, text: "", isWhole: false, failed: false, gaveUp: false }
-  const take = (json: string): void => {
-    // what a client of OpenAI expects; anything else shows as a text that is not the undisturbed one
-    const { choices, error } = JSON.parse(json) as Chunk
-    if (error !== undefined) run.failed = true
-    run.text += choices?.[0]?.delta?.content ?? choices?.[0]?.message?.content ?? ""
+  const run: ClientRun = { process, job, heard: nothing(), isWhole: false, gaveUp: false }
+  const { stream = true, surface: name = "chat" } = job.client ?? {}
+  const surface = surfaces[name]
+  const take = (event: SurfaceEvent): void => {
+    surface.take(run.heard, event)
+    run.isWhole = run.heard.ends === 1 && run.heard.wrongs.length === 0
   }
+  const body = surface.body({
+    model: job.model ?? "minillama",
+    text: promptOf(job),
+    thinks: cluster.plan.speech !== undefined,
+    ...(job.calls === true ? { tools } : {})
+  })
   const program = Effect.gen(function* () {
     const launcher = yield* QueenLauncher
     if ((yield* launcher.find) === undefined) yield* launcher.wake
     const api = cluster.watch.queen(process, cluster.network.connect(process, launcher.url, queenApi))
-    const reply = yield* api.v1Chat({
-      model: job.model ?? "minillama",
-      messages: [{ role: "user", content: promptOf(job) }],
-      stream: job.client?.stream ?? true
-    })
+    // as it crosses the wire: without the fields that have no value
+    const sent = JSON.parse(JSON.stringify({ ...body, stream })) as typeof body
+    const reply = yield* api[calls[name]](sent)
     if (reply._tag === "Json") {
-      take(JSON.stringify(reply.body))
+      take({ data: JSON.stringify(reply.body), event: "", id: undefined })
       run.isWhole = reply.status === 200
     }
-    if (reply._tag === "Events") yield* read(process, run, reply.feed, take)
+    if (reply._tag === "Events")
+      yield* read(process, job, reply.feed, surface.isLines === true ? makeLinesParser(take) : makeSseParser(take))
     return run.isWhole ? 0 : 1
   }).pipe(
     // an error is an answer, too
@@ -71,16 +71,12 @@ export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan):
 
 const read = (
   process: SimProcess,
-  run: ClientRun,
+  job: JobPlan,
   feed: EventFeed,
-  take: (json: string) => void
+  parse: (text: string) => void
 ): Effect.Effect<void, RbeeError> => {
-  const { leavesAfter = Infinity, pausesMs = 0 } = run.job.client ?? {}
+  const { leavesAfter = Infinity, pausesMs = 0 } = job.client ?? {}
   let pieces = 0
-  const parse = makeSseParser(({ data }) => {
-    if (data === "[DONE]") run.isWhole = !run.failed
-    else take(data)
-  })
   const leaves = Effect.async<void>((resume) => {
     const look = () => (pieces >= leavesAfter ? resume(Effect.void) : process.at(lookMs, look))
     if (leavesAfter !== Infinity) look()
