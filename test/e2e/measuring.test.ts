@@ -1,7 +1,10 @@
 /** Embeddings, rerank and score on real processes: a queen, her hive, and a worker for each model. */
 import OpenAI from "openai"
+import { Ollama } from "ollama"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { makeMachine, type Machine } from "../support/machine.ts"
+import { strike } from "../support/faults.ts"
+import { eventually, makeMachine, type Machine } from "../support/machine.ts"
+import type { JobView } from "../../src/machines/vocabulary/job.ts"
 import { vectorsIn } from "../../src/machines/formats/vectors.ts"
 import { measuringModel } from "../support/families/measuring.ts"
 
@@ -37,8 +40,8 @@ interface Answered {
   }
 }
 
-const post = async (path: string, asked: object) => {
-  const answer = await fetch(`${on.queenUrl}${path}`, { method: "POST", body: JSON.stringify(asked) })
+const post = async (path: string, asked: object, { queenUrl } = on) => {
+  const answer = await fetch(`${queenUrl}${path}`, { method: "POST", body: JSON.stringify(asked) })
   const body: Answered = JSON.parse(await answer.text())
   return { status: answer.status, ignored: answer.headers.get("x-rbee-ignored"), body }
 }
@@ -120,6 +123,50 @@ describe("A model for embeddings, through the cluster", () => {
   })
 })
 
+describe("What a model is for", () => {
+  it("is told by OpenAI's list, by Ollama's show, and by the keeper", async () => {
+    const { data } = await client().models.list()
+    expect(data.find(({ id }) => id === bert)).toMatchObject({ purpose: "embeddings" })
+    expect(data.find(({ id }) => id === "minillama")).toMatchObject({ purpose: "chat" })
+    const { capabilities } = await new Ollama({ host: on.queenUrl }).show({ model: bert })
+    expect(capabilities).toEqual(["embedding"])
+    const { stdout } = await on.rbee(["models", "show", bert])
+    expect(stdout).toMatch(/is for: +embeddings/)
+    expect((await on.rbee(["models", "ls"])).stdout).toMatch(/ FOR .*\n(.*\n)*.* embeddings /)
+  })
+})
+
+describe("Ollama's client", () => {
+  it("has a vector for each text, of length one, and fewer dimensions of it", async () => {
+    const ollama = new Ollama({ host: on.queenUrl })
+    const all = await ollama.embed({ model: bert, input: TEXTS })
+    const { data } = await client().embeddings.create({ model: bert, input: TEXTS })
+    expect(all.embeddings).toEqual(data.map(({ embedding }) => embedding))
+    expect(all.prompt_eval_count).toBeGreaterThan(TEXTS.length * 2)
+    expect(all.total_duration).toBeGreaterThan(0)
+    const cut = await ollama.embed({ model: bert, input: "a small bee", dimensions: 8 })
+    expect(cut.embeddings.map((vector) => vector.length)).toEqual([8])
+    expect((await ollama.embed({ model: bert, input: [] })).embeddings).toEqual([])
+  })
+
+  it("has that of one text as older ones asked for it: as the model gives it", async () => {
+    const ollama = new Ollama({ host: on.queenUrl })
+    const { embedding } = await ollama.embeddings({ model: bert, prompt: "a small bee" })
+    const [unit = []] = (await ollama.embed({ model: bert, input: "a small bee" })).embeddings
+    const scale = length(embedding)
+    expect(scale).toBeGreaterThan(1.5)
+    expect(embedding[5] ?? 0).toBeCloseTo((unit[5] ?? 0) * scale, 4)
+  })
+
+  it("hears that a model for chat gives no vectors", async () => {
+    const ollama = new Ollama({ host: on.queenUrl })
+    await expect(ollama.embed({ model: "minillama", input: "a" })).rejects.toMatchObject({
+      status_code: 400,
+      message: expect.stringContaining("the model is for chat, and is asked for embeddings")
+    })
+  })
+})
+
 describe("A model for chat", () => {
   it("gives no vectors, and ranks nothing", async () => {
     for (const [path, asked] of [
@@ -183,4 +230,33 @@ describe("A model that ranks, through the cluster", () => {
     const uneven = await post("/v1/score", { model: ranker, text_1: ["a", "b"], text_2: ["a", "b", "c"] })
     expect([uneven.status, uneven.body.error.param]).toEqual([400, "text_2"])
   })
+})
+
+describe("A job whose worker dies in the middle of its texts", () => {
+  const texts = Array.from({ length: 12 }, (_, i) => `${TEXTS[i % 2]} ${"abcdefghijkl"[i]}`)
+  for (const [role, path, asked] of [
+    ["worker", "/v1/embeddings", { input: texts }],
+    ["hive", "/v1/embeddings", { input: texts }],
+    ["worker", "/v1/rerank", { query: "which bee?", documents: texts }]
+  ] as const)
+    it(`goes on elsewhere with the next one, and its client sees one answer: ${role}, ${path}`, async () => {
+      const model = path === "/v1/rerank" ? ranker : bert
+      const undisturbed = await post(path, { model, ...asked })
+      const paced = await makeMachine({ env: { RBEE_WORKER_MAX_TOKENS_PER_S: "8" } })
+      try {
+        await paced.rbee(["up"])
+        const answer = post(path, { model, ...asked }, paced)
+        const jobs = async (): Promise<ReadonlyArray<JobView>> =>
+          JSON.parse(await (await fetch(`${paced.queenUrl}/jobs`)).text())
+        await eventually(async () => ((await jobs())[0]?.tokens ?? 0) >= 2, "some texts are measured")
+        expect((await jobs())[0]?.tokens).toBeLessThan(texts.length)
+        expect(await strike(paced, role, "SIGKILL")).not.toEqual([])
+        const { body, status } = await answer
+        expect(status).toBe(200)
+        expect({ ...body, model }).toEqual({ ...undisturbed.body, model })
+        expect((await jobs()).map(({ failovers, state }) => [failovers, state])).toEqual([[1, "done"]])
+      } finally {
+        await paced.dispose()
+      }
+    }, 60_000)
 })

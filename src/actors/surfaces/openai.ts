@@ -12,6 +12,7 @@ import type { openAiApi } from "../../protocol/surfaces/openai.ts"
 import { openAi as surface } from "../../protocol/surfaces/openai-surface.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest, Usage } from "../../machines/vocabulary/job.ts"
+import type { Purpose } from "../../machines/vocabulary/model.ts"
 import {
   type ChatCompletion,
   type ChatCompletionRequest,
@@ -43,6 +44,7 @@ interface Listed {
   readonly createdAt?: number | undefined
   /** tokens */
   readonly context?: number | undefined
+  readonly purpose?: Purpose | undefined
 }
 
 /** What the edge needs of the queen. */
@@ -79,12 +81,13 @@ export const openAi = (jobs: Jobs): Handlers<typeof openAiApi> => ({
     })
 })
 
-const modelCard = ({ context, createdAt = 0, id }: Listed): ModelCard => ({
+const modelCard = ({ context, createdAt = 0, id, purpose }: Listed): ModelCard => ({
   id,
   object: "model",
   created: Math.floor(createdAt / 1000),
   owned_by: "rbee",
-  ...(context === undefined ? {} : { context_length: context })
+  ...(context === undefined ? {} : { context_length: context }),
+  ...(purpose === undefined ? {} : { purpose })
 })
 
 /** To OpenAI's clients a name that nobody knows is a model that is not there. */

@@ -1,6 +1,12 @@
 /** Ollama's interface, as its clients call it. */
 import * as Schema from "effect/Schema"
 import { OllamaChatAnswer, OllamaGenerateAnswer, OllamaProgress } from "../../machines/vocabulary/ollama/answers.ts"
+import {
+  OllamaEmbedded,
+  OllamaEmbedding,
+  OllamaEmbeddingRequest,
+  OllamaEmbedRequest
+} from "../../machines/vocabulary/ollama/embeddings.ts"
 import { OllamaPs, OllamaShown, OllamaTags } from "../../machines/vocabulary/ollama/models.ts"
 import {
   OllamaChatRequest,
@@ -51,6 +57,28 @@ const answeringApi = {
     input: asked,
     documented: OllamaGenerateRequest,
     answers: { json: { 200: OllamaGenerateAnswer }, events: { message: OllamaGenerateAnswer } },
+    errors: ofAnswering,
+    tells: [ignoredHeader],
+    maxBytes: longBody
+  }),
+  ollamaEmbed: endpoint("POST", "/api/embed", {
+    surface: ollama,
+    scope: "infer",
+    summary: "Ollama: a vector for each text",
+    input: asked,
+    documented: OllamaEmbedRequest,
+    answers: { json: { 200: OllamaEmbedded }, headed: true },
+    errors: ofAnswering,
+    tells: [ignoredHeader],
+    maxBytes: longBody
+  }),
+  ollamaEmbeddings: endpoint("POST", "/api/embeddings", {
+    surface: ollama,
+    scope: "infer",
+    summary: "Ollama: the vector of one text, as older clients ask for it",
+    input: asked,
+    documented: OllamaEmbeddingRequest,
+    answers: { json: { 200: OllamaEmbedding }, headed: true },
     errors: ofAnswering,
     tells: [ignoredHeader],
     maxBytes: longBody

@@ -158,6 +158,8 @@ export const stage = (script: Script) => {
     ollamaVersion: unscripted,
     ollamaChat: unscripted,
     ollamaGenerate: unscripted,
+    ollamaEmbed: unscripted,
+    ollamaEmbeddings: unscripted,
     ollamaTags: unscripted,
     ollamaPs: unscripted,
     ollamaShow: unscripted,

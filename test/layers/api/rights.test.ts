@@ -24,7 +24,16 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
     ...["v1Chat", "v1Completions", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
     ...["v1Detokenize", "v1Props", "v1Tokenize"],
     ...["v1Embeddings", "v1Rerank", "v1Reranking", "v1Score"],
-    ...["ollamaChat", "ollamaGenerate", "ollamaPs", "ollamaShow", "ollamaTags", "ollamaVersion"],
+    ...[
+      "ollamaChat",
+      "ollamaGenerate",
+      "ollamaPs",
+      "ollamaShow",
+      "ollamaTags",
+      "ollamaVersion",
+      "ollamaEmbed",
+      "ollamaEmbeddings"
+    ],
     ...["v1CreateResponse", "v1Response", "v1CancelResponse", "v1DeleteResponse", "v1ResponseInput"]
   ],
   manage: [

@@ -11,6 +11,8 @@ import { type JobLog, JobLogs } from "../../../src/actors/queen/log/job-log.ts"
 import { makeJobLogs } from "../../../src/actors/queen/log/job-logs.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics/metrics.ts"
 import { type Jobs, openAi } from "../../../src/actors/surfaces/openai.ts"
+import { measuring } from "../../../src/actors/surfaces/measuring/calls.ts"
+import { measuringApi } from "../../../src/protocol/surfaces/measuring.ts"
 import { responses } from "../../../src/actors/surfaces/responses/responses.ts"
 import { responsesApi } from "../../../src/protocol/surfaces/responses.ts"
 import { anthropic } from "../../../src/actors/surfaces/anthropic/messages.ts"
@@ -21,6 +23,7 @@ import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { Turns } from "../../../src/layers/turns/index.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
+import { vectorLine } from "../../../src/machines/formats/vectors.ts"
 import { inferConnected, inferDone } from "../../../src/machines/narration.ts"
 import type { DoneEvent, JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
@@ -49,6 +52,14 @@ export const say = (log: JobLog) =>
       log.token(text, k)
       yield* turn
     }
+  })
+/** A vector for each text that is asked for, of which the last is the longest, or has the best score. */
+export const measureAll = (log: JobLog) =>
+  Effect.sync(() => {
+    const { embed, rerank } = log.request
+    for (const [i] of (embed ?? rerank?.documents ?? []).entries())
+      log.token(vectorLine(Float32Array.of(...(embed === undefined ? [i / 4] : [3 * (i + 1), 4 * (i + 1), 0]))), 5)
+    log.end({ _tag: "Done", event: { ...doneEvent(log), timings: { started_ms: 1, total_ms: 2 } } })
   })
 export const sayAll = (log: JobLog) =>
   Effect.zipRight(
@@ -117,6 +128,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
     const { url } = yield* serveHttp({
       apis: [
         { api, handlers: openAi(jobs) },
+        { api: measuringApi, handlers: measuring(jobs) },
         { api: anthropicApi, handlers: anthropic(jobs) },
         { api: responsesApi, handlers: stored.handlers }
       ],

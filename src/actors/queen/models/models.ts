@@ -51,7 +51,8 @@ export const askable = (copies: ReadonlyArray<Copy>) => {
     return {
       id,
       createdAt: id === bundledModel ? bundledSince : added.length === 0 ? undefined : Math.min(...added),
-      context: own.find(({ context }) => context !== undefined)?.context
+      context: own.find(({ context }) => context !== undefined)?.context,
+      purpose: id === bundledModel ? ("chat" as const) : own.find(({ purpose }) => purpose !== undefined)?.purpose
     }
   })
 }

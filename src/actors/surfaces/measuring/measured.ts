@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { vectorsIn } from "../../../machines/formats/vectors.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
-import type { JobRequest } from "../../../machines/vocabulary/job.ts"
+import type { JobRequest, Timings } from "../../../machines/vocabulary/job.ts"
 import type { AnswerError } from "../answers.ts"
 import { ask, type Asking } from "../asking.ts"
 import { gather } from "../gather.ts"
@@ -15,6 +15,7 @@ export interface Measured {
   readonly vectors: ReadonlyArray<Float32Array>
   /** tokens that were read */
   readonly tokens: number
+  readonly timings: Timings
 }
 
 export const measured = (
@@ -26,6 +27,7 @@ export const measured = (
       jobId,
       createdAt,
       vectors: vectorsIn(content),
-      tokens: done.usage.prompt_tokens
+      tokens: done.usage.prompt_tokens,
+      timings: done.timings
     }))
   )

@@ -9,6 +9,8 @@ import type { ollamaApi } from "../../../protocol/surfaces/ollama.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import {
   chatFields,
+  embeddingFields,
+  embedFields,
   generateFields,
   optionFields,
   pullFields,
@@ -28,6 +30,8 @@ import {
 import { type FieldLists, sortBy, unsupported } from "../../../machines/vocabulary/openai/fields.ts"
 import { isObject } from "../../../machines/formats/json/is-object.ts"
 import { naming } from "../asking.ts"
+import { OllamaEmbeddingRequest, OllamaEmbedRequest } from "../../../machines/vocabulary/ollama/embeddings.ts"
+import { embed, embedOne } from "./embedding.ts"
 import { answerTo, chatPlace, generatePlace } from "./answering.ts"
 import type { OllamaPorts } from "./ports.ts"
 import { pullFeed } from "./pulling.ts"
@@ -57,6 +61,8 @@ const read =
 
 const readChat = read(chatFields, OllamaChatRequest)
 const readGenerate = read(generateFields, OllamaGenerateRequest)
+const readEmbed = read(embedFields, OllamaEmbedRequest)
+const readEmbedding = read(embeddingFields, OllamaEmbeddingRequest)
 const readShow = read(showFields, OllamaModelRequest)
 const readPull = read(pullFields, OllamaPullRequest)
 
@@ -91,6 +97,16 @@ export const ollama = (ports: OllamaPorts): Handlers<typeof ollamaApi> => ({
       const model = yield* ports.named(asked.model)
       const answer = yield* answerTo(ports, { model, request: asked, job, place: generatePlace })
       return naming(ports, ignored, answer)
+    }),
+  ollamaEmbed: (body) =>
+    Effect.gen(function* () {
+      const { asked, ignored } = yield* readEmbed(body)
+      return naming(ports, ignored, yield* embed(ports, yield* ports.named(asked.model), asked))
+    }),
+  ollamaEmbeddings: (body) =>
+    Effect.gen(function* () {
+      const { asked, ignored } = yield* readEmbedding(body)
+      return naming(ports, ignored, yield* embedOne(ports, yield* ports.named(asked.model), asked))
     }),
   ollamaPull: (body) =>
     Effect.gen(function* () {

@@ -51,7 +51,7 @@ export type OllamaHead = Pick<OllamaChatAnswer, "model" | "created_at">
 /** What the last line of an answer says beside its head. */
 export type OllamaEnd = Omit<OllamaChatAnswer, keyof OllamaHead | "message">
 
-const nanoseconds = (ms: number): number => Math.round(Math.max(0, ms) * 1e6)
+export const nanoseconds = (ms: number): number => Math.round(Math.max(0, ms) * 1e6)
 
 /** A job's times are from its beginning; Ollama's are lengths. */
 export const endOf = ({ finish_reason, timings, usage }: DoneEvent): OllamaEnd => {

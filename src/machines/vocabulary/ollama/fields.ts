@@ -33,6 +33,15 @@ export const generateFields: FieldLists = {
   }
 }
 
+const embedding: FieldLists = {
+  served: ["model", "keep_alive", "options"],
+  // a text that is too long is refused, and nothing of it is ever cut
+  harmless: ["truncate"],
+  unserved: {}
+}
+export const embedFields: FieldLists = { ...embedding, served: [...embedding.served, "dimensions", "input"] }
+export const embeddingFields: FieldLists = { ...embedding, served: [...embedding.served, "prompt"] }
+
 /** Of `options`. */
 export const optionFields: FieldLists = {
   served: [

@@ -106,9 +106,9 @@ export const psOf = (
     })
 })
 
-/** As far as its chat template tells. */
-const capabilitiesOf = ({ dialect }: Known): ReadonlyArray<string> => [
-  "completion",
+/** As far as its header and its chat template tell; of reranking Ollama has no word of its own. */
+const capabilitiesOf = ({ dialect, purpose = "chat" }: Known): ReadonlyArray<string> => [
+  ...(purpose === "chat" ? ["completion"] : purpose === "embeddings" ? ["embedding"] : ["reranking"]),
   ...(dialect === undefined || dialect.tools === null ? [] : ["tools"]),
   ...(dialect === undefined || dialect.reasoning === null ? [] : ["thinking"])
 ]

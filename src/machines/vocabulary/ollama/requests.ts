@@ -39,14 +39,19 @@ export const OllamaOptions = Schema.Struct({
 })
 type OllamaOptions = typeof OllamaOptions.Type
 
-const answeringFields = {
+/** What every request to a model has. */
+export const askingFields = {
   model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
+  keep_alive: maybe(KeepAlive),
+  options: maybe(OllamaOptions)
+} as const
+
+const answeringFields = {
+  ...askingFields,
   /** absent: true */
   stream: maybe(Schema.Boolean),
   format: maybe(Schema.Union(Schema.Literal("", "json"), JsonSchema)),
-  keep_alive: maybe(KeepAlive),
-  think: maybe(Schema.Union(Schema.Boolean, Schema.Literal("low", "medium", "high"))),
-  options: maybe(OllamaOptions)
+  think: maybe(Schema.Union(Schema.Boolean, Schema.Literal("low", "medium", "high")))
 } as const
 
 export const OllamaChatRequest = Schema.Struct({
@@ -155,10 +160,13 @@ const alike = [
   "repeat_last_n"
 ] as const
 
+export const contextOf = ({ num_ctx = 0 }: OllamaOptions): Pick<JobRequest, "context"> =>
+  num_ctx === 0 ? {} : { context: Math.max(contextLeast, num_ctx) }
+
 const optionsOf = (options: OllamaOptions): OllamaJob => {
-  const { num_ctx = 0, num_predict = 0, seed, stop } = options
+  const { num_predict = 0, seed, stop } = options
   return {
-    ...(num_ctx === 0 ? {} : { context: Math.max(contextLeast, num_ctx) }),
+    ...contextOf(options),
     ...(num_predict < 1 || num_predict > maxTokensMax ? {} : { max_tokens: num_predict }),
     ...Struct.pick(options, ...alike),
     ...(seed === undefined || seed === anySeed ? {} : { seed }),

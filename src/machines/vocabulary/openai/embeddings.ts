@@ -65,7 +65,7 @@ export const inputsOf = ({ input }: EmbeddingRequest): Either.Either<Inputs, Inv
 /** As it is wanted of a vector that the model gave. */
 export const shaped = (
   vector: Float32Array,
-  { dimensions = vector.length, embd_normalize = 2 }: EmbeddingRequest
+  { dimensions = vector.length, embd_normalize = 2 }: Pick<EmbeddingRequest, "dimensions" | "embd_normalize">
 ): Either.Either<Float32Array, Invalid> => {
   if (dimensions > vector.length)
     return Either.left(

@@ -15,6 +15,7 @@ import {
 } from "../job.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { ChatLogprobs } from "./logprobs.ts"
+import { Purpose } from "../model.ts"
 import { isPlain, maybe, OpenAiMessage } from "./messages.ts"
 import { openAiToolFields } from "./tools.ts"
 
@@ -243,7 +244,9 @@ export const ModelCard = Schema.Struct({
   created: Schema.Number,
   owned_by: Schema.String,
   /** tokens that it was trained on at once, where that is known */
-  context_length: Schema.optionalWith(Schema.Number, { exact: true })
+  context_length: Schema.optionalWith(Schema.Number, { exact: true }),
+  /** what it is for, where that is known */
+  purpose: Schema.optionalWith(Purpose, { exact: true })
 })
 export type ModelCard = typeof ModelCard.Type
 
