@@ -58,8 +58,15 @@ export const untilReady = <Ready extends Schema.Schema.AnyNoContext>(ready: Read
   })
 })
 
-/** One answer of a worker: how it is read, where it is not plain text; tokens; then one of `done`, `error`, `cancelled`. */
-export const ofInfer = { form: AnswerForm, token: InferToken, done: InferDone, error: WireError, cancelled: nothing }
+/** One answer of a worker: its prompt's tokens; how it is read, where it is not plain text; tokens; then one of `done`, `error`, `cancelled`. */
+export const ofInfer = {
+  prompt: Schema.Struct({ tokens: Count }),
+  form: AnswerForm,
+  token: InferToken,
+  done: InferDone,
+  error: WireError,
+  cancelled: nothing
+}
 
 /** rbee is put on another machine. */
 export const ofInstallation = {

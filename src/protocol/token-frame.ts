@@ -15,6 +15,17 @@ export const tokenFrame = (index: number, json: string, id?: number): string =>
 export const fullTokenFrame = (index: number, json: string, id: number, logprob: string): string =>
   `${TOKEN}${index},"t":${json}${ID}${id},"p":${logprob}}\n\n`
 
+/** How many tokens the prompt has, before the first token of its answer. */
+export const promptFrame = (tokens: number): string => `event: prompt\ndata: {"tokens":${tokens}}\n\n`
+
+const prompt = /^\{"tokens":(\d{1,15})\}$/
+
+/** Of its data, by hand as well: every answer has one. */
+export const promptIn = (data: string): number | undefined => {
+  const found = prompt.exec(data)?.[1]
+  return found === undefined ? undefined : Number(found)
+}
+
 /** without escapes (neither quote, backslash nor control character inside): most tokens */
 const plain = /^"[ !#-[\]-\uffff]*"$/
 

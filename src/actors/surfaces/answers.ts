@@ -39,6 +39,8 @@ export interface JobAnswer {
   readonly jobId: JobId
   /** milliseconds since 1970 */
   readonly createdAt: number
+  /** tokens of its prompt: once it has begun, where its worker has told */
+  readonly promptTokens: () => number | undefined
   /** from its first token, whenever that comes; a job that is not streamed has one token, the whole text */
   readonly read: ReadAnswer
   /** Waits until it has begun, and gives what reads from there; fails as a job does that ends before. */

@@ -15,7 +15,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../machines/vocabulary/worker.ts"
-import { fullTokenFrame, tokenFrame } from "../../protocol/token-frame.ts"
+import { fullTokenFrame, promptFrame, tokenFrame } from "../../protocol/token-frame.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What the engine says, a bug of it, or the reason for which the worker stopped it. */
@@ -76,6 +76,8 @@ export class Answer {
   /** whole frames, one element a turn */
   private readonly turns: Array<string> = []
   private pending = ""
+  /** goes before what is pending */
+  private head = ""
   private readonly readers = new Set<() => void>()
 
   constructor(options: AnswerOptions) {
@@ -87,6 +89,11 @@ export class Answer {
     this.next = options.first
     this.unreadSince = options.now
     this.atEndOfTurn = options.atEndOfTurn
+  }
+
+  /** How many tokens its prompt has: before all else, and written with it. */
+  readonly prompt = (tokens: number): void => {
+    this.head = promptFrame(tokens)
   }
 
   /** How it is read: before its first token. */
@@ -168,7 +175,8 @@ export class Answer {
 
   private readonly flush = (): void => {
     if (this.pending === "") return
-    this.turns.push(this.pending)
+    this.turns.push(this.head + this.pending)
+    this.head = ""
     this.pending = ""
     for (const onFrames of this.readers) onFrames()
   }

@@ -31,7 +31,7 @@ export type GenerateFailure = Effect.Effect.Error<ReturnType<LoadedModel["genera
 
 /** What the engine is asked, without its callbacks. */
 export type Asked =
-  | ({ readonly _tag: "Generate" } & Omit<GenerateRequest, "onForm" | "onToken">)
+  | ({ readonly _tag: "Generate" } & Omit<GenerateRequest, "onPrompt" | "onForm" | "onToken">)
   | ({ readonly _tag: "Measure" } & Omit<MeasureRequest, "onToken">)
 
 /** Who hears an answer beside its readers. */
@@ -223,7 +223,7 @@ export class Answers {
       answer.form(form)
       heard?.onForm(form)
     }
-    return this.model.generate({ ...asked, onForm, onToken })
+    return this.model.generate({ ...asked, onPrompt: answer.prompt, onForm, onToken })
   }
 
   private ended(answer: Answer, exit: Exit.Exit<GenerateResult, GenerateFailure>): void {

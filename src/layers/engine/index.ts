@@ -90,6 +90,8 @@ export interface GenerateRequest {
    * has control tokens written out, but for those that end it.
    */
   readonly onForm?: (form: AnswerForm) => void
+  /** Called before all else, once it is read: how many tokens the prompt has. */
+  readonly onPrompt?: (tokens: number) => void
   /** absent: none; else so many of the likeliest tokens beside each one */
   readonly logprobs?: number
   /**

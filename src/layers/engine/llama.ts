@@ -193,6 +193,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
             resumed: request.resume?.tokenIds ?? [],
             forbiddenAfter: forbiddenAfter(pieces, forbidden, form === undefined)
           }
+    request.onPrompt?.(prompt.length)
     if (form !== undefined) request.onForm?.(form)
     const answer = new LlamaAnswer(
       {

@@ -179,6 +179,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     if (taken instanceof RbeeError) return taken
     const { slot, prefix } = taken
     slot.busy = true
+    request.onPrompt?.(prompt.length)
     if (!isPlain) request.onForm?.({ dialect, prompt: script.prompt ?? "" })
     const options = {
       request,

@@ -39,6 +39,8 @@ export const JobFacts = Schema.Struct({
   timings: Timings,
   usage: Schema.optional(Usage),
   finish_reason: Schema.optional(FinishReason),
+  /** tokens of its prompt, once a worker has read it */
+  prompt_tokens: Schema.optional(Count),
   /** how its answer is read; absent: it is plain text */
   form: Schema.optional(AnswerForm),
   error: Schema.optional(WireError)

@@ -143,6 +143,17 @@ describe("Anthropic's edge", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("begins with the tokens of its prompt, as its worker has told them", () =>
+    Effect.gen(function* () {
+      const { url } = yield* edge((log) => {
+        log.record({ prompt_tokens: 5 })
+        return sayAll(log)
+      })
+      const [start] = yield* events(url, { ...hello, stream: true })
+      expect(start?.data.message).toMatchObject({ usage: { input_tokens: 5, output_tokens: 0 } })
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive.each([
     {
       name: "thoughts, a text and two calls",

@@ -30,6 +30,7 @@ const cluster = (models: ReadonlyArray<string>, loaded: ReadonlyArray<string> = 
       return Effect.succeed({
         jobId: JobId.make("job-1"),
         createdAt: 0,
+        promptTokens: () => undefined,
         begun: Effect.never,
         read: ({ done }) =>
           Effect.sync(() => done({ text_length: 0, tokens: 0, finish_reason: "length", timings: {}, usage }))

@@ -16,6 +16,7 @@ import { declared, type Loose } from "../../support/loose.ts"
 import { makeHttpClient } from "../../../src/layers/transport/http/client/client.ts"
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { frame } from "../../../src/protocol/sse.ts"
+import { promptFrame } from "../../../src/protocol/token-frame.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
@@ -95,6 +96,7 @@ const run = (feed: EventFeed, infer = started) =>
         request,
         log,
         onReached: () => void seen.push("reached"),
+        onPrompt: (tokens) => void seen.push(`a prompt of ${tokens}`),
         onFirstToken: () => void seen.push("first token")
       })
     )
@@ -127,7 +129,7 @@ describe("a worker's address that another process has by now", () => {
 describe("the relay", () => {
   it.scopedLive("brings a worker's tokens into the log, whatever pieces they come in", () =>
     Effect.gen(function* () {
-      const text = [token(0), token(1, 'é"\n🐝'), token(2, ""), ": keep-alive\n\n", done].join("")
+      const text = [promptFrame(2), token(0), token(1, 'é"\n🐝'), token(2, ""), ": keep-alive\n\n", done].join("")
       const feed: EventFeed = (sink) =>
         Effect.forEach(
           text,
@@ -141,7 +143,7 @@ describe("the relay", () => {
       const { log, exit, seen, asked, cancelled } = yield* run(feed)
       expect(exit).toEqual(Exit.succeed({ tokens: 3, finish_reason: "length", usage }))
       expect(answerOf(log)).toEqual(['w0 é"\n🐝', [7, 8, 9]])
-      expect(seen).toEqual(["reached", "first token"])
+      expect(seen).toEqual(["reached", "a prompt of 2", "first token"])
       expect(asked).toEqual([{ ...request, stream: true }])
       expect(yield* Deferred.isDone(cancelled)).toBe(false)
     }).pipe(Effect.provide(layer))

@@ -21,7 +21,7 @@ describe("an answer that may be more than text", () => {
       const worker = yield* startWorker(script)
       yield* worker.ready
       const reader = yield* readAll(worker, yield* begin(worker, asked))
-      expect(reader.events[0]).toMatchObject({ event: "form", data: JSON.stringify({ dialect, prompt: "" }) })
+      expect(reader.events[1]).toMatchObject({ event: "form", data: JSON.stringify({ dialect, prompt: "" }) })
       const said = messageOf({ jobId: JobId.make("job-1"), form: { dialect, prompt: "" }, tools }, textOf(reader))
       expect(said).toMatchObject({ reasoning: "I look.", content: "Let me see." })
       expect(said.tool_calls).toMatchObject([{ name: "get_weather", arguments: '{"city":"Paris","days":3}' }])
@@ -41,7 +41,7 @@ describe("an answer that may be more than text", () => {
           worker,
           yield* begin(worker, { ...asked, job_id: JobId.make(`job-${at}`), resume, form })
         )
-        expect(rest.events[0]?.event).toBe("form")
+        expect(rest.events[1]?.event).toBe("form")
         expect(tokensOf(rest)).toEqual(whole.slice(at))
       }
     })
@@ -54,7 +54,7 @@ describe("an answer that may be more than text", () => {
       const form = { dialect, prompt: "" }
       const resume = { token_ids: [1], text: "<think>" }
       const reader = yield* readAll(worker, yield* begin(worker, { ...asked, resume, form }))
-      expect(reader.events[0]).toMatchObject({ event: "form", data: JSON.stringify(form) })
+      expect(reader.events[1]).toMatchObject({ event: "form", data: JSON.stringify(form) })
       expect(textOf(reader)).toBe(script.answer().slice(1).join(""))
     })
   )
@@ -70,16 +70,16 @@ describe("an answer that may be more than text", () => {
 })
 
 describe("an answer that is nothing but text", () => {
-  it.scopedLive("has no form: its first event is a token", () =>
+  it.scopedLive("has no form: its first event after its prompt is a token", () =>
     Effect.gen(function* () {
       const plain = { ...dialect, reasoning: null }
       const worker = yield* startWorker({ dialect: plain, answer: () => ["a", "b"] })
       yield* worker.ready
       const reader = yield* readAll(worker, yield* begin(worker, { messages, prompt: undefined }))
-      expect(reader.events.map(({ event }) => event)).toEqual(["token", "token", "token", "done"])
+      expect(reader.events.map(({ event }) => event)).toEqual(["prompt", "token", "token", "token", "done"])
       expect(lastOf(reader).event).toBe("done")
       const silent = yield* begin(worker, { ...asked, tool_choice: "none", job_id: JobId.make("job-2") })
-      expect((yield* readAll(worker, silent)).events[0]?.event).toBe("token")
+      expect((yield* readAll(worker, silent)).events[1]?.event).toBe("token")
     })
   )
 })

@@ -76,7 +76,8 @@ describe("an answer", () => {
           usage: { prompt_tokens: 2, completion_tokens: 50, cached_tokens: 0 }
         }
       })
-      expect(reader.events.length).toBe(51)
+      expect(reader.events.length).toBe(52)
+      expect(reader.events[0]).toEqual({ event: "prompt", data: '{"tokens":2}' })
     })
   )
 

@@ -17,6 +17,7 @@ const unreadable = heldTo(ofStore)
 export const answerOf = (log: JobLog): JobAnswer => ({
   jobId: log.jobId,
   createdAt: log.createdAt,
+  promptTokens: () => log.facts().prompt_tokens,
   read: reading(log),
   begun: Effect.mapBoth(log.begun, { onFailure: told, onSuccess: (before) => reading(log, String(before)) })
 })

@@ -102,6 +102,9 @@ export const job = (
         request: inferRequestOf(log, epoch, alone),
         log,
         onForm: (form) => tellForm(log, form),
+        onPrompt: (tokens) => {
+          if (log.tokens() === 0) log.record({ prompt_tokens: tokens })
+        },
         onReached: () => {
           reached = true
           log.narrate(say.inferConnected(), { hiveId: lease.hive, workerId: lease.worker })

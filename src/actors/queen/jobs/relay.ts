@@ -19,7 +19,7 @@ import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { parseError } from "../log/terminal-events.ts"
-import { type FrameReader, readFrames } from "../../../protocol/token-frame.ts"
+import { type FrameReader, promptIn, readFrames } from "../../../protocol/token-frame.ts"
 import { fact } from "../../../machines/facts.ts"
 
 export interface RelayOptions {
@@ -29,6 +29,8 @@ export interface RelayOptions {
   readonly log: Pick<JobLog, "drain" | "isFull" | "tokenJson" | "tokens">
   /** how the answer is read, where it is not plain text: before its first token */
   readonly onForm?: (form: AnswerForm) => void
+  /** how many tokens the prompt has: before the first token of its answer */
+  readonly onPrompt?: (tokens: number) => void
   /** The request goes to the worker now. */
   readonly onSent?: () => void
   /** The worker has taken the request: what goes wrong from here on happened with it. */
@@ -147,6 +149,10 @@ class Answer implements FrameReader {
       const token = parseToken(data)
       if (token === undefined) this.refuse("a token")
       else this.token(token.i, JSON.stringify(token.t), token.k, token.p)
+    } else if (event === "prompt") {
+      const tokens = promptIn(data)
+      if (tokens === undefined) this.refuse("how long its prompt is")
+      else this.options.onPrompt?.(tokens)
     } else if (event === "form") {
       const form = decodeForm(data)
       if (Either.isLeft(form)) this.refuse("how its answer is read")

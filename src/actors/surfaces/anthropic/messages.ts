@@ -64,25 +64,36 @@ const tooMany = (error: AnswerError): Effect.Effect<number, AnswerError> => {
   return tokens === undefined || tokens === 0 ? Effect.fail(error) : Effect.succeed(tokens)
 }
 
-/** How many tokens the prompt has is told at the end: nobody knows it before the worker has read it. */
-const beginning = ({ jobId }: JobAnswer, model: string): Message => ({
-  id: `msg_${jobId}`,
-  type: "message",
-  role: "assistant",
-  model,
-  content: [],
-  stop_reason: null,
-  stop_sequence: null,
-  usage: { input_tokens: 0, cache_creation_input_tokens: 0, cache_read_input_tokens: 0, output_tokens: 0 }
-})
+/** How many of the prompt's tokens were in a cache is told at the end alone. */
+const beginning =
+  ({ jobId, promptTokens }: JobAnswer, model: string) =>
+  (): Message => ({
+    id: `msg_${jobId}`,
+    type: "message",
+    role: "assistant",
+    model,
+    content: [],
+    stop_reason: null,
+    stop_sequence: null,
+    usage: {
+      input_tokens: promptTokens() ?? 0,
+      cache_creation_input_tokens: 0,
+      cache_read_input_tokens: 0,
+      output_tokens: 0
+    }
+  })
 
-const whole = (begun: Message, { read }: JobAnswer): Effect.Effect<Reply, AnswerError> =>
-  Effect.map(wholeMessage(begun, read), (body) => ({ _tag: "Json", status: 200, body }))
+const whole = (begun: () => Message, { read }: JobAnswer): Effect.Effect<Reply, AnswerError> =>
+  Effect.map(wholeMessage(begun(), read), (body) => ({ _tag: "Json", status: 200, body }))
 
-const streamed = (message: Message, answered: JobAnswer, whileWanted: WhileWanted): Effect.Effect<Reply, AnswerError> =>
+const streamed = (
+  begun: () => Message,
+  answered: JobAnswer,
+  whileWanted: WhileWanted
+): Effect.Effect<Reply, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
-    const feed = yield* soon(answered, surface.framing, (source) => messageFeed({ message, correlationId, source }))
+    const feed = yield* soon(answered, surface.framing, (source) => messageFeed({ begun, correlationId, source }))
     const wanted: EventFeed = (sink) => whileWanted(feed(sink))
     return { _tag: "Events", feed: wanted }
   })

@@ -16,8 +16,8 @@ import type { ReadAnswer } from "../answers.ts"
 import { type BlockListener, blocksOf } from "./blocks.ts"
 
 export interface StreamOptions {
-  /** as it begins */
-  readonly message: Message
+  /** the message as it begins, asked for as it does */
+  readonly begun: () => Message
   /** for the error envelope */
   readonly correlationId: string | undefined
   readonly source: ReadAnswer
@@ -25,13 +25,13 @@ export interface StreamOptions {
 
 /** Ends with `message_stop`; an answer that fails in the middle ends with `error` and without. */
 export const messageFeed =
-  ({ correlationId, message, source }: StreamOptions): EventFeed =>
+  ({ begun, correlationId, source }: StreamOptions): EventFeed =>
   (sink) =>
     Effect.suspend(() => {
       let out = ""
       let isBegun = false
       const say = (text: string): void => {
-        if (!isBegun) out += event({ type: "message_start", message })
+        if (!isBegun) out += event({ type: "message_start", message: begun() })
         isBegun = true
         out += text
       }
