@@ -141,7 +141,7 @@ describe.skipIf(!hasSshd)("a hive on another machine", () => {
     const lost = await first.rbee(["infer", "--hive", "remote", "hello"])
     assert.strictEqual(lost.code, 1)
     assert.include(lost.stderr, "HIVE_OWNED")
-  }, 60_000)
+  }, 120_000)
 })
 
 describe.skipIf(!hasSshd)("a machine that is added", () => {

@@ -14,7 +14,6 @@ import { surfaceNames } from "../../src/simulator/clients/surfaces.ts"
 import { speeches } from "../../src/simulator/world/speech.ts"
 import { isWhole, sampleOf } from "../support/proof.ts"
 import { apply, hunt, plantedIn } from "./planted.ts"
-import { regressions } from "./regressions.ts"
 
 const run = promisify(execFile)
 const turn = promisify(setImmediate)
@@ -117,14 +116,6 @@ describe("The simulated cluster", () => {
     expect(new Set(ends)).toEqual(new Set([0]))
     expect(broken(await runAll(range(100, isWhole ? 12 : 5).map((seed) => deadlyOf(seed, true))))).toEqual([])
   }, 300_000)
-
-  it.each(regressions)(
-    "does not break again: $name",
-    ({ plan }) => {
-      expect(runPlan(plan).broken).toBeUndefined()
-    },
-    60_000
-  )
 
   it.each(planted)("could have this planted: $what", (each) => {
     apply(root, each, ["--check"])

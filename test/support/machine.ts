@@ -199,10 +199,13 @@ export const makeMachine = async (
     child.stdin.end(run.stdin ?? "")
     let ended = false
     const finished = new Promise<Finished>((resolve, reject) => {
-      const limit = setTimeout(() => {
-        child.kill("SIGKILL")
-        reject(new Error(`rbee ${args.join(" ")} did not end in time\n${stdout}\n${stderr}`))
-      }, run.limitMs ?? 60_000)
+      const limit = setTimeout(
+        () => {
+          child.kill("SIGKILL")
+          reject(new Error(`rbee ${args.join(" ")} did not end in time\n${stdout}\n${stderr}`))
+        },
+        run.limitMs ?? patience(60_000)
+      )
       child.once("close", (code) => {
         clearTimeout(limit)
         ended = true
