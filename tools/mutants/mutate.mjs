@@ -2,7 +2,8 @@
  * `npm run mutate [-- ROOM...] [--file PATH] [--sample N --seed S] [--seconds T] [--jobs N]`: changes the source a little,
  * one change at a time, and says which changes neither a test nor the compiler has noticed. `--sample` tries N of a room,
  * evenly over its files; a mutant is tried by at most T seconds of the tests that come to it, the nearest first.
- * `--again` has what the tests come to from the last run, for a test or a file that changed little since.
+ * `--again` has what the tests come to from the last run, for a test or a file that changed little since. `--left` tries
+ * what the last run of a room has left once more, with the tests that were written since, and tells of all of that run.
  * Exit code 1 where a room has too few that were noticed.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
@@ -24,7 +25,8 @@ const { positionals, values } = parseArgs({
     seed: option("1"),
     seconds: option("20"),
     jobs: option("2"),
-    again: { type: "boolean" }
+    again: { type: "boolean" },
+    left: { type: "boolean" }
   }
 })
 if (positionals.some((name) => rooms.every((room) => room.name !== name))) {
@@ -93,14 +95,24 @@ const tryAll = async (tests, queue, files, budgetMs, tell) => {
   }
 }
 
+/** What is tried of those that were asked for, and what an earlier run has settled. */
+const chosen = (asked, last) => {
+  if (!values.left)
+    return { tried: sampled(asked, values.sample && Number(values.sample), Number(values.seed)), settled: [] }
+  const before = JSON.parse(readFileSync(last, "utf8"))
+  const left = new Set(before.filter((mutant) => !noticed(mutant)).map(({ id }) => id))
+  return { tried: asked.filter(({ id }) => left.has(id)), settled: before.filter(noticed) }
+}
+
 const runRoom = async (room) => {
   const began = Date.now()
   mkdirSync(".mutants", { recursive: true })
+  const last = `.mutants/${room.name}.json`
   const changes = resolve(`.mutants/${room.name}-changes.json`)
   const { mutants, sources } = await changesOf((path) => room.source.test(path))
   writeFileSync(changes, JSON.stringify(sources))
   const asked = mutants.filter(({ file }) => values.file === undefined || file.startsWith(values.file))
-  const tried = sampled(asked, values.sample && Number(values.sample), Number(values.seed))
+  const { settled, tried } = chosen(asked, last)
   const workers = Array.from(
     { length: Number(values.jobs) },
     () => new Tests({ changes, tests: room.tests, without: room.without })
@@ -122,9 +134,10 @@ const runRoom = async (room) => {
     `.mutants/${room.name}-types`
   )
   for (const mutant of tried) if (types.has(mutant.id)) mutant.outcome = "types"
-  writeFileSync(`.mutants/${room.name}.json`, JSON.stringify(tried, null, 1))
-  process.stdout.write(`${report(room.name, asked.length, tried, (Date.now() - began) / 1000)}\n`)
-  return tried.filter(noticed).length / tried.length
+  const all = [...settled, ...tried]
+  writeFileSync(last, JSON.stringify(all, null, 1))
+  process.stdout.write(`${report(room.name, asked.length, all, (Date.now() - began) / 1000)}\n`)
+  return all.filter(noticed).length / all.length
 }
 
 for (const room of rooms.filter(({ name }) => positionals.length === 0 || positionals.includes(name)))

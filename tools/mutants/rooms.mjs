@@ -15,7 +15,7 @@ export const rooms = [
   {
     name: "queen",
     source: /^src\/actors\/queen\/(jobs|placement|log)\//,
-    tests: ["test/actors/queen/*.test.ts"],
+    tests: ["test/actors/queen/*.test.ts", "test/simulation/regressions.test.ts"],
     without: []
   },
   {

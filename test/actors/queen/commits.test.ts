@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as FastCheck from "fast-check"
 import { describe } from "vitest"
-import { Commits, type Gatherer } from "../../../src/actors/queen/log/commits.ts"
+import { Commits, type Gatherer, journalLost } from "../../../src/actors/queen/log/commits.ts"
 import { JournalError, type Write } from "../../../src/layers/journal/index.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -180,4 +180,15 @@ describe("the commits of a queen", () => {
     answers[0]?.()
     expect(() => answers[0]?.()).toThrow("must never be: the journal answers for another commit")
   })
+})
+
+it("Why the journal is lost is told by its code, with what can be done", () => {
+  const told = (["full", "malformed", "unavailable"] as const).map((kind) =>
+    journalLost(new JournalError({ kind, why: "the reason" }))
+  )
+  expect(told.map(({ code }) => code)).toEqual(["DISK_FULL", "INTERNAL", "INTERNAL"])
+  const [full, malformed, unavailable] = told.map(({ message }) => message)
+  expect(full).toMatch(/no room for the queen's journal\. Free some space/)
+  expect(malformed).toMatch(/damaged \(the reason\)\. Check its disk/)
+  expect(unavailable).toMatch(/cannot be used \(the reason\)/)
 })
