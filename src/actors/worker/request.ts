@@ -33,6 +33,18 @@ const penaltiesOf = (request: InferRequest): Pick<Sampling, "penalties"> => {
   return asksNothing ? {} : { penalties: { repeat, presence, frequency, lastTokens: last === -1 ? Infinity : last } }
 }
 
+/** A multiplier of 0 asks for nothing. */
+const dryOf = ({
+  dry_allowed_length: allowedLength = samplingDefaults.dry_allowed_length,
+  dry_base: base = samplingDefaults.dry_base,
+  dry_multiplier: multiplier = samplingDefaults.dry_multiplier,
+  dry_penalty_last_n: last = samplingDefaults.dry_penalty_last_n,
+  dry_sequence_breakers: breakers = samplingDefaults.dry_sequence_breakers
+}: InferRequest): Pick<Sampling, "dry"> => {
+  if (multiplier === 0 || last === 0) return {}
+  return { dry: { multiplier, base, allowedLength, lastTokens: last === -1 ? Infinity : last, breakers } }
+}
+
 const biasOf = ({ logit_bias = {} }: InferRequest): Pick<Sampling, "bias"> => {
   const bias = Object.entries(logit_bias).map(([token, by]) => ({ token: Number(token), by }))
   return bias.length === 0 ? {} : { bias }
@@ -70,6 +82,7 @@ const generateOf = (request: InferRequest): Asked => {
       minP: request.min_p ?? samplingDefaults.min_p,
       ...xtcOf(request),
       ...penaltiesOf(request),
+      ...dryOf(request),
       ...biasOf(request),
       ...(request.seed === undefined ? {} : { seed: request.seed })
     },

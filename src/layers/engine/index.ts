@@ -62,6 +62,15 @@ export interface Sampling {
     /** Infinity: all that the slot may hold */
     readonly lastTokens: number
   }
+  /** what goes on with a repetition; of the last tokens, the prompt's included */
+  readonly dry?: {
+    readonly multiplier: number
+    readonly base: number
+    readonly allowedLength: number
+    /** Infinity: all that the slot may hold */
+    readonly lastTokens: number
+    readonly breakers: ReadonlyArray<string>
+  }
   /** added to what the model says of these tokens */
   readonly bias?: ReadonlyArray<{ readonly token: number; readonly by: number }>
 }

@@ -208,7 +208,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
         now,
         done
       },
-      new AnswerSampler(runtime.addon, model, request.sampling, constraint)
+      new AnswerSampler(runtime.addon, model, request.sampling, { constraint, spelt: (token) => pieces.spelt(token) })
     )
     const already = answer.finishedBefore()
     if (already === undefined) batcher.add(answer)

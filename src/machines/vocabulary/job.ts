@@ -69,6 +69,17 @@ export const samplingFields = {
   frequency_penalty: Schema.optional(Penalty),
   /** tokens before the next one that count, the prompt's too; -1: all, 0: none */
   repeat_last_n: Schema.optional(Schema.Int.pipe(Schema.between(-1, 1_048_576))),
+  /** what goes on with a repetition is less likely, by `multiplier × base ^ (its length − allowed length)`; 0: off */
+  dry_multiplier: Schema.optional(Schema.Number.pipe(Schema.between(0, 100))),
+  dry_base: Schema.optional(Schema.Number.pipe(Schema.between(1, 100))),
+  /** tokens that may be repeated for nothing */
+  dry_allowed_length: Schema.optional(Schema.Int.pipe(Schema.between(0, 1_048_576))),
+  /** tokens before the next one that count, the prompt's too; -1: all, 0: none */
+  dry_penalty_last_n: Schema.optional(Schema.Int.pipe(Schema.between(-1, 1_048_576))),
+  /** no repetition goes on over one of these texts */
+  dry_sequence_breakers: Schema.optional(
+    Schema.Array(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(256))).pipe(Schema.maxItems(64))
+  ),
   logit_bias: Schema.optional(LogitBias),
   seed: Schema.optional(Seed),
   stop: Schema.optional(Schema.Union(Schema.String, Schema.Array(Schema.String).pipe(Schema.maxItems(16)))),
@@ -88,7 +99,12 @@ export const samplingDefaults = {
   repeat_penalty: 1,
   presence_penalty: 0,
   frequency_penalty: 0,
-  repeat_last_n: 64
+  repeat_last_n: 64,
+  dry_multiplier: 0,
+  dry_base: 1.75,
+  dry_allowed_length: 2,
+  dry_penalty_last_n: -1,
+  dry_sequence_breakers: ["\n", ":", '"', "*"]
 } as const
 
 /** Texts of one request at most; as many as OpenAI takes. */

@@ -56,6 +56,11 @@ export const ChatCompletionRequest = Schema.Struct({
   presence_penalty: maybe(samplingFields.presence_penalty.from),
   frequency_penalty: maybe(samplingFields.frequency_penalty.from),
   repeat_last_n: maybe(samplingFields.repeat_last_n.from),
+  dry_multiplier: maybe(samplingFields.dry_multiplier.from),
+  dry_base: maybe(samplingFields.dry_base.from),
+  dry_allowed_length: maybe(samplingFields.dry_allowed_length.from),
+  dry_penalty_last_n: maybe(samplingFields.dry_penalty_last_n.from),
+  dry_sequence_breakers: maybe(samplingFields.dry_sequence_breakers.from),
   logit_bias: maybe(AnyBias),
   seed: maybe(samplingFields.seed.from),
   stop: maybe(samplingFields.stop.from),
@@ -103,6 +108,11 @@ const alike = [
   "presence_penalty",
   "frequency_penalty",
   "repeat_last_n",
+  "dry_multiplier",
+  "dry_base",
+  "dry_allowed_length",
+  "dry_penalty_last_n",
+  "dry_sequence_breakers",
   "stop",
   "ignore_eos"
 ] as const

@@ -2,6 +2,8 @@
 import { randomBytes } from "node:crypto"
 import type { Sampling } from "../../index.ts"
 import { rootName } from "../../../../machines/grammar/render.ts"
+import type { Piece } from "../reading/pieces.ts"
+import { Dry } from "./dry.ts"
 import type { Addon, AddonGrammarState, AddonModel, AddonSampler, SamplerConfig } from "../addon.ts"
 
 /** an invertible hash of 32 bits: neighbours come out with nothing in common */
@@ -32,6 +34,15 @@ export interface Constraint {
   readonly forbiddenAfter: (token: number | undefined) => ReadonlyArray<number>
 }
 
+/** What else there is to a draw. */
+interface Beside {
+  readonly constraint?: Constraint | undefined
+  /** the text of a token, control tokens written out */
+  readonly spelt?: (token: number) => Piece
+}
+
+const unspelt = (): Piece => ""
+
 /** The tokens before the next one, and where the answer's begin. */
 export interface Before {
   readonly tokens: ReadonlyArray<number>
@@ -52,20 +63,22 @@ export class AnswerSampler {
   private readonly seed: number
   private readonly sampling: Sampling
   private readonly constraint: Constraint | undefined
+  private readonly dry: Dry | undefined
   private readonly state: AddonGrammarState | undefined
   /** each token is drawn in the same way, whatever came before */
   private readonly isFixed: boolean
   private disposed = false
 
-  constructor(addon: Addon, model: AddonModel, sampling: Sampling, constraint?: Constraint) {
+  constructor(addon: Addon, model: AddonModel, sampling: Sampling, { constraint, spelt = unspelt }: Beside = {}) {
     this.native = new addon.AddonSampler(model)
     this.sampling = sampling
     this.constraint = constraint
     this.seed = sampling.seed ?? randomBytes(4).readUInt32LE()
     this.state = constraint === undefined ? undefined : stateOf(addon, model, constraint)
-    const { bias = [], penalties, temperature, xtc } = sampling
-    this.isFixed =
-      temperature <= 0 && bias.length === 0 && penalties === undefined && xtc === undefined && constraint === undefined
+    const { bias = [], dry, penalties, temperature, xtc } = sampling
+    this.dry = dry === undefined ? undefined : new Dry(dry, spelt)
+    const isPlain = bias.length === 0 && penalties === undefined && xtc === undefined && dry === undefined
+    this.isFixed = temperature <= 0 && isPlain && constraint === undefined
     if (this.isFixed) this.native.applyConfig({ temperature: 0 })
   }
 
@@ -111,10 +124,15 @@ export class AnswerSampler {
     const { bias = [] } = this.sampling
     const last = tokens.length > promptLength ? tokens.at(-1) : undefined
     const forbidden = this.constraint?.forbiddenAfter(last) ?? []
-    if (bias.length + forbidden.length === 0) return {}
+    const repeating = this.dry?.penalties(tokens)
+    if (bias.length + forbidden.length + (repeating?.size ?? 0) === 0) return {}
     return {
-      tokenBiasKeys: Uint32Array.from([...bias.map(({ token }) => token), ...forbidden]),
-      tokenBiasValues: Float32Array.from([...bias.map(({ by }) => by), ...forbidden.map(() => -Infinity)])
+      tokenBiasKeys: Uint32Array.from([...bias.map(({ token }) => token), ...(repeating?.keys() ?? []), ...forbidden]),
+      tokenBiasValues: Float32Array.from([
+        ...bias.map(({ by }) => by),
+        ...(repeating?.values() ?? []),
+        ...forbidden.map(() => -Infinity)
+      ])
     }
   }
 }
