@@ -10,6 +10,9 @@ const simulate = (...args) => node("--max-semi-space-size=64", "dist/simulate.js
 const tests = (...files) =>
   node("node_modules/vitest/vitest.mjs", "run", ...files.map((file) => `test/${file}.test.ts`))
 
+/** With no way out of this machine. */
+const offline = ([, ...args]) => node("tools/offline.mjs", ...args)
+
 /** `--minutes N` of the command line reaches those that run for a time. */
 export const proofs = [
   {
@@ -58,8 +61,11 @@ export const proofs = [
     name: "clients",
     minutes: 5,
     needs: "npm's registry",
-    what: "coding agents and libraries as people have them, set up as docs/clients.md says, looping with tools; a worker killed meanwhile",
-    steps: () => [npm("ci", "--prefix", "test/clients"), tests("clients/libraries", "clients/agents")]
+    what: "coding agents and libraries as people have them, set up as docs/clients.md says, looping with tools, and objects by a schema, with no way out; a worker killed meanwhile",
+    steps: () => [
+      npm("ci", "--prefix", "test/clients"),
+      offline(tests("clients/libraries", "clients/objects", "clients/agents"))
+    ]
   },
   {
     name: "remote",

@@ -83,9 +83,9 @@ export const run = async ([other, pairs = "30", ...wanted]: ReadonlyArray<string
   try {
     const rows: Array<Row> = []
     const raw: Record<string, unknown> = {}
-    const ours = await openCluster("dist", "ours")
+    const ours = await openCluster({ dist: "dist", name: "ours" })
     clusters.push(ours)
-    const theirs = await openCluster(other, "theirs")
+    const theirs = await openCluster({ dist: other, name: "theirs" })
     clusters.push(theirs)
     for (const [name, workload] of Object.entries(workloads)) {
       if (wanted.length > 0 && !wanted.includes(name)) continue

@@ -2,6 +2,7 @@
  * What a simulated model says that reasons and calls a tool, in one of three dialects: an object between marks; an
  * element an argument, where the prompt has opened the reasoning; and an answer that is made of several messages.
  */
+import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 
 interface Saying {
@@ -157,6 +158,9 @@ export const saying = ({ controls, written }: Speech, prompt: string, count: num
     }),
     controls
   )
+
+/** How a worker that has learned it says that its answer is read. */
+export const formOf = ({ dialect, prompt }: Speech): AnswerForm => ({ dialect, prompt })
 
 /** How its worker says that it writes that could not learn it. */
 export const unlearned = contentOnly("its chat template could not be learned: 10 s are over")

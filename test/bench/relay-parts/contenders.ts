@@ -111,13 +111,26 @@ export interface Cluster {
   readonly workerPort: number
 }
 
-/** The real queen and hive of `dist`, with the scripted worker resident; they run in a copy that is called `name`. */
-export const openCluster = async (dist = "dist", name = "relay"): Promise<Cluster> => {
+export interface ClusterOptions {
+  readonly dist?: string
+  readonly name?: string
+  /** the program of its worker, one of `*-parts/*-program.ts` */
+  readonly worker?: string
+  readonly env?: Readonly<Record<string, string>>
+}
+
+/** The real queen and hive of `dist`, with a scripted worker resident; they run in a copy that is called `name`. */
+export const openCluster = async ({
+  dist = "dist",
+  env = {},
+  name = "relay",
+  worker = "worker-program"
+}: ClusterOptions = {}): Promise<Cluster> => {
   const programs = resolve(`.bench/${name}-dist`)
   rmSync(programs, { recursive: true, force: true })
   cpSync(dist, programs, { recursive: true })
-  writeFileSync(join(programs, "worker.js"), 'import "../bundle/worker-program.js"\n')
-  const machine = await makeMachine({ programs, env: { RBEE_TOKEN: token } })
+  writeFileSync(join(programs, "worker.js"), `import "../bundle/${worker}.js"\n`)
+  const machine = await makeMachine({ programs, env: { RBEE_TOKEN: token, ...env } })
   const first = await machine.rbee(["infer", "--quiet", "--max-tokens", "1", "hello"])
   if (first.code !== 0) throw new Error(first.stderr)
   const pidOf = (role: "queen" | "hive") => machine.processes().find((each) => each.role === role)?.pid ?? 0
