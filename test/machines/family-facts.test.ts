@@ -7,9 +7,11 @@ import { readGguf } from "../../src/machines/formats/gguf/gguf.ts"
 import type { Terms } from "../../src/machines/kinds/kind.ts"
 import { computeBytes, estimateBytes, kvTypeOf } from "../../src/machines/kinds/llama/memory.ts"
 import { families, familyFile, familyHeader } from "../support/families/index.ts"
+import { measuringFile } from "../support/families/measuring.ts"
 
 const shapes = [
   { context: 512, slots: 1 },
+  { context: 1024, slots: 2 },
   { context: 5000, slots: 3 }
 ]
 const terms: ReadonlyArray<Terms> = [
@@ -20,10 +22,14 @@ const terms: ReadonlyArray<Terms> = [
 ]
 
 it("Families' headers say what they said before, and their workers take what they took", async () => {
-  const lines = [...families.keys()].toSorted().map((architecture) => {
-    const { bytes, fileBytes } = familyHeader(familyFile(architecture))
+  const files = [
+    ...[...families.keys()].toSorted().map((architecture) => familyFile(architecture)),
+    ...(["mean", "cls", "rank"] as const).map((pooling) => measuringFile({ pooling }))
+  ]
+  const lines = files.map((file) => {
+    const { bytes, fileBytes } = familyHeader(file)
     const read = readGguf(bytes, fileBytes)
-    if (read._tag !== "Model") throw new Error(`${architecture} is no model: ${JSON.stringify(read)}`)
+    if (read._tag !== "Model") throw new Error(`it is no model: ${JSON.stringify(read)}`)
     const { facts, matrices } = read
     const taken = terms.map((each) => {
       const own = { ...each, kvType: kvTypeOf(facts, each.kvType) }

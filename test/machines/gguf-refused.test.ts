@@ -347,6 +347,33 @@ describe("A header", () => {
     })
   })
 
+  it.each([
+    [0, "F32"],
+    [1, "F16"],
+    [2, "Q4_0"],
+    [7, "Q8_0"],
+    [10, "Q2_K"],
+    [12, "Q3_K_M"],
+    [15, "Q4_K_M"],
+    [17, "Q5_K_M"],
+    [18, "Q6_K"],
+    [20, "IQ2_XS"],
+    [30, "IQ4_XS"],
+    [32, "BF16"],
+    [38, "MXFP4"],
+    [4, "unknown"]
+  ])("of the type %i is of a model of %s", (type, quantization) => {
+    expect(read("llama", { set: [["general.file_type", { u32: type }]] })).toMatchObject({ facts: { quantization } })
+  })
+
+  it.each(["imatrixed", "controlvectors", "dreamer", "t5x", "clipper"])(
+    "of a family whose name only begins like another's, %s, is taken for no other",
+    (renamed) => {
+      const said = read("llama", { renamed })
+      expect(said._tag === "Invalid" ? said.reason : "").not.toMatch(/matrix|vector|diffusion|T5|projector/)
+    }
+  )
+
   it("of a model with empty words is taken: the engine names them", () => {
     const change = { set: [["tokenizer.ggml.tokens", { texts: words.with(300, "").with(301, "") }]] } as const
     expect(read("llama", change)._tag).toBe("Model")
@@ -357,6 +384,7 @@ describe("A header", () => {
     ["a web page", "<!DOCTYPE html><html>", /web page/],
     ["an archive", "PK\x03\x04 and more of it", /archive/],
     ["safetensors", '\x10\0\0\0\0\0\0\0{"__metadata__":{}}', /safetensors/],
+    ["nothing that is known", '0123456789{"a":1}', /^it is not a GGUF file$/],
     ["a file of before", "lmgg and more of it", /before GGUF/],
     ["a web page after a blank line", "\n  <html>", /web page/],
     ["for the other byte order", "GGUF\0\0\0\x03 and more of it", /other byte order/],

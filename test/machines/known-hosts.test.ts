@@ -19,6 +19,7 @@ const judge = (text: string, name: string, shown = ed) => judgeHostKey(parseKnow
 describe("known hosts", () => {
   it("match by name, by one of several names, and by a hashed name", () => {
     assert.strictEqual(judge("box ssh-ed25519 AAAA1", "box"), "known")
+    assert.strictEqual(judge("box  ssh-ed25519\t \tAAAA1", "box"), "known")
     assert.strictEqual(judge("other,box,10.0.0.7 ssh-ed25519 AAAA1 a comment", "10.0.0.7"), "known")
     assert.strictEqual(judge(`${hashed("box")} ssh-ed25519 AAAA1`, "box"), "known")
     assert.strictEqual(judge(`${hashed("box")} ssh-ed25519 AAAA1`, "bax"), "unknown")

@@ -2,7 +2,9 @@
 import { describe, expect, it } from "vitest"
 import { gguf } from "../../src/machines/formats/model-format.ts"
 import { dependsOnRows } from "../../src/machines/kinds/llama/exact-types.ts"
+import { formatOf, isModelFile, kindFor, kindOf, runtimeName, runtimeNamed } from "../../src/machines/kinds/kind.ts"
 import { llama } from "../../src/machines/kinds/llama/llama.ts"
+import { KindId } from "../../src/machines/vocabulary/kind.ts"
 import { saysMemory } from "../../src/machines/kinds/llama/words.ts"
 
 const number = {
@@ -37,6 +39,33 @@ describe("The types of a file's tensors", () => {
   it("of full precision do so where there is nothing else", () => {
     expect(dependsOnRows(new Set([number.F32]))).toBe(true)
     expect(dependsOnRows(new Set())).toBe(false)
+  })
+})
+
+describe("Kinds of workers", () => {
+  it("are found by how a file's name ends, and their runtimes by their names", () => {
+    const other = {
+      ...llama,
+      id: KindId.make("other"),
+      formats: [{ ...gguf, ending: ".other" }] as const,
+      backends: {}
+    }
+    const kinds = [llama, other] as const
+    expect(kindFor(kinds, "HF:a/b:C.OTHER").id).toBe("other")
+    expect(kindFor(kinds, "minillama").id).toBe("llama")
+    expect(formatOf(kinds, "x.other").ending).toBe(".other")
+    expect(formatOf(kinds, "x").ending).toBe(".gguf")
+    expect([isModelFile(kinds, "a.GGUF"), isModelFile(kinds, "a.gguf.part")]).toEqual([true, false])
+    expect(kindOf(kinds, other.id)).toBe(other)
+    expect(kindOf(kinds, KindId.make("none"))).toBeUndefined()
+    expect(runtimeName(llama, "metal")).toBe("metal-llm-worker-rbee")
+    expect(runtimeName(other, "metal")).toBe("other")
+    expect(runtimeNamed(kinds, "cuda-llm-worker-rbee")).toEqual({ kind: "llama", backend: "cuda" })
+    expect(runtimeNamed(kinds, "tpu-worker")).toMatchObject({
+      code: "INVALID_REQUEST",
+      what: "there is no worker tpu-worker here",
+      todo: expect.stringMatching(/^There are (\w+-llm-worker-rbee, ){3}\w+-llm-worker-rbee$/)
+    })
   })
 })
 
