@@ -58,7 +58,7 @@ export const buildAll = async (outdir) => {
     banner: {}
   })
   await buildInspector(root, outdir, version)
-  await buildPrograms(root, entriesOf(["rbee", "queen", "hive", "worker", "tokenizer"]), outdir, shared)
+  await buildPrograms(root, entriesOf(["rbee", "queen", "hive", "worker", "tokenizer", "grammars"]), outdir, shared)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll("dist")

@@ -26,6 +26,8 @@ import { openApi } from "../protocol/openapi/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
 import { stateFile } from "../layers/daemon/state-file.ts"
+import { CurrentGrammars } from "../layers/grammars/index.ts"
+import { threadedGrammars } from "../layers/grammars/thread.ts"
 import { layerHttp as layerHives } from "../layers/hive-connector/http.ts"
 import { HiveKeyring, HiveKeys } from "../layers/keys/index.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
@@ -135,6 +137,7 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
         layerTurns,
         layerMetrics,
         Layer.succeed(CurrentSettings, settings),
+        Layer.succeed(CurrentGrammars, threadedGrammars()),
         Layer.succeed(HiveKeys, keys)
       )
     )

@@ -11,7 +11,7 @@ import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
-import { constraintOf, isFree } from "../../machines/grammar/answer/constraint.ts"
+import { isFree, wishesIn } from "../../machines/grammar/answer/constraint.ts"
 import { copiesMax } from "../../machines/kinds/llama/copies.ts"
 import { batchTokens, exactChunk, exactUntil } from "../../machines/kinds/llama/batches.ts"
 import {
@@ -28,6 +28,7 @@ import { dependsOnRows } from "../../machines/kinds/llama/exact-types.ts"
 import { unsuitable } from "../../machines/policy/purpose.ts"
 import type { Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
+import { threadedGrammars } from "../grammars/thread.ts"
 import { takeSlot } from "./admission.ts"
 import { LlamaAnswer } from "./llama/decoding/answer.ts"
 import { Batcher } from "./llama/decoding/batcher.ts"
@@ -49,6 +50,9 @@ import { ChatTemplate } from "./llama/reading/template.ts"
 import { makeSlots, type Slot } from "./slots.ts"
 
 export type { RuntimeOptions } from "./llama/runtime.ts"
+
+/** of all models of this process */
+const grammars = threadedGrammars()
 
 type LoadFailure = RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">
 
@@ -253,7 +257,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     return Effect.flatMap(
       Effect.promise(() => found),
       (never) =>
-        Effect.map(constraintOf({ wishes: input, dialect: known, prompt, ends: never.ends }), (grammar) => ({
+        Effect.map(grammars.of({ wishes: wishesIn(input), dialect: known, prompt, ends: never.ends }), (grammar) => ({
           grammar,
           forbidden: never
         }))

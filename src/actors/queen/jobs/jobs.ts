@@ -14,6 +14,7 @@ import type * as Scope from "effect/Scope"
 import * as Struct from "effect/Struct"
 import { Call, type Caller, type ErrorOf } from "../../../protocol/endpoint.ts"
 import type { queenApi } from "../../../protocol/queen/index.ts"
+import { CurrentGrammars } from "../../../layers/grammars/index.ts"
 import { Ids } from "../../../layers/ids/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
@@ -21,7 +22,7 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { paceAfter, retryAfterS } from "../../../machines/policy/queue-pace.ts"
 import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
-import { checkWishes } from "../../../machines/grammar/answer/constraint.ts"
+import { isFree, wishesIn } from "../../../machines/grammar/answer/constraint.ts"
 import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
 import { purposeOf } from "../../../machines/policy/purpose.ts"
 import { type CheckedRequest, type JobRequest, type JobView, samplingFields } from "../../../machines/vocabulary/job.ts"
@@ -128,8 +129,6 @@ export const checkJobRequest = (request: JobRequest): Either.Either<CheckedReque
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "device cpu is asked for and allow_cpu is false", "", { field: "allow_cpu" })
       )
-    // what no model could be held to is refused before one is woken
-    yield* checkWishes(request)
     const { ref } = yield* parseModelRef(request.model)
     return { ...request, model: ref }
   })
@@ -139,6 +138,7 @@ const makeJobs = Effect.gen(function* () {
   const system = yield* ActorSystem
   const view = yield* Cluster
   const ids = yield* Ids
+  const grammars = yield* CurrentGrammars
   const live = yield* LiveJobs
   const logs = yield* JobLogs
   const meters = yield* Metrics
@@ -242,6 +242,8 @@ const makeJobs = Effect.gen(function* () {
       const request = yield* checkJobRequest(
         given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
       )
+      // what no model could be held to is refused before one is woken
+      if (!isFree(request)) yield* grammars.check(wishesIn(request))
       const full = isFull()
       if (full && idempotencyKey === undefined) return yield* queueFull(queueMax, retryAfter())
       const id = JobId.make(yield* ids.make("job"))

@@ -23,6 +23,15 @@ export type Wishes = Pick<
   "tools" | "tool_choice" | "parallel_tool_calls" | "response_format" | "reasoning"
 >
 
+/** Without what is said, which changes nothing of them. */
+export const wishesIn = ({ parallel_tool_calls, reasoning, response_format, tool_choice, tools }: Wishes): Wishes => ({
+  parallel_tool_calls,
+  reasoning,
+  response_format,
+  tool_choice,
+  tools
+})
+
 export interface Answering {
   readonly wishes: Wishes
   readonly dialect: Dialect
