@@ -1,6 +1,7 @@
 /** docs/llama-server.md says what holds of what llama.cpp's own server tests assert: each row is tried. */
 import OpenAI from "openai"
 import { expect, it } from "vitest"
+import { measuringModel } from "../support/families/measuring.ts"
 import { page, rows, type Tried } from "../support/llama-server.ts"
 import { useMachines } from "../support/machines.ts"
 
@@ -15,6 +16,8 @@ it("says of each assertion of llama.cpp's server tests what became of it here", 
     return { status: answer.status, text, body }
   }
   const tried: Tried = {
+    embedder: `file:${await measuringModel({ pooling: "mean" })}`,
+    ranker: `file:${await measuringModel({ pooling: "rank" })}`,
     get: async (path) => read(await fetch(`${on.queenUrl}${path}`)),
     post: async (path, body) =>
       read(await fetch(`${on.queenUrl}${path}`, { method: "POST", body: JSON.stringify(body) })),

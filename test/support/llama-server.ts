@@ -7,6 +7,9 @@ import type OpenAI from "openai"
 
 /** A cluster with the bundled model. */
 export interface Tried {
+  /** models of random weights: for embeddings, and one that ranks */
+  readonly embedder: string
+  readonly ranker: string
   readonly post: (path: string, body: object) => Promise<Answer>
   readonly get: (path: string) => Promise<Answer>
   readonly client: OpenAI
@@ -479,14 +482,183 @@ const ofTheRest: ReadonlyArray<Row> = [
   }
 ]
 
-export const rows: ReadonlyArray<Row> = [...ofChats, ...ofCompletions, ...ofTheRest]
+const measured = "/v1/embeddings"
+const life = "I believe the meaning of life is"
+
+/** The vectors of an answer. */
+const vectors = ({ body, status }: Answer): ReadonlyArray<ReadonlyArray<number>> => {
+  const data = body["data"]
+  return status === 200 && Array.isArray(data) ? data.map((one) => Object(one)["embedding"]) : []
+}
+const embeddingsOf =
+  (input: unknown, is: (found: ReadonlyArray<ReadonlyArray<number>>, answer: Answer) => boolean, own: object = {}) =>
+  async ({ embedder, post }: Tried): Promise<boolean> => {
+    const answer = await post(measured, { model: embedder, input, ...own })
+    return is(vectors(answer), answer)
+  }
+const isUnit = (vector: ReadonlyArray<number> = []): boolean => Math.abs(Math.hypot(...vector) - 1) < 1e-3
+const isSame = (one: ReadonlyArray<number> = [], other: ReadonlyArray<number> = []): boolean =>
+  one.length > 1 && one.every((value, i) => Math.abs(value - (other[i] ?? 0)) < 1e-3)
+
+const ofEmbeddings: ReadonlyArray<Row> = [
+  {
+    test: "test_embedding_single",
+    asserts: "one vector, of length one",
+    holds: embeddingsOf(life, (found) => found.length === 1 && isUnit(found[0]))
+  },
+  {
+    test: "test_embedding_multiple",
+    asserts: "one vector for each text",
+    holds: embeddingsOf([life, "Write a joke", "This is a test", "This is another test"], ({ length }) => length === 4)
+  },
+  ...[
+    "",
+    "string",
+    [12, 34, 56],
+    ["string1", "string2"],
+    ["string1", [12, 34, 56]],
+    [
+      [12, 34],
+      [12, 34, 56]
+    ]
+  ].map((input) => ({
+    test: "test_embedding_mixed_input",
+    asserts: `\`${JSON.stringify(input)}\` is served`,
+    holds: embeddingsOf(
+      input,
+      ({ length }) => length === (Array.isArray(input) && typeof input[0] !== "number" ? input.length : 1)
+    )
+  })),
+  {
+    test: "test_embedding_mixed_input",
+    asserts: '`[12, 34, "string", 56, 78]`, ids and text in one text, is served',
+    why: "a text is a string, or the ids of its tokens",
+    holds: embeddingsOf([12, 34, "string", 56, 78], ({ length }) => length === 1)
+  },
+  {
+    test: "test_embedding_pooling_mean_multiple",
+    asserts: "the same of a model whose vectors are means",
+    holds: embeddingsOf([life, "Write a joke about AI", "This is a test"], ({ length }) => length === 3)
+  },
+  {
+    test: "test_embedding_pooling_none",
+    asserts: "`/embeddings` of a model without pooling gives a vector for each token",
+    why: "`/embeddings` is OpenAI's too; a file that does not say how its vectors become one is refused as it is loaded",
+    holds: async ({ embedder, post }) =>
+      Array.isArray((await post("/embeddings", { model: embedder, input: "a" })).body)
+  },
+  {
+    test: "test_embedding_openai_library_multiple",
+    asserts: "OpenAI's client has a vector for each text",
+    holds: async ({ client, embedder }) => {
+      const { data } = await client.embeddings.create({ model: embedder, input: [life, "This is a test"] })
+      return data.length === 2 && data.every(({ embedding }) => isUnit(embedding))
+    }
+  },
+  {
+    test: "test_embedding_error_prompt_too_long",
+    asserts: "a text that is too long is refused",
+    holds: embeddingsOf("This is a test ".repeat(512), (_, answer) => isRefused(answer))
+  },
+  {
+    test: "test_embedding_error_prompt_too_long",
+    asserts: "with the words `too large`",
+    why: "it is OpenAI's `context_length_exceeded`, with both numbers: a text may be as long as the model can read",
+    holds: embeddingsOf("This is a test ".repeat(512), (_, { text: said }) => said.includes("too large"))
+  },
+  {
+    test: "test_same_prompt_give_same_result",
+    asserts: "the same text gives the same vector",
+    holds: embeddingsOf(
+      [life, life, life],
+      (found) => found.length === 3 && found.every((one) => isSame(one, found[0]))
+    )
+  },
+  {
+    test: "test_embedding_usage_multiple",
+    asserts: "`usage` counts each text's tokens, those at its ends too",
+    holds: embeddingsOf([life, life], (_, { body }) => {
+      const { prompt_tokens, total_tokens } = Object(body["usage"])
+      return prompt_tokens > 2 && prompt_tokens === total_tokens && prompt_tokens % 2 === 0
+    })
+  },
+  {
+    test: "test_embedding_openai_library_base64",
+    asserts: "base64 has the same numbers",
+    holds: async (tried) => {
+      const { embedder, post } = tried
+      const asked = { model: embedder, input: "Test base64" }
+      const [numbers] = vectors(await post(measured, asked))
+      const encoded = String(vectors(await post(measured, { ...asked, encoding_format: "base64" }))[0])
+      const bytes = Buffer.from(encoded, "base64")
+      return isSame(
+        numbers,
+        numbers?.map((_, i) => bytes.readFloatLE(4 * i))
+      )
+    }
+  }
+]
+
+const documents = ["A machine is a physical system", "Learning is", "Machine learning is a field", "Paris, capitale"]
+const ranked =
+  (own: object, is: (results: ReadonlyArray<unknown>, answer: Answer) => boolean, path = "/rerank") =>
+  async ({ post, ranker }: Tried): Promise<boolean> => {
+    const answer = await post(path, { model: ranker, query: "Machine learning is", ...own })
+    const results = answer.body["results"] ?? answer.body
+    return is(Array.isArray(results) ? results : [], answer)
+  }
+
+const ofRerank: ReadonlyArray<Row> = [
+  {
+    test: "test_rerank",
+    asserts: "a `relevance_score` for each of the documents",
+    holds: ranked(
+      { documents },
+      (results) => results.length === 4 && typeof at(results[0], "relevance_score") === "number"
+    )
+  },
+  {
+    test: "test_rerank_tei_format",
+    asserts: "with `texts` a list of `score`s",
+    holds: ranked(
+      { texts: documents },
+      (results) => results.length === 4 && typeof at(results[0], "score") === "number"
+    )
+  },
+  ...[[], null, 123, [1, 2, 3]].map((wrong) => ({
+    test: "test_invalid_rerank_req",
+    asserts: `documents \`${JSON.stringify(wrong)}\` are refused`,
+    holds: ranked({ documents: wrong }, (_, answer) => isRefused(answer))
+  })),
+  {
+    test: "test_rerank_usage",
+    asserts: "`usage` counts what was read",
+    holds: ranked({ documents }, (_, { body }) => {
+      const { prompt_tokens, total_tokens } = Object(body["usage"])
+      return prompt_tokens > 4 && prompt_tokens === total_tokens
+    })
+  },
+  ...[2, 4, 99].map((top_n) => ({
+    test: "test_rerank_top_n",
+    asserts: `\`top_n\` ${top_n} gives so many, or as many as there are`,
+    holds: ranked({ documents, top_n }, ({ length }) => length === Math.min(4, top_n))
+  })),
+  {
+    test: "test_rerank_tei_top_n",
+    asserts: "in both forms",
+    holds: ranked({ texts: documents, top_n: 2 }, ({ length }) => length === 2)
+  }
+]
+
+// the first of them leave out which model they ask, where one alone is loaded
+export const rows: ReadonlyArray<Row> = [...ofChats, ...ofCompletions, ...ofTheRest, ...ofEmbeddings, ...ofRerank]
 
 const cell = (words: string): string => words.replaceAll("|", "\\|")
 
 /** The page. */
 export const page = `# llama.cpp's own server tests
 
-What the unit tests of llama.cpp's server (chat, completions, tokens, tools, context shift, the basics)
+What the unit tests of llama.cpp's server (chat, completions, embeddings, rerank, tokens, tools, context shift, the basics)
 assert, tried on a cluster with the bundled model. Their texts and counts of tokens are of other models, and are not compared;
 those of real models, of Windows' and of the server's own flags are not tried. \`test/e2e/llama-server.test.ts\` tries every row, and
 writes this page with \`-u\`.
