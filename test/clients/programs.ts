@@ -67,7 +67,11 @@ export const shell = (
   })
 
 /** Runs the page's program of this name, with what its user says. */
-export const program = async (cluster: ScriptedCluster, name: string, ...args: ReadonlyArray<string>): Promise<Ran> => {
+export const program = async (
+  cluster: Pick<ScriptedCluster, "model" | "queenUrl">,
+  name: string,
+  ...args: ReadonlyArray<string>
+): Promise<Ran> => {
   // beside the packages, from where they are found
   const file = join(here, ".run", `${name}-${process.pid}.mjs`)
   write(file, recipe("js", name, cluster))
