@@ -64,7 +64,7 @@ export const proofs = [
     what: "coding agents and libraries as people have them, set up as docs/clients.md says, looping with tools, and objects by a schema, with no way out; a worker killed meanwhile",
     steps: () => [
       npm("ci", "--prefix", "test/clients"),
-      offline(tests("clients/libraries", "clients/objects", "clients/agents"))
+      offline(tests("clients/libraries", "clients/embeddings", "clients/objects", "clients/agents"))
     ]
   },
   {
