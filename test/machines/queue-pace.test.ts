@@ -9,6 +9,7 @@ it("a full queue is shorter by one when a slot is free, as jobs went lately", ()
   expect(retryAfterS(mean, 0)).toBe(1)
   expect(retryAfterS(paceAfter(mean, 1e9), 1)).toBe(60)
   expect(retryAfterS(2, 4)).toBe(1)
+  expect(paceAfter(10_000, 20_000)).toBe(12_000)
 })
 
 it("the newest jobs count for most", () => {

@@ -28,7 +28,11 @@ export const rooms = [
     name: "policy",
     source: /^src\/machines\/policy\//,
     // of the turns and the search the queen's own tests have what takes several of them
-    tests: ["test/machines/policy/*.test.ts", "test/actors/queen/{room,reload,plan}.test.ts"],
+    tests: [
+      "test/machines/policy/*.test.ts",
+      "test/machines/queue-pace.test.ts",
+      "test/actors/queen/{room,reload,plan,placing}.test.ts"
+    ],
     without: ["test/machines/policy/{estimate-*,swapping}.test.ts"]
   },
   {

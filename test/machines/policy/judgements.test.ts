@@ -1,15 +1,14 @@
 /** Small judgements of the policy, each by its edge. */
 import { describe, expect, it } from "vitest"
 import { rbeeError } from "../../../src/machines/errors.ts"
-import { failureClassOf, losesWorker } from "../../../src/machines/policy/failure-class.ts"
-import { tooManyBytes } from "../../../src/machines/policy/memory/context.ts"
+import { failureClassOf, losesWorker, retryDelay } from "../../../src/machines/policy/failure-class.ts"
+import { mayReloadAt, neededContext, noLonger, tooManyBytes } from "../../../src/machines/policy/memory/context.ts"
 import { fit } from "../../../src/machines/policy/memory/fit.ts"
 import { because, type Cost, lostBy, mainly } from "../../../src/machines/policy/placement/cost.ts"
 import { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
 import { ObservedPerformance } from "../../../src/machines/policy/placement/observed-performance.ts"
-import { reloadsAt } from "../../../src/machines/policy/placement/placement.ts"
+import { decide, objection, reloadsAt, withoutModel } from "../../../src/machines/policy/placement/placement.ts"
 import { makeRoom, patienceOf, residencyMs } from "../../../src/machines/policy/placement/residency.ts"
-import { mayReloadAt } from "../../../src/machines/policy/memory/context.ts"
 import { mismatchOfInstalled, mismatchOfRunning } from "../../../src/machines/policy/version.ts"
 import { loadSeconds } from "../../../src/machines/policy/placement/cost.ts"
 import { DeviceId, HiveId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
@@ -46,6 +45,65 @@ describe("A failure on the way to an answer", () => {
   })
 })
 
+describe("A job that lost its place", () => {
+  it("looks for another one at once, then after a tenth of a second and twice as long each time, up to two seconds", () => {
+    expect([0, 1, 2, 3, 4, 5, 6, 7, 8].map(retryDelay)).toEqual([0, 0, 100, 200, 400, 800, 1600, 2000, 2000])
+  })
+})
+
+describe("A place", () => {
+  it("serves who asked for it or for none, and the CPU who allows it or names it", () => {
+    const why = (...args: Parameters<typeof request>) => objection(request(...args), box("cpu"))
+    expect(why()).toBeUndefined()
+    expect(why({ hive: HiveId.make("box"), device: DeviceId.make("cpu") })).toBeUndefined()
+    expect(why({ hive: HiveId.make("attic") })).toBe("another hive is asked for (attic)")
+    expect(why({ device: DeviceId.make("gpu0") })).toBe("another device is asked for (gpu0)")
+    expect(why({ allowCpu: false })).toBe("the CPU is not allowed")
+    expect(why({ allowCpu: false, device: DeviceId.make("cpu") })).toBeUndefined()
+    expect(objection(request({ allowCpu: false }), box("gpu0"))).toBeUndefined()
+  })
+
+  it("is the worker's that is first by its name, where two would be done at once, and the others are counted", () => {
+    const [a, b] = [resident("a", box("gpu0")), resident("b", box("gpu1"))]
+    for (const workers of [
+      [a, b],
+      [b, a]
+    ])
+      expect(decide(request(), fleetOf({ box: [8000, 8000] }, workers))).toMatchObject({
+        kind: "resident",
+        worker: "a"
+      })
+    const fleet = fleetOf({ box: [8000, 8000] }, [a, b])
+    expect(withoutModel(fleet, box("gpu0"), [{ ...box("gpu1"), verdict: "busier" }])).toEqual([
+      { count: 1, verdict: "the model would have to be loaded there" }
+    ])
+    const all = ["gpu1", "cpu"].map((device) => ({ ...box(device), verdict: "busier" }))
+    expect(withoutModel(fleet, box("gpu0"), all)).toEqual([])
+  })
+})
+
+describe("A prompt that is too long for its worker", () => {
+  const overflow = (context: number, prompt: number, trained: number) =>
+    rbeeError("INVALID_REQUEST", "too long", "", { prompt_tokens: prompt, context, trained_context: trained })
+
+  it("needs more where the model was trained for more, and nothing would do where it was not", () => {
+    expect(neededContext(overflow(512, 600, 4096), 100)).toMatchObject({ prompt: 600, had: 512 })
+    expect(neededContext(overflow(4096, 600, 4096), 100)).toBeUndefined()
+    expect(neededContext(overflow(512, 4096, 4096), 100)).toBeUndefined()
+  })
+
+  it("is told the most that there is, and to ask for that only where it would do", () => {
+    const need = { context: 8192, had: 512, prompt: 2000 }
+    const full = (most: number) => rbeeError("VRAM_EXHAUSTED", "full", "", { context_max: most, needed_mb: 9 })
+    expect(noLonger(need, full(4096)).todo).toBe("Ask for a context of 4096 tokens, or shorten the prompt")
+    expect(noLonger(need, full(2000)).todo).toBe("Shorten the prompt, or use a smaller model")
+    expect(noLonger(need, full(100))).toMatchObject({
+      code: "INVALID_REQUEST",
+      details: { prompt_tokens: 2000, context: 512, needed_context: 8192, needed_mb: 9 }
+    })
+  })
+})
+
 describe("Versions", () => {
   it("that are one are no matter; others are told with what to do, there or here", () => {
     const same = { hive: HiveId.make("box"), theirs: "1.0.0", ours: "1.0.0", remote: true }
@@ -55,6 +113,7 @@ describe("Versions", () => {
       code: "VERSION_MISMATCH",
       details: { hive: "0.9.0", queen: "1.0.0" }
     })
+    expect(mismatchOfRunning(other)?.what).toBe("hive box runs rbee 0.9.0, this is rbee 1.0.0")
     expect(mismatchOfRunning(other)?.todo).toContain("rbee hives upgrade box")
     expect(mismatchOfRunning({ ...other, remote: false })?.todo).toContain("try again")
     expect(mismatchOfInstalled(other)?.message).toMatch(/has rbee 0\.9\.0.*upgrade/)
