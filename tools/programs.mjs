@@ -28,10 +28,6 @@ import { fileURLToPath } from "node:url"
 import { setFlagsFromString } from "node:v8"
 import { Script } from "node:vm"
 
-// What runs in the first seconds hardly runs again: to optimize it costs more than it gives.
-setFlagsFromString("--no-opt")
-setTimeout(() => setFlagsFromString("--opt"), ${startMs}).unref()
-
 const file = fileURLToPath(new URL("./${name}.cjs", import.meta.url))
 const cache = file + ".cache"
 const cached = () => {
@@ -46,13 +42,18 @@ const script = new Script(code, { filename: file, cachedData: cached() })
 if (existsSync(join(dirname(file), "${wish}"))) {
   process.on("exit", () => {
     // a cache fits only the flags that it was made with
-    setFlagsFromString("--no-opt")
+    setFlagsFromString("--opt")
     writeFileSync(cache + process.pid, script.createCachedData())
     renameSync(cache + process.pid, cache)
   })
 }
 const module = { exports: {} }
 script.runInThisContext()(module.exports, createRequire(import.meta.url), module, file, dirname(file))
+
+// What runs in the first seconds hardly runs again: to optimize it costs more than it gives. Not before the modules are
+// loaded: Node's own have caches, too.
+setFlagsFromString("--no-opt")
+setTimeout(() => setFlagsFromString("--opt"), ${startMs}).unref()
 `
 
 const freePort = () =>

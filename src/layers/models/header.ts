@@ -27,21 +27,36 @@ const prefix = async (handle: FileHandle, bytes: number): Promise<Uint8Array> =>
 /** Read, or why the file is no model. */
 export type Read = Header | { readonly reason: string }
 
-/** Rejects where the file cannot be read. */
+/** The latest headers, by file, and what the file was then: each is asked for several times on a model's way. */
+const latest = new Map<string, { readonly stamp: string; readonly read: Read }>()
+const latestMax = 8
+
+/** Of a file that has not changed since. Rejects where it cannot be read. */
 export const readHeader = async (file: string, format: ModelFormat): Promise<Read> => {
   const handle = await open(file, "r")
   try {
-    const { size } = await handle.stat()
-    let want = Math.min(size, firstBytes)
-    for (;;) {
-      const result = format.read(await prefix(handle, want), size)
-      if (result._tag === "Model") return result
-      if (result._tag === "Invalid") return { reason: result.reason }
-      if (result.bytes <= want) return { reason: "it changed while it was read" }
-      want = Math.min(result.bytes, headerBytesMax)
-    }
+    const { ctimeNs, ino, mtimeNs, size } = await handle.stat({ bigint: true })
+    const stamp = [format.ending, ino, size, mtimeNs, ctimeNs].join(" ")
+    const known = latest.get(file)
+    if (known?.stamp === stamp) return known.read
+    const read = await readAnew(handle, Number(size), format)
+    latest.delete(file)
+    latest.set(file, { stamp, read })
+    for (const oldest of [...latest.keys()].slice(0, -latestMax)) latest.delete(oldest)
+    return read
   } finally {
     await handle.close()
+  }
+}
+
+const readAnew = async (handle: FileHandle, size: number, format: ModelFormat): Promise<Read> => {
+  let want = Math.min(size, firstBytes)
+  for (;;) {
+    const result = format.read(await prefix(handle, want), size)
+    if (result._tag === "Model") return result
+    if (result._tag === "Invalid") return { reason: result.reason }
+    if (result.bytes <= want) return { reason: "it changed while it was read" }
+    want = Math.min(result.bytes, headerBytesMax)
   }
 }
 

@@ -155,7 +155,7 @@ const codecOf = (schema: WireSchema): JsonCodec => {
   const encode = encoderOf(schema)
   const decode = decoderOf(schema, false)
   /** what an answer without a body stands for */
-  const empty = Either.isRight(decode(undefined)) ? undefined : null
+  const empty = () => (Either.isRight(decode(undefined)) ? undefined : null)
   return {
     encode: (value) => {
       const encoded = encode(value)
@@ -163,9 +163,9 @@ const codecOf = (schema: WireSchema): JsonCodec => {
       return isVoid ? undefined : JSON.stringify(encoded.right)
     },
     decode: (text) => {
-      let value: unknown = empty
+      let value: unknown
       try {
-        if (text !== undefined && text !== "") value = JSON.parse(text)
+        value = text === undefined || text === "" ? empty() : JSON.parse(text)
       } catch {
         return undefined
       }

@@ -1,20 +1,22 @@
 /** The text of a request's body, packed or not. */
 import { StringDecoder } from "node:string_decoder"
-import { brotliDecompress, gunzip, inflate, inflateRaw, type ZlibOptions } from "node:zlib"
+import type * as Zlib from "node:zlib"
 import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { tooLarge } from "../../../../protocol/wire/wire.ts"
 
-type Unpack = (packed: Buffer, options: ZlibOptions, done: (error: Error | null, whole: Buffer) => void) => void
+type Unpack = (packed: Buffer, options: Zlib.ZlibOptions, done: (error: Error | null, whole: Buffer) => void) => void
+/** Most programs never need the library: it is loaded by the first packed body. */
+type Unpacker = (zlib: typeof Zlib, packed: Buffer) => Unpack
 
 /** Some clients mean zlib's format by `deflate`, as the standard does, and some the bare one. */
 const isZlib = ([first = 0, second = 0]: Uint8Array): boolean => (first & 15) === 8 && (first * 256 + second) % 31 === 0
 
-const unpackers: Readonly<Record<string, Unpack>> = {
-  gzip: gunzip,
-  "x-gzip": gunzip,
-  deflate: (packed, options, done) => (isZlib(packed) ? inflate : inflateRaw)(packed, options, done),
-  br: brotliDecompress
+const unpackers: Readonly<Record<string, Unpacker>> = {
+  gzip: ({ gunzip }) => gunzip,
+  "x-gzip": ({ gunzip }) => gunzip,
+  deflate: ({ inflate, inflateRaw }, packed) => (isZlib(packed) ? inflate : inflateRaw),
+  br: ({ brotliDecompress }) => brotliDecompress
 }
 
 /** Bytes of a body that one turn makes text of: all of 20 MB at once takes a tenth of a second. */
@@ -44,11 +46,13 @@ export const unpack = (
   if (name === "" || name === "identity") return unpacked(packed)
   const unpacker = Object.hasOwn(unpackers, name) ? unpackers[name] : undefined
   if (unpacker === undefined) return done(Either.left(unknownEncoding()))
-  unpacker(packed, { maxOutputLength: maxBytes }, (error, whole) => {
-    if (error === null) return unpacked(whole)
-    const isTooLarge = "code" in error && error.code === "ERR_BUFFER_TOO_LARGE"
-    done(Either.left(isTooLarge ? tooLarge(maxBytes) : broken(name)))
-  })
+  const unpackedBy = (zlib: typeof Zlib): void =>
+    unpacker(zlib, packed)(packed, { maxOutputLength: maxBytes }, (error, whole) => {
+      if (error === null) return unpacked(whole)
+      const isTooLarge = "code" in error && error.code === "ERR_BUFFER_TOO_LARGE"
+      done(Either.left(isTooLarge ? tooLarge(maxBytes) : broken(name)))
+    })
+  void import("node:zlib").then(unpackedBy)
 }
 
 const unknownEncoding = () =>
