@@ -7,6 +7,15 @@ const lives: ReadonlyArray<FaultKind> = ["kill-worker", "abort-worker", "hang-wo
 const wires: ReadonlyArray<FaultKind> = ["cut", "half-open", "reset", "mid-frame", "slow-start", ...crashes]
 const starts: ReadonlyArray<FaultKind> = [...lives, ...wires, "boot-failure", "out-of-memory"]
 
+/** A response whose reader was lost with the queen has a while to get another, and is cancelled then. */
+const reigns: ReadonlyArray<FaultKind> = [
+  "kill-queen",
+  "stop-queen",
+  "disk-full",
+  "crash-machine",
+  "corrupt-queen-catalog"
+]
+
 const causes: Readonly<Record<string, ReadonlyArray<FaultKind>>> = {
   // a file looks like the cause where its workers are aborted as they load it
   MODEL_INVALID: ["abort-worker"],
@@ -45,6 +54,7 @@ export const isExplained = (
       (job?.client !== undefined &&
         (job.client.leavesAfter !== undefined ||
           client?.gaveUp === true ||
+          (job.client.surface === "responses" && has(reigns)) ||
           has(["reset", "mid-frame", "kill-keeper", "stop-keeper"])))
     )
   // a worker that could not learn how its model writes cannot tell it of tools
