@@ -10,6 +10,7 @@ import { openAi as surface } from "../../protocol/surfaces/openai-surface.ts"
 import { encodeError } from "../../protocol/surfaces/rbee.ts"
 import type { Usage } from "../../machines/vocabulary/job.ts"
 import {
+  type Begun,
   type Completion,
   CompletionRequest,
   promptsOf,
@@ -47,7 +48,10 @@ export const completions =
         // what comes with tokens comes in a stream
         stream: stream || logprobs !== undefined
       }
-      const requests = prompts.map((prompt, index) => ({ ...seeded(wanted, index), prompt }))
+      const requests = prompts.map((prompt, index) => ({
+        ...seeded(wanted, index),
+        ...(typeof prompt === "string" ? { prompt } : { tokens: prompt })
+      }))
       const reply = yield* askEach(jobs, requests, (choices) => {
         const answering = { choices, head: headOf(choices, model), prompts, request }
         return stream ? streamed(answering) : whole(answering)
@@ -58,7 +62,7 @@ export const completions =
 interface Answering {
   readonly choices: ReadonlyArray<Choice>
   readonly head: CompletionHead
-  readonly prompts: ReadonlyArray<string>
+  readonly prompts: ReadonlyArray<Begun>
   readonly request: CompletionRequest
 }
 
@@ -75,14 +79,15 @@ const choiceOf = (
   logprobs: Said["logprobs"] = null
 ): Said => ({ text, index, logprobs, finish_reason })
 
-const echoed = ({ echo = false }: CompletionRequest, prompt = ""): string => (echo ? prompt : "")
+const echoed = ({ echo = false }: CompletionRequest, prompt: Begun = ""): string =>
+  echo && typeof prompt === "string" ? prompt : ""
 
 /** How many of the likeliest tokens come beside each one; undefined: nobody asks. */
 const topOf = ({ logprobs, n_probs: n = 0 }: CompletionRequest): number | undefined =>
   logprobs ?? (n > 0 ? n : undefined)
 
 /** Where the tokens of a choice begin; undefined: nobody asks. */
-const tokensOf = (request: CompletionRequest, prompt: string | undefined): TextTokens | undefined => {
+const tokensOf = (request: CompletionRequest, prompt: Begun | undefined): TextTokens | undefined => {
   const top = topOf(request)
   return top === undefined ? undefined : new TextTokens(top, [...echoed(request, prompt)].length)
 }

@@ -14,7 +14,8 @@ const wishes = Struct.keys(conversationFields)
 const inputOf = (request: InferRequest): GenerateRequest["input"] => {
   if (request.messages !== undefined)
     return { _tag: "Messages", messages: request.messages, ...Struct.pick(request, ...wishes) }
-  const { prompt = "", suffix } = request
+  const { prompt = "", suffix, tokens } = request
+  if (tokens !== undefined) return { _tag: "Tokens", tokens }
   return { _tag: "Prompt", prompt, ...(suffix === undefined ? {} : { suffix }) }
 }
 
@@ -58,15 +59,17 @@ const measureOf = ({ embed, rerank, resume }: InferRequest): Asked | undefined =
 
 /** Exactly one of `prompt`, `messages`, `embed` and `rerank` must be there. */
 export const askedOf = (request: InferRequest): Effect.Effect<Asked, RbeeError<"INVALID_REQUEST">> => {
-  const { embed, messages, prompt, rerank } = request
-  const given = [prompt, messages, embed, rerank].filter((one) => one !== undefined)
+  const { embed, messages, prompt, rerank, tokens } = request
+  const given = [prompt, tokens, messages, embed, rerank].filter((one) => one !== undefined)
   if (request.logprobs !== undefined && request.stream === false)
     return Effect.fail(
       rbeeError("INVALID_REQUEST", "logprobs come with tokens: ask for a stream", "", { field: "logprobs" })
     )
   return given.length === 1
     ? Effect.succeed(measureOf(request) ?? generateOf(request))
-    : Effect.fail(rbeeError("INVALID_REQUEST", "exactly one of prompt, messages, embed and rerank must be given"))
+    : Effect.fail(
+        rbeeError("INVALID_REQUEST", "exactly one of prompt, tokens, messages, embed and rerank must be given")
+      )
 }
 
 const generateOf = (request: InferRequest): Asked => {

@@ -83,6 +83,8 @@ export interface GenerateRequest {
         /** what comes after the answer; refused with INVALID_REQUEST by a model that cannot fill in */
         readonly suffix?: string
       }
+    /** read as they are; refused with INVALID_REQUEST where they are none of the model's */
+    | { readonly _tag: "Tokens"; readonly tokens: ReadonlyArray<number> }
     | ({ readonly _tag: "Messages" } & Conversation)
   /** of the whole answer, what is resumed included; absent: the room left in the context */
   readonly maxTokens?: number

@@ -130,6 +130,16 @@ const checkBias = ({ bias = [] }: GenerateRequest["sampling"], vocabulary: numbe
       })
 }
 
+const checkTokens = (input: GenerateRequest["input"], vocabulary: number) => {
+  const unknown = input._tag === "Tokens" ? input.tokens.find((token) => token >= vocabulary) : undefined
+  return unknown === undefined
+    ? Effect.void
+    : rbeeError("INVALID_REQUEST", `the prompt has token ${unknown}, and the model has ${vocabulary}`, "", {
+        field: "prompt",
+        tokens: vocabulary
+      })
+}
+
 /** More tokens than there can be are not counted. */
 const within = (sampling: GenerateRequest["sampling"], context: number): GenerateRequest["sampling"] => {
   const { penalties } = sampling
@@ -250,7 +260,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     known: Dialect,
     tokens: ReadonlyArray<number>
   ): Effect.Effect<Pick<Asked, "grammar" | "forbidden">, RbeeError<"INVALID_REQUEST">> => {
-    if (input._tag === "Prompt" || isFree(input)) return Effect.succeed({ grammar: undefined, forbidden: undefined })
+    if (input._tag !== "Messages" || isFree(input)) return Effect.succeed({ grammar: undefined, forbidden: undefined })
     forbidden ??= forbiddenOf(pieces, facts.vocabulary, (token) => model.isEogToken(token))
     const found = forbidden
     const prompt = spellEnd(pieces, tokens, promptTail)
@@ -274,9 +284,10 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     Effect.gen(function* () {
       const { input, sampling } = request
       yield* checkBias(sampling, facts.vocabulary)
-      const { dialect: known, isTrusted } = input._tag === "Prompt" ? noDialect : yield* knownFor(input, request)
+      yield* checkTokens(input, facts.vocabulary)
+      const { dialect: known, isTrusted } = input._tag !== "Messages" ? noDialect : yield* knownFor(input, request)
       const tokens = yield* prompts.read(input, { dialect: known, isTrusted })
-      const isPlain = input._tag === "Prompt" || !hasForm(input, known)
+      const isPlain = input._tag !== "Messages" || !hasForm(input, known)
       const form = isPlain ? undefined : { dialect: known, prompt: spellEnd(pieces, tokens, promptTail) }
       const held = yield* constrained(input, known, tokens)
       // what is held to a form ends where the form does

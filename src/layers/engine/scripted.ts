@@ -76,6 +76,7 @@ const heldMs = 5
 
 /** One token a word, the same for the same word; roles are tokens too. */
 const tokenize = (input: GenerateRequest["input"]): ReadonlyArray<number> => {
+  if (input._tag === "Tokens") return input.tokens
   const text =
     input._tag === "Prompt"
       ? input.prompt
@@ -150,7 +151,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
   const learned = script.dialect ?? contentOnly("it is a script")
   const linesFor = (input: GenerateRequest["input"], isText: boolean): Lines => {
     const { answer, controls, holds, next, text = word, tokens: count = 128 } = script
-    if (answer === undefined || input._tag === "Prompt")
+    if (answer === undefined || input._tag !== "Messages")
       return { say: text, count, isHeld: never, ...(next === undefined ? {} : { next }) }
     const tokens = answer(input)
     const say = (index: number): string => {
@@ -173,7 +174,7 @@ const serve = (script: ScriptedOptions, options: LoadOptions): LoadedModel => {
     const refused = checkFits(prompt.length, context, longest)
     if (refused !== undefined) return refused
     // a script may be wrong, and must not keep a slot for it
-    const isPlain = input._tag === "Prompt" || !hasForm(input, dialect)
+    const isPlain = input._tag !== "Messages" || !hasForm(input, dialect)
     const lines = linesFor(input, isPlain)
     const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
     if (taken instanceof RbeeError) return taken

@@ -27,13 +27,13 @@ export const isLong = (request: CheckedRequest): boolean => isLongerThan(request
 
 /** The row of a long request: everything but what it says. */
 export const withoutTexts = (request: CheckedRequest): CheckedRequest => {
-  const { embed: _, messages: __, prompt: ___, rerank: ____, ...others } = request
+  const { embed: _, messages: __, prompt: ___, rerank: ____, tokens: _____, ...others } = request
   return others
 }
 
 /** Exactly one of them is in every request. */
-export const hasTexts = ({ embed, messages, prompt, rerank }: CheckedRequest): boolean =>
-  [embed, messages, prompt, rerank].some((one) => one !== undefined)
+export const hasTexts = ({ embed, messages, prompt, rerank, tokens }: CheckedRequest): boolean =>
+  [embed, messages, prompt, rerank, tokens].some((one) => one !== undefined)
 
 export class LongRequests {
   private readonly folder: string

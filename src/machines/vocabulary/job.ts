@@ -110,7 +110,7 @@ export const samplingDefaults = {
 /** Texts of one request at most; as many as OpenAI takes. */
 export const textsMax = 2048
 
-const TokenIds = Schema.Array(Schema.Int.pipe(Schema.nonNegative())).pipe(Schema.minItems(1))
+export const TokenIds = Schema.Array(Schema.Int.pipe(Schema.nonNegative())).pipe(Schema.minItems(1))
 
 /** In place of what is to be answered: texts that are measured. Shared by `/jobs` and `/infer`. */
 export const measureFields = {
@@ -134,12 +134,14 @@ export const SessionRequest = Schema.Struct({ id: Id, teardown: Teardown, woke_q
 export type SessionRequest = typeof SessionRequest.Type
 
 /**
- * The body of `POST /jobs`. Exactly one of `prompt`, `messages`, `embed` and `rerank` is there (checked by
+ * The body of `POST /jobs`. Exactly one of `prompt`, `tokens`, `messages`, `embed` and `rerank` is there (checked by
  * `checkJobRequest`).
  */
 export const JobRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
   prompt: Schema.optional(Schema.String),
+  /** the same as the model's own tokens, which are read as they stand: `raw` */
+  tokens: Schema.optional(TokenIds),
   /** the prompt is read as it stands, without a chat template */
   raw: Schema.optional(Schema.Boolean),
   /** of a raw prompt: what comes after the answer, which fills the middle */

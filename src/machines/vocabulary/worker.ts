@@ -4,7 +4,7 @@ import { Count, Megabytes } from "./common.ts"
 import { AnswerForm } from "../dialect/answer-form.ts"
 import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
-import { FinishReason, measureFields, samplingFields, TokenLogprob, Usage } from "./job.ts"
+import { FinishReason, measureFields, samplingFields, TokenIds, TokenLogprob, Usage } from "./job.ts"
 import { JobId, WorkerId, DeviceId, ModelRef } from "./ids.ts"
 
 /** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
@@ -99,6 +99,8 @@ export const InferRequest = Schema.Struct({
   job_id: JobId,
   epoch: Count,
   prompt: Schema.optional(Schema.String),
+  /** the same as tokens */
+  tokens: Schema.optional(TokenIds),
   /** what comes after the answer, which fills the middle */
   suffix: Schema.optional(Schema.String),
   messages: Schema.optional(Schema.Array(ChatMessage)),

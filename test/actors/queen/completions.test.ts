@@ -88,6 +88,18 @@ describe("a completion", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("goes on with tokens as they are: one prompt of them, or several", () =>
+    Effect.gen(function* () {
+      const { asked, client } = yield* edge(sayAll)
+      const whole = yield* call(() => client.completions.create({ ...text, prompt: [5, 6] }))
+      expect(whole.choices[0]?.text).toBe(answerText)
+      const several = { ...text, prompt: [[5], [6, 7]], n: 2 }
+      expect((yield* call(() => client.completions.create(several))).choices).toHaveLength(4)
+      expect(asked.map(({ tokens }) => tokens)).toEqual([[5, 6], [5], [5], [6, 7], [6, 7]])
+      for (const request of asked) expect(request).toMatchObject({ raw: true, model: "minillama" })
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("that fails in the middle ends with its error and without [DONE]", () =>
     Effect.gen(function* () {
       const { post, url } = yield* edge((log) =>
@@ -134,9 +146,10 @@ describe("a completion", () => {
           ({ code, param, status }) => [status, code, param]
         )
       expect(yield* refused({ prompt: "" })).toEqual([400, "invalid_request", "prompt"])
-      expect(yield* refused({ prompt: [] })).toEqual([400, "invalid_request", "prompt"])
-      expect(yield* refused({ prompt: [1, 2] })).toEqual([400, "unsupported_parameter", "prompt"])
-      expect(yield* refused({ prompt: [[1], [2]] })).toEqual([400, "unsupported_parameter", "prompt"])
+      for (const prompt of [[], [[]], [1, "a"], [-1], [1.5], ["a", 1]])
+        expect(yield* refused({ prompt })).toEqual([400, "invalid_value", "prompt"])
+      expect(yield* refused({ prompt: [1, 2], echo: true })).toEqual([400, "unsupported_parameter", "echo"])
+      expect(yield* refused({ prompt: [[1], [2]], suffix: "x" })).toEqual([400, "unsupported_parameter", "suffix"])
       expect(yield* refused({ prompt: ["a", "b"], n: 100 })).toEqual([400, "invalid_request", "prompt"])
       expect(asked).toEqual([])
     }).pipe(Effect.provide(layer))

@@ -19,6 +19,9 @@ describe("A request is refused", () => {
     ["without a prompt and without messages", {}, "prompt"],
     ["with both of them", { prompt, messages: [{ role: "user", content: "hello" }] }, "prompt"],
     ["raw and without a text", { raw: true, messages: [{ role: "user", content: "hello" }] }, "raw"],
+    ["of tokens that are not raw", { tokens: [1] }, "raw"],
+    ["of tokens with a suffix", { tokens: [1], raw: true, suffix: "}" }, "suffix"],
+    ["of tokens and a text", { tokens: [1], prompt, raw: true }, "prompt"],
     ["raw and to keep to a schema", { prompt, raw: true, response_format: { type: "json_object" } }, "response_format"],
     ["raw and to think", { prompt, raw: true, reasoning: { effort: "low" } }, "reasoning"],
     ["raw and with tools", { prompt, raw: true, tools: [{ name: "f" }] }, "tools"],
@@ -39,6 +42,7 @@ describe("A request is refused", () => {
     ["the CPU where nothing is said against it", { prompt, device: DeviceId.make("cpu") }],
     ["the CPU where it is allowed", { prompt, device: DeviceId.make("cpu"), allow_cpu: true }],
     ["a raw text without tools and thoughts", { prompt, raw: true, tools: [], reasoning: "off" }],
+    ["tokens that are read as they are", { tokens: [1, 2], raw: true }],
     ["a middle with nothing before it", { prompt: "", raw: true, suffix: "}" }],
     ["a GPU where the CPU is not allowed", { prompt, device: DeviceId.make("gpu0"), allow_cpu: false }]
   ])("not for %s", (_, request) => {

@@ -1,10 +1,11 @@
 /** What the bundled model's vocabulary tells of texts and tokens, in its real process. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { Vocabularies } from "../../../src/layers/runtimes/llama/vocabularies.ts"
 import type { TextQuestion } from "../../../src/machines/vocabulary/model.ts"
 import { HARD_TEXTS } from "../../support/texts.ts"
-import { MINILLAMA } from "./ask.ts"
+import { ask as askModel, loadWith, MINILLAMA } from "./ask.ts"
 
 const vocabularies = new Vocabularies()
 const ask = (question: TextQuestion, file = MINILLAMA) => vocabularies.read(file, question, { gpu: "cpu" })
@@ -48,6 +49,21 @@ describe("A vocabulary without its weights", () => {
       const bytes = pieces.map((piece) => (typeof piece === "string" ? Buffer.from(piece) : Buffer.from(piece)))
       expect(Buffer.concat(bytes).toString().trim()).toBe("hi 🐝")
       expect(pieces).toContainEqual([0xf0])
+    })
+  )
+
+  it.scopedLive("tells what a prompt of tokens is answered as the text is", () =>
+    Effect.gen(function* () {
+      const model = yield* loadWith(layerLlama({ gpu: "cpu" }))
+      const tokens = yield* tokenize({ content: "once upon a time", add_special: true })
+      const text = yield* askModel(model, { input: { _tag: "Prompt", prompt: "once upon a time" }, maxTokens: 12 })
+      const same = yield* askModel(model, { input: { _tag: "Tokens", tokens }, maxTokens: 12 })
+      expect([same.ids, same.promptTokens]).toEqual([text.ids, tokens.length])
+      const refused = yield* Effect.flip(askModel(model, { input: { _tag: "Tokens", tokens: [1, 999_999] } }))
+      expect(refused).toMatchObject({
+        code: "INVALID_REQUEST",
+        details: { field: "prompt", tokens: expect.any(Number) }
+      })
     })
   )
 

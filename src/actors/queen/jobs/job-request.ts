@@ -37,14 +37,14 @@ const wishes = Struct.keys(conversationFields)
 const samples = Struct.keys(samplingFields)
 
 export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
-  const { embed, messages, prompt, raw, rerank, suffix, seed: given = anySeed } = log.request
+  const { embed, messages, prompt, raw, rerank, suffix, tokens, seed: given = anySeed } = log.request
   // A prompt is what a user says: it goes through the model's chat template like any message, if it is not raw.
   const asked = messages ?? [{ role: "user" as const, content: prompt ?? "" }]
   const isMeasured = purposeOf(log.request) !== "chat"
   const wanted = isMeasured
     ? { embed, rerank }
     : {
-        ...(raw === true ? { prompt, suffix } : { messages: asked }),
+        ...(raw === true ? { prompt, suffix, tokens } : { messages: asked }),
         ...Struct.pick(log.request, ...wishes, ...samples),
         seed: given === anySeed ? seedOf(log.jobId) : given,
         form: log.facts().form

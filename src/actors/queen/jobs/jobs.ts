@@ -89,10 +89,10 @@ const answerWish = (request: JobRequest): string | undefined =>
 /** What the schema cannot say. The model reference leaves in its canonical form. */
 export const checkJobRequest = (request: JobRequest): Either.Either<CheckedRequest, RbeeError<"INVALID_REQUEST">> =>
   Either.gen(function* () {
-    const { embed, messages, prompt, raw, rerank, suffix } = request
-    if ([prompt, messages, embed, rerank].filter((one) => one !== undefined).length !== 1)
+    const { embed, messages, prompt, raw, rerank, suffix, tokens } = request
+    if ([prompt, tokens, messages, embed, rerank].filter((one) => one !== undefined).length !== 1)
       return yield* Either.left(
-        rbeeError("INVALID_REQUEST", "exactly one of prompt, messages, embed and rerank must be given", "", {
+        rbeeError("INVALID_REQUEST", "exactly one of prompt, tokens, messages, embed and rerank must be given", "", {
           field: "prompt"
         })
       )
@@ -103,7 +103,13 @@ export const checkJobRequest = (request: JobRequest): Either.Either<CheckedReque
           field: idle
         })
       )
-    if (raw === true && (prompt === undefined || (prompt === "" && suffix === undefined)))
+    if (tokens !== undefined && (raw !== true || suffix !== undefined))
+      return yield* Either.left(
+        rbeeError("INVALID_REQUEST", "tokens are read as they are: raw, and without a suffix", "", {
+          field: raw === true ? "suffix" : "raw"
+        })
+      )
+    if (raw === true && tokens === undefined && (prompt === undefined || (prompt === "" && suffix === undefined)))
       return yield* Either.left(rbeeError("INVALID_REQUEST", "what is raw must have a prompt", "", { field: "raw" }))
     const wish = raw === true ? chatWish(request) : undefined
     if (wish !== undefined)

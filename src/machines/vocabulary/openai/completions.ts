@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
-import { FinishReason, samplingFields } from "../job.ts"
+import { FinishReason, samplingFields, TokenIds } from "../job.ts"
 import { type FieldLists, harmless, served, sortBy, unserved, unsupported } from "./fields.ts"
 import { maybe } from "./messages.ts"
 import { ChatCompletionRequest, choicesMost, CompletionUsage, headFields } from "./openai.ts"
@@ -25,10 +25,11 @@ export const completionFields: FieldLists = {
 
 export const sortCompletion = sortBy(completionFields)
 
-/** Tokens in place of texts are refused by name. */
+/** A text, or its tokens; or several of them. */
 const Prompt = Schema.Union(
   Schema.String,
-  Schema.Array(Schema.Union(Schema.String, Schema.Number, Schema.Array(Schema.Number)))
+  TokenIds,
+  Schema.Array(Schema.Union(Schema.String, TokenIds)).pipe(Schema.minItems(1))
 )
 
 const { messages: _, top_logprobs: __, ...fields } = ChatCompletionRequest.fields
@@ -43,21 +44,33 @@ export const CompletionRequest = Schema.Struct({
 })
 export type CompletionRequest = typeof CompletionRequest.Type
 
-/** The texts to go on with, one for each choice; each comes `n` times. */
+/** What is gone on with, one for each choice: a text, or tokens. */
+export type Begun = string | typeof TokenIds.Type
+
+const severalOf = (prompt: typeof Prompt.Type): ReadonlyArray<Begun> => {
+  if (typeof prompt === "string") return [prompt]
+  const texts = prompt.flatMap((one) => (typeof one === "number" ? [] : [one]))
+  return texts.length > 0 ? texts : [prompt.flatMap((one) => (typeof one === "number" ? [one] : []))]
+}
+
+/** What to go on with, one for each choice; each comes `n` times. */
 export const promptsOf = ({
+  echo = false,
   n = 1,
   prompt,
   suffix = ""
-}: CompletionRequest): Either.Either<ReadonlyArray<string>, RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">> => {
+}: CompletionRequest): Either.Either<ReadonlyArray<Begun>, RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">> => {
   const invalid = (what: string, more: object = {}) =>
     Either.left(rbeeError("INVALID_REQUEST", what, "", { field: "prompt", ...more }))
-  const texts = typeof prompt === "string" ? [prompt] : prompt
-  if (!texts.every((text) => typeof text === "string"))
-    return Either.left(unsupported("prompt", "prompt has ids of tokens; only text is supported"))
-  if (texts.length === 0 || (suffix === "" && texts.includes(""))) return invalid("prompt is empty")
-  const count = texts.length * n
+  const begun = severalOf(prompt)
+  const hasTokens = begun.some((one) => typeof one !== "string")
+  if (hasTokens && suffix !== "")
+    return Either.left(unsupported("suffix", "a suffix is not supported where the prompt is tokens"))
+  if (hasTokens && echo) return Either.left(unsupported("echo", "echo is not supported where the prompt is tokens"))
+  if (suffix === "" && begun.includes("")) return invalid("prompt is empty")
+  const count = begun.length * n
   if (count > choicesMost) return invalid(`${count} choices are asked for, over ${choicesMost}`, { max: choicesMost })
-  return Either.right(texts.flatMap((text) => Array.from({ length: n }, () => text)))
+  return Either.right(begun.flatMap((one) => Array.from({ length: n }, () => one)))
 }
 
 /** Of a completion, and of each chunk of one; one chunk of `include_usage` has no choices. */

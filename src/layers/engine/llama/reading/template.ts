@@ -81,6 +81,7 @@ export class ChatTemplate {
   /** Throws RbeeError INVALID_REQUEST where the template refuses the messages. */
   tokens(input: Readable, dialect: Dialect): Array<number> {
     if (input._tag === "Text" || input._tag === "Pair") return measuredTokens(this.model, input)
+    if (input._tag === "Tokens") return [...input.tokens]
     // A raw prompt speaks to the model directly, control tokens included; the words of a chat do not.
     const tokens =
       input._tag === "Messages"

@@ -73,6 +73,7 @@ export const shortPrompt = 8192
 const summed = (input: Readable, lengthOf: (text: string) => number): number => {
   if (input._tag === "Text") return lengthOf(input.text)
   if (input._tag === "Pair") return lengthOf(input.query) + lengthOf(input.document)
+  if (input._tag === "Tokens") return 0
   if (input._tag === "Prompt") return lengthOf(input.prompt) + lengthOf(input.suffix ?? "")
   let sum = 0
   eachSaid(input, (text) => {
