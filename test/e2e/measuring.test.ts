@@ -123,6 +123,23 @@ describe("A model for embeddings, through the cluster", () => {
   })
 })
 
+describe("Texts on /jobs", () => {
+  it("are a job as any other, whose tokens are vectors, and ask for nothing that is for answers", async () => {
+    const submit = (asked: object) =>
+      fetch(`${on.queenUrl}/jobs`, { method: "POST", body: JSON.stringify({ model: bert, ...asked }) })
+    const { events }: { readonly events: string } = JSON.parse(await (await submit({ embed: TEXTS })).text())
+    const told = await (await fetch(`${on.queenUrl}${events}`)).text()
+    const tokens = [...told.matchAll(/^event: token\ndata: (.*)$/gm)].map(([, data = ""]) => JSON.parse(data).t)
+    expect(vectorsIn(tokens.join(""))).toHaveLength(TEXTS.length)
+    expect(told).toMatch(/^event: done$/m)
+    for (const wish of [{ max_tokens: 5 }, { temperature: 0 }, { raw: true }, { tools: [{ name: "f" }] }]) {
+      const refused = await submit({ embed: TEXTS, ...wish })
+      const { error }: Answered = JSON.parse(await refused.text())
+      expect([refused.status, error.details["field"]]).toEqual([400, Object.keys(wish)[0]])
+    }
+  })
+})
+
 describe("What a model is for", () => {
   it("is told by OpenAI's list, by Ollama's show, and by the keeper", async () => {
     const { data } = await client().models.list()

@@ -40,8 +40,25 @@ const say = async (url: string, tokens: number, name: string): Promise<void> => 
   if (!answer.ok) throw new Error(`the worker refused: ${await answer.text()}`)
 }
 
+type Fill = (url: string, context: number, slot: number) => Promise<void>
+
+/** One that writes nothing reads texts that fill its context. */
+export const measureIn: Fill = async (url, context, slot) => {
+  const answer = await fetch(`${url}/infer`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      job_id: `fill-${slot}`,
+      epoch: 1,
+      embed: [1, 2].map((token) => Array.from({ length: context }, () => 50 + token)),
+      stream: false
+    })
+  })
+  if (!answer.ok) throw new Error(`the worker refused: ${await answer.text()}`)
+}
+
 /** `program`: the bundled worker program. */
-export const workerMemory = async (program: string, loading: Loading): Promise<number> => {
+export const workerMemory = async (program: string, loading: Loading, fillSlot: Fill = fill): Promise<number> => {
   const plan = {
     ...loading,
     workerId: "w1",
@@ -65,7 +82,7 @@ export const workerMemory = async (program: string, loading: Loading): Promise<n
         if (message.t === "ready") resolve(bound)
       })
     })
-    await Promise.all(Array.from({ length: loading.slots }, (_, slot) => fill(url, loading.context, slot)))
+    await Promise.all(Array.from({ length: loading.slots }, (_, slot) => fillSlot(url, loading.context, slot)))
     const id = identityOf(child.pid ?? 0)
     const bytes = id === undefined ? undefined : memoryOf(id)?.resident
     if (bytes === undefined) throw new Error("the worker is gone")

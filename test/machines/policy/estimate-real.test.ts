@@ -7,8 +7,9 @@ import { estimateBytes } from "../../../src/machines/kinds/llama/memory.ts"
 import { bundlePrograms, minillama, type Programs } from "../../layers/worker-launcher/programs.ts"
 import { families, familyModel } from "../../support/families/index.ts"
 import { model, type Shape, TINY } from "../../support/gguf.ts"
-import { isWhole } from "../../support/proof.ts"
-import { type Loading, workerMemory } from "../../support/worker-memory.ts"
+import { type MeasuringModel, measuringModel } from "../../support/families/measuring.ts"
+import { isWhole, sampleOf } from "../../support/proof.ts"
+import { type Loading, measureIn, workerMemory } from "../../support/worker-memory.ts"
 
 let programs: Programs
 beforeAll(async () => {
@@ -56,6 +57,32 @@ describe("The memory that is promised for a model is what its worker takes once 
       // Node's own share differs between its versions
       expect(ratio).toBeGreaterThan(0.9)
       expect(ratio).toBeLessThan(1.15)
+    },
+    120_000
+  )
+
+  const wideMeasuring = { layers: 4, width: 768, heads: 12, kvHeads: 12, headLength: 64, feedForward: 3072 }
+  it.each(
+    sampleOf<readonly [what: string, model: MeasuringModel, context: number]>(
+      [
+        ["BERT's, 512 tokens at once", { pooling: "mean", ...wideMeasuring, context: 512 }, 512],
+        ["BERT's, 1024 tokens at once", { pooling: "cls", ...wideMeasuring, context: 1024 }, 1024],
+        ["vectors of last tokens", { architecture: "qwen3", pooling: "last", ...wideMeasuring, context: 1024 }, 1024],
+        [
+          "means of a model with a cache",
+          { architecture: "llama", pooling: "mean", ...wideMeasuring, context: 1024 },
+          1024
+        ]
+      ],
+      1
+    )
+  )(
+    "of what writes nothing: %s",
+    async (what, model, context) => {
+      const loading = { modelPath: await measuringModel(model), context, slots: 2 }
+      const ratio = promised(loading) / (await workerMemory(programs.worker, loading, measureIn))
+      expect(ratio, `${what} ${ratio.toFixed(3)}`).toBeGreaterThan(0.99)
+      expect(ratio, `${what} ${ratio.toFixed(3)}`).toBeLessThan(1.3)
     },
     120_000
   )

@@ -79,8 +79,10 @@ export const computeBytes = (facts: ModelFacts, shape: Shape, terms: Terms): num
  */
 const measuringBytes = (facts: ModelFacts, { isEncoder, isWhole }: Measures, context: number): number => {
   const batch = isWhole ? cellsOf(context) : Math.min(batchTokens, cellsOf(context))
-  const widest = Math.max(hiddenOf(facts), isEncoder ? 0 : facts.vocabulary + facts.embedding)
-  return batch * (float * (widest + 2 * facts.embedding) + (float + 2) * cellsOf(context))
+  const { embedding, feedForward, vocabulary } = facts
+  // of an encoder less is alive at once, by half again where its feed forward has no gate
+  const widest = isEncoder ? 3 * embedding + 2 * feedForward : Math.max(hiddenOf(facts), vocabulary + embedding)
+  return batch * (float * (widest + 2 * embedding) + (float + 2) * cellsOf(context))
 }
 
 /** A worker process beside its model: Node, our code, the addon, the tables of the tokenizer. */
