@@ -122,6 +122,31 @@ describe("logprobs", () => {
   )
 })
 
+describe("logprobs of a response", () => {
+  it.scopedLive("come with its text, in its events and in the whole", () =>
+    Effect.gen(function* () {
+      const { asked, client } = yield* edge(sayLikely)
+      const request = { model: "minillama", input: "hello", top_logprobs: 2 }
+      const whole = yield* call(() => client.responses.create(request))
+      const [message] = whole.output
+      const [part] = message?.type === "message" ? message.content : []
+      expect(part).toMatchObject({ type: "output_text", text: "Hi ENDé", logprobs: wanted })
+      expect(asked[0]?.logprobs).toBe(2)
+      const told: Array<unknown> = []
+      yield* call(async () => {
+        for await (const event of await client.responses.create({ ...request, stream: true })) {
+          if (event.type === "response.output_text.delta") told.push(...event.logprobs)
+          if (event.type === "response.output_text.done") expect(event.logprobs).toEqual(wanted)
+        }
+      })
+      expect(told).toEqual(wanted)
+      const plain = yield* call(() => client.responses.create({ model: "minillama", input: "hello" }))
+      const [said] = plain.output
+      expect(said).toMatchObject({ content: [{ text: "Hi ENDé", logprobs: [] }] })
+    }).pipe(Effect.provide(layer))
+  )
+})
+
 describe("n choices of a chat", () => {
   const told = (log: JobLog) =>
     Effect.sync(() => {

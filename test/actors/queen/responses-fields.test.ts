@@ -45,7 +45,7 @@ const published: Record<keyof Published, readonly [value: unknown, fate: Fate]> 
 /** Of newer versions of it. */
 const newer: Record<string, readonly [value: unknown, fate: Fate]> = {
   max_tool_calls: [3, "harmless"],
-  top_logprobs: [2, "refused"]
+  top_logprobs: [2, "served"]
 }
 
 const fates = Object.entries({ ...published, ...newer }).map(([field, [value, fate]]) => ({ field, value, fate }))
@@ -121,7 +121,9 @@ describe("a field of a response's request", () => {
         temperature: 0,
         top_p: 0
       })
-      expect(yield* becomes({ include: ["message.output_text.logprobs"] })).toEqual([400, "include"])
+      expect(yield* becomes({ include: ["message.output_text.logprobs"] })).toMatchObject({ logprobs: 0 })
+      expect(yield* becomes({ top_logprobs: 3 })).toMatchObject({ logprobs: 3 })
+      expect(yield* becomes({ top_logprobs: 21 })).toEqual([400, "top_logprobs"])
     }).pipe(Effect.provide(layer))
   )
 

@@ -3,7 +3,8 @@
  * every reader sees the same, now, later, and from the next queen.
  */
 import type { RbeeError } from "../../../machines/errors.ts"
-import type { DoneEvent } from "../../../machines/vocabulary/job.ts"
+import type { DoneEvent, TokenLogprob } from "../../../machines/vocabulary/job.ts"
+import { type ChatLogprobs, chatLogprobs } from "../../../machines/vocabulary/openai/logprobs.ts"
 import { seal } from "../../../machines/vocabulary/responses/items.ts"
 import type { KeptResponse } from "../../../machines/vocabulary/responses/kept.ts"
 import {
@@ -14,13 +15,14 @@ import {
 } from "../../../machines/vocabulary/responses/response.ts"
 import type { Said } from "../gather.ts"
 import { openAiCallId } from "../chat-chunks.ts"
+import { withLogprobs } from "../logprobs.ts"
 
 type Unnumbered<E> = E extends unknown ? Omit<E, "sequence_number"> : never
 type Told = Unnumbered<ResponseEvent>
 
 /** An item that is being told. */
 interface Open {
-  readonly more: (text: string) => void
+  readonly more: (text: string, tokens?: ReadonlyArray<TokenLogprob>) => void
   /** Ends it; `incomplete`: the answer was cut off in it. */
   readonly close: (status: "completed" | "incomplete") => OutputItem
   readonly kind: OutputItem["type"]
@@ -65,18 +67,16 @@ export const foldOf = ({ kept, response, tell }: FoldOptions): ResponseFold => {
       if (kept.background) say({ type: "response.queued", response })
       say({ type: "response.in_progress", response: { ...response, status: "in_progress" } })
     },
-    said: {
-      content: (json) => {
-        // a token without text of its own says nothing
-        if (json !== '""') into("message", text).more(String(JSON.parse(json)))
-      },
+    // a token without text of its own says nothing
+    said: withLogprobs({
+      content: (json, tokens) => into("message", text).more(String(JSON.parse(json)), tokens),
       reasoning: (more) => into("reasoning", reasoning).more(more),
       call: (_, id, name) => {
         close()
         into("function_call", call(openAiCallId(id), name))
       },
       argument: (_, more) => open?.more(more)
-    },
+    }),
     done: ({ finish_reason, timings, usage }) => {
       const isCut = finish_reason === "length"
       close(isCut ? "incomplete" : "completed")
@@ -110,20 +110,23 @@ interface Place {
 
 const text = ({ item_id, output_index, say }: Place): Open => {
   const at = { item_id, output_index, content_index: 0 }
-  const part = { type: "output_text", annotations: [], logprobs: [] } as const
+  const logprobs: ChatLogprobs["content"] = []
+  const part = { type: "output_text", annotations: [], logprobs } as const
   const item = { type: "message" as const, id: item_id, role: "assistant" as const }
   let whole = ""
   say({ type: "response.output_item.added", output_index, item: { ...item, status: "in_progress", content: [] } })
-  say({ type: "response.content_part.added", ...at, part: { ...part, text: "" } })
+  say({ type: "response.content_part.added", ...at, part: { ...part, logprobs: [], text: "" } })
   return {
     kind: "message",
-    more: (delta) => {
+    more: (delta, tokens = []) => {
+      const { content } = chatLogprobs(tokens)
+      logprobs.push(...content)
       whole += delta
-      say({ type: "response.output_text.delta", ...at, logprobs: [], delta })
+      say({ type: "response.output_text.delta", ...at, logprobs: content, delta })
     },
     close: (status) => {
       const done = { ...item, status, content: [{ ...part, text: whole }] }
-      say({ type: "response.output_text.done", ...at, logprobs: [], text: whole })
+      say({ type: "response.output_text.done", ...at, logprobs, text: whole })
       say({ type: "response.content_part.done", ...at, part: { ...part, text: whole } })
       say({ type: "response.output_item.done", output_index, item: done })
       return done

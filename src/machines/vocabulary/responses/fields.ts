@@ -15,6 +15,7 @@ export const served: ReadonlyArray<string> = [
   "max_output_tokens",
   "temperature",
   "top_p",
+  "top_logprobs",
   "tools",
   "tool_choice",
   "parallel_tool_calls",
@@ -42,8 +43,7 @@ export const harmless: ReadonlyArray<string> = [
 export const unserved: Readonly<Record<string, ReadonlyArray<unknown>>> = {
   context_management: [[]],
   conversation: [],
-  prompt: [],
-  top_logprobs: [0]
+  prompt: []
 }
 
 export const sortFields = sortBy({ served, harmless, unserved })

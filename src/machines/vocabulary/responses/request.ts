@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { isObject } from "../../formats/json/is-object.ts"
 import type { ChatMessage } from "../conversation.ts"
-import { type JobRequest, maxTokensMax, samplingFields } from "../job.ts"
+import { type JobRequest, maxTokensMax, samplingFields, topLogprobsMax } from "../job.ts"
 import { unsupported } from "../openai/fields.ts"
 import { maybe } from "../openai/messages.ts"
 import { reasoningEfforts, wishesOf } from "../openai/tools.ts"
@@ -60,6 +60,7 @@ export const ResponseRequest = Schema.Struct({
   ),
   text: maybe(Schema.Struct({ format: maybe(Format), verbosity: maybe(Schema.String) })),
   include: maybe(Schema.Array(Schema.String)),
+  top_logprobs: maybe(Schema.Int.pipe(Schema.between(0, topLogprobsMax))),
   metadata: maybe(Schema.Record({ key: Schema.String, value: Schema.String }))
 })
 export type ResponseRequest = typeof ResponseRequest.Type
@@ -90,9 +91,9 @@ export const jobOf = (
   }: { readonly before: ReadonlyArray<ChatMessage>; readonly body: Fields; readonly items: ReadonlyArray<Item> }
 ): Either.Either<AskedResponse, Refused> =>
   Either.gen(function* () {
-    const { include = [], instructions, max_output_tokens, temperature, top_p } = asked
-    if (include.includes("message.output_text.logprobs"))
-      return yield* Either.left(unsupported("include", "include message.output_text.logprobs is not supported"))
+    const { include = [], instructions, max_output_tokens, temperature, top_logprobs, top_p } = asked
+    // who asks for others asks for the tokens' own too
+    const hasLogprobs = include.includes("message.output_text.logprobs") || (top_logprobs ?? 0) > 0
     const { ignored, messages } = yield* messagesOf(items)
     const { ignored: tools, wishes } = yield* wished(asked)
     const first: ReadonlyArray<ChatMessage> =
@@ -112,6 +113,7 @@ export const jobOf = (
           : { max_tokens: max_output_tokens }),
         ...(temperature === undefined ? {} : { temperature }),
         ...(top_p === undefined ? {} : { top_p }),
+        ...(hasLogprobs ? { logprobs: top_logprobs ?? 0 } : {}),
         // its events are told to whoever asks, now or later
         stream: true,
         response: kept

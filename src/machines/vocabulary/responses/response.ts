@@ -1,5 +1,6 @@
 /** A response and its events, as OpenAI's clients read them. */
 import * as Schema from "effect/Schema"
+import { ChatLogprobs } from "../openai/logprobs.ts"
 import type { Usage } from "../job.ts"
 
 const Json = Schema.Record({ key: Schema.String, value: Schema.Unknown })
@@ -9,7 +10,7 @@ export const TextPart = Schema.Struct({
   type: Schema.Literal("output_text"),
   text: Schema.String,
   annotations: Schema.Tuple(),
-  logprobs: Schema.Tuple()
+  logprobs: ChatLogprobs.fields.content
 })
 const ReasoningPart = Schema.Struct({ type: Schema.Literal("reasoning_text"), text: Schema.String })
 const SummaryPart = Schema.Struct({ type: Schema.Literal("summary_text"), text: Schema.String })
@@ -106,7 +107,7 @@ const within = <const Type extends string, Fields extends Schema.Struct.Fields>(
   })
 const content = { content_index: Schema.Number }
 const summary = { summary_index: Schema.Number }
-const logprobs = { logprobs: Schema.Tuple() }
+const logprobs = { logprobs: ChatLogprobs.fields.content }
 const part = Schema.Union(TextPart, ReasoningPart)
 
 /** What a stream carries, by the names of its events, which are also their types. */
