@@ -87,7 +87,6 @@ export const ofAnswering = [
   ...ofStarting,
   "ALL_SLOTS_BUSY",
   "POISON_REQUEST",
-  "MODEL_UNSUITABLE",
   "UNSUPPORTED_PARAMETER"
 ] as const
 

@@ -45,7 +45,7 @@ export const workerApi = {
     summary: "Decode one answer; whole with `stream` false, else where its tokens are read",
     input: InferRequest,
     answers: { json: { 201: InferStarted, 200: InferWhole } },
-    errors: ["ALL_SLOTS_BUSY", "CONFLICT", "CANCELLED", "MODEL_UNSUITABLE"],
+    errors: ["ALL_SLOTS_BUSY", "CONFLICT", "CANCELLED", "MODEL_INVALID"],
     maxBytes: 32 * 1024 * 1024
   }),
   inferEvents: endpoint("GET", "/infer/:id/events", {

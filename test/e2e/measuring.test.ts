@@ -117,7 +117,7 @@ describe("A model for embeddings, through the cluster", () => {
       expect([path, status, body.error]).toMatchObject([
         path,
         400,
-        { code: "model_unsuitable", param: "model", details: { code: "MODEL_UNSUITABLE", purpose: "embeddings" } }
+        { code: "model_invalid", param: "model", details: { code: "MODEL_INVALID", purpose: "embeddings" } }
       ])
     }
   })
@@ -192,11 +192,7 @@ describe("A model for chat", () => {
       ["/v1/score", { text_1: "a", text_2: "b" }]
     ] as const) {
       const { body, status } = await post(path, { model: "minillama", ...asked })
-      expect([path, status, body.error.details]).toMatchObject([
-        path,
-        400,
-        { code: "MODEL_UNSUITABLE", purpose: "chat" }
-      ])
+      expect([path, status, body.error.details]).toMatchObject([path, 400, { code: "MODEL_INVALID", purpose: "chat" }])
     }
   }, 60_000)
 })

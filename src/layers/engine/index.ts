@@ -159,7 +159,7 @@ export interface ModelFacts {
   readonly memory: { readonly ram: number; readonly vram: number }
 }
 
-export type AnswerFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "MODEL_UNSUITABLE" | "INTERNAL">
+export type AnswerFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "MODEL_INVALID" | "INTERNAL">
 
 export interface LoadedModel {
   /** "CPU", "CUDA", "VULKAN" or "METAL": the word that narration prints */
@@ -175,7 +175,7 @@ export interface LoadedModel {
   readonly generate: (request: GenerateRequest) => Effect.Effect<GenerateResult, AnswerFailure>
   /**
    * Measures texts one after the other, each in a batch of its own, in turn with those of other requests; results count
-   * as tokens. Fails as `generate` does, and with MODEL_UNSUITABLE, as that does, where the model is for something else.
+   * as tokens. Fails as `generate` does, and with MODEL_INVALID, as that does, where the model is for something else.
    */
   readonly measure: (request: MeasureRequest) => Effect.Effect<GenerateResult, AnswerFailure>
   /** whether another process would go on as this one; undefined: it is being found out */

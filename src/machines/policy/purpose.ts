@@ -12,9 +12,9 @@ const words: Readonly<Record<Purpose, { readonly isFor: string; readonly asked: 
   reranking: { isFor: "reranking", asked: "to rank" }
 }
 
-export const unsuitable = (purpose: Purpose, asked: Purpose): RbeeError<"MODEL_UNSUITABLE"> =>
+export const unsuitable = (purpose: Purpose, asked: Purpose): RbeeError<"MODEL_INVALID"> =>
   rbeeError(
-    "MODEL_UNSUITABLE",
+    "MODEL_INVALID",
     `the model is for ${words[purpose].isFor}, and is asked ${words[asked].asked}`,
     "Ask one that was made for it: `rbee models ls` says what each is for",
     { field: "model", purpose, asked }

@@ -15,11 +15,6 @@ export const errorExamples: Readonly<Record<ErrorCode, Example>> = {
   }),
   UNSUPPORTED_PARAMETER: example("n above 1 is not served", "Ask as often as you want answers", { field: "n" }),
   MODEL_INVALID: example("the file is no GGUF model", "Fetch it anew: `rbee models rm` and `rbee models pull`"),
-  MODEL_UNSUITABLE: example(
-    "the model is for embeddings, and is asked to answer",
-    "Ask one that was made for it: `rbee models ls` says what each is for",
-    { field: "model", purpose: "embeddings", asked: "chat" }
-  ),
   POISON_REQUEST: example("the request took 3 workers down with it", "Send another one", { workers: 3 }),
   MISSING_API_KEY: example("this needs the cluster's token", "Send it as Authorization: Bearer TOKEN", {
     scope: "manage"

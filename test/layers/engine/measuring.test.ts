@@ -158,11 +158,11 @@ describe("A model for embeddings", () => {
         details: { field: "input" }
       })
       expect(yield* failing(model, rank("a", ["b"]))).toMatchObject({
-        code: "MODEL_UNSUITABLE",
+        code: "MODEL_INVALID",
         details: { purpose: "embeddings", asked: "reranking" }
       })
       expect(yield* Effect.flip(ask(model, { input: user("hello") }))).toMatchObject({
-        code: "MODEL_UNSUITABLE",
+        code: "MODEL_INVALID",
         details: { purpose: "embeddings", asked: "chat" }
       })
     })
