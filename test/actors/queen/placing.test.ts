@@ -82,6 +82,23 @@ describe("A job that looks for its place", () => {
     })
   )
 
+  it.effect("adds it, too, where it is asked for by its name", () =>
+    Effect.gen(function* () {
+      const { did, go, lines } = stage({})
+      expect(yield* go(request({ model, hive: local }))).toMatchObject({ kind: "fresh", place: { hive: local } })
+      expect(did).toEqual(["ensure localhost"])
+      expect(lines[0]).toBe("hive_add_local")
+    })
+  )
+
+  it.effect("asks none of those that cannot be woken where one is awake", () =>
+    Effect.gen(function* () {
+      const { did, go } = stage({ far: "healthy", localhost: "cold" })
+      expect(yield* go()).toMatchObject({ kind: "fresh", place: { hive: far } })
+      expect(did).toEqual(["ensure far"])
+    })
+  )
+
   it.effect("adds none where another hive is asked for by name", () =>
     Effect.gen(function* () {
       const { did, go, lines } = stage({ far: "healthy" })
