@@ -4,6 +4,7 @@ import { Ollama } from "ollama"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { strike } from "../support/faults.ts"
 import { eventually, makeMachine, type Machine } from "../support/machine.ts"
+import type { WorkerView } from "../../src/machines/vocabulary/hive.ts"
 import type { JobView } from "../../src/machines/vocabulary/job.ts"
 import { vectorsIn } from "../../src/machines/formats/vectors.ts"
 import { measuringModel } from "../support/families/measuring.ts"
@@ -106,6 +107,19 @@ describe("A model for embeddings, through the cluster", () => {
     expect(body.error.details["prompt_tokens"]).toBeGreaterThan(200)
     expect(body.error.message).toMatch(/maximum context length is 128 tokens/)
   })
+
+  it("has its context grown for a text that needs more than is usual", async () => {
+    const model = `file:${await measuringModel({ architecture: "llama", pooling: "last", context: 16_384, layers: 1 })}`
+    expect((await post("/v1/embeddings", { model, input: "a" })).status).toBe(200)
+    const contexts = async (): Promise<ReadonlyArray<number>> => {
+      const workers: ReadonlyArray<WorkerView> = JSON.parse(await (await on.fetch(`${on.queenUrl}/workers`)).text())
+      return workers.filter((worker) => worker.model === model).map(({ context }) => context)
+    }
+    expect(await contexts()).toEqual([8192])
+    const { body, status } = await post("/v1/embeddings", { model, input: Array.from({ length: 8500 }, () => 70) })
+    expect([status, body.usage]).toMatchObject([200, { prompt_tokens: 8500 }])
+    expect(Math.max(...(await contexts()))).toBeGreaterThan(8500)
+  }, 60_000)
 
   it("refuses to chat, and to rank: it says what it is for", async () => {
     const messages = [{ role: "user", content: "hello" }]

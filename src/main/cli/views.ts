@@ -133,8 +133,8 @@ export const jobDetails = (job: JobView): string => {
 const moment = (at: number | undefined) => (at === undefined ? undefined : new Date(at).toISOString())
 
 /** Of a slot, and how to get more. */
-const usual = (trained: number): string => {
-  const context = usualContext(trained)
+const usual = (trained: number, purpose: ModelView["purpose"] = "chat"): string => {
+  const context = usualContext(trained, purpose !== "chat")
   const more = context < trained ? "; a longer prompt, --context or worker.context gets more" : ""
   return `at most ${context} tokens${more}`
 }
@@ -163,7 +163,7 @@ export const modelDetails = (model: ModelView): string =>
     ["parameters", model.parameters],
     ["quantisation", model.quantization],
     ["trained context", model.context === undefined ? undefined : `${model.context} tokens`],
-    ["usual context", model.context === undefined ? undefined : usual(model.context)],
+    ["usual context", model.context === undefined ? undefined : usual(model.context, model.purpose)],
     ["chat template", model.template === undefined ? undefined : model.template ? "yes" : "no"],
     ...dialectFacts(model.dialect),
     ["chosen because", model.why],

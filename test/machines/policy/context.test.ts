@@ -20,7 +20,7 @@ const overflow = (details: object) => rbeeError("INVALID_REQUEST", "too long", "
 
 describe("The context of a slot", () => {
   it("is what the model was trained with, and of a large one no more than most people need", () => {
-    expect([512, 32_768, 10_000_000].map(usualContext)).toEqual([512, 32_768, 32_768])
+    expect([512, 32_768, 10_000_000].map((trained) => usualContext(trained))).toEqual([512, 32_768, 32_768])
   })
 
   it("that a prompt needs has room for the answer, and grows by more than one turn of a conversation", () => {

@@ -203,7 +203,8 @@ export class Workers {
       // what an earlier worker really took only ever corrects upwards
       const need: Need = (shape) =>
         Math.max(estimated(shape), measured.get(measureKey(device.id, file, shape, kvType)) ?? 0)
-      return (available: number) => fit(need, facts.trainedContext, wanted, settings.worker.slots, available)
+      const usual = usualContext(facts.trainedContext, facts.measures !== undefined)
+      return (available: number) => fit(need, usual, wanted, settings.worker.slots, available)
     })
   }
 
@@ -246,7 +247,7 @@ export class Workers {
       const id = WorkerId.make(yield* ids.make("w"))
       const shape = yield* this.book(id, kind, request, facts, wanted)
       const handle = this.handle({ id, kind, pair, facts, pinned, shape, runtime }, request)
-      const usual = wanted.context ?? usualContext(facts.trainedContext)
+      const usual = wanted.context ?? usualContext(facts.trainedContext, facts.measures !== undefined)
       const { context } = shape
       if (context < usual) yield* handle.say(contextShrunk(usual, context, device.id))
       else if (wanted.context === undefined && context < facts.trainedContext)

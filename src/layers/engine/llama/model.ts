@@ -124,8 +124,9 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   const model = await openModel(runtime, options, mapped(runtime, read), signal)
   const trained = model.getTrainContextSize()
   // beyond what it was trained on, a model writes nonsense: never more, whatever was asked
-  const context = Math.max(1, Math.min(options.context ?? usualContext(trained), trained))
   const { measures } = read.facts
+  const usual = usualContext(trained, measures !== undefined)
+  const context = Math.max(1, Math.min(options.context ?? usual, trained))
   // texts that are measured are read one at a time
   const sequences = measures === undefined ? options.slots : 1
   const cells = Math.ceil(context / cellStep) * cellStep * sequences

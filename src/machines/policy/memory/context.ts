@@ -9,8 +9,12 @@ import { fact } from "../../facts.ts"
  */
 export const defaultContext = 32_768
 
+/** Of one that writes nothing: texts are cut into pieces for it, and what reads longer ones at once takes much for them. */
+const measuredContext = 8192
+
 /** tokens a slot where nobody asks for a number */
-export const usualContext = (trainedContext: number): number => Math.min(trainedContext, defaultContext)
+export const usualContext = (trainedContext: number, isMeasured = false): number =>
+  Math.min(trainedContext, isMeasured ? measuredContext : defaultContext)
 
 /**
  * A worker gives its place to one of its own model with more context at most once in so long, milliseconds: two
