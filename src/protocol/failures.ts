@@ -41,17 +41,17 @@ export const ofRemoteMachine = [
   "NOT_INSTALLED",
   "CONFLICT",
   "VERSION_MISMATCH",
-  "BACKEND_UNAVAILABLE"
+  "BACKEND_UNAVAILABLE",
+  // its packages are fetched there, and what is copied is checked
+  "DOWNLOAD_FAILED",
+  "CHECKSUM_MISMATCH",
+  "CANCELLED",
+  // a hive that is started there
+  "WORKER_START_FAILED"
 ] as const
 
 /** A daemon is started, or found running. */
-export const ofWaking = [
-  ...ofRemoteMachine,
-  ...ofOwnedHive,
-  "HIVE_NOT_FOUND",
-  "NOT_FOUND",
-  "WORKER_START_FAILED"
-] as const
+export const ofWaking = [...ofRemoteMachine, ...ofOwnedHive, "HIVE_NOT_FOUND", "NOT_FOUND"] as const
 
 /** A model is found, fetched and read. */
 export const ofFetching = [

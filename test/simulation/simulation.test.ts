@@ -26,6 +26,7 @@ const planted = plantedIn(root)
 /** planted bug → what it breaks in one of the first seeds */
 const quicklyFound = new Map([
   ["epoch-used-twice", /one worker an epoch/],
+  ["fold-begins-anew", /the deltas of a job are the fold of its tokens/],
   ["hive-ends-before-workers", /no child without its supervisor|a lease lasts as long as its worker/],
   ["shown-before-journal", /the undisturbed text|an answer goes on where it was/]
 ])

@@ -80,7 +80,7 @@ describe("A model for embeddings", () => {
     Effect.gen(function* () {
       const model: MeasuringModel = { architecture: "llama", pooling: "last", context: 16_384, layers: 1 }
       const text = "small bees fly ".repeat(600).slice(0, 8200)
-      const ours = yield* measure(yield* load(model), embed([text]))
+      const ours = yield* measure(yield* load(model, { context: 16_384 }), embed([text]))
       expect(ours.tokens[0]).toBeGreaterThan(1024)
       const modelPath = yield* Effect.promise(() => measuringModel(model))
       const [theirs = []] = yield* vectorsOf(modelPath, 16_384, [text])

@@ -7,6 +7,7 @@ import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import { heldTo, ofRemoteMachine } from "../../../protocol/failures.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import { urlOf } from "../../../machines/vocabulary/address.ts"
 import { endHive, type HiveHome, wakeHive } from "../../daemon/hive.ts"
@@ -20,10 +21,15 @@ import { places } from "./places.ts"
 import { refuse } from "./refuse.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
+const told = heldTo(ofRemoteMachine)
+
 /** On this machine; an expected failure is a refusal. */
 const here = <A>(effect: Effect.Effect<A, RbeeError, Ports>): Promise<A> =>
   Effect.runPromise(Effect.either(Effect.provide(effect, Layer.merge(layerDaemons, layerProcesses)))).then(
-    Either.getOrElse(({ code, todo, what }) => refuse(code, what, todo))
+    Either.getOrElse((error) => {
+      const { code, todo, what } = told(error)
+      return refuse(code, what, todo)
+    })
   )
 
 const tokenFile = (folder: string): string => join(folder, "token")

@@ -1,3 +1,4 @@
+import type { Failing, ofRemoteMachine } from "../../../protocol/failures.ts"
 import type { Refusal } from "../questions.ts"
 
 /** An expected failure: it is answered, not thrown at the reader of stderr. */
@@ -9,6 +10,7 @@ export class Refused extends Error {
   }
 }
 
-export const refuse = (code: string, what: string, todo: string): never => {
+/** Only with what those who ask declare: to them any other code is INTERNAL. */
+export const refuse = (code: Failing<typeof ofRemoteMachine>["code"], what: string, todo: string): never => {
   throw new Refused({ code, what, todo })
 }
