@@ -115,12 +115,14 @@ describe.skipIf(!hasSshd)("a hive on another machine", () => {
     }, "its one worker is idle")
     const jobs = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as ReadonlyArray<Record<string, unknown>>
     assert.deepEqual(
-      jobs.map(({ failovers, state, tokens }) => ({ failovers, state, tokens })),
+      jobs.map(({ state, tokens }) => ({ state, tokens })),
       [
-        { failovers: 0, state: "done", tokens: 40 },
-        { failovers: 1, state: "done", tokens: 40 }
+        { state: "done", tokens: 40 },
+        { state: "done", tokens: 40 }
       ]
     )
+    // the hive that continued may end in the middle of the second, which then goes on at its successor
+    assert.strictEqual(jobs.at(-1)?.["failovers"], 1)
   }, 90_000)
 
   it("belongs to one queen: another is refused with the owner's name, and takes it over only when told to", async () => {

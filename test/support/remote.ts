@@ -13,8 +13,8 @@ import {
   symlinkSync,
   writeFileSync
 } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { homedir, tmpdir } from "node:os"
+import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { eventually, freeRange, killUnder } from "./machine.ts"
 
@@ -57,6 +57,9 @@ export interface RemoteOptions {
   readonly within?: { readonly prefix: ReadonlyArray<string>; readonly address: string; readonly port: number }
 }
 
+/** what a login has where no profile says more */
+const systemPath = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"]
+
 const keygen = (file: string, passphrase = "") =>
   execFileSync("ssh-keygen", ["-q", "-t", "ed25519", "-N", passphrase, "-f", file, "-C", "rbee-test"])
 
@@ -95,8 +98,16 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
   chmodSync(join(folder, "authorized_keys"), 0o600)
   // what npm needs here to reach its registry, a login there needs too
   const certificates = process.env.NODE_EXTRA_CA_CERTS
+  // a home of its own: what the profile of whoever runs the tests starts at a login is none of theirs, and a login that
+  // they kill could leave its locks behind
+  const login = join(folder, "login")
+  mkdirSync(login)
   const env: Record<string, string> = {
     RBEE_HOME: home,
+    HOME: login,
+    PATH: [dirname(process.execPath), ...systemPath].join(":"),
+    npm_config_cache: process.env["npm_config_cache"] ?? join(homedir(), ".npm"),
+    npm_config_userconfig: process.env["npm_config_userconfig"] ?? join(homedir(), ".npmrc"),
     ...(certificates === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificates }),
     ...options.env
   }
