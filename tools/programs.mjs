@@ -16,16 +16,12 @@ import { join } from "node:path"
 /** While this file stands beside them, programs write their caches: a worker gets next to nothing of the environment. */
 const wish = ".write-code-cache"
 
-/** milliseconds in which a program starts: until then V8 interprets, and compiles without optimizing */
-const startMs = 5000
-
 const loader = (name) => `#!/usr/bin/env node
 // Made by tools/programs.mjs: runs ${name}.cjs with its code cache, if there is one that fits.
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { setFlagsFromString } from "node:v8"
 import { Script } from "node:vm"
 
 const file = fileURLToPath(new URL("./${name}.cjs", import.meta.url))
@@ -41,19 +37,12 @@ const code = "(function(exports,require,module,__filename,__dirname){" + readFil
 const script = new Script(code, { filename: file, cachedData: cached() })
 if (existsSync(join(dirname(file), "${wish}"))) {
   process.on("exit", () => {
-    // a cache fits only the flags that it was made with
-    setFlagsFromString("--opt")
     writeFileSync(cache + process.pid, script.createCachedData())
     renameSync(cache + process.pid, cache)
   })
 }
 const module = { exports: {} }
 script.runInThisContext()(module.exports, createRequire(import.meta.url), module, file, dirname(file))
-
-// What runs in the first seconds hardly runs again: to optimize it costs more than it gives. Not before the modules are
-// loaded: Node's own have caches, too.
-setFlagsFromString("--no-opt")
-setTimeout(() => setFlagsFromString("--opt"), ${startMs}).unref()
 `
 
 const freePort = () =>
