@@ -69,13 +69,15 @@ export const ask = <C extends Call>(
     const json = JSON.stringify({ call, ask: question }).replace(/[\u2028\u2029]/g, (one) =>
       one === "\u2028" ? "\\u2028" : "\\u2029"
     )
-    const ran = yield* connection.run(
-      yield* commandOf(place),
-      `globalThis.rbeeAsk=${json};\n${programText()}`,
-      onStderr
-    )
+    const command = yield* commandOf(place)
+    const ran = yield* connection.run(command, `globalThis.rbeeAsk=${json};\n${programText()}`, onStderr)
     const line = ran.stdout.split("\n").findLast((one) => one.startsWith(answerMark))
-    if (line === undefined) return yield* noAnswer(place, ran)
+    if (line === undefined) {
+      // sshd may close a channel whose program was not read to its end before it tells how the command ended: with
+      // nothing to read it tells that
+      const { code } = ran.code === undefined ? yield* connection.run(command, "") : ran
+      return yield* noAnswer(place, { ...ran, code })
+    }
     const answer = yield* Schema.decodeUnknown(Line)(line.slice(answerMark.length)).pipe(
       Effect.mapError(() => notUnderstood(place, call))
     )
