@@ -10,7 +10,11 @@ import { argue, begin, type Heard, type HeardCall, nothing, say } from "./heard.
 type Part = Heard["parts"][number]
 
 /** The job of an answer, as the journal has it. */
-export type Told = Pick<JournalJob, "id" | "request" | "facts">
+export interface Told {
+  readonly id: JournalJob["id"]
+  readonly request: Pick<JournalJob["request"], "messages" | "tools">
+  readonly facts: Pick<JournalJob["facts"], "form">
+}
 
 /** What the tokens of this job mean, one after the other. */
 export const foldOf = ({ facts: { form }, id, request }: Told, tokens: ReadonlyArray<string>): Heard => {

@@ -3,11 +3,13 @@ import { foldOf, isBeginningOf, isWholly, type Told } from "../clients/meaning.t
 import type { ClientRun } from "../clients/client.ts"
 import { type Heard, textOf } from "../clients/heard.ts"
 import { formOf, speeches } from "../world/speech.ts"
+import { JobId } from "../../machines/vocabulary/ids.ts"
+import { tools } from "../clients/surfaces.ts"
 import type { Cluster } from "./cluster.ts"
 import type { KeeperRun } from "./commands.ts"
 import { isExplained } from "./explained.ts"
 import { type Expected, terminalOf } from "./jobs.ts"
-import { type Plan, promptOf } from "./plan.ts"
+import { type JobPlan, type Plan, promptOf } from "./plan.ts"
 
 /** The invariant that broke, and what was seen. */
 export interface Broken {
@@ -19,6 +21,8 @@ type AllExpected = ReadonlyMap<string, Expected>
 
 const hasExcuse = (plan: Plan): boolean =>
   plan.faults.length > 0 || new Set(plan.jobs.map(({ model }) => model)).size > 1
+
+const lostId = JobId.make("job-lost")
 
 const promptIn = ({ request }: Pick<Told, "request">): string => request.messages?.[0]?.content ?? ""
 
@@ -117,6 +121,15 @@ const readingsOf = (plan: Plan, told: Told, expected: Expected | undefined): Rea
   return [told, ...inForm].map((each) => foldOf(each, tokensOf(expected, each)))
 }
 
+/** The same of a job that her machine's fall took along, whatever its id was, and with it those of its calls. */
+const lostReadingsOf = (plan: Plan, { calls }: JobPlan, expected: Expected | undefined): ReadonlyArray<Heard> => {
+  const told = { id: lostId, request: calls === true ? { tools } : {}, facts: {} }
+  return readingsOf(plan, told, expected).map((heard) => ({
+    ...heard,
+    parts: heard.parts.map((part) => (part.kind === "call" ? { ...part, id: "" } : part))
+  }))
+}
+
 /** A client that was told of a whole answer has all that the undisturbed one means; else it has its beginning. */
 export const judgeClients = (
   cluster: Cluster,
@@ -127,12 +140,13 @@ export const judgeClients = (
   const jobs = cluster.journal.peek().jobs(1000)
   for (const { heard, isWhole, job, process } of clients) {
     const told = jobs.find((each) => promptIn(each) === promptOf(job))
-    const meant = told === undefined ? [] : readingsOf(plan, told, expected.get(promptOf(job)))
+    const said = expected.get(promptOf(job))
+    const meant = told === undefined ? lostReadingsOf(plan, job, said) : readingsOf(plan, told, said)
     const fits = (each: Heard): boolean => (isWhole ? isWholly(heard, each) : isBeginningOf(heard, each))
     const seen = JSON.stringify(heard)
-    // a job that her machine's fall took along, to its end where the journal was not yet in the file
-    const mayBeLost = !isWhole || plan.faults.some(({ kind }) => kind === "crash-machine")
-    if (told === undefined ? !mayBeLost : !meant.some(fits))
+    // her machine's fall may take a job along that was told to its end: the journal was not yet in the file
+    const mayBeLost = plan.faults.some(({ kind }) => kind === "crash-machine")
+    if (told === undefined && !mayBeLost ? isWhole : !meant.some(fits))
       return { invariant: theFold, message: `${process.name} heard ${seen}, not ${JSON.stringify(meant[0])}` }
     const isAlone = new Set(plan.jobs.map(({ model }) => model)).size === 1
     if (!isWhole && plan.faults.length === 0 && isAlone && job.client?.leavesAfter === undefined)
