@@ -18,7 +18,7 @@ const memoryMb = 512
 /** what is remembered: grammars, and characters of all together */
 const remembered = { most: 64, characters: 8_000_000 }
 
-/** Beside the running bundle, or as built from these sources. Not its loader, which sets V8's flags for all threads. */
+/** Beside the running bundle, or as built from these sources. */
 const program = (): string | undefined =>
   ["./grammars.cjs", "../grammars.cjs", "../../../dist/grammars.cjs"]
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))

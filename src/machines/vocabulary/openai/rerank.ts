@@ -7,6 +7,15 @@ import { ReadUsage } from "./embeddings.ts"
 import { type FieldLists, sortBy } from "./fields.ts"
 import { maybe } from "./messages.ts"
 
+const ofVllm = {
+  activation: [],
+  additional_data: [],
+  mm_processor_kwargs: [{}],
+  priority: [0],
+  truncate_prompt_tokens: [],
+  use_activation: []
+}
+
 /** From Jina's and Cohere's documentation, and that of the servers of llama.cpp, TEI and vLLM. */
 export const rerankFields: FieldLists = {
   served: ["model", "query", "documents", "texts", "top_n", "return_documents", "return_text"],
@@ -22,27 +31,14 @@ export const rerankFields: FieldLists = {
     truncation_direction: [],
     // Jina
     truncation: [false],
-    // vLLM
-    activation: [],
-    additional_data: [],
-    mm_processor_kwargs: [{}],
-    priority: [0],
-    truncate_prompt_tokens: [],
-    use_activation: []
+    ...ofVllm
   }
 }
 
 export const scoreFields: FieldLists = {
   served: ["model", "text_1", "text_2", "queries", "documents"],
   harmless: ["user"],
-  unserved: {
-    activation: [],
-    additional_data: [],
-    mm_processor_kwargs: [{}],
-    priority: [0],
-    truncate_prompt_tokens: [],
-    use_activation: []
-  }
+  unserved: ofVllm
 }
 
 export const sortRerank = sortBy(rerankFields)
