@@ -44,11 +44,12 @@ export const rooms = [
   {
     name: "vocabulary",
     source: /^src\/machines\/vocabulary\//,
-    // what clients may say, by the edges that take it
+    // what clients may say, by the edges that take it; every field by what is drawn of them all
     tests: [
       "test/machines/*.test.ts",
+      "test/contract/wire/*.test.ts",
       "test/actors/queen/{openai,anthropic,ollama,responses}{,-fields}.test.ts",
-      "test/actors/queen/{completions,stored-responses,llama-server}.test.ts"
+      "test/actors/queen/{completions,stored-responses,llama-server,measuring-fields,logprobs}.test.ts"
     ],
     without: ["test/machines/{gguf*,hub*,family*}.test.ts"]
   },
