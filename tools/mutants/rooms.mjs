@@ -46,7 +46,7 @@ export const rooms = [
     source: /^src\/machines\/vocabulary\//,
     // what clients may say, by the edges that take it; every field by what is drawn of them all
     tests: [
-      "test/machines/*.test.ts",
+      "test/machines/{,vocabulary/}*.test.ts",
       "test/contract/wire/*.test.ts",
       "test/actors/queen/{openai,anthropic,ollama,responses}{,-fields}.test.ts",
       "test/actors/queen/{completions,stored-responses,llama-server,measuring-fields,logprobs}.test.ts"

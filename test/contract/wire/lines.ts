@@ -90,3 +90,17 @@ const bounds = (schema: Json): string =>
     .filter(([key]) => !(key === "description" && ("title" in schema || "pattern" in schema)))
     .map(([key, value]) => `, ${key} ${JSON.stringify(value)}`)
     .join("")
+
+/** What is data by itself: a list's names and an object's fields each on a line of their own, unless they are few. */
+export const dataLines = (name: string, value: unknown): ReadonlyArray<string> => {
+  const text = JSON.stringify(value)
+  if (typeof value !== "object" || value === null || text.length < 80) return [`${name}: ${text}`]
+  return [
+    name,
+    ...indented(
+      Array.isArray(value)
+        ? value.map((one) => JSON.stringify(one))
+        : Object.entries(value).flatMap(([key, one]) => dataLines(key, one))
+    )
+  ]
+}

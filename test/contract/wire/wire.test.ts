@@ -12,7 +12,8 @@ import { hiveApi } from "../../../src/protocol/hive.ts"
 import { openApi } from "../../../src/protocol/openapi/openapi.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
-import { indented, listed, textOf, unnamed } from "./lines.ts"
+import { isObject } from "../../../src/machines/formats/json/is-object.ts"
+import { dataLines, indented, listed, textOf, unnamed } from "./lines.ts"
 import { operationsOf } from "./operations.ts"
 
 const machines = fileURLToPath(new URL("../../../src/machines/", import.meta.url))
@@ -61,6 +62,21 @@ it("every schema of the wire is what it was", async () => {
       ""
     ])
   await expect(lines.join("\n")).toMatchFileSnapshot("schemas.txt")
+})
+
+const isData = (value: unknown): boolean =>
+  value === null ||
+  ["string", "number", "boolean"].includes(typeof value) ||
+  (Array.isArray(value) ? value.every(isData) : isObject(value) && Object.values(value).every(isData))
+
+it("every name and number of the wire is what it was: fields that are published, defaults, bounds", async () => {
+  const lines = modules.flatMap(({ module, path }) => {
+    const data = Object.entries(path.startsWith("vocabulary") ? module : {})
+      .filter(([, value]) => isData(value))
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    return data.length === 0 ? [] : [path, ...indented(data.flatMap(([name, value]) => dataLines(name, value))), ""]
+  })
+  await expect(lines.join("\n")).toMatchFileSnapshot("data.txt")
 })
 
 const apis: ReadonlyArray<readonly [string, Api]> = [
