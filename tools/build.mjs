@@ -3,9 +3,10 @@
  * `import "effect"` alone costs a third of a second. Native and optional packages stay outside.
  */
 import { build } from "esbuild"
-import { existsSync, readFileSync, rmSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { buildInspector } from "./inspector.mjs"
+import { writeLicenses } from "./licenses.mjs"
 import { buildPrograms } from "./programs.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -23,10 +24,18 @@ const shared = {
   minifyWhitespace: true,
   keepNames: false,
   legalComments: "none",
-  external: ["better-sqlite3", "node-llama-cpp", "ssh2", "vitest", "openai", "playwright-core"],
+  metafile: true,
+  // what is native, what programs of tests bring, and what ssh2 uses where it was compiled for this machine
+  external: ["better-sqlite3", "node-llama-cpp", "vitest", "openai", "playwright-core", "cpu-features", "*.node"],
   define: { "process.env.RBEE_BUILD_VERSION": JSON.stringify(version) },
   logLevel: "warning"
 }
+
+/** A package that is a file beside the program. */
+const besides = (name, path) => ({
+  name: `${name} beside`,
+  setup: (at) => at.onResolve({ filter: new RegExp(`^${name}$`) }, () => ({ path, external: true }))
+})
 
 /** Bundles `entries` ({name: file}) into `outdir`; also used for benchmarks and test programs. */
 export const bundle = (entries, outdir, options = {}) =>
@@ -45,20 +54,36 @@ export const bundle = (entries, outdir, options = {}) =>
     ...options
   })
 
+const inputsOf = (builds) => builds.flatMap(({ metafile }) => Object.keys(metafile.inputs))
+
 /** The programs and the library, whole, as they are published. */
 export const buildAll = async (outdir) => {
   rmSync(`${root}/${outdir}`, { recursive: true, force: true })
-  await bundle(entriesOf(["cluster", "simulate"]), outdir)
-  // sent to other machines, where nothing else of rbee is: whole in one file that `node` reads from its input
-  await bundle(entriesOf(["remote"]), outdir, {
-    splitting: false,
-    minifyIdentifiers: true,
-    format: "cjs",
-    outExtension: { ".js": ".cjs" },
-    banner: {}
-  })
-  await buildInspector(root, outdir, version)
-  await buildPrograms(root, entriesOf(["rbee", "queen", "hive", "worker", "tokenizer", "grammars"]), outdir, shared)
+  mkdirSync(`${root}/${outdir}/types`, { recursive: true })
+  copyFileSync(`${root}/src/main/cluster/published.ts`, `${root}/${outdir}/types/cluster.d.ts`)
+  const programs = entriesOf(["rbee", "queen", "hive", "worker", "tokenizer", "grammars"])
+  const builds = [
+    await bundle(entriesOf(["cluster", "simulate"]), outdir),
+    // sent to other machines, where nothing else of rbee is: whole in one file that `node` reads from its input
+    await bundle(entriesOf(["remote"]), outdir, {
+      splitting: false,
+      minifyIdentifiers: true,
+      format: "cjs",
+      outExtension: { ".js": ".cjs" },
+      banner: {}
+    }),
+    // apart, and loaded by the queen when she first needs it: most have no other machines
+    await build({
+      ...shared,
+      absWorkingDir: root,
+      entryPoints: ["ssh2"],
+      outfile: `${outdir}/ssh2.cjs`,
+      format: "cjs"
+    }),
+    await buildInspector(root, outdir, version),
+    await buildPrograms(root, programs, outdir, { ...shared, plugins: [besides("ssh2", "./ssh2.cjs")] })
+  ]
+  writeLicenses(root, inputsOf(builds), `${root}/${outdir}/licenses.txt`)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildAll("dist")

@@ -124,8 +124,9 @@ export const buildInspector = async (root, outdir, version) => {
   const folder = join(root, outdir, "inspect")
   const source = join(root, "src", "inspector")
   mkdirSync(folder, { recursive: true })
-  await build({
+  const built = await build({
     absWorkingDir: root,
+    metafile: true,
     entryPoints: { app: join(source, "main.tsx"), style: join(source, "style.css") },
     outdir: folder,
     bundle: true,
@@ -140,4 +141,5 @@ export const buildInspector = async (root, outdir, version) => {
   })
   copyFileSync(join(source, "index.html"), join(folder, "index.html"))
   writeFileSync(join(folder, "machines.json"), JSON.stringify(await Promise.all((await graphs(root)).map(layOut))))
+  return built
 }

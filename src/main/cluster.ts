@@ -9,27 +9,21 @@
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
-import type { QueenApi } from "../protocol/queen/index.ts"
+import { RbeeError as OwnError } from "../machines/errors.ts"
 import { bundledModel } from "../machines/formats/model-ref.ts"
-import type { JobRequest } from "../machines/vocabulary/job.ts"
+import { JobRequest } from "../machines/vocabulary/job.ts"
+import { explain } from "../protocol/explain.ts"
+import type { QueenApi } from "../protocol/queen/index.ts"
 import { answerOf } from "./cluster/answer.ts"
+import type * as published from "./cluster/published.ts"
 import { layerLogs, makeOneProcess, type OneProcess } from "./cluster/world.ts"
 import { loadSettings } from "./config.ts"
 
-export { RbeeError } from "../machines/errors.ts"
-export type { JobRequest, QueenApi }
-
-export interface ClusterOptions {
-  /** settings by name, as `rbee help settings` lists them: `{"worker.slots": 2}`; they win over environment and file */
-  readonly settings?: Readonly<Record<string, string | number>>
-  /** the environment that settings are read from; absent: that of the process */
-  readonly env?: Readonly<Record<string, string | undefined>>
-}
-
-/** What a job is asked for; the model is `minillama` if it is absent. */
-export type InferRequest = Partial<Omit<JobRequest, "session">>
+export type { ClusterOptions, InferRequest, Job, Message, Sampling, Tool, ToolCall } from "./cluster/published.ts"
 
 /** Rejects with the typed error itself (an `RbeeError` has a `code`), not with a wrapper of it. */
 const run = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
@@ -38,22 +32,26 @@ const run = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
   throw Cause.squash(exit.cause)
 }
 
-export class Cluster implements AsyncDisposable {
-  /** the queen's interface; every call is an Effect that needs nothing */
-  readonly queen: QueenApi
+const asked = (prompt: string, request: published.InferRequest) => {
+  const { messages = [{ role: "user", content: prompt }], model = bundledModel, ...rest } = request
+  const decode = Schema.decodeUnknownEither(JobRequest, { onExcessProperty: "error" })
+  return Either.mapLeft(decode({ ...rest, model, messages }), explain)
+}
+
+class OneProcessCluster implements published.Cluster {
+  private readonly queen: QueenApi
   private readonly scope: Scope.CloseableScope
   private readonly world: OneProcess
   private readonly logs: ReturnType<typeof layerLogs>
 
-  private constructor(world: OneProcess, scope: Scope.CloseableScope, logs: ReturnType<typeof layerLogs>) {
+  constructor(world: OneProcess, scope: Scope.CloseableScope, logs: ReturnType<typeof layerLogs>) {
     this.queen = world.api
     this.world = world
     this.scope = scope
     this.logs = logs
   }
 
-  /** Starts the queen; a hive and workers wake when the first job needs them. */
-  static async start(options: ClusterOptions = {}): Promise<Cluster> {
+  static async start(options: published.ClusterOptions = {}): Promise<OneProcessCluster> {
     const settings = await run(loadSettings({ flags: options.settings ?? {}, env: options.env ?? process.env }))
     const logs = layerLogs(settings)
     const scope = await run(Scope.make())
@@ -64,17 +62,11 @@ export class Cluster implements AsyncDisposable {
         Effect.provide(logs)
       )
     )
-    return new Cluster(world, scope, logs)
+    return new OneProcessCluster(world, scope, logs)
   }
 
-  /**
-   * The answer to a prompt, piece by piece as it is decoded. Leaving the loop cancels the job; a job that fails throws
-   * its `RbeeError`.
-   */
-  async *infer(prompt: string, request: InferRequest = {}): AsyncGenerator<string, void, void> {
-    const { job_id: id } = await this.call(
-      this.queen.submitJob({ model: bundledModel, messages: [{ role: "user", content: prompt }], ...request })
-    )
+  async *infer(prompt: string, request: published.InferRequest = {}): AsyncGenerator<string, void, void> {
+    const { job_id: id } = await this.call(Effect.flatMap(asked(prompt, request), this.queen.submitJob))
     let isOver = false
     try {
       for await (const piece of answerOf(this.queen, id, this.logs)) yield piece
@@ -84,7 +76,10 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  /** Ends workers, hives and queen, and removes the folder of this cluster. */
+  jobs(): Promise<ReadonlyArray<published.Job>> {
+    return this.call(this.queen.listJobs({}))
+  }
+
   async stop(): Promise<void> {
     await this.call(Effect.ignore(Effect.zipRight(this.world.api.shutdown({ cascade: true }), this.world.ended)))
     await this.call(Scope.close(this.scope, Exit.void))
@@ -98,3 +93,8 @@ export class Cluster implements AsyncDisposable {
     return run(Effect.provide(effect, this.logs))
   }
 }
+
+export type Cluster = published.Cluster
+export const Cluster: typeof published.Cluster = OneProcessCluster
+export type RbeeError = published.RbeeError
+export const RbeeError: typeof published.RbeeError = OwnError

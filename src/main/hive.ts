@@ -8,6 +8,7 @@
  */
 import "./working-folder.ts"
 import { join as pathOf } from "node:path"
+import { fileURLToPath } from "node:url"
 import { keepLogs } from "../layers/process/log-file.ts"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
@@ -17,6 +18,7 @@ import { ActorSystem } from "../actors/core/system.ts"
 import { makeHive } from "../actors/hive/hive.ts"
 import { serveHttp } from "../layers/transport/http/server/server.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
+import { replaced } from "../layers/daemon/program.ts"
 import { stateFile } from "../layers/daemon/state-file.ts"
 import { layerInventory } from "../layers/devices/inventory.ts"
 import { layerProbe } from "../layers/devices/probe.ts"
@@ -74,6 +76,8 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
     layerNode
   )
 
+const mustEnd = Effect.raceFirst(stopSignal, replaced(fileURLToPath(import.meta.url)))
+
 const program = Effect.gen(function* () {
   const invitation = yield* loadInvitation(process.env)
   const isWoken = process.env[wokenMark] !== undefined
@@ -113,7 +117,7 @@ const program = Effect.gen(function* () {
       version: settings.version
     })
     yield* Deferred.succeed(ready, hive.api)
-    yield* Effect.forkScoped(Effect.zipRight(stopSignal, hive.shutdown(settings.shutdown.drainMs)))
+    yield* Effect.forkScoped(Effect.zipRight(mustEnd, hive.shutdown(settings.shutdown.drainMs)))
     const joined = joining === undefined ? Effect.void : join(settings, bound.port, joining)
     yield* Effect.raceFirst(hive.ended, Effect.zipRight(joined, Effect.never))
   }).pipe(Effect.provide(world))

@@ -25,6 +25,7 @@ import { serveHttp, type ServeOptions, serveStreams } from "../layers/transport/
 import { openApi } from "../protocol/openapi/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
+import { replaced } from "../layers/daemon/program.ts"
 import { stateFile } from "../layers/daemon/state-file.ts"
 import { CurrentGrammars } from "../layers/grammars/index.ts"
 import { threadedGrammars } from "../layers/grammars/thread.ts"
@@ -160,6 +161,8 @@ const forOllama = (
         Effect.asVoid
       )
 
+const mustEnd = Effect.raceFirst(stopSignal, replaced(fileURLToPath(import.meta.url)))
+
 const program = Effect.gen(function* () {
   const settings = yield* loadSettings({ env: process.env, makeToken: true })
   keepLogs(join(settings.home.logs, "queen.log"), undefined)
@@ -219,7 +222,7 @@ const program = Effect.gen(function* () {
       version: settings.version
     })
     yield* Deferred.succeed(ready, queen.api)
-    yield* Effect.forkScoped(Effect.zipRight(stopSignal, queen.shutdown(false)))
+    yield* Effect.forkScoped(Effect.zipRight(mustEnd, queen.shutdown(false)))
     yield* reign(queen, term)
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)

@@ -1,5 +1,5 @@
 /** What the README shows is what there is. */
-import { readFileSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { dependsOnRows } from "../../src/machines/kinds/llama/exact-types.ts"
 import { assert, describe, it } from "vitest"
 import { defaultOf, knobs, nameOf, textOf, variableOf } from "../../src/main/config/knobs.ts"
@@ -23,11 +23,22 @@ describe("the README", () => {
     assert.strictEqual(between("knobs").trim(), table)
   })
 
-  it("names every dependency with its reason", () => {
+  it("names every package that is installed or bundled, with its reason", () => {
     const { dependencies, optionalDependencies } = JSON.parse(
       readFileSync(new URL("package.json", root), "utf8")
     ) as Record<"dependencies" | "optionalDependencies", Record<string, string>>
-    for (const name of Object.keys(dependencies)) assert.include(readme, `\`${name}\``)
+    const sources = readdirSync(new URL("src", root), { recursive: true, encoding: "utf8" })
+    const imported = sources
+      .filter((path) => /\.tsx?$/.test(path))
+      .flatMap((path) => [
+        ...readFileSync(new URL(`src/${path}`, root), "utf8").matchAll(
+          /^(?:import|export|\}) .*from "((?:@[\w-]+\/)?[a-z][\w-]*)/gm
+        )
+      ])
+      .map(([, name = ""]) => name)
+    assert.include(imported, "xstate")
+    for (const name of new Set([...Object.keys(dependencies), ...imported].filter((one) => one !== "node")))
+      assert.include(readme, `\`${name}\``)
     for (const name of Object.keys(optionalDependencies)) assert.match(name, /^@node-llama-cpp\//)
   })
 

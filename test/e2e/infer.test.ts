@@ -6,9 +6,8 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { tiny } from "../support/gguf.ts"
-import { eventually } from "../support/machine.ts"
+import { inferSample } from "../support/infer-sample.ts"
 import { useMachines } from "../support/machines.ts"
-import { patience } from "../support/patience.ts"
 import { isWhole } from "../support/proof.ts"
 
 const machine = useMachines()
@@ -17,6 +16,8 @@ const greedy = ["--temperature", "0"]
 const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "40" }
 
 describe("infer", () => {
+  inferSample((env = {}) => machine({ env }))
+
   it("prints tokens while they are decoded", async () => {
     const on = await machine({ env: paced })
     const run = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "60"])
@@ -28,19 +29,6 @@ describe("infer", () => {
     assert.isAbove(done.stdout.length, early)
   })
 
-  it("gives the same text streamed and at once, the same for one seed, another for another", async () => {
-    const on = await machine()
-    const story = ["infer", "tell me a story", "--temperature", "0.8", "--max-tokens", "60"]
-    const [a, b, c] = [
-      await on.rbee([...story, "--seed", "1"]),
-      await on.rbee([...story, "--seed", "1", "--no-stream"]),
-      await on.rbee([...story, "--seed", "2"])
-    ]
-    assert.strictEqual(a.code, 0, a.stderr)
-    assert.strictEqual(a.stdout, b.stdout)
-    assert.notStrictEqual(a.stdout, c.stdout)
-  })
-
   it("takes the prompt from stdin, in any script", async () => {
     const on = await machine()
     for (const prompt of ["hello", "🐝 Grüße", "שלום עולם", "مرحبا"]) {
@@ -48,23 +36,6 @@ describe("infer", () => {
       assert.strictEqual(run.code, 0, run.stderr)
       assert.isNotEmpty(run.stdout)
     }
-  })
-
-  it("prints tokens alone with --quiet, and one object a line with --json", async () => {
-    const on = await machine()
-    const quiet = await on.rbee(["infer", "hello", "--quiet", ...greedy])
-    assert.strictEqual(quiet.code, 0)
-    assert.strictEqual(quiet.stderr, "")
-    assert.match(quiet.stdout, /^Hello!/)
-
-    const json = await on.rbee(["infer", "hello", "--json", ...greedy])
-    const events = json.stdout
-      .split("\n")
-      .filter((line) => line !== "")
-      .map((line) => JSON.parse(line) as Record<string, unknown>)
-    assert.isAbove(events.length, 10)
-    assert.include(json.stdout, "worker finished inference")
-    assert.notInclude(json.stdout, "\u001b")
   })
 
   it("refuses a prompt longer than the context with both lengths", async () => {
@@ -146,26 +117,6 @@ describe("infer", () => {
       assert.include(run.stderr, "INVALID_REQUEST", model)
       assert.include(run.stderr, "minillama", model)
     }
-  })
-
-  it("cancels on Ctrl-C while loading and while streaming, exit 130, slot freed", async () => {
-    const on = await machine({ env: paced })
-    const loading = on.start(["infer", "tell me a story", "--ignore-eos"])
-    await loading.until((run) => run.stderr().includes("waking worker on"))
-    loading.signal("SIGINT")
-    assert.strictEqual((await loading.finished).code, 130)
-
-    const streaming = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "400"])
-    await streaming.until((run) => run.stdout().length > 10)
-    const before = Date.now()
-    streaming.signal("SIGINT")
-    const done = await streaming.finished
-    assert.strictEqual(done.code, 130, done.stderr)
-    assert.isBelow(Date.now() - before, patience(5000))
-    assert.include(done.stderr, "bee-keeper: cancelled")
-    const workers = async () =>
-      JSON.parse((await on.rbee(["workers", "ls", "--json"])).stdout) as Array<{ busy: number }>
-    await eventually(async () => (await workers()).every(({ busy }) => busy === 0), "the slot is free")
   })
 
   it("runs in one process, with no other process and no port", async () => {

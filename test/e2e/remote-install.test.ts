@@ -3,12 +3,11 @@
  * uninstalled. The queen is a host of her own where there are network namespaces; the other machine is
  * this one, whose network reaches npm's registry.
  */
-import { execFileSync } from "node:child_process"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterEach, assert, describe, it } from "vitest"
+import { root, versionIn, withBuiltStore } from "../support/built-store.ts"
 import { processesUnder } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 import { hasNamespaces, makeNamespace } from "../support/namespace.ts"
@@ -26,29 +25,15 @@ afterEach(() => {
   rmSync(built, { recursive: true, force: true })
 })
 
-const root = fileURLToPath(new URL("../..", import.meta.url))
-const versionIn = (folder: string): string =>
-  (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { readonly version: string }).version
 const version = versionIn(root)
 
-/**
- * The store's binary, packed as its makers publish it, where npm's script looks first: nothing is compiled, as for most
- * people. The whole proof compiles it for a minute.
- */
-const withBuiltStore = (): Record<string, string> => {
-  const store = join(root, "node_modules/better-sqlite3")
-  const { modules } = process.versions
-  const name = `better-sqlite3-v${versionIn(store)}-node-v${modules}-${process.platform}-${process.arch}.tar.gz`
-  execFileSync("tar", ["-czf", join(built, name), "-C", store, "build/Release/better_sqlite3.node"])
-  return { npm_config_better_sqlite3_local_prebuilds: built }
-}
 /** steps 6 and 7 run at once: this line of the second one may stand anywhere among those of the first */
 const runtime = "queen: worker cpu-llm-worker-rbee already available"
 
 describe.skipIf(!hasSshd)("rbee on another machine", () => {
   it("is added, installed by npm, verified, used, ended and uninstalled, in the words of the README", async () => {
     const there = await remote({
-      env: isWhole ? {} : withBuiltStore(),
+      env: isWhole ? {} : withBuiltStore(built),
       ...(link === undefined ? {} : { within: { prefix: [], address: link.near, port: 2222 } })
     })
     writeFileSync(there.config, readFileSync(there.config, "utf8").replace("Host remote", "Host gpu-box"))

@@ -1,7 +1,6 @@
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import * as Effect from "effect/Effect"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { Cluster, RbeeError } from "../../src/main/cluster.ts"
 
@@ -57,7 +56,7 @@ describe("a cluster as a library", () => {
         seen += piece.length
         if (seen > 5) break
       }
-      const [job] = await Effect.runPromise(cluster.queen.listJobs({}))
+      const [job] = await cluster.jobs()
       expect(job).toMatchObject({ state: "cancelled" })
     } finally {
       await cluster.stop()

@@ -21,6 +21,8 @@ export class DaemonFiles extends Context.Tag("rbee/DaemonFiles")<
     readonly size: (file: string) => Effect.Effect<number>
     /** The last of what was written behind `offset`; of a smaller file, which was put aside meanwhile, all is new. */
     readonly tail: (file: string, offset: number) => Effect.Effect<string>
+    /** Whether a file is the one that it was: another one in its place has another mark, and none is `gone`. Undefined: unknown. */
+    readonly mark: (file: string) => Effect.Effect<string | undefined>
     /** Is its disk too full for a log and a store to begin? */
     readonly isFull: (folder: string) => Effect.Effect<boolean>
   }

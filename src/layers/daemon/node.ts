@@ -53,6 +53,11 @@ const tail = (file: string, offset: number): string => {
   }
 }
 
+const mark = (file: string): string | undefined => {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found === undefined ? "gone" : `${found.dev}:${found.ino}:${found.size}:${found.mtimeMs}`
+}
+
 const isFull = (folder: string): boolean => {
   const { bavail, bsize } = statfsSync(folder)
   return bavail * bsize < leastRoom
@@ -69,6 +74,7 @@ export const layerNode: Layer.Layer<DaemonFiles | DaemonProbe> = Layer.merge(
     folders: (folder) => quietly([], () => foldersIn(folder)),
     size: (file) => quietly(0, () => statSync(file).size),
     tail: (file, offset) => quietly("", () => tail(file, offset)),
+    mark: (file) => quietly(undefined, () => mark(file)),
     isFull: (folder) => quietly(false, () => isFull(folder))
   }),
   Layer.succeed(DaemonProbe, { ask })

@@ -33,8 +33,16 @@ export const isOpenError = (error: unknown): error is OpenError => codeOf(error)
 const isOfOtherNode = (reason: unknown): boolean =>
   reason instanceof Error && /NODE_MODULE_VERSION|different Node\.js version/.test(reason.message)
 
+/** It is not there at all (npm ran no install scripts), or cannot be loaded here (another C library, another processor). */
+const isNotUsable = (reason: unknown): boolean =>
+  codeOf(reason) === "ERR_DLOPEN_FAILED" ||
+  (reason instanceof Error && /Could not locate the bindings file/.test(reason.message))
+
 export const isFull = (reason: unknown): boolean =>
   codeOf(reason) === "ENOSPC" || codeOf(reason) === "EDQUOT" || codeOf(reason).startsWith("SQLITE_FULL")
+
+const firstLine = (reason: unknown): string =>
+  reason instanceof Error ? (reason.message.split("\n", 1)[0] ?? "").replace(/\S*\//g, "") : "unknown reason"
 
 /** Why a store cannot be opened, and what helps. */
 export const cannotOpen = (file: string, reason: unknown): OpenError => {
@@ -43,6 +51,12 @@ export const cannotOpen = (file: string, reason: unknown): OpenError => {
       "VERSION_MISMATCH",
       `rbee was installed with another Node than the one that runs it now (${process.version})`,
       "Run `npm rebuild better-sqlite3` in the folder of rbee, or install rbee anew with this Node"
+    )
+  if (isNotUsable(reason))
+    return rbeeError(
+      "INTERNAL",
+      `rbee's SQLite (better-sqlite3) was not built for this machine (${firstLine(reason)})`,
+      "Run `npm rebuild better-sqlite3` in the folder of rbee, or install rbee anew and let npm run its install script: npm install -g --allow-scripts=better-sqlite3 rbee"
     )
   if (isFull(reason))
     return rbeeError(

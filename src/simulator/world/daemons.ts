@@ -18,6 +18,7 @@ const layerFiles = ({ machine: { files } }: SimProcess): Layer.Layer<DaemonFiles
     folders: (folder) => Effect.sync(() => files.folders(folder)),
     size: (file) => Effect.sync(() => (files.read(file) ?? "").length),
     tail: (file, offset) => Effect.sync(() => (files.read(file) ?? "").slice(offset)),
+    mark: (file) => Effect.sync(() => files.read(file) ?? "gone"),
     isFull: () => Effect.succeed(false)
   })
 

@@ -1,12 +1,20 @@
 /** The command itself, through the real bundle: parsing, exit codes, what goes to which stream. */
-import { execFileSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
-import { copyFileSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  utimesSync,
+  writeFileSync
+} from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { describe, expect, it } from "vitest"
+import { eventually } from "../../support/machine.ts"
 import { useMachines } from "../../support/machines.ts"
 import { patience } from "../../support/patience.ts"
 
@@ -211,27 +219,68 @@ describe("rbee", () => {
     expect((await following.finished).code).toBe(130)
   })
 
-  it("starts without its code cache, and with one that is spoiled", async () => {
-    const on = await machine()
-    const folder = join(on.home, "programs")
-    mkdirSync(folder)
-    const built = process.env.RBEE_TEST_PROGRAMS ?? fileURLToPath(new URL("../../../dist", import.meta.url))
-    for (const name of ["rbee.js", "rbee.cjs"]) copyFileSync(join(built, name), join(folder, name))
-    symlinkSync(fileURLToPath(new URL("../../../node_modules", import.meta.url)), join(on.home, "node_modules"))
-    const help = () => execFileSync(process.execPath, [join(folder, "rbee.js"), "jobs", "--help"], { encoding: "utf8" })
-    expect(help()).toContain("EXAMPLES")
-    writeFileSync(join(folder, "rbee.cjs.cache"), randomBytes(100_000))
-    expect(help()).toContain("EXAMPLES")
-  })
-
-  it.skipIf(process.env.RBEE_TEST_PROGRAMS !== undefined)(
-    "is built with a code cache for each program that starts often",
-    () => {
-      const built = fileURLToPath(new URL("../../../dist", import.meta.url))
-      const cached = ["rbee", "queen", "hive", "worker"].filter((name) => existsSync(join(built, `${name}.cjs.cache`)))
-      expect(cached).toEqual(["rbee", "queen", "hive", "worker"])
+  describe("keeps what was compiled", () => {
+    const installed = async () => {
+      const on = await machine()
+      const cache = join(on.home, "caches")
+      const run = (args: ReadonlyArray<string>, XDG_CACHE_HOME = cache) => on.rbee(args, { env: { XDG_CACHE_HOME } })
+      const folder = join(cache, "rbee", "code")
+      const files = () => (existsSync(folder) ? readdirSync(folder) : [])
+      const of = (program: string) => files().filter((name) => name.startsWith(`${program}-`))
+      return { on, run, files, folder, of }
     }
-  )
+
+    it("of each program, in the user's cache folder, for the user alone", async () => {
+      const { folder, of, run } = await installed()
+      expect(await run(["infer", "hello"])).toMatchObject({ code: 0 })
+      expect(await run(["down"])).toMatchObject({ code: 0 })
+      for (const program of ["rbee", "queen", "hive", "worker"]) {
+        await eventually(() => of(program).length === 1, `the cache of ${program}`)
+        expect(statSync(join(folder, of(program)[0] ?? "")).mode & 0o777).toBe(0o600)
+      }
+      expect(statSync(folder).mode & 0o777).toBe(0o700)
+      const before = of("rbee").map((name) => statSync(join(folder, name)).mtimeMs)
+      expect(await run(["jobs", "--help"])).toMatchObject({ code: 0 })
+      expect(of("rbee").map((name) => statSync(join(folder, name)).mtimeMs)).toEqual(before)
+    })
+
+    it("and replaces what is spoiled, and what another could have written", async () => {
+      const { files, folder, run } = await installed()
+      const help = async () => expect((await run(["jobs", "--help"])).stdout).toContain("EXAMPLES")
+      await help()
+      const [name = ""] = files()
+      const file = join(folder, name)
+      writeFileSync(file, randomBytes(100_000))
+      await help()
+      expect(statSync(file).size).toBeGreaterThan(200_000)
+      const open = readFileSync(file)
+      chmodSync(file, 0o666)
+      await help()
+      expect(statSync(file).mode & 0o777).toBe(0o600)
+      expect(readFileSync(file).length).toBeGreaterThan(open.length / 2)
+    })
+
+    it("of the builds used last only", async () => {
+      const { files, folder, run } = await installed()
+      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      for (let build = 0; build < 20; build++) {
+        const file = join(folder, `rbee-${build}-old`)
+        writeFileSync(file, "")
+        utimesSync(file, 1_000_000 + build, 1_000_000 + build)
+      }
+      await run(["jobs", "--help"])
+      expect(files()).toHaveLength(16)
+      expect(files()).not.toContain("rbee-4-old")
+      expect(files()).toContain("rbee-5-old")
+    })
+
+    it("nowhere where nothing can be written, and starts all the same", async () => {
+      const { on, run } = await installed()
+      writeFileSync(join(on.home, "taken"), "")
+      const done = await run(["jobs", "--help"], join(on.home, "taken"))
+      expect(done).toMatchObject({ code: 0, stderr: "" })
+    })
+  })
 
   it("prints completion scripts that know the commands", async () => {
     const on = await machine()

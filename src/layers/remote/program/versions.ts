@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto"
 import { existsSync, mkdirSync, readdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from "node:fs"
 import { basename, join } from "node:path"
+import { codeCache } from "../../paths/user-home.ts"
 import { identityOf, isAlive } from "../../process/identity.ts"
 import type { Answer, Asks } from "../questions.ts"
 import { livingHives } from "./hives.ts"
@@ -77,6 +78,8 @@ export const uninstall = async (): Promise<Answer<"uninstall">> => {
   // the link first: what is cut off in the middle is not installed
   rmSync(places.current, { recursive: true, force: true })
   rmSync(places.root, { recursive: true, force: true })
+  const compiled = codeCache()
+  if (compiled !== undefined) rmSync(compiled, { recursive: true, force: true })
   return { removed }
 }
 

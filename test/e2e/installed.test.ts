@@ -1,0 +1,141 @@
+/**
+ * What npm installs from the package, in a folder of its own: how large it is, that it answers as the checkout does, its
+ * types, and that nothing of it runs on once it is uninstalled. It is installed once.
+ */
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { transformSync } from "esbuild"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { root, withBuiltStore } from "../support/built-store.ts"
+import { inferSample } from "../support/infer-sample.ts"
+import { eventually, makeMachine } from "../support/machine.ts"
+import { useMachines } from "../support/machines.ts"
+
+const megabyte = 1024 * 1024
+const machine = useMachines()
+const folder = mkdtempSync(join(tmpdir(), "rbee-installed-"))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const prefix = join(folder, "prefix")
+const installed = join(prefix, "lib", "node_modules", "rbee")
+const programs = join(installed, "dist")
+let archive = ""
+
+const npm = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
+  execFileSync("npm", [...args, "--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"], {
+    cwd: root,
+    env: { ...process.env, ...env },
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "pipe"]
+  })
+
+const install = () => npm(["install", "-g", "--prefix", prefix, "--prefer-offline", archive], withBuiltStore(folder))
+
+const bytesOf = (path: string): number =>
+  statSync(path).isDirectory()
+    ? readdirSync(path).reduce((sum, name) => sum + bytesOf(join(path, name)), 0)
+    : statSync(path).size
+
+beforeAll(() => {
+  const name = npm(["pack", "--ignore-scripts", "--pack-destination", folder]).trim()
+  archive = join(folder, name)
+  install()
+}, 300_000)
+
+describe("rbee as npm installs it", () => {
+  it("is a package of 6 MB at most, and 75 MB on the disk", () => {
+    assert.isAtMost(statSync(archive).size, 6 * megabyte)
+    assert.isAtMost(bytesOf(installed), 75 * megabyte)
+  })
+
+  it("brings the licences of what is bundled", () => {
+    assert.isAbove(bytesOf(join(programs, "licenses.txt")), 10_000)
+  })
+
+  it("answers an empty machine's first command, and is started by its name", async () => {
+    const on = await machine({ programs })
+    const run = spawnSync(join(prefix, "bin", "rbee"), ["infer", "hello", "--temperature", "0", "--cold"], {
+      env: { ...on.env, HOME: on.home, XDG_CACHE_HOME: "" },
+      encoding: "utf8"
+    })
+    assert.match(run.stdout, /^Hello! I am minillama/, run.stderr)
+    assert.include(readdirSync(join(on.home, ".cache", "rbee", "code")).join(), "worker-")
+  })
+
+  inferSample((env = {}) => machine({ env, programs }))
+
+  it("is a library whose types need nothing else, and that answers", async () => {
+    const project = join(folder, "project")
+    mkdirSync(join(project, "node_modules"), { recursive: true })
+    symlinkSync(installed, join(project, "node_modules", "rbee"))
+    writeFileSync(join(project, "package.json"), `{"type":"module"}`)
+    const source = `
+import { Cluster, type InferRequest, RbeeError } from "rbee"
+const request: InferRequest = { temperature: 0, max_tokens: 40 }
+const cluster: Cluster = await Cluster.start({ settings: { "worker.slots": 1 } })
+let text: string = ""
+for await (const piece of cluster.infer("hello", request)) text += piece
+const [job] = await cluster.jobs()
+let code = "none"
+try {
+  for await (const _ of cluster.infer("hello", { model: "nonsense" })) throw new Error("an answer")
+} catch (error) {
+  if (error instanceof RbeeError) code = error.code
+}
+await cluster.stop()
+// @ts-expect-error there is no such option
+void cluster.infer("hello", { temprature: 0 })
+export default [text, job?.state, code].join("|")
+`
+    writeFileSync(join(project, "main.ts"), source)
+    const strict = "--strict --exactOptionalPropertyTypes --skipLibCheck false --module nodenext --target es2022"
+    const tsc = join(root, "node_modules", ".bin", "tsc")
+    const checked = spawnSync(tsc, ["--noEmit", ...strict.split(" "), "main.ts"], { cwd: project, encoding: "utf8" })
+    assert.strictEqual(checked.stdout, "")
+    assert.strictEqual(checked.status, 0)
+
+    writeFileSync(join(project, "main.js"), transformSync(source, { loader: "ts" }).code)
+    writeFileSync(join(project, "run.js"), `console.log((await import("./main.js")).default)`)
+    const on = await machine({ programs })
+    const output = execFileSync(process.execPath, ["run.js"], { cwd: project, env: on.env, encoding: "utf8" })
+    assert.match(output, /^Hello! I am minillama.*\|done\|INVALID_REQUEST\n$/)
+  })
+
+  it("says what to do where its SQLite was not built, or for another machine", async () => {
+    const binary = join(installed, "node_modules/better-sqlite3/build/Release/better_sqlite3.node")
+    const on = await machine({ programs })
+    const said = async () => (await on.rbee(["up"])).stderr
+    renameSync(binary, `${binary}.kept`)
+    try {
+      assert.include(await said(), "npm rebuild better-sqlite3")
+      writeFileSync(binary, "of another processor")
+      assert.include(await said(), "npm rebuild better-sqlite3")
+    } finally {
+      renameSync(`${binary}.kept`, binary)
+    }
+  })
+
+  it("ends its daemons within a minute when it is uninstalled, after what they were answering", async () => {
+    // outside of the machine's own folder nothing is kept
+    const on = await makeMachine({ programs, env: { RBEE_WORKER_MAX_TOKENS_PER_S: "20" } })
+    try {
+      const run = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "300", "--temperature", "0"])
+      await run.until((seen) => seen.stdout().length > 0)
+      npm(["uninstall", "-g", "--prefix", prefix, "rbee"])
+      const uninstalled = Date.now()
+      assert.throws(() => statSync(installed))
+      const done = await run.finished
+      assert.strictEqual(done.code, 0, done.stderr)
+      await eventually(
+        () => on.processes().length === 0,
+        () => JSON.stringify(on.processes()),
+        60_000
+      )
+      assert.isBelow(Date.now() - uninstalled, 60_000)
+    } finally {
+      await on.dispose()
+    }
+  }, 150_000)
+})
