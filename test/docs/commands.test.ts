@@ -44,7 +44,8 @@ const isNpms = (command: string): boolean => {
   const [program, first = "", second = "", ...rest] = command.split(/\s+/)
   const name = rest[0] === "--" ? rest[1] : undefined
   if (program === "npx") return first === "vitest" && existsSync(rest[0] ?? "")
-  if (first !== "run") return first === "ci" || first === "install" || (first in scripts && second === "")
+  if (first !== "run")
+    return ["ci", "install", "pack", "uninstall"].includes(first) || (first in scripts && second === "")
   if (second === "bench" && name !== undefined) return name === "NAME" || existsSync(`test/bench/${name}.ts`)
   if (second === "proof" && name !== undefined && !name.startsWith("-"))
     return name === "NAME" || proofs.some((proof) => proof.name === name)

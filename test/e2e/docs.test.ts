@@ -14,6 +14,8 @@ const elsewhere = new Map([
   ['npm ci && npx rbee infer "hello"', ".ci/run"],
   ["npm test", ".ci/run"],
   ["npm ci ", ".ci/run"],
+  ["npm pack ", "test/e2e/installed.test.ts"],
+  ["RBEE_TOKEN=$(openssl rand -hex 24) docker compose", "test/e2e/installed.test.ts"],
   ["rbee hives add gpu-box ", "test/e2e/remote-install.test.ts"],
   ["rbee hives invite attic ", "test/e2e/invite.test.ts"],
   ["npm run simulate ", "test/simulation/simulation.test.ts"]

@@ -3,12 +3,25 @@
  * types, and that nothing of it runs on once it is uninstalled. It is installed once.
  */
 import { execFileSync, spawnSync } from "node:child_process"
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs"
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync
+} from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { transformSync } from "esbuild"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { knobs, variableOf } from "../../src/main/config/knobs.ts"
 import { root, withBuiltStore } from "../support/built-store.ts"
+import { allOf, environmentOf, hasRoots, makeRoot, stagesOf, stop, wordsOf } from "../support/container.ts"
 import { inferSample } from "../support/infer-sample.ts"
 import { eventually, makeMachine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
@@ -23,15 +36,17 @@ const installed = join(prefix, "lib", "node_modules", "rbee")
 const programs = join(installed, "dist")
 let archive = ""
 
-const npm = (args: ReadonlyArray<string>, env: Record<string, string> = {}) =>
-  execFileSync("npm", [...args, "--loglevel=error", "--no-audit", "--no-fund", "--no-update-notifier"], {
+/** The Dockerfile's own commands, in folders of ours; `npm ci` is what made this checkout. */
+const [building, image] = stagesOf(join(root, "Dockerfile"))
+const [, pack = "", install = ""] = allOf(building, "RUN")
+const here = (command: string) =>
+  command.replaceAll(/ \/(tmp|opt\/rbee)/g, (_, at: string) => ` ${at === "tmp" ? folder : prefix}`)
+const inFolders = (command: string) =>
+  execFileSync("sh", ["-ec", here(command)], {
     cwd: root,
-    env: { ...process.env, ...env },
-    encoding: "utf8",
-    stdio: ["ignore", "pipe", "pipe"]
+    env: { ...process.env, npm_config_prefer_offline: "true", ...withBuiltStore(folder) },
+    stdio: ["ignore", "ignore", "pipe"]
   })
-
-const install = () => npm(["install", "-g", "--prefix", prefix, "--prefer-offline", archive], withBuiltStore(folder))
 
 const bytesOf = (path: string): number =>
   statSync(path).isDirectory()
@@ -39,9 +54,12 @@ const bytesOf = (path: string): number =>
     : statSync(path).size
 
 beforeAll(() => {
-  const name = npm(["pack", "--ignore-scripts", "--pack-destination", folder]).trim()
-  archive = join(folder, name)
-  install()
+  inFolders(pack)
+  archive =
+    readdirSync(folder)
+      .filter((name) => /^rbee-.*\.tgz$/.test(name))
+      .map((name) => join(folder, name))[0] ?? ""
+  inFolders(install)
 }, 300_000)
 
 describe("rbee as npm installs it", () => {
@@ -117,13 +135,81 @@ export default [text, job?.state, code].join("|")
     }
   })
 
+  it("copies into its image what there is, and as much as its build needs", () => {
+    const ignored = readFileSync(join(root, ".dockerignore"), "utf8").split("\n")
+    const copied = ignored.filter((line) => line.startsWith("!")).map((line) => line.slice(1))
+    const { files } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly files: Array<string> }
+    for (const path of copied) assert.isTrue(existsSync(join(root, path)), path)
+    for (const path of files.filter((one) => one !== "dist"))
+      assert.isTrue(
+        copied.some((one) => path === one || path.startsWith(`${one}/`)),
+        path
+      )
+    const compose = readFileSync(join(root, "compose.yaml"), "utf8")
+    const variables = knobs.map((knob) => variableOf(knob))
+    const named = [...compose.matchAll(/^ +(RBEE_\w+):/gm)].map(([, name = ""]) => name)
+    for (const name of [...named, ...Object.keys(environmentOf(image)).filter((one) => one.startsWith("RBEE_"))])
+      assert.include([...variables, "RBEE_HOME", "RBEE_TOKEN"], name)
+  })
+
+  it.skipIf(!hasRoots)(
+    "answers from an empty root as its image starts it, and ends when it is stopped",
+    async () => {
+      const on = await machine({ programs })
+      const empty = join(folder, "root")
+      const container = makeRoot(empty, { [prefix]: "/opt/rbee" })
+      const [make = ""] = allOf(image, "RUN")
+      const made = container.start(["/bin/sh", "-ec", make], { env: environmentOf(image), user: "0:0" })
+      assert.strictEqual(await new Promise((resolve) => made.once("close", resolve)), 0)
+
+      const secret = "a-secret-of-this-test-alone"
+      const ports = {
+        RBEE_QUEEN_PORT: String(on.ports.queen),
+        RBEE_HIVE_PORT: String(on.ports.hive),
+        RBEE_WORKER_PORT_BASE: String(on.ports.worker)
+      }
+      const [user = ""] = allOf(image, "USER")
+      const env = { ...environmentOf(image), ...ports, RBEE_TOKEN: secret }
+      const command = ["ENTRYPOINT", "CMD"].flatMap((step) => wordsOf(allOf(image, step)[0]))
+      const started = container.start(command, { env, user })
+      const ended = new Promise((resolve) => started.once("close", resolve))
+      let said = ""
+      for (const output of [started.stdout, started.stderr]) output.on("data", (text) => (said += String(text)))
+      try {
+        await eventually(
+          () => said.includes("up: queen on"),
+          () => said,
+          30_000
+        )
+        const ask = (authorization: string) =>
+          fetch(`${on.queenUrl}/v1/chat/completions`, {
+            method: "POST",
+            headers: { "content-type": "application/json", authorization },
+            body: JSON.stringify({ model: "minillama", temperature: 0, messages: [{ role: "user", content: "hello" }] })
+          })
+        assert.strictEqual((await ask("Bearer another")).status, 401)
+        assert.include(await (await ask(`Bearer ${secret}`)).text(), "Hello! I am minillama")
+        const [check = ""] = allOf(image, "HEALTHCHECK")
+        const health = container.start(wordsOf(check.slice(check.indexOf("["))), { env, user })
+        assert.strictEqual(await new Promise((resolve) => health.once("close", resolve)), 0)
+        stop(started)
+        await ended
+        assert.include(said, "queen: goodbye")
+        assert.deepEqual(on.listening(), [])
+      } finally {
+        started.kill("SIGKILL")
+      }
+    },
+    120_000
+  )
+
   it("ends its daemons within a minute when it is uninstalled, after what they were answering", async () => {
     // outside of the machine's own folder nothing is kept
     const on = await makeMachine({ programs, env: { RBEE_WORKER_MAX_TOKENS_PER_S: "20" } })
     try {
       const run = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "300", "--temperature", "0"])
       await run.until((seen) => seen.stdout().length > 0)
-      npm(["uninstall", "-g", "--prefix", prefix, "rbee"])
+      execFileSync("npm", ["uninstall", "-g", "--prefix", prefix, "rbee"], { stdio: "ignore" })
       const uninstalled = Date.now()
       assert.throws(() => statSync(installed))
       const done = await run.finished
