@@ -1,6 +1,9 @@
 /** Chat templates of our own, one for each form in which models call tools; and the renderer that the product has. */
+import { readFileSync } from "node:fs"
+import * as Schema from "effect/Schema"
 import { rendererOf } from "../../src/layers/engine/llama/reading/renderer.ts"
 import { loadRuntime } from "../../src/layers/engine/llama/runtime.ts"
+import { Dialect } from "../../src/machines/dialect/dialect.ts"
 import type { Render } from "../../src/machines/dialect/template.ts"
 
 /** What a model of the kind writes: `calls` stands in the assistant's turn, `m` is the message. */
@@ -215,4 +218,26 @@ export const variants = {
 export const renderOf = async (template: string): Promise<Render> => {
   const { addon } = await loadRuntime({ gpu: "cpu" })
   return rendererOf(addon, template, { bos: "", eos: "<|endoftext|>" })
+}
+
+/** What is learned of each, a line a form: test/machines/dialect/learn.test.ts holds that it is, and draws it anew. */
+const learned = new URL("../machines/dialect/learned.jsonl", import.meta.url)
+const Learned = Schema.parseJson(Schema.Struct({ form: Schema.String, dialect: Dialect }))
+
+const known = (): ReadonlyMap<string, Dialect> =>
+  new Map(
+    readFileSync(learned, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => Schema.decodeSync(Learned)(line))
+      .map(({ dialect, form }) => [form, dialect])
+  )
+let forms: ReadonlyMap<string, Dialect> | undefined
+
+/** As it is learned of the template, without the time that that takes. */
+export const dialectOf = (form: Form): Dialect => {
+  forms ??= known()
+  const dialect = forms.get(form)
+  if (dialect === undefined) throw new Error(`nothing is learned of ${form}`)
+  return dialect
 }

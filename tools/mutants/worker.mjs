@@ -36,6 +36,7 @@ const vitest = await createVitest(
     sequence: { sequencer: AsGiven },
     cache: false,
     bail: 1,
+    hookTimeout: 60_000,
     reporters: [{}]
   },
   { plugins: [{ name: "changes", enforce: "pre", load: (id) => sources[id.split("?")[0]] }] }

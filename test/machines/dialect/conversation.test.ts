@@ -5,10 +5,9 @@ import { describe, expect, it } from "vitest"
 import { templateInput } from "../../../src/machines/dialect/conversation.ts"
 import { contentOnly, type Dialect } from "../../../src/machines/dialect/dialect.ts"
 import { Fold } from "../../../src/machines/dialect/fold/fold.ts"
-import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
 import { gathered } from "../../../src/machines/dialect/trial/trial.ts"
 import { Conversation } from "../../../src/machines/vocabulary/conversation.ts"
-import { renderOf, templates } from "../../support/dialects.ts"
+import { dialectOf, renderOf, templates } from "../../support/dialects.ts"
 
 const weather = { name: "get_weather", parameters: { type: "object", properties: { city: { type: "string" } } } }
 const call = { id: "call00001", name: "get_weather", arguments: { city: "Bonn" } }
@@ -28,7 +27,6 @@ const history: Conversation = {
   template_args: { today: "Monday" }
 }
 const given = (dialect: Dialect, conversation = history) => Either.getOrThrow(templateInput(conversation, dialect))
-const learned = async (form: keyof typeof templates) => learnDialect(await renderOf(templates[form]))
 
 describe("a conversation", () => {
   it("is what a job's messages are, with tools and wishes", () => {
@@ -48,21 +46,21 @@ describe("a conversation", () => {
 
 describe("what a template is given", () => {
   it("has arguments, silence and reasoning as it wants them", async () => {
-    const text = given(await learned("arguments that must be text")).messages[2]
+    const text = given(dialectOf("arguments that must be text")).messages[2]
     expect(text?.tool_calls?.[0]?.function.arguments).toBe('{"city":"Bonn"}')
-    const object = given(await learned("an object between marks")).messages[2]
+    const object = given(dialectOf("an object between marks")).messages[2]
     expect(object).toMatchObject({ content: "", reasoning_content: "I ask.", tool_calls: [{ id: "call00001" }] })
     expect(object?.tool_calls?.[0]?.function.arguments).toEqual({ city: "Bonn" })
     const silent: Dialect = {
       ...contentOnly("x"),
-      tools: (await learned("a bare object")).tools,
+      tools: dialectOf("a bare object").tools,
       manner: { arguments: "object", content: "null" }
     }
     expect(given(silent).messages[2]?.content).toBeNull()
   })
 
   it("has tools, wishes and its own variables", async () => {
-    const dialect = await learned("an object between marks")
+    const dialect = dialectOf("an object between marks")
     const input = given(dialect)
     expect(input.tools).toEqual([{ type: "function", function: { ...weather, description: "" } }])
     expect([input.prompt, input.thinking, input.args]).toEqual([
@@ -85,7 +83,7 @@ describe("what a template is given", () => {
 
   it("is the prompt that an answer is read after", async () => {
     const render = await renderOf(templates["an element an argument"])
-    const dialect = learnDialect(render)
+    const dialect = dialectOf("an element an argument")
     const fold = new Fold(dialect, { tools: [weather], prompt: render(given(dialect)) })
     const text =
       "So.\n</think>\n\n<tool_call>\n<function=get_weather>\n<parameter=city>\nBonn\n</parameter>\n</function>\n</tool_call>"

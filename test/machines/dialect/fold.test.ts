@@ -1,20 +1,9 @@
 /** An answer read piece by piece: the same deltas wherever it is cut, and nothing lost. */
-import { beforeAll, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import type { Dialect } from "../../../src/machines/dialect/dialect.ts"
 import { type DeclaredTool, type Delta, Fold } from "../../../src/machines/dialect/fold/fold.ts"
-import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
 import { gathered, kinds, Trial } from "../../../src/machines/dialect/trial/trial.ts"
-import { type Form, renderOf, templates } from "../../support/dialects.ts"
-
-const dialects = new Map<string, Dialect>()
-const of = (form: Form): Dialect => {
-  const dialect = dialects.get(form)
-  if (dialect === undefined) throw new Error(form)
-  return dialect
-}
-beforeAll(async () => {
-  for (const [form, template] of Object.entries(templates)) dialects.set(form, learnDialect(await renderOf(template)))
-})
+import { dialectOf as of, type Form, renderOf, templates } from "../../support/dialects.ts"
 
 const weather: DeclaredTool = {
   name: "get_weather",

@@ -73,6 +73,19 @@ describe.each(Object.entries(templates))("a template with %s", (form, template) 
   })
 })
 
+describe("everything that is learned", () => {
+  const { others, ...few } = variants
+  it.each([
+    ["learned", templates],
+    ["learned-others", { ...others, ...few, plain: plainTemplate, unreadable }]
+  ])("is what it was: %s.jsonl", async (file, all) => {
+    const lines = await Promise.all(
+      Object.entries(all).map(async ([form, template]) => JSON.stringify({ form, dialect: await learned(template) }))
+    )
+    await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot(`${file}.jsonl`)
+  })
+})
+
 describe("a dialect", () => {
   it("tells in which state each prompt leaves the model", async () => {
     const { reasoning } = await learned(templates["an element an argument"])

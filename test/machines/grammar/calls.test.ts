@@ -4,15 +4,14 @@ import { Ajv2020 } from "ajv/dist/2020.js"
 import * as Either from "effect/Either"
 import type { Addon } from "../../../src/layers/engine/llama/addon.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
-import { contentOnly, type Dialect } from "../../../src/machines/dialect/dialect.ts"
-import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
+import type { Dialect } from "../../../src/machines/dialect/dialect.ts"
 import { messageOf } from "../../../src/machines/dialect/meaning.ts"
 import { constraintOf, type Wishes } from "../../../src/machines/grammar/answer/constraint.ts"
 import type { Tool } from "../../../src/machines/vocabulary/conversation.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 import { SeededRandom } from "../../../src/simulator/world/kernel/random.ts"
 import { deriver } from "../../support/derive.ts"
-import { type Form, renderOf, templates } from "../../support/dialects.ts"
+import { dialectOf, type Form, templates } from "../../support/dialects.ts"
 
 const search: Tool = {
   name: "search",
@@ -36,14 +35,11 @@ const ajv = new Ajv2020({ strict: false })
 const valid = new Map(tools.map(({ name, parameters }) => [name, ajv.compile(parameters ?? {})]))
 
 let addon: Addon
-const dialects = new Map<Form, Dialect>()
 const forms = Object.keys(templates) as ReadonlyArray<Form>
 beforeAll(async () => {
   ;({ addon } = await loadRuntime({ gpu: "cpu" }))
-  for (const form of forms) dialects.set(form, learnDialect(await renderOf(templates[form])))
-}, 60_000)
+})
 
-const dialectOf = (form: Form): Dialect => dialects.get(form) ?? contentOnly("")
 const grammarOf = (wishes: Wishes, dialect: Dialect, prompt = "<|begin|>assistant"): string =>
   Either.getOrThrow(constraintOf({ wishes, dialect, prompt, ends: dialect.end })) ?? ""
 const read = (text: string, dialect: Dialect, declared = tools, prompt = "<|begin|>assistant") =>
