@@ -7,6 +7,7 @@ import type { JobLog } from "../../../src/actors/queen/log/job-log.ts"
 import { contentOnly } from "../../../src/machines/dialect/dialect.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import type { TokenLogprob } from "../../../src/machines/vocabulary/job.ts"
+import { edge as ollamaEdge } from "../../support/queen/ollama-edge.ts"
 import { call, collect, doneEvent, edge, failing, hello, layer } from "../../support/queen/openai-edge.ts"
 
 const likely = (token: string, logprob: number): TokenLogprob => {
@@ -53,6 +54,26 @@ describe("logprobs", () => {
       expect(choices.find(({ delta }) => delta.content === " END")?.logprobs?.content).toHaveLength(2)
       const plain = yield* call(() => client.chat.completions.create(hello))
       expect(plain.choices[0]?.logprobs).toBeNull()
+    }).pipe(Effect.provide(layer))
+  )
+
+  it.scopedLive.each(["chat", "generate"])("of Ollama's %s stand beside its content, whole and in lines", (path) =>
+    Effect.gen(function* () {
+      const { asked, post } = yield* ollamaEdge(sayLikely)
+      const request = { model: "minillama", prompt: "hello", messages: hello.messages, logprobs: true, top_logprobs: 2 }
+      const textOf = (line: Readonly<Record<string, unknown>>): unknown =>
+        path === "chat" ? Object(line["message"])["content"] : line["response"]
+      const whole = (yield* post(path, { ...request, stream: false })).body
+      expect([textOf(whole), whole["logprobs"]]).toEqual(["Hi ENDé", wanted])
+      expect(asked[0]).toMatchObject({ logprobs: 2, stream: true })
+      const { lines } = yield* post(path, request)
+      expect(lines.flatMap((line) => line["logprobs"] ?? [])).toEqual(wanted)
+      expect(lines.map(textOf).join("")).toBe("Hi ENDé")
+      expect(lines.find((line) => textOf(line) === " END")?.["logprobs"]).toHaveLength(2)
+      const plain = yield* post(path, { ...request, logprobs: false, top_logprobs: 0, stream: false })
+      expect(plain.body).not.toHaveProperty("logprobs")
+      const wrong = yield* post(path, { ...request, top_logprobs: 21 })
+      expect([wrong.status, wrong.body]).toMatchObject([400, { details: { field: "top_logprobs" } }])
     }).pipe(Effect.provide(layer))
   )
 

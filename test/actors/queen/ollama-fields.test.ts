@@ -19,8 +19,8 @@ const answering = {
   format: [schema, { response_format: { type: "json_schema", schema } }],
   keep_alive: [-1, { keep_warm: true }],
   think: ["high", { reasoning: { effort: "high" } }],
-  logprobs: [true, "refused"],
-  top_logprobs: [2, "refused"],
+  logprobs: [true, { logprobs: 0 }],
+  top_logprobs: [2, { logprobs: 2 }],
   options: [{ seed: 7 }, { seed: 7 }]
 } as const
 

@@ -23,7 +23,7 @@ import type { AnswerError, JobAnswer } from "../answers.ts"
 import { ask, soon, type WhileWanted } from "../asking.ts"
 import { gather, type WholeAnswer } from "../gather.ts"
 import { asText, wholeCall } from "./calls.ts"
-import { lineFeed, type Place, type Said } from "./lines.ts"
+import { lineFeed, logprobsOf, type Place, type Said } from "./lines.ts"
 import type { OllamaPorts } from "./ports.ts"
 
 /** What stands where in an answer. */
@@ -60,7 +60,8 @@ export const answerTo = <A extends object>(
     const keeping = keepingOf(request.keep_alive)
     if (saysNothing(job)) return yield* moved(ports, asked)
     const stream = request.stream ?? true
-    const submitted = { ...job, model, stream }
+    // what comes with tokens comes in a stream
+    const submitted = { ...job, model, stream: stream || job.logprobs !== undefined }
     const answer = yield* ask(ports, submitted, (answered, whileWanted) =>
       stream ? streamed(asked, answered, whileWanted) : whole(asked, answered)
     )
@@ -75,7 +76,11 @@ const json = <A extends object>(
   createdAt: number,
   said: Said,
   end: OllamaEnd
-): Answering<A> => ({ _tag: "Json", status: 200, body: { ...headOf(request, createdAt), ...place(said), ...end } })
+): Answering<A> => ({
+  _tag: "Json",
+  status: 200,
+  body: { ...headOf(request, createdAt), ...place(said), ...logprobsOf(said), ...end }
+})
 
 const headOf = ({ model }: Pick<OllamaChatRequest, "model">, createdAt: number): OllamaHead => ({
   model,
@@ -109,7 +114,11 @@ const nothing: Said = { content: "" }
 
 /** Waits for the end, and gives the whole answer. */
 const whole = <A extends object>(asked: Asked<A>, answered: JobAnswer): Effect.Effect<Answering<A>, AnswerError> =>
-  Effect.map(gather(answered.read), (answer) => json(asked, answered.createdAt, saidIn(answer), endOf(answer.done)))
+  Effect.map(gather(answered.read), (answer) => {
+    const { logprobs } = answer
+    const said = { ...saidIn(answer), ...(asked.job.logprobs === undefined ? {} : { logprobs }) }
+    return json(asked, answered.createdAt, said, endOf(answer.done))
+  })
 
 const saidIn = ({ calls, content, done, reasoning }: WholeAnswer): Said => {
   const called: Array<OllamaCall> = []
@@ -129,14 +138,16 @@ const saidIn = ({ calls, content, done, reasoning }: WholeAnswer): Said => {
 
 /** Waits for the first token, and gives the stream that begins with it. */
 const streamed = <A extends object>(
-  { place, request }: Asked<A>,
+  { job, place, request }: Asked<A>,
   answered: JobAnswer,
   whileWanted: WhileWanted
 ): Effect.Effect<EventsAnswer, AnswerError> =>
   Effect.gen(function* () {
     const { correlationId } = yield* Call
     const head = headOf(request, answered.createdAt)
-    const feed = yield* soon(answered, ollama.framing, (source) => lineFeed({ head, place, correlationId, source }))
+    const feed = yield* soon(answered, ollama.framing, (source) =>
+      lineFeed({ head, place, hasLogprobs: job.logprobs !== undefined, correlationId, source })
+    )
     const wanted: EventFeed = (sink) => whileWanted(feed(sink))
     return { _tag: "Events", feed: wanted }
   })

@@ -4,8 +4,18 @@ import type { EventFeed } from "../../../protocol/endpoint.ts"
 import { ollama } from "../../../protocol/surfaces/ollama-surface.ts"
 import { encodeError } from "../../../protocol/surfaces/rbee.ts"
 import type { AnsweredCall } from "../../../machines/vocabulary/conversation.ts"
-import { endOf, type OllamaCall, type OllamaEnd, type OllamaHead } from "../../../machines/vocabulary/ollama/answers.ts"
+import {
+  endOf,
+  type OllamaCall,
+  type OllamaChatAnswer,
+  type OllamaEnd,
+  type OllamaHead
+} from "../../../machines/vocabulary/ollama/answers.ts"
+import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
+import { chatLogprobs } from "../../../machines/vocabulary/openai/logprobs.ts"
 import type { ReadAnswer } from "../answers.ts"
+import type { Said as Saying } from "../gather.ts"
+import { withLogprobs } from "../logprobs.ts"
 import { asText, wholeCall } from "./calls.ts"
 
 /** What an answer, or a line of one, says. */
@@ -13,7 +23,13 @@ export interface Said {
   readonly content: string
   readonly thinking?: string
   readonly calls?: ReadonlyArray<OllamaCall>
+  /** of its content's tokens, where the job asks for them */
+  readonly logprobs?: ReadonlyArray<TokenLogprob>
 }
+
+/** Both write it beside what is said. */
+export const logprobsOf = ({ logprobs }: Pick<Said, "logprobs">): Pick<OllamaChatAnswer, "logprobs"> =>
+  logprobs === undefined ? {} : { logprobs: chatLogprobs(logprobs).content }
 
 /** How chat and generate write what is said, each in its own place. */
 export type Place<A> = (said: Said) => A
@@ -21,6 +37,8 @@ export type Place<A> = (said: Said) => A
 export interface LineOptions {
   readonly head: OllamaHead
   readonly place: Place<object>
+  /** its tokens come with their logprobs */
+  readonly hasLogprobs: boolean
   /** for the error envelope */
   readonly correlationId: string | undefined
   /** from the answer's first token on */
@@ -29,7 +47,7 @@ export interface LineOptions {
 
 /** Ends with a line that is `done`; an answer that fails in the middle ends with its error and without. */
 export const lineFeed =
-  ({ correlationId, head, place, source }: LineOptions): EventFeed =>
+  ({ correlationId, hasLogprobs, head, place, source }: LineOptions): EventFeed =>
   (sink) =>
     Effect.suspend(() => {
       const lines = linesOf(head, place)
@@ -46,7 +64,7 @@ export const lineFeed =
           open.taken++
         }
       }
-      return source({
+      const said: Saying = {
         content: (json) => {
           close()
           if (json !== '""') out += lines.content(json)
@@ -59,7 +77,14 @@ export const lineFeed =
           close()
           open.call = { id, name, arguments: "" }
         },
-        argument: (_, text) => open.more(text),
+        argument: (_, text) => open.more(text)
+      }
+      const likely = (json: string, tokens: ReadonlyArray<TokenLogprob>): void => {
+        close()
+        out += lines.likely(json, tokens)
+      }
+      return source({
+        ...(hasLogprobs ? withLogprobs({ ...said, content: likely }) : said),
         done: (event) => {
           close(event.finish_reason === "length")
           out += lines.end(endOf(event))
@@ -95,13 +120,15 @@ class OpenCall {
 
 const linesOf = (head: OllamaHead, place: Place<object>) => {
   const line = (said: Said, end: OllamaEnd = { done: false }): string =>
-    `${JSON.stringify({ ...head, ...place(said), ...end })}\n`
+    `${JSON.stringify({ ...head, ...place(said), ...logprobsOf(said), ...end })}\n`
   // everything around a token's text, encoded once: the mark is in no name that it could be taken for
   const mark = JSON.stringify("\u0000")
   const [before = "", after = ""] = line({ content: "\u0000" }).split(mark)
   return {
     /** `text` is a JSON string */
     content: (text: string): string => before + text + after,
+    likely: (text: string, logprobs: ReadonlyArray<TokenLogprob>): string =>
+      line({ content: String(JSON.parse(text)), logprobs }),
     thinking: (thinking: string): string => line({ content: "", thinking }),
     call: (call: OllamaCall): string => line({ content: "", calls: [call] }),
     end: (end: OllamaEnd): string => line({ content: "" }, end)

@@ -1,6 +1,7 @@
 /** What Ollama's clients read. Times are in nanoseconds. */
 import * as Schema from "effect/Schema"
 import type { DoneEvent } from "../job.ts"
+import { ChatLogprobs } from "../openai/logprobs.ts"
 
 const OllamaCall = Schema.Struct({
   id: Schema.String,
@@ -26,7 +27,9 @@ const lineFields = {
   prompt_eval_count: Schema.optionalWith(Schema.Number, { exact: true }),
   prompt_eval_duration: Schema.optionalWith(Schema.Number, { exact: true }),
   eval_count: Schema.optionalWith(Schema.Number, { exact: true }),
-  eval_duration: Schema.optionalWith(Schema.Number, { exact: true })
+  eval_duration: Schema.optionalWith(Schema.Number, { exact: true }),
+  /** of the tokens of its content */
+  logprobs: Schema.optionalWith(ChatLogprobs.fields.content, { exact: true })
 } as const
 
 export const OllamaSaid = Schema.Struct({
@@ -49,7 +52,7 @@ export type OllamaGenerateAnswer = typeof OllamaGenerateAnswer.Type
 /** What every line of an answer begins with. */
 export type OllamaHead = Pick<OllamaChatAnswer, "model" | "created_at">
 /** What the last line of an answer says beside its head. */
-export type OllamaEnd = Omit<OllamaChatAnswer, keyof OllamaHead | "message">
+export type OllamaEnd = Omit<OllamaChatAnswer, keyof OllamaHead | "message" | "logprobs">
 
 export const nanoseconds = (ms: number): number => Math.round(Math.max(0, ms) * 1e6)
 

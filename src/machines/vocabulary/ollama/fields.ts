@@ -8,10 +8,10 @@ import type { FieldLists } from "../openai/fields.ts"
 
 /** What both ways to have something answered have. */
 const answering: FieldLists = {
-  served: ["model", "stream", "format", "keep_alive", "think", "options"],
+  served: ["model", "stream", "format", "keep_alive", "think", "options", "logprobs", "top_logprobs"],
   // a prompt that is too long is refused, and nothing of it is ever cut or shifted out
   harmless: ["shift", "truncate"],
-  unserved: { logprobs: [false], top_logprobs: [0], _debug_render_only: [false] }
+  unserved: { _debug_render_only: [false] }
 }
 
 export const chatFields: FieldLists = {

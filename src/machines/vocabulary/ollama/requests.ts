@@ -4,7 +4,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import type { ChatMessage, Conversation, ReasoningWish, ResponseFormat } from "../conversation.ts"
-import { anySeed, type JobRequest, maxTokensMax, samplingFields } from "../job.ts"
+import { anySeed, type JobRequest, maxTokensMax, samplingFields, topLogprobsMax } from "../job.ts"
 import { unsupported } from "../openai/fields.ts"
 import { maybe } from "../openai/messages.ts"
 import { openAiToolFields, wishesOf } from "../openai/tools.ts"
@@ -51,7 +51,10 @@ const answeringFields = {
   /** absent: true */
   stream: maybe(Schema.Boolean),
   format: maybe(Schema.Union(Schema.Literal("", "json"), JsonSchema)),
-  think: maybe(Schema.Union(Schema.Boolean, Schema.Literal("low", "medium", "high")))
+  think: maybe(Schema.Union(Schema.Boolean, Schema.Literal("low", "medium", "high"))),
+  logprobs: maybe(Schema.Boolean),
+  /** of the likeliest tokens beside each one */
+  top_logprobs: maybe(Schema.Int.pipe(Schema.between(0, topLogprobsMax)))
 } as const
 
 export const OllamaChatRequest = Schema.Struct({
@@ -130,12 +133,19 @@ export const generateJob = (
 
 type Answering = Pick<OllamaChatRequest, keyof typeof answeringFields>
 
-const wantedOf = ({ format, keep_alive, options = {}, think }: Answering): OllamaJob => ({
+const wantedOf = ({ format, keep_alive, options = {}, think, ...likely }: Answering): OllamaJob => ({
+  ...logprobsOf(likely),
   ...formatOf(format),
   ...thinkingOf(think),
   ...optionsOf(options),
   ...(keepingOf(keep_alive) === "pinned" ? { keep_warm: true } : {})
 })
+
+const logprobsOf = ({
+  logprobs = false,
+  top_logprobs: top = 0
+}: Pick<Answering, "logprobs" | "top_logprobs">): Pick<OllamaJob, "logprobs"> =>
+  logprobs || top > 0 ? { logprobs: top } : {}
 
 const formatOf = (format: Answering["format"]): { readonly response_format?: ResponseFormat } => {
   if (format === undefined || format === "") return {}
