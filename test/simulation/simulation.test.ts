@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { deadlyModel, deadlyOf, type Plan, planOf, raceOf } from "../../src/simulator/run/plan.ts"
 import { type Outcome, runPlan } from "../../src/simulator/run/run.ts"
 import { shrink } from "../../src/simulator/run/shrink.ts"
+import { measuringSurfaces } from "../../src/simulator/clients/measuring.ts"
 import { surfaceNames } from "../../src/simulator/clients/surfaces.ts"
 import { speeches } from "../../src/simulator/world/speech.ts"
 import { isWhole, sampleOf } from "../support/proof.ts"
@@ -74,10 +75,23 @@ describe("The simulated cluster", () => {
       const plan = planOf(seed, { faults: false })
       return plan.speech === undefined ? [] : [plan]
     })
-    const asked = spoken.flatMap(({ jobs }) => jobs.flatMap(({ client }) => client?.surface ?? []))
+    const asked = spoken.flatMap(({ jobs }) =>
+      jobs.flatMap(({ client, texts }) => (texts ? [] : (client?.surface ?? [])))
+    )
     expect(new Set(asked)).toEqual(new Set(surfaceNames))
     expect(new Set(spoken.map(({ speech }) => speech?.form))).toEqual(new Set(speeches.keys()))
     expect(broken(await runAll(spoken.slice(0, isWhole ? 20 : 3)))).toEqual([])
+  }, 300_000)
+
+  it("has texts measured in some of its plans, over every surface, alone and beside answers", async () => {
+    const plans = range(1, 100).map((seed) => planOf(seed, { faults: false }))
+    const measuring = plans.filter(({ jobs }) => jobs.some(({ texts }) => texts !== undefined))
+    const asked = measuring.flatMap(({ jobs }) => jobs.flatMap(({ client, texts }) => (texts ? client?.surface : [])))
+    expect(new Set(asked)).toEqual(new Set(Object.keys(measuringSurfaces)))
+    expect(measuring.some((plan) => !hasOneModel(plan))).toBe(true)
+    const outcomes = await runAll(measuring.filter(hasOneModel).slice(0, isWhole ? 20 : 3))
+    expect(broken(outcomes)).toEqual([])
+    expect(new Set(outcomes.flatMap(({ ends }) => ends))).toEqual(new Set(["done"]))
   }, 300_000)
 
   it("has hives of other machines answer, too", () => {

@@ -51,7 +51,7 @@ export interface ScriptedOptions {
   /** absent: exact, as its script says */
   readonly exactness?: Exactness
   /** it writes nothing, and gives vectors, or scores, made up of the texts; absent: it answers */
-  readonly measures?: "embeddings" | "reranking"
+  readonly measures?: "embeddings" | "reranking" | undefined
   /** tokens between two looks at the event loop, when as fast as possible; absent: 32 */
   readonly burst?: number
 }

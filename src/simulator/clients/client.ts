@@ -11,7 +11,8 @@ import { type JobPlan, promptOf } from "../run/plan.ts"
 import { asKeeper } from "../run/commands.ts"
 import { fact } from "../../machines/facts.ts"
 import { type Heard, nothing } from "./heard.ts"
-import { makeLinesParser, type SurfaceEvent, surfaces, tools } from "./surfaces.ts"
+import { measuringSurfaces, textsOf } from "./measuring.ts"
+import { makeLinesParser, type SurfaceEvent, surfaces as answering, tools } from "./surfaces.ts"
 
 /** What it got. */
 export interface ClientRun {
@@ -25,7 +26,16 @@ export interface ClientRun {
 }
 
 /** The call of each surface. */
-const calls = { chat: "v1Chat", responses: "v1CreateResponse", messages: "v1Messages", ollama: "ollamaChat" } as const
+const calls = {
+  chat: "v1Chat",
+  responses: "v1CreateResponse",
+  messages: "v1Messages",
+  ollama: "ollamaChat",
+  embeddings: "v1Embeddings",
+  rerank: "v1Rerank",
+  score: "v1Score"
+} as const
+const surfaces = { ...answering, ...measuringSurfaces }
 
 export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan): ClientRun => {
   const run: ClientRun = { process, job, heard: nothing(), isWhole: false, gaveUp: false }
@@ -38,6 +48,7 @@ export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan):
   const body = surface.body({
     model: job.model ?? "minillama",
     text: promptOf(job),
+    texts: textsOf({ text: promptOf(job) }, job.texts ?? 0),
     thinks: cluster.plan.speech !== undefined,
     ...(job.calls === true ? { tools } : {})
   })
@@ -46,7 +57,7 @@ export const bootClient = (cluster: Cluster, process: SimProcess, job: JobPlan):
     if ((yield* launcher.find) === undefined) yield* launcher.wake
     const api = cluster.watch.queen(process, cluster.network.connect(process, launcher.url, queenApi))
     // as it crosses the wire: without the fields that have no value
-    const sent = JSON.parse(JSON.stringify({ ...body, stream })) as typeof body
+    const sent = JSON.parse(JSON.stringify(job.texts === undefined ? { ...body, stream } : body)) as typeof body
     const reply = yield* api[calls[name]](sent)
     if (reply._tag === "Json") {
       take({ data: JSON.stringify(reply.body), event: "", id: undefined })

@@ -12,7 +12,7 @@ type Part = Heard["parts"][number]
 /** The job of an answer, as the journal has it. */
 export interface Told {
   readonly id: JournalJob["id"]
-  readonly request: Pick<JournalJob["request"], "messages" | "tools">
+  readonly request: Pick<JournalJob["request"], "messages" | "tools" | "embed" | "rerank">
   readonly facts: Pick<JournalJob["facts"], "form">
 }
 

@@ -14,6 +14,8 @@ export interface Tool {
 export interface Asked {
   readonly model: string
   readonly text: string
+  /** to be measured: vectors, or how well they answer `text` */
+  readonly texts?: ReadonlyArray<string>
   /** it is to think */
   readonly thinks?: boolean
   readonly tools?: ReadonlyArray<Tool>

@@ -1,10 +1,13 @@
 /** What a job should say, and how it ended. */
 import * as Effect from "effect/Effect"
-import { Engine } from "../../layers/engine/index.ts"
+import { Engine, type LoadedModel } from "../../layers/engine/index.ts"
 import type { Store } from "../../layers/journal/in-process.ts"
 import { type EngineSpec, layerUndisturbed } from "../world/engine.ts"
 import { Kernel } from "../world/kernel/kernel.ts"
 import { Machine } from "../world/machine.ts"
+import { measuredBy } from "../world/models.ts"
+import { textsOf } from "../clients/measuring.ts"
+import { type JobPlan, promptOf } from "./plan.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What a prompt is answered where nothing happens: its tokens, and of one that is read as text alone. */
@@ -13,26 +16,46 @@ export interface Expected {
   readonly plain: ReadonlyArray<string>
 }
 
-export const expectedOf = (spec: EngineSpec, prompt: string): Expected => {
-  const tokens = undisturbed(spec, prompt, true)
-  return { tokens, plain: spec.speech === undefined ? tokens : undisturbed(spec, prompt, false) }
+export const expectedOf = (spec: EngineSpec, job: JobPlan): Expected => {
+  const measures = measuredBy(job.model ?? "")
+  const tokens = undisturbed({ ...spec, measures }, job, true)
+  const isPlain = spec.speech === undefined || measures !== undefined
+  return { tokens, plain: isPlain ? tokens : undisturbed(spec, job, false) }
+}
+
+type Say = (text: string) => void
+
+const generated = (model: LoadedModel, prompt: string, onToken: Say) =>
+  model.generate({
+    input: { _tag: "Messages", messages: [{ role: "user", content: prompt }] },
+    sampling: { temperature: 0, topP: 1, topK: 0 },
+    stop: [],
+    ignoreEos: false,
+    onToken
+  })
+
+const measured = (model: LoadedModel, { measures }: EngineSpec, texts: ReadonlyArray<string>, onToken: Say) => {
+  const [query = ""] = texts
+  return model.measure({
+    texts: measures === "embeddings" ? { _tag: "Embed", inputs: texts } : { _tag: "Rerank", query, documents: texts },
+    before: [],
+    onToken
+  })
 }
 
 /** The answer of the engine alone, asked once, in a world where nothing happens. */
-const undisturbed = (spec: EngineSpec, prompt: string, isLearned: boolean): ReadonlyArray<string> => {
+const undisturbed = (spec: EngineSpec, job: JobPlan, isLearned: boolean): ReadonlyArray<string> => {
   const kernel = new Kernel({ seed: 1 })
   const process = new Machine(kernel, { name: "alone", ramBytes: 1e9, gpus: [] }, 1).spawn("engine")
   const tokens: Array<string> = []
   const ask = Effect.gen(function* () {
     const engine = yield* Engine
     const model = yield* engine.load({ modelPath: "", slots: 1, onProgress: () => undefined })
-    yield* model.generate({
-      input: { _tag: "Messages", messages: [{ role: "user", content: prompt }] },
-      sampling: { temperature: 0, topP: 1, topK: 0 },
-      stop: [],
-      ignoreEos: false,
-      onToken: (piece) => void tokens.push(piece)
-    })
+    const text = promptOf(job)
+    const say = (piece: string): void => void tokens.push(piece)
+    yield* job.texts === undefined
+      ? generated(model, text, say)
+      : measured(model, spec, textsOf({ text }, job.texts), say)
     return 0
   })
   process.main(Effect.scoped(Effect.provide(ask, layerUndisturbed(spec, isLearned))))

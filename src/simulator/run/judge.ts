@@ -24,7 +24,8 @@ const hasExcuse = (plan: Plan): boolean =>
 
 const lostId = JobId.make("job-lost")
 
-const promptIn = ({ request }: Pick<Told, "request">): string => request.messages?.[0]?.content ?? ""
+const promptIn = ({ request: { embed, messages, rerank } }: Pick<Told, "request">): string =>
+  messages?.[0]?.content ?? rerank?.query ?? String(embed?.[0] ?? "")
 
 /** Its tokens, as whoever wrote the first of them wrote. */
 const tokensOf = (expected: Expected | undefined, { facts }: Pick<Told, "facts">): ReadonlyArray<string> =>
@@ -86,6 +87,8 @@ export const judge = (
 }
 
 const theFold = "the deltas of a job are the fold of its tokens"
+const meantBy = ({ texts }: JobPlan): string =>
+  texts === undefined ? theFold : "each text is measured once, in its place"
 
 /** What it meant stands in its terminal event, where that is more than its text. */
 const tellsItsFold = (job: Told, tokens: ReadonlyArray<string>, data: string): boolean => {
@@ -147,7 +150,7 @@ export const judgeClients = (
     // her machine's fall may take a job along that was told to its end: the journal was not yet in the file
     const mayBeLost = plan.faults.some(({ kind }) => kind === "crash-machine")
     if (told === undefined && !mayBeLost ? isWhole : !meant.some(fits))
-      return { invariant: theFold, message: `${process.name} heard ${seen}, not ${JSON.stringify(meant[0])}` }
+      return { invariant: meantBy(job), message: `${process.name} heard ${seen}, not ${JSON.stringify(meant[0])}` }
     const isAlone = new Set(plan.jobs.map(({ model }) => model)).size === 1
     if (!isWhole && plan.faults.length === 0 && isAlone && job.client?.leavesAfter === undefined)
       return { invariant: "no failure without a fault", message: `${process.name} got no whole answer: ${seen}` }

@@ -3,6 +3,7 @@
  * again; the seed then only decides the order of what is ready at the same moment, and latencies.
  */
 import { SeededRandom } from "../world/kernel/random.ts"
+import type { MeasuringName } from "../clients/measuring.ts"
 import { surfaceNames, type SurfaceName } from "../clients/surfaces.ts"
 import { speeches } from "../world/speech.ts"
 import { HiveId, localHive } from "../../machines/vocabulary/ids.ts"
@@ -28,6 +29,8 @@ export interface JobPlan {
   readonly model?: string
   /** its model is offered a tool, and calls it */
   readonly calls?: boolean
+  /** so many texts are measured; absent: it answers */
+  readonly texts?: number
   /** absent: `rbee infer` asks for it; else a client of a surface does */
   readonly client?: ClientPlan
 }
@@ -35,7 +38,7 @@ export interface JobPlan {
 /** How a client of a surface reads. */
 export interface ClientPlan {
   /** absent: OpenAI's chat */
-  readonly surface?: SurfaceName
+  readonly surface?: SurfaceName | MeasuringName
   readonly stream: boolean
   /** it leaves after so many pieces; absent: it reads to the end */
   readonly leavesAfter?: number
@@ -156,7 +159,26 @@ const outgrown = (plan: Plan): Plan => {
 const roomForOne = 260
 
 export const planOf = (seed: number, options: PlanOptions = {}): Plan =>
-  speaking(lateJournal(outgrown(wellSized(seed, options)), options), options)
+  measuring(speaking(lateJournal(outgrown(wellSized(seed, options)), options), options))
+
+/** Of some, all jobs have texts measured, or some of them beside those that answer: vectors, or scores. */
+const measuring = (plan: Plan): Plan => {
+  const random = new SeededRandom(plan.seed ^ 0x1b873593)
+  if (!random.chance(0.15)) return plan
+  const share = random.chance(0.5) ? 1 : 0.4
+  const surfaces = random.pick<ReadonlyArray<MeasuringName>>([["embeddings"], ["rerank", "score"]])
+  const model = surfaces.includes("embeddings") ? embedder : ranker
+  const jobs = plan.jobs.map((job): JobPlan => {
+    if (!random.chance(share)) return job
+    const { at, id, prompt, teardown } = job
+    const client = { surface: random.pick(surfaces), stream: false }
+    return { id, at, prompt, teardown, model, texts: random.int(1, 40), client }
+  })
+  return { ...plan, jobs }
+}
+/** files of models that write nothing */
+const embedder = "file:/models/embeddings.gguf"
+const ranker = "file:/models/reranking.gguf"
 
 /** Of some, the models reason and call tools, and clients of every surface ask for it; not every worker learns how. */
 const speaking = (plan: Plan, { faults }: PlanOptions): Plan => {

@@ -30,7 +30,7 @@ import { CurrentSettings } from "../../layers/settings/index.ts"
 import { deadly, layerEngine } from "../world/engine.ts"
 import type { Way } from "../world/journal.ts"
 import { layerPorts } from "../world/daemons.ts"
-import { layerModels } from "../world/models.ts"
+import { layerModels, measuredBy } from "../world/models.ts"
 import { layerDevices, layerIds, layerRuntimes, layerTurns } from "../world/ports.ts"
 import { farHives } from "../world/ssh.ts"
 import type { SimProcess, Start } from "../world/process.ts"
@@ -217,6 +217,7 @@ export const bootWorker = (
   const tell = (message: ControlMessage) => say?.(JSON.stringify(message))
   const device = plan.gpuUuid === undefined ? cpuDevice : DeviceId.make(plan.gpuUuid.replace("uuid-", ""))
   const { network } = cluster
+  const spec = { ...cluster.plan, measures: measuredBy(plan.modelPath) }
   /** Ports are given out again as soon as they are free. */
   const free = (port: number): number => (network.isBound(at(port)) ? free(port + 1) : port)
   const at = (port: number) => urlOf(cluster.settingsOf(hiveId).hive.host, port)
@@ -242,7 +243,7 @@ export const bootWorker = (
     return 0
   }).pipe(
     Effect.scoped,
-    Effect.provide(Layer.merge(layerEngine(process, device, cluster.plan), common(cluster, process, hiveId))),
+    Effect.provide(Layer.merge(layerEngine(process, device, spec), common(cluster, process, hiveId))),
     Effect.catchAll(() => Effect.succeed(loadFailedCode))
   )
   process.main(program)

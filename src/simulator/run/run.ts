@@ -46,7 +46,7 @@ export interface Outcome {
 
 export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: Onlooker): Outcome => {
   const letGo = holdRoots()
-  const expected = new Map(plan.jobs.map(promptOf).map((prompt) => [prompt, expectedOf(plan, prompt)]))
+  const expected = new Map(plan.jobs.map((job) => [promptOf(job), expectedOf(plan, job)]))
   const kernel = new Kernel({ seed: plan.seed, trace })
   const cluster = new Cluster(kernel, plan, { hive: bootHive, queen: bootQueen, worker: bootWorker }, onlooker)
   let broken: Outcome["broken"]

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Engine, type LoadedModel } from "../../layers/engine/index.ts"
 import { layerScripted, type ScriptedOptions } from "../../layers/engine/scripted.ts"
+import type { Measures } from "../../machines/formats/gguf/measures.ts"
 import { modelBytes, trainedContext } from "./models.ts"
 import { saying, speeches, unlearned } from "./speech.ts"
 import type { SimProcess } from "./process.ts"
@@ -16,6 +17,8 @@ export interface EngineSpec {
   readonly tokens: number
   readonly tokensPerS: number
   readonly loadMs: number
+  /** its model writes nothing */
+  readonly measures?: Measures["purpose"] | undefined
   /** its models reason, and call tools: which of the dialects they write, and how often a worker cannot learn it */
   readonly speech?: { readonly form: number; readonly unlearned: number }
 }
@@ -62,14 +65,13 @@ export const workerBytes = (slots: number, context: number): number => 25e6 + mo
 const aborted = { code: 134, signal: undefined } as const
 
 /** Decodes no further once its process hangs: a token's turn comes, and never ends. Counts what it decodes. */
-const watched = (process: SimProcess, model: LoadedModel): LoadedModel => ({
-  ...model,
-  generate: (request) =>
+const watched = (process: SimProcess, model: LoadedModel): LoadedModel => {
+  const counted = <A, E>(decoding: Effect.Effect<A, E>): Effect.Effect<A, E> =>
     Effect.acquireUseRelease(
       Effect.sync(() => process.decodes++),
       () =>
         Effect.clockWith((clock) =>
-          Effect.withClock(model.generate(request), {
+          Effect.withClock(decoding, {
             ...clock,
             sleep: (duration) =>
               Effect.flatMap(clock.sleep(duration), () => (process.isHung ? Effect.never : Effect.void))
@@ -77,7 +79,12 @@ const watched = (process: SimProcess, model: LoadedModel): LoadedModel => ({
         ),
       () => Effect.sync(() => process.decodes--)
     )
-})
+  return {
+    ...model,
+    generate: (request) => counted(model.generate(request)),
+    measure: (request) => counted(model.measure(request))
+  }
+}
 
 const learns = ({ kernel }: SimProcess, { speech }: EngineSpec): boolean =>
   speech === undefined || speech.unlearned === 0 || !kernel.random.chance(speech.unlearned)

@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
+import type { Measures } from "../../machines/formats/gguf/measures.ts"
 import { type ModelNote, Models, type ResolvedModel } from "../../layers/models/index.ts"
 import type { SimProcess } from "./process.ts"
 import type { SeededRandom } from "./kernel/random.ts"
@@ -60,6 +61,15 @@ export const facts: ModelFacts = {
   vocabulary: 8192,
   template: true,
   merges: 0
+}
+
+/** What the model in a file is for, as its name says; undefined: it writes. */
+export const measuredBy = (name: string): Measures["purpose"] | undefined =>
+  (["embeddings", "reranking"] as const).find((purpose) => name.includes(purpose))
+
+const factsOf = (name: string): ModelFacts => {
+  const purpose = measuredBy(name)
+  return purpose === undefined ? facts : { ...facts, measures: { purpose, isEncoder: true, isWhole: true } }
 }
 
 const stepMs = 100
@@ -135,16 +145,16 @@ export const layerModels = (process: SimProcess, hubNow: () => Hub, disk: ModelD
         if (part?.isGood !== true) return Effect.fail(rbeeError("CHECKSUM_MISMATCH", "the hash of the file is another"))
         disk.partial.delete(model.ref)
         disk.files.set(fileOf(model), modelBytes)
-        return Effect.succeed({ file: fileOf(model), sha256: "good", facts })
+        return Effect.succeed({ file: fileOf(model), sha256: "good", facts: factsOf(model.ref) })
       }),
     discard: (model) => Effect.sync(() => void disk.partial.delete(model.ref)),
     inspect: (file) =>
       Effect.suspend(() =>
         disk.files.has(file)
-          ? Effect.succeed(facts)
+          ? Effect.succeed(factsOf(file))
           : Effect.fail(rbeeError("MODEL_NOT_FOUND", `there is no file ${file}`))
       ),
-    preview: () => Effect.succeed(facts),
+    preview: ({ ref }) => Effect.succeed(factsOf(ref)),
     offered: () => Effect.void,
     isThere: (file, bytes) => Effect.sync(() => disk.files.get(file) === bytes),
     stamp: (file) => Effect.succeed(`40000000@${file}`),
