@@ -271,6 +271,8 @@ describe("messages", () => {
           yield* refused({ role: "assistant", tool_calls: [{ ...call, function: { name: "f", arguments: wrong } }] })
         ).toEqual([400, "invalid_request", "messages[1].tool_calls[0].function.arguments"])
       expect(yield* refused({ role: "user" })).toEqual([400, "invalid_request", "messages[1].content"])
+      const nameless = { ...hello, tools: [{ type: "function", function: { name: "" } }] }
+      expect((yield* post(nameless)).body.error.param).toBe("tools[0].function.name")
       expect(asked).toEqual([])
     }).pipe(Effect.provide(layer))
   )

@@ -31,6 +31,7 @@ import type { MachineActor } from "../../core/machine/machine-actor.ts"
 import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supervision/supervisor.ts"
 import { ActorSystem } from "../../core/system.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
+import { withinBounds } from "./bounds.ts"
 import { fail, job, type JobWorld } from "./job.ts"
 import type { JournalLost } from "../log/commits.ts"
 import { type JobLog, JobLogs } from "../log/job-log.ts"
@@ -90,6 +91,7 @@ const answerWish = (request: JobRequest): string | undefined =>
 export const checkJobRequest = (request: JobRequest): Either.Either<CheckedRequest, RbeeError<"INVALID_REQUEST">> =>
   Either.gen(function* () {
     const { embed, messages, prompt, raw, rerank, suffix, tokens } = request
+    yield* withinBounds(request)
     if ([prompt, tokens, messages, embed, rerank].filter((one) => one !== undefined).length !== 1)
       return yield* Either.left(
         rbeeError("INVALID_REQUEST", "exactly one of prompt, tokens, messages, embed and rerank must be given", "", {

@@ -2,14 +2,14 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
-import type { Conversation, ResponseFormat, Tool, ToolChoice } from "../conversation.ts"
+import { type Conversation, type ResponseFormat, Tool, type ToolChoice } from "../conversation.ts"
 import { unsupported } from "./fields.ts"
 import { maybe } from "./messages.ts"
 
 const JsonSchema = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
 const OpenAiFunction = Schema.Struct({
-  name: Schema.String,
+  name: Tool.fields.name,
   description: maybe(Schema.String),
   parameters: maybe(JsonSchema),
   strict: maybe(Schema.Boolean)
