@@ -91,6 +91,11 @@ describe("a tool's call over OpenAI's chat", () => {
     const second = await client.chat.completions.create({ model, messages, tools: [weather] })
     assert.deepInclude(second.choices[0], { finish_reason: "stop" })
     assert.strictEqual(second.choices[0]?.message.content, "It is 18 degrees.")
+    // a stop string in the middle of a call: nobody is to make half of one
+    const stopped = { model, messages: messages.slice(0, 1), tools: [weather], stop: ["la ville"] }
+    const half = await client.chat.completions.create(stopped)
+    assert.strictEqual(half.choices[0]?.finish_reason, "stop")
+    assert.strictEqual((await hear(client, { ...stopped, stream: true })).finish, "stop")
   })
 
   it("streams, and is the same, once, where the worker is killed in the middle of it", async () => {

@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type { EventFeed } from "../../protocol/endpoint.ts"
 import { openAi } from "../../protocol/surfaces/openai-surface.ts"
 import { encodeError } from "../../protocol/surfaces/rbee.ts"
-import type { FinishReason, TokenLogprob, Usage } from "../../machines/vocabulary/job.ts"
+import { type DoneEvent, isStoppedInCall, type TokenLogprob, type Usage } from "../../machines/vocabulary/job.ts"
 import {
   type ChatCompletionChunk,
   type ChatFinish,
@@ -35,8 +35,8 @@ export interface ChunkOptions {
 export const openAiCallId = (id: string): string => `call_${id}`
 
 /** An answer that was cut short says that, whatever it called. */
-export const chatFinish = (reason: FinishReason, calls: number): ChatFinish =>
-  calls > 0 && reason === "stop" ? "tool_calls" : reason
+export const chatFinish = (done: DoneEvent, calls: number): ChatFinish =>
+  calls > 0 && done.finish_reason === "stop" && !isStoppedInCall(done) ? "tool_calls" : done.finish_reason
 
 /** An answer that fails in the middle ends with its error, and with nothing after. */
 export const chunkFeed =
@@ -75,9 +75,9 @@ export const chunkFeed =
       }
       return options.source({
         ...(options.hasLogprobs ? withLogprobs({ ...said, content: likely }) : said),
-        done: ({ finish_reason, usage }) => {
+        done: (done) => {
           begin()
-          out += frames.finish(chatFinish(finish_reason, calls)) + options.ended(usage)
+          out += frames.finish(chatFinish(done, calls)) + options.ended(done.usage)
         },
         error: (error) => {
           out += `data: ${encodeError(error, options.correlationId, openAi)}\n\n`

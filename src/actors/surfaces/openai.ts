@@ -154,7 +154,7 @@ const wholeChoice = (
     ...(calls.length === 0 ? {} : { tool_calls: calls.map(toolCall) })
   },
   logprobs: hasLogprobs ? chatLogprobs(logprobs) : null,
-  finish_reason: chatFinish(done.finish_reason, calls.length)
+  finish_reason: chatFinish(done, calls.length)
 })
 
 const toolCall = ({ arguments: given, id, name }: AnsweredCall) => ({

@@ -1,5 +1,6 @@
 /** What is said to a model, whatever surface it came by: each surface decodes into it, and the worker renders it. */
 import * as Schema from "effect/Schema"
+import { isObject } from "../formats/json/is-object.ts"
 import { Count } from "./common.ts"
 
 /** A tool's call in an assistant's message. */
@@ -9,6 +10,22 @@ export const ToolCall = Schema.Struct({
   arguments: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 })
 export type ToolCall = typeof ToolCall.Type
+
+/**
+ * What a text of arguments says. A model may write what is no JSON object, or be cut off in the middle, and its client
+ * gives that back with what came of it: it is kept as it is, under Anthropic's word for it.
+ */
+export const argumentsIn = (text: string): ToolCall["arguments"] => {
+  if (text.trim() === "") return {}
+  try {
+    const given: unknown = JSON.parse(text)
+    if (given === null) return {}
+    if (isObject(given)) return given
+  } catch {
+    // no JSON
+  }
+  return { INVALID_JSON: text }
+}
 
 export const ChatMessage = Schema.Struct({
   /** `tool`: what a call gave */

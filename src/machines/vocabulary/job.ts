@@ -263,3 +263,15 @@ export const DoneEvent = Schema.Struct({
   message: Schema.optional(AnswerMessage)
 })
 export type DoneEvent = typeof DoneEvent.Type
+
+/** A stop string came in the middle of a call, which is half of one: whoever reads the answer is not to make it. */
+export const isStoppedInCall = ({ message, stop_sequence }: Pick<DoneEvent, "message" | "stop_sequence">): boolean => {
+  const last = message?.tool_calls?.at(-1)
+  if (stop_sequence === undefined || last === undefined) return false
+  try {
+    JSON.parse(last.arguments)
+    return false
+  } catch {
+    return true
+  }
+}

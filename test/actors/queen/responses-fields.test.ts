@@ -218,10 +218,10 @@ describe("items", () => {
       ])
       expect(yield* refused({ role: "captain", content: "a" })).toEqual([400, "invalid_request", "input[1].role"])
       expect(yield* refused({ role: "user" })).toEqual([400, "invalid_request", "input[1].content"])
-      expect(yield* refused({ type: "function_call", name: "f", arguments: "[" })).toEqual([
+      expect(yield* refused({ type: "function_call", arguments: "{}" })).toEqual([
         400,
         "invalid_request",
-        "input[1].arguments"
+        "input[1].name"
       ])
       expect(yield* refused({ type: "function_call_output", output: "a" })).toEqual([
         400,

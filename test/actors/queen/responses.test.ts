@@ -184,6 +184,21 @@ describe("A response", () => {
     }).pipe(Effect.provide(layer))
   )
 
+  it.scopedLive("that was cut off in the middle of a call is gone on from, with what the model wrote of it", () =>
+    Effect.gen(function* () {
+      const { asked, client } = yield* edge(sayingAll(called("calc", { a: "long" }).slice(0, -25), "length"))
+      const first = yield* call(() => client.responses.create({ ...hello, tools }))
+      const [half] = first.output
+      if (half?.type !== "function_call") throw new Error(JSON.stringify(first))
+      expect([first.status, half.status]).toEqual(["incomplete", "incomplete"])
+      const output = { type: "function_call_output" as const, call_id: half.call_id, output: "no JSON" }
+      yield* call(() => client.responses.create({ ...hello, tools, input: [output], previous_response_id: first.id }))
+      expect(asked.at(-1)?.messages?.[1]?.tool_calls).toEqual([
+        { id: half.call_id, name: "calc", arguments: { INVALID_JSON: half.arguments } }
+      ])
+    }).pipe(Effect.provide(layer))
+  )
+
   it.scopedLive("that fails in the middle ends with that, and never as if it were whole", () =>
     Effect.gen(function* () {
       const { client, url } = yield* edge((log) =>

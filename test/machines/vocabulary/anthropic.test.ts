@@ -215,6 +215,16 @@ describe("how an answer ended", () => {
     assert.deepStrictEqual(ended("length", undefined, 1), { stop_reason: "max_tokens", stop_sequence: null })
   })
 
+  it("is by the sequence where that came in the middle of a call, which nobody is to make", () => {
+    const stopped = (given: string) => {
+      const message = { content: "", tool_calls: [{ id: "a", name: "f", arguments: given }] }
+      return stopOf({ finish_reason: "stop", stop_sequence: "x", message }, 1)
+    }
+    for (const half of ["", "{", '{"a":"b'])
+      assert.deepStrictEqual(stopped(half), { stop_reason: "stop_sequence", stop_sequence: "x" })
+    assert.deepStrictEqual(stopped('{"a":"b"}'), { stop_reason: "tool_use", stop_sequence: null })
+  })
+
   it("has the prompt's tokens without those that were read before", () => {
     assert.deepStrictEqual(usageOf({ prompt_tokens: 7, completion_tokens: 3, cached_tokens: 2 }), {
       input_tokens: 5,

@@ -1,8 +1,7 @@
 /** A job's answer as one message. */
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
 import { type AnswerBlock, type Message, stopOf, usageOf } from "../../../machines/vocabulary/anthropic/anthropic.ts"
+import { argumentsIn } from "../../../machines/vocabulary/conversation.ts"
 import type { AnswerError, ReadAnswer } from "../answers.ts"
 import { toEnd } from "../gather.ts"
 import { blocksOf } from "./blocks.ts"
@@ -43,13 +42,5 @@ export const wholeMessage = (begun: Message, read: ReadAnswer): Effect.Effect<Me
 
 const filled = (block: AnswerBlock, text: string, signature: string): AnswerBlock => {
   if (block.type === "text") return { ...block, text }
-  return block.type === "thinking" ? { ...block, thinking: text, signature } : { ...block, input: inputOf(text) }
+  return block.type === "thinking" ? { ...block, thinking: text, signature } : { ...block, input: argumentsIn(text) }
 }
-
-const decodeInput = Schema.decodeUnknownEither(
-  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-)
-
-/** What a model wrote may be no JSON; Anthropic's own word for that keeps it. */
-const inputOf = (text: string): Readonly<Record<string, unknown>> =>
-  text === "" ? {} : Either.getOrElse(decodeInput(text), () => ({ INVALID_JSON: text }))

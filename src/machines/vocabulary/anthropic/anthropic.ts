@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { RbeeError } from "../../errors.ts"
-import { type DoneEvent, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
+import { type DoneEvent, isStoppedInCall, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
 import { maybe } from "../openai/messages.ts"
 import { AnthropicMessage, chatMessages, System } from "./messages.ts"
 import { wishesOf, wishFields } from "./wishes.ts"
@@ -56,11 +56,13 @@ const samplingOf = ({ max_tokens, stop_sequences, temperature, top_k, top_p }: M
 export const StopReason = Schema.Literal("end_turn", "max_tokens", "stop_sequence", "tool_use")
 export type StopReason = typeof StopReason.Type
 
-type Stopped = Pick<DoneEvent, "finish_reason" | "stop_sequence">
+type Stopped = Pick<DoneEvent, "finish_reason" | "stop_sequence" | "message">
 
 /** Why it ended. An answer that was cut short says that, whatever it called. */
-export const stopOf = ({ finish_reason, stop_sequence }: Stopped, calls: number) => {
-  const why = calls > 0 ? "tool_use" : stop_sequence === undefined ? "end_turn" : "stop_sequence"
+export const stopOf = (stopped: Stopped, calls: number) => {
+  const { finish_reason, stop_sequence } = stopped
+  const why =
+    calls > 0 && !isStoppedInCall(stopped) ? "tool_use" : stop_sequence === undefined ? "end_turn" : "stop_sequence"
   const stop_reason: StopReason = finish_reason === "length" ? "max_tokens" : why
   return { stop_reason, stop_sequence: stop_reason === "stop_sequence" ? (stop_sequence ?? null) : null }
 }

@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
-import type { ChatMessage, ToolCall } from "../conversation.ts"
+import { argumentsIn, type ChatMessage, type ToolCall } from "../conversation.ts"
 import { unsupported } from "./fields.ts"
 import { isObject } from "../../formats/json/is-object.ts"
 
@@ -98,6 +98,7 @@ const partText = ({ refusal, text, type }: Part, at: string): Either.Either<stri
   return own === undefined ? Either.left(invalid(`field ${at}.${type} is missing`, `${at}.${type}`)) : Either.right(own)
 }
 
+/** Templates want the object, which they write as their model was taught. */
 const callsOf = (
   { function_call, tool_calls = [] }: OpenAiMessage,
   at: string
@@ -108,29 +109,11 @@ const callsOf = (
       const place = `${at}.tool_calls[${index}]`
       if (type !== "function" || called === undefined)
         return Either.left(unsupported(place, `${place} is not the call of a function; others are not supported`))
-      return Either.map(argumentsOf(called.arguments ?? "", `${place}.function.arguments`), (given) => ({
-        id: id ?? "",
-        name: called.name,
-        arguments: given
-      }))
+      const { arguments: given = "", name } = called
+      return Either.right({ id: id ?? "", name, arguments: typeof given === "string" ? argumentsIn(given) : given })
     })
   )
 }
-
-const decodeArguments = Schema.decodeUnknownEither(
-  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-)
-
-/** Templates want the object, which they write as their model was taught. */
-const argumentsOf = (
-  given: string | ToolCall["arguments"],
-  at: string
-): Either.Either<ToolCall["arguments"], Refused> =>
-  typeof given !== "string"
-    ? Either.right(given)
-    : given.trim() === ""
-      ? Either.right({})
-      : Either.mapLeft(decodeArguments(given), () => invalid(`${at} must be a JSON object, as text`, at))
 
 const invalid = (what: string, field: string): RbeeError<"INVALID_REQUEST"> =>
   rbeeError("INVALID_REQUEST", what, "", { field })

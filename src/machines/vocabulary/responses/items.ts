@@ -1,9 +1,8 @@
 /** Items as OpenAI's clients send them for a response, and what a job makes of them. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { isObject } from "../../formats/json/is-object.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
-import type { ChatMessage, ToolCall } from "../conversation.ts"
+import { argumentsIn, type ChatMessage, type ToolCall } from "../conversation.ts"
 import { unsupported } from "../openai/fields.ts"
 import { maybe } from "../openai/messages.ts"
 
@@ -97,21 +96,11 @@ const roleOf = (role: string | undefined, at: string): Result<"system" | "user">
     : Either.right(known)
 }
 
-const decodeArguments = Schema.decodeUnknownEither(
-  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
-)
-
-const callOf = ({ arguments: given = "", call_id, name }: Item, at: string): Result<ToolCall> =>
-  Either.gen(function* () {
-    if (name === undefined) return yield* Either.left(missing(`${at}.name`))
-    if (isObject(given)) return { id: call_id ?? "", name, arguments: given }
-    const place = `${at}.arguments`
-    const text = typeof given === "string" && given.trim() === "" ? "{}" : given
-    const args = yield* Either.mapLeft(decodeArguments(text), () =>
-      invalid(`${place} must be a JSON object, as text`, place)
-    )
-    return { id: call_id ?? "", name, arguments: args }
-  })
+const callOf = ({ arguments: given = "", call_id, name }: Item, at: string): Result<ToolCall> => {
+  if (name === undefined) return Either.left(missing(`${at}.name`))
+  const text = typeof given === "string" ? given : JSON.stringify(given)
+  return Either.right({ id: call_id ?? "", name, arguments: argumentsIn(text) })
+}
 
 const resultOf = ({ call_id, output }: Item, at: string): Result<ChatMessage> =>
   call_id === undefined
