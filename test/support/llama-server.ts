@@ -3,54 +3,22 @@
  * assertion or group of them that can be tried without its models, with what it gives here and, where that is another
  * thing, why. docs/llama-server.md is made of it.
  */
-import type OpenAI from "openai"
+import { surfaceRows } from "./llama-server-surfaces.ts"
+import { type Answer, at, chunksIn, isRefused, isServed, model, type Row, type Tried } from "./llama-server-tried.ts"
 
-/** A cluster with the bundled model. */
-export interface Tried {
-  /** models of random weights: for embeddings, and one that ranks */
-  readonly embedder: string
-  readonly ranker: string
-  readonly post: (path: string, body: object) => Promise<Answer>
-  readonly get: (path: string) => Promise<Answer>
-  readonly client: OpenAI
-}
-interface Answer {
-  readonly status: number
-  /** of JSON */
-  readonly body: Readonly<Record<string, unknown>>
-  readonly text: string
-}
+export type { Tried }
 
-export interface Row {
-  readonly test: string
-  readonly asserts: string
-  /** absent: it holds */
-  readonly why?: string
-  readonly holds: (tried: Tried) => Promise<boolean>
-}
-
-const model = "minillama"
 const chat = { model, max_tokens: 8, temperature: 0, messages: [{ role: "user", content: "hello" }] }
 const text = { model, prompt: "Hello", max_tokens: 8, temperature: 0 }
 
-const at = (value: unknown, ...path: ReadonlyArray<string | number>): unknown => {
-  let found = value
-  for (const key of path) found = Object(found)[key]
-  return found
-}
 const content = ({ body }: Answer): unknown => at(body, "choices", 0, "message", "content")
 const completed = ({ body }: Answer): unknown => at(body, "choices", 0, "text")
-const chunksIn = ({ text: stream }: Answer): ReadonlyArray<unknown> =>
-  stream.split("\n").flatMap((line) => (line.startsWith("data: {") ? [JSON.parse(line.slice(6))] : []))
-
 const asked = "/v1/chat/completions"
 const written = "/v1/completions"
 const chatWith =
   (own: object, is: (answer: Answer) => boolean) =>
   async ({ post }: Tried): Promise<boolean> =>
     is(await post(asked, { ...chat, ...own }))
-const isRefused = ({ body, status }: Answer): boolean => status === 400 && body["error"] !== undefined
-const isServed = ({ status }: Answer): boolean => status === 200
 const answers =
   (method: "get" | "post", path: string, body: object = {}) =>
   async ({ get, post }: Tried): Promise<boolean> =>
@@ -649,14 +617,22 @@ const ofRerank: ReadonlyArray<Row> = [
 ]
 
 // the first of them leave out which model they ask, where one alone is loaded
-export const rows: ReadonlyArray<Row> = [...ofChats, ...ofCompletions, ...ofTheRest, ...ofEmbeddings, ...ofRerank]
+export const rows: ReadonlyArray<Row> = [
+  ...ofChats,
+  ...ofCompletions,
+  ...ofTheRest,
+  ...ofEmbeddings,
+  ...ofRerank,
+  ...surfaceRows
+]
 
 const cell = (words: string): string => words.replaceAll("|", "\\|")
 
 /** The page. */
 export const page = `# llama.cpp's own server tests
 
-What the unit tests of llama.cpp's server (chat, completions, embeddings, rerank, tokens, tools, context shift, the basics)
+What the unit tests of llama.cpp's server (chat, completions, embeddings, rerank, tokens, tools, context shift, the basics,
+Anthropic's and OpenAI's newer interfaces)
 assert, tried on a cluster with the bundled model. Their texts and counts of tokens are of other models, and are not compared;
 those of real models, of Windows' and of the server's own flags are not tried. \`test/e2e/llama-server.test.ts\` tries every row, and
 writes this page with \`-u\`.

@@ -212,6 +212,9 @@ describe("messages", () => {
         )
       ).toEqual([called, { role: "tool", content: "42", tool_call_id: "call_1" }])
       expect(yield* becomes({ role: "assistant", tool_calls: [call] })).toEqual([called])
+      const begun = { messages: [...last, { role: "assistant", content: "Hello! I" }], continue_final_message: true }
+      for (const more of [{}, { add_generation_prompt: false }]) yield* post({ ...hello, ...begun, ...more })
+      for (const job of asked.slice(-2)) expect(job).toMatchObject({ continue_final_message: true })
       // what a model wrote that was cut off, or is no object, comes back with what came of it
       for (const wrong of ['{"a":"b', "[]", "7", "yes"]) {
         const asWritten = { ...call, function: { name: "calc", arguments: wrong } }
@@ -275,6 +278,13 @@ describe("messages", () => {
         "messages[1].tool_calls[0]"
       ])
       expect(yield* refused({ role: "user" })).toEqual([400, "invalid_request", "messages[1].content"])
+      const wrong = yield* post({ ...hello, continue_final_message: true, add_generation_prompt: true })
+      expect([wrong.status, wrong.body.error.param]).toEqual([400, "add_generation_prompt"])
+      const headless = yield* post({ ...hello, add_generation_prompt: false })
+      expect([headless.body.error.code, headless.body.error.param]).toEqual([
+        "unsupported_parameter",
+        "add_generation_prompt"
+      ])
       const nameless = { ...hello, tools: [{ type: "function", function: { name: "" } }] }
       expect((yield* post(nameless)).body.error.param).toBe("tools[0].function.name")
       expect(asked).toEqual([])

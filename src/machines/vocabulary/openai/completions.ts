@@ -18,6 +18,8 @@ export const completionFields: FieldLists = {
   harmless,
   unserved: {
     ...Object.fromEntries(Object.entries(unserved).filter(([field]) => field !== "echo")),
+    add_generation_prompt: [true],
+    continue_final_message: [false],
     response_format: [{ type: "text" }],
     top_logprobs: [0]
   }

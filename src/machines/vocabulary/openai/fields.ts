@@ -44,7 +44,9 @@ export const served: ReadonlyArray<string> = [
   "parallel_tool_calls",
   "response_format",
   "reasoning_effort",
-  "chat_template_kwargs"
+  "chat_template_kwargs",
+  "continue_final_message",
+  "add_generation_prompt"
 ]
 
 /** Whatever stands in them, the answer is the same. */
@@ -71,7 +73,6 @@ export const unserved: Readonly<Record<string, ReadonlyArray<unknown>>> = {
   prompt_cache_retention: ["in-memory", "in_memory"],
   web_search_options: [],
   // llama.cpp
-  continue_final_message: [false],
   dynatemp_exponent: [1],
   dynatemp_range: [0],
   grammar: [""],
@@ -98,7 +99,6 @@ export const unserved: Readonly<Record<string, ReadonlyArray<unknown>>> = {
   top_n_sigma: [-1],
   typical_p: [1],
   // vLLM
-  add_generation_prompt: [true],
   add_special_tokens: [false],
   allowed_token_ids: [[]],
   bad_words: [[]],

@@ -43,7 +43,11 @@ export const openAiToolFields = {
   parallel_tool_calls: maybe(Schema.Boolean),
   response_format: maybe(OpenAiResponseFormat),
   reasoning_effort: maybe(Schema.Literal(...reasoningEfforts)),
-  chat_template_kwargs: maybe(JsonSchema)
+  chat_template_kwargs: maybe(JsonSchema),
+  /** the last message, an assistant's, is the beginning of the answer */
+  continue_final_message: maybe(Schema.Boolean),
+  /** vLLM's clients say false beside it */
+  add_generation_prompt: maybe(Schema.Boolean)
 } as const
 
 type ToolFields = Schema.Struct.Type<typeof openAiToolFields>
@@ -80,6 +84,7 @@ export const wishesOf = (chat: ToolFields): Either.Either<Wishes, Refused> =>
     const tools = yield* Either.all((chat.tools ?? []).map((tool, index) => toolOf(tool, `tools[${index}]`)))
     const choice = tool_choice === undefined ? undefined : choiceOf(tool_choice)
     yield* checkChoice(choice, tools)
+    const goesOn = yield* goesOnIn(chat)
     return {
       ...(tools.length === 0 ? {} : { tools }),
       ...(choice === undefined || tools.length === 0 ? {} : { tool_choice: choice }),
@@ -88,9 +93,27 @@ export const wishesOf = (chat: ToolFields): Either.Either<Wishes, Refused> =>
         ? {}
         : { response_format: formatOf(response_format) }),
       ...(reasoning_effort === undefined ? {} : { reasoning: reasoningOf(reasoning_effort) }),
-      ...(chat_template_kwargs === undefined ? {} : { template_args: chat_template_kwargs })
+      ...(chat_template_kwargs === undefined ? {} : { template_args: chat_template_kwargs }),
+      ...(goesOn ? { continue_final_message: true } : {})
     }
   })
+
+/** An answer goes on with the last message, or begins one of its own. */
+const goesOnIn = ({
+  add_generation_prompt: begins,
+  continue_final_message: goesOn = false
+}: ToolFields): Either.Either<boolean, Refused> => {
+  const field = "add_generation_prompt"
+  if (goesOn && begins === true)
+    return Either.left(
+      rbeeError("INVALID_REQUEST", `${field} begins a message, and continue_final_message goes on with one`, "", {
+        field
+      })
+    )
+  return !goesOn && begins === false
+    ? Either.left(unsupported(field, `${field} is false, and the answer goes on with no message`))
+    : Either.right(goesOn)
+}
 
 const choiceOf = (choice: typeof OpenAiToolChoice.Type): ToolChoice =>
   typeof choice === "string" ? choice : { name: choice.function.name }
