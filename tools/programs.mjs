@@ -6,6 +6,7 @@ import { build } from "esbuild"
 import { createHash } from "node:crypto"
 import { chmodSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { lazySchemasPlugin } from "./lazy-schemas.mjs"
 
 const digestOf = (file) => createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16)
 
@@ -36,6 +37,7 @@ export const buildPrograms = async (root, entries, outdir, options) => {
     outExtension: { ".js": ".cjs" },
     format: "cjs",
     splitting: false,
+    plugins: [lazySchemasPlugin],
     // a stack trace quotes the line: short lines keep it readable
     lineLimit: 160,
     supported: { "dynamic-import": false },

@@ -46,16 +46,18 @@ export const ofCluster = {
 /** What every actor does; prompts and texts only if they were asked for. */
 export const ofActors = { message: InspectRecord }
 
+const Failure = Schema.Struct({
+  ...WireError.fields,
+  attempts: Schema.optional(Count),
+  last_words: Schema.optional(Schema.String)
+})
+
 /** Something that takes its time (a download, an installation, a start), and its end: `ready` or `failed`. */
 export const untilReady = <Ready extends Schema.Schema.AnyNoContext>(ready: Ready) => ({
   narration: Narration,
   progress: ProgressEvent,
   ready,
-  failed: Schema.Struct({
-    ...WireError.fields,
-    attempts: Schema.optional(Count),
-    last_words: Schema.optional(Schema.String)
-  })
+  failed: Failure
 })
 
 /** One answer of a worker: its prompt's tokens; how it is read, where it is not plain text; tokens; then one of `done`, `error`, `cancelled`. */

@@ -21,6 +21,7 @@ export const downloadEvents = stream.untilReady(Schema.Struct({ file: Schema.Str
 
 /** Model references have slashes and colons; they travel percent-encoded. */
 export const byRef = Schema.Struct({ ref: Schema.String })
+const all = Schema.Array(ModelView)
 const pinned = { pinned: Schema.Boolean }
 /** Of a hive itself. */
 export const ofHive = { one: byRef, pin: Schema.Struct({ ...byRef.fields, ...pinned }) }
@@ -53,7 +54,7 @@ export const modelCalls = <One extends WireSchema, Pin extends WireSchema, const
       scope,
       summary: `Models (${whose})`,
       input: none,
-      answers: { json: { 200: Schema.Array(ModelView) } },
+      answers: { json: { 200: all } },
       errors: audience.errors
     }),
     pinModel: endpoint("POST", `${at}/:ref/pin`, {

@@ -1,5 +1,6 @@
 /** What who asks a model calls: jobs, their events, and the document of it all. */
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { Health, Nothing } from "../../machines/vocabulary/common.ts"
 import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job.ts"
 import { JobId } from "../../machines/vocabulary/ids.ts"
@@ -7,9 +8,6 @@ import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
 import { ofStore } from "../failures.ts"
 import { none, byJob, after, resumable } from "../inputs.ts"
-
-/** A response is made where it is asked for. */
-const { response: _, ...asked } = JobRequest.fields
 
 export const usersApi = {
   health: endpoint("GET", "/health", {
@@ -22,7 +20,8 @@ export const usersApi = {
     scope: "infer",
     summary: "Take in a job; it runs whether or not anybody opens its stream",
     input: Schema.Struct({
-      ...asked,
+      // a response is made where it is asked for
+      ...Struct.omit(JobRequest.fields, "response"),
       // an answer of no token is what a client of /v1 asks for, to have its prompt read
       max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(1, maxTokensMax))),
       idempotency_key: Schema.optional(Schema.String)

@@ -150,8 +150,6 @@ export const compileAnswer = ({ answers, sends, surface, tells = [] }: Endpoint)
 const mediaType = (type: string): string => type.split(";", 1)[0] ?? ""
 
 const codecOf = (schema: WireSchema): JsonCodec => {
-  // Void accepts every value; what a handler happens to return must not go out
-  const isVoid = AST.isVoidKeyword(schema.ast)
   const encode = encoderOf(schema)
   const decode = decoderOf(schema, false)
   /** what an answer without a body stands for */
@@ -160,7 +158,8 @@ const codecOf = (schema: WireSchema): JsonCodec => {
     encode: (value) => {
       const encoded = encode(value)
       if (Either.isLeft(encoded)) throw new ParseResult.ParseError({ issue: encoded.left })
-      return isVoid ? undefined : JSON.stringify(encoded.right)
+      // Void accepts every value; what a handler happens to return must not go out
+      return AST.isVoidKeyword(schema.ast) ? undefined : JSON.stringify(encoded.right)
     },
     decode: (text) => {
       let value: unknown

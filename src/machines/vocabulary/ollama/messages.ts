@@ -96,11 +96,11 @@ const chatMessage = (message: OllamaMessage, unanswered: Unanswered): ChatMessag
   }
 }
 
-const messageFields = new Set(Object.keys(OllamaMessage.fields))
-
 /** Fields of messages that nobody has published: `messages.name`. */
 export const ignoredInMessages = (messages: unknown): ReadonlyArray<string> => {
   const all: ReadonlyArray<unknown> = Array.isArray(messages) ? messages : []
   const names = all.flatMap((message) => (typeof message === "object" && message !== null ? Object.keys(message) : []))
-  return [...new Set(names)].filter((name) => !messageFields.has(name)).map((name) => `messages.${name}`)
+  return [...new Set(names)]
+    .filter((name) => !Object.hasOwn(OllamaMessage.fields, name))
+    .map((name) => `messages.${name}`)
 }

@@ -1,6 +1,7 @@
 /** OpenAI's completions: a text that goes on, without a chat template. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import * as Struct from "effect/Struct"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { FinishReason, samplingFields, TokenIds } from "../job.ts"
 import { type FieldLists, harmless, served, sortBy, unserved, unsupported } from "./fields.ts"
@@ -34,10 +35,8 @@ const Prompt = Schema.Union(
   Schema.Array(Schema.Union(Schema.String, TokenIds)).pipe(Schema.minItems(1))
 )
 
-const { messages: _, top_logprobs: __, ...fields } = ChatCompletionRequest.fields
-
 export const CompletionRequest = Schema.Struct({
-  ...fields,
+  ...Struct.omit(ChatCompletionRequest.fields, "messages", "top_logprobs"),
   prompt: Prompt,
   echo: maybe(Schema.Boolean),
   /** what comes after the answer, which fills the middle; "" is none */

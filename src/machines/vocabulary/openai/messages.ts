@@ -118,9 +118,8 @@ const callsOf = (
 const invalid = (what: string, field: string): RbeeError<"INVALID_REQUEST"> =>
   rbeeError("INVALID_REQUEST", what, "", { field })
 
-const messageFields = new Set(Object.keys(OpenAiMessage.fields))
-/** with what parts of other types carry, which are refused anyway, and what is harmless */
-const partFields = new Set([...Object.keys(Part.fields), "image_url", "input_audio", "file"])
+/** beside those of the schema: what parts of other types carry, which are refused anyway, and what is harmless */
+const partFields = new Set(["image_url", "input_audio", "file"])
 
 const objectsIn = (value: unknown): ReadonlyArray<Readonly<Record<string, unknown>>> =>
   Array.isArray(value) ? value.filter(isObject) : []
@@ -129,9 +128,10 @@ const objectsIn = (value: unknown): ReadonlyArray<Readonly<Record<string, unknow
 export const ignoredInMessages = (messages: unknown): ReadonlyArray<string> => {
   const found = new Set<string>()
   for (const message of objectsIn(messages)) {
-    for (const key of Object.keys(message)) if (!messageFields.has(key)) found.add(`messages.${key}`)
+    for (const key of Object.keys(message)) if (!Object.hasOwn(OpenAiMessage.fields, key)) found.add(`messages.${key}`)
     for (const part of objectsIn(message["content"]))
-      for (const key of Object.keys(part)) if (!partFields.has(key)) found.add(`messages.content.${key}`)
+      for (const key of Object.keys(part))
+        if (!Object.hasOwn(Part.fields, key) && !partFields.has(key)) found.add(`messages.content.${key}`)
   }
   return [...found]
 }
