@@ -6,6 +6,8 @@
  * which it told its hive.
  */
 import "./working-folder.ts"
+import { keepNurserySmall } from "./worker/nursery.ts"
 import { runWorker } from "./worker/run.ts"
 
+keepNurserySmall()
 runWorker()

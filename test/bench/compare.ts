@@ -76,6 +76,16 @@ const workloads: Readonly<Record<string, Workload>> = {
   }
 }
 
+/** One session that ends by itself: programs keep what V8 compiled of them at the end of their first run. */
+const prepare = async (dist: string): Promise<void> => {
+  const machine = await makeMachine({ programs: dist })
+  try {
+    for (const args of [["infer", "--quiet", "hello"], ["down"]]) childrenCpu(`${dist}/rbee.js`, args, machine.env)
+  } finally {
+    await machine.dispose()
+  }
+}
+
 export const run = async ([other, pairs = "30", ...wanted]: ReadonlyArray<string>): Promise<void> => {
   if (other === undefined) throw new Error("compare OTHER_DIST [PAIRS] [WORKLOAD …]")
   const client = makeClient()
@@ -89,6 +99,7 @@ export const run = async ([other, pairs = "30", ...wanted]: ReadonlyArray<string
     clusters.push(theirs)
     for (const [name, workload] of Object.entries(workloads)) {
       if (wanted.length > 0 && !wanted.includes(name)) continue
+      if (name === "session") for (const dist of ["dist", other]) await prepare(dist)
       const figures = await interleaved(
         { ours: () => workload("dist", ours, client), theirs: () => workload(other, theirs, client) },
         Number(pairs)

@@ -2,7 +2,6 @@
 import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import { identityOf, memoryOf } from "../../src/layers/process/identity.ts"
-import { nodeFlags } from "../../src/layers/worker-launcher/process.ts"
 import type { WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
 import { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
 import * as Schema from "effect/Schema"
@@ -68,7 +67,7 @@ export const workerMemory = async (program: string, loading: Loading, fillSlot: 
     portHint: 0,
     host: "127.0.0.1"
   }
-  const child = spawn(process.execPath, [...nodeFlags, program, JSON.stringify(plan)], {
+  const child = spawn(process.execPath, [program, JSON.stringify(plan)], {
     stdio: ["ignore", "pipe", "ignore"]
   })
   try {

@@ -52,12 +52,6 @@ const introductionOf = (plan: WorkerPlan, { hive, token, version, worker }: Sett
     token: workerToken(token, plan.instance)
   })
 
-/**
- * What is garbage in a worker dies young. Left alone, Node lets it pile up to some 50 MB, the more the busier the machine
- * is: memory that no estimate can foresee, for no speed (measured over 2 400 answers).
- */
-export const nodeFlags: ReadonlyArray<string> = ["--max-semi-space-size=2"]
-
 export const layerProcess = (
   options: ProcessOptions = {}
 ): Layer.Layer<WorkerLauncher, never, Processes | CurrentSettings> =>
@@ -74,7 +68,7 @@ export const layerProcess = (
             processes.spawn({
               command: process.execPath,
               // for who looks at the machine: whose worker this is, and what it serves
-              args: [...nodeFlags, options.program ?? besideUs(), plan.workerId, plan.modelPath],
+              args: [options.program ?? besideUs(), plan.workerId, plan.modelPath],
               env: environment(plan, kinds, options.env ?? process.env),
               confined: true,
               firstLine: introductionOf(plan, settings),

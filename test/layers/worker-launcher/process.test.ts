@@ -19,7 +19,7 @@ import { layerHttp } from "../../../src/layers/worker-connector/http.ts"
 import { WorkerConnector } from "../../../src/layers/worker-connector/index.ts"
 import { WorkerLauncher, type WorkerPlan } from "../../../src/layers/worker-launcher/index.ts"
 import { workerToken } from "../../../src/layers/worker-connector/token.ts"
-import { layerProcess, nodeFlags } from "../../../src/layers/worker-launcher/process.ts"
+import { layerProcess } from "../../../src/layers/worker-launcher/process.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from "../../actors/worker/harness.ts"
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
@@ -365,7 +365,7 @@ describe.runIf(process.platform === "linux")("what a worker is trusted with", ()
       const { arguments: words, environment } = lookAt(worker.id.pid)
       expect([...environment, ...words].join(" ")).not.toMatch(/SECRET|cluster's/)
       for (const [name, value] of Object.entries(needed)) expect(environment).toContain(`${name}=${value}`)
-      expect(words).toEqual([process.execPath, ...nodeFlags, programs.worker, "w1", minillama, ""])
+      expect(words).toEqual([process.execPath, programs.worker, "w1", minillama, ""])
     })
   )
 
