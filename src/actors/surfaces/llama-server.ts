@@ -4,11 +4,20 @@ import type { Handlers } from "../../protocol/endpoint.ts"
 import type { llamaServerApi } from "../../protocol/surfaces/llama-server.ts"
 import { rbeeError } from "../../machines/errors.ts"
 import type { TextAnswer, TextQuestion } from "../../machines/vocabulary/model.ts"
-import { defaultParams, type PropsAnswer, tokenizedOf } from "../../machines/vocabulary/openai/llama-server.ts"
+import {
+  defaultParams,
+  DetokenizeRequest,
+  type PropsAnswer,
+  sortDetokenize,
+  sortTokenize,
+  tokenizedOf,
+  TokenizeRequest
+} from "../../machines/vocabulary/openai/llama-server.ts"
 import type { AnswerError } from "./answers.ts"
-import { ask } from "./asking.ts"
+import { ask, naming } from "./asking.ts"
 import { gather } from "./gather.ts"
 import type { Jobs, Unnamed } from "./openai.ts"
+import { json, sorted } from "./sorted.ts"
 
 /** A model as the cluster has it. */
 export interface Known {
@@ -29,11 +38,24 @@ export interface TextPorts extends Jobs {
   readonly version: string
 }
 
+const readTokenize = sorted(sortTokenize, TokenizeRequest)
+const readDetokenize = sorted(sortDetokenize, DetokenizeRequest)
+
 export const llamaServer = (ports: TextPorts): Handlers<typeof llamaServerApi> => ({
-  v1Tokenize: ({ model, ...question }) =>
-    Effect.map(reading(ports, model, { ask: "tokenize", ...question }), ([, answer]) => tokenizedOf(answer)),
-  v1Detokenize: ({ model, tokens }) =>
-    Effect.map(reading(ports, model, { ask: "detokenize", tokens }), ([, { content = "" }]) => ({ content })),
+  v1Tokenize: (body) =>
+    Effect.gen(function* () {
+      const { ignored, request } = yield* readTokenize(body)
+      const { model, ...question } = request
+      const [, answer] = yield* reading(ports, model, { ask: "tokenize", ...question })
+      return naming(ports, ignored, json(tokenizedOf(answer)))
+    }),
+  v1Detokenize: (body) =>
+    Effect.gen(function* () {
+      const { ignored, request } = yield* readDetokenize(body)
+      const { model, tokens } = request
+      const [, { content = "" }] = yield* reading(ports, model, { ask: "detokenize", tokens })
+      return naming(ports, ignored, json({ content }))
+    }),
   v1Props: ({ model }) =>
     Effect.gen(function* () {
       const [name, { about }] = yield* reading(ports, model, { ask: "about" })

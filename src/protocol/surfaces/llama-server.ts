@@ -10,21 +10,30 @@ import {
 import { endpoint } from "../endpoint.ts"
 import { ofAnswering } from "../failures.ts"
 import { openAi } from "./openai-surface.ts"
+import { ignoredHeader } from "./surface.ts"
 
-const ofVocabulary = { surface: openAi, scope: "infer", errors: ofAnswering, maxBytes: 32 * 1024 * 1024 } as const
+const ofVocabulary = {
+  surface: openAi,
+  scope: "infer",
+  // handlers decode it themselves: fields are sorted first
+  input: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
+  errors: ofAnswering,
+  tells: [ignoredHeader],
+  maxBytes: 32 * 1024 * 1024
+} as const
 
 export const llamaServerApi = {
   v1Tokenize: endpoint("POST", "/v1/tokenize", {
     ...ofVocabulary,
     summary: "llama.cpp: a text's tokens",
-    input: TokenizeRequest,
-    answers: { json: { 200: Tokenized } }
+    documented: TokenizeRequest,
+    answers: { json: { 200: Tokenized }, headed: true }
   }),
   v1Detokenize: endpoint("POST", "/v1/detokenize", {
     ...ofVocabulary,
     summary: "llama.cpp: tokens' text",
-    input: DetokenizeRequest,
-    answers: { json: { 200: Detokenized } }
+    documented: DetokenizeRequest,
+    answers: { json: { 200: Detokenized }, headed: true }
   }),
   v1Props: endpoint("GET", "/v1/props", {
     surface: openAi,

@@ -2,7 +2,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { llamaServer, type TextPorts } from "../../../src/actors/surfaces/llama-server.ts"
+import { ignoredHeader } from "../../../src/protocol/surfaces/surface.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
+import { tokenizeFields } from "../../../src/machines/vocabulary/openai/llama-server.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import type { TextQuestion } from "../../../src/machines/vocabulary/model.ts"
@@ -71,7 +73,7 @@ describe("llama-server's calls", () => {
   it.effect("have a model brought that no hive has, by a job that says nothing", () =>
     Effect.gen(function* () {
       const { calls, submitted } = cluster([])
-      expect(yield* calls.v1Detokenize({ model: "a", tokens: [1] })).toEqual({ content: "text" })
+      expect(yield* calls.v1Detokenize({ model: "a", tokens: [1] })).toMatchObject({ body: { content: "text" } })
       expect(submitted).toEqual([{ model: "a", prompt: "\n", raw: true, stream: false, max_tokens: 0 }])
     })
   )
@@ -79,12 +81,31 @@ describe("llama-server's calls", () => {
   it.effect("give tokens alone, or with their pieces", () =>
     Effect.gen(function* () {
       const { calls } = cluster(["a"])
-      expect(yield* calls.v1Tokenize({ content: "a", model: "a", with_pieces: true })).toEqual({
-        tokens: [
-          { id: 7, piece: "a" },
-          { id: 8, piece: [0xf0] }
-        ]
+      expect(yield* calls.v1Tokenize({ content: "a", model: "a", with_pieces: true })).toMatchObject({
+        body: {
+          tokens: [
+            { id: 7, piece: "a" },
+            { id: 8, piece: [0xf0] }
+          ]
+        }
       })
+    })
+  )
+
+  it.effect("name fields that nobody has published, and refuse those of vLLM's call by their names", () =>
+    Effect.gen(function* () {
+      const { asked, calls } = cluster(["a"])
+      const odd = { headers: { [ignoredHeader]: "foo" } }
+      expect(yield* calls.v1Tokenize({ model: "a", content: "a", foo: 1 })).toMatchObject(odd)
+      expect(yield* calls.v1Detokenize({ model: "a", tokens: [1], foo: 1 })).toMatchObject(odd)
+      asked.length = 0
+      for (const field of Object.keys(tokenizeFields.unserved)) {
+        const error = yield* Effect.flip(calls.v1Tokenize({ model: "a", content: "a", [field]: "x" }))
+        expect(error).toMatchObject({ code: "UNSUPPORTED_PARAMETER", details: { field } })
+      }
+      const wrong = yield* Effect.flip(calls.v1Detokenize({ model: "a", tokens: ["x"] }))
+      expect(wrong).toMatchObject({ code: "INVALID_REQUEST", details: { field: "tokens[0]" } })
+      expect(asked).toEqual([])
     })
   )
 

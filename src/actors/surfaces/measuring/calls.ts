@@ -1,13 +1,9 @@
 /** The calls of `/v1` whose jobs measure texts. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
 import type { Handlers } from "../../../protocol/endpoint.ts"
-import { explain } from "../../../protocol/explain.ts"
 import type { measuringApi } from "../../../protocol/surfaces/measuring.ts"
-import type { RbeeError } from "../../../machines/errors.ts"
 import { vectorLine } from "../../../machines/formats/vectors.ts"
-import type { Sorted } from "../../../machines/vocabulary/openai/fields.ts"
 import {
   EmbeddingRequest,
   inputsOf,
@@ -26,29 +22,17 @@ import {
   sortScore
 } from "../../../machines/vocabulary/openai/rerank.ts"
 import { type Asking, naming } from "../asking.ts"
+import { json, sorted } from "../sorted.ts"
 import { type Measured, measured } from "./measured.ts"
-
-type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
 
 type Fields = Readonly<Record<string, unknown>>
 
 /** jobs of one request that run at once */
 const atOnce = 4
 
-/** What is asked, of a body whose fields were sorted. */
-const read =
-  <A, I>(sort: (body: Fields) => Either.Either<Sorted, Refused>, schema: Schema.Schema<A, I>) =>
-  (body: Fields): Either.Either<{ readonly request: A; readonly ignored: ReadonlyArray<string> }, Refused> =>
-    Either.gen(function* () {
-      const { asked, ignored } = yield* sort(body)
-      return { request: yield* Either.mapLeft(Schema.decodeUnknownEither(schema)(asked), explain), ignored }
-    })
-
-const readEmbedding = read(sortEmbedding, EmbeddingRequest)
-const readRerank = read(sortRerank, RerankRequest)
-const readScore = read(sortScore, ScoreRequest)
-
-const json = <Body>(body: Body) => ({ _tag: "Json" as const, status: 200 as const, body })
+const readEmbedding = sorted(sortEmbedding, EmbeddingRequest)
+const readRerank = sorted(sortRerank, RerankRequest)
+const readScore = sorted(sortScore, ScoreRequest)
 
 const scoreOf = ([score = 0]: Float32Array): number => score
 

@@ -2,12 +2,35 @@
 import * as Schema from "effect/Schema"
 import { anySeed, samplingDefaults } from "../job.ts"
 import { type TextAnswer, TextQuestion } from "../model.ts"
+import { type FieldLists, sortBy } from "./fields.ts"
 import { maybe } from "./messages.ts"
 
 /** absent: the one that is loaded, or the only one there is */
 const model = maybe(Schema.String.pipe(Schema.maxLength(512)))
 const [tokenizing, detokenizing] = TextQuestion.members
 const { content } = tokenizing.fields
+
+/** From the documentation of llama.cpp's server; those of vLLM's call of the same name are none of it. */
+export const tokenizeFields: FieldLists = {
+  served: ["model", "content", "add_special", "parse_special", "with_pieces"],
+  harmless: [],
+  unserved: {
+    add_generation_prompt: [],
+    add_special_tokens: [true],
+    chat_template: [],
+    chat_template_kwargs: [{}],
+    continue_final_message: [false],
+    messages: [],
+    mm_processor_kwargs: [{}],
+    prompt: [],
+    return_token_strs: [false],
+    tools: [[]]
+  }
+}
+export const detokenizeFields: FieldLists = { served: ["model", "tokens"], harmless: [], unserved: {} }
+
+export const sortTokenize = sortBy(tokenizeFields)
+export const sortDetokenize = sortBy(detokenizeFields)
 
 export const TokenizeRequest = Schema.Struct({
   model,
