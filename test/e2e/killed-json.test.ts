@@ -38,6 +38,8 @@ const greedy: Kind = { asked: { ...question, temperature: 0 }, tokens: 46, surfa
 const sampled: Kind = { asked: { ...question, temperature: 1.5, seed: 42 }, tokens: 47, surfaces: seeded }
 const kinds = [greedy, sampled]
 const places = Array.from({ length: Math.max(...kinds.map(({ tokens }) => tokens)) - 1 }, (_, index) => index + 1)
+/** what comes last is struck again and again */
+const limitMs = 120_000
 /** A worker hears a moment later that its hive is dead: before that it would have said the last few. */
 const lastFew = 6
 
@@ -112,7 +114,7 @@ describe("JSON answers, greedy and sampled", () => {
         }
         await mend(role)
       },
-      60_000
+      limitMs
     )
   })
 
@@ -138,6 +140,6 @@ describe("JSON answers, greedy and sampled", () => {
         )
       )
     },
-    60_000
+    limitMs
   )
 })
