@@ -16,5 +16,5 @@ export const forkOwned = <A, E, R>(
   )
 
 /** To interrupt a fiber that has ended would cost a turn of the scheduler. */
-const end = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
+export const end = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
   Effect.suspend(() => (fiber.unsafePoll() === null ? Effect.asVoid(Fiber.interrupt(fiber)) : Effect.void))

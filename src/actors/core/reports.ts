@@ -2,6 +2,8 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as FiberRef from "effect/FiberRef"
+import * as LogLevel from "effect/LogLevel"
 import * as Option from "effect/Option"
 
 /** What the supervisor was doing. */
@@ -29,7 +31,17 @@ export class Reports extends Context.Reference<Reports>()("rbee/Reports", {
   defaultValue: () => ({ report: (report: Report): Effect.Effect<void> => log(report) })
 }) {}
 
-const log = (report: Report): Effect.Effect<void> => {
+/** At debug level where nothing went wrong: most clusters log none of it, and every job has two. */
+const log = (report: Report): Effect.Effect<void> =>
+  isPlain(report)
+    ? Effect.flatMap(FiberRef.get(FiberRef.currentMinimumLogLevel), (minimum) =>
+        LogLevel.greaterThan(minimum, LogLevel.Debug) ? Effect.void : said(report)
+      )
+    : said(report)
+
+const isPlain = ({ reason }: Report): boolean => !Cause.isCause(reason) && reason !== "timeout" && reason !== "killed"
+
+const said = (report: Report): Effect.Effect<void> => {
   const cause = Cause.isCause(report.reason) ? Option.some(report.reason) : Option.none()
   const fields = {
     supervisor: report.supervisor,
@@ -39,9 +51,9 @@ const log = (report: Report): Effect.Effect<void> => {
   }
   const say = Option.isSome(cause)
     ? Effect.logError("supervisor", cause.value)
-    : report.reason === "timeout" || report.reason === "killed"
-      ? Effect.logWarning("supervisor")
-      : Effect.logDebug("supervisor")
+    : isPlain(report)
+      ? Effect.logDebug("supervisor")
+      : Effect.logWarning("supervisor")
   return Effect.annotateLogs(say, fields)
 }
 

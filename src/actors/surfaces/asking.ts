@@ -1,6 +1,5 @@
 /** Every surface asks alike: it submits a job, answers with what is read of it, and cancels it when its client leaves. */
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { Answer, EventFeed } from "../../protocol/answers.ts"
 import { type Framing, ignoredHeader } from "../../protocol/surfaces/surface.ts"
@@ -33,15 +32,10 @@ export const ask = <A>(
 ): Effect.Effect<A, AnswerError> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
-      const cancel = (jobId: JobId) => Effect.ignore(jobs.cancel(jobId))
-      // In a fiber of its own, which can be interrupted although nobody does: what the queen starts for the job
-      // inherits that.
-      const submitting = yield* Effect.fork(Effect.interruptible(jobs.submit(request)))
-      const answered = yield* restore(Fiber.join(submitting)).pipe(
-        Effect.onInterrupt(() => Effect.ignore(Effect.flatMap(Fiber.join(submitting), (job) => cancel(job.jobId))))
-      )
+      // to its end, which is soon: a job that was half taken in would be nobody's
+      const answered = yield* jobs.submit(request)
       const whileWanted: WhileWanted = (effect) => Effect.onInterrupt(effect, () => Effect.ignore(left(answered.jobId)))
-      return yield* restore(whileWanted(reply(answered, whileWanted)))
+      return yield* whileWanted(restore(Effect.suspend(() => reply(answered, whileWanted))))
     })
   )
 

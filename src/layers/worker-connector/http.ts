@@ -6,7 +6,7 @@ import { cachedByUrl } from "../transport/connectors.ts"
 import { makeHttpClient } from "../transport/http/client/client.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import { CurrentSettings } from "../settings/index.ts"
-import { workerToken } from "./token.ts"
+import { workerToken, workerTokenNow } from "./token.ts"
 import { WorkerConnector } from "./index.ts"
 import { workerApi } from "../../protocol/worker.ts"
 
@@ -29,7 +29,7 @@ export const layerTunnelled: Layer.Layer<WorkerConnector, never, CurrentSettings
     return {
       connect: cachedByUrl((url: string, instance: string) => {
         const ofHive = tunnels.secret(url) ?? (() => token)
-        const own = () => workerToken(ofHive(), instance)
+        const own = workerTokenNow(ofHive, instance)
         return ofOneProcess(makeHttpClient(workerApi, { baseUrl: url, token: own, way: tunnels.way(url) }), url)
       })
     }

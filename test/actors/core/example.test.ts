@@ -71,7 +71,7 @@ it.scoped("the boiler heats, is refused once, waits, heats again, whistles and s
               yield* Effect.sleep(litres * 1_000)
               if (attempts++ === 0) return yield* rbeeError("DEADLINE_EXCEEDED", "no gas")
               return { degrees: 100 }
-            })
+            }).pipe(Effect.scoped)
         },
         perform: (command) => Effect.sync(() => said.push(`${command.type} ${command.degrees}`))
       })

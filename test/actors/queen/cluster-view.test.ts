@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
 import { ClusterView } from "../../../src/actors/queen/cluster/cluster-view.ts"
 import { notLost } from "../../../src/actors/queen/cluster/hive-entry.ts"
 import type { WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
@@ -106,26 +105,26 @@ describe("The cluster view", () => {
     expect(view.serves(WorkerId.make("w1"))).toBe(true)
   })
 
-  it.effect("tells those who sit on a worker when this life of it is over, however that shows", () =>
-    Effect.gen(function* () {
-      for (const end of ["lost", "restarted", "degraded", "missed", "hive"] as const) {
-        const { view, beat } = make()
-        beat(beatOf())
-        const lease = view.reserve(WorkerId.make("w1"), JobId.make("j1"), false)
-        if (lease === undefined) throw new Error("no seat")
-        const gone = yield* Effect.fork(view.gone(lease))
-        yield* Effect.yieldNow()
-        if (end === "lost") view.workerLost(lease)
-        if (end === "restarted") beat(beatOf({ instance: "i2" }))
-        if (end === "degraded") beat(beatOf({ state: "degraded" }))
-        if (end === "missed") for (let n = 0; n < 2; n++) beat()
-        if (end === "hive") view.dropWorkers(HiveId.make("h"))
-        yield* Fiber.join(gone)
-        yield* view.gone(lease)
-        expect(view.leaseOf(JobId.make("j1")), end).toBeUndefined()
-      }
-    })
-  )
+  it("tells those who sit on a worker when this life of it is over, however that shows", () => {
+    for (const end of ["lost", "restarted", "degraded", "missed", "hive"] as const) {
+      const { view, beat } = make()
+      beat(beatOf())
+      const lease = view.reserve(WorkerId.make("w1"), JobId.make("j1"), false)
+      if (lease === undefined) throw new Error("no seat")
+      let heard = 0
+      view.onGone(lease, () => heard++)
+      view.onGone(lease, () => expect.unreachable("it does not listen any more"))()
+      if (end === "lost") view.workerLost(lease)
+      if (end === "restarted") beat(beatOf({ instance: "i2" }))
+      if (end === "degraded") beat(beatOf({ state: "degraded" }))
+      if (end === "missed") for (let n = 0; n < 2; n++) beat()
+      if (end === "hive") view.dropWorkers(HiveId.make("h"))
+      expect(heard, end).toBe(1)
+      view.onGone(lease, () => heard++)
+      expect(heard, end).toBe(2)
+      expect(view.leaseOf(JobId.make("j1")), end).toBeUndefined()
+    }
+  })
 
   it("has no residents and no machines on a hive whose beats are late", () => {
     const { view, hive, beat } = make()

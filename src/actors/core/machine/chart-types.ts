@@ -29,7 +29,10 @@ type DeclaredBy<M extends AnyStateMachine> =
     ? Actor
     : never
 
-/** One Effect for each declared activity: it gets the chart's `input`, its success is `event.output` of `onDone`. */
+/**
+ * One Effect for each declared activity: it gets the chart's `input`, its success is `event.output` of `onDone`. What
+ * needs a scope brings its own (`Effect.scoped`): most do without, and each of them would pay for it.
+ */
 export type Activities<M extends AnyStateMachine> = {
   readonly [Actor in DeclaredBy<M> as Actor["src"]]: (
     input: InputFrom<Actor["logic"]>,
@@ -39,5 +42,13 @@ export type Activities<M extends AnyStateMachine> = {
 
 type RequirementsOf<F> = F extends (...args: never) => Effect.Effect<infer _A, infer _E, infer R> ? R : never
 
-/** What all activities together need; each has a scope of its own. */
-export type Requirements<A> = Exclude<RequirementsOf<A[keyof A]>, Scope.Scope>
+/** What all activities together need. */
+export type Requirements<A> = RequirementsOf<A[keyof A]>
+
+/** The scope of the actor is there for them all, and is not theirs: they would fill it until it ends. */
+export type Unscoped<A> =
+  unknown extends Requirements<A>
+    ? unknown
+    : Scope.Scope extends Requirements<A>
+      ? "an activity needs a scope: Effect.scoped"
+      : unknown

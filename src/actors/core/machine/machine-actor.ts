@@ -19,7 +19,7 @@ import type {
   SnapshotFrom
 } from "xstate"
 import type { ActorRef } from "../actor.ts"
-import type { Activities, Requirements, SelfOf } from "./chart-types.ts"
+import type { Activities, Requirements, SelfOf, Unscoped } from "./chart-types.ts"
 import { type ChartAction, stepper } from "./chart-step.ts"
 import { forkOwned } from "../fork.ts"
 import { Mailbox } from "../mailbox.ts"
@@ -41,8 +41,8 @@ export type MachineActorOptions<M extends AnyStateMachine, A, P> = {
   /** Bound of the mailbox, for each class by itself. */
   readonly capacity?: number
 } & (undefined extends InputFrom<M> ? { readonly input?: InputFrom<M> } : { readonly input: InputFrom<M> }) &
-  /** What each `invoke` of the chart does, by `src`. Each runs in a scope of its own, closed when the state is left. */
-  ([keyof Activities<M>] extends [never] ? { readonly activities?: A } : { readonly activities: A })
+  /** What each `invoke` of the chart does, by `src`; interrupted and awaited when the state is left. */
+  ([keyof Activities<M>] extends [never] ? { readonly activities?: A } : { readonly activities: A & Unscoped<A> })
 
 export interface MachineActor<M extends AnyStateMachine> {
   readonly ref: ActorRef<EventFromLogic<M>, SnapshotFrom<M>>

@@ -54,6 +54,7 @@ export class Works<R> {
             Effect.sleep(delayMs),
             Effect.sync(() => this.mailbox.internal({ event, work }))
           ),
+        undefined,
         { event: event.type, due: now + delayMs }
       )
     )
@@ -70,13 +71,13 @@ export class Works<R> {
 
   /** Runs an activity; how it ends comes back as a message. */
   enter(id: string, activity: Effect.Effect<unknown, unknown, R>): Effect.Effect<void, never, R> {
-    return this.launch(`activity:${id}`, (work) =>
-      Effect.onExit(Effect.scoped(activity), (exit) =>
-        Effect.sync(() => {
-          // Interrupted on leaving its state it is no longer live, and `end` sees how it ended.
-          if (this.isLive(work)) this.mailbox.internal(report(id, exit, work))
-        })
-      )
+    return this.launch(
+      `activity:${id}`,
+      () => activity,
+      (work, exit) => {
+        // Interrupted on leaving its state it is no longer live, and `end` sees how it ended.
+        if (this.isLive(work)) this.mailbox.internal(report(id, exit, work))
+      }
     )
   }
 
@@ -94,6 +95,7 @@ export class Works<R> {
   private launch<E, R1>(
     key: string,
     body: (work: Work) => Effect.Effect<unknown, E, R1>,
+    ended?: (work: Work, exit: Exit.Exit<unknown, E>) => void,
     timer?: PendingTimer
   ): Effect.Effect<void, never, R1> {
     return Effect.suspend(() => {
@@ -103,6 +105,8 @@ export class Works<R> {
         Effect.map(Effect.fork(Effect.interruptible(body(work))), (fiber) => {
           work.fiber = fiber
           this.live.set(key, work)
+          // not as a step of its own: that would cost a short activity as much as itself
+          if (ended !== undefined) fiber.addObserver((exit) => ended(work, exit))
         })
       )
     })

@@ -91,7 +91,7 @@ export class WorkerHandle {
           perform: (command, self) =>
             Effect.zipRight(observeRestart(system, path, command, self), this.perform(command, self)),
           activities: {
-            run: ({ shape }, self) => life.run(shape, self),
+            run: ({ shape }, self) => Effect.scoped(life.run(shape, self)),
             drain: ({ drainMs }, self) =>
               Effect.flatMap(self.state, ({ context }) => life.drain(context.bound?.url, drainMs)),
             end: ({ graceMs }) => life.end(graceMs)

@@ -152,9 +152,9 @@ export class ClusterView {
     )
   }
 
-  /** Comes true when this life of the worker has left the view: at once, if it has already. */
-  gone(lease: SlotLease): Effect.Effect<void> {
-    return this.registry.gone(lease)
+  /** Calls `then` once this life of the worker has left the view: at once, if it has already. What it returns ends that. */
+  onGone(lease: SlotLease, then: () => void): () => void {
+    return this.registry.onGone(lease, then)
   }
 
   /** Is this life of the worker there, as far as anybody knows? */

@@ -3,8 +3,6 @@
  * streams. A worker's life only moves forward: an older word on it is ignored.
  */
 import type { WorkerId, HiveId, DeviceId, ModelRef } from "../../../machines/vocabulary/ids.ts"
-import * as Deferred from "effect/Deferred"
-import * as Effect from "effect/Effect"
 import type { WorkerReady } from "../../../protocol/hive.ts"
 import { invariant } from "../../../machines/invariant.ts"
 import type { SlotLease } from "../../../machines/job.ts"
@@ -184,12 +182,16 @@ export class Registry {
     return this.heard.get(id)
   }
 
-  /** Comes true when this life of the worker has left the view: at once, if it has already. */
-  gone(lease: SlotLease): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const entry = this.workers.get(lease.worker)
-      return entry !== undefined && this.lives(lease) ? Deferred.await(entry.gone) : Effect.void
-    })
+  /** Calls `then` once this life of the worker has left the view: at once, if it has already. What it returns ends that. */
+  onGone(lease: SlotLease, then: () => void): () => void {
+    const entry = this.workers.get(lease.worker)
+    if (entry === undefined || !this.lives(lease)) {
+      then()
+      return () => {}
+    }
+    const { onGone } = entry
+    onGone.add(then)
+    return () => void onGone.delete(then)
   }
 
   /** Is this life of the worker there, as far as anybody knows? */
@@ -211,6 +213,6 @@ export class Registry {
     if (entry === undefined) return
     this.workers.delete(workerId)
     this.followers.onDropped(workerId)
-    Deferred.unsafeDone(entry.gone, Effect.void)
+    for (const then of entry.onGone) then()
   }
 }

@@ -1,7 +1,5 @@
 /** What is known of one worker. */
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
-import * as Deferred from "effect/Deferred"
-import * as FiberId from "effect/FiberId"
 import type { WorkerView } from "../../../machines/vocabulary/hive.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 
@@ -13,8 +11,8 @@ export interface WorkerEntry {
   missed: number
   /** since when it serves, milliseconds since 1970; undefined: not yet */
   readyAt: number | undefined
-  /** comes true when this life of the worker has left the view */
-  readonly gone: Deferred.Deferred<void>
+  /** called when this life of the worker has left the view */
+  readonly onGone: Set<() => void>
 }
 
 export const serving = (worker: WorkerBeat): boolean => worker.state === "idle" || worker.state === "busy"
@@ -24,7 +22,7 @@ export const newEntry = (view: WorkerView): WorkerEntry => ({
   leases: new Map(),
   missed: 0,
   readyAt: undefined,
-  gone: Deferred.unsafeMake(FiberId.none)
+  onGone: new Set()
 })
 
 export const freeOf = (entry: WorkerEntry): number => {

@@ -1,7 +1,6 @@
 /** One job as an actor: what each activity and command of its chart does. Temporary: a job is never started twice. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Schedule from "effect/Schedule"
 import { Call } from "../../../protocol/endpoint.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -31,7 +30,7 @@ import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { place, PlacingPorts } from "../placement/placing.ts"
 import type { Scheduler } from "../placement/scheduler.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
-import { relay } from "./relay.ts"
+import { relay, type RelayOptions } from "./relay.ts"
 import type { Sessions } from "../sessions/sessions.ts"
 import { fact } from "../../../machines/facts.ts"
 
@@ -96,7 +95,7 @@ export const job = (
       yield* Effect.catchAll(log.sync, () => Effect.never)
       world.sessions.uses(session, lease.hive, lease.worker)
       const clock = yield* Effect.clock
-      const answer = relay({
+      const asked: RelayOptions = {
         onSent: () => (sent = view.lives(lease)),
         worker: cancellable(world.connectWorker(url, lease.instance)),
         request: inferRequestOf(log, epoch, alone),
@@ -116,17 +115,10 @@ export const job = (
           if (timings.first_token_ms !== undefined) return
           log.record({ timings: { ...timings, first_token_ms } })
           meters().firstToken.observe(first_token_ms / 1000)
-        }
-      }).pipe(
-        // The slot of the job before is given back a moment later there than here.
-        Effect.retry({
-          while: (error) => error.code === "ALL_SLOTS_BUSY",
-          schedule: Schedule.intersect(Schedule.exponential("10 millis"), Schedule.recurs(8))
-        })
-      )
-      // made only when it comes to that: an error takes a picture of the stack
-      const gone = Effect.flatMap(view.gone(lease), () => workerGone(lease))
-      return yield* Effect.mapError(Effect.raceFirst(answer, gone), failed)
+        },
+        onGone: (then) => view.onGone(lease, () => then(workerGone(lease)))
+      }
+      return yield* Effect.mapError(persistent(asked), failed)
     })
 
   const ended = (outcome: Outcome) =>
@@ -327,6 +319,14 @@ const cancellable = (worker: WorkerApi): WorkerApi => ({
       Effect.provideService(worker.cancelInfer(input), Call, { ...call, deadline: undefined })
     )
 })
+
+/** The slot of the job before is given back a moment later there than here. */
+const persistent = (asked: RelayOptions, tries = 0): Effect.Effect<InferDone, RbeeError> =>
+  Effect.catchAll(relay(asked), (error) =>
+    error.code === "ALL_SLOTS_BUSY" && tries < 8
+      ? Effect.delay(persistent(asked, tries + 1), 10 * 2 ** tries)
+      : Effect.fail(error)
+  )
 
 const isEnd = (state: JobState): boolean => state === "done" || state === "failed" || state === "cancelled"
 

@@ -17,6 +17,7 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { AnswerForm } from "../../../machines/dialect/answer-form.ts"
 import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
+import { end } from "../../core/fork.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { parseError } from "../log/terminal-events.ts"
 import { type FrameReader, promptIn, readFrames } from "../../../protocol/token-frame.ts"
@@ -37,6 +38,8 @@ export interface RelayOptions {
   readonly onReached?: () => void
   /** its first token is there */
   readonly onFirstToken?: () => void
+  /** Calls `ended` when nothing more can come of it; what it returns ends that. */
+  readonly onGone?: (ended: (error: RbeeError) => void) => () => void
 }
 
 /** how long the stream may stay open after its terminal event */
@@ -45,35 +48,15 @@ const LINGER = "1 second"
 const CANCEL = "2 seconds"
 
 /**
- * Runs one infer to its end. Fails with the worker's own error, with CANCELLED if it was cancelled there, and with
- * WORKER_CRASHED where the stream broke or made no sense. When it fails in another way or is interrupted, the worker is
- * told to stop.
+ * Runs one infer to its end. Fails with the worker's own error, with CANCELLED if it was cancelled there, with
+ * WORKER_CRASHED where the stream broke or made no sense, and with what `onGone` says where that comes first. Unless
+ * the worker itself has ended the answer, it is told to stop.
  */
 export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError> =>
-  Effect.uninterruptibleMask((restore) =>
-    restore(
-      Effect.suspend(() => {
-        options.onSent?.()
-        return options.worker.infer({ ...options.request, stream: true })
-      })
-    ).pipe(
-      Effect.mapError((error): RbeeError => {
-        if (brokeOff(error)) return lost(`it went before it took the request: ${error.what}`)
-        return isNotUnderstood(error) ? nonsense("its answer") : error
-      }),
-      Effect.filterOrFail(
-        (answer) => answer.status === 201,
-        () => nonsense("its answer")
-      ),
-      Effect.flatMap(({ body: { infer_id: id } }) => {
-        options.onReached?.()
-        const answer = new Answer(options)
-        return restore(answer.read(id)).pipe(
-          Effect.onExit(() => (answer.complete ? Effect.void : abandon(options.worker, id)))
-        )
-      })
-    )
-  )
+  Effect.suspend(() => {
+    const answer = new Answer(options)
+    return Effect.onExit(answer.read, () => answer.abandoned)
+  })
 
 const decodeForm = Schema.decodeUnknownEither(Schema.parseJson(AnswerForm))
 const decodeDone = Schema.decodeUnknownEither(Schema.parseJson(InferDone))
@@ -87,25 +70,61 @@ class Answer implements FrameReader {
   private settled: (() => void) | undefined
   private outcome: Either.Either<InferDone, RbeeError> | undefined
   /** the worker itself has ended the answer */
-  complete = false
+  private complete = false
+  /** of the infer, once the worker has taken it */
+  private id: string | undefined
+  private unwatch: (() => void) | undefined
 
   constructor(options: RelayOptions) {
     this.options = options
   }
 
-  read(id: string): Effect.Effect<InferDone, RbeeError> {
-    const stream = Effect.flatMap(this.options.worker.inferEvents({ id }), (feed) => feed(this.sink)).pipe(
-      Effect.catchAll((error) => this.outcome ?? lost(error.what))
+  /** By hand: Effect's race would take two fibers more, and a good part of a short answer's time. */
+  readonly read: Effect.Effect<InferDone, RbeeError> = Effect.suspend(() =>
+    Effect.acquireUseRelease(
+      Effect.fork(Effect.interruptible(this.talk)),
+      (talking) =>
+        Effect.async<unknown, RbeeError>((resume) => {
+          this.settled = () => resume(this.complete ? lingering(talking) : Effect.void)
+          if (this.outcome !== undefined) this.settled()
+          talking.addObserver(resume)
+          this.unwatch = this.options.onGone?.((error) => resume(error))
+        }),
+      (talking) => {
+        this.unwatch?.()
+        return end(talking)
+      }
     )
-    // by hand: Effect's race would take two fibers, and a good part of a short answer's time
-    const ended = (reading: Fiber.RuntimeFiber<unknown, RbeeError>) =>
-      Effect.async<unknown, RbeeError>((resume) => {
-        this.settled = () => resume(this.complete ? lingering(reading) : Effect.void)
-        if (this.outcome !== undefined) this.settled()
-        reading.addObserver(resume)
-      })
-    return Effect.acquireUseRelease(Effect.fork(Effect.interruptible(stream)), ended, Fiber.interrupt).pipe(
-      Effect.flatMap(() => this.outcome ?? lost("its stream ended in mid-answer"))
+  ).pipe(Effect.flatMap(() => this.outcome ?? lost("its stream ended in mid-answer")))
+
+  /** The worker is told to stop, where it has the request and has not ended it. */
+  readonly abandoned: Effect.Effect<void> = Effect.suspend(() => {
+    const { id } = this
+    return this.complete || id === undefined ? Effect.void : abandon(this.options.worker, id)
+  })
+
+  /** Asks, and reads what comes until the worker ends its stream. */
+  private readonly talk: Effect.Effect<unknown, RbeeError> = Effect.suspend(() => {
+    const { onSent, request, worker } = this.options
+    onSent?.()
+    return worker.infer({ ...request, stream: true })
+  }).pipe(
+    Effect.mapError((error): RbeeError => {
+      if (brokeOff(error)) return lost(`it went before it took the request: ${error.what}`)
+      return isNotUnderstood(error) ? nonsense("its answer") : error
+    }),
+    Effect.flatMap((answer) => {
+      if (answer.status !== 201) return nonsense("its answer")
+      const { infer_id: id } = answer.body
+      this.id = id
+      this.options.onReached?.()
+      return this.follow(id)
+    })
+  )
+
+  private follow(id: string): Effect.Effect<unknown, RbeeError> {
+    return Effect.flatMap(this.options.worker.inferEvents({ id }), (feed) => feed(this.sink)).pipe(
+      Effect.catchAll((error) => this.outcome ?? lost(error.what))
     )
   }
 

@@ -246,18 +246,20 @@ export const charts: ReadonlyArray<Check> = [
           machine: worker,
           activities: {
             work: () =>
-              Effect.gen(function* () {
-                const n = ++visit
-                yield* Effect.acquireRelease(
-                  Effect.sync(() => words.push(`+${n}`)),
-                  () =>
-                    Effect.zipRight(
-                      Effect.sleep("1 seconds"),
-                      Effect.sync(() => words.push(`-${n}`))
-                    )
-                )
-                return yield* Effect.never
-              })
+              Effect.scoped(
+                Effect.gen(function* () {
+                  const n = ++visit
+                  yield* Effect.acquireRelease(
+                    Effect.sync(() => words.push(`+${n}`)),
+                    () =>
+                      Effect.zipRight(
+                        Effect.sleep("1 seconds"),
+                        Effect.sync(() => words.push(`-${n}`))
+                      )
+                  )
+                  return yield* Effect.never
+                })
+              )
           }
         })
         yield* pause
@@ -278,9 +280,11 @@ export const charts: ReadonlyArray<Check> = [
           machine: worker,
           activities: {
             work: () =>
-              Effect.as(
-                Effect.addFinalizer(() => Effect.sync(() => words.push("released"))),
-                "sawn"
+              Effect.scoped(
+                Effect.as(
+                  Effect.addFinalizer(() => Effect.sync(() => words.push("released"))),
+                  "sawn"
+                )
               )
           }
         })
@@ -355,9 +359,11 @@ export const charts: ReadonlyArray<Check> = [
           machine: worker,
           activities: {
             work: () =>
-              Effect.zipRight(
-                Effect.addFinalizer(() => Effect.dieMessage("stuck saw")),
-                Effect.never
+              Effect.scoped(
+                Effect.zipRight(
+                  Effect.addFinalizer(() => Effect.dieMessage("stuck saw")),
+                  Effect.never
+                )
               )
           }
         })
@@ -456,9 +462,11 @@ export const charts: ReadonlyArray<Check> = [
             machine: worker,
             activities: {
               work: () =>
-                Effect.zipRight(
-                  Effect.addFinalizer(() => Effect.dieMessage("stuck saw")),
-                  Effect.never
+                Effect.scoped(
+                  Effect.zipRight(
+                    Effect.addFinalizer(() => Effect.dieMessage("stuck saw")),
+                    Effect.never
+                  )
                 )
             }
           })
