@@ -164,7 +164,7 @@ export const planOf = (seed: number, options: PlanOptions = {}): Plan =>
 /** Of some, all jobs have texts measured, or some of them beside those that answer: vectors, or scores. */
 const measuring = (plan: Plan): Plan => {
   const random = new SeededRandom(plan.seed ^ 0x1b873593)
-  if (!random.chance(0.15)) return plan
+  if (!random.chance(0.25)) return plan
   const share = random.chance(0.5) ? 1 : 0.4
   const surfaces = random.pick<ReadonlyArray<MeasuringName>>([["embeddings"], ["rerank", "score"]])
   const model = surfaces.includes("embeddings") ? embedder : ranker
@@ -172,7 +172,7 @@ const measuring = (plan: Plan): Plan => {
     if (!random.chance(share)) return job
     const { at, id, prompt, teardown } = job
     const client = { surface: random.pick(surfaces), stream: false }
-    return { id, at, prompt, teardown, model, texts: random.int(1, 40), client }
+    return { id, at, prompt, teardown, model, texts: random.int(1, 150), client }
   })
   return { ...plan, jobs }
 }
