@@ -158,6 +158,8 @@ export const failover = (tokens: number, device: DeviceId, hiveId: HiveId) =>
 export const hiveLost = (id: string, jobs: number) => queenWarns("hive_lost", `hive ${id} lost; moving ${jobs} jobs`)
 export const queenLost = () => line("bee-keeper", "warn")("queen_lost", "lost queen; reconnecting…")
 export const cancelled = () => keeper("cancelled", "cancelled")
+export const downloadKept = () =>
+  keeper("download_kept", "what was downloaded is kept; the next try goes on from there")
 export const jobFailed = (error: { readonly code: string; readonly message: string }) =>
   line("queen", "error")("job_failed", `job failed: ${error.code}: ${error.message}`)
 

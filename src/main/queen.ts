@@ -42,7 +42,7 @@ import { lead } from "../layers/leadership/index.ts"
 import { layerPort } from "../layers/leadership/port.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { hubPrefix } from "../layers/models/hugging-face/queen.ts"
-import { notesIn } from "../layers/models/notes.ts"
+import { copiesOnDisk } from "../layers/models/notes.ts"
 import { hiveFolder, queenFolder } from "../layers/paths/index.ts"
 import { bootOf } from "../layers/process/identity.ts"
 import { Processes } from "../layers/process/index.ts"
@@ -74,11 +74,7 @@ const hubOf = (settings: Settings): Beside => ({
   answer: hubRoutes(() => cachedRepos(hiveFolder(settings.home, settings.hive.id)))
 })
 
-const onDiskOf = ({ hive, home }: Settings) =>
-  Effect.map(
-    Effect.promise(() => notesIn(hiveFolder(home, hive.id))),
-    (notes) => notes.map(({ ref, ...note }) => ({ ...note, model_ref: ref }))
-  )
+const onDiskOf = ({ hive, home }: Settings) => Effect.promise(() => copiesOnDisk(hiveFolder(home, hive.id), hive.id))
 
 /** What a hive of another machine may call: it reports, and takes models from her hub. */
 const peerApi = { health: queenApi.health, heartbeat: queenApi.heartbeat }

@@ -12,7 +12,7 @@ const end = (code: number) => {
   process.stdout.write("", () => process.stderr.write("", () => process.exit(code)))
 }
 
-if (version !== undefined && args.length === 1 && args[0] === "--version") {
+if (version !== undefined && args.length === 1 && ["--version", "-v", "-V", "version"].includes(args[0] ?? "")) {
   process.stdout.write(`${version}\n`)
 } else {
   const programs = dirname(fileURLToPath(import.meta.url))

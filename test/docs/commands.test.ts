@@ -33,6 +33,8 @@ const isOurs = (command: string): boolean => {
   const isGroup = words.length === 1 && commands.some(({ spec }) => spec.path[0] === words[0])
   return (
     isGroup ||
+    // those that the parser itself knows
+    ["help", "version"].includes(words[0] ?? "") ||
     named.some(({ spec }) => {
       const known = new Set([...spec.flags.map(({ name }) => name), ...settings])
       return flags.every((flag) => known.has(flag))

@@ -32,6 +32,7 @@ const says: Says = {
   downloadStart: [narration.downloadStart(3_300_000)],
   downloadFromQueen: [narration.downloadFromQueen()],
   downloadProgress: [narration.downloadProgress(40, 5_000_000)],
+  downloadKept: [narration.downloadKept()],
   downloadResume: [narration.downloadResume(40)],
   downloadDone: [narration.downloadDone(1234)],
   modelPresent: [narration.modelPresent(ModelRef.make("minillama"))],

@@ -85,8 +85,9 @@ describe("rbee infer with a model of a hub", () => {
     await first.until(({ stderr }) => stderr().includes("… 66% @"))
     const began = Date.now()
     first.signal("SIGINT")
-    const { code } = await first.finished
+    const { code, stderr } = await first.finished
     assert.strictEqual(code, 130)
+    assert.include(stderr, "what was downloaded is kept")
     assert.isBelow(Date.now() - began, patience(5000))
     assert.strictEqual((await on.rbee(["down"])).code, 0)
     hub.always = undefined

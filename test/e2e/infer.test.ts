@@ -18,6 +18,47 @@ const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "40" }
 describe("infer", () => {
   inferSample((env = {}) => machine({ env }))
 
+  it("takes what is piped in as the rest of the prompt, or all of it, and as Ollama's users type it", async () => {
+    const on = await machine()
+    const shell = (command: string) =>
+      new Promise<string>((resolve, reject) => {
+        const env = { ...on.env, NODE: process.execPath, RBEE: join(root, "dist/rbee.js") }
+        const script = `rbee() { "$NODE" "$RBEE" "$@"; }\n${command}`
+        execFile("bash", ["-o", "pipefail", "-c", script], { env }, (error, stdout, stderr) =>
+          error === null ? resolve(stdout) : reject(new Error(stderr))
+        )
+      })
+    const direct = async (prompt: string) => (await on.rbee(["infer", "--quiet", ...greedy, prompt])).stdout
+    const options = "--quiet --temperature 0"
+    assert.strictEqual(await shell(`printf hello | rbee infer ${options}`), await direct("hello"))
+    const both = await shell(`printf 'and a poem\\n' | rbee infer ${options} tell me a story`)
+    assert.strictEqual(both, await direct("tell me a story\n\nand a poem"))
+    assert.strictEqual(await shell(`rbee infer ${options} hello < /dev/null`), await direct("hello"))
+
+    assert.include(await shell("rbee ps"), "minillama")
+    assert.include(await shell("rbee list"), "minillama")
+    assert.include(await shell("rbee pull minillama"), "model minillama is on hive localhost")
+    assert.strictEqual(await shell("rbee stop minillama"), "model minillama unloaded\n")
+    assert.notInclude(await shell("rbee ps"), "minillama")
+    assert.strictEqual(await shell("rbee stop minillama"), "model minillama is not loaded\n")
+    // one thing is said of a hive that there is not
+    const gone = await on.rbee(["hives", "rm", "nope"])
+    assert.deepEqual([gone.code, gone.stdout], [1, ""])
+    assert.include(gone.stderr, "HIVE_NOT_FOUND")
+
+    // on the disk it is a model whoever sleeps: the hive, and the queen too
+    await shell("rbee hives stop")
+    assert.include(await shell("rbee list"), "minillama")
+    await shell("rbee down")
+    assert.include(await shell("rbee list"), "minillama")
+
+    const serving = on.start(["serve"])
+    await serving.until(({ stdout }) => stdout().includes("up: queen on"))
+    serving.signal("SIGINT")
+    assert.strictEqual((await serving.finished).code, 130)
+    assert.deepEqual(on.processes(), [])
+  })
+
   it("prints tokens while they are decoded", async () => {
     const on = await machine({ env: paced })
     const run = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "60"])

@@ -94,7 +94,9 @@ describe("rbee models", () => {
     const first = on.start(["models", "pull", model])
     await first.until(({ stderr }) => stderr().includes("… 66% @"))
     first.signal("SIGINT")
-    assert.strictEqual((await first.finished).code, 130)
+    const interrupted = await first.finished
+    assert.strictEqual(interrupted.code, 130)
+    assert.include(interrupted.stderr, "bee-keeper: cancelled\nbee-keeper: what was downloaded is kept; the next try")
     assert.strictEqual((await on.rbee(["down"])).code, 0)
     hub.always = undefined
     const events = (await says(["pull", model, "--json"])).stdout

@@ -12,7 +12,7 @@ import type { QueenConnector } from "../../layers/queen-connector/index.ts"
 import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type SignalCode, Terminal } from "../../layers/terminal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
-import { cancelled, inferStart, jobFailed, type Line, lineOf } from "../../machines/narration.ts"
+import { inferStart, jobFailed, type Line, lineOf } from "../../machines/narration.ts"
 import type { JobRequest, Teardown } from "../../machines/vocabulary/job.ts"
 import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
 import { makeQueenLink, type QueenLink } from "./queen-link.ts"
@@ -135,7 +135,7 @@ const session = (options: InferOptions, renderer: Renderer, link: QueenLink, id:
     const accepted = yield* Effect.either(Fiber.join(submission))
     if (Either.isLeft(accepted)) refused(renderer, accepted.left)
     const ending = Either.isLeft(accepted) ? "error" : yield* follow(accepted.right)
-    if (ending === "cancelled") renderer.say(cancelled())
+    if (ending === "cancelled") renderer.cancelled()
     yield* tearDown(posted)
     return ending === "done" ? (0 as const) : (1 as const)
   }).pipe(
@@ -168,7 +168,7 @@ const session = (options: InferOptions, renderer: Renderer, link: QueenLink, id:
   /** After a signal, or when nobody reads stdout any more. */
   const abandon = Effect.gen(function* () {
     const outcome = yield* Effect.either(cancel)
-    if (Either.isRight(outcome)) renderer.say(cancelled())
+    if (Either.isRight(outcome)) renderer.cancelled()
     else
       sayError(
         renderer,

@@ -2,7 +2,15 @@
  * What a run of `rbee infer` says: tokens on stdout, narration on stderr, or JSON lines on stdout for everything.
  * Tokens are gathered and written once per network chunk (`flush`), always before the line that follows them.
  */
-import { type Actor, done as doneLine, type Line, lineOf, megabytes } from "../../machines/narration.ts"
+import {
+  type Actor,
+  cancelled,
+  done as doneLine,
+  downloadKept,
+  type Line,
+  lineOf,
+  megabytes
+} from "../../machines/narration.ts"
 import { type Colour, type Output, paint, printable, type Terminal } from "../../layers/terminal/index.ts"
 
 export type Format = "plain" | "quiet" | "json"
@@ -22,6 +30,8 @@ export interface Renderer {
   /** Everything else on the stream: it is only shown as JSON, except that progress moves a terminal's live line. */
   readonly note: (heard: Heard) => void
   readonly flush: () => void
+  /** Ctrl-C, and what is left of what it ended. */
+  readonly cancelled: () => void
   /** Leaves the terminal as a shell wants it: no live line, the prompt at the start of a line. */
   readonly close: () => void
 }
@@ -46,7 +56,27 @@ export const liveText = (data: Readonly<Record<string, unknown>>): string => {
   return `${String(data["stage"])}${amount}${rate === undefined ? "" : ` @ ${megabytes(rate)} MB/s${left}`}`
 }
 
-const makeJson = (stdout: Output, now: () => number): Renderer => {
+type Writer = Omit<Renderer, "cancelled">
+
+const downloads = new Set(["download_start", "download_resume", "download_progress", "download_done"])
+
+const remembering = (writer: Writer): Renderer => {
+  /** the last that was said of a download */
+  let stage = "download_done"
+  return {
+    ...writer,
+    say: (line, heard) => {
+      if (downloads.has(line.action)) stage = line.action
+      writer.say(line, heard)
+    },
+    cancelled: () => {
+      writer.say(cancelled())
+      if (stage !== "download_done") writer.say(downloadKept())
+    }
+  }
+}
+
+const makeJson = (stdout: Output, now: () => number): Writer => {
   let pending = ""
   const put = (event: string, id: string | undefined, data: Readonly<Record<string, unknown>>) => {
     pending += `${JSON.stringify({ event, ...(id === undefined ? {} : { id }), ...data })}\n`
@@ -74,7 +104,7 @@ const makeJson = (stdout: Output, now: () => number): Renderer => {
 const makeText = (
   terminal: Terminal["Type"],
   { quiet, raw }: { readonly quiet: boolean; readonly raw: boolean }
-): Renderer => {
+): Writer => {
   const { stdout, stderr } = terminal
   let pending = ""
   /** the live line that stands on stderr now */
@@ -142,4 +172,6 @@ const makeText = (
  * `now` gives milliseconds since 1970, for the lines that start here. `raw`: the answer byte for byte, to a terminal too.
  */
 export const makeRenderer = (terminal: Terminal["Type"], format: Format, now: () => number, raw = false): Renderer =>
-  format === "json" ? makeJson(terminal.stdout, now) : makeText(terminal, { quiet: format === "quiet", raw })
+  remembering(
+    format === "json" ? makeJson(terminal.stdout, now) : makeText(terminal, { quiet: format === "quiet", raw })
+  )

@@ -5,7 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ids } from "../../layers/ids/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
-import type { Named } from "../../machines/formats/model-name.ts"
+import type { Copy } from "../../machines/policy/model-gc.ts"
 
 export interface QueenOptions {
   /** where hives reach her */
@@ -16,7 +16,7 @@ export interface QueenOptions {
   /** which start of her machine this is; absent: that is not known, and a restart of it goes unnoticed */
   readonly boot?: string | undefined
   /** what this machine's hive has on its disk, also while it sleeps; absent: that is asked of hives alone */
-  readonly onDisk?: Effect.Effect<ReadonlyArray<Named>>
+  readonly onDisk?: Effect.Effect<ReadonlyArray<Copy>>
   /** the OpenAPI document of her interface */
   readonly document?: () => unknown
 }

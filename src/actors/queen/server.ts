@@ -23,7 +23,7 @@ import { joining } from "./hives/elsewhere/joining.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
-import { allCopies, askable, copiesOn, modelCalls, nameInMind, named } from "./models/models.ts"
+import { askable, copiesOn, knownCopies, modelCalls, nameInMind, named } from "./models/models.ts"
 import { ollamaModels } from "./models/ollama.ts"
 import { modelTexts } from "./models/texts.ts"
 import { answerOf } from "./jobs/answer.ts"
@@ -146,7 +146,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     ignored: (fields) => {
       meters.ignoredFields += fields
     },
-    models: () => Effect.map(Effect.provide(allCopies, context), askable)
+    models: () => Effect.map(Effect.provide(knownCopies, context), askable)
   }
   const ofOllama = ollama({
     ...asking,

@@ -8,7 +8,8 @@ import { join } from "node:path"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import type { ModelNote } from "./index.ts"
-import { ModelRef } from "../../machines/vocabulary/ids.ts"
+import type { Copy } from "../../machines/policy/model-gc.ts"
+import { type HiveId, ModelRef } from "../../machines/vocabulary/ids.ts"
 
 const Note = Schema.parseJson(
   Schema.Struct({
@@ -39,6 +40,24 @@ export const notesIn = async (hive: string): Promise<ReadonlyArray<ModelNote>> =
   const names = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".json"))
   return (await Promise.all(names.map((name) => readNote(join(folder, name))))).flatMap((note) => note ?? [])
 }
+
+/** The same as the hive would list them, whose models no worker has loaded. */
+export const copiesOnDisk = async (folder: string, hive: HiveId): Promise<ReadonlyArray<Copy>> =>
+  Promise.all(
+    (await notesIn(folder)).map(async ({ addedAt, file, lastUsedAt, owned, pinned, ref, sha256, why }) => ({
+      model_ref: ref,
+      hive,
+      file,
+      bytes: (await stat(file).catch(() => undefined))?.size ?? 0,
+      ...(sha256 === undefined ? {} : { sha256 }),
+      ...(why === undefined ? {} : { why }),
+      added_at: addedAt,
+      ...(lastUsedAt === undefined ? {} : { last_used_at: lastUsedAt }),
+      pinned,
+      owned,
+      in_use: false
+    }))
+  )
 
 export const modelNotes = (folder: string) => {
   let written = 0

@@ -40,6 +40,11 @@ export class Terminal extends Context.Tag("rbee/Terminal")<
     readonly stderr: Output
     readonly stdinIsTTY: boolean
     /**
+     * Something was piped or redirected there by a shell. Not a socket: other programs hand one down that they never
+     * close, as sshd does.
+     */
+    readonly stdinIsPiped: boolean
+    /**
      * Completes when stdout takes nothing more: because its reader left (`rbee infer … | head -1`), or, with the
      * reason, because writing failed (a full disk).
      */

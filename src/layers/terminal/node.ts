@@ -1,4 +1,5 @@
 /** The terminal of this process. */
+import { fstatSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { Writable } from "node:stream"
 import { styleText } from "node:util"
@@ -46,6 +47,15 @@ export const outputOf = (stream: Stream, noColour: boolean, onGone: Gone): Outpu
     write: (...parts) => put(parts.map(shown).join("")),
     writeRaw: put,
     clearLine: () => put("\r\u001b[2K")
+  }
+}
+
+const isPiped = (): boolean => {
+  try {
+    const found = fstatSync(0)
+    return found.isFIFO() || found.isFile()
+  } catch {
+    return false
   }
 }
 
@@ -112,6 +122,7 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
         stdout: outputOf(process.stdout, options.noColour, close),
         stderr: outputOf(process.stderr, options.noColour, () => {}),
         stdinIsTTY: process.stdin.isTTY === true,
+        stdinIsPiped: isPiped(),
         closed: Deferred.await(gone),
         interrupted: Deferred.await(signalled),
         readSecret,

@@ -38,3 +38,14 @@ export type Health = typeof Health.Type
 
 /** What a 200 or 202 without a body of its own answers. */
 export const Nothing = Schema.Void
+
+/** From and to, both included, of what a request may ask for; the command line refuses the same. */
+export const ranges = {
+  max_tokens: [0, 1_048_576],
+  temperature: [0, 2],
+  top_p: [0, 1],
+  top_k: [0, 100_000],
+  seed: [-(2 ** 63), 2 ** 63],
+  /** tokens a slot */
+  context: [16, 16_777_216]
+} as const

@@ -1,17 +1,17 @@
 /** What a user asks for, and how a job answers. */
 import * as Schema from "effect/Schema"
-import { Count } from "./common.ts"
+import { Count, ranges } from "./common.ts"
 import { AnswerMessage, ChatMessage, conversationFields } from "./conversation.ts"
 import { Id, JobId, WorkerId, HiveId, DeviceId, ModelRef } from "./ids.ts"
 import { KeptResponse } from "./responses/kept.ts"
 
-const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= 2 ** 63
+const isSeed = (value: number): boolean => Number.isInteger(value) && Math.abs(value) <= ranges.seed[1]
 
 /** A signed number of 64 bits, as JSON reads it: what other makers' clients send. -1 means none. */
 export const Seed = Schema.Number.pipe(
   Schema.filter(isSeed, {
     description: "a whole number of 64 bits",
-    jsonSchema: { type: "integer", minimum: -(2 ** 63), maximum: 2 ** 63 },
+    jsonSchema: { type: "integer", minimum: ranges.seed[0], maximum: ranges.seed[1] },
     // hardly any number is a whole one
     arbitrary: () => (random) => random.maxSafeInteger()
   })
@@ -19,7 +19,7 @@ export const Seed = Schema.Number.pipe(
 /** none, as llama.cpp's users say it */
 export const anySeed = -1
 /** Most that can be asked for; whoever wants more wants all that there is room for. */
-export const maxTokensMax = 1_048_576
+export const maxTokensMax = ranges.max_tokens[1]
 
 const Penalty = Schema.Number.pipe(Schema.between(-2, 2))
 /** What is added to a token's score; by the token's number, as text. */
@@ -49,12 +49,12 @@ export const topLogprobsMax = 20
 /** Sampling options, shared by `/jobs`, `/infer` and the CLI. */
 export const samplingFields = {
   /** tokens; above the room left the answer ends with finish_reason `length` */
-  max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(0, maxTokensMax))),
-  temperature: Schema.optional(Schema.Number.pipe(Schema.between(0, 2))),
+  max_tokens: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.max_tokens))),
+  temperature: Schema.optional(Schema.Number.pipe(Schema.between(...ranges.temperature))),
   /** 0: the likeliest token, as a temperature of 0 */
-  top_p: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
+  top_p: Schema.optional(Schema.Number.pipe(Schema.between(...ranges.top_p))),
   /** 0: off */
-  top_k: Schema.optional(Schema.Int.pipe(Schema.between(0, 100_000))),
+  top_k: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.top_k))),
   /** only tokens that are at least this likely, as a share of the likeliest; 0: off */
   min_p: Schema.optional(Schema.Number.pipe(Schema.between(0, 1))),
   /** how often the likeliest tokens are left out; 0: never */
@@ -152,7 +152,7 @@ export const JobRequest = Schema.Struct({
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
   /** tokens a slot */
-  context: Schema.optional(Schema.Int.pipe(Schema.between(16, 16_777_216))),
+  context: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.context))),
   hive: Schema.optional(HiveId),
   device: Schema.optional(DeviceId),
   allow_cpu: Schema.optional(Schema.Boolean),

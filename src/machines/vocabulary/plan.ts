@@ -1,8 +1,10 @@
 /** `GET /plan`: where a job would go now, without anything being changed. */
 import * as Schema from "effect/Schema"
-import { Count } from "./common.ts"
+import { Count, ranges } from "./common.ts"
 import { Candidate, Others, Placement, WireError } from "./job.ts"
 import { HiveId, DeviceId, ModelRef } from "./ids.ts"
+
+const [from, to] = ranges.context
 
 export const PlanRequest = Schema.Struct({
   model: Schema.String.pipe(Schema.maxLength(512)),
@@ -11,7 +13,7 @@ export const PlanRequest = Schema.Struct({
   /** true unless it says false */
   allow_cpu: Schema.optional(Schema.BooleanFromString),
   /** tokens a slot */
-  context: Schema.optional(Schema.NumberFromString.pipe(Schema.int(), Schema.between(16, 16_777_216)))
+  context: Schema.optional(Schema.NumberFromString.pipe(Schema.int(), Schema.between(from, to)))
 })
 export type PlanRequest = typeof PlanRequest.Type
 

@@ -80,6 +80,7 @@ export const readArguments = (given: ReadonlyArray<string>, specs: ReadonlyArray
       words.push(...given.slice(i + 1))
       break
     }
+    if (i === 0 && arg === "version") return { _tag: "Version" }
     if (!arg.startsWith("-") || arg === "-" || /^-\d/.test(arg)) {
       if (spec !== undefined) words.push(arg)
       else {
@@ -91,7 +92,7 @@ export const readArguments = (given: ReadonlyArray<string>, specs: ReadonlyArray
       continue
     }
     if (isHelp(arg)) return helpFor(head, specs)
-    if (arg === "--version" || arg === "-V") return { _tag: "Version" }
+    if (["--version", "-v", "-V"].includes(arg) && byName(arg) === undefined) return { _tag: "Version" }
     const equals = arg.startsWith("--") ? arg.indexOf("=") : -1
     const name = equals === -1 ? arg : arg.slice(0, equals)
     if (name === "--no-color" || name === "--no-colour") {

@@ -1,12 +1,14 @@
 /** All commands of `rbee`, as they are declared to the parser, the help and the shells' completions. */
 import { infer } from "./commands/infer-command.ts"
 import { lazily } from "./lazily.ts"
-import { type Declared, declare, flag, id, number, text, type Words } from "./spec.ts"
+import { ranges } from "../../machines/vocabulary/common.ts"
+import { atLeast, type Declared, declare, flag, id, number, port as portNumber, text, type Words } from "./spec.ts"
 import { HiveId, DeviceId } from "../../machines/vocabulary/ids.ts"
 
 const json = { json: flag("json", "print JSON") }
 const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by default", min: 0, max: 1 }
 const one = (name: string, doc: string): Words => ({ name, doc, min: 1, max: 1 })
+const lines = number("lines", "N", "lines from the end; 100 by default", { ...atLeast(0), alias: "n" })
 const daemons = () => import("./commands/daemons.ts")
 const lists = () => import("./commands/lists.ts")
 const models = () => import("./commands/models.ts")
@@ -91,9 +93,9 @@ const hivesAdd = declare({
   flags: {
     host: text("host", "HOST", "host name or address; the alias by default"),
     user: text("user", "NAME", "user there"),
-    port: number("port", "N", "port of its sshd"),
+    port: number("port", "N", "port of its sshd", portNumber()),
     identity: text("identity", "FILE", "private key, an absolute path"),
-    hivePort: number("hive-port", "N", "where its hive listens; 8600 by default"),
+    hivePort: number("hive-port", "N", "where its hive listens; 8600 by default", portNumber()),
     direct: flag(
       "direct",
       "HTTP over the network with a token instead of through SSH: faster, for a network that you trust"
@@ -158,15 +160,19 @@ const hivesLogs = declare({
   summary: "the last lines of a hive's log, also of one on another machine",
   examples: ["rbee hives logs gpu-box", "rbee hives logs gpu-box -n 20"],
   words: alias,
-  flags: { lines: number("lines", "N", "lines from the end; 100 by default", "n") },
+  flags: { lines },
   run: (values, words, context) => lazily(remotes, (module) => module.hiveLogs(words[0], values.lines, context))
 })
 
-const list = (kind: "hives" | "workers" | "models" | "jobs"): Declared =>
+const list = (
+  kind: "hives" | "workers" | "models" | "jobs",
+  path: ReadonlyArray<string> = [kind, "ls"],
+  summary = `list ${kind}`
+): Declared =>
   declare({
-    path: [kind, "ls"],
-    summary: `list ${kind}`,
-    examples: [`rbee ${kind} ls`, `rbee ${kind} ls --json`],
+    path,
+    summary,
+    examples: [`rbee ${path.join(" ")}`, `rbee ${path.join(" ")} --json`],
     flags: json,
     run: (values, _, context) => lazily(lists, (module) => module.list(kind, values.json, context))
   })
@@ -196,7 +202,7 @@ const plan = declare({
     hive: id(HiveId, "hive", "ALIAS", "on this hive"),
     device: id(DeviceId, "device", "ID", "on this device"),
     noCpu: flag("no-cpu", "without the CPU"),
-    context: number("context", "TOKENS", "context of the answer"),
+    context: number("context", "TOKENS", "context of the answer", { whole: true, within: ranges.context }),
     ...json
   },
   run: (values, _, context) => lazily(lists, (module) => module.plan(values, context))
@@ -212,14 +218,15 @@ const jobsShow = declare({
 
 const onHive = { hive: id(HiveId, "hive", "ID", "on this hive; on all that have it by default") }
 const model = one("MODEL", "the reference, for example HF:author/repo:Q4_K_M")
-const modelsPull = declare({
-  path: ["models", "pull"],
-  summary: "fetch a model and wait for it; goes on where an earlier try broke off",
-  examples: ["rbee models pull HF:author/repo:Q4_K_M", "rbee models pull HF:author/repo --hive attic"],
-  words: model,
-  flags: { ...json, hive: id(HiveId, "hive", "ID", "the hive that fetches; this machine's own by default") },
-  run: (values, words, context) => lazily(models, (module) => module.pull(words[0] ?? "", values, context))
-})
+const pull = (path: ReadonlyArray<string>, summary: string) =>
+  declare({
+    path,
+    summary,
+    examples: [`rbee ${path.join(" ")} HF:author/repo:Q4_K_M`, `rbee ${path.join(" ")} HF:author/repo --hive attic`],
+    words: model,
+    flags: { ...json, hive: id(HiveId, "hive", "ID", "the hive that fetches; this machine's own by default") },
+    run: (values, words, context) => lazily(models, (module) => module.pull(words[0] ?? "", values, context))
+  })
 const modelsShow = declare({
   path: ["models", "show"],
   summary: "what is known of one model: file, facts, why this file, last use",
@@ -272,7 +279,7 @@ const modelsGc = declare({
   examples: ["rbee models gc --max-mb 50000 --dry-run", "rbee models gc --max-mb 0 --last-copies"],
   flags: {
     ...json,
-    max: number("max-mb", "N", "MB of models that each hive may keep"),
+    max: number("max-mb", "N", "MB of models that each hive may keep", atLeast(0)),
     lastCopies: flag("last-copies", "the last copy of a model in the cluster may go too"),
     dryRun: flag("dry-run", "tell what would go, and change nothing")
   },
@@ -286,7 +293,7 @@ const logs = declare({
   words: { name: "ROLE", doc: "queen, hive or worker; all by default", min: 0, max: 1 },
   flags: {
     follow: flag("follow", "stay, and show what is added", "f"),
-    lines: number("lines", "N", "lines from the end; 100 by default", "n")
+    lines
   },
   run: (values, words, context) =>
     lazily(
@@ -300,7 +307,7 @@ const hub = declare({
   examples: ["rbee hub ./models", "rbee hub ./models --port 8701"],
   words: one("DIR", "DIR/author/repo/*.gguf is HF:author/repo; DIR/*.gguf is HF:local/NAME-OF-DIR"),
   flags: {
-    port: number("port", "N", "8700 by default; 0 takes a free one", "p"),
+    port: number("port", "N", "8700 by default; 0 takes a free one", { ...portNumber(0), alias: "p" }),
     host: text("host", "ADDRESS", "127.0.0.1 by default; another one is open to whoever reaches it")
   },
   run: (values, words, context) =>
@@ -332,7 +339,7 @@ const inspect = declare({
   },
   flags: {
     print: flag("print", "print the address, open no browser"),
-    port: number("port", "N", "for a FILE; a free one by default", "p")
+    port: number("port", "N", "for a FILE; a free one by default", { ...portNumber(0), alias: "p" })
   },
   run: (values, words, context) =>
     lazily(
@@ -346,8 +353,8 @@ const simulate = declare({
   examples: ["rbee simulate --seeds 100", "rbee simulate --seed 7 --trace seed-7.jsonl"],
   words: { name: "FILE", doc: "with --trace: what `rbee inspect FILE` shows; seed-N.jsonl by default", min: 0, max: 1 },
   flags: {
-    seed: number("seed", "N", "one seed; the same one runs the same way everywhere"),
-    seeds: number("seeds", "N", "a batch, from seed 1 on; what breaks is shrunk"),
+    seed: number("seed", "N", "one seed; the same one runs the same way everywhere", atLeast(0)),
+    seeds: number("seeds", "N", "a batch, from seed 1 on; what breaks is shrunk", atLeast(1)),
     trace: flag("trace", "with --seed: print its event log, and write FILE"),
     coverage: flag("coverage", "with --seeds: which states and transitions of the charts were not reached")
   },
@@ -380,11 +387,36 @@ const completions = declare({
     )
 })
 
+/** What Ollama's users type. */
+const serve = declare({
+  path: ["serve"],
+  summary: "queen and hive in the foreground, until Ctrl-C; as `rbee up --foreground`",
+  examples: ["rbee serve"],
+  flags: {},
+  run: (_, __, context) => lazily(daemons, (module) => module.up(true, context))
+})
+const stop = declare({
+  path: ["stop"],
+  summary: "unload a model: its workers end, its memory is free again",
+  examples: ["rbee ps", "rbee stop minillama"],
+  words: model,
+  flags: {},
+  run: (_, words, context) => lazily(daemons, (module) => module.modelStop(words[0] ?? "", context))
+})
+const asOllama = [
+  pull(["pull"], "fetch a model; as `rbee models pull`"),
+  list("models", ["list"], "the models that are here; as `rbee models ls`"),
+  list("workers", ["ps"], "the models that are loaded, and where; as `rbee workers ls`"),
+  stop,
+  serve
+]
+
 export const commands: ReadonlyArray<Declared> = [
   infer,
   up,
   down,
   status,
+  ...asOllama,
   queenStart,
   queenStop,
   queenStatus,
@@ -403,7 +435,7 @@ export const commands: ReadonlyArray<Declared> = [
   list("workers"),
   workersStop,
   list("models"),
-  modelsPull,
+  pull(["models", "pull"], "fetch a model and wait for it; goes on where an earlier try broke off"),
   modelsShow,
   modelsDialect,
   modelsRm,

@@ -16,6 +16,7 @@ import { loadSettings, version } from "../config.ts"
 import { type Normal, readArguments } from "./arguments.ts"
 import { commands } from "./commands.ts"
 import { commandHelp, groupHelp, rootHelp, settingsHelp } from "./help.ts"
+import { roomOf } from "./table.ts"
 import { layerUnused, silent } from "./silent.ts"
 import type { CommandSpec, Run } from "./spec.ts"
 import { fact } from "../../machines/facts.ts"
@@ -81,6 +82,7 @@ const start = (given: ReadonlyArray<string>, programs: string) => {
   const noColour = read._tag === "Normal" ? read.noColour : given.includes("--no-color")
   return Effect.gen(function* () {
     const terminal = yield* Terminal
+    const room = roomOf(terminal.stdout)
     switch (read._tag) {
       case "Version":
         terminal.stdout.write(`${version}\n`)
@@ -90,17 +92,17 @@ const start = (given: ReadonlyArray<string>, programs: string) => {
       case "Help":
         // a group without its command is an unfinished call; what is known helps, but it did nothing
         if (read.spec === undefined && given.length === 1 && read.group !== undefined && given[0] === read.group) {
-          terminal.stderr.write(groupHelp(read.group, specs))
+          terminal.stderr.write(groupHelp(read.group, specs, roomOf(terminal.stderr)))
           return 2
         }
         terminal.stdout.write(
           read.spec !== undefined
-            ? commandHelp(read.spec)
+            ? commandHelp(read.spec, room)
             : read.group === "settings"
-              ? settingsHelp()
+              ? settingsHelp(room)
               : read.group !== undefined
-                ? groupHelp(read.group, specs)
-                : rootHelp(version, specs)
+                ? groupHelp(read.group, specs, room)
+                : rootHelp(version, specs, room)
         )
         return 0
       case "Normal":

@@ -66,19 +66,38 @@ export const id = <A extends string>(
     })
   }
 }
-/** A finite decimal number; its range is the queen's to judge. */
-export const number = (name: string, placeholder: string, doc: string, alias?: string): Flag<number | undefined> => {
-  const { spec, parser } = text(name, placeholder, doc, alias)
+export interface Takes {
+  readonly alias?: string
+  /** from and to, both included; absent: any number */
+  readonly within?: readonly [from: number, to: number]
+  readonly whole?: boolean
+}
+const whatIsTaken = ({ whole = false, within }: Takes): string => {
+  const [from, to] = within ?? []
+  const what = whole ? "a whole number" : "a number"
+  if (from === undefined || to === undefined || Math.abs(from) > Number.MAX_SAFE_INTEGER) return what
+  return to >= Number.MAX_SAFE_INTEGER ? `${what} from ${from}` : `${what} from ${from} to ${to}`
+}
+/** A finite decimal number, judged before anything is woken for it. */
+export const number = (name: string, placeholder: string, doc: string, takes: Takes = {}): Flag<number | undefined> => {
+  const { spec, parser } = text(name, placeholder, doc, takes.alias)
+  const [from, to] = takes.within ?? [-Infinity, Infinity]
+  const accepts = (value: number) =>
+    Number.isFinite(value) && value >= from && value <= to && (takes.whole !== true || Number.isInteger(value))
   return {
     spec,
     parser: Options.mapEffect(parser, (value) => {
       if (value === undefined) return Effect.succeed(undefined)
-      return /^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) && Number.isFinite(Number(value))
-        ? Effect.succeed(Number(value))
-        : Effect.fail(ValidationError.invalidValue(HelpDoc.p(`--${name} takes a number, not '${value.slice(0, 60)}'.`)))
+      if (/^-?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value) && accepts(Number(value)))
+        return Effect.succeed(Number(value))
+      const problem = `--${name} takes ${whatIsTaken(takes)}, not '${value.slice(0, 60)}'.`
+      return Effect.fail(ValidationError.invalidValue(HelpDoc.p(problem)))
     })
   }
 }
+/** of a list of lines, of megabytes: as many as one likes */
+export const atLeast = (from: number): Takes => ({ whole: true, within: [from, Number.MAX_SAFE_INTEGER] })
+export const port = (from: 0 | 1 = 1): Takes => ({ whole: true, within: [from, 65_535] })
 
 export interface Words {
   readonly name: string

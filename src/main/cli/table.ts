@@ -1,4 +1,6 @@
-/** Plain tables: aligned columns, two spaces between them, nothing that a script would have to strip. */
+/** Plain tables: aligned columns, two spaces between them, nothing that a script would have to strip; texts in lines. */
+
+import type { Output } from "../../layers/terminal/index.ts"
 
 /** Columns on a terminal: wide East Asian characters and emoji take two, combining marks none. */
 export const width = (text: string): number => {
@@ -15,15 +17,69 @@ export const width = (text: string): number => {
   return columns
 }
 
-export const table = (head: ReadonlyArray<string>, rows: ReadonlyArray<ReadonlyArray<string>>): string => {
+/** Columns of a terminal; undefined: a file or a pipe, for which nothing is cut. */
+export const roomOf = (output: Output): number | undefined => (output.isTTY ? output.columns() : undefined)
+
+/** what a column is not made narrower than */
+const narrowest = 8
+const between = "  "
+
+/** The first and the last of a text that has no room: a path is known by its end, a reference by both. */
+const shortened = (text: string, room: number): string => {
+  if (width(text) <= room) return text
+  const characters = [...text]
+  const cut = (kept: number) =>
+    `${characters.slice(0, Math.ceil(kept / 2)).join("")}…${characters.slice(characters.length - Math.floor(kept / 2)).join("")}`
+  let kept = room - 1
+  // wide characters take two columns
+  while (kept > 0 && width(cut(kept)) > room) kept--
+  return cut(kept)
+}
+
+/** Widths that have room together: the widest column gives first. */
+const fitting = (widths: ReadonlyArray<number>, room: number): ReadonlyArray<number> => {
+  const fit = [...widths]
+  const total = () => fit.reduce((sum, one) => sum + one, between.length * (fit.length - 1))
+  while (total() > room) {
+    const widest = Math.max(...fit)
+    if (widest <= narrowest) return fit
+    fit[fit.indexOf(widest)] = widest - 1
+  }
+  return fit
+}
+
+/** `room`: columns of the terminal; absent: no terminal, and nothing is cut. */
+export const table = (
+  head: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  room = Number.POSITIVE_INFINITY
+): string => {
   const all = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? ""))))
+  const widths = fitting(
+    head.map((_, column) => Math.max(...all.map((row) => width(row[column] ?? "")))),
+    room
+  )
   const line = (row: ReadonlyArray<string>) =>
     row
-      .map((cell, column) => cell + " ".repeat(Math.max(0, (widths[column] ?? 0) - width(cell))))
-      .join("  ")
+      .map((cell, column) => {
+        const own = widths[column] ?? 0
+        const text = shortened(cell, own)
+        return text + " ".repeat(Math.max(0, own - width(text)))
+      })
+      .join(between)
       .trimEnd()
   return `${all.map(line).join("\n")}\n`
+}
+
+/** Words in lines of `room` columns; one that is longer has a line of its own. */
+export const wrapped = (text: string, room: number): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1)
+    if (last !== undefined && width(last) + 1 + width(word) <= room) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }
 
 export const age = (ms: number): string => {

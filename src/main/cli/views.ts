@@ -14,7 +14,7 @@ import { age, table } from "./table.ts"
 const cell = (value: string | number | undefined): string => (value === undefined ? "-" : printable(String(value)))
 const row = (...values: ReadonlyArray<string | number | undefined>): ReadonlyArray<string> => values.map(cell)
 
-export const hivesTable = (hives: ReadonlyArray<HiveView>): string =>
+export const hivesTable = (hives: ReadonlyArray<HiveView>, room?: number): string =>
   table(
     ["HIVE", "STATE", "DEVICES", "MODELS", "WORKERS", "PID", "URL"],
     hives.map((hive) =>
@@ -27,10 +27,11 @@ export const hivesTable = (hives: ReadonlyArray<HiveView>): string =>
         hive.pid,
         hive.url
       )
-    )
+    ),
+    room
   )
 
-export const workersTable = (workers: ReadonlyArray<WorkerView>): string =>
+export const workersTable = (workers: ReadonlyArray<WorkerView>, room?: number): string =>
   table(
     ["WORKER", "HIVE", "DEVICE", "STATE", "MODEL", "BUSY", "CONTEXT", "EXACT", "PORT", "PID"],
     workers.map((worker) =>
@@ -46,10 +47,11 @@ export const workersTable = (workers: ReadonlyArray<WorkerView>): string =>
         worker.port,
         worker.pid
       )
-    )
+    ),
+    room
   )
 
-export const modelsTable = (models: ReadonlyArray<ModelView>): string => {
+export const modelsTable = (models: ReadonlyArray<ModelView>, room?: number): string => {
   // seldom: who has no such model is spared the column
   const hasRefused = models.some(({ quarantined }) => quarantined !== undefined)
   const hasOthers = models.some(({ purpose = "chat" }) => purpose !== "chat")
@@ -77,12 +79,13 @@ export const modelsTable = (models: ReadonlyArray<ModelView>): string => {
         ...(hasRefused ? [notOn] : []),
         file
       )
-    })
+    }),
+    room
   )
 }
 
 /** `now`: milliseconds since 1970 */
-export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number): string =>
+export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number, room?: number): string =>
   table(
     ["JOB", "STATE", "MODEL", "PLACE", "TOKENS", "AGE"],
     jobs.map((job) =>
@@ -94,7 +97,8 @@ export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number): string =>
         job.tokens,
         age(now - job.created_at)
       )
-    )
+    ),
+    room
   )
 
 const milliseconds = (value: number | undefined) => (value === undefined ? undefined : `${Math.round(value)} ms`)

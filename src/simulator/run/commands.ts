@@ -55,6 +55,7 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
       run.stderr += text
     }),
     stdinIsTTY: false,
+    stdinIsPiped: false,
     closed: Effect.never,
     interrupted: Deferred.await(interrupted),
     readSecret: () => Effect.succeed(""),

@@ -225,6 +225,7 @@ export const stage = (script: Script) => {
       stdout: output(1),
       stderr: output(2),
       stdinIsTTY: false,
+      stdinIsPiped: false,
       closed: Deferred.await(closed),
       interrupted: Deferred.await(signal),
       readSecret: () => Effect.succeed(""),

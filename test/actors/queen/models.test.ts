@@ -88,8 +88,22 @@ describe("Models of the cluster", () => {
   it.scoped("of the queen's own machine are known by name while its hive sleeps", () =>
     Effect.gen(function* () {
       const stores = makeStores()
-      stores.onDisk.push({ model_ref: ModelRef.make("HF:Acme/Tiny:Q8_0"), file: "/cache/tiny-Q8_0.gguf" })
-      const { job } = yield* makeWorld({ stores })
+      stores.onDisk.push({
+        model_ref: ModelRef.make("HF:Acme/Tiny:Q8_0"),
+        hive: HiveId.make("localhost"),
+        file: "/cache/tiny-Q8_0.gguf",
+        bytes: 3_300_000,
+        pinned: false,
+        owned: true,
+        in_use: false
+      })
+      const { api, job } = yield* makeWorld({ stores })
+      expect(yield* api.listModels({})).toEqual(stores.onDisk)
+      expect(yield* api.showModel({ ref: "tiny" })).toEqual(stores.onDisk)
+      expect(yield* Effect.flip(api.removeModel({ ref: "tiny" }))).toMatchObject({
+        message: expect.stringContaining("rbee hives start localhost")
+      })
+      expect((yield* api.collectModels({ max_mb: 0, last_copies: true })).removed).toEqual([])
       for (const model of ["tiny-q8_0", "hf:acme/tiny:Q8_0"]) {
         yield* (yield* job({ model })).ended
       }

@@ -56,7 +56,7 @@ describe("the arguments", () => {
     expect(problem("infer", "hi", "--modle", "x")).toContain("Did you mean '--model'?")
     expect(problem("infre", "hi")).toContain("Did you mean 'infer'?")
     expect(problem("hives", "strat")).toContain("Did you mean 'start'?")
-    expect(problem("infer")).toContain("PROMPT is missing")
+    expect(problem("stop")).toContain("MODEL is missing")
     expect(problem("infer", "hi", "--model")).toContain("needs a value")
     expect(problem("infer", "hi", "--cold=yes")).toContain("takes no value")
     expect(problem("hives", "stop", "a", "b")).toContain("unexpected argument 'b'")

@@ -24,6 +24,8 @@ describe("rbee", () => {
   it("prints its version alone, and help on stdout", async () => {
     const on = await machine()
     expect(await on.rbee(["--version"])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
+    for (const short of ["-v", "version"])
+      expect(await on.rbee([short])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/) })
     const help = await on.rbee(["--help"])
     expect(help).toMatchObject({ code: 0, stderr: "" })
     expect(help.stdout.indexOf("EXAMPLES")).toBeLessThan(help.stdout.indexOf("COMMANDS"))
@@ -35,8 +37,16 @@ describe("rbee", () => {
     const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
       [["infer"], "PROMPT is missing"],
       [["infer", "hi", "--modle", "x"], "Did you mean '--model'?"],
-      [["infer", "hi", "--temperature", "warm"], "takes a number, not 'warm'"],
-      [["infer", "hi", "--seed", "NaN"], "takes a number"],
+      [["infer", "hi", "--temperature", "warm"], "takes a number from 0 to 2, not 'warm'"],
+      [["infer", "hi", "--seed", "NaN"], "takes a whole number"],
+      [["infer", "hi", "--temperature", "5"], "a number from 0 to 2, not '5'"],
+      [["infer", "hi", "--max-tokens", "-1"], "a whole number from 0 to 1048576, not '-1'"],
+      [["infer", "hi", "--top-k", "2.5"], "a whole number from 0"],
+      [["plan", "--context", "3"], "a whole number from 16 to 16777216"],
+      [["hives", "add", "x", "--port", "70000"], "a whole number from 1 to 65535"],
+      [["logs", "-n", "-1"], "a whole number from 0, not '-1'"],
+      [["infer", " "], "the prompt is empty"],
+      [["infer", "-"], "the prompt is empty"],
       [["infer", "hi", "--cold", "--keep-warm"], "exclude each other"],
       [["infer", "hi", "--queen-port", "70000"], "a port, 1 to 65535"],
       [["hive", "ls"], "unknown command 'hive'"],
@@ -75,7 +85,11 @@ describe("rbee", () => {
       ["jobs", "ls"],
       ["jobs", "show", "x"],
       ["workers", "stop", "x"],
-      ["jobs", "cancel", "x"]
+      ["jobs", "cancel", "x"],
+      ["hives", "show", "x"],
+      ["hives", "rm", "x"],
+      ["ps"],
+      ["stop", "minillama"]
     ]) {
       const begin = Date.now()
       const run = await on.rbee(args)
@@ -83,6 +97,7 @@ describe("rbee", () => {
       expect(run.stdout + run.stderr).toContain("queen is not running")
       expect(Date.now() - begin).toBeLessThan(patience(2000))
     }
+    expect(on.processes()).toEqual([])
     for (const args of [["status"], ["queen", "status"], ["models", "ls"]]) {
       const run = await on.rbee([...args, "--json"])
       expect(run.code).toBe(3)

@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { readable } from "../../../src/main/cli/commands/logs.ts"
+import { commands } from "../../../src/main/cli/commands.ts"
+import { commandHelp, groupHelp, rootHelp, settingsHelp } from "../../../src/main/cli/help.ts"
 import { age, table, width } from "../../../src/main/cli/table.ts"
 import { jobDetails, jobsTable, workersTable } from "../../../src/main/cli/views.ts"
 import { optionsOf } from "../../../src/main/cli/commands/infer.ts"
@@ -26,6 +28,30 @@ describe("a table", () => {
       )
     ).toBe("A     BB\nlong  x\n蜂🐝  y\n")
     expect(width("e\u0301")).toBe(1)
+  })
+  it("fits its terminal: the widest columns give, and show how they begin and end", () => {
+    const path = `/home/me/${"a-long-folder/".repeat(5)}model-Q8_0.gguf`
+    const wide = table(["MODEL", "FILE"], [["HF:author/a-repository-with-a-name:Q8_0", path]], 60)
+    for (const line of wide.split("\n")) expect(width(line)).toBeLessThanOrEqual(60)
+    expect(wide).toMatch(/HF:author\/\S+…\S+:Q8_0 {2}\/home\/me\/\S+…\S+-Q8_0\.gguf\n/)
+    expect(width(table(["A"], [["蜂".repeat(20)]], 21).split("\n")[1] ?? "")).toBeLessThanOrEqual(21)
+    // never narrower than what can be read, and whole where there is no terminal
+    expect(table(["A", "B"], [["x".repeat(30), "y".repeat(30)]], 5)).toContain("xxxx…xxx  yyyy…yyy")
+    expect(table(["FILE"], [[path]])).toContain(path)
+  })
+  it.each([80, 120])("of a help fits %i columns, examples as they are typed", (room) => {
+    const specs = commands.map(({ spec }) => spec)
+    const pages = [
+      rootHelp("1.2.3", specs, room),
+      settingsHelp(room),
+      groupHelp("hives", specs, room),
+      ...specs.map((spec) => commandHelp(spec, room))
+    ]
+    const typed = new Set(specs.flatMap(({ examples }) => examples.map((example) => `  ${example}`)))
+    const lines = pages
+      .flatMap((page) => page.split("\n"))
+      .filter((line) => !typed.has(line) && !/^ {2}rbee /.test(line))
+    expect(lines.filter((line) => width(line) > room)).toEqual([])
   })
   it("says ages in the unit that reads best", () => {
     expect([0, 119_000, 120_000, 3 * 3_600_000, 72 * 3_600_000].map(age)).toEqual([

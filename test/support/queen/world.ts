@@ -29,7 +29,7 @@ import { layerNode as layerTurns } from "../../../src/layers/turns/node.ts"
 import { WorkerConnector } from "../../../src/layers/worker-connector/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
-import type { Named } from "../../../src/machines/formats/model-name.ts"
+import type { Copy } from "../../../src/machines/policy/model-gc.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { FakeHive } from "./fake-hive.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
@@ -71,7 +71,7 @@ export interface Stores {
   readonly hive: FakeHive
   readonly ids: { count: number }
   /** what her machine's hive has while it sleeps */
-  readonly onDisk: Array<Named>
+  readonly onDisk: Array<Copy>
   /** wakes a hive of another machine, of which none answers by itself */
   wakeFar: (id: string) => Effect.Effect<never, RbeeError>
 }

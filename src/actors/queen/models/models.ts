@@ -5,7 +5,7 @@ import type { HiveApi } from "../../../protocol/hive.ts"
 import type { QueenApi } from "../../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { knownAs, type Named, resolveName } from "../../../machines/formats/model-name.ts"
+import { knownAs, resolveName } from "../../../machines/formats/model-name.ts"
 import { bundledModel, parseModelRef } from "../../../machines/formats/model-ref.ts"
 import { type Copy, planGc } from "../../../machines/policy/model-gc.ts"
 import type { GcAnswer } from "../../../machines/vocabulary/model.ts"
@@ -38,6 +38,17 @@ export const allCopies: Effect.Effect<ReadonlyArray<Copy>, never, Cluster> = Eff
   return lists.flatMap((list) => list ?? [])
 })
 
+/** Of a hive that sleeps what lies on its disk, where that is this machine's. */
+const asleep: Effect.Effect<ReadonlyArray<Copy>, never, Cluster | CurrentQueen | CurrentSettings> = Effect.gen(
+  function* () {
+    const { hive } = yield* CurrentSettings
+    return (yield* Cluster).hive(hive.id)?.claimed === undefined ? yield* (yield* CurrentQueen).onDisk : []
+  }
+)
+
+/** What is here, whether its hive is awake or not. */
+export const knownCopies = Effect.zipWith(allCopies, asleep, (awake, others) => [...awake, ...others])
+
 /** The bundled one is as old as the year, whichever hive has unpacked it when. */
 const bundledSince = Date.UTC(2026, 0, 1)
 
@@ -56,14 +67,6 @@ export const askable = (copies: ReadonlyArray<Copy>) => {
     }
   })
 }
-
-/** Of a hive that sleeps what lies on its disk, where that is this machine's. */
-const asleep: Effect.Effect<ReadonlyArray<Named>, never, Cluster | CurrentQueen | CurrentSettings> = Effect.gen(
-  function* () {
-    const { hive } = yield* CurrentSettings
-    return (yield* Cluster).hive(hive.id)?.claimed === undefined ? yield* (yield* CurrentQueen).onDisk : []
-  }
-)
 
 /** The reference of what was named, where it is plain or of a model that she has in mind. */
 export const nameInMind = (view: ClusterView, name: string): ModelRef | undefined => {
@@ -84,7 +87,7 @@ export const named = (
     const known = nameInMind(yield* Cluster, name)
     if (known !== undefined) return known
     // what she has not in mind would be fetched: that is worth a look at what there is
-    return yield* resolveName(name, [...(yield* allCopies), ...(yield* asleep)])
+    return yield* resolveName(name, yield* knownCopies)
   })
 
 export const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">, Cluster> =>
@@ -98,9 +101,9 @@ export const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_
 const copiesOf = (text: string, hive: HiveId | undefined) =>
   Effect.gen(function* () {
     const ref = yield* named(text)
-    const copies = (yield* allCopies).filter((copy) => copy.model_ref === ref && (hive ?? copy.hive) === copy.hive)
+    const copies = (yield* knownCopies).filter((copy) => copy.model_ref === ref && (hive ?? copy.hive) === copy.hive)
     if (copies.length > 0) return copies
-    const where = hive === undefined ? "no hive that runs has" : `hive ${hive} does not have`
+    const where = hive === undefined ? "no hive has" : `hive ${hive} does not have`
     return yield* rbeeError("MODEL_NOT_FOUND", `${where} model ${ref}`, "See `rbee models ls`")
   })
 
@@ -168,7 +171,7 @@ export const modelCalls = Effect.gen(function* () {
   const collecting = yield* Effect.makeSemaphore(1)
   const changed = <E>(...args: Parameters<typeof wherever<E>>) => Effect.provide(wherever(...args), context)
   return {
-    listModels: () => Effect.provide(allCopies, context),
+    listModels: () => Effect.provide(knownCopies, context),
     showModel: ({ hive, ref }) => Effect.provide(shown(ref, hive), context),
     pullModel: ({ hive, model_ref }) => Effect.provide(pull(model_ref, hive), context),
     pullEvents: ({ hive, id, last_event_id }) =>

@@ -11,7 +11,7 @@ import type { OllamaPorts } from "../../surfaces/ollama/ports.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import type { CurrentQueen } from "../identity.ts"
 import { follow } from "../log/follow.ts"
-import { allCopies, type modelCalls, named } from "./models.ts"
+import { knownCopies, type modelCalls, named } from "./models.ts"
 import { fact } from "../../../machines/facts.ts"
 
 type Models = Pick<OllamaPorts, "named" | "models" | "shown" | "workers" | "idleMs" | "unload" | "pull" | "remove">
@@ -52,7 +52,7 @@ export const ollamaModels = (
           { concurrency: "unbounded", discard: true }
         )
       )
-    const models = Effect.map(Effect.provide(allCopies, context), (copies) =>
+    const models = Effect.map(Effect.provide(knownCopies, context), (copies) =>
       // ships in the package: it can be asked for before any hive has it
       copies.some(({ model_ref }) => model_ref === bundledModel) ? copies : [...copies, { model_ref: bundledModel }]
     )

@@ -11,7 +11,9 @@ import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
 import { hiveNamed, jobNamed, workerNamed } from "../named.ts"
-import type { HiveId } from "../../../machines/vocabulary/ids.ts"
+import { resolveName } from "../../../machines/formats/model-name.ts"
+import type { HiveId, WorkerId } from "../../../machines/vocabulary/ids.ts"
+import { askedFor } from "../asked-for.ts"
 
 const rendererOf = (context: Context): Effect.Effect<Renderer> =>
   Effect.map(Effect.clock, (clock) => makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
@@ -110,28 +112,43 @@ const withQueen = (
 /** a worker may finish what it decodes until the workers' deadline (30 s) */
 const stopMs = 40_000
 
+const ending = (api: OwnApi, wanted: Effect.Effect<ReadonlyArray<WorkerId>, RbeeError>) =>
+  Effect.gen(function* () {
+    const listed = Effect.map(api.listWorkers({}), (workers) => workers.map((worker) => worker.id))
+    const ids = yield* wanted
+    yield* Effect.forEach(ids, (one) => api.stopWorker({ id: one }), { concurrency: "unbounded", discard: true })
+    while ((yield* listed).some((one) => ids.includes(one))) yield* Effect.sleep(25)
+    return ids
+  }).pipe(
+    Effect.timeoutFail({
+      duration: stopMs,
+      onTimeout: () =>
+        rbeeError("CONNECTION_TIMEOUT", `a worker is still there after ${stopMs / 1000} s`, "See `rbee workers ls`.")
+    })
+  )
+
 export const workersStop = (id: string | undefined, all: boolean, context: Context) =>
   id === undefined && !all
     ? Effect.fail(rbeeError("INVALID_REQUEST", "ID is missing", "Name a worker, or say --all.", { usage: true }))
     : withQueen(context, (api) =>
         Effect.gen(function* () {
-          const listed = Effect.map(api.listWorkers({}), (workers) => workers.map((worker) => worker.id))
-          const ids = id === undefined ? yield* listed : [yield* workerNamed(id)]
-          yield* Effect.forEach(ids, (one) => api.stopWorker({ id: one }), { concurrency: "unbounded", discard: true })
-          while ((yield* listed).some((one) => ids.includes(one))) yield* Effect.sleep(25)
+          const every = Effect.map(api.listWorkers({}), (workers) => workers.map((worker) => worker.id))
+          const ids = yield* ending(api, id === undefined ? every : Effect.map(workerNamed(id), (one) => [one]))
           return answer(context, ids.length === 0 ? "no workers" : ids.map((one) => `worker ${one} stopped`).join("\n"))
-        }).pipe(
-          Effect.timeoutFail({
-            duration: stopMs,
-            onTimeout: () =>
-              rbeeError(
-                "CONNECTION_TIMEOUT",
-                `a worker is still there after ${stopMs / 1000} s`,
-                "See `rbee workers ls`."
-              )
-          })
-        )
+        })
       )
+
+export const modelStop = (name: string, context: Context) =>
+  withQueen(context, (api) =>
+    Effect.gen(function* () {
+      const ref = yield* resolveName(yield* askedFor(name), yield* api.listModels({}))
+      const its = Effect.map(api.listWorkers({}), (workers) =>
+        workers.filter(({ model }) => model === ref).map((worker) => worker.id)
+      )
+      const ids = yield* ending(api, its)
+      return answer(context, ids.length === 0 ? `model ${ref} is not loaded` : `model ${ref} unloaded`)
+    })
+  )
 
 export const jobCancel = (id: string, context: Context) =>
   withQueen(context, (api) =>

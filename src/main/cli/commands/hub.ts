@@ -3,7 +3,6 @@ import { isAbsolute, resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import { hubPort } from "../../../layers/hub/index.ts"
 import { serveHub } from "../../../layers/hub/server.ts"
-import { rbeeError } from "../../../machines/errors.ts"
 import type { Context } from "../spec.ts"
 
 const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(bytes < 1e9 ? 3 : 1)} GB`
@@ -16,11 +15,6 @@ export const hub = (
   Effect.scoped(
     Effect.gen(function* () {
       const { port = hubPort, host = "127.0.0.1" } = flags
-      if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-        return yield* Effect.fail(
-          rbeeError("INVALID_REQUEST", "--port is no port", "Accepted: 0 to 65535.", { usage: true })
-        )
-      }
       const dir = isAbsolute(folder) ? folder : resolve(process.cwd(), folder)
       const { repos, url } = yield* serveHub({ folder: dir, host, port })
       const out = (line: string) => context.terminal.stdout.write(`${line}\n`)

@@ -10,13 +10,13 @@ export const infer = declare({
     'rbee infer "hello"',
     'rbee infer --model HF:author/repo:Q8_0 "Why is the sky blue?"',
     'rbee infer "tell me a story" --max-tokens 200 --temperature 0 > story.txt',
-    'git diff | rbee infer - --system "Write a commit message for this diff"',
+    'git diff | rbee infer "Write a commit message for this diff"',
     'rbee infer --cold "hello"       # and shut everything down again'
   ],
   words: {
     name: "PROMPT",
-    doc: "the prompt, several words are joined by spaces; - reads it from stdin",
-    min: 1,
+    doc: "the prompt, several words are joined by spaces; what is piped in follows it, - is that alone",
+    min: 0,
     max: Infinity
   },
   flags,

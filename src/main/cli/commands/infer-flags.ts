@@ -1,4 +1,5 @@
 /** The flags of `rbee infer`, and what they give. */
+import { ranges } from "../../../machines/vocabulary/common.ts"
 import { flag, number, id, text, texts, type Values } from "../spec.ts"
 import { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
 
@@ -14,17 +15,25 @@ export const flags = {
   noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),
   system: text("system", "TEXT", "system message", "s"),
   noStream: flag("no-stream", "print the whole answer at once"),
-  maxTokens: number("max-tokens", "N", "longest answer, in tokens; default: the rest of the context", "n"),
-  temperature: number("temperature", "T", "0 (always the likeliest token) to 2", "t"),
-  topP: number("top-p", "P", "nucleus sampling, above 0 to 1"),
-  topK: number("top-k", "K", "only the K likeliest tokens; 0: off"),
-  seed: number("seed", "N", "the same seed gives the same text"),
+  maxTokens: number("max-tokens", "N", "longest answer, in tokens; default: the rest of the context", {
+    alias: "n",
+    whole: true,
+    within: ranges.max_tokens
+  }),
+  temperature: number("temperature", "T", "0 (always the likeliest token) to 2", {
+    alias: "t",
+    within: ranges.temperature
+  }),
+  topP: number("top-p", "P", "nucleus sampling, 0 to 1", { within: ranges.top_p }),
+  topK: number("top-k", "K", "only the K likeliest tokens; 0: off", { whole: true, within: ranges.top_k }),
+  seed: number("seed", "N", "the same seed gives the same text", { whole: true, within: ranges.seed }),
   stop: texts("stop", "TEXT", "end the answer before this text; may be repeated"),
   ignoreEos: flag("ignore-eos", "go on where the model would end, up to --max-tokens"),
   context: number(
     "context",
     "TOKENS",
-    "context of the answer; default: what fits, at most 32768, or what the prompt needs"
+    "context of the answer; default: what fits, at most 32768, or what the prompt needs",
+    { whole: true, within: ranges.context }
   ),
   json: flag("json", "one JSON object a line on stdout: narration, tokens, progress, the end"),
   raw: flag("raw", "the answer byte for byte, also on a terminal, which is steered by what stands in it"),

@@ -13,14 +13,37 @@ import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 /** the queen takes bodies of 1 MiB; what is larger is refused before it is sent */
 const maxPromptBytes = 1024 * 1024
 
-const promptOf = (
-  words: ReadonlyArray<string>,
-  { terminal }: Context
-): Effect.Effect<string, RbeeError<"INVALID_REQUEST" | "PAYLOAD_TOO_LARGE">> =>
-  words.length === 1 && words[0] === "-"
-    ? // what `echo` adds is not part of the prompt
-      Effect.map(terminal.readStdin(maxPromptBytes), (text) => text.replace(/\r?\n$/, ""))
-    : Effect.succeed(words.join(" "))
+/** whoever waits this long for a pipe is told what for, milliseconds */
+const waitingMs = 2000
+
+const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
+
+const stdinOf = ({ terminal }: Context) =>
+  Effect.raceFirst(
+    // what `echo` adds is not part of the prompt
+    Effect.map(terminal.readStdin(maxPromptBytes), (text) => text.replace(/\r?\n$/, "")),
+    Effect.zipRight(
+      Effect.delay(
+        Effect.sync(() =>
+          terminal.stderr.write("bee-keeper: reading stdin, to its end; `< /dev/null` where nothing is to come\n")
+        ),
+        waitingMs
+      ),
+      Effect.never
+    )
+  )
+
+/** What was typed, then what was piped in, as other tools for the shell have it. */
+const promptOf = (words: ReadonlyArray<string>, context: Context) =>
+  Effect.gen(function* () {
+    const isStdinAlone = words.length === 1 && words[0] === "-"
+    const isRead = isStdinAlone || context.terminal.stdinIsPiped
+    if (words.length === 0 && !isRead)
+      return yield* Effect.fail(usage("PROMPT is missing", 'Example: rbee infer "hello"'))
+    const typed = isStdinAlone ? "" : words.join(" ")
+    const prompt = [typed, isRead ? yield* stdinOf(context) : ""].filter((text) => text.trim() !== "").join("\n\n")
+    return prompt === "" ? yield* Effect.fail(usage("the prompt is empty", 'Example: rbee infer "hello"')) : prompt
+  })
 
 /** The members of `values` that were given. */
 const given = <T extends Readonly<Record<string, unknown>>>(values: T) =>
@@ -70,11 +93,9 @@ export const runInfer = (
 ): Effect.Effect<number, RbeeError> =>
   Effect.gen(function* () {
     if (values.cold && values.keepWarm)
-      return yield* Effect.fail(
-        rbeeError("INVALID_REQUEST", "--cold and --keep-warm exclude each other", "Choose one of them.", {
-          usage: true
-        })
-      )
+      return yield* Effect.fail(usage("--cold and --keep-warm exclude each other", "Choose one of them."))
+    if (values.inspect && !values.oneProcess)
+      return yield* Effect.fail(usage("--inspect belongs to --one-process", "Daemons are inspected by `rbee inspect`."))
     // judged here already: nothing is woken for what can be no name
     const model = yield* Effect.tapError(askedFor(values.model ?? bundledModel), (error) =>
       Effect.sync(() => {
@@ -82,13 +103,9 @@ export const runInfer = (
         if (values.json) context.terminal.stdout.write(`${JSON.stringify({ event, ...data })}\n`)
       })
     )
-    const options = optionsOf({ ...values, model }, yield* promptOf(words, context))
-    if (values.inspect && !values.oneProcess)
-      return yield* Effect.fail(
-        rbeeError("INVALID_REQUEST", "--inspect belongs to --one-process", "Daemons are inspected by `rbee inspect`.", {
-          usage: true
-        })
-      )
+    const prompt = yield* Effect.raceFirst(promptOf(words, context), context.terminal.interrupted)
+    if (typeof prompt === "number") return prompt
+    const options = optionsOf({ ...values, model }, prompt)
     if (!values.oneProcess) return yield* inWorld(context, infer(options))
     const { layerLogs, layerOneProcess } = yield* Effect.promise(() => import("../../cluster/world.ts"))
     return yield* infer({ ...options, teardown: "everything" }).pipe(

@@ -4,32 +4,35 @@ import { connect, findAnyQueen, running } from "../../../actors/keeper/lifecycle
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
+import { hiveFolder } from "../../../layers/paths/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Health } from "../../../machines/vocabulary/common.ts"
 import { notRunning, notRunningCode } from "../not-running.ts"
 import type { Context } from "../spec.ts"
-import { age } from "../table.ts"
+import { age, roomOf } from "../table.ts"
 import { bundledModel } from "../../../machines/formats/model-ref.ts"
 import { hivesTable, jobDetails, jobsTable, modelsTable, planDetails, workersTable } from "../views.ts"
 import { inWorld } from "../world.ts"
 import { jobNamed } from "../named.ts"
 import type { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
 
-const show = (context: Context, json: boolean, value: unknown, text: () => string): number => {
-  context.terminal.stdout.write(json ? `${JSON.stringify(value)}\n` : text())
+const show = (context: Context, json: boolean, value: unknown, text: (room: number | undefined) => string): number => {
+  const { stdout } = context.terminal
+  stdout.write(json ? `${JSON.stringify(value)}\n` : text(roomOf(stdout)))
   return 0
 }
 
 const withQueen = (
   context: Context,
   json: boolean,
-  use: (api: OwnApi, health: Health) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>
+  use: (api: OwnApi, health: Health) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>,
+  asleep: Effect.Effect<number> = Effect.sync(() => notRunning(context, json))
 ) =>
   inWorld(
     context,
     Effect.gen(function* () {
       const health = yield* findAnyQueen
-      if (health === undefined) return notRunning(context, json)
+      if (health === undefined) return yield* asleep
       return yield* use(yield* connect, health)
     })
   )
@@ -46,19 +49,38 @@ const hivesOf = (api: OwnApi) =>
 
 const now = Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis())
 
-export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolean, context: Context) =>
-  withQueen(context, json, (api) => {
+/** Models on the disk are there, whoever sleeps. */
+const modelsOnDisk = (json: boolean, context: Context) =>
+  Effect.gen(function* () {
+    const { hive, home } = context.settings
+    const { copiesOnDisk } = yield* Effect.promise(() => import("../../../layers/models/notes.ts"))
+    const models = yield* Effect.promise(() => copiesOnDisk(hiveFolder(home, hive.id), hive.id))
+    if (models.length === 0) return notRunning(context, json)
+    context.terminal.stderr.write("queen is not running: these are on this machine's disk\n")
+    return show(context, json, models, (room) => modelsTable(models, room))
+  })
+
+export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolean, context: Context) => {
+  const asked = (api: OwnApi) => {
     switch (kind) {
       case "hives":
-        return Effect.map(hivesOf(api), (hives) => show(context, json, hives, () => hivesTable(hives)))
+        return Effect.map(hivesOf(api), (hives) => show(context, json, hives, (room) => hivesTable(hives, room)))
       case "workers":
-        return Effect.map(api.listWorkers({}), (workers) => show(context, json, workers, () => workersTable(workers)))
+        return Effect.map(api.listWorkers({}), (workers) =>
+          show(context, json, workers, (room) => workersTable(workers, room))
+        )
       case "models":
-        return Effect.map(api.listModels({}), (models) => show(context, json, models, () => modelsTable(models)))
+        return Effect.map(api.listModels({}), (models) =>
+          show(context, json, models, (room) => modelsTable(models, room))
+        )
       case "jobs":
-        return Effect.zipWith(api.listJobs({}), now, (jobs, at) => show(context, json, jobs, () => jobsTable(jobs, at)))
+        return Effect.zipWith(api.listJobs({}), now, (jobs, at) =>
+          show(context, json, jobs, (room) => jobsTable(jobs, at, room))
+        )
     }
-  })
+  }
+  return withQueen(context, json, asked, kind === "models" ? modelsOnDisk(json, context) : undefined)
+}
 
 export interface PlanValues {
   readonly model: string | undefined
@@ -105,7 +127,7 @@ export const hiveStatus = (alias: string | undefined, json: boolean, context: Co
     Effect.map(hivesOf(api), (hives) => {
       const hive = hives.find((one) => one.id === id)
       if (hive === undefined) return notRunning(context, json, `hive ${id}`)
-      show(context, json, { running: running.has(hive.state), ...hive }, () => hivesTable([hive]))
+      show(context, json, { running: running.has(hive.state), ...hive }, (room) => hivesTable([hive], room))
       return running.has(hive.state) ? 0 : notRunningCode
     })
   )
@@ -133,11 +155,11 @@ export const status = (json: boolean, context: Context) =>
       if (health === undefined) return yield* withoutQueen(json, context)
       const api = yield* connect
       const [hives, workers] = yield* Effect.all([hivesOf(api), api.listWorkers({})])
-      return show(context, json, { queen: { running: true, ...health }, hives, workers }, () =>
+      return show(context, json, { queen: { running: true, ...health }, hives, workers }, (room) =>
         [
           queenLine(health, context),
-          hives.length === 0 ? "no hives\n" : `\n${hivesTable(hives)}`,
-          workers.length === 0 ? "no workers\n" : `\n${workersTable(workers)}`
+          hives.length === 0 ? "no hives\n" : `\n${hivesTable(hives, room)}`,
+          workers.length === 0 ? "no workers\n" : `\n${workersTable(workers, room)}`
         ].join("")
       )
     })

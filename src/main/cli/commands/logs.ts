@@ -142,10 +142,6 @@ export const logs = (
         })
       )
     const count = options.lines ?? 100
-    if (!Number.isInteger(count) || count < 0)
-      return yield* Effect.fail(
-        rbeeError("INVALID_REQUEST", "-n takes a whole number of lines from 0", "", { usage: true })
-      )
     const read = makeReader(settings.home.logs, role)
     const print = (entries: ReadonlyArray<Entry>) =>
       void (entries.length === 0 || terminal.stdout.write(entries.map((entry) => `${entry.text}\n`).join("")))

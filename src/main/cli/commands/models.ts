@@ -6,7 +6,7 @@ import { follow, type Listener } from "../../../actors/queen/log/follow.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { resolveName } from "../../../machines/formats/model-name.ts"
-import { cancelled, megabytes } from "../../../machines/narration.ts"
+import { megabytes } from "../../../machines/narration.ts"
 import { askedFor } from "../asked-for.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
@@ -71,7 +71,7 @@ export const pull = (
         Effect.ensuring(Effect.sync(() => renderer.close()))
       )
       // what came so far is kept by the hive, and the next pull goes on from there
-      if (code !== 0) renderer.say(cancelled())
+      if (code !== 0) renderer.cancelled()
       return code
     })
   )
@@ -137,9 +137,9 @@ export const gc = (
   context: Context
 ): Effect.Effect<number, RbeeError> => {
   const { dryRun, json, lastCopies, max } = flags
-  if (max === undefined || !Number.isInteger(max) || max < 0) {
+  if (max === undefined) {
     const todo = "Say to how many MB of models each hive may come down, for example --max-mb 50000."
-    return Effect.fail(rbeeError("INVALID_REQUEST", "--max-mb is missing or no whole number", todo, { usage: true }))
+    return Effect.fail(rbeeError("INVALID_REQUEST", "--max-mb is missing", todo, { usage: true }))
   }
   return withQueen(context, json, (api) =>
     Effect.map(api.collectModels({ max_mb: max, last_copies: lastCopies, dry_run: dryRun }), (answer) => {

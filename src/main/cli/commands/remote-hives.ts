@@ -1,7 +1,7 @@
 /** Commands about hives of other machines: add, show, install, upgrade, uninstall, forget, logs. */
 import * as Effect from "effect/Effect"
 import { heardIn, lineIn } from "../../../actors/keeper/job-stream.ts"
-import { connect, startQueen } from "../../../actors/keeper/lifecycle.ts"
+import { connect, findAnyQueen, startQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeRenderer } from "../../../actors/keeper/renderer.ts"
 import { printable } from "../../../layers/terminal/index.ts"
 import { readEvents } from "../../../protocol/sse.ts"
@@ -13,7 +13,9 @@ import { SshPlace } from "../../../machines/vocabulary/place.ts"
 import * as Schema from "effect/Schema"
 import { logs as localLogs, readable } from "./logs.ts"
 import { failureIn } from "../../cluster/answer.ts"
+import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
+import { roomOf } from "../table.ts"
 import { hivesTable } from "../views.ts"
 import { inWorld } from "../world.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
@@ -40,14 +42,15 @@ const answer = (context: Context, text: string): number => {
 }
 
 /**
- * Calls the queen, woken first. Where a key needs its passphrase and somebody is there to type it, it is asked for and
+ * Calls the queen, woken first; whoever only looks or forgets wakes nobody, and says with `asleep` what to answer then. Where a key needs its passphrase and somebody is there to type it, it is asked for and
  * the call repeated.
  */
-const withQueen = (context: Context, use: (api: OwnApi) => Effect.Effect<number, RbeeError>) =>
+const withQueen = (context: Context, use: (api: OwnApi) => Effect.Effect<number, RbeeError>, asleep?: () => number) =>
   inWorld(
     context,
     Effect.gen(function* () {
       const clock = yield* Effect.clock
+      if (asleep !== undefined && (yield* findAnyQueen) === undefined) return asleep()
       yield* startQueen(makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
       const api = yield* connect
       return yield* use(api).pipe(
@@ -70,8 +73,9 @@ const withQueen = (context: Context, use: (api: OwnApi) => Effect.Effect<number,
 const withHive = (
   context: Context,
   name: string,
-  use: (api: OwnApi, alias: HiveId) => Effect.Effect<number, RbeeError>
-) => Effect.flatMap(hiveNamed(name), (alias) => withQueen(context, (api) => use(api, alias)))
+  use: (api: OwnApi, alias: HiveId) => Effect.Effect<number, RbeeError>,
+  asleep?: () => number
+) => Effect.flatMap(hiveNamed(name), (alias) => withQueen(context, (api) => use(api, alias), asleep))
 
 const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
 
@@ -174,19 +178,27 @@ const found = (api: OwnApi, alias: string): Effect.Effect<HiveView, RbeeError> =
   })
 
 export const show = (name: string, json: boolean, context: Context) =>
-  withHive(context, name, (api, alias) =>
-    Effect.gen(function* () {
-      const hive = yield* found(api, alias)
-      const machine = hive.ssh === undefined ? undefined : yield* api.checkHive({ id: alias })
-      if (json) return answer(context, JSON.stringify({ ...hive, ...(machine === undefined ? {} : { machine }) }))
-      context.terminal.stdout.write(hivesTable([hive]))
-      return machine === undefined ? 0 : answer(context, machineLines(alias, machine))
-    })
+  withHive(
+    context,
+    name,
+    (api, alias) =>
+      Effect.gen(function* () {
+        const hive = yield* found(api, alias)
+        const machine = hive.ssh === undefined ? undefined : yield* api.checkHive({ id: alias })
+        if (json) return answer(context, JSON.stringify({ ...hive, ...(machine === undefined ? {} : { machine }) }))
+        context.terminal.stdout.write(hivesTable([hive], roomOf(context.terminal.stdout)))
+        return machine === undefined ? 0 : answer(context, machineLines(alias, machine))
+      }),
+    () => notRunning(context, json)
   )
 
 export const remove = (name: string, context: Context) =>
-  withHive(context, name, (api, alias) =>
-    Effect.as(api.removeHive({ id: alias }), answer(context, `hive ${printable(alias)} forgotten`))
+  withHive(
+    context,
+    name,
+    (api, alias) =>
+      Effect.map(api.removeHive({ id: alias }), () => answer(context, `hive ${printable(alias)} forgotten`)),
+    () => notRunning(context, false)
   )
 
 export const install = (name: string, context: Context) =>
