@@ -34,7 +34,10 @@ export class Observers<A> {
 
   /** A subscriber that falls more than `capacity` values behind loses the oldest. `first` is read at subscription. */
   stream(capacity: number, first?: () => A): Stream.Stream<A> {
-    return Stream.unwrapScoped(Effect.map(this.subscribe(capacity, first), (box) => Mailbox.toStream(box)))
+    // made when it is read: every actor has one, and few of them are
+    return Stream.suspend(() =>
+      Stream.unwrapScoped(Effect.map(this.subscribe(capacity, first), (box) => Mailbox.toStream(box)))
+    )
   }
 
   /** The same, subscribed at once: nothing is missed between now and the first reading. */

@@ -32,6 +32,9 @@ interface Known {
 
 const decodeRequest = Schema.decodeSync(Schema.parseJson(CheckedRequest))
 const decodeFacts = Schema.decodeSync(Schema.parseJson(JobFacts))
+/** As facts are; in whatever order its fields came. */
+const requestText = (request: Schema.Schema.Encoded<typeof CheckedRequest> & CheckedRequest): string =>
+  JSON.stringify(request)
 /** In the schema's order of fields: two requests are compared as texts. */
 const encodeRequest = Schema.encodeSync(Schema.parseJson(CheckedRequest))
 /** By its types the schema encodes it as itself; to walk it, some four times a job, costs more than to write it. */
@@ -225,7 +228,7 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
     prepared.add(id)
   }
   const insert = ({ createdAt, facts, id, key, request }: NewJob): void => {
-    const row = encodeRequest(isLong(request) ? withoutTexts(request) : request)
+    const row = requestText(isLong(request) ? withoutTexts(request) : request)
     const { lastInsertRowid } = insertJob.run(id, row, key ?? null, createdAt, encodeFacts(facts))
     remember(id, Number(lastInsertRowid), new RunIndex())
   }

@@ -24,7 +24,7 @@ export const shutdownDefault: Duration.DurationInput = "5 seconds"
 export const launch = (spec: Bound, killWait: Duration.DurationInput): Effect.Effect<Exit.Exit<Life, unknown>> =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
-    const exit = yield* Effect.exit(Effect.interruptible(Scope.extend(spec.start, scope)))
+    const exit = yield* Effect.exit(Effect.interruptible(spec.start(scope)))
     if (Exit.isFailure(exit)) yield* close(spec, scope, exit, killWait)
     return Exit.map(exit, (started) => ({ scope, started }))
   })

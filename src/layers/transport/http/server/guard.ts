@@ -54,8 +54,16 @@ export interface Guard {
 
 export const makeGuard = (options: GuardOptions): Guard => {
   const { token } = options
-  const only = typeof token === "string" ? [digest(token)] : undefined
-  const expected = () => only ?? (typeof token === "function" ? Array.from(token(), digest) : [])
+  const digests = new Map<string, Buffer>()
+  /** Those that are right now, and no others. */
+  const expected = (): ReadonlyArray<Buffer> => {
+    const right = typeof token === "function" ? [...token()] : token === undefined ? [] : [token]
+    if (right.length !== digests.size || right.some((each) => !digests.has(each))) {
+      digests.clear()
+      for (const each of right) digests.set(each, digest(each))
+    }
+    return [...digests.values()]
+  }
   const callerWith = (given: string): Caller | undefined => {
     // digests have one length, so that the comparison's time says nothing about the token
     const own = digest(given)
