@@ -15,7 +15,8 @@ ENV PATH=/opt/rbee/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/
     HF_HOME=/var/lib/rbee/huggingface \
     XDG_CACHE_HOME=/var/lib/rbee/cache \
     RBEE_QUEEN_HOST=0.0.0.0 \
-    RBEE_QUEEN_IDLE_MS=2147483647
+    RBEE_QUEEN_IDLE_MS=never \
+    RBEE_HIVE_IDLE_MS=never
 USER 1000:1000
 VOLUME /var/lib/rbee
 EXPOSE 8500

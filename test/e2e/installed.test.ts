@@ -205,15 +205,20 @@ export default [text, job?.state, code].join("|")
 
   it("ends its daemons within a minute when it is uninstalled, after what they were answering", async () => {
     // outside of the machine's own folder nothing is kept
-    const on = await makeMachine({ programs, env: { RBEE_WORKER_MAX_TOKENS_PER_S: "20" } })
+    const on = await makeMachine({ programs, env: { RBEE_WORKER_MAX_TOKENS_PER_S: "20", RBEE_WORKER_SLOTS: "1" } })
     try {
       const run = on.start(["infer", "tell me a story", "--ignore-eos", "--max-tokens", "300", "--temperature", "0"])
       await run.until((seen) => seen.stdout().length > 0)
+      const queued = on.start(["infer", "hello"])
+      await queued.until((seen) => seen.stderr().includes("queen: job queued at position 1"))
       execFileSync("npm", ["uninstall", "-g", "--prefix", prefix, "rbee"], { stdio: "ignore" })
       const uninstalled = Date.now()
       assert.throws(() => statSync(installed))
       const done = await run.finished
       assert.strictEqual(done.code, 0, done.stderr)
+      // what waited is answered by then, or ends with a reason
+      const waited = await queued.finished
+      if (waited.code !== 0) assert.match(waited.stderr, /job failed: [A-Z_]+: /)
       await eventually(
         () => on.processes().length === 0,
         () => JSON.stringify(on.processes()),

@@ -56,6 +56,14 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
               : { good: [101, 102, 103], bad: "many" }
 
 describe("settings", () => {
+  it("of what sleeps when it is idle may say `never`, and say so to daemons too", async () => {
+    file('[queen]\nidle_ms = "never"\n')
+    const settings = await load({ env: { RBEE_HIVE_IDLE_MS: "never" } })
+    expect([settings.queen.idleMs, settings.hive.idleMs]).toEqual([Infinity, Infinity])
+    expect(environmentOf(settings)).toMatchObject({ RBEE_QUEEN_IDLE_MS: "never", RBEE_HIVE_IDLE_MS: "never" })
+    expect(await refusal({ env: { RBEE_WORKER_IDLE_MS: "never" } })).toContain("a whole number from 1 to 2147483647")
+  })
+
   it("are the defaults where nothing is said, under RBEE_HOME", async () => {
     const settings = await load()
     expect(settings.queen.port).toBe(8500)

@@ -85,7 +85,7 @@ const environmentFor = (settings: Settings, { ssh }: Remote, address = "127.0.0.
     ["RBEE_HIVE_IDLE_MS", idleMs, defaults.hive.idleMs],
     ["RBEE_HIVE_IDLE_COLD_MS", idleColdMs, defaults.hive.idleColdMs]
   ] as const)
-    if (value !== usual) env[name] = String(value)
+    if (value !== usual) env[name] = Number.isFinite(value) ? String(value) : "never"
   return env
 }
 

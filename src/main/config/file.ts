@@ -78,7 +78,7 @@ const interpret = (path: string, source: string, table: Readonly<Record<string, 
       if (knob === undefined)
         throw refuse(path, line, field, "unknown", `Known in [${section}]: ${known.map((one) => one.key).join(", ")}.`)
       // the file has types: a quoted number is a mistake there, unlike in the environment
-      const mistyped = typeof value === "string" && typeof knob.kind.read(value) === "number"
+      const mistyped = typeof value === "string" && Number.isFinite(knob.kind.read(value))
       const read = mistyped ? undefined : knob.kind.read(value)
       if (read === undefined)
         throw refuse(path, line, field, show(value), `Accepted: ${knob.kind.accepts}${mistyped ? ", unquoted" : ""}.`)

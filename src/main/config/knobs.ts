@@ -31,6 +31,12 @@ const text = (accepts: string, pattern: RegExp): Kind => ({
 const port = integer("a port, 1 to 65535", 1, 65_535)
 /** a timer of Node holds at most 2^31 - 1 ms */
 const milliseconds = integer("milliseconds, a whole number from 1 to 2147483647", 1, 2_147_483_647)
+/** a time that may not come */
+const untilNever: Kind = {
+  accepts: `${milliseconds.accepts}, or "never"`,
+  read: (value) =>
+    value === "never" || value === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : milliseconds.read(value)
+}
 const count = integer("a whole number from 1 to 1000000", 1, 1_000_000)
 const tokens = integer("tokens, a whole number from 16 to 16777216", 16, 16_777_216)
 const rate: Kind = {
@@ -117,7 +123,7 @@ export const knobs: ReadonlyArray<Knob> = [
     "pages that may call `/v1` from a browser, besides this machine's and those of app:, tauri: and vscode-webview:; `null` lets in files, and any sandboxed frame of any site"
   ),
   queen("hosts", hosts, "names", "by which this machine may be called, besides addresses and its own names"),
-  queen("idleMs", milliseconds, "ms", "a queen without work ends after this time"),
+  queen("idleMs", untilNever, "ms", "a queen without work ends after this time, or `never`"),
   queen("queueMax", count, "jobs", "jobs that may wait; one more is QUEUE_FULL"),
   queen("capabilitiesMs", milliseconds, "ms", "a hive's devices are asked again after this time"),
   queen("retentionMs", milliseconds, "ms", "ended jobs are forgotten after this time"),
@@ -132,7 +138,7 @@ export const knobs: ReadonlyArray<Knob> = [
   hive("id", id, "name", "the name of this machine's hive"),
   hive("host", host, "address", "where the hive listens; anything but loopback needs a token"),
   hive("port", port, "port", "the hive's port"),
-  hive("idleMs", milliseconds, "ms", "an idle hive that nobody uses ends after this time"),
+  hive("idleMs", untilNever, "ms", "an idle hive that nobody uses ends after this time, or `never`"),
   hive("idleColdMs", milliseconds, "ms", "the same, when a `--cold` session woke it, or nobody has ever asked for it"),
   hive("heartbeatMs", milliseconds, "ms", "how often a hive reports to its queen"),
   hive("lateMs", milliseconds, "ms", "a silent hive is degraded after this time"),
@@ -178,7 +184,9 @@ export const defaultOf = (knob: Knob): Value | undefined =>
 /** as it stands in the environment and in messages */
 export const textOf = (value: Value): string =>
   typeof value !== "object"
-    ? String(value)
+    ? value === Number.POSITIVE_INFINITY
+      ? "never"
+      : String(value)
     : value.length > 0 && value.every((item) => typeof item === "string")
       ? value.join(",")
       : JSON.stringify(value)

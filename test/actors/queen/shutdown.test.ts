@@ -91,6 +91,19 @@ describe("Shutdown", () => {
   )
 })
 
+it.scoped("A queen whose idle time is `never` stays, and shows no timer of it", () =>
+  Effect.gen(function* () {
+    const { api, job, queen } = yield* makeWorld({
+      settings: (settings) => ({ ...settings, queen: { ...settings.queen, idleMs: Number.POSITIVE_INFINITY } })
+    })
+    yield* (yield* job()).ended
+    const ended = yield* Effect.fork(queen.ended)
+    yield* TestClock.adjust("60 minutes")
+    expect(yield* Fiber.poll(ended)).toMatchObject({ _tag: "None" })
+    expect(yield* api.health({})).toMatchObject({ status: "healthy" })
+  })
+)
+
 describe("A cold session", () => {
   it.scoped("in a queen that was there before ends what it woke, quietly, before it is answered", () =>
     Effect.gen(function* () {

@@ -45,6 +45,8 @@ export class Works<R> {
 
   /** Sends `event` after `delayMs`, unless cancelled by `id` before its turn comes. */
   arm(id: string | undefined, delayMs: number, event: EventObject): Effect.Effect<void> {
+    // a time that does not come (an idle time of `never`) needs no timer, and has no moment to show
+    if (delayMs === Number.POSITIVE_INFINITY) return Effect.void
     const key = `timer:${id ?? `#${this.unnamed++}`}`
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
       this.launch(
