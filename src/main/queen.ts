@@ -215,7 +215,8 @@ const program = Effect.gen(function* () {
       role: "queen",
       id: queen.id,
       instance: queen.instance,
-      version: settings.version
+      version: settings.version,
+      stays: settings.queen.idleMs === Number.POSITIVE_INFINITY
     })
     yield* Deferred.succeed(ready, queen.api)
     yield* Effect.forkScoped(Effect.zipRight(mustEnd, queen.shutdown(false)))

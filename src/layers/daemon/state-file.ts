@@ -12,6 +12,8 @@ export interface DaemonState extends ProcessId {
   readonly id: string
   readonly instance: string
   readonly version: string
+  /** it does not end when it is idle */
+  readonly stays?: boolean
 }
 
 const fileIn = (folder: string): string => join(folder, "daemon.json")
@@ -21,7 +23,7 @@ const stateOf = (text: string | undefined): DaemonState | undefined => {
   try {
     const found: unknown = JSON.parse(text ?? "")
     if (typeof found !== "object" || found === null) return undefined
-    const { id, instance, pid, port, role, start, url, version } = found as Readonly<Record<string, unknown>>
+    const { id, instance, pid, port, role, start, stays, url, version } = found as Readonly<Record<string, unknown>>
     return typeof id === "string" &&
       typeof instance === "string" &&
       typeof pid === "number" &&
@@ -30,7 +32,7 @@ const stateOf = (text: string | undefined): DaemonState | undefined => {
       typeof start === "string" &&
       typeof url === "string" &&
       typeof version === "string"
-      ? { id, instance, pid, port, role, start, url, version }
+      ? { id, instance, pid, port, role, start, url, version, ...(stays === true ? { stays } : {}) }
       : undefined
   } catch {
     return undefined

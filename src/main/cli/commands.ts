@@ -15,7 +15,7 @@ const models = () => import("./commands/models.ts")
 
 const up = declare({
   path: ["up"],
-  summary: "start queen and hive",
+  summary: "start queen and hive, which stay until `rbee down`",
   examples: ["rbee up", "rbee up --foreground   # stays, narrates, shuts down at Ctrl-C"],
   flags: { foreground: flag("foreground", "stay in the foreground, shut everything down at Ctrl-C", "f") },
   run: (values, _, context) => lazily(daemons, (module) => module.up(values.foreground, context))

@@ -1,5 +1,5 @@
 /** What the keeper promises on real processes: races, interrupts, terminals that leave, hives that nobody owns. */
-import { readdirSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { eventually, type Machine } from "../../support/machine.ts"
@@ -142,6 +142,21 @@ describe("a keeper on real processes", () => {
     const done = await run.finished
     expect(done.code).toBe(130)
     expect(done.stderr).toContain("queen: goodbye")
+    expect(on.processes()).toEqual([])
+  })
+
+  it("`up` has what it wakes stay, says so of a queen that will not, and in the foreground outlives her", async () => {
+    const on = await machine({ env: { RBEE_QUEEN_IDLE_MS: "2000" } })
+    const state = join(on.home, "queen", "daemon.json")
+    const stays = () => existsSync(state) && readFileSync(state, "utf8").includes('"stays":true')
+    expect((await on.rbee(["queen", "start"])).code).toBe(0)
+    const run = on.start(["up", "--foreground"])
+    await run.until((seen) => seen.stderr().includes("the queen was here before, and ends when she is idle"))
+    await run.until((seen) => seen.stderr().includes("queen: goodbye"))
+    await eventually(() => on.processes().some(({ role }) => role === "queen") && stays(), "the next one stays")
+    expect((await on.rbee(["up"])).stderr).toBe("")
+    expect((await on.rbee(["down"])).code).toBe(0)
+    expect((await run.finished).code).toBe(0)
     expect(on.processes()).toEqual([])
   })
 

@@ -4,6 +4,8 @@ import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } fro
 import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
 import { makeRenderer, type Renderer } from "../../../actors/keeper/renderer.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
+import { living } from "../../../layers/daemon/state-file.ts"
+import { queenFolder } from "../../../layers/paths/index.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
 import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -63,21 +65,37 @@ export const hivesStop = (alias: string | undefined, context: Context) =>
     })
   )
 
-export const up = (foreground: boolean, context: Context) =>
-  inWorld(
+/** What `up` wakes stays until `down`, however idle it is. */
+const staying = ({ settings, ...context }: Context): Context => ({
+  ...context,
+  settings: {
+    ...settings,
+    queen: { ...settings.queen, idleMs: Number.POSITIVE_INFINITY },
+    hive: { ...settings.hive, idleMs: Number.POSITIVE_INFINITY }
+  }
+})
+
+export const up = (foreground: boolean, given: Context) => {
+  const context = staying(given)
+  return inWorld(
     context,
     Effect.gen(function* () {
-      const local = context.settings.hive.id
+      const { hive: own, home, queen } = context.settings
       const renderer = yield* rendererOf(context)
-      const { hive } = yield* startHive(renderer, local, local)
-      answer(context, `up: queen on :${context.settings.queen.port}, hive ${local} ${hive.state}`)
-      if (!foreground) return 0
-      return yield* stayUp(renderer, local, context)
+      const { hive } = yield* startHive(renderer, own.id, own.id)
+      answer(context, `up: queen on :${queen.port}, hive ${own.id} ${hive.state}`)
+      const stays = (yield* living(queenFolder(home)))?.stays === true
+      if (!stays)
+        context.terminal.stderr.write(
+          "bee-keeper: the queen was here before, and ends when she is idle; to have her stay: rbee down, then rbee up\n"
+        )
+      return foreground ? yield* stayUp(renderer, own.id, stays, context) : 0
     })
   )
+}
 
-/** Wakes what is lost, until a signal ends everything or somebody else shuts it down. */
-const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
+/** Wakes what is lost or ended for being idle, until a signal ends everything or somebody else shuts it down. */
+const stayUp = (renderer: Renderer, local: HiveId, stays: boolean, context: Context) =>
   Effect.scoped(
     Effect.gen(function* () {
       const link = yield* makeQueenLink(renderer)
@@ -85,8 +103,8 @@ const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
       const keep = Effect.gen(function* () {
         for (;;) {
           yield* link.leave
-          if (link.saidGoodbye()) return 0
-          yield* link.retie
+          if (link.cascaded() || (link.saidGoodbye() && (stays || link.woke()))) return 0
+          yield* link.saidGoodbye() ? link.outlive : link.retie
           yield* startHive(renderer, local, local)
         }
       })
