@@ -62,16 +62,22 @@ export const open: Effect.Effect<void, RbeeError<"SHUTTING_DOWN">, CurrentUsage 
   yield* (yield* CurrentUsage).touch
 })
 
-const inUse = Effect.gen(function* () {
-  const parts = yield* Parts
+const inContact = Effect.gen(function* () {
   const { settings } = yield* HiveWorld
   const { contactAt } = yield* CurrentHeartbeat
-  if ((parts.find(CurrentDownloads)?.count ?? 0) + (parts.find(CurrentInstalls)?.count ?? 0) > 0) return true
   const now = yield* Clock.currentTimeMillis
-  const inContact = contactAt !== undefined && now - contactAt <= settings.hive.lostMs
-  // Without its queen nobody can use what was pinned.
-  return yield* parts.find(CurrentWorkers)?.inUse(inContact) ?? Effect.succeed(false)
+  return contactAt !== undefined && now - contactAt <= settings.hive.lostMs
 })
+
+const inUse = Effect.gen(function* () {
+  const parts = yield* Parts
+  if ((parts.find(CurrentDownloads)?.count ?? 0) + (parts.find(CurrentInstalls)?.count ?? 0) > 0) return true
+  // Without its queen nobody can use what was pinned.
+  return yield* parts.find(CurrentWorkers)?.inUse(yield* inContact) ?? Effect.succeed(false)
+})
+
+/** how long one that was woken to stay waits for the next queen, milliseconds; as one that was not, by default */
+const withoutHerMs = 30 * 60_000
 
 /** Ends the hive when it has stood idle for its time. */
 export const endWhenIdle = Effect.gen(function* () {
@@ -83,7 +89,12 @@ export const endWhenIdle = Effect.gen(function* () {
   // One of which nobody wants anything, not even to own it, is nobody's: who woke it died, and its name was forgotten.
   const isClaimed = () => (isWoken ? heartbeat.contactAt !== undefined : ownership.owner !== undefined)
   const isStray = () => !isClaimed() && usage.isUnused
-  const idleMs = () => (ownership.wokenCold || isStray() ? hive.idleColdMs : hive.idleMs)
-  yield* usage.idle({ idleMs, inUse: Effect.provide(inUse, context) })
+  // One that a queen woke to stay is hers: it stays as long as she does, and then waits for the next one as any other.
+  const isHers = isWoken && hive.idleMs === Number.POSITIVE_INFINITY
+  const usualMs = isHers ? withoutHerMs : hive.idleMs
+  const idleMs = () => (ownership.wokenCold || isStray() ? hive.idleColdMs : usualMs)
+  const isKept = Effect.map(inContact, (isThere) => isHers && !ownership.wokenCold && isThere)
+  const isUsed = Effect.flatMap(isKept, (kept) => (kept ? Effect.succeed(true) : inUse))
+  yield* usage.idle({ idleMs, inUse: Effect.provide(isUsed, context) })
   yield* (yield* Ending).shutdown(shutdown.drainMs, "idle")
 })

@@ -287,4 +287,21 @@ describe("A hive that has an owner on file", () => {
       expect(yield* isThere(false, false)).toBe(true)
     })
   )
+
+  it.scoped("stays with her where she woke it to stay, and half an hour without her", () =>
+    Effect.gen(function* () {
+      const beats = { heartbeatMs: 60_000, lateMs: 120_000, lostMs: 180_000 }
+      const world = yield* makeWorld({ idleMs: Number.POSITIVE_INFINITY, ...beats }, { isWoken: true })
+      yield* world.hive.listening("http://127.0.0.1:8600")
+      yield* world.hive.api.claim({ queen: owner })
+      const ended = yield* Effect.fork(world.hive.ended)
+      yield* TestClock.adjust("6 minutes")
+      expect(Option.isNone(yield* Fiber.poll(ended))).toBe(true)
+      world.queen = "is out of reach"
+      yield* TestClock.adjust("28 minutes")
+      expect(Option.isNone(yield* Fiber.poll(ended))).toBe(true)
+      yield* TestClock.adjust("6 minutes")
+      expect(yield* Fiber.join(ended)).toBe("idle")
+    })
+  )
 })
