@@ -25,6 +25,19 @@ export type Read =
 /** Every setting is a flag of every command: `--queen-port` sets `queen.port`. */
 const settingFlags = new Map(knobs.map((knob) => [nameOf(knob).replace(/[._]/g, "-"), nameOf(knob)]))
 
+/** `rbee COMMAND`, with the settings that were given as flags: so that a hint is about the same cluster. */
+export const typedAgain =
+  (settings: Readonly<Record<string, string>>) =>
+  (command: string): string =>
+    [
+      "rbee",
+      command,
+      ...Object.entries(settings).map(([name, value]) => {
+        const quoted = /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
+        return `--${name.replace(/[._]/g, "-")} ${quoted}`
+      })
+    ].join(" ")
+
 export const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (const [i, left] of [...a].entries()) {

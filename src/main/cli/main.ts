@@ -13,7 +13,7 @@ import { paint, plain, Terminal } from "../../layers/terminal/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import { lineOf } from "../../machines/narration.ts"
 import { loadSettings, version } from "../config.ts"
-import { type Normal, readArguments } from "./arguments.ts"
+import { type Normal, readArguments, typedAgain } from "./arguments.ts"
 import { commands } from "./commands.ts"
 import { commandHelp, groupHelp, rootHelp, settingsHelp } from "./help.ts"
 import { roomOf } from "./table.ts"
@@ -48,7 +48,7 @@ const run = (normal: Normal, programs: string): Effect.Effect<number, never, Ter
           env: process.env,
           onNote: (note) => terminal.stderr.write(`bee-keeper: ${note}\n`)
         })
-        code = yield* command({ settings, terminal, programs })
+        code = yield* command({ settings, terminal, programs, typed: typedAgain(normal.settings) })
       })
     const parse = Command.run(declared.command(execute), { name: "rbee", version })
     // the parser's own messages are printed by us: on stderr, without colours, and once

@@ -8,6 +8,6 @@ export const notRunning = (context: Context, json: boolean, what = "queen"): num
   const message = `${what} is not running`
   if (json)
     context.terminal.stdout.write(`${JSON.stringify({ running: false, error: { code: "NOT_RUNNING", message } })}\n`)
-  else context.terminal.stderr.write(`${message}; start it with: rbee up\n`)
+  else context.terminal.stderr.write(`${message}; start it with: ${context.typed("up")}\n`)
   return notRunningCode
 }

@@ -20,6 +20,8 @@ export interface Context {
   readonly terminal: Terminal["Type"]
   /** folder of the programs: dist/ */
   readonly programs: string
+  /** `rbee COMMAND` as it has to be typed, with the settings that were given as flags */
+  readonly typed: (command: string) => string
 }
 
 export interface FlagSpec {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { distance, readArguments } from "../../../src/main/cli/arguments.ts"
+import { distance, readArguments, typedAgain } from "../../../src/main/cli/arguments.ts"
 import { commands } from "../../../src/main/cli/commands.ts"
 import { commandHelp, rootHelp, settingsHelp } from "../../../src/main/cli/help.ts"
 import { knobs, variableOf } from "../../../src/main/config/knobs.ts"
@@ -18,6 +18,12 @@ const problem = (...args: ReadonlyArray<string>) => {
 }
 
 describe("the arguments", () => {
+  it("are repeated in hints as far as they say which cluster is meant", () => {
+    const typed = typedAgain(normal("status", "--queen-port", "8510", "--queen-ssh-config=/a b/it's").settings)
+    expect(typed("up")).toBe(`rbee up --queen-port 8510 --queen-ssh-config '/a b/it'\\''s'`)
+    expect(typedAgain({})("hives install attic")).toBe("rbee hives install attic")
+  })
+
   it("mean the same with flags before or behind the prompt", () => {
     const wanted = ["infer", "--model", "x", "--cold", "--", "hello"]
     for (const args of [

@@ -87,7 +87,7 @@ export const up = (foreground: boolean, given: Context) => {
       const stays = (yield* living(queenFolder(home)))?.stays === true
       if (!stays)
         context.terminal.stderr.write(
-          "bee-keeper: the queen was here before, and ends when she is idle; to have her stay: rbee down, then rbee up\n"
+          `bee-keeper: the queen was here before, and ends when she is idle; to have her stay: ${given.typed("down")}, then ${given.typed("up")}\n`
         )
       return foreground ? yield* stayUp(renderer, own.id, stays, context) : 0
     })

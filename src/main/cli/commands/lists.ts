@@ -140,8 +140,10 @@ const withoutQueen = (json: boolean, context: Context) =>
     const hives = left.map((hive) => ({ id: hive.id, pid: hive.process.pid }))
     show(context, json, { queen: { running: false }, hives, workers: [] }, () =>
       [
-        "queen is not running; start it with: rbee up\n",
-        ...hives.map((hive) => `hive ${hive.id} lives on without her (pid ${hive.pid}); end it with: rbee down\n`)
+        `queen is not running; start it with: ${context.typed("up")}\n`,
+        ...hives.map(
+          (hive) => `hive ${hive.id} lives on without her (pid ${hive.pid}); end it with: ${context.typed("down")}\n`
+        )
       ].join("")
     )
     return notRunningCode

@@ -108,8 +108,8 @@ export const add = (name: string, values: AddValues, context: Context) =>
         return answer(
           context,
           machine.installed === context.settings.version
-            ? `hive ${alias} added; try: rbee infer --hive ${alias} "hello"`
-            : `hive ${alias} added; now: rbee hives install ${alias}`
+            ? `hive ${alias} added; try: ${context.typed("infer")} --hive ${alias} "hello"`
+            : `hive ${alias} added; now: ${context.typed(`hives install ${alias}`)}`
         )
       })
     )
@@ -218,7 +218,7 @@ export const install = (name: string, context: Context) =>
       const signal = yield* Effect.raceFirst(heard, context.terminal.interrupted)
       if (signal !== undefined) {
         context.terminal.stderr.write(
-          `bee-keeper: interrupted; rbee hives show ${printable(alias)} tells what is there\n`
+          `bee-keeper: interrupted; ${context.typed(`hives show ${printable(alias)}`)} tells what is there\n`
         )
         return signal
       }
