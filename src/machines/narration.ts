@@ -148,6 +148,12 @@ export const reloadWaits = (seconds: number) =>
 export const inferConnected = () => queen("infer_connected", "connection to worker established; starting inference")
 export const done = () => keeper("done", "[DONE]")
 export const inferDone = () => queen("infer_done", "worker finished inference")
+/** the end of an answer in a chat; `ms` from its first token to its last */
+export const answered = (tokens: number, ms: number) =>
+  keeper(
+    "answered",
+    `${tokens} token${tokens === 1 ? "" : "s"}${tokens > 1 && ms > 0 ? `, ${upToOneDecimal((1000 * (tokens - 1)) / ms)} tokens/s` : ""}`
+  )
 export const continued = (tokens: number) =>
   queenWarns(
     "continued",

@@ -56,6 +56,7 @@ const says: Says = {
   inferConnected: [narration.inferConnected()],
   done: [narration.done()],
   inferDone: [narration.inferDone()],
+  answered: [narration.answered(42, 1065)],
   continued: [narration.continued(12)],
   failover: [narration.failover(12, DeviceId.make("cpu"), HiveId.make("attic"))],
   hiveLost: [narration.hiveLost("attic", 2)],

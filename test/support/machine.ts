@@ -62,6 +62,8 @@ export interface Machine {
 
 export interface RunOptions {
   readonly stdin?: string
+  /** more of it comes from `process.stdin` */
+  readonly stdinGoesOn?: boolean
   readonly env?: Record<string, string>
   readonly cwd?: string
   /** milliseconds after which the run is killed and fails the test; default 60 s */
@@ -196,7 +198,7 @@ export const makeMachine = async (
       for (const watch of watchers) watch()
     })
     child.stdin.on("error", () => {})
-    child.stdin.end(run.stdin ?? "")
+    if (run.stdinGoesOn !== true) child.stdin.end(run.stdin ?? "")
     let ended = false
     const finished = new Promise<Finished>((resolve, reject) => {
       const limit = setTimeout(

@@ -70,7 +70,12 @@ interface Posted {
 }
 
 // long: the steps of one session over one stream and one post, each of them short
-const session = (options: InferOptions, renderer: Renderer, link: QueenLink, id: string) => {
+const session = (
+  options: Pick<InferOptions, "request" | "teardown">,
+  renderer: Renderer,
+  link: QueenLink,
+  id: string
+) => {
   const stream = makeJobStream(renderer)
   let posted: Posted | undefined
 
@@ -190,14 +195,22 @@ type End = { readonly _tag: "Ran"; readonly code: 0 | 1 } | { readonly _tag: "Si
  * Runs one session and returns the exit code: 0, 1 (failed, with the reason printed), 129, 130 and 143 (signals). A reader
  * of stdout who leaves ends it quietly with 0; an answer that cannot be written (a full disk) with 1.
  */
-export const infer = (
-  options: InferOptions
+export const infer = (options: InferOptions) =>
+  Effect.gen(function* () {
+    const terminal = yield* Terminal
+    const clock = yield* Effect.clock
+    const now = () => clock.unsafeCurrentTimeMillis()
+    return yield* inferTo(makeRenderer(terminal, options.format, now, options.raw), options)
+  })
+
+/** The same, told to `renderer`. */
+export const inferTo = (
+  renderer: Renderer,
+  options: Pick<InferOptions, "request" | "teardown">
 ): Effect.Effect<number, never, QueenLauncher | QueenConnector | Terminal | Ids> =>
   Effect.scoped(
     Effect.gen(function* () {
       const terminal = yield* Terminal
-      const clock = yield* Effect.clock
-      const renderer = makeRenderer(terminal, options.format, () => clock.unsafeCurrentTimeMillis(), options.raw)
       const link = yield* makeQueenLink(renderer)
       const id = yield* (yield* Ids).make("session")
       const { run, abandon } = session(options, renderer, link, id)

@@ -1,6 +1,7 @@
 /** The terminal that a keeper talks to: answers on stdout, narration on stderr, signals, a prompt on stdin. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
 
 export { plain, printable } from "./plain.ts"
@@ -33,6 +34,14 @@ export interface Output {
 /** What the shell sees of a run that was ended by this signal: SIGHUP 129, SIGINT 130, SIGTERM 143. */
 export type SignalCode = 129 | 130 | 143
 
+/** What is typed, a line at a time. As long as they are read Ctrl-C is told here, and ends nothing. */
+export interface Lines {
+  /** Shows the prompt on a terminal, and gives the next line; undefined: there are no more. */
+  readonly next: (prompt: string) => Effect.Effect<string | undefined>
+  /** Completes at the next Ctrl-C. */
+  readonly interrupted: Effect.Effect<void>
+}
+
 export class Terminal extends Context.Tag("rbee/Terminal")<
   Terminal,
   {
@@ -53,6 +62,8 @@ export class Terminal extends Context.Tag("rbee/Terminal")<
     readonly interrupted: Effect.Effect<SignalCode>
     /** Asks on stderr and reads one line of a TTY without showing it. */
     readonly readSecret: (question: string) => Effect.Effect<string>
+    /** Reads stdin by lines from here on. */
+    readonly lines: Effect.Effect<Lines, never, Scope.Scope>
     /** All of stdin as UTF-8, at most `maxBytes`. */
     readonly readStdin: (maxBytes: number) => Effect.Effect<string, RbeeError<"INVALID_REQUEST" | "PAYLOAD_TOO_LARGE">>
   }

@@ -9,6 +9,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { rbeeError } from "../../machines/errors.ts"
 import { type Output, type Part, type SignalCode, Terminal } from "./index.ts"
+import { makeLines } from "./lines.ts"
 import { makePlain } from "./plain.ts"
 
 const set = (value: string | undefined): boolean => value !== undefined && value !== ""
@@ -98,6 +99,8 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
       const gone = yield* Deferred.make<{ readonly failure: string | undefined }>()
       const signalled = yield* Deferred.make<SignalCode>()
       let first = true
+      /** who takes Ctrl-C in place of the program's end */
+      let taken: (() => void) | undefined
       const onSignal = (code: SignalCode) => () => {
         // the user insists: finalizers, the cancel included, are given up; a closed terminal says so more than once
         if (!first && code !== 129) process.exit(code)
@@ -106,7 +109,7 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
       }
       const handlers = [
         ["SIGHUP", onSignal(129)],
-        ["SIGINT", onSignal(130)],
+        ["SIGINT", () => (taken ?? onSignal(130))()],
         ["SIGTERM", onSignal(143)]
       ] as const
       for (const [signal, handler] of handlers) process.on(signal, handler)
@@ -126,6 +129,9 @@ export const layerNode = (options: { readonly noColour: boolean }) =>
         closed: Deferred.await(gone),
         interrupted: Deferred.await(signalled),
         readSecret,
+        lines: makeLines(process.stdin.isTTY === true && process.stderr.isTTY === true, (handler) => {
+          taken = handler
+        }),
         readStdin: (maxBytes: number) =>
           Effect.tryPromise({
             try: () => readAll(maxBytes),

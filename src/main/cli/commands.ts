@@ -1,5 +1,5 @@
 /** All commands of `rbee`, as they are declared to the parser, the help and the shells' completions. */
-import { infer } from "./commands/infer-command.ts"
+import { chat, infer, run } from "./commands/infer-command.ts"
 import { lazily } from "./lazily.ts"
 import { ranges } from "../../machines/vocabulary/common.ts"
 import { atLeast, type Declared, declare, flag, id, number, port as portNumber, text, type Words } from "./spec.ts"
@@ -404,6 +404,7 @@ const stop = declare({
   run: (_, words, context) => lazily(daemons, (module) => module.modelStop(words[0] ?? "", context))
 })
 const asOllama = [
+  run,
   pull(["pull"], "fetch a model; as `rbee models pull`"),
   list("models", ["list"], "the models that are here; as `rbee models ls`"),
   list("workers", ["ps"], "the models that are loaded, and where; as `rbee workers ls`"),
@@ -413,6 +414,7 @@ const asOllama = [
 
 export const commands: ReadonlyArray<Declared> = [
   infer,
+  chat,
   up,
   down,
   status,

@@ -59,6 +59,7 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
     closed: Effect.never,
     interrupted: Deferred.await(interrupted),
     readSecret: () => Effect.succeed(""),
+    lines: Effect.never,
     readStdin: () => Effect.succeed("")
   })
   process.main(infer(options).pipe(Effect.provideService(Terminal, terminal), asKeeper(cluster, process)))

@@ -229,6 +229,7 @@ export const stage = (script: Script) => {
       closed: Deferred.await(closed),
       interrupted: Deferred.await(signal),
       readSecret: () => Effect.succeed(""),
+      lines: Effect.never,
       readStdin: () => Effect.succeed("")
     })
   )

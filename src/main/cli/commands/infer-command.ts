@@ -1,7 +1,7 @@
-/** The declaration of `rbee infer`. */
-import { flags } from "./infer-flags.ts"
+/** The declarations of `rbee infer`, of `rbee chat`, and of `rbee run` as Ollama's users type it. */
+import { flags, ofChat } from "./infer-flags.ts"
 import { lazily } from "../lazily.ts"
-import { declare } from "../spec.ts"
+import { declare, type Declared } from "../spec.ts"
 
 export const infer = declare({
   path: ["infer"],
@@ -26,3 +26,29 @@ export const infer = declare({
       (module) => module.runInfer(values, words, context)
     )
 })
+
+const chatAs = (name: "chat" | "run", summary: string): Declared =>
+  declare({
+    path: [name],
+    summary,
+    examples: [
+      `rbee ${name} minillama`,
+      `rbee ${name} HF:author/repo:Q4_K_M --system "Answer in one sentence."`,
+      `rbee ${name} minillama "Why is the sky blue?"   # asks once`
+    ],
+    words: {
+      name: "MODEL",
+      doc: "who answers, minillama by default; words behind it are a prompt that is asked once",
+      min: 0,
+      max: Infinity
+    },
+    flags: ofChat,
+    run: (values, words, world) =>
+      lazily(
+        () => import("./chat.ts"),
+        (module) => module.chat(values, words, world)
+      )
+  })
+
+export const chat = chatAs("chat", "talk with a model; /help there tells what can be typed")
+export const run = chatAs("run", "the same as chat, as Ollama's users type it")

@@ -1,4 +1,4 @@
-/** The flags of `rbee infer`, and what they give. */
+/** The flags of `rbee infer` and `rbee chat`, and what they give. */
 import { ranges } from "../../../machines/vocabulary/common.ts"
 import { flag, number, id, text, texts, type Values } from "../spec.ts"
 import { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
@@ -46,3 +46,10 @@ export const flags = {
 
 /** What `infer` was asked for, as the parser gives it. */
 export type InferValues = Values<typeof flags>
+
+const { context, device, hive, keepWarm, maxTokens, noCpu, seed, stop, system, temperature, topK, topP } = flags
+/** those that make sense for more than one answer */
+export const ofChat = { system, maxTokens, temperature, topP, topK, seed, stop, context, hive, device, noCpu, keepWarm }
+
+/** What a chat was asked for, as the parser gives it. */
+export type ChatValues = Values<typeof ofChat>
