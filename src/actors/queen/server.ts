@@ -7,7 +7,6 @@ import { type QueenApi } from "../../protocol/queen/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
-import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { Cluster } from "./cluster/cluster-view.ts"
 import type { HiveEntry } from "./cluster/hive-entry.ts"
@@ -18,7 +17,7 @@ import type { Invitations } from "./hives/elsewhere/invitations.ts"
 import { CurrentQueen } from "./identity.ts"
 import { type JobLog, JobLogs } from "./log/job-log.ts"
 import { queenInspect } from "./inspect/inspect.ts"
-import { Jobs, type NotTaken } from "./jobs/jobs.ts"
+import { Jobs } from "./jobs/jobs.ts"
 import { joining } from "./hives/elsewhere/joining.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
@@ -129,8 +128,8 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     }
   }
 
-  const submit = (request: JobRequest, idempotencyKey?: string): Effect.Effect<JobLog, NotTaken> =>
-    Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey))
+  const submit: typeof jobs.submit = (request, idempotencyKey, taken) =>
+    Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey, taken))
 
   const namedOnV1 = (name: string) =>
     Effect.mapError(modelNamed(name), (error) =>
@@ -140,8 +139,10 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
 
   const asking: SurfacePorts = {
     named: namedOnV1,
-    submit: (request) =>
-      Effect.flatMap(namedOnV1(request.model), (model) => Effect.map(submit({ ...request, model }), answerOf)),
+    submit: (request, taken) =>
+      Effect.flatMap(namedOnV1(request.model), (model) =>
+        Effect.map(submit({ ...request, model }, undefined, taken), answerOf)
+      ),
     cancel: jobs.cancel,
     ignored: (fields) => {
       meters.ignoredFields += fields
@@ -151,7 +152,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const ofOllama = ollama({
     ...asking,
     ...(yield* ollamaModels(models, stopWorker)),
-    submit: (request) => Effect.map(submit(request), answerOf)
+    submit: (request, taken) => Effect.map(submit(request, undefined, taken), answerOf)
   })
 
   const storedJob = (log: JobLog): StoredJob => ({

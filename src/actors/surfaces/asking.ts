@@ -10,8 +10,8 @@ import type { AnswerError, JobAnswer, ReadAnswer } from "./answers.ts"
 
 /** What a surface needs of the queen to have something answered. */
 export interface Asking {
-  /** Takes a job in; fails where that can be judged without the model. */
-  readonly submit: (request: JobRequest) => Effect.Effect<JobAnswer, AnswerError>
+  /** Takes a job in; fails where that can be judged without the model. `taken` is called as soon as the job is there. */
+  readonly submit: (request: JobRequest, taken: (id: JobId) => void) => Effect.Effect<JobAnswer, AnswerError>
   readonly cancel: (jobId: JobId) => Effect.Effect<void, RbeeError>
   /** Counts fields that were left out. */
   readonly ignored: (fields: number) => void
@@ -30,14 +30,18 @@ export const ask = <A>(
   reply: (answered: JobAnswer, whileWanted: WhileWanted) => Effect.Effect<A, AnswerError>,
   left: (jobId: JobId) => Effect.Effect<void, RbeeError> = jobs.cancel
 ): Effect.Effect<A, AnswerError> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      // to its end, which is soon: a job that was half taken in would be nobody's
-      const answered = yield* jobs.submit(request)
-      const whileWanted: WhileWanted = (effect) => Effect.onInterrupt(effect, () => Effect.ignore(left(answered.jobId)))
-      return yield* whileWanted(restore(Effect.suspend(() => reply(answered, whileWanted))))
+  Effect.suspend(() => {
+    // what becomes of the job if its client leaves now
+    let leaving: Effect.Effect<void> = Effect.void
+    const taken = (id: JobId) => {
+      leaving = Effect.ignore(jobs.cancel(id))
+    }
+    const answer = Effect.flatMap(jobs.submit(request, taken), (answered) => {
+      leaving = Effect.ignore(left(answered.jobId))
+      return reply(answered, (effect) => Effect.onInterrupt(effect, () => leaving))
     })
-  )
+    return Effect.onInterrupt(answer, () => leaving)
+  })
 
 /** Clients give up on a head that does not come, and on a connection that is silent. */
 const headWithin = "5 seconds"

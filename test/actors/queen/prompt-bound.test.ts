@@ -82,6 +82,9 @@ describe("A long prompt is left to the worker", () => {
       const { api, hive } = yield* withModel({ context: 512, token_bytes: 16 })
       hive.isCutOff = true
       expect(yield* api.submitJob({ model: "minillama", prompt: large })).toHaveProperty("job_id")
+      // a surface's call may be interrupted at any time, and so may what it waits for
+      const messages = [{ role: "user", content: large }]
+      expect(yield* api.v1Chat({ model: "minillama", messages, stream: true })).toHaveProperty("_tag", "Events")
     })
   )
 })

@@ -53,7 +53,12 @@ export type NotTaken = ErrorOf<(typeof queenApi)["submitJob"]>
 interface JobsCalls {
   /** For the queen's tree: their supervisor, which begins with what the journal has left unfinished. */
   readonly supervised: Effect.Effect<Supervisor, RbeeError, ActorSystem | Scope.Scope>
-  readonly submit: (request: JobRequest, idempotencyKey?: string) => Effect.Effect<JobLog, NotTaken>
+  /** `taken` is called as soon as the job is there: who is interrupted after that has one. */
+  readonly submit: (
+    request: JobRequest,
+    idempotencyKey?: string,
+    taken?: (id: JobId) => void
+  ) => Effect.Effect<JobLog, NotTaken>
   readonly get: (id: JobId) => Effect.Effect<JobView, NoJob>
   /** those that the caller may see */
   readonly list: (caller: Caller | undefined) => Effect.Effect<ReadonlyArray<JobView>, JournalLost>
@@ -242,9 +247,9 @@ const makeJobs = Effect.gen(function* () {
     return inLine + Math.max(0, onTheWay - worker.slots) >= queueMax
   }
 
-  const submit: JobsCalls["submit"] = (given, idempotencyKey) =>
+  const submit: JobsCalls["submit"] = (given, idempotencyKey, taken) =>
     Effect.gen(function* () {
-      if (isDraining || children === undefined) return yield* shuttingDown()
+      if (isDraining) return yield* shuttingDown()
       const { caller, deadline } = yield* Call
       yield* mayAsk(caller, given)
       const request = yield* checkJobRequest(
@@ -252,6 +257,18 @@ const makeJobs = Effect.gen(function* () {
       )
       // what no model could be held to is refused before one is woken
       if (!isFree(request)) yield* grammars.check(wishesIn(request))
+      // to its end, which is soon: a job that is half taken in would be nobody's
+      return yield* Effect.uninterruptible(takeIn(request, caller, idempotencyKey, taken))
+    })
+
+  const takeIn = (
+    request: CheckedRequest,
+    caller: Caller | undefined,
+    idempotencyKey: string | undefined,
+    taken: ((id: JobId) => void) | undefined
+  ): Effect.Effect<JobLog, NotTaken> =>
+    Effect.gen(function* () {
+      if (isDraining || children === undefined) return yield* shuttingDown()
       const full = isFull()
       if (full && idempotencyKey === undefined) return yield* queueFull(queueMax, retryAfter())
       const id = JobId.make(yield* ids.make("job"))
@@ -279,6 +296,7 @@ const makeJobs = Effect.gen(function* () {
           return shuttingDown()
         })
       )
+      taken?.(log.jobId)
       return log
     })
 
