@@ -9,6 +9,7 @@
  */
 import {
   closeSync,
+  existsSync,
   fstatSync,
   lstatSync,
   mkdirSync,
@@ -58,10 +59,17 @@ const removeOldest = (folder: string): void => {
   for (const { path } of byAge.slice(keptFiles)) rmSync(path, { force: true })
 }
 
+/** One after another: Node's own way of making all of them never ends where a home is `/proc`. */
+const make = (folder: string): void => {
+  if (existsSync(folder)) return
+  make(dirname(folder))
+  mkdirSync(folder, { mode: 0o700 })
+}
+
 /** Best effort: a disk may be full or read-only, and others write there too. */
 const write = (folder: string, file: string, script: Script): void => {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 })
+    make(folder)
     if (!isOurs(lstatSync(folder))) return
     const fresh = `${file}.${process.pid}`
     writeFileSync(fresh, script.createCachedData(), { mode: 0o600, flush: true })
