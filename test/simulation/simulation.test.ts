@@ -192,13 +192,14 @@ describe("The program", () => {
 
   it("keeps every invariant under faults in many seeds, and runs each of them the same way again", async () => {
     const seedCount = isWhole ? 200 : 16
-    const args = [join(folder, "dist/simulate.js"), "--seeds", String(seedCount), "--jobs", "2", "--twice"]
+    // the sample is one in whose mid-answers faults strike as often as in all
+    const from = isWhole ? [] : ["--from", "17"]
+    const args = [join(folder, "dist/simulate.js"), "--seeds", String(seedCount), ...from, "--jobs", "2", "--twice"]
     const { stdout } = await run(process.execPath, ["--max-semi-space-size=64", ...args])
     expect(stdout).toContain(`${seedCount} seeds, 0 broken`)
     expect(stdout).toContain("canary: found")
-    // the faults struck where it hurts: seldom while texts are measured, which a quarter of the plans have
-    const failovers = Number(/failovers (\d+)/.exec(stdout)?.[1])
-    expect(failovers).toBeGreaterThan(isWhole ? seedCount / 5 : 0)
+    // the faults struck where it hurts
+    expect(Number(/failovers (\d+)/.exec(stdout)?.[1])).toBeGreaterThan(seedCount / 4)
   }, 900_000)
 
   it("gives a seed the same event log in another process", () => {

@@ -12,9 +12,9 @@ export const forkOwned = <A, E, R>(
   body: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R | Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) =>
-    Effect.uninterruptible(Effect.tap(Effect.forkDaemon(body), (fiber) => Scope.addFinalizer(scope, end(fiber))))
+    Effect.uninterruptible(Effect.tap(Effect.forkDaemon(body), (fiber) => Scope.addFinalizer(scope, endFiber(fiber))))
   )
 
 /** To interrupt a fiber that has ended would cost a turn of the scheduler. */
-export const end = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
+export const endFiber = (fiber: Fiber.RuntimeFiber<unknown, unknown>): Effect.Effect<void> =>
   Effect.suspend(() => (fiber.unsafePoll() === null ? Effect.asVoid(Fiber.interrupt(fiber)) : Effect.void))

@@ -25,6 +25,12 @@ export interface Message {
   readonly defect?: Cause.Cause<never>
 }
 
+interface Launch<E> {
+  /** told of its end */
+  readonly ended?: (work: Work, exit: Exit.Exit<unknown, E>) => void
+  readonly timer?: PendingTimer
+}
+
 export class Works<R> {
   private readonly live = new Map<string, Work>()
   private readonly mailbox: Mailbox<Message>
@@ -56,8 +62,7 @@ export class Works<R> {
             Effect.sleep(delayMs),
             Effect.sync(() => this.mailbox.internal({ event, work }))
           ),
-        undefined,
-        { event: event.type, due: now + delayMs }
+        { timer: { event: event.type, due: now + delayMs } }
       )
     )
   }
@@ -73,14 +78,12 @@ export class Works<R> {
 
   /** Runs an activity; how it ends comes back as a message. */
   enter(id: string, activity: Effect.Effect<unknown, unknown, R>): Effect.Effect<void, never, R> {
-    return this.launch(
-      `activity:${id}`,
-      () => activity,
-      (work, exit) => {
+    return this.launch(`activity:${id}`, () => activity, {
+      ended: (work, exit) => {
         // Interrupted on leaving its state it is no longer live, and `end` sees how it ended.
         if (this.isLive(work)) this.mailbox.internal(report(id, exit, work))
       }
-    )
+    })
   }
 
   leave(id: string): Effect.Effect<void> {
@@ -97,8 +100,7 @@ export class Works<R> {
   private launch<E, R1>(
     key: string,
     body: (work: Work) => Effect.Effect<unknown, E, R1>,
-    ended?: (work: Work, exit: Exit.Exit<unknown, E>) => void,
-    timer?: PendingTimer
+    { ended, timer }: Launch<E>
   ): Effect.Effect<void, never, R1> {
     return Effect.suspend(() => {
       const work: Work = timer === undefined ? { key, fiber: undefined } : { key, fiber: undefined, timer }

@@ -17,7 +17,7 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { AnswerForm } from "../../../machines/dialect/answer-form.ts"
 import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import { InferDone, type InferRequest, InferToken } from "../../../machines/vocabulary/worker.ts"
-import { end } from "../../core/fork.ts"
+import { endFiber } from "../../core/fork.ts"
 import type { JobLog } from "../log/job-log.ts"
 import { parseError } from "../log/terminal-events.ts"
 import { type FrameReader, promptIn, readFrames } from "../../../protocol/token-frame.ts"
@@ -92,7 +92,7 @@ class Answer implements FrameReader {
         }),
       (talking) => {
         this.unwatch?.()
-        return end(talking)
+        return endFiber(talking)
       }
     )
   ).pipe(Effect.flatMap(() => this.outcome ?? lost("its stream ended in mid-answer")))
