@@ -60,10 +60,10 @@ const inputsOf = (builds) => builds.flatMap(({ metafile }) => Object.keys(metafi
 export const buildAll = async (outdir) => {
   rmSync(`${root}/${outdir}`, { recursive: true, force: true })
   mkdirSync(`${root}/${outdir}/types`, { recursive: true })
-  copyFileSync(`${root}/src/main/cluster/published.ts`, `${root}/${outdir}/types/cluster.d.ts`)
+  copyFileSync(`${root}/src/main/cluster/published.ts`, `${root}/${outdir}/types/cluster.d.mts`)
   const programs = entriesOf(["rbee", "queen", "hive", "worker", "tokenizer", "grammars"])
   const builds = [
-    await bundle(entriesOf(["cluster", "simulate"]), outdir),
+    await bundle(entriesOf(["cluster", "simulate"]), outdir, { outExtension: { ".js": ".mjs" } }),
     // sent to other machines, where nothing else of rbee is: whole in one file that `node` reads from its input
     await bundle(entriesOf(["remote"]), outdir, {
       splitting: false,

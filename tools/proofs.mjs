@@ -5,7 +5,7 @@
 const node = (...args) => ["node", ...args]
 const npm = (...args) => node(process.env.npm_execpath ?? "npm", ...args, "--no-audit", "--no-fund")
 const bench = (name, ...args) => node("tools/bench.mjs", name, ...args)
-const simulate = (...args) => node("--max-semi-space-size=64", "dist/simulate.js", "--jobs", "2", ...args)
+const simulate = (...args) => node("--max-semi-space-size=64", "dist/simulate.mjs", "--jobs", "2", ...args)
 /** Test files, which then take all of what they have (test/support/proof.ts). */
 const tests = (...files) =>
   node("node_modules/vitest/vitest.mjs", "run", ...files.map((file) => `test/${file}.test.ts`))

@@ -22,7 +22,6 @@ import {
 } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { cachedDataVersionTag } from "node:v8"
 import { Script } from "node:vm"
 import { codeCache } from "../layers/paths/user-home.ts"
@@ -97,7 +96,7 @@ const compiled = (code: string, filename: string): Script => {
   return script
 }
 
-const file = fileURLToPath(new URL(`./${name}.cjs`, import.meta.url))
+const file = join(import.meta.dirname, `${name}.cjs`)
 const code = `(function(exports,require,module,__filename,__dirname){${readFileSync(file, "utf8")}\n})`
 const module = { exports: {} }
-compiled(code, file).runInThisContext()(module.exports, createRequire(import.meta.url), module, file, dirname(file))
+compiled(code, file).runInThisContext()(module.exports, createRequire(file), module, file, dirname(file))

@@ -4,6 +4,7 @@
  * time, because neighbours of a shared machine change the latter by more than what is looked for.
  */
 import { spawnSync } from "node:child_process"
+import { existsSync } from "node:fs"
 import { makeMachine } from "../support/machine.ts"
 import { type Client, makeClient } from "./relay-parts/client.ts"
 import { type Cluster, cpuSeconds, openCluster } from "./relay-parts/contenders.ts"
@@ -44,6 +45,10 @@ const ofDaemons = async (cluster: Cluster, work: () => Promise<unknown>): Promis
 const many = <A>(count: number, one: (k: number) => Promise<A>) =>
   Promise.all(Array.from({ length: count }, (_, k) => one(k)))
 
+/** older builds call it otherwise */
+const simulatorOf = (dist: string): string =>
+  existsSync(`${dist}/simulate.mjs`) ? `${dist}/simulate.mjs` : `${dist}/simulate.js`
+
 const path = "/v1/chat/completions"
 const workloads: Readonly<Record<string, Workload>> = {
   /** flat out: 50 × 400 tokens */
@@ -61,7 +66,7 @@ const workloads: Readonly<Record<string, Workload>> = {
     )
   },
   /** 20 seeds */
-  simulator: async (dist) => childrenCpu(`${dist}/simulate.js`, ["--seeds", "20"], process.env),
+  simulator: async (dist) => childrenCpu(simulatorOf(dist), ["--seeds", "20"], process.env),
   /** from nothing to a first answer of the bundled model, one of 128 tokens, and to nothing again */
   session: async (dist) => {
     const machine = await makeMachine({ programs: dist })

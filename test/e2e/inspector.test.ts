@@ -12,7 +12,7 @@ import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
-const simulator = fileURLToPath(new URL("../../dist/simulate.js", import.meta.url))
+const simulator = fileURLToPath(new URL("../../dist/simulate.mjs", import.meta.url))
 
 const boundMs = 20_000
 const long = ["--ignore-eos", "--max-tokens", "900", "--temperature", "0", "--quiet", "tell me a story"]

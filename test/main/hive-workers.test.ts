@@ -36,7 +36,8 @@ const withWorker = (source: string): string => {
   const folder = mkdtempSync(fileURLToPath(new URL("../../node_modules/.rbee-programs-", import.meta.url)))
   folders.push(folder)
   cpSync(programs, folder, { recursive: true })
-  writeFileSync(join(folder, "worker.js"), source)
+  writeFileSync(join(folder, "worker.mjs"), source)
+  writeFileSync(join(folder, "worker.js"), 'void import("./worker.mjs")')
   return folder
 }
 

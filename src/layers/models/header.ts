@@ -81,7 +81,7 @@ export class HeaderWatch {
     this.pieces.push(piece)
     this.here += piece.length
     if (this.here < this.want) return undefined
-    const start = Buffer.concat(this.pieces)
+    const start = this.pieces.length === 1 ? piece : Buffer.concat(this.pieces)
     const result = this.format.read(start, this.fileBytes)
     if (result._tag === "NeedMore") {
       this.pieces = [start]

@@ -6,6 +6,7 @@ import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
 import type { ModelFormat } from "../../machines/formats/model-format.ts"
 import { partsOf } from "../../machines/formats/gguf/split.ts"
 import { awaited } from "./files.ts"
+import { wasSeen } from "./early-look.ts"
 import { factsOf, inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
 import type { ResolveCode } from "./index.ts"
 import type { Located } from "./source.ts"
@@ -33,13 +34,15 @@ export const head = (
   Effect.flatMap(
     awaited(
       (signal) =>
-        factsOf(found.files, ({ bytes, open }) =>
-          readHeaderOf(
+        factsOf(found.files, async ({ bytes, open, sha256 }) => {
+          const read = await readHeaderOf(
             inSteps((at, length) => open(at, signal, length), bytes),
             bytes,
             format
           )
-        ),
+          if (!("reason" in read)) wasSeen(sha256)
+          return read
+        }),
       (error) =>
         // a source rejects with its own errors
         error instanceof RbeeError

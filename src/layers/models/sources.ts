@@ -38,8 +38,14 @@ const sizeOf = (file: string): number | undefined => {
   return stat?.isFile() === true ? stat.size : undefined
 }
 
-const openFile = (file: string) => (offset: number) =>
-  createReadStream(file, { start: offset, highWaterMark: chunkBytes }) as AsyncIterable<Uint8Array>
+const openFile =
+  (file: string) =>
+  (offset: number, _?: AbortSignal, length = Number.POSITIVE_INFINITY) =>
+    createReadStream(file, {
+      start: offset,
+      end: offset + length - 1,
+      highWaterMark: Math.min(chunkBytes, length)
+    }) as AsyncIterable<Uint8Array>
 
 export const bundled = (folder: string | undefined): ModelSource => ({
   locate: (ref) => {

@@ -129,7 +129,7 @@ export const openCluster = async ({
   const programs = resolve(`.bench/${name}-dist`)
   rmSync(programs, { recursive: true, force: true })
   cpSync(dist, programs, { recursive: true })
-  writeFileSync(join(programs, "worker.js"), `import "../bundle/${worker}.js"\n`)
+  writeFileSync(join(programs, "worker.js"), `void import("../bundle/${worker}.js")\n`)
   const machine = await makeMachine({ programs, env: { RBEE_TOKEN: token, ...env } })
   const first = await machine.rbee(["infer", "--quiet", "--max-tokens", "1", "hello"])
   if (first.code !== 0) throw new Error(first.stderr)

@@ -15,7 +15,7 @@ export const worker: Target = {
   open: async () => {
     const programs = mkdtempSync(resolve(".bench/fuzz-"))
     cpSync("dist", programs, { recursive: true })
-    writeFileSync(join(programs, "worker.js"), 'import "../fuzz/worker-program.js"\n')
+    writeFileSync(join(programs, "worker.js"), 'void import("../fuzz/worker-program.js")\n')
     const { check, machine, peakMb } = await openCluster({ programs })
     const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" }
     return {

@@ -45,12 +45,14 @@ export class Cursor {
   skip = (size: number): void => void this.take(size)
   u8 = () => this.view.getUint8(this.take(1))
   u32 = () => this.view.getUint32(this.take(4), true)
-  // of two halves: a vocabulary has a quarter of a million lengths, and a BigInt for each is an object
+  // of two halves: a vocabulary has a quarter of a million lengths, and a BigInt for each is an object, as is any product
   u64 = (): number => {
     const at = this.take(8)
+    const low = this.view.getUint32(at, true)
     const high = this.view.getUint32(at + 4, true)
+    if (high === 0) return low
     if (high > safeHigh) throw new Invalid("a length in its header is out of range")
-    return high * 2 ** 32 + this.view.getUint32(at, true)
+    return high * 2 ** 32 + low
   }
   count = (): number => {
     const value = this.u64()

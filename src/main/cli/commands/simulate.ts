@@ -10,7 +10,7 @@ const nursery = "--max-semi-space-size=64"
 /** Its exit code; `args` are those of src/main/simulate.ts. */
 export const simulate = (args: ReadonlyArray<string>, { programs }: Context): Effect.Effect<number> =>
   Effect.sync(() => {
-    const { signal, status } = spawnSync(process.execPath, [nursery, join(programs, "simulate.js"), ...args], {
+    const { signal, status } = spawnSync(process.execPath, [nursery, join(programs, "simulate.mjs"), ...args], {
       stdio: "inherit"
     })
     return signal === "SIGINT" ? 130 : (status ?? 1)
