@@ -55,11 +55,18 @@ const relay = (): void => {
     }, lookEveryMs)
     thread.postMessage(question)
   })
+  let isReady = false
   thread.on("message", (reading: Reading) => {
-    if (reading.t !== "ready") clearInterval(watch)
+    if (reading.t === "ready") isReady = true
+    else clearInterval(watch)
     say(reading)
   })
   thread.on("error", (cause) => say({ t: "broken", reason: reasonOf(cause) }))
+  // without a word, or after its error, which is told already: nobody is left who would answer
+  thread.on("exit", (code) => {
+    const last: Reading = { t: isReady ? "lost" : "broken", reason: `its thread ended without a word (code ${code})` }
+    process.send?.(last, undefined, undefined, end)
+  })
 }
 
 /** The CPU's build serves every model; where it is not installed, the worker's own does. */

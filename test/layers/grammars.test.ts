@@ -1,4 +1,7 @@
 /** Schemas made grammars by the real thread. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
@@ -43,6 +46,18 @@ describe("the thread that makes grammars", () => {
         // and again, remembered
         expect(yield* asked(there)).toEqual(found)
       }
+    })
+  )
+
+  it.scopedLive("makes here what a thread that ends without a word was asked for", () =>
+    Effect.gen(function* () {
+      const folder = mkdtempSync(join(tmpdir(), "rbee-grammars-"))
+      yield* Effect.addFinalizer(() => Effect.sync(() => rmSync(folder, { recursive: true })))
+      const program = join(folder, "ends.cjs")
+      writeFileSync(program, 'require("node:worker_threads").parentPort.once("message", () => process.exit(0))')
+      const schema = answering(to({ type: "integer" }))
+      const asked = Effect.timeout(threadedGrammars(program).of(schema), 5000)
+      expect(yield* asked).toBe(yield* (yield* CurrentGrammars).of(schema))
     })
   )
 

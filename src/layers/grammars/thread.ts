@@ -18,7 +18,7 @@ const memoryMb = 512
 const remembered = { most: 64, characters: 8_000_000 }
 
 /** Beside the running bundle, or as built from these sources. */
-const program = (): string | undefined =>
+const ownProgram = (): string | undefined =>
   ["./grammars.cjs", "../grammars.cjs", "../../../dist/grammars.cjs"]
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))
     .find((path) => existsSync(path))
@@ -30,24 +30,29 @@ const tooLarge: Made = {
   details: { field: "schema" }
 }
 
-const grammarThread: HelperKind<Question, Made> = {
+const grammarThread = (program: string | undefined): HelperKind<Question, Made> => ({
   start: ({ answer, gone }) => {
-    const path = program()
+    const path = program ?? ownProgram()
     if (path === undefined) return undefined
     const thread = new Worker(path, { resourceLimits: { maxOldGenerationSizeMb: memoryMb } })
+    let asked: Question | undefined
     // our own program, of the same build
     thread.on("message", (made: Made) => answer(made))
     thread.on("error", () => gone(tooLarge))
-    thread.on("exit", () => gone(tooLarge))
+    // one that just ended is no judgement on what it was asked: that is made here, as where there is no thread
+    thread.on("exit", (code) => gone(code === 0 && asked !== undefined ? answerTo(asked) : tooLarge))
     return {
-      put: (question) => thread.postMessage(question),
+      put: (question) => {
+        asked = question
+        thread.postMessage(question)
+      },
       keepAlive: (alive) => (alive ? thread.ref() : thread.unref()),
       end: () => void thread.terminate()
     }
   },
   missing: answerTo,
   late: () => tooLarge
-}
+})
 
 /** The newest ones, by a hash of what was asked. */
 class Remembered {
@@ -79,9 +84,9 @@ const lengthOf = (made: Made): number => (made.t === "made" ? (made.grammar ?? "
 
 const keyOf = (question: Question): string => createHash("sha256").update(JSON.stringify(question)).digest("base64")
 
-/** One thread, which there is once it is asked something. */
-export const threadedGrammars = (): Grammars => {
-  const thread = new OneAtATime(grammarThread)
+/** One thread, which there is once it is asked something; `program`: in the place of ours. */
+export const threadedGrammars = (program?: string): Grammars => {
+  const thread = new OneAtATime(grammarThread(program))
   const known = new Remembered()
   return grammarsBy((question) =>
     Effect.async<Made>((resume) => {
