@@ -107,6 +107,10 @@ const reading = <A>(read: () => Promise<A>): Effect.Effect<A, RbeeError<"INVALID
 export const loadSettings = (sources: Sources): Effect.Effect<Settings, RbeeError<"INVALID_REQUEST">> =>
   reading(() => load(sources))
 
+/** Where things are, and nothing of what the user said besides: for who tells what is wrong with that. */
+export const defaultSettings = (env: Env): Effect.Effect<Settings, RbeeError<"INVALID_REQUEST">> =>
+  reading(async () => ({ ...defaults, home: findHome(env, process.cwd()).home, version }))
+
 /** By what this hive joins a queen for the first time; undefined: it needs none, or has none. */
 export const loadInvitation = (env: Env): Effect.Effect<string | undefined, RbeeError<"INVALID_REQUEST">> =>
   reading(async () => readInvitation(env, process.cwd()))

@@ -1,6 +1,7 @@
 /** RAM of this machine, or of the control group that we are in where that is less. */
 import { readFileSync } from "node:fs"
 import { availableParallelism, freemem, totalmem } from "node:os"
+import type { MemoryFacts } from "../../machines/doctor/memory.ts"
 import type { Machine } from "./index.ts"
 
 const textOf = (file: string): string | undefined => {
@@ -58,6 +59,13 @@ export const groupLimit = (root = "/sys/fs/cgroup", self = textOf("/proc/self/cg
 
 /** llama.cpp asks the CPU; the kernel's word is the same. It does not change. */
 export const hasTiles = /^flags\s*:.*\bamx_int8\b/m.test(textOf("/proc/cpuinfo") ?? "")
+
+/** Each apart: the machine's own, and the limit of the group that we are in. */
+export const memoryFacts = (): MemoryFacts => ({
+  totalBytes: totalmem(),
+  freeBytes: available(),
+  group: groupLimit()
+})
 
 export const readRam = (group: Group | undefined = groupLimit()): Machine["cpu"] => {
   const total = totalmem()

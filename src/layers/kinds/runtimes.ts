@@ -8,6 +8,7 @@ import { layerByKind } from "../runtimes/by-kind.ts"
 import type { KindRuntimes, Runtimes } from "../runtimes/index.ts"
 import type { GpuTeller } from "../devices/index.ts"
 import { withCuda } from "../runtimes/llama/cuda.ts"
+import { cudaFacts, engineFacts } from "../runtimes/llama/facts.ts"
 import { llamaGpus } from "../runtimes/llama/gpus.ts"
 import { type NpmOptions, npmRuntimes } from "../runtimes/llama/npm.ts"
 
@@ -18,6 +19,9 @@ export const environmentOf = (env: Env): Env => withCuda(env)
 
 /** Who tells of this machine's GPUs, for all kinds: llama.cpp's runtimes know every driver that there is one for. */
 export const tellerOf = (options: NpmOptions): GpuTeller => llamaGpus(options, options.env)
+
+/** What is there of the runtimes, for who looks what is wrong. */
+export const runtimeFacts = { engine: engineFacts, cuda: cudaFacts }
 
 /** By the id of the kind. */
 export type RuntimesByKind = Readonly<Record<string, Effect.Effect<KindRuntimes, never, Processes | Ids>>>

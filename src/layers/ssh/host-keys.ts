@@ -49,14 +49,23 @@ export interface HostKeys {
   ) => RbeeError<"SSH_HOST_KEY_UNKNOWN" | "SSH_HOST_KEY_CHANGED" | "INVALID_REQUEST"> | undefined
 }
 
+/** What the host is called in the files, and what they say of all hosts. */
+const knownHosts = (at: Resolved) =>
+  Effect.map(Effect.forEach([...at.userKnownHosts, ...at.globalKnownHosts], readOne), (files) => ({
+    hosts: files.flat(),
+    name: at.hostKeyAlias === undefined ? lookupName(at.host, at.port) : at.hostKeyAlias.toLowerCase()
+  }))
+
+/** Whether some key of the host is known, without asking it for any. */
+export const isKnownHost = (at: Resolved) =>
+  Effect.map(knownHosts(at), ({ hosts, name }) => ({ name, isKnown: knownTypes(hosts, name, hash).length > 0 }))
+
 export const hostKeysOf = (
   at: Resolved,
   alias: string,
   accept: boolean
 ): Effect.Effect<HostKeys, RbeeError<"SSH_HOST_KEY_UNKNOWN">> =>
-  Effect.map(Effect.forEach([...at.userKnownHosts, ...at.globalKnownHosts], readOne), (files) => {
-    const hosts = files.flat()
-    const name = at.hostKeyAlias === undefined ? lookupName(at.host, at.port) : at.hostKeyAlias.toLowerCase()
+  Effect.map(knownHosts(at), ({ hosts, name }) => {
     return {
       types: knownTypes(hosts, name, hash),
       refuse: (raw) => {

@@ -30,18 +30,29 @@ export const identitiesOf = (
     for (const file of at.identities) {
       const key = readKey(file)
       if (key === undefined) continue
-      if ((key.mode & 0o077) !== 0)
-        return yield* rbeeError(
-          "SSH_AUTH_FAILED",
-          `the key ${file} can be read by others (mode ${(key.mode & 0o777).toString(8).padStart(4, "0")})`,
-          `Run: chmod 600 '${file}'`
-        )
+      yield* heldBack(file, key.mode)
       const parsed = parseKey(key.data, passphrases.get(file))
       if (isLocked(parsed)) locked.push(file)
       else if (!(parsed instanceof Error))
         for (const one of [parsed].flat()) methods.push({ type: "publickey", username: at.user, key: one })
     }
     return { methods, locked }
+  })
+
+/** A key that others can read is nobody's proof. */
+const heldBack = (file: string, mode: number): Effect.Effect<void, RbeeError<"SSH_AUTH_FAILED">> =>
+  (mode & 0o077) === 0
+    ? Effect.void
+    : rbeeError(
+        "SSH_AUTH_FAILED",
+        `the key ${file} can be read by others (mode ${(mode & 0o777).toString(8).padStart(4, "0")})`,
+        `Run: chmod 600 '${file}'`
+      )
+
+/** The keys that would be tried, without trying any. */
+export const keysInOrder = ({ identities }: Resolved): Effect.Effect<void, RbeeError<"SSH_AUTH_FAILED">> =>
+  Effect.forEach(identities, (file) => Effect.suspend(() => heldBack(file, readKey(file)?.mode ?? 0)), {
+    discard: true
   })
 
 const readKey = (file: string): { readonly data: Buffer; readonly mode: number } | undefined => {

@@ -35,6 +35,19 @@ const status = declare({
   run: (values, _, context) => lazily(lists, (module) => module.status(values.json, context))
 })
 
+const doctor = declare({
+  path: ["doctor"],
+  summary:
+    "what is wrong here, and the way out: Node, engine, GPUs, ports, disks, folders, ssh, hub, memory, clocks, versions",
+  examples: ["rbee doctor", "rbee doctor --json"],
+  flags: json,
+  lenient: true,
+  run: (values, _, context) =>
+    lazily(
+      () => import("./doctor/doctor.ts"),
+      (module) => module.doctor(values.json, context)
+    )
+})
 const queenStart = declare({
   path: ["queen", "start"],
   summary: "start the queen",
@@ -418,6 +431,7 @@ export const commands: ReadonlyArray<Declared> = [
   up,
   down,
   status,
+  doctor,
   ...asOllama,
   queenStart,
   queenStop,

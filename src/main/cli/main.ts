@@ -12,7 +12,7 @@ import { layerNode as layerTerminal } from "../../layers/terminal/node.ts"
 import { paint, plain, Terminal } from "../../layers/terminal/index.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import { lineOf } from "../../machines/narration.ts"
-import { loadSettings, version } from "../config.ts"
+import { defaultSettings, loadSettings, version } from "../config.ts"
 import { type Normal, readArguments, typedAgain } from "./arguments.ts"
 import { commands } from "./commands.ts"
 import { commandHelp, groupHelp, rootHelp, settingsHelp } from "./help.ts"
@@ -43,12 +43,17 @@ const run = (normal: Normal, programs: string): Effect.Effect<number, never, Ter
     let code = 0
     const execute = (command: Run) =>
       Effect.gen(function* () {
-        const settings = yield* loadSettings({
-          flags: normal.settings,
-          env: process.env,
-          onNote: (note) => terminal.stderr.write(`bee-keeper: ${note}\n`)
-        })
-        code = yield* command({ settings, terminal, programs, typed: typedAgain(normal.settings) })
+        const loaded = yield* Effect.either(
+          loadSettings({
+            flags: normal.settings,
+            env: process.env,
+            onNote: (note) => terminal.stderr.write(`bee-keeper: ${note}\n`)
+          })
+        )
+        const trouble = loaded._tag === "Left" ? loaded.left : undefined
+        if (trouble !== undefined && (normal.spec.lenient !== true || fact(trouble, "usage") === true)) yield* trouble
+        const settings = loaded._tag === "Right" ? loaded.right : yield* defaultSettings(process.env)
+        code = yield* command({ settings, trouble, terminal, programs, typed: typedAgain(normal.settings) })
       })
     const parse = Command.run(declared.command(execute), { name: "rbee", version })
     // the parser's own messages are printed by us: on stderr, without colours, and once

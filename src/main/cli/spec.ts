@@ -17,6 +17,8 @@ import type { Terminal } from "../../layers/terminal/index.ts"
 /** What every command gets: the settings, loaded, and the terminal. */
 export interface Context {
   readonly settings: Settings
+  /** why the user's own settings cannot be used: only a command that is `lenient` runs then, with the defaults */
+  readonly trouble: RbeeError | undefined
   readonly terminal: Terminal["Type"]
   /** folder of the programs: dist/ */
   readonly programs: string
@@ -119,6 +121,8 @@ export interface CommandSpec {
   readonly examples: ReadonlyArray<string>
   readonly words: Words
   readonly flags: ReadonlyArray<FlagSpec>
+  /** it runs where the settings cannot be used, too */
+  readonly lenient?: boolean
 }
 /** The effect returns the exit code. */
 export type Run = (context: Context) => Effect.Effect<number, RbeeError>
@@ -146,11 +150,11 @@ export const declare = <const F extends Flags>(
     ) => Effect.Effect<number, RbeeError>
   }
 ): Declared => {
-  const { path, summary, examples, words = noWords, flags, run } = declaration
+  const { path, summary, examples, words = noWords, flags, run, lenient = false } = declaration
   const entries = Object.entries(flags)
   const parsers = Object.fromEntries(entries.map(([key, one]) => [key, one.parser]))
   return {
-    spec: { path, summary, examples, words, flags: Object.values(flags).map((one) => one.spec) },
+    spec: { path, summary, examples, words, flags: Object.values(flags).map((one) => one.spec), lenient },
     command: (then) =>
       Command.make(
         path.at(-1) ?? "",

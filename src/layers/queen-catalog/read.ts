@@ -1,0 +1,33 @@
+/** The hives that a queen knows, for those who are not she and wake her not: her catalog is read, and stays as it is. */
+import { existsSync } from "node:fs"
+import * as Reactivity from "@effect/experimental/Reactivity"
+import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
+import * as Effect from "effect/Effect"
+import * as Schema from "effect/Schema"
+import { SshPlace } from "../../machines/vocabulary/place.ts"
+import { HiveId } from "../../machines/vocabulary/ids.ts"
+
+/** What does not change while she sleeps; the rest of a row is hers. */
+const KnownHive = Schema.Struct({
+  id: Schema.parseJson(HiveId),
+  ssh: Schema.optional(Schema.NullOr(Schema.parseJson(SshPlace)))
+})
+
+export interface KnownHive {
+  readonly id: HiveId
+  /** on another machine: how that is reached */
+  readonly ssh: SshPlace | undefined
+}
+
+/** `file`: `catalog.sqlite`. None where there is no such file, or one that cannot be read. */
+export const hivesKnownIn = (file: string): Effect.Effect<ReadonlyArray<KnownHive>> =>
+  Effect.gen(function* () {
+    if (!existsSync(file)) return []
+    const sql = yield* makeClient({ filename: file, readonly: true, disableWAL: true })
+    const rows = yield* Schema.decodeUnknown(Schema.Array(KnownHive))(yield* sql`SELECT * FROM hives ORDER BY rowid`)
+    return rows.map(({ id, ssh }) => ({ id, ssh: ssh ?? undefined }))
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(Reactivity.layer),
+    Effect.catchAllCause(() => Effect.succeed([]))
+  )
