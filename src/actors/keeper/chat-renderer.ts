@@ -1,13 +1,14 @@
 /**
- * What an answer of a chat looks like: the text on stdout, what was thought before it dim on a terminal and left out of a
- * pipe, the narration as one line on a terminal that goes when the answer comes. Also what it says, once it has ended.
+ * What an answer of a chat looks like: the text on stdout, its Markdown rendered where that shows styles, what was thought
+ * before it dim on a terminal and left out of a pipe, the narration as one line on a terminal that goes when the answer
+ * comes. Also what it says, once it has ended.
  */
 import { type Beginning, type Delta, Fold } from "../../machines/dialect/fold/fold.ts"
 import type { Dialect } from "../../machines/dialect/dialect.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
 import type { Answer } from "../../machines/chat/conversation.ts"
 import { answered, cancelled, inferConnected, type Line, lineOf } from "../../machines/narration.ts"
-import { paint, printable, type Terminal } from "../../layers/terminal/index.ts"
+import { paint, type Part, printable, Prose, type Terminal } from "../../layers/terminal/index.ts"
 import { liveText, type Renderer } from "./renderer.ts"
 
 export interface ChatRenderer extends Renderer {
@@ -61,16 +62,19 @@ export const makeChatRenderer = (
   let waiting: string | undefined = ""
   let fold: Fold | undefined
   const said = { content: "", reasoning: "" }
-  let pending: Array<{ readonly isThought: boolean; text: string }> = []
+  let pending: Array<{ readonly as: "thought" | "gap" | "answer"; text: string }> = []
   let midLine = false
+  const prose = stdout.isTTY && stdout.isStyled ? new Prose(stdout.columns) : undefined
 
   const show = (isThought: boolean, text: string) => {
     said[isThought ? "reasoning" : "content"] += text
     if (isThought && !stdout.isTTY) return
+    const as = isThought ? "thought" : "answer"
     const last = pending.at(-1)
-    if (last?.isThought === isThought) last.text += text
+    if (last?.as === as) return void (last.text += text)
     // the answer begins below what was thought
-    else pending.push({ isThought, text: !isThought && stdout.isTTY && said.reasoning !== "" ? `\n\n${text}` : text })
+    if (!isThought && stdout.isTTY && said.reasoning !== "") pending.push({ as: "gap", text: "\n\n" })
+    pending.push({ as, text })
   }
   const take = (deltas: ReadonlyArray<Delta>) => {
     for (const delta of deltas)
@@ -85,13 +89,22 @@ export const makeChatRenderer = (
     read(before)
     flush()
   }
+  const put = (parts: ReadonlyArray<Part>) => {
+    if (parts.length === 0) return
+    live.clear()
+    const last = parts.at(-1) ?? ""
+    midLine = !(typeof last === "string" ? last : last.text).endsWith("\n")
+    stdout.write(...parts)
+  }
   const flush = () => {
     const parts = pending.filter(({ text }) => text !== "")
     pending = []
-    if (parts.length === 0) return
-    live.clear()
-    midLine = parts.at(-1)?.text.endsWith("\n") !== true
-    stdout.write(...parts.map(({ isThought, text }) => (isThought ? paint("dim", text) : text)))
+    put(
+      parts.flatMap(({ as, text }) => {
+        if (as === "answer" && prose !== undefined) return prose.push(text)
+        return as === "thought" ? paint("dim", text) : text
+      })
+    )
   }
   /** all of it is there */
   const close = () => {
@@ -99,6 +112,7 @@ export const makeChatRenderer = (
     if (fold !== undefined) take(fold.end())
     fold = undefined
     flush()
+    put(prose?.end() ?? [])
     live.clear()
     if (midLine) stdout.write("\n")
     midLine = false

@@ -3,20 +3,16 @@ import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { RbeeError } from "../../machines/errors.ts"
+import type { Part } from "./parts.ts"
 
+export { type Colour, paint, type Painted, type Part } from "./parts.ts"
 export { plain, printable } from "./plain.ts"
-
-export type Colour = "yellow" | "magenta" | "cyan" | "green" | "red" | "dim"
-
-export interface Painted {
-  readonly colour: Colour
-  readonly text: string
-}
-export type Part = string | Painted
-export const paint = (colour: Colour, text: string): Painted => ({ colour, text })
+export { Prose } from "./prose.ts"
 
 export interface Output {
   readonly isTTY: boolean
+  /** it shows colours and styles */
+  readonly isStyled: boolean
   /** columns of the terminal; 80 where there is none */
   readonly columns: () => number
   /**

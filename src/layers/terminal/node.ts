@@ -40,10 +40,11 @@ export const outputOf = (stream: Stream, noColour: boolean, onGone: Gone): Outpu
     if (typeof part === "string") return clean(part)
     const text = clean(part.text)
     // the stream was judged above, by stricter rules than styleText's own
-    return colours ? styleText(part.colour, text, { validateStream: false }) : text
+    return colours ? styleText([part.colour].flat(), text, { validateStream: false }) : text
   }
   return {
     isTTY: stream.isTTY === true && process.env.TERM !== "dumb",
+    isStyled: colours,
     columns: () => stream.columns ?? 80,
     write: (...parts) => put(parts.map(shown).join("")),
     writeRaw: put,

@@ -41,6 +41,7 @@ export const bootKeeper = (cluster: Cluster, process: SimProcess, options: Infer
   }
   const output = (write: (text: string) => void) => ({
     isTTY: false,
+    isStyled: false,
     columns: () => 80,
     write: (...parts: ReadonlyArray<Part>) =>
       write(parts.map((part) => (typeof part === "string" ? part : part.text)).join("")),

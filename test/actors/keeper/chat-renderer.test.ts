@@ -17,13 +17,14 @@ const thinking = (begins: "open" | "none"): Dialect => ({
 })
 
 /** A renderer, and what it wrote: what is dim or red in brackets. */
-const written = (isTTY: boolean) =>
+const written = (isTTY: boolean, isStyled = false) =>
   Effect.map(Terminal, (terminal) => {
     const seen = { stdout: "", stderr: "" }
     const shown = (part: Part) => (typeof part === "string" ? part : `[${part.colour} ${part.text}]`)
     const output = (to: "stdout" | "stderr"): Output => ({
       ...terminal[to],
       isTTY,
+      isStyled,
       write: (...parts) => void (seen[to] += parts.map(shown).join("")),
       clearLine: () => void (seen[to] += "\r")
     })
@@ -52,6 +53,17 @@ describe("an answer of a chat", () => {
       expect(seen.stdout).toBe("[dim hm][dim  hm]\n\nYes.\n")
       expect(seen.stderr).toBe("[dim bee-keeper: 11 tokens, 20 tokens/s]\n")
       expect(renderer.answer()).toEqual({ content: "Yes.", reasoning: "hm hm" })
+    })
+  )
+
+  it.effect("has its Markdown rendered on a terminal with styles, and is kept as it was written", () =>
+    Effect.gen(function* () {
+      const { renderer, say, seen } = yield* written(true, true)
+      renderer.writes(thinking("none"))
+      say("<think>*hm*</think>Say **y", "es**:\n\n- a\n- b")
+      renderer.note(done)
+      expect(seen.stdout).toBe("[dim *hm*]\n\nSay [bold yes]:\n\n• a\n• b\n")
+      expect(renderer.answer()).toEqual({ content: "Say **yes**:\n\n- a\n- b", reasoning: "*hm*" })
     })
   )
 

@@ -196,6 +196,7 @@ export const stage = (script: Script) => {
   })
   const output = (to: 1 | 2) => ({
     isTTY: script.isTTY === true,
+    isStyled: false,
     columns: () => 80,
     write: (...parts: ReadonlyArray<Part>) =>
       void told.writes.push({ to, text: parts.map((part) => (typeof part === "string" ? part : part.text)).join("") }),
