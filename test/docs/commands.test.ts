@@ -47,7 +47,7 @@ const isNpms = (command: string): boolean => {
   const name = rest[0] === "--" ? rest[1] : undefined
   if (program === "npx") return first === "vitest" && existsSync(rest[0] ?? "")
   if (first !== "run")
-    return ["ci", "install", "pack", "uninstall"].includes(first) || (first in scripts && second === "")
+    return ["ci", "install", "pack", "rebuild", "uninstall"].includes(first) || (first in scripts && second === "")
   if (second === "bench" && name !== undefined) return name === "NAME" || existsSync(`test/bench/${name}.ts`)
   if (second === "proof" && name !== undefined && !name.startsWith("-"))
     return name === "NAME" || proofs.some((proof) => proof.name === name)

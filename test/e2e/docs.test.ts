@@ -1,61 +1,75 @@
-/** Every block of commands in a page runs as it stands there: here, or in the test that is named for it. */
+/**
+ * The commands of the pages run as they stand there, page by page, on one machine: a user's home as XDG has it, `rbee` in the
+ * PATH, and a hub that has the models which the pages name, by the bundled one's bytes. What takes more runs elsewhere
+ * (test/docs/shell.ts).
+ */
 import { execFile } from "node:child_process"
-import { existsSync, mkdirSync, writeFileSync } from "node:fs"
-import { join, resolve } from "node:path"
-import { assert, expect, it } from "vitest"
-import { blocks, pages, textOf } from "../docs/pages.ts"
+import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { basename, dirname, join, resolve } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { blocks, textOf } from "../docs/pages.ts"
+import { shellBlocks } from "../docs/shell.ts"
+import { testHub, type TestHub } from "../support/hub.ts"
 import type { Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
-const machine = useMachines()
+const here = shellBlocks.filter(({ fate }) => fate.runs === "here")
+const pages = [...new Set(here.map(({ page }) => page))]
 
-/** Blocks that take more than this machine, or all of it, by their first line. */
-const elsewhere = new Map([
-  ['npm ci && npx rbee infer "hello"', ".ci/run"],
-  ["npm test", ".ci/run"],
-  ["npm ci ", ".ci/run"],
-  ["npm pack ", "test/e2e/installed.test.ts"],
-  ["RBEE_TOKEN=$(openssl rand -hex 24) docker compose", "test/e2e/installed.test.ts"],
-  ["rbee chat   ", "test/e2e/chat.test.ts"],
-  ["rbee hives add gpu-box ", "test/e2e/remote-install.test.ts"],
-  ["rbee hives invite attic ", "test/e2e/invite.test.ts"],
-  ["npm run simulate ", "test/simulation/simulation.test.ts"]
-])
-const runs = pages
-  .flatMap((page) => blocks(textOf(page), "sh").map((block) => ({ page, block })))
-  .filter(({ block }) => ![...elsewhere.keys()].some((start) => block.startsWith(start)))
+const machine = useMachines(afterAll)
+let hub: TestHub
+let on: Machine
 
-/** As a user types it, who has `rbee` on the path; the ports are this machine's. */
-const bash = (script: string, { env, home, ports }: Machine) => {
-  const bin = join(home, "bin")
-  mkdirSync(bin)
-  writeFileSync(join(bin, "rbee"), `#!/bin/sh\nexec "${process.execPath}" "${resolve("dist/rbee.js")}" "$@"\n`, {
-    mode: 0o755
-  })
-  return new Promise<{ readonly error: Error | null; readonly stdout: string; readonly stderr: string }>((done) => {
-    execFile(
-      "bash",
-      ["-euo", "pipefail", "-c", script.replaceAll(":8500", `:${ports.queen}`)],
-      { cwd: home, env: { ...env, PATH: `${bin}:${env["PATH"] ?? ""}` } },
-      (error, stdout, stderr) => done({ error, stdout, stderr })
-    )
-  })
+/** `HF:author/repo:Q4_K_M` is a file of that name there. */
+const stockHub = ({ folder }: TestHub) => {
+  const bundled = join(folder, "acme/tiny/tiny-Q8_0.gguf")
+  for (const { text } of here)
+    for (const [, repo = "", quantisation = "Q4_K_M"] of text.matchAll(/\bHF:([\w-]+\/[\w.-]+)(?::(\w+))?/g)) {
+      const file = join(folder, repo, `${basename(repo).replace(/-GGUF$/, "")}-${quantisation}.gguf`)
+      mkdirSync(dirname(file), { recursive: true })
+      copyFileSync(bundled, file)
+    }
 }
 
-it("what is run elsewhere is run by a file that is there, and still stands in a page", () => {
-  const all = pages.flatMap((page) => blocks(textOf(page), "sh"))
-  for (const [start, file] of elsewhere) {
-    assert.isTrue(existsSync(file), file)
-    assert.isTrue(
-      all.some((block) => block.startsWith(start)),
-      start
+beforeAll(async () => {
+  hub = await testHub()
+  stockHub(hub)
+  on = await machine({ env: { RBEE_HOME: "", HF_ENDPOINT: hub.url } })
+  Object.assign(on.env, { HOME: on.home, PATH: `${join(on.home, "bin")}:${on.env["PATH"] ?? ""}` })
+  for (const name of ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"]) Reflect.deleteProperty(on.env, name)
+  mkdirSync(join(on.home, "bin"))
+  // what a user has already
+  mkdirSync(join(on.home, "models"))
+  copyFileSync(join(hub.folder, "acme/tiny/tiny-Q8_0.gguf"), join(on.home, "models", "my-model.gguf"))
+  const program = `#!/bin/sh\nexec "${process.execPath}" "${resolve("dist/rbee.js")}" "$@"\n`
+  writeFileSync(join(on.home, "bin", "rbee"), program, { mode: 0o755 })
+})
+afterAll(() => hub.close())
+
+/** What it said, where it failed. */
+const run = (program: string, args: ReadonlyArray<string>, cwd: string) =>
+  new Promise<string | undefined>((done) => {
+    const child = execFile(program, args, { cwd, env: on.env }, (error, stdout, stderr) =>
+      done(error === null ? undefined : `${error.message}\n${stdout}\n${stderr}`)
     )
-  }
+    child.stdin?.end()
+  })
+const bash = (script: string, cwd: string) =>
+  run("bash", ["-euo", "pipefail", "-c", script.replaceAll(":8500", `:${on.ports.queen}`)], cwd)
+
+it.each(pages)("the commands of %s run, one after another", async (page) => {
+  const folder = join(on.home, "work")
+  mkdirSync(folder, { recursive: true })
+  for (const { text } of here.filter((block) => block.page === page)) expect(await bash(text, folder)).toBeUndefined()
+  // the next page is read by somebody else
+  await on.rbee(["down"])
+  for (const path of [folder, join(on.home, ".config")]) rmSync(path, { recursive: true, force: true })
 })
 
-it.each(runs)("the commands of $page run: $block", async ({ block }) => {
-  const { error, stderr, stdout } = await bash(block, await machine())
-  // a chat's answers are text, all others JSON
-  const answer = block.includes("| rbee chat") ? /queen is/ : /"t":"|"content":"/
-  expect([error, stderr, stdout]).toEqual([null, expect.any(String), expect.stringMatching(answer)])
+it.each(blocks(textOf("docs/library.md"), "js"))("the page on the library has programs that run: %s", async (text) => {
+  const folder = join(on.home, "project")
+  mkdirSync(join(folder, "node_modules"), { recursive: true })
+  if (!existsSync(join(folder, "node_modules", "rbee"))) symlinkSync(resolve("."), join(folder, "node_modules", "rbee"))
+  writeFileSync(join(folder, "main.mjs"), text)
+  expect(await run(process.execPath, ["main.mjs"], folder)).toBeUndefined()
 })

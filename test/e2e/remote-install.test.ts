@@ -1,5 +1,5 @@
 /**
- * rbee on another machine, by the real npm, as the README shows it: added, installed, used, ended, upgraded and
+ * rbee on another machine, by the real npm, as docs/machines.md shows it: added, installed, used, ended, upgraded and
  * uninstalled. The queen is a host of her own where there are network namespaces; the other machine is
  * this one, whose network reaches npm's registry.
  */
@@ -31,7 +31,7 @@ const version = versionIn(root)
 const runtime = "queen: worker cpu-llm-worker-rbee already available"
 
 describe.skipIf(!hasSshd)("rbee on another machine", () => {
-  it("is added, installed by npm, verified, used, ended and uninstalled, in the words of the README", async () => {
+  it("is added, installed by npm, verified, used, ended and uninstalled, in the words of its page", async () => {
     const there = await remote({
       env: isWhole ? {} : withBuiltStore(built),
       ...(link === undefined ? {} : { within: { prefix: [], address: link.near, port: 2222 } })
@@ -93,7 +93,7 @@ describe.skipIf(!hasSshd)("rbee on another machine", () => {
     assert.strictEqual((await on.rbee(["hives", "rm", "gpu-box"])).code, 0)
     assert.include((await on.rbee(["hives", "show", "gpu-box"])).stderr, "HIVE_NOT_FOUND")
 
-    const expected = shown("transcript:remote")
+    const expected = shown("docs/machines.md", "transcript:remote")
     // how far npm is, said every ten seconds, and the download, as often as it takes
     const isProgress = (line: string) => /: (\d+ fetched, )?\d+ s$|% @ /.test(line)
     const without = (all: ReadonlyArray<string>) => masked(all).filter((line) => line !== runtime && !isProgress(line))

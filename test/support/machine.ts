@@ -110,7 +110,8 @@ export const processesUnder = (home: string): Array<Proc> =>
     if (!/^\d+$/.test(name) || Number(name) === process.pid) return []
     try {
       const environ = readFileSync(`/proc/${name}/environ`, "utf8")
-      if (!environ.split("\0").includes(`RBEE_HOME=${home}`)) return []
+      // a user's own home where RBEE_HOME says nothing
+      if (!environ.split("\0").some((pair) => pair === `RBEE_HOME=${home}` || pair === `HOME=${home}`)) return []
       if (/^\d+ \(.*\) Z/s.test(readFileSync(`/proc/${name}/stat`, "utf8"))) return []
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim()
       return command === "" ? [] : [{ pid: Number(name), role: roleOf(command), command }]

@@ -1,12 +1,11 @@
-/** What a terminal showed, as the README has it: with what depends on the machine and its speed left out. */
+/** What a terminal showed, as a page has it: with what depends on the machine and its speed left out. */
 import { readFileSync } from "node:fs"
 import type { Finished } from "./machine.ts"
 
-const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
-
-/** The lines of a block of the README that is marked so. */
-export const shown = (mark: string): ReadonlyArray<string> => {
-  const text = readme.split(`<!-- ${mark} -->\n`)[1]?.split(`<!-- /${mark} -->`)[0] ?? ""
+/** The lines of a block of a page that is marked so. */
+export const shown = (page: string, mark: string): ReadonlyArray<string> => {
+  const whole = readFileSync(new URL(`../../${page}`, import.meta.url), "utf8")
+  const text = whole.split(`<!-- ${mark} -->\n`)[1]?.split(`<!-- /${mark} -->`)[0] ?? ""
   return text.split("\n").filter((line) => line !== "" && line !== "```")
 }
 
