@@ -66,7 +66,9 @@ it.each(pages)("the commands of %s run, one after another", async (page) => {
   for (const path of [folder, join(on.home, ".config")]) rmSync(path, { recursive: true, force: true })
 })
 
-it.each(blocks(textOf("docs/library.md"), "js"))("the page on the library has programs that run: %s", async (text) => {
+const programs = blocks(textOf("docs/library.md"), "js").map((text, at) => ({ number: at + 1, text }))
+
+it.each(programs)("program $number of the page on the library runs", async ({ text }) => {
   const folder = join(on.home, "project")
   mkdirSync(join(folder, "node_modules"), { recursive: true })
   if (!existsSync(join(folder, "node_modules", "rbee"))) symlinkSync(resolve("."), join(folder, "node_modules", "rbee"))
