@@ -69,7 +69,7 @@ export const callsIn = (script: string): ReadonlyArray<ReadonlyArray<string>> =>
     const calls = join(folder, "calls")
     writeFileSync(join(folder, "rbee"), recorder, { mode: 0o755 })
     for (const name of ["npx", "sudo"]) writeFileSync(join(folder, name), passing, { mode: 0o755 })
-    const nothing = "command_not_found_handle() { return 0; }\n"
+    const nothing = "command_not_found_handle() { return 0; }\nkill() { return 0; }\n"
     const env = { PATH: folder, CALLS: calls, HOME: folder, TERM: "dumb" }
     execFileSync("/bin/bash", ["-c", nothing + script], { cwd: folder, env, stdio: ["ignore", "ignore", "pipe"] })
     if (!existsSync(calls)) return []
