@@ -7,7 +7,7 @@ import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
 
 export interface QueenTimes {
-  /** out of use this long, milliseconds, she ends by herself */
+  /** out of use this long, milliseconds, she ends by herself; infinite: never */
   readonly idleMs: number
 }
 
@@ -20,6 +20,8 @@ export type QueenEvent =
   | { readonly type: "BUSY" }
   /** nothing does any more */
   | { readonly type: "IDLE" }
+  /** she ends no more for being idle */
+  | { readonly type: "STAY" }
   | { readonly type: "SHUTDOWN"; readonly cascade: boolean }
 
 export type QueenState = "serving" | "draining" | "stopping_workers" | "stopping_hives" | "goodbye"
@@ -54,6 +56,8 @@ const shutdown = setupQueen.assign({
   cascade: ({ event, context }) => context.cascade || (event.type === "SHUTDOWN" && event.cascade)
 })
 
+const stay = setupQueen.assign({ idleMs: Number.POSITIVE_INFINITY })
+
 export const queenMachine = setupQueen.createMachine({
   id: "queen",
   context: ({ input }) => ({ ...input, cascade: false }),
@@ -63,12 +67,16 @@ export const queenMachine = setupQueen.createMachine({
     serving: {
       tags: "healthy",
       entry: emit({ type: "entered", state: "serving" }),
-      on: { SHUTDOWN: { target: "draining", actions: shutdown } },
+      on: { SHUTDOWN: { target: "draining", actions: shutdown }, STAY: { actions: stay } },
       initial: "idle",
       states: {
         // BUSY and IDLE in one turn are use as well: the clock starts anew.
         idle: {
-          on: { BUSY: "busy", IDLE: { target: "idle", reenter: true } },
+          on: {
+            BUSY: "busy",
+            IDLE: { target: "idle", reenter: true },
+            STAY: { target: "idle", reenter: true, actions: stay }
+          },
           after: { idle: { target: "#queen.draining", actions: assign({ cascade: false }) } }
         },
         busy: { on: { IDLE: "idle" } }

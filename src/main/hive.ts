@@ -7,7 +7,7 @@
  * is in use.
  */
 import "./working-folder.ts"
-import { join as pathOf } from "node:path"
+import { dirname, join as pathOf } from "node:path"
 import { fileURLToPath } from "node:url"
 import { keepLogs } from "../layers/process/log-file.ts"
 import * as Cause from "effect/Cause"
@@ -22,7 +22,7 @@ import { replaced } from "../layers/daemon/program.ts"
 import { stateFile } from "../layers/daemon/state-file.ts"
 import { layerInventory } from "../layers/devices/inventory.ts"
 import { layerProbe } from "../layers/devices/probe.ts"
-import { wokenMark } from "../layers/hive-launcher/index.ts"
+import { wokenHere, wokenMark } from "../layers/hive-launcher/index.ts"
 import { type HiveApi, hiveApi } from "../protocol/hive.ts"
 import { layerSqlite } from "../layers/hive-catalog/sqlite.ts"
 import { layerRandom } from "../layers/ids/random.ts"
@@ -30,19 +30,32 @@ import { layerDisk } from "../layers/models/disk.ts"
 import { hiveFolder } from "../layers/paths/index.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode } from "../layers/process/node.ts"
+import { layerProcess as layerQueenLauncher } from "../layers/queen-launcher/process.ts"
 import { layerHttp as layerQueens } from "../layers/queen-connector/http.ts"
 import { environmentOf, layerRuntimes, tellerOf } from "../layers/kinds/runtimes.ts"
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerHttp as layerWorkers } from "../layers/worker-connector/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
 import { RbeeError, rbeeError } from "../machines/errors.ts"
-import { loadInvitation, loadSettings } from "./config.ts"
+import { environmentOf as environmentOfSettings, loadInvitation, loadSettings } from "./config.ts"
 import { exitCodeOf } from "../machines/vocabulary/address.ts"
 import { stopSignal } from "./stop-signal.ts"
 import { join } from "./hive/join.ts"
 import { joiningOf, type Place, secretOf } from "./hive/membership.ts"
 import { jsonLogs } from "./logs.ts"
 import { deferredHandlers } from "../layers/transport/deferred-handlers.ts"
+
+const programs = dirname(fileURLToPath(import.meta.url))
+
+/** By which her own machine's hive wakes the next queen. */
+const nextQueen = (settings: Settings) => {
+  if (process.env[wokenMark] !== wokenHere) return Layer.empty
+  const own = Object.entries({ ...process.env, ...environmentOfSettings(settings) })
+  const env = Object.fromEntries(
+    own.filter((entry): entry is [string, string] => entry[1] !== undefined && entry[0] !== wokenMark)
+  )
+  return layerQueenLauncher({ file: pathOf(programs, "queen.js"), env })
+}
 
 const worldOf = (settings: Settings) => {
   const folder = hiveFolder(settings.home, settings.hive.id)
@@ -58,6 +71,7 @@ const worldOf = (settings: Settings) => {
     layerProcess({ env }),
     layerWorkers,
     layerQueens,
+    nextQueen(settings),
     ActorSystem.layer
   ).pipe(
     Layer.provideMerge(Layer.mergeAll(layerNode, layerDaemons, layerRandom, Layer.succeed(CurrentSettings, settings)))

@@ -26,7 +26,7 @@ import { openApi } from "../protocol/openapi/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
 import { replaced } from "../layers/daemon/program.ts"
-import { stateFile } from "../layers/daemon/state-file.ts"
+import { lostToStay, stateFile } from "../layers/daemon/state-file.ts"
 import { CurrentGrammars } from "../layers/grammars/index.ts"
 import { threadedGrammars } from "../layers/grammars/thread.ts"
 import { layerHttp as layerHives } from "../layers/hive-connector/http.ts"
@@ -159,8 +159,14 @@ const forOllama = (
 
 const mustEnd = Effect.raceFirst(stopSignal, replaced(fileURLToPath(import.meta.url)))
 
+/** Whoever comes after one who was to stay, and ended without goodbye, stays in her place, whoever wakes her. */
+const inHerPlace = (settings: Settings) =>
+  Effect.map(lostToStay(queenFolder(settings.home)), (before) =>
+    before === undefined ? settings : { ...settings, queen: { ...settings.queen, idleMs: Number.POSITIVE_INFINITY } }
+  ).pipe(Effect.provide(Layer.merge(layerProcesses, layerDaemons)))
+
 const program = Effect.gen(function* () {
-  const settings = yield* loadSettings({ env: process.env, makeToken: true })
+  const settings = yield* Effect.flatMap(loadSettings({ env: process.env, makeToken: true }), inHerPlace)
   keepLogs(join(settings.home.logs, "queen.log"), undefined)
   const ready = yield* Deferred.make<QueenApi>()
   const handlers = deferredHandlers(queenApi, ready)
@@ -208,7 +214,7 @@ const program = Effect.gen(function* () {
       document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
     })
     const { self } = yield* Processes
-    yield* stateFile(queenFolder(settings.home), {
+    const write = yield* stateFile(queenFolder(settings.home), {
       ...self,
       port: term.port,
       url: term.url,
@@ -218,6 +224,9 @@ const program = Effect.gen(function* () {
       version: settings.version,
       stays: settings.queen.idleMs === Number.POSITIVE_INFINITY
     })
+    // whoever looks after her must know, should she die now, whether she was to stay
+    yield* Effect.forkScoped(Effect.zipRight(queen.stayed, write({ stays: true })))
+    yield* Effect.forkScoped(Effect.zipRight(queen.leaving, write({ stays: false })))
     yield* Deferred.succeed(ready, queen.api)
     yield* Effect.forkScoped(Effect.zipRight(mustEnd, queen.shutdown(false)))
     yield* reign(queen, term)

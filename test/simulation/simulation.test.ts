@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { deadlyModel, deadlyOf, type Plan, planOf, raceOf } from "../../src/simulator/run/plan.ts"
+import { deadlyModel, deadlyOf, type Plan, planOf, raceOf, staysOf } from "../../src/simulator/run/plan.ts"
 import { type Outcome, runPlan } from "../../src/simulator/run/run.ts"
 import { shrink } from "../../src/simulator/run/shrink.ts"
 import { measuringSurfaces } from "../../src/simulator/clients/measuring.ts"
@@ -52,6 +52,10 @@ describe("The simulated cluster", () => {
     // one device has not always room for several models
     const ends = outcomes.flatMap((each) => (hasOneModel(each.plan) ? each.ends : []))
     expect(new Set(ends)).toEqual(new Set(["done"]))
+  }, 300_000)
+
+  it("has a queen who was told to stay there again, whatever killed her, and one who was told to end nowhere", async () => {
+    expect(broken(await runAll(range(1, isWhole ? 100 : 5).map((seed) => staysOf(seed))))).toEqual([])
   }, 300_000)
 
   it("has a journal that is late in some of its plans, and none where nothing fails", async () => {

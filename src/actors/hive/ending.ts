@@ -89,11 +89,11 @@ export const endWhenIdle = Effect.gen(function* () {
   // One of which nobody wants anything, not even to own it, is nobody's: who woke it died, and its name was forgotten.
   const isClaimed = () => (isWoken ? heartbeat.contactAt !== undefined : ownership.owner !== undefined)
   const isStray = () => !isClaimed() && usage.isUnused
-  // One that a queen woke to stay is hers: it stays as long as she does, and then waits for the next one as any other.
-  const isHers = isWoken && hive.idleMs === Number.POSITIVE_INFINITY
-  const usualMs = isHers ? withoutHerMs : hive.idleMs
+  // One that a queen has stay is hers: it stays as long as she does, and then waits for the next one as any other.
+  const isHers = () => ownership.stays || (isWoken && hive.idleMs === Number.POSITIVE_INFINITY)
+  const usualMs = isWoken && hive.idleMs === Number.POSITIVE_INFINITY ? withoutHerMs : hive.idleMs
   const idleMs = () => (ownership.wokenCold || isStray() ? hive.idleColdMs : usualMs)
-  const isKept = Effect.map(inContact, (isThere) => isHers && !ownership.wokenCold && isThere)
+  const isKept = Effect.map(inContact, (isThere) => isHers() && !ownership.wokenCold && isThere)
   const isUsed = Effect.flatMap(isKept, (kept) => (kept ? Effect.succeed(true) : inUse))
   yield* usage.idle({ idleMs, inUse: Effect.provide(isUsed, context) })
   yield* (yield* Ending).shutdown(shutdown.drainMs, "idle")

@@ -8,6 +8,7 @@
  *   ├ installs     (one_for_one, temporary)
  *   ├ workers      (one_for_one, transient)
  *   ├ heartbeat    (permanent)
+ *   ├ queen watch  wakes the next queen, where she ended without goodbye
  *   └ own end      when it was of no use for its time
  */
 import * as Deferred from "effect/Deferred"
@@ -41,6 +42,7 @@ import { CurrentHeartbeat } from "./heartbeat.ts"
 import { CurrentDownloads, Downloads } from "./models/downloads.ts"
 import { openStore } from "./models/store.ts"
 import { CurrentOwnership } from "./ownership.ts"
+import { watchQueen } from "./queen-watch.ts"
 import { CurrentUsage } from "./usage.ts"
 import { CurrentWorkers, Workers } from "./workers/workers.ts"
 
@@ -96,6 +98,7 @@ const start = Effect.gen(function* () {
       { id: "missing-runtime", restart: "transient", start: task(lacking) },
       branch("workers", CurrentWorkers, Workers.over),
       { id: "heartbeat", start: task(heartbeat.run) },
+      { id: "queen-watch", restart: "transient", start: task(watchQueen) },
       { id: "own-end", restart: "transient", start: task(endWhenIdle) }
     ]
   })

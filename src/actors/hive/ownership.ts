@@ -14,6 +14,8 @@ export class Ownership {
   secret: string | undefined
   /** She woke this hive for a cold session: it ends soon after its last use. */
   wokenCold = false
+  /** She stays, and this hive with her. */
+  stays = false
   private readonly catalog: Ports["catalog"]
 
   private constructor(catalog: Ports["catalog"], owner: OwnerRow | undefined) {
@@ -27,7 +29,12 @@ export class Ownership {
   })
 
   /** Her own later starts always may; another queen only if she says that she takes over. */
-  claim({ queen, take_over, woken_cold }: ClaimRequest): Effect.Effect<void, RbeeError<"HIVE_OWNED"> | CatalogError> {
+  claim({
+    queen,
+    stays,
+    take_over,
+    woken_cold
+  }: ClaimRequest): Effect.Effect<void, RbeeError<"HIVE_OWNED"> | CatalogError> {
     return Effect.suspend((): Effect.Effect<void, RbeeError<"HIVE_OWNED"> | CatalogError> => {
       const { owner } = this
       const stranger = owner !== undefined && owner.id !== queen.id
@@ -37,6 +44,7 @@ export class Ownership {
       const { id, name, epoch, url } = queen
       this.owner = { id, name, epoch, url }
       this.secret = queen.secret
+      this.stays = stays === true
       // Claimed again by a queen who did not wake it, it keeps what the first one said.
       if (woken_cold !== undefined) this.wokenCold = woken_cold
       return this.catalog.setOwner(this.owner)

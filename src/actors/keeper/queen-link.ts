@@ -49,8 +49,6 @@ export interface QueenLink {
   /** Completes once her goodbye was printed, or her stream is over. */
   readonly leave: Effect.Effect<void>
   readonly saidGoodbye: () => boolean
-  /** She ended everything with herself: somebody said `rbee down`. */
-  readonly cascaded: () => boolean
   /** Waits until her process is gone and her port is free. */
   readonly gone: Effect.Effect<boolean>
 }
@@ -72,7 +70,6 @@ export const makeQueenLink = (
     let health: Health | undefined
     let woke = false
     let ended = false
-    let cascaded = false
     let held: Array<() => void> | undefined
     let watch: Fiber.RuntimeFiber<unknown> | undefined
     let farewell = yield* Deferred.make<void>()
@@ -82,7 +79,6 @@ export const makeQueenLink = (
       const said = yield* Deferred.make<void>()
       farewell = said
       ended = false
-      cascaded = false
       // answered: the stream is open
       const feed = yield* Effect.tapError(api.events({}), () => Deferred.succeed(said, undefined))
       const reading = readEvents(feed, (event) => {
@@ -90,7 +86,6 @@ export const makeQueenLink = (
         const heard = heardIn(event)
         const line = lineIn(heard.data)
         if (!heardOnEvents.has(line.action)) return
-        if (line.action === cascadeWorkers().action) cascaded = true
         const print = () => {
           renderer.say(line, heard)
           if (line.action !== goodbye().action) return
@@ -156,7 +151,6 @@ export const makeQueenLink = (
       },
       leave: Effect.suspend(() => Deferred.await(farewell)),
       saidGoodbye: () => ended,
-      cascaded: () => cascaded,
       gone
     }
   })

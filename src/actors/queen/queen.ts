@@ -47,6 +47,10 @@ export interface Queen {
   readonly instance: string
   /** The whole protocol; returns at once. */
   readonly shutdown: (cascade: boolean) => Effect.Effect<void>
+  /** Comes true when she was told to stay; she may have been started so. */
+  readonly stayed: Effect.Effect<void>
+  /** Comes true when her end has begun. */
+  readonly leaving: Effect.Effect<void>
   /** Comes true when she has said goodbye and her tree has stopped; dies if her tree gave up. */
   readonly ended: Effect.Effect<void>
 }
@@ -98,8 +102,8 @@ const start = Effect.gen(function* () {
   }).pipe(Effect.catchTag("ChildStartFailed", (failure) => startFailed(failure.cause)))
   const teardown = yield* Teardown
   teardown.adopt((yield* SessionBook).open())
-  const { shutdown } = yield* OwnLife
-  return { api: yield* queenApi, id, instance, shutdown, ended: Effect.orDie(Fiber.join(tree.fiber)) }
+  const { leaving, shutdown, stayed } = yield* OwnLife
+  return { api: yield* queenApi, id, instance, shutdown, stayed, leaving, ended: Effect.orDie(Fiber.join(tree.fiber)) }
 })
 
 export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError, Ports | Scope.Scope> =>

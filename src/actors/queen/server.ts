@@ -38,6 +38,7 @@ import { checkPrompt } from "./models/prompt-bound.ts"
 import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
 import { planOf } from "./placement/plan.ts"
 import { OwnLife } from "./endings/own-life.ts"
+import { stay } from "./endings/staying.ts"
 import { SessionBook } from "./sessions/stored-sessions.ts"
 import { Teardown } from "./endings/teardown.ts"
 import { cpuDevice, type HiveId, type ModelRef, type WorkerId } from "../../machines/vocabulary/ids.ts"
@@ -210,6 +211,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     listWorkers: () => Effect.sync(() => view.allWorkers()),
     stopWorker: ({ id }) => stopWorker(id),
     ...models,
+    stay: () => Effect.provide(stay, context),
     shutdown: ({ cascade, session }) =>
       session === undefined
         ? Effect.as(shutdown(cascade ?? false), { queen: "ends", kept: [] })

@@ -1,6 +1,7 @@
 /** `daemon.json`: how others find a daemon, and know it from another process with the same pid. */
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { type ProcessId, Processes } from "../process/index.ts"
 import { DaemonFiles } from "./index.ts"
@@ -50,6 +51,13 @@ export const living = (folder: string): Effect.Effect<DaemonState | undefined, n
     return state !== undefined && (yield* (yield* Processes).alive(state)) ? state : undefined
   })
 
+/** A daemon that was to stay, and whose process is gone: it ended without goodbye, which would have removed the file. */
+export const lostToStay = (folder: string): Effect.Effect<DaemonState | undefined, never, DaemonFiles | Processes> =>
+  Effect.gen(function* () {
+    const state = yield* stateIn(folder)
+    return state?.stays !== true || (yield* (yield* Processes).alive(state)) ? undefined : state
+  })
+
 /** The hives that live and have a state file under `home`, the state folder. */
 export const livingHives = (home: string): Effect.Effect<ReadonlyArray<DaemonState>, never, DaemonFiles | Processes> =>
   Effect.gen(function* () {
@@ -61,12 +69,22 @@ export const livingHives = (home: string): Effect.Effect<ReadonlyArray<DaemonSta
     return found.filter((state) => state !== undefined).filter(({ role }) => role === "hive")
   })
 
-/** Writes the state file, whole or not at all, and removes it at a clean end, unless a successor has its own there. */
-export const stateFile = (folder: string, state: DaemonState): Effect.Effect<void, never, DaemonFiles | Scope.Scope> =>
-  Effect.flatMap(DaemonFiles, (files) =>
-    Effect.acquireRelease(files.write(fileIn(folder), `${JSON.stringify(state)}\n`), () =>
-      Effect.flatMap(stateIn(folder), (found) =>
-        found?.instance === state.instance ? files.remove(fileIn(folder)) : Effect.void
-      ).pipe(Effect.provideService(DaemonFiles, files))
+/**
+ * Writes the state file, whole or not at all, and removes it at a clean end, unless a successor has its own there. One that
+ * fails leaves it, as one that is killed does. Returns how it is written anew.
+ */
+export const stateFile = (
+  folder: string,
+  state: DaemonState
+): Effect.Effect<(change: Partial<DaemonState>) => Effect.Effect<void>, never, DaemonFiles | Scope.Scope> =>
+  Effect.flatMap(DaemonFiles, (files) => {
+    const write = (change: Partial<DaemonState>) =>
+      files.write(fileIn(folder), `${JSON.stringify({ ...state, ...change })}\n`)
+    const remove = Effect.flatMap(stateIn(folder), (found) =>
+      found?.instance === state.instance ? files.remove(fileIn(folder)) : Effect.void
+    ).pipe(Effect.provideService(DaemonFiles, files))
+    return Effect.as(
+      Effect.acquireRelease(write({}), (_, exit) => (Exit.isSuccess(exit) ? remove : Effect.void)),
+      write
     )
-  )
+  })

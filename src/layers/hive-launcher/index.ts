@@ -40,5 +40,9 @@ export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
   }
 >() {}
 
-/** In the environment of a hive that its queen wakes: it is hers already, and joins nobody. */
+/**
+ * In the environment of a hive that its queen wakes: it is hers already, and joins nobody. `wokenHere` where it is her own
+ * machine's, which may wake the next queen.
+ */
 export const wokenMark = "RBEE_HIVE_WOKEN"
+export const wokenHere = "here"

@@ -8,7 +8,7 @@ import type { Ports } from "../daemon/index.ts"
 import { living } from "../daemon/state-file.ts"
 import { hiveFolder } from "../paths/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
-import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
+import { HiveLauncher, type HiveTarget, wokenHere, wokenMark } from "./index.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export interface Program {
@@ -29,7 +29,7 @@ const make = (settings: Settings, program: Program) => {
     program: {
       command: process.execPath,
       args: [program.file],
-      env: { ...program.env, RBEE_HIVE_ID: target.id, [wokenMark]: "1" },
+      env: { ...program.env, RBEE_HIVE_ID: target.id, [wokenMark]: target.id === settings.hive.id ? wokenHere : "1" },
       logFile: join(settings.home.logs, `hive-${target.id}.log`)
     },
     port: target.port,

@@ -12,6 +12,12 @@ export interface LivingHive {
   readonly process: ProcessId
 }
 
+/** Who she was, and where. */
+export interface LostQueen {
+  readonly id: string
+  readonly url: string
+}
+
 export class QueenLauncher extends Context.Tag("rbee/QueenLauncher")<
   QueenLauncher,
   {
@@ -30,6 +36,8 @@ export class QueenLauncher extends Context.Tag("rbee/QueenLauncher")<
     readonly wake: Effect.Effect<{ readonly health: Health; readonly woken: boolean }, RbeeError>
     /** Waits until the queen's process is gone and its port is free; false when it is not within 40 s. */
     readonly gone: (health: Health) => Effect.Effect<boolean>
+    /** A queen who was to stay, and whose process is gone without goodbye, as her state file tells. */
+    readonly lost: Effect.Effect<LostQueen | undefined>
     /** The hive processes of this machine that live now, with or without a queen. */
     readonly hives: Effect.Effect<ReadonlyArray<LivingHive>>
   }

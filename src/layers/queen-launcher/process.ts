@@ -11,7 +11,8 @@ import type { Health } from "../../machines/vocabulary/common.ts"
 import { DaemonProbe, type Ports } from "../daemon/index.ts"
 import { type Seen, settled, silentMs, type Sure, wake as launch } from "../daemon/launch.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
-import { livingHives } from "../daemon/state-file.ts"
+import { livingHives, lostToStay } from "../daemon/state-file.ts"
+import { queenFolder } from "../paths/index.ts"
 import { Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { QueenLauncher } from "./index.ts"
@@ -116,7 +117,9 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
     Effect.provide(ports)
   )
 
-  return { url, port, find, wake, gone, hives }
+  const lost: QueenLauncher["Type"]["lost"] = Effect.provide(lostToStay(queenFolder(settings.home)), ports)
+
+  return { url, port, find, wake, gone, lost, hives }
 }
 
 export const layerProcess = (program: Program) =>

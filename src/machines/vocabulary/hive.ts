@@ -32,7 +32,9 @@ export const ClaimRequest = Schema.Struct({
   }),
   take_over: Schema.optional(Schema.Boolean),
   /** the hive was woken for a cold session: it ends 60 s after its last use */
-  woken_cold: Schema.optional(Schema.Boolean)
+  woken_cold: Schema.optional(Schema.Boolean),
+  /** the queen stays however idle she is, and the hive with her */
+  stays: Schema.optional(Schema.Boolean)
 })
 export type ClaimRequest = typeof ClaimRequest.Type
 

@@ -34,6 +34,7 @@ export const layerInProcess = <R>(
             Effect.as(true),
             Effect.orElseSucceed(() => true)
           ),
+        lost: Effect.succeed(undefined),
         hives: Effect.succeed([])
       }
     })

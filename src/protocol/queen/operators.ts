@@ -186,6 +186,12 @@ export const operatorsApi = {
     errors: [...ofOwnedHive, ...ofStore, "WORKER_NOT_FOUND"]
   }),
   ...modelsApi,
+  stay: endpoint("POST", "/stay", {
+    scope: "manage",
+    summary: "The queen and her hives stay, however idle they are, until they are told to end",
+    input: none,
+    answers: { json: { 204: Nothing } }
+  }),
   shutdown: endpoint("POST", "/shutdown", {
     scope: "manage",
     summary: "End the queen, or what one session woke",

@@ -83,9 +83,10 @@ export const bootLook = (
   process.main(program)
 }
 
-/** `rbee up`, `rbee down`, and `rbee hives …` and `rbee workers …` of a queen that is awake. */
+/** To find or wake a queen, `rbee up` (`stay`), `rbee down`, and `rbee hives …` and `rbee workers …` of a queen that is awake. */
 export type Command =
   | "up"
+  | "stay"
   | "down"
   | { readonly startHive: HiveId }
   | { readonly stopHive: HiveId }
@@ -101,6 +102,11 @@ export const bootCommand = (cluster: Cluster, process: SimProcess, command: Comm
     const health = found ?? (yield* launcher.wake).health
     if (command === "up") return 0
     const api = (yield* QueenConnector).connect(launcher.url)
+    if (command === "stay") {
+      yield* api.startHive({ id: localHive })
+      yield* api.stay({})
+      return 0
+    }
     if (command === "down") {
       yield* api.shutdown({ cascade: true })
       return (yield* launcher.gone(health)) ? 0 : 1

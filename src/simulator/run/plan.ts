@@ -124,6 +124,8 @@ export interface Plan {
   readonly journalMs?: readonly [number, number]
   /** the models reason, and call tools: in which dialect, and how often a worker cannot learn it */
   readonly speech?: { readonly form: number; readonly unlearned: number }
+  /** `rbee up`: the queen stays until `down`, whatever ends her meanwhile */
+  readonly stays?: boolean
   /** plants a violation that must be found */
   readonly canary?: boolean
 }
@@ -297,6 +299,24 @@ export const raceOf = (seed: number): Plan => {
     end: "down",
     isRace: true
   }
+}
+
+/** A queen who was told to stay, and who is killed again and again: with and without keepers who would wake her. */
+export const staysOf = (seed: number): Plan => {
+  const plan = wellSized(seed, { faults: false })
+  const random = new SeededRandom(seed ^ 0x51a75a11)
+  const faults = Array.from({ length: random.int(1, 6) }, (): Fault => {
+    const at = random.int(20_000, 55_000)
+    return {
+      at,
+      kind: random.pick(["kill-queen", "kill-queen", "kill-queen", "kill-keeper", "slow-start", "steal-port"]),
+      target: random.int(0, 1000),
+      forMs: random.int(100, 60_000 - at),
+      steps: random.chance(0.5) ? 0 : random.int(1, 60)
+    }
+  }).toSorted((a, b) => a.at - b.at)
+  const jobs = plan.jobs.map((job) => ({ ...job, at: random.int(10_000, 50_000) }))
+  return { ...plan, jobs, faults, healAt: 60_000, end: "down", stays: true }
 }
 
 /** A file that ends every worker that loads it, asked for beside others that are well. */

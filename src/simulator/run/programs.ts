@@ -12,8 +12,9 @@ import { makeQueen } from "../../actors/queen/queen.ts"
 import { makeWorker } from "../../actors/worker/worker.ts"
 import { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 import { layerProcess as layerLocalHives } from "../../layers/hive-launcher/process.ts"
+import { layerProcess as layerQueens } from "../../layers/queen-launcher/process.ts"
 import { layerProcess as layerWorkers } from "../../layers/worker-launcher/process.ts"
-import { stateFile } from "../../layers/daemon/state-file.ts"
+import { lostToStay, stateFile } from "../../layers/daemon/state-file.ts"
 import { hiveFolder, queenFolder } from "../../layers/paths/index.ts"
 import { HiveKeys } from "../../layers/keys/index.ts"
 import { HiveConnector } from "../../layers/hive-connector/index.ts"
@@ -57,12 +58,16 @@ const once = <A>(make: (url: string, secret: string) => A): ((url: string, secre
 }
 
 /** What every program has. */
-export const common = (cluster: Cluster, process: SimProcess, hiveId: HiveId) =>
-  Layer.mergeAll(
+export const common = (cluster: Cluster, process: SimProcess, hiveId: HiveId, idleMs?: number) => {
+  const settings = cluster.settingsOf(hiveId)
+  return Layer.mergeAll(
     layerIds(process),
     layerTurns(process),
     layerPorts(process, cluster.network),
-    Layer.succeed(CurrentSettings, cluster.settingsOf(hiveId)),
+    Layer.succeed(CurrentSettings, {
+      ...settings,
+      queen: { ...settings.queen, idleMs: idleMs ?? settings.queen.idleMs }
+    }),
     Layer.succeed(QueenConnector, {
       connect: once((url) => cluster.watch.queen(process, cluster.network.connect(process, url, queenApi)))
     }),
@@ -73,6 +78,7 @@ export const common = (cluster: Cluster, process: SimProcess, hiveId: HiveId) =>
       )
     })
   )
+}
 
 /** As the daemons exit: 75 where the address is taken, 1 for any other failure. */
 export const exitCode = (error: unknown): Effect.Effect<number> =>
@@ -124,6 +130,9 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
     const leadership = layerPort(Effect.as(bound, { url: cluster.queenUrl, port: 0 }))
     const term = yield* Effect.provide(lead, leadership)
     yield* opening(cluster)
+    const settings = cluster.settingsOf(localHive)
+    const before = yield* Effect.provide(lostToStay(queenFolder(settings.home)), layerPorts(process, cluster.network))
+    const idleMs = before === undefined ? settings.queen.idleMs : Number.POSITIVE_INFINITY
     const world = yield* Layer.build(
       Layer.mergeAll(
         layerQueenCatalog(cluster.queenStore),
@@ -136,7 +145,9 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
         ),
         layerHives(cluster, process),
         layerSystem(process, cluster.onlooker)
-      ).pipe(Layer.provideMerge(Layer.mergeAll(common(cluster, process, localHive), layerMetrics, HiveKeys.layer)))
+      ).pipe(
+        Layer.provideMerge(Layer.mergeAll(common(cluster, process, localHive, idleMs), layerMetrics, HiveKeys.layer))
+      )
     )
     yield* Effect.gen(function* () {
       const queen = yield* makeQueen({
@@ -145,15 +156,20 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
         boot: `boot-${cluster.boots}`
       })
       const { home, queen: at, version } = cluster.settingsOf(localHive)
-      yield* stateFile(queenFolder(home), {
+      const write = yield* stateFile(queenFolder(home), {
         ...process.id,
         port: at.port,
         url: cluster.queenUrl,
         role: "queen",
         id: queen.id,
         instance: queen.instance,
-        version
+        version,
+        stays: before !== undefined
       })
+      if (cluster.plan.stays === true) {
+        yield* Effect.forkScoped(Effect.zipRight(queen.stayed, write({ stays: true })))
+        yield* Effect.forkScoped(Effect.zipRight(queen.leaving, write({ stays: false })))
+      }
       yield* Deferred.succeed(ready, queen.api)
       yield* Effect.forkScoped(Effect.zipRight(process.terminated, queen.shutdown(false)))
       yield* reign(queen, term)
@@ -176,7 +192,9 @@ export const bootHive = (cluster: Cluster, process: SimProcess, hive: HiveStart)
         layerModels(process, () => cluster.hub, hive.disk),
         layerRuntimes(hive.runtimes, () => !cluster.bootFails(process)),
         layerWorkers({ program: files.worker, env: {} }),
-        layerSystem(process, cluster.onlooker)
+        layerSystem(process, cluster.onlooker),
+        // her own machine's hive wakes the next queen, where one was to stay
+        cluster.plan.stays === true && hive.id === localHive ? layerQueens({ file: files.queen, env: {} }) : Layer.empty
       ).pipe(Layer.provideMerge(common(cluster, process, hive.id)))
     )
     yield* Effect.gen(function* () {

@@ -31,6 +31,8 @@ const lookMs = 60_000
 const unwantedMs = 65_000
 /** left alone, hives end after 30 minutes, and the queen 30 minutes after the last of them */
 const idleMs = 65 * 60_000
+/** the next queen is there by then: the longest pause between two tries, and a start */
+const wokenMs = 60_000
 
 export interface Outcome {
   readonly plan: Plan
@@ -105,6 +107,7 @@ const live = (
     })
   for (const { awake, id } of plan.hives)
     if (awake) kernel.at(0, () => bootCommand(cluster, cluster.first.spawn(`start-${id}`), { startHive: id }))
+  if (plan.stays === true) kernel.at(0, () => bootCommand(cluster, cluster.first.spawn("up"), "stay"))
   for (const fault of plan.faults)
     kernel.at(fault.at, () => {
       const inSteps = (left: number): void => {
@@ -159,6 +162,11 @@ const live = (
   if (wrong !== undefined) return wrong
   const held = slotsHeld(kernel, cluster)
   if (held !== undefined) return held
+
+  if (plan.stays === true) {
+    const here = kernel.run(() => cluster.living("queen").length > 0, kernel.now + wokenMs)
+    if (here !== undefined) return explain(here, "no queen is there, and she was to stay")
+  }
 
   // the end
   const isIdle = plan.end === "idle"

@@ -183,6 +183,7 @@ export const stage = (script: Script) => {
       }),
     events: () => Effect.as(call("events"), feed(script.events ?? ["HANG"])),
     cancelJob: () => Effect.zipRight(call("cancel"), script.cancel === "hang" ? Effect.never : answer(script.cancel)),
+    stay: () => call("stay"),
     shutdown: (input) =>
       Effect.zipRight(
         Effect.zipRight(
@@ -220,6 +221,7 @@ export const stage = (script: Script) => {
           : Effect.fail(script.wakeFails)
       ),
       gone: () => Effect.as(call("gone"), true),
+      lost: Effect.succeed(undefined),
       hives: Effect.succeed([])
     }),
     Layer.succeed(Terminal, {

@@ -1,5 +1,6 @@
 /** What the keeper promises on real processes: races, interrupts, terminals that leave, hives that nobody owns. */
-import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
+import { createServer } from "node:http"
 import { join } from "node:path"
 import { describe, expect, it } from "vitest"
 import { eventually, type Machine } from "../../support/machine.ts"
@@ -11,6 +12,14 @@ const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "40" }
 const story = ["infer", "tell me a story", "--ignore-eos", "--max-tokens", "400"]
 
 const pidsOf = (on: Machine, role: string) => on.processes().flatMap((one) => (one.role === role ? [one.pid] : []))
+const stateOf = (on: Machine) => join(on.home, "queen", "daemon.json")
+const stays = (on: Machine) => existsSync(stateOf(on)) && readFileSync(stateOf(on), "utf8").includes('"stays":true')
+const hiveLog = (on: Machine) => readFileSync(join(on.home, "logs", "hive-localhost.log"), "utf8")
+/** seconds that she is here; looking is no use of her */
+const uptime = async (on: Machine): Promise<number> => {
+  const health = (await (await on.fetch(`${on.queenUrl}/health`)).json()) as { readonly uptime_s: number }
+  return health.uptime_s
+}
 
 describe("a keeper on real processes", () => {
   it("shares one queen between keepers that wake her at the same moment", async () => {
@@ -145,16 +154,56 @@ describe("a keeper on real processes", () => {
     expect(on.processes()).toEqual([])
   })
 
-  it("`up` has what it wakes stay, says so of a queen that will not, and in the foreground outlives her", async () => {
-    const on = await machine({ env: { RBEE_QUEEN_IDLE_MS: "2000" } })
-    const state = join(on.home, "queen", "daemon.json")
-    const stays = () => existsSync(state) && readFileSync(state, "utf8").includes('"stays":true')
-    expect((await on.rbee(["queen", "start"])).code).toBe(0)
+  it("`up` has a queen stay who was here before, and the local hive wakes the next one when she is killed, until `down`", async () => {
+    const on = await machine({ env: { RBEE_QUEEN_IDLE_MS: "1500", RBEE_HIVE_HEARTBEAT_MS: "200" } })
+    expect((await on.rbee(["infer", "hello"])).code).toBe(0)
+    expect((await on.rbee(["up"])).code).toBe(0)
+    const [first] = pidsOf(on, "queen")
+    const hives = pidsOf(on, "hive")
+    // past her idle time she is here, and did not change
+    await eventually(async () => (await uptime(on)) > 4, "she is past her idle time")
+    expect(pidsOf(on, "queen")).toEqual([first])
+    for (const pid of pidsOf(on, "queen")) process.kill(pid, "SIGKILL")
+    await eventually(
+      () => pidsOf(on, "queen").some((pid) => pid !== first) && stays(on),
+      "the next one is here, and stays"
+    )
+    expect((await on.rbee(["infer", "hello"])).code).toBe(0)
+    expect(pidsOf(on, "hive")).toEqual(hives)
+    expect((await on.rbee(["down"])).code).toBe(0)
+    expect(on.processes()).toEqual([])
+    expect(stays(on)).toBe(false)
+  })
+
+  it("a hive lets be a queen who was told to end, and does not storm a port that was taken meanwhile", async () => {
+    const on = await machine({ env: { RBEE_HIVE_HEARTBEAT_MS: "200" } })
+    expect((await on.rbee(["up"])).code).toBe(0)
+    const state = readFileSync(stateOf(on), "utf8")
+    expect((await on.rbee(["queen", "stop"])).code).toBe(0)
+    expect(existsSync(stateOf(on))).toBe(false)
+    // as one that died leaves it; and a stranger takes her port
+    writeFileSync(stateOf(on), state)
+    const stranger = createServer((_, answer) => answer.end("hello")).listen(on.ports.queen, "127.0.0.1")
+    const refused = () => hiveLog(on).split("the next queen was not woken: CONFLICT").length - 1
+    await eventually(() => refused() >= 3, "it tried three times")
+    expect(hiveLog(on).match(/"tries":\d+/g)).toEqual(['"tries":1', '"tries":2', '"tries":3'])
+    expect(pidsOf(on, "queen")).toEqual([])
+    await new Promise((resolve) => stranger.close(resolve))
+    await eventually(() => pidsOf(on, "queen").length === 1, "the next queen is here")
+    expect((await on.rbee(["down"])).code).toBe(0)
+    expect(on.processes()).toEqual([])
+  })
+
+  it("`up --foreground` wakes the next queen when she is killed, and ends with `down`", async () => {
+    const on = await machine()
     const run = on.start(["up", "--foreground"])
-    await run.until((seen) => seen.stderr().includes("the queen was here before, and ends when she is idle"))
-    await run.until((seen) => seen.stderr().includes("queen: goodbye"))
-    await eventually(() => on.processes().some(({ role }) => role === "queen") && stays(), "the next one stays")
-    expect((await on.rbee(["up"])).stderr).toBe("")
+    await run.until((seen) => seen.stdout().includes("up: queen on"))
+    const [first] = pidsOf(on, "queen")
+    for (const pid of pidsOf(on, "queen")) process.kill(pid, "SIGKILL")
+    await eventually(
+      () => pidsOf(on, "queen").some((pid) => pid !== first) && stays(on),
+      "the next one is here, and stays"
+    )
     expect((await on.rbee(["down"])).code).toBe(0)
     expect((await run.finished).code).toBe(0)
     expect(on.processes()).toEqual([])

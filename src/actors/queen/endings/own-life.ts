@@ -1,6 +1,7 @@
 /** The queen's own life, as others of her parts know it: they tell it whether she is of use, and when she is to end. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
@@ -18,6 +19,15 @@ export class OwnLife extends Context.Tag("rbee/queen/OwnLife")<
   {
     /** Somebody uses the queen: her idle time starts anew. */
     readonly touch: () => void
+    /** She does not end for being idle: she was started so, or told so since. */
+    readonly stays: () => boolean
+    readonly stay: Effect.Effect<void>
+    /** Comes true when she was told to stay. */
+    readonly stayed: Effect.Effect<void>
+    /** Her end begins. */
+    readonly leave: Effect.Effect<void>
+    /** Comes true when her end has begun. */
+    readonly leaving: Effect.Effect<void>
     /** The whole protocol; returns at once. */
     readonly shutdown: (cascade: boolean) => Effect.Effect<void>
   }
@@ -36,6 +46,9 @@ export class OwnLife extends Context.Tag("rbee/queen/OwnLife")<
           system.find(queenMachine, ownPath),
           Option.match({ onNone: () => Effect.void, onSome: (ref) => ref.tell(event) })
         )
+      const stayed = yield* Deferred.make<void>()
+      const leaving = yield* Deferred.make<void>()
+      let stays = queen.idleMs === Number.POSITIVE_INFINITY
       // so many uses in a row, with every heartbeat of a hive in use among them, that not each is told
       const touchEvery = Math.min(1000, queen.idleMs / 10)
       let touchedAt = yield* Clock.currentTimeMillis
@@ -50,6 +63,14 @@ export class OwnLife extends Context.Tag("rbee/queen/OwnLife")<
           touchedAt = now
           fork(tell({ type: "IDLE" }))
         },
+        stays: () => stays,
+        stay: Effect.suspend(() => {
+          stays = true
+          return Effect.zipRight(tell({ type: "STAY" }), Deferred.succeed(stayed, undefined))
+        }),
+        stayed: Deferred.await(stayed),
+        leave: Effect.asVoid(Deferred.succeed(leaving, undefined)),
+        leaving: Deferred.await(leaving),
         shutdown: (cascade) => tell({ type: "SHUTDOWN", cascade })
       }
     })

@@ -19,12 +19,12 @@ import { Jobs } from "../jobs/jobs.ts"
 import { Events } from "../log/event-ring.ts"
 import { LiveJobs } from "../log/live-jobs.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
-import { ownPath } from "./own-life.ts"
+import { OwnLife, ownPath } from "./own-life.ts"
 
 /** how long a shutdown looks for a hive that should not run, milliseconds: its machine may not answer */
 const lookMs = 1000
 
-type Ports = ActorSystem | Cluster | CurrentSettings | Events | Hives | Jobs | LiveJobs | SessionBook | Turns
+type Ports = ActorSystem | Cluster | CurrentSettings | Events | Hives | Jobs | LiveJobs | OwnLife | SessionBook | Turns
 
 /** Her end is the end of the whole tree. */
 export const queenActor: ChildSpec<Ports, MachineActor<typeof queenMachine>> = {
@@ -36,13 +36,15 @@ export const queenActor: ChildSpec<Ports, MachineActor<typeof queenMachine>> = {
     let began = 0
     let state: QueenCommand["state"] = "serving"
     const { narrate, stateChanged } = yield* Events
+    const { leave } = yield* OwnLife
     const perform = (command: QueenCommand): Effect.Effect<void> =>
-      Effect.map(Clock.currentTimeMillis, (now) => {
+      Effect.flatMap(Clock.currentTimeMillis, (now) => {
         if (command.state === "draining") began = now
         if (command.state !== state) stateChanged("queen", "queen", state, command.state)
         state = command.state
         const line = lines[command.state]?.()
         if (line !== undefined) narrate(line)
+        return state === "serving" ? Effect.void : leave
       })
     /** Comes true `ms` after the shutdown began. */
     const after = (ms: number) =>

@@ -7,11 +7,18 @@ import type { Claimed } from "../../../machines/hive.ts"
 import { mismatchOfRunning } from "../../../machines/policy/version.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { notLost } from "../cluster/hive-entry.ts"
+import { OwnLife } from "../endings/own-life.ts"
 import { CurrentQueen } from "../identity.ts"
 import { hiveAt, untilGone } from "./hive-calls.ts"
 import type { KnownHive } from "./known-hive.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import { fact } from "../../../machines/facts.ts"
+
+/** How she says whose a hive is, and whether it is to stay as she does. */
+export const asOwner = Effect.gen(function* () {
+  const { epoch, id, name, url } = yield* CurrentQueen
+  return { queen: { id, name, epoch, url }, ...((yield* OwnLife).stays() ? { stays: true } : {}) }
+})
 
 /**
  * Of another queen is a hive taken over only where she cannot be any more: she had this very address (her catalog was
@@ -20,14 +27,14 @@ import { fact } from "../../../machines/facts.ts"
 export const claim = (hive: KnownHive, url: string, justWoken = false) =>
   Effect.gen(function* () {
     const { row, waiters } = hive
-    const { epoch, id, name, url: ownUrl } = yield* CurrentQueen
     const api = yield* hiveAt(url)
     const isCold = waiters.size > 0 && [...waiters].every(({ session }) => session?.teardown === "cold")
     const isTakenOver = () => [...waiters].some(({ takeOver }) => takeOver === true)
-    const request = { queen: { id, name, epoch, url: ownUrl }, ...(isCold ? { woken_cold: true } : {}) }
+    const owner = yield* asOwner
+    const request = { ...owner, ...(isCold ? { woken_cold: true } : {}) }
     const { instance, version } = yield* api.claim(request).pipe(
       Effect.catchIf(
-        (error) => error.code === "HIVE_OWNED" && (justWoken || isTakenOver() || ownerUrl(error) === ownUrl),
+        (error) => error.code === "HIVE_OWNED" && (justWoken || isTakenOver() || ownerUrl(error) === owner.queen.url),
         () => api.claim({ ...request, take_over: true })
       )
     )

@@ -12,6 +12,7 @@ import * as say from "../../../machines/narration.ts"
 import { type MachineActor, machineActor } from "../../core/machine/machine-actor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
+import type { OwnLife } from "../endings/own-life.ts"
 import type { CurrentQueen } from "../identity.ts"
 import { Events } from "../log/event-ring.ts"
 import { LiveJobs } from "../log/live-jobs.ts"
@@ -34,6 +35,7 @@ export type HivePorts =
   | HiveConnector
   | HiveLauncher
   | LiveJobs
+  | OwnLife
   | QueenCatalog
   | SessionBook
   | Wakings

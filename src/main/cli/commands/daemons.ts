@@ -4,8 +4,6 @@ import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } fro
 import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
 import { makeRenderer, type Renderer } from "../../../actors/keeper/renderer.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
-import { living } from "../../../layers/daemon/state-file.ts"
-import { queenFolder } from "../../../layers/paths/index.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
 import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -80,22 +78,25 @@ export const up = (foreground: boolean, given: Context) => {
   return inWorld(
     context,
     Effect.gen(function* () {
-      const { hive: own, home, queen } = context.settings
+      const { hive: own, queen } = context.settings
       const renderer = yield* rendererOf(context)
-      const { hive } = yield* startHive(renderer, own.id, own.id)
+      const hive = yield* startToStay(renderer, own.id)
       answer(context, `up: queen on :${queen.port}, hive ${own.id} ${hive.state}`)
-      const stays = (yield* living(queenFolder(home)))?.stays === true
-      if (!stays)
-        context.terminal.stderr.write(
-          `bee-keeper: the queen was here before, and ends when she is idle; to have her stay: ${given.typed("down")}, then ${given.typed("up")}\n`
-        )
-      return foreground ? yield* stayUp(renderer, own.id, stays, context) : 0
+      return foreground ? yield* stayUp(renderer, own.id, context) : 0
     })
   )
 }
 
+/** A queen who was here before is told to stay, as one that `up` wakes is. */
+const startToStay = (renderer: Renderer, local: HiveId) =>
+  Effect.gen(function* () {
+    const { hive } = yield* startHive(renderer, local, local)
+    yield* (yield* connect).stay({})
+    return hive
+  })
+
 /** Wakes what is lost or ended for being idle, until a signal ends everything or somebody else shuts it down. */
-const stayUp = (renderer: Renderer, local: HiveId, stays: boolean, context: Context) =>
+const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
   Effect.scoped(
     Effect.gen(function* () {
       const link = yield* makeQueenLink(renderer)
@@ -103,9 +104,9 @@ const stayUp = (renderer: Renderer, local: HiveId, stays: boolean, context: Cont
       const keep = Effect.gen(function* () {
         for (;;) {
           yield* link.leave
-          if (link.cascaded() || (link.saidGoodbye() && (stays || link.woke()))) return 0
-          yield* link.saidGoodbye() ? link.outlive : link.retie
-          yield* startHive(renderer, local, local)
+          if (link.saidGoodbye()) return 0
+          yield* link.retie
+          yield* startToStay(renderer, local)
         }
       })
       const code = yield* Effect.raceFirst(keep, context.terminal.interrupted)
