@@ -106,7 +106,10 @@ const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
           yield* link.leave
           if (link.saidGoodbye()) return 0
           yield* link.retie
-          yield* startToStay(renderer, local)
+          // where somebody ends her meanwhile, her goodbye says it next
+          yield* Effect.catchAll(startToStay(renderer, local), ({ message }) =>
+            Effect.sync(() => void context.terminal.stderr.write(`bee-keeper: ${message}\n`))
+          )
         }
       })
       const code = yield* Effect.raceFirst(keep, context.terminal.interrupted)
