@@ -6,7 +6,6 @@
 import { afterAll, afterEach, beforeEach, inject, vi } from "vitest"
 
 const { fresh, hitLimit, mutant, only } = inject("tried")
-vi.setConfig({ testTimeout: inject("patience") })
 
 const switches = (globalThis.__stryker__ ??= {})
 if (fresh || switches.modulesHave !== "no change") vi.resetModules()

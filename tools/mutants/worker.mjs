@@ -49,8 +49,9 @@ const run = async ({ bail, files, fresh, hitLimit, mutant, only, patience }) => 
   vitest.state.filesMap.clear()
   vitest.state.errorsSet.clear()
   vitest.config.bail = bail
+  // here and not by `vi.setConfig`: that one knows the configuration of the thread's first run alone
+  vitest.config.testTimeout = patience
   vitest.provide("tried", { fresh, hitLimit, mutant, only })
-  vitest.provide("patience", patience)
   const all = await vitest.globTestSpecifications()
   const chosen = files ?? all.map(({ moduleId }) => moduleId)
   const byPath = new Map(all.map((spec) => [spec.moduleId, spec]))
