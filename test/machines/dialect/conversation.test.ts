@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { describe, expect, it } from "vitest"
-import { templateInput } from "../../../src/machines/dialect/conversation.ts"
+import { contentParts, offeredTools, templateInput } from "../../../src/machines/dialect/conversation.ts"
 import { contentOnly, type Dialect } from "../../../src/machines/dialect/dialect.ts"
 import { Fold } from "../../../src/machines/dialect/fold/fold.ts"
 import { gathered } from "../../../src/machines/dialect/trial/trial.ts"
@@ -79,6 +79,94 @@ describe("what a template is given", () => {
       "tools"
     ])
     expect(Either.isRight(templateInput({ messages: history.messages }, contentOnly("")))).toBe(true)
+  })
+
+  it("has of messages what they say, and no field that they leave out", () => {
+    const messages: Conversation["messages"] = [
+      { role: "user", content: "Hi", name: "ann" },
+      { role: "assistant", content: "I look.", tool_calls: [call] },
+      { role: "tool", content: "sunny", tool_call_id: "call00001" }
+    ]
+    const { args, messages: given_, prompt, thinking, tools } = given(contentOnly(""), { messages })
+    expect(given_).toStrictEqual([
+      { role: "user", content: "Hi", name: "ann" },
+      {
+        role: "assistant",
+        content: "I look.",
+        tool_calls: [
+          { id: "call00001", type: "function", function: { name: "get_weather", arguments: call.arguments } }
+        ]
+      },
+      { role: "tool", content: "sunny", tool_call_id: "call00001" }
+    ])
+    expect({ args, prompt, thinking, tools }).toStrictEqual({ args: {}, prompt: true, thinking: undefined, tools: [] })
+    expect(given(contentOnly(""), { messages, reasoning: {} }).args).toStrictEqual({})
+    expect(given(contentOnly(""), { messages, reasoning: "off" }).args).toStrictEqual({})
+  })
+
+  it("has thoughts in the field that the template reads, or as a part of the content", () => {
+    const thinks = (field: string | undefined): Dialect => ({
+      ...contentOnly(""),
+      reasoning: {
+        open: "<think>",
+        close: "</think>",
+        confirmed: "render",
+        prompt: { on: "none", off: "none", default: "none" },
+        ...(field === undefined ? {} : { field })
+      }
+    })
+    const messages: Conversation["messages"] = [{ role: "assistant", content: "Yes.", reasoning: "Hm." }]
+    const said = (field: string | undefined) => given(thinks(field), { messages }).messages[0]
+    expect(said("thinking")).toStrictEqual({ role: "assistant", content: "Yes.", thinking: "Hm." })
+    expect(said(undefined)).toStrictEqual({ role: "assistant", content: "Yes.", reasoning_content: "Hm." })
+    expect(said("parts")).toStrictEqual({ role: "assistant", content: contentParts("Hm.", "Yes.") })
+    expect(contentParts("Hm.", "Yes.")).toStrictEqual([
+      { type: "thinking", thinking: "Hm." },
+      { type: "text", text: "Yes." }
+    ])
+    const silent = { messages: [{ role: "assistant" as const, content: "Yes." }] }
+    expect(given(thinks("parts"), silent).messages[0]).toStrictEqual({ role: "assistant", content: "Yes." })
+  })
+
+  it("is told of each tool as its client described it, and of none where none may be called", () => {
+    const described = { name: "stop", description: "Ends it." }
+    const input = given(dialectOf("a bare object"), { ...history, tools: [described] })
+    expect(input.tools).toStrictEqual([
+      { type: "function", function: { ...described, parameters: { type: "object", properties: {} } } }
+    ])
+    expect(offeredTools({ tools: [described], tool_choice: "none" })).toEqual([])
+    expect(offeredTools({ tools: [described], tool_choice: "required" })).toEqual([described])
+    expect(offeredTools({})).toEqual([])
+  })
+
+  it("has no variable in place of the conversation's own", () => {
+    const refusal = (name: string) => {
+      const made = templateInput({ messages: history.messages, template_args: { [name]: "x" } }, contentOnly(""))
+      return Either.isLeft(made) ? [made.left.code, made.left.details["field"]] : undefined
+    }
+    for (const name of ["messages", "tools", "functions", "add_generation_prompt", "bos_token", "eos_token"])
+      expect([name, refusal(name)]).toEqual([name, ["INVALID_REQUEST", "template_args"]])
+    expect(refusal("today")).toBeUndefined()
+  })
+
+  it("goes on with the last message only where that is the assistant's, and calls nothing", () => {
+    const goesOn = (last: Conversation["messages"][number], continued = true) => {
+      const messages = [{ role: "user" as const, content: "Hi" }, last]
+      const made = templateInput({ messages, continue_final_message: continued }, contentOnly(""))
+      return Either.isLeft(made) ? made.left.details["field"] : made.right.prompt
+    }
+    expect(goesOn({ role: "assistant", content: "It is" })).toBe(false)
+    expect(goesOn({ role: "assistant", content: "It is", tool_calls: [] })).toBe(false)
+    expect(goesOn({ role: "assistant", content: "", tool_calls: [call] })).toBe("continue_final_message")
+    expect(goesOn({ role: "user", content: "Hi" })).toBe("continue_final_message")
+    expect(goesOn({ role: "user", content: "Hi" }, false)).toBe(true)
+  })
+
+  it("is refused where the template leaves out the tools that are asked for", () => {
+    const dialect = dialectOf("a bare object")
+    const deaf: Dialect = { ...dialect, tools: dialect.tools === null ? null : { ...dialect.tools, told: false } }
+    expect(Either.isLeft(templateInput(history, deaf))).toBe(true)
+    expect(Either.isRight(templateInput({ ...history, tool_choice: "none" }, deaf))).toBe(true)
   })
 
   it("is the prompt that an answer is read after", async () => {

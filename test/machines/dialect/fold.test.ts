@@ -212,6 +212,20 @@ describe("a call", () => {
     expect(got.content).toBe("done")
   })
 
+  it("after thoughts is one where no mark opens it, and has its arguments between separators alone", () => {
+    const { reasoning } = of("an object between marks")
+    const thinks: Dialect = { ...of("a bare object"), reasoning }
+    const said = '<think>hm</think>{"name": "get_weather", "arguments": {}}'
+    expect(gathered(deltas(thinks, [said]))).toEqual({
+      reasoning: "hm",
+      content: "",
+      calls: [{ name: "get_weather", id: "", arguments: "{}" }]
+    })
+    const python = (inner: string) => read("calls as in Python", `<|calls|>[get_weather(${inner})]<|end_calls|>`).calls
+    expect(python('city="Bonn",days=2')[0]?.arguments).toBe('{"city": "Bonn", "days": 2}')
+    expect(python(', city="Bonn"')[0]?.arguments).toBe("{}")
+  })
+
   it("looks for a name no further than 4 KB", () => {
     const text = `{"arguments": {"a": "${"x".repeat(5000)}"}, "name": "get_weather"}`
     expect(read("a bare object", text)).toEqual({ reasoning: "", content: text, calls: [] })

@@ -4,14 +4,14 @@ import type { Input, Reading } from "./input.ts"
 
 type Quote = ElementsForm["quote"]
 
-const words: Readonly<Record<string, string>> = {
-  True: "true",
-  False: "false",
-  None: "null",
-  true: "true",
-  false: "false",
-  null: "null"
-}
+const words: ReadonlyMap<string, string> = new Map([
+  ["True", "true"],
+  ["False", "false"],
+  ["None", "null"],
+  ["true", "true"],
+  ["false", "false"],
+  ["null", "null"]
+])
 const escapes: Readonly<Record<string, string>> = { n: "\n", t: "\t", r: "\r", b: "\b", f: "\f", "0": "\0" }
 const lengths: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 }
 const number = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/
@@ -128,5 +128,5 @@ export function* literal(input: Input, quote: Quote): Reading<string | undefined
   const word = yield* bare(input)
   // some templates write nothing for null
   if (word === "" && /[,})\]]/.test(yield* input.peek())) return "null"
-  return words[word] ?? (number.test(word) ? word : undefined)
+  return words.get(word) ?? (number.test(word) ? word : undefined)
 }

@@ -78,15 +78,15 @@ const harmless: ReadonlySet<string> = new Set([
 ])
 
 /** Values that ask for nothing, of keywords that are not served. */
-const empty: Readonly<Record<string, ReadonlyArray<unknown>>> = {
-  uniqueItems: [false],
-  unevaluatedProperties: [true],
-  unevaluatedItems: [true],
-  not: [false]
-}
+const empty: ReadonlyMap<string, unknown> = new Map([
+  ["uniqueItems", false],
+  ["unevaluatedProperties", true],
+  ["unevaluatedItems", true],
+  ["not", false]
+])
 
 const asksNothing = (keyword: string, value: unknown): boolean => {
-  if (empty[keyword]?.includes(value) === true) return true
+  if (empty.has(keyword) && empty.get(keyword) === value) return true
   if (["dependencies", "dependentRequired", "dependentSchemas"].includes(keyword))
     return isObject(value) && Object.keys(value).length === 0
   return false
