@@ -1,0 +1,49 @@
+/** What people want to do in their first week is found by one link of the README, at a heading that is there. */
+import { expect, it } from "vitest"
+import { anchors, textOf } from "./pages.ts"
+
+const readme = textOf("README.md")
+
+const tasks: ReadonlyArray<readonly [task: string, place: string]> = [
+  ["install it and get an answer of a real model", "docs/quickstart.md#a-real-model"],
+  ["know which model to take", "docs/models.md#which-one-to-take"],
+  ["chat in the terminal", "docs/chat.md"],
+  ["chat in the browser", "docs/clients.md#not-run-here"],
+  ["pull a model, interrupt that, and go on", "docs/models.md#fetch-load-unload-remove"],
+  ["use what Ollama, LM Studio or the Hugging Face cache have", "docs/models.md#what-other-programs-have"],
+  ["write a model's name as one is used to", "docs/models.md#names"],
+  ["see what is loaded, where, and how much memory it takes", "docs/monitoring.md#in-the-terminal"],
+  ["keep a model loaded, unload one now", "docs/models.md#fetch-load-unload-remove"],
+  ["add another machine over ssh", "docs/machines.md"],
+  ["be shown machines that could be added", "docs/faq.md#what-is-not-there-yet"],
+  ["a model over two cards, over two machines, a sleeping machine, a picture", "docs/faq.md#what-is-not-there-yet"],
+  ["read why a model went where it went", "docs/placement.md"],
+  ["Codex", "docs/clients.md#codex"],
+  ["Claude Code", "docs/clients.md#claude-code"],
+  ["opencode", "docs/clients.md#opencode"],
+  ["Continue, Zed", "docs/clients.md#continue"],
+  ["completion in the middle of a line", "docs/clients.md#completion-in-the-middle-of-a-line"],
+  ["embeddings, reranking", "docs/clients.md#embeddings-and-reranking"],
+  ["an answer by a JSON schema", "docs/clients.md#openai"],
+  ["an app that only speaks Ollama", "docs/clients.md#ollamas"],
+  ["an app in a browser", "docs/sharing.md#a-browser"],
+  ["an endpoint that is always there, from boot", "docs/at-boot.md"],
+  ["several agents with long prompts at once", "docs/placement.md#having-it-your-way"],
+  ["an answer that survives a machine", "docs/design.md#what-an-answer-is-after-a-failover"],
+  ["the TypeScript library", "docs/library.md"],
+  ["a key for each person, limits, usage", "docs/sharing.md#other-machines-of-your-network"],
+  ["TLS", "docs/sharing.md#tls-and-the-internet"],
+  ["Prometheus, and a board for Grafana", "docs/monitoring.md#prometheus-and-grafana"],
+  ["Docker or compose", "docs/quickstart.md#in-a-container"],
+  ["upgrade the cluster", "docs/upgrade.md"],
+  ["back up and restore", "docs/backup.md"],
+  ["find out what is wrong", "docs/troubleshooting.md"],
+  ["remove all of it", "docs/uninstall.md"],
+  ["come from Ollama", "docs/faq.md#coming-from-ollama"]
+]
+
+it.each(tasks)("%s: one link away", (_, place) => {
+  const [page = "", anchor] = place.split("#")
+  expect(readme).toMatch(new RegExp(`\\]\\(${page.replaceAll(".", "\\.")}(?:#[\\w-]+)?\\)`))
+  if (anchor !== undefined) expect(anchors(textOf(page))).toContain(anchor)
+})
