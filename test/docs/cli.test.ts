@@ -26,11 +26,11 @@ const anchor = ({ path }: CommandSpec) => path.join("-")
 
 const page = `# Commands
 
-Every command with its flags, as \`rbee COMMAND --help\` says them; \`rbee help\` has the list, and examples. \`--help\` and \`--no-color\` are flags
-of all. So is [every setting](configuration.md): \`--queen-port\` is \`queen.port\`.
+Every command with its flags, as \`rbee COMMAND --help\` says them, with examples; \`rbee help\` has the list. \`--help\` and
+\`--no-color\` are flags of all. So is [every setting](configuration.md): \`--queen-port\` is \`queen.port\`.
 
-Answers and lists go to stdout, all else to stderr. Exit codes: 0 ok, 1 error, 2 wrong usage, 3 not running (status and lists), 129
-the terminal was closed, 130 interrupted, 143 terminated.
+Answers and lists go to stdout, all else to stderr. Exit codes: 0 ok, 1 error, 2 wrong usage, 3 not running (status
+and lists), 129 the terminal was closed, 130 interrupted, 143 terminated.
 
 | command | what it does |
 |---|---|

@@ -4,7 +4,7 @@
  * (test/docs/shell.ts).
  */
 import { execFile } from "node:child_process"
-import { copyFileSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, resolve } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { blocks, textOf } from "../docs/pages.ts"
@@ -14,7 +14,8 @@ import type { Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const here = shellBlocks.filter(({ fate }) => fate.runs === "here")
-const pages = [...new Set(here.map(({ page }) => page))]
+const backup = "docs/backup.md"
+const pages = [...new Set(here.map(({ page }) => page))].filter((page) => page !== backup)
 
 const machine = useMachines(afterAll)
 let hub: TestHub
@@ -57,14 +58,48 @@ const run = (program: string, args: ReadonlyArray<string>, cwd: string) =>
 const bash = (script: string, cwd: string) =>
   run("bash", ["-euo", "pipefail", "-c", script.replaceAll(":8500", `:${on.ports.queen}`)], cwd)
 
-it.each(pages)("the commands of %s run, one after another", async (page) => {
+const follow = async (page: string) => {
   const folder = join(on.home, "work")
   mkdirSync(folder, { recursive: true })
   for (const { text } of here.filter((block) => block.page === page)) expect(await bash(text, folder)).toBeUndefined()
-  // the next page is read by somebody else
+  rmSync(folder, { recursive: true, force: true })
+}
+
+it.each(pages)(
+  "the commands of %s run, one after another",
+  async (page) => {
+    await follow(page)
+    // the next page is read by somebody else
+    await on.rbee(["down"])
+    rmSync(join(on.home, ".config"), { recursive: true, force: true })
+  },
+  120_000
+)
+
+it("what the page on backups saves is there again: jobs, pins, the token and the settings", async () => {
+  const settings = join(on.home, ".config", "rbee", "config.toml")
+  mkdirSync(dirname(settings), { recursive: true })
+  writeFileSync(settings, "[worker]\nslots = 2\n")
+  await on.rbee(["infer", "hello"])
+  await on.rbee(["models", "pin", "minillama"])
+  const token = join(on.home, ".local", "state", "rbee", "token")
+  const kept = async () => {
+    const { stdout: jobs } = await on.rbee(["jobs", "ls", "--json"])
+    const { stdout: model } = await on.rbee(["models", "show", "minillama", "--json"])
+    const pinned: unknown = /"pinned": ?(\w+)/.exec(model)?.[1]
+    return {
+      jobs: jobs.match(/job-[0-9a-f]+/g),
+      pinned,
+      token: readFileSync(token, "utf8"),
+      settings: readFileSync(settings, "utf8")
+    }
+  }
+  const before = await kept()
+  expect([before.jobs?.length ?? 0, before.pinned]).toEqual([expect.toSatisfy((count: number) => count > 0), "true"])
+  await follow(backup)
+  expect(await kept()).toEqual(before)
   await on.rbee(["down"])
-  for (const path of [folder, join(on.home, ".config")]) rmSync(path, { recursive: true, force: true })
-})
+}, 120_000)
 
 const programs = blocks(textOf("docs/library.md"), "js").map((text, at) => ({ number: at + 1, text }))
 
