@@ -15,6 +15,7 @@ import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import { RbeeError as OwnError } from "../machines/errors.ts"
 import { bundledModel } from "../machines/formats/model-ref.ts"
+import type { Settings } from "../layers/settings/index.ts"
 import { JobRequest } from "../machines/vocabulary/job.ts"
 import { explain } from "../protocol/explain.ts"
 import type { QueenApi } from "../protocol/queen/index.ts"
@@ -32,8 +33,8 @@ const run = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
   throw Cause.squash(exit.cause)
 }
 
-const asked = (prompt: string, request: published.InferRequest) => {
-  const { messages = [{ role: "user", content: prompt }], model = bundledModel, ...rest } = request
+const asked = (prompt: string, request: published.InferRequest, { defaultModel = bundledModel }: Settings) => {
+  const { messages = [{ role: "user", content: prompt }], model = defaultModel, ...rest } = request
   const decode = Schema.decodeUnknownEither(JobRequest, { onExcessProperty: "error" })
   return Either.mapLeft(decode({ ...rest, model, messages }), explain)
 }
@@ -43,8 +44,10 @@ class OneProcessCluster implements published.Cluster {
   private readonly scope: Scope.CloseableScope
   private readonly world: OneProcess
   private readonly logs: ReturnType<typeof layerLogs>
+  private readonly settings: Settings
 
-  constructor(world: OneProcess, scope: Scope.CloseableScope, logs: ReturnType<typeof layerLogs>) {
+  constructor(world: OneProcess, scope: Scope.CloseableScope, logs: ReturnType<typeof layerLogs>, settings: Settings) {
+    this.settings = settings
     this.queen = world.api
     this.world = world
     this.scope = scope
@@ -62,11 +65,11 @@ class OneProcessCluster implements published.Cluster {
         Effect.provide(logs)
       )
     )
-    return new OneProcessCluster(world, scope, logs)
+    return new OneProcessCluster(world, scope, logs, settings)
   }
 
   async *infer(prompt: string, request: published.InferRequest = {}): AsyncGenerator<string, void, void> {
-    const { job_id: id } = await this.call(Effect.flatMap(asked(prompt, request), this.queen.submitJob))
+    const { job_id: id } = await this.call(Effect.flatMap(asked(prompt, request, this.settings), this.queen.submitJob))
     let isOver = false
     try {
       for await (const piece of answerOf(this.queen, id, this.logs)) yield piece

@@ -79,6 +79,7 @@ const load = async (sources: Sources): Promise<Settings> => {
     version,
     worker: { ...defaults.worker, ...values.worker },
     shutdown: { ...defaults.shutdown, ...values.shutdown },
+    defaultModel: file.defaultModel,
     token
   }
   for (const [name, host] of [

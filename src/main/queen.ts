@@ -42,6 +42,7 @@ import { lead } from "../layers/leadership/index.ts"
 import { layerPort } from "../layers/leadership/port.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { hubPrefix } from "../layers/models/hugging-face/queen.ts"
+import { entriesIn } from "../layers/model-entries/file.ts"
 import { copiesOnDisk } from "../layers/models/notes.ts"
 import { hiveFolder, queenFolder } from "../layers/paths/index.ts"
 import { bootOf } from "../layers/process/identity.ts"
@@ -211,6 +212,7 @@ const program = Effect.gen(function* () {
       name: `of ${hostname()}, ${term.url}`,
       boot: bootOf(),
       onDisk: onDiskOf(settings),
+      entries: entriesIn(settings.home.config),
       document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
     })
     const { self } = yield* Processes

@@ -6,9 +6,9 @@ import * as Either from "effect/Either"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { environmentOf, loadSettings, type Sources } from "../../src/main/config.ts"
 import { defaultOf, type Knob, knobs, nameOf, textOf, type Value, variableOf } from "../../src/main/config/knobs.ts"
-import { lineOfKey } from "../../src/main/config/file.ts"
 import { requiresToken } from "../../src/layers/keys/own-token.ts"
 import type { Settings } from "../../src/layers/settings/index.ts"
+import { lineOfKey } from "../../src/layers/settings/toml.ts"
 import { gpuDevice } from "../../src/machines/vocabulary/ids.ts"
 
 let home: string

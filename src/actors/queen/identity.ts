@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ids } from "../../layers/ids/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
+import { type Entries, noEntries } from "../../machines/entries/entries.ts"
 import type { Copy } from "../../machines/policy/model-gc.ts"
 
 export interface QueenOptions {
@@ -17,6 +18,8 @@ export interface QueenOptions {
   readonly boot?: string | undefined
   /** what this machine's hive has on its disk, also while it sleeps; absent: that is asked of hives alone */
   readonly onDisk?: Effect.Effect<ReadonlyArray<Copy>>
+  /** models under names of the user's own, as they are written now; absent: none */
+  readonly entries?: Effect.Effect<Entries>
   /** the OpenAPI document of her interface */
   readonly document?: () => unknown
 }
@@ -36,6 +39,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
   static readonly layer = ({
     boot,
     document = () => ({}),
+    entries = Effect.succeed(noEntries),
     name = "queen",
     onDisk = Effect.succeed([]),
     pid,
@@ -47,7 +51,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
         const { identity } = yield* QueenCatalog
         const instance = yield* (yield* Ids).make("queen")
         const startedAt = yield* Clock.currentTimeMillis
-        return { ...identity, instance, startedAt, boot, document, name, onDisk, pid, url }
+        return { ...identity, instance, startedAt, boot, document, entries, name, onDisk, pid, url }
       })
     )
 }

@@ -22,7 +22,8 @@ import { joining } from "./hives/elsewhere/joining.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
-import { askable, copiesOn, knownCopies, modelCalls, nameInMind, named } from "./models/models.ts"
+import { askable, copiesOn, found, knownCopies, modelCalls, nameInMind, named } from "./models/models.ts"
+import { askableEntries, meant } from "./models/entries.ts"
 import { ollamaModels } from "./models/ollama.ts"
 import { modelTexts } from "./models/texts.ts"
 import { answerOf } from "./jobs/answer.ts"
@@ -30,7 +31,7 @@ import { anthropic } from "../surfaces/anthropic/messages.ts"
 import { llamaServer } from "../surfaces/llama-server.ts"
 import { measuring } from "../surfaces/measuring/calls.ts"
 import { ollama } from "../surfaces/ollama/ollama.ts"
-import { type Jobs as SurfacePorts, openAi, unknownModel } from "../surfaces/openai.ts"
+import { type Jobs as SurfacePorts, openAi, type Unnamed, unknownModel } from "../surfaces/openai.ts"
 import { responses } from "../surfaces/responses/responses.ts"
 import type { StoredJob } from "../surfaces/responses/stored.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
@@ -42,6 +43,7 @@ import { stay } from "./endings/staying.ts"
 import { SessionBook } from "./sessions/stored-sessions.ts"
 import { Teardown } from "./endings/teardown.ts"
 import { cpuDevice, type HiveId, type ModelRef, type WorkerId } from "../../machines/vocabulary/ids.ts"
+import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import { fact } from "../../machines/facts.ts"
 
 type Parts =
@@ -77,10 +79,15 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const settings = yield* CurrentSettings
   const inspect = yield* queenInspect
   const models = yield* modelCalls
-  const modelNamed = (name: string): Effect.Effect<ModelRef, RbeeError<"INVALID_REQUEST">> => {
+  const modelFound = (name: string): Effect.Effect<ModelRef, RbeeError<"INVALID_REQUEST">> => {
     const known = nameInMind(view, name)
-    return known === undefined ? Effect.provide(named(name), context) : Effect.succeed(known)
+    return known === undefined ? Effect.provide(found(name), context) : Effect.succeed(known)
   }
+  /** as it is meant (models/entries.ts), its model by reference */
+  const settled = (request: JobRequest) =>
+    Effect.flatMap(Effect.provideService(meant(request), CurrentQueen, own), (asked) =>
+      Effect.map(modelFound(asked.model), (model) => ({ ...asked, model }))
+    )
 
   const hiveView = (id: HiveId): Effect.Effect<HiveView, RbeeError<"HIVE_NOT_FOUND">> =>
     Effect.gen(function* () {
@@ -132,23 +139,28 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const submit: typeof jobs.submit = (request, idempotencyKey, taken) =>
     Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey, taken))
 
-  const namedOnV1 = (name: string) =>
-    Effect.mapError(modelNamed(name), (error) =>
+  /** on `/v1` */
+  const orUnknown =
+    (name: string) =>
+    (error: RbeeError<"INVALID_REQUEST">): Unnamed =>
       // it is no reference either
       fact(error, "accepted") === undefined ? error : unknownModel(name)
-    )
 
   const asking: SurfacePorts = {
-    named: namedOnV1,
+    named: (name) => Effect.mapError(Effect.provide(named(name), context), orUnknown(name)),
     submit: (request, taken) =>
-      Effect.flatMap(namedOnV1(request.model), (model) =>
-        Effect.map(submit({ ...request, model }, undefined, taken), answerOf)
+      Effect.flatMap(Effect.mapError(settled(request), orUnknown(request.model)), (asked) =>
+        Effect.map(submit(asked, undefined, taken), answerOf)
       ),
     cancel: jobs.cancel,
     ignored: (fields) => {
       meters.ignoredFields += fields
     },
-    models: () => Effect.map(Effect.provide(knownCopies, context), askable)
+    models: () =>
+      Effect.zipWith(Effect.provide(knownCopies, context), own.entries, (copies, entries) => {
+        const models = askable(copies)
+        return [...models, ...askableEntries(entries, copies, models)]
+      })
   }
   const ofOllama = ollama({
     ...asking,
@@ -181,16 +193,13 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       })),
     submitJob: ({ idempotency_key, ...request }) =>
       Effect.gen(function* () {
-        const model = yield* modelNamed(request.model)
-        const { jobId } = yield* submit({ ...request, model }, idempotency_key)
+        const { jobId } = yield* submit(yield* settled(request), idempotency_key)
         return { job_id: jobId, events: `/jobs/${jobId}/events` }
       }),
     listJobs: () => Effect.flatMap(Call, ({ caller }) => jobs.list(caller)),
     getJob: ({ id }) => jobs.get(id),
     plan: (request) =>
-      Effect.flatMap(modelNamed(request.model), (model) =>
-        Effect.provide(planOf(jobs.waiting(), { ...request, model }), context)
-      ),
+      Effect.flatMap(settled(request), (asked) => Effect.provide(planOf(jobs.waiting(), asked), context)),
     cancelJob: ({ id }) => jobs.cancel(id),
     jobEvents: ({ id, last_event_id }) => Effect.map(onlyOwn(id, logs.get(id)), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),

@@ -1,5 +1,6 @@
 /** What llama.cpp's own server has beside OpenAI's calls; asked of a hive that has the model, whose weights it leaves. */
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import type { Handlers } from "../../protocol/endpoint.ts"
 import type { llamaServerApi } from "../../protocol/surfaces/llama-server.ts"
 import { rbeeError } from "../../machines/errors.ts"
@@ -87,12 +88,14 @@ const reading = (
     return [name, answer]
   })
 
-/** Who names none means the one that there is. */
+/** Who names none means the default, or the one that there is. */
 const meant = (ports: TextPorts, model = ""): Effect.Effect<string, Unnamed> =>
   Effect.gen(function* () {
-    if (model !== "") return yield* ports.named(model)
+    const named = yield* Effect.either(ports.named(model))
+    if (model !== "" || Either.isRight(named)) return yield* named
     const loaded = yield* ports.loaded
-    const candidates = loaded.length > 0 ? loaded : (yield* ports.models()).map(({ id }) => id)
+    const own = (yield* ports.models()).filter(({ standsFor }) => standsFor === undefined)
+    const candidates = loaded.length > 0 ? loaded : own.map(({ id }) => id)
     const [only, ...others] = candidates
     if (only !== undefined && others.length === 0) return only
     return yield* rbeeError(

@@ -10,6 +10,7 @@ import { Call, type Handlers } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
 import type { openAiApi } from "../../protocol/surfaces/openai.ts"
 import { openAi as surface } from "../../protocol/surfaces/openai-surface.ts"
+import { isSameName } from "../../machines/entries/entries.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { JobRequest, Usage } from "../../machines/vocabulary/job.ts"
 import type { Purpose } from "../../machines/vocabulary/model.ts"
@@ -45,6 +46,8 @@ interface Listed {
   /** tokens */
   readonly context?: number | undefined
   readonly purpose?: Purpose | undefined
+  /** it is another name for this one */
+  readonly standsFor?: string
 }
 
 /** What the edge needs of the queen. */
@@ -64,7 +67,7 @@ export const openAi = (jobs: Jobs): Handlers<typeof openAiApi> => ({
     ),
   v1Model: ({ anthropic_version, ref }) =>
     Effect.flatMap(Effect.all([jobs.named(ref), jobs.models()]), ([name, models]) => {
-      const model = models.find(({ id }) => id === name)
+      const model = models.find(({ id }) => isSameName(id, ref)) ?? models.find(({ id }) => id === name)
       if (model === undefined) return Effect.fail(unknownModel(ref))
       return Effect.succeed(anthropic_version === undefined ? modelCard(model) : anthropicModel(model))
     }),

@@ -71,6 +71,8 @@ export interface Settings {
     /** an idle worker unloads after this time */
     readonly idleMs: number
   }
+  /** what a command runs where no model is named; undefined: the one that ships with rbee */
+  readonly defaultModel?: string | undefined
   /** bearer token of this cluster; undefined in one process, and before a daemon has made one */
   readonly token: string | undefined
   /** draining ends, workers are killed, hives are killed: after this many milliseconds of a shutdown */

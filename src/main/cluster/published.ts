@@ -70,7 +70,7 @@ export interface Sampling {
 
 /** What a job is asked for beside its prompt. */
 export interface InferRequest extends Sampling {
-  /** `minillama` if it is absent */
+  /** a reference, or a name of the configuration's; absent: its `default_model`, else `minillama` */
   readonly model?: string
   /** the conversation, in place of the prompt */
   readonly messages?: ReadonlyArray<Message>

@@ -21,8 +21,9 @@ import { layerSqlite as layerHiveCatalog } from "../../layers/hive-catalog/sqlit
 import { layerInProcess as layerHiveLauncher } from "./hive-launcher.ts"
 import { layerRandom } from "../../layers/ids/random.ts"
 import { layerMemory as layerJournal } from "../../layers/journal/memory.ts"
+import { entriesIn } from "../../layers/model-entries/file.ts"
 import { layerDisk } from "../../layers/models/disk.ts"
-import { hiveFolder, queenFolder } from "../../layers/paths/index.ts"
+import { type Home, hiveFolder, queenFolder } from "../../layers/paths/index.ts"
 import { layerNode as layerProcesses } from "../../layers/process/node.ts"
 import { layerInProcess as layerQueens } from "../../layers/queen-connector/in-process.ts"
 import { type QueenApi, queenApi } from "../../protocol/queen/index.ts"
@@ -124,10 +125,10 @@ export interface OneProcess extends OwnQueen {
 /** Shows the cluster to somebody else as soon as it is up: a port for the inspector. */
 export type Expose = (api: QueenApi) => Effect.Effect<void, RbeeError, Scope.Scope>
 
-const start = (expose: Expose = () => Effect.void) =>
+const start = ({ config }: Home, expose: Expose = () => Effect.void) =>
   Effect.gen(function* () {
     const network = yield* InProcessNetwork
-    const queen = yield* makeQueen({ url, pid: process.pid })
+    const queen = yield* makeQueen({ url, pid: process.pid, entries: entriesIn(config) })
     yield* network.listen(url, queenApi, queen.api)
     const api = network.connect(url, queenApi)
     yield* expose(api)
@@ -145,11 +146,13 @@ const inOwnFolder = (given: Settings, here: KindsHere = ours) =>
 export const makeOneProcess = (given: Settings, here?: KindsHere): Effect.Effect<OneProcess, RbeeError, Scope.Scope> =>
   Effect.gen(function* () {
     const world = yield* Layer.build(yield* inOwnFolder(given, here))
-    return yield* Effect.provide(start(), world)
+    return yield* Effect.provide(start(given.home), world)
   })
 
 /** For a keeper: how it finds its queen and speaks to her, who starts when she is first asked for. */
 export const layerOneProcess = (given: Settings, expose?: Expose) =>
   Layer.unwrapScoped(
-    Effect.map(inOwnFolder(given), (world) => Layer.provideMerge(layerQueenLauncher(url, start(expose)), world))
+    Effect.map(inOwnFolder(given), (world) =>
+      Layer.provideMerge(layerQueenLauncher(url, start(given.home, expose)), world)
+    )
   )

@@ -129,8 +129,8 @@ describe("a log line", () => {
 })
 
 describe("the options of infer", () => {
-  const none: InferValues = {
-    model: undefined,
+  const none: InferValues & { readonly model: string } = {
+    model: "minillama",
     hive: undefined,
     device: undefined,
     noCpu: false,
@@ -165,7 +165,7 @@ describe("the options of infer", () => {
     })
   })
   it("reach the job, each under its name", () => {
-    const given: InferValues = {
+    const given: InferValues & { readonly model: string } = {
       ...none,
       model: ModelRef.make("file:/a.gguf"),
       hive: HiveId.make("far"),

@@ -112,6 +112,7 @@ export const edge = (run: (log: JobLog) => Effect.Effect<void, RbeeError, Turns>
       ignored: (fields) => void (counted.ignored += fields),
       named: (name) =>
         name.startsWith("gone") ? Effect.fail(unknownModel(name)) : Effect.succeed(name.replace(/:latest$/, "")),
+      entry: () => Effect.succeed(undefined),
       models: Effect.succeed([llama, { ...llama }, { model_ref: ModelRef.make("file:/a.gguf") }]),
       shown: (model) => Effect.succeed(model === "minillama" ? { ...llama, dialect: thinker } : undefined),
       workers: Effect.succeed([worker, { ...worker, id: WorkerId.make("w-2"), state: "loading" }]),

@@ -15,6 +15,7 @@ import { wakeByHand } from "../hives/by-hand.ts"
 import type { Hives } from "../hives/hives.ts"
 import { CurrentQueen } from "../identity.ts"
 import type { Events } from "../log/event-ring.ts"
+import { unaliased } from "./entries.ts"
 import type { SessionBook } from "../sessions/stored-sessions.ts"
 import type { HiveId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 
@@ -79,8 +80,8 @@ export const nameInMind = (view: ClusterView, name: string): ModelRef | undefine
   return inMind.includes(known) ? known : undefined
 }
 
-/** The reference of what was named: as a reference, or as people call what some hive has. */
-export const named = (
+/** The reference of what was named: as a reference, or as people call what some hive has. No entry's name is one. */
+export const found = (
   name: string
 ): Effect.Effect<ModelRef, RbeeError<"INVALID_REQUEST">, Cluster | CurrentQueen | CurrentSettings> =>
   Effect.gen(function* () {
@@ -89,6 +90,9 @@ export const named = (
     // what she has not in mind would be fetched: that is worth a look at what there is
     return yield* resolveName(name, yield* knownCopies)
   })
+
+/** The same of any name, an entry's too. */
+export const named = (name: string) => Effect.flatMap(unaliased(name), found)
 
 export const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">, Cluster> =>
   Effect.gen(function* () {

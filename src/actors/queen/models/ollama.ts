@@ -4,17 +4,23 @@ import * as Schedule from "effect/Schedule"
 import { heldTo } from "../../../protocol/failures.ts"
 import { ollamaApi } from "../../../protocol/surfaces/ollama.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
+import { entryNamed } from "../../../machines/entries/entries.ts"
 import { bundledModel } from "../../../machines/formats/model-ref.ts"
 import type { WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { Known } from "../../../machines/vocabulary/ollama/models.ts"
 import { unknownModel } from "../../surfaces/ollama/ollama.ts"
 import type { OllamaPorts } from "../../surfaces/ollama/ports.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
-import type { CurrentQueen } from "../identity.ts"
+import { CurrentQueen } from "../identity.ts"
 import { follow } from "../log/follow.ts"
+import { ollamaEntries } from "./entries.ts"
 import { knownCopies, type modelCalls, named } from "./models.ts"
 import { fact } from "../../../machines/facts.ts"
 
-type Models = Pick<OllamaPorts, "named" | "models" | "shown" | "workers" | "idleMs" | "unload" | "pull" | "remove">
+type Models = Pick<
+  OllamaPorts,
+  "named" | "entry" | "models" | "shown" | "workers" | "idleMs" | "unload" | "pull" | "remove"
+>
 
 /** How a download ended is what its hive says. */
 const told = heldTo(ollamaApi.ollamaPull.errors)
@@ -52,12 +58,16 @@ export const ollamaModels = (
           { concurrency: "unbounded", discard: true }
         )
       )
-    const models = Effect.map(Effect.provide(knownCopies, context), (copies) =>
+    const { entries } = yield* CurrentQueen
+    const models = Effect.zipWith(Effect.provide(knownCopies, context), entries, (copies, own) => {
+      const isHere = copies.some(({ model_ref }) => model_ref === bundledModel)
       // ships in the package: it can be asked for before any hive has it
-      copies.some(({ model_ref }) => model_ref === bundledModel) ? copies : [...copies, { model_ref: bundledModel }]
-    )
+      const all: ReadonlyArray<Known> = isHere ? copies : [...copies, { model_ref: bundledModel }]
+      return [...all, ...ollamaEntries(own, copies, all)]
+    })
     return {
       named: nameOf,
+      entry: (name) => Effect.map(entries, (own) => entryNamed(own, name)),
       models,
       shown: (ref) =>
         Effect.gen(function* () {

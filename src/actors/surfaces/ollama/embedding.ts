@@ -7,12 +7,13 @@ import {
   type OllamaEmbeddingRequest,
   type OllamaEmbedRequest
 } from "../../../machines/vocabulary/ollama/embeddings.ts"
+import { filled } from "../../../machines/entries/fill.ts"
 import { keepingOf } from "../../../machines/vocabulary/ollama/requests.ts"
 import { shaped } from "../../../machines/vocabulary/openai/embeddings.ts"
 import { type Measured, measured } from "../measuring/measured.ts"
 import type { OllamaPorts } from "./ports.ts"
 
-type Asked = Pick<OllamaEmbedRequest, "keep_alive" | "options">
+type Asked = Pick<OllamaEmbedRequest, "keep_alive" | "model" | "options">
 
 /** `model` is its reference. The model goes afterwards where that is wanted; where nothing is asked, that is all. */
 const vectorsOf = (ports: OllamaPorts, model: string, asked: Asked, embed: ReadonlyArray<string>) =>
@@ -20,7 +21,10 @@ const vectorsOf = (ports: OllamaPorts, model: string, asked: Asked, embed: Reado
     const found: Pick<Measured, "timings" | "tokens" | "vectors"> =
       embed.length === 0
         ? { vectors: [], tokens: 0, timings: {} }
-        : yield* measured(ports, { model, embed, ...embedWishes(asked) })
+        : yield* measured(ports, {
+            ...filled(yield* ports.entry(asked.model), { embed, ...embedWishes(asked) }),
+            model
+          })
     if (keepingOf(asked.keep_alive) === "unloaded") yield* ports.unload(model)
     return found
   })

@@ -6,6 +6,8 @@ import * as Schema from "effect/Schema"
 import type { Handlers } from "../../../protocol/endpoint.ts"
 import { explain } from "../../../protocol/explain.ts"
 import type { ollamaApi } from "../../../protocol/surfaces/ollama.ts"
+import type { Entry } from "../../../machines/entries/entries.ts"
+import { filled } from "../../../machines/entries/fill.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import {
   chatFields,
@@ -80,12 +82,12 @@ export const ollama = (ports: OllamaPorts): Handlers<typeof ollamaApi> => ({
       const model = yield* Effect.flatMap(ports.named(name), ports.shown)
       if (model === undefined) return yield* unknownModel(name)
       ports.ignored(ignored.length)
-      return shownOf(model)
+      return shownOf({ ...model, ...named(yield* ports.entry(name)) })
     }),
   ollamaChat: (body) =>
     Effect.gen(function* () {
       const { asked, ignored } = yield* readChat(body)
-      const job = yield* chatJob(asked)
+      const job = filled(yield* ports.entry(asked.model), yield* chatJob(asked))
       const model = yield* ports.named(asked.model)
       const answer = yield* answerTo(ports, { model, request: asked, job, place: chatPlace })
       return naming(ports, [...ignored, ...ignoredInMessages(body["messages"])], answer)
@@ -93,7 +95,7 @@ export const ollama = (ports: OllamaPorts): Handlers<typeof ollamaApi> => ({
   ollamaGenerate: (body) =>
     Effect.gen(function* () {
       const { asked, ignored } = yield* readGenerate(body)
-      const job = yield* generateJob(asked)
+      const job = filled(yield* ports.entry(asked.model), yield* generateJob(asked))
       const model = yield* ports.named(asked.model)
       const answer = yield* answerTo(ports, { model, request: asked, job, place: generatePlace })
       return naming(ports, ignored, answer)
@@ -120,6 +122,8 @@ export const ollama = (ports: OllamaPorts): Handlers<typeof ollamaApi> => ({
   ollamaDelete: (asked) => Effect.flatMap(modelOf(asked), ports.remove),
   ollamaCopy: () => unsupported("destination", "a second name for a model is not supported")
 })
+
+const named = (entry: Entry | undefined) => (entry === undefined ? {} : { entry })
 
 /** To Ollama's clients a name that nobody knows is a model that is not there. */
 export const unknownModel = (name: string): RbeeError<"MODEL_NOT_FOUND"> =>

@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type { ErrorOf } from "../../../protocol/endpoint.ts"
 import type { ollamaApi } from "../../../protocol/surfaces/ollama.ts"
+import type { Entry } from "../../../machines/entries/entries.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { WorkerView } from "../../../machines/vocabulary/hive.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
@@ -20,6 +21,8 @@ export interface Pulling {
 export interface OllamaPorts extends Asking {
   /** The reference of a model by any of its names. */
   readonly named: (name: string) => Effect.Effect<string, RbeeError<"INVALID_REQUEST" | "MODEL_NOT_FOUND">>
+  /** What a name adds to what is asked under it, where it is an entry's. */
+  readonly entry: (name: string) => Effect.Effect<Entry | undefined>
   /** Models that can be asked for by name. */
   readonly models: Effect.Effect<ReadonlyArray<Known>>
   /** One of them, with how it writes. */

@@ -1,5 +1,6 @@
 /** Models as Ollama's clients see them. What is not known of one is empty. */
 import * as Schema from "effect/Schema"
+import type { Entry } from "../../entries/entries.ts"
 import type { WorkerView } from "../hive.ts"
 import type { ModelView } from "../model.ts"
 
@@ -36,14 +37,17 @@ export const OllamaShown = Schema.Struct({
   modelfile: Schema.String,
   parameters: Schema.String,
   template: Schema.String,
+  /** what its entry says before a conversation */
+  system: Schema.optional(Schema.String),
   details: Details,
   model_info: Schema.Record({ key: Schema.String, value: Schema.Unknown }),
   capabilities: Schema.Array(Schema.String),
   modified_at: Schema.String
 })
 
-/** What is known of a model: all of a copy, or only that it can be asked for. */
-export type Known = Pick<ModelView, "model_ref"> & Partial<ModelView>
+/** What is known of a model: all of a copy, or only that it can be asked for; `name`: under which it has an entry. */
+export type Known = Pick<ModelView, "model_ref"> &
+  Partial<ModelView> & { readonly name?: string; readonly entry?: Entry }
 
 const isoTime = (ms: number): string => new Date(ms).toISOString()
 
@@ -64,8 +68,8 @@ const detailsOf = ({ architecture = "", parameters, quantization = "" }: Known) 
 })
 
 const fieldsOf = (model: Known) => ({
-  name: model.model_ref,
-  model: model.model_ref,
+  name: model.name ?? model.model_ref,
+  model: model.name ?? model.model_ref,
   size: model.bytes ?? 0,
   digest: model.sha256 ?? "",
   details: detailsOf(model)
@@ -74,7 +78,10 @@ const fieldsOf = (model: Known) => ({
 /** Each model once, whichever hives have it. */
 export const tagsOf = (models: ReadonlyArray<Known>): typeof OllamaTags.Type => {
   const known = new Map<string, Known>()
-  for (const model of models) if (!known.has(model.model_ref)) known.set(model.model_ref, model)
+  for (const model of models) {
+    const { name } = fieldsOf(model)
+    if (!known.has(name)) known.set(name, model)
+  }
   return {
     models: [...known.values()].map((model) => ({
       ...fieldsOf(model),
@@ -113,11 +120,23 @@ const capabilitiesOf = ({ dialect, purpose = "chat" }: Known): ReadonlyArray<str
   ...(dialect === undefined || dialect.reasoning === null ? [] : ["thinking"])
 ]
 
+/** Options that an entry sets, as a Modelfile has them. */
+const parametersOf = ({ entry }: Known): string => {
+  const { context: num_ctx, max_tokens: num_predict, stop = [], ...rest } = entry ?? { ref: "", name: "" }
+  const { min_p, repeat_last_n, repeat_penalty, seed, temperature, top_k, top_p } = rest
+  const named = { num_ctx, num_predict, temperature, top_p, top_k, min_p, repeat_penalty, repeat_last_n, seed }
+  const stops = (typeof stop === "string" ? [stop] : stop).map((text) => ["stop", JSON.stringify(text)] as const)
+  return [...Object.entries(named).filter(([, value]) => value !== undefined), ...stops]
+    .map(([name, value]) => `${name} ${value}`)
+    .join("\n")
+}
+
 export const shownOf = (model: Known): typeof OllamaShown.Type => {
   const { architecture, context, parameters } = model
   return {
     modelfile: `FROM ${model.model_ref}\n`,
-    parameters: "",
+    parameters: parametersOf(model),
+    ...(model.entry?.system === undefined ? {} : { system: model.entry.system }),
     template: "",
     details: detailsOf(model),
     model_info: {

@@ -3,8 +3,7 @@ import { readFile, rename, rm, writeFile } from "node:fs/promises"
 import * as Effect from "effect/Effect"
 import { chatting } from "../../../actors/keeper/chat.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { bundledModel } from "../../../machines/formats/model-ref.ts"
-import { askedFor } from "../asked-for.ts"
+import { askedFor, defaultModelOf } from "../asked-for.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
 import type { ChatValues } from "./infer-flags.ts"
@@ -37,7 +36,7 @@ export const chat = (
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   Effect.gen(function* () {
-    const [named = bundledModel, ...prompt] = words
+    const [named = defaultModelOf(context.settings), ...prompt] = words
     const all = {
       ...values,
       model: yield* askedFor(named),

@@ -13,7 +13,7 @@ import { inWorld } from "../world.ts"
 import { hiveNamed, jobNamed, workerNamed } from "../named.ts"
 import { resolveName } from "../../../machines/formats/model-name.ts"
 import type { HiveId, WorkerId } from "../../../machines/vocabulary/ids.ts"
-import { askedFor } from "../asked-for.ts"
+import { standsFor } from "../asked-for.ts"
 
 const rendererOf = (context: Context): Effect.Effect<Renderer> =>
   Effect.map(Effect.clock, (clock) => makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
@@ -163,7 +163,7 @@ export const workersStop = (id: string | undefined, all: boolean, context: Conte
 export const modelStop = (name: string, context: Context) =>
   withQueen(context, (api) =>
     Effect.gen(function* () {
-      const ref = yield* resolveName(yield* askedFor(name), yield* api.listModels({}))
+      const ref = yield* resolveName(yield* standsFor(name, context.settings), yield* api.listModels({}))
       const its = Effect.map(api.listWorkers({}), (workers) =>
         workers.filter(({ model }) => model === ref).map((worker) => worker.id)
       )

@@ -3,8 +3,7 @@ import * as Effect from "effect/Effect"
 import { errorEvent, infer, type InferOptions } from "../../../actors/keeper/infer.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { Terminal } from "../../../layers/terminal/index.ts"
-import { bundledModel } from "../../../machines/formats/model-ref.ts"
-import { askedFor } from "../asked-for.ts"
+import { askedFor, defaultModelOf } from "../asked-for.ts"
 import type { InferValues } from "./infer-flags.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
@@ -51,9 +50,10 @@ const given = <T extends Readonly<Record<string, unknown>>>(values: T) =>
     readonly [K in keyof T]?: Exclude<T[K], undefined>
   }
 
-export const optionsOf = (values: InferValues, prompt: string): InferOptions => ({
+/** `model`: what is asked, however it came to be chosen. */
+export const optionsOf = (values: InferValues & { readonly model: string }, prompt: string): InferOptions => ({
   request: {
-    model: values.model ?? bundledModel,
+    model: values.model,
     // a conversation of one turn, so that the model's chat template is applied; `prompt` would be continued as it is
     messages: [
       ...(values.system === undefined ? [] : [{ role: "system" as const, content: values.system }]),
@@ -97,7 +97,7 @@ export const runInfer = (
     if (values.inspect && !values.oneProcess)
       return yield* Effect.fail(usage("--inspect belongs to --one-process", "Daemons are inspected by `rbee inspect`."))
     // judged here already: nothing is woken for what can be no name
-    const model = yield* Effect.tapError(askedFor(values.model ?? bundledModel), (error) =>
+    const model = yield* Effect.tapError(askedFor(values.model ?? defaultModelOf(context.settings)), (error) =>
       Effect.sync(() => {
         const { data, event } = errorEvent(error)
         if (values.json) context.terminal.stdout.write(`${JSON.stringify({ event, ...data })}\n`)

@@ -10,7 +10,7 @@ import type { Health } from "../../../machines/vocabulary/common.ts"
 import { notRunning, notRunningCode } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { age, roomOf } from "../table.ts"
-import { bundledModel } from "../../../machines/formats/model-ref.ts"
+import { askedFor, defaultModelOf } from "../asked-for.ts"
 import { hivesTable, jobDetails, jobsTable, modelsTable, planDetails, workersTable } from "../views.ts"
 import { inWorld } from "../world.ts"
 import { jobNamed } from "../named.ts"
@@ -93,10 +93,11 @@ export interface PlanValues {
 
 export const plan = ({ json, model, noCpu, ...where }: PlanValues, context: Context) =>
   withQueen(context, json, (api) =>
-    Effect.map(
-      api.plan({ model: model ?? bundledModel, ...defined(where), ...(noCpu ? { allow_cpu: false } : {}) }),
-      (view) => show(context, json, view, () => planDetails(view))
-    )
+    Effect.gen(function* () {
+      const asked = yield* askedFor(model ?? defaultModelOf(context.settings))
+      const view = yield* api.plan({ model: asked, ...defined(where), ...(noCpu ? { allow_cpu: false } : {}) })
+      return show(context, json, view, () => planDetails(view))
+    })
   )
 
 const defined = ({ context, device, hive }: Pick<PlanValues, "context" | "device" | "hive">) => ({

@@ -7,7 +7,7 @@ import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { resolveName } from "../../../machines/formats/model-name.ts"
 import { megabytes } from "../../../machines/narration.ts"
-import { askedFor } from "../asked-for.ts"
+import { askedFor, standsFor } from "../asked-for.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { modelDetails } from "../views.ts"
@@ -80,7 +80,7 @@ export const show = (reference: string, json: boolean, context: Context): Effect
   withQueen(context, json, (api) =>
     Effect.gen(function* () {
       const all = yield* api.listModels({})
-      const ref = yield* resolveName(yield* askedFor(reference), all)
+      const ref = yield* resolveName(yield* standsFor(reference, context.settings), all)
       if (!all.some(({ model_ref }) => model_ref === ref))
         return yield* rbeeError(
           "MODEL_NOT_FOUND",
@@ -99,7 +99,10 @@ export const remove = (
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   withQueen(context, false, (api) =>
-    Effect.map(api.removeModel({ ref: reference, ...named(hive) }), () => write(context, `model ${reference} removed`))
+    Effect.map(
+      Effect.flatMap(askedFor(reference), (ref) => api.removeModel({ ref, ...named(hive) })),
+      () => write(context, `model ${reference} removed`)
+    )
   )
 
 export const pin = (
@@ -109,8 +112,9 @@ export const pin = (
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   withQueen(context, false, (api) =>
-    Effect.map(api.pinModel({ ref: reference, pinned, ...named(hive) }), () =>
-      write(context, `model ${reference} ${pinned ? "pinned" : "unpinned"}`)
+    Effect.map(
+      Effect.flatMap(askedFor(reference), (ref) => api.pinModel({ ref, pinned, ...named(hive) })),
+      () => write(context, `model ${reference} ${pinned ? "pinned" : "unpinned"}`)
     )
   )
 
@@ -120,8 +124,9 @@ export const retry = (
   context: Context
 ): Effect.Effect<number, RbeeError> =>
   withQueen(context, false, (api) =>
-    Effect.map(api.retryModel({ ref: reference, ...named(hive) }), () =>
-      write(context, `model ${reference} will be tried again on every device`)
+    Effect.map(
+      Effect.flatMap(askedFor(reference), (ref) => api.retryModel({ ref, ...named(hive) })),
+      () => write(context, `model ${reference} will be tried again on every device`)
     )
   )
 

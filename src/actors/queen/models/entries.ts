@@ -1,0 +1,78 @@
+/** Models under names of the user's own (machines/entries): what they stand for, and what they add to a request. */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { type Entries, entryNamed } from "../../../machines/entries/entries.ts"
+import { filled } from "../../../machines/entries/fill.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { resolveName } from "../../../machines/formats/model-name.ts"
+import type { JobRequest } from "../../../machines/vocabulary/job.ts"
+import type { Copy } from "../../../machines/policy/model-gc.ts"
+import type { Known } from "../../../machines/vocabulary/ollama/models.ts"
+import { CurrentQueen } from "../identity.ts"
+
+type NoModel = RbeeError<"INVALID_REQUEST">
+
+const noModel = (): NoModel =>
+  rbeeError(
+    "INVALID_REQUEST",
+    "no model is named, and there is no default_model",
+    "GET /v1/models lists those that are here",
+    {
+      field: "model"
+    }
+  )
+
+/** What stands for the name in the configuration, and by what the model is found; no name: the default. */
+const standsFor = (entries: Entries, name: string) => {
+  const asked = name === "" ? entries.defaultModel : name
+  if (asked === undefined) return Either.left(noModel())
+  const entry = entryNamed(entries, asked)
+  return Either.right({ entry, model: entry?.ref ?? asked })
+}
+
+/** By what the model is found: an entry's name is not, what it stands for is. */
+export const unaliased = (name: string): Effect.Effect<string, NoModel, CurrentQueen> =>
+  Effect.flatMap(CurrentQueen, ({ entries }) =>
+    Effect.flatMap(entries, (now) => Either.map(standsFor(now, name), ({ model }) => model))
+  )
+
+/** The request with what an entry adds to it; its model by what it is found. */
+export const meant = (request: JobRequest): Effect.Effect<JobRequest, NoModel, CurrentQueen> =>
+  Effect.flatMap(CurrentQueen, ({ entries }) =>
+    Effect.flatMap(entries, (now) =>
+      Either.map(standsFor(now, request.model), ({ entry, model }) => ({
+        ...filled(entry, request),
+        model
+      }))
+    )
+  )
+
+/** Each name of an entry, and what it stands for; what is not here and no reference is left out. */
+const namesAmong = ({ all }: Entries, copies: ReadonlyArray<Copy>) =>
+  all.flatMap((entry) => {
+    const ref = Either.getOrUndefined(resolveName(entry.ref, copies))
+    return ref === undefined ? [] : [entry.name, ...(entry.aliases ?? [])].map((name) => ({ entry, name, ref }))
+  })
+
+/** As `askable` has those that they stand for. */
+export const askableEntries = <M extends { readonly id: string; readonly context?: number | undefined }>(
+  entries: Entries,
+  copies: ReadonlyArray<Copy>,
+  models: ReadonlyArray<M>
+) =>
+  namesAmong(entries, copies).map(({ entry, name, ref }) => {
+    const { context, ...model } = models.find(({ id }) => id === ref) ?? { context: undefined }
+    return { ...model, id: name, context: entry.context ?? context, standsFor: ref }
+  })
+
+/** As Ollama's clients are told of them. */
+export const ollamaEntries = (
+  entries: Entries,
+  copies: ReadonlyArray<Copy>,
+  models: ReadonlyArray<Known>
+): ReadonlyArray<Known> =>
+  namesAmong(entries, copies).map(({ entry, name, ref }) => ({
+    ...(models.find(({ model_ref }) => model_ref === ref) ?? { model_ref: ref }),
+    name,
+    entry
+  }))

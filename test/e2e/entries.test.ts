@@ -1,0 +1,139 @@
+/** Models under names of the user's own, asked by every surface of a running cluster, whose file changes meanwhile. */
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Ollama } from "ollama"
+import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import type { Machine } from "../support/machine.ts"
+import { useMachines } from "../support/machines.ts"
+
+const machine = useMachines(afterAll)
+let on: Machine
+const configure = (text: string) => writeFileSync(join(on.home, "config.toml"), text)
+const coder = `
+[models.coder]   # mine
+ref = "minillama"
+aliases = ["gpt-4o", "acme/coder"]
+context = 256
+temperature = 0
+max_tokens = 4
+system = "You write code, and nothing else, in few words."
+`
+beforeAll(async () => {
+  on = await machine()
+  configure(coder)
+  await on.rbee(["up"])
+})
+
+interface Usage {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+}
+const post = async (path: string, body: object) => {
+  const answer = await on.fetch(`${on.queenUrl}${path}`, { method: "POST", body: JSON.stringify(body) })
+  return { status: answer.status, body: await answer.json() }
+}
+const messages = [{ role: "user", content: "hello" }]
+/** [prompt's tokens, answer's tokens] of a chat by OpenAI's surface */
+const usageOf = async (asked: object): Promise<readonly [number, number]> => {
+  const { body, status } = await post("/v1/chat/completions", { messages, ...asked })
+  assert.strictEqual(status, 200, JSON.stringify(body))
+  const { completion_tokens, prompt_tokens } = (body as { readonly usage: Usage }).usage
+  return [prompt_tokens, completion_tokens]
+}
+
+describe("a model under a name of one's own", () => {
+  it("answers a command line with its defaults, whose own flags win", async () => {
+    const whole = (await on.rbee(["infer", "hello", "--temperature", "0"])).stdout
+    const short = await on.rbee(["infer", "--model", "coder", "hello", "--json"])
+    assert.strictEqual(short.code, 0, short.stderr)
+    const done = (text: string) => JSON.parse(text.trimEnd().split("\n").at(-1) ?? "") as { readonly usage: Usage }
+    assert.strictEqual(done(short.stdout).usage.completion_tokens, 4)
+    const own = await on.rbee(["infer", "--model", "Coder:latest", "--max-tokens", "2", "--json", "hello"])
+    assert.strictEqual(done(own.stdout).usage.completion_tokens, 2)
+    const chatted = await on.rbee(["chat", "gpt-4o", "hello"])
+    assert.isAbove(chatted.stdout.trim().length, 0)
+    assert.isBelow(chatted.stdout.length, whole.length)
+  })
+
+  it("answers OpenAI's, Anthropic's and Ollama's clients by any of its names", async () => {
+    const [bare] = await usageOf({ model: "minillama", max_tokens: 1 })
+    const [prompt, answer] = await usageOf({ model: "coder" })
+    assert.strictEqual(answer, 4)
+    assert.isAbove(prompt, bare)
+    assert.deepEqual(await usageOf({ model: "acme/coder", max_tokens: 2 }), [prompt, 2])
+    const said = [{ role: "system", content: "" }, ...messages]
+    assert.isBelow((await usageOf({ model: "GPT-4O", messages: said }))[0], prompt)
+
+    const message = await post("/v1/messages", { model: "coder", max_tokens: 3, messages })
+    const { model, usage } = message.body as { readonly model: string; readonly usage: Record<string, number> }
+    assert.strictEqual(model, "coder")
+    assert.deepEqual(
+      [usage["output_tokens"], (usage["input_tokens"] ?? 0) + (usage["cache_read_input_tokens"] ?? 0)],
+      [3, prompt]
+    )
+
+    const ollama = new Ollama({ host: on.queenUrl })
+    const chat = await ollama.chat({ model: "coder:latest", messages })
+    assert.deepEqual([chat.model, chat.eval_count, chat.prompt_eval_count], ["coder:latest", 4, prompt])
+    const generated = await ollama.generate({ model: "coder", prompt: "hello", options: { num_predict: 1 } })
+    assert.deepEqual([generated.eval_count, generated.prompt_eval_count], [1, prompt])
+
+    const job = await post("/jobs", { model: "coder", prompt: "hello", stream: false })
+    const { job_id } = job.body as { readonly job_id: string }
+    const events = await (await on.fetch(`${on.queenUrl}/jobs/${job_id}/events`)).text()
+    assert.match(events, new RegExp(`"prompt_tokens":${prompt},"completion_tokens":4`))
+  })
+
+  it("is listed where models are, and is unloaded by its name", async () => {
+    const { data } = (await (await fetch(`${on.queenUrl}/v1/models`)).json()) as {
+      readonly data: ReadonlyArray<{ readonly id: string; readonly context_length?: number }>
+    }
+    const listed = data.filter(({ context_length }) => context_length === 256).map(({ id }) => id)
+    assert.deepEqual(listed, ["coder", "gpt-4o", "acme/coder"])
+    const card = await (await fetch(`${on.queenUrl}/v1/models/GPT-4o`)).json()
+    assert.include(card, { id: "gpt-4o", context_length: 256 })
+
+    const ollama = new Ollama({ host: on.queenUrl })
+    const tags = (await ollama.list()).models.map(({ name }) => name)
+    assert.includeMembers(tags, ["minillama", "coder", "gpt-4o"])
+    const shown = await ollama.show({ model: "coder:latest" })
+    assert.strictEqual(shown.system, "You write code, and nothing else, in few words.")
+    assert.strictEqual(String(shown.parameters), "num_ctx 256\nnum_predict 4\ntemperature 0")
+
+    assert.match((await on.rbee(["stop", "coder"])).stdout, /^model minillama unloaded/)
+    assert.match((await on.rbee(["models", "show", "coder"])).stdout, /minillama/)
+  })
+
+  it("is what the file says at each use: it changes under a running queen, and the default with it", async () => {
+    configure(`default_model = "short"\n${coder}\n[models.short]\nref = "coder"\nmax_tokens = 1\n`)
+    assert.deepEqual((await usageOf({ model: "short" }))[1], 1)
+    const run = await on.rbee(["infer", "hello", "--json"])
+    assert.include(run.stdout, '"completion_tokens":1')
+    // a file that is being edited: what it said before holds, and who starts anew is told
+    configure(`default_model = "short"\n${coder}\ntemprature = 1\n`)
+    assert.deepEqual((await usageOf({ model: "short" }))[1], 1)
+    const wrong = await on.rbee(["infer", "hello"])
+    assert.strictEqual(wrong.code, 1)
+    assert.match(
+      wrong.stderr,
+      /config\.toml, line \d+: models\.coder\.temprature: unknown.*Did you mean temperature\?/s
+    )
+    assert.include(readFileSync(join(on.home, "logs", "queen.log"), "utf8"), "models stay as they were")
+    configure(coder)
+    assert.strictEqual((await post("/v1/chat/completions", { model: "short", messages })).status, 404)
+  })
+
+  it("may be a file by a relative path, in the configuration and on the command line", async () => {
+    const minillama = fileURLToPath(new URL("../../models/minillama/minillama-q8_0.gguf", import.meta.url))
+    copyFileSync(minillama, join(on.home, "own.gguf"))
+    configure('[models.own]\nref = "./own.gguf"\nmax_tokens = 2\n')
+    assert.strictEqual((await usageOf({ model: "own" }))[1], 2)
+    for (const path of ["./own.gguf", "own.gguf", "file:own.gguf"]) {
+      const run = await on.rbee(["infer", "--model", path, "--max-tokens", "1", "hello", "--json"], { cwd: on.home })
+      assert.strictEqual(run.code, 0, `${path}: ${run.stderr}`)
+    }
+    const none = await on.rbee(["infer", "--model", "./none.gguf", "hello"])
+    assert.include(none.stderr, join(on.home, "none.gguf"))
+  })
+})
