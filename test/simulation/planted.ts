@@ -55,7 +55,7 @@ export const hunt = async (root: string, each: Planted, limitMs: number): Promis
     apply(copy, each)
     await bundle({ simulate: "src/main/simulate.ts" }, "dist", { absWorkingDir: copy })
     const began = performance.now()
-    const { status, stdout } = spawnSync(process.execPath, ["dist/simulate.mjs", "--seeds", "100000", "--first"], {
+    const { status, stdout } = spawnSync(process.execPath, ["dist/simulate.js", "--seeds", "100000", "--first"], {
       cwd: copy,
       encoding: "utf8",
       timeout: limitMs

@@ -198,7 +198,7 @@ describe("The program", () => {
     const seedCount = isWhole ? 200 : 16
     // the sample is one in whose mid-answers faults strike as often as in all
     const from = isWhole ? [] : ["--from", "17"]
-    const args = [join(folder, "dist/simulate.mjs"), "--seeds", String(seedCount), ...from, "--jobs", "2", "--twice"]
+    const args = [join(folder, "dist/simulate.js"), "--seeds", String(seedCount), ...from, "--jobs", "2", "--twice"]
     const { stdout } = await run(process.execPath, ["--max-semi-space-size=64", ...args])
     expect(stdout).toContain(`${seedCount} seeds, 0 broken`)
     expect(stdout).toContain("canary: found")
@@ -208,7 +208,7 @@ describe("The program", () => {
 
   it("gives a seed the same event log in another process", () => {
     for (const seed of seeds) {
-      const said = execFileSync(process.execPath, [join(folder, "dist/simulate.mjs"), "--seed", String(seed)], {
+      const said = execFileSync(process.execPath, [join(folder, "dist/simulate.js"), "--seed", String(seed)], {
         encoding: "utf8"
       })
       expect(said).toContain(`seed ${seed} ${runPlan(planOf(seed)).digest} `)
@@ -233,7 +233,7 @@ describe("The program", () => {
 
   it("refuses arguments that it does not know with exit code 2", () => {
     const refused = () =>
-      execFileSync(process.execPath, [join(folder, "dist/simulate.mjs"), "--seeds", "none"], { encoding: "utf8" })
+      execFileSync(process.execPath, [join(folder, "dist/simulate.js"), "--seeds", "none"], { encoding: "utf8" })
     expect(refused).toThrow(expect.objectContaining({ status: 2 }))
   })
 })

@@ -12,14 +12,16 @@ const later = (make: () => Code): Code => {
   return (value) => (made ??= make())(value)
 }
 
-/** Runs `code` only for values that are not right as they stand. */
-const unlessFast = (schema: WireSchema, code: Code): Code => {
+/** Makes and runs the code only for values that are not right as they stand: for most there is none. */
+const unlessFast = (schema: WireSchema, make: () => Code): Code => {
   const accepts = fastValidator(schema.ast)
-  return accepts === undefined ? code : (value) => (accepts(value) ? Either.right(value) : code(value))
+  if (accepts === undefined) return make()
+  const code = later(make)
+  return (value) => (accepts(value) ? Either.right(value) : code(value))
 }
 export const encoderOf = (schema: WireSchema): Code =>
-  later(() => unlessFast(schema, ParseResult.encodeUnknownEither(schema)))
-export const decoderOf = (schema: WireSchema, strict: boolean): Code =>
-  later(() =>
-    unlessFast(schema, ParseResult.decodeUnknownEither(schema, { onExcessProperty: strict ? "error" : "ignore" }))
-  )
+  later(() => unlessFast(schema, () => ParseResult.encodeUnknownEither(schema)))
+export const decoderOf = (schema: WireSchema, strict: boolean): Code => {
+  const options = { onExcessProperty: strict ? "error" : "ignore" } as const
+  return later(() => unlessFast(schema, () => ParseResult.decodeUnknownEither(schema, options)))
+}

@@ -42,7 +42,8 @@ export const scriptedPrograms = async (script: URL = agent): Promise<string> => 
       `runWorker({ [llama.id]: { layer: () => layerScripted(script) } })`
     ].join("\n")
   )
-  await bundle({ worker: entry }, folder, { splitting: false })
+  await bundle({ worker: entry }, folder, { splitting: false, outExtension: { ".js": ".mjs" } })
+  writeFileSync(join(folder, "worker.js"), 'void import("./worker.mjs")')
   return folder
 }
 
