@@ -2,10 +2,13 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
 import { expect, it } from "vitest"
+import { entriesNow } from "../../src/layers/model-entries/file.ts"
+import { entryFields } from "../../src/machines/entries/entry.ts"
 import { readConfigFile } from "../../src/main/config/file.ts"
 import { defaultOf, knobs, nameOf, textOf as valueText, variableOf } from "../../src/main/config/knobs.ts"
-import { blocks, pages, textOf, withBlock } from "./pages.ts"
+import { blocks, pages, rowsOf, textOf, withBlock } from "./pages.ts"
 
 const file = "docs/configuration.md"
 
@@ -30,9 +33,17 @@ it.each(shown)("$page shows a configuration that is taken: $text", async ({ text
   try {
     writeFileSync(join(folder, "config.toml"), text)
     await readConfigFile(join(folder, "config.toml"))
+    await Effect.runPromise(entriesNow(join(folder, "config.toml")))
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+})
+
+it("the page on models has every field of a model's entry", () => {
+  const text = textOf("docs/models.md")
+  const section = text.slice(text.indexOf("\n## A default"), text.indexOf("\n## What other programs"))
+  const named = rowsOf(section).flatMap(([cell = ""]) => cell.match(/(?<=`)\w+(?=`)/g) ?? [])
+  expect(named.toSorted()).toEqual(entryFields.toSorted())
 })
 
 const prose = pages.filter((page) => page.startsWith("docs/") || page === "README.md").map((page) => ({ page }))

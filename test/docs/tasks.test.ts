@@ -10,6 +10,10 @@ const tasks: ReadonlyArray<readonly [task: string, place: string]> = [
   ["chat in the terminal", "docs/chat.md"],
   ["chat in the browser", "docs/clients.md#not-run-here"],
   ["pull a model, interrupt that, and go on", "docs/models.md#fetch-load-unload-remove"],
+  [
+    "a default model, and an alias with its own context, temperature and system prompt",
+    "docs/models.md#a-default-and-names-of-your-own"
+  ],
   ["use what Ollama, LM Studio or the Hugging Face cache have", "docs/models.md#what-other-programs-have"],
   ["write a model's name as one is used to", "docs/models.md#names"],
   ["see what is loaded, where, and how much memory it takes", "docs/monitoring.md#in-the-terminal"],
