@@ -5,7 +5,7 @@ import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
 import { WorkerId, HiveId, DeviceId, ModelRef } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
-import { ModelView, TextAnswer, TextQuestion } from "../machines/vocabulary/model.ts"
+import { ModelView, ScanAnswer, ScanRequest, TextAnswer, TextQuestion } from "../machines/vocabulary/model.ts"
 import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
 import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
@@ -93,6 +93,13 @@ export const hiveApi = {
     answers: { json: { 200: TextAnswer } },
     errors: [...own, "MODEL_NOT_FOUND", "MODEL_INVALID"],
     maxBytes: 32 * 1024 * 1024
+  }),
+  scanModels: endpoint("POST", "/models/scan", {
+    scope: "peer",
+    summary: "Find what other programs have left on this machine; it is used where it lies",
+    input: ScanRequest,
+    answers: { json: { 200: ScanAnswer } },
+    errors: own
   }),
   provisionModel: endpoint("POST", "/models/provision", {
     scope: "peer",

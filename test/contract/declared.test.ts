@@ -155,6 +155,7 @@ describe("what the daemons answer is what they declare", { timeout: 120_000 }, (
       await queen.ask("pinModel", { params: { ref }, body: { pinned: false } })
       await queen.ask("retryModel", { params: { ref } })
     }
+    await queen.ask("scanModels", { body: { folders: ["/nowhere"] } })
     await queen.ask("collectModels", { body: { max_mb: 1, dry_run: true } })
     await queen.ask("ticket", { body: {} })
     await queen.ask("heartbeat", { body: {} })
@@ -162,6 +163,7 @@ describe("what the daemons answer is what they declare", { timeout: 120_000 }, (
     const claim = { id: "queen-x", name: "x", epoch: 1, url: "http://127.0.0.1:9" }
     await hive.ask("claim", { body: { queen: claim } })
     await hive.ask("provisionModel", { body: { model_ref: "minillama" } })
+    await hive.ask("scanModels", { body: { folders: ["/nowhere"] } })
     await hive.ask("provisionWorker", { body: { kind: "cpu-llm-worker-rbee" } })
     await hive.ask("provisionWorker", { body: { kind: "vulkan-llm-worker-rbee", device: "gpu7" } })
     for (const device of ["cpu", "gpu7"])

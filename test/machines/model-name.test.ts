@@ -57,7 +57,33 @@ describe("a model's name", () => {
     expect(modelNamed("Foo", both)).toEqual(Either.right("file:/a/foo.gguf"))
   })
 
-  it.each(["HF:../x", "hf:a", "file:x", "a/b/c", "", "a\nb", "x".repeat(300)])("is none: %j", (text) => {
+  it.each([
+    ["llama3.2", "ollama:llama3.2"],
+    ["Llama3.2:latest", "ollama:llama3.2"],
+    ["ollama:LLAMA3.2", "ollama:llama3.2"],
+    ["llama3.2:3b", "ollama:llama3.2"],
+    ["ollama:llama3.2:3b", "ollama:llama3.2"],
+    ["copied", "ollama:llama3.2"],
+    ["file:/models/copied.gguf", "ollama:llama3.2"],
+    ["hf:acme/llama:q8_0", "ollama:llama3.2"],
+    ["ann/poet", "ollama:ann/poet"],
+    ["ann/poet:latest", "ollama:ann/poet"],
+    ["ann/other", "HF:ann/other"],
+    ["ollama:other", "ollama:other"],
+    ["file:/models/other.gguf", "file:/models/other.gguf"]
+  ])("of a file that has several is that file's, as Ollama and the others call it: %s", (name, ref) => {
+    const found = [
+      {
+        model_ref: ModelRef.make("ollama:llama3.2"),
+        file: "/blobs/sha256-1",
+        names: ["ollama:llama3.2:3b", "file:/models/copied.gguf", "HF:acme/llama:Q8_0"]
+      },
+      { model_ref: ModelRef.make("ollama:ann/poet"), file: "/blobs/sha256-2" }
+    ]
+    expect(resolveName(name, found)).toEqual(Either.right(ref))
+  })
+
+  it.each(["HF:../x", "hf:a", "ollama:..", "file:x", "a/b/c", "", "a\nb", "x".repeat(300)])("is none: %j", (text) => {
     expect(isName(text)).toBe(false)
   })
 })

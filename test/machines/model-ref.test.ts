@@ -19,11 +19,17 @@ describe("A model reference", () => {
     ["HF:a/b:模型 é.GGUF@main", "HF:a/b:模型 é.GGUF@main"],
     ["file:/models/a.gguf", "file:/models/a.gguf"],
     ["file:///models/a.gguf", "file:/models/a.gguf"],
+    ["ollama:llama3.2", "ollama:llama3.2"],
+    ["Ollama:llama3.2:latest", "ollama:llama3.2"],
+    ["ollama:library/llama3.2:3b", "ollama:llama3.2:3b"],
+    ["ollama:registry.ollama.ai/ann/poet", "ollama:ann/poet"],
+    ["ollama:hf.co/acme/Poet-GGUF:Q4_K_M", "ollama:hf.co/acme/Poet-GGUF:Q4_K_M"],
+    ["ollama:localhost:5000/ann/poet:1", "ollama:localhost:5000/ann/poet:1"],
     ["FILE:/my models/./a b.gguf", "file:/my models/a b.gguf"]
   ])("%s is %s", (text, canonical) => expect(ref(text)).toEqual(Either.right(canonical)))
 
   it("is the same again when its canonical form is read", () => {
-    for (const text of ["hf:a/b:q8_0@v1.0", "file:///x//y.gguf", "minillama"]) {
+    for (const text of ["hf:a/b:q8_0@v1.0", "file:///x//y.gguf", "minillama", "ollama:a/b:latest"]) {
       const once = Either.getOrThrow(ref(text))
       expect(ref(once)).toEqual(Either.right(once))
     }
@@ -50,6 +56,10 @@ describe("A model reference", () => {
     ["is a folder", "file:/models/"],
     ["has half of a character", "HF:author/repo:\ud800.gguf"],
     ["writes backwards", "HF:author/repo:\u202efugg.gguf"],
+    ["has no name of Ollama's", "ollama:/"],
+    ["climbs in Ollama's name", "ollama:../../etc/passwd"],
+    ["climbs in Ollama's tag", "ollama:poet:.."],
+    ["has more than Ollama's names have", "ollama:a/b/c/d"],
     ["has a file that climbs within", "HF:author/repo:a/../x.gguf"],
     ["has an empty quantisation", "HF:author/repo:"],
     ["has an empty revision", "HF:author/repo@"],

@@ -8,10 +8,11 @@ import { type ParsedRef, parseModelRef } from "../../machines/formats/model-ref.
 import { kindFor } from "../../machines/kinds/kind.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { learnedDialect } from "./models/dialects.ts"
+import { scanModels } from "./models/scan.ts"
 import { findModel, markModel, removeModel, viewOf } from "./models/models.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { Parts } from "./common/parts.ts"
-import { HiveWorld, type Ports } from "./common/ports.ts"
+import { CurrentHive, HiveWorld, type Ports } from "./common/ports.ts"
 import { CurrentDevices } from "./devices/devices.ts"
 import { type Ending, open } from "./ending.ts"
 import { CurrentDownloads } from "./models/downloads.ts"
@@ -37,10 +38,10 @@ export const present = (
     )
   })
 
-type Needs = ActorSystem | CurrentUsage | Ending | HiveWorld | Parts
+type Needs = ActorSystem | CurrentHive | CurrentUsage | Ending | HiveWorld | Parts
 type Calls = Pick<
   Handlers<typeof hiveApi, Needs>,
-  "provisionModel" | "listModels" | "getModel" | "readModel" | "pinModel" | "removeModel" | "retryModel"
+  "provisionModel" | "listModels" | "getModel" | "readModel" | "scanModels" | "pinModel" | "removeModel" | "retryModel"
 >
 
 const viewing = Effect.gen(function* () {
@@ -92,6 +93,23 @@ export const modelCalls: Calls = {
       return yield* rbeeError("INVALID_REQUEST", `model ${row.ref} has no vocabulary to be asked`, "", {
         field: "model"
       })
+    }),
+  scanModels: ({ folders = [] }) =>
+    Effect.gen(function* () {
+      yield* open
+      const { id: hive } = yield* CurrentHive
+      const { models, scan } = yield* scanModels(yield* HiveWorld, folders)
+      const view = yield* viewing
+      const shown = yield* Effect.forEach(models, ({ found: { copies, remark }, isNew, row }) =>
+        Effect.map(view(row), (model) => ({
+          ...model,
+          hive,
+          copies,
+          is_new: isNew,
+          ...(remark === undefined ? {} : { remark })
+        }))
+      )
+      return { hive, folders: scan.folders, models: shown, skipped: scan.skipped }
     }),
   retryModel: ({ ref }) =>
     Effect.gen(function* () {

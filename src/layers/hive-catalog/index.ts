@@ -34,6 +34,8 @@ export interface ModelRow {
   readonly pinned: boolean
   /** how this file was chosen, where the reference left a choice */
   readonly why: string | undefined
+  /** other references of the same file */
+  readonly names?: ReadonlyArray<ModelRef> | undefined
   /** milliseconds since 1970 */
   readonly addedAt: number
   readonly lastUsedAt: number | undefined

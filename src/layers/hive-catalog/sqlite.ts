@@ -18,7 +18,7 @@ import {
   type OwnerRow,
   type QuarantineKey
 } from "./index.ts"
-import type { DeviceId } from "../../machines/vocabulary/ids.ts"
+import { type DeviceId, ModelRef } from "../../machines/vocabulary/ids.ts"
 
 const migrations: Migrations = [
   {
@@ -77,14 +77,23 @@ const migrations: Migrations = [
   {
     name: "what models are for",
     statements: ["ALTER TABLE models ADD COLUMN purpose TEXT"]
+  },
+  {
+    name: "what else models are called",
+    statements: ["ALTER TABLE models ADD COLUMN names TEXT"]
   }
 ]
+
+/** One of another form is none. */
+const decodeNames = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(ModelRef)))
 
 const decodeDialect = Schema.decodeUnknownOption(Schema.parseJson(Dialect))
 
 /** SQLite has no booleans. */
 type Flag = "template" | "owned" | "pinned"
-type StoredModel = Omit<ModelRow, Flag> & { readonly [K in Flag]: number | boolean }
+type StoredModel = Omit<ModelRow, Flag | "names"> & { readonly [K in Flag]: number | boolean } & {
+  readonly names?: string | undefined
+}
 
 type Cell = string | number | null
 type Cells = Readonly<Record<string, Cell>>
@@ -157,9 +166,12 @@ const make = Effect.gen(function* () {
           ...row,
           template: Boolean(row.template),
           owned: Boolean(row.owned),
-          pinned: Boolean(row.pinned)
+          pinned: Boolean(row.pinned),
+          names: Option.getOrUndefined(decodeNames(row.names))
         }))
       ),
+      put: ({ names, ...row }) =>
+        models.put({ ...row, names: names === undefined ? undefined : JSON.stringify(names) }),
       mark: (ref, marks) =>
         Effect.asVoid(Effect.mapError(sql`UPDATE models SET ${sql.update(toCells(marks))} WHERE ref = ${ref}`, failed))
     },

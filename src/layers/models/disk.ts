@@ -13,6 +13,8 @@ import type { ParsedRef } from "../../machines/formats/model-ref.ts"
 import { Kinds } from "../kinds/index.ts"
 import { userHome } from "../paths/user-home.ts"
 import { toTransferError } from "./disk-errors.ts"
+import { ollamaFolders } from "./found/folders.ts"
+import { ollama } from "./found/ollama.ts"
 import { queenFirst } from "./hugging-face/queen.ts"
 import { huggingFace } from "./hugging-face/source.ts"
 import { hubSettings } from "./hugging-face/settings.ts"
@@ -27,7 +29,7 @@ import {
   type ResolvedModel,
   type TransferError
 } from "./index.ts"
-import { head, inspect, patiently } from "./look.ts"
+import { head, inspect, judged, patiently } from "./look.ts"
 import { modelNotes, notesFolder } from "./notes.ts"
 import { OneFile } from "./one-file.ts"
 import { sizeOf } from "./receive.ts"
@@ -50,10 +52,12 @@ const make = (options: DiskOptions, kinds: WorkerKinds) => {
   const folder = join(options.folder, "models")
   let queen: QueenHub | undefined
   const hub = () => {
-    const settings = hubSettings(process.env, userHome() ?? options.folder, kinds)
+    const settings = hubSettings(process.env, home(), kinds)
     return queenFirst(settings, () => queen, huggingFace(settings))
   }
-  const sources = options.sources ?? [bundled(bundledFolder()), files, hub()]
+  const home = () => userHome() ?? options.folder
+  const ofOllama = ollama(() => ollamaFolders(process.env, home()))
+  const sources = options.sources ?? [bundled(bundledFolder()), files, ofOllama, hub()]
   const own = (name: string): Store => ({
     part: join(folder, `${name}.part`),
     final: join(folder, name),
@@ -182,6 +186,18 @@ const make = (options: DiskOptions, kinds: WorkerKinds) => {
       Effect.promise(async () => {
         for (const each of filesOf.get(model.ref) ?? []) await each.discard()
       }),
+    scan: (folders) =>
+      // seldom asked for
+      Effect.flatMap(
+        Effect.promise(() => import("./found/scan.ts")),
+        ({ scanAll }) =>
+          Effect.orDie(
+            awaited(
+              (signal) => scanAll(home(), folders, (file) => judged(file, format(file)), signal),
+              (error) => error
+            )
+          )
+      ),
     inspect: (file) => inspect(file, "the model file", format(file)),
     preview: (ref, fits) =>
       patiently(

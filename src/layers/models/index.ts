@@ -8,6 +8,7 @@ import type { RbeeError } from "../../machines/errors.ts"
 import type { ModelFacts } from "../../machines/formats/gguf/gguf.ts"
 import type { ParsedRef } from "../../machines/formats/model-ref.ts"
 import type { ModelRef } from "../../machines/vocabulary/ids.ts"
+import type { ScanAnswer } from "../../machines/vocabulary/model.ts"
 
 /** A reference that leads somewhere. */
 export interface ResolvedModel {
@@ -55,9 +56,30 @@ export interface ModelNote {
   readonly owned: boolean
   readonly pinned: boolean
   readonly why: string | undefined
+  /** other references of the same file */
+  readonly names?: ReadonlyArray<ModelRef> | undefined
   /** milliseconds since 1970 */
   readonly addedAt: number
   readonly lastUsedAt: number | undefined
+}
+
+/** A model that somebody else has left on this machine; it is used where it lies. */
+export interface FoundModel {
+  readonly ref: ModelRef
+  readonly file: string
+  /** other references of it, and of files with the same contents */
+  readonly names: ReadonlyArray<ModelRef>
+  /** the other files */
+  readonly copies: ReadonlyArray<string>
+  /** lower-case hex, where a store names it so */
+  readonly sha256: string | undefined
+  /** what its owner would do with it that is not done here */
+  readonly remark: string | undefined
+  readonly facts: ModelFacts
+}
+export type ScannedFolder = ScanAnswer["folders"][number]
+export interface Scan extends Pick<ScanAnswer, "folders" | "skipped"> {
+  readonly models: ReadonlyArray<FoundModel>
 }
 
 export type ResolveCode =
@@ -89,6 +111,8 @@ export class Models extends Context.Tag("rbee/Models")<
     readonly publish: (model: ResolvedModel) => Effect.Effect<PublishedModel, PublishError>
     /** Throws away what was transferred. */
     readonly discard: (model: ResolvedModel) => Effect.Effect<void>
+    /** What other programs have left here, in their folders and in those that are named. */
+    readonly scan: (folders: ReadonlyArray<string>) => Effect.Effect<Scan>
     /** The facts in a file's header. */
     readonly inspect: (file: string) => Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">>
     /** Facts of a model that need not be here: from a local file, or from the first bytes of a remote one. */

@@ -7,12 +7,17 @@ import type { ModelFormat } from "../../machines/formats/model-format.ts"
 import { partsOf } from "../../machines/formats/gguf/split.ts"
 import { awaited } from "./files.ts"
 import { wasSeen } from "./early-look.ts"
+import { problemOf } from "./found/finding.ts"
 import { factsOf, inSteps, invalid, readHeader, readHeaderOf } from "./header.ts"
 import type { ResolveCode } from "./index.ts"
 import type { Located } from "./source.ts"
 
 /** times that a look ahead asks a hub in trouble */
 const looksMax = 4
+
+/** The facts of a model that is here, or why it is none. */
+export const judged = (file: string, format: ModelFormat): Promise<ModelFacts | { readonly reason: string }> =>
+  factsOf(partsOf(file), (part) => readHeader(part, format)).catch((error: unknown) => ({ reason: problemOf(error) }))
 
 export const inspect = (
   file: string,

@@ -19,6 +19,7 @@ const Note = Schema.parseJson(
     owned: Schema.Boolean,
     pinned: Schema.Boolean,
     why: Schema.optional(Schema.String),
+    names: Schema.optional(Schema.Array(ModelRef)),
     addedAt: Schema.Number,
     lastUsedAt: Schema.optional(Schema.Number)
   })
@@ -44,13 +45,14 @@ export const notesIn = async (hive: string): Promise<ReadonlyArray<ModelNote>> =
 /** The same as the hive would list them, whose models no worker has loaded. */
 export const copiesOnDisk = async (folder: string, hive: HiveId): Promise<ReadonlyArray<Copy>> =>
   Promise.all(
-    (await notesIn(folder)).map(async ({ addedAt, file, lastUsedAt, owned, pinned, ref, sha256, why }) => ({
+    (await notesIn(folder)).map(async ({ addedAt, file, lastUsedAt, names, owned, pinned, ref, sha256, why }) => ({
       model_ref: ref,
       hive,
       file,
       bytes: (await stat(file).catch(() => undefined))?.size ?? 0,
       ...(sha256 === undefined ? {} : { sha256 }),
       ...(why === undefined ? {} : { why }),
+      ...(names === undefined ? {} : { names }),
       added_at: addedAt,
       ...(lastUsedAt === undefined ? {} : { last_used_at: lastUsedAt }),
       pinned,

@@ -14,12 +14,14 @@ export interface Named {
   readonly model_ref: ModelRef
   readonly file: string
   readonly sha256?: string | undefined
+  /** other references of the same file */
+  readonly names?: ReadonlyArray<string> | undefined
 }
 
 /** Cannot be a reference, but may be what a file or a repository here is called. */
 export const isName = (text: string): boolean =>
   // eslint-disable-next-line no-control-regex -- finding them is the point
-  /^[^/\\\u0000-\u001f\u007f]{1,256}$/.test(text) && !/^(hf|file):/i.test(text)
+  /^[^/\\\u0000-\u001f\u007f]{1,256}$/.test(text) && !/^(hf|file|ollama):/i.test(text)
 
 /** What is left of a name when nobody can tell it from another: `Foo-Q4_K_M-00001-of-00003.gguf` → `foo-q4_k_m`. */
 const key = (name: string): string =>
@@ -29,11 +31,15 @@ const key = (name: string): string =>
 
 const baseOf = (path: string): string => path.split(/[/\\]/).at(-1) ?? path
 
-const namesOf = ({ file, model_ref }: Named): ReadonlyArray<string> => {
-  const [, repo, chosen = quantOf(file)] = /^HF:[^/]+\/([^:@]+)(?::([^@]+))?/.exec(model_ref) ?? []
+const namesOfRef = (ref: string, file: string): ReadonlyArray<string> => {
+  const [, repo, chosen = quantOf(file)] = /^HF:[^/]+\/([^:@]+)(?::([^@]+))?/.exec(ref) ?? []
   const ofHub = repo === undefined ? [] : [repo, ...(chosen === undefined ? [] : [`${repo}:${chosen}`])]
-  return [model_ref, baseOf(file), baseOf(model_ref), ...ofHub].map(key)
+  const ofOllama = ref.startsWith("ollama:") ? [ref.slice("ollama:".length)] : []
+  return [ref, ...[ref, ...ofOllama].map(baseOf), ...ofHub]
 }
+
+const namesOf = ({ file, model_ref, names = [] }: Named): ReadonlyArray<string> =>
+  [baseOf(file), ...[model_ref, ...names].flatMap((ref) => namesOfRef(ref, file))].map(key)
 
 /** Without what says nothing of which model it is: how its words are set apart, and that it is GGUF. */
 const loose = (name: string): string =>
@@ -82,9 +88,9 @@ const revisionOf = (ref: string): string => {
  * The reference by which a model of the hub is known here already: to the hub `HF:Author/Repo` and `HF:author/repo` are
  * one, and who was told the other would fetch it again. A revision is as it is written.
  */
-export const knownAs = (ref: ModelRef, known: Iterable<ModelRef>): ModelRef => {
+export const knownAs = <Name extends string>(ref: Name, known: Iterable<Name>): Name => {
   const folded = ref.toLowerCase()
-  let found: ModelRef | undefined
+  let found: Name | undefined
   for (const each of known) {
     if (each === ref) return ref
     // most are told by their length
@@ -102,10 +108,16 @@ export const resolveName = (
   const parsed = parseModelRef(name)
   if (Either.isRight(parsed)) {
     const { _tag, ref } = parsed.right
-    // the hub's names differ by more than their case, files' need not
-    if (_tag !== "Hub") return Either.right(ref)
-    const refs = known.map(({ model_ref }) => model_ref)
-    return Either.right(knownAs(ref, refs))
+    if (_tag === "Bundled") return Either.right(ref)
+    const owner = (name: string) =>
+      known.find(({ model_ref }) => model_ref === name) ?? known.find(({ names }) => names?.includes(name))
+    // the hub's names differ by more than their case, and Ollama's; files' need not
+    const refs = known.flatMap(({ model_ref, names = [] }): ReadonlyArray<string> => [model_ref, ...names])
+    const called = _tag === "File" ? ref : knownAs(ref, refs)
+    // Ollama's names of its users' models look like the hub's
+    const asOllama = _tag === "Hub" ? Either.getOrUndefined(parseModelRef(`ollama:${name}`))?.ref : undefined
+    const found = owner(called) ?? (asOllama === undefined ? undefined : owner(knownAs(asOllama, refs)))
+    return Either.right(found?.model_ref ?? ref)
   }
   return Either.flatMap(modelNamed(name, known), (found) =>
     found === undefined ? Either.left(parsed.left) : Either.right(found)

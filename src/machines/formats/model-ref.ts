@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "../errors.ts"
 import { isSafePath } from "./hub-names.ts"
+import { type OllamaName, ollamaName, shortName } from "./ollama-name.ts"
 import { ModelRef } from "../vocabulary/ids.ts"
 
 export type ParsedRef =
@@ -9,6 +10,8 @@ export type ParsedRef =
   | { readonly _tag: "Bundled"; readonly name: "minillama"; readonly ref: ModelRef }
   /** a file on the hive's machine, used where it lies */
   | { readonly _tag: "File"; readonly path: string; readonly ref: ModelRef }
+  /** what Ollama has fetched on the hive's machine, used where it lies */
+  | { readonly _tag: "Ollama"; readonly name: OllamaName; readonly ref: ModelRef }
   /** a file of a Hugging Face repository: by quantisation, by name, or by the hub's choice */
   | {
       readonly _tag: "Hub"
@@ -24,7 +27,7 @@ export type ParsedRef =
 export const bundledModel = ModelRef.make("minillama")
 
 export const acceptedForms =
-  "minillama, file:/absolute/path.gguf, HF:author/repo, HF:author/repo:QUANT, HF:author/repo:file.gguf, each HF form with @revision; hf.co/author/repo and author/repo too"
+  "minillama, file:/absolute/path.gguf, ollama:NAME:TAG, HF:author/repo, HF:author/repo:QUANT, HF:author/repo:file.gguf, each HF form with @revision; hf.co/author/repo and author/repo too"
 
 /** Characters of a whole reference. */
 const lengthMax = 512
@@ -50,6 +53,7 @@ export const parseModelRef = (text: string): Either.Either<ParsedRef, RbeeError<
   if (/\p{Surrogate}/u.test(text)) return refuse("the model reference has half of a character")
   if (text === "") return refuse("the model reference is empty")
   if (/^file:/i.test(text)) return parseFile(text.slice("file:".length))
+  if (/^ollama:/i.test(text)) return parseOllama(text.slice("ollama:".length))
   const plain = text.replace(/:latest$/i, "")
   if (plain.toLowerCase() === bundledModel)
     return Either.right({ _tag: "Bundled", name: "minillama", ref: bundledModel })
@@ -84,6 +88,16 @@ const parseFile = (rest: string): Either.Either<ParsedRef, RbeeError<"INVALID_RE
   if (segments.length === 0 || path.endsWith("/")) return refuse("file: needs the path of a file")
   const clean = `/${segments.join("/")}`
   return Either.right({ _tag: "File", path: clean, ref: ModelRef.make(`file:${clean}`) })
+}
+
+/** The reference of what Ollama calls so. */
+export const ollamaRef = (name: OllamaName): ModelRef => ModelRef.make(`ollama:${shortName(name)}`)
+
+const parseOllama = (rest: string): Either.Either<ParsedRef, RbeeError<"INVALID_REQUEST">> => {
+  const name = ollamaName(rest)
+  return name === undefined
+    ? refuse("ollama: needs a name as `ollama list` writes it, such as llama3.2:3b")
+    : Either.right({ _tag: "Ollama", name, ref: ollamaRef(name) })
 }
 
 /** `author/repo`, what is chosen of it, and the revision: a file's name may have anything in it, also `@` and `:`. */

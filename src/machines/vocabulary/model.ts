@@ -12,6 +12,8 @@ export const ModelView = Schema.Struct({
   /** the canonical reference, for example `minillama` or `file:/models/a.gguf` */
   model_ref: ModelRef,
   hive: Schema.optional(HiveId),
+  /** other references of the same file */
+  names: Schema.optional(Schema.Array(ModelRef)),
   file: Schema.String,
   bytes: Count,
   sha256: Schema.optional(Schema.String),
@@ -98,6 +100,48 @@ export const GcAnswer = Schema.Struct({
   kept: Schema.Array(Schema.Struct({ model_ref: ModelRef, hive: HiveId, bytes: Count, because: Schema.String }))
 })
 export type GcAnswer = typeof GcAnswer.Type
+
+/** Absolute, on the hive's machine. */
+const FolderPath = Schema.String.pipe(Schema.pattern(/^\//), Schema.maxLength(4096))
+
+export const ScanRequest = Schema.Struct({
+  /** besides those that are known */
+  folders: Schema.optional(Schema.Array(FolderPath).pipe(Schema.maxItems(64)))
+})
+
+/** Whose folder it is; one that was named is a folder. */
+export const FolderKind = Schema.Literal("huggingface", "ollama", "lmstudio", "llamacpp", "folder")
+export type FolderKind = typeof FolderKind.Type
+
+export const ScanAnswer = Schema.Struct({
+  hive: HiveId,
+  /** those that are there, and those that were named */
+  folders: Schema.Array(
+    Schema.Struct({
+      path: Schema.String,
+      kind: FolderKind,
+      /** files and names in it that are models */
+      models: Count,
+      /** why it could not be looked at */
+      problem: Schema.optional(Schema.String)
+    })
+  ),
+  /** each once, however many names and files it has */
+  models: Schema.Array(
+    Schema.Struct({
+      ...ModelView.fields,
+      /** other files with the same contents, and other paths of the same file */
+      copies: Schema.Array(Schema.String),
+      /** it was not known before */
+      is_new: Schema.Boolean,
+      /** what its owner would do with it that is not done here */
+      remark: Schema.optional(Schema.String)
+    })
+  ),
+  /** what is no model, or not yet, or none that can be used */
+  skipped: Schema.Array(Schema.Struct({ name: Schema.String, reason: Schema.String }))
+})
+export type ScanAnswer = typeof ScanAnswer.Type
 
 /** `progress` events; `rate` is bytes a second. They carry no id and may be lost. */
 export const ProgressEvent = Schema.Struct({

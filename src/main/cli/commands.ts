@@ -240,6 +240,23 @@ const pull = (path: ReadonlyArray<string>, summary: string) =>
     flags: { ...json, hive: id(HiveId, "hive", "ID", "the hive that fetches; this machine's own by default") },
     run: (values, words, context) => lazily(models, (module) => module.pull(words[0] ?? "", values, context))
   })
+const modelsScan = declare({
+  path: ["models", "scan"],
+  summary: "find the models that Ollama, LM Studio and others have left on this machine; they are used where they lie",
+  examples: ["rbee models scan", "rbee models scan /data/models", "rbee models scan --hive attic --json"],
+  words: {
+    name: "FOLDER",
+    doc: "besides the folders of Hugging Face, Ollama, LM Studio and llama.cpp",
+    min: 0,
+    max: 64
+  },
+  flags: { ...json, hive: id(HiveId, "hive", "ID", "on this hive's machine; this machine's own by default") },
+  run: (values, words, context) =>
+    lazily(
+      () => import("./finding/scan.ts"),
+      (module) => module.scan(words, values, context)
+    )
+})
 const modelsShow = declare({
   path: ["models", "show"],
   summary: "what is known of one model: file, facts, why this file, last use",
@@ -452,6 +469,7 @@ export const commands: ReadonlyArray<Declared> = [
   workersStop,
   list("models"),
   pull(["models", "pull"], "fetch a model and wait for it; goes on where an earlier try broke off"),
+  modelsScan,
   modelsShow,
   modelsDialect,
   modelsRm,

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, Nothing } from "../../machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
-import { GcAnswer, ModelView } from "../../machines/vocabulary/model.ts"
+import { GcAnswer, ModelView, ScanAnswer, ScanRequest } from "../../machines/vocabulary/model.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Id, HiveId, ModelRef } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
@@ -146,6 +146,14 @@ const modelsApi = {
     answers: { events: downloadEvents },
     errors: [...ofHive, "NOT_FOUND"],
     ...resumable
+  }),
+  scanModels: endpoint("POST", "/catalog/models/scan", {
+    scope: "manage",
+    summary: "A hive finds what other programs have left on its machine; wakes this machine's own where none is named",
+    input: Schema.Struct({ ...ScanRequest.fields, hive: Schema.optional(HiveId) }),
+    answers: { json: { 200: ScanAnswer } },
+    errors: ofWaking,
+    strict: true
   }),
   collectModels: endpoint("POST", "/catalog/models/gc", {
     scope: "manage",

@@ -148,6 +148,8 @@ export const layerModels = (process: SimProcess, hubNow: () => Hub, disk: ModelD
         return Effect.succeed({ file: fileOf(model), sha256: "good", facts: factsOf(model.ref) })
       }),
     discard: (model) => Effect.sync(() => void disk.partial.delete(model.ref)),
+    // nobody else keeps models on a simulated machine
+    scan: () => Effect.succeed({ folders: [], models: [], skipped: [] }),
     inspect: (file) =>
       Effect.suspend(() =>
         disk.files.has(file)

@@ -143,6 +143,7 @@ export const stage = (script: Script) => {
     pinModel: unscripted,
     retryModel: unscripted,
     removeModel: unscripted,
+    scanModels: unscripted,
     collectModels: unscripted,
     v1Models: unscripted,
     v1Model: unscripted,

@@ -48,7 +48,17 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "stopHive",
       "uninstallHive"
     ],
-    ...["collectModels", "listModels", "pinModel", "pullEvents", "pullModel", "removeModel", "retryModel", "showModel"],
+    ...[
+      "collectModels",
+      "listModels",
+      "pinModel",
+      "pullEvents",
+      "pullModel",
+      "removeModel",
+      "retryModel",
+      "scanModels",
+      "showModel"
+    ],
     ...["listWorkers", "plan", "shutdown", "stopWorker", "ticket", "unlockKey"],
     ...["ollamaCopy", "ollamaDelete", "ollamaPull"]
   ],

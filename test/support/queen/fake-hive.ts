@@ -295,6 +295,10 @@ export class FakeHive {
       ),
     pinModel: ({ ref, pinned }) =>
       this.answer("pinModel", () => Effect.sync(() => void (pinned ? this.pinned.add(ref) : this.pinned.delete(ref)))),
+    scanModels: () =>
+      this.answer("scanModels", () =>
+        Effect.succeed({ hive: HiveId.make(this.id), folders: [], models: [], skipped: [] })
+      ),
     readModel: () => this.answer("readModel", () => Effect.succeed({})),
     retryModel: ({ ref }) =>
       this.answer("retryModel", () =>

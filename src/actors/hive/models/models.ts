@@ -24,8 +24,8 @@ export const rowOf = (note: ModelNote, facts: ModelFacts): ModelRow => ({
 })
 
 const noteOf = (row: ModelRow): ModelNote => {
-  const { addedAt, file, lastUsedAt, owned, pinned, ref, sha256, why } = row
-  return { ref, file, sha256, owned, pinned, why, addedAt, lastUsedAt }
+  const { addedAt, file, lastUsedAt, names, owned, pinned, ref, sha256, why } = row
+  return { ref, file, sha256, owned, pinned, why, addedAt, lastUsedAt, ...(names === undefined ? {} : { names }) }
 }
 
 interface Circumstances {
@@ -37,6 +37,7 @@ interface Circumstances {
 
 export const viewOf = (row: ModelRow, worker: Circumstances): ModelView => ({
   model_ref: row.ref,
+  ...(row.names === undefined ? {} : { names: row.names }),
   file: row.file,
   bytes: row.bytes,
   ...(row.sha256 === undefined ? {} : { sha256: row.sha256 }),

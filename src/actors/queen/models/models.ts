@@ -74,7 +74,7 @@ export const nameInMind = (view: ClusterView, name: string): ModelRef | undefine
   const parsed = parseModelRef(name)
   if (Either.isLeft(parsed)) return undefined
   const { _tag, ref } = parsed.right
-  if (_tag !== "Hub") return ref
+  if (_tag === "Bundled") return ref
   const inMind = [...view.allWorkers().map(({ model }) => model), ...view.fleet.seen.models()]
   const known = knownAs(ref, inMind)
   return inMind.includes(known) ? known : undefined
@@ -148,6 +148,13 @@ const pull = (model: string, on: HiveId | undefined) =>
     return { hive, model_ref: ref, provision_id, events: `/hives/${hive}/provisions/${provision_id}/events` }
   })
 
+const scan = ({ folders, hive: on }: Parameters<QueenApi["scanModels"]>[0]) =>
+  Effect.gen(function* () {
+    const hive = on ?? (yield* CurrentSettings).hive.id
+    yield* wakeByHand(hive)
+    return yield* (yield* apiOf(hive)).scanModels(folders === undefined ? {} : { folders })
+  })
+
 const collect = ({ dry_run, last_copies, max_mb }: Parameters<QueenApi["collectModels"]>[0]) =>
   Effect.gen(function* () {
     const plan = planGc(yield* allCopies, { maxBytes: max_mb * 1e6, lastCopies: last_copies === true })
@@ -166,7 +173,15 @@ const collect = ({ dry_run, last_copies, max_mb }: Parameters<QueenApi["collectM
 
 type Calls = Pick<
   QueenApi,
-  "listModels" | "showModel" | "pullModel" | "pullEvents" | "pinModel" | "retryModel" | "removeModel" | "collectModels"
+  | "listModels"
+  | "showModel"
+  | "pullModel"
+  | "pullEvents"
+  | "scanModels"
+  | "pinModel"
+  | "retryModel"
+  | "removeModel"
+  | "collectModels"
 >
 
 export const modelCalls = Effect.gen(function* () {
@@ -182,6 +197,7 @@ export const modelCalls = Effect.gen(function* () {
       Effect.flatMap(Effect.provide(apiOf(hive), context), (api) =>
         api.modelEvents({ id, ...(last_event_id === undefined ? {} : { last_event_id }) })
       ),
+    scanModels: (input) => Effect.provide(scan(input), context),
     pinModel: ({ hive, pinned, ref: text }) => changed(text, hive, (api, ref) => api.pinModel({ ref, pinned })),
     retryModel: ({ hive, ref: text }) => changed(text, hive, (api, ref) => api.retryModel({ ref })),
     removeModel: ({ hive, ref: text }) => changed(text, hive, (api, ref) => api.removeModel({ ref })),
