@@ -4,7 +4,9 @@ import { contentOnly, type Dialect } from "../../../src/machines/dialect/dialect
 import { exceptions, withExceptions } from "../../../src/machines/dialect/exceptions.ts"
 import { learnDialect } from "../../../src/machines/dialect/learn/learn.ts"
 import { writtenAs } from "../../../src/machines/dialect/learn/form.ts"
-import { firstCall, Renders } from "../../../src/machines/dialect/learn/renders.ts"
+import { firstCall, noContent, Renders, words } from "../../../src/machines/dialect/learn/renders.ts"
+import { rolesOf } from "../../../src/machines/dialect/learn/roles.ts"
+import { sceneOf } from "../../../src/machines/dialect/learn/scene.ts"
 import { learnCalls } from "../../../src/machines/dialect/learn/tools.ts"
 import type { Render, TemplateMessage } from "../../../src/machines/dialect/template.ts"
 import { dialectOf } from "../../support/dialects.ts"
@@ -140,6 +142,75 @@ describe("a template", () => {
       turn: (said) => `${marked(said)}${said.calls.length > 0 ? "<|called|>" : "<|said|>"}`
     })
     expect([content, end, tools?.close]).toEqual([{ close: "<|said|>" }, ["<|end|>"], [["</call><|called|>"]]])
+  })
+})
+
+describe("thoughts", () => {
+  it("that are written empty before each answer are no part of its content", () => {
+    const { content, reasoning } = learned({ turn: (said) => `<think>${said.thought ?? ""}</think>${marked(said)}` })
+    expect([content, reasoning]).toMatchObject([{}, { open: "<think>", close: "</think>" }])
+    expect(content).not.toHaveProperty("open")
+  })
+
+  it("are what a text beside a call is, where it stands in their place", () => {
+    const { tools } = learned({
+      turn: (said) => {
+        const thought = said.thought ?? (said.calls.length > 0 ? said.content : "")
+        return `${thought === "" ? "" : `<think>${thought}</think>`}${marked(thought === "" ? said : { ...said, content: "" })}`
+      }
+    })
+    expect([tools?.textBeside, tools?.lossy.includes("text beside a call")]).toEqual([false, false])
+  })
+
+  it("are opened by the word that the prompt goes on with, where nothing else tells", () => {
+    const { reasoning } = learned({
+      prompt: () => "thinking",
+      turn: (said) => `${said.thought === undefined ? "" : `${said.thought}<|/think|>`}${marked(said)}`
+    })
+    expect(reasoning).toMatchObject({ open: "thinking", close: "<|/think|>", prompt: { default: "open" } })
+  })
+})
+
+describe("roles", () => {
+  const rolesWhere = (takes: (roles: ReadonlyArray<string>) => boolean) =>
+    rolesOf((input) => {
+      if (!takes(input.messages.map(({ role }) => role))) throw new Error("no such conversation")
+      return renderOf({ turn: marked })(input)
+    }, dialectOf("an object between marks"))
+
+  it("are tried in conversations as they are had", () => {
+    const known = new Set(["user", "system user", "user assistant user", "user assistant tool"])
+    expect(rolesWhere((roles) => known.has(roles.join(" ")))).toEqual(["system", "user", "assistant", "tool"])
+    expect(rolesWhere((roles) => !roles.includes("tool") && !roles.includes("system"))).toEqual(["user", "assistant"])
+    expect(rolesWhere(() => false)).toEqual([])
+  })
+})
+
+describe("renders", () => {
+  it("tell nothing around an answer that they leave out", () => {
+    const renders = (content: (text: string) => string) =>
+      new Renders(renderOf({ turn: (said) => content(said.content) }), { arguments: "object", content: "empty" })
+    expect(sceneOf(renders((text) => `<x>${text}</x>`))).toMatchObject({
+      before: "<|end|>\n<|assistant|>\n<x>",
+      after: "</x><|end|>\n"
+    })
+    expect(sceneOf(renders(() => "nothing"))).toMatchObject({ before: "", after: "" })
+  })
+
+  it("have no content of a message that calls, as the template wants it", () => {
+    const of = (content: "empty" | "null" | "text") => noContent({ arguments: "object", content })
+    expect([of("empty"), of("null"), of("text")]).toEqual(["", null, words.text])
+  })
+
+  it("show a name and its arguments although JSON around them has the name within a text", () => {
+    const { tools } = learned({
+      turn: ({ calls, content }) =>
+        `${content}${calls.map(({ args, name }) => `<c>{"call": "use ${name}", "arguments": ${JSON.stringify(args)}}</c>`).join("")}`
+    })
+    expect([tools?.open, tools?.form]).toEqual([
+      ['<c>{"call": "use '],
+      { _tag: "name_json", mid: ['", "arguments": '] }
+    ])
   })
 })
 

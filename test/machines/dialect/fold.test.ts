@@ -73,7 +73,25 @@ describe("a text about marks", () => {
   })
 })
 
+describe("content", () => {
+  it("may begin as what opens it does", () => {
+    const open = "<|channel|>final<|message|>"
+    expect(read("messages in an answer", `${open}${open}x`).content).toBe(`${open}x`)
+  })
+})
+
 describe("an answer that is cut", () => {
+  it.each(Object.keys(templates))("tells of nothing that is empty, with %s", async (form) => {
+    const trial = new Trial(of(form as Form), await renderOf(templates[form as Form]))
+    for (const kind of kinds) {
+      const one = trial.try(kind, 405, true)
+      if (one === undefined) continue
+      const { prompt, text, tools } = one
+      const found = deltas(of(form as Form), [...text], [...tools], prompt)
+      expect(found.filter((delta) => "text" in delta && delta.text === "")).toEqual([])
+    }
+  })
+
   it.each(Object.entries(templates))("gives the same at every place, with %s", async (form, template) => {
     const trial = new Trial(of(form as Form), await renderOf(template))
     for (const kind of kinds)
@@ -224,6 +242,19 @@ describe("a call", () => {
     const python = (inner: string) => read("calls as in Python", `<|calls|>[get_weather(${inner})]<|end_calls|>`).calls
     expect(python('city="Bonn",days=2')[0]?.arguments).toBe('{"city": "Bonn", "days": 2}')
     expect(python(', city="Bonn"')[0]?.arguments).toBe("{}")
+  })
+
+  it("is none where no mark tells its name from a text, and nothing that a call has follows it", () => {
+    const dialect = of("keys and values")
+    const { tools } = dialect
+    if (tools?.form._tag !== "elements") throw new Error("the form has changed")
+    const lines: Dialect = { ...dialect, tools: { ...tools, form: { ...tools.form, mid: ["\n"] } } }
+    const said = (text: string) => gathered(deltas(lines, [text]))
+    const text = "<tool_call>get_weather\nis what I would write"
+    expect(said(text)).toEqual({ reasoning: "", content: text, calls: [] })
+    const call = "<tool_call>get_weather\n<arg_key>city</arg_key><arg_value>Bonn</arg_value></tool_call>"
+    expect(said(call).calls).toEqual([{ name: "get_weather", id: "", arguments: '{"city": "Bonn"}' }])
+    expect(said("<tool_call>get_weather\n</tool_call>").calls).toHaveLength(1)
   })
 
   it("looks for a name no further than 4 KB", () => {

@@ -237,6 +237,23 @@ describe("calls", () => {
     splits({ tools: strict }, dialect, ["So.", '>>>look\n{"at": "it"}'], ['>>>look\n{"at": 1}'])
   })
 
+  it("have the name wherever the model's form has it", () => {
+    const dialect = dialectOf("a name and its object")
+    const twice: Dialect = {
+      ...dialect,
+      tools:
+        dialect.tools === null
+          ? null
+          : { ...dialect.tools, form: { _tag: "name_json", mid: ["(", { hole: "name" }, ")"] } }
+    }
+    splits(
+      { tools, tool_choice: "required" },
+      twice,
+      ['[CALL]stop(stop){"a": 1}'],
+      ["[CALL]stop(){}", "[CALL]stop(look){}"]
+    )
+  })
+
   it("in a list are as many as may be, with ids of their own", () => {
     const dialect = dialectOf("a list with ids")
     const listed = (...names: ReadonlyArray<string>) =>

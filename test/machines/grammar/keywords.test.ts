@@ -54,6 +54,23 @@ describe("Objects", () => {
     const schema = object({ a: true, b: true, c: true }, [], { minProperties: 1, maxProperties: 2 })
     const all = ["{}", '{"a":1}', '{"c":1}', '{"a":1,"c":1}', '{"a":1,"b":1,"c":1}']
     expect(through(schema, ...all)).toEqual(all.slice(1, 4))
+    const others = object({ a: { type: "null" } }, [], {
+      minProperties: 2,
+      maxProperties: 3,
+      additionalProperties: { type: "integer" }
+    })
+    const some = [
+      "{}",
+      '{"a":null}',
+      '{"x":1}',
+      '{"a":null,"x":1}',
+      '{"a":null,"x":1,"y":2}',
+      '{"a":null,"x":1,"y":2,"z":3}'
+    ]
+    expect(through(others, ...some)).toEqual(some.slice(3, 5))
+    const one = { type: "object", minProperties: 1, maxProperties: 1 }
+    expect(through(one, "{}", '{"x":1}', '{"x":1,"y":2}')).toEqual(['{"x":1}'])
+    expect(through({ type: "object", maxProperties: 0 }, "{}", '{"x":1}')).toEqual(["{}"])
   })
   it("have keys of a pattern, and names of a kind", () => {
     const schema = {
@@ -243,6 +260,12 @@ describe("Choices and references", () => {
       $defs: { loop: object({ next: { $ref: "#/$defs/loop" } }, ["next"]) }
     }
     expect(grammarOf(loop)).not.toContain("next")
+  })
+  it("an array of first items alone has white space where one of others has it", () => {
+    const right = ["[ null,true ]", "[null, true]", "[\n  null\n]", "[]", "[ null ]"]
+    expect(
+      through({ prefixItems: [{ type: "null" }, { type: "boolean" }], items: false }, ...right, "[null,]", "[,true]")
+    ).toEqual(right)
   })
   it("an array has first items of their own, and bounds", () => {
     const schema = {
