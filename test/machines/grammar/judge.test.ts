@@ -190,6 +190,11 @@ describe("two schemas", () => {
       { type: "object", required: ["a"] },
       { type: "object", required: ["b"] }
     ],
+    // null satisfies both of these too
+    [
+      { type: ["null", "object"], required: ["a"] },
+      { type: ["null", "object"], properties: { a: false } }
+    ],
     [
       { type: "object", properties: { kind: { const: "a" } } },
       { type: "object", properties: { kind: { const: "b" } } }
