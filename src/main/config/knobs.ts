@@ -1,6 +1,6 @@
 /**
  * Every setting that a user can change, once: the reader, its error messages, the environment variables, the keys of
- * the config file and the README's table all come from this list. A knob `queen.port` is `RBEE_QUEEN_PORT` in the
+ * the config file and the table of docs/configuration.md all come from this list. A knob `queen.port` is `RBEE_QUEEN_PORT` in the
  * environment and `port` under `[queen]` in the file. Defaults are those of `src/layers/settings`.
  */
 import * as Option from "effect/Option"
