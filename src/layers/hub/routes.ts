@@ -1,4 +1,4 @@
-/** The hub's routes over node:http: model info, tree, and files by HEAD, GET and Range. */
+/** The hub's routes over node:http: search, model info, tree, and files by HEAD, GET and Range. */
 import { createReadStream } from "node:fs"
 import type { IncomingMessage, ServerResponse } from "node:http"
 import { pipeline } from "node:stream/promises"
@@ -82,16 +82,31 @@ const sendFile = async (
   await pipeline(createReadStream(file.file, { start, end, highWaterMark: 512 * 1024 }), response)
 }
 
+/** at most as many as a client asks for */
+const foundMax = 100
+
+/** Repositories that have all the words in their name; how often they were fetched nobody has counted. */
+const search = (repos: ReadonlyArray<HubRepo>, query: URLSearchParams) => {
+  const words = (query.get("search") ?? "").toLowerCase().split(/\s+/)
+  const limit = Math.min(foundMax, Number(query.get("limit") ?? foundMax) || foundMax)
+  const ids = repos.map(({ author, repo }) => `${author}/${repo}`)
+  return ids
+    .filter((id) => words.every((word) => id.toLowerCase().includes(word)))
+    .slice(0, limit)
+    .map((id) => ({ id }))
+}
+
 type Repos = () => Promise<ReadonlyArray<HubRepo>>
 
 const answer = async (repos: Repos, url: string, request: IncomingMessage, response: ServerResponse): Promise<void> => {
-  const [path = ""] = url.split(/[?#]/, 1)
+  const [path = "", query = ""] = url.split(/[?#]/, 2)
   const decode = (text: string | undefined) => decodeURIComponent(text ?? "")
   if (request.method !== "GET" && request.method !== "HEAD") {
     response.setHeader("allow", "GET, HEAD")
     return refuse(response, rbeeError("METHOD_NOT_ALLOWED", "this path takes GET, HEAD"))
   }
   if (isTorn(path)) return refuse(response, rbeeError("INVALID_REQUEST", "the path is not percent-encoded text"))
+  if (path === "/api/models") return json(response, 200, search(await repos(), new URLSearchParams(query)))
   const [route, match] = [
     ["tree", tree.exec(path)] as const,
     ["info", info.exec(path)] as const,

@@ -167,6 +167,17 @@ export const candidatesOf = (ref: HubRef, listing: ReadonlyArray<HubFile>): Eith
   return another === undefined ? Either.right([only]) : ambiguous()
 }
 
+const rank = (model: HubModel): number => {
+  const at = preference.indexOf(quantOf(pathOf(model)) ?? "")
+  return at < 0 ? preference.length : at
+}
+
+/** Every model of a listing, in the order of preference; those whose names tell no quantisation come last. */
+export const offeredIn = (listing: ReadonlyArray<HubFile>): ReadonlyArray<HubModel> =>
+  modelsIn(onlyModels(listing.filter(({ path }) => isSafePath(path)))).toSorted(
+    (a, b) => rank(a) - rank(b) || variantsOf(pathOf(a)).size - variantsOf(pathOf(b)).size || a.bytes - b.bytes
+  )
+
 /** The first that fits; the smallest where none does, so that whoever asks hears the smallest amount. */
 export const choose = (candidates: Candidates, fits: (model: HubModel) => boolean): Chosen => {
   const [best, second] = candidates

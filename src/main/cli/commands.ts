@@ -257,6 +257,36 @@ const modelsScan = declare({
       (module) => module.scan(words, values, context)
     )
 })
+const modelsSearch = declare({
+  path: ["models", "search"],
+  summary: "search the hub for models that are served here; nothing is woken, nothing fetched",
+  examples: ["rbee models search qwen3 4b", "rbee models search coder --limit 30 --json"],
+  words: { name: "WORDS", doc: "of a repository's name", min: 1, max: 32 },
+  flags: { ...json, limit: number("limit", "N", "repositories; 10 by default", { whole: true, within: [1, 50] }) },
+  run: (values, words, context) =>
+    lazily(
+      () => import("./finding/search.ts"),
+      (module) => module.search(words, values, context)
+    )
+})
+const modelsFit = declare({
+  path: ["models", "fit"],
+  summary: "what of a repository fits which device, with how much context, and how fast; nothing is fetched",
+  examples: ["rbee models fit HF:author/repo", "rbee models fit HF:author/repo:Q4_K_M --context 32768"],
+  words: one("REPO", "a repository of the hub, or any model; of what leaves a choice every one"),
+  flags: {
+    ...json,
+    context: number("context", "TOKENS", "that a slot has to have; the usual by default", {
+      whole: true,
+      within: ranges.context
+    })
+  },
+  run: (values, words, context) =>
+    lazily(
+      () => import("./finding/fit.ts"),
+      (module) => module.fit(words[0] ?? "", values, context)
+    )
+})
 const modelsShow = declare({
   path: ["models", "show"],
   summary: "what is known of one model: file, facts, why this file, last use",
@@ -469,6 +499,8 @@ export const commands: ReadonlyArray<Declared> = [
   workersStop,
   list("models"),
   pull(["models", "pull"], "fetch a model and wait for it; goes on where an earlier try broke off"),
+  modelsSearch,
+  modelsFit,
   modelsScan,
   modelsShow,
   modelsDialect,

@@ -12,6 +12,7 @@ import {
   type LeaseRow
 } from "../../../layers/hive-catalog/index.ts"
 import { invariant } from "../../../machines/invariant.ts"
+import { marginBytes as deviceMarginBytes } from "../../../machines/policy/memory/fit.ts"
 import type * as Context from "effect/Context"
 
 export interface Lease extends LeaseRow {
@@ -28,7 +29,7 @@ export interface Supply {
 
 /** What stays free for everything else on the machine. */
 const marginBytes = ({ device, totalBytes }: Supply): number =>
-  device === diskDevice ? 64e6 : Math.min(device === "cpu" ? 1e9 : 300e6, totalBytes * 0.1)
+  device === diskDevice ? 64e6 : deviceMarginBytes(device, totalBytes)
 
 export class Ledger {
   private readonly leases = new Map<string, Lease>()

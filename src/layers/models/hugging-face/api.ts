@@ -18,7 +18,18 @@ export interface Pinned {
   readonly sha256: string
 }
 
+/** A repository that a search has found. */
+export interface HubHit {
+  /** `author/repo` */
+  readonly id: string
+  readonly downloads?: number
+  readonly likes?: number
+  readonly gated?: boolean
+}
+
 export interface HubApi {
+  /** those that have GGUF files, the most downloaded first */
+  readonly search: (words: string, limit: number, signal?: AbortSignal) => Promise<ReadonlyArray<HubHit>>
   readonly list: (ref: HubRef, signal?: AbortSignal) => Promise<ReadonlyArray<HubFile>>
   /** what the hub says about a file itself; a file that needs permission is refused here */
   readonly pin: (ref: HubRef, file: HubFile, signal?: AbortSignal) => Promise<Pinned>
@@ -43,7 +54,7 @@ const sha256Of = (text: unknown): string | undefined => {
   return /^[0-9a-f]{64}$/.test(bare) ? bare : undefined
 }
 
-const filesOf = (url: URL, text: string, kinds: WorkerKinds): ReadonlyArray<HubFile> => {
+const listingOf = (url: URL, text: string): ReadonlyArray<unknown> => {
   let listing: unknown
   try {
     listing = JSON.parse(text)
@@ -51,7 +62,11 @@ const filesOf = (url: URL, text: string, kinds: WorkerKinds): ReadonlyArray<HubF
     throw wrong(url, "did not answer with a listing")
   }
   if (!Array.isArray(listing)) throw wrong(url, "did not answer with a listing")
-  return listing.flatMap((entry: unknown) => {
+  return listing
+}
+
+const filesOf = (url: URL, text: string, kinds: WorkerKinds): ReadonlyArray<HubFile> => {
+  return listingOf(url, text).flatMap((entry: unknown) => {
     if (!isObject(entry) || entry["type"] !== "file" || typeof entry["path"] !== "string") return []
     // a repository may have a hundred thousand files that are no models
     if (!isModelFile(kinds, entry["path"])) return []
@@ -59,6 +74,25 @@ const filesOf = (url: URL, text: string, kinds: WorkerKinds): ReadonlyArray<HubF
     const bytes = lfs?.["size"] ?? entry["size"]
     if (typeof bytes !== "number" || !Number.isSafeInteger(bytes) || bytes < 0) return []
     return [{ path: entry["path"], bytes, sha256: sha256Of(lfs?.["oid"]) }]
+  })
+}
+
+const hitsOf = (url: URL, text: string): ReadonlyArray<HubHit> => {
+  const count = (value: unknown) =>
+    typeof value === "number" && Number.isSafeInteger(value) && value >= 0 ? value : undefined
+  return listingOf(url, text).flatMap((entry: unknown): ReadonlyArray<HubHit> => {
+    const id = isObject(entry) ? (entry["id"] ?? entry["modelId"]) : undefined
+    if (!isObject(entry) || typeof id !== "string") return []
+    const [downloads, likes] = [count(entry["downloads"]), count(entry["likes"])]
+    const gated = entry["gated"]
+    return [
+      {
+        id,
+        ...(downloads === undefined ? {} : { downloads }),
+        ...(likes === undefined ? {} : { likes }),
+        ...(gated === undefined ? {} : { gated: gated !== false })
+      }
+    ]
   })
 }
 
@@ -124,6 +158,26 @@ export const makeApi = (settings: HubSettings): HubApi => {
     return pages.flat()
   }
 
+  const search: HubApi["search"] = async (words, limit, signal) => {
+    const url = new URL(`${base}/api/models`)
+    const query = {
+      search: words,
+      filter: "gguf",
+      sort: "downloads",
+      direction: "-1",
+      limit: String(limit),
+      full: "true"
+    }
+    for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+    const answer = await follow(url, ask("GET", signal))
+    if (answer.status === 404) {
+      drop(answer.response)
+      throw wrong(url, "has no search")
+    }
+    if (answer.status !== 200) throw refusal(answer, "the search", answer.url.origin === origin)
+    return hitsOf(answer.url, await textOf(answer, stallMs)).slice(0, limit)
+  }
+
   const pin = async (ref: HubRef, file: HubFile, signal?: AbortSignal): Promise<Pinned> => {
     // The answer that tells the file's identity is the hub's own, before it sends us to where the bytes are.
     const answer = await follow(
@@ -181,5 +235,5 @@ export const makeApi = (settings: HubSettings): HubApi => {
     }
   }
 
-  return { list, pin, read }
+  return { search, list, pin, read }
 }

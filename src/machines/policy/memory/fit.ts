@@ -1,5 +1,10 @@
 /** What fits into the memory of a device: the largest shape of a worker, by what its kind needs for each. */
+import { cpuDevice } from "../../vocabulary/ids.ts"
 import { usualContext } from "./context.ts"
+
+/** Of a device's memory it is left alone for what nobody can foresee, in bytes. */
+export const marginBytes = (device: string, totalBytes: number): number =>
+  Math.min(device === cpuDevice ? 1e9 : 300e6, totalBytes * 0.1)
 
 /** Tokens a slot, and slots that decode together. */
 export interface Shape {
