@@ -69,6 +69,9 @@ describe("rbee models scan", () => {
     const workers = JSON.parse((await on.rbee(["workers", "ls", "--json"])).stdout)
     assert.lengthOf(workers, 1)
     assert.lengthOf(JSON.parse(await models("ls", "--json")), 1)
+    const shown = await models("show", "llama3.2")
+    assert.match(shown, /^model: +ollama:llama3\.2:3b\nalso called: +ollama:llama3\.2, file:\/.*copied\.gguf, /)
+    assert.include(shown, "others: it is used where it lies")
   })
 
   it("a folder that is not there is said and does not stop the scan; where there is no other it fails", async () => {

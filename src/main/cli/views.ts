@@ -158,6 +158,7 @@ const dialectFacts = (dialect: ModelView["dialect"]): ReadonlyArray<Fact> =>
 export const modelDetails = (model: ModelView): string =>
   details([
     ["model", model.model_ref],
+    ["also called", model.names?.join(", ")],
     ["hive", model.hive],
     ["file", model.file],
     ["size", `${megabytes(model.bytes)} MB`],
