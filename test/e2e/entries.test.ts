@@ -136,4 +136,45 @@ describe("a model under a name of one's own", () => {
     const none = await on.rbee(["infer", "--model", "./none.gguf", "hello"])
     assert.include(none.stderr, join(on.home, "none.gguf"))
   })
+
+  it("is given, changed and taken back by commands, which keep the rest of the file", async () => {
+    const file = () => readFileSync(join(on.home, "config.toml"), "utf8")
+    const says = async (args: ReadonlyArray<string>, code = 0) => {
+      const done = await on.rbee(["models", ...args], { cwd: on.home })
+      assert.strictEqual(done.code, code, `${args.join(" ")}: ${done.stdout}${done.stderr}`)
+      return done.stdout + done.stderr
+    }
+    configure("# mine\n[queen]\nqueue_max = 9 # enough\n")
+    await says(["set", "brief", "ref=minillama", "max_tokens=3", "aliases=b,c", "temperature=0", "--default"])
+    assert.include(file(), "[queen]\nqueue_max = 9 # enough\n")
+    assert.strictEqual((await usageOf({ model: "c" }))[1], 3)
+    assert.include((await on.rbee(["infer", "hello", "--json"])).stdout, '"completion_tokens":3')
+    await says(["set", "B:latest", "max_tokens=2", "stop=x", "stop=y, z"])
+    assert.strictEqual((await usageOf({ model: "brief" }))[1], 2)
+    const listed = JSON.parse(await says(["entries", "--json"])) as Record<string, unknown>
+    assert.deepEqual(listed, {
+      default_model: "brief",
+      models: [
+        { name: "brief", ref: "minillama", aliases: ["b", "c"], max_tokens: 2, temperature: 0, stop: ["x", "y, z"] }
+      ]
+    })
+    assert.match(await says(["entries"]), /^NAME +MODEL +ALIASES +DEFAULTS\nbrief \(default\) +minillama +b, c +/)
+    const before = file()
+    assert.match(await says(["set", "brief", "temprature=1"], 2), /temprature is no field.*Did you mean temperature/s)
+    assert.match(await says(["set", "brief", "temperature=5"], 2), /temperature must be/)
+    assert.match(await says(["set", "new", "temperature=1"], 2), /ref is missing/)
+    assert.match(await says(["set", "minillama", "ref=HF:a/b"], 1), /ships with rbee/)
+    assert.match(await says(["set", "brief", "ref=over", "aliases=over"], 1), /go round: brief → brief/)
+    assert.match(await says(["unset", "none"], 1), /there is no entry none/)
+    await says(["set", "over", "ref=brief"])
+    assert.match(await says(["unset", "brief"], 1), /\[models\.over\] stands on it/)
+    await says(["unset", "over"])
+    assert.strictEqual(file().trim(), before.trim())
+    await says(["unset", "c", "stop"])
+    assert.match(await says(["unset", "brief"]), /it was the default, which is minillama again/)
+    assert.strictEqual(file().trim(), "# mine\n[queen]\nqueue_max = 9 # enough")
+    await says(["set", "./own.gguf", "--default"])
+    assert.include(file(), `default_model = "file:${join(on.home, "own.gguf")}"`)
+    await says(["unset", "--default"])
+  })
 })

@@ -6,7 +6,7 @@ import { explain } from "../../protocol/explain.ts"
 import { type Entries, entriesOf, entryNamed, isModel } from "../../machines/entries/entries.ts"
 import { entryFields, ModelEntry } from "../../machines/entries/entry.ts"
 import { nearest } from "../../machines/entries/nearest.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import type { RbeeError } from "../../machines/errors.ts"
 import { fact } from "../../machines/facts.ts"
 import { isTable, lineOfKey, refuse, type Table } from "../settings/toml.ts"
 import { pathRef } from "./path-ref.ts"
@@ -22,7 +22,7 @@ export interface Written {
 
 const decode = Schema.decodeUnknownEither(ModelEntry)
 
-const didYouMean = (key: string): string => {
+export const didYouMean = (key: string): string => {
   const meant = nearest(key, entryFields)
   return `${meant === undefined ? "" : `Did you mean ${meant}? `}Known: ${entryFields.join(", ")}.`
 }
@@ -104,7 +104,3 @@ export const readEntries = (written: Written): Either.Either<Entries, Invalid> =
     )
     return { ...entries, defaultModel: yield* defaultOf(written, entries) }
   })
-
-/** For who cannot say a line: the same of one that is not in a file yet. */
-export const unfitField = (name: string) => (field: string, problem: string, accepts: string) =>
-  rbeeError("INVALID_REQUEST", `models.${name}.${field}: ${problem}`, accepts, { field })

@@ -1,5 +1,6 @@
 /** All commands of `rbee`, as they are declared to the parser, the help and the shells' completions. */
 import { chat, infer, run } from "./commands/infer-command.ts"
+import { entryCommands } from "./entries/commands.ts"
 import { lazily } from "./lazily.ts"
 import { ranges } from "../../machines/vocabulary/common.ts"
 import { atLeast, type Declared, declare, flag, id, number, port as portNumber, text, type Words } from "./spec.ts"
@@ -509,6 +510,7 @@ export const commands: ReadonlyArray<Declared> = [
   pinning("unpin", "let gc remove a model again"),
   modelsRetry,
   modelsGc,
+  ...entryCommands,
   list("jobs"),
   jobsShow,
   plan,
