@@ -13,6 +13,7 @@ import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { ActorSystem } from "../actors/core/system.ts"
 import { reign } from "../actors/queen/endings/reign.ts"
@@ -26,6 +27,7 @@ import { openApi } from "../protocol/openapi/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
 import { replaced } from "../layers/daemon/program.ts"
+import { settled } from "../layers/daemon/launch.ts"
 import { lostToStay, stateFile } from "../layers/daemon/state-file.ts"
 import { CurrentGrammars } from "../layers/grammars/index.ts"
 import { threadedGrammars } from "../layers/grammars/thread.ts"
@@ -39,6 +41,7 @@ import { pageHandlers } from "../layers/inspector-page/files.ts"
 import { inspectorPageApi } from "../layers/inspector-page/index.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { lead } from "../layers/leadership/index.ts"
+import { layerStandby } from "../layers/leadership/standby.ts"
 import { layerPort } from "../layers/leadership/port.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { hubPrefix } from "../layers/models/hugging-face/queen.ts"
@@ -158,6 +161,18 @@ const forOllama = (
         Effect.asVoid
       )
 
+/** systemd or launchd looks after her (src/main/service) */
+const isService = process.env["RBEE_SERVICE"] !== undefined
+
+/** Undefined: who is there does not answer, or nobody is any more. */
+const queenLeads = (url: string): Effect.Effect<boolean | undefined> =>
+  Effect.map(settled(url), (seen) =>
+    Option.match(seen, {
+      onNone: () => undefined,
+      onSome: (one) => (one._tag === "Nobody" ? undefined : one._tag === "Daemon" && one.health.role === "queen")
+    })
+  ).pipe(Effect.provide(layerDaemons))
+
 const mustEnd = Effect.raceFirst(stopSignal, replaced(fileURLToPath(import.meta.url)))
 
 /** Whoever comes after one who was to stay, and ended without goodbye, stays in her place, whoever wakes her. */
@@ -183,7 +198,7 @@ const program = Effect.gen(function* () {
     callerOf: hiveWith(keys),
     anonymous: isOpen ? local : undefined
   }
-  const leadership = layerPort(
+  const candidate = layerPort(
     serveHttp({
       ...guarded,
       apis: [
@@ -195,6 +210,7 @@ const program = Effect.gen(function* () {
       role: "queen"
     })
   )
+  const leadership = isService ? layerStandby(candidate, queenLeads(urlOf(host, port))) : candidate
   const term = yield* Effect.provide(lead, leadership)
   yield* forOllama(settings, {
     ...guarded,

@@ -1,0 +1,48 @@
+/** What runs as a service, whatever looks after it: systemd (`systemd.ts`) or launchd (`launchd.ts`). */
+
+export type Role = "queen" | "hive"
+/** as this user, or for the whole machine */
+export type Scope = "user" | "system"
+
+export interface Service {
+  readonly role: Role
+  readonly scope: Scope
+  /** absolute paths: of Node, of the program that stays, of the `rbee` command */
+  readonly node: string
+  readonly program: string
+  readonly cli: string
+  readonly environment: Readonly<Record<string, string>>
+  /** of a service of the machine: as whom it runs */
+  readonly account: string | undefined
+  /** it reaches this machine alone, and so do its workers */
+  readonly isLocal: boolean
+  /** where launchd writes what is said; systemd has its journal */
+  readonly log: string
+}
+
+/** One file, and what is run for a service to be there and to be gone. Each command is a program and its arguments. */
+export interface Steps {
+  readonly file: string
+  readonly text: string
+  readonly install: ReadonlyArray<ReadonlyArray<string>>
+  readonly uninstall: ReadonlyArray<ReadonlyArray<string>>
+  /** after the file is gone */
+  readonly forget: ReadonlyArray<ReadonlyArray<string>>
+  readonly status: ReadonlyArray<string>
+  readonly logs: (lines: number) => ReadonlyArray<string>
+  /** what its owner should know besides */
+  readonly notes: ReadonlyArray<string>
+}
+
+/** Where things are, and who asks. */
+export interface Place {
+  readonly userHome: string
+  readonly user: string
+  readonly uid: number
+}
+
+/** A unit or a plist has lines: a name with a line break in it would be another setting. */
+export const hasControls = (text: string): boolean => /\p{Cc}/u.test(text)
+
+/** The state of a service of the machine, which is its account's. */
+export const systemState = "/var/lib/rbee"
