@@ -16,5 +16,11 @@ if (version !== undefined && args.length === 1 && ["--version", "-v", "-V", "ver
   process.stdout.write(`${version}\n`)
 } else {
   const programs = dirname(fileURLToPath(import.meta.url))
-  void import("./cli/main.ts").then(({ main }) => main(args, programs)).then(end)
+  const [first, ...rest] = args
+  // a shell asks at each Tab
+  const run =
+    first === "__complete"
+      ? import("./cli/completions/answer.ts").then(({ answer }) => answer(rest, programs))
+      : import("./cli/main.ts").then(({ main }) => main(args, programs))
+  void run.then(end)
 }

@@ -4,19 +4,23 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { Devices } from "../../machines/vocabulary/device.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
 
 /** What does not change while she sleeps; the rest of a row is hers. */
 const KnownHive = Schema.Struct({
   id: Schema.parseJson(HiveId),
-  ssh: Schema.optional(Schema.NullOr(Schema.parseJson(SshPlace)))
+  ssh: Schema.optional(Schema.NullOr(Schema.parseJson(SshPlace))),
+  devices: Schema.NullOr(Schema.parseJson(Devices))
 })
 
 export interface KnownHive {
   readonly id: HiveId
   /** on another machine: how that is reached */
   readonly ssh: SshPlace | undefined
+  /** as it last told them */
+  readonly devices: Devices | undefined
 }
 
 /** `file`: `catalog.sqlite`. None where there is no such file, or one that cannot be read. */
@@ -24,8 +28,10 @@ export const hivesKnownIn = (file: string): Effect.Effect<ReadonlyArray<KnownHiv
   Effect.gen(function* () {
     if (!existsSync(file)) return []
     const sql = yield* makeClient({ filename: file, readonly: true, disableWAL: true })
-    const rows = yield* Schema.decodeUnknown(Schema.Array(KnownHive))(yield* sql`SELECT * FROM hives ORDER BY rowid`)
-    return rows.map(({ id, ssh }) => ({ id, ssh: ssh ?? undefined }))
+    const rows = yield* Schema.decodeUnknown(Schema.Array(KnownHive))(
+      yield* sql`SELECT hives.*, capabilities.devices FROM hives LEFT JOIN capabilities ON hive = id ORDER BY hives.rowid`
+    )
+    return rows.map(({ devices, id, ssh }) => ({ id, ssh: ssh ?? undefined, devices: devices ?? undefined }))
   }).pipe(
     Effect.scoped,
     Effect.provide(Reactivity.layer),

@@ -11,15 +11,29 @@ import {
   id,
   number,
   port as portNumber,
+  taking,
   text,
+  type ValueKind,
   type Values,
   type Words
 } from "./spec.ts"
 import { HiveId, DeviceId } from "../../machines/vocabulary/ids.ts"
 
 const json = { json: flag("json", "print JSON") }
-const alias: Words = { name: "ALIAS", doc: "the hive; this machine's own by default", min: 0, max: 1 }
-const one = (name: string, doc: string): Words => ({ name, doc, min: 1, max: 1 })
+const alias: Words = {
+  name: "ALIAS",
+  doc: "the hive; this machine's own by default",
+  min: 0,
+  max: 1,
+  values: "hives"
+}
+const one = (name: string, doc: string, values?: ValueKind): Words => ({
+  name,
+  doc,
+  min: 1,
+  max: 1,
+  ...(values === undefined ? {} : { values })
+})
 const lines = number("lines", "N", "lines from the end; 100 by default", { ...atLeast(0), alias: "n" })
 const daemons = () => import("./commands/daemons.ts")
 const lists = () => import("./commands/lists.ts")
@@ -108,18 +122,18 @@ const hivesStatus = declare({
 })
 
 const remotes = () => import("./commands/remote-hives.ts")
-const remote: Words = { name: "ALIAS", doc: "the hive", min: 1, max: 1 }
+const remote = one("ALIAS", "the hive", "hives")
 
 const hivesAdd = declare({
   path: ["hives", "add"],
   summary: "add a machine that ssh reaches; nothing is changed there yet",
   examples: ["rbee hives add gpu-box", "rbee hives add gpu-box --host 10.0.0.7 --user me --accept-new-host-key"],
-  words: { name: "ALIAS", doc: "a Host of ~/.ssh/config, or any name with --host", min: 1, max: 1 },
+  words: one("ALIAS", "a Host of ~/.ssh/config, or any name with --host", "ssh-hosts"),
   flags: {
     host: text("host", "HOST", "host name or address; the alias by default"),
     user: text("user", "NAME", "user there"),
     port: number("port", "N", "port of its sshd", portNumber()),
-    identity: text("identity", "FILE", "private key, an absolute path"),
+    identity: taking("files", text("identity", "FILE", "private key, an absolute path")),
     hivePort: number("hive-port", "N", "where its hive listens; 8600 by default", portNumber()),
     direct: flag(
       "direct",
@@ -206,7 +220,7 @@ const workersStop = declare({
   path: ["workers", "stop"],
   summary: "stop a worker, or --all; its memory is free again",
   examples: ["rbee workers ls", "rbee workers stop ID", "rbee workers stop --all"],
-  words: { name: "ID", doc: "the worker", min: 0, max: 1 },
+  words: { name: "ID", doc: "the worker", min: 0, max: 1, values: "workers" },
   flags: { all: flag("all", "stop every worker") },
   run: (values, words, context) => lazily(daemons, (module) => module.workersStop(words[0], values.all, context))
 })
@@ -214,7 +228,7 @@ const jobsCancel = declare({
   path: ["jobs", "cancel"],
   summary: "cancel a job",
   examples: ["rbee jobs ls", "rbee jobs cancel job-3f2a90c1d4e5b687"],
-  words: one("ID", "the job"),
+  words: one("ID", "the job", "running-jobs"),
   flags: {},
   run: (_, words, context) => lazily(daemons, (module) => module.jobCancel(words[0] ?? "", context))
 })
@@ -223,9 +237,9 @@ const plan = declare({
   summary: "where a job would go now: what would be unloaded, how long it takes; nothing is changed",
   examples: ["rbee plan", "rbee plan --model HF:author/repo:Q4_K_M --no-cpu"],
   flags: {
-    model: text("model", "REF", "as for infer; minillama by default", "m"),
-    hive: id(HiveId, "hive", "ALIAS", "on this hive"),
-    device: id(DeviceId, "device", "ID", "on this device"),
+    model: taking("models", text("model", "REF", "as for infer; minillama by default", "m")),
+    hive: taking("hives", id(HiveId, "hive", "ALIAS", "on this hive")),
+    device: taking("devices", id(DeviceId, "device", "ID", "on this device")),
     noCpu: flag("no-cpu", "without the CPU"),
     context: number("context", "TOKENS", "context of the answer", { whole: true, within: ranges.context }),
     ...json
@@ -236,20 +250,23 @@ const jobsShow = declare({
   path: ["jobs", "show"],
   summary: "one job: state, placement with the losers' reasons, timings",
   examples: ["rbee jobs show job-3f2a90c1d4e5b687"],
-  words: one("ID", "the job"),
+  words: one("ID", "the job", "jobs"),
   flags: json,
   run: (values, words, context) => lazily(lists, (module) => module.showJob(words[0] ?? "", values.json, context))
 })
 
-const onHive = { hive: id(HiveId, "hive", "ID", "on this hive; on all that have it by default") }
-const model = one("MODEL", "the reference, for example HF:author/repo:Q4_K_M")
+const onHive = { hive: taking("hives", id(HiveId, "hive", "ID", "on this hive; on all that have it by default")) }
+const model = one("MODEL", "the reference, for example HF:author/repo:Q4_K_M", "models")
 const pull = (path: ReadonlyArray<string>, summary: string) =>
   declare({
     path,
     summary,
     examples: [`rbee ${path.join(" ")} HF:author/repo:Q4_K_M`, `rbee ${path.join(" ")} HF:author/repo --hive attic`],
     words: model,
-    flags: { ...json, hive: id(HiveId, "hive", "ID", "the hive that fetches; this machine's own by default") },
+    flags: {
+      ...json,
+      hive: taking("hives", id(HiveId, "hive", "ID", "the hive that fetches; this machine's own by default"))
+    },
     run: (values, words, context) => lazily(models, (module) => module.pull(words[0] ?? "", values, context))
   })
 const modelsScan = declare({
@@ -311,7 +328,7 @@ const modelsDialect = declare({
   path: ["models", "dialect"],
   summary: "how a model writes reasoning and tools' calls, learned from its chat template and tried",
   examples: ["rbee models dialect ./model.gguf", "rbee models dialect chat_template.jinja --json"],
-  words: one("FILE", "a model's .gguf, or a chat template alone"),
+  words: one("FILE", "a model's .gguf, or a chat template alone", "files"),
   flags: json,
   run: (values, words, context) =>
     lazily(
@@ -362,7 +379,13 @@ const logs = declare({
   path: ["logs"],
   summary: "show the daemons' logs",
   examples: ["rbee logs", "rbee logs worker -n 20", "rbee logs queen --follow"],
-  words: { name: "ROLE", doc: "queen, hive or worker; all by default", min: 0, max: 1 },
+  words: {
+    name: "ROLE",
+    doc: "queen, hive or worker; all by default",
+    min: 0,
+    max: 1,
+    values: ["queen", "hive", "worker"]
+  },
   flags: {
     follow: flag("follow", "stay, and show what is added", "f"),
     lines
@@ -377,7 +400,7 @@ const hub = declare({
   path: ["hub"],
   summary: "serve a folder of GGUF files as a hub, for machines without internet",
   examples: ["rbee hub ./models", "rbee hub ./models --port 8701"],
-  words: one("DIR", "DIR/author/repo/*.gguf is HF:author/repo; DIR/*.gguf is HF:local/NAME-OF-DIR"),
+  words: one("DIR", "DIR/author/repo/*.gguf is HF:author/repo; DIR/*.gguf is HF:local/NAME-OF-DIR", "folders"),
   flags: {
     port: number("port", "N", "8700 by default; 0 takes a free one", { ...portNumber(0), alias: "p" }),
     host: text("host", "ADDRESS", "127.0.0.1 by default; another one is open to whoever reaches it")
@@ -407,7 +430,8 @@ const inspect = declare({
     name: "FILE",
     doc: "a trace, saved by the page or by the simulator; the running cluster by default",
     min: 0,
-    max: 1
+    max: 1,
+    values: "files"
   },
   flags: {
     print: flag("print", "print the address, open no browser"),
@@ -423,7 +447,13 @@ const simulate = declare({
   path: ["simulate"],
   summary: "run the whole cluster on virtual time, under faults that a seed draws",
   examples: ["rbee simulate --seeds 100", "rbee simulate --seed 7 --trace seed-7.jsonl"],
-  words: { name: "FILE", doc: "with --trace: what `rbee inspect FILE` shows; seed-N.jsonl by default", min: 0, max: 1 },
+  words: {
+    name: "FILE",
+    doc: "with --trace: what `rbee inspect FILE` shows; seed-N.jsonl by default",
+    min: 0,
+    max: 1,
+    values: "files"
+  },
   flags: {
     seed: number("seed", "N", "one seed; the same one runs the same way everywhere", atLeast(0)),
     seeds: number("seeds", "N", "a batch, from seed 1 on; what breaks is shrunk", atLeast(1)),
@@ -450,12 +480,12 @@ const completions = declare({
   path: ["completions"],
   summary: "print a completion script for bash, zsh or fish",
   examples: ['eval "$(rbee completions bash)"', "rbee completions fish > ~/.config/fish/completions/rbee.fish"],
-  words: one("SHELL", "bash, zsh or fish"),
+  words: one("SHELL", "bash, zsh or fish", ["bash", "zsh", "fish"]),
   flags: {},
   run: (_, words, context) =>
     lazily(
-      () => import("./commands/completions.ts"),
-      (module) => module.completions(words[0] ?? "", commands, context)
+      () => import("./completions/completions.ts"),
+      (module) => module.completions(words[0] ?? "", context)
     )
 })
 

@@ -26,12 +26,26 @@ export interface Context {
   readonly typed: (command: string) => string
 }
 
+/** What completes a value: one of these, what there is of a kind, or what the shell itself knows. */
+export type ValueKind =
+  | ReadonlyArray<string>
+  | "models"
+  | "hives"
+  | "devices"
+  | "jobs"
+  | "running-jobs"
+  | "workers"
+  | "ssh-hosts"
+  | "files"
+  | "folders"
+
 export interface FlagSpec {
   readonly name: string
   readonly alias: string | undefined
   /** "NAME"; undefined: the flag takes no value */
   readonly placeholder: string | undefined
   readonly doc: string
+  readonly values?: ValueKind
 }
 export interface Flag<out A> {
   readonly spec: FlagSpec
@@ -70,6 +84,11 @@ export const id = <A extends string>(
     })
   }
 }
+/** The same flag, whose value a shell can complete. */
+export const taking = <A>(values: ValueKind, { parser, spec }: Flag<A>): Flag<A> => ({
+  spec: { ...spec, values },
+  parser
+})
 export interface Takes {
   readonly alias?: string
   /** from and to, both included; absent: any number */
@@ -108,6 +127,8 @@ export interface Words {
   readonly doc: string
   readonly min: number
   readonly max: number
+  /** of the first */
+  readonly values?: ValueKind
 }
 export const noWords: Words = { name: "", doc: "", min: 0, max: 0 }
 

@@ -299,13 +299,4 @@ describe("rbee", () => {
       expect(done).toMatchObject({ code: 0, stderr: "" })
     })
   })
-
-  it("prints completion scripts that know the commands", async () => {
-    const on = await machine()
-    for (const shell of ["bash", "zsh", "fish"]) {
-      const run = await on.rbee(["completions", shell])
-      expect(run.code).toBe(0)
-      expect(run.stdout).toContain("one-process")
-    }
-  })
 })

@@ -40,7 +40,8 @@ const chatAs = (name: "chat" | "run", summary: string): Declared =>
       name: "MODEL",
       doc: "who answers, minillama by default; words behind it are a prompt that is asked once",
       min: 0,
-      max: Infinity
+      max: Infinity,
+      values: "models"
     },
     flags: ofChat,
     run: (values, words, world) =>

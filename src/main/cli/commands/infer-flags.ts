@@ -1,17 +1,20 @@
 /** The flags of `rbee infer` and `rbee chat`, and what they give. */
 import { ranges } from "../../../machines/vocabulary/common.ts"
-import { flag, number, id, text, texts, type Values } from "../spec.ts"
+import { flag, number, id, taking, text, texts, type Values } from "../spec.ts"
 import { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
 
 export const flags = {
-  model: text(
-    "model",
-    "REF",
-    "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf, the name of a model that is here, or minillama (default)",
-    "m"
+  model: taking(
+    "models",
+    text(
+      "model",
+      "REF",
+      "HF:author/repo[:QUANT|:file.gguf][@rev], file:/path.gguf, the name of a model that is here, or minillama (default)",
+      "m"
+    )
   ),
-  hive: id(HiveId, "hive", "ALIAS", "run on this hive"),
-  device: id(DeviceId, "device", "ID", "run on this device: cpu, gpu0, gpu1, …"),
+  hive: taking("hives", id(HiveId, "hive", "ALIAS", "run on this hive")),
+  device: taking("devices", id(DeviceId, "device", "ID", "run on this device: cpu, gpu0, gpu1, …")),
   noCpu: flag("no-cpu", "fail rather than fall back to the CPU"),
   system: text("system", "TEXT", "system message", "s"),
   noStream: flag("no-stream", "print the whole answer at once"),
