@@ -29,6 +29,8 @@ const facts = {
   path: Schema.String,
   /** of a command line: it was called wrongly */
   usage: Schema.Boolean,
+  /** of a host key that was never seen: `SHA256:…` */
+  fingerprint: Schema.String,
   /** a key file that needs its passphrase */
   locked: Schema.String,
 

@@ -126,6 +126,15 @@ describe.skipIf(!hasSshd)("an installation on another machine", () => {
     assert.strictEqual((await queen.finished).code, 1)
     await assertNothingChanged(before, "install")
 
+    const shut = await heldIn("rebuild")
+    assert.strictEqual((await on.rbee(["down"])).code, 0)
+    const { code, stderr } = await shut.finished
+    assert.strictEqual(code, 1)
+    const said = stderr.split("\n").filter((line) => /^bee-keeper: [A-Z_]+: /.test(line))
+    assert.lengthOf(said, 1, stderr)
+    assert.include(said[0], "the queen ended before the installation did, and what was in use there stays")
+    await assertNothingChanged(before, "rebuild")
+
     const link = await heldIn("rebuild")
     // the sessions' processes; the daemon itself listens on
     execFileSync("pkill", ["-KILL", "-P", String(there.pid())])

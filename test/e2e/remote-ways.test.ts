@@ -71,6 +71,39 @@ describe.skipIf(!hasSshd)("a machine", () => {
     assert.strictEqual(show.code, 0, "the queen remembers it while she lives")
   })
 
+  it.each([
+    ["yes", 0],
+    ["no", 1],
+    ["its fingerprint", 0],
+    ["SHA256:another", 1]
+  ] as const)("whose host key was never seen is asked about on a terminal: %s", async (said, code) => {
+    const there = await remote()
+    writeFileSync(there.knownHosts, "")
+    const fingerprint = execFileSync("ssh-keygen", ["-lf", `${there.hostKey}.pub`], { encoding: "utf8" }).split(" ")[1]
+    const on = await near(there)
+    const command = [process.execPath, rbee, ...addArgs(there)].map((word) => `'${word}'`).join(" ")
+    const shell = spawn("script", ["-qefc", command, "/dev/null"], { env: on.env, stdio: ["pipe", "pipe", "inherit"] })
+    let screen = ""
+    shell.stdout.setEncoding("utf8").on("data", (text: string) => (screen += text))
+    const ended = new Promise<number | null>((resolve) => void shell.once("close", resolve))
+    await eventually(
+      () => screen.includes("(yes, no, or the fingerprint)? "),
+      () => screen,
+      20_000
+    )
+    assert.include(screen, `ssh-ed25519 ${fingerprint}`)
+    shell.stdin.write(`${said === "its fingerprint" ? fingerprint : said}\n`)
+    assert.strictEqual(await ended, code, screen)
+    assert.strictEqual(readFileSync(there.knownHosts, "utf8").includes("ssh-ed25519"), code === 0)
+    if (code === 0) assert.include(screen, "hive remote added")
+    // the way out is the very command
+    else
+      assert.include(
+        screen.replaceAll(/\r?\n/g, ""),
+        `rbee hives add remote --hive-port ${there.hivePort} --accept-new-host-key`
+      )
+  })
+
   it("is reached through another one (ProxyJump), each with its own key and known hosts", async () => {
     const gate = await remote()
     const there = await remote({ client: "  ProxyJump gate" })

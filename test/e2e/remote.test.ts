@@ -163,6 +163,10 @@ describe.skipIf(!hasSshd)("a machine that is added", () => {
     assert.include(stderr, "--accept-new-host-key")
     assert.strictEqual(readFileSync(there.knownHosts, "utf8"), "")
     const args = ["hives", "add", "remote", "--hive-port", String(there.hivePort)]
+    assert.include(stderr, `rbee ${args.join(" ")} --accept-new-host-key`)
+    const other = await on.rbee([...args, "--host-key", "SHA256:another"])
+    assert.strictEqual(other.code, 1)
+    assert.strictEqual(readFileSync(there.knownHosts, "utf8"), "")
     const again = await on.rbee([...args, "--accept-new-host-key"])
     assert.strictEqual(again.code, 0, again.stderr)
     assert.include(readFileSync(there.knownHosts, "utf8"), `[127.0.0.1]:${there.port} ssh-ed25519 `)
@@ -175,6 +179,7 @@ describe.skipIf(!hasSshd)("a machine that is added", () => {
     const { code, stderr } = await add(there, "--accept-new-host-key")
     assert.strictEqual(code, 1)
     assert.include(stderr, "SSH_HOST_KEY_CHANGED")
+    assert.include(stderr, `ssh-keygen -f '${there.knownHosts}' -R '[127.0.0.1]:${there.port}'`)
     assert.notInclude(there.log(), "Accepted publickey")
   })
 

@@ -35,7 +35,10 @@ export type RemoteError = Failing<typeof ofRemoteMachine>
 
 export interface Remotes {
   /** Looks, and changes nothing. A host that cannot be reached is tried three times. */
-  readonly check: (remote: Remote, options: { readonly acceptNewHostKey: boolean }) => Effect.Effect<Facts, RemoteError>
+  readonly check: (
+    remote: Remote,
+    options: { readonly acceptNewHostKey: boolean | string }
+  ) => Effect.Effect<Facts, RemoteError>
   /** Puts this very package there; tells its steps. Interrupted or failed it leaves what was there before. */
   readonly install: (remote: Remote, tell: (step: string) => void) => Effect.Effect<Installed, RemoteError>
   /** Removes every version; the hive's state, its models and logs stay. */

@@ -1,7 +1,7 @@
 /** The known_hosts files of a host: read afresh for every connection, and added to where that was asked for. */
 import { createHash, createHmac } from "node:crypto"
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { dirname, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import {
@@ -13,6 +13,7 @@ import {
   lookupName,
   parseKnownHosts
 } from "../../machines/formats/known-hosts.ts"
+import { userHome } from "../paths/user-home.ts"
 import type { Resolved } from "./resolve.ts"
 
 const hash = (salt: string, text: string): string =>
@@ -63,7 +64,7 @@ export const isKnownHost = (at: Resolved) =>
 export const hostKeysOf = (
   at: Resolved,
   alias: string,
-  accept: boolean
+  accept: boolean | string
 ): Effect.Effect<HostKeys, RbeeError<"SSH_HOST_KEY_UNKNOWN">> =>
   Effect.map(knownHosts(at), ({ hosts, name }) => {
     return {
@@ -87,11 +88,12 @@ export const hostKeysOf = (
             return rbeeError(
               "SSH_HOST_KEY_CHANGED",
               `${name} shows another host key than the known one: ${shown}`,
-              `If the machine was installed anew: ssh-keygen -R '${name}'; if not, somebody is in between`,
+              `If the machine was installed anew: ${forget(at, name)}; if not, somebody is in between`,
               details
             )
           case "unknown":
-            if (accept || at.acceptNew) return record(at.userKnownHosts[0], knownHostLine(name, key))
+            if (at.acceptNew || accept === true || accept === details.fingerprint)
+              return record(at.userKnownHosts[0], knownHostLine(name, key))
             return rbeeError(
               "SSH_HOST_KEY_UNKNOWN",
               `the host key of ${name} is not known: ${shown}${verdict.authority ? " (host certificates are not supported)" : ""}`,
@@ -102,6 +104,12 @@ export const hostKeysOf = (
       }
     }
   })
+
+/** How the known key is taken out of where it stands. */
+const forget = ({ userKnownHosts: [file] }: Resolved, name: string): string => {
+  const own = join(userHome() ?? "/", ".ssh", "known_hosts")
+  return `ssh-keygen ${file === undefined || file === own ? "" : `-f '${file}' `}-R '${name}'`
+}
 
 const record = (file: string | undefined, line: string): RbeeError<"INVALID_REQUEST"> | undefined => {
   if (file === undefined) return undefined

@@ -48,8 +48,8 @@ export interface SshConnection {
 }
 
 export interface ConnectOptions {
-  /** a host key that was never seen is taken for right, and recorded */
-  readonly acceptNewHostKey?: boolean
+  /** a host key that was never seen is taken for right, and recorded: any, or the one of this fingerprint */
+  readonly acceptNewHostKey?: boolean | string
 }
 
 export class Ssh extends Context.Tag("rbee/Ssh")<

@@ -105,7 +105,7 @@ export const layerSsh2: Layer.Layer<Ssh, never, CurrentSettings> = Layer.effect(
     ): Effect.Effect<SshConnection, SshError, Scope> =>
       Effect.gen(function* () {
         const { Client, parseKey } = yield* library
-        const keys = yield* hostKeysOf(at, place.host, options.acceptNewHostKey === true)
+        const keys = yield* hostKeysOf(at, place.host, options.acceptNewHostKey ?? false)
         const { locked, methods } = yield* identitiesOf(at, parseKey, passphrases)
         let refused: SshError | undefined
         const client = yield* Effect.acquireRelease(

@@ -25,6 +25,10 @@ export type Read =
 /** Every setting is a flag of every command: `--queen-port` sets `queen.port`. */
 const settingFlags = new Map(knobs.map((knob) => [nameOf(knob).replace(/[._]/g, "-"), nameOf(knob)]))
 
+/** As a shell takes it for one word. */
+export const quoted = (value: string): string =>
+  /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
+
 /** `rbee COMMAND`, with the settings that were given as flags: so that a hint is about the same cluster. */
 export const typedAgain =
   (settings: Readonly<Record<string, string>>) =>
@@ -33,10 +37,15 @@ export const typedAgain =
       "rbee",
       command,
       ...Object.entries(settings).map(([name, value]) => {
-        const quoted = /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
-        return `--${name.replace(/[._]/g, "-")} ${quoted}`
+        return `--${name.replace(/[._]/g, "-")} ${quoted(value)}`
       })
     ].join(" ")
+
+/** The commands that an advice names, as they have to be typed for the same cluster. */
+export const adviceTyped = (todo: string, typed: (command: string) => string): string =>
+  todo
+    .replace(/`rbee ([^`]+)`/g, (_, command: string) => `\`${typed(command)}\``)
+    .replace(/^rbee ([a-z][^.,;]*)/, (_, command: string) => typed(command))
 
 export const distance = (a: string, b: string): number => {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)

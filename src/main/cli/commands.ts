@@ -140,6 +140,11 @@ const hivesAdd = declare({
       "HTTP over the network with a token instead of through SSH: faster, for a network that you trust"
     ),
     node: text("node", "PATH", "Node there, where it is not in the PATH"),
+    hostKey: text(
+      "host-key",
+      "SHA256:…",
+      "the fingerprint of its host key, which is recorded; asked for on a terminal"
+    ),
     acceptNewHostKey: flag("accept-new-host-key", "take a host key that was never seen for right, and record it")
   },
   run: (values, words, context) => lazily(remotes, (module) => module.add(words[0] ?? "", values, context))

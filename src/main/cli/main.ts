@@ -10,10 +10,10 @@ import * as Logger from "effect/Logger"
 import { errorLine } from "../../actors/keeper/infer.ts"
 import { layerNode as layerTerminal } from "../../layers/terminal/node.ts"
 import { paint, plain, Terminal } from "../../layers/terminal/index.ts"
-import type { RbeeError } from "../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { lineOf } from "../../machines/narration.ts"
 import { defaultSettings, loadSettings, version } from "../config.ts"
-import { type Normal, readArguments, typedAgain } from "./arguments.ts"
+import { adviceTyped, type Normal, readArguments, typedAgain } from "./arguments.ts"
 import { commands } from "./commands.ts"
 import { commandHelp, groupHelp, rootHelp, settingsHelp } from "./help.ts"
 import { roomOf } from "./table.ts"
@@ -30,8 +30,10 @@ const usage = (terminal: Terminal["Type"], problem: string, spec: CommandSpec | 
   return 2
 }
 
-const failed = (terminal: Terminal["Type"], error: RbeeError): number => {
-  terminal.stderr.write(paint("red", plain(lineOf(errorLine(error)))), "\n")
+const failed = (terminal: Terminal["Type"], error: RbeeError, typed: (command: string) => string): number => {
+  const { code, details, todo, what } = error
+  const shown = rbeeError(code, what, adviceTyped(todo, typed), details)
+  terminal.stderr.write(paint("red", plain(lineOf(errorLine(shown)))), "\n")
   return fact(error, "usage") === true ? 2 : 1
 }
 
@@ -41,6 +43,7 @@ const run = (normal: Normal, programs: string): Effect.Effect<number, never, Ter
     const declared = commands.find((one) => one.spec === normal.spec)
     if (declared === undefined) return usage(terminal, "unknown command", undefined)
     let code = 0
+    const typed = typedAgain(normal.settings)
     const execute = (command: Run) =>
       Effect.gen(function* () {
         const loaded = yield* Effect.either(
@@ -53,7 +56,7 @@ const run = (normal: Normal, programs: string): Effect.Effect<number, never, Ter
         const trouble = loaded._tag === "Left" ? loaded.left : undefined
         if (trouble !== undefined && (normal.spec.lenient !== true || fact(trouble, "usage") === true)) yield* trouble
         const settings = loaded._tag === "Right" ? loaded.right : yield* defaultSettings(process.env)
-        code = yield* command({ settings, trouble, terminal, programs, typed: typedAgain(normal.settings) })
+        code = yield* command({ settings, trouble, terminal, programs, typed })
       })
     const parse = Command.run(declared.command(execute), { name: "rbee", version })
     // the parser's own messages are printed by us: on stderr, without colours, and once
@@ -62,7 +65,7 @@ const run = (normal: Normal, programs: string): Effect.Effect<number, never, Ter
         Effect.sync(() => {
           code = ValidationError.isValidationError(error)
             ? usage(terminal, problemOf(error), normal.spec)
-            : failed(terminal, error)
+            : failed(terminal, error, typed)
         })
       ),
       Effect.provide(Layer.merge(layerUnused, CliConfig.layer({ isCaseSensitive: true, showBuiltIns: false })))

@@ -37,7 +37,9 @@ const hivesApi = {
       url: Schema.optional(Schema.String),
       /** on another machine, which is looked at first */
       ssh: Schema.optional(SshPlace),
-      accept_new_host_key: Schema.optional(Schema.Boolean)
+      /** one that was never seen: any, or the one of this fingerprint */
+      accept_new_host_key: Schema.optional(Schema.Boolean),
+      host_key: Schema.optional(Schema.String)
     }),
     answers: { json: { 201: HiveView } },
     errors: ofWaking

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { distance, readArguments, typedAgain } from "../../../src/main/cli/arguments.ts"
+import { adviceTyped, distance, readArguments, typedAgain } from "../../../src/main/cli/arguments.ts"
 import { commands } from "../../../src/main/cli/commands.ts"
 import { commandHelp, rootHelp, settingsHelp } from "../../../src/main/cli/help.ts"
 import { knobs, variableOf } from "../../../src/main/config/knobs.ts"
@@ -22,6 +22,18 @@ describe("the arguments", () => {
     const typed = typedAgain(normal("status", "--queen-port", "8510", "--queen-ssh-config=/a b/it's").settings)
     expect(typed("up")).toBe(`rbee up --queen-port 8510 --queen-ssh-config '/a b/it'\\''s'`)
     expect(typedAgain({})("hives install attic")).toBe("rbee hives install attic")
+  })
+
+  it("are repeated in the advice of an error, for each command that it names", () => {
+    const typed = typedAgain({ "queen.port": "7" })
+    expect(adviceTyped("`rbee hives ls` lists them, `rbee ps` too", typed)).toBe(
+      "`rbee hives ls --queen-port 7` lists them, `rbee ps --queen-port 7` too"
+    )
+    expect(adviceTyped("rbee hives install attic", typed)).toBe("rbee hives install attic --queen-port 7")
+    expect(adviceTyped("rbee hives stop a, then try again", typed)).toBe(
+      "rbee hives stop a --queen-port 7, then try again"
+    )
+    expect(adviceTyped("Install rbee anew", typed)).toBe("Install rbee anew")
   })
 
   it("mean the same with flags before or behind the prompt", () => {

@@ -59,6 +59,7 @@ beforeAll(async () => {
   await has(on)
   const bin = join(on.home, "bin")
   mkdirSync(bin)
+  writeFileSync(join(on.home, "config.toml"), `[models.fast]\nref = "minillama"\n`)
   writeFileSync(join(bin, "rbee"), `#!/bin/sh\nexec '${process.execPath}' '${program}' "$@"\n`, { mode: 0o755 })
   env = { ...on.env, PATH: `${bin}:${process.env["PATH"] ?? ""}`, HOME: on.home, TERM: "dumb", PS1: "$ " }
 })
@@ -176,6 +177,7 @@ describe("who is asked at a Tab", () => {
     const before = readdirSync(on.home)
     expect(await asked("hives", "rm", "")).toContain("attic")
     expect(await asked("models", "rm", "H")).toContain(ref)
+    expect((await on.rbee(["__complete", "run", "f"])).stdout).toBe("fast\tminillama\n")
     expect(await asked("jobs", "show", "")).toEqual([""])
     const config = mkdtempSync(join(tmpdir(), "rbee-config-"))
     writeFileSync(join(config, "ssh"), "Host gpu-box *.lan\n  User me\nHost !x other\n")

@@ -55,6 +55,29 @@ describe("a keeper on real processes", () => {
     expect(pidsOf(on, "hive")).toEqual([])
   })
 
+  it("tells of the hives that a sleeping queen knows, says one thing of one that there is not, and wakes nobody", async () => {
+    const on = await machine()
+    expect((await on.rbee(["hives", "start"])).code).toBe(0)
+    expect((await on.rbee(["queen", "stop"])).code).toBe(0)
+    const port = ["--queen-port", String(on.ports.queen)]
+    const list = await on.rbee(["hives", "ls"])
+    expect(list).toMatchObject({ code: 0, stderr: expect.stringContaining("queen is not running") })
+    expect(list.stdout).toMatch(/localhost +degraded/)
+    expect((await on.rbee(["hives", "show", "localhost"])).stdout).toMatch(/localhost +degraded/)
+    for (const command of ["show", "rm"]) {
+      const nope = await on.rbee(["hives", command, "nope", ...port])
+      expect(nope).toMatchObject({ code: 1, stdout: "" })
+      // with the flags that say which cluster is meant
+      const way = `\`rbee hives ls ${port.join(" ")}\``
+      expect(nope.stderr).toBe(`bee-keeper: HIVE_NOT_FOUND: there is no hive nope. ${way} lists them\n`)
+    }
+    expect((await on.rbee(["hives", "rm", "localhost"])).code).toBe(3)
+    expect(on.processes().map(({ role }) => role)).toEqual(["hive"])
+    expect((await on.rbee(["down"])).code).toBe(0)
+    expect((await on.rbee(["hives", "ls"])).stdout).toMatch(/localhost +cold/)
+    expect(on.processes()).toEqual([])
+  })
+
   it("takes the answer up again when its queen is killed in mid-answer", async () => {
     const on = await machine({ env: paced })
     const run = on.start([...story.slice(0, -1), "120", "--temperature", "0"])

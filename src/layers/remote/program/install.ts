@@ -20,7 +20,7 @@ import { currentFolder, folderOf, freshFolder, makeVersions, sweepUnfinished } f
 const npmMs = 15 * 60_000
 /** a registry that has not answered by then does not */
 const reachMs = 12_000
-const progressMs = 10_000
+const progressMs = 5000
 /** a registry that goes away meanwhile is not waited for long */
 const retries = ["--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000"]
 const endMs = 5000
@@ -81,16 +81,29 @@ const npmFailed =
       ? refuse("DISK_FULL", `the disk became full there during npm ${step}`, "Make room there")
       : refuse("DOWNLOAD_FAILED", `npm ${step} failed there: ${error.message}`, cureOf(error.message))
 
+/** The package of a line of npm's about its registry: `npm http fetch GET 200 https://REGISTRY/@scope%2fname 80ms`. */
+const packageIn = (line: string): string | undefined => {
+  const [, path = ""] = /^npm http (?:fetch|cache) .*?https?:\/\/[^/\s]+\/(\S+)/.exec(line) ?? []
+  const name = /^(?:@[\w.~-]+(?:%2f|\/))?[\w.~-]+/i.exec(path)?.[0]
+  return name?.replace(/%2f/i, "/")
+}
+
 /** Says now and then how far npm is; gives what hears its lines, and what ends the saying. */
 const progress = (what: string) => {
   let fetched = 0
+  let last = ""
   const began = Date.now()
   const timer = setInterval(() => {
     const seconds = Math.round((Date.now() - began) / 1000)
-    say(`${what}: ${fetched === 0 ? "" : `${fetched} fetched, `}${seconds} s`)
+    const far = fetched === 0 ? "" : `${fetched} fetched${last === "" ? "" : ` (${last})`}, `
+    say(`${what}: ${far}${seconds} s`)
   }, progressMs)
   return {
-    onLine: (line: string) => void (/^npm http (fetch|cache)/.test(line) && fetched++),
+    onLine: (line: string) => {
+      if (!/^npm http (fetch|cache)/.test(line)) return
+      fetched++
+      last = packageIn(line) ?? last
+    },
     end: () => clearInterval(timer)
   }
 }

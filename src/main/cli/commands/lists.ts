@@ -4,7 +4,9 @@ import { connect, findAnyQueen, running } from "../../../actors/keeper/lifecycle
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
+import type { DaemonFiles } from "../../../layers/daemon/index.ts"
 import { hiveFolder } from "../../../layers/paths/index.ts"
+import type { Processes } from "../../../layers/process/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
 import type { Health } from "../../../machines/vocabulary/common.ts"
 import { notRunning, notRunningCode } from "../not-running.ts"
@@ -13,6 +15,7 @@ import { age, roomOf } from "../table.ts"
 import { askedFor, defaultModelOf } from "../asked-for.ts"
 import { hivesTable, jobDetails, jobsTable, modelsTable, planDetails, workersTable } from "../views.ts"
 import { inWorld } from "../world.ts"
+import { asleepNote, hivesAsleep } from "./asleep.ts"
 import { jobNamed } from "../named.ts"
 import type { HiveId, DeviceId } from "../../../machines/vocabulary/ids.ts"
 
@@ -26,7 +29,7 @@ const withQueen = (
   context: Context,
   json: boolean,
   use: (api: OwnApi, health: Health) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>,
-  asleep: Effect.Effect<number> = Effect.sync(() => notRunning(context, json))
+  asleep: Effect.Effect<number, never, DaemonFiles | Processes> = Effect.sync(() => notRunning(context, json))
 ) =>
   inWorld(
     context,
@@ -60,6 +63,13 @@ const modelsOnDisk = (json: boolean, context: Context) =>
     return show(context, json, models, (room) => modelsTable(models, room))
   })
 
+const hivesKnown = (json: boolean, context: Context) =>
+  Effect.map(hivesAsleep(context.settings), (hives) => {
+    if (hives.length === 0) return notRunning(context, json)
+    context.terminal.stderr.write(asleepNote)
+    return show(context, json, hives, (room) => hivesTable(hives, room))
+  })
+
 export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolean, context: Context) => {
   const asked = (api: OwnApi) => {
     switch (kind) {
@@ -79,7 +89,8 @@ export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolea
         )
     }
   }
-  return withQueen(context, json, asked, kind === "models" ? modelsOnDisk(json, context) : undefined)
+  const asleep = { models: modelsOnDisk, hives: hivesKnown, workers: undefined, jobs: undefined }[kind]
+  return withQueen(context, json, asked, asleep?.(json, context))
 }
 
 export interface PlanValues {

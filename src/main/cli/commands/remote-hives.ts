@@ -3,6 +3,8 @@ import * as Effect from "effect/Effect"
 import { heardIn, lineIn } from "../../../actors/keeper/job-stream.ts"
 import { connect, findAnyQueen, startQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeRenderer } from "../../../actors/keeper/renderer.ts"
+import type { DaemonFiles } from "../../../layers/daemon/index.ts"
+import type { Processes } from "../../../layers/process/index.ts"
 import { printable } from "../../../layers/terminal/index.ts"
 import { readEvents } from "../../../protocol/sse.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
@@ -17,9 +19,11 @@ import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { roomOf } from "../table.ts"
 import { hivesTable } from "../views.ts"
+import { asleepNote, hivesAsleep } from "./asleep.ts"
 import { inWorld } from "../world.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 import { hiveNamed } from "../named.ts"
+import { quoted } from "../arguments.ts"
 import { fact } from "../../../machines/facts.ts"
 
 export interface AddValues {
@@ -30,6 +34,7 @@ export interface AddValues {
   readonly hivePort: number | undefined
   readonly direct: boolean
   readonly node: string | undefined
+  readonly hostKey: string | undefined
   readonly acceptNewHostKey: boolean
 }
 
@@ -45,12 +50,16 @@ const answer = (context: Context, text: string): number => {
  * Calls the queen, woken first; whoever only looks or forgets wakes nobody, and says with `asleep` what to answer then. Where a key needs its passphrase and somebody is there to type it, it is asked for and
  * the call repeated.
  */
-const withQueen = (context: Context, use: (api: OwnApi) => Effect.Effect<number, RbeeError>, asleep?: () => number) =>
+const withQueen = (
+  context: Context,
+  use: (api: OwnApi) => Effect.Effect<number, RbeeError>,
+  asleep?: Effect.Effect<number, RbeeError, DaemonFiles | Processes>
+) =>
   inWorld(
     context,
     Effect.gen(function* () {
       const clock = yield* Effect.clock
-      if (asleep !== undefined && (yield* findAnyQueen) === undefined) return asleep()
+      if (asleep !== undefined && (yield* findAnyQueen) === undefined) return yield* asleep
       yield* startQueen(makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
       const api = yield* connect
       return yield* use(api).pipe(
@@ -74,8 +83,8 @@ const withHive = (
   context: Context,
   name: string,
   use: (api: OwnApi, alias: HiveId) => Effect.Effect<number, RbeeError>,
-  asleep?: () => number
-) => Effect.flatMap(hiveNamed(name), (alias) => withQueen(context, (api) => use(api, alias), asleep))
+  asleep?: (alias: HiveId) => Effect.Effect<number, RbeeError, DaemonFiles | Processes>
+) => Effect.flatMap(hiveNamed(name), (alias) => withQueen(context, (api) => use(api, alias), asleep?.(alias)))
 
 const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
 
@@ -102,7 +111,16 @@ export const add = (name: string, values: AddValues, context: Context) =>
     const ssh = yield* placeOf(alias, values)
     return yield* withQueen(context, (api) =>
       Effect.gen(function* () {
-        yield* api.addHive({ id: alias, ssh, accept_new_host_key: values.acceptNewHostKey })
+        const added = (hostKey: string | undefined) =>
+          api.addHive({
+            id: alias,
+            ssh,
+            accept_new_host_key: values.acceptNewHostKey,
+            ...(hostKey === undefined ? {} : { host_key: hostKey })
+          })
+        yield* trusting(added, values.hostKey, context).pipe(
+          Effect.mapError((error) => typedAnew(error, alias, values, context))
+        )
         const machine = yield* api.checkHive({ id: alias })
         answer(context, machineLines(alias, machine))
         return answer(
@@ -114,6 +132,57 @@ export const add = (name: string, values: AddValues, context: Context) =>
       })
     )
   })
+
+/** hosts on the way, each with a key of its own, and then some */
+const mostHosts = 8
+
+/** Asks of each host key that was never seen, as ssh does, where somebody is there to answer. */
+const trusting = <A>(
+  added: (hostKey: string | undefined) => Effect.Effect<A, RbeeError>,
+  given: string | undefined,
+  context: Context,
+  left = mostHosts
+): Effect.Effect<A, RbeeError> =>
+  Effect.catchIf(
+    added(given),
+    ({ code }) => code === "SSH_HOST_KEY_UNKNOWN" && isTyped(context) && left > 0,
+    (error) =>
+      Effect.flatMap(trusted(error, context), (hostKey) =>
+        hostKey === undefined ? error : trusting(added, hostKey, context, left - 1)
+      )
+  )
+
+const isTyped = ({ terminal }: Context): boolean => terminal.stdinIsTTY && terminal.stderr.isTTY
+
+/** The fingerprint, if it is right; undefined: no, or nothing was said. */
+const trusted = (error: RbeeError, { terminal }: Context) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const fingerprint = fact(error, "fingerprint")
+      if (fingerprint === undefined) return undefined
+      const lines = yield* terminal.lines
+      terminal.stderr.write(`bee-keeper: ${printable(error.what)}\n`)
+      for (;;) {
+        const question = "bee-keeper: is it right, and shall it be recorded (yes, no, or the fingerprint)? "
+        const said = yield* Effect.raceFirst(lines.next(question), Effect.as(lines.interrupted, undefined))
+        const answer = said?.trim()
+        if (answer === "yes" || answer === fingerprint) return fingerprint
+        if (answer === undefined || answer === "no" || answer.startsWith("SHA256:")) return undefined
+      }
+    })
+  )
+
+/** The way out is this very command: with the alias and the flags that it was called with. */
+const typedAnew = (error: RbeeError, alias: HiveId, values: AddValues, { typed }: Context): RbeeError => {
+  if (error.code !== "SSH_HOST_KEY_UNKNOWN" || fact(error, "fingerprint") === undefined) return error
+  const { direct, hivePort, host, identity, node, port, user } = values
+  const flags = Object.entries({ host, user, port, identity, "hive-port": hivePort, node }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name} ${quoted(String(value))}`]
+  )
+  const command = ["hives add", alias, ...flags, ...(direct ? ["--direct"] : []), "--accept-new-host-key"].join(" ")
+  const todo = `Compare it with \`ssh-keygen -lf /etc/ssh/ssh_host_*.pub\` there; if it is right: ${typed(command)}`
+  return rbeeError(error.code, error.what, todo, error.details)
+}
 
 /** The token alone goes to stdout, so that a pipe or a file can have it. */
 export const invite = (
@@ -169,13 +238,18 @@ const machineLines = (alias: string, machine: MachineView): string => {
     .join("\n")
 }
 
-const found = (api: OwnApi, alias: string): Effect.Effect<HiveView, RbeeError> =>
-  Effect.flatMap(api.listHives({}), (hives) => {
-    const hive = hives.find(({ id }) => id === alias)
-    return hive === undefined
-      ? rbeeError("HIVE_NOT_FOUND", `there is no hive ${printable(alias.slice(0, 60))}`, "`rbee hives ls` lists them")
-      : Effect.succeed(hive)
-  })
+const among = (hives: ReadonlyArray<HiveView>, alias: string): Effect.Effect<HiveView, RbeeError> => {
+  const hive = hives.find(({ id }) => id === alias)
+  return hive === undefined
+    ? rbeeError("HIVE_NOT_FOUND", `there is no hive ${printable(alias.slice(0, 60))}`, "`rbee hives ls` lists them")
+    : Effect.succeed(hive)
+}
+
+/** What is known of one while she sleeps; where she knows none, nothing is known of any. */
+const foundAsleep = (alias: HiveId, json: boolean, context: Context, use: (hive: HiveView) => number) =>
+  Effect.flatMap(hivesAsleep(context.settings), (hives) =>
+    hives.length === 0 ? Effect.sync(() => notRunning(context, json)) : Effect.map(among(hives, alias), use)
+  )
 
 export const show = (name: string, json: boolean, context: Context) =>
   withHive(
@@ -183,13 +257,19 @@ export const show = (name: string, json: boolean, context: Context) =>
     name,
     (api, alias) =>
       Effect.gen(function* () {
-        const hive = yield* found(api, alias)
+        const hive = yield* among(yield* api.listHives({}), alias)
         const machine = hive.ssh === undefined ? undefined : yield* api.checkHive({ id: alias })
         if (json) return answer(context, JSON.stringify({ ...hive, ...(machine === undefined ? {} : { machine }) }))
         context.terminal.stdout.write(hivesTable([hive], roomOf(context.terminal.stdout)))
         return machine === undefined ? 0 : answer(context, machineLines(alias, machine))
       }),
-    () => notRunning(context, json)
+    (alias) =>
+      foundAsleep(alias, json, context, (hive) => {
+        context.terminal.stderr.write(asleepNote)
+        if (json) return answer(context, JSON.stringify(hive))
+        context.terminal.stdout.write(hivesTable([hive], roomOf(context.terminal.stdout)))
+        return 0
+      })
   )
 
 export const remove = (name: string, context: Context) =>
@@ -198,8 +278,10 @@ export const remove = (name: string, context: Context) =>
     name,
     (api, alias) =>
       Effect.map(api.removeHive({ id: alias }), () => answer(context, `hive ${printable(alias)} forgotten`)),
-    () => notRunning(context, false)
+    (alias) => foundAsleep(alias, false, context, () => notRunning(context, false))
   )
+
+const isGone = ({ code }: RbeeError): boolean => code === "CONNECTION_TIMEOUT" || code === "SHUTTING_DOWN"
 
 export const install = (name: string, context: Context) =>
   withHive(context, name, (api, alias) =>
@@ -215,7 +297,11 @@ export const install = (name: string, context: Context) =>
         if (event.event === "done") end = data
         if (event.event === "error") failure = failureIn(event)
       })
-      const signal = yield* Effect.raceFirst(heard, context.terminal.interrupted)
+      const signal = yield* Effect.raceFirst(
+        // a stream that breaks is one that ends without a word: she was shut down, or died
+        Effect.catchIf(heard, isGone, () => Effect.void),
+        context.terminal.interrupted
+      )
       if (signal !== undefined) {
         context.terminal.stderr.write(
           `bee-keeper: interrupted; ${context.typed(`hives show ${printable(alias)}`)} tells what is there\n`
@@ -224,7 +310,11 @@ export const install = (name: string, context: Context) =>
       }
       if (failure !== undefined) return yield* failure
       if (end === undefined)
-        return yield* rbeeError("CONNECTION_TIMEOUT", "the queen ended before the installation did", "Run it again")
+        return yield* rbeeError(
+          "CONNECTION_TIMEOUT",
+          "the queen ended before the installation did, and what was in use there stays",
+          `Run it again: \`rbee hives install ${alias}\``
+        )
       const how = end["changed"] === true ? "installed" : "was installed already"
       return answer(context, `rbee ${String(end["version"])} ${how} on ${alias}`)
     })

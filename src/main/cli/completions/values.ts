@@ -98,13 +98,29 @@ const found = (kind: Kind, { settings }: Context, hive: string | undefined) =>
     return yield* told(kind, yield* connect, hive)
   })
 
+/** Models under names of the user's own. */
+const entries = ({ home }: Settings) =>
+  Effect.gen(function* () {
+    const { entriesNow } = yield* Effect.promise(() => import("../../../layers/model-entries/file.ts"))
+    const { all } = yield* entriesNow(home.config)
+    return all.map(({ name, ref }) => candidate(name, ref))
+  })
+
 const unique = (candidates: ReadonlyArray<Candidate>): ReadonlyArray<Candidate> => [
   ...new Map(candidates.map((one) => [one.value, one])).values()
 ]
 
-export const valuesOf = (kind: Kind, context: Context, hive?: string): Effect.Effect<ReadonlyArray<Candidate>> =>
-  inWorld(context, found(kind, context, hive)).pipe(
+/** In time, or nothing. */
+const orNothing = <E>(effect: Effect.Effect<ReadonlyArray<Candidate>, E>) =>
+  effect.pipe(
     Effect.timeout(withinMs),
-    Effect.catchAllCause(() => Effect.succeed<ReadonlyArray<Candidate>>([])),
-    Effect.map((all) => unique(kind === "models" ? [...all, candidate(bundledModel, "comes with rbee")] : all))
+    Effect.catchAllCause(() => Effect.succeed<ReadonlyArray<Candidate>>([]))
   )
+
+export const valuesOf = (kind: Kind, context: Context, hive?: string): Effect.Effect<ReadonlyArray<Candidate>> =>
+  Effect.gen(function* () {
+    const there = yield* orNothing(inWorld(context, found(kind, context, hive)))
+    if (kind !== "models") return unique(there)
+    const named = yield* orNothing(entries(context.settings))
+    return unique([...named, ...there, candidate(bundledModel, "comes with rbee")])
+  })

@@ -79,13 +79,13 @@ export const remoteHives = (viewOf: (id: HiveId) => Effect.Effect<HiveView, Rbee
     const localHive = (yield* CurrentSettings).hive.id
     const remote = (id: HiveId) => Effect.provideService(remoteOf(id), Hives, hives)
     return {
-      addHive: ({ accept_new_host_key, id, ssh, url }) =>
+      addHive: ({ accept_new_host_key = false, host_key, id, ssh, url }) =>
         Effect.gen(function* () {
           const isOwn = id === localHive && (url === undefined || !isElsewhere(url))
           if (ssh === undefined && !isOwn) return yield* notInvited(id)
           // nothing is stored of a machine that cannot be used
           if (ssh !== undefined)
-            yield* remotes.check({ id, place: ssh }, { acceptNewHostKey: accept_new_host_key === true })
+            yield* remotes.check({ id, place: ssh }, { acceptNewHostKey: host_key ?? accept_new_host_key })
           yield* hives.add(id, { ...(url === undefined ? {} : { url }), ...(ssh === undefined ? {} : { ssh }) })
           return yield* viewOf(id)
         }),
