@@ -1,0 +1,110 @@
+/** What the real commands print with `--json` is what docs/schemas says of it, and nothing besides. */
+import { Ajv } from "ajv"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, expect, it } from "vitest"
+import type { Machine } from "../../support/machine.ts"
+import { useMachines } from "../../support/machines.ts"
+import { patience } from "../../support/patience.ts"
+import { jsonSchemaOf, outputs } from "../../docs/outputs.ts"
+
+const machine = useMachines(afterAll)
+const ajv = new Ajv({ allErrors: true, strict: false })
+const seen = new Set<string>()
+
+/** Printed by `rbee COMMAND ARGS --json`, and held to its schema; gives the documents. */
+const printed = async (on: Machine, command: string, code = 0, args: ReadonlyArray<string> = []) => {
+  const run = await on.rbee([...command.split(" "), ...args, "--json"])
+  expect(run.code, `${command}: ${run.stderr}`).toBe(code)
+  const found: ReadonlyArray<unknown> =
+    outputs[command]?.form === "lines"
+      ? run.stdout
+          .trim()
+          .split("\n")
+          .map((line): unknown => JSON.parse(line))
+      : [JSON.parse(run.stdout)]
+  const isHeld = ajv.compile(jsonSchemaOf(command, true))
+  for (const one of found)
+    expect(isHeld(one), `${command}: ${JSON.stringify(one)}: ${ajv.errorsText(isHeld.errors)}`).toBe(true)
+  seen.add(command)
+  return found
+}
+
+let awake: Machine
+beforeAll(async () => {
+  awake = await machine()
+}, patience(60_000))
+
+it(
+  "of a cluster that is asleep",
+  async () => {
+    const asleep = await machine()
+    for (const command of [
+      "status",
+      "queen status",
+      "hives status",
+      "hives ls",
+      "ps",
+      "list",
+      "jobs ls",
+      "plan",
+      "models gc"
+    ])
+      await printed(asleep, command, 3, command === "models gc" ? ["--max-mb", "1"] : [])
+    await printed(asleep, "hives show", 3, ["localhost"])
+    await printed(asleep, "doctor")
+  },
+  patience(60_000)
+)
+
+it(
+  "of an answer, its job, and what runs behind it",
+  async () => {
+    const lines = await printed(awake, "infer", 0, ["--max-tokens", "4", "hello"])
+    const events = new Set(lines.map((line) => (line as { readonly event: string }).event))
+    expect(events).toEqual(new Set(["narration", "state", "token", "done", ...events]))
+    const [jobs] = await printed(awake, "jobs ls")
+    const [{ job_id }] = jobs as readonly [{ readonly job_id: string }]
+    await printed(awake, "jobs show", 0, [job_id])
+    for (const command of [
+      "status",
+      "queen status",
+      "hives status",
+      "hives ls",
+      "workers ls",
+      "ps",
+      "models ls",
+      "list",
+      "plan"
+    ])
+      await printed(awake, command)
+    await printed(awake, "hives show", 0, ["localhost"])
+    await printed(awake, "models show", 0, ["minillama"])
+    await printed(awake, "models gc", 0, ["--max-mb", "100000", "--dry-run"])
+    await printed(awake, "doctor")
+  },
+  patience(60_000)
+)
+
+it(
+  "of a download, and of one that fails",
+  async () => {
+    await printed(awake, "pull", 0, ["minillama"])
+    await printed(awake, "models pull", 0, ["minillama"])
+  },
+  patience(60_000)
+)
+
+it(
+  "of a template",
+  async () => {
+    const file = join(awake.home, "chat.jinja")
+    writeFileSync(file, "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}")
+    await printed(awake, "models dialect", 0, [file])
+  },
+  patience(60_000)
+)
+
+it("of every command that prints any", () => {
+  expect([...seen].toSorted()).toEqual(Object.keys(outputs).toSorted())
+})
