@@ -38,6 +38,12 @@ describe("The queen", () => {
     expect(walk.done("drain").running).toEqual(["endStreams"])
   })
 
+  it("ends no more by herself once she is told to stay, while jobs run or while none does", () => {
+    const idle = serving().send({ type: "STAY" })
+    const busy = serving().send({ type: "BUSY" }).send({ type: "STAY" }).send({ type: "IDLE" })
+    expect([idle.delay("idle"), busy.delay("idle")]).toEqual([Infinity, Infinity])
+  })
+
   it("was walked here through every state and every transition", () => {
     expect(coverage.missing(queenMachine)).toEqual([])
   })

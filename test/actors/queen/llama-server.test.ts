@@ -17,7 +17,11 @@ const cluster = (models: ReadonlyArray<string>, loaded: ReadonlyArray<string> = 
   const usage = { prompt_tokens: 1, completion_tokens: 0, cached_tokens: 0 }
   const ports: TextPorts = {
     named: (name) =>
-      name === "nobody" ? rbeeError("MODEL_NOT_FOUND", "there is no model nobody") : Effect.succeed(name.toLowerCase()),
+      name === ""
+        ? rbeeError("INVALID_REQUEST", "no model is named, and there is no default_model", "", { field: "model" })
+        : name === "nobody"
+          ? rbeeError("MODEL_NOT_FOUND", "there is no model nobody")
+          : Effect.succeed(name.toLowerCase()),
     models: () => Effect.succeed(models.map((id) => ({ id }))),
     loaded: Effect.succeed(loaded),
     known: () => Effect.succeed({ file: "a.gguf", context: 512, slots: 4 }),
