@@ -6,7 +6,7 @@ import { filesBelow, textOf, withBlock } from "./pages.ts"
 
 const page = "docs/json.md"
 /** whose answers have no schema among the programs' own yet */
-const undescribed = new Set(["models scan", "models entries"])
+const undescribed = new Set(["models scan", "models search", "models fit", "models entries", "service status"])
 const printing = commands
   .map(({ spec }) => spec)
   .filter(({ flags, path }) => flags.some(({ name }) => name === "json") && !undescribed.has(path.join(" ")))
