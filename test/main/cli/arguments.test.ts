@@ -110,7 +110,7 @@ describe("help", () => {
         const line = example
           .replace(/\s#.*$/, "")
           .replace(/ >.*$/, "")
-          .replace(/^.*\| /, "")
+          .replace(/^.*\| |^sudo /, "")
           .replace(/^eval "\$\((.*)\)"$/, "$1")
         const words = (line.match(/"[^"]*"|\S+/g) ?? []).map((word) => word.replaceAll('"', ""))
         expect(read(...words.slice(1)), example).toMatchObject({ _tag: "Normal" })
