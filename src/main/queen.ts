@@ -161,6 +161,8 @@ const forOllama = (
         Effect.asVoid
       )
 
+const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
+
 /** systemd or launchd looks after her (src/main/service) */
 const isService = process.env["RBEE_SERVICE"] !== undefined
 
@@ -247,11 +249,12 @@ const program = Effect.gen(function* () {
     yield* Effect.forkScoped(Effect.zipRight(queen.leaving, write({ stays: false })))
     yield* Deferred.succeed(ready, queen.api)
     yield* Effect.forkScoped(Effect.zipRight(mustEnd, queen.shutdown(false)))
-    yield* reign(queen, term)
+    yield* Effect.forkScoped(Effect.flatMap(queen.handingOver, (successor) => write({ stays: false, successor })))
+    // under systemd this is a failure, after which she is started again
+    const handedOver = Effect.zipRight(queen.handedOver, exit(isService ? 1 : 0))
+    yield* Effect.raceFirst(reign(queen, term), handedOver)
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)
-
-const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 
 const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
   const error = Cause.squash(cause)

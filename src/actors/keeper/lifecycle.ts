@@ -1,10 +1,12 @@
 /** Starting and stopping queen and hives by hand: `up`, `down`, `queen start|stop`, `hives start|stop`. */
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import { Processes } from "../../layers/process/index.ts"
 import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import { type OwnApi } from "../../protocol/queen/own.ts"
 import { type LivingHive, QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { isOlder } from "../../machines/policy/version.ts"
 import { cascadeAsk, queenAsleep, queenAwake, queenLaunch } from "../../machines/narration.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
@@ -194,3 +196,59 @@ export const stopQueen = (
       return { changed: true }
     })
   )
+
+/** What an upgrade found and did. */
+export type Upgrade =
+  | { readonly _tag: "Asleep" }
+  | { readonly _tag: "Same" }
+  /** the hives of other machines that run, and are of the older version */
+  | { readonly _tag: "Done"; readonly from: string; readonly remote: ReadonlyArray<HiveId> }
+
+/** how one that has no such call says so */
+const unknownCall: ReadonlySet<string> = new Set(["NOT_FOUND", "METHOD_NOT_ALLOWED"])
+/** she drains, and is gone within this time besides, milliseconds */
+const handoverMs = 10_000
+
+/**
+ * An older queen hands over to one of this version on the same stores: answers may finish, what is left is gone on with, token
+ * for token. Her machine's hive is replaced by the next queen.
+ */
+export const upgradeQueen = (
+  renderer: Renderer,
+  { drainMs, version }: { readonly drainMs: number; readonly version: string }
+): Effect.Effect<Upgrade, RbeeError, QueenLauncher | QueenConnector | Processes> =>
+  Effect.gen(function* () {
+    const launcher = yield* QueenLauncher
+    const processes = yield* Processes
+    const found = yield* findAnyQueen
+    if (found === undefined) return { _tag: "Asleep" }
+    if (found.version === version) return { _tag: "Same" }
+    if (!isOlder(found.version, version))
+      return yield* rbeeError(
+        "VERSION_MISMATCH",
+        `the queen on port ${launcher.port} is rbee ${found.version}, which is no older than this one (${version})`,
+        "Run the newer rbee's own command"
+      )
+    const api = yield* connect
+    const hives = yield* api.listHives({})
+    const id = yield* processes.identify(found.pid)
+    yield* Effect.catchIf(
+      api.handover({ to: version }),
+      (error) => unknownCall.has(error.code),
+      () =>
+        rbeeError(
+          "VERSION_MISMATCH",
+          `rbee ${found.version} cannot hand over`,
+          "When its answers are done: `rbee down`, then `rbee up`"
+        )
+    )
+    const leaves = Effect.gen(function* () {
+      if (id !== undefined) while (yield* processes.alive(id)) yield* Effect.sleep(pollMs)
+    })
+    const isGone = Option.isSome(yield* Effect.timeoutOption(leaves, drainMs + handoverMs))
+    if (!isGone)
+      return yield* rbeeError("CONNECTION_TIMEOUT", "the older queen is still there", "See `rbee logs queen`.")
+    yield* startQueen(renderer)
+    const remote = hives.flatMap(({ id: hive, ssh, state }) => (ssh !== undefined && running.has(state) ? [hive] : []))
+    return { _tag: "Done", from: found.version, remote }
+  })

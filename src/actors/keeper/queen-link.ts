@@ -25,6 +25,7 @@ import {
   sseConnected
 } from "../../machines/narration.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
+import { fact } from "../../machines/facts.ts"
 import { heardIn, lineIn } from "./job-stream.ts"
 import type { Renderer } from "./renderer.ts"
 
@@ -58,6 +59,13 @@ const heardOnEvents = new Set([
   hiveLeft("").action,
   hiveLost("", 0).action
 ])
+
+/** She handed over to one of another version, who has this keeper's job. */
+const ofAnyVersion = <A>(found: Effect.Effect<A | Health, RbeeError>): Effect.Effect<A | Health, RbeeError> =>
+  Effect.catchAll(found, (error) => {
+    const other = error.code === "VERSION_MISMATCH" ? fact(error, "health") : undefined
+    return other === undefined ? Effect.fail(error) : Effect.succeed(other)
+  })
 
 // long: one connection and what is known of it; each call over it is short
 export const makeQueenLink = (
@@ -127,10 +135,10 @@ export const makeQueenLink = (
       tie,
       watch: open,
       retie: Effect.gen(function* () {
-        const found = yield* launcher.find
+        const found = yield* ofAnyVersion(launcher.find)
         if (found !== undefined && found.instance === health?.instance) return true
         renderer.say(queenLost())
-        health = found ?? (yield* wake)
+        health = found ?? (yield* ofAnyVersion(wake))
         renderer.say(queenAwake())
         // should she be lost again, the job's stream finds it out
         yield* Effect.ignore(open)

@@ -17,7 +17,7 @@ import type { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 import type { Ids } from "../../layers/ids/index.ts"
 import type { QueenApi } from "../../protocol/queen/index.ts"
 import type { QueenCatalog } from "../../layers/queen-catalog/index.ts"
-import type { CurrentSettings } from "../../layers/settings/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
 import type { Turns } from "../../layers/turns/index.ts"
 import type { WorkerConnector } from "../../layers/worker-connector/index.ts"
 import { RbeeError } from "../../machines/errors.ts"
@@ -51,6 +51,13 @@ export interface Queen {
   readonly stayed: Effect.Effect<void>
   /** Comes true when her end has begun. */
   readonly leaving: Effect.Effect<void>
+  /**
+   * Comes true when she was told to hand over, and nothing runs any more or it had its time (`shutdown.drain_ms`): her process
+   * is to end as it is, without goodbye. What is left is in the journal, and the next queen goes on with it.
+   */
+  readonly handedOver: Effect.Effect<void>
+  /** Comes true, with its version, when she was told to whom. */
+  readonly handingOver: Effect.Effect<string>
   /** Comes true when she has said goodbye and her tree has stopped; dies if her tree gave up. */
   readonly ended: Effect.Effect<void>
 }
@@ -102,8 +109,20 @@ const start = Effect.gen(function* () {
   }).pipe(Effect.catchTag("ChildStartFailed", (failure) => startFailed(failure.cause)))
   const teardown = yield* Teardown
   teardown.adopt((yield* SessionBook).open())
-  const { leaving, shutdown, stayed } = yield* OwnLife
-  return { api: yield* queenApi, id, instance, shutdown, stayed, leaving, ended: Effect.orDie(Fiber.join(tree.fiber)) }
+  const { handingOver, leaving, shutdown, stayed } = yield* OwnLife
+  const { drainMs } = (yield* CurrentSettings).shutdown
+  const handedOver = Effect.zipRight(handingOver, (yield* Jobs).handOver(Effect.sleep(drainMs)))
+  return {
+    api: yield* queenApi,
+    id,
+    instance,
+    shutdown,
+    stayed,
+    leaving,
+    handedOver,
+    handingOver,
+    ended: Effect.orDie(Fiber.join(tree.fiber))
+  }
 })
 
 export const makeQueen = (options: QueenOptions): Effect.Effect<Queen, RbeeError, Ports | Scope.Scope> =>

@@ -75,7 +75,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const meters = yield* Metrics
   const sessions = yield* SessionBook
   const teardown = yield* Teardown
-  const { shutdown, touch } = yield* OwnLife
+  const { handOver, shutdown, touch } = yield* OwnLife
   const settings = yield* CurrentSettings
   const inspect = yield* queenInspect
   const models = yield* modelCalls
@@ -220,6 +220,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     listWorkers: () => Effect.sync(() => view.allWorkers()),
     stopWorker: ({ id }) => stopWorker(id),
     ...models,
+    handover: ({ to }) => handOver(to),
     stay: () => Effect.provide(stay, context),
     shutdown: ({ cascade, session }) =>
       session === undefined

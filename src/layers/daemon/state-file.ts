@@ -15,6 +15,8 @@ export interface DaemonState extends ProcessId {
   readonly version: string
   /** it does not end when it is idle */
   readonly stays?: boolean
+  /** she hands over to a queen of this version */
+  readonly successor?: string
 }
 
 const fileIn = (folder: string): string => join(folder, "daemon.json")
@@ -24,7 +26,9 @@ const stateOf = (text: string | undefined): DaemonState | undefined => {
   try {
     const found: unknown = JSON.parse(text ?? "")
     if (typeof found !== "object" || found === null) return undefined
-    const { id, instance, pid, port, role, start, stays, url, version } = found as Readonly<Record<string, unknown>>
+    const { id, instance, pid, port, role, start, stays, successor, url, version } = found as Readonly<
+      Record<string, unknown>
+    >
     return typeof id === "string" &&
       typeof instance === "string" &&
       typeof pid === "number" &&
@@ -33,7 +37,18 @@ const stateOf = (text: string | undefined): DaemonState | undefined => {
       typeof start === "string" &&
       typeof url === "string" &&
       typeof version === "string"
-      ? { id, instance, pid, port, role, start, url, version, ...(stays === true ? { stays } : {}) }
+      ? {
+          id,
+          instance,
+          pid,
+          port,
+          role,
+          start,
+          url,
+          version,
+          ...(stays === true ? { stays } : {}),
+          ...(typeof successor === "string" ? { successor } : {})
+        }
       : undefined
   } catch {
     return undefined
@@ -57,6 +72,10 @@ export const lostToStay = (folder: string): Effect.Effect<DaemonState | undefine
     const state = yield* stateIn(folder)
     return state?.stays !== true || (yield* (yield* Processes).alive(state)) ? undefined : state
   })
+
+/** The version of the queen to whom one handed over, whose process is gone, and who is not there yet. */
+export const awaitedSuccessor = (folder: string): Effect.Effect<string | undefined, never, DaemonFiles> =>
+  Effect.map(stateIn(folder), (state) => state?.successor)
 
 /** The hives that live and have a state file under `home`, the state folder. */
 export const livingHives = (home: string): Effect.Effect<ReadonlyArray<DaemonState>, never, DaemonFiles | Processes> =>

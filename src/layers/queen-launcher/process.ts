@@ -11,7 +11,7 @@ import type { Health } from "../../machines/vocabulary/common.ts"
 import { DaemonProbe, type Ports } from "../daemon/index.ts"
 import { type Seen, settled, silentMs, type Sure, wake as launch } from "../daemon/launch.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
-import { livingHives, lostToStay } from "../daemon/state-file.ts"
+import { awaitedSuccessor, livingHives, lostToStay } from "../daemon/state-file.ts"
 import { queenFolder } from "../paths/index.ts"
 import { Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
@@ -23,6 +23,8 @@ const pollMs = 15
 const wakeMs = 30_000
 /** the shutdown protocol ends by 33 s (docs/design.md#shutdown) */
 const goneMs = 40_000
+/** a queen to whom another one handed over is there by then */
+const successorMs = 20_000
 export interface Program {
   /** path of the queen program */
   readonly file: string
@@ -83,6 +85,13 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
     return health === undefined ? { _tag: "Nobody" } : { _tag: "There", pid: health.pid, value: health }
   })
 
+  /** Of an older rbee: a queen of the newer one is on her way, and this one would only take her place. */
+  const giveWay = Effect.gen(function* () {
+    const successor = yield* awaitedSuccessor(queenFolder(settings.home))
+    if (successor === undefined || successor === settings.version) return
+    while ((yield* ask(url))._tag !== "Daemon") yield* Effect.sleep(pollMs)
+  }).pipe(Effect.timeoutOption(successorMs), Effect.provide(ports))
+
   const wake: QueenLauncher["Type"]["wake"] = launch({
     who: "the queen",
     program: { command: process.execPath, args: [program.file], env: program.env, logFile },
@@ -96,7 +105,8 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
     staysOnceUp: true
   }).pipe(
     Effect.map(({ value, woken }) => ({ health: value, woken })),
-    Effect.provide(ports)
+    Effect.provide(ports),
+    (launched) => Effect.zipRight(giveWay, launched)
   )
 
   const gone: QueenLauncher["Type"]["gone"] = (health) =>

@@ -27,5 +27,13 @@ export const mismatchOfRunning = (versions: Versions): RbeeError<"VERSION_MISMAT
         `rbee hives stop ${versions.hive}, then ${versions.remote ? `rbee hives upgrade ${versions.hive}` : "try again"}`
       )
 
+/** By the numbers; what cannot be compared is no older. */
+export const isOlder = (theirs: string, ours: string): boolean => {
+  const numbers = (version: string) => (/^\d+\.\d+\.\d+/.exec(version)?.[0] ?? "").split(".").map(Number)
+  const [a, b] = [numbers(theirs), numbers(ours)]
+  const at = a.findIndex((one, i) => one !== b[i])
+  return at >= 0 && (a[at] ?? 0) < (b[at] ?? 0)
+}
+
 export const mismatchOfInstalled = (versions: Versions): RbeeError<"VERSION_MISMATCH"> | undefined =>
   versions.theirs === versions.ours ? undefined : mismatch(versions, "has", `rbee hives upgrade ${versions.hive}`)

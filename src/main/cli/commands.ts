@@ -53,6 +53,13 @@ const down = declare({
   flags: {},
   run: (_, __, context) => lazily(daemons, (module) => module.queenStop(true, context))
 })
+const upgrade = declare({
+  path: ["upgrade"],
+  summary: "have an older queen hand over to this version; no job is lost",
+  examples: ["rbee upgrade"],
+  flags: {},
+  run: (_, __, context) => lazily(daemons, (module) => module.upgrade(context))
+})
 const status = declare({
   path: ["status"],
   summary: "what runs; exit code 3 when the queen does not",
@@ -585,6 +592,7 @@ export const commands: ReadonlyArray<Declared> = [
   chat,
   up,
   down,
+  upgrade,
   status,
   doctor,
   ...asOllama,

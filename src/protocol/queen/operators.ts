@@ -196,6 +196,14 @@ export const operatorsApi = {
     errors: [...ofOwnedHive, ...ofStore, "WORKER_NOT_FOUND"]
   }),
   ...modelsApi,
+  handover: endpoint("POST", "/handover", {
+    scope: "manage",
+    summary:
+      "End the queen for the next one: answers may finish within their time, and the next one goes on with the rest",
+    input: Schema.Struct({ to: Schema.String }),
+    answers: { json: { 202: Nothing } },
+    strict: true
+  }),
   stay: endpoint("POST", "/stay", {
     scope: "manage",
     summary: "The queen and her hives stay, however idle they are, until they are told to end",

@@ -184,6 +184,7 @@ export const stage = (script: Script) => {
       }),
     events: () => Effect.as(call("events"), feed(script.events ?? ["HANG"])),
     cancelJob: () => Effect.zipRight(call("cancel"), script.cancel === "hang" ? Effect.never : answer(script.cancel)),
+    handover: () => call("handover"),
     stay: () => call("stay"),
     shutdown: (input) =>
       Effect.zipRight(

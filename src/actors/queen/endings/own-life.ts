@@ -24,6 +24,10 @@ export class OwnLife extends Context.Tag("rbee/queen/OwnLife")<
     readonly stay: Effect.Effect<void>
     /** Comes true when she was told to stay. */
     readonly stayed: Effect.Effect<void>
+    /** The next queen, of this version, is to go on with what she has. */
+    readonly handOver: (to: string) => Effect.Effect<void>
+    /** Comes true when she was told so. */
+    readonly handingOver: Effect.Effect<string>
     /** Her end begins. */
     readonly leave: Effect.Effect<void>
     /** Comes true when her end has begun. */
@@ -48,6 +52,7 @@ export class OwnLife extends Context.Tag("rbee/queen/OwnLife")<
         )
       const stayed = yield* Deferred.make<void>()
       const leaving = yield* Deferred.make<void>()
+      const handover = yield* Deferred.make<string>()
       let stays = queen.idleMs === Number.POSITIVE_INFINITY
       // so many uses in a row, with every heartbeat of a hive in use among them, that not each is told
       const touchEvery = Math.min(1000, queen.idleMs / 10)
@@ -69,6 +74,8 @@ export class OwnLife extends Context.Tag("rbee/queen/OwnLife")<
           return Effect.zipRight(tell({ type: "STAY" }), Deferred.succeed(stayed, undefined))
         }),
         stayed: Deferred.await(stayed),
+        handOver: (to) => Deferred.succeed(handover, to),
+        handingOver: Deferred.await(handover),
         leave: Effect.asVoid(Deferred.succeed(leaving, undefined)),
         leaving: Deferred.await(leaving),
         shutdown: (cascade) => tell({ type: "SHUTDOWN", cascade })

@@ -4,14 +4,14 @@ import { ofOneProcess } from "../../../protocol/endpoint.ts"
 import { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import type { Claimed } from "../../../machines/hive.ts"
-import { mismatchOfRunning } from "../../../machines/policy/version.ts"
+import { isOlder, mismatchOfRunning } from "../../../machines/policy/version.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { notLost } from "../cluster/hive-entry.ts"
 import { OwnLife } from "../endings/own-life.ts"
 import { CurrentQueen } from "../identity.ts"
 import { hiveAt, untilGone } from "./hive-calls.ts"
 import type { KnownHive } from "./known-hive.ts"
-import type { RbeeError } from "../../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { fact } from "../../../machines/facts.ts"
 
 /** How she says whose a hive is, and whether it is to stay as she does. */
@@ -45,7 +45,13 @@ export const claim = (hive: KnownHive, url: string, justWoken = false) =>
       ours: (yield* CurrentSettings).version,
       remote: row.ssh !== undefined
     })
-    if (mismatch !== undefined) return yield* mismatch
+    if (mismatch !== undefined) {
+      if (row.ssh !== undefined || !isOlder(version, (yield* CurrentSettings).version)) return yield* mismatch
+      // her own machine's programs are of one version: an older one makes room for hers
+      yield* Effect.logInfo(`hive ${row.id} of rbee ${version} ends, for one of this version`)
+      yield* api.shutdown({ deadline_ms: 0 })
+      return yield* rbeeError("SHUTTING_DOWN", `hive ${row.id} of rbee ${version} ends`)
+    }
     const lost = notLost()
     const claimed = { url, instance, version, api: untilGone(ofOneProcess(api, url), lost), lost }
     ;(yield* Cluster).claim(row.id, claimed)

@@ -68,6 +68,11 @@ interface JobsCalls {
   readonly waiting: () => number
   /** Ends the jobs that wait at once, the others when `deadline` comes true; returns when none is left. */
   readonly drain: (deadline: Effect.Effect<void>) => Effect.Effect<void>
+  /**
+   * Takes none any more, and returns when none is left or `deadline` comes true: those that are left are the next queen's,
+   * who reads them in the journal.
+   */
+  readonly handOver: (deadline: Effect.Effect<void>) => Effect.Effect<void>
 }
 
 export class Jobs extends Context.Tag("rbee/queen/Jobs")<Jobs, JobsCalls>() {
@@ -343,6 +348,14 @@ const makeJobs = Effect.gen(function* () {
   const endAll = (which: (one: LiveJob) => boolean): Effect.Effect<void> =>
     Effect.suspend(() => Effect.forEach(live.all.filter(which), endOne, { concurrency: "unbounded", discard: true }))
 
+  /** Until all that run by now have ended. */
+  const rest = Effect.suspend(() =>
+    Effect.forEach(live.all, ({ actor }) => (actor === undefined ? Effect.void : Fiber.await(actor.fiber)), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  )
+
   return {
     supervised,
     submit,
@@ -354,13 +367,13 @@ const makeJobs = Effect.gen(function* () {
       Effect.gen(function* () {
         isDraining = true
         yield* endAll(({ log }) => view.leaseOf(log.jobId) === undefined)
-        const rest = Effect.forEach(
-          live.all,
-          ({ actor }) => (actor === undefined ? Effect.void : Fiber.await(actor.fiber)),
-          { concurrency: "unbounded", discard: true }
-        )
         yield* Effect.raceFirst(rest, deadline)
         yield* endAll(() => true)
+      }),
+    handOver: (deadline) =>
+      Effect.suspend(() => {
+        isDraining = true
+        return Effect.raceFirst(rest, deadline)
       })
   } satisfies JobsCalls
 })

@@ -1,12 +1,22 @@
 /** Commands that start and stop: queen, hives, workers, jobs. Narration goes to stderr, the result to stdout. */
 import * as Effect from "effect/Effect"
-import { connect, findAnyQueen, startHive, startQueen, stopHive, stopQueen } from "../../../actors/keeper/lifecycle.ts"
+import {
+  connect,
+  findAnyQueen,
+  startHive,
+  startQueen,
+  stopHive,
+  stopQueen,
+  upgradeQueen
+} from "../../../actors/keeper/lifecycle.ts"
 import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
 import { makeRenderer, type Renderer } from "../../../actors/keeper/renderer.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
 import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { living } from "../../../layers/daemon/state-file.ts"
+import { queenFolder } from "../../../layers/paths/index.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
@@ -93,6 +103,29 @@ const startToStay = (renderer: Renderer, local: HiveId) =>
     const { hive } = yield* startHive(renderer, local, local)
     yield* (yield* connect).stay({})
     return hive
+  })
+
+/** A queen who stays is followed by one who stays. */
+export const upgrade = (given: Context) =>
+  Effect.gen(function* () {
+    const { home, shutdown, version } = given.settings
+    const before = yield* inWorld(given, living(queenFolder(home)))
+    const context = before?.stays === true ? staying(given) : given
+    return yield* inWorld(
+      context,
+      Effect.gen(function* () {
+        const renderer = yield* rendererOf(context)
+        const outcome = yield* upgradeQueen(renderer, { drainMs: shutdown.drainMs, version })
+        if (outcome._tag === "Asleep") return answer(context, `no queen runs; the next one is rbee ${version}`)
+        if (outcome._tag === "Same") return answer(context, `the queen is rbee ${version} already`)
+        for (const hive of outcome.remote)
+          answer(
+            context,
+            `hive ${hive} has the older rbee: ${given.typed(`hives stop ${hive}`)}, then ${given.typed(`hives upgrade ${hive}`)}`
+          )
+        return answer(context, `upgraded from rbee ${outcome.from} to ${version}`)
+      })
+    )
   })
 
 /** Wakes what is lost or ended for being idle, until a signal ends everything or somebody else shuts it down. */
