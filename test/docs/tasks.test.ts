@@ -7,6 +7,8 @@ const readme = textOf("README.md")
 const tasks: ReadonlyArray<readonly [task: string, place: string]> = [
   ["install it and get an answer of a real model", "docs/quickstart.md#a-real-model"],
   ["know which model to take", "docs/models.md#which-one-to-take"],
+  ["search models on the hub", "docs/models.md#find-one-that-fits"],
+  ["see what of a model fits which of one's devices", "docs/models.md#find-one-that-fits"],
   ["chat in the terminal", "docs/chat.md"],
   ["chat in the browser", "docs/clients.md#not-run-here"],
   ["pull a model, interrupt that, and go on", "docs/models.md#fetch-load-unload-remove"],
@@ -31,7 +33,7 @@ const tasks: ReadonlyArray<readonly [task: string, place: string]> = [
   ["an answer by a JSON schema", "docs/clients.md#openai"],
   ["an app that only speaks Ollama", "docs/clients.md#ollamas"],
   ["an app in a browser", "docs/sharing.md#a-browser"],
-  ["an endpoint that is always there, from boot", "docs/at-boot.md"],
+  ["an endpoint that is always there, from boot", "docs/at-boot.md#as-a-service"],
   ["several agents with long prompts at once", "docs/placement.md#having-it-your-way"],
   ["an answer that survives a machine", "docs/design.md#what-an-answer-is-after-a-failover"],
   ["the TypeScript library", "docs/library.md"],
