@@ -50,9 +50,10 @@ export const shellBlocks: ReadonlyArray<ShellBlock> = pages.flatMap((page) =>
   }))
 )
 
-/** First in the PATH: writes down how it was called, a call a record, a word a field. */
+/** First in the PATH: writes down how it was called, a call a record, a word a field; at once, as one may run beside another. */
 const recorder = `#!/bin/bash
-{ printf '%s\\x1f' "$@"; printf '\\x1e'; } >> "$CALLS"
+call="$(printf '%s\\x1f' "$@")"
+printf '%s\\x1e' "$call" >> "$CALLS"
 `
 /** what runs the rest of its line */
 const passing = `#!/bin/bash
@@ -69,9 +70,14 @@ export const callsIn = (script: string): ReadonlyArray<ReadonlyArray<string>> =>
     const calls = join(folder, "calls")
     writeFileSync(join(folder, "rbee"), recorder, { mode: 0o755 })
     for (const name of ["npx", "sudo"]) writeFileSync(join(folder, name), passing, { mode: 0o755 })
-    const nothing = "command_not_found_handle() { return 0; }\nkill() { return 0; }\n"
+    // folders are made, for what is written into them
+    const nothing = 'command_not_found_handle() { return 0; }\nkill() { return 0; }\nmkdir() { /bin/mkdir "$@"; }\n'
     const env = { PATH: folder, CALLS: calls, HOME: folder, TERM: "dumb" }
-    execFileSync("/bin/bash", ["-c", nothing + script], { cwd: folder, env, stdio: ["ignore", "ignore", "pipe"] })
+    execFileSync("/bin/bash", ["-c", `${nothing}${script}\nwait`], {
+      cwd: folder,
+      env,
+      stdio: ["ignore", "ignore", "pipe"]
+    })
     if (!existsSync(calls)) return []
     return readFileSync(calls, "utf8")
       .split("\u001e")
