@@ -148,7 +148,7 @@ describe("infer", () => {
       "HF:",
       "HF:../x/y",
       "HF:a b/c",
-      "file:relative.gguf",
+      "file:",
       "x".repeat(600),
       "HF:a/b\u001b[31m",
       "a\nb"
