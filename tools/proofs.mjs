@@ -33,8 +33,8 @@ export const proofs = [
     name: "kills",
     minutes: 25,
     needs: "",
-    what: "every process killed or stopped in every phase of a run; 200 kills in downloads",
-    steps: () => [bench("kill-matrix"), bench("kill-downloads")]
+    what: "every process killed or stopped in every phase of a run; 200 kills in downloads; an upgrade under 20 answers",
+    steps: () => [bench("kill-matrix"), bench("kill-downloads"), tests("e2e/upgrade")]
   },
   {
     name: "calls",

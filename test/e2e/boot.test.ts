@@ -15,7 +15,8 @@ const programsWith = (worker: string): string => {
   cpSync(join(root, "dist"), join(folder, "dist"), { recursive: true })
   cpSync(join(root, "package.json"), join(folder, "package.json"))
   for (const name of ["node_modules", "models"]) symlinkSync(join(root, name), join(folder, name))
-  writeFileSync(join(folder, "dist/worker.js"), worker)
+  writeFileSync(join(folder, "dist/worker.mjs"), worker)
+  writeFileSync(join(folder, "dist/worker.js"), 'void import("./worker.mjs")')
   return join(folder, "dist")
 }
 

@@ -59,7 +59,7 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "scanModels",
       "showModel"
     ],
-    ...["listWorkers", "plan", "shutdown", "stay", "stopWorker", "ticket", "unlockKey"],
+    ...["handover", "listWorkers", "plan", "shutdown", "stay", "stopWorker", "ticket", "unlockKey"],
     ...["ollamaCopy", "ollamaDelete", "ollamaPull"]
   ],
   observe: ["events", "hiveLogs", "inspectEvents", "machines", "metrics"],

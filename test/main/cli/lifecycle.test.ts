@@ -228,7 +228,8 @@ describe("a keeper on real processes", () => {
       "the next one is here, and stays"
     )
     expect((await on.rbee(["down"])).code).toBe(0)
-    expect((await run.finished).code).toBe(0)
+    const ended = await run.finished
+    expect(ended.code, ended.stderr).toBe(0)
     expect(on.processes()).toEqual([])
   })
 

@@ -13,7 +13,7 @@ import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
 import { makeRenderer, type Renderer } from "../../../actors/keeper/renderer.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
-import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
+import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { living } from "../../../layers/daemon/state-file.ts"
 import { queenFolder } from "../../../layers/paths/index.ts"
@@ -128,6 +128,14 @@ export const upgrade = (given: Context) =>
     )
   })
 
+/** The next queen could not be reached: because somebody had ended her by then, and all is as it was to be. */
+const endedWell = (error: RbeeError) =>
+  Effect.gen(function* () {
+    const launcher = yield* QueenLauncher
+    if ((yield* launcher.find) !== undefined || (yield* launcher.lost) !== undefined) return yield* error
+    return { code: 0 }
+  })
+
 /** Wakes what is lost or ended for being idle, until a signal ends everything or somebody else shuts it down. */
 const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
   Effect.scoped(
@@ -138,7 +146,8 @@ const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
         for (;;) {
           yield* link.leave
           if (link.saidGoodbye()) return 0
-          yield* link.retie
+          const { code } = yield* Effect.catchAll(Effect.as(link.retie, { code: undefined }), endedWell)
+          if (code !== undefined) return code
           // where somebody ends her meanwhile, her goodbye says it next
           yield* Effect.catchAll(startToStay(renderer, local), ({ message }) =>
             Effect.sync(() => void context.terminal.stderr.write(`bee-keeper: ${message}\n`))
