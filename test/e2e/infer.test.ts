@@ -144,15 +144,7 @@ describe("infer", () => {
 
   it("refuses references that are none, and shows the accepted forms", async () => {
     const on = await machine()
-    for (const model of [
-      "HF:",
-      "HF:../x/y",
-      "HF:a b/c",
-      "file:",
-      "x".repeat(600),
-      "HF:a/b\u001b[31m",
-      "a\nb"
-    ]) {
+    for (const model of ["HF:", "HF:../x/y", "HF:a b/c", "file:", "x".repeat(600), "HF:a/b\u001b[31m", "a\nb"]) {
       const run = await on.rbee(["infer", "--model", model, "hello"])
       assert.notStrictEqual(run.code, 0, model)
       assert.include(run.stderr, "INVALID_REQUEST", model)
