@@ -87,10 +87,10 @@ const measuringBytes = (facts: ModelFacts, { isEncoder, isWhole }: Measures, con
 
 /**
  * A worker process beside its model: Node, our code, the addon, the tables of the tokenizer. Of its first run, which
- * compiles that code: later ones take 4 MB less.
+ * compiles that code: later ones take 4 to 6 MB less.
  */
 const processBytes = ({ merges, vocabulary }: ModelFacts): number =>
-  81.5e6 + Math.min(10e6, 1300 * vocabulary) + 160 * vocabulary + 130 * merges
+  84e6 + Math.min(10e6, 1300 * vocabulary) + 160 * vocabulary + 130 * merges
 
 /** a token's nodes of a long graph, and what llama.cpp keeps for one: it has two graphs, whatever the device */
 const tokenNodes = 40
