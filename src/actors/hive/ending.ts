@@ -90,8 +90,9 @@ export const endWhenIdle = Effect.gen(function* () {
   const isClaimed = () => (isWoken ? heartbeat.contactAt !== undefined : ownership.owner !== undefined)
   const isStray = () => !isClaimed() && usage.isUnused
   // One that a queen has stay is hers: it stays as long as she does, and then waits for the next one as any other.
-  const isHers = () => ownership.stays || (isWoken && hive.idleMs === Number.POSITIVE_INFINITY)
-  const usualMs = isWoken && hive.idleMs === Number.POSITIVE_INFINITY ? withoutHerMs : hive.idleMs
+  const isWokenToStay = isWoken && hive.idleMs === Number.POSITIVE_INFINITY
+  const isHers = () => ownership.stays || isWokenToStay
+  const usualMs = isWokenToStay ? withoutHerMs : hive.idleMs
   const idleMs = () => (ownership.wokenCold || isStray() ? hive.idleColdMs : usualMs)
   const isKept = Effect.map(inContact, (isThere) => isHers() && !ownership.wokenCold && isThere)
   const isUsed = Effect.flatMap(isKept, (kept) => (kept ? Effect.succeed(true) : inUse))

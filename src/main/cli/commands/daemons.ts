@@ -13,7 +13,7 @@ import { makeQueenLink } from "../../../actors/keeper/queen-link.ts"
 import { makeRenderer, type Renderer } from "../../../actors/keeper/renderer.ts"
 import type { QueenConnector } from "../../../layers/queen-connector/index.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
-import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
+import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { living } from "../../../layers/daemon/state-file.ts"
 import { queenFolder } from "../../../layers/paths/index.ts"
@@ -128,26 +128,18 @@ export const upgrade = (given: Context) =>
     )
   })
 
-/** The next queen could not be reached: because somebody had ended her by then, and all is as it was to be. */
-const endedWell = (error: RbeeError) =>
-  Effect.gen(function* () {
-    const launcher = yield* QueenLauncher
-    if ((yield* launcher.find) !== undefined || (yield* launcher.lost) !== undefined) return yield* error
-    return { code: 0 }
-  })
-
 /** Wakes what is lost or ended for being idle, until a signal ends everything or somebody else shuts it down. */
 const stayUp = (renderer: Renderer, local: HiveId, context: Context) =>
   Effect.scoped(
     Effect.gen(function* () {
       const link = yield* makeQueenLink(renderer)
-      yield* link.tie
+      // she may be gone already
+      yield* Effect.catchAll(link.tie, () => link.retie)
       const keep = Effect.gen(function* () {
         for (;;) {
           yield* link.leave
           if (link.saidGoodbye()) return 0
-          const { code } = yield* Effect.catchAll(Effect.as(link.retie, { code: undefined }), endedWell)
-          if (code !== undefined) return code
+          yield* link.retie
           // where somebody ends her meanwhile, her goodbye says it next
           yield* Effect.catchAll(startToStay(renderer, local), ({ message }) =>
             Effect.sync(() => void context.terminal.stderr.write(`bee-keeper: ${message}\n`))
