@@ -1,4 +1,5 @@
 /** The folders and files of this user's rbee: whose they are, who may read them, and what room their disks have. */
+import { typedWord } from "../formats/shell-quote.ts"
 import { type Finding, ok, warn, wrong } from "./finding.ts"
 
 export interface FolderFacts {
@@ -24,7 +25,6 @@ export interface FolderFacts {
 }
 
 const shown = (mode: number): string => (mode & 0o777).toString(8).padStart(4, "0")
-const quoted = (path: string): string => `'${path.replaceAll("'", `'\\''`)}'`
 
 export const folderFinding = (facts: FolderFacts): Finding => {
   const { found, isPrivate, path, uid, wanted, what } = facts
@@ -46,16 +46,16 @@ export const folderFinding = (facts: FolderFacts): Finding => {
     return wrong(
       "folder",
       `${named} belongs to user id ${found.uid}, and this is ${uid}`,
-      `Run rbee as that user, or: sudo chown -R ${uid} ${quoted(path)}`
+      `Run rbee as that user, or: sudo chown -R ${uid} ${typedWord(path)}`
     )
   if (!found.isWritable)
     return wrong(
       "folder",
       `${named} cannot be written`,
-      `chmod u+rwX ${quoted(path)}; on a read-only disk ${elsewhere}`
+      `chmod u+rwX ${typedWord(path)}; on a read-only disk ${elsewhere}`
     )
   const least = wanted === "folder" ? "700" : "600"
-  const tighten = `chmod ${least} ${quoted(path)}`
+  const tighten = `chmod ${least} ${typedWord(path)}`
   if ((found.mode & 0o022) !== 0)
     return wrong("folder", `${named} can be written by others (mode ${shown(found.mode)})`, tighten)
   if (isPrivate && (found.mode & 0o077) !== 0)

@@ -2,6 +2,8 @@
  * The normal form of the arguments: command, flags, `--`, words. @effect/cli reads flags that stand behind a repeated
  * word as words, also mistyped ones; in the normal form both orders mean the same and a typo is an error.
  */
+import { distance } from "../../machines/formats/nearest.ts"
+import { typedWord } from "../../machines/formats/shell-quote.ts"
 import { knobs, nameOf } from "../config/knobs.ts"
 import type { CommandSpec, FlagSpec } from "./spec.ts"
 
@@ -25,10 +27,6 @@ export type Read =
 /** Every setting is a flag of every command: `--queen-port` sets `queen.port`. */
 const settingFlags = new Map(knobs.map((knob) => [nameOf(knob).replace(/[._]/g, "-"), nameOf(knob)]))
 
-/** As a shell takes it for one word. */
-export const quoted = (value: string): string =>
-  /^[\w@%+=:,./-]+$/.test(value) ? value : `'${value.replaceAll("'", `'\\''`)}'`
-
 /** `rbee COMMAND`, with the settings that were given as flags: so that a hint is about the same cluster. */
 export const typedAgain =
   (settings: Readonly<Record<string, string>>) =>
@@ -37,7 +35,7 @@ export const typedAgain =
       "rbee",
       command,
       ...Object.entries(settings).map(([name, value]) => {
-        return `--${name.replace(/[._]/g, "-")} ${quoted(value)}`
+        return `--${name.replace(/[._]/g, "-")} ${typedWord(value)}`
       })
     ].join(" ")
 
@@ -47,16 +45,6 @@ export const adviceTyped = (todo: string, typed: (command: string) => string): s
     .replace(/`rbee ([^`]+)`/g, (_, command: string) => `\`${typed(command)}\``)
     .replace(/^rbee ([a-z][^.,;]*)/, (_, command: string) => typed(command))
 
-export const distance = (a: string, b: string): number => {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
-  for (const [i, left] of [...a].entries()) {
-    const next = [i + 1]
-    for (const [j, right] of [...b].entries())
-      next.push(Math.min((row[j] ?? 0) + (left === right ? 0 : 1), (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1))
-    row = next
-  }
-  return row.at(-1) ?? 0
-}
 const nearest = (name: string, known: ReadonlyArray<string>): string => {
   const [best] = known.map((one) => [distance(name, one), one] as const).sort(([a], [b]) => a - b)
   return best !== undefined && best[0] <= Math.max(2, Math.floor(name.length / 3)) ? ` Did you mean '${best[1]}'?` : ""

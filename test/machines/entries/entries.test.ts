@@ -5,7 +5,7 @@ import { type Entry, entriesOf, entryNamed } from "../../../src/machines/entries
 import { ModelEntry } from "../../../src/machines/entries/entry.ts"
 import { filled } from "../../../src/machines/entries/fill.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
-import { nearest } from "../../../src/machines/entries/nearest.ts"
+import { nearest } from "../../../src/machines/formats/nearest.ts"
 
 const decode = Schema.decodeUnknownSync(ModelEntry)
 const made = (written: Readonly<Record<string, object>>) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { adviceTyped, distance, readArguments, typedAgain } from "../../../src/main/cli/arguments.ts"
+import { distance } from "../../../src/machines/formats/nearest.ts"
+import { adviceTyped, readArguments, typedAgain } from "../../../src/main/cli/arguments.ts"
 import { commands } from "../../../src/main/cli/commands.ts"
 import { commandHelp, rootHelp, settingsHelp } from "../../../src/main/cli/help.ts"
 import { knobs, variableOf } from "../../../src/main/config/knobs.ts"

@@ -23,7 +23,7 @@ import { asleepNote, hivesAsleep } from "./asleep.ts"
 import { inWorld } from "../world.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 import { hiveNamed } from "../named.ts"
-import { quoted } from "../arguments.ts"
+import { typedWord } from "../../../machines/formats/shell-quote.ts"
 import { fact } from "../../../machines/facts.ts"
 
 export interface AddValues {
@@ -177,7 +177,7 @@ const typedAnew = (error: RbeeError, alias: HiveId, values: AddValues, { typed }
   if (error.code !== "SSH_HOST_KEY_UNKNOWN" || fact(error, "fingerprint") === undefined) return error
   const { direct, hivePort, host, identity, node, port, user } = values
   const flags = Object.entries({ host, user, port, identity, "hive-port": hivePort, node }).flatMap(([name, value]) =>
-    value === undefined ? [] : [`--${name} ${quoted(String(value))}`]
+    value === undefined ? [] : [`--${name} ${typedWord(String(value))}`]
   )
   const command = ["hives add", alias, ...flags, ...(direct ? ["--direct"] : []), "--accept-new-host-key"].join(" ")
   const todo = `Compare it with \`ssh-keygen -lf /etc/ssh/ssh_host_*.pub\` there; if it is right: ${typed(command)}`

@@ -1,7 +1,7 @@
 /** What somebody may have meant who wrote a word that nobody knows. */
 
 /** Letters to change, to leave out or to put in until one word is the other (Levenshtein). */
-const distance = (one: string, other: string): number => {
+export const distance = (one: string, other: string): number => {
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)
   for (const [i, letter] of [...one].entries()) {
     const next = [i + 1]
