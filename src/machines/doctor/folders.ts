@@ -1,5 +1,5 @@
 /** The folders and files of this user's rbee: whose they are, who may read them, and what room their disks have. */
-import { typedWord } from "../formats/shell-quote.ts"
+import { quoted } from "../formats/shell-quote.ts"
 import { type Finding, ok, warn, wrong } from "./finding.ts"
 
 export interface FolderFacts {
@@ -46,16 +46,16 @@ export const folderFinding = (facts: FolderFacts): Finding => {
     return wrong(
       "folder",
       `${named} belongs to user id ${found.uid}, and this is ${uid}`,
-      `Run rbee as that user, or: sudo chown -R ${uid} ${typedWord(path)}`
+      `Run rbee as that user, or: sudo chown -R ${uid} ${quoted(path)}`
     )
   if (!found.isWritable)
     return wrong(
       "folder",
       `${named} cannot be written`,
-      `chmod u+rwX ${typedWord(path)}; on a read-only disk ${elsewhere}`
+      `chmod u+rwX ${quoted(path)}; on a read-only disk ${elsewhere}`
     )
   const least = wanted === "folder" ? "700" : "600"
-  const tighten = `chmod ${least} ${typedWord(path)}`
+  const tighten = `chmod ${least} ${quoted(path)}`
   if ((found.mode & 0o022) !== 0)
     return wrong("folder", `${named} can be written by others (mode ${shown(found.mode)})`, tighten)
   if (isPrivate && (found.mode & 0o077) !== 0)

@@ -2,7 +2,8 @@
 import { type RbeeError, rbeeError } from "../errors.ts"
 import * as Either from "effect/Either"
 
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
+/** One word of a shell, whatever is in it. */
+export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`
 
 /**
  * One word of a POSIX shell (XCU 2.2.2: nothing is special within single quotes). Control characters are refused: no
