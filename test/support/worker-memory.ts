@@ -1,5 +1,9 @@
-/** What a real worker process takes of the machine's memory, in bytes, once prompts have filled all of its slots. */
+/**
+ * The most that a real worker process has taken of the machine's memory, in bytes, once prompts have filled all of its
+ * slots. Not what it holds at that moment: a kernel that is short of room, or thrifty, takes pages of a mapped file back.
+ */
 import { spawn } from "node:child_process"
+import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { identityOf, memoryOf } from "../../src/layers/process/identity.ts"
 import type { WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
@@ -56,6 +60,18 @@ export const measureIn: Fill = async (url, context, slot) => {
   if (!answer.ok) throw new Error(`the worker refused: ${await answer.text()}`)
 }
 
+/** Linux tells the most; elsewhere what is held has to do. */
+const mostOf = (pid: number): number => {
+  if (process.platform === "linux") {
+    const most = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]
+    if (most !== undefined) return Number(most) * 1024
+  }
+  const id = identityOf(pid)
+  const held = id === undefined ? undefined : memoryOf(id)?.resident
+  if (held === undefined) throw new Error("the worker is gone")
+  return held
+}
+
 /** `program`: the bundled worker program. */
 export const workerMemory = async (program: string, loading: Loading, fillSlot: Fill = fill): Promise<number> => {
   const plan = {
@@ -82,10 +98,7 @@ export const workerMemory = async (program: string, loading: Loading, fillSlot: 
       })
     })
     await Promise.all(Array.from({ length: loading.slots }, (_, slot) => fillSlot(url, loading.context, slot)))
-    const id = identityOf(child.pid ?? 0)
-    const bytes = id === undefined ? undefined : memoryOf(id)?.resident
-    if (bytes === undefined) throw new Error("the worker is gone")
-    return bytes
+    return mostOf(child.pid ?? 0)
   } finally {
     child.kill("SIGKILL")
   }
