@@ -126,6 +126,9 @@ export const contextShrunk = (from: number, to: number, device: DeviceId) =>
   hiveWarns("context_shrunk", `context shrunk from ${from} to ${to} tokens to fit ${deviceLabel(device)}`)
 export const contextChosen = (context: number, trained: number) =>
   hive("context_chosen", `context of ${context} tokens (trained: ${trained}); a longer prompt or --context gets more`)
+/** the model's heads do not let it be kept as it was asked for */
+export const kvTypeKept = (kvType: string, asked: string) =>
+  hiveWarns("kv_type_kept", `the KV cache is kept as ${kvType}: this model's cannot be ${asked}`)
 /** a request that is too long for the worker that it came to */
 export const contextNeeded = (needed: number, context: number) =>
   queen("context_needed", `the prompt needs a context of ${needed} tokens, the worker has ${context}; making one`)

@@ -1,12 +1,12 @@
 /** A hive's interface (docs/api.md#hive). Only a queen calls it. */
 import * as Schema from "effect/Schema"
-import { Count, Health, Megabytes, Nothing } from "../machines/vocabulary/common.ts"
+import { Count, Health, KvType, Megabytes, Nothing, setupFields } from "../machines/vocabulary/common.ts"
 import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
 import { WorkerId, HiveId, DeviceId, ModelRef } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView, ScanAnswer, ScanRequest, TextAnswer, TextQuestion } from "../machines/vocabulary/model.ts"
-import { exactFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
+import { exactFields, setUpFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
 import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
 import { ofFetching, ofOwnedHive, ofStarting, ofStore } from "./failures.ts"
@@ -31,6 +31,7 @@ export const WorkerReady = Schema.Struct({
   backend: Schema.String,
   context: Count,
   slots: Count,
+  ...setUpFields,
   /** what it holds by the hive's ledger */
   memory_mb: Schema.optional(Megabytes),
   ...exactFields
@@ -71,6 +72,7 @@ export const hiveApi = {
       model: ModelRef,
       context: Schema.optional(Schema.NumberFromString),
       slots: Schema.optional(Schema.NumberFromString),
+      kv_type: Schema.optional(KvType),
       /** ids of workers, separated by commas, as if they were unloaded */
       evict: Schema.optional(Schema.String)
     }),
@@ -109,6 +111,7 @@ export const hiveApi = {
       /** the hive's strongest where none is named */
       device: Schema.optional(DeviceId),
       context: Schema.optional(Count),
+      ...setupFields,
       /** workers that will make room on it */
       evict: Schema.optional(Schema.Array(WorkerId))
     }),

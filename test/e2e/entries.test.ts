@@ -85,6 +85,31 @@ describe("a model under a name of one's own", () => {
     assert.match(events, new RegExp(`"prompt_tokens":${prompt},"completion_tokens":4`))
   })
 
+  it("has a worker that is set up as it says, and shares it with who wants the same", async () => {
+    const setup = (name: string, fields: string) => `\n[models.${name}]\nref = "minillama"\n${fields}\n`
+    const few = 'slots = 1\nkv_type = "q8_0"\ncontext = 256\nmax_tokens = 1'
+    configure(coder + setup("few", few) + setup("same", few) + setup("many", "slots = 6\nmax_tokens = 1"))
+    const loaded = async () => {
+      const { stdout } = await on.rbee(["ps", "--json"])
+      const workers = JSON.parse(stdout) as ReadonlyArray<Record<"id" | "slots" | "kv_type", unknown>>
+      return workers.map(({ kv_type, slots }) => `${String(slots)} ${String(kv_type)}`).toSorted()
+    }
+    const before = await loaded()
+    await usageOf({ model: "few" })
+    assert.deepEqual(await loaded(), ["1 q8_0", ...before])
+    await post("/v1/messages", { model: "same", max_tokens: 1, messages })
+    // nothing is said: the model is loaded, no more
+    const ollama = new Ollama({ host: on.queenUrl })
+    await ollama.generate({ model: "same", prompt: "" })
+    assert.deepEqual(await loaded(), ["1 q8_0", ...before])
+    await ollama.chat({ model: "many", messages })
+    assert.deepEqual(await loaded(), ["1 q8_0", ...before, "6 f16"])
+    // who does not say how takes what there is
+    await usageOf({ model: "minillama", max_tokens: 1 })
+    assert.deepEqual(await loaded(), ["1 q8_0", ...before, "6 f16"])
+    configure(coder)
+  })
+
   it("is listed where models are, and is unloaded by its name", async () => {
     const { data } = (await (await fetch(`${on.queenUrl}/v1/models`)).json()) as {
       readonly data: ReadonlyArray<{ readonly id: string; readonly context_length?: number }>

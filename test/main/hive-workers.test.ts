@@ -80,9 +80,17 @@ describe("A hive and its workers", () => {
       port: first.port,
       slots: 4
     })
-    // more slots than it has: not this one
-    const wider = await startWorker(hive, { slots: 8 })
+    expect(await only(hive)).not.toHaveProperty("asked")
+    // set up otherwise: not this one; each is shared by those who ask for the same
+    const wider = await startWorker(hive, { slots: 2, kv_type: "q8_0" })
     expect(wider.id).not.toBe(first.id)
+    expect((await workers(hive)).find(({ id }) => id === wider.id)).toMatchObject({
+      slots: 2,
+      kv_type: "q8_0",
+      asked: { slots: 2, kv_type: "q8_0" }
+    })
+    expect((await startWorker(hive, { kv_type: "q8_0" })).id).toBe(wider.id)
+    expect((await startWorker(hive, { slots: 4, kv_type: "f16" })).id).toBe(first.id)
   })
 
   it("brings a worker back that was killed with -9: same id, new instance, and a story of its own", async () => {

@@ -22,9 +22,10 @@ type Calls = Pick<
   "capacity" | "provisionWorker" | "startWorker" | "listWorkers" | "stopWorker"
 >
 
-const capacity = ({ context, device: id, evict, model, slots }: InputOf<typeof hiveApi.capacity>) =>
+const capacity = ({ context, device: id, evict, kv_type, model, slots }: InputOf<typeof hiveApi.capacity>) =>
   Effect.gen(function* () {
     yield* open
+    const asked = { context, slots, kv_type }
     const parts = yield* Parts
     const ports = yield* HiveWorld
     const ref = yield* reference(model)
@@ -35,16 +36,16 @@ const capacity = ({ context, device: id, evict, model, slots }: InputOf<typeof h
     const row = yield* findModel(ports, ref.ref)
     const gone = new Set(evict?.split(","))
     const facts = yield* row === undefined
-      ? ports.models.preview(ref, workers.fits(ref, device, { context, slots }, gone))
+      ? ports.models.preview(ref, workers.fits(ref, device, asked, gone))
       : ports.models.inspect(row.file)
-    const wanted = workers.wanted(facts, { context, slots })
+    const wanted = workers.wanted(facts, asked)
     if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
     if (row !== undefined) yield* workers.admits(row, device)
     const available = devices.ledger.available(device.supply, gone)
     const kind = workers.kind(ref)
     const choose = yield* workers.chooser(kind, device, row?.file ?? "", facts, wanted)
     const { bytes, fits } = choose(available)
-    if (!fits) return yield* noRoom(device.id, bytes, available, yield* workers.most(kind, device, facts))
+    if (!fits) return yield* noRoom(device.id, bytes, available, yield* workers.most(kind, device, facts, kv_type))
   })
 
 const provision = ({ device, kind }: InputOf<typeof hiveApi.provisionWorker>) =>
@@ -65,7 +66,7 @@ const provision = ({ device, kind }: InputOf<typeof hiveApi.provisionWorker>) =>
 const start = (asked: InputOf<typeof hiveApi.startWorker>) =>
   Effect.gen(function* () {
     yield* open
-    const { context, evict = [], pin, port_hint: portHint, slots } = asked
+    const { context, evict = [], kv_type, pin, port_hint: portHint, slots } = asked
     const parts = yield* Parts
     const ports = yield* HiveWorld
     const model = yield* present(ports, asked.model_ref)
@@ -73,7 +74,8 @@ const start = (asked: InputOf<typeof hiveApi.startWorker>) =>
     const now = yield* Clock.currentTimeMillis
     yield* markModel(ports, model.ref, { lastUsedAt: now })
     const workers = yield* parts.get(CurrentWorkers)
-    const { id, port } = yield* workers.start({ device, model, context, slots, portHint, pin: pin === true, evict })
+    const wanted = { context, slots, kv_type }
+    const { id, port } = yield* workers.start({ ...wanted, device, model, portHint, pin: pin === true, evict })
     return { worker_id: id, ...(port === undefined ? {} : { port }), events: `/workers/${id}/events` }
   })
 

@@ -14,7 +14,8 @@ import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import type { ChatMessage, Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
-import type { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
+import type { KvType } from "../../machines/vocabulary/common.ts"
+import type { Exactness } from "../../machines/vocabulary/worker.ts"
 
 export type { ChatMessage }
 

@@ -4,7 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type { GpuSetting } from "../../machines/vocabulary/device.ts"
-import type { KvType } from "../../machines/vocabulary/worker.ts"
+import type { KvType } from "../../machines/vocabulary/common.ts"
 import type { Home } from "../paths/index.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
 

@@ -1,7 +1,7 @@
 /** `[models.NAME]` of the configuration: what may stand there, field by field, under the names that requests have. */
 import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
-import { Count, ranges } from "../vocabulary/common.ts"
+import { Count, ranges, setupFields } from "../vocabulary/common.ts"
 import { DeviceId, HiveId } from "../vocabulary/ids.ts"
 import { samplingFields } from "../vocabulary/job.ts"
 
@@ -21,6 +21,8 @@ export const ModelEntry = Schema.Struct({
   reasoning: Schema.optional(Schema.Union(Schema.Literal("off", "minimal", "low", "medium", "high"), Count)),
   /** tokens a slot */
   context: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.context))),
+  /** of its worker */
+  ...setupFields,
   /** its worker does not unload when idle */
   keep_loaded: Schema.optional(Schema.Boolean),
   hive: Schema.optional(HiveId),

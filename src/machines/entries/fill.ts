@@ -36,11 +36,11 @@ const talkOf = (entry: Entry, asked: Asked): { readonly wishes: Asked; readonly 
 export const filled = <A extends Asked>(entry: Entry | undefined, asked: A): A => {
   if (entry === undefined) return asked
   const { words, wishes } = talkOf(entry, asked)
-  const { context, keep_loaded } = entry
+  const { context, keep_loaded, kv_type, slots } = entry
   const isMissing = ([field, value]: [string, unknown]) =>
     value !== undefined && (asked as Readonly<Record<string, unknown>>)[field] === undefined
   const added: Asked = Object.fromEntries(
-    Object.entries({ context, keep_warm: keep_loaded, ...wishes }).filter(isMissing)
+    Object.entries({ context, kv_type, slots, keep_warm: keep_loaded, ...wishes }).filter(isMissing)
   )
   return { ...asked, ...added, ...placeOf(asked, entry), ...words }
 }

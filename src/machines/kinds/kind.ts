@@ -9,7 +9,7 @@ import type { FailureWords } from "../policy/blame.ts"
 import type { Shape } from "../policy/memory/fit.ts"
 import { type Backend, backends } from "../vocabulary/device.ts"
 import type { KindId, RuntimeId, RuntimeName } from "../vocabulary/kind.ts"
-import type { KvType } from "../vocabulary/worker.ts"
+import type { KvType } from "../vocabulary/common.ts"
 
 /** What runs a model: the backend of the runtime that serves the device, and how the KV cache is kept. */
 export interface Terms {

@@ -47,5 +47,17 @@ export const ranges = {
   top_k: [0, 100_000],
   seed: [-(2 ** 63), 2 ** 63],
   /** tokens a slot */
-  context: [16, 16_777_216]
+  context: [16, 16_777_216],
+  /** answers that a worker decodes together */
+  slots: [1, 256]
+} as const
+
+/** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
+export const KvType = Schema.Literal("f16", "q8_0")
+export type KvType = typeof KvType.Type
+
+/** How a worker is set up, besides its context; what is left open is as its hive's settings have it. */
+export const setupFields = {
+  slots: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.slots))),
+  kv_type: Schema.optional(KvType)
 } as const

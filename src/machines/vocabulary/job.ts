@@ -1,6 +1,7 @@
 /** What a user asks for, and how a job answers. */
 import * as Schema from "effect/Schema"
-import { Count, ranges } from "./common.ts"
+import * as Struct from "effect/Struct"
+import { Count, ranges, setupFields } from "./common.ts"
 import { AnswerMessage, ChatMessage, conversationFields } from "./conversation.ts"
 import { Id, JobId, WorkerId, HiveId, DeviceId, ModelRef } from "./ids.ts"
 import { KeptResponse } from "./responses/kept.ts"
@@ -153,6 +154,8 @@ export const JobRequest = Schema.Struct({
   ...samplingFields,
   /** tokens a slot */
   context: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.context))),
+  /** of the worker: one that is set up otherwise does not serve it */
+  ...setupFields,
   hive: Schema.optional(HiveId),
   device: Schema.optional(DeviceId),
   allow_cpu: Schema.optional(Schema.Boolean),
@@ -165,6 +168,17 @@ export const JobRequest = Schema.Struct({
   response: Schema.optional(KeptResponse)
 })
 export type JobRequest = typeof JobRequest.Type
+
+/** What a worker is to be like, and where. */
+const workerFields = ["context", "slots", "kv_type", "hive", "device", "allow_cpu", "keep_warm"] as const
+
+/** An answer of no token: a worker has to be there for it, as for this job. */
+export const loadingJob = (job: Omit<JobRequest, "model">): Omit<JobRequest, "model"> => ({
+  ...Struct.pick(job, ...workerFields),
+  stream: false,
+  max_tokens: 0,
+  messages: [{ role: "user", content: "" }]
+})
 
 /** The same once it is checked, as it is kept: its model by its canonical reference. */
 export const CheckedRequest = Schema.Struct({

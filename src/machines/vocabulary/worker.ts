@@ -1,15 +1,11 @@
 /** Workers: what a hive starts, what a worker says of itself, and how it is asked to infer. */
 import * as Schema from "effect/Schema"
-import { Count, Megabytes } from "./common.ts"
+import { Count, KvType, Megabytes, setupFields } from "./common.ts"
 import { AnswerForm } from "../dialect/answer-form.ts"
 import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
 import { FinishReason, measureFields, samplingFields, TokenIds, TokenLogprob, Usage } from "./job.ts"
 import { JobId, WorkerId, DeviceId, ModelRef } from "./ids.ts"
-
-/** How the elements of a KV cache are kept: two bytes each, or rounded to a little more than one. */
-export const KvType = Schema.Literal("f16", "q8_0")
-export type KvType = typeof KvType.Type
 
 export const WorkerState = Schema.Literal(
   "waking",
@@ -51,6 +47,12 @@ export const InferBeat = Schema.Struct({
   alone: Schema.optional(Schema.Boolean)
 })
 
+/** How a worker is set up, and what of it was asked for: both serve who asks for the same. */
+export const setUpFields = {
+  kv_type: Schema.optional(KvType),
+  asked: Schema.optional(Schema.Struct(setupFields))
+} as const
+
 /** A worker, as a hive reports it in its heartbeat. */
 export const WorkerBeat = Schema.Struct({
   id: WorkerId,
@@ -68,6 +70,7 @@ export const WorkerBeat = Schema.Struct({
   /** tokens a slot; 0 until loaded */
   context: Count,
   slots: Count,
+  ...setUpFields,
   busy: Count,
   tokens_out: Count,
   /** processes that it took so far, less the first */
@@ -86,7 +89,7 @@ export const WorkerStart = Schema.Struct({
   model_ref: ModelRef,
   port_hint: Schema.optional(Schema.Int),
   context: Schema.optional(Schema.Int.pipe(Schema.positive())),
-  slots: Schema.optional(Schema.Int.pipe(Schema.between(1, 256))),
+  ...setupFields,
   /** `--keep-warm`: the worker does not unload when idle */
   pin: Schema.optional(Schema.Boolean),
   /** idle workers to unload as far as their memory is needed; pinned ones stay */

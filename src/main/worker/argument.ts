@@ -14,7 +14,8 @@ import { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import { workerKinds } from "../../machines/kinds/index.ts"
 import { KindId } from "../../machines/vocabulary/kind.ts"
 import { Backend } from "../../machines/vocabulary/device.ts"
-import { Exactness, KvType } from "../../machines/vocabulary/worker.ts"
+import { KvType } from "../../machines/vocabulary/common.ts"
+import { Exactness } from "../../machines/vocabulary/worker.ts"
 import { Id, WorkerId, ModelRef } from "../../machines/vocabulary/ids.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })

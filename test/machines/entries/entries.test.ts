@@ -76,9 +76,12 @@ describe("entries", () => {
 
 describe("a request under an entry's name", () => {
   it("has the entry's defaults, and its own words win", () => {
-    const coder = entry({ temperature: 0.2, top_k: 5, stop: ["x"], context: 4096, keep_loaded: true, reasoning: "off" })
-    assert.deepEqual(fill(coder, { messages: [user], temperature: 1, top_k: undefined }), {
+    const worker = { context: 4096, slots: 2, kv_type: "q8_0" as const }
+    const coder = entry({ temperature: 0.2, top_k: 5, stop: ["x"], ...worker, keep_loaded: true, reasoning: "off" })
+    assert.deepEqual(fill(coder, { messages: [user], temperature: 1, top_k: undefined, slots: 8 }), {
       messages: [user],
+      slots: 8,
+      kv_type: "q8_0",
       temperature: 1,
       top_k: 5,
       stop: ["x"],

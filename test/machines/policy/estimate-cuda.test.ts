@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest"
 import type { ModelFacts } from "../../../src/machines/formats/gguf/gguf.ts"
 import { estimateBytes } from "../../../src/machines/kinds/llama/memory.ts"
-import type { KvType } from "../../../src/machines/vocabulary/worker.ts"
+import type { KvType } from "../../../src/machines/vocabulary/common.ts"
 
 type Measured = readonly [context: number, slots: number, kvType: KvType, mb: number]
 

@@ -1,9 +1,18 @@
 import { describe, expect, it } from "vitest"
 import { type Fleet } from "../../../src/machines/policy/placement/fleet.ts"
-import { decide, type PlacementRequest } from "../../../src/machines/policy/placement/placement.ts"
+import { decide, type PlacementRequest, type ResidentFacts } from "../../../src/machines/policy/placement/placement.ts"
 import { Search } from "../../../src/machines/policy/placement/search.ts"
 import { askedBy, fleetOf, placeOf, resident, request } from "../../support/fleet.ts"
 import { HiveId, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
+
+const setUp = { slots: 2, free: 2, kv_type: "q8_0" as const }
+const chosen = (asked: PlacementRequest["setup"], worker: Partial<ResidentFacts> = setUp) => {
+  const decision = decide(
+    { ...request(), ...(asked === undefined ? {} : { setup: asked }) },
+    fleetOf(two, [resident("w1", worker)])
+  )
+  return decision.kind
+}
 
 const order = (asked: PlacementRequest, fleet: Fleet, excluded: ConstructorParameters<typeof Search>[2] = []) =>
   askedBy(new Search(fleet, asked, excluded, 0))
@@ -204,5 +213,34 @@ describe("The scheduler's choice among resident workers", () => {
     const workers = [resident("w1"), resident("w2", { device: DeviceId.make("gpu0"), context: 256 })]
     expect(decide(request({ device: DeviceId.make("gpu0"), context: 512 }), fleetOf(two, workers)).kind).toBe("devices")
     expect(decide(request({ allowCpu: false }), fleetOf(two, [resident("w1")])).kind).toBe("devices")
+  })
+})
+
+describe("A worker that is set up in some way", () => {
+  it("serves who asks for that, and who leaves it open", () => {
+    for (const asked of [
+      undefined,
+      {},
+      { slots: 2 },
+      { kv_type: "q8_0" as const },
+      { slots: 2, kv_type: "q8_0" as const }
+    ])
+      expect(chosen(asked), JSON.stringify(asked)).toBe("resident")
+    for (const asked of [
+      { slots: 1 },
+      { slots: 3 },
+      { kv_type: "f16" as const },
+      { slots: 2, kv_type: "f16" as const }
+    ])
+      expect(chosen(asked), JSON.stringify(asked)).toBe("devices")
+  })
+
+  it("serves who asks for what it was asked for, where its device or its model did not let it be so", () => {
+    const lesser = { slots: 2, free: 2, kv_type: "f16" as const, asked: { slots: 4, kv_type: "q8_0" as const } }
+    expect(chosen({ slots: 4, kv_type: "q8_0" }, lesser)).toBe("resident")
+    expect(chosen({ slots: 2, kv_type: "f16" }, lesser)).toBe("resident")
+    expect(chosen({ slots: 8 }, lesser)).toBe("devices")
+    // of a hive that does not say
+    expect(chosen({ kv_type: "f16" }, { slots: 2, free: 2 })).toBe("devices")
   })
 })

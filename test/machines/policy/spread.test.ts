@@ -56,6 +56,13 @@ describe("A job that finds all slots of its model taken", () => {
     expect(worth(fleetWith([12_000]), 0, 70_000)).toBe(true)
   })
 
+  it("does not wait for one that is set up otherwise", () => {
+    const other = resident("w2", { device: DeviceId.make("gpu0"), kv_type: "q8_0", memoryMb: 1000 })
+    const own = { ...busy, kv_type: "f16" as const }
+    const asked = { ...request(), setup: { kv_type: "f16" as const } }
+    expect(worth(fleetWith([12_000, 12_000], [own, other]), 40, 0, asked)).toBe(true)
+  })
+
   it("waits for a worker that is on its way", () => {
     const waking = resident("w2", { device: DeviceId.make("gpu1"), isServing: false, free: 0 })
     expect(worth(fleetWith([12_000, 12_000, 12_000], [busy, waking]), 100, 1e6)).toBe(false)

@@ -6,7 +6,8 @@
 import * as Effect from "effect/Effect"
 import type { ExactKey, ExactRow } from "../../../layers/hive-catalog/index.ts"
 import type { Shape } from "../../../machines/policy/memory/fit.ts"
-import type { Exactness, KvType } from "../../../machines/vocabulary/worker.ts"
+import type { KvType } from "../../../machines/vocabulary/common.ts"
+import type { Exactness } from "../../../machines/vocabulary/worker.ts"
 import type { Ports } from "../common/ports.ts"
 import type { Pair } from "./quarantine.ts"
 

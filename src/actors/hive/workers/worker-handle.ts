@@ -12,9 +12,11 @@ import { type Failing, heldTo, ofStarting } from "../../../protocol/failures.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { contextShrunk, type Line, workerRestart, workerWake } from "../../../machines/narration.ts"
 import type { Terms, WorkerKind } from "../../../machines/kinds/kind.ts"
+import type { Setup } from "../../../machines/policy/memory/setup.ts"
 import { toMb } from "../../../machines/policy/memory/fit.ts"
 import { plainWords } from "../../../machines/policy/blame.ts"
 import { workerRestarts } from "../../../machines/policy/restart.ts"
+import type { KvType } from "../../../machines/vocabulary/common.ts"
 import { deviceLabel } from "../../../machines/vocabulary/device.ts"
 import { workerMachine } from "../../../machines/worker.ts"
 import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../../../machines/worker-terms.ts"
@@ -37,6 +39,8 @@ export interface WorkerHandleOptions {
   readonly facts: ModelFacts
   readonly kind: WorkerKind
   readonly terms: Terms
+  /** what of its setup was asked for */
+  readonly asked: Setup | undefined
   readonly input: WorkerInput
   readonly life: WorkerLife
 }
@@ -102,6 +106,12 @@ export class WorkerHandle {
         return actor
       })
     }
+  }
+
+  /** Besides its slots, which may come to be fewer. */
+  get setUp(): { readonly kv_type: KvType; readonly asked?: Setup } {
+    const { asked, terms } = this.options
+    return { kv_type: terms.kvType, ...(asked === undefined ? {} : { asked }) }
   }
 
   /** Lost without a word if it has ended. */
@@ -209,6 +219,7 @@ export class WorkerHandle {
       ...(port === undefined ? {} : { port }),
       url,
       ...ready,
+      ...this.setUp,
       ...exactness,
       ...(bytes === undefined ? {} : { memory_mb: toMb(bytes) }),
       ...(device.isDeclared ? { backend: device.name.toUpperCase() } : {})

@@ -1,5 +1,6 @@
 /** What a worker's snapshot says, in the words of the wire. */
 import type { SnapshotFrom } from "xstate"
+import type { SetUp } from "../../../machines/policy/memory/setup.ts"
 import { type Shape, toMb } from "../../../machines/policy/memory/fit.ts"
 import type { WorkerBeat, WorkerState } from "../../../machines/vocabulary/worker.ts"
 import type { workerMachine } from "../../../machines/worker.ts"
@@ -34,7 +35,13 @@ export const isInUse = (snapshot: Snapshot): boolean =>
 export const shapeOf = ({ context }: Snapshot): Shape => context.ready ?? context.shape
 
 export const beatOf = (
-  worker: { readonly id: WorkerId; readonly device: { readonly id: DeviceId }; readonly modelRef: ModelRef },
+  {
+    options: worker,
+    setUp
+  }: {
+    readonly options: { readonly id: WorkerId; readonly device: { readonly id: DeviceId }; readonly modelRef: ModelRef }
+    readonly setUp: Omit<SetUp, "slots">
+  },
   snapshot: Snapshot,
   { current, restarts }: Pick<WorkerLife, "current" | "restarts">,
   memoryBytes: number | undefined
@@ -52,6 +59,7 @@ export const beatOf = (
     model: worker.modelRef,
     context: ready?.context ?? 0,
     slots: shapeOf(snapshot).slots,
+    ...setUp,
     busy: beat.busy,
     tokens_out: beat.tokens_out,
     restarts,

@@ -13,10 +13,12 @@ import type { RuntimePlace } from "../../../layers/runtimes/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { kindFor, runtimeName, type Terms, type WorkerKind } from "../../../machines/kinds/kind.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
-import { contextChosen, contextShrunk } from "../../../machines/narration.ts"
+import { contextChosen, contextShrunk, kvTypeKept } from "../../../machines/narration.ts"
 import { usualContext } from "../../../machines/policy/memory/context.ts"
+import { otherSetup, setupOf } from "../../../machines/policy/memory/setup.ts"
 import { fit, largestContext, type Need, type Shape, type Wanted } from "../../../machines/policy/memory/fit.ts"
 import type { RuntimeName } from "../../../machines/vocabulary/kind.ts"
+import type { KvType } from "../../../machines/vocabulary/common.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../../machines/worker-terms.ts"
 import { CurrentLogs, type EventLogs } from "../common/event-log.ts"
@@ -125,8 +127,9 @@ export class Workers {
         if (handle.options.device.id !== device || handle.options.file !== file) continue
         const snapshot = yield* handle.snapshot
         if (snapshot === undefined || !isJoinable(snapshot)) continue
-        const shape = shapeOf(snapshot)
-        if (shape.context >= (wanted.context ?? 0) && shape.slots >= (wanted.slots ?? 0)) return handle
+        const { context, slots } = shapeOf(snapshot)
+        const has = { ...handle.setUp, slots }
+        if (context >= (wanted.context ?? 0) && otherSetup(wanted, has) === undefined) return handle
       }
       return undefined
     })
@@ -140,7 +143,7 @@ export class Workers {
   /** What was asked for, within what the model can do; the settings fill in what was left open. */
   wanted(facts: ModelFacts, asked: Wanted): Wanted {
     const context = asked.context ?? this.ports.settings.worker.context
-    return { context: context === undefined ? undefined : Math.min(context, facts.trainedContext), slots: asked.slots }
+    return { ...asked, context: context === undefined ? undefined : Math.min(context, facts.trainedContext) }
   }
 
   /** The kind of worker that serves a model. */
@@ -154,7 +157,7 @@ export class Workers {
     return (facts) => {
       const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? modestContext)
       const available = this.devices.ledger.available(device.supply, gone)
-      const need = this.need(kind, device, facts)
+      const need = this.need(kind, device, facts, asked.kv_type)
       return fit(need, facts.trainedContext, { context, slots: asked.slots ?? 1 }, 1, available).fits
     }
   }
@@ -163,7 +166,7 @@ export class Workers {
    * What the device could give for one slot of a model if others went. While one of them begins, or has only just gone,
    * the device's own figures are those of the moment and say nothing of it.
    */
-  most(kind: WorkerKind, device: Device, facts: ModelFacts): Effect.Effect<Most> {
+  most(kind: WorkerKind, device: Device, facts: ModelFacts, kvType?: KvType): Effect.Effect<Most> {
     return Effect.gen(this, function* () {
       const { ledger } = this.devices
       const here = [...this.handles.values()].filter(({ options }) => options.device.id === device.id)
@@ -177,27 +180,27 @@ export class Workers {
       const without = (gone: ReadonlySet<string>) =>
         isMoving ? ledger.conceivable(device.supply, gone) : ledger.available(device.supply, gone)
       const alone = without(new Set(here.map(({ options }) => options.id)))
-      const need = this.need(kind, device, facts)
+      const need = this.need(kind, device, facts, kvType)
       return { bytes: without(unpinned), context: largestContext(need, facts.trainedContext, kind.memory.step, alone) }
     })
   }
 
   /** What would run a model there. */
-  private terms({ memory }: WorkerKind, { backend, hasTiles }: Device, facts: ModelFacts): Terms {
-    return memory.terms(facts, { backend, hasTiles }, this.ports.settings.worker.kvType)
+  private terms({ memory }: WorkerKind, { backend, hasTiles }: Device, facts: ModelFacts, kvType?: KvType): Terms {
+    return memory.terms(facts, { backend, hasTiles }, kvType ?? this.ports.settings.worker.kvType)
   }
 
   /** What it would take there, by estimate. */
-  private need(kind: WorkerKind, device: Device, facts: ModelFacts): Need {
-    const terms = this.terms(kind, device, facts)
+  private need(kind: WorkerKind, device: Device, facts: ModelFacts, kvType: KvType | undefined): Need {
+    const terms = this.terms(kind, device, facts, kvType)
     return (shape) => kind.memory.bytes(facts, shape, terms)
   }
 
   /** The largest shape for a room, by estimate and by what was measured here before. */
   chooser(kind: WorkerKind, device: Device, file: string, facts: ModelFacts, wanted: Wanted) {
     const { catalog, settings } = this.ports
-    const { kvType } = this.terms(kind, device, facts)
-    const estimated = this.need(kind, device, facts)
+    const { kvType } = this.terms(kind, device, facts, wanted.kv_type)
+    const estimated = this.need(kind, device, facts, wanted.kv_type)
     return Effect.map(catalog.measured.all, (rows) => {
       const measured = new Map(rows.map(({ bytes, key }) => [key, bytes]))
       // what an earlier worker really took only ever corrects upwards
@@ -252,6 +255,9 @@ export class Workers {
       if (context < usual) yield* handle.say(contextShrunk(usual, context, device.id))
       else if (wanted.context === undefined && context < facts.trainedContext)
         yield* handle.say(contextChosen(context, facts.trainedContext))
+      const { kvType } = handle.options.terms
+      if (wanted.kv_type !== undefined && kvType !== wanted.kv_type)
+        yield* handle.say(kvTypeKept(kvType, wanted.kv_type))
       this.handles.set(id, handle)
       yield* Effect.logInfo(`worker ${id} starts`, { device: device.id, model: model.ref, ...shape })
       yield* this.startActor(handle)
@@ -283,11 +289,11 @@ export class Workers {
 
   private handle(
     { facts, id, kind, pair, pinned, runtime, shape }: Beginning,
-    { device, model, portHint }: StartRequest
+    { device, kv_type, model, portHint, slots }: StartRequest
   ): WorkerHandle {
     const { devices, ports } = this
     const { settings, catalog } = ports
-    const terms = this.terms(kind, device, facts)
+    const terms = this.terms(kind, device, facts, kv_type)
     const plan = {
       workerId: id,
       kind: kind.id,
@@ -309,7 +315,19 @@ export class Workers {
     }
     const life = new WorkerLife(ports, plan, findings, devices.hasRoomAgain(id, device.id))
     return new WorkerHandle(
-      { id, device, modelRef: model.ref, file: model.file, pair, facts, kind, terms, input, life },
+      {
+        id,
+        device,
+        modelRef: model.ref,
+        file: model.file,
+        pair,
+        facts,
+        kind,
+        terms,
+        asked: setupOf({ kv_type, slots }),
+        input,
+        life
+      },
       {
         ports,
         identity: this.identity,
@@ -382,7 +400,7 @@ export class Workers {
         Effect.map(handle.snapshot, (snapshot) =>
           snapshot === undefined
             ? []
-            : [beatOf(handle.options, snapshot, handle.options.life, this.devices.ledger.bytesOf(handle.options.id))]
+            : [beatOf(handle, snapshot, handle.options.life, this.devices.ledger.bytesOf(handle.options.id))]
         )
       ),
       (beats) => beats.flat()

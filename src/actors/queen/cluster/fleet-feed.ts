@@ -86,7 +86,7 @@ export class FleetFeed {
       return this.fleet.removeResident(id)
     const isServing = serving(entry.view)
     if (isServing) entry.readyAt ??= this.now()
-    const { context, device, hive, memory_mb, model, pinned, slots } = entry.view
+    const { asked, context, device, hive, kv_type, memory_mb, model, pinned, slots } = entry.view
     const reloadedAt = this.reloads.get(reloadKey(entry.view, model))
     this.fleet.setResident({
       worker: id,
@@ -96,6 +96,8 @@ export class FleetFeed {
       model,
       context,
       slots,
+      ...(kv_type === undefined ? {} : { kv_type }),
+      ...(asked === undefined ? {} : { asked }),
       free: freeOf(entry),
       memoryMb: memory_mb ?? (this.fleet.seen.bytesOf(model) ?? 0) / 1e6,
       isPinned: pinned === true,

@@ -152,6 +152,8 @@ export class Registry {
       url: this.reached(at.hive, ready.url),
       context: ready.context,
       slots: ready.slots,
+      kv_type: ready.kv_type,
+      asked: ready.asked,
       exact: ready.exact,
       bits: ready.bits,
       ...(ready.memory_mb === undefined ? {} : { memory_mb: ready.memory_mb }),

@@ -1,6 +1,7 @@
 /** From what a user asked for to what a place and a worker are asked for. */
 import * as Struct from "effect/Struct"
 import type { Need } from "../../../machines/policy/memory/context.ts"
+import { setupOf } from "../../../machines/policy/memory/setup.ts"
 import { purposeOf } from "../../../machines/policy/purpose.ts"
 import type { PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
@@ -13,12 +14,14 @@ import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 /** What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small. */
 export const placementRequestOf = (log: JobLog, alone: boolean, needs?: Need): PlacementRequest => {
   const { model, hive, device, allow_cpu, context } = log.request
+  const setup = setupOf(log.request)
   return {
     model,
     hive,
     device: device === undefined ? undefined : deviceNamed(device),
     allowCpu: allow_cpu ?? true,
     context: needs?.context ?? context,
+    ...(setup === undefined ? {} : { setup }),
     alone
   }
 }

@@ -14,6 +14,7 @@ import {
   type Started
 } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
+import { setupOf } from "../../../machines/policy/memory/setup.ts"
 import { lesserNeed, type Need, noLonger } from "../../../machines/policy/memory/context.ts"
 import { type Place, reloadsAt, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { messageOf } from "../../../machines/dialect/meaning.ts"
@@ -136,7 +137,12 @@ export const job = (
   const pin = ({ hive, device }: SlotLease): Effect.Effect<void> =>
     Effect.suspend(
       () =>
-        view.hive(hive)?.claimed?.api.startWorker({ device, model_ref: log.request.model, pin: true }) ?? Effect.void
+        view.hive(hive)?.claimed?.api.startWorker({
+          device,
+          model_ref: log.request.model,
+          ...setupOf(log.request),
+          pin: true
+        }) ?? Effect.void
     ).pipe(Effect.ignore)
 
   /** times that room was gone when the worker was to be started */

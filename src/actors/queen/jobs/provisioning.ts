@@ -51,6 +51,7 @@ export const ensureModel = (
       model_ref: request.model,
       device: place.device,
       ...(request.context === undefined ? {} : { context: request.context }),
+      ...request.setup,
       ...(evict.length === 0 ? {} : { evict })
     })
     log.narrate(say.modelProvisionStarted(request.model), ids)
@@ -132,6 +133,8 @@ const wakeWorker = (
         model_ref: request.model,
         port_hint: options.portHint,
         ...(request.context === undefined ? {} : { context: request.context }),
+        ...request.setup,
+        ...request.setup,
         ...(options.pin ? { pin: true } : {}),
         ...(evict.length === 0 ? {} : { evict })
       })
@@ -191,10 +194,21 @@ const revives = (
       .health({})
       .pipe(Effect.timeoutOption("2 seconds"), Effect.option, Effect.map(Option.flatten))
     if (Option.isNone(health) || health.value.instance !== worker.instance) return false
-    const { bits, context, exact, instance, port, slots, url } = worker
+    const { asked, bits, context, exact, instance, kv_type, port, slots, url } = worker
     view.workerReady(
       { hive: place.hive, worker: workerId, device: place.device, model: worker.model },
-      { instance, url, context, slots, exact, bits, backend: "", ...(port === undefined ? {} : { port }) },
+      {
+        instance,
+        url,
+        context,
+        slots,
+        kv_type,
+        asked,
+        exact,
+        bits,
+        backend: "",
+        ...(port === undefined ? {} : { port })
+      },
       view.heardOf(workerId)?.eventId
     )
     return view.serves(workerId)

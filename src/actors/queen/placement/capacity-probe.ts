@@ -88,6 +88,7 @@ export const probeCapacity = (
           device,
           model: request.model,
           ...(request.context === undefined ? {} : { context: request.context }),
+          ...request.setup,
           ...(evict.length === 0 ? {} : { evict: evict.join(",") })
         })
       )

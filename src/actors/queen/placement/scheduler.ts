@@ -58,10 +58,14 @@ export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Tu
   )
 }
 
+/** Those who want another worker of the model hold nobody up. */
+const lineOf = ({ model, setup }: PlacementRequest): string =>
+  setup === undefined ? model : `${model} ${setup.slots ?? ""} ${setup.kv_type ?? ""}`
+
 class Lines implements Turnstile {
   private readonly view: ClusterView
   private readonly capacity: CapacityQueue
-  /** by model, first in first out */
+  /** by model and how it is to be set up, first in first out */
   private readonly lines = new Map<string, Array<Waiting>>()
   /** by model: the job that looks for a device where another worker can be started; one at a time */
   private readonly apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
@@ -125,10 +129,10 @@ class Lines implements Turnstile {
     if (isFree) return Effect.void
     return Effect.flatMap(Deferred.make<void>(), (turn) => {
       const waiting: Waiting = { jobId, request, turn, since: this.view.now() }
-      const joined = this.lines.get(request.model) ?? []
+      const joined = this.lines.get(lineOf(request)) ?? []
       invariant(!joined.some((other) => other.jobId === jobId), () => `job ${jobId} waits twice in one line`)
       joined.push(waiting)
-      this.lines.set(request.model, joined)
+      this.lines.set(lineOf(request), joined)
       // A slot may have come free since we looked.
       this.pump()
       const position = joined.indexOf(waiting) + 1
@@ -139,7 +143,7 @@ class Lines implements Turnstile {
 
   /** Whoever can have a slot leaves its line with it. */
   private pump(): void {
-    for (const [model, line] of this.lines) {
+    for (const [key, line] of this.lines) {
       for (
         let next = line[0];
         next !== undefined && (this.enter(next.jobId, next.request) || this.scalesOut(next, line));
@@ -148,7 +152,7 @@ class Lines implements Turnstile {
         line.shift()
         Deferred.unsafeDone(next.turn, Effect.void)
       }
-      if (line.length === 0) this.lines.delete(model)
+      if (line.length === 0) this.lines.delete(key)
     }
   }
 
@@ -180,11 +184,11 @@ class Lines implements Turnstile {
   }
 
   private leave(waiting: Waiting): void {
-    const line = this.lines.get(waiting.request.model)
+    const line = this.lines.get(lineOf(waiting.request))
     const at = line?.indexOf(waiting) ?? -1
     if (line === undefined || at < 0) return
     line.splice(at, 1)
-    if (line.length === 0) this.lines.delete(waiting.request.model)
+    if (line.length === 0) this.lines.delete(lineOf(waiting.request))
     this.pump()
   }
 }

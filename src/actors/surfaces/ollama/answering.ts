@@ -13,6 +13,7 @@ import {
   type OllamaGenerateAnswer,
   type OllamaHead
 } from "../../../machines/vocabulary/ollama/answers.ts"
+import { loadingJob } from "../../../machines/vocabulary/job.ts"
 import {
   keepingOf,
   type OllamaChatRequest,
@@ -97,16 +98,7 @@ const moved = <A extends object>(ports: OllamaPorts, asked: Asked<A>): Effect.Ef
       return json(asked, now, nothing, movedEnd("unload"))
     }
     // an answer of no token: a worker has to be there for it
-    const { context, keep_warm } = job
-    const loading = {
-      ...(context === undefined ? {} : { context }),
-      ...(keep_warm === undefined ? {} : { keep_warm }),
-      model,
-      stream: false,
-      max_tokens: 0,
-      messages: [{ role: "user" as const, content: "" }]
-    }
-    yield* ask(ports, loading, ({ read }) => gather(read))
+    yield* ask(ports, { ...loadingJob(job), model }, ({ read }) => gather(read))
     return json(asked, now, nothing, movedEnd("load"))
   })
 

@@ -6,7 +6,7 @@
 import type { ModelFacts } from "../../formats/gguf/gguf.ts"
 import type { Measures } from "../../formats/gguf/measures.ts"
 import type { Backend } from "../../vocabulary/device.ts"
-import type { KvType } from "../../vocabulary/worker.ts"
+import type { KvType } from "../../vocabulary/common.ts"
 import { copyBytes } from "./copies.ts"
 import type { Shape } from "../../policy/memory/fit.ts"
 import type { Terms } from "../kind.ts"

@@ -3,7 +3,7 @@ import type { ModelFacts } from "../../formats/gguf/gguf.ts"
 import type { WorkerKind } from "../../kinds/kind.ts"
 import { cpuDevice, type DeviceId } from "../../vocabulary/ids.ts"
 import { type Backend, type Devices, runtimeOf } from "../../vocabulary/device.ts"
-import type { KvType } from "../../vocabulary/worker.ts"
+import type { KvType } from "../../vocabulary/common.ts"
 import { usualContext } from "./context.ts"
 import { fit, largestContext, marginBytes, toMb } from "./fit.ts"
 

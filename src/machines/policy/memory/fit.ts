@@ -1,4 +1,5 @@
 /** What fits into the memory of a device: the largest shape of a worker, by what its kind needs for each. */
+import type { KvType } from "../../vocabulary/common.ts"
 import { cpuDevice } from "../../vocabulary/ids.ts"
 import { usualContext } from "./context.ts"
 
@@ -20,6 +21,7 @@ export const toMb = (bytes: number): number => Math.ceil(bytes / 1e6)
 export interface Wanted {
   readonly context: number | undefined
   readonly slots: number | undefined
+  readonly kv_type?: KvType | undefined
 }
 
 const contextMin = 512

@@ -1,5 +1,6 @@
 /** The facts that placement is decided from: what hives have, and what is resident on their devices. */
 import type { Backend, Devices } from "../../vocabulary/device.ts"
+import type { SetUp } from "../memory/setup.ts"
 import type { Place } from "./place.ts"
 import type { WorkerId, HiveId, ModelRef } from "../../vocabulary/ids.ts"
 
@@ -25,7 +26,7 @@ export interface HiveFacts {
 }
 
 /** A worker that is awake, or holds memory because it wakes, ends or was only just asked for. */
-export interface ResidentFacts extends Place {
+export interface ResidentFacts extends Place, Omit<SetUp, "slots"> {
   readonly worker: WorkerId
   /** it is awake: jobs can be seated, or it be unloaded */
   readonly isServing: boolean

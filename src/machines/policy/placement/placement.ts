@@ -6,6 +6,7 @@
  */
 import type { Placement } from "../../vocabulary/job.ts"
 import { mayReloadAt } from "../memory/context.ts"
+import { otherSetup, type Setup } from "../memory/setup.ts"
 import { because, type Cost, decodeSeconds } from "./cost.ts"
 import type { Fleet } from "./fleet.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
@@ -24,6 +25,8 @@ export interface PlacementRequest {
   readonly allowCpu: boolean
   /** tokens a slot that the job needs at least; undefined: whatever there is */
   readonly context: number | undefined
+  /** slots and KV type that its worker is to have */
+  readonly setup?: Setup
   /** the job takes a worker for itself: nobody else may be on it */
   readonly alone: boolean
   /** a further worker is wanted: not where the model is resident, and nobody is unloaded for it */
@@ -58,8 +61,12 @@ const misfit = (request: PlacementRequest, resident: ResidentFacts): string | un
   if (!resident.isServing) return "it does not serve (yet)"
   if (request.context !== undefined && resident.context < request.context)
     return `its slots have ${resident.context} tokens, ${request.context} are asked for`
-  return objection(request, resident)
+  return otherSetup(request.setup ?? {}, resident) ?? objection(request, resident)
 }
+
+/** It serves, and will never serve this request. */
+export const isSetUpOtherwise = ({ setup = {} }: PlacementRequest, resident: ResidentFacts): boolean =>
+  resident.isServing && otherSetup(setup, resident) !== undefined
 
 /** Resident workers of the model that fit the request. */
 export const fittingResidents = (request: PlacementRequest, fleet: Fleet): ReadonlyArray<ResidentFacts> =>

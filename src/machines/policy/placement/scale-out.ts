@@ -6,7 +6,7 @@
  */
 import { decodeSeconds } from "./cost.ts"
 import type { Fleet } from "./fleet.ts"
-import { fittingResidents, type PlacementRequest } from "./placement.ts"
+import { fittingResidents, isSetUpOtherwise, type PlacementRequest } from "./placement.ts"
 import { Search } from "./search.ts"
 
 /** A start takes memory too: it has to be so many times faster than what waiting is foreseen to take. */
@@ -26,8 +26,9 @@ export const isWorthAnother = (
   now: number
 ): boolean => {
   const workers = fittingResidents(request, fleet)
-  // One is on its way, or ends: what becomes of it is waited for.
-  if (request.alone || workers.length === 0 || workers.length < fleet.residentsOf(request.model).length) return false
+  // One is on its way, or ends: what becomes of it is waited for. One that is set up otherwise is nobody of ours.
+  const own = fleet.residentsOf(request.model).filter((resident) => !isSetUpOtherwise(request, resident))
+  if (request.alone || workers.length === 0 || workers.length < own.length) return false
   let slotsPerSecond = 0
   let here = Number.POSITIVE_INFINITY
   for (const worker of workers) {

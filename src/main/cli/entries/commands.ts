@@ -13,7 +13,7 @@ const set = declare({
   ],
   words: {
     name: "NAME",
-    doc: "then FIELD=VALUE, any number: ref, aliases, system, reasoning, context, keep_loaded, hive, device, temperature, …",
+    doc: "then FIELD=VALUE, any number: ref, aliases, system, reasoning, context, slots, kv_type, keep_loaded, hive, device, temperature, …",
     min: 1,
     max: 64
   },
