@@ -120,6 +120,17 @@ export const modelRefused = (hiveId: HiveId, device: DeviceId, model: ModelRef) 
     "model_refused",
     `${model} cannot be loaded on ${deviceLabel(device)} of hive ${hiveId}; trying next candidate…`
   )
+/** `why` it does not run where its entry prefers it */
+export const preferenceGivesWay = (
+  { device, hive }: { readonly device?: DeviceId | undefined; readonly hive?: HiveId | undefined },
+  why: string
+) => {
+  const place = [
+    ...(device === undefined ? [] : [deviceLabel(device)]),
+    ...(hive === undefined ? [] : [`hive ${hive}`])
+  ]
+  return queenWarns("preference_gives_way", `${place.join(" of ")} is preferred, but ${why}; looking elsewhere`)
+}
 export const startFailed = (hiveId: HiveId, device: DeviceId) =>
   queenWarns("start_failed", `no worker could be started on ${deviceLabel(device)} of hive ${hiveId}; rescheduling job`)
 export const contextShrunk = (from: number, to: number, device: DeviceId) =>

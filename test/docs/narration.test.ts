@@ -47,6 +47,10 @@ const says: Says = {
   modelRefused: [narration.modelRefused(HiveId.make("attic"), DeviceId.make("gpu0"), ModelRef.make("minillama"))],
   startFailed: [narration.startFailed(HiveId.make("attic"), DeviceId.make("gpu0"))],
   contextShrunk: [narration.contextShrunk(4096, 2048, DeviceId.make("gpu0"))],
+  preferenceGivesWay: [
+    narration.preferenceGivesWay({ device: DeviceId.make("gpu1"), hive: HiveId.make("attic") }, "it is full"),
+    narration.preferenceGivesWay({ hive: HiveId.make("attic") }, "it is full")
+  ],
   kvTypeKept: [narration.kvTypeKept("f16", "q8_0")],
   contextChosen: [narration.contextChosen(4096, 32_768)],
   contextNeeded: [narration.contextNeeded(9000, 4096)],

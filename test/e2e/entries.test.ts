@@ -110,6 +110,32 @@ describe("a model under a name of one's own", () => {
     configure(coder)
   })
 
+  it("runs elsewhere where its place cannot be had, with the reason, unless it has to be there", async () => {
+    const entry = (name: string, place: string) => `[models.${name}]\nref = "minillama"\nmax_tokens = 1\n${place}\n`
+    const away = 'hive = "attic"'
+    const must = "only_there = true"
+    configure(
+      entry("away", away) +
+        entry("there", `device = "cpu"`) +
+        entry("gone", 'device = "gpu7"') +
+        entry("must", `${away}\n${must}`)
+    )
+    const said = async (name: string, code = 0, ...flags: ReadonlyArray<string>) => {
+      const run = await on.rbee(["infer", "--model", name, ...flags, "hello"])
+      assert.strictEqual(run.code, code, run.stderr)
+      return run.stderr
+    }
+    assert.match(await said("away"), /hive attic is preferred, but there is no hive attic; looking elsewhere/)
+    assert.notInclude(await said("there"), "preferred")
+    assert.match(await said("gone"), /gpu7 is preferred, but there is no device gpu7; looking elsewhere/i)
+    assert.match(await said("must", 1), /attic/)
+    assert.notInclude(await said("must", 0, "--device", "cpu"), "attic")
+    assert.strictEqual((await post("/v1/chat/completions", { model: "away", messages })).status, 200)
+    assert.strictEqual((await post("/v1/chat/completions", { model: "must", messages })).status, 404)
+    assert.match((await on.rbee(["plan", "--model", "away"])).stdout, /localhost/)
+    configure(coder)
+  })
+
   it("is listed where models are, and is unloaded by its name", async () => {
     const { data } = (await (await fetch(`${on.queenUrl}/v1/models`)).json()) as {
       readonly data: ReadonlyArray<{ readonly id: string; readonly context_length?: number }>

@@ -24,7 +24,7 @@ export const noEntries: Entries = { all: [], named: new Map(), defaultModel: und
 /** What is wrong, and where. */
 export interface Fault {
   readonly name: string
-  readonly field: "" | "aliases" | "ref"
+  readonly field: "" | "aliases" | "only_there" | "ref"
   readonly problem: string
   readonly accepts: string
 }
@@ -78,20 +78,15 @@ const ownersOf = (written: Written): Either.Either<ReadonlyMap<string, string>, 
   return Either.right(owners)
 }
 
-type Wish = Partial<Pick<ModelEntry, "device" | "hive">>
-
 /** Where one says where it is to run, the other's place is none. */
-export const placeOf = (own: Wish, other: Wish): Wish => {
-  const { device, hive } = own.hive === undefined && own.device === undefined ? other : own
-  return { ...(hive === undefined ? {} : { hive }), ...(device === undefined ? {} : { device }) }
+const over = (below: ModelEntry, own: ModelEntry): ModelEntry => {
+  const isPlaced = own.hive !== undefined || own.device !== undefined
+  return {
+    ...(isPlaced ? Struct.omit(below, "aliases", "device", "hive", "only_there") : Struct.omit(below, "aliases")),
+    ...own,
+    ref: below.ref
+  }
 }
-
-const over = (below: ModelEntry, own: ModelEntry): ModelEntry => ({
-  ...Struct.omit(below, "aliases", "device", "hive"),
-  ...Struct.omit(own, "device", "hive"),
-  ...placeOf(own, below),
-  ref: below.ref
-})
 
 /** With all that it has of those that it stands on. */
 const standing = (
@@ -133,6 +128,13 @@ export const entriesOf = (written: Written): Either.Either<Omit<Entries, "defaul
           field: "ref",
           problem: "names no model",
           accepts: `Accepted: ${acceptedForms}.`
+        } as const)
+      if (entry.only_there !== undefined && entry.hive === undefined && entry.device === undefined)
+        return yield* Either.left({
+          name,
+          field: "only_there",
+          problem: "says nothing where neither hive nor device is said",
+          accepts: 'For example hive = "gpu-box".'
         } as const)
       all.push(entry)
       for (const each of [name, ...(entry.aliases ?? [])]) named.set(folded(each), entry)

@@ -25,8 +25,11 @@ export const ModelEntry = Schema.Struct({
   ...setupFields,
   /** its worker does not unload when idle */
   keep_loaded: Schema.optional(Schema.Boolean),
+  /** where it runs by preference */
   hive: Schema.optional(HiveId),
   device: Schema.optional(DeviceId),
+  /** there or nowhere */
+  only_there: Schema.optional(Schema.Boolean),
   ...entrySampling
 })
 export type ModelEntry = typeof ModelEntry.Type

@@ -3,7 +3,7 @@ import * as Struct from "effect/Struct"
 import { purposeOf } from "../policy/purpose.ts"
 import type { ReasoningWish } from "../vocabulary/conversation.ts"
 import type { JobRequest } from "../vocabulary/job.ts"
-import { type Entry, placeOf } from "./entries.ts"
+import type { Entry } from "./entries.ts"
 import { entrySampling } from "./entry.ts"
 
 type Asked = Omit<JobRequest, "model">
@@ -32,6 +32,14 @@ const talkOf = (entry: Entry, asked: Asked): { readonly wishes: Asked; readonly 
   return { wishes: { ...wishes, reasoning: reasoningOf(entry) }, words: introduced(entry, asked) }
 }
 
+/** Where it is to run, if the request does not say. */
+const placed = ({ device, hive, only_there }: Entry, asked: Asked): Asked => {
+  const own = { ...(hive === undefined ? {} : { hive }), ...(device === undefined ? {} : { device }) }
+  const isSaid = [asked.hive, asked.device, asked.prefer].some((place) => place !== undefined)
+  if (isSaid || Struct.keys(own).length === 0) return {}
+  return only_there === true ? own : { prefer: own }
+}
+
 /** `asked` by whatever surface; by a name that is no entry's it stays as it is. */
 export const filled = <A extends Asked>(entry: Entry | undefined, asked: A): A => {
   if (entry === undefined) return asked
@@ -42,5 +50,5 @@ export const filled = <A extends Asked>(entry: Entry | undefined, asked: A): A =
   const added: Asked = Object.fromEntries(
     Object.entries({ context, kv_type, slots, keep_warm: keep_loaded, ...wishes }).filter(isMissing)
   )
-  return { ...asked, ...added, ...placeOf(asked, entry), ...words }
+  return { ...asked, ...added, ...placed(entry, asked), ...words }
 }

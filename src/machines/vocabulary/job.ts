@@ -128,6 +128,8 @@ export const measureFields = {
   )
 } as const
 
+const placeFields = { hive: Schema.optional(HiveId), device: Schema.optional(DeviceId) } as const
+
 export const Teardown = Schema.Literal("warm", "cold")
 export type Teardown = typeof Teardown.Type
 
@@ -156,8 +158,11 @@ export const JobRequest = Schema.Struct({
   context: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.context))),
   /** of the worker: one that is set up otherwise does not serve it */
   ...setupFields,
+  /** there or nowhere */
   hive: Schema.optional(HiveId),
   device: Schema.optional(DeviceId),
+  /** where neither is said: there, or where else there is room */
+  prefer: Schema.optional(Schema.Struct(placeFields)),
   allow_cpu: Schema.optional(Schema.Boolean),
   /** pins the worker: it does not unload when idle */
   keep_warm: Schema.optional(Schema.Boolean),
@@ -170,7 +175,7 @@ export const JobRequest = Schema.Struct({
 export type JobRequest = typeof JobRequest.Type
 
 /** What a worker is to be like, and where. */
-const workerFields = ["context", "slots", "kv_type", "hive", "device", "allow_cpu", "keep_warm"] as const
+const workerFields = ["context", "slots", "kv_type", "hive", "device", "prefer", "allow_cpu", "keep_warm"] as const
 
 /** An answer of no token: a worker has to be there for it, as for this job. */
 export const loadingJob = (job: Omit<JobRequest, "model">): Omit<JobRequest, "model"> => ({

@@ -99,6 +99,18 @@ describe("A job that looks for its place", () => {
     })
   )
 
+  it.effect("waits for nobody to go where that is only preferred", () =>
+    Effect.gen(function* () {
+      const full = refused("VRAM_EXHAUSTED", { available_mb: 1, required_mb: 2000, most_mb: 4000 })
+      const { go, waits } = stage({ far: "healthy" }, () => full)
+      expect(yield* go(request({ model, hive: far }))).toEqual({ kind: "full" })
+      expect(waits).toHaveLength(1)
+      const error = yield* Effect.flip(go(request({ model, hive: far, isPreferred: true })))
+      expect(error.code).toBe("VRAM_EXHAUSTED")
+      expect(waits).toHaveLength(1)
+    })
+  )
+
   it.effect("adds none where another hive is asked for by name", () =>
     Effect.gen(function* () {
       const { did, go, lines } = stage({ far: "healthy" })

@@ -68,6 +68,14 @@ describe("entries", () => {
     assert.include(fault({ a: { ref: "HF:a/b" }, A: { ref: "HF:a/c" } }).problem, "already")
   })
 
+  it("that must run there say where", () => {
+    assert.deepInclude(fault({ a: { ref: "HF:a/b", only_there: true } }), { field: "only_there" })
+    const must = { ref: "HF:a/b", hive: "attic", only_there: true }
+    const both = Either.getOrThrow(made({ a: must, b: { ref: "a", device: "gpu1" }, c: { ref: "a" } }))
+    assert.strictEqual(entryNamed(both, "b")?.only_there, undefined)
+    assert.deepInclude(entryNamed(both, "c"), { hive: "attic", only_there: true } as never)
+  })
+
   it("name a model", () => {
     assert.deepInclude(fault({ a: { ref: "HF:x" } }), { field: "ref", problem: "names no model" })
     assert.isTrue(Either.isRight(made({ a: { ref: "what a file here is called.gguf" } })))
@@ -111,15 +119,22 @@ describe("a request under an entry's name", () => {
       raw: true,
       temperature: 0,
       context: 512,
-      hive: "attic"
+      prefer: { hive: "attic" }
     } as never)
-    assert.deepEqual(fill(coder, { embed: ["a"] }), { embed: ["a"], context: 512, hive: "attic" } as never)
+    assert.deepEqual(fill(coder, { embed: ["a"] }), { embed: ["a"], context: 512, prefer: { hive: "attic" } } as never)
   })
 
-  it("that says where it is to run is not sent elsewhere", () => {
-    const coder = entry({ hive: "attic", device: "gpu1" })
-    const { hive, device } = fill(coder, { messages: [user], device: decode({ ref: "x", device: "cpu" }).device })
-    assert.deepEqual([hive, device], [undefined, "cpu"] as never)
+  it("prefers the entry's place, or has it for a must, and is sent nowhere else where it says itself where", () => {
+    const place = { hive: "attic", device: "gpu1" }
+    const where = (own: object, asked: object) => {
+      const { device, hive, prefer } = fill(entry(own), { messages: [user], ...asked })
+      return JSON.parse(JSON.stringify({ hive, device, prefer })) as unknown
+    }
+    assert.deepEqual(where(place, {}), { prefer: place })
+    assert.deepEqual(where({ ...place, only_there: true }, {}), place)
+    for (const own of [place, { ...place, only_there: true }])
+      assert.deepEqual(where(own, { device: "cpu" }), { device: "cpu" })
+    assert.deepEqual(where(place, { prefer: { device: "cpu" } }), { prefer: { device: "cpu" } })
   })
 })
 

@@ -5,15 +5,30 @@ import { setupOf } from "../../../machines/policy/memory/setup.ts"
 import { purposeOf } from "../../../machines/policy/purpose.ts"
 import type { PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
-import { anySeed, samplingFields } from "../../../machines/vocabulary/job.ts"
+import { anySeed, type CheckedRequest, samplingFields } from "../../../machines/vocabulary/job.ts"
 import type { InferRequest } from "../../../machines/vocabulary/worker.ts"
 import type { JobLog } from "../log/job-log.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
 import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 
-/** What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small. */
-export const placementRequestOf = (log: JobLog, alone: boolean, needs?: Need): PlacementRequest => {
-  const { model, hive, device, allow_cpu, context } = log.request
+export type Preference = NonNullable<CheckedRequest["prefer"]>
+
+/** Where it would rather run: nothing where it must run somewhere. */
+export const preferenceOf = ({ device, hive, prefer }: CheckedRequest): Preference | undefined =>
+  hive !== undefined || device !== undefined || (prefer?.hive ?? prefer?.device) === undefined ? undefined : prefer
+
+/**
+ * What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small;
+ * `preferred`: a place that it can do without.
+ */
+export const placementRequestOf = (
+  log: JobLog,
+  alone: boolean,
+  needs?: Need,
+  preferred?: Preference
+): PlacementRequest => {
+  const { model, allow_cpu, context } = log.request
+  const { device, hive } = preferred ?? log.request
   const setup = setupOf(log.request)
   return {
     model,
@@ -22,6 +37,7 @@ export const placementRequestOf = (log: JobLog, alone: boolean, needs?: Need): P
     allowCpu: allow_cpu ?? true,
     context: needs?.context ?? context,
     ...(setup === undefined ? {} : { setup }),
+    ...(preferred === undefined ? {} : { isPreferred: true }),
     alone
   }
 }

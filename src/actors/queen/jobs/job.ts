@@ -30,6 +30,7 @@ import type { Meters, Outcome } from "../metrics/metrics.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { place, PlacingPorts } from "../placement/placing.ts"
 import type { Scheduler } from "../placement/scheduler.ts"
+import { type OutOfReach, preferring } from "./preference.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
 import { relay, type RelayOptions } from "./relay.ts"
 import type { Sessions } from "../sessions/sessions.ts"
@@ -40,6 +41,7 @@ type Placing = Parameters<typeof place> extends readonly [PlacingPorts, ...infer
 export interface JobWorld {
   readonly view: ClusterView
   readonly scheduler: Scheduler["Type"]
+  readonly outOfReach: OutOfReach
   readonly place: (...args: Placing) => Effect.Effect<Placed, RbeeError>
   readonly sessions: Sessions
   readonly meters: Meters
@@ -223,10 +225,18 @@ export const job = (
     isWaitTold = true
     log.narrate(say.reloadWaits(Math.ceil((at - now) / 1000)))
   }
+  const preference = preferring(
+    {
+      view,
+      outOfReach: world.outOfReach,
+      place: (request) => (input) => world.place(log, request, input, isPlacedAgain)
+    },
+    log
+  )
   /** what it takes in place of what it needs, for want of room */
   let lesser: { readonly of: Need; readonly need: Need } | undefined
   const placementRequestFor = (alone: boolean, needs: Need | undefined): PlacementRequest =>
-    placementRequestOf(log, alone, needs !== undefined && lesser?.of === needs ? lesser.need : needs)
+    placementRequestOf(log, alone, needs !== undefined && lesser?.of === needs ? lesser.need : needs, preference.now())
 
   const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
     const { alone, needs } = input
@@ -260,18 +270,26 @@ export const job = (
         perform,
         activities: {
           admit: ({ alone, needs }) =>
-            world.scheduler.admit(log.jobId, placementRequestFor(alone, needs), (position) =>
-              log.narrate(say.queued(position))
-            ),
+            Effect.suspend(() => {
+              preference.admit({ alone, needs })
+              return world.scheduler.admit(log.jobId, placementRequestFor(alone, needs), (position) =>
+                log.narrate(say.queued(position))
+              )
+            }),
           place: (input) =>
-            Effect.tap(findPlace(input), (placed) =>
-              Effect.gen(function* () {
-                isPlacedAgain = true
-                if (placed.kind === "full") return
-                if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.lease)
-                log.record({ placement: placed.placement })
-                yield* timed("placed_ms")
-              })
+            Effect.tap(
+              preference.find(
+                input,
+                Effect.suspend(() => findPlace(input))
+              ),
+              (placed) =>
+                Effect.gen(function* () {
+                  isPlacedAgain = true
+                  if (placed.kind === "full") return
+                  if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.lease)
+                  log.record({ placement: placed.placement })
+                  yield* timed("placed_ms")
+                })
             ),
           ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, placementRequestOf(log, false), found)),
           ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),

@@ -33,6 +33,7 @@ import { ActorSystem } from "../../core/system.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { withinBounds } from "./bounds.ts"
 import { fail, job, type JobWorld } from "./job.ts"
+import { OutOfReach } from "./preference.ts"
 import type { JournalLost } from "../log/commits.ts"
 import { type JobLog, JobLogs } from "../log/job-log.ts"
 import { type LiveJob, LiveJobs } from "../log/live-jobs.ts"
@@ -177,6 +178,7 @@ const makeJobs = Effect.gen(function* () {
     meters,
     connectWorker,
     portBase: worker.portBase,
+    outOfReach: new OutOfReach(view),
     stateChanged,
     place: (...args) => place(placing, ...args)
   }

@@ -75,7 +75,8 @@ export const place = (
       }
       if (found._tag === "NoRoom") {
         const { elsewhere, hopes } = found.search
-        if (hopes.length === 0) return yield* noPlace(view, request, input.fallen?.error, found.full)
+        if (hopes.length === 0 || request.isPreferred === true)
+          return yield* noPlace(view, request, input.fallen?.error, found.full)
         scheduler.waitForRoom(log.jobId, { hopes, elsewhere })
         return { kind: "full" }
       }

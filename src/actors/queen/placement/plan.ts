@@ -6,25 +6,46 @@ import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
 import { type Found, type NoAdvice, probeCapacity, residentPlacement } from "./capacity-probe.ts"
-import { deviceNamed, type ModelRef } from "../../../machines/vocabulary/ids.ts"
+import type { CheckedRequest } from "../../../machines/vocabulary/job.ts"
+import { setupOf } from "../../../machines/policy/memory/setup.ts"
+import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 
 const silent = { onPicked: () => {}, onFull: () => {} }
 
-export const planOf = (
-  waiting: number,
-  /** its model by its reference */
-  { allow_cpu, context, device, hive, model }: PlanRequest & { readonly model: ModelRef }
-): Effect.Effect<PlanView, NoAdvice, Cluster> =>
+/** What is asked for, and what an entry adds to it; its model by its reference. */
+type Asked = PlanRequest & Pick<CheckedRequest, "kv_type" | "model" | "prefer" | "slots">
+
+const requestOf = (asked: Asked, preferred?: CheckedRequest["prefer"]): PlacementRequest => {
+  const { device, hive } = preferred ?? asked
+  const setup = setupOf(asked)
+  return {
+    model: asked.model,
+    hive,
+    device: device === undefined ? undefined : deviceNamed(device),
+    allowCpu: asked.allow_cpu ?? true,
+    context: asked.context,
+    ...(setup === undefined ? {} : { setup }),
+    ...(preferred === undefined ? {} : { isPreferred: true }),
+    alone: false
+  }
+}
+
+/** What is preferred gives way where it would fail, as for a job. */
+export const planOf = (waiting: number, asked: Asked): Effect.Effect<PlanView, NoAdvice, Cluster> => {
+  const anywhere = planFor(waiting, requestOf(asked))
+  const { prefer } = asked
+  if (prefer === undefined) return anywhere
+  const there = planFor(waiting, requestOf(asked, prefer))
+  return Effect.catchAll(
+    Effect.flatMap(there, (plan) => (plan.outcome === "no_place" ? anywhere : Effect.succeed(plan))),
+    () => anywhere
+  )
+}
+
+const planFor = (waiting: number, request: PlacementRequest): Effect.Effect<PlanView, NoAdvice, Cluster> =>
   Effect.gen(function* () {
     const view = yield* Cluster
-    const request: PlacementRequest = {
-      model,
-      hive,
-      device: device === undefined ? undefined : deviceNamed(device),
-      allowCpu: allow_cpu ?? true,
-      context,
-      alone: false
-    }
+    const { model } = request
     const common = { model, waiting }
     if (view.fleet.size === 0) return { ...common, outcome: "asleep" }
     const decision = decide(request, view.fleet)
@@ -47,7 +68,7 @@ const outcomeOf = (
   if (found._tag === "Silent" || found._tag === "Ending") return Effect.succeed({ outcome: "asleep" })
   const { search } = found
   const why = { losers: search.losers, others: search.notLookedAt(undefined) }
-  if (search.hopes.length > 0) return Effect.succeed({ outcome: "queue", ...why })
+  if (search.hopes.length > 0 && request.isPreferred !== true) return Effect.succeed({ outcome: "queue", ...why })
   return Effect.map(Effect.flip(noPlace(view, request, undefined, found.full)), (error) => ({
     outcome: "no_place",
     ...why,

@@ -29,6 +29,8 @@ export interface PlacementRequest {
   readonly setup?: Setup
   /** the job takes a worker for itself: nobody else may be on it */
   readonly alone: boolean
+  /** hive and device are where it would rather run: it is not waited for that others go */
+  readonly isPreferred?: boolean
   /** a further worker is wanted: not where the model is resident, and nobody is unloaded for it */
   readonly isScaleOut?: boolean
 }
