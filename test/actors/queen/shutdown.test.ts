@@ -98,7 +98,7 @@ it.scoped("A queen whose idle time is `never` stays, and shows no timer of it", 
     })
     yield* (yield* job()).ended
     const ended = yield* Effect.fork(queen.ended)
-    yield* TestClock.adjust("60 minutes")
+    yield* TestClock.adjust("20 minutes")
     expect(yield* Fiber.poll(ended)).toMatchObject({ _tag: "None" })
     expect(yield* api.health({})).toMatchObject({ status: "healthy" })
   })
