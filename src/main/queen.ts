@@ -1,6 +1,7 @@
 /**
  * The queen program: a daemon that serves her interface. She asks for leadership (the port is the lock: she
  * binds it) before she opens her stores, so of two that start at once one serves and the other ends with exit code 75.
+ * Where systemd has bound it for her (`LISTEN_FDS`) her journal's exclusive lock is what keeps two apart.
  *
  * Exit codes: 0 ended as asked, 1 a failure (the reason is the last line of her log), 75 her address is in use.
  */
@@ -27,6 +28,7 @@ import { openApi } from "../protocol/openapi/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
 import { replaced } from "../layers/daemon/program.ts"
+import { noteHeld } from "../layers/daemon/held-address.ts"
 import { settled } from "../layers/daemon/launch.ts"
 import { lostToStay, stateFile } from "../layers/daemon/state-file.ts"
 import { CurrentGrammars } from "../layers/grammars/index.ts"
@@ -40,6 +42,7 @@ import { hubRoutes } from "../layers/hub/routes.ts"
 import { pageHandlers } from "../layers/inspector-page/files.ts"
 import { inspectorPageApi } from "../layers/inspector-page/index.ts"
 import { layerRandom } from "../layers/ids/random.ts"
+import { handedSockets } from "../layers/leadership/handed.ts"
 import { lead } from "../layers/leadership/index.ts"
 import { layerStandby } from "../layers/leadership/standby.ts"
 import { layerPort } from "../layers/leadership/port.ts"
@@ -163,8 +166,22 @@ const forOllama = (
 
 const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 
+/** Her own, and the one for Ollama's clients, where systemd has them for her (src/main/service/systemd.ts). */
+const sockets = handedSockets(process.env, process.pid)
+const [socket, ollamaSocket] = sockets
+
+/** Whoever only looks goes by it while she sleeps; without one her address is her own again. */
+const noteSocket = ({ home, queen: { host, ollamaPort, port } }: Settings) =>
+  Effect.gen(function* () {
+    if (sockets.length > (ollamaPort === undefined ? 1 : 2))
+      yield* Effect.logWarning("more sockets were handed over than are served: run `rbee service install` again")
+    yield* noteHeld(queenFolder(home), socket === undefined ? undefined : urlOf(host, port))
+  }).pipe(Effect.provide(layerDaemons))
+
 /** systemd or launchd looks after her (src/main/service) */
 const isService = process.env["RBEE_SERVICE"] !== undefined
+// she is the service, and not what she wakes
+delete process.env["RBEE_SERVICE"]
 
 /** Undefined: who is there does not answer, or nobody is any more. */
 const queenLeads = (url: string): Effect.Effect<boolean | undefined> =>
@@ -208,6 +225,7 @@ const program = Effect.gen(function* () {
         { api: inspectorPageApi, handlers: pageHandlers({ folder: join(programs, "inspect"), sessions }) }
       ],
       port,
+      socket,
       beside: hubOf(settings),
       role: "queen"
     })
@@ -216,6 +234,7 @@ const program = Effect.gen(function* () {
   const term = yield* Effect.provide(lead, leadership)
   yield* forOllama(settings, {
     ...guarded,
+    socket: ollamaSocket,
     apis: [
       { api: queenApi, handlers },
       { api: ollamaHomeApi, handlers: ollamaHome }
@@ -231,6 +250,7 @@ const program = Effect.gen(function* () {
       boot: bootOf(),
       onDisk: onDiskOf(settings),
       entries: entriesIn(settings.home.config),
+      isWokenByCalls: socket !== undefined,
       document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
     })
     const { self } = yield* Processes
@@ -244,6 +264,7 @@ const program = Effect.gen(function* () {
       version: settings.version,
       stays: settings.queen.idleMs === Number.POSITIVE_INFINITY
     })
+    yield* noteSocket(settings)
     // whoever looks after her must know, should she die now, whether she was to stay
     yield* Effect.forkScoped(Effect.zipRight(queen.stayed, write({ stays: true })))
     yield* Effect.forkScoped(Effect.zipRight(queen.leaving, write({ stays: false })))

@@ -20,6 +20,8 @@ export interface QueenOptions {
   readonly onDisk?: Effect.Effect<ReadonlyArray<Copy>>
   /** models under names of the user's own, as they are written now; absent: none */
   readonly entries?: Effect.Effect<Entries>
+  /** every connection wakes her: a hive's beat would undo her idle end at once, and so it keeps her */
+  readonly isWokenByCalls?: boolean
   /** the OpenAPI document of her interface */
   readonly document?: () => unknown
 }
@@ -40,6 +42,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
     boot,
     document = () => ({}),
     entries = Effect.succeed(noEntries),
+    isWokenByCalls = false,
     name = "queen",
     onDisk = Effect.succeed([]),
     pid,
@@ -51,7 +54,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
         const { identity } = yield* QueenCatalog
         const instance = yield* (yield* Ids).make("queen")
         const startedAt = yield* Clock.currentTimeMillis
-        return { ...identity, instance, startedAt, boot, document, entries, name, onDisk, pid, url }
+        return { ...identity, instance, startedAt, boot, document, entries, isWokenByCalls, name, onDisk, pid, url }
       })
     )
 }

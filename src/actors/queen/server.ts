@@ -207,7 +207,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       Effect.flatMap(Call, ({ caller }): ReturnType<QueenApi["heartbeat"]> => {
         if (caller?.hive !== undefined && caller.hive !== beat.hive_id) return notItself(caller.hive, beat.hive_id)
         // hives in use keep their queen
-        if (beat.workers.length > 0) touch()
+        if (beat.workers.length > 0 || own.isWokenByCalls) touch()
         return Effect.tap(hives.beat(beat), () => Effect.sync(() => meters.hive(beat.hive_id).beat(beat)))
       }),
     listHives: () =>

@@ -27,7 +27,7 @@ const CHECKPOINT_PAGES = (64 * 1024 * 1024) / PAGE
 /** `file` is made if missing; one that is no database is moved aside with a warning and the journal starts empty. */
 export const layerSqlite = (
   file: string
-): Layer.Layer<Journal, RbeeError<"INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">, Turns> =>
+): Layer.Layer<Journal, RbeeError<"CONFLICT" | "INTERNAL" | "VERSION_MISMATCH" | "DISK_FULL">, Turns> =>
   Layer.scoped(
     Journal,
     Effect.gen(function* () {
@@ -55,18 +55,42 @@ const open = (file: string) =>
     Effect.retry({
       schedule: Schedule.spaced(100),
       times: 20,
-      while: (error) => error.code === "INTERNAL" && error.what.includes("SQLITE_BUSY")
-    })
+      while: isBusy
+    }),
+    Effect.mapError((error) =>
+      isBusy(error)
+        ? rbeeError(
+            "CONFLICT",
+            `another queen has the journal ${file}`,
+            "End her, or give this one a home of its own (RBEE_HOME)"
+          )
+        : error
+    )
   )
 
-/** The page size is fixed when the file gets its first table. */
+const isBusy = ({ code, what }: RbeeError): boolean => code === "INTERNAL" && what.includes("SQLITE_BUSY")
+
+/** The page size is fixed when the file gets its first table. One that another queen has is said at once. */
 const prepare = (file: string): void => {
-  if (existsSync(file)) return
+  if (existsSync(file)) return mustBeFree(file)
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const db = new Sqlite(file)
   db.pragma(`page_size = ${PAGE}`)
   db.pragma("journal_mode = WAL")
   db.close()
+}
+
+/** The common door would wait for it, and everybody with it. */
+const mustBeFree = (file: string): void => {
+  const db = new Sqlite(file, { timeout: 0 })
+  try {
+    db.pragma("schema_version")
+  } catch (reason) {
+    // anything else is the common door's to judge
+    if (reason instanceof Sqlite.SqliteError && reason.code === "SQLITE_BUSY") throw reason
+  } finally {
+    db.close()
+  }
 }
 
 const connect = (file: string): Sqlite.Database => {

@@ -1,4 +1,7 @@
-/** The queen as a daemon process of this machine. The listening port is the lock: whoever binds it is the queen. */
+/**
+ * The queen as a daemon process of this machine. The listening port is the lock: whoever binds it is the queen. Where systemd
+ * has it for her while she sleeps (daemon/held-address.ts), to look is not to connect, and to connect is to wake.
+ */
 import { join } from "node:path"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,6 +13,7 @@ import { urlOf } from "../../machines/vocabulary/address.ts"
 import type { Health } from "../../machines/vocabulary/common.ts"
 import { DaemonProbe, type Ports } from "../daemon/index.ts"
 import { type Seen, settled, silentMs, type Sure, wake as launch } from "../daemon/launch.ts"
+import { askAwake, sleepsAt } from "../daemon/held-address.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
 import { awaitedSuccessor, livingHives, lostToStay } from "../daemon/state-file.ts"
 import { queenFolder } from "../paths/index.ts"
@@ -74,9 +78,30 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
     return seen._tag === "Daemon" && seen.health.role === "queen" ? checked(seen.health) : stranger
   }
 
-  const find: QueenLauncher["Type"]["find"] = Effect.flatMap(settled(url), (seen) =>
-    Option.isNone(seen) ? silent : whoIs(seen.value)
+  const folder = queenFolder(settings.home)
+  const found = Effect.flatMap(settled(url), (seen) => (Option.isNone(seen) ? silent : whoIs(seen.value)))
+  const find: QueenLauncher["Type"]["find"] = Effect.flatMap(sleepsAt(folder, url), (sleeps) =>
+    sleeps ? Effect.succeed(undefined) : found
   ).pipe(Effect.provide(ports))
+
+  /** Undefined: nobody has her address for her any more. */
+  const woken = Effect.gen(function* () {
+    for (;;) {
+      const seen = yield* ask(url)
+      if (seen._tag !== "Silent") return yield* whoIs(seen)
+      yield* Effect.sleep(pollMs)
+    }
+  }).pipe(
+    Effect.timeoutFail({
+      duration: wakeMs,
+      onTimeout: () =>
+        rbeeError(
+          "CONNECTION_TIMEOUT",
+          `the queen whom systemd starts did not answer on port ${port} within ${wakeMs / 1000} s`,
+          "See `rbee service logs` and `rbee logs queen`."
+        )
+    })
+  )
 
   const look: Effect.Effect<Seen<Health>, RbeeError> = Effect.gen(function* () {
     const seen = yield* ask(url)
@@ -87,12 +112,12 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
 
   /** Of an older rbee: a queen of the newer one is on her way, and this one would only take her place. */
   const giveWay = Effect.gen(function* () {
-    const successor = yield* awaitedSuccessor(queenFolder(settings.home))
+    const successor = yield* awaitedSuccessor(folder)
     if (successor === undefined || successor === settings.version) return
     while ((yield* ask(url))._tag !== "Daemon") yield* Effect.sleep(pollMs)
   }).pipe(Effect.timeoutOption(successorMs), Effect.provide(ports))
 
-  const wake: QueenLauncher["Type"]["wake"] = launch({
+  const launched = launch({
     who: "the queen",
     program: { command: process.execPath, args: [program.file], env: program.env, logFile },
     look,
@@ -103,11 +128,14 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
     pollMs,
     wakeMs,
     staysOnceUp: true
-  }).pipe(
-    Effect.map(({ value, woken }) => ({ health: value, woken })),
-    Effect.provide(ports),
-    (launched) => Effect.zipRight(giveWay, launched)
-  )
+  }).pipe(Effect.map(({ value, woken }) => ({ health: value, woken })))
+
+  const wake: QueenLauncher["Type"]["wake"] = Effect.gen(function* () {
+    yield* giveWay
+    const health = (yield* sleepsAt(folder, url)) ? yield* woken : undefined
+    // she is systemd's, and ends with nobody's session
+    return health === undefined ? yield* launched : { health, woken: false }
+  }).pipe(Effect.provide(ports))
 
   const gone: QueenLauncher["Type"]["gone"] = (health) =>
     Effect.gen(function* () {
@@ -115,10 +143,13 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
       for (;;) {
         const lives = id !== undefined && (yield* processes.alive(id))
         // where it is not free, another keeper may have woken the next queen already
-        if (!lives && ["Nobody", "Daemon"].includes((yield* ask(url))._tag)) return
+        if (!lives && ["Nobody", "Daemon"].includes((yield* askAwake(folder, url))._tag)) return
         yield* Effect.sleep(pollMs)
       }
-    }).pipe(Effect.timeoutTo({ duration: goneMs, onTimeout: () => false, onSuccess: () => true }))
+    }).pipe(
+      Effect.provide(ports),
+      Effect.timeoutTo({ duration: goneMs, onTimeout: () => false, onSuccess: () => true })
+    )
 
   const hives: QueenLauncher["Type"]["hives"] = livingHives(settings.home.state).pipe(
     Effect.map((found) =>
@@ -127,7 +158,7 @@ const make = (settings: Settings, ports: Context.Context<Ports>, program: Progra
     Effect.provide(ports)
   )
 
-  const lost: QueenLauncher["Type"]["lost"] = Effect.provide(lostToStay(queenFolder(settings.home)), ports)
+  const lost: QueenLauncher["Type"]["lost"] = Effect.provide(lostToStay(folder), ports)
 
   return { url, port, find, wake, gone, lost, hives }
 }

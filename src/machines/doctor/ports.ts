@@ -9,6 +9,8 @@ export interface PortFacts {
   readonly variable: string
   readonly found:
     | { readonly _tag: "Nobody" }
+    /** systemd, which starts who should be there with the first connection */
+    | { readonly _tag: "Held" }
     /** somebody listens, and said nothing, or nothing that a daemon of ours says */
     | { readonly _tag: "Silent" | "Stranger"; readonly owner: string | undefined }
     | { readonly _tag: "Daemon"; readonly role: string; readonly id: string; readonly pid: number }
@@ -22,6 +24,11 @@ export const portFinding = ({ found, id, port, role, variable }: PortFacts): Fin
   switch (found._tag) {
     case "Nobody":
       return ok("port", `${place} is free: the ${role} sleeps`)
+    case "Held":
+      return ok(
+        "port",
+        `${place}: systemd listens there, and the first connection wakes ${role === "queen" ? "her" : "it"}`
+      )
     case "Daemon":
       return found.role === role && (id === undefined || found.id === id)
         ? ok("port", `${place}: ${role === "queen" ? "she" : "it"} runs (pid ${found.pid})`)

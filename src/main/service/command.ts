@@ -9,12 +9,18 @@ import { notRunningCode } from "../cli/not-running.ts"
 import type { Context } from "../cli/spec.ts"
 import { inWorld } from "../cli/world.ts"
 import { type Asked, described } from "./described.ts"
-import type { Steps } from "./service.ts"
+import type { Steps, UnitFile } from "./service.ts"
 
 const told = (args: ReadonlyArray<string>): string =>
   args.map((one) => (/^[A-Za-z0-9_./:=,@-]+$/.test(one) ? one : `'${one.replaceAll("'", "'\\''")}'`)).join(" ")
 
-const isThere = ({ file }: Steps): boolean => existsSync(file)
+/** One as it is; of several each with its name, as `systemctl cat` does. */
+const printed = (files: ReadonlyArray<UnitFile>): string =>
+  files.length === 1
+    ? files.map(({ text }) => text).join("")
+    : files.map(({ file, text }) => `# ${file}\n${text}`).join("\n")
+
+const isThere = ({ files: [{ file }] }: Steps): boolean => existsSync(file)
 
 /** Runs one; fails with what it said. */
 const run = (args: ReadonlyArray<string>): Effect.Effect<string, RbeeError> =>
@@ -30,7 +36,7 @@ const run = (args: ReadonlyArray<string>): Effect.Effect<string, RbeeError> =>
     return rbeeError("BACKEND_UNAVAILABLE", `\`${told(args)}\` failed: ${why === "" ? `exit code ${code}` : why}`)
   })
 
-const written = (file: string, text: string): Effect.Effect<void, RbeeError> =>
+const written = ({ file, text }: UnitFile): Effect.Effect<void, RbeeError> =>
   Effect.try({
     try: () => {
       mkdirSync(dirname(file), { recursive: true })
@@ -75,27 +81,34 @@ export const install = (asked: Asked, print: boolean, context: Context): Effect.
         { field: "RBEE_TOKEN" }
       )
     const steps = yield* described(asked, context)
-    const { file, forget, install: commands, notes, service, text } = steps
+    const { files, forget, install: commands, notes, service } = steps
     if (print) {
-      context.terminal.stdout.write(text)
+      context.terminal.stdout.write(printed(files))
       return 0
     }
-    const before = isThere(steps) ? readFileSync(file, "utf8") : undefined
-    if (before === undefined && service.role === "queen") yield* addressIsFree(context)
+    if (!isThere(steps) && service.role === "queen") yield* addressIsFree(context)
+    const before = files.map(({ file }) => ({ file, text: existsSync(file) ? readFileSync(file, "utf8") : undefined }))
     mkdirSync(dirname(service.log), { recursive: true, mode: 0o700 })
-    yield* written(file, text)
     // what could not be told is not left behind
     const takenBack = Effect.suspend(() => {
-      if (before === undefined) rmSync(file, { force: true })
-      else writeFileSync(file, before)
+      for (const { file, text } of before)
+        if (text === undefined) rmSync(file, { force: true })
+        else writeFileSync(file, text)
       return Effect.forEach(forget, (args) => Effect.ignore(run(args)), { discard: true })
     })
-    yield* Effect.onError(Effect.forEach(commands, run, { discard: true }), () => takenBack)
+    const done = Effect.zipRight(
+      Effect.forEach(files, written, { discard: true }),
+      Effect.forEach(commands, run, { discard: true })
+    )
+    yield* Effect.onError(done, () => takenBack)
     return lines(
       context,
-      `wrote ${file}`,
+      ...files.map(({ file }) => `wrote ${file}`),
       ...commands.map((args) => `ran ${told(args)}`),
       `the ${service.role} is a service now, and starts again when it fails; ${notes.join("; ")}`,
+      ...(service.listens.length === 0
+        ? []
+        : [`idle she ends, and the first connection to ${service.listens.join(" or ")} wakes her`]),
       ...(service.role === "queen" ? ["hives of other machines need no service: she wakes them over SSH"] : []),
       `to undo it: ${undoes(asked, context)}`
     )
@@ -104,18 +117,21 @@ export const install = (asked: Asked, print: boolean, context: Context): Effect.
 export const uninstall = (asked: Asked, context: Context): Effect.Effect<number, RbeeError> =>
   Effect.gen(function* () {
     const steps = yield* described(asked, context)
-    const { file, forget, service, uninstall: commands } = steps
-    if (!isThere(steps)) return lines(context, `the ${service.role} is no service (there is no ${file})`)
+    const { files, forget, service, uninstall: commands } = steps
+    if (!isThere(steps)) return lines(context, `the ${service.role} is no service (there is no ${files[0].file})`)
     yield* Effect.forEach(commands, run, { discard: true })
-    yield* Effect.try({
-      try: () => rmSync(file),
-      catch: () => rbeeError("FORBIDDEN", `${file} cannot be removed`, "A service of the machine is removed as root")
-    })
+    const removed = ({ file }: UnitFile) =>
+      Effect.try({
+        try: () => rmSync(file, { force: true }),
+        catch: () => rbeeError("FORBIDDEN", `${file} cannot be removed`, "A service of the machine is removed as root")
+      })
+    yield* Effect.forEach(files, removed, { discard: true })
     yield* Effect.forEach(forget, run, { discard: true })
     return lines(
       context,
       ...commands.map((args) => `ran ${told(args)}`),
-      `removed ${file}; models, jobs and settings stay where they are`
+      ...files.map(({ file }) => `removed ${file}`),
+      "models, jobs and settings stay where they are"
     )
   })
 
@@ -123,7 +139,9 @@ export const uninstall = (asked: Asked, context: Context): Effect.Effect<number,
 const property = (text: string, name: string): string =>
   text.split("\n").flatMap((line) => (line.startsWith(`${name}=`) ? [line.slice(name.length + 1)] : []))[0] ?? ""
 
-const statusLine = (role: string, text: string): { readonly runs: boolean; readonly line: string } => {
+/** Of systemd the service's properties, and after an empty line its socket's. */
+const statusLine = (role: string, all: string): { readonly runs: boolean; readonly line: string } => {
+  const [text = "", socket = ""] = all.split(/\n\n/)
   // launchd says `state = running`
   if (!text.includes("ActiveState="))
     return { runs: /state = running/.test(text), line: `${role}: ${/state = (.+)/.exec(text)?.[1] ?? "unknown"}` }
@@ -131,7 +149,11 @@ const statusLine = (role: string, text: string): { readonly runs: boolean; reado
     (name) => property(text, name)
   )
   const how = active === "failed" ? `failed (${result})` : `${active} (${sub})`
-  return { runs: active === "active", line: `${role}: ${how}, ${enabled}${pid === "0" ? "" : `, pid ${pid}`}` }
+  const isHeld = property(socket, "ActiveState") === "active"
+  const held = socket.trim() === "" ? "" : `; ${property(socket, "Id")} ${isHeld ? "listens" : "does not listen"}`
+  const line = `${role}: ${how}, ${enabled}${pid === "0" ? "" : `, pid ${pid}`}${held}`
+  // asleep behind its socket it is there for whoever calls
+  return { runs: active === "active" || (active !== "failed" && isHeld), line }
 }
 
 export const status = (asked: Asked, context: Context): Effect.Effect<number, RbeeError> =>

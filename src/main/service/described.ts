@@ -1,14 +1,14 @@
 /** Which service is meant: what this command was told, and where rbee is, as `systemd.ts` and `launchd.ts` need it. */
-import { userInfo } from "node:os"
 import { isAbsolute, join } from "node:path"
 import * as Effect from "effect/Effect"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { Settings } from "../../layers/settings/index.ts"
 import { environmentOf, loadSettings } from "../config.ts"
 import type { Context } from "../cli/spec.ts"
+import { here } from "./here.ts"
 import { launchdSteps } from "./launchd.ts"
-import { hasControls, type Place, type Role, type Scope, type Service, type Steps, systemState } from "./service.ts"
-import { systemdSteps } from "./systemd.ts"
+import { hasControls, type Role, type Scope, type Service, type Steps, systemState } from "./service.ts"
+import { listenStream, systemdSteps } from "./systemd.ts"
 
 export interface Asked {
   readonly role: string | undefined
@@ -43,7 +43,7 @@ const said = (settings: Settings, base: Settings): Readonly<Record<string, strin
   return Object.fromEntries(Object.entries(own).filter(([name, value]) => usual[name] !== value))
 }
 
-const environment = (asked: Asked, { settings }: Context) =>
+const environment = (asked: Asked, { settings }: Context, isWokenByCalls: boolean) =>
   Effect.gen(function* () {
     const found = Object.fromEntries(
       carried.flatMap((name) => {
@@ -58,11 +58,11 @@ const environment = (asked: Asked, { settings }: Context) =>
       : environmentOf(settings)["RBEE_HOME"] === undefined
         ? {}
         : { RBEE_HOME: settings.home.state }
-    // it stays until it is told to end, as what `rbee up` wakes
+    // where nobody would wake it, it stays until it is told to end, as what `rbee up` wakes
+    const stays = { RBEE_QUEEN_IDLE_MS: "never", RBEE_HIVE_IDLE_MS: "never" }
     return {
       RBEE_SERVICE: "1",
-      RBEE_QUEEN_IDLE_MS: "never",
-      RBEE_HIVE_IDLE_MS: "never",
+      ...(isWokenByCalls ? {} : stays),
       ...found,
       ...said(settings, base),
       ...state
@@ -77,9 +77,12 @@ const onlyHome = (home: string | undefined): Record<string, string | undefined> 
   RBEE_HOME: home
 })
 
-const place = (): Place => {
-  const { homedir, uid, username } = userInfo()
-  return { userHome: process.env["HOME"] ?? homedir, uid, user: username }
+/** Her address as systemd has it for her; none where it cannot: a name that has to be looked up, or launchd. */
+const listensFor = (role: Role, { queen }: Settings): ReadonlyArray<string> => {
+  if (role !== "queen" || process.platform === "darwin") return []
+  const own = listenStream(queen.host, queen.port)
+  const forOllama = queen.ollamaPort === undefined ? undefined : listenStream(queen.host, queen.ollamaPort)
+  return own === undefined ? [] : [own, ...(forOllama === undefined ? [] : [forOllama])]
 }
 
 /** The service, and what is done for it on this system. */
@@ -90,20 +93,22 @@ export const described = (
   Effect.gen(function* () {
     const role = yield* roleOf(asked.role)
     const scope: Scope = asked.system ? "system" : "user"
-    const here = place()
+    const place = here()
+    const listens = listensFor(role, context.settings)
     const service: Service = {
       role,
       scope,
       node: process.execPath,
       program: join(context.programs, `${role}.js`),
       cli: join(context.programs, "rbee.js"),
-      environment: yield* environment(asked, context),
-      account: asked.system ? (asked.account ?? process.env["SUDO_USER"] ?? here.user) : undefined,
+      environment: yield* environment(asked, context, listens.length > 0),
+      account: asked.system ? (asked.account ?? process.env["SUDO_USER"] ?? place.user) : undefined,
       isLocal: asked.local,
       log: join(
         asked.system ? join(systemState, "logs") : context.settings.home.logs,
         role === "queen" ? "queen.log" : `hive-${context.settings.hive.id}.log`
-      )
+      ),
+      listens
     }
     const strange = [service.node, service.program, service.account ?? "", ...Object.values(service.environment)].find(
       hasControls
@@ -113,6 +118,6 @@ export const described = (
         `a service cannot have ${JSON.stringify(strange.slice(0, 60))}`,
         "Take a name without control characters."
       )
-    if (process.platform === "darwin") return { ...launchdSteps(service, here), service }
-    return { ...systemdSteps(service, here, process.env["XDG_CONFIG_HOME"]), service }
+    if (process.platform === "darwin") return { ...launchdSteps(service, place), service }
+    return { ...systemdSteps(service, place), service }
   })

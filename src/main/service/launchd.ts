@@ -58,8 +58,7 @@ export const launchdSteps = (service: Service, { uid, userHome }: Place): Steps 
   const domain = isUser ? `gui/${uid}` : "system"
   const file = `${isUser ? `${userHome}/Library/LaunchAgents` : "/Library/LaunchDaemons"}/${label}.plist`
   return {
-    file,
-    text: plistOf(service),
+    files: [{ file, text: plistOf(service) }],
     install: [["launchctl", "bootstrap", domain, file]],
     uninstall: [["launchctl", "bootout", `${domain}/${label}`]],
     forget: [],

@@ -18,12 +18,19 @@ export interface Service {
   readonly isLocal: boolean
   /** where launchd writes what is said; systemd has its journal */
   readonly log: string
+  /** where systemd listens for it, so that the first connection wakes it: as `ListenStream` has them; none: nowhere */
+  readonly listens: ReadonlyArray<string>
 }
 
-/** One file, and what is run for a service to be there and to be gone. Each command is a program and its arguments. */
-export interface Steps {
+export interface UnitFile {
   readonly file: string
   readonly text: string
+}
+
+/** The files, and what is run for a service to be there and to be gone. Each command is a program and its arguments. */
+export interface Steps {
+  /** the service's own is the first */
+  readonly files: readonly [UnitFile, ...ReadonlyArray<UnitFile>]
   readonly install: ReadonlyArray<ReadonlyArray<string>>
   readonly uninstall: ReadonlyArray<ReadonlyArray<string>>
   /** after the file is gone */
@@ -37,6 +44,8 @@ export interface Steps {
 /** Where things are, and who asks. */
 export interface Place {
   readonly userHome: string
+  /** where a user's settings are */
+  readonly configHome: string
   readonly user: string
   readonly uid: number
 }

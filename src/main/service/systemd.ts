@@ -1,6 +1,12 @@
-/** A unit for systemd, of a user or of the machine. Its words: systemd.service(5), systemd.exec(5). */
-import { addressInUse } from "../../machines/vocabulary/address.ts"
-import { type Place, type Service, type Steps, systemState } from "./service.ts"
+/**
+ * Units for systemd, of a user or of the machine. Their words: systemd.service(5), systemd.socket(5), systemd.exec(5).
+ *
+ * A queen's socket is systemd's: it listens whether she is there or not, and starts her with the first connection. So she
+ * may sleep, and who connects while she starts waits.
+ */
+import { isIP } from "node:net"
+import { addressInUse, hostInUrl, isLoopback } from "../../machines/vocabulary/address.ts"
+import { type Place, type Scope, type Service, type Steps, systemState } from "./service.ts"
 
 /** seconds; a queen's shutdown ends by 33 s, and a hive's before (docs/design.md#shutdown) */
 const stopSeconds = 45
@@ -29,12 +35,43 @@ const hardening = ({ isLocal, scope }: Service): ReadonlyArray<string> => [
   ...(isLocal ? ["IPAddressDeny=any", "IPAddressAllow=localhost"] : [])
 ]
 
+/** As `ListenStream` has it; undefined: a name, which systemd does not look up. */
+export const listenStream = (host: string, port: number): string | undefined => {
+  const bare = host.replace(/^\[(.*)\]$/, "$1")
+  if (isIP(bare) !== 0) return `${hostInUrl(bare)}:${port}`
+  return isLoopback(bare) ? `127.0.0.1:${port}` : undefined
+}
+
+export const unitName = (role: string, kind: "service" | "socket"): string => `rbee-${role}.${kind}`
+
+export const unitFolder = (scope: Scope, configHome: string): string =>
+  scope === "user" ? `${configHome}/systemd/user` : "/etc/systemd/system"
+
+export const socketOf = ({ listens, role }: Service): string =>
+  `${[
+    "[Unit]",
+    `Description=rbee ${role}, whom the first connection wakes`,
+    "",
+    "[Socket]",
+    ...listens.map((one) => `ListenStream=${one}`),
+    "",
+    "[Install]",
+    "WantedBy=sockets.target"
+  ].join("\n")}\n`
+
+/** It starts with its socket, and without it where somebody else has the address. */
+const withSocket = ({ listens, role }: Service): ReadonlyArray<string> => {
+  const socket = unitName(role, "socket")
+  return listens.length === 0 ? [] : [`Wants=${socket}`, `After=${socket}`]
+}
+
 export const unitOf = (service: Service): string => {
   const { account, environment, node, program, role, scope } = service
   return `${[
     "[Unit]",
     `Description=rbee ${role}`,
     ...(scope === "system" ? ["After=network.target"] : []),
+    ...withSocket(service),
     "",
     "[Service]",
     "Type=exec",
@@ -54,22 +91,33 @@ export const unitOf = (service: Service): string => {
   ].join("\n")}\n`
 }
 
-export const systemdSteps = (service: Service, { user, userHome }: Place, configHome: string | undefined): Steps => {
-  const { role, scope } = service
-  const unit = `rbee-${role}.service`
+export const systemctlOf = (scope: Scope): ReadonlyArray<string> => [
+  "systemctl",
+  ...(scope === "user" ? ["--user"] : [])
+]
+
+export const systemdSteps = (service: Service, { configHome, user }: Place): Steps => {
+  const { listens, role, scope } = service
+  const unit = unitName(role, "service")
+  const socket = unitName(role, "socket")
+  const units = listens.length === 0 ? [unit] : [unit, socket]
   const isUser = scope === "user"
-  const systemctl = ["systemctl", ...(isUser ? ["--user"] : [])]
+  const systemctl = systemctlOf(scope)
+  const folder = unitFolder(scope, configHome)
   return {
-    file: isUser ? `${configHome ?? `${userHome}/.config`}/systemd/user/${unit}` : `/etc/systemd/system/${unit}`,
-    text: unitOf(service),
+    files: [
+      { file: `${folder}/${unit}`, text: unitOf(service) },
+      ...(listens.length === 0 ? [] : [{ file: `${folder}/${socket}`, text: socketOf(service) }])
+    ],
     install: [
       [...systemctl, "daemon-reload"],
-      [...systemctl, "enable", unit],
+      [...systemctl, "enable", ...units],
+      // its socket comes up in between, while nobody has the address
       [...systemctl, "restart", unit]
     ],
-    uninstall: [[...systemctl, "disable", "--now", unit]],
+    uninstall: [[...systemctl, "disable", "--now", ...units]],
     forget: [[...systemctl, "daemon-reload"]],
-    status: [...systemctl, "show", "--property=ActiveState,SubState,UnitFileState,MainPID,Result", unit],
+    status: [...systemctl, "show", "--property=Id,ActiveState,SubState,UnitFileState,MainPID,Result", ...units],
     logs: (lines) => [
       "journalctl",
       ...(isUser ? ["--user"] : []),

@@ -6,7 +6,7 @@ import { join } from "node:path"
 import { afterAll, describe, expect, it } from "vitest"
 import { plistOf } from "../../../src/main/service/launchd.ts"
 import type { Service } from "../../../src/main/service/service.ts"
-import { unitOf } from "../../../src/main/service/systemd.ts"
+import { listenStream, socketOf, unitOf } from "../../../src/main/service/systemd.ts"
 import { eventually } from "../../support/machine.ts"
 import { useMachines } from "../../support/machines.ts"
 
@@ -23,8 +23,10 @@ const queen: Service = {
   environment: { RBEE_QUEEN_IDLE_MS: "never", RBEE_HOME: '/home/ann/a "quoted" \\ 5% $HOME <place> & more' },
   account: undefined,
   isLocal: false,
-  log: "/home/ann/my logs/queen.log"
+  log: "/home/ann/my logs/queen.log",
+  listens: []
 }
+const woken: Service = { ...queen, listens: ["127.0.0.1:8500", "127.0.0.1:11434"] }
 const hive: Service = {
   ...queen,
   role: "hive",
@@ -73,6 +75,41 @@ describe("a service", () => {
       WantedBy=default.target
       "
     `)
+  })
+
+  it("has a socket for a queen, which starts before her and stays when she ends", () => {
+    expect(socketOf(woken)).toMatchInlineSnapshot(`
+      "[Unit]
+      Description=rbee queen, whom the first connection wakes
+
+      [Socket]
+      ListenStream=127.0.0.1:8500
+      ListenStream=127.0.0.1:11434
+
+      [Install]
+      WantedBy=sockets.target
+      "
+    `)
+    expect(unitOf(woken).split("[Service]")[0]).toMatchInlineSnapshot(`
+      "[Unit]
+      Description=rbee queen
+      Wants=rbee-queen.socket
+      After=rbee-queen.socket
+
+      "
+    `)
+  })
+
+  it("listens at addresses alone: systemd looks up no names", () => {
+    const hosts = ["127.0.0.1", "::1", "[::1]", "0.0.0.0", "localhost", "box.lan"]
+    expect(hosts.map((host) => listenStream(host, 8500))).toEqual([
+      "127.0.0.1:8500",
+      "[::1]:8500",
+      "[::1]:8500",
+      "0.0.0.0:8500",
+      "127.0.0.1:8500",
+      undefined
+    ])
   })
 
   it("is a unit of the machine for a hive that reaches this machine alone", () => {
@@ -160,6 +197,10 @@ describe("a service", () => {
       if (!existsSync(node)) symlinkSync(process.execPath, node)
       expect(verified("rbee-queen.service", unitOf({ ...queen, node }))).toEqual([])
       expect(verified("rbee-hive.service", unitOf({ ...hive, node }))).toEqual([])
+      // the one of the other: they stand side by side
+      writeFileSync(join(scratch, "rbee-queen.socket"), socketOf(woken))
+      expect(verified("rbee-queen.service", unitOf({ ...woken, node }))).toEqual([])
+      expect(verified("rbee-queen.socket", socketOf(woken))).toEqual([])
     }
   )
 
@@ -200,9 +241,11 @@ describe("rbee service", () => {
     )
     expect(env).toMatchObject({
       RBEE_HOME: on.home,
-      RBEE_QUEEN_PORT: String(on.ports.queen),
-      RBEE_QUEEN_IDLE_MS: "never"
+      RBEE_QUEEN_PORT: String(on.ports.queen)
     })
+    expect(valuesOf(stdout, "ListenStream")).toEqual([`127.0.0.1:${on.ports.queen}`])
+    // she may sleep: the next connection wakes her
+    expect(env).not.toHaveProperty("RBEE_QUEEN_IDLE_MS")
     const line = (key: string) => wordsOf(valuesOf(stdout, key)[0] ?? "")
     const begin = () => {
       const [program = "", ...args] = line("ExecStart")

@@ -17,6 +17,7 @@ import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { living } from "../../../layers/daemon/state-file.ts"
 import { queenFolder } from "../../../layers/paths/index.ts"
+import { isAfterHer, startSocket, stopService, stopSocket } from "../../service/socket.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
@@ -47,8 +48,12 @@ export const queenStop = (cascade: boolean, context: Context) =>
   inWorld(
     context,
     Effect.gen(function* () {
+      if (isAfterHer && (yield* findAnyQueen) === undefined) return answer(context, "queen is not running")
+      // or the next connection would wake her again
+      const held = yield* stopSocket(context)
       const { changed } = yield* stopQueen(yield* rendererOf(context), cascade)
-      return answer(context, changed ? "queen stopped" : "queen is not running")
+      const next = cascade ? yield* stopService(context) : []
+      return answer(context, [...held, ...next, changed ? "queen stopped" : "queen is not running"].join("\n"))
     })
   )
 
@@ -89,6 +94,7 @@ export const up = (foreground: boolean, given: Context) => {
     context,
     Effect.gen(function* () {
       const { hive: own, queen } = context.settings
+      yield* startSocket(context)
       const renderer = yield* rendererOf(context)
       const hive = yield* startToStay(renderer, own.id)
       answer(context, `up: queen on :${queen.port}, hive ${own.id} ${hive.state}`)

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { connect } from "../../../actors/keeper/lifecycle.ts"
-import { DaemonProbe } from "../../../layers/daemon/index.ts"
+import { askAwake } from "../../../layers/daemon/held-address.ts"
 import { copiesOnDisk } from "../../../layers/models/notes.ts"
 import { hiveFolder, queenFolder } from "../../../layers/paths/index.ts"
 import { userHome } from "../../../layers/paths/user-home.ts"
@@ -93,7 +93,7 @@ const sshHosts = ({ queen }: Settings): ReadonlyArray<Candidate> => {
 const found = (kind: Kind, { settings }: Context, hive: string | undefined) =>
   Effect.gen(function* () {
     if (kind === "ssh-hosts") return sshHosts(settings)
-    const seen = yield* (yield* DaemonProbe).ask(urlOf(settings.queen.host, settings.queen.port))
+    const seen = yield* askAwake(queenFolder(settings.home), urlOf(settings.queen.host, settings.queen.port))
     if (seen._tag !== "Daemon" || seen.health.version !== settings.version) return yield* readOf(kind, settings)
     return yield* told(kind, yield* connect, hive)
   })

@@ -2,12 +2,12 @@
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { connect } from "../../../actors/keeper/lifecycle.ts"
-import { DaemonProbe } from "../../../layers/daemon/index.ts"
+import { askAwake, sleepsAt } from "../../../layers/daemon/held-address.ts"
 import { settled } from "../../../layers/daemon/launch.ts"
 import { livingHives } from "../../../layers/daemon/state-file.ts"
 import { reach } from "../../../layers/models/hugging-face/reach.ts"
 import { hubSettings } from "../../../layers/models/hugging-face/settings.ts"
-import { queenFolder } from "../../../layers/paths/index.ts"
+import { hiveFolder, queenFolder } from "../../../layers/paths/index.ts"
 import { Processes } from "../../../layers/process/index.ts"
 import { hivesKnownIn } from "../../../layers/queen-catalog/read.ts"
 import type { Settings } from "../../../layers/settings/index.ts"
@@ -28,11 +28,13 @@ import * as Schema from "effect/Schema"
 /** a machine that is off */
 const lookMs = 15_000
 
-type Port = Omit<PortFacts, "found"> & { readonly host: string }
+type Port = Omit<PortFacts, "found"> & { readonly host: string; readonly folder: string }
 
-const lookAt = ({ host, ...port }: Port) =>
+const lookAt = ({ folder, host, ...port }: Port) =>
   Effect.gen(function* () {
-    const seen = yield* settled(urlOf(host, port.port))
+    const url = urlOf(host, port.port)
+    if (yield* sleepsAt(folder, url)) return portFinding({ ...port, found: { _tag: "Held" } })
+    const seen = yield* settled(url)
     const tag = Option.match(seen, { onNone: () => "Silent" as const, onSome: ({ _tag }) => _tag })
     const found: PortFacts["found"] =
       Option.isSome(seen) && seen.value._tag === "Daemon"
@@ -43,11 +45,25 @@ const lookAt = ({ host, ...port }: Port) =>
     return portFinding({ ...port, found })
   })
 
-export const ports = ({ hive, queen }: Settings) =>
+export const ports = ({ hive, home, queen }: Settings) =>
   Effect.all(
     [
-      lookAt({ role: "queen", host: queen.host, port: queen.port, variable: "RBEE_QUEEN_PORT", id: undefined }),
-      lookAt({ role: "hive", host: hive.host, port: hive.port, variable: "RBEE_HIVE_PORT", id: hive.id })
+      lookAt({
+        role: "queen",
+        folder: queenFolder(home),
+        host: queen.host,
+        port: queen.port,
+        variable: "RBEE_QUEEN_PORT",
+        id: undefined
+      }),
+      lookAt({
+        role: "hive",
+        folder: hiveFolder(home, hive.id),
+        host: hive.host,
+        port: hive.port,
+        variable: "RBEE_HIVE_PORT",
+        id: hive.id
+      })
     ],
     { concurrency: 2 }
   )
@@ -141,7 +157,7 @@ const hivesElsewhere = (settings: Settings) =>
 
 export const versions = (settings: Settings) =>
   Effect.gen(function* () {
-    const seen = yield* (yield* DaemonProbe).ask(urlOf(settings.queen.host, settings.queen.port))
+    const seen = yield* askAwake(queenFolder(settings.home), urlOf(settings.queen.host, settings.queen.port))
     const queen = seen._tag === "Daemon" && seen.health.role === "queen" ? seen.health.version : undefined
     const here = yield* hivesHere(settings)
     const elsewhere = queen === settings.version ? yield* hivesElsewhere(settings) : []

@@ -11,7 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
-import { takenReason, urlOf } from "../../../../machines/vocabulary/address.ts"
+import { isLoopback, takenReason, urlOf } from "../../../../machines/vocabulary/address.ts"
 import { BodyBudget } from "./body-budget.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "../../../../protocol/endpoint.ts"
@@ -34,6 +34,8 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   readonly port: number
   /** how many ports are tried, from `port` up; absent: 1 */
   readonly portTries?: number | undefined
+  /** the descriptor of a socket that listens there already, and was handed over (layers/leadership/handed.ts) */
+  readonly socket?: number | undefined
   /** who calls must show it; undefined on loopback */
   readonly token?: Secret | undefined
   /** the settings `queen.origins` and `queen.hosts`, where they are this daemon's (http-sites.ts) */
@@ -168,20 +170,39 @@ const closedOf = (server: Server): Effect.Effect<void> =>
     return Effect.sync(() => server.removeListener("close", over))
   })
 
-type ListenOptions = Pick<ServeOptions<ReadonlyArray<Api>>, "host" | "port" | "portTries">
+type ListenOptions = Pick<ServeOptions<ReadonlyArray<Api>>, "host" | "port" | "portTries" | "socket">
 
 /** Binds the first free port: the bind is the lease (docs/design.md#who-outlives-whom). */
-const listen = (server: Server, options: ListenOptions): Effect.Effect<number, RbeeError<"CONFLICT">> => {
+const listen = (
+  server: Server,
+  options: ListenOptions
+): Effect.Effect<number, RbeeError<"CONFLICT" | "INVALID_REQUEST">> => {
+  if (options.socket !== undefined) return takeOver(server, options.socket, options)
   const last = options.port === 0 ? 0 : Math.min(options.port + (options.portTries ?? 1) - 1, 65_535)
-  const attempt = (port: number): Effect.Effect<number, RbeeError<"CONFLICT">> =>
-    Effect.catchAll(bind(server, options.host, port), (error) => {
+  const attempt = (port: number): Effect.Effect<AddressInfo, RbeeError<"CONFLICT">> =>
+    Effect.catchAll(bind(server, { host: options.host, port }), (error) => {
       if (error.code === takenReason && port < last) return attempt(port + 1)
       return Effect.fail(bindError(error, options.host, options.port, last))
     })
-  return attempt(options.port)
+  return Effect.map(attempt(options.port), ({ port }) => port)
 }
 
-const bind = (server: Server, host: string, port: number): Effect.Effect<number, NodeJS.ErrnoException> =>
+/** Whoever opened it may have been told of another address: who is let in was judged by the settings' one. */
+const takeOver = (server: Server, fd: number, { host, port }: ListenOptions) =>
+  Effect.gen(function* () {
+    const held = yield* Effect.mapError(bind(server, { fd }), (error) => bindError(error, host, port, port))
+    if (held.port === port && (held.address === host || (isLoopback(held.address) && isLoopback(host)))) return port
+    return yield* rbeeError(
+      "INVALID_REQUEST",
+      `the socket that was handed over is ${urlOf(held.address, held.port)}, and ${urlOf(host, port)} is what is set`,
+      "Run `rbee service install` again"
+    )
+  })
+
+const bind = (
+  server: Server,
+  at: { readonly host: string; readonly port: number } | { readonly fd: number }
+): Effect.Effect<AddressInfo, NodeJS.ErrnoException> =>
   Effect.async((resume) => {
     const settle = () => server.removeListener("error", failed).removeListener("listening", listening)
     const failed = (error: NodeJS.ErrnoException) => {
@@ -193,9 +214,9 @@ const bind = (server: Server, host: string, port: number): Effect.Effect<number,
       // later errors of a listening server (out of descriptors while accepting) pass; connections retry by themselves
       server.on("error", () => {})
       // a TCP server's address is never a string or null while it listens
-      resume(Effect.succeed((server.address() as AddressInfo).port))
+      resume(Effect.succeed(server.address() as AddressInfo))
     }
-    server.on("error", failed).on("listening", listening).listen({ host, port })
+    server.on("error", failed).on("listening", listening).listen(at)
   })
 
 const bindError = (error: NodeJS.ErrnoException, host: string, port: number, last: number): RbeeError<"CONFLICT"> => {
