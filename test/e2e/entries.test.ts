@@ -175,6 +175,34 @@ describe("a model under a name of one's own", () => {
     assert.strictEqual((await post("/v1/chat/completions", { model: "short", messages })).status, 404)
   })
 
+  it("is the default of every client that names no model; without one they are told what there is", async () => {
+    const asks: Readonly<Record<string, object>> = {
+      "/v1/chat/completions": { messages },
+      "/v1/completions": { prompt: "hello", max_tokens: 1 },
+      "/v1/responses": { input: "hello" },
+      "/v1/messages": { messages, max_tokens: 1 },
+      "/v1/messages/count_tokens": { messages },
+      "/api/chat": { messages, stream: false },
+      "/api/generate": { prompt: "hello", stream: false }
+    }
+    configure(`default_model = "coder"\n${coder}`)
+    for (const [path, body] of Object.entries(asks)) {
+      const { body: answer, status } = await post(path, path === "/api/chat" ? { ...body, model: "" } : body)
+      assert.strictEqual(status, 200, `${path}: ${JSON.stringify(answer)}`)
+      if (!path.endsWith("tokens")) assert.include(answer as object, { model: "coder" }, path)
+    }
+    configure(coder)
+    for (const [path, body] of Object.entries(asks)) {
+      const { body: answer, status } = await post(path, body)
+      assert.strictEqual(status, 400, path)
+      assert.match(
+        JSON.stringify(answer),
+        /no model is named.*Name one: minillama, coder.*models set NAME --default/,
+        path
+      )
+    }
+  })
+
   it("may be a file by a relative path, in the configuration and on the command line", async () => {
     const minillama = fileURLToPath(new URL("../../models/minillama/minillama-q8_0.gguf", import.meta.url))
     copyFileSync(minillama, join(on.home, "own.gguf"))

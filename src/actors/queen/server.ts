@@ -23,7 +23,7 @@ import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { askable, copiesOn, found, knownCopies, modelCalls, nameInMind, named } from "./models/models.ts"
-import { askableEntries, meant } from "./models/entries.ts"
+import { askableEntries, meant, modelless } from "./models/entries.ts"
 import { ollamaModels } from "./models/ollama.ts"
 import { modelTexts } from "./models/texts.ts"
 import { answerOf } from "./jobs/answer.ts"
@@ -180,6 +180,11 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   })
   yield* Effect.forEach(logs.unfinished(), stored.inherited, { discard: true })
 
+  const asked = { ...openAi(asking), ...measuring(asking), ...stored.handlers, ...anthropic(asking), ...ofOllama }
+  const orDefault = modelless(
+    own.entries,
+    Effect.map(asking.models(), (all) => all.map(({ id }) => id))
+  )
   const api: QueenApi = {
     health: () =>
       Effect.map(Clock.currentTimeMillis, (now) => ({
@@ -226,12 +231,20 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       session === undefined
         ? Effect.as(shutdown(cascade ?? false), { queen: "ends", kept: [] })
         : teardown.end(session),
-    ...openAi(asking),
+    ...asked,
+    v1Chat: orDefault(asked.v1Chat),
+    v1Completions: orDefault(asked.v1Completions),
+    v1Messages: orDefault(asked.v1Messages),
+    v1CountTokens: orDefault(asked.v1CountTokens),
+    v1CreateResponse: orDefault(asked.v1CreateResponse),
+    v1Embeddings: orDefault(asked.v1Embeddings),
+    v1Rerank: orDefault(asked.v1Rerank),
+    v1Score: orDefault(asked.v1Score),
+    ollamaChat: orDefault(asked.ollamaChat),
+    ollamaGenerate: orDefault(asked.ollamaGenerate),
+    ollamaEmbed: orDefault(asked.ollamaEmbed),
+    ollamaEmbeddings: orDefault(asked.ollamaEmbeddings),
     ...llamaServer({ ...asking, ...(yield* modelTexts), version: settings.version }),
-    ...measuring(asking),
-    ...stored.handlers,
-    ...anthropic(asking),
-    ...ofOllama,
     inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
     metrics: () => Effect.sync(() => renderMetrics(meters, gauges())),
     openapi: () => Effect.sync(() => own.document())

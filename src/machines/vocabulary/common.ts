@@ -39,6 +39,12 @@ export type Health = typeof Health.Type
 /** What a 200 or 202 without a body of its own answers. */
 export const Nothing = Schema.Void
 
+/** By any of its names; who names none means the default, which is put there before this is read. */
+export const AskedModel = Schema.optionalWith(Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)), {
+  nullable: true,
+  default: () => ""
+})
+
 /** From and to, both included, of what a request may ask for; the command line refuses the same. */
 export const ranges = {
   max_tokens: [0, 1_048_576],

@@ -159,7 +159,7 @@ describe("openapi.json", () => {
     const document = JSON.stringify(openApi({ v1Chat: queenApi.v1Chat }, { title: "t", version: "1", guarded: false }))
     const { properties, required } =
       JSON.parse(document).paths["/v1/chat/completions"].post.requestBody.content["application/json"].schema
-    expect(required).toEqual(["model", "messages"])
+    expect(required).toEqual(["messages"])
     expect(Object.keys(properties).sort()).toEqual([...served].sort())
     expect(JSON.stringify(properties.seed)).toContain("null")
   })

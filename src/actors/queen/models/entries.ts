@@ -12,15 +12,19 @@ import { CurrentQueen } from "../identity.ts"
 
 type NoModel = RbeeError<"INVALID_REQUEST">
 
-const noModel = (): NoModel =>
-  rbeeError(
+/** names that an error tells */
+const fewNames = 8
+
+/** `names` that can be asked for */
+const noModel = (names: ReadonlyArray<string> = []): NoModel => {
+  const some = names.slice(0, fewNames)
+  return rbeeError(
     "INVALID_REQUEST",
     "no model is named, and there is no default_model",
-    "GET /v1/models lists those that are here",
-    {
-      field: "model"
-    }
+    `${some.length === 0 ? "" : `Name one: ${some.join(", ")}${names.length > some.length ? ", …" : ""}. `}GET /v1/models lists those that are here; \`rbee models set NAME --default\` sets a default`,
+    { field: "model" }
   )
+}
 
 /** What stands for the name in the configuration, and by what the model is found; no name: the default. */
 const standsFor = (entries: Entries, name: string) => {
@@ -46,6 +50,20 @@ export const meant = (request: JobRequest): Effect.Effect<JobRequest, NoModel, C
       }))
     )
   )
+
+type Body = Readonly<Record<string, unknown>>
+
+/** Clients' calls that ask a model: one that is not named is the default, which is told to the client as well. */
+export const modelless =
+  (entries: Effect.Effect<Entries>, names: Effect.Effect<ReadonlyArray<string>>) =>
+  <A, E>(call: (body: Body) => Effect.Effect<A, E>) =>
+  (body: Body): Effect.Effect<A, E | NoModel> => {
+    const { model = null } = body
+    if (model !== null && model !== "") return call(body)
+    return Effect.flatMap(entries, ({ defaultModel }): Effect.Effect<A, E | NoModel> =>
+      defaultModel === undefined ? Effect.flatMap(names, (all) => noModel(all)) : call({ ...body, model: defaultModel })
+    )
+  }
 
 /** Each name of an entry, and what it stands for; what is not here and no reference is left out. */
 const namesAmong = ({ all }: Entries, copies: ReadonlyArray<Copy>) =>

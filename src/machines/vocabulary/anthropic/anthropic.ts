@@ -1,6 +1,7 @@
 /** Anthropic's wire format, as much of it as rbee serves; what becomes of the other fields stands in fields.ts. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { AskedModel } from "../common.ts"
 import type { RbeeError } from "../../errors.ts"
 import { type DoneEvent, isStoppedInCall, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
 import { maybe } from "../openai/messages.ts"
@@ -8,7 +9,7 @@ import { AnthropicMessage, chatMessages, System } from "./messages.ts"
 import { wishesOf, wishFields } from "./wishes.ts"
 
 export const MessagesRequest = Schema.Struct({
-  model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
+  model: AskedModel,
   messages: Schema.Array(AnthropicMessage).pipe(Schema.minItems(1)),
   system: maybe(System),
   max_tokens: maybe(Schema.Int.pipe(Schema.nonNegative())),

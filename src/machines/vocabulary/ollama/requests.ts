@@ -1,6 +1,7 @@
 /** What Ollama's clients ask for, and what a job makes of it; what becomes of the other fields stands in fields.ts. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { AskedModel } from "../common.ts"
 import * as Struct from "effect/Struct"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import type { ChatMessage, Conversation, ReasoningWish, ResponseFormat } from "../conversation.ts"
@@ -41,7 +42,7 @@ type OllamaOptions = typeof OllamaOptions.Type
 
 /** What every request to a model has. */
 export const askingFields = {
-  model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
+  model: AskedModel,
   keep_alive: maybe(KeepAlive),
   options: maybe(OllamaOptions)
 } as const

@@ -1,6 +1,7 @@
 /** OpenAI's embeddings. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { AskedModel } from "../common.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { normalised } from "../../formats/vectors.ts"
 import { type JobRequest, textsMax } from "../job.ts"
@@ -31,7 +32,7 @@ export const sortEmbedding = sortBy(embeddingFields)
 const Tokens = Schema.Array(Schema.Int.pipe(Schema.nonNegative()))
 
 export const EmbeddingRequest = Schema.Struct({
-  model: Schema.String,
+  model: AskedModel,
   /** a text or several, or the ids of their tokens */
   input: Schema.Union(Schema.String, Tokens, Schema.Array(Schema.Union(Schema.String, Tokens))),
   encoding_format: maybe(Schema.Literal("float", "base64")),

@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { AskedModel } from "../common.ts"
 import * as Struct from "effect/Struct"
 import {
   anySeed,
@@ -38,7 +39,7 @@ const AnyBias = Schema.Union(LogitBias, BiasPairs)
 export const choicesMost = 128
 
 export const ChatCompletionRequest = Schema.Struct({
-  model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
+  model: AskedModel,
   messages: Schema.Array(OpenAiMessage).pipe(Schema.minItems(1)),
   stream: maybe(Schema.Boolean),
   stream_options: maybe(

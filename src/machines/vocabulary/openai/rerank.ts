@@ -1,6 +1,7 @@
 /** How well texts answer a question: Jina's rerank with llama.cpp's second form of it (TEI's), and vLLM's score. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { AskedModel } from "../common.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { type JobRequest, textsMax } from "../job.ts"
 import { ReadUsage } from "./embeddings.ts"
@@ -48,7 +49,7 @@ const Document = Schema.Union(Schema.String, Schema.Struct({ text: Schema.String
 const Documents = Schema.Array(Document)
 
 export const RerankRequest = Schema.Struct({
-  model: Schema.String,
+  model: AskedModel,
   query: Schema.String,
   documents: maybe(Documents),
   /** in place of `documents`: the answer is a list of scores, as TEI gives it */
@@ -64,7 +65,7 @@ const OneOrMore = Schema.Union(Schema.String, Schema.Array(Schema.String))
 
 /** One text against many, or as many against as many. */
 export const ScoreRequest = Schema.Struct({
-  model: Schema.String,
+  model: AskedModel,
   text_1: maybe(OneOrMore),
   text_2: maybe(OneOrMore),
   /** newer names of the two */

@@ -1,6 +1,7 @@
 /** A response's request, and the job that it asks for. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { AskedModel } from "../common.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { isObject } from "../../formats/json/is-object.ts"
 import type { ChatMessage } from "../conversation.ts"
@@ -38,7 +39,7 @@ const Format = Schema.Union(
 )
 
 export const ResponseRequest = Schema.Struct({
-  model: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(512)),
+  model: AskedModel,
   input: maybe(Schema.Union(Schema.String, Schema.Array(Item))),
   instructions: maybe(Schema.String),
   previous_response_id: maybe(Schema.String),
