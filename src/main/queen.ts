@@ -34,7 +34,8 @@ import { lostToStay, stateFile } from "../layers/daemon/state-file.ts"
 import { CurrentGrammars } from "../layers/grammars/index.ts"
 import { threadedGrammars } from "../layers/grammars/thread.ts"
 import { layerHttp as layerHives } from "../layers/hive-connector/http.ts"
-import { HiveKeyring, HiveKeys } from "../layers/keys/index.ts"
+import type { CallerOf } from "../layers/transport/http/server/guard.ts"
+import { HiveKeyring, HiveKeys, PersonKeyring, PersonKeys } from "../layers/keys/index.ts"
 import { layerProcess } from "../layers/hive-launcher/process.ts"
 import { layerSsh as layerHiveSsh } from "../layers/hive-launcher/ssh.ts"
 import { cachedRepos } from "../layers/hub/cached.ts"
@@ -114,7 +115,12 @@ const hiveWith =
     return hive === undefined ? undefined : hiveCaller(hive)
   }
 
-const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
+const callerWith =
+  (keys: HiveKeyring, people: PersonKeyring): CallerOf =>
+  (secret) =>
+    people.callerOf(secret) ?? hiveWith(keys)(secret)
+
+const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring, people: PersonKeyring) => {
   const own = Object.entries(process.env).filter(
     // an invitation is for a hive that is started by hand, not for her own
     (entry): entry is [string, string] => entry[1] !== undefined && !entry[0].startsWith("RBEE_HIVE_INVITE")
@@ -142,7 +148,8 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring) => {
         layerMetrics,
         Layer.succeed(CurrentSettings, settings),
         Layer.succeed(CurrentGrammars, threadedGrammars()),
-        Layer.succeed(HiveKeys, keys)
+        Layer.succeed(HiveKeys, keys),
+        Layer.succeed(PersonKeys, people)
       )
     )
   )
@@ -206,6 +213,7 @@ const program = Effect.gen(function* () {
   const ready = yield* Deferred.make<QueenApi>()
   const handlers = deferredHandlers(queenApi, ready)
   const keys = new HiveKeyring()
+  const people = new PersonKeyring()
   const { host, port } = settings.queen
   const sessions = new BrowserSessions()
   const isOpen = !requiresToken(settings) && isLoopback(host)
@@ -214,7 +222,7 @@ const program = Effect.gen(function* () {
     host,
     token: settings.token,
     sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
-    callerOf: hiveWith(keys),
+    callerOf: callerWith(keys, people),
     anonymous: isOpen ? local : undefined
   }
   const candidate = layerPort(
@@ -240,7 +248,7 @@ const program = Effect.gen(function* () {
       { api: ollamaHomeApi, handlers: ollamaHome }
     ]
   })
-  const world = yield* Layer.build(worldOf(settings, handlers, keys))
+  const world = yield* Layer.build(worldOf(settings, handlers, keys, people))
   yield* Effect.gen(function* () {
     const info = { title: "rbee queen", version: settings.version, guarded: settings.token !== undefined }
     const queen = yield* makeQueen({

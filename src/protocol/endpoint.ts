@@ -84,12 +84,15 @@ export const provided = <A extends Api, R>(context: Context.Context<R>, handlers
 export type AnyCall = Effect.Effect<unknown, RbeeError>
 
 /** The same interface with every call changed; `change` leaves the kind of the answer as it is. */
-export const mapCalls = <H extends object>(handlers: H, change: (call: AnyCall, name: string) => AnyCall): H =>
+export const mapCalls = <H extends object>(
+  handlers: H,
+  change: (call: AnyCall, name: string, input: unknown) => AnyCall
+): H =>
   // The same names; each handler takes what its own endpoint declares, and here that is only passed on.
   Object.fromEntries(
     Object.entries(handlers).map(([name, handler]) => [
       name,
-      (input: unknown) => change((handler as (input: unknown) => AnyCall)(input), name)
+      (input: unknown) => change((handler as (input: unknown) => AnyCall)(input), name, input)
     ])
   ) as H
 

@@ -80,11 +80,15 @@ export const ofStarting = [
   "CANCELLED"
 ] as const
 
+/** A job is taken in, or its key has no room for one more. */
+export const ofAdmission = ["LIMIT_REACHED"] as const
+
 /** A job is run to its end: all that can go wrong between a question and the last token of its answer. */
 export const ofAnswering = [
   ...ofWaking,
   ...ofFetching,
   ...ofStarting,
+  ...ofAdmission,
   "ALL_SLOTS_BUSY",
   "POISON_REQUEST",
   "UNSUPPORTED_PARAMETER"

@@ -13,6 +13,8 @@ import { HiveId } from "../../src/machines/vocabulary/ids.ts"
 import { JobView, WireError } from "../../src/machines/vocabulary/job.ts"
 import { GcAnswer, ModelView, ProgressEvent } from "../../src/machines/vocabulary/model.ts"
 import { PlanView } from "../../src/machines/vocabulary/plan.ts"
+import { KeyMade, KeyName, KeyView } from "../../src/machines/vocabulary/people/key.ts"
+import { AuditEntry, UsageView } from "../../src/machines/vocabulary/people/usage.ts"
 import { ofJob } from "../../src/protocol/events.ts"
 
 export interface Output {
@@ -92,7 +94,12 @@ export const outputs: Readonly<Record<string, Output>> = {
   "models gc": asked(GcAnswer),
   "jobs ls": jobs,
   "jobs show": asked(JobView),
-  plan: asked(PlanView)
+  plan: asked(PlanView),
+  "keys add": document(KeyMade),
+  "keys ls": asked(Schema.Array(KeyView)),
+  "keys revoke": document(Schema.Struct({ name: KeyName, ended: Count })),
+  "keys usage": asked(UsageView),
+  audit: asked(Schema.Array(AuditEntry))
 }
 
 /** The same under another name. */

@@ -37,7 +37,7 @@ const tasks: ReadonlyArray<readonly [task: string, place: string]> = [
   ["several agents with long prompts at once", "docs/placement.md#having-it-your-way"],
   ["an answer that survives a machine", "docs/design.md#what-an-answer-is-after-a-failover"],
   ["the TypeScript library", "docs/library.md"],
-  ["a key for each person, limits, usage", "docs/sharing.md#other-machines-of-your-network"],
+  ["a key for each person, limits, usage", "docs/sharing.md#a-key-for-each-person"],
   ["TLS", "docs/sharing.md#tls-and-the-internet"],
   ["Prometheus, and a board for Grafana", "docs/monitoring.md#prometheus-and-grafana"],
   ["Docker or compose", "docs/quickstart.md#in-a-container"],

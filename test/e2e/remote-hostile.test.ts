@@ -161,7 +161,7 @@ describe.skipIf(!hasSshd)("what is secret", () => {
     assert.strictEqual(add.code, 0, add.stderr)
     // nobody else's: the command lines of all this machine are looked at, and another test makes a key at the same time
     const passphrase = "a-passphrase-of-this-test-alone-0123456789"
-    const unlock = await on.fetch(`${on.queenUrl}/keys/unlock`, {
+    const unlock = await on.fetch(`${on.queenUrl}/ssh/unlock`, {
       method: "POST",
       headers: { "content-type": "application/json", authorization: `Bearer ${token}` },
       body: JSON.stringify({ file: there.identity, passphrase })

@@ -45,6 +45,8 @@ export const late = (
       unfinished: far(journal.unfinished),
       remove: (id) => far(journal.remove(id)),
       forget: (before, keep) => far(journal.forget(before, keep)),
+      usage: (since) => far(journal.usage(since)),
+      forgetUsage: (before) => far(journal.forgetUsage(before)),
       checkpoint: far(journal.checkpoint)
     }
   })

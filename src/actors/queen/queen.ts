@@ -12,7 +12,7 @@ import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { HiveConnector } from "../../layers/hive-connector/index.ts"
-import type { HiveKeys } from "../../layers/keys/index.ts"
+import type { HiveKeys, PersonKeys } from "../../layers/keys/index.ts"
 import type { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 import type { Ids } from "../../layers/ids/index.ts"
 import type { QueenApi } from "../../protocol/queen/index.ts"
@@ -37,6 +37,8 @@ import { Events } from "./log/event-ring.ts"
 import type { JobLogs } from "./log/job-log.ts"
 import { LiveJobs } from "./log/live-jobs.ts"
 import type { Metrics } from "./metrics/metrics.ts"
+import { Admission } from "./people/admission.ts"
+import { Keys } from "./people/keys.ts"
 import { Scheduler } from "./placement/scheduler.ts"
 import { queenApi } from "./server.ts"
 import { SessionBook } from "./sessions/stored-sessions.ts"
@@ -72,6 +74,7 @@ type Ports =
   | Ids
   | JobLogs
   | Metrics
+  | PersonKeys
   | QueenCatalog
   | Turns
   | WorkerConnector
@@ -80,6 +83,8 @@ type Ports =
 const parts = (options: QueenOptions) =>
   Teardown.layer.pipe(
     Layer.provideMerge(Jobs.layer),
+    Layer.provideMerge(Admission.layer),
+    Layer.provideMerge(Keys.layer),
     Layer.provideMerge(Invitations.layer),
     Layer.provideMerge(Hives.layer),
     Layer.provideMerge(Wakings.layer),

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Call, mapCalls } from "../../protocol/endpoint.ts"
 import { type QueenApi } from "../../protocol/queen/index.ts"
+import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
@@ -37,6 +38,9 @@ import type { StoredJob } from "../surfaces/responses/stored.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
 import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
+import { audited } from "./people/audit.ts"
+import { peopleCalls } from "./people/calls.ts"
+import type { Keys } from "./people/keys.ts"
 import { planOf } from "./placement/plan.ts"
 import { OwnLife } from "./endings/own-life.ts"
 import { stay } from "./endings/staying.ts"
@@ -56,9 +60,11 @@ type Parts =
   | Invitations
   | JobLogs
   | Jobs
+  | Keys
   | LiveJobs
   | Metrics
   | OwnLife
+  | QueenCatalog
   | SessionBook
   | Teardown
 
@@ -225,6 +231,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     listWorkers: () => Effect.sync(() => view.allWorkers()),
     stopWorker: ({ id }) => stopWorker(id),
     ...models,
+    ...(yield* peopleCalls),
     handover: ({ to }) => handOver(to),
     stay: () => Effect.provide(stay, context),
     shutdown: ({ cascade, session }) =>
@@ -249,7 +256,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     metrics: () => Effect.sync(() => renderMetrics(meters, gauges())),
     openapi: () => Effect.sync(() => own.document())
   }
-  return touching(api, touch)
+  return touching(audited(api, yield* QueenCatalog), touch)
 })
 
 const notItself = (hive: HiveId, other: string) =>

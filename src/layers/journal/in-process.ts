@@ -5,6 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { CheckedRequest } from "../../machines/vocabulary/job.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
+import type { UsageDay } from "../../machines/vocabulary/people/usage.ts"
 import { codeOf, isCorruption, isFull } from "../sqlite/why.ts"
 import type { Turns } from "../turns/index.ts"
 import {
@@ -37,6 +38,8 @@ export interface Store {
   readonly unfinished: () => ReadonlyArray<JournalJob>
   readonly remove: (id: JobId) => void
   readonly forget: (before: number, keep: number) => ReadonlyArray<JobId>
+  readonly usage: (since: string) => ReadonlyArray<UsageDay>
+  readonly forgetUsage: (before: string) => void
   readonly checkpoint: () => void
 }
 
@@ -70,6 +73,8 @@ export const inProcess = (store: Store, { atEndOfTurn }: Turns["Type"]): Journal
     unfinished: attempt(() => store.unfinished()),
     remove: (id) => attempt(() => store.remove(id)),
     forget: (before, keep) => attempt(() => store.forget(before, keep)),
+    usage: (since) => attempt(() => store.usage(since)),
+    forgetUsage: (before) => attempt(() => store.forgetUsage(before)),
     checkpoint: attempt(() => store.checkpoint())
   }
 }

@@ -22,12 +22,15 @@ import {
   WireError
 } from "../../machines/vocabulary/job.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
+import type { UsageDay } from "../../machines/vocabulary/people/usage.ts"
 
 /** What is known of a job beside its events; the newest is kept. */
 export const JobFacts = Schema.Struct({
   state: JobState,
   /** by what right it was made; absent: by the cluster's token, or of an earlier version */
   owner: Schema.optional(Schema.String),
+  /** whom it is charged to, and to which day (machines/people); absent: of an earlier version */
+  charged: Schema.optional(Schema.Struct({ to: Schema.String, day: Schema.String })),
   /** counts the infers of this job; tokens of an older epoch are refused */
   epoch: Count,
   /** written at the end */
@@ -41,6 +44,8 @@ export const JobFacts = Schema.Struct({
   finish_reason: Schema.optional(FinishReason),
   /** tokens of its prompt, once a worker has read it */
   prompt_tokens: Schema.optional(Count),
+  /** of devices, as far as its infers have ended */
+  device_ms: Schema.optional(Schema.NonNegative),
   /** how its answer is read; absent: it is plain text */
   form: Schema.optional(AnswerForm),
   error: Schema.optional(WireError)
@@ -150,6 +155,13 @@ export interface JournalService {
    * the oldest first and not all at once: call again until none is left. Returns their ids.
    */
   readonly forget: (before: number, keep: number) => Effect.Effect<ReadonlyArray<JobId>, JournalError>
+  /**
+   * What ended jobs are charged with, by key and day, from a day on. A job is charged in the commit that ends it, once,
+   * whoever removes it later.
+   */
+  readonly usage: (since: string) => Effect.Effect<ReadonlyArray<UsageDay>, JournalError>
+  /** Forgets the sums of the days before. */
+  readonly forgetUsage: (before: string) => Effect.Effect<void, JournalError>
   /** Moves the log into the file. Waits for the disk: for a moment when no token flows. */
   readonly checkpoint: Effect.Effect<void, JournalError>
 }

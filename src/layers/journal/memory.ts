@@ -6,10 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
 import { jsonPieces } from "../../machines/formats/json/pieces.ts"
+import { byKeyAndDay, chargeOf } from "../../machines/people/charge.ts"
 import { CheckedRequest } from "../../machines/vocabulary/job.ts"
+import type { UsageDay } from "../../machines/vocabulary/people/usage.ts"
 import { Turns } from "../turns/index.ts"
 import { inProcess, malformed, type Steps, type Store } from "./in-process.ts"
-import { type Entry, Journal, type JournalJob, lastIdOf, type Write } from "./index.ts"
+import { type Entry, type JobFacts, Journal, type JournalJob, lastIdOf, type Write } from "./index.ts"
 import { isLong } from "./long-requests.ts"
 
 const encodeRequest = Schema.encodeSync(Schema.parseJson(CheckedRequest))
@@ -20,10 +22,14 @@ interface Kept {
   readonly texts: Array<string>
   readonly tokenIds: Array<number>
 }
-/** In order of creation. */
-export type MemoryStore = Map<string, Kept>
+export interface MemoryStore {
+  /** in order of creation */
+  readonly jobs: Map<string, Kept>
+  /** what ended jobs were charged with */
+  usage: ReadonlyArray<UsageDay>
+}
 
-export const memoryStore = (): MemoryStore => new Map()
+export const memoryStore = (): MemoryStore => ({ jobs: new Map(), usage: [] })
 
 /** Without a `store`, every building of the layer starts empty. */
 export const layerMemory = (store?: MemoryStore): Layer.Layer<Journal, never, Turns> =>
@@ -32,7 +38,12 @@ export const layerMemory = (store?: MemoryStore): Layer.Layer<Journal, never, Tu
     Effect.map(Turns, (turns) => inProcess(storeOver(store ?? memoryStore()), turns))
   )
 
-export const storeOver = (store: MemoryStore): Store => {
+export const storeOver = (memory: MemoryStore): Store => {
+  const store = memory.jobs
+  const charge = (kept: Kept, facts: JobFacts): void => {
+    const charged = kept.job.endedAt === undefined ? chargeOf(facts) : undefined
+    if (charged !== undefined) memory.usage = byKeyAndDay([...memory.usage, charged])
+  }
   const kept = (id: string): Kept => {
     const found = store.get(id)
     if (found === undefined) throw malformed(`it has no job ${id}`)
@@ -56,7 +67,11 @@ export const storeOver = (store: MemoryStore): Store => {
     commit: (writes) => {
       // all or nothing: the only way to fail is a job that is not there
       for (const write of writes) kept(write.job)
-      for (const write of writes) apply(kept(write.job), write)
+      for (const write of writes) {
+        const job = kept(write.job)
+        if (write._tag === "Facts" && write.endedAt !== undefined) charge(job, write.facts)
+        apply(job, write)
+      }
     },
     replay: (job, afterId, limit) =>
       kept(job)
@@ -82,6 +97,10 @@ export const storeOver = (store: MemoryStore): Store => {
       const old = ended.filter((job, newer) => newer >= keep || (job.endedAt ?? before) < before)
       for (const job of old) store.delete(job.id)
       return old.map(({ id }) => id)
+    },
+    usage: (since) => memory.usage.filter(({ day }) => day >= since),
+    forgetUsage: (before) => {
+      memory.usage = memory.usage.filter(({ day }) => day >= before)
     },
     checkpoint: () => undefined
   }

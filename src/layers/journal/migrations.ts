@@ -50,5 +50,21 @@ export const migrations: Migrations = [
       `UPDATE jobs SET request = (SELECT request FROM requests WHERE job = n) WHERE n IN (SELECT job FROM requests)`,
       `DROP TABLE requests`
     ]
+  },
+  {
+    name: "what keys have used, by day",
+    // beside the jobs, which are forgotten sooner: what is charged is written in the commit that ends the job
+    statements: [
+      `CREATE TABLE usage (
+        key TEXT NOT NULL,
+        day TEXT NOT NULL,
+        jobs INTEGER NOT NULL,
+        prompt_tokens INTEGER NOT NULL,
+        cached_tokens INTEGER NOT NULL,
+        completion_tokens INTEGER NOT NULL,
+        device_s REAL NOT NULL,
+        PRIMARY KEY (key, day)
+      ) STRICT, WITHOUT ROWID`
+    ]
   }
 ]

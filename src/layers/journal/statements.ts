@@ -8,6 +8,7 @@ import { malformed, type Steps, type Store } from "./in-process.ts"
 import { type Entry, JobFacts, type JournalJob, lastIdOf, type NewJob, type Write } from "./index.ts"
 import { hasTexts, isLong, type LongRequests, withoutTexts } from "./long-requests.ts"
 import { RunIndex } from "./runs.ts"
+import { usageStatements } from "./usage.ts"
 import { JobId } from "../../machines/vocabulary/ids.ts"
 
 interface JobRow {
@@ -79,6 +80,9 @@ const damaged = (from: number, id: number): Entry => ({
 })
 
 const COLUMNS = "id, request, key, created_at, ended_at, facts"
+/** Its charge is written with it. */
+const isEnd = (write: Write): boolean => write._tag === "Facts" && write.endedAt !== undefined
+
 /** ended jobs whose runs are remembered */
 const ENDED_KEPT = 256
 /** jobs that are forgotten at once */
@@ -98,8 +102,9 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
   )
   const updateFacts = db.prepare<[string, number]>("UPDATE jobs SET facts = ? WHERE n = ?")
   const endJob = db.prepare<[string, number, string, number]>(
-    "UPDATE jobs SET facts = ?, ended_at = ?, runs = ? WHERE n = ?"
+    "UPDATE jobs SET facts = ?, ended_at = ?, runs = ? WHERE n = ? AND ended_at IS NULL"
   )
+  const usage = usageStatements(db)
   const selectKnown = db.prepare<[string], { readonly n: number; readonly runs: string | null }>(
     "SELECT n, runs FROM jobs WHERE id = ?"
   )
@@ -199,8 +204,11 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
       }
       case "Facts":
         if (item.endedAt === undefined) updateFacts.run(encodeFacts(item.facts), n)
+        else if (endJob.run(encodeFacts(item.facts), item.endedAt, runs.encode(), n).changes === 0)
+          // what is found out after the end costs nothing more
+          updateFacts.run(encodeFacts(item.facts), n)
         else {
-          endJob.run(encodeFacts(item.facts), item.endedAt, runs.encode(), n)
+          usage.charge(item.facts)
           rememberEnded(item.job)
         }
     }
@@ -287,7 +295,9 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
     transaction(() => {
       for (const seq of bad) deleteRun.run(seq)
       insertEvent.run(n, id, "error", JSON.stringify(error))
-      endJob.run(encodeFacts({ ...facts, state: "failed", tokens: count, error }), Date.now(), runs.encode(), n)
+      const last: JobFacts = { ...facts, state: "failed", tokens: count, error }
+      endJob.run(encodeFacts(last), Date.now(), runs.encode(), n)
+      usage.charge(last)
     })
     rememberEnded(job)
   }
@@ -334,7 +344,7 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
       const added: Array<RunIndex> = []
       try {
         // a statement by itself is a transaction already
-        if (writes.length === 1) write(only, added)
+        if (writes.length === 1 && !isEnd(only)) write(only, added)
         else
           transaction(() => {
             for (const item of writes) write(item, added)
@@ -380,6 +390,8 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
       if (old.length > 0) removeAll(old)
       return old.filter(Schema.is(JobId))
     },
+    usage: usage.since,
+    forgetUsage: usage.forget,
     checkpoint: () => {
       db.pragma("wal_checkpoint(TRUNCATE)")
     }

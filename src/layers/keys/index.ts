@@ -8,6 +8,8 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
+export { freshKey, keyDigest, PersonKeyring, PersonKeys } from "./person-keys.ts"
+
 export const freshSecret = (): string => randomBytes(32).toString("hex")
 
 /** Looked up by its digest: the time that takes says nothing about the secret. */

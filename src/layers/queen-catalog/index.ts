@@ -10,6 +10,8 @@ import { EpochMs } from "../../machines/vocabulary/common.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
+import { KeyView } from "../../machines/vocabulary/people/key.ts"
+import type { AuditEntry } from "../../machines/vocabulary/people/usage.ts"
 
 /** This start of the queen: calls of an older epoch are refused by hives. */
 export interface QueenIdentity {
@@ -47,6 +49,10 @@ export type CapabilitiesRow = typeof CapabilitiesRow.Type
 export const SettingRow = Schema.Struct({ name: Schema.String, value: Schema.String })
 export type SettingRow = typeof SettingRow.Type
 
+/** A person's key: by its digest alone (layers/keys/person-keys.ts). */
+export const KeyRow = Schema.Struct({ digest: Schema.String, ...KeyView.fields })
+export type KeyRow = typeof KeyRow.Type
+
 /** The catalog cannot be written: the disk is full, or the file went bad while it was open. */
 export type CatalogError = RbeeError<"DISK_FULL" | "INTERNAL">
 
@@ -69,5 +75,13 @@ export class QueenCatalog extends Context.Tag("rbee/QueenCatalog")<
     readonly capabilities: Table<CapabilitiesRow>
     /** by name */
     readonly settings: Table<SettingRow>
+    /** by name */
+    readonly keys: Table<KeyRow>
+    /** what operators did: rows are added, and nothing changes or removes one */
+    readonly audit: {
+      readonly add: (entry: Omit<AuditEntry, "id">) => Effect.Effect<void, CatalogError>
+      /** Newest first. */
+      readonly newest: (limit: number) => Effect.Effect<ReadonlyArray<AuditEntry>, CatalogError>
+    }
   }
 >() {}

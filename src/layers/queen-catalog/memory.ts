@@ -5,7 +5,8 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ids } from "../ids/index.ts"
-import { type CapabilitiesRow, type HiveRow, QueenCatalog, type SettingRow } from "./index.ts"
+import type { AuditEntry } from "../../machines/vocabulary/people/usage.ts"
+import { type CapabilitiesRow, type HiveRow, type KeyRow, QueenCatalog, type SettingRow } from "./index.ts"
 
 export class MemoryCatalog {
   id: string | undefined
@@ -13,10 +14,13 @@ export class MemoryCatalog {
   readonly hives = new Map<string, HiveRow>()
   readonly capabilities = new Map<string, CapabilitiesRow>()
   readonly settings = new Map<string, SettingRow>()
+  readonly keys = new Map<string, KeyRow>()
+  readonly audit: Array<AuditEntry> = []
 
   /** It cannot be read any more: the next start moves it aside and has an empty one. */
   lose(): void {
-    for (const rows of [this.hives, this.capabilities, this.settings]) rows.clear()
+    for (const rows of [this.hives, this.capabilities, this.settings, this.keys]) rows.clear()
+    this.audit.length = 0
     this.id = undefined
     this.epoch = 0
   }
@@ -48,7 +52,12 @@ export const layerMemory = (store: MemoryCatalog): Layer.Layer<QueenCatalog, nev
           (id) => store.capabilities.delete(id)
         ),
         capabilities: table(store.capabilities, ({ hive }) => hive),
-        settings: table(store.settings, ({ name }) => name)
+        settings: table(store.settings, ({ name }) => name),
+        keys: table(store.keys, ({ name }) => name),
+        audit: {
+          add: (entry) => Effect.sync(() => void store.audit.push({ id: store.audit.length + 1, ...entry })),
+          newest: (limit) => Effect.sync(() => store.audit.toReversed().slice(0, limit))
+        }
       }
     })
   )

@@ -8,7 +8,8 @@ import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Ids } from "../ids/index.ts"
 import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
-import { type CatalogError, CapabilitiesRow, HiveRow, QueenCatalog, SettingRow } from "./index.ts"
+import { type CatalogError, CapabilitiesRow, HiveRow, KeyRow, QueenCatalog, SettingRow } from "./index.ts"
+import { auditTable } from "./audit.ts"
 
 // A column holds a field as JSON: lists, objects, booleans and absent fields need no encoding of their own.
 const migrations: Migrations = [
@@ -23,7 +24,20 @@ const migrations: Migrations = [
     ]
   },
   { name: "hives on other machines", statements: ["ALTER TABLE hives ADD COLUMN ssh TEXT"] },
-  { name: "hives by invitation", statements: ["ALTER TABLE hives ADD COLUMN joined TEXT"] }
+  { name: "hives by invitation", statements: ["ALTER TABLE hives ADD COLUMN joined TEXT"] },
+  {
+    name: "keys of people, and what operators did",
+    statements: [
+      `CREATE TABLE keys (name TEXT PRIMARY KEY, digest TEXT NOT NULL, scopes TEXT NOT NULL, weight TEXT NOT NULL,
+         models TEXT, tokens_per_day TEXT, concurrent TEXT, expires_at TEXT, created_at TEXT NOT NULL,
+         created_by TEXT NOT NULL, revoked_at TEXT) STRICT`,
+      `CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
+         about TEXT, outcome TEXT NOT NULL) STRICT`,
+      // of what was done there is no undoing, whichever version writes here
+      `CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'audit is only added to'); END`,
+      `CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'audit is only added to'); END`
+    ]
+  }
 ]
 
 type Cells = Readonly<Record<string, string | null>>
@@ -121,7 +135,9 @@ const make = Effect.gen(function* () {
     identity,
     hives: table("hives", "id", HiveRow),
     capabilities: table("capabilities", "hive", CapabilitiesRow),
-    settings: table("settings", "name", SettingRow)
+    settings: table("settings", "name", SettingRow),
+    keys: table("keys", "name", KeyRow),
+    audit: auditTable(sql, failed)
   })
 }).pipe(Effect.catchTag("SqlError", (error) => Effect.fail(failed(error))))
 

@@ -2,6 +2,7 @@
 import { chat, infer, run } from "./commands/infer-command.ts"
 import { entryCommands } from "./entries/commands.ts"
 import { lazily } from "./lazily.ts"
+import { peopleCommands } from "./people/commands.ts"
 import { ranges } from "../../machines/vocabulary/common.ts"
 import {
   atLeast,
@@ -630,6 +631,7 @@ export const commands: ReadonlyArray<Declared> = [
   jobsShow,
   plan,
   jobsCancel,
+  ...peopleCommands,
   serviceInstall,
   serviceStatus,
   serviceLogs,

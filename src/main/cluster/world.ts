@@ -9,7 +9,7 @@ import * as Logger from "effect/Logger"
 import type * as Scope from "effect/Scope"
 import { ActorSystem } from "../../actors/core/system.ts"
 import { layer as layerJobLogs } from "../../actors/queen/log/job-logs.ts"
-import { HiveKeys } from "../../layers/keys/index.ts"
+import { HiveKeys, PersonKeys } from "../../layers/keys/index.ts"
 import { layerMetrics } from "../../actors/queen/metrics/metrics.ts"
 import { makeQueen } from "../../actors/queen/queen.ts"
 import { InProcessNetwork, inProcessUrl, layerInProcessNetwork } from "../../layers/transport/in-process/network.ts"
@@ -71,6 +71,7 @@ const layerCommon = (settings: Settings, { kinds }: KindsHere) =>
         ActorSystem.layer,
         layerMetrics,
         HiveKeys.layer,
+        PersonKeys.layer,
         Layer.succeed(CurrentSettings, settings),
         Layer.succeed(Kinds, kinds)
       )

@@ -41,6 +41,13 @@ export const errorExamples: Readonly<Record<ErrorCode, Example>> = {
   ),
   VERSION_MISMATCH: example("the queen is rbee 0.1.0 and this is 0.2.0", "Stop it: `rbee queen stop`"),
   PAYLOAD_TOO_LARGE: example("the body is over 1048576 bytes", "", { max_bytes: 1_048_576 }),
+  LIMIT_REACHED: example("key ada has 2 of its 2 jobs at once", "Wait until one of them has ended", {
+    limit: "concurrent",
+    max: 2,
+    used: 2,
+    left: 0,
+    retry_after_s: 1
+  }),
   QUEUE_FULL: example("256 jobs wait already", "Try again in a moment", { queue_max: 256, retry_after_s: 1 }),
   CANCELLED: example("the job was cancelled"),
   INTERNAL: example("something went wrong inside", "The daemon's log has the cause under this correlation id"),

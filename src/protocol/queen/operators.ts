@@ -87,7 +87,7 @@ const hivesApi = {
     answers: { text: { 200: "text/plain; charset=utf-8" } },
     errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
   }),
-  unlockKey: endpoint("POST", "/keys/unlock", {
+  unlockKey: endpoint("POST", "/ssh/unlock", {
     scope: "manage",
     summary: "Tell the passphrase of a private key; it is kept in memory alone",
     input: Schema.Struct({ file: Schema.String, passphrase: Schema.String }),

@@ -6,7 +6,7 @@ import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job
 import { JobId } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
-import { ofStore } from "../failures.ts"
+import { ofAdmission, ofStore } from "../failures.ts"
 import { none, byJob, after, resumable } from "../inputs.ts"
 
 export const usersApi = {
@@ -28,7 +28,7 @@ export const usersApi = {
     }),
     headers: { "idempotency-key": "idempotency_key" },
     answers: { json: { 201: Schema.Struct({ job_id: JobId, events: Schema.String }) } },
-    errors: ["CONFLICT", "DISK_FULL", "MODEL_NOT_FOUND"],
+    errors: ["CONFLICT", "DISK_FULL", "MODEL_NOT_FOUND", ...ofAdmission],
     strict: true
   }),
   listJobs: endpoint("GET", "/jobs", {

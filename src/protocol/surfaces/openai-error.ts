@@ -6,6 +6,7 @@ import { fact } from "../../machines/facts.ts"
 /** Ours in lower case where OpenAI has no word of its own. */
 const words: Partial<Record<ErrorCode, string>> = {
   QUEUE_FULL: "rate_limit_exceeded",
+  LIMIT_REACHED: "rate_limit_exceeded",
   INTERNAL: "server_error"
 }
 

@@ -16,7 +16,7 @@ import { layerProcess as layerQueens } from "../../layers/queen-launcher/process
 import { layerProcess as layerWorkers } from "../../layers/worker-launcher/process.ts"
 import { lostToStay, stateFile } from "../../layers/daemon/state-file.ts"
 import { hiveFolder, queenFolder } from "../../layers/paths/index.ts"
-import { HiveKeys } from "../../layers/keys/index.ts"
+import { HiveKeys, PersonKeys } from "../../layers/keys/index.ts"
 import { HiveConnector } from "../../layers/hive-connector/index.ts"
 import { hiveApi, type HiveApi } from "../../protocol/hive.ts"
 import { layerMemory as layerHiveCatalog } from "../../layers/hive-catalog/memory.ts"
@@ -146,7 +146,9 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
         layerHives(cluster, process),
         layerSystem(process, cluster.onlooker)
       ).pipe(
-        Layer.provideMerge(Layer.mergeAll(common(cluster, process, localHive, idleMs), layerMetrics, HiveKeys.layer))
+        Layer.provideMerge(
+          Layer.mergeAll(common(cluster, process, localHive, idleMs), layerMetrics, HiveKeys.layer, PersonKeys.layer)
+        )
       )
     )
     yield* Effect.gen(function* () {

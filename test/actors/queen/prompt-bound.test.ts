@@ -24,7 +24,7 @@ describe("A prompt of more bytes than its model's context can stand for", () => 
     Effect.gen(function* () {
       const { api, stores } = yield* withModel({ context: 512, token_bytes: 16 })
       expect(yield* Effect.flip(api.submitJob({ model: "minillama", prompt: large }))).toMatchObject(overflow)
-      expect(stores.journal.size).toBe(1)
+      expect(stores.journal.jobs.size).toBe(1)
       expect(yield* api.listJobs({})).toHaveLength(1)
     })
   )
@@ -35,7 +35,7 @@ describe("A prompt of more bytes than its model's context can stand for", () => 
       const half = { role: "user", content: large.slice(100_000) }
       const messages = [half, { role: "assistant", content: "" }, half]
       expect(yield* Effect.flip(api.v1Chat({ model: "minillama", messages }))).toMatchObject(overflow)
-      expect(stores.journal.size).toBe(1)
+      expect(stores.journal.jobs.size).toBe(1)
     })
   )
 

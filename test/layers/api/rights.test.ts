@@ -6,7 +6,8 @@ import type { Api, Handlers } from "../../../src/protocol/endpoint.ts"
 import { type ServeOptions, serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { type ApiScope, hiveCaller, local } from "../../../src/protocol/rights.ts"
 import { hiveApi } from "../../../src/protocol/hive.ts"
-import { HiveKeyring } from "../../../src/layers/keys/index.ts"
+import { HiveKeyring, keyDigest, PersonKeyring } from "../../../src/layers/keys/index.ts"
+import { KeyName, type KeyScope, type KeyView } from "../../../src/machines/vocabulary/people/key.ts"
 import { inspectorPageApi } from "../../../src/layers/inspector-page/index.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
@@ -20,7 +21,7 @@ const token = "the-token-of-the-cluster"
 const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   open: ["asset", "health", "home", "joinHive", "page"],
   infer: [
-    ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob"],
+    ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob", "usage"],
     ...["v1Chat", "v1Completions", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
     ...["v1Detokenize", "v1Props", "v1Tokenize"],
     ...["v1Embeddings", "v1Rerank", "v1Reranking", "v1Score"],
@@ -60,9 +61,10 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "showModel"
     ],
     ...["handover", "listWorkers", "plan", "shutdown", "stay", "stopWorker", "ticket", "unlockKey"],
+    ...["addKey", "listKeys", "revokeKey"],
     ...["ollamaCopy", "ollamaDelete", "ollamaPull"]
   ],
-  observe: ["events", "hiveLogs", "inspectEvents", "machines", "metrics"],
+  observe: ["audit", "events", "hiveLogs", "inspectEvents", "machines", "metrics"],
   peer: ["heartbeat"]
 }
 
@@ -165,6 +167,53 @@ describe("The queen's interface", () => {
         // a hive that is forgotten is nobody
         keys.forget(HiveId.make("gpu-box"))
         expect(yield* scopesFor(url, all, bearer(ofHive))).toEqual(["infer", "open"])
+      })
+  )
+
+  it.scopedLive(
+    "lets a person's key in by its scopes; one that is revoked, expired or unknown nowhere, on loopback neither",
+    () =>
+      Effect.gen(function* () {
+        const people = new PersonKeyring()
+        const callerOf = (secret: string) => people.callerOf(secret)
+        const { url } = yield* serve(all, { anonymous: local, callerOf })
+        const keyed = (name: string, scopes: ReadonlyArray<KeyScope>, more: Partial<KeyView> = {}) =>
+          [
+            keyDigest(`rbk_${name}`),
+            { name: KeyName.make(name), scopes, weight: 1, created_at: 0, created_by: "token", ...more }
+          ] as const
+        const asked = (headers: Readonly<Record<string, string>>, path = "/v1/models") => ask(url, { path, headers })
+        expect((yield* asked(bearer("rbk_ada"))).status).toBe(503)
+        const ada = keyed("ada", ["infer"])
+        const others = [
+          keyed("ben", ["manage", "observe"]),
+          keyed("eve", ["infer"], { expires_at: 1 }),
+          keyed("mia", ["infer"], { expires_at: Number.MAX_SAFE_INTEGER })
+        ]
+        people.set([ada, ...others])
+        expect(yield* scopesFor(url, all, bearer("rbk_ada"))).toEqual(["infer", "open"])
+        expect(yield* scopesFor(url, all, bearer("rbk_mia"))).toEqual(["infer", "open"])
+        expect(yield* scopesFor(url, all, bearer("rbk_ben"))).toEqual(["manage", "observe", "open"])
+        expect((yield* asked({ "x-api-key": "rbk_ada" }, "/v1/messages")).status).not.toBe(401)
+        people.set(others)
+        for (const name of ["ada", "eve", "nobody"])
+          expect(yield* scopesFor(url, all, bearer(`rbk_${name}`))).toEqual([])
+        // each client in its own words
+        const own = ["/v1/models", "/api/tags", "/jobs"].map((path) => asked(bearer("rbk_ben"), path))
+        expect((yield* Effect.all(own)).map(({ status, text }) => [status, JSON.parse(text)])).toMatchObject([
+          [403, { error: { type: "permission_error", code: "forbidden", details: { scope: "infer" } } }],
+          [403, { error: expect.stringContaining("it may manage, observe"), code: "FORBIDDEN" }],
+          [403, { error: { code: "FORBIDDEN" } }]
+        ])
+        const message = yield* ask(url, {
+          method: "POST",
+          path: "/v1/messages",
+          headers: { "x-api-key": "rbk_nobody" }
+        })
+        expect([message.status, JSON.parse(message.text)]).toMatchObject([
+          401,
+          { type: "error", error: { type: "authentication_error", details: { code: "INVALID_API_KEY" } } }
+        ])
       })
   )
 

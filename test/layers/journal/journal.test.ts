@@ -98,6 +98,40 @@ describe.each([
 ])("the journal in %s", (_, layer) => {
   const test = (name: string, body: Body<void>) => it.effect(name, () => using(body, layer()))
 
+  test("charges a job in the commit that ends it, once, and keeps the sum whoever removes the job", function* (journal) {
+    const charged = { ...facts, charged: { to: "ada", day: "2026-11-30" }, prompt_tokens: 7 }
+    const end = (job: string, more: Partial<JobFacts>, endedAt: number | null = 9): Write => ({
+      _tag: "Facts",
+      job: JobId.make(job),
+      facts: { ...charged, ...more },
+      endedAt: endedAt ?? undefined
+    })
+    for (const id of ["job-a", "job-b", "job-c"]) yield* create(journal, id)
+    yield* commit(journal, [end("job-a", { tokens: 3 }, null)])
+    expect(yield* journal.usage("2026-01-01")).toEqual([])
+    const usage = { prompt_tokens: 8, completion_tokens: 3, cached_tokens: 5 }
+    yield* commit(journal, [end("job-a", { tokens: 3, usage, device_ms: 1500 })])
+    // what is found out after the end
+    yield* commit(journal, [end("job-a", { tokens: 3, usage, device_ms: 2500 })])
+    yield* commit(journal, [event("job-b", 1), end("job-b", { tokens: 2 })])
+    yield* commit(journal, [end("job-c", { tokens: 1, charged: { to: "ada", day: "2026-11-29" } })])
+    expect(yield* Effect.flip(commit(journal, [end("job-c", {}), event("job-gone", 1)]))).toBeDefined()
+    yield* journal.remove(JobId.make("job-a"))
+    const today = {
+      key: "ada",
+      day: "2026-11-30",
+      jobs: 2,
+      prompt_tokens: 15,
+      cached_tokens: 5,
+      completion_tokens: 5,
+      device_s: 1.5
+    }
+    expect(yield* journal.usage("2026-11-30")).toEqual([today])
+    expect(yield* journal.usage("2026-11-01")).toMatchObject([today, { day: "2026-11-29", completion_tokens: 1 }])
+    yield* journal.forgetUsage("2026-11-30")
+    expect(yield* journal.usage("2026-11-01")).toEqual([today])
+  })
+
   test("replays a job from every id, with no gap and no repeat", function* (journal) {
     yield* create(journal, "job-a")
     yield* create(journal, "job-b")
@@ -374,7 +408,8 @@ describe("the journal file", () => {
         })
       })
       const db = new Sqlite(file)
-      db.exec("DELETE FROM effect_sql_migrations WHERE migration_id = 3")
+      db.exec("DELETE FROM effect_sql_migrations WHERE migration_id >= 3")
+      db.exec("DROP TABLE usage")
       db.exec("CREATE TABLE requests (job INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT")
       db.prepare("INSERT INTO requests SELECT n, ? FROM jobs").run(JSON.stringify(request))
       db.close()

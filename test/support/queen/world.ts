@@ -11,7 +11,7 @@ import * as Scope from "effect/Scope"
 import { ActorSystem } from "../../../src/actors/core/system.ts"
 import { Reports } from "../../../src/actors/core/reports.ts"
 import { layer as layerJobLogs } from "../../../src/actors/queen/log/job-logs.ts"
-import { HiveKeys } from "../../../src/layers/keys/index.ts"
+import { HiveKeys, PersonKeys } from "../../../src/layers/keys/index.ts"
 import { layerMetrics } from "../../../src/actors/queen/metrics/metrics.ts"
 import { makeQueen, type Queen } from "../../../src/actors/queen/queen.ts"
 import { inProcess } from "../../../src/layers/transport/in-process/client.ts"
@@ -183,6 +183,7 @@ const build = (
           layerTurns,
           layerMetrics,
           HiveKeys.layer,
+          PersonKeys.layer,
           Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++made.count}`) }),
           Layer.succeed(CurrentSettings, settings)
         )

@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Struct from "effect/Struct"
 import { Call, type Caller, type ErrorOf } from "../../../protocol/endpoint.ts"
+import { accountOf } from "../../../protocol/rights.ts"
 import type { queenApi } from "../../../protocol/queen/index.ts"
 import { CurrentGrammars } from "../../../layers/grammars/index.ts"
 import { Ids } from "../../../layers/ids/index.ts"
@@ -42,6 +43,7 @@ import { Hives } from "../hives/hives.ts"
 import { place } from "../placement/placing.ts"
 import { WorkerConnector } from "../../../layers/worker-connector/index.ts"
 import { Metrics } from "../metrics/metrics.ts"
+import { Admission } from "../people/admission.ts"
 import { Scheduler } from "../placement/scheduler.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
 import { keyOf, mayAsk, onlyOwn, ownerOf, sees } from "../log/own-jobs.ts"
@@ -65,6 +67,8 @@ interface JobsCalls {
   readonly list: (caller: Caller | undefined) => Effect.Effect<ReadonlyArray<JobView>, JournalLost>
   /** Returns once it is cancelled; CONFLICT if it ended otherwise. */
   readonly cancel: (id: JobId) => Effect.Effect<void, NoJob | RbeeError<"CONFLICT">>
+  /** Ends what an account has asked for, with this reason; how many jobs those were. */
+  readonly endThose: (account: string, error: RbeeError) => Effect.Effect<number>
   /** jobs that have no place yet */
   readonly waiting: () => number
   /** Ends the jobs that wait at once, the others when `deadline` comes true; returns when none is left. */
@@ -158,6 +162,7 @@ const makeJobs = Effect.gen(function* () {
   const view = yield* Cluster
   const ids = yield* Ids
   const grammars = yield* CurrentGrammars
+  const admission = yield* Admission
   const live = yield* LiveJobs
   const logs = yield* JobLogs
   const meters = yield* Metrics
@@ -262,6 +267,7 @@ const makeJobs = Effect.gen(function* () {
       const request = yield* checkJobRequest(
         given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
       )
+      if (caller?.key !== undefined) yield* admission.model(caller.key, request.model)
       // what no model could be held to is refused before one is woken
       if (!isFree(request)) yield* grammars.check(wishesIn(request))
       // to its end, which is soon: a job that is half taken in would be nobody's
@@ -276,19 +282,22 @@ const makeJobs = Effect.gen(function* () {
   ): Effect.Effect<JobLog, NotTaken> =>
     Effect.gen(function* () {
       if (isDraining || children === undefined) return yield* shuttingDown()
-      const full = isFull()
-      if (full && idempotencyKey === undefined) return yield* queueFull(queueMax, retryAfter())
+      const key = caller?.key
+      const reached = key === undefined ? undefined : yield* admission.limit(key, retryAfter())
+      const refusal = reached ?? (isFull() ? queueFull(queueMax, retryAfter()) : undefined)
+      if (refusal !== undefined && idempotencyKey === undefined) return yield* refusal
       const id = JobId.make(yield* ids.make("job"))
       const { log, fresh } = yield* logs.open({
         id,
         request,
         idempotencyKey: keyOf(caller, idempotencyKey),
-        ...ownerOf(caller)
+        ...ownerOf(caller),
+        account: accountOf(caller)
       })
       if (!fresh) return log
-      if (full) {
+      if (refusal !== undefined) {
         yield* logs.remove(log.jobId)
-        return yield* queueFull(queueMax, retryAfter())
+        return yield* refusal
       }
       sessions.opened(request.session)
       const { correlationId } = yield* Call
@@ -342,13 +351,15 @@ const makeJobs = Effect.gen(function* () {
       return yield* rbeeError("CONFLICT", `job ${id} has ended already: ${state}`, "", { job_id: id, state })
     })
 
-  /** Ends one job with SHUTTING_DOWN and waits until it has. */
-  const endOne = ({ actor }: LiveJob): Effect.Effect<void> =>
+  /** Ends one job and waits until it has. */
+  const endOne = ({ actor }: LiveJob, error: RbeeError = shuttingDown()): Effect.Effect<void> =>
     actor === undefined
       ? Effect.void
-      : Effect.zipRight(actor.ref.tell({ type: "END", error: shuttingDown() }), Fiber.await(actor.fiber))
+      : Effect.zipRight(actor.ref.tell({ type: "END", error }), Fiber.await(actor.fiber))
   const endAll = (which: (one: LiveJob) => boolean): Effect.Effect<void> =>
-    Effect.suspend(() => Effect.forEach(live.all.filter(which), endOne, { concurrency: "unbounded", discard: true }))
+    Effect.suspend(() =>
+      Effect.forEach(live.all.filter(which), (one) => endOne(one), { concurrency: "unbounded", discard: true })
+    )
 
   /** Until all that run by now have ended. */
   const rest = Effect.suspend(() =>
@@ -364,6 +375,12 @@ const makeJobs = Effect.gen(function* () {
     cancel,
     get: (id) => Effect.map(onlyOwn(id, logs.get(id)), (log) => viewOf(log.shown())),
     list: (caller) => Effect.map(logs.list(), (jobs) => jobs.filter(({ facts }) => sees(caller, facts)).map(viewOf)),
+    endThose: (account, error) =>
+      Effect.suspend(() => {
+        const those = live.all.filter(({ log }) => log.facts().charged?.to === account)
+        const ending = Effect.forEach(those, (one) => endOne(one, error), { concurrency: "unbounded", discard: true })
+        return Effect.as(ending, those.length)
+      }),
     waiting,
     drain: (deadline) =>
       Effect.gen(function* () {

@@ -16,6 +16,7 @@ import type { Line } from "../../../machines/narration.ts"
 import type { DoneEvent, CheckedRequest, TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import type { JobId, HiveId } from "../../../machines/vocabulary/ids.ts"
+import type { UsageDay } from "../../../machines/vocabulary/people/usage.ts"
 
 /** Speaks one line to whoever waits for it. */
 export type Narrate = (line: Line, ids?: { readonly hiveId?: HiveId; readonly workerId?: string }) => void
@@ -94,6 +95,8 @@ export interface OpenJob {
   readonly idempotencyKey?: string | undefined
   /** by what right, where that is not the one to everything */
   readonly owner?: string
+  /** whom it is charged to; absent: nobody */
+  readonly account?: string
 }
 
 /** All jobs of the journal, live or ended. */
@@ -112,6 +115,8 @@ export class JobLogs extends Context.Tag("rbee/JobLogs")<
     readonly list: (limit?: number) => Effect.Effect<ReadonlyArray<JournalJob>, JournalLost>
     /** Without a terminal event, oldest first: what a new queen continues. */
     readonly unfinished: () => ReadonlyArray<JobLog>
+    /** What jobs have used, by key and day, from a day on: ended ones, and the others so far. */
+    readonly usage: (since: string) => Effect.Effect<ReadonlyArray<UsageDay>, JournalLost>
     readonly remove: (jobId: JobId) => Effect.Effect<void, JournalLost>
     /** Fails once the journal can no longer be written; all readers are cut then. Its supervisor starts it anew. */
     readonly faulted: Effect.Effect<never, JournalLost>

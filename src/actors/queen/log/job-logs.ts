@@ -8,6 +8,7 @@ import { Journal, type JournalError, type JournalJob, type NewJob } from "../../
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { Turns } from "../../../layers/turns/index.ts"
 import { rbeeError } from "../../../machines/errors.ts"
+import { dayBefore, dayOf, daysKept } from "../../../machines/people/day.ts"
 import { Commits, type JournalLost, journalLost } from "./commits.ts"
 import { JobLogs, type OpenJob } from "./job-log.ts"
 import { noSuchJob } from "./own-jobs.ts"
@@ -90,6 +91,7 @@ export const makeJobLogs = (retention: Retention) =>
         Effect.gen(function* () {
           yield* Effect.sleep(SWEEP)
           yield* forgetOld(journal, retention, shared.now, (id) => live.delete(id))
+          yield* journal.forgetUsage(dayBefore(shared.now(), daysKept))
           // the disk is waited for while nobody waits for a token
           if (!grown || [...live.values()].some((sequence) => !sequence.ended())) return
           grown = false
@@ -100,20 +102,22 @@ export const makeJobLogs = (retention: Retention) =>
       )
     )
 
-    const open = ({ id, idempotencyKey, owner, request }: OpenJob) =>
+    const open = ({ account, id, idempotencyKey, owner, request }: OpenJob) =>
       Effect.gen(function* () {
         if (commits.lost !== undefined) return yield* commits.lost
+        const now = shared.now()
         const job: NewJob = {
           id,
           request,
           key: idempotencyKey,
-          createdAt: shared.now(),
+          createdAt: now,
           facts: {
             state: "queued",
             epoch: 0,
             failovers: 0,
             timings: {},
-            ...(owner === undefined ? {} : { owner })
+            ...(owner === undefined ? {} : { owner }),
+            ...(account === undefined ? {} : { charged: { to: account, day: dayOf(now) } })
           }
         }
         const earlier = yield* Effect.mapError(journal.create(job), journalLost).pipe(
@@ -147,6 +151,14 @@ export const makeJobLogs = (retention: Retention) =>
           onFailure: journalLost
         }),
       unfinished: () => [...live.values()].filter((sequence) => !sequence.ended()),
+      usage: (since) =>
+        Effect.mapBoth(journal.usage(since), {
+          onSuccess: (ended) => [
+            ...ended,
+            ...[...live.values()].flatMap((sequence) => sequence.charge() ?? []).filter(({ day }) => day >= since)
+          ],
+          onFailure: journalLost
+        }),
       remove: (jobId) =>
         Effect.suspend(() => {
           live.delete(jobId)

@@ -12,6 +12,7 @@ import {
 } from "../../../layers/journal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../machines/errors.ts"
 import { invariant } from "../../../machines/invariant.ts"
+import { chargeOf } from "../../../machines/people/charge.ts"
 import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
 import type { ProgressEvent } from "../../../machines/vocabulary/model.ts"
 import { framesOf, numberedToken } from "./frames.ts"
@@ -23,6 +24,7 @@ import { RecentFrames } from "./recent-frames.ts"
 import { TokenRun } from "./token-run.ts"
 import { frameOf } from "../../../protocol/sse.ts"
 import type { JobId } from "../../../machines/vocabulary/ids.ts"
+import type { UsageDay } from "../../../machines/vocabulary/people/usage.ts"
 
 /** What all sequences of a queen share. */
 export interface Shared {
@@ -249,6 +251,11 @@ export class JobSequence implements JobLog, Gatherer {
           this.readers.delete(reader)
         })
       })
+
+  /** What it has used so far; undefined once the journal has charged it. */
+  charge(): UsageDay | undefined {
+    return this.visible.endedAt === undefined ? chargeOf({ ...this.known, tokens: this.answer.count }) : undefined
+  }
 
   /** Nobody reads it and nothing waits to be committed. */
   idle(): boolean {

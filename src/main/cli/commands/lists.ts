@@ -25,7 +25,8 @@ const show = (context: Context, json: boolean, value: unknown, text: (room: numb
   return 0
 }
 
-const withQueen = (
+/** Wakes nobody: where she does not run, that is the answer. */
+export const withQueen = (
   context: Context,
   json: boolean,
   use: (api: OwnApi, health: Health) => Effect.Effect<number, RbeeError, QueenLauncher | QueenConnector>,

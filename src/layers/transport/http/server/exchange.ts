@@ -296,7 +296,8 @@ export class Exchange {
 }
 
 /** Somebody with a secret, not anybody of this machine. */
-const isKnown = (caller: Caller | RbeeError): boolean => !(caller instanceof RbeeError) && caller.may.has("peer")
+const isKnown = (caller: Caller | RbeeError): boolean =>
+  !(caller instanceof RbeeError) && (caller.may.has("peer") || caller.key !== undefined)
 
 /** What may be taken over from outside, of the ids that a caller gives its request. */
 const idIn = ({ headers }: IncomingMessage, name: string): string | undefined => {

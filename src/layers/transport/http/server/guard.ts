@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto"
 import type { IncomingHttpHeaders } from "node:http"
-import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
+import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { isLoopback } from "../../../../machines/vocabulary/address.ts"
 import { tokenFault, tokenLength } from "../../../../machines/vocabulary/token.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
@@ -38,9 +38,12 @@ export interface GuardOptions {
   readonly sessions?: BrowserSessions | undefined
   /** who shows nothing, or what is nobody's: clients send a key because they must; absent: may call what is open */
   readonly anonymous?: Caller | undefined
-  /** whose secret this is, besides the token's */
-  readonly callerOf?: ((secret: string) => Caller | undefined) | undefined
+  /** whose secret this is, besides the token's; an error: it is one of ours that opens nothing (any more) */
+  readonly callerOf?: CallerOf | undefined
 }
+
+type Refusal = RbeeError<"MISSING_API_KEY" | "INVALID_API_KEY" | "FORBIDDEN" | "SHUTTING_DOWN">
+export type CallerOf = (secret: string) => Caller | Refusal | undefined
 
 export interface Guard {
   /** Who it is; an error where that one has no right to calls of this scope. */
@@ -49,7 +52,7 @@ export interface Guard {
     scope: ApiScope,
     /** how a caller shows its key there; absent: as the cluster's own do */
     shown?: Authorization
-  ) => Caller | RbeeError<"MISSING_API_KEY" | "INVALID_API_KEY" | "FORBIDDEN">
+  ) => Caller | Refusal
 }
 
 export const makeGuard = (options: GuardOptions): Guard => {
@@ -64,7 +67,7 @@ export const makeGuard = (options: GuardOptions): Guard => {
     }
     return [...digests.values()]
   }
-  const callerWith = (given: string): Caller | undefined => {
+  const callerWith = (given: string): Caller | Refusal | undefined => {
     // digests have one length, so that the comparison's time says nothing about the token
     const own = digest(given)
     return expected().some((right) => timingSafeEqual(own, right)) ? holder : options.callerOf?.(given)
@@ -74,6 +77,7 @@ export const makeGuard = (options: GuardOptions): Guard => {
       if (token === undefined) return holder
       const given = keyIn(headers, shown)
       const known = given === undefined ? undefined : callerWith(given)
+      if (known instanceof RbeeError) return known
       if (known !== undefined) return known.may.has(scope) ? known : notFor(known, scope)
       if (options.sessions?.admits(headers.cookie) === true) return holder
       const anonymous = options.anonymous ?? stranger
@@ -89,8 +93,15 @@ export const makeGuard = (options: GuardOptions): Guard => {
   }
 }
 
-const notFor = ({ name }: Caller, scope: ApiScope) =>
-  rbeeError("FORBIDDEN", `${name} has no right to this`, "The cluster's token has it", { scope })
+const notFor = ({ key, name }: Caller, scope: ApiScope) =>
+  key === undefined
+    ? rbeeError("FORBIDDEN", `${name} has no right to this`, "The cluster's token has it", { scope })
+    : rbeeError(
+        "FORBIDDEN",
+        `${name} has no right to this: it may ${key.scopes.join(", ")}, and this needs ${scope}`,
+        "Ask whoever gave it to you for a key of that scope (`rbee keys add NAME --scope …`)",
+        { scope, scopes: key.scopes }
+      )
 
 const howToShowIt =
   "Send it as Authorization: Bearer TOKEN. `rbee` does that by itself, and `rbee open` lets a browser in"

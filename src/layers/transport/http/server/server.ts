@@ -17,7 +17,7 @@ import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "../../../../protocol/endpoint.ts"
 import { type Beside, Exchange, type ExchangeContext } from "./exchange.ts"
 import { bodyMs } from "./body.ts"
-import { checkBind, fingerprint, makeGuard, type Secret } from "./guard.ts"
+import { type CallerOf, checkBind, fingerprint, makeGuard, type Secret } from "./guard.ts"
 import { makeRouter } from "./router.ts"
 import type { Caller } from "../../../../protocol/rights.ts"
 import { answerStrays } from "./strays.ts"
@@ -47,7 +47,7 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   /** who shows nothing, where there is a token; absent: may call what is open */
   readonly anonymous?: Caller | undefined
   /** whose secret this is, besides the token's */
-  readonly callerOf?: ((secret: string) => Caller | undefined) | undefined
+  readonly callerOf?: CallerOf | undefined
   /** of all requests together, in bytes, and the time that one has; absent: what suits a daemon */
   readonly bodies?: { readonly bytes?: number; readonly withinMs?: number } | undefined
   /** "queen", "hive", "worker": for log lines */
