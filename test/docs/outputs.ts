@@ -60,7 +60,9 @@ const RoundTrip = Schema.Struct({
 
 const jobs = asked(Schema.Array(JobView))
 const models = asked(Schema.Array(ModelView))
-const workers = asked(Schema.Array(WorkerView))
+/** tokens a second of its model's latest answer there */
+const WorkerRow = Schema.Struct({ ...WorkerView.fields, tokens_per_s: Schema.optional(Schema.Number) })
+const workers = asked(Schema.Array(WorkerRow))
 const pull = lines({
   narration: Narration,
   progress: ProgressEvent,
@@ -75,7 +77,7 @@ export const outputs: Readonly<Record<string, Output>> = {
     Schema.Struct({
       queen: Queen,
       hives: Schema.Array(Schema.Union(HiveView, LeftHive)),
-      workers: Schema.Array(WorkerView)
+      workers: Schema.Array(WorkerRow)
     })
   ),
   doctor: document(Diagnosis),

@@ -23,6 +23,12 @@ export const startRefusal = (error: unknown, file: string): RbeeError<RefusalCod
       `${pathOf(error, file)} cannot be written to (${code})`,
       "Set RBEE_HOME to a folder that you may write to"
     )
+  if (code === "ENOTDIR" || code === "EEXIST" || code === "ENAMETOOLONG" || code === "ELOOP")
+    return rbeeError(
+      "INVALID_REQUEST",
+      `${pathOf(error, file)} can be no folder (${code})`,
+      "Set RBEE_HOME to a folder, or move away what is there"
+    )
   if (code === "EAGAIN" || code === "EMFILE" || code === "ENFILE" || code === "ENOMEM")
     return rbeeError(
       "BACKEND_UNAVAILABLE",

@@ -39,6 +39,6 @@ export const hostFacts = (hive: string, place: SshPlace, config: string | undefi
   Effect.gen(function* () {
     const at = yield* resolve(place, config)
     const { isKnown, name } = yield* isKnownHost(at)
-    yield* keysInOrder(at)
+    yield* keysInOrder(at, place.identity)
     return { hive, host: name, isKnown: isKnown || at.acceptNew, trouble: undefined }
   }).pipe(Effect.catchAll((trouble) => Effect.succeed({ hive, host: place.host, isKnown: false, trouble })))

@@ -49,10 +49,27 @@ const heldBack = (file: string, mode: number): Effect.Effect<void, RbeeError<"SS
         `Run: chmod 600 '${file}'`
       )
 
-/** The keys that would be tried, without trying any. */
-export const keysInOrder = ({ identities }: Resolved): Effect.Effect<void, RbeeError<"SSH_AUTH_FAILED">> =>
-  Effect.forEach(identities, (file) => Effect.suspend(() => heldBack(file, readKey(file)?.mode ?? 0)), {
-    discard: true
+const another = "name another: `rbee hives add ALIAS --identity FILE`"
+
+/** Whether there is a key that would be tried, and all may be, without trying any; `named`: the one that was chosen, which ssh passes over where it is gone. */
+export const keysInOrder = (
+  { agent, host, identities }: Resolved,
+  named: string | undefined
+): Effect.Effect<void, RbeeError<"SSH_AUTH_FAILED">> =>
+  Effect.gen(function* () {
+    if (named !== undefined && readKey(named) === undefined)
+      return yield* rbeeError("SSH_AUTH_FAILED", `the key ${named} is not there`, `Put it back, or ${another}`)
+    const there = identities.flatMap((file) => {
+      const key = readKey(file)
+      return key === undefined ? [] : [{ file, mode: key.mode }]
+    })
+    if (there.length === 0 && (agent === undefined || !existsSync(agent)))
+      return yield* rbeeError(
+        "SSH_AUTH_FAILED",
+        `there is no key for ${host}: no agent, and none of ${identities.join(", ")}`,
+        `Make one (ssh-keygen) and have it taken there (ssh-copy-id ${host}), or ${another}`
+      )
+    yield* Effect.forEach(there, ({ file, mode }) => heldBack(file, mode), { discard: true })
   })
 
 const readKey = (file: string): { readonly data: Buffer; readonly mode: number } | undefined => {

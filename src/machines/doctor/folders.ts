@@ -29,7 +29,7 @@ const shown = (mode: number): string => (mode & 0o777).toString(8).padStart(4, "
 export const folderFinding = (facts: FolderFacts): Finding => {
   const { found, isPrivate, path, uid, wanted, what } = facts
   const named = `${what} ${path}`
-  const elsewhere = "set RBEE_HOME to a folder of yours"
+  const elsewhere = `set ${what === "models" ? "HF_HOME" : "RBEE_HOME"} to a folder of yours`
   if (found._tag === "Missing") {
     if (wanted === "file" || found.canBeMade) return ok("folder", `${named} is made at first use`)
     return wrong(

@@ -12,7 +12,7 @@ export const queenFinding = (ours: string, theirs: string | undefined): Finding 
     : wrong(
         "version",
         `the queen is rbee ${theirs}, this is rbee ${ours}`,
-        "`rbee down` ends her; the next command wakes one of this version"
+        "`rbee upgrade` has her hand over to one of this version; `rbee down` ends her"
       )
 }
 

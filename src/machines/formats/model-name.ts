@@ -6,7 +6,7 @@ import * as Either from "effect/Either"
 import { type RbeeError, rbeeError } from "../errors.ts"
 import { wholeName } from "./gguf/split.ts"
 import { quantOf } from "./hub-names.ts"
-import { parseModelRef } from "./model-ref.ts"
+import { acceptedForms, parseModelRef } from "./model-ref.ts"
 import type { ModelRef } from "../vocabulary/ids.ts"
 
 /** A model that some hive has. */
@@ -100,6 +100,14 @@ export const knownAs = <Name extends string>(ref: Name, known: Iterable<Name>): 
   return found ?? ref
 }
 
+const howToFind =
+  "`rbee list` has those that are here, `rbee models scan` finds what Ollama and others have left, `rbee models search` what the hub has"
+
+const nobody = (): RbeeError<"INVALID_REQUEST"> =>
+  rbeeError("INVALID_REQUEST", "no model here is called so", `${howToFind}. Accepted: ${acceptedForms}`, {
+    accepted: acceptedForms
+  })
+
 /** The reference of what is called so: as a reference, or by the name of a model that is known. */
 export const resolveName = (
   name: string,
@@ -119,7 +127,8 @@ export const resolveName = (
     const found = owner(called) ?? (asOllama === undefined ? undefined : owner(knownAs(asOllama, refs)))
     return Either.right(found?.model_ref ?? ref)
   }
-  return Either.flatMap(modelNamed(name, known), (found) =>
-    found === undefined ? Either.left(parsed.left) : Either.right(found)
-  )
+  return Either.flatMap(modelNamed(name, known), (found) => {
+    if (found !== undefined) return Either.right(found)
+    return Either.left(isName(name) ? nobody() : parsed.left)
+  })
 }

@@ -17,16 +17,34 @@ const tokensMin = 8
 /** A model so many times smaller or larger says nothing: what slows it down is something else. */
 const likeness = 8
 
+/** Tokens a second of an answer that was decoded in one go; undefined: it says nothing. */
+const rateOf = ({ failovers, state, timings, tokens }: JobView): number | undefined => {
+  const { first_token_ms: first, total_ms: total } = timings
+  if (state !== "done" || failovers > 0 || tokens < tokensMin) return undefined
+  return first === undefined || total === undefined || total <= first
+    ? undefined
+    : ((tokens - 1) * 1000) / (total - first)
+}
+
 /** `bytesOf`: the sizes of the models that are known. */
 export const pacesOf = (jobs: ReadonlyArray<JobView>, bytesOf: ReadonlyMap<string, number>): ReadonlyArray<Paced> =>
-  jobs.flatMap(({ failovers, model, placement, state, timings, tokens }) => {
-    const bytes = bytesOf.get(model)
-    const { first_token_ms: first, total_ms: total } = timings
-    if (state !== "done" || failovers > 0 || placement === undefined || bytes === undefined) return []
-    if (tokens < tokensMin || first === undefined || total === undefined || total <= first) return []
-    const { device, hive } = placement
-    return [{ hive, device, model, bytes, rate: ((tokens - 1) * 1000) / (total - first) }]
+  jobs.flatMap((job) => {
+    const [rate, bytes] = [rateOf(job), bytesOf.get(job.model)]
+    if (rate === undefined || job.placement === undefined || bytes === undefined) return []
+    const { device, hive } = job.placement
+    return [{ hive, device, model: job.model, bytes, rate }]
   })
+
+/** Tokens a second of the latest answer that a model gave there. */
+export const latestPace = (
+  jobs: ReadonlyArray<JobView>,
+  { device, hive, model }: Pick<Paced, "device" | "hive" | "model">
+): number | undefined =>
+  jobs
+    .filter((job) => job.model === model && job.placement?.hive === hive && job.placement.device === device)
+    .toSorted((a, b) => b.created_at - a.created_at)
+    .map(rateOf)
+    .find((rate) => rate !== undefined)
 
 /** Tokens a second of one answer alone; undefined: nothing is known that would tell. Every token reads the whole model once. */
 export const expectedPace = (

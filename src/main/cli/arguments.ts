@@ -50,6 +50,24 @@ const nearest = (name: string, known: ReadonlyArray<string>): string => {
   return best !== undefined && best[0] <= Math.max(2, Math.floor(name.length / 3)) ? ` Did you mean '${best[1]}'?` : ""
 }
 
+/** What other programs call it, whose users type it here too. */
+const elsewhere: Readonly<Record<string, string>> = {
+  ls: "list",
+  rm: "models rm",
+  show: "models show",
+  create: "models set",
+  cp: "models set",
+  search: "models search",
+  start: "up",
+  update: "upgrade"
+}
+const elsewhereInGroups: Readonly<Record<string, string>> = { list: "ls", remove: "rm", delete: "rm", download: "pull" }
+
+const meant = (name: string, known: ReadonlyArray<string>, others: Readonly<Record<string, string>>): string => {
+  const other = others[name]
+  return other === undefined ? nearest(name, known) : ` Did you mean '${other}'?`
+}
+
 const commandOf = (args: ReadonlyArray<string>, specs: ReadonlyArray<CommandSpec>) => {
   const group = args[0] ?? ""
   const exact = specs.find((spec) => spec.path.every((part, index) => args[index] === part))
@@ -64,10 +82,11 @@ const unknownCommand = (args: ReadonlyArray<string>, specs: ReadonlyArray<Comman
     const known = inGroup.map((spec) => spec.path[1] ?? "")
     if (name === undefined) return { _tag: "Help", spec: undefined, group }
     const problem = `unknown command '${group} ${name}'; known: ${known.map((one) => `${group} ${one}`).join(", ")}.`
-    return { _tag: "Usage", problem: `${problem}${nearest(name, known)}`, spec: undefined }
+    const others = known.includes(elsewhereInGroups[name] ?? "") ? elsewhereInGroups : {}
+    return { _tag: "Usage", problem: `${problem}${meant(name, known, others)}`, spec: undefined }
   }
   const known = [...new Set(specs.map((spec) => spec.path[0] ?? ""))]
-  return { _tag: "Usage", problem: `unknown command '${group}'.${nearest(group, known)}`, spec: undefined }
+  return { _tag: "Usage", problem: `unknown command '${group}'.${meant(group, known, elsewhere)}`, spec: undefined }
 }
 
 const isHelp = (arg: string) => arg === "--help" || arg === "-h"

@@ -25,7 +25,9 @@ const specs = commands.map((one) => one.spec)
 
 const usage = (terminal: Terminal["Type"], problem: string, spec: CommandSpec | undefined): number => {
   const help = `rbee ${spec === undefined ? "" : `${spec.path.join(" ")} `}--help`
-  const example = spec?.examples[0]
+  // not one of what is looked at before
+  const own = spec?.examples.find((one) => one.startsWith(`rbee ${spec.path.join(" ")}`))
+  const example = own ?? spec?.examples[0]
   terminal.stderr.write(`rbee: ${plain(problem)}${example === undefined ? "" : ` Example: ${example}`} (see ${help})\n`)
   return 2
 }

@@ -6,13 +6,14 @@ import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
 import type { PlanView } from "../../machines/vocabulary/plan.ts"
 import type { ModelView } from "../../machines/vocabulary/model.ts"
 import { usualContext } from "../../machines/policy/memory/context.ts"
+import { latestPace } from "../../machines/policy/pace.ts"
 import { megabytes } from "../../machines/narration.ts"
 import { lossyWords, reasoningWords, toolsWords } from "./dialect-words.ts"
 import { age, table } from "./table.ts"
 
 /** Texts of elsewhere (model names, paths) are shown without their control characters. */
 const cell = (value: string | number | undefined): string => (value === undefined ? "-" : printable(String(value)))
-const row = (...values: ReadonlyArray<string | number | undefined>): ReadonlyArray<string> => values.map(cell)
+export const row = (...values: ReadonlyArray<string | number | undefined>): ReadonlyArray<string> => values.map(cell)
 
 export const hivesTable = (hives: ReadonlyArray<HiveView>, room?: number): string =>
   table(
@@ -31,9 +32,21 @@ export const hivesTable = (hives: ReadonlyArray<HiveView>, room?: number): strin
     room
   )
 
-export const workersTable = (workers: ReadonlyArray<WorkerView>, room?: number): string =>
+/** A worker, and how fast it was: tokens a second of its model's latest answer there. */
+export type WorkerRow = WorkerView & { readonly tokens_per_s?: number }
+
+export const workerRows = (
+  workers: ReadonlyArray<WorkerView>,
+  jobs: ReadonlyArray<JobView>
+): ReadonlyArray<WorkerRow> =>
+  workers.map((worker) => {
+    const pace = latestPace(jobs, worker)
+    return pace === undefined ? worker : { ...worker, tokens_per_s: Number(pace.toPrecision(2)) }
+  })
+
+export const workersTable = (workers: ReadonlyArray<WorkerRow>, room?: number): string =>
   table(
-    ["WORKER", "HIVE", "DEVICE", "STATE", "MODEL", "BUSY", "CONTEXT", "EXACT", "PORT", "PID"],
+    ["WORKER", "HIVE", "DEVICE", "STATE", "MODEL", "BUSY", "CONTEXT", "MEMORY", "TOKENS/S", "EXACT", "PID"],
     workers.map((worker) =>
       row(
         worker.id,
@@ -43,46 +56,14 @@ export const workersTable = (workers: ReadonlyArray<WorkerView>, room?: number):
         worker.model,
         `${worker.busy}/${worker.slots}`,
         worker.context === 0 ? undefined : worker.context,
+        worker.memory_mb === undefined ? undefined : `${worker.memory_mb} MB`,
+        worker.tokens_per_s,
         worker.exact === undefined ? undefined : worker.exact ? "yes" : "no",
-        worker.port,
         worker.pid
       )
     ),
     room
   )
-
-export const modelsTable = (models: ReadonlyArray<ModelView>, room?: number): string => {
-  // seldom: who has no such model is spared the column
-  const hasRefused = models.some(({ quarantined }) => quarantined !== undefined)
-  const hasOthers = models.some(({ purpose = "chat" }) => purpose !== "chat")
-  return table(
-    [
-      "MODEL",
-      "HIVE",
-      "SIZE",
-      "QUANT",
-      "CONTEXT",
-      ...(hasOthers ? ["FOR"] : []),
-      ...(hasRefused ? ["NOT ON"] : []),
-      "FILE"
-    ],
-    models.map(({ bytes, context, file, hive, model_ref, purpose, quantization, quarantined }) => {
-      const notOn = quarantined?.map(({ device }) => deviceLabel(device)).join(", ")
-      const size = `${megabytes(bytes)} MB`
-      return row(
-        model_ref,
-        hive,
-        size,
-        quantization,
-        context,
-        ...(hasOthers ? [purpose] : []),
-        ...(hasRefused ? [notOn] : []),
-        file
-      )
-    }),
-    room
-  )
-}
 
 /** `now`: milliseconds since 1970 */
 export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number, room?: number): string =>

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readEvents } from "../../../src/protocol/sse.ts"
-import { modelsTable } from "../../../src/main/cli/views.ts"
+import { modelsTable } from "../../../src/main/cli/finding/models-table.ts"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
 import { JobId, HiveId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 

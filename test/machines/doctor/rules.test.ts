@@ -131,6 +131,13 @@ held("the rule about a folder", [
     /cannot be made/,
     /RBEE_HOME/
   ],
+  [
+    "tells what moves the folder of models",
+    folder({ _tag: "Missing", canBeMade: false }, { what: "models" }),
+    "wrong",
+    /models/,
+    /HF_HOME/
+  ],
   ["tells of one that cannot be seen", folder({ _tag: "Unreadable", code: "EACCES" }), "wrong", /EACCES/],
   ["refuses a file in its place", folder({ ...there, kind: "file" }), "wrong", /is no folder/, /Move it/],
   ["refuses somebody else's", folder({ ...there, uid: 0 }), "wrong", /user id 0/, /chown -R 1000 '\/it'\\''s'/],
@@ -233,7 +240,7 @@ const trouble = { what: "no answer", todo: "T" }
 held("the rule about versions", [
   ["the queen sleeps", queenFinding("1.0.0", undefined), "ok", /rbee 1\.0\.0; the queen sleeps/],
   ["the queen is of this one", queenFinding("1.0.0", "1.0.0"), "ok", /the queen too/],
-  ["the queen is of another", queenFinding("1.0.0", "0.9.0"), "wrong", /rbee 0\.9\.0/, /rbee down/],
+  ["the queen is of another", queenFinding("1.0.0", "0.9.0"), "wrong", /rbee 0\.9\.0/, /rbee upgrade/],
   ["a hive is of this one", hiveFinding("1.0.0", hive), "ok", /hive attic: rbee 1\.0\.0$/],
   ["a hive sleeps", hiveFinding("1.0.0", { ...hive, running: undefined }), "ok", /asleep/],
   [

@@ -3,7 +3,7 @@ import { assert, describe, it } from "vitest"
 import type { ModelFacts } from "../../../src/machines/formats/gguf/gguf.ts"
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { fitting, type Room, roomsOf } from "../../../src/machines/policy/memory/devices-fit.ts"
-import { expectedPace, type Paced, pacesOf } from "../../../src/machines/policy/pace.ts"
+import { expectedPace, latestPace, type Paced, pacesOf } from "../../../src/machines/policy/pace.ts"
 import type { JobView } from "../../../src/machines/vocabulary/job.ts"
 import { DeviceId, HiveId, JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -124,5 +124,27 @@ describe("how fast it is expected to be", () => {
       { timings: {} }
     ] as const
     assert.deepStrictEqual(of(...others), [])
+  })
+
+  it("was, of what is loaded, what the latest of its model's answers there says", () => {
+    const job = (created_at: number, total_ms: number, more: Partial<JobView> = {}): JobView => ({
+      job_id: JobId.make(`job-${created_at}`),
+      model: ModelRef.make("a"),
+      state: "done",
+      tokens: 101,
+      failovers: 0,
+      created_at,
+      placement: { hive: HiveId.make("attic"), device: DeviceId.make("gpu0"), losers: [] },
+      timings: { first_token_ms: 0, total_ms },
+      ...more
+    })
+    const jobs = [
+      job(1, 1000),
+      job(3, 2000),
+      job(4, 500, { state: "failed" }),
+      job(5, 1, { model: ModelRef.make("b") })
+    ]
+    assert.strictEqual(latestPace(jobs, { ...place, model: "a" }), 50)
+    assert.isUndefined(latestPace(jobs, { ...place, device: "cpu", model: "a" }))
   })
 })

@@ -75,6 +75,8 @@ describe("the arguments", () => {
     expect(problem("infer", "hi", "--modle", "x")).toContain("Did you mean '--model'?")
     expect(problem("infre", "hi")).toContain("Did you mean 'infer'?")
     expect(problem("hives", "strat")).toContain("Did you mean 'start'?")
+    expect(problem("rm", "llama3.2:3b")).toContain("Did you mean 'models rm'?")
+    expect(problem("models", "delete", "a")).toContain("Did you mean 'rm'?")
     expect(problem("stop")).toContain("MODEL is missing")
     expect(problem("infer", "hi", "--model")).toContain("needs a value")
     expect(problem("infer", "hi", "--cold=yes")).toContain("takes no value")

@@ -1,11 +1,21 @@
 /** `rbee doctor` on real machines: what is broken there is found, and nobody is woken for it. */
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from "node:fs"
+import { spawnSync } from "node:child_process"
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
 import * as Schema from "effect/Schema"
-import { afterAll, beforeAll, expect, it } from "vitest"
+import { afterAll, beforeAll, expect, it, onTestFinished } from "vitest"
+import { layerRandom } from "../../../src/layers/ids/random.ts"
+import { identityOf } from "../../../src/layers/process/identity.ts"
+import { QueenCatalog } from "../../../src/layers/queen-catalog/index.ts"
+import { layerSqlite } from "../../../src/layers/queen-catalog/sqlite.ts"
 import { Diagnosis, type Finding } from "../../../src/machines/doctor/finding.ts"
+import { HiveId } from "../../../src/machines/vocabulary/ids.ts"
+import { SshPlace } from "../../../src/machines/vocabulary/place.ts"
 import type { Machine } from "../../support/machine.ts"
 import { useMachines } from "../../support/machines.ts"
 
@@ -61,6 +71,65 @@ it("names a stranger on a port, bad modes, a typo in a variable, and each way ou
     todo: `chmod 700 '${join(on.home, "queen")}'`
   })
   expect(found("ssh")[0]?.seen).toContain("agent: dead")
+  expect(on.processes()).toEqual([])
+})
+
+/** A small disk of models, where root may mount one; undefined: none is to be had. */
+const smallDisk = (): string | undefined => {
+  const at = mkdtempSync(join(tmpdir(), "rbee-small-disk-"))
+  const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", at]).status === 0
+  onTestFinished(() => {
+    if (mounted) spawnSync("umount", ["-l", at])
+    rmSync(at, { recursive: true, force: true })
+  })
+  return mounted ? at : undefined
+}
+
+/** What a queen who sleeps knows: a hive over ssh, whose key is no file any more. */
+const knowsHive = (on: Machine, ssh: typeof SshPlace.Encoded) =>
+  Effect.flatMap(QueenCatalog, ({ hives }) =>
+    hives.put({ id: HiveId.make("gpu-box"), addedAt: 1, ssh: Schema.decodeSync(SshPlace)(ssh) })
+  ).pipe(
+    Effect.provide(Layer.provide(layerSqlite(join(on.home, "queen", "catalog.sqlite")), layerRandom)),
+    Effect.runPromise
+  )
+
+it("finds each of the faults that were planted, all at once, with a way out of each", async () => {
+  const on = await machine()
+  const stranger = createServer((_, answer) => answer.end("hello"))
+  await new Promise<void>((resolve) => stranger.listen(on.ports.queen, "127.0.0.1", resolve))
+  await knowsHive(on, { host: "127.0.0.1", hive_port: 8600, identity: join(on.home, "no-such-key") })
+  chmodSync(join(on.home, "queen"), 0o777)
+  const hive = { ...identityOf(process.pid), role: "hive", id: "localhost", instance: "hive-1", version: "0.0.9" }
+  mkdirSync(join(on.home, "hive-localhost"), { mode: 0o700 })
+  const state = { ...hive, port: on.ports.hive, url: `http://127.0.0.1:${on.ports.hive}` }
+  writeFileSync(join(on.home, "hive-localhost", "daemon.json"), JSON.stringify(state))
+  const disk = smallDisk()
+  date = () => new Date(Date.now() - 600_000)
+  const more: Record<string, string> = disk === undefined ? {} : { HF_HOME: disk }
+  const text = await on.rbee(["doctor"], { env: { ...env(), ...more } })
+  const found = await asked(on, more)
+  date = () => new Date()
+  stranger.close()
+
+  const planted: ReadonlyArray<readonly [check: string, seen: RegExp, todo: RegExp]> = [
+    ["port", /^port .* of the queen is taken by pid \d+/, /RBEE_QUEEN_PORT/],
+    ["folder", /^queen .*can be written by others/, /^chmod 700/],
+    ["ssh", /^hive gpu-box: the key .*no-such-key is not there/, /--identity FILE/],
+    ["clock", /60[01] s behind/, /time server/],
+    ["version", /^hive localhost runs rbee 0\.0\.9/, /rbee hives stop/],
+    ...(disk === undefined ? [] : [["disk", /^4 MB free for models/, /HF_HOME/] as const])
+  ]
+  for (const [check, seen, todo] of planted) {
+    const one = found(check).find(({ seen: each }) => seen.test(each))
+    expect(one, check).toMatchObject({
+      verdict: expect.stringMatching(/wrong|warn/),
+      todo: expect.stringMatching(todo)
+    })
+    expect(text.stdout).toContain(one?.seen)
+    expect(text.stdout).toContain(`→ ${one?.todo}`)
+  }
+  expect(text.code).toBe(1)
   expect(on.processes()).toEqual([])
 })
 

@@ -11,6 +11,7 @@ import type { ModelRow } from "../../../layers/hive-catalog/index.ts"
 import type { Fits } from "../../../layers/models/index.ts"
 import type { RuntimePlace } from "../../../layers/runtimes/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { typedWord } from "../../../machines/formats/shell-quote.ts"
 import { kindFor, runtimeName, type Terms, type WorkerKind } from "../../../machines/kinds/kind.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { contextChosen, contextShrunk, kvTypeKept } from "../../../machines/narration.ts"
@@ -103,7 +104,9 @@ export class Workers {
     return this.starting.withPermits(1)(
       Effect.suspend((): Effect.Effect<A, E | RbeeError<"CONFLICT">> =>
         this.usesFile(file)
-          ? Effect.fail(rbeeError("CONFLICT", `model ${ref} is in use by a worker`, "Stop it: `rbee workers stop ID`"))
+          ? Effect.fail(
+              rbeeError("CONFLICT", `model ${ref} is in use by a worker`, `Unload it: \`rbee stop ${typedWord(ref)}\``)
+            )
           : effect
       )
     )

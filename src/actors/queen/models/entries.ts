@@ -1,10 +1,10 @@
 /** Models under names of the user's own (machines/entries): what they stand for, and what they add to a request. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { namesAmong } from "../../../machines/entries/among.ts"
 import { type Entries, entryNamed } from "../../../machines/entries/entries.ts"
 import { filled } from "../../../machines/entries/fill.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { resolveName } from "../../../machines/formats/model-name.ts"
 import type { JobRequest } from "../../../machines/vocabulary/job.ts"
 import type { Copy } from "../../../machines/policy/model-gc.ts"
 import type { Known } from "../../../machines/vocabulary/ollama/models.ts"
@@ -64,13 +64,6 @@ export const modelless =
       defaultModel === undefined ? Effect.flatMap(names, (all) => noModel(all)) : call({ ...body, model: defaultModel })
     )
   }
-
-/** Each name of an entry, and what it stands for; what is not here and no reference is left out. */
-const namesAmong = ({ all }: Entries, copies: ReadonlyArray<Copy>) =>
-  all.flatMap((entry) => {
-    const ref = Either.getOrUndefined(resolveName(entry.ref, copies))
-    return ref === undefined ? [] : [entry.name, ...(entry.aliases ?? [])].map((name) => ({ entry, name, ref }))
-  })
 
 /** As `askable` has those that they stand for. */
 export const askableEntries = <M extends { readonly id: string; readonly context?: number | undefined }>(

@@ -34,7 +34,7 @@ export const noPlace = (
     return rbeeError(
       "VRAM_EXHAUSTED",
       `${request.model} needs ${needed} MB; ${rooms}`,
-      "Stop workers that hold memory (`rbee workers ls`, `rbee workers stop ID`), or use a smaller model or context",
+      "Stop workers that hold memory (`rbee ps`, `rbee stop MODEL`), or use a smaller model or context",
       {
         needed_mb: needed,
         available_mb: Math.max(...room.map((one) => one.available)),

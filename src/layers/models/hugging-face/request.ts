@@ -47,7 +47,8 @@ const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH
 /** What OpenSSL says of a certificate that it does not trust; most often somebody on the way reads along. */
 const untrusted = /^(SELF_SIGNED_CERT|DEPTH_ZERO_SELF|UNABLE_TO_|CERT_|ERR_TLS_CERT)/
 
-const checkHub = "Check the network and HF_ENDPOINT, or use file:/absolute/path.gguf"
+const checkHub =
+  "Check the network and HF_ENDPOINT (a hive has that of its start: `rbee down` before another one), or use file:/absolute/path.gguf"
 
 export const broken = (url: URL, error: unknown): RbeeError => {
   if (error instanceof RbeeError) return error

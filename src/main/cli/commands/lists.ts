@@ -8,12 +8,15 @@ import type { DaemonFiles } from "../../../layers/daemon/index.ts"
 import { hiveFolder } from "../../../layers/paths/index.ts"
 import type { Processes } from "../../../layers/process/index.ts"
 import type { RbeeError } from "../../../machines/errors.ts"
+import { noEntries } from "../../../machines/entries/entries.ts"
+import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import type { Health } from "../../../machines/vocabulary/common.ts"
 import { notRunning, notRunningCode } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { age, roomOf } from "../table.ts"
 import { askedFor, defaultModelOf } from "../asked-for.ts"
-import { hivesTable, jobDetails, jobsTable, modelsTable, planDetails, workersTable } from "../views.ts"
+import { hivesTable, jobDetails, jobsTable, planDetails, workerRows, workersTable } from "../views.ts"
+import { modelsTable } from "../finding/models-table.ts"
 import { inWorld } from "../world.ts"
 import { asleepNote, hivesAsleep } from "./asleep.ts"
 import { jobNamed } from "../named.ts"
@@ -42,7 +45,7 @@ export const withQueen = (
   )
 
 /** With the pid of a hive of this machine, which its queen need not know. */
-const hivesOf = (api: OwnApi) =>
+export const hivesOf = (api: OwnApi) =>
   Effect.gen(function* () {
     const local = yield* (yield* QueenLauncher).hives
     return (yield* api.listHives({})).map((hive) => {
@@ -51,7 +54,18 @@ const hivesOf = (api: OwnApi) =>
     })
   })
 
+const workersOf = (api: OwnApi) => Effect.zipWith(api.listWorkers({}), api.listJobs({}), workerRows)
+
 const now = Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis())
+
+/** As the configuration has them now; a fault in it is another command's to tell. */
+const ownNames = (models: ReadonlyArray<ModelView>, { settings }: Context) =>
+  Effect.gen(function* () {
+    const { entriesNow } = yield* Effect.promise(() => import("../../../layers/model-entries/file.ts"))
+    const { namesAmong } = yield* Effect.promise(() => import("../../../machines/entries/among.ts"))
+    const entries = yield* Effect.orElseSucceed(entriesNow(settings.home.config), () => noEntries)
+    return namesAmong(entries, models)
+  })
 
 /** Models on the disk are there, whoever sleeps. */
 const modelsOnDisk = (json: boolean, context: Context) =>
@@ -60,8 +74,9 @@ const modelsOnDisk = (json: boolean, context: Context) =>
     const { copiesOnDisk } = yield* Effect.promise(() => import("../../../layers/models/notes.ts"))
     const models = yield* Effect.promise(() => copiesOnDisk(hiveFolder(home, hive.id), hive.id))
     if (models.length === 0) return notRunning(context, json)
+    const own = yield* ownNames(models, context)
     context.terminal.stderr.write("queen is not running: these are on this machine's disk\n")
-    return show(context, json, models, (room) => modelsTable(models, room))
+    return show(context, json, models, (room) => modelsTable(models, room, own))
   })
 
 const hivesKnown = (json: boolean, context: Context) =>
@@ -77,12 +92,14 @@ export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolea
       case "hives":
         return Effect.map(hivesOf(api), (hives) => show(context, json, hives, (room) => hivesTable(hives, room)))
       case "workers":
-        return Effect.map(api.listWorkers({}), (workers) =>
+        return Effect.map(workersOf(api), (workers) =>
           show(context, json, workers, (room) => workersTable(workers, room))
         )
       case "models":
-        return Effect.map(api.listModels({}), (models) =>
-          show(context, json, models, (room) => modelsTable(models, room))
+        return Effect.flatMap(api.listModels({}), (models) =>
+          Effect.map(ownNames(models, context), (own) =>
+            show(context, json, models, (room) => modelsTable(models, room, own))
+          )
         )
       case "jobs":
         return Effect.zipWith(api.listJobs({}), now, (jobs, at) =>
@@ -169,7 +186,7 @@ export const status = (json: boolean, context: Context) =>
       const health = yield* findAnyQueen
       if (health === undefined) return yield* withoutQueen(json, context)
       const api = yield* connect
-      const [hives, workers] = yield* Effect.all([hivesOf(api), api.listWorkers({})])
+      const [hives, workers] = yield* Effect.all([hivesOf(api), workersOf(api)])
       return show(context, json, { queen: { running: true, ...health }, hives, workers }, (room) =>
         [
           queenLine(health, context),

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import { heardIn, lineIn } from "../../../actors/keeper/job-stream.ts"
 import { connect, findAnyQueen, startQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeRenderer } from "../../../actors/keeper/renderer.ts"
+import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import type { DaemonFiles } from "../../../layers/daemon/index.ts"
 import type { Processes } from "../../../layers/process/index.ts"
 import { printable } from "../../../layers/terminal/index.ts"
@@ -20,6 +21,7 @@ import type { Context } from "../spec.ts"
 import { roomOf } from "../table.ts"
 import { hivesTable } from "../views.ts"
 import { asleepNote, hivesAsleep } from "./asleep.ts"
+import { hivesOf } from "./lists.ts"
 import { inWorld } from "../world.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 import { hiveNamed } from "../named.ts"
@@ -52,7 +54,7 @@ const answer = (context: Context, text: string): number => {
  */
 const withQueen = (
   context: Context,
-  use: (api: OwnApi) => Effect.Effect<number, RbeeError>,
+  use: (api: OwnApi) => Effect.Effect<number, RbeeError, QueenLauncher>,
   asleep?: Effect.Effect<number, RbeeError, DaemonFiles | Processes>
 ) =>
   inWorld(
@@ -82,7 +84,7 @@ const withQueen = (
 const withHive = (
   context: Context,
   name: string,
-  use: (api: OwnApi, alias: HiveId) => Effect.Effect<number, RbeeError>,
+  use: (api: OwnApi, alias: HiveId) => Effect.Effect<number, RbeeError, QueenLauncher>,
   asleep?: (alias: HiveId) => Effect.Effect<number, RbeeError, DaemonFiles | Processes>
 ) => Effect.flatMap(hiveNamed(name), (alias) => withQueen(context, (api) => use(api, alias), asleep?.(alias)))
 
@@ -257,7 +259,7 @@ export const show = (name: string, json: boolean, context: Context) =>
     name,
     (api, alias) =>
       Effect.gen(function* () {
-        const hive = yield* among(yield* api.listHives({}), alias)
+        const hive = yield* among(yield* hivesOf(api), alias)
         const machine = hive.ssh === undefined ? undefined : yield* api.checkHive({ id: alias })
         if (json) return answer(context, JSON.stringify({ ...hive, ...(machine === undefined ? {} : { machine }) }))
         context.terminal.stdout.write(hivesTable([hive], roomOf(context.terminal.stdout)))

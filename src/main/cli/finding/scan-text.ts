@@ -3,17 +3,11 @@ import { printable } from "../../../layers/terminal/index.ts"
 import { megabytes } from "../../../machines/narration.ts"
 import type { ScanAnswer } from "../../../machines/vocabulary/model.ts"
 import { table } from "../table.ts"
+import { alsoCalled } from "./models-table.ts"
 
 type Found = ScanAnswer["models"][number]
 
-/** What can be typed instead of the reference: as its owner calls it, or the file's name. */
-const called = ({ model_ref, names = [] }: Found): string => {
-  const short = names.map((name) =>
-    name.startsWith("file:") ? (name.split("/").at(-1) ?? name) : name.replace(/^ollama:/, "")
-  )
-  const own = model_ref.startsWith("ollama:") ? [model_ref.slice("ollama:".length)] : []
-  return [...new Set([...own, ...short])].join(", ")
-}
+const called = ({ model_ref, names = [] }: Found): string => alsoCalled(model_ref, names)
 
 const tableOf = (models: ReadonlyArray<Found>, room: number | undefined): string =>
   table(
