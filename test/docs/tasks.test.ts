@@ -1,6 +1,31 @@
 /** What people want to do in their first week is found by one link of the README, at a heading that is there. */
+import { existsSync } from "node:fs"
 import { expect, it } from "vitest"
-import { anchors, textOf } from "./pages.ts"
+import { problemOf } from "./grammar.ts"
+import { anchors, rowsOf, textOf } from "./pages.ts"
+import { callsIn } from "./shell.ts"
+
+const week = rowsOf(textOf("docs/tasks.md"))
+  .filter(([to = ""]) => to !== "to")
+  .map(([to = "", typed = "", held = ""]) => ({ to, typed, held }))
+
+it.each(week)("$to: the command is one that rbee takes, and the test is there", async ({ held, typed }) => {
+  const calls = [...typed.matchAll(/`(rbee [^`]*)`/g)].flatMap(([, command = ""]) => callsIn(command))
+  for (const words of calls) expect([words, await problemOf(words)]).toEqual([words, undefined])
+  const [, file = "", name = ""] = /^`([^`]+)`: (.+)$/.exec(held) ?? []
+  expect(existsSync(file), file).toBe(true)
+  expect(
+    textOf(file)
+      .replaceAll("`", "")
+      .includes(`"${name.replaceAll("`", "")}"`),
+    name
+  ).toBe(true)
+})
+
+it("what the first week is made of has a command or a page each", () => {
+  expect(week.length).toBeGreaterThan(25)
+  expect(week.filter(({ typed }) => !/`rbee |`npm |\]\(/.test(typed))).toEqual([])
+})
 
 const readme = textOf("README.md")
 

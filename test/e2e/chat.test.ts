@@ -146,24 +146,29 @@ describe("a chat", () => {
     assert.include(refused.stderr, "Accepted: minillama")
   })
 
-  it.runIf(existsSync("/usr/bin/script"))("asks on a terminal, and ends at Ctrl-C twice", () => {
-    const env = {
-      ...on.env,
-      TERM: "xterm",
-      NODE: process.execPath,
-      RBEE: fileURLToPath(new URL("../../dist/rbee.js", import.meta.url))
+  it.runIf(existsSync("/usr/bin/script"))(
+    "asks on a terminal, brings back what was typed with the arrow, and ends at Ctrl-C twice",
+    () => {
+      const env = {
+        ...on.env,
+        TERM: "xterm",
+        NODE: process.execPath,
+        RBEE: fileURLToPath(new URL("../../dist/rbee.js", import.meta.url))
+      }
+      // keys: a message, the same by the arrow once it is answered, then Ctrl-C twice
+      const answered = (times: number) => `until [ $(grep -c tokens/s seen) -ge ${times} ]; do sleep 0.1; done`
+      const keys = `(printf 'hello\\r'; ${answered(1)}; printf '\\033[A\\r'; ${answered(2)}; printf '\\003'; until grep -q again seen; do sleep 0.1; done; printf '\\003'; until grep -q ended seen; do sleep 0.1; done)`
+      const command = `${keys} | script -qefc '"$NODE" "$RBEE" run minillama --temperature 0; echo ended with $?' seen`
+      const seen = execFileSync("bash", ["-c", `touch seen; ${command}`], {
+        cwd: on.home,
+        env,
+        encoding: "utf8",
+        timeout: 40_000
+      })
+      assert.include(seen, ">>> ")
+      assert.include(seen, "Hello! I am minillama")
+      assert.include(seen, "ended with 130")
+      assert.lengthOf(seen.match(/Hello! I am minillama/g) ?? [], 2)
     }
-    // keys: a message, then Ctrl-C twice once it is answered
-    const keys = `(printf 'hello\\r'; until grep -q tokens/s seen; do sleep 0.1; done; printf '\\003'; until grep -q again seen; do sleep 0.1; done; printf '\\003'; until grep -q ended seen; do sleep 0.1; done)`
-    const command = `${keys} | script -qefc '"$NODE" "$RBEE" run minillama --temperature 0; echo ended with $?' seen`
-    const seen = execFileSync("bash", ["-c", `touch seen; ${command}`], {
-      cwd: on.home,
-      env,
-      encoding: "utf8",
-      timeout: 40_000
-    })
-    assert.include(seen, ">>> ")
-    assert.include(seen, "Hello! I am minillama")
-    assert.include(seen, "ended with 130")
-  })
+  )
 })

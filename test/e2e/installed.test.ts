@@ -2,8 +2,9 @@
  * What npm installs from the package, in a folder of its own: how large it is, that it answers as the checkout does, its
  * types, and that nothing of it runs on once it is uninstalled. It is installed once.
  */
-import { execFileSync, spawnSync } from "node:child_process"
+import { execFile, execFileSync, spawnSync } from "node:child_process"
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -17,11 +18,13 @@ import {
 } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { promisify } from "node:util"
 import { transformSync } from "esbuild"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { afterAll, assert, beforeAll, describe, it, onTestFinished } from "vitest"
 import { knobs, variableOf } from "../../src/main/config/knobs.ts"
 import { root, withBuiltStore } from "../support/built-store.ts"
 import { allOf, environmentOf, hasRoots, makeRoot, stagesOf, stop, wordsOf } from "../support/container.ts"
+import { testHub } from "../support/hub.ts"
 import { inferSample } from "../support/infer-sample.ts"
 import { eventually, makeMachine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
@@ -80,6 +83,26 @@ describe("rbee as npm installs it", () => {
     })
     assert.match(run.stdout, /^Hello! I am minillama/, run.stderr)
     assert.include(readdirSync(join(on.home, ".cache", "rbee", "code")).join(), "worker-")
+  })
+
+  it("gives an empty machine the first answer of a real model in two commands", async () => {
+    // the first is npm's, above; of the model the name is real and the bytes are those of ours
+    const hub = await testHub()
+    onTestFinished(() => hub.close())
+    const [model = ""] = /HF:[\w/.-]+:\w+/.exec(readFileSync(join(root, "docs/tasks.md"), "utf8")) ?? []
+    const [, repo = "", quantisation = ""] = /^HF:(.*):(\w+)$/.exec(model) ?? []
+    const name = `${repo.replace(/^.*\//, "").replace(/-GGUF$/, "")}-${quantisation}.gguf`
+    mkdirSync(join(hub.folder, repo), { recursive: true })
+    copyFileSync(join(hub.folder, "acme/tiny/tiny-Q8_0.gguf"), join(hub.folder, repo, name))
+    const on = await machine({ programs })
+    const env = { ...on.env, HOME: on.home, HF_HOME: "", XDG_CACHE_HOME: "", HF_ENDPOINT: hub.url }
+    const rbee = join(prefix, "bin", "rbee")
+    // the hub is in this process, which has to go on
+    const first = await promisify(execFile)(rbee, ["run", model, "Why is the sky blue?"], { env })
+    assert.isAbove(first.stdout.length, 20)
+    // once, into the cache that other programs share
+    assert.isBelow(hub.sent(), 1.5 * statSync(join(hub.folder, repo, name)).size)
+    assert.isTrue(existsSync(join(on.home, ".cache/huggingface/hub", `models--${repo.replace("/", "--")}`)))
   })
 
   inferSample((env = {}) => machine({ env, programs }))

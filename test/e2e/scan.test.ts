@@ -3,7 +3,7 @@ import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import { type ollamaTree as Tree, minillamaFile, ollamaTree } from "../support/left-models.ts"
+import { type ollamaTree as Tree, inHubCache, minillamaFile, ollamaTree } from "../support/left-models.ts"
 import type { Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
@@ -85,5 +85,19 @@ describe("rbee models scan", () => {
     for (const file of [ollama.folder, named]) rmSync(file, { recursive: true })
     assert.include(await models("scan"), "0 models on hive localhost")
     assert.strictEqual(await models("ls", "--json"), "[]\n")
+  })
+
+  it("what Hugging Face's cache has is asked for at once, and LM Studio's folder is found, where there is no network", async () => {
+    assert.strictEqual((await on.rbee(["down"])).code, 0)
+    Object.assign(on.env, { HF_ENDPOINT: "http://127.0.0.1:1" })
+    inHubCache(join(user, ".cache/huggingface/hub"), "acme/tiny", "tiny-Q8_0.gguf", minillamaFile)
+    const cached = await hello("HF:acme/tiny:Q8_0")
+    assert.strictEqual(cached.code, 0, cached.stderr)
+    assert.match(cached.stdout, /^Hello! I am/)
+    const studio = join(user, ".lmstudio", "models", "acme", "poet")
+    mkdirSync(studio, { recursive: true })
+    copyFileSync(minillamaFile, join(studio, "lm-poet-Q8_0.gguf"))
+    assert.match(await models("scan"), /^HF:acme\/tiny:Q8_0 .* lm-poet-Q8_0\.gguf/m)
+    assert.strictEqual((await hello("lm-poet")).code, 0)
   })
 })

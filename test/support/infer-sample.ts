@@ -1,6 +1,9 @@
-/** The main job in a few runs: of this checkout's programs, and of those that npm installed. */
-import { assert, it } from "vitest"
-import { eventually, type Machine } from "./machine.ts"
+/** The main job, and what one does with models, in a few runs: of this checkout's programs, and of those that npm installed. */
+import { join } from "node:path"
+import { assert, it, onTestFinished } from "vitest"
+import { paced, story, strike, told } from "./faults.ts"
+import { testHub } from "./hub.ts"
+import { eventually, type Machine, type RunOptions } from "./machine.ts"
 import { patience } from "./patience.ts"
 
 const greedy = ["--temperature", "0"]
@@ -55,5 +58,43 @@ export const inferSample = (made: (env?: Record<string, string>) => Promise<Mach
     const workers = async () =>
       JSON.parse((await on.rbee(["workers", "ls", "--json"])).stdout) as Array<{ busy: number }>
     await eventually(async () => (await workers()).every(({ busy }) => busy === 0), "the slot is free")
+  })
+
+  it("pulls a model, talks with it, tells what is loaded, unloads it, and goes down whole", async () => {
+    const hub = await testHub()
+    onTestFinished(() => hub.close())
+    const on = await made({ HF_ENDPOINT: hub.url })
+    on.env["HF_HOME"] = join(on.home, "hf")
+    const run = async (args: ReadonlyArray<string>, options: RunOptions = {}) => {
+      const done = await on.rbee(args, options)
+      assert.strictEqual(done.code, 0, `${args.join(" ")}: ${done.stderr}`)
+      return done.stdout
+    }
+    const model = "HF:acme/tiny:Q8_0"
+    assert.include(await run(["pull", model]), `model ${model} is on hive localhost`)
+    assert.include(await run(["list"]), model)
+    const talk = await run(["chat", model, ...greedy], { stdin: "hello\nWhat is a queen?\n" })
+    assert.match(talk, /^Hello! I am minillama.*\n.*queen/)
+    assert.match(await run(["ps"]), new RegExp(`localhost +cpu +idle +${model} `))
+    assert.strictEqual(await run(["stop", model]), `model ${model} unloaded\n`)
+    assert.notInclude(await run(["ps"]), model)
+    await run(["down"])
+    assert.strictEqual((await on.rbee(["status"])).code, 3)
+    await eventually(
+      () => on.processes().length === 0,
+      () => JSON.stringify(on.processes())
+    )
+  })
+
+  it("goes on with the same text where its worker is killed in the middle", async () => {
+    const on = await made(paced)
+    const undisturbed = (await on.rbee(story)).stdout
+    assert.isAbove(undisturbed.length, 200)
+    const struck = on.start(story)
+    await struck.until(told(40))
+    assert.lengthOf(await strike(on, "worker", "SIGKILL"), 1)
+    const done = await struck.finished
+    assert.strictEqual(done.code, 0, done.stderr)
+    assert.strictEqual(done.stdout, undisturbed)
   })
 }
