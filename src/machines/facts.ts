@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import { Health } from "./vocabulary/common.ts"
 import { WorkerId } from "./vocabulary/ids.ts"
+import { Purpose } from "./vocabulary/model.ts"
 
 const facts = {
   /** the HTTP status, where a code has two */
@@ -25,6 +26,8 @@ const facts = {
   prompt_bytes: Schema.Number,
   context: Schema.Number,
   trained_context: Schema.Number,
+  /** what a model is for that was asked for something else */
+  purpose: Purpose,
   /** that nobody serves */
   path: Schema.String,
   /** of a command line: it was called wrongly */

@@ -11,7 +11,7 @@ import { Count, Health } from "../../src/machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../src/machines/vocabulary/hive.ts"
 import { HiveId } from "../../src/machines/vocabulary/ids.ts"
 import { JobView, WireError } from "../../src/machines/vocabulary/job.ts"
-import { GcAnswer, ModelView, ProgressEvent } from "../../src/machines/vocabulary/model.ts"
+import { GcAnswer, KeptModel, ModelView, ProgressEvent } from "../../src/machines/vocabulary/model.ts"
 import { PlanView } from "../../src/machines/vocabulary/plan.ts"
 import { KeyMade, KeyName, KeyView } from "../../src/machines/vocabulary/people/key.ts"
 import { AuditEntry, UsageView } from "../../src/machines/vocabulary/people/usage.ts"
@@ -77,7 +77,8 @@ export const outputs: Readonly<Record<string, Output>> = {
     Schema.Struct({
       queen: Queen,
       hives: Schema.Array(Schema.Union(HiveView, LeftHive)),
-      workers: Schema.Array(WorkerRow)
+      workers: Schema.Array(WorkerRow),
+      kept: Schema.optional(Schema.Array(KeptModel))
     })
   ),
   doctor: document(Diagnosis),

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { Ollama } from "ollama"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
-import type { Machine } from "../support/machine.ts"
+import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines(afterAll)
@@ -255,5 +255,39 @@ describe("a model under a name of one's own", () => {
     await says(["set", "./own.gguf", "--default"])
     assert.include(file(), `default_model = "file:${join(on.home, "own.gguf")}"`)
     await says(["unset", "--default"])
+  })
+
+  it("is loaded without being asked where it is to be kept so, again when its worker dies, and else says why", async () => {
+    const kept = (name: string, fields: string) => `[models.${name}]\nkeep_loaded = true\n${fields}\n`
+    configure(kept("mine", 'ref = "minillama"\nslots = 3') + kept("none", 'ref = "./none.gguf"'))
+    const mine = async () => {
+      const { stdout } = await on.rbee(["ps", "--json"])
+      const workers = JSON.parse(stdout) as ReadonlyArray<{ readonly slots: number; readonly pid: number }>
+      return workers.find(({ slots }) => slots === 3)?.pid
+    }
+    const until = async (isSo: (pid: number | undefined) => boolean) => {
+      let pid: number | undefined
+      await eventually(async () => isSo((pid = await mine())), "a worker of it", 30_000)
+      return pid ?? 0
+    }
+    const first = await until((pid) => pid !== undefined)
+    await eventually(
+      async () => /none is to be kept loaded, and is not: .*none\.gguf/.test((await on.rbee(["ps"])).stdout),
+      "why"
+    )
+    const { kept: told } = JSON.parse((await on.rbee(["status", "--json"])).stdout) as {
+      readonly kept: ReadonlyArray<object>
+    }
+    assert.deepInclude(told[0], { name: "mine", state: "loaded" })
+    assert.deepInclude(told[1], { name: "none", state: "waiting" })
+    process.kill(first, "SIGKILL")
+    const second = await until((pid) => pid !== undefined && pid !== first)
+    // the hive goes, and comes back
+    await on.rbee(["hives", "stop"])
+    await on.rbee(["hives", "start"])
+    await until((pid) => pid !== undefined && pid !== second)
+    // by hand it goes, and stays away
+    await on.rbee(["stop", "mine"])
+    assert.match((await on.rbee(["ps"])).stdout, /mine is to be kept loaded, and is not: it was stopped by hand/)
   })
 })

@@ -24,6 +24,8 @@ import { LiveJobs } from "./log/live-jobs.ts"
 import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { askable, copiesOn, found, knownCopies, modelCalls, nameInMind, named } from "./models/models.ts"
+import { gather } from "../surfaces/gather.ts"
+import { keepLoaded } from "./models/kept-loaded.ts"
 import { askableEntries, meant, modelless } from "./models/entries.ts"
 import { ollamaModels } from "./models/ollama.ts"
 import { modelTexts } from "./models/texts.ts"
@@ -119,12 +121,27 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
 
   const wakeHive = (id: HiveId, takeOver?: boolean) => Effect.provide(wakeByHand(id, takeOver), context)
 
+  const submit: typeof jobs.submit = (request, idempotencyKey, taken) =>
+    Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey, taken))
+
+  const keeping = yield* keepLoaded({
+    view,
+    entries: own.entries,
+    settled,
+    // nobody comes back to it: it is no job of a list
+    load: (asked) =>
+      Effect.flatMap(submit(asked), (log) =>
+        Effect.ensuring(gather(answerOf(log).read), Effect.ignore(logs.remove(log.jobId)))
+      )
+  })
+
   const stopWorker = (id: WorkerId): ReturnType<QueenApi["stopWorker"]> =>
     Effect.gen(function* () {
       const worker = view.worker(id)
       const api = worker === undefined ? undefined : view.hive(worker.hive)?.claimed?.api
       if (worker === undefined || api === undefined)
         return yield* rbeeError("WORKER_NOT_FOUND", `there is no worker ${id}`, "`rbee workers ls` lists them")
+      keeping.letGo(worker.model)
       yield* api.stopWorker({ id })
       view.workerLost({ worker: id, instance: worker.instance })
       sessions.gone("worker", id)
@@ -141,9 +158,6 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       memory: view.allHives().flatMap(memoryOf)
     }
   }
-
-  const submit: typeof jobs.submit = (request, idempotencyKey, taken) =>
-    Effect.zipRight(checkPrompt(view, request), jobs.submit(request, idempotencyKey, taken))
 
   /** on `/v1` */
   const orUnknown =
@@ -229,6 +243,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     startHive: ({ id, take_over }) => Effect.zipRight(wakeHive(id, take_over), hiveView(id)),
     stopHive: ({ id }) => Effect.zipRight(hives.stop(id), hiveView(id)),
     listWorkers: () => Effect.sync(() => view.allWorkers()),
+    keptLoaded: () => keeping.kept,
     stopWorker: ({ id }) => stopWorker(id),
     ...models,
     ...(yield* peopleCalls),

@@ -151,3 +151,14 @@ export const ProgressEvent = Schema.Struct({
   rate: Schema.optional(Schema.Number)
 })
 export type ProgressEvent = typeof ProgressEvent.Type
+
+/** An entry that is to be kept loaded. */
+export const KeptModel = Schema.Struct({
+  name: Schema.String,
+  /** absent: what it names is no model */
+  model_ref: Schema.optional(ModelRef),
+  state: Schema.Literal("loaded", "loading", "waiting"),
+  /** it is not loaded */
+  why: Schema.optional(Schema.String)
+})
+export type KeptModel = typeof KeptModel.Type

@@ -4,7 +4,7 @@ import { describeDevices, deviceLabel } from "../../machines/vocabulary/device.t
 import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
 import type { PlanView } from "../../machines/vocabulary/plan.ts"
-import type { ModelView } from "../../machines/vocabulary/model.ts"
+import type { KeptModel, ModelView } from "../../machines/vocabulary/model.ts"
 import { usualContext } from "../../machines/policy/memory/context.ts"
 import { latestPace } from "../../machines/policy/pace.ts"
 import { megabytes } from "../../machines/narration.ts"
@@ -64,6 +64,18 @@ export const workersTable = (workers: ReadonlyArray<WorkerRow>, room?: number): 
     ),
     room
   )
+
+/** Those that are to be kept loaded, and are not. */
+export const keptLines = (kept: ReadonlyArray<KeptModel>): string =>
+  kept
+    .filter(({ state }) => state !== "loaded")
+    .map(({ name, state, why }) =>
+      printable(
+        `${name} is to be kept loaded${state === "loading" ? ", and is being loaded" : `, and is not: ${why ?? ""}`}`
+      )
+    )
+    .map((line) => `${line}\n`)
+    .join("")
 
 /** `now`: milliseconds since 1970 */
 export const jobsTable = (jobs: ReadonlyArray<JobView>, now: number, room?: number): string =>

@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import { Count, Nothing } from "../../machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
-import { GcAnswer, ModelView, ScanAnswer, ScanRequest } from "../../machines/vocabulary/model.ts"
+import { GcAnswer, KeptModel, ModelView, ScanAnswer, ScanRequest } from "../../machines/vocabulary/model.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { Id, HiveId, ModelRef } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
@@ -187,6 +187,12 @@ export const operatorsApi = {
     summary: "Workers",
     input: none,
     answers: { json: { 200: Schema.Array(WorkerView) } }
+  }),
+  keptLoaded: endpoint("GET", "/kept", {
+    scope: "manage",
+    summary: "The entries of the configuration that are kept loaded, and why one is not",
+    input: none,
+    answers: { json: { 200: Schema.Array(KeptModel) } }
   }),
   stopWorker: endpoint("POST", "/workers/:id/shutdown", {
     scope: "manage",

@@ -109,6 +109,7 @@ export const stage = (script: Script) => {
   const call = (name: string) => Effect.sync(() => void told.calls.push(name))
 
   const api: QueenApi = declared(queenApi, {
+    keptLoaded: unscripted,
     health: unscripted,
     listJobs: unscripted,
     plan: unscripted,

@@ -43,6 +43,7 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "checkHive",
       "installHive",
       "inviteHive",
+      "keptLoaded",
       "listHives",
       "removeHive",
       "startHive",

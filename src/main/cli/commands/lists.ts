@@ -15,7 +15,7 @@ import { notRunning, notRunningCode } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { age, roomOf } from "../table.ts"
 import { askedFor, defaultModelOf } from "../asked-for.ts"
-import { hivesTable, jobDetails, jobsTable, planDetails, workerRows, workersTable } from "../views.ts"
+import { hivesTable, jobDetails, jobsTable, keptLines, planDetails, workerRows, workersTable } from "../views.ts"
 import { modelsTable } from "../finding/models-table.ts"
 import { inWorld } from "../world.ts"
 import { asleepNote, hivesAsleep } from "./asleep.ts"
@@ -56,6 +56,9 @@ export const hivesOf = (api: OwnApi) =>
 
 const workersOf = (api: OwnApi) => Effect.zipWith(api.listWorkers({}), api.listJobs({}), workerRows)
 
+/** An older queen keeps none. */
+const keptBy = (api: OwnApi) => Effect.orElseSucceed(api.keptLoaded({}), () => [])
+
 const now = Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis())
 
 /** As the configuration has them now; a fault in it is another command's to tell. */
@@ -92,8 +95,8 @@ export const list = (kind: "hives" | "workers" | "models" | "jobs", json: boolea
       case "hives":
         return Effect.map(hivesOf(api), (hives) => show(context, json, hives, (room) => hivesTable(hives, room)))
       case "workers":
-        return Effect.map(workersOf(api), (workers) =>
-          show(context, json, workers, (room) => workersTable(workers, room))
+        return Effect.zipWith(workersOf(api), keptBy(api), (workers, kept) =>
+          show(context, json, workers, (room) => `${workersTable(workers, room)}${keptLines(kept)}`)
         )
       case "models":
         return Effect.flatMap(api.listModels({}), (models) =>
@@ -186,12 +189,14 @@ export const status = (json: boolean, context: Context) =>
       const health = yield* findAnyQueen
       if (health === undefined) return yield* withoutQueen(json, context)
       const api = yield* connect
-      const [hives, workers] = yield* Effect.all([hivesOf(api), workersOf(api)])
-      return show(context, json, { queen: { running: true, ...health }, hives, workers }, (room) =>
+      const [hives, workers, kept] = yield* Effect.all([hivesOf(api), workersOf(api), keptBy(api)])
+      const keeping = kept.length === 0 ? {} : { kept }
+      return show(context, json, { queen: { running: true, ...health }, hives, workers, ...keeping }, (room) =>
         [
           queenLine(health, context),
           hives.length === 0 ? "no hives\n" : `\n${hivesTable(hives, room)}`,
-          workers.length === 0 ? "no workers\n" : `\n${workersTable(workers, room)}`
+          workers.length === 0 ? "no workers\n" : `\n${workersTable(workers, room)}`,
+          keptLines(kept)
         ].join("")
       )
     })
