@@ -94,6 +94,8 @@ describe("An entry that is kept loaded", () => {
   it.scoped("is left alone when somebody stops it, until it is asked", () =>
     Effect.gen(function* () {
       const { asked, fleet, keeping, pass } = yield* stage()
+      // what was stopped before it was to be kept is no word about it
+      keeping.letGo(model)
       yield* pass(10)
       keeping.letGo(model)
       fleet.removeResident(WorkerId.make("w1"))

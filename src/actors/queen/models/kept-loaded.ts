@@ -61,7 +61,10 @@ const stoppedByHand = "it was stopped by hand; the next request loads it"
 class Keeper {
   private readonly tried = new Map<string, Tried>()
   private readonly loading = new Set<string>()
-  private readonly letGo = new Set<ModelRef>()
+  /** by name: what was loaded when it was last looked at */
+  private readonly loaded = new Map<string, ModelRef>()
+  /** names of those that were loaded, and stopped by hand */
+  private readonly letGo = new Set<string>()
   private readonly world: World
   private readonly fork: (effect: Effect.Effect<void>) => unknown
 
@@ -70,11 +73,14 @@ class Keeper {
     this.fork = fork
   }
 
-  readonly stopped = (model: ModelRef): void => void this.letGo.add(model)
+  readonly stopped = (model: ModelRef): void => {
+    for (const [name, own] of this.loaded) if (own === model) this.letGo.add(name)
+  }
 
   readonly look: Effect.Effect<void> = Effect.suspend(() =>
     Effect.flatMap(this.wanted, (wanted) => {
-      for (const name of this.tried.keys()) if (!wanted.some((entry) => entry.name === name)) this.tried.delete(name)
+      for (const known of [this.tried, this.loaded, this.letGo])
+        for (const name of known.keys()) if (!wanted.some((entry) => entry.name === name)) known.delete(name)
       return Effect.forEach(wanted, (entry) => this.lookAt(entry), { discard: true })
     })
   )
@@ -114,11 +120,12 @@ class Keeper {
       }
       const { model } = asked.right
       if (this.isLoaded(asked.right, name)) {
-        this.letGo.delete(model)
+        this.loaded.set(name, model)
+        this.letGo.delete(name)
         if (last?.why !== undefined) this.tried.delete(name)
         return
       }
-      if (!isDue || this.letGo.has(model)) return
+      if (!isDue || this.letGo.has(name)) return
       this.loading.add(name)
       this.fork(this.load(entry, asked.right, last))
     })
@@ -171,7 +178,7 @@ class Keeper {
       if (this.isLoaded(asked.right, name)) return { name, model_ref: model, state: "loaded" }
       if (this.loading.has(name)) return { name, model_ref: model, state: "loading" }
       const last = this.tried.get(name)?.why
-      const why = this.letGo.has(model)
+      const why = this.letGo.has(name)
         ? stoppedByHand
         : this.world.view.fleet.size === 0
           ? "no hive is awake"
