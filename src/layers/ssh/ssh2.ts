@@ -28,11 +28,15 @@ const library = Effect.promise(async () => {
   return { Client, parseKey: utils.parseKey }
 })
 
+const isNameless = /^(ENOTFOUND|EAI_AGAIN)/
+
 const unreachable = (at: Resolved, why: string): SshError =>
   rbeeError(
     "SSH_UNREACHABLE",
     `no SSH connection to ${at.host}:${at.port}: ${why}`,
-    "Is the machine on and its sshd running?",
+    isNameless.test(why)
+      ? "No machine has this name: check it, or say its address with --host"
+      : "Is the machine on and its sshd running?",
     {
       host: at.host,
       port: at.port

@@ -25,9 +25,20 @@ const carried = [
   "XDG_CACHE_HOME",
   "HF_HOME",
   "HF_HUB_CACHE",
+  "HF_TOKEN_PATH",
+  "OLLAMA_MODELS",
+  "LLAMA_CACHE",
+  "NODE_EXTRA_CA_CERTS",
   "RBEE_TOKEN_FILE",
   "RBEE_HIVE_INVITE_FILE"
 ] as const
+
+const proxies = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"]
+/** How a daemon reaches the hub. */
+const reaching = ["HF_ENDPOINT", "HF_HUB_OFFLINE", ...proxies, ...proxies.map((name) => name.toLowerCase())]
+
+/** A unit can be read by others: an address with a password in it does not stand there. */
+const isSecret = (value: string): boolean => /\/\/[^/@]*@/.test(value)
 
 const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
 
@@ -45,12 +56,14 @@ const said = (settings: Settings, base: Settings): Readonly<Record<string, strin
 
 const environment = (asked: Asked, { settings }: Context, isWokenByCalls: boolean) =>
   Effect.gen(function* () {
-    const found = Object.fromEntries(
-      carried.flatMap((name) => {
-        const value = process.env[name]
-        return value !== undefined && isAbsolute(value) ? [[name, value] as const] : []
-      })
-    )
+    const given = (names: ReadonlyArray<string>, isCarried: (value: string) => boolean): Record<string, string> =>
+      Object.fromEntries(
+        names.flatMap((name) => {
+          const value = process.env[name] ?? ""
+          return value !== "" && isCarried(value) ? [[name, value] as const] : []
+        })
+      )
+    const found = { ...given(carried, isAbsolute), ...given(reaching, (value) => !isSecret(value)) }
     const home = process.env["RBEE_HOME"]
     const base = yield* loadSettings({ env: { ...process.env, ...onlyHome(home) } })
     const state = asked.system

@@ -269,6 +269,23 @@ describe("rbee service", () => {
     expect(on.processes()).toEqual([])
   })
 
+  it("reaches the hub as whoever installed it does, and writes no password down", async () => {
+    const on = await machine()
+    const env = {
+      HF_ENDPOINT: "http://127.0.0.1:1",
+      HTTPS_PROXY: "http://ann:secret@proxy:3128",
+      NO_PROXY: "localhost",
+      OLLAMA_MODELS: "/srv/ollama",
+      HF_TOKEN: "hf_secret"
+    }
+    const { stdout } = await on.rbee(["service", "install", "--print"], { env })
+    const carried = valuesOf(stdout, "Environment").flatMap((line) => wordsOf(line))
+    expect(carried).toEqual(
+      expect.arrayContaining(["HF_ENDPOINT=http://127.0.0.1:1", "NO_PROXY=localhost", "OLLAMA_MODELS=/srv/ollama"])
+    )
+    expect(stdout).not.toContain("secret")
+  })
+
   it("refuses a token in its environment, a service that there is none of, and a queen who has the address", async () => {
     const on = await machine()
     const token = await on.rbee(["service", "install"], { env: { RBEE_TOKEN: "a".repeat(40) } })

@@ -255,7 +255,7 @@ export const refusal = (answer: Answer, what: string, hub: boolean): RbeeError =
     return rbeeError(
       "MODEL_NOT_FOUND",
       `there is no ${what} on ${url.host}`,
-      "Check it; if it is private, set HF_TOKEN"
+      "Check it: `rbee models search` finds repositories; if it is private, set HF_TOKEN"
     )
   }
   if (status === 401 || status === 403) {
