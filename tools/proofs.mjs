@@ -34,7 +34,7 @@ export const proofs = [
     minutes: 25,
     needs: "",
     what: "every process killed or stopped in every phase of a run; 200 kills in downloads; an upgrade under 20 answers",
-    steps: () => [bench("kill-matrix"), bench("kill-downloads"), tests("e2e/upgrade")]
+    steps: () => [bench("kill-matrix"), bench("kill-downloads"), tests("e2e/upgrade"), tests("e2e/service-upgrade")]
   },
   {
     name: "calls",

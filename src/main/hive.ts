@@ -7,6 +7,7 @@
  * is in use.
  */
 import "./working-folder.ts"
+import { existsSync } from "node:fs"
 import { dirname, join as pathOf } from "node:path"
 import { fileURLToPath } from "node:url"
 import { keepLogs } from "../layers/process/log-file.ts"
@@ -46,6 +47,12 @@ import { jsonLogs } from "./logs.ts"
 import { deferredHandlers } from "../layers/transport/deferred-handlers.ts"
 
 const programs = dirname(fileURLToPath(import.meta.url))
+
+const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
+
+/** systemd or launchd looks after it (src/main/service), and after nothing that it starts */
+const isService = process.env["RBEE_SERVICE"] !== undefined
+delete process.env["RBEE_SERVICE"]
 
 /** By which her own machine's hive wakes the next queen. */
 const nextQueen = (settings: Settings) => {
@@ -90,7 +97,17 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
     layerNode
   )
 
-const mustEnd = Effect.raceFirst(stopSignal, replaced(fileURLToPath(import.meta.url)))
+const file = fileURLToPath(import.meta.url)
+let isReplaced = false
+const mustEnd = Effect.raceFirst(
+  stopSignal,
+  Effect.zipRight(
+    replaced(file),
+    Effect.sync(() => void (isReplaced = true))
+  )
+)
+/** Where it is a service a newer program is to be started in its place: to systemd and launchd that is a failure. */
+const lastExit = Effect.suspend(() => exit(isService && isReplaced && existsSync(file) ? 1 : 0))
 
 const program = Effect.gen(function* () {
   const invitation = yield* loadInvitation(process.env)
@@ -137,12 +154,10 @@ const program = Effect.gen(function* () {
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)
 
-const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
-
 const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
   const error = Cause.squash(cause)
   if (!(error instanceof RbeeError)) return Effect.zipRight(Effect.logError("the hive died", cause), exit(1))
   return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(exitCodeOf(error)))
 }
 
-Effect.runFork(program.pipe(Effect.zipRight(exit(0)), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))
+Effect.runFork(program.pipe(Effect.zipRight(lastExit), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))

@@ -6,6 +6,7 @@
  * Exit codes: 0 ended as asked, 1 a failure (the reason is the last line of her log), 75 her address is in use.
  */
 import "./working-folder.ts"
+import { existsSync } from "node:fs"
 import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
@@ -30,7 +31,7 @@ import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
 import { replaced } from "../layers/daemon/program.ts"
 import { noteHeld } from "../layers/daemon/held-address.ts"
 import { settled } from "../layers/daemon/launch.ts"
-import { lostToStay, stateFile } from "../layers/daemon/state-file.ts"
+import { awaitedSuccessor, lostToStay, stateFile } from "../layers/daemon/state-file.ts"
 import { CurrentGrammars } from "../layers/grammars/index.ts"
 import { threadedGrammars } from "../layers/grammars/thread.ts"
 import { layerHttp as layerHives } from "../layers/hive-connector/http.ts"
@@ -199,7 +200,17 @@ const queenLeads = (url: string): Effect.Effect<boolean | undefined> =>
     })
   ).pipe(Effect.provide(layerDaemons))
 
-const mustEnd = Effect.raceFirst(stopSignal, replaced(fileURLToPath(import.meta.url)))
+const file = fileURLToPath(import.meta.url)
+let isReplaced = false
+const mustEnd = Effect.raceFirst(
+  stopSignal,
+  Effect.zipRight(
+    replaced(file),
+    Effect.sync(() => void (isReplaced = true))
+  )
+)
+/** Where it is a service a newer program is to be started in its place: to systemd and launchd that is a failure. */
+const lastExit = Effect.suspend(() => exit(isService && isReplaced && existsSync(file) ? 1 : 0))
 
 /** Whoever comes after one who was to stay, and ended without goodbye, stays in her place, whoever wakes her. */
 const inHerPlace = (settings: Settings) =>
@@ -258,6 +269,7 @@ const program = Effect.gen(function* () {
       boot: bootOf(),
       onDisk: onDiskOf(settings),
       entries: entriesIn(settings.home.config),
+      isSuccessor: (yield* awaitedSuccessor(queenFolder(settings.home))) === settings.version,
       isWokenByCalls: socket !== undefined,
       document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
     })
@@ -291,4 +303,4 @@ const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
   return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(exitCodeOf(error)))
 }
 
-Effect.runFork(program.pipe(Effect.zipRight(exit(0)), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))
+Effect.runFork(program.pipe(Effect.zipRight(lastExit), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))

@@ -91,6 +91,8 @@ describe.skipIf(systemd === undefined)("a service of systemd", () => {
     const before = curl(on)
     const hives = pidsOf(on, "hive")
     process.kill(before.pid, "SIGKILL")
+    // until then the kernel has connections for her
+    await eventually(() => !existsSync(`/proc/${before.pid}`), "her end")
     const after = curl(on)
     expect(after.pid).not.toBe(before.pid)
     expect(after.id).toBe(before.id)

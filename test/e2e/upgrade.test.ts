@@ -1,29 +1,23 @@
 /** `rbee upgrade` on real processes: an older build, which is this one under another version, hands over to this one. */
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { spawn } from "node:child_process"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { type Machine } from "../support/machine.ts"
+import { withBuiltStore } from "../support/built-store.ts"
+import { eventually, type Machine, processesUnder } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { olderVersion, plantOlder, version } from "../support/older.ts"
 import { isWhole } from "../support/proof.ts"
+import { hasSshd, plantVersion } from "../support/remote.ts"
+import { useRemotes } from "../support/remotes.ts"
 
 const machine = useMachines()
-const root = fileURLToPath(new URL("../..", import.meta.url))
+const remote = useRemotes()
 const scratch = mkdtempSync(join(tmpdir(), "rbee-older-"))
 const dist = join(scratch, "dist")
-const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly version: string }
 
-beforeAll(() => {
-  cpSync(process.env.RBEE_TEST_PROGRAMS ?? join(root, "dist"), dist, { recursive: true })
-  for (const name of ["node_modules", "models"]) symlinkSync(join(root, name), join(scratch, name))
-  for (const name of readdirSync(dist, { recursive: true, encoding: "utf8" })) {
-    if (!/\.(cjs|mjs|js)$/.test(name)) continue
-    const text = readFileSync(join(dist, name), "utf8")
-    writeFileSync(join(dist, name), text.replaceAll(`"${version}"`, '"0.0.9"'))
-  }
-})
+beforeAll(() => void plantOlder(scratch))
 afterAll(() => rmSync(scratch, { recursive: true, force: true }))
 
 interface Ran {
@@ -76,7 +70,7 @@ describe("an upgrade", () => {
     await started
     const upgrade = await on.rbee(["upgrade"])
     expect(upgrade.code, upgrade.stderr).toBe(0)
-    expect(upgrade.stdout).toContain(`upgraded from rbee 0.0.9 to ${version}`)
+    expect(upgrade.stdout).toContain(`upgraded from rbee ${olderVersion} to ${version}`)
     const ends = await Promise.all(runs)
     expect(ends.map(({ code, stderr }) => (code === 0 ? 0 : stderr))).toEqual(ends.map(() => 0))
     const whole = await Promise.all([0, 1, 2, 3, 4].map((n) => on.rbee(story(n))))
@@ -95,6 +89,47 @@ describe("an upgrade", () => {
     expect((await on.rbee(["down"])).code).toBe(0)
     expect(on.processes()).toEqual([])
   }, 180_000)
+
+  // npm installs there: with the long proofs
+  it.skipIf(!hasSshd || !isWhole)(
+    "brings hives of other machines along: what is answered there goes on, token for token",
+    async () => {
+      const there = await remote({ env: withBuiltStore(scratch) })
+      plantVersion(there.home, `${olderVersion}-000000000000`, scratch)
+      const on = await machine({
+        env: {
+          RBEE_QUEEN_SSH_CONFIG: there.config,
+          RBEE_WORKER_MAX_TOKENS_PER_S: "20",
+          RBEE_SHUTDOWN_DRAIN_MS: "500"
+        }
+      })
+      expect((await older(on, ["up"])).code).toBe(0)
+      const added = await older(on, ["hives", "add", "remote", "--hive-port", String(there.hivePort)])
+      expect(added.code, added.stderr).toBe(0)
+      const far = [...story(1), "--hive", "remote"]
+      let run = Promise.resolve<Ran | undefined>(undefined)
+      await new Promise<void>((resolve) => (run = older(on, far, resolve)))
+      const before = processesUnder(there.home).filter(({ role }) => role === "hive")
+      expect(before).toHaveLength(1)
+      const upgrade = await on.rbee(["upgrade"], { limitMs: 300_000 })
+      expect(upgrade.code, upgrade.stderr).toBe(0)
+      expect(upgrade.stdout).toContain(
+        `hive remote has rbee ${version}\nupgraded from rbee ${olderVersion} to ${version}\n`
+      )
+      const end = await run
+      expect(end?.code, end?.stderr).toBe(0)
+      expect(end?.stdout).toBe((await on.rbee(far)).stdout)
+      const after = processesUnder(there.home).filter(({ role }) => role === "hive")
+      expect(after).toHaveLength(1)
+      expect(after[0]?.pid).not.toBe(before[0]?.pid)
+      expect((await on.rbee(["hives", "show", "remote"])).stdout).toContain(
+        `a hive runs (pid ${after[0]?.pid}, rbee ${version})`
+      )
+      expect((await on.rbee(["down"])).code).toBe(0)
+      await eventually(() => processesUnder(there.home).every(({ role }) => role === "other"), "all have ended there")
+    },
+    400_000
+  )
 
   it("says where there is nothing to do", async () => {
     const on = await machine()

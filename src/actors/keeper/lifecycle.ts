@@ -201,21 +201,54 @@ export const stopQueen = (
 export type Upgrade =
   | { readonly _tag: "Asleep" }
   | { readonly _tag: "Same" }
-  /** the hives of other machines that run, and are of the older version */
-  | { readonly _tag: "Done"; readonly from: string; readonly remote: ReadonlyArray<HiveId> }
+  /** the hives of other machines that ran: why one is not of the newer version now */
+  | { readonly _tag: "Done"; readonly from: string; readonly remote: ReadonlyArray<RemoteUpgrade> }
+
+export interface RemoteUpgrade {
+  readonly id: HiveId
+  readonly error?: RbeeError
+}
 
 /** how one that has no such call says so */
 const unknownCall: ReadonlySet<string> = new Set(["NOT_FOUND", "METHOD_NOT_ALLOWED"])
 /** she drains, and is gone within this time besides, milliseconds */
 const handoverMs = 10_000
+/** whoever looks after her has started the next one by then */
+const restartMs = 20_000
+/** rbee is brought to another machine within this time: npm may compile there */
+const installMs = 15 * 60_000
+
+/** Where systemd starts the next one she is not to be woken beside it. */
+const nextOne = (version: string) =>
+  Effect.gen(function* () {
+    while ((yield* findAnyQueen)?.version !== version) yield* Effect.sleep(pollMs)
+  }).pipe(Effect.ignore, Effect.timeoutOption(restartMs))
+
+/** She brings it to her version as she wakes it. */
+const awaitUpgraded = (api: OwnApi, id: HiveId): Effect.Effect<RemoteUpgrade, RbeeError> =>
+  Effect.gen(function* () {
+    const asked = yield* Effect.either(api.startHive({ id }))
+    // the call has less patience than npm
+    if (asked._tag === "Left" && asked.left.code !== "CONNECTION_TIMEOUT") return { id, error: asked.left }
+    const hive = yield* awaitHive(api, id, (seen) => seen !== undefined && settled.has(seen.state), installMs)
+    if (hive !== undefined && running.has(hive.state)) return { id }
+    return { id, error: rbeeError("CONNECTION_TIMEOUT", `it is ${hive?.state ?? "unknown"}`, "See `rbee hives show`") }
+  })
+
+export interface UpgradeOptions {
+  readonly drainMs: number
+  readonly version: string
+  /** systemd looks after her, and starts the next one */
+  readonly isRestarted: boolean
+}
 
 /**
  * An older queen hands over to one of this version on the same stores: answers may finish, what is left is gone on with, token
- * for token. Her machine's hive is replaced by the next queen.
+ * for token. Her machine's hive is replaced by the next queen, and those of other machines are brought to her version.
  */
 export const upgradeQueen = (
   renderer: Renderer,
-  { drainMs, version }: { readonly drainMs: number; readonly version: string }
+  { drainMs, isRestarted, version }: UpgradeOptions
 ): Effect.Effect<Upgrade, RbeeError, QueenLauncher | QueenConnector | Processes> =>
   Effect.gen(function* () {
     const launcher = yield* QueenLauncher
@@ -248,7 +281,9 @@ export const upgradeQueen = (
     const isGone = Option.isSome(yield* Effect.timeoutOption(leaves, drainMs + handoverMs))
     if (!isGone)
       return yield* rbeeError("CONNECTION_TIMEOUT", "the older queen is still there", "See `rbee logs queen`.")
+    if (isRestarted) yield* nextOne(version)
     yield* startQueen(renderer)
-    const remote = hives.flatMap(({ id: hive, ssh, state }) => (ssh !== undefined && running.has(state) ? [hive] : []))
+    const ran = hives.flatMap(({ id: hive, ssh, state }) => (ssh !== undefined && running.has(state) ? [hive] : []))
+    const remote = yield* Effect.forEach(ran, (one) => awaitUpgraded(api, one), { concurrency: "unbounded" })
     return { _tag: "Done", from: found.version, remote }
   })

@@ -22,6 +22,8 @@ export interface QueenOptions {
   readonly entries?: Effect.Effect<Entries>
   /** every connection wakes her: a hive's beat would undo her idle end at once, and so it keeps her */
   readonly isWokenByCalls?: boolean
+  /** an older queen handed over to her: hives of other machines follow (hives/elsewhere/upgrading.ts) */
+  readonly isSuccessor?: boolean
   /** the OpenAPI document of her interface */
   readonly document?: () => unknown
 }
@@ -42,6 +44,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
     boot,
     document = () => ({}),
     entries = Effect.succeed(noEntries),
+    isSuccessor = false,
     isWokenByCalls = false,
     name = "queen",
     onDisk = Effect.succeed([]),
@@ -54,7 +57,20 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
         const { identity } = yield* QueenCatalog
         const instance = yield* (yield* Ids).make("queen")
         const startedAt = yield* Clock.currentTimeMillis
-        return { ...identity, instance, startedAt, boot, document, entries, isWokenByCalls, name, onDisk, pid, url }
+        return {
+          ...identity,
+          instance,
+          startedAt,
+          boot,
+          document,
+          entries,
+          isSuccessor,
+          isWokenByCalls,
+          name,
+          onDisk,
+          pid,
+          url
+        }
       })
     )
 }

@@ -3,6 +3,7 @@
 export type Role = "queen" | "hive"
 /** as this user, or for the whole machine */
 export type Scope = "user" | "system"
+export const scopes: ReadonlyArray<Scope> = ["user", "system"]
 
 export interface Service {
   readonly role: Role

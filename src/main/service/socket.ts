@@ -10,13 +10,12 @@ import { queenFolder } from "../../layers/paths/index.ts"
 import type { Context } from "../cli/spec.ts"
 import { inWorld } from "../cli/world.ts"
 import { here } from "./here.ts"
-import type { Scope } from "./service.ts"
+import { type Scope, scopes } from "./service.ts"
 import { listenStream, systemctlOf, unitFolder, unitName } from "./systemd.ts"
 import { runTool } from "./tool.ts"
 
 const socket = unitName("queen", "socket")
 const service = unitName("queen", "service")
-const scopes: ReadonlyArray<Scope> = ["user", "system"]
 
 const listensAt = (scope: Scope, address: string): boolean => {
   try {

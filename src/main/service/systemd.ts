@@ -18,12 +18,17 @@ const word = (text: string): string => `"${text.replace(/["\\]/g, "\\$&").replac
 const commandLine = ([program = "", ...args]: ReadonlyArray<string>): string =>
   [word(program), ...args.map((one) => word(one).replaceAll("$", "$$$$"))].join(" ")
 
+/** What is run: an upgrade puts the newer programs there. `rbee down` ends what a queen woke, too. */
+export const execLines = ({ cli, node, program, role }: Pick<Service, "cli" | "node" | "program" | "role">) => [
+  `ExecStart=${commandLine([node, program])}`,
+  ...(role === "queen" ? [`ExecStop=${commandLine([node, cli, "down"])}`] : [])
+]
+
 /**
- * What a queen wakes is in her control group. It outlives a crash of hers, and the next one takes it up; `rbee down` ends
- * it all. A hive's workers are its children.
+ * What a queen wakes is in her control group. It outlives a crash of hers, and the next one takes it up. A hive's workers are
+ * its children.
  */
-const ending = ({ cli, node, role }: Service): ReadonlyArray<string> =>
-  role === "queen" ? [`ExecStop=${commandLine([node, cli, "down"])}`, "KillMode=process"] : ["KillMode=mixed"]
+const killMode = ({ role }: Service): string => `KillMode=${role === "queen" ? "process" : "mixed"}`
 
 const hardening = ({ isLocal, scope }: Service): ReadonlyArray<string> => [
   "NoNewPrivileges=yes",
@@ -66,7 +71,7 @@ const withSocket = ({ listens, role }: Service): ReadonlyArray<string> => {
 }
 
 export const unitOf = (service: Service): string => {
-  const { account, environment, node, program, role, scope } = service
+  const { account, environment, role, scope } = service
   return `${[
     "[Unit]",
     `Description=rbee ${role}`,
@@ -77,8 +82,8 @@ export const unitOf = (service: Service): string => {
     "Type=exec",
     ...(account === undefined ? [] : [`User=${account}`, "StateDirectory=rbee", "StateDirectoryMode=0700"]),
     ...Object.entries(environment).map(([name, value]) => `Environment=${word(`${name}=${value}`)}`),
-    `ExecStart=${commandLine([node, program])}`,
-    ...ending(service),
+    ...execLines(service),
+    killMode(service),
     `TimeoutStopSec=${stopSeconds}`,
     "Restart=on-failure",
     "RestartSec=1",

@@ -10,6 +10,7 @@ import { notLost } from "../cluster/hive-entry.ts"
 import { OwnLife } from "../endings/own-life.ts"
 import { CurrentQueen } from "../identity.ts"
 import { hiveAt, untilGone } from "./hive-calls.ts"
+import { isToUpgrade, upgraded } from "./elsewhere/upgrading.ts"
 import type { KnownHive } from "./known-hive.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { fact } from "../../../machines/facts.ts"
@@ -46,7 +47,9 @@ export const claim = (hive: KnownHive, url: string, justWoken = false) =>
       remote: row.ssh !== undefined
     })
     if (mismatch !== undefined) {
-      if (row.ssh !== undefined || !isOlder(version, (yield* CurrentSettings).version)) return yield* mismatch
+      const isHers = row.ssh === undefined && isOlder(version, (yield* CurrentSettings).version)
+      if (yield* isToUpgrade(hive, version)) yield* upgraded(hive, version)
+      else if (!isHers) return yield* mismatch
       // her own machine's programs are of one version: an older one makes room for hers
       yield* Effect.logInfo(`hive ${row.id} of rbee ${version} ends, for one of this version`)
       yield* api.shutdown({ deadline_ms: 0 })

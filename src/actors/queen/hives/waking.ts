@@ -8,6 +8,7 @@ import { rbeeError } from "../../../machines/errors.ts"
 import * as say from "../../../machines/narration.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
 import { claim, claimLasting } from "./claiming.ts"
+import { isToUpgrade, upgraded } from "./elsewhere/upgrading.ts"
 import { findOrEnd, leaveMs, untilLeft } from "./finding.ts"
 import { isUninvited, type KnownHive, narrateOf, notInvited } from "./known-hive.ts"
 
@@ -36,7 +37,15 @@ const start = (hive: KnownHive) =>
     const { row, target, waiters } = hive
     const narrate = yield* narrateOf(hive)
     narrate(say.hiveWake(target.at))
-    const waking = (yield* HiveLauncher).wake(target)
+    const launched = (yield* HiveLauncher).wake(target)
+    const waking = Effect.catchAll(launched, (error) =>
+      Effect.gen(function* () {
+        const theirs = error.code === "VERSION_MISMATCH" ? String(error.details["hive"]) : undefined
+        if (theirs === undefined || !(yield* isToUpgrade(hive, theirs))) return yield* error
+        yield* upgraded(hive, theirs)
+        return yield* launched
+      })
+    )
     const { url, woken } = yield* row.ssh === undefined ? waking : (yield* Wakings).withPermits(1)(waking)
     if (woken) {
       const users = [...waiters].map(({ session }) => session)

@@ -17,11 +17,13 @@ import type { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { living } from "../../../layers/daemon/state-file.ts"
 import { queenFolder } from "../../../layers/paths/index.ts"
+import { isRenewed } from "../../service/renew.ts"
 import { isAfterHer, startSocket, stopService, stopSocket } from "../../service/socket.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
 import { hiveNamed, jobNamed, workerNamed } from "../named.ts"
+import { isOlder } from "../../../machines/policy/version.ts"
 import { resolveName } from "../../../machines/formats/model-name.ts"
 import type { HiveId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 import { standsFor } from "../asked-for.ts"
@@ -117,17 +119,19 @@ export const upgrade = (given: Context) =>
     const { home, shutdown, version } = given.settings
     const before = yield* inWorld(given, living(queenFolder(home)))
     const context = before?.stays === true ? staying(given) : given
+    const isRestarted =
+      before !== undefined && isOlder(before.version, version) && (yield* isRenewed(before.pid, given))
     return yield* inWorld(
       context,
       Effect.gen(function* () {
         const renderer = yield* rendererOf(context)
-        const outcome = yield* upgradeQueen(renderer, { drainMs: shutdown.drainMs, version })
+        const outcome = yield* upgradeQueen(renderer, { drainMs: shutdown.drainMs, version, isRestarted })
         if (outcome._tag === "Asleep") return answer(context, `no queen runs; the next one is rbee ${version}`)
         if (outcome._tag === "Same") return answer(context, `the queen is rbee ${version} already`)
-        for (const hive of outcome.remote)
+        for (const { error, id } of outcome.remote)
           answer(
             context,
-            `hive ${hive} has the older rbee: ${given.typed(`hives stop ${hive}`)}, then ${given.typed(`hives upgrade ${hive}`)}`
+            error === undefined ? `hive ${id} has rbee ${version}` : `hive ${id} has the older rbee: ${error.message}`
           )
         return answer(context, `upgraded from rbee ${outcome.from} to ${version}`)
       })
