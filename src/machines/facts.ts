@@ -37,6 +37,8 @@ const facts = {
   /** a key file that needs its passphrase */
   locked: Schema.String,
 
+  /** of a hive of another version: which */
+  hive_version: Schema.String,
   /** trying again is no use: of a download, of a hive */
   permanent: Schema.Boolean,
   /** of a hub: it answered so, was not reached at all, or said nothing; milliseconds until it wants to be asked again */

@@ -14,6 +14,7 @@ export interface Versions {
 const mismatch = ({ hive, ours, theirs }: Versions, how: string, todo: string) =>
   rbeeError("VERSION_MISMATCH", `hive ${hive} ${how} rbee ${theirs}, this is rbee ${ours}`, todo, {
     hive: theirs,
+    hive_version: theirs,
     queen: ours
   })
 

@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import { HiveLauncher } from "../../../layers/hive-launcher/index.ts"
 import type { HiveRow } from "../../../layers/queen-catalog/index.ts"
 import { rbeeError } from "../../../machines/errors.ts"
+import { fact } from "../../../machines/facts.ts"
 import * as say from "../../../machines/narration.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
 import { claim, claimLasting } from "./claiming.ts"
@@ -40,7 +41,7 @@ const start = (hive: KnownHive) =>
     const launched = (yield* HiveLauncher).wake(target)
     const waking = Effect.catchAll(launched, (error) =>
       Effect.gen(function* () {
-        const theirs = error.code === "VERSION_MISMATCH" ? String(error.details["hive"]) : undefined
+        const theirs = error.code === "VERSION_MISMATCH" ? fact(error, "hive_version") : undefined
         if (theirs === undefined || !(yield* isToUpgrade(hive, theirs))) return yield* error
         yield* upgraded(hive, theirs)
         return yield* launched
