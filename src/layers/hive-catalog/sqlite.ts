@@ -20,7 +20,7 @@ import {
 } from "./index.ts"
 import { type DeviceId, ModelRef } from "../../machines/vocabulary/ids.ts"
 
-const migrations: Migrations = [
+export const migrations: Migrations = [
   {
     name: "models, runtimes, leases, workers, pins, measures, owner",
     statements: [

@@ -72,7 +72,7 @@ const isBusy = ({ code, what }: RbeeError): boolean => code === "INTERNAL" && wh
 
 /** The page size is fixed when the file gets its first table. One that another queen has is said at once. */
 const prepare = (file: string): void => {
-  if (existsSync(file)) return mustBeFree(file)
+  if (existsSync(file)) return existsSync(`${file}-wal`) ? mustBeFree(file) : undefined
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const db = new Sqlite(file)
   db.pragma(`page_size = ${PAGE}`)
@@ -80,9 +80,9 @@ const prepare = (file: string): void => {
   db.close()
 }
 
-/** The common door would wait for it, and everybody with it. */
+/** One who has it has its log beside it. The common door would wait for it, and everybody with it. */
 const mustBeFree = (file: string): void => {
-  const db = new Sqlite(file, { timeout: 0 })
+  const db = new Sqlite(file, { timeout: 0, readonly: true })
   try {
     db.pragma("schema_version")
   } catch (reason) {

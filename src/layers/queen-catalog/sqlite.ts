@@ -12,7 +12,7 @@ import { type CatalogError, CapabilitiesRow, HiveRow, KeyRow, QueenCatalog, Sett
 import { auditTable } from "./audit.ts"
 
 // A column holds a field as JSON: lists, objects, booleans and absent fields need no encoding of their own.
-const migrations: Migrations = [
+export const migrations: Migrations = [
   {
     name: "queen, hives, capabilities, settings",
     statements: [

@@ -12,7 +12,8 @@
  *   event loop. So the busy timeout is short, and a busy file is an error, not a wait.
  * - "full" fsyncs each commit (catalogs). "normal" survives any process crash but not a power cut, and keeps fsync out
  *   of the token path (journal).
- * - Migrations are only ever appended: their number is their version. A file of a newer rbee is refused untouched.
+ * - Migrations are only ever appended: their number is their version, and each has rows in
+ *   `test/layers/sqlite/migrations.test.ts`. A file of a newer rbee is refused untouched.
  */
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname } from "node:path"
@@ -58,6 +59,7 @@ export const openDatabase = (options: DatabaseOptions): Layer.Layer<SqlClient.Sq
     Effect.gen(function* () {
       mkdirSync(dirname(options.file), { recursive: true, mode: 0o700 })
       keepToOurselves(options.file)
+      yield* refuseNewerAsItLies(options)
       const first = yield* attempt(options)
       if (first._tag === "Opened") return services(options.file, first.sql, undefined)
       const aside = moveAside(options.file)
@@ -92,6 +94,23 @@ const services = (file: string, sql: SqlClient.SqlClient, movedAside: string | u
   Context.make(SqlClient.SqlClient, sql).pipe(Context.add(Database, { file, movedAside }))
 
 type Attempt = { readonly _tag: "Opened"; readonly sql: SqlClient.SqlClient } | { readonly _tag: "Corrupt" }
+
+/**
+ * After a crash what came last stands beside the file, and closing it would move that in: a newer store is to stay as it
+ * lies. Anything else that is wrong is found when it is opened.
+ */
+const refuseNewerAsItLies = (options: DatabaseOptions): Effect.Effect<void, OpenError> =>
+  existsSync(`${options.file}-wal`)
+    ? makeClient({ filename: options.file, readonly: true, disableWAL: true }).pipe(
+        Effect.flatMap((sql) => refuseNewer(sql, options)),
+        Effect.scoped,
+        Effect.provide(Reactivity.layer),
+        Effect.catchAllCause((cause) => {
+          const newer = causes(cause).find(isOpenError)
+          return newer === undefined ? Effect.void : Effect.fail(newer)
+        })
+      )
+    : Effect.void
 
 /** Opens, checks and migrates in a scope of its own, so that a file that fails is closed before it is moved. */
 const attempt = (options: DatabaseOptions): Effect.Effect<Attempt, OpenError, Scope.Scope> =>
