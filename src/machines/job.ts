@@ -100,6 +100,8 @@ export interface PlaceInput {
 
 export type JobEvent =
   | { readonly type: "CANCEL" }
+  /** its answer gives way to one of somebody who has had less, with so many tokens */
+  | { readonly type: "PAUSE"; readonly tokens: number }
   /** the queen ends the job: she shuts down, or its deadline has passed */
   | { readonly type: "END"; readonly error: RbeeError }
 
@@ -362,6 +364,17 @@ export const jobMachine = setupJob.createMachine({
     streaming: {
       tags: "healthy",
       entry: [assign({ done: undefined, error: undefined }), emit({ type: "entered", state: "streaming" })],
+      // as one that has outgrown its worker: into the line again, with the tokens that it has
+      on: {
+        PAUSE: {
+          target: "queued",
+          actions: assign(({ context, event }) => ({
+            tokens: event.tokens,
+            lease: undefined,
+            deathsWithoutToken: event.tokens > context.tokens ? 0 : context.deathsWithoutToken
+          }))
+        }
+      },
       invoke: {
         src: "infer",
         input: ({ context }) => ({ lease: context.lease, alone: context.deathsWithoutToken > 0 }),

@@ -175,6 +175,8 @@ export const continued = (tokens: number) =>
   )
 export const failover = (tokens: number, device: DeviceId, hiveId: HiveId) =>
   queenWarns("failover", `worker lost after ${tokens} tokens; resuming on ${deviceLabel(device)} of hive ${hiveId}`)
+export const paused = (tokens: number) =>
+  queen("paused", `paused after ${tokens} tokens: somebody who has had less is served first`)
 export const hiveLost = (id: string, jobs: number) => queenWarns("hive_lost", `hive ${id} lost; moving ${jobs} jobs`)
 export const queenLost = () => line("bee-keeper", "warn")("queen_lost", "lost queen; reconnecting…")
 export const cancelled = () => keeper("cancelled", "cancelled")

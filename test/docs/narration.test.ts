@@ -63,6 +63,7 @@ const says: Says = {
   inferDone: [narration.inferDone()],
   answered: [narration.answered(42, 1065)],
   continued: [narration.continued(12)],
+  paused: [narration.paused(12)],
   failover: [narration.failover(12, DeviceId.make("cpu"), HiveId.make("attic"))],
   hiveLost: [narration.hiveLost("attic", 2)],
   queenLost: [narration.queenLost()],

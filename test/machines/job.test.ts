@@ -46,6 +46,15 @@ describe("A job", () => {
     expect(states(resident().done("infer", done))).toEqual(["queued", "placing", "streaming", "done"])
   })
 
+  it("that gives way goes back into the line with the tokens that it has, and its slot is given back", () => {
+    const walk = streaming().send({ type: "PAUSE", tokens: 3 })
+    expect(states(walk).slice(-2)).toEqual(["streaming", "queued"])
+    expect(walk.commands).toContainEqual({ type: "release" })
+    expect(walk.input("admit")).toMatchObject({ alone: false })
+    walk.done("admit").done("place", { kind: "resident", lease, placement }).done("infer", done)
+    expect(last(walk)).toEqual({ type: "finish", done, cause: undefined })
+  })
+
   it("carries the lifecycle words as tags", () => {
     const tags = [queued(), placing(), provisioning(), starting(), streaming(), streaming().fail("infer", lost(1))]
     expect(tags.map(({ snapshot }) => Array.from(snapshot.tags).join())).toEqual([

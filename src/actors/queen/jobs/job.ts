@@ -1,7 +1,9 @@
 /** One job as an actor: what each activity and command of its chart does. Temporary: a job is never started twice. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Runtime from "effect/Runtime"
 import { Call } from "../../../protocol/endpoint.ts"
+import { admin } from "../../../protocol/rights.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import {
@@ -52,6 +54,8 @@ export interface JobWorld {
   readonly stateChanged: (machine: string, id: string, from: string, to: string) => void
 }
 
+type Self = MachineActor<typeof jobMachine>["ref"]
+
 const noPlace = rbeeError("INTERNAL", "the job has no place")
 
 // long: what the chart of a job asks for, over what was told to the job already
@@ -78,7 +82,15 @@ export const job = (
     if (placement.exact !== exact) log.record({ placement: { ...placement, exact } })
   }
 
-  const infer = (lease: SlotLease | undefined, alone: boolean): Effect.Effect<InferDone, InferFailed> =>
+  /** Its account gives way: it goes back into the line. Not one that must be alone, which is on trial. */
+  const pausing = (self: Self) =>
+    Effect.map(Effect.runtime<never>(), (runtime) => () => {
+      const tokens = log.tokens()
+      log.narrate(say.paused(tokens))
+      Runtime.runFork(runtime)(self.tell({ type: "PAUSE", tokens }))
+    })
+
+  const infer = (lease: SlotLease | undefined, alone: boolean, self: Self): Effect.Effect<InferDone, InferFailed> =>
     Effect.gen(function* () {
       if (lease === undefined)
         return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false, sent: false })
@@ -121,8 +133,17 @@ export const job = (
         },
         onGone: (then) => view.onGone(lease, () => then(workerGone(lease)))
       }
-      return yield* Effect.mapError(persistent(asked), failed)
+      const pause = alone ? undefined : yield* pausing(self)
+      return yield* Effect.acquireUseRelease(
+        Effect.sync(() => world.scheduler.runs(log.jobId, lease.worker, pause)),
+        () => Effect.mapError(persistent(asked), failed),
+        (ended) => Effect.sync(() => void (deviceMs += 1000 * ended()))
+      )
     })
+
+  /** of devices; written with what is written anyway */
+  let deviceMs = log.facts().device_ms ?? 0
+  const spent = () => (deviceMs === 0 ? {} : { device_ms: Math.round(deviceMs) })
 
   const ended = (outcome: Outcome) =>
     Effect.suspend(() => {
@@ -159,7 +180,7 @@ export const job = (
             log.stateChanged("job", log.jobId, state, command.state)
             world.stateChanged("job", log.jobId, state, command.state)
             // the end is written by `log.end`, together with its reason
-            if (!isEnd(command.state)) log.record({ state: command.state })
+            log.record(isEnd(command.state) ? spent() : { state: command.state, ...spent() })
           }
           state = command.state
         })
@@ -272,8 +293,11 @@ export const job = (
           admit: ({ alone, needs }) =>
             Effect.suspend(() => {
               preference.admit({ alone, needs })
-              return world.scheduler.admit(log.jobId, placementRequestFor(alone, needs), (position) =>
-                log.narrate(say.queued(position))
+              return world.scheduler.admit(
+                log.jobId,
+                log.facts().charged?.to ?? admin,
+                placementRequestFor(alone, needs),
+                (position) => log.narrate(say.queued(position))
               )
             }),
           place: (input) =>
@@ -318,9 +342,9 @@ export const job = (
                 }
               )
             ),
-          infer: ({ alone, lease }) => {
+          infer: ({ alone, lease }, self) => {
             world.scheduler.settled(log.jobId)
-            return Effect.zipRight(timed("started_ms"), infer(lease, alone))
+            return Effect.zipRight(timed("started_ms"), infer(lease, alone, self))
           }
         }
       }),

@@ -223,6 +223,7 @@ const makeJobs = Effect.gen(function* () {
   const ended = ({ log }: LiveJob, exit: Exit.Exit<unknown, unknown>): void => {
     const { placed_ms = 0, total_ms } = log.facts().timings
     if (total_ms !== undefined) pace = paceAfter(pace, total_ms - placed_ms)
+    scheduler.gone(log.jobId)
     live.leave(log.jobId)
     view.release(log.jobId)
     if (!log.ended() && Exit.isFailure(exit)) {

@@ -6,15 +6,26 @@
  * Where the line gets long and another device has room, the first of it leaves to start another worker there
  * (`policy/spread.ts`); the rest gets its slots.
  *
+ * Of several accounts (people) it is whose share is the least (`machines/people/fair-share.ts`): who waits is taken in that order,
+ * and an answer of one that is ahead is paused for one that is behind. It goes back into the line with the tokens that it has.
+ *
  * Jobs that found no room, but would if others went, wait in one line for all models (`capacity-queue.ts`).
  */
 import * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import { invariant } from "../../../machines/invariant.ts"
-import { type Place, type PlacementRequest, decide } from "../../../machines/policy/placement/placement.ts"
+import { FairShare } from "../../../machines/people/fair-share.ts"
+import {
+  type Place,
+  type PlacementRequest,
+  decide,
+  fittingResidents
+} from "../../../machines/policy/placement/placement.ts"
 import { isWorthAnother } from "../../../machines/policy/placement/scale-out.ts"
+import { Keys } from "../people/keys.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { type Hopes, CapacityQueue } from "./capacity-queue.ts"
 import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
@@ -22,7 +33,9 @@ import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
 interface Waiting {
   readonly jobId: JobId
   readonly request: PlacementRequest
-  readonly turn: Deferred.Deferred<void>
+  /** done when its turn has come, and when it is to look again */
+  turn: Deferred.Deferred<void>
+  hasTurn: boolean
   /** since when it waits, milliseconds since 1970 */
   readonly since: number
 }
@@ -32,7 +45,19 @@ interface Turnstile {
    * Waits for the job's turn. Afterwards the job holds a slot (`ClusterView.seatOf`), or no fitting worker is resident.
    * `onQueued` hears the position (1 is next) if it has to wait.
    */
-  readonly admit: (jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void) => Effect.Effect<void>
+  readonly admit: (
+    jobId: JobId,
+    account: string,
+    request: PlacementRequest,
+    onQueued: (position: number) => void
+  ) => Effect.Effect<void>
+  /**
+   * Its answer is decoded on this worker from now on; `pause` has it give up its slot, and come back. What is returned ends
+   * that, and tells the device-seconds that it took.
+   */
+  readonly runs: (jobId: JobId, worker: WorkerId, pause: (() => void) | undefined) => () => number
+  /** It is over. */
+  readonly gone: (jobId: JobId) => void
   /** The job found no room, but would if others went: its next `admit` waits for that. */
   readonly waitForRoom: (jobId: JobId, hopes: Hopes) => void
   /** It has waited long enough behind busy workers: it is to look for a device where another one can be started. */
@@ -53,7 +78,7 @@ export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Tu
   static readonly layer = Layer.suspend(() =>
     Layer.effect(
       Scheduler,
-      Effect.map(Cluster, (view) => new Lines(view))
+      Effect.zipWith(Cluster, Keys, (view, { weightOf }) => new Lines(view, weightOf))
     )
   )
 }
@@ -61,6 +86,11 @@ export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Tu
 /** Those who want another worker of the model hold nobody up. */
 const lineOf = ({ model, setup }: PlacementRequest): string =>
   setup === undefined ? model : `${model} ${setup.slots ?? ""} ${setup.kv_type ?? ""}`
+
+/** Among several accounts who waits looks so often, milliseconds. */
+const lookMs = 250
+
+const untold = () => Deferred.unsafeMake<void>(FiberId.none)
 
 class Lines implements Turnstile {
   private readonly view: ClusterView
@@ -70,17 +100,49 @@ class Lines implements Turnstile {
   /** by model: the job that looks for a device where another worker can be started; one at a time */
   private readonly apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
 
-  constructor(view: ClusterView) {
+  private readonly shares: FairShare
+  /** by job whose answer is decoded */
+  private readonly running = new Map<JobId, { readonly worker: WorkerId; readonly pause: (() => void) | undefined }>()
+  /** by job that is asked to pause: for whom */
+  private readonly pausing = new Map<JobId, JobId>()
+  private wasShared = false
+
+  constructor(view: ClusterView, weightOf: (account: string) => number) {
     this.view = view
+    this.shares = new FairShare(weightOf)
     this.capacity = new CapacityQueue(view)
     view.onChange(() => this.pump())
   }
 
-  admit(jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void): Effect.Effect<void> {
+  admit(
+    jobId: JobId,
+    account: string,
+    request: PlacementRequest,
+    onQueued: (position: number) => void
+  ): Effect.Effect<void> {
     return Effect.zipRight(
       this.capacity.wait(jobId, request, onQueued),
-      Effect.suspend(() => this.inLine(jobId, request, onQueued))
+      Effect.suspend(() => {
+        this.shares.arrive(jobId, account)
+        this.noteShared()
+        return this.inLine(jobId, request, onQueued)
+      })
     )
+  }
+
+  runs(jobId: JobId, worker: WorkerId, pause: (() => void) | undefined): () => number {
+    this.running.set(jobId, { worker, pause })
+    this.shares.begin(jobId, worker, this.view.now())
+    return () => {
+      this.running.delete(jobId)
+      this.pausing.delete(jobId)
+      return this.shares.end(jobId, this.view.now())
+    }
+  }
+
+  gone(jobId: JobId): void {
+    this.shares.leave(jobId)
+    this.noteShared()
   }
 
   waitForRoom(jobId: JobId, hopes: Hopes): void {
@@ -127,8 +189,8 @@ class Lines implements Turnstile {
       ? decide(request, this.view.fleet).kind === "devices"
       : this.enter(jobId, request)
     if (isFree) return Effect.void
-    return Effect.flatMap(Deferred.make<void>(), (turn) => {
-      const waiting: Waiting = { jobId, request, turn, since: this.view.now() }
+    return Effect.suspend(() => {
+      const waiting: Waiting = { jobId, request, turn: untold(), hasTurn: false, since: this.view.now() }
       const joined = this.lines.get(lineOf(request)) ?? []
       invariant(!joined.some((other) => other.jobId === jobId), () => `job ${jobId} waits twice in one line`)
       joined.push(waiting)
@@ -137,20 +199,82 @@ class Lines implements Turnstile {
       this.pump()
       const position = joined.indexOf(waiting) + 1
       if (position > 0) onQueued(position)
-      return Effect.onInterrupt(Deferred.await(turn), () => Effect.sync(() => this.leave(waiting)))
+      this.look()
+      return Effect.onInterrupt(this.turnOf(waiting), () => Effect.sync(() => this.leave(waiting)))
     })
+  }
+
+  /**
+   * Among several accounts the first of a line looks now and then whether somebody is to give way: shares move while
+   * nothing happens.
+   */
+  private turnOf(waiting: Waiting): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const told = Deferred.await(waiting.turn)
+      const looks = this.wasShared && this.lines.get(lineOf(waiting.request))?.[0] === waiting
+      return Effect.flatMap(looks ? Effect.timeoutOption(told, lookMs) : told, () => {
+        if (waiting.hasTurn) return Effect.void
+        this.look()
+        return this.turnOf(waiting)
+      })
+    })
+  }
+
+  /** Who waits has nothing to look at until there is another account. */
+  private noteShared(): void {
+    const isShared = this.shares.isShared()
+    const begins = isShared && !this.wasShared
+    this.wasShared = isShared
+    if (begins) for (const line of this.lines.values()) this.wake(line)
+  }
+
+  /** The first of it looks, and goes on looking. */
+  private wake([first]: ReadonlyArray<Waiting>): void {
+    if (first === undefined || !this.wasShared) return
+    Deferred.unsafeDone(first.turn, Effect.void)
+    first.turn = untold()
+  }
+
+  /** Has an answer give way to who is next, where its account is ahead of that one's. */
+  private look(): void {
+    if (!this.wasShared) return
+    const now = this.view.now()
+    const asked = new Set(this.pausing.values())
+    for (const line of this.lines.values()) {
+      const next = line[this.nextOf(line)]
+      if (next === undefined || asked.has(next.jobId)) continue
+      const fitting = new Set(fittingResidents(next.request, this.view.fleet).map(({ worker }) => worker))
+      const those = [...this.running].flatMap(([job, { pause, worker }]) =>
+        pause !== undefined && fitting.has(worker) && !this.pausing.has(job) ? [job] : []
+      )
+      const job = this.shares.paused(next.jobId, those, now)
+      if (job === undefined) continue
+      this.pausing.set(job, next.jobId)
+      this.running.get(job)?.pause?.()
+    }
+  }
+
+  private nextOf(line: ReadonlyArray<Waiting>): number {
+    return this.wasShared
+      ? this.shares.next(
+          line.map(({ jobId }) => jobId),
+          this.view.now()
+        )
+      : 0
   }
 
   /** Whoever can have a slot leaves its line with it. */
   private pump(): void {
     for (const [key, line] of this.lines) {
       for (
-        let next = line[0];
+        let at = this.nextOf(line), next = line[at];
         next !== undefined && (this.enter(next.jobId, next.request) || this.scalesOut(next, line));
-        next = line[0]
+        at = this.nextOf(line), next = line[at]
       ) {
-        line.shift()
+        line.splice(at, 1)
+        next.hasTurn = true
         Deferred.unsafeDone(next.turn, Effect.void)
+        if (at === 0) this.wake(line)
       }
       if (line.length === 0) this.lines.delete(key)
     }
@@ -189,6 +313,7 @@ class Lines implements Turnstile {
     if (line === undefined || at < 0) return
     line.splice(at, 1)
     if (line.length === 0) this.lines.delete(lineOf(waiting.request))
+    else if (at === 0) this.wake(line)
     this.pump()
   }
 }
