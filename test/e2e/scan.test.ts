@@ -1,5 +1,5 @@
 /** `rbee models scan` through the real programs: what others have left on this machine, asked for by name. */
-import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { copyFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, beforeAll, describe, it } from "vitest"
@@ -78,6 +78,10 @@ describe("rbee models scan", () => {
     assert.include(await models("scan", named, "/nowhere/models"), "not looked at: /nowhere/models: it is not there\n")
     const alone = await on.rbee(["models", "scan", "/nowhere/models"])
     assert.strictEqual(alone.code, 1)
+    writeFileSync(join(user, "notes.txt"), "no model")
+    const file = await on.rbee(["models", "scan", join(user, "notes.txt")])
+    assert.strictEqual(file.code, 1)
+    assert.match(file.stdout, /not looked at: .*notes\.txt: it is a file, and no GGUF/)
   })
 
   it("what is gone from the disk is forgotten by the next scan", async () => {

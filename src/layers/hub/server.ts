@@ -49,7 +49,8 @@ export const serveHub = (
     const kinds = yield* Kinds
     const repos = yield* Effect.tryPromise({
       try: () => reposIn(options.folder, kinds),
-      catch: () => rbeeError("INVALID_REQUEST", "the folder cannot be read", "Name a folder of GGUF files")
+      catch: () =>
+        rbeeError("INVALID_REQUEST", `the folder ${options.folder} cannot be read`, "Name a folder of GGUF files")
     })
     const { port } = yield* Effect.acquireRelease(listen(options, kinds), ({ close }) => close)
     return { url: urlOf(options.host, port), port, repos }

@@ -59,7 +59,8 @@ const elsewhere: Readonly<Record<string, string>> = {
   cp: "models set",
   search: "models search",
   start: "up",
-  update: "upgrade"
+  update: "upgrade",
+  config: "help settings"
 }
 const elsewhereInGroups: Readonly<Record<string, string>> = { list: "ls", remove: "rm", delete: "rm", download: "pull" }
 

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { partsOf } from "../../../machines/formats/gguf/split.ts"
 import type { FoundModel, Scan, ScannedFolder } from "../index.ts"
-import { type Candidate, Findings, problemOf, type Skipped } from "./finding.ts"
+import { type Candidate, entryAt, Findings, problemOf, type Skipped } from "./finding.ts"
 import { type Folder, knownFolders } from "./folders.ts"
 import { identityOf, isSame } from "./same.ts"
 import { Walk } from "./walk.ts"
@@ -40,12 +40,18 @@ const grouped = async (candidates: ReadonlyArray<Candidate>): Promise<ReadonlyAr
   return groups
 }
 
+/** A file that was named in a folder's place, and gave nothing. */
+const otherFile = async (path: string): Promise<string | undefined> =>
+  (await entryAt(path, path)).kind === "file" ? "it is a file, and no GGUF" : undefined
+
 const lookThrough = async (
   { kind, path }: Folder,
   isNamed: boolean
 ): Promise<(Findings & { folder: ScannedFolder }) | undefined> => {
   const found = new Findings()
-  const problem = await new Walk(found).begin(path).then(() => undefined, problemOf)
+  const trouble = await new Walk(found).begin(path).then(() => undefined, problemOf)
+  const isEmpty = found.candidates.length === 0 && found.skipped.length === 0
+  const problem = isNamed && trouble === undefined && isEmpty ? await otherFile(path) : trouble
   if (problem === "it is not there" && !isNamed) return undefined
   const folder = { path, kind, models: 0, ...(problem === undefined ? {} : { problem }) }
   return Object.assign(found, { folder })
