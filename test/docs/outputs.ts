@@ -11,7 +11,8 @@ import { Count, Health } from "../../src/machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../src/machines/vocabulary/hive.ts"
 import { HiveId } from "../../src/machines/vocabulary/ids.ts"
 import { JobView, WireError } from "../../src/machines/vocabulary/job.ts"
-import { GcAnswer, KeptModel, ModelView, ProgressEvent } from "../../src/machines/vocabulary/model.ts"
+import { GcAnswer, KeptModel, ModelView, ProgressEvent, ScanAnswer } from "../../src/machines/vocabulary/model.ts"
+import { Fits, Found, Listed } from "../../src/main/cli/finding/printed.ts"
 import { PlanView } from "../../src/machines/vocabulary/plan.ts"
 import { KeyMade, KeyName, KeyView } from "../../src/machines/vocabulary/people/key.ts"
 import { AuditEntry, UsageView } from "../../src/machines/vocabulary/people/usage.ts"
@@ -94,6 +95,10 @@ export const outputs: Readonly<Record<string, Output>> = {
   "models pull": pull,
   "models show": models,
   "models dialect": document(Schema.Struct({ ...Dialect.fields, round_trip: RoundTrip })),
+  "models scan": document(ScanAnswer),
+  "models search": document(Found),
+  "models fit": document(Fits),
+  "models entries": document(Listed),
   "models gc": asked(GcAnswer),
   "jobs ls": jobs,
   "jobs show": asked(JobView),

@@ -35,6 +35,10 @@ const folded = (name: string): string => name.toLowerCase().replace(/:latest$/, 
 export const entryNamed = ({ named }: Pick<Entries, "named">, name: string): Entry | undefined =>
   named.size === 0 ? undefined : named.get(folded(name))
 
+/** By what a model is found: an entry's name is not, what it stands for is. */
+export const unaliased = (entries: Pick<Entries, "named">, name: string): string =>
+  entryNamed(entries, name)?.ref ?? name
+
 /** The same name, to those who ask for it. */
 export const isSameName = (one: string, other: string): boolean => folded(one) === folded(other)
 

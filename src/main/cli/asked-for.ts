@@ -4,7 +4,8 @@ import * as Either from "effect/Either"
 import type { Settings } from "../../layers/settings/index.ts"
 import { pathRef } from "../../layers/model-entries/path-ref.ts"
 import type { RbeeError } from "../../machines/errors.ts"
-import { isName } from "../../machines/formats/model-name.ts"
+import { isName, type Named, resolveName } from "../../machines/formats/model-name.ts"
+import type { ModelRef } from "../../machines/vocabulary/ids.ts"
 import { bundledModel, parseModelRef } from "../../machines/formats/model-ref.ts"
 
 /** To be sent to the queen, who knows what there is; refused here is what can be neither. */
@@ -17,11 +18,15 @@ export const askedFor = (text: string): Effect.Effect<string, RbeeError> => {
 /** What runs where none is named. */
 export const defaultModelOf = ({ defaultModel = bundledModel }: Settings): string => defaultModel
 
-/** What the queen finds it by: an entry's name is told from others' here. */
-export const standsFor = (text: string, { home }: Settings): Effect.Effect<string, RbeeError> =>
+/** The reference of what is called so, an entry or one of these models. */
+export const modelNamed = (
+  text: string,
+  copies: ReadonlyArray<Named>,
+  { home }: Settings
+): Effect.Effect<ModelRef, RbeeError> =>
   Effect.gen(function* () {
     const asked = yield* askedFor(text)
     const { entriesNow } = yield* Effect.promise(() => import("../../layers/model-entries/file.ts"))
-    const { entryNamed } = yield* Effect.promise(() => import("../../machines/entries/entries.ts"))
-    return entryNamed(yield* entriesNow(home.config), asked)?.ref ?? asked
+    const { unaliased } = yield* Effect.promise(() => import("../../machines/entries/entries.ts"))
+    return yield* resolveName(unaliased(yield* entriesNow(home.config), asked), copies)
   })

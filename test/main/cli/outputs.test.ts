@@ -3,6 +3,7 @@ import { Ajv } from "ajv"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { afterAll, beforeAll, expect, it } from "vitest"
+import { testHub } from "../../support/hub.ts"
 import type { Machine } from "../../support/machine.ts"
 import { useMachines } from "../../support/machines.ts"
 import { patience } from "../../support/patience.ts"
@@ -101,6 +102,27 @@ it(
     const file = join(awake.home, "chat.jinja")
     writeFileSync(file, "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}</s>{% endfor %}")
     await printed(awake, "models dialect", 0, [file])
+  },
+  patience(60_000)
+)
+
+it(
+  "of what is searched, found, would fit, and has a name of one's own",
+  async () => {
+    const hub = await testHub()
+    try {
+      awake.env["HF_ENDPOINT"] = hub.url
+      await printed(awake, "models search", 0, ["acme"])
+      await printed(awake, "models scan", 0, [hub.folder])
+      await printed(awake, "models fit", 0, ["minillama"])
+      await awake.rbee(["models", "set", "coder", "ref=minillama", "stop=x", "kv_type=q8_0", "hive=attic", "--default"])
+      await printed(awake, "models entries")
+      // what is kept loaded
+      await awake.rbee(["models", "set", "coder", "keep_loaded=true"])
+      await printed(awake, "status")
+    } finally {
+      await hub.close()
+    }
   },
   patience(60_000)
 )

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { namesAmong } from "../../../machines/entries/among.ts"
-import { type Entries, entryNamed } from "../../../machines/entries/entries.ts"
+import { type Entries, entryNamed, unaliased } from "../../../machines/entries/entries.ts"
 import { filled } from "../../../machines/entries/fill.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { JobRequest } from "../../../machines/vocabulary/job.ts"
@@ -26,27 +26,23 @@ const noModel = (names: ReadonlyArray<string> = []): NoModel => {
   )
 }
 
-/** What stands for the name in the configuration, and by what the model is found; no name: the default. */
-const standsFor = (entries: Entries, name: string) => {
-  const asked = name === "" ? entries.defaultModel : name
-  if (asked === undefined) return Either.left(noModel())
-  const entry = entryNamed(entries, asked)
-  return Either.right({ entry, model: entry?.ref ?? asked })
-}
+/** No name: the default. */
+const orDefault = ({ defaultModel }: Entries, name: string): Either.Either<string, NoModel> =>
+  name !== "" ? Either.right(name) : Either.fromNullable(defaultModel, () => noModel())
 
-/** By what the model is found: an entry's name is not, what it stands for is. */
-export const unaliased = (name: string): Effect.Effect<string, NoModel, CurrentQueen> =>
+/** By what the model is found that is called so, or that is the default. */
+export const behind = (name: string): Effect.Effect<string, NoModel, CurrentQueen> =>
   Effect.flatMap(CurrentQueen, ({ entries }) =>
-    Effect.flatMap(entries, (now) => Either.map(standsFor(now, name), ({ model }) => model))
+    Effect.flatMap(entries, (now) => Either.map(orDefault(now, name), (asked) => unaliased(now, asked)))
   )
 
 /** The request with what an entry adds to it; its model by what it is found. */
 export const meant = (request: JobRequest): Effect.Effect<JobRequest, NoModel, CurrentQueen> =>
   Effect.flatMap(CurrentQueen, ({ entries }) =>
     Effect.flatMap(entries, (now) =>
-      Either.map(standsFor(now, request.model), ({ entry, model }) => ({
-        ...filled(entry, request),
-        model
+      Either.map(orDefault(now, request.model), (asked) => ({
+        ...filled(entryNamed(now, asked), request),
+        model: unaliased(now, asked)
       }))
     )
   )

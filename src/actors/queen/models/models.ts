@@ -15,7 +15,7 @@ import { wakeByHand } from "../hives/by-hand.ts"
 import type { Hives } from "../hives/hives.ts"
 import { CurrentQueen } from "../identity.ts"
 import type { Events } from "../log/event-ring.ts"
-import { unaliased } from "./entries.ts"
+import { behind } from "./entries.ts"
 import type { SessionBook } from "../sessions/stored-sessions.ts"
 import type { HiveId, ModelRef } from "../../../machines/vocabulary/ids.ts"
 
@@ -92,7 +92,7 @@ export const found = (
   })
 
 /** The same of any name, an entry's too. */
-export const named = (name: string) => Effect.flatMap(unaliased(name), found)
+export const named = (name: string) => Effect.flatMap(behind(name), found)
 
 export const apiOf = (hive: HiveId): Effect.Effect<HiveApi, RbeeError<"HIVE_NOT_FOUND">, Cluster> =>
   Effect.gen(function* () {

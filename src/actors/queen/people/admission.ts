@@ -15,7 +15,7 @@ import type { CurrentQueen } from "../identity.ts"
 import type { JournalLost } from "../log/commits.ts"
 import { JobLogs } from "../log/job-log.ts"
 import { LiveJobs } from "../log/live-jobs.ts"
-import { unaliased } from "../models/entries.ts"
+import { behind } from "../models/entries.ts"
 import { found } from "../models/models.ts"
 
 interface Door {
@@ -44,7 +44,7 @@ const makeAdmission = Effect.gen(function* () {
   const logs = yield* JobLogs
   /** as the name is meant now: models come and go, and an entry stands for another one tomorrow */
   const refOf = (name: string) =>
-    Effect.flatMap(unaliased(name), found).pipe(
+    Effect.flatMap(behind(name), found).pipe(
       Effect.provide(context),
       Effect.catchAll(() => Effect.succeed(undefined))
     )

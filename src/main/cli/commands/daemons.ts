@@ -24,9 +24,8 @@ import type { Context } from "../spec.ts"
 import { inWorld } from "../world.ts"
 import { hiveNamed, jobNamed, workerNamed } from "../named.ts"
 import { isOlder } from "../../../machines/policy/version.ts"
-import { resolveName } from "../../../machines/formats/model-name.ts"
 import type { HiveId, WorkerId } from "../../../machines/vocabulary/ids.ts"
-import { standsFor } from "../asked-for.ts"
+import { modelNamed } from "../asked-for.ts"
 
 const rendererOf = (context: Context): Effect.Effect<Renderer> =>
   Effect.map(Effect.clock, (clock) => makeRenderer(context.terminal, "plain", () => clock.unsafeCurrentTimeMillis()))
@@ -207,7 +206,7 @@ export const workersStop = (id: string | undefined, all: boolean, context: Conte
 export const modelStop = (name: string, context: Context) =>
   withQueen(context, (api) =>
     Effect.gen(function* () {
-      const ref = yield* resolveName(yield* standsFor(name, context.settings), yield* api.listModels({}))
+      const ref = yield* modelNamed(name, yield* api.listModels({}), context.settings)
       const its = Effect.map(api.listWorkers({}), (workers) =>
         workers.filter(({ model }) => model === ref).map((worker) => worker.id)
       )

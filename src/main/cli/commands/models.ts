@@ -5,9 +5,8 @@ import { makeRenderer } from "../../../actors/keeper/renderer.ts"
 import { follow, type Listener } from "../../../actors/queen/log/follow.ts"
 import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { resolveName } from "../../../machines/formats/model-name.ts"
 import { megabytes } from "../../../machines/narration.ts"
-import { askedFor, standsFor } from "../asked-for.ts"
+import { askedFor, modelNamed } from "../asked-for.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { modelDetails } from "../views.ts"
@@ -80,7 +79,7 @@ export const show = (reference: string, json: boolean, context: Context): Effect
   withQueen(context, json, (api) =>
     Effect.gen(function* () {
       const all = yield* api.listModels({})
-      const ref = yield* resolveName(yield* standsFor(reference, context.settings), all)
+      const ref = yield* modelNamed(reference, all, context.settings)
       if (!all.some(({ model_ref }) => model_ref === ref))
         return yield* rbeeError(
           "MODEL_NOT_FOUND",

@@ -13,6 +13,7 @@ import { type Entries, type Entry, entryNamed } from "../../../machines/entries/
 import { entryFields, ModelEntry } from "../../../machines/entries/entry.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { askedFor } from "../asked-for.ts"
+import type { Listed } from "../finding/printed.ts"
 import type { Context } from "../spec.ts"
 import { roomOf, table } from "../table.ts"
 
@@ -144,7 +145,8 @@ const shown = (entry: Entry): string =>
 export const list = (json: boolean, context: Context): Effect.Effect<number, RbeeError> =>
   Effect.map(entriesNow(context.settings.home.config), (entries) => {
     const { all, defaultModel } = entries
-    if (json) return say(context, JSON.stringify({ default_model: defaultModel ?? null, models: all }))
+    const listed: Listed = { default_model: defaultModel ?? null, models: all }
+    if (json) return say(context, JSON.stringify(listed))
     const byDefault = entryNamed(entries, defaultModel ?? "")?.name
     const rows = all.map((entry) => [
       entry.name === byDefault ? `${entry.name} (default)` : entry.name,

@@ -8,19 +8,20 @@ import { hubSettings } from "../../../layers/models/hugging-face/settings.ts"
 import { fact } from "../../../machines/facts.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
-import { resolveName } from "../../../machines/formats/model-name.ts"
 import { parseModelRef, type ParsedRef } from "../../../machines/formats/model-ref.ts"
 import { workerKinds } from "../../../machines/kinds/index.ts"
 import { formatOf, kindFor } from "../../../machines/kinds/kind.ts"
 import { fitting, roomsOf } from "../../../machines/policy/memory/devices-fit.ts"
 import { expectedPace, pacesOf } from "../../../machines/policy/pace.ts"
+import type { ModelRef } from "../../../machines/vocabulary/ids.ts"
 import type { HiveView } from "../../../machines/vocabulary/hive.ts"
 import type { ModelView } from "../../../machines/vocabulary/model.ts"
-import { standsFor } from "../asked-for.ts"
+import { modelNamed } from "../asked-for.ts"
 import type { Context } from "../spec.ts"
 import { roomOf } from "../table.ts"
 import { inWorld } from "../world.ts"
 import { type FitRow, fitText } from "./fit-text.ts"
+import type { Fits } from "./printed.ts"
 import { ofHub } from "./search.ts"
 
 export interface FitValues {
@@ -44,9 +45,8 @@ const ofHubOnly = (ref: Extract<ParsedRef, { readonly _tag: "Hub" }>) =>
   Effect.tryPromise({ try: (signal) => offerOf(hubSettings(process.env), ref, signal), catch: ofHub })
 
 /** From the hub; where that cannot be asked, or the name is none of its, from what is on this machine. */
-const offerFor = (name: string, copies: ReadonlyArray<ModelView>, local: string): Effect.Effect<Offer, RbeeError> =>
+const offerFor = (ref: ModelRef, copies: ReadonlyArray<ModelView>, local: string): Effect.Effect<Offer, RbeeError> =>
   Effect.gen(function* () {
-    const ref = yield* resolveName(name, copies)
     const here = copies.find(({ hive, model_ref }) => model_ref === ref && hive === local)
     const onDisk = here === undefined ? undefined : ofFile(ref, here.file, here.bytes)
     const parsed = yield* parseModelRef(ref)
@@ -96,7 +96,6 @@ export const fit = (name: string, values: FitValues, context: Context): Effect.E
   inWorld(
     context,
     Effect.gen(function* () {
-      const asked = yield* standsFor(name, context.settings)
       const { id: local } = context.settings.hive
       const clock = yield* Effect.clock
       const renderer = makeRenderer(context.terminal, values.json ? "quiet" : "plain", () =>
@@ -108,12 +107,13 @@ export const fit = (name: string, values: FitValues, context: Context): Effect.E
         const [hives, copies, jobs] = yield* Effect.all([api.listHives({}), api.listModels({}), api.listJobs({})], {
           concurrency: "unbounded"
         })
-        const offer = yield* offerFor(asked, copies, local)
+        const offer = yield* offerFor(yield* modelNamed(name, copies, context.settings), copies, local)
         const sizes = new Map(copies.map(({ bytes, model_ref }): [string, number] => [model_ref, bytes]))
         const rows = rowsOf(offer, hives, pacesOf(jobs, sizes), values, context.settings)
         const unknown = hives.filter(({ devices }) => devices === undefined).map(({ id }) => id)
+        const printed: Fits = rows
         const { stdout } = context.terminal
-        stdout.write(values.json ? `${JSON.stringify(rows)}\n` : fitText(rows, unknown, roomOf(stdout)))
+        stdout.write(values.json ? `${JSON.stringify(printed)}\n` : fitText(rows, unknown, roomOf(stdout)))
         return 0
       })
       return yield* Effect.raceFirst(look, context.terminal.interrupted)

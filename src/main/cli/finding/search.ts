@@ -6,6 +6,7 @@ import { printable } from "../../../layers/terminal/index.ts"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Context } from "../spec.ts"
 import { roomOf, table } from "../table.ts"
+import type { Found } from "./printed.ts"
 import { sizeOf } from "./sizes.ts"
 
 export const limitMost = 50
@@ -54,7 +55,8 @@ export const search = (
     const found = yield* Effect.raceFirst(look, context.terminal.interrupted)
     if (typeof found === "number") return found
     const { stderr, stdout } = context.terminal
-    if (flags.json) stdout.write(`${JSON.stringify(found)}\n`)
+    const printed: Found = found
+    if (flags.json) stdout.write(`${JSON.stringify(printed)}\n`)
     else if (found.length === 0) stderr.write("the hub has no such repository with GGUF files\n")
     else {
       stdout.write(text(found, roomOf(stdout)))
