@@ -68,7 +68,8 @@ import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerSsh2 } from "../layers/ssh/ssh2.ts"
 import { layerNode as layerTurns } from "../layers/turns/node.ts"
 import { layerTunnelled as layerWorkers } from "../layers/worker-connector/http.ts"
-import { RbeeError } from "../machines/errors.ts"
+import { RbeeError, rbeeError } from "../machines/errors.ts"
+import type { TlsFiles } from "../layers/transport/http/tls-front.ts"
 import { environmentOf, loadSettings } from "./config.ts"
 import { exitCodeOf, isLoopback, urlOf } from "../machines/vocabulary/address.ts"
 import { stopSignal } from "./stop-signal.ts"
@@ -172,6 +173,20 @@ const forOllama = (
         Effect.asVoid
       )
 
+/** Both files or none: half of it would be HTTP in clear where TLS was meant. */
+const tlsOf = ({ queen: { tlsCert: cert, tlsKey: key } }: Settings): Effect.Effect<TlsFiles | undefined, RbeeError> => {
+  if (cert !== undefined && key !== undefined) return Effect.succeed({ cert, key })
+  if (cert === undefined && key === undefined) return Effect.succeed(undefined)
+  return rbeeError(
+    "INVALID_REQUEST",
+    "of the certificate and its key for TLS only one is named",
+    "Name both, or none: `cert` and `key` under [queen.tls]",
+    {
+      field: cert === undefined ? "queen.tls_cert" : "queen.tls_key"
+    }
+  )
+}
+
 const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 
 /** Her own, and the one for Ollama's clients, where systemd has them for her (src/main/service/systemd.ts). */
@@ -234,6 +249,7 @@ const program = Effect.gen(function* () {
     token: settings.token,
     sites: { origins: settings.queen.origins, hosts: settings.queen.hosts },
     callerOf: callerWith(keys, people),
+    tls: yield* tlsOf(settings),
     anonymous: isOpen ? local : undefined
   }
   const candidate = layerPort(

@@ -45,7 +45,7 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
           : { good: ["one", "two", "three"], bad: "../x" }
     : knob.key === "queen"
       ? { good: ["http://10.0.0.7:8500", "http://box:1", "http://[::1]:8500"], bad: "10.0.0.7" }
-      : knob.key === "ssh_config"
+      : ["ssh_config", "tls_cert", "tls_key"].includes(knob.key)
         ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
         : knob.key === "require_token"
           ? { good: [true, false, true], bad: "perhaps" }
@@ -62,6 +62,13 @@ describe("settings", () => {
     expect([settings.queen.idleMs, settings.hive.idleMs]).toEqual([Infinity, Infinity])
     expect(environmentOf(settings)).toMatchObject({ RBEE_QUEEN_IDLE_MS: "never", RBEE_HIVE_IDLE_MS: "never" })
     expect(await refusal({ env: { RBEE_WORKER_IDLE_MS: "never" } })).toContain("a whole number from 1 to 2147483647")
+  })
+
+  it("take the certificate and its key as a table of their own, too", async () => {
+    file('[queen.tls]\ncert = "/one"\nkey = "/two"\n')
+    expect((await load()).queen).toMatchObject({ tlsCert: "/one", tlsKey: "/two" })
+    file('[queen.tls]\ncrt = "/one"\n')
+    expect(await refusal()).toContain("queen.tls_crt")
   })
 
   it("are the defaults where nothing is said, under RBEE_HOME", async () => {

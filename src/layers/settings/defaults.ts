@@ -15,7 +15,9 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     retentionMs: 7 * 24 * 60 * 60_000,
     retentionJobs: 1000,
     sshConfig: undefined,
-    requireToken: undefined
+    requireToken: undefined,
+    tlsCert: undefined,
+    tlsKey: undefined
   },
   hive: {
     id: localHive,

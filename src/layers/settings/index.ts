@@ -36,6 +36,9 @@ export interface Settings {
     readonly sshConfig: string | undefined
     /** models are asked with the token alone, on loopback too; undefined: where somebody chose a token */
     readonly requireToken: boolean | undefined
+    /** who comes from elsewhere speaks TLS by these files, of PEM; undefined: plain HTTP */
+    readonly tlsCert: string | undefined
+    readonly tlsKey: string | undefined
   }
   readonly hive: {
     readonly id: HiveId

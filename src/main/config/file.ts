@@ -21,6 +21,14 @@ const show = (value: unknown): string => {
   return `${shown} is not accepted`
 }
 
+/** `cert` under `[queen.tls]` is `tls_cert` under `[queen]`. */
+const flat = (content: Table): ReadonlyArray<readonly [string, unknown]> =>
+  Object.entries(content).flatMap(([key, value]) =>
+    key === "tls" && isTable(value)
+      ? Object.entries(value).map(([inner, one]) => [`${key}_${inner}`, one] as const)
+      : [[key, value] as const]
+  )
+
 const interpret = (path: string, source: string, table: Table): FileSettings => {
   const values = new Map<Knob, Value>()
   let tokenFile: string | undefined
@@ -42,7 +50,7 @@ const interpret = (path: string, source: string, table: Table): FileSettings => 
       )
     if (!isTable(content))
       throw refuse(path, lineOfKey(source, "", name), name, show(content), `Write it as a table: [${name}].`)
-    for (const [key, value] of Object.entries(content)) {
+    for (const [key, value] of flat(content)) {
       const line = lineOfKey(source, section, key)
       const known = knobs.filter((knob) => knob.section === section)
       const knob = known.find((candidate) => candidate.key === key)

@@ -134,6 +134,13 @@ export const knobs: ReadonlyArray<Knob> = [
     "true, false",
     "asking models needs the token on loopback too; unset: where you chose a token"
   ),
+  queen(
+    "tlsCert",
+    path,
+    "path",
+    "certificate with its chain, PEM: who comes from elsewhere speaks TLS; with `tls_key`, or `cert` and `key` under `[queen.tls]`"
+  ),
+  queen("tlsKey", path, "path", "its private key, PEM"),
   queen("sshConfig", path, "path", "the ssh configuration instead of `~/.ssh/config`, as `ssh -F`"),
   hive("id", id, "name", "the name of this machine's hive"),
   hive("host", host, "address", "where the hive listens; anything but loopback needs a token"),

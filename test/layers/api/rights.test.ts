@@ -151,6 +151,9 @@ describe("The queen's interface", () => {
         const rows: ReadonlyArray<readonly [string, Readonly<Record<string, string>>, ReadonlyArray<string>]> = [
           ["nothing", {}, ["infer", "open"]],
           ["a key that is nobody's", bearer("sk-anything"), ["infer", "open"]],
+          ["nothing, through a proxy", { "x-forwarded-for": "203.0.113.7" }, ["open"]],
+          ["nothing, through another proxy", { forwarded: "for=203.0.113.7" }, ["open"]],
+          ["the token, through a proxy", { ...bearer(token), "x-forwarded-for": "203.0.113.7" }, everything],
           ["a session that is nobody's", { cookie: "rbee_inspector=x" }, ["infer", "open"]],
           ["the token", bearer(token), everything],
           ["a hive's own secret", bearer(ofHive), ["open", "peer"]],

@@ -80,7 +80,8 @@ export const makeGuard = (options: GuardOptions): Guard => {
       if (known instanceof RbeeError) return known
       if (known !== undefined) return known.may.has(scope) ? known : notFor(known, scope)
       if (options.sessions?.admits(headers.cookie) === true) return holder
-      const anonymous = options.anonymous ?? stranger
+      // whom a proxy brings is not of this machine, whatever address it has
+      const anonymous = isForwarded(headers) ? stranger : (options.anonymous ?? stranger)
       if (anonymous.may.has(scope)) return anonymous
       return given === undefined
         ? rbeeError("MISSING_API_KEY", "this needs the cluster's token", howToShowIt, {
@@ -92,6 +93,9 @@ export const makeGuard = (options: GuardOptions): Guard => {
     }
   }
 }
+
+const isForwarded = (headers: IncomingHttpHeaders): boolean =>
+  headers["x-forwarded-for"] !== undefined || headers.forwarded !== undefined
 
 const notFor = ({ key, name }: Caller, scope: ApiScope) =>
   key === undefined

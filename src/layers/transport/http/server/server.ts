@@ -4,7 +4,7 @@
  * declaration (endpoint.ts).
  */
 import { createServer, type RequestListener, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
+import type { AddressInfo, Server as NetServer } from "node:net"
 import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -24,6 +24,7 @@ import { answerStrays } from "./strays.ts"
 import { makeSites } from "./sites.ts"
 import { keepAliveMs } from "../../../../protocol/sse.ts"
 import { asSocket } from "./stream-socket.ts"
+import { type TlsFiles, tlsFront } from "../tls-front.ts"
 
 export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   readonly apis: {
@@ -36,6 +37,8 @@ export interface ServeOptions<Apis extends ReadonlyArray<Api>> {
   readonly portTries?: number | undefined
   /** the descriptor of a socket that listens there already, and was handed over (layers/leadership/handed.ts) */
   readonly socket?: number | undefined
+  /** who comes from elsewhere speaks TLS; absent: nobody does */
+  readonly tls?: TlsFiles | undefined
   /** who calls must show it; undefined on loopback */
   readonly token?: Secret | undefined
   /** the settings `queen.origins` and `queen.hosts`, where they are this daemon's (http-sites.ts) */
@@ -86,11 +89,13 @@ export const serveHttp = <const Apis extends ReadonlyArray<Api>>(
     const unsafe = checkBind(options.host, options.token)
     if (unsafe !== undefined) return yield* unsafe
     const server = yield* serving(options)
-    const port = yield* listen(server, options)
+    const front = options.tls === undefined ? server : yield* tlsFront(server, options.tls)
+    const port = yield* listen(front, options)
     const url = urlOf(options.host, port)
+    const secured = options.tls === undefined ? "" : ", with TLS for who comes from elsewhere"
     const guarded = typeof options.token === "string" ? `, token ${fingerprint(options.token)}` : ""
-    yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}`)
-    return { port, url, closed: closedOf(server) }
+    yield* Effect.logInfo(`${options.role} listens on ${url}${guarded}${secured}`)
+    return { port, url, closed: closedOf(front) }
   })
 
 /**
@@ -162,7 +167,7 @@ const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number): Effect.Effect
     (timer) => Effect.sync(() => clearInterval(timer))
   ).pipe(Effect.asVoid)
 
-const closedOf = (server: Server): Effect.Effect<void> =>
+const closedOf = (server: NetServer): Effect.Effect<void> =>
   Effect.async((resume) => {
     const over = () => resume(Effect.void)
     if (!server.listening) return over()
@@ -174,7 +179,7 @@ type ListenOptions = Pick<ServeOptions<ReadonlyArray<Api>>, "host" | "port" | "p
 
 /** Binds the first free port: the bind is the lease (docs/design.md#who-outlives-whom). */
 const listen = (
-  server: Server,
+  server: NetServer,
   options: ListenOptions
 ): Effect.Effect<number, RbeeError<"CONFLICT" | "INVALID_REQUEST">> => {
   if (options.socket !== undefined) return takeOver(server, options.socket, options)
@@ -188,7 +193,7 @@ const listen = (
 }
 
 /** Whoever opened it may have been told of another address: who is let in was judged by the settings' one. */
-const takeOver = (server: Server, fd: number, { host, port }: ListenOptions) =>
+const takeOver = (server: NetServer, fd: number, { host, port }: ListenOptions) =>
   Effect.gen(function* () {
     const held = yield* Effect.mapError(bind(server, { fd }), (error) => bindError(error, host, port, port))
     if (held.port === port && (held.address === host || (isLoopback(held.address) && isLoopback(host)))) return port
@@ -200,7 +205,7 @@ const takeOver = (server: Server, fd: number, { host, port }: ListenOptions) =>
   })
 
 const bind = (
-  server: Server,
+  server: NetServer,
   at: { readonly host: string; readonly port: number } | { readonly fd: number }
 ): Effect.Effect<AddressInfo, NodeJS.ErrnoException> =>
   Effect.async((resume) => {

@@ -87,7 +87,9 @@ export const makeSites = ({ configurable, host, hosts, origins }: SiteOptions): 
         const goesToPage = scope === "open" && method === "GET" && headers["sec-fetch-mode"] === "navigate"
         return goesToPage ? { shared: undefined } : ownPagesOnly("another site")
       }
-      if (origin === `http://${headers.host?.toLowerCase() ?? ""}`) return { shared: undefined }
+      // its own pages, reached by TLS or not
+      if (origin.replace(/^https:/, "http:") === `http://${headers.host?.toLowerCase() ?? ""}`)
+        return { shared: undefined }
       if (scope !== "infer") return ownPagesOnly(shown(origin))
       if (allowed.has(origin) || isLoopbackPage(origin) || appSchemes.test(origin)) return { shared: origin }
       const opens = origin === "null" ? "pages of files, and any sandboxed frame of any site" : "its pages"
