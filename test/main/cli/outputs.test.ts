@@ -88,6 +88,17 @@ it(
 )
 
 it(
+  "of a person's key, its usage, and what operators did",
+  async () => {
+    await printed(awake, "keys add", 0, ["ada", "--tokens-per-day", "1000", "--expires", "30d"])
+    for (const command of ["keys ls", "keys usage", "audit"]) await printed(awake, command)
+    await printed(awake, "keys revoke", 0, ["ada"])
+    await printed(awake, "keys ls")
+  },
+  patience(60_000)
+)
+
+it(
   "of a download, and of one that fails",
   async () => {
     await printed(awake, "pull", 0, ["minillama"])
