@@ -45,6 +45,8 @@ export interface DiskOptions {
 
 /** A partial file that nobody came back for is deleted after this time, in milliseconds. */
 const partialAgeMs = 7 * 24 * 60 * 60_000
+/** A scan ends with what it has found by then: who asked waits no longer than a minute. */
+const scanFor = "40 seconds"
 
 // long: the calls of one port over one folder, each of them short
 const make = (options: DiskOptions, kinds: WorkerKinds) => {
@@ -190,13 +192,18 @@ const make = (options: DiskOptions, kinds: WorkerKinds) => {
       // seldom asked for
       Effect.flatMap(
         Effect.promise(() => import("./found/scan.ts")),
-        ({ scanAll }) =>
-          Effect.orDie(
-            awaited(
-              (signal) => scanAll(home(), folders, (file) => judged(file, format(file)), signal),
-              (error) => error
-            )
+        ({ scanAll }) => {
+          const over = new AbortController()
+          const look = awaited(
+            (signal) => scanAll(home(), folders, (file) => judged(file, format(file)), signal, over.signal),
+            (error) => error
           )
+          const timer = Effect.delay(
+            Effect.sync(() => over.abort()),
+            scanFor
+          )
+          return Effect.orDie(Effect.scoped(Effect.zipRight(Effect.forkScoped(timer), look)))
+        }
       ),
     inspect: (file) => inspect(file, "the model file", format(file)),
     preview: (ref, fits) =>

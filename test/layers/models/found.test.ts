@@ -39,8 +39,9 @@ const at = (...path: ReadonlyArray<string>): string => {
   mkdirSync(dirname(file), { recursive: true })
   return file
 }
+const never = new AbortController().signal
 const look = (env: Readonly<Record<string, string>> = {}, ...named: ReadonlyArray<string>) =>
-  scan(knownFolders({ HOME: home, ...env }), named, (file) => judged(file, gguf), new AbortController().signal)
+  scan(knownFolders({ HOME: home, ...env }), named, (file) => judged(file, gguf), never, never)
 const skippedIn = async (...named: ReadonlyArray<string>) =>
   (await look({}, ...named)).skipped.map(({ name, reason }) => `${name.replace(home, "")}: ${reason}`)
 
@@ -161,6 +162,27 @@ describe("a scan", () => {
       `/named/head/${first}: 1 of its 2 parts are missing`,
       `/named/tail/${second}: its first part is missing`
     ])
+  })
+
+  it("that takes too long ends with what it has found, and says what it has not come to", async () => {
+    for (const name of ["a/one.gguf", "b/two.gguf", "b/c/three.gguf", "d/four.gguf"])
+      copyFileSync(await tiny({ seed: name.length }), at("models", name))
+    const over = new AbortController()
+    let looks = 0
+    const inspect = (file: string) => {
+      if (++looks === 2) over.abort()
+      return judged(file, gguf)
+    }
+    const late = await scan([], [at("models")], inspect, never, over.signal)
+    assert.deepStrictEqual(
+      late.models.map(({ file }) => file),
+      [at("models", "a", "one.gguf"), at("models", "b", "c", "three.gguf")]
+    )
+    assert.lengthOf(late.skipped, 2)
+    for (const { reason } of late.skipped) assert.match(reason, /scan took too long/)
+    over.abort()
+    const none = await scan([], [at("models")], inspect, never, over.signal)
+    assert.deepStrictEqual([none.models, none.skipped.map(({ name }) => name)], [[], [at("models")]])
   })
 
   it("says what is no model, not whole, or leads nowhere, by name, and goes on", async () => {

@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
 import { partsOf } from "../../../machines/formats/gguf/split.ts"
 import type { FoundModel, Scan, ScannedFolder } from "../index.ts"
-import { type Candidate, entryAt, Findings, problemOf, type Skipped } from "./finding.ts"
+import { type Candidate, entryAt, Findings, notLookedAt, problemOf, type Skipped } from "./finding.ts"
 import { type Folder, knownFolders } from "./folders.ts"
 import { identityOf, isSame } from "./same.ts"
 import { Walk } from "./walk.ts"
@@ -46,10 +46,11 @@ const otherFile = async (path: string): Promise<string | undefined> =>
 
 const lookThrough = async (
   { kind, path }: Folder,
-  isNamed: boolean
+  isNamed: boolean,
+  over: AbortSignal
 ): Promise<(Findings & { folder: ScannedFolder }) | undefined> => {
   const found = new Findings()
-  const trouble = await new Walk(found).begin(path).then(() => undefined, problemOf)
+  const trouble = await new Walk(found, over).begin(path).then(() => undefined, problemOf)
   const isEmpty = found.candidates.length === 0 && found.skipped.length === 0
   const problem = isNamed && trouble === undefined && isEmpty ? await otherFile(path) : trouble
   if (problem === "it is not there" && !isNamed) return undefined
@@ -101,12 +102,16 @@ const joined = async (
   return kept
 }
 
-/** `named`: folders besides the known ones. `inspect`: the facts of a file, or why it is no model. */
+/**
+ * `named`: folders besides the known ones. `inspect`: the facts of a file, or why it is no model. What it has not come
+ * to when it is `over` is said by name; what it has found counts.
+ */
 export const scan = async (
   known: ReadonlyArray<Folder>,
   named: ReadonlyArray<string>,
   inspect: (file: string) => Promise<ModelFacts | { readonly reason: string }>,
-  signal: AbortSignal
+  signal: AbortSignal,
+  over: AbortSignal
 ): Promise<Scan> => {
   const found: Array<Findings & { folder: ScannedFolder }> = []
   const been = new Set<string>()
@@ -116,7 +121,7 @@ export const scan = async (
     const id = at === undefined ? folder.path : `${at.dev}:${at.ino}`
     if (been.has(id)) return
     been.add(id)
-    const result = await lookThrough(folder, isNamed)
+    const result = await lookThrough(folder, isNamed, over)
     if (result !== undefined) found.push(result)
   }
   for (const folder of known) await look(folder, false)
@@ -128,7 +133,7 @@ export const scan = async (
     signal.throwIfAborted()
     const [first] = group.candidates.toSorted(byRank)
     if (first === undefined) continue
-    const facts = await inspect(first.file)
+    const facts = over.aborted ? { reason: notLookedAt } : await inspect(first.file)
     if ("reason" in facts) skipped.push({ name: first.ref.replace(/^file:/, ""), reason: facts.reason })
     else whole.push({ group, facts })
   }
@@ -149,5 +154,6 @@ export const scanAll = (
   home: string,
   named: ReadonlyArray<string>,
   inspect: Parameters<typeof scan>[2],
-  signal: AbortSignal
-): Promise<Scan> => scan(knownFolders(process.env, home), named, inspect, signal)
+  signal: AbortSignal,
+  over: AbortSignal
+): Promise<Scan> => scan(knownFolders(process.env, home), named, inspect, signal, over)

@@ -4,7 +4,7 @@ import { resolve } from "node:path"
 import * as Either from "effect/Either"
 import { partsOf } from "../../../machines/formats/gguf/split.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
-import { type Entry, entriesOf, entryAt, type Findings, problemOf } from "./finding.ts"
+import { type Entry, entriesOf, entryAt, type Findings, notLookedAt, problemOf } from "./finding.ts"
 import { findInRepo, isRepo } from "./hugging-face.ts"
 import { findInOllama } from "./ollama.ts"
 
@@ -17,11 +17,14 @@ const halfDownloads = /\.(part|partial|incomplete|crdownload|download|downloadin
 /** A look through one folder: links may lead to where it has been. */
 export class Walk {
   private readonly found: Findings
+  /** aborted once it has taken long enough: what was found counts */
+  private readonly over: AbortSignal
   /** device and number of folders */
   private readonly been = new Set<string>()
 
-  constructor(found: Findings) {
+  constructor(found: Findings, over: AbortSignal) {
     this.found = found
+    this.over = over
   }
 
   /** Rejects where the folder itself cannot be read. */
@@ -42,7 +45,11 @@ export class Walk {
     const entries = await entriesOf(path)
     const folders = new Set(entries.filter(({ kind }) => kind === "folder").map(({ name }) => name))
     if (folders.has("manifests") && folders.has("blobs")) return findInOllama(path, this.found)
-    for (const entry of entries) await this.entry(entry, depth)
+    for (const entry of entries) {
+      // the rest of it and of all above it is one line each
+      if (this.over.aborted) return this.found.skip(path, notLookedAt)
+      await this.entry(entry, depth)
+    }
   }
 
   private async entry(entry: Entry, depth: number): Promise<void> {
