@@ -26,7 +26,7 @@ scrape_configs:
 |---|---|---|---|---|
 ${rows.join("\n")}
 
-\`model\` is the canonical reference of a model that has answered; more than 256 of them, and references that never gave
+\`key\` is a key's name ([people](sharing.md#a-key-for-each-person)), \`local\` or \`admin\`; more than 256 of them are \`other\`. \`model\` is the canonical reference of a model that has answered; more than 256 of them, and references that never gave
 a token, are \`other\`.
 `
 

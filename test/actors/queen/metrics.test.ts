@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest"
 import { HiveMeters, Meters, otherModels } from "../../../src/actors/queen/metrics/metrics.ts"
 import { families, type Gauges, renderMetrics } from "../../../src/actors/queen/metrics/metrics-text.ts"
+import { noUsage } from "../../../src/machines/people/charge.ts"
 import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import { WorkerId, HiveId, localHive, DeviceId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -72,6 +73,21 @@ const lint = (text: string) => {
   return types
 }
 
+describe("What keys have used", () => {
+  it("is counted apart for so many of them, and together for the rest", () => {
+    const meters = new Meters()
+    for (let at = 0; at < 300; at++)
+      meters.charged({ ...noUsage, key: `key-${at}`, day: "2026-11-30", jobs: 1, prompt_tokens: 2, device_s: 0.5 })
+    meters.charged({ ...noUsage, key: "key-0", day: "2026-11-30", jobs: 1, completion_tokens: 3 })
+    const text = renderMetrics(meters, gauges)
+    expect(text).toContain('rbee_key_jobs_total{key="key-0"} 2')
+    expect(text).toContain('rbee_key_tokens_total{key="key-0",type="generation"} 3')
+    expect(text).toContain('rbee_key_device_seconds_total{key="key-0"} 0.5')
+    expect(text).toContain('rbee_key_jobs_total{key="other"} 44')
+    expect(text.match(/^rbee_key_jobs_total/gm)).toHaveLength(257)
+  })
+})
+
 describe("the queen's metrics", () => {
   it("are valid Prometheus text, every family of them", () => {
     const meters = new Meters()
@@ -81,6 +97,7 @@ describe("the queen's metrics", () => {
     meters.ended(ModelRef.make("minillama"), "done")
     meters.hive("localhost").beat(beat(["w1", 1]))
     meters.hive("localhost").loaded(ModelRef.make("minillama"), 0.3)
+    meters.charged({ ...noUsage, key: "ada", day: "2026-11-30", jobs: 1 })
     const text = renderMetrics(meters, gauges)
     expect([...lint(text).keys()]).toEqual(families.map(({ name }) => name))
     for (const sample of [

@@ -198,6 +198,8 @@ export class JobSequence implements JobLog, Gatherer {
         this.record({ state: "cancelled", tokens })
         this.failure = rbeeError("CANCELLED", "the job was cancelled")
     }
+    const charge = chargeOf(this.known)
+    if (charge !== undefined) this.shared.meters.charged(charge)
     // readers get it after the events of its turn, and after the last one nothing
     this.passing = ""
     this.endedAt = this.shared.now()

@@ -124,6 +124,32 @@ export const families: ReadonlyArray<Family> = [
     samples: ({ ignoredFields }) => [[{}, ignoredFields]]
   },
   {
+    name: "rbee_key_jobs_total",
+    type: "counter",
+    labels: ["key"],
+    help: "Jobs of a key that ended; `local` needs none, `admin` has the token.",
+    samples: ({ keys }) => [...keys].map(([key, { jobs }]): Sample => [{ key }, jobs])
+  },
+  {
+    name: "rbee_key_tokens_total",
+    type: "counter",
+    labels: ["key", "type"],
+    help: "Tokens that the ended jobs of a key were charged with: prompt (of them cached) and generation.",
+    samples: ({ keys }) =>
+      [...keys].flatMap(([key, used]): ReadonlyArray<Sample> => [
+        [{ key, type: "prompt" }, used.prompt_tokens],
+        [{ key, type: "cached" }, used.cached_tokens],
+        [{ key, type: "generation" }, used.completion_tokens]
+      ])
+  },
+  {
+    name: "rbee_key_device_seconds_total",
+    type: "counter",
+    labels: ["key"],
+    help: "Seconds of devices that the ended jobs of a key have had.",
+    samples: ({ keys }) => [...keys].map(([key, { device_s }]): Sample => [{ key }, device_s])
+  },
+  {
     name: "rbee_hives",
     type: "gauge",
     labels: ["state"],

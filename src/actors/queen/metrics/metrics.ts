@@ -6,6 +6,8 @@ import * as Context from "effect/Context"
 import * as Layer from "effect/Layer"
 import type { Heartbeat } from "../../../machines/vocabulary/hive.ts"
 import { ModelRef } from "../../../machines/vocabulary/ids.ts"
+import { added, noUsage } from "../../../machines/people/charge.ts"
+import type { UsageCounts, UsageDay } from "../../../machines/vocabulary/people/usage.ts"
 
 /** Counts of observations at or under each bound, as Prometheus histograms are. */
 export class Histogram {
@@ -78,10 +80,16 @@ export class HiveMeters {
   }
 }
 
+/** Keys that are counted apart, as models are: there may be thousands. */
+const keysMax = 256
+export const otherKeys = "other"
+
 /** What happened since this queen started. */
 export class Meters {
   readonly models = new Map<string, ModelMeters>()
   readonly hives = new Map<string, HiveMeters>()
+  /** by key, what its jobs that have ended were charged with */
+  readonly keys = new Map<string, UsageCounts>()
   /** fields of requests that nobody has published */
   ignoredFields = 0
 
@@ -98,6 +106,12 @@ export class Meters {
   /** A job has ended; a reference that never gave a token may be anything, it gets no label of its own. */
   ended(ref: ModelRef, outcome: Outcome): void {
     this.model(this.models.has(ref) ? ref : otherModels).ended[outcome]++
+  }
+
+  /** The job of a key has ended, with this charge. */
+  charged(charge: UsageDay): void {
+    const key = this.keys.has(charge.key) || this.keys.size < keysMax ? charge.key : otherKeys
+    this.keys.set(key, added(this.keys.get(key) ?? noUsage, charge))
   }
 
   hive(id: string): HiveMeters {

@@ -62,6 +62,8 @@ export class Exchange {
   #fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined
   /** of its body, until its handler is through with it */
   #held: Hold | undefined
+  /** its key was none when that was last looked at */
+  #isDoubtful = false
   /** set while events are sent */
   keepAlive: (() => void) | undefined
 
@@ -92,6 +94,18 @@ export class Exchange {
   /** Ends the handler; its answer, if the head is not out, is 503 SHUTTING_DOWN. */
   interrupt(): void {
     this.#fiber?.unsafeInterruptAsFork(this.#fiber.id())
+  }
+
+  /**
+   * Is its key still one? An answer that is no more is cut at the second look: its daemon has ended it with the reason where
+   * it could, and that has gone out in between.
+   */
+  recheck(): void {
+    if (this.#caller?.key === undefined) return
+    const known = this.#context.guard.caller(this.#request.headers, "open", this.#surface.authorization)
+    if (!(known instanceof RbeeError)) return
+    if (this.#isDoubtful) this.#response.destroy()
+    this.#isDoubtful = true
   }
 
   start(): void {

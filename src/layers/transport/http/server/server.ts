@@ -72,6 +72,9 @@ export interface Bound {
 /** When the server ends, a stream has this time to send its last words: its daemon has already said them. */
 const streamGraceMs = 100
 
+/** A key that was revoked is noticed at the second look: within a second. */
+const recheckMs = 400
+
 /** Longer than a hive's heartbeat and a job's pause, so that peers keep their connection. */
 const idleConnectionMs = 65_000
 
@@ -147,6 +150,7 @@ const serving = <const Apis extends ReadonlyArray<Api>>(
       })
     )
     yield* keepAlives(context.open, options.keepAliveMs ?? keepAliveMs)
+    if (options.callerOf !== undefined) yield* everySo(recheckMs, context.open, (exchange) => exchange.recheck())
     return server
   })
 
@@ -157,11 +161,18 @@ const forkWithCall =
     Runtime.runFork(Runtime.make({ ...runtime, context: Context.add(runtime.context, Call, call) }), effect)
 
 /** One timer for all streams of a server. */
-const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number): Effect.Effect<void, never, Scope.Scope> =>
+const keepAlives = (open: ReadonlySet<Exchange>, everyMs: number) =>
+  everySo(everyMs, open, (exchange) => exchange.keepAlive?.())
+
+const everySo = (
+  everyMs: number,
+  open: ReadonlySet<Exchange>,
+  work: (exchange: Exchange) => void
+): Effect.Effect<void, never, Scope.Scope> =>
   Effect.acquireRelease(
     Effect.sync(() =>
       setInterval(() => {
-        for (const exchange of open) exchange.keepAlive?.()
+        for (const exchange of open) work(exchange)
       }, everyMs).unref()
     ),
     (timer) => Effect.sync(() => clearInterval(timer))
