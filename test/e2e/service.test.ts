@@ -3,13 +3,13 @@
  * systemd-socket-activate hands it over.
  */
 import { spawn, spawnSync } from "node:child_process"
-import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import type { Health } from "../../src/machines/vocabulary/common.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { programs } from "../support/older.ts"
 import { startSystemd } from "../support/systemd.ts"
 
 const systemd = await startSystemd()
@@ -21,6 +21,11 @@ const curl = (on: Machine, path = "/health"): Health =>
   JSON.parse(
     spawnSync("curl", ["-sS", "--max-time", "20", `${on.queenUrl}${path}`], { encoding: "utf8" }).stdout
   ) as Health
+/** As soon as she listens. */
+const health = async (on: Machine): Promise<Health> => {
+  await eventually(() => !refuses(on), "she listens")
+  return curl(on)
+}
 const refuses = (on: Machine) => spawnSync("curl", ["-s", `${on.queenUrl}/health`]).status === 7
 const pidsOf = (on: Machine, role: string) => on.processes().flatMap((one) => (one.role === role ? [one.pid] : []))
 /** What waits to become one has her program in its command line. */
@@ -65,9 +70,26 @@ describe.skipIf(systemd === undefined)("a service of systemd", () => {
     expect([status.code, status.stdout]).toEqual([0, "queen: inactive (dead), enabled; rbee-queen.socket listens\n"])
   })
 
+  it("of an rbee that had no socket gets one by the next `rbee service install`, and its queen is followed by one", async () => {
+    const folder = join(systemd?.env["XDG_CONFIG_HOME"] ?? "", "systemd", "user")
+    const unit = join(folder, "rbee-queen.service")
+    systemctl("stop", "rbee-queen.socket", "rbee-queen.service")
+    rmSync(join(folder, "rbee-queen.socket"))
+    writeFileSync(unit, readFileSync(unit, "utf8").replace(/^(Wants|After)=.*\n/gm, ""))
+    systemctl("daemon-reload")
+    systemctl("start", "rbee-queen.service")
+    const before = await health(on)
+    const installed = await on.rbee(["service", "install"])
+    expect(installed.code, installed.stderr).toBe(0)
+    const after = curl(on)
+    expect([after.id, after.pid]).toEqual([before.id, Number(property("MainPID"))])
+    expect(after.pid).not.toBe(before.pid)
+    expect(isActive("rbee-queen.socket")).toBe(true)
+  })
+
   it("is not woken by whoever looks, and by a plain curl it is", async () => {
     await asleep()
-    for (const words of looks) await on.rbee(words)
+    await Promise.all(looks.map((words) => on.rbee(words)))
     await on.rbee(["complete", "bash", "--", "rbee", "jobs", "show", ""])
     expect([property("ActiveState"), queens(on)]).toEqual(["inactive", []])
     expect(curl(on)).toMatchObject({ status: "healthy", role: "queen" })
@@ -134,7 +156,7 @@ describe.skipIf(systemd === undefined)("a service of systemd", () => {
 })
 
 const hasActivation = spawnSync("systemd-socket-activate", ["--version"]).status === 0
-const queenProgram = fileURLToPath(new URL("../../dist/queen.js", import.meta.url))
+const queenProgram = join(programs, "queen.js")
 
 describe.skipIf(!hasActivation)("a queen's socket", () => {
   /** Listens as systemd does, and becomes the queen at the first connection. */
@@ -162,7 +184,7 @@ describe.skipIf(!hasActivation)("a queen's socket", () => {
     await first.ended
     const second = activate(on)
     await listens(on)
-    for (const words of looks.slice(0, 2)) await on.rbee(words)
+    await Promise.all(looks.slice(0, 2).map((words) => on.rbee(words)))
     expect(queens(on)).toEqual([])
     expect(curl(on).pid).toBe(second.pid)
     const stopped = await on.rbee(["down"])

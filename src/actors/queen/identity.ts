@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ids } from "../../layers/ids/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
+import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type Entries, noEntries } from "../../machines/entries/entries.ts"
 import type { Copy } from "../../machines/policy/model-gc.ts"
 
@@ -28,6 +29,18 @@ export interface QueenOptions {
   readonly document?: () => unknown
 }
 
+/** Names the version to which an older queen handed over: it holds for the queens after her as well. */
+const upgradedTo = "upgraded_to"
+
+const isUpgraded = (justNow: boolean) =>
+  Effect.gen(function* () {
+    const { settings } = yield* QueenCatalog
+    const { version } = yield* CurrentSettings
+    if (justNow) yield* Effect.ignoreLogged(settings.put({ name: upgradedTo, value: version }))
+    const known = yield* Effect.orElseSucceed(settings.get(upgradedTo), () => undefined)
+    return justNow || known?.value === version
+  })
+
 export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
   CurrentQueen,
   Required<QueenOptions> & {
@@ -44,7 +57,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
     boot,
     document = () => ({}),
     entries = Effect.succeed(noEntries),
-    isSuccessor = false,
+    isSuccessor: justNow = false,
     isWokenByCalls = false,
     name = "queen",
     onDisk = Effect.succeed([]),
@@ -55,6 +68,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
       CurrentQueen,
       Effect.gen(function* () {
         const { identity } = yield* QueenCatalog
+        const isSuccessor = yield* isUpgraded(justNow)
         const instance = yield* (yield* Ids).make("queen")
         const startedAt = yield* Clock.currentTimeMillis
         return {

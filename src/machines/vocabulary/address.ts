@@ -5,7 +5,7 @@ import { fact } from "../facts.ts"
 const loopbackIp = /^(127(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}|::1)$/
 
 /** `[::1]` → `::1` */
-const bare = (host: string): string => host.replace(/^\[(.*)\]$/, "$1").toLowerCase()
+export const bare = (host: string): string => host.replace(/^\[(.*)\]$/, "$1").toLowerCase()
 
 /** Nobody beyond this machine can be behind it: a loopback address, or `localhost`. Never a name that DNS may resolve. */
 export const isLoopback = (host: string): boolean => bare(host) === "localhost" || loopbackIp.test(bare(host))

@@ -5,7 +5,7 @@
  * may sleep, and who connects while she starts waits.
  */
 import { isIP } from "node:net"
-import { addressInUse, hostInUrl, isLoopback } from "../../machines/vocabulary/address.ts"
+import { addressInUse, bare, hostInUrl, isLoopback } from "../../machines/vocabulary/address.ts"
 import { type Place, type Scope, type Service, type Steps, systemState } from "./service.ts"
 
 /** seconds; a queen's shutdown ends by 33 s, and a hive's before (docs/design.md#shutdown) */
@@ -42,9 +42,9 @@ const hardening = ({ isLocal, scope }: Service): ReadonlyArray<string> => [
 
 /** As `ListenStream` has it; undefined: a name, which systemd does not look up. */
 export const listenStream = (host: string, port: number): string | undefined => {
-  const bare = host.replace(/^\[(.*)\]$/, "$1")
-  if (isIP(bare) !== 0) return `${hostInUrl(bare)}:${port}`
-  return isLoopback(bare) ? `127.0.0.1:${port}` : undefined
+  const address = bare(host)
+  if (isIP(address) !== 0) return `${hostInUrl(address)}:${port}`
+  return isLoopback(address) ? `127.0.0.1:${port}` : undefined
 }
 
 export const unitName = (role: string, kind: "service" | "socket"): string => `rbee-${role}.${kind}`

@@ -23,6 +23,7 @@ import { Ids } from "../../../src/layers/ids/index.ts"
 import { layerMemory as layerMemoryCatalog, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
 import { layerMemory, type MemoryStore, memoryStore } from "../../../src/layers/journal/memory.ts"
 import { type QueenApi, queenApi } from "../../../src/protocol/queen/index.ts"
+import { CurrentRemotes, type Remotes } from "../../../src/layers/remote/index.ts"
 import { CurrentSettings, type Settings } from "../../../src/layers/settings/index.ts"
 import { defaults } from "../../../src/layers/settings/defaults.ts"
 import { layerNode as layerTurns } from "../../../src/layers/turns/node.ts"
@@ -128,19 +129,22 @@ const readerOf = (feed: Parameters<typeof readEvents>[0]): Effect.Effect<Reader,
 const settingsOf = (change: (settings: Settings) => Settings): Settings =>
   change({ ...defaults, version: "test", home: { state: "/nowhere", logs: "/nowhere", config: "/nowhere" } })
 
-export const makeWorld = (
-  options: { readonly settings?: (settings: Settings) => Settings; readonly stores?: Stores } = {}
-): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
+interface WorldOptions {
+  readonly settings?: (settings: Settings) => Settings
+  readonly stores?: Stores
+  /** an older queen handed over to her */
+  readonly isSuccessor?: boolean
+  readonly remotes?: Remotes
+}
+
+export const makeWorld = (options: WorldOptions = {}): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
   Effect.gen(function* () {
     const outer = yield* Effect.scope
     const own = yield* Scope.fork(outer, ExecutionStrategy.sequential)
     return yield* Scope.extend(build(options, own), own)
   })
 
-const build = (
-  options: { readonly settings?: (settings: Settings) => Settings; readonly stores?: Stores },
-  own: Scope.CloseableScope
-): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
+const build = (options: WorldOptions, own: Scope.CloseableScope): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
   Effect.gen(function* () {
     const stores = options.stores ?? makeStores()
     const { hive } = stores
@@ -190,8 +194,15 @@ const build = (
       )
     )
     const context = yield* Layer.build(layers)
-    const queen = yield* makeQueen({ url: "fake://queen", pid: 1, onDisk: Effect.sync(() => stores.onDisk) }).pipe(
+    const { isSuccessor = false, remotes } = options
+    const queen = yield* makeQueen({
+      url: "fake://queen",
+      pid: 1,
+      onDisk: Effect.sync(() => stores.onDisk),
+      isSuccessor
+    }).pipe(
       Effect.provide(context),
+      (made) => (remotes === undefined ? made : Effect.provideService(made, CurrentRemotes, remotes)),
       Effect.provideService(Reports, { report: () => Effect.void })
     )
     const api = inProcess(queenApi, queen.api)

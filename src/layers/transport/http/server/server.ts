@@ -4,14 +4,14 @@
  * declaration (endpoint.ts).
  */
 import { createServer, type RequestListener, type Server } from "node:http"
-import type { AddressInfo, Server as NetServer } from "node:net"
+import { type AddressInfo, isIP, type Server as NetServer } from "node:net"
 import type { Duplex } from "node:stream"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
-import { isLoopback, takenReason, urlOf } from "../../../../machines/vocabulary/address.ts"
+import { bare, isLoopback, takenReason, urlOf } from "../../../../machines/vocabulary/address.ts"
 import { BodyBudget } from "./body-budget.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Api, Call, type Handlers } from "../../../../protocol/endpoint.ts"
@@ -206,11 +206,16 @@ const listen = (
 /** Whoever opened it may have been told of another address: who is let in was judged by the settings' one. */
 const takeOver = (server: NetServer, fd: number, { host, port }: ListenOptions) =>
   Effect.gen(function* () {
-    const held = yield* Effect.mapError(bind(server, { fd }), (error) => bindError(error, host, port, port))
-    if (held.port === port && (held.address === host || (isLoopback(held.address) && isLoopback(host)))) return port
+    yield* Effect.mapError(bind(server, { fd }), (error) => bindError(error, host, port, port))
+    const held = server.address()
+    // a name stands for either loopback address
+    const isName = isIP(bare(host)) === 0 && isLoopback(host)
+    const isHere = (address: string) => address === bare(host) || (isName && isLoopback(address))
+    if (held !== null && typeof held !== "string" && held.port === port && isHere(held.address)) return port
+    const what = held === null || typeof held === "string" ? "no address of a port" : urlOf(held.address, held.port)
     return yield* rbeeError(
       "INVALID_REQUEST",
-      `the socket that was handed over is ${urlOf(held.address, held.port)}, and ${urlOf(host, port)} is what is set`,
+      `the socket that was handed over is ${what}, and ${urlOf(host, port)} is what is set`,
       "Run `rbee service install` again"
     )
   })
@@ -229,7 +234,7 @@ const bind = (
       settle()
       // later errors of a listening server (out of descriptors while accepting) pass; connections retry by themselves
       server.on("error", () => {})
-      // a TCP server's address is never a string or null while it listens
+      // a TCP server's address is never a string or null while it listens; of a socket that was handed over others judge
       resume(Effect.succeed(server.address() as AddressInfo))
     }
     server.on("error", failed).on("listening", listening).listen(at)
