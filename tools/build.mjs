@@ -7,6 +7,7 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:
 import { fileURLToPath } from "node:url"
 import { buildInspector } from "./inspector.mjs"
 import { writeLicenses } from "./licenses.mjs"
+import { buildPage } from "./page.mjs"
 import { buildPrograms } from "./programs.mjs"
 
 const root = fileURLToPath(new URL("..", import.meta.url))
@@ -81,6 +82,7 @@ export const buildAll = async (outdir) => {
       format: "cjs"
     }),
     await buildInspector(root, outdir, version),
+    (await buildPage(root, outdir, version, { source: "web", name: "web" })).built,
     await buildPrograms(root, programs, outdir, { ...shared, plugins: [besides("ssh2", "./ssh2.cjs")] })
   ]
   writeLicenses(root, inputsOf(builds), `${root}/${outdir}/licenses.txt`)

@@ -26,8 +26,9 @@ const below = {
   layers: ["machines", "protocol"],
   actors: ["machines", "protocol", "layers"],
   simulator: ["machines", "protocol", "layers", "actors"],
-  // the page: it runs in a browser
-  inspector: ["machines", "protocol"]
+  // the pages: they run in a browser
+  web: ["machines", "protocol"],
+  inspector: ["machines", "protocol", "web"]
 }
 /** May a file of `from` import the file `to` (both relative to the root)? */
 const mayImport = (from, to) => {

@@ -1,11 +1,12 @@
 /**
- * Builds the inspector's page into `dist/inspect`: one script, one style sheet, one HTML file, and the charts, laid out
- * here by ELK from the machines' own definitions, so that no layout engine travels with the page.
+ * Builds the inspector's page into `dist/inspect`, with the charts, laid out here by ELK from the machines' own
+ * definitions, so that no layout engine travels with the page.
  */
 import { build } from "esbuild"
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs"
+import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import ElkConstructor from "elkjs/lib/elk.bundled.js"
+import { buildPage } from "./page.mjs"
 
 const layout = {
   "elk.algorithm": "layered",
@@ -121,25 +122,7 @@ const graphs = async (root) => {
 }
 
 export const buildInspector = async (root, outdir, version) => {
-  const folder = join(root, outdir, "inspect")
-  const source = join(root, "src", "inspector")
-  mkdirSync(folder, { recursive: true })
-  const built = await build({
-    absWorkingDir: root,
-    metafile: true,
-    entryPoints: { app: join(source, "main.tsx"), style: join(source, "style.css") },
-    outdir: folder,
-    bundle: true,
-    format: "esm",
-    target: "es2022",
-    minify: true,
-    jsx: "automatic",
-    jsxImportSource: "preact",
-    legalComments: "none",
-    define: { __VERSION__: JSON.stringify(version) },
-    logLevel: "warning"
-  })
-  copyFileSync(join(source, "index.html"), join(folder, "index.html"))
+  const { built, folder } = await buildPage(root, outdir, version, { source: "inspector", name: "inspect" })
   writeFileSync(join(folder, "machines.json"), JSON.stringify(await Promise.all((await graphs(root)).map(layOut))))
   return built
 }

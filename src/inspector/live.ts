@@ -18,17 +18,3 @@ export const connect = (store: Store): void => {
     if (record !== undefined) store.add(record)
   })
 }
-
-/** One of the operator's calls; throws the daemon's own words if it refuses. */
-export const call = async (method: "POST" | "DELETE", path: string): Promise<void> => {
-  const response = await fetch(path, { method })
-  if (response.ok) return
-  const body: unknown = await response.json().catch(() => undefined)
-  throw new Error(messageOf(body) ?? `${response.status} ${response.statusText}`)
-}
-
-const messageOf = (body: unknown): string | undefined => {
-  if (typeof body !== "object" || body === null || !("error" in body)) return undefined
-  const { error } = body
-  return typeof error === "object" && error !== null && "message" in error ? String(error.message) : undefined
-}

@@ -257,7 +257,7 @@ const program = Effect.gen(function* () {
       ...guarded,
       apis: [
         { api: queenApi, handlers },
-        { api: inspectorPageApi, handlers: pageHandlers({ folder: join(programs, "inspect"), sessions }) }
+        { api: inspectorPageApi, handlers: pageHandlers({ folder: programs, sessions }) }
       ],
       port,
       socket,

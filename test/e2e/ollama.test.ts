@@ -34,7 +34,7 @@ describe("Ollama's client", () => {
     }
     const page = { headers: { accept: "text/html" } }
     assert.strictEqual(await (await fetch(own, page)).text(), "Ollama is running")
-    assert.match(await (await fetch(on.queenUrl, page)).text(), /<h1>An rbee queen<\/h1>/)
+    assert.match(await (await fetch(on.queenUrl, page)).text(), /<title>rbee<\/title>/)
     const { models } = await new Ollama({ host: own }).list()
     assert.deepEqual(
       models.map(({ name }) => name),

@@ -1,6 +1,6 @@
 /** What the operator may ask of an actor: the cluster's own calls, each after a confirmation. */
 import { useRef, useState } from "preact/hooks"
-import { call } from "../live.ts"
+import { call, wordsOf } from "../../web/kit/call.ts"
 import type { ActorState } from "../model.ts"
 import type { Store } from "../store.ts"
 
@@ -65,7 +65,7 @@ export const Actions = ({ actor, store }: { readonly actor: ActorState; readonly
       for (const [method, path] of action.calls) await call(method, path)
       store.fail(undefined)
     } catch (error) {
-      store.fail(`${action.name}: ${error instanceof Error ? error.message : String(error)}`)
+      store.fail(`${action.name}: ${wordsOf(error)}`)
     }
   }
   return (

@@ -1,4 +1,4 @@
-/** Serves the page from the files that the build made (tools/inspector.mjs). */
+/** Serves the pages from the files that the build made (tools/page.mjs). */
 import { readFile } from "node:fs/promises"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
@@ -9,7 +9,7 @@ import { running } from "../../protocol/surfaces/ollama-surface.ts"
 import { html, type InspectorPageApi, moved, script, style, type Visit } from "./index.ts"
 
 export interface PageOptions {
-  /** where index.html and its siblings are */
+  /** where the folders of the pages are: `web`, `inspect` */
   readonly folder: string
   /** absent: this daemon needs no token */
   readonly sessions: BrowserSessions | undefined
@@ -24,11 +24,13 @@ const text = <const Status extends number, const Type extends string>(
 type Page = TextAnswer<200, typeof html> | TextAnswer<303, typeof moved>
 
 export const pageHandlers = ({ folder, sessions }: PageOptions): InspectorPageApi => {
-  const file = (name: string) =>
+  const file = (page: "web" | "inspect", name: string) =>
     Effect.tryPromise({
-      try: () => readFile(join(folder, name), "utf8"),
-      catch: () => rbeeError("NOT_FOUND", `the inspector's ${name} is not there`, "Install rbee anew")
+      try: () => readFile(join(folder, page, name), "utf8"),
+      catch: () => rbeeError("NOT_FOUND", `the page's ${name} is not there`, "Install rbee anew")
     })
+  const asset = (page: "web" | "inspect", name: "app.js" | "style.css") =>
+    Effect.map(file(page, name), (body) => text(200, name === "app.js" ? script : style, body))
 
   /** A page for browsers that were let in, and another for those that were not. */
   const visited =
@@ -44,15 +46,21 @@ export const pageHandlers = ({ folder, sessions }: PageOptions): InspectorPageAp
         return isIn ? Effect.map(inside, (body) => text(200, html, body)) : Effect.succeed(outside)
       })
 
-  const home = visited("/", Effect.succeed(welcome), text(200, html, offer))
+  // who may ask models may chat; for the rest the page says what it needs
+  const own = file("web", "index.html")
+  const home = ({ ticket, cookie }: Visit) =>
+    ticket === undefined
+      ? Effect.map(own, (body) => text(200, html, body))
+      : visited("/", own, text(200, html, stale))({ ticket, cookie })
   return {
     home: ({ accept = "", ...visit }) =>
       visit.ticket !== undefined || accept.includes("text/html")
         ? home(visit)
         : Effect.succeed(text(200, running.type, running.text)),
-    page: visited("/inspect", file("index.html"), text(401, html, refusal)),
-    asset: ({ file: name }) => Effect.map(file(name), (body) => text(200, name === "app.js" ? script : style, body)),
-    machines: () => file("machines.json"),
+    homeAsset: ({ file: name }) => asset("web", name),
+    page: visited("/inspect", file("inspect", "index.html"), text(401, html, refusal)),
+    asset: ({ file: name }) => asset("inspect", name),
+    machines: () => file("inspect", "machines.json"),
     ticket: ({ page: at = "/inspect" }) =>
       Effect.sync(() => ({ path: sessions === undefined ? at : `${at}?ticket=${sessions.ticket()}` }))
   }
@@ -75,17 +83,9 @@ const refusal = plainPage(
 ${howToGetRights}`
 )
 
-const offer = plainPage(
+const stale = plainPage(
   "rbee",
-  `    <h1>An rbee queen</h1>
-    <p>OpenAI's clients ask her models at <code>/v1</code> below this address: <a href="/v1/models">the models</a>,
-    <a href="/openapi.json">every call</a>. On this machine that needs no key, unless her operator wants one.</p>
-    <p>Hives, workers, models, others' jobs and the inspector need the cluster's token.</p>
-${howToGetRights}`
-)
-
-const welcome = plainPage(
-  "rbee",
-  `    <h1>An rbee queen</h1>
-    <p>This browser has the rights of the cluster's token: <a href="/inspect">the inspector</a>.</p>`
+  `    <h1>This link has been used, or is too old.</h1>
+${howToGetRights}
+    <p>Without it <a href="/">the page</a> may ask models, where the queen's operator lets anybody of this machine do so.</p>`
 )

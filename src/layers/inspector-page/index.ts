@@ -1,4 +1,4 @@
-/** The inspector's page: what a daemon serves beside its interface, for a browser (docs/api.md#queen). */
+/** The pages that a daemon serves beside its interface, for a browser (docs/api.md#queen): the queen's own, the inspector. */
 import * as Schema from "effect/Schema"
 import { endpoint, type Handlers } from "../../protocol/endpoint.ts"
 import { running } from "../../protocol/surfaces/ollama-surface.ts"
@@ -47,11 +47,20 @@ export const inspectorPageApi = {
     sends: { ...sends, Vary: "Accept" },
     scope: "open",
     summary:
-      "What is offered here and how to get the rest; a ticket is traded for a session cookie. Who wants no HTML hears that Ollama is running",
+      "The page: chat, models, machines; a ticket is traded for a session cookie. Who wants no HTML hears that Ollama is running",
     answers: { text: { 200: [html, running.type], 303: moved } },
+    errors: ["NOT_FOUND"],
     input: Schema.Struct({ ...visit.input.fields, accept: Schema.optional(Schema.String) }),
     query: visit.query,
     headers: { ...visit.headers, accept: "accept" }
+  }),
+  homeAsset: endpoint("GET", "/assets/:file", {
+    sends,
+    scope: "open",
+    summary: "Script and style of the page",
+    input: Schema.Struct({ file: Schema.Literal("app.js", "style.css") }),
+    answers: { text: { 200: [script, style] } },
+    errors: ["NOT_FOUND"]
   }),
   /** Open: without the token it answers with a ticket or a browser's session alone, else 401. */
   page: endpoint("GET", "/inspect", {

@@ -27,7 +27,7 @@ export interface InspectFlags {
 const pageOf = (context: Context) => ({
   api: inspectorPageApi,
   // on loopback, for this user: no token, as for a daemon
-  handlers: pageHandlers({ folder: join(context.programs, "inspect"), sessions: undefined })
+  handlers: pageHandlers({ folder: context.programs, sessions: undefined })
 })
 
 const loopback = { host: "127.0.0.1", port: 0, role: "inspector" }

@@ -79,7 +79,8 @@ export const makeGuard = (options: GuardOptions): Guard => {
       const known = given === undefined ? undefined : callerWith(given)
       if (known instanceof RbeeError) return known
       if (known !== undefined) return known.may.has(scope) ? known : notFor(known, scope)
-      if (options.sessions?.admits(headers.cookie) === true) return holder
+      if (options.sessions?.admits(headers.cookie) === true)
+        return scope === "manage" && headers[pageHeader] === undefined ? notByForm : holder
       // whom a proxy brings is not of this machine, whatever address it has
       const anonymous = isForwarded(headers) ? stranger : (options.anonymous ?? stranger)
       if (anonymous.may.has(scope)) return anonymous
@@ -96,6 +97,16 @@ export const makeGuard = (options: GuardOptions): Guard => {
 
 const isForwarded = (headers: IncomingHttpHeaders): boolean =>
   headers["x-forwarded-for"] !== undefined || headers.forwarded !== undefined
+
+/** A page's script sends it with what it asks for in a browser's session; no form and no link of another page can. */
+const pageHeader = "x-rbee-page"
+
+const notByForm = rbeeError(
+  "FORBIDDEN",
+  "a browser's session may do this by the script of the queen's own page alone",
+  "Send X-Rbee-Page: 1 with it, or the token",
+  {}
+)
 
 const notFor = ({ key, name }: Caller, scope: ApiScope) =>
   key === undefined

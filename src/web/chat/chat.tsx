@@ -1,0 +1,243 @@
+/** The chat: conversations at the side, the one that is open, and where the next question is written. */
+import { useEffect, useRef, useState } from "preact/hooks"
+import type { ModelList } from "../models.ts"
+import { asMarkdown, type Conversation, type Parameters } from "./conversation.ts"
+import type { ChatStore } from "./store.ts"
+import { TurnView } from "./turn.tsx"
+
+interface ChatProps {
+  readonly store: ChatStore
+  readonly models: ModelList
+}
+
+export const Chat = ({ models, store }: ChatProps) => {
+  const [chosen, choose] = useState<string | undefined>(undefined)
+  const [parameters, setParameters] = useState<Parameters>({ system: "" })
+  const { shown } = store
+  const model = chosen ?? shown?.model ?? models.first
+  const set = (changed: Parameters) => {
+    setParameters(changed)
+    if (shown !== undefined) store.setUp(shown.id, changed)
+  }
+  const used = shown?.parameters ?? parameters
+  return (
+    <div class="chat">
+      <Conversations store={store} />
+      <section class="talk" aria-label="Conversation">
+        {shown === undefined ? <Welcome /> : <Turns conversation={shown} store={store} model={model} />}
+        {store.problem === undefined ? null : (
+          <p class="problem" role="alert">
+            {store.problem}
+          </p>
+        )}
+        {store.isConnected ? null : (
+          <p class="note" role="status">
+            No connection to the queen; the answer goes on once she is back.
+          </p>
+        )}
+        <Composer
+          isRunning={store.isRunning}
+          canAsk={model !== undefined}
+          say={(text) => model !== undefined && store.say(text, model, used)}
+          stop={() => void store.stop()}
+        >
+          <ModelPicker models={models} model={model} choose={choose} />
+          <ParameterFields parameters={used} set={set} />
+        </Composer>
+      </section>
+    </div>
+  )
+}
+
+const Welcome = () => (
+  <div class="welcome">
+    <h2>Ask your own machines.</h2>
+  </div>
+)
+
+const Conversations = ({ store }: { readonly store: ChatStore }) => (
+  <aside class="conversations" aria-label="Conversations">
+    <button type="button" class="new" onClick={() => store.open(undefined)}>
+      New chat
+    </button>
+    <ul>
+      {store.conversations.map(({ id, title }) => (
+        <li key={id} class={id === store.current ? "on" : ""}>
+          <button type="button" aria-current={id === store.current ? "true" : undefined} onClick={() => store.open(id)}>
+            {title === "" ? "(empty)" : title}
+          </button>
+          <button type="button" class="remove" aria-label={`Delete ${title}`} onClick={() => store.remove(id)}>
+            ✕
+          </button>
+        </li>
+      ))}
+    </ul>
+  </aside>
+)
+
+interface TurnsProps {
+  readonly conversation: Conversation
+  readonly store: ChatStore
+  readonly model: string | undefined
+}
+
+const Turns = ({ conversation, model, store }: TurnsProps) => {
+  const end = useRef<HTMLDivElement>(null)
+  const { title, turns } = conversation
+  const last = turns.at(-1)
+  useEffect(() => {
+    // who has scrolled up reads there
+    const list = end.current?.parentElement
+    if (list && list.scrollHeight - list.scrollTop - list.clientHeight < 160) list.scrollTop = list.scrollHeight
+  }, [last])
+  return (
+    <>
+      <header class="title">
+        <h2>{title}</h2>
+        <button type="button" onClick={() => save(conversation)}>
+          Export
+        </button>
+      </header>
+      {/* scrolls: so that the keyboard alone reaches it */}
+      <div class="turns" tabIndex={0} role="log" aria-label="What was said">
+        {turns.map((turn, index) => (
+          <TurnView
+            key={index}
+            turn={turn}
+            retry={index === turns.length - 1 && model !== undefined ? () => store.retry(model) : undefined}
+          />
+        ))}
+        <div ref={end} />
+      </div>
+    </>
+  )
+}
+
+const save = (conversation: Conversation): void => {
+  const link = document.createElement("a")
+  link.href = URL.createObjectURL(new Blob([asMarkdown(conversation)], { type: "text/markdown" }))
+  link.download = `${conversation.title.replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 40) || "chat"}.md`
+  link.click()
+  URL.revokeObjectURL(link.href)
+}
+
+interface ComposerProps {
+  readonly isRunning: boolean
+  readonly canAsk: boolean
+  readonly say: (text: string) => void
+  readonly stop: () => void
+  readonly children: preact.ComponentChildren
+}
+
+const Composer = ({ canAsk, children, isRunning, say, stop }: ComposerProps) => {
+  const [text, setText] = useState("")
+  const field = useRef<HTMLTextAreaElement>(null)
+  useEffect(() => field.current?.focus(), [])
+  const send = () => {
+    if (text.trim() === "" || isRunning || !canAsk) return
+    say(text)
+    setText("")
+  }
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault()
+        send()
+      }}
+    >
+      <textarea
+        ref={field}
+        aria-label="Your message"
+        placeholder="Ask something"
+        rows={3}
+        value={text}
+        onInput={({ currentTarget }) => setText(currentTarget.value)}
+        onKeyDown={(event) => {
+          // while a word is put together, Enter is that word's
+          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
+          event.preventDefault()
+          send()
+        }}
+      />
+      <div class="row">
+        {children}
+        <span class="grow" />
+        {isRunning ? (
+          <button type="button" class="main" onClick={stop}>
+            Stop
+          </button>
+        ) : (
+          <button type="submit" class="main" disabled={text.trim() === "" || !canAsk}>
+            Send
+          </button>
+        )}
+      </div>
+    </form>
+  )
+}
+
+interface PickerProps {
+  readonly models: ModelList
+  readonly model: string | undefined
+  readonly choose: (model: string) => void
+}
+
+const ModelPicker = ({ choose, model, models }: PickerProps) => (
+  <label>
+    Model{" "}
+    <select value={model} onChange={({ currentTarget }) => choose(currentTarget.value)}>
+      {models.names.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  </label>
+)
+
+const numberIn = (text: string): number | undefined => {
+  const value = Number(text)
+  return text.trim() === "" || !Number.isFinite(value) ? undefined : value
+}
+
+interface FieldsProps {
+  readonly parameters: Parameters
+  readonly set: (parameters: Parameters) => void
+}
+
+const ParameterFields = ({ parameters, set }: FieldsProps) => (
+  <details class="parameters">
+    <summary>Settings</summary>
+    <div class="fields">
+      <label>
+        System prompt
+        <textarea
+          rows={2}
+          value={parameters.system}
+          onInput={({ currentTarget }) => set({ ...parameters, system: currentTarget.value })}
+        />
+      </label>
+      <label>
+        Temperature
+        <input
+          type="number"
+          min="0"
+          max="2"
+          step="0.1"
+          value={parameters.temperature ?? ""}
+          onInput={({ currentTarget }) => set({ ...parameters, temperature: numberIn(currentTarget.value) })}
+        />
+      </label>
+      <label>
+        Tokens at most
+        <input
+          type="number"
+          min="1"
+          value={parameters.maxTokens ?? ""}
+          onInput={({ currentTarget }) => set({ ...parameters, maxTokens: numberIn(currentTarget.value) })}
+        />
+      </label>
+    </div>
+  </details>
+)

@@ -1,0 +1,31 @@
+/** The frame of the page: where one is, and where else one may go. */
+import type { ComponentChildren } from "preact"
+
+export const places = ["chat", "models", "machines"] as const
+export type Place = (typeof places)[number]
+
+export const placeOf = (hash: string): Place => places.find((place) => hash === `#${place}`) ?? "chat"
+
+const names: Readonly<Record<Place, string>> = { chat: "Chat", models: "Models", machines: "Machines" }
+
+export const Frame = ({ children, place }: { readonly place: Place; readonly children: ComponentChildren }) => (
+  <div class="frame">
+    <header class="top">
+      <h1>
+        <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
+          <path d="M16 1l13 7.5v15L16 31 3 23.500v-15z" />
+        </svg>
+        rbee
+      </h1>
+      <nav aria-label="Pages">
+        {places.map((one) => (
+          <a key={one} href={`#${one}`} aria-current={one === place ? "page" : undefined}>
+            {names[one]}
+          </a>
+        ))}
+        <a href="/inspect">Under the hood</a>
+      </nav>
+    </header>
+    <main>{children}</main>
+  </div>
+)

@@ -1,0 +1,44 @@
+/** What a view shows of the queen: asked for when it is opened and again while it is looked at. */
+import { useEffect, useState } from "preact/hooks"
+import { Refused, wordsOf } from "../kit/call.ts"
+
+const everyMs = 3000
+
+export interface Remote<A> {
+  readonly value: A | undefined
+  /** why it cannot be shown; what was known stays */
+  readonly problem: string | undefined
+  /** this browser has no right to it */
+  readonly isForbidden: boolean
+  readonly again: () => void
+}
+
+export const useRemote = <A>(load: () => Promise<A>): Remote<A> => {
+  const [value, setValue] = useState<A | undefined>(undefined)
+  const [error, setError] = useState<unknown>(undefined)
+  const [round, setRound] = useState(0)
+  useEffect(() => {
+    let isLeft = false
+    const look = async () => {
+      try {
+        const loaded = await load()
+        if (isLeft) return
+        setValue(loaded)
+        setError(undefined)
+      } catch (failure) {
+        if (!isLeft) setError(failure)
+      }
+    }
+    void look()
+    const timer = setInterval(() => {
+      if (!document.hidden) void look()
+    }, everyMs)
+    return () => {
+      isLeft = true
+      clearInterval(timer)
+    }
+  }, [round])
+  const isForbidden = error instanceof Refused && (error.status === 401 || error.status === 403)
+  const problem = error === undefined || isForbidden ? undefined : wordsOf(error)
+  return { value, problem, isForbidden, again: () => setRound((count) => count + 1) }
+}

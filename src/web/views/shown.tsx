@@ -1,0 +1,29 @@
+/** Around what a view shows: why it cannot, where it cannot. */
+import type { ComponentChildren } from "preact"
+import type { Remote } from "./remote.ts"
+
+interface ShownProps<A> {
+  readonly of: Remote<A>
+  readonly children: (value: A) => ComponentChildren
+}
+
+export const Shown = <A,>({ children, of }: ShownProps<A>) => (
+  <>
+    {of.problem === undefined ? null : (
+      <p class="problem" role="alert">
+        {of.problem}
+      </p>
+    )}
+    {of.isForbidden ? (
+      <p class="note">
+        This needs the cluster's token: run <code>rbee open</code> on the queen's machine, as her user.
+      </p>
+    ) : of.value === undefined ? (
+      of.problem === undefined ? (
+        <p class="note">Looking…</p>
+      ) : null
+    ) : (
+      children(of.value)
+    )}
+  </>
+)
