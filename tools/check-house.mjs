@@ -43,6 +43,9 @@ const mayImport = (from, to) => {
 const ofKinds =
   /^src\/(machines\/kinds|layers\/(kinds|engine|runtimes))\/|^src\/main\/(tokenizer|cli\/commands\/dialect)\.ts$/
 
+/** Where Effect's own decoders are called: they throw at some values. */
+const decoders = new Set(["src/machines/formats/json/decode.ts", "src/protocol/wire/codec.ts"])
+
 /** The breaches of one file; `path` is relative to the root, with forward slashes. */
 export const breaches = (path, text) => {
   const found = []
@@ -64,6 +67,8 @@ export const breaches = (path, text) => {
     if (source && room(path) === "actors" && /from "node:(?!path|buffer)/.test(code))
       at("actors reach the world through layers")
     if (source && readsDetails(code) && path !== "src/machines/facts.ts") at("facts of errors are read by `fact`")
+    if (source && /\b(Schema|ParseResult)\.decodeUnknown/.test(code) && !decoders.has(path))
+      at("what others say is decoded by machines/formats/json/decode.ts")
     if (source && !ofKinds.test(path) && /\/llama[/.]/.test(code) && /(from|import\() ?"\./.test(code))
       at("who is of no kind of workers names none (src/layers/kinds knows them)")
     for (const to of source ? importsOf(path, code) : [])

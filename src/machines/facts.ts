@@ -4,6 +4,7 @@
  * `details` is for people.
  */
 import * as Schema from "effect/Schema"
+import { isOf } from "./formats/json/decode.ts"
 import { Health } from "./vocabulary/common.ts"
 import { WorkerId } from "./vocabulary/ids.ts"
 import { Purpose } from "./vocabulary/model.ts"
@@ -85,7 +86,7 @@ export type GivenDetails = Readonly<Record<string, unknown>> & {
 type Check = { readonly [Name in FactName]: (value: unknown) => value is Fact<Name> }
 // each guard is of its own schema: the types of the entries are lost on the way through `fromEntries`
 const checks = Object.fromEntries(
-  Object.entries(facts).map(([name, schema]) => [name, Schema.is(Schema.make<unknown>(schema.ast))])
+  Object.entries(facts).map(([name, schema]) => [name, isOf(Schema.make<unknown>(schema.ast))])
 ) as Check
 
 /** A fact of an error; undefined: it has none, or one of another type, which no program of ours wrote. */

@@ -11,8 +11,8 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
-import * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
+import { decoder } from "../machines/formats/json/decode.ts"
 import { RbeeError as OwnError } from "../machines/errors.ts"
 import { bundledModel } from "../machines/formats/model-ref.ts"
 import type { Settings } from "../layers/settings/index.ts"
@@ -35,7 +35,7 @@ const run = async <A, E>(effect: Effect.Effect<A, E>): Promise<A> => {
 
 const asked = (prompt: string, request: published.InferRequest, { defaultModel = bundledModel }: Settings) => {
   const { messages = [{ role: "user", content: prompt }], model = defaultModel, ...rest } = request
-  const decode = Schema.decodeUnknownEither(JobRequest, { onExcessProperty: "error" })
+  const decode = decoder(JobRequest, { onExcessProperty: "error" })
   return Either.mapLeft(decode({ ...rest, model, messages }), explain)
 }
 

@@ -7,6 +7,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import type { Sink } from "../../protocol/endpoint.ts"
 import { frame } from "../../protocol/sse.ts"
 import { InspectRecord } from "../../machines/vocabulary/inspect.ts"
@@ -22,7 +23,7 @@ const pieceMax = 128 * 1024
 /** records that one who comes may read twice rather than that all is encoded anew */
 const staleMax = 64
 
-const decode = Schema.decodeUnknownEither(Schema.parseJson(InspectRecord))
+const decode = decoder(Schema.parseJson(InspectRecord))
 
 interface Reader {
   readonly sink: Sink

@@ -1,6 +1,7 @@
 /** OpenAI's completions: each choice a job whose prompt is the text itself. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import type { AnswerOf } from "../../protocol/answers.ts"
 import { Call, type EventFeed } from "../../protocol/endpoint.ts"
 import { explain } from "../../protocol/explain.ts"
@@ -18,7 +19,6 @@ import {
 } from "../../machines/vocabulary/openai/completions.ts"
 import { TextTokens } from "../../machines/vocabulary/openai/logprobs.ts"
 import { type CompletionHead, completionUsage, samplingOf } from "../../machines/vocabulary/openai/openai.ts"
-import * as Schema from "effect/Schema"
 import type { AnswerError, JobAnswer } from "./answers.ts"
 import { type Asking, naming, soon } from "./asking.ts"
 import { askEach, type Choice, eachWanted, seeded, summed, together } from "./choices.ts"
@@ -28,7 +28,7 @@ import { withLogprobs } from "./logprobs.ts"
 type Reply = AnswerOf<(typeof openAiApi)["v1Completions"]["answers"]>
 type Said = Completion["choices"][number]
 
-const decode = Schema.decodeUnknownEither(CompletionRequest)
+const decode = decoder(CompletionRequest)
 
 export const completions =
   (jobs: Asking) =>

@@ -1,6 +1,7 @@
 /** Bodies whose fields are sorted before they are read: what nobody has published is named, and not read. */
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import type { RbeeError } from "../../machines/errors.ts"
 import type { Sorted } from "../../machines/vocabulary/openai/fields.ts"
 import { explain } from "../../protocol/explain.ts"
@@ -14,7 +15,7 @@ export const sorted =
   (body: Fields): Either.Either<{ readonly request: A; readonly ignored: ReadonlyArray<string> }, Refused> =>
     Either.gen(function* () {
       const { asked, ignored } = yield* sort(body)
-      return { request: yield* Either.mapLeft(Schema.decodeUnknownEither(schema)(asked), explain), ignored }
+      return { request: yield* Either.mapLeft(decoder(schema)(asked), explain), ignored }
     })
 
 export const json = <Body>(body: Body) => ({ _tag: "Json" as const, status: 200 as const, body })

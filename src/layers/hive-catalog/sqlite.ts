@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { optionDecoder } from "../../machines/formats/json/decode.ts"
 import { Dialect } from "../../machines/dialect/dialect.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
@@ -85,9 +86,9 @@ export const migrations: Migrations = [
 ]
 
 /** One of another form is none. */
-const decodeNames = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(ModelRef)))
+const decodeNames = optionDecoder(Schema.parseJson(Schema.Array(ModelRef)))
 
-const decodeDialect = Schema.decodeUnknownOption(Schema.parseJson(Dialect))
+const decodeDialect = optionDecoder(Schema.parseJson(Dialect))
 
 /** SQLite has no booleans. */
 type Flag = "template" | "owned" | "pinned"

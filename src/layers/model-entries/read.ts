@@ -1,7 +1,7 @@
 /** The entries in a configuration, judged: field by field, then among each other. */
 import { dirname } from "node:path"
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import { explain } from "../../protocol/explain.ts"
 import { type Entries, entriesOf, entryNamed, isModel } from "../../machines/entries/entries.ts"
 import { entryFields, ModelEntry } from "../../machines/entries/entry.ts"
@@ -20,7 +20,7 @@ export interface Written {
   readonly table: Table
 }
 
-const decode = Schema.decodeUnknownEither(ModelEntry)
+const decode = decoder(ModelEntry)
 
 export const didYouMean = (key: string): string => {
   const meant = nearest(key, entryFields)

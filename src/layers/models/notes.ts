@@ -7,6 +7,7 @@ import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/p
 import { join } from "node:path"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import type { ModelNote } from "./index.ts"
 import type { Copy } from "../../machines/policy/model-gc.ts"
 import { type HiveId, ModelRef } from "../../machines/vocabulary/ids.ts"
@@ -24,7 +25,7 @@ const Note = Schema.parseJson(
     lastUsedAt: Schema.optional(Schema.Number)
   })
 )
-const decode = Schema.decodeUnknownEither(Note)
+const decode = decoder(Note)
 
 const readNote = async (file: string): Promise<ModelNote | undefined> => {
   const note = decode(await readFile(file, "utf8").catch(() => ""))

@@ -4,10 +4,11 @@ import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import type { ParseError } from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import { AuditEntry } from "../../machines/vocabulary/people/usage.ts"
 import type { CatalogError, QueenCatalog } from "./index.ts"
 
-const decode = Schema.decodeUnknown(Schema.Array(AuditEntry))
+const decode = decoder(Schema.Array(AuditEntry))
 
 export const auditTable = (
   sql: SqlClient.SqlClient,

@@ -4,6 +4,7 @@ import * as Reactivity from "@effect/experimental/Reactivity"
 import { make as makeClient } from "@effect/sql-sqlite-node/SqliteClient"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
 import { SshPlace } from "../../machines/vocabulary/place.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
@@ -28,7 +29,7 @@ export const hivesKnownIn = (file: string): Effect.Effect<ReadonlyArray<KnownHiv
   Effect.gen(function* () {
     if (!existsSync(file)) return []
     const sql = yield* makeClient({ filename: file, readonly: true, disableWAL: true })
-    const rows = yield* Schema.decodeUnknown(Schema.Array(KnownHive))(
+    const rows = yield* decoder(Schema.Array(KnownHive))(
       yield* sql`SELECT hives.*, capabilities.devices FROM hives LEFT JOIN capabilities ON hive = id ORDER BY hives.rowid`
     )
     return rows.map(({ devices, id, ssh }) => ({ id, ssh: ssh ?? undefined, devices: devices ?? undefined }))

@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { ParseError } from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { Ids } from "../ids/index.ts"
 import { Database, type Migrations, openDatabase } from "../sqlite/open.ts"
@@ -97,7 +98,7 @@ const make = Effect.gen(function* () {
 
   const table = <Row extends object, I>(name: string, key: string, schema: Schema.Schema<Row, I> & Fields) => {
     const columns = Object.keys(schema.fields)
-    const decode = Schema.decodeUnknown(Schema.Array(schema))
+    const decode = decoder(Schema.Array(schema))
     const encode = Schema.encode(schema)
     const rowsOf = (cells: ReadonlyArray<Cells>) =>
       Effect.flatMap(

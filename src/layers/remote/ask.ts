@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import { isErrorCode, type RbeeError, rbeeError } from "../../machines/errors.ts"
 import { shellWord } from "../../machines/formats/shell-quote.ts"
 import type { SshPlace } from "../../machines/vocabulary/place.ts"
@@ -78,7 +79,7 @@ export const ask = <C extends Call>(
       const { code } = ran.code === undefined ? yield* connection.run(command, "") : ran
       return yield* noAnswer(place, { ...ran, code })
     }
-    const answer = yield* Schema.decodeUnknown(Line)(line.slice(answerMark.length)).pipe(
+    const answer = yield* decoder(Line)(line.slice(answerMark.length)).pipe(
       Effect.mapError(() => notUnderstood(place, call))
     )
     if ("refusal" in answer) {
@@ -87,7 +88,7 @@ export const ask = <C extends Call>(
     }
     // the schema of this very call
     const schema = questions[call] as Schema.Schema<Answer<C>>
-    return yield* Schema.decodeUnknown(schema)(answer.value).pipe(Effect.mapError(() => notUnderstood(place, call)))
+    return yield* decoder(schema)(answer.value).pipe(Effect.mapError(() => notUnderstood(place, call)))
   })
 
 const notUnderstood = (place: SshPlace, call: Call) =>

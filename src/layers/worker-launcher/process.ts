@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Runtime from "effect/Runtime"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import { ControlMessage } from "../../machines/vocabulary/worker.ts"
 import { boundTo, kindOf, type WorkerKinds } from "../../machines/kinds/kind.ts"
 import { Kinds } from "../kinds/index.ts"
@@ -28,7 +29,7 @@ export interface ProcessOptions {
   readonly graceMs?: number
 }
 
-const decode = Schema.decodeUnknownEither(Schema.parseJson(ControlMessage))
+const decode = decoder(Schema.parseJson(ControlMessage))
 
 /** The bundler may put this file into dist/chunks/. */
 const besideUs = (): string => {

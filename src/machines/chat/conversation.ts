@@ -1,6 +1,7 @@
 /** What was said so far, by whom, and to which model: what the next question is asked with, and what a file keeps. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../formats/json/decode.ts"
 import { type AnswerMessage, ChatMessage } from "../vocabulary/conversation.ts"
 
 export interface Chat {
@@ -53,7 +54,7 @@ export const loaded = (chat: Chat, text: string): Either.Either<Chat, string> =>
   const parsed = Either.try({ try: (): unknown => JSON.parse(text), catch: () => "it is no JSON" })
   const decoded = Either.flatMap(parsed, (value) =>
     Either.mapLeft(
-      Schema.decodeUnknownEither(kept())(Array.isArray(value) ? { messages: value } : value),
+      decoder(kept())(Array.isArray(value) ? { messages: value } : value),
       () => "it has no list of `messages`, each with `role` and `content`"
     )
   )

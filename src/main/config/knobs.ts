@@ -5,6 +5,7 @@
  */
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { optionDecoder } from "../../machines/formats/json/decode.ts"
 import { defaults } from "../../layers/settings/defaults.ts"
 import { GpuSetting } from "../../machines/vocabulary/device.ts"
 
@@ -73,8 +74,8 @@ const queenUrl = text("http://ADDRESS:PORT", /^http:\/\/[A-Za-z0-9.:[\]_-]{1,253
 const path = text("an absolute path", /^\/.{1,1023}$/)
 const id = text("letters, digits, `.`, `_` and `-`, at most 64", /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/)
 
-const decodeGpus = Schema.decodeUnknownOption(Schema.Array(GpuSetting), { onExcessProperty: "error" })
-const decodeGpusText = Schema.decodeUnknownOption(Schema.parseJson(Schema.Array(GpuSetting)), {
+const decodeGpus = optionDecoder(Schema.Array(GpuSetting), { onExcessProperty: "error" })
+const decodeGpusText = optionDecoder(Schema.parseJson(Schema.Array(GpuSetting)), {
   onExcessProperty: "error"
 })
 const gpus: Kind = {

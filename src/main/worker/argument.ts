@@ -5,6 +5,7 @@
 import { readSync } from "node:fs"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../machines/formats/json/decode.ts"
 import { controlFd } from "../../layers/process/index.ts"
 import { type Settings } from "../../layers/settings/index.ts"
 import { defaults } from "../../layers/settings/defaults.ts"
@@ -90,7 +91,7 @@ const toldTo = (given: string | undefined): Either.Either<string, Error> =>
 
 /** Left: what is wrong with it, in words. `given`: the first argument, which is JSON only where a person wrote it. */
 export const readArgument = (given: string | undefined): Either.Either<WorkerArgument, string> =>
-  Either.mapBoth(Either.flatMap(toldTo(given), Schema.decodeUnknownEither(Argument)), {
+  Either.mapBoth(Either.flatMap(toldTo(given), decoder(Argument)), {
     onLeft: (error) => error.message,
     onRight: ({ controlFd, host, settings, token, ...plan }) => ({
       plan,

@@ -1,6 +1,7 @@
 /** Schema's encoders and decoders, passed over where a value is right as it stands. */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
+import { withoutThrowing } from "../../machines/formats/json/decode.ts"
 import { fastValidator } from "./fast-validate.ts"
 import type { WireSchema } from "../answers.ts"
 
@@ -23,5 +24,7 @@ export const encoderOf = (schema: WireSchema): Code =>
   later(() => unlessFast(schema, () => ParseResult.encodeUnknownEither(schema)))
 export const decoderOf = (schema: WireSchema, strict: boolean): Code => {
   const options = { onExcessProperty: strict ? "error" : "ignore" } as const
-  return later(() => unlessFast(schema, () => ParseResult.decodeUnknownEither(schema, options)))
+  return later(() =>
+    unlessFast(schema, () => withoutThrowing(schema, ParseResult.decodeUnknownEither(schema, options)))
+  )
 }

@@ -17,7 +17,15 @@ interface Call {
 }
 
 /** They do what they say: to the daemons under test, or to machines of others. */
-const withEffects = new Set(["shutdown", "stopHive", "startHive", "installHive", "checkHive", "uninstallHive"])
+const withEffects = new Set([
+  "shutdown",
+  "handover",
+  "stopHive",
+  "startHive",
+  "installHive",
+  "checkHive",
+  "uninstallHive"
+])
 
 const callsOf = (port: number, document: Readonly<Record<string, unknown>>): ReadonlyArray<Call> =>
   Object.entries(isJson(document["paths"]) ? document["paths"] : {}).flatMap(([path, methods]) =>

@@ -19,7 +19,7 @@ const token = "the-token-of-the-cluster"
 
 /** What each call of the queen's is about, once more and by hand: a new one stands here too, or this fails. */
 const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
-  open: ["asset", "health", "home", "joinHive", "page"],
+  open: ["asset", "health", "home", "homeAsset", "joinHive", "page"],
   infer: [
     ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob", "usage"],
     ...["v1Chat", "v1Completions", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
@@ -157,7 +157,9 @@ describe("The queen's interface", () => {
           ["a session that is nobody's", { cookie: "rbee_inspector=x" }, ["infer", "open"]],
           ["the token", bearer(token), everything],
           ["a hive's own secret", bearer(ofHive), ["open", "peer"]],
-          ["a browser's session", { cookie }, everything]
+          // no form of another page sends that header, and no link
+          ["a browser's session, by the page's script", { cookie, "x-rbee-page": "1" }, everything],
+          ["a browser's session", { cookie }, everything.filter((scope) => scope !== "manage")]
         ]
         const { url } = yield* serve(all, { anonymous: local, callerOf, sessions })
         for (const [who, headers, scopes] of rows)
@@ -165,7 +167,7 @@ describe("The queen's interface", () => {
         // where a token is wanted for everything, and on an address that others reach
         const closed = yield* serve(all, { callerOf, sessions })
         for (const [who, headers, scopes] of rows) {
-          const left = scopes.includes("manage") || scopes.includes("peer") ? scopes : ["open"]
+          const left = scopes.includes("observe") || scopes.includes("peer") ? scopes : ["open"]
           expect([who, yield* scopesFor(closed.url, all, headers)]).toEqual([who, left])
         }
         // a hive that is forgotten is nobody

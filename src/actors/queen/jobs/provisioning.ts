@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Schema from "effect/Schema"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import { type HiveApi, WorkerReady } from "../../../protocol/hive.ts"
 import { Kinds } from "../../../layers/kinds/index.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
@@ -152,7 +152,7 @@ const wakeWorker = (
       const after = heard?.eventId
       const feed = yield* api.workerEvents({ id: worker, ...(after === undefined ? {} : { last_event_id: after }) })
       const ready = yield* follow(feed, log, `worker ${worker}`, ids)
-      const life = yield* Schema.decodeUnknown(WorkerReady)(ready.data).pipe(
+      const life = yield* decoder(WorkerReady)(ready.data).pipe(
         Effect.mapError(() =>
           rbeeError("INTERNAL", `what hive ${place.hive} tells of worker ${worker} is not understood`)
         )

@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
+import { decoder, optionDecoder } from "../../../machines/formats/json/decode.ts"
 import type { Sink } from "../../../protocol/endpoint.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
 import type { WorkerApi } from "../../../protocol/worker.ts"
@@ -58,8 +59,8 @@ export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError
     return Effect.onExit(answer.read, () => answer.abandoned)
   })
 
-const decodeForm = Schema.decodeUnknownEither(Schema.parseJson(AnswerForm))
-const decodeDone = Schema.decodeUnknownEither(Schema.parseJson(InferDone))
+const decodeForm = decoder(Schema.parseJson(AnswerForm))
+const decodeDone = decoder(Schema.parseJson(InferDone))
 
 const abandon = (worker: WorkerApi, id: string): Effect.Effect<void> =>
   worker.cancelInfer({ id }).pipe(Effect.interruptible, Effect.timeoutOption(CANCEL), Effect.ignore)
@@ -207,7 +208,7 @@ const lingering = (reading: Fiber.RuntimeFiber<unknown, RbeeError>) =>
     )
   )
 
-const decodeToken = Schema.decodeUnknownOption(Schema.parseJson(InferToken))
+const decodeToken = optionDecoder(Schema.parseJson(InferToken))
 const parseToken = (data: string) => Option.getOrUndefined(decodeToken(data))
 
 /** The request was on its way there: the worker may have died of it. One that nobody listens for was never sent. */

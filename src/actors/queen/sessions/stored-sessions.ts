@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { SessionFacts, Sessions } from "./sessions.ts"
@@ -30,7 +31,7 @@ const openSessions = Effect.gen(function* () {
   const stored =
     row === undefined
       ? undefined
-      : yield* Effect.option(Schema.decodeUnknown(Schema.parseJson(SessionFacts))(row.value)).pipe(
+      : yield* Effect.option(decoder(Schema.parseJson(SessionFacts))(row.value)).pipe(
           Effect.map((found) => (found._tag === "Some" ? found.value : undefined))
         )
   let unsaved: SessionFacts | undefined

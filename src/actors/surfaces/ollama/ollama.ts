@@ -2,7 +2,8 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import type { Handlers } from "../../../protocol/endpoint.ts"
 import { explain } from "../../../protocol/explain.ts"
 import type { ollamaApi } from "../../../protocol/surfaces/ollama.ts"
@@ -57,7 +58,7 @@ const read =
       const { options } = asked
       const own = isObject(options) ? yield* sortBy(optionFields, "options.")(options) : undefined
       const whole = own === undefined ? asked : { ...asked, options: own.asked }
-      const decoded = yield* Either.mapLeft(Schema.decodeUnknownEither(schema)(whole), explain)
+      const decoded = yield* Either.mapLeft(decoder(schema)(whole), explain)
       return { asked: decoded, ignored: [...ignored, ...(own?.ignored ?? [])] }
     })
 

@@ -5,6 +5,7 @@
 import { execFile } from "node:child_process"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import { confine } from "../../process/confine.ts"
 import { type Env, nativeEnvironment } from "../../process/environment.ts"
 import { llama, visibleVulkan } from "../../../machines/kinds/llama/llama.ts"
@@ -39,7 +40,7 @@ const Told = Schema.Struct({
   used: Schema.NonNegative
 })
 type Told = typeof Told.Type
-const decode = Schema.decodeUnknownEither(Schema.parseJson(Told))
+const decode = decoder(Schema.parseJson(Told))
 
 type Asked = "vulkan" | "metal"
 

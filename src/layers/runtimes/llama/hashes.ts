@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 
 /** Subresource integrity by name of the package. */
 export type Hashes = Readonly<Record<string, string>>
@@ -38,7 +39,7 @@ export const lockOf = (names: ReadonlyArray<string>, version: string, hashes: Ha
   return JSON.stringify({ lockfileVersion: 3, packages: { "": { dependencies }, ...Object.fromEntries(locked) } })
 }
 
-const decode = Schema.decodeUnknownEither(
+const decode = decoder(
   Schema.parseJson(
     Schema.Struct({
       packages: Schema.Record({

@@ -8,6 +8,7 @@ import { release } from "node:os"
 import { join } from "node:path"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import type { Backend } from "../../../machines/vocabulary/device.ts"
 import { cudaVersions, type Env } from "./cuda.ts"
 import { type Places, placeOf } from "./places.ts"
@@ -17,7 +18,7 @@ const Note = Schema.Struct({
   circumstances: Schema.String,
   reason: Schema.String
 })
-const decode = Schema.decodeUnknownEither(Schema.parseJson(Note))
+const decode = decoder(Schema.parseJson(Note))
 
 const fileOf = (places: Places, backend: Backend): string => `${placeOf(places, backend)}.unfit`
 

@@ -1,6 +1,7 @@
 /** Anthropic's wire format, as much of it as rbee serves; what becomes of the other fields stands in fields.ts. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../formats/json/decode.ts"
 import { AskedModel } from "../common.ts"
 import type { RbeeError } from "../../errors.ts"
 import { type DoneEvent, isStoppedInCall, type JobRequest, maxTokensMax, samplingFields, type Usage } from "../job.ts"
@@ -22,7 +23,7 @@ export const MessagesRequest = Schema.Struct({
 })
 export type MessagesRequest = typeof MessagesRequest.Type
 
-export const decodeMessages = Schema.decodeUnknownEither(MessagesRequest)
+export const decodeMessages = decoder(MessagesRequest)
 
 export interface AskedJob {
   readonly job: Omit<JobRequest, "model" | "stream">

@@ -1,6 +1,7 @@
 /** Messages as Anthropic's clients send them, and what a job makes of them: text, and a tool's calls and results. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../formats/json/decode.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import type { ChatMessage, ToolCall } from "../conversation.ts"
 import { unsupported } from "../openai/fields.ts"
@@ -115,7 +116,7 @@ const isServersOwn = (type: string): boolean =>
 const toolUse = ({ id, input = {}, name }: Block, at: string): Result<ToolCall> =>
   name === undefined ? Either.left(missing(`${at}.name`)) : Either.right({ id: id ?? "", name, arguments: input })
 
-const decodePieces = Schema.decodeUnknownEither(Schema.Union(Schema.String, Schema.Array(Piece)))
+const decodePieces = decoder(Schema.Union(Schema.String, Schema.Array(Piece)))
 
 const toolResult = ({ content = "", is_error, tool_use_id }: Block, at: string): Result<ChatMessage> =>
   Either.gen(function* () {

@@ -2,6 +2,7 @@
 import * as Either from "effect/Either"
 import type * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../formats/json/decode.ts"
 import { AskedModel } from "../common.ts"
 import * as Struct from "effect/Struct"
 import {
@@ -75,7 +76,7 @@ export const ChatCompletionRequest = Schema.Struct({
 })
 export type ChatCompletionRequest = typeof ChatCompletionRequest.Type
 
-const decode = Schema.decodeUnknownEither(ChatCompletionRequest)
+const decode = decoder(ChatCompletionRequest)
 
 /** As the schema has it; plain messages are taken as they are, so that a chat of thousands holds nobody up. */
 export const decodeChat = (

@@ -1,6 +1,7 @@
 /** Items as OpenAI's clients send them for a response, and what a job makes of them. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../formats/json/decode.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { argumentsIn, type ChatMessage, type ToolCall } from "../conversation.ts"
 import { unsupported } from "../openai/fields.ts"
@@ -23,7 +24,7 @@ export const Item = Schema.Struct({
 export type Item = typeof Item.Type
 
 const Part = Schema.Struct({ type: Schema.String, text: maybe(Schema.String), refusal: maybe(Schema.String) })
-const decodeParts = Schema.decodeUnknownEither(Schema.Union(Schema.String, Schema.Array(Part)))
+const decodeParts = decoder(Schema.Union(Schema.String, Schema.Array(Part)))
 
 type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
 type Result<A> = Either.Either<A, Refused>

@@ -1,6 +1,7 @@
 /** A response's request, and the job that it asks for. */
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../formats/json/decode.ts"
 import { AskedModel } from "../common.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { isObject } from "../../formats/json/is-object.ts"
@@ -66,7 +67,7 @@ export const ResponseRequest = Schema.Struct({
 })
 export type ResponseRequest = typeof ResponseRequest.Type
 
-export const decodeRequest = Schema.decodeUnknownEither(ResponseRequest)
+export const decodeRequest = decoder(ResponseRequest)
 
 type Fields = Readonly<Record<string, unknown>>
 type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">

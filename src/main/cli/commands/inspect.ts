@@ -1,7 +1,7 @@
 /** `rbee open`, `rbee inspect`: a page of the queen, opened in a browser where there is one; or a trace file, served here. */
 import { spawn } from "node:child_process"
 import { readFile } from "node:fs/promises"
-import { join, resolve } from "node:path"
+import { resolve } from "node:path"
 import * as Effect from "effect/Effect"
 import * as Logger from "effect/Logger"
 import * as LogLevel from "effect/LogLevel"

@@ -1,5 +1,6 @@
 /** Commands about hives of other machines: add, show, install, upgrade, uninstall, forget, logs. */
 import * as Effect from "effect/Effect"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import { heardIn, lineIn } from "../../../actors/keeper/job-stream.ts"
 import { connect, findAnyQueen, startQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeRenderer } from "../../../actors/keeper/renderer.ts"
@@ -13,7 +14,6 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { HiveView, MachineView } from "../../../machines/vocabulary/hive.ts"
 
 import { SshPlace } from "../../../machines/vocabulary/place.ts"
-import * as Schema from "effect/Schema"
 import { logs as localLogs, readable } from "./logs.ts"
 import { failureIn } from "../../cluster/answer.ts"
 import { notRunning } from "../not-running.ts"
@@ -91,7 +91,7 @@ const withHive = (
 const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
 
 const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, RbeeError<"INVALID_REQUEST">> =>
-  Schema.decodeUnknown(SshPlace)({
+  decoder(SshPlace)({
     host: values.host ?? alias,
     hive_port: values.hivePort ?? usualPort,
     ...(values.direct ? { direct: true } : {}),

@@ -1,8 +1,8 @@
 /** `rbee models set|unset|entries`: models under names of one's own, in the configuration's file. */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import type { Value } from "../../../layers/model-entries/edit.ts"
 import { entriesNow } from "../../../layers/model-entries/file.ts"
 import { pathRef } from "../../../layers/model-entries/path-ref.ts"
@@ -22,7 +22,7 @@ const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what,
 const isField = (key: string): boolean => entryFields.some((field) => field === key)
 
 const takes = (field: string, value: unknown): boolean =>
-  Either.isRight(Schema.decodeUnknownEither(ModelEntry)({ ref: "minillama", [field]: value }))
+  Either.isRight(decoder(ModelEntry)({ ref: "minillama", [field]: value }))
 
 /** As the field takes it: a text, a number, yes or no. Lists are said item by item; of names, with commas too. */
 const valueOf = (field: string, texts: ReadonlyArray<string>): Exclude<Value, undefined> => {

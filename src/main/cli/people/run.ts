@@ -1,6 +1,7 @@
 /** `rbee keys add|ls|revoke|usage` and `rbee audit`. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { decoder } from "../../../machines/formats/json/decode.ts"
 import { connect, startQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeRenderer } from "../../../actors/keeper/renderer.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -32,7 +33,7 @@ const given = (name: string, values: AddValues, now: number): Effect.Effect<KeyR
   const until = expires === undefined ? undefined : expiryOf(expires, now)
   if (expires !== undefined && until === undefined)
     return usageError(`--expires takes a time to come, not '${expires.slice(0, 60)}'`, "For example 30d or 2027-01-31")
-  return Schema.decodeUnknown(KeyRequest)({
+  return decoder(KeyRequest)({
     name,
     ...(models === undefined ? {} : { models: listed(models) }),
     ...(scope === undefined ? {} : { scopes: listed(scope) }),
