@@ -128,7 +128,8 @@ const serving = <const Apis extends ReadonlyArray<Api>>(
       sites: makeSites({
         host: options.host,
         ...(options.sites ?? { origins: [], hosts: [] }),
-        configurable: options.sites !== undefined
+        configurable: options.sites !== undefined,
+        hasTls: options.tls !== undefined
       }),
       bodies: new BodyBudget(options.bodies?.bytes),
       bodyMs: options.bodies?.withinMs ?? bodyMs,

@@ -19,6 +19,8 @@ export interface SiteOptions {
   readonly hosts: ReadonlyArray<string>
   /** whether the settings `queen.origins` and `queen.hosts` are this daemon's */
   readonly configurable: boolean
+  /** whether the daemon is reached by TLS of its own */
+  readonly hasTls?: boolean
 }
 
 type Forbidden = RbeeError<"FORBIDDEN_ORIGIN">
@@ -61,11 +63,17 @@ const isLoopbackPage = (origin: string): boolean => {
 /** Somebody else's words in a message: plain characters, and not many. */
 const shown = (text: string): string => text.replace(/[^\x21-\x7e]/g, "?").slice(0, 100)
 
-export const makeSites = ({ configurable, host, hosts, origins }: SiteOptions): Sites => {
+export const makeSites = ({ configurable, hasTls = false, host, hosts, origins }: SiteOptions): Sites => {
   const machine = hostname().toLowerCase()
   const names = new Set(
     [host, machine, `${machine}.local`, ...containerHosts, ...hosts].map((name) => withoutPort(name))
   )
+  /** By TLS where there is some, of the daemon's own or of a proxy before it. */
+  const isOwnPage = (origin: string, headers: IncomingHttpHeaders): boolean => {
+    const own = headers.host?.toLowerCase() ?? ""
+    const secured = hasTls || headers["x-forwarded-proto"] === "https"
+    return origin === `http://${own}` || (secured && origin === `https://${own}`)
+  }
   const allowed = new Set(origins.map((origin) => origin.toLowerCase().replace(/\/$/, "")))
   return {
     host: (headers, hasToken) => {
@@ -87,9 +95,7 @@ export const makeSites = ({ configurable, host, hosts, origins }: SiteOptions): 
         const goesToPage = scope === "open" && method === "GET" && headers["sec-fetch-mode"] === "navigate"
         return goesToPage ? { shared: undefined } : ownPagesOnly("another site")
       }
-      // its own pages, reached by TLS or not
-      if (origin.replace(/^https:/, "http:") === `http://${headers.host?.toLowerCase() ?? ""}`)
-        return { shared: undefined }
+      if (isOwnPage(origin, headers)) return { shared: undefined }
       if (scope !== "infer") return ownPagesOnly(shown(origin))
       if (allowed.has(origin) || isLoopbackPage(origin) || appSchemes.test(origin)) return { shared: origin }
       const opens = origin === "null" ? "pages of files, and any sandboxed frame of any site" : "its pages"
