@@ -41,8 +41,8 @@ import { layerProcess } from "../layers/hive-launcher/process.ts"
 import { layerSsh as layerHiveSsh } from "../layers/hive-launcher/ssh.ts"
 import { cachedRepos } from "../layers/hub/cached.ts"
 import { hubRoutes } from "../layers/hub/routes.ts"
-import { pageHandlers } from "../layers/inspector-page/files.ts"
-import { inspectorPageApi } from "../layers/inspector-page/index.ts"
+import { pageHandlers } from "../layers/pages/files.ts"
+import { pagesApi } from "../layers/pages/index.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { handedSockets } from "../layers/leadership/handed.ts"
 import { lead } from "../layers/leadership/index.ts"
@@ -257,7 +257,7 @@ const program = Effect.gen(function* () {
       ...guarded,
       apis: [
         { api: queenApi, handlers },
-        { api: inspectorPageApi, handlers: pageHandlers({ folder: programs, sessions }) }
+        { api: pagesApi, handlers: pageHandlers({ folder: programs, sessions }) }
       ],
       port,
       socket,
@@ -287,7 +287,7 @@ const program = Effect.gen(function* () {
       entries: entriesIn(settings.home.config),
       isSuccessor: (yield* awaitedSuccessor(queenFolder(settings.home))) === settings.version,
       isWokenByCalls: socket !== undefined,
-      document: () => openApi({ ...queenApi, ...inspectorPageApi }, info)
+      document: () => openApi({ ...queenApi, ...pagesApi }, info)
     })
     const { self } = yield* Processes
     const write = yield* stateFile(queenFolder(settings.home), {

@@ -5,7 +5,7 @@
  */
 import { assert, describe, it } from "vitest"
 import { hiveApi } from "../../src/protocol/hive.ts"
-import { inspectorPageApi } from "../../src/layers/inspector-page/index.ts"
+import { pagesApi } from "../../src/layers/pages/index.ts"
 import { queenApi } from "../../src/protocol/queen/index.ts"
 import { megabyte } from "../../src/protocol/wire/wire.ts"
 import { workerApi } from "../../src/protocol/worker.ts"
@@ -28,7 +28,7 @@ const up = async (): Promise<{
   const run = await on.rbee(["infer", "hello"])
   assert.strictEqual(run.code, 0, run.stderr)
   const token = on.token() ?? ""
-  const queen = daemonAt({ ...queenApi, ...inspectorPageApi }, on.queenUrl, token)
+  const queen = daemonAt({ ...queenApi, ...pagesApi }, on.queenUrl, token)
   const hive = daemonAt(hiveApi, `http://127.0.0.1:${on.ports.hive}`, token)
   const { body } = await hive.ask("listWorkers")
   const [worker] = body as ReadonlyArray<{ readonly id: string; readonly url: string; readonly instance: string }>

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
-import { inspectorPageApi } from "../../src/layers/inspector-page/index.ts"
+import { pagesApi } from "../../src/layers/pages/index.ts"
 import { queenApi } from "../../src/protocol/queen/index.ts"
 import { callAt, plantHostileHive, toldTo } from "../support/hostile-hive.ts"
 import { eventually, type Machine } from "../support/machine.ts"
@@ -55,7 +55,7 @@ const beat = (hive: string, workers: ReadonlyArray<unknown> = []) => ({
   workers
 })
 
-const calls = [...Object.values(queenApi), ...Object.values(inspectorPageApi)].map(({ method, path }) => ({
+const calls = [...Object.values(queenApi), ...Object.values(pagesApi)].map(({ method, path }) => ({
   method,
   path: path.replaceAll(/:\w+/g, "x")
 }))

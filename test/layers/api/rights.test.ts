@@ -8,7 +8,7 @@ import { type ApiScope, hiveCaller, local } from "../../../src/protocol/rights.t
 import { hiveApi } from "../../../src/protocol/hive.ts"
 import { HiveKeyring, keyDigest, PersonKeyring } from "../../../src/layers/keys/index.ts"
 import { KeyName, type KeyScope, type KeyView } from "../../../src/machines/vocabulary/people/key.ts"
-import { inspectorPageApi } from "../../../src/layers/inspector-page/index.ts"
+import { pagesApi } from "../../../src/layers/pages/index.ts"
 import { queenApi } from "../../../src/protocol/queen/index.ts"
 import { workerApi } from "../../../src/protocol/worker.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
@@ -69,7 +69,7 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   peer: ["heartbeat"]
 }
 
-const all = { ...queenApi, ...inspectorPageApi }
+const all = { ...queenApi, ...pagesApi }
 
 /** Whoever gets here was let in. */
 const letIn = <A extends Api>(api: A): Handlers<A> => {

@@ -8,8 +8,8 @@ import * as LogLevel from "effect/LogLevel"
 import { findAnyQueen } from "../../../actors/keeper/lifecycle.ts"
 import { makeHttpClient } from "../../../layers/transport/http/client/client.ts"
 import { serveHttp } from "../../../layers/transport/http/server/server.ts"
-import { pageHandlers } from "../../../layers/inspector-page/files.ts"
-import { inspectorPageApi, traceApi } from "../../../layers/inspector-page/index.ts"
+import { pageHandlers } from "../../../layers/pages/files.ts"
+import { pagesApi, traceApi } from "../../../layers/pages/index.ts"
 import { ownApi } from "../../../protocol/queen/own.ts"
 import { clusterToken } from "../../../layers/keys/own-token.ts"
 import { QueenLauncher } from "../../../layers/queen-launcher/index.ts"
@@ -25,7 +25,7 @@ export interface InspectFlags {
 }
 
 const pageOf = (context: Context) => ({
-  api: inspectorPageApi,
+  api: pagesApi,
   // on loopback, for this user: no token, as for a daemon
   handlers: pageHandlers({ folder: context.programs, sessions: undefined })
 })
@@ -51,7 +51,7 @@ const ofCluster = (page: "/" | "/inspect", flags: InspectFlags, context: Context
       if (health === undefined) return notRunning(context, false)
       const { url } = yield* QueenLauncher
       const token = clusterToken(context.settings)
-      const { path } = yield* makeHttpClient(inspectorPageApi, { baseUrl: url, token }).ticket({ page })
+      const { path } = yield* makeHttpClient(pagesApi, { baseUrl: url, token }).ticket({ page })
       yield* show(`${url}${path}`, flags, context)
       return 0
     })

@@ -42,7 +42,7 @@ const visit = {
 
 export type Visit = typeof visit.input.Type
 
-export const inspectorPageApi = {
+export const pagesApi = {
   home: endpoint("GET", "/", {
     sends: { ...sends, Vary: "Accept" },
     scope: "open",
@@ -95,7 +95,7 @@ export const inspectorPageApi = {
   })
 } as const
 
-export type InspectorPageApi = Handlers<typeof inspectorPageApi>
+export type PagesApi = Handlers<typeof pagesApi>
 
 /** A recorded trace beside the page: `rbee inspect FILE`. */
 export const traceApi = {

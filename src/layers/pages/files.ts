@@ -6,7 +6,7 @@ import { rbeeError } from "../../machines/errors.ts"
 import type { BrowserSessions } from "../transport/http/server/browser-sessions.ts"
 import type { TextAnswer } from "../../protocol/answers.ts"
 import { running } from "../../protocol/surfaces/ollama-surface.ts"
-import { html, type InspectorPageApi, moved, script, style, type Visit } from "./index.ts"
+import { html, type PagesApi, moved, script, style, type Visit } from "./index.ts"
 
 export interface PageOptions {
   /** where the folders of the pages are: `web`, `inspect` */
@@ -23,7 +23,7 @@ const text = <const Status extends number, const Type extends string>(
 
 type Page = TextAnswer<200, typeof html> | TextAnswer<303, typeof moved>
 
-export const pageHandlers = ({ folder, sessions }: PageOptions): InspectorPageApi => {
+export const pageHandlers = ({ folder, sessions }: PageOptions): PagesApi => {
   const file = (page: "web" | "inspect", name: string) =>
     Effect.tryPromise({
       try: () => readFile(join(folder, page, name), "utf8"),
