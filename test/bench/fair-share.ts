@@ -61,7 +61,8 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
     const firstTokens = async (count: number, beside: ReadonlyArray<() => Promise<unknown>>): Promise<number> => {
       const times: Array<number> = []
       const seldom = light.slice(0, count).map((key, at) => async () => {
-        await pause(1000 + ((at * 7919) % 4000))
+        // not before there is a share to be ahead of: in the first seconds nobody has had more than another
+        await pause((times.length < count ? 10_000 : 1000) + ((at * 7919) % 4000))
         times.push(await ask(key, 4))
         await pause(5000)
       })
