@@ -29,6 +29,9 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/count-reporter.ts"],
+    // of the whole run, and not a project's. Half of a test's time is waiting for real processes' clocks: so many files
+    // share two cores
+    poolOptions: { threads: { maxThreads: 2, minThreads: 1 }, forks: { maxForks: 4, minForks: 1 } },
     projects: [
       {
         test: {
@@ -37,8 +40,7 @@ export default defineConfig({
           include: files.filter(isSharing),
           // one process, in which what is loaded stays: to load it for each file took a third of the run's CPU
           pool: "threads",
-          isolate: false,
-          poolOptions: { threads: { maxThreads: 2, minThreads: 1 } }
+          isolate: false
         }
       },
       {
@@ -46,9 +48,7 @@ export default defineConfig({
           name: "alone",
           ...limits,
           include: files.filter((file) => !isSharing(file)),
-          // half of a test's time is waiting for real processes' clocks: four files share two cores
-          pool: "forks",
-          poolOptions: { forks: { maxForks: 4, minForks: 1 } }
+          pool: "forks"
         }
       }
     ]
