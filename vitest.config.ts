@@ -29,18 +29,20 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     reporters: ["default", "./test/support/count-reporter.ts"],
-    // of the whole run, and not a project's. Half of a test's time is waiting for real processes' clocks: so many files
-    // share two cores
-    poolOptions: { threads: { maxThreads: 2, minThreads: 1 }, forks: { maxForks: 4, minForks: 1 } },
+    // All of this is heard of the whole run, and not of a project. In the threads what is loaded stays: to load it for each
+    // file took a third of the run's CPU. Half of a forked test's time is waiting for real processes' clocks: four files
+    // share two cores.
+    poolOptions: {
+      threads: { maxThreads: 1, minThreads: 1, isolate: false },
+      forks: { maxForks: 4, minForks: 1, isolate: true }
+    },
     projects: [
       {
         test: {
           name: "sharing",
           ...limits,
           include: files.filter(isSharing),
-          // one process, in which what is loaded stays: to load it for each file took a third of the run's CPU
-          pool: "threads",
-          isolate: false
+          pool: "threads"
         }
       },
       {

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url"
 import { assert, describe, it } from "vitest"
 import { tiny } from "../support/gguf.ts"
 import { inferSample } from "../support/infer-sample.ts"
+import type { Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 import { isWhole } from "../support/proof.ts"
 
@@ -18,23 +19,30 @@ const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "40" }
 describe("infer", () => {
   inferSample((env = {}) => machine({ env }))
 
-  it("takes what is piped in as the rest of the prompt, or all of it, and as Ollama's users type it", async () => {
+  const shellOn = (on: Machine) => (command: string) =>
+    new Promise<string>((resolve, reject) => {
+      const env = { ...on.env, NODE: process.execPath, RBEE: join(root, "dist/rbee.js") }
+      const script = `rbee() { "$NODE" "$RBEE" "$@"; }\n${command}`
+      execFile("bash", ["-o", "pipefail", "-c", script], { env }, (error, stdout, stderr) =>
+        error === null ? resolve(stdout) : reject(new Error(stderr))
+      )
+    })
+
+  it("takes what is piped in as the rest of the prompt, or all of it", async () => {
     const on = await machine()
-    const shell = (command: string) =>
-      new Promise<string>((resolve, reject) => {
-        const env = { ...on.env, NODE: process.execPath, RBEE: join(root, "dist/rbee.js") }
-        const script = `rbee() { "$NODE" "$RBEE" "$@"; }\n${command}`
-        execFile("bash", ["-o", "pipefail", "-c", script], { env }, (error, stdout, stderr) =>
-          error === null ? resolve(stdout) : reject(new Error(stderr))
-        )
-      })
+    const shell = shellOn(on)
     const direct = async (prompt: string) => (await on.rbee(["infer", "--quiet", ...greedy, prompt])).stdout
     const options = "--quiet --temperature 0"
     assert.strictEqual(await shell(`printf hello | rbee infer ${options}`), await direct("hello"))
     const both = await shell(`printf 'and a poem\\n' | rbee infer ${options} tell me a story`)
     assert.strictEqual(both, await direct("tell me a story\n\nand a poem"))
     assert.strictEqual(await shell(`rbee infer ${options} hello < /dev/null`), await direct("hello"))
+  })
 
+  it("takes its commands as Ollama's users type them", async () => {
+    const on = await machine()
+    const shell = shellOn(on)
+    await shell("rbee infer --quiet hello")
     assert.include(await shell("rbee ps"), "minillama")
     assert.include(await shell("rbee list"), "minillama")
     assert.include(await shell("rbee pull minillama"), "model minillama is on hive localhost")

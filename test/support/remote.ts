@@ -177,7 +177,12 @@ export const makeRemote = async (options: RemoteOptions = {}): Promise<RemoteMac
     // its port is free when it is gone, not when it is told to go
     const isGone = () => ended === undefined || ended.exitCode !== null || ended.signalCode !== null
     if (ended?.kill("SIGKILL") === true) await eventually(isGone, () => `sshd ends: ${log}`)
-    for (const pid of sessions) process.kill(pid, "SIGKILL")
+    for (const pid of sessions)
+      try {
+        process.kill(pid, "SIGKILL")
+      } catch {
+        // it ended with its daemon
+      }
   }
   const stop = async () => {
     await cut()
