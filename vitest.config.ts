@@ -12,6 +12,8 @@ const alone = [
   // memory and fibers are counted
   /^test\/actors\/core\/endurance\.test/,
   /^test\/machines\/policy\/estimate-real\.test/,
+  // what a process has seen of files
+  /^test\/layers\/models\/early-look\.test/,
   // for whom it runs, and with which mask, is the whole process's
   /^test\/layers\/models\/found\.test/,
   /^test\/layers\/sqlite\/open\.test/

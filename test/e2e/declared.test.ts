@@ -65,7 +65,7 @@ describe("declared GPUs", () => {
     assert.strictEqual(refused.code, 1)
     assert.match(
       refused.stderr,
-      /VRAM_EXHAUSTED: minillama needs \d+ MB; GPU1 has \d+ MB, GPU0 has \d+ MB\. .*rbee workers stop/
+      /VRAM_EXHAUSTED: minillama needs \d+ MB; GPU1 has \d+ MB, GPU0 has \d+ MB\. .*rbee stop MODEL/
     )
     const [job] = (await (await on.fetch(`${on.queenUrl}/jobs`)).json()) as Array<{
       error: { code: string; details: { status: number; needed_mb: number; available_mb: number } }

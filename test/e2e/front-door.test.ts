@@ -35,7 +35,9 @@ const kill = (on: Machine, role: "queen" | "hive" | "worker") => {
   if (found !== undefined) process.kill(found.pid, "SIGKILL")
 }
 
-const lengthOf = async (page: Page): Promise<number> => (await page.locator(".turn.answer").innerText()).length
+/** What is said before the first token does not count. */
+const lengthOf = async (page: Page): Promise<number> =>
+  (await page.locator(".turn.answer > .prose").allInnerTexts()).join("").length
 
 /** It is being written, and has grown since. */
 const grows = async (page: Page) => {
