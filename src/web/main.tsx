@@ -3,11 +3,12 @@ import { render } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import { Chat } from "./chat/chat.tsx"
 import { ChatStore } from "./chat/store.ts"
-import { loadModels, noModels } from "./models.ts"
+import { loadModels } from "./models.ts"
 import { Frame, placeOf } from "./views/frame.tsx"
 import { Machines } from "./views/machines.tsx"
 import { Models } from "./views/models.tsx"
 import { useRemote } from "./views/remote.ts"
+import { Shown } from "./views/shown.tsx"
 
 const store = new ChatStore()
 
@@ -24,7 +25,7 @@ const App = () => {
   return (
     <Frame place={place}>
       {place === "chat" ? (
-        <Chat store={store} models={models.value ?? noModels} />
+        <Shown of={models}>{(list) => <Chat store={store} models={list} />}</Shown>
       ) : place === "models" ? (
         <Models />
       ) : (

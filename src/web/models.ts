@@ -7,8 +7,6 @@ export interface ModelList {
   readonly first: string | undefined
 }
 
-export const noModels: ModelList = { names: [], first: undefined }
-
 /** Throws `Refused`. */
 export const loadModels = async (): Promise<ModelList> => {
   const answer = await call("GET", "/v1/models")

@@ -30,6 +30,7 @@ export const Chat = ({ models, store }: ChatProps) => {
             {store.problem}
           </p>
         )}
+        {model !== undefined ? null : <p class="note">There is no model to ask yet: fetch one under Models.</p>}
         {store.isConnected ? null : (
           <p class="note" role="status">
             No connection to the queen; the answer goes on once she is back.
