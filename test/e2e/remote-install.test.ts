@@ -94,8 +94,8 @@ describe.skipIf(!hasSshd)("rbee on another machine", () => {
     assert.include((await on.rbee(["hives", "show", "gpu-box"])).stderr, "HIVE_NOT_FOUND")
 
     const expected = shown("docs/machines.md", "transcript:remote")
-    // how far npm is, said every ten seconds, and the download, as often as it takes
-    const isProgress = (line: string) => /: (\d+ fetched, )?\d+ s$|% @ /.test(line)
+    // how far npm is, said where it has changed, and the download: as often as it takes
+    const isProgress = (line: string) => /: (\d+ fetched( \(\S+\))?, )?\d+ s$|% @ /.test(line)
     const without = (all: ReadonlyArray<string>) => masked(all).filter((line) => line !== runtime && !isProgress(line))
     assert.deepEqual(without(lines), without(expected), lines.join("\n"))
     for (const all of [lines, expected]) assert.include(all, runtime)
