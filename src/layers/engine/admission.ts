@@ -1,7 +1,7 @@
 /** What every engine refuses before it decodes anything. */
 import { rbeeError, type RbeeError } from "../../machines/errors.ts"
 import { overflow } from "../../machines/policy/memory/context.ts"
-import { chooseSlot, type Slot } from "./slots.ts"
+import { chooseSlot, lastUsed, type Slot } from "./slots.ts"
 
 /** The prompt must be there and leave room for at least one token. */
 export const checkFits = (
@@ -30,6 +30,6 @@ export const takeSlot = (
     const details = { slots: slots.length }
     return rbeeError("ALL_SLOTS_BUSY", `all ${slots.length} slots are busy`, "Wait for an answer to end", details)
   }
-  chosen.slot.used = 1 + Math.max(...slots.map((slot) => slot.used))
+  chosen.slot.used = lastUsed(slots) + 1
   return chosen
 }

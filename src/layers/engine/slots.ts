@@ -16,6 +16,8 @@ export interface Slot {
 export const makeSlots = (count: number): ReadonlyArray<Slot> =>
   Array.from({ length: count }, (_, id) => ({ id, tokens: [], filled: 0, prompt: 0, busy: false, used: 0 }))
 
+export const lastUsed = (slots: ReadonlyArray<Slot>): number => Math.max(...slots.map(({ used }) => used))
+
 /** How many tokens at the beginning of `wanted` the slot's cache holds. */
 export const commonPrefix = (slot: Slot, wanted: ReadonlyArray<number>): number => {
   const end = Math.min(slot.filled, wanted.length)

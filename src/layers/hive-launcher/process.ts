@@ -5,8 +5,9 @@ import * as Layer from "effect/Layer"
 import { urlOf } from "../../machines/vocabulary/address.ts"
 import { endHive, look, wakeHive } from "../daemon/hive.ts"
 import type { Ports } from "../daemon/index.ts"
-import { living } from "../daemon/state-file.ts"
+import { type DaemonState, living } from "../daemon/state-file.ts"
 import { hiveFolder } from "../paths/index.ts"
+import { type ProcessId, Processes } from "../process/index.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { HiveLauncher, type HiveTarget, wokenHere, wokenMark } from "./index.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
@@ -23,6 +24,17 @@ const graceMs = 1000
 
 const make = (settings: Settings, program: Program) => {
   const { host, port } = settings.hive
+  const seen = new Map<HiveId, ProcessId>()
+  const noted = ({ id }: HiveTarget, state: DaemonState | undefined): DaemonState | undefined => {
+    if (state !== undefined) seen.set(id, state)
+    return state
+  }
+  /** It ends its file before itself: while the process that had it lives, it is there. */
+  const isLeaving = ({ id }: HiveTarget) =>
+    Effect.flatMap(Processes, ({ alive }) => {
+      const last = seen.get(id)
+      return last === undefined ? Effect.succeed(false) : alive(last)
+    })
   const homeOf = ({ id }: HiveTarget) => ({ id, folder: hiveFolder(settings.home, id) })
   const hiveOf = (target: HiveTarget) => ({
     ...homeOf(target),
@@ -40,10 +52,16 @@ const make = (settings: Settings, program: Program) => {
   return {
     target: (id: HiveId): HiveTarget => ({ id, at: `localhost:${port}`, port }),
     find: (target: HiveTarget) =>
-      Effect.map(look(homeOf(target)), (seen) => (seen._tag === "There" ? seen.value.url : undefined)),
+      Effect.map(look(homeOf(target)), (found) => (found._tag === "There" ? noted(target, found.value)?.url : undefined)),
     wake: (target: HiveTarget) =>
-      Effect.map(wakeHive(hiveOf(target)), ({ value, woken }) => ({ url: value.url, woken })),
-    present: (target: HiveTarget) => Effect.map(living(homeOf(target).folder), (state) => state !== undefined),
+      Effect.map(wakeHive(hiveOf(target)), ({ value, woken }) => {
+        noted(target, value)
+        return { url: value.url, woken }
+      }),
+    present: (target: HiveTarget) =>
+      Effect.flatMap(living(homeOf(target).folder), (state) =>
+        noted(target, state) === undefined ? isLeaving(target) : Effect.succeed(true)
+      ),
     kill: (target: HiveTarget) => Effect.asVoid(endHive(homeOf(target).folder, graceMs))
   }
 }

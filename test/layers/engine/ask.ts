@@ -1,4 +1,5 @@
 /** Asking an engine, and keeping everything that it said. */
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -12,6 +13,7 @@ import {
   type LoadOptions
 } from "../../../src/layers/engine/index.ts"
 import type { RbeeError } from "../../../src/machines/errors.ts"
+import type { Exactness } from "../../../src/machines/vocabulary/worker.ts"
 
 export const MINILLAMA = new URL("../../../models/minillama/minillama-q8_0.gguf", import.meta.url).pathname
 
@@ -69,3 +71,28 @@ export const loadWith = (
     ),
     layer
   )
+
+/** Loads it, and waits until the engine has found out whether it is exact. */
+export const loadAndTest = (layer: Layer.Layer<Engine>, options: Partial<LoadOptions> = {}) =>
+  Effect.gen(function* () {
+    const told = yield* Deferred.make<Exactness>()
+    const loaded = yield* loadWith(layer, {
+      slots: 3,
+      threads: 1,
+      ...options,
+      onExact: (exactness) => Deferred.unsafeDone(told, Effect.succeed(exactness))
+    })
+    const exactness = loaded.exactness() ?? (yield* Deferred.await(told))
+    return { loaded, exactness }
+  })
+
+/**
+ * Where a processor has AVX-512, llama.cpp computes these otherwise for one token than for several. Nothing is promised
+ * there, and that is what the engine has to find out; of all others that they are exact is asked without asking it.
+ */
+const byProcessor: ReadonlySet<string> = new Set(["rwkv7"])
+
+export const computesOneWay = (layer: Layer.Layer<Engine>, architecture: string, modelPath: string) =>
+  byProcessor.has(architecture)
+    ? Effect.scoped(Effect.map(loadAndTest(layer, { modelPath }), ({ exactness }) => exactness.exact))
+    : Effect.succeed(true)

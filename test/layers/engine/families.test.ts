@@ -8,7 +8,7 @@ import type { LoadedModel, Sampling } from "../../../src/layers/engine/index.ts"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { families, familyModel } from "../../support/families/index.ts"
 import { isWhole } from "../../support/proof.ts"
-import { type Answered, ask, GREEDY, loadWith, plain } from "./ask.ts"
+import { type Answered, ask, computesOneWay, GREEDY, loadWith, plain } from "./ask.ts"
 
 const layer = layerLlama({ gpu: "cpu" })
 const load = (architecture: string, slots: number) =>
@@ -54,6 +54,8 @@ const resumed = (model: LoadedModel, whole: Answered, sampling: Sampling, at: nu
 describe("An answer is the same", () => {
   it.scopedLive.each(cases)("of %s, %s, cold, warm, in company, and resumed elsewhere", ([architecture, , sampling]) =>
     Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => familyModel(architecture))
+      if (!(yield* computesOneWay(layer, architecture, modelPath))) return
       const model = yield* load(architecture, 3)
       const cold = yield* answer(model, sampling)
       const warm = yield* answer(model, sampling)

@@ -32,13 +32,18 @@ export const findOrEnd = (hive: KnownHive) =>
   Effect.gen(function* () {
     const launcher = yield* HiveLauncher
     const { row, target } = hive
+    const isThere = Effect.orElseSucceed(launcher.present(target), () => false)
     const found = yield* locate(hive)
-    if (found !== undefined || !(yield* Effect.orElseSucceed(launcher.present(target), () => false))) return found
-    const back = yield* locate(hive).pipe(
-      Effect.repeat({ until: (url) => url !== undefined, schedule: Schedule.spaced("250 millis") }),
+    if (found !== undefined || !(yield* isThere)) return found
+    // it answers again, or it was about to end, and has
+    const isSettled = Effect.flatMap(locate(hive), (url) =>
+      url === undefined ? Effect.map(isThere, (is) => !is) : Effect.succeed(true)
+    )
+    const settled = yield* isSettled.pipe(
+      Effect.repeat({ until: (is) => is, schedule: Schedule.spaced("250 millis") }),
       Effect.timeoutOption(silenceMs)
     )
-    if (Option.isSome(back)) return yield* locate(hive)
+    if (Option.isSome(settled)) return yield* locate(hive)
     yield* Effect.catchAll(launcher.kill(target), (error) =>
       Effect.logWarning(`hive ${row.id} could not be ended: ${error.message}`)
     )

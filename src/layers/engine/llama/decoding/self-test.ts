@@ -8,7 +8,7 @@
  */
 import { createHash } from "node:crypto"
 import type { Exactness } from "../../../../machines/vocabulary/worker.ts"
-import type { Slot } from "../../slots.ts"
+import { lastUsed, type Slot } from "../../slots.ts"
 import type { AddonSampler, NativeContext } from "../addon.ts"
 
 /** tokens that are decoded one by one, and read again in one piece */
@@ -52,7 +52,7 @@ export class SelfTest {
   private readonly options: SelfTestOptions
   private readonly tokens: Uint32Array
   private readonly decoded: number
-  private run: { readonly steps: Steps; readonly slot: Slot; readonly used: number; answer: string } | undefined
+  private run: { readonly steps: Steps; readonly slot: Slot; used: number; answer: string } | undefined
   private isOver = false
 
   constructor(options: SelfTestOptions) {
@@ -100,14 +100,20 @@ export class SelfTest {
   /** The run under way, if its slot is still its own; else a new one, if there is a slot. */
   private current() {
     const { run } = this
-    if (run !== undefined && !run.slot.busy && run.slot.used === run.used) return run
+    if (run !== undefined && !run.slot.busy && run.slot.used === run.used) return this.using(run)
     this.run = undefined
     const slot = this.free().at(-1)
     if (slot === undefined) return undefined
     if (this.options.slots.length > 1 && this.free().length < 2) return undefined
     slot.filled = 0
     this.run = { steps: this.steps(slot.id), slot, used: slot.used, answer: "" }
-    return this.run
+    return this.using(this.run)
+  }
+
+  /** Answers take the slot that was not used for longest: without this they came round to it, and no test came to its end. */
+  private using<R extends { readonly slot: Slot; used: number }>(run: R): R {
+    run.used = run.slot.used = lastUsed(this.options.slots) + 1
+    return run
   }
 
   /** Slots that nobody uses; while there are answers, only those that hold nothing for the next one. */
