@@ -52,7 +52,9 @@ const make = (settings: Settings, program: Program) => {
   return {
     target: (id: HiveId): HiveTarget => ({ id, at: `localhost:${port}`, port }),
     find: (target: HiveTarget) =>
-      Effect.map(look(homeOf(target)), (found) => (found._tag === "There" ? noted(target, found.value)?.url : undefined)),
+      Effect.map(look(homeOf(target)), (found) =>
+        found._tag === "There" ? noted(target, found.value)?.url : undefined
+      ),
     wake: (target: HiveTarget) =>
       Effect.map(wakeHive(hiveOf(target)), ({ value, woken }) => {
         noted(target, value)
