@@ -79,7 +79,7 @@ export const proofs = [
     minutes: 4,
     needs: "",
     what: "what is large: a prompt of 100 KB, 120 hives gone at once",
-    steps: () => [tests("e2e/infer", "e2e/lost-hives", "e2e/front-door")]
+    steps: () => [tests("e2e/infer", "e2e/lost-hives", "e2e/front-door-views")]
   },
   {
     name: "fuzz",

@@ -10,7 +10,7 @@ import { existsSync } from "node:fs"
 import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { keepLogs } from "../layers/process/log-file.ts"
+import { keepLogs, lastLines } from "../layers/process/log-file.ts"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -51,6 +51,8 @@ import { layerPort } from "../layers/leadership/port.ts"
 import { layerSqlite as layerJournal } from "../layers/journal/sqlite.ts"
 import { hubPrefix } from "../layers/models/hugging-face/queen.ts"
 import { entriesIn } from "../layers/model-entries/file.ts"
+import { fileWriter } from "../layers/model-entries/writer.ts"
+import { hubOffers } from "../layers/model-offers/hub.ts"
 import { copiesOnDisk } from "../layers/models/notes.ts"
 import { hiveFolder, queenFolder } from "../layers/paths/index.ts"
 import { bootOf } from "../layers/process/identity.ts"
@@ -285,6 +287,9 @@ const program = Effect.gen(function* () {
       boot: bootOf(),
       onDisk: onDiskOf(settings),
       entries: entriesIn(settings.home.config),
+      hiveLog: (hive, lines) => Effect.sync(() => lastLines(join(settings.home.logs, `hive-${hive}.log`), lines)),
+      offers: hubOffers(process.env),
+      writer: fileWriter(settings.home.config),
       isSuccessor: (yield* awaitedSuccessor(queenFolder(settings.home))) === settings.version,
       isWokenByCalls: socket !== undefined,
       document: () => openApi({ ...queenApi, ...pagesApi }, info)

@@ -10,8 +10,8 @@ import { exactFields, setUpFields, WorkerBeat, WorkerStart } from "../machines/v
 import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
 import { ofFetching, ofOwnedHive, ofStarting, ofStore } from "./failures.ts"
-import { byIdAfter, byWorker, draining, none, resumable } from "./inputs.ts"
-import { byRef, downloadEvents, modelCalls, ofHive, ProvisionAnswer } from "./models.ts"
+import { byId, byIdAfter, byWorker, draining, none, resumable } from "./inputs.ts"
+import { byRef, downloadEvents, modelCalls, ofHive, ProvisionAnswer, RunningDownload } from "./models.ts"
 
 export { ProvisionAnswer }
 
@@ -117,6 +117,20 @@ export const hiveApi = {
     }),
     answers: { json: { 202: ProvisionAnswer } },
     errors: [...own, "NOT_FOUND"]
+  }),
+  listDownloads: endpoint("GET", "/models/provisions", {
+    scope: "peer",
+    summary: "What is being fetched",
+    input: none,
+    answers: { json: { 200: Schema.Array(RunningDownload) } },
+    errors: ofOwnedHive
+  }),
+  endDownload: endpoint("DELETE", "/models/provisions/:id", {
+    scope: "peer",
+    summary: "Give a download up that nobody waits for; what came stays for the next try",
+    input: byId,
+    answers: { json: { 204: Nothing } },
+    errors: [...ofOwnedHive, "NOT_FOUND", "CONFLICT"]
   }),
   modelEvents: endpoint("GET", "/models/provisions/:id/events", {
     scope: "peer",

@@ -5,7 +5,7 @@
 import * as Schema from "effect/Schema"
 import { Nothing } from "../machines/vocabulary/common.ts"
 import { ModelView } from "../machines/vocabulary/model.ts"
-import { HiveId } from "../machines/vocabulary/ids.ts"
+import { HiveId, ModelRef } from "../machines/vocabulary/ids.ts"
 import type { ErrorCode } from "../machines/errors.ts"
 import type { WireSchema } from "./answers.ts"
 import { endpoint } from "./endpoint.ts"
@@ -15,6 +15,19 @@ import type { ApiScope } from "./rights.ts"
 
 /** A download that has begun, or was running: where it is told of. */
 export const ProvisionAnswer = Schema.Struct({ provision_id: Schema.String, events: Schema.String })
+
+/** One that has not ended. */
+export const RunningDownload = Schema.Struct({
+  id: Schema.String,
+  model_ref: ModelRef,
+  /** bytes that are here */
+  received: Schema.Number,
+  /** absent: it is still looked for */
+  total: Schema.optional(Schema.Number),
+  /** bytes a second */
+  rate: Schema.Number
+})
+export type RunningDownload = typeof RunningDownload.Type
 
 /** A download, to the file that it ends with. */
 export const downloadEvents = stream.untilReady(Schema.Struct({ file: Schema.String }))

@@ -3,12 +3,13 @@ import { render } from "preact"
 import { useEffect, useState } from "preact/hooks"
 import { Chat } from "./chat/chat.tsx"
 import { ChatStore } from "./chat/store.ts"
-import { loadModels } from "./models.ts"
-import { Frame, placeOf } from "./views/frame.tsx"
-import { Machines } from "./views/machines.tsx"
-import { Models } from "./views/models.tsx"
-import { useRemote } from "./views/remote.ts"
-import { Shown } from "./views/shown.tsx"
+import { loadModels } from "./chat/askable.ts"
+import { Frame, placeOf } from "./frame.tsx"
+import { useRemote } from "./kit/remote.ts"
+import { Shown } from "./kit/shown.tsx"
+import { Machines } from "./machines/machines.tsx"
+import { Models } from "./models/models.tsx"
+import { Usage } from "./usage/usage.tsx"
 
 const store = new ChatStore()
 
@@ -28,8 +29,10 @@ const App = () => {
         <Shown of={models}>{(list) => <Chat store={store} models={list} />}</Shown>
       ) : place === "models" ? (
         <Models />
-      ) : (
+      ) : place === "machines" ? (
         <Machines />
+      ) : (
+        <Usage />
       )}
     </Frame>
   )

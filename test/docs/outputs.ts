@@ -12,7 +12,7 @@ import { HiveView, MachineView, WorkerView } from "../../src/machines/vocabulary
 import { HiveId } from "../../src/machines/vocabulary/ids.ts"
 import { JobView, WireError } from "../../src/machines/vocabulary/job.ts"
 import { GcAnswer, KeptModel, ModelView, ProgressEvent, ScanAnswer } from "../../src/machines/vocabulary/model.ts"
-import { Fits, Found, Listed } from "../../src/main/cli/finding/printed.ts"
+import { Fits, Found, Listed } from "../../src/protocol/queen/finding.ts"
 import { PlanView } from "../../src/machines/vocabulary/plan.ts"
 import { KeyMade, KeyName, KeyView } from "../../src/machines/vocabulary/people/key.ts"
 import { AuditEntry, UsageView } from "../../src/machines/vocabulary/people/usage.ts"

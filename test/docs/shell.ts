@@ -24,6 +24,7 @@ export const elsewhere: ReadonlyArray<readonly [start: string, by: string]> = [
   ['npm ci && npx rbee infer "hello"', ".ci/run"],
   ["npm test", ".ci/run"],
   ["npm ci # installs and builds", ".ci/run"],
+  ["npm ci\nnpx rbee up", "test/e2e/front-door-views.test.ts"],
   ["npm ci # of the clone", "test/e2e/installed.test.ts"],
   ["RBEE_TOKEN=$(openssl rand -hex 24) docker compose", "test/e2e/installed.test.ts"],
   ["rbee chat # ", "test/e2e/chat.test.ts"],

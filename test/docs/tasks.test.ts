@@ -35,7 +35,7 @@ const tasks: ReadonlyArray<readonly [task: string, place: string]> = [
   ["search models on the hub", "docs/models.md#find-one-that-fits"],
   ["see what of a model fits which of one's devices", "docs/models.md#find-one-that-fits"],
   ["chat in the terminal", "docs/chat.md"],
-  ["chat in the browser", "docs/clients.md#not-run-here"],
+  ["chat in the browser", "docs/chat-page.md"],
   ["pull a model, interrupt that, and go on", "docs/models.md#fetch-load-unload-remove"],
   [
     "a default model, and an alias with its own context, temperature and system prompt",

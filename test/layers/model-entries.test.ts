@@ -1,5 +1,10 @@
-import { assert, describe, it } from "@effect/vitest"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, assert, describe, it } from "@effect/vitest"
+import * as Effect from "effect/Effect"
 import { edited } from "../../src/layers/model-entries/edit.ts"
+import { fileWriter } from "../../src/layers/model-entries/writer.ts"
 import { parse } from "smol-toml"
 
 const source = `# my machines
@@ -76,4 +81,47 @@ describe("a configuration that is edited", () => {
     assert.throws(() => edited(inline, [[[...coder, "ref"], "y"]]), /models\.coder\.ref stands .*line 4.*by hand/)
     assert.throws(() => edited("models.coder.ref = 'x'\n", [[[...coder, "ref"], "y"]]), /by hand/)
   })
+})
+
+describe("an entry that the queen writes", () => {
+  const folder = mkdtempSync(join(tmpdir(), "rbee-entries-"))
+  afterAll(() => rmSync(folder, { recursive: true }))
+  const config = join(folder, "config.toml")
+  const { remove, set } = fileWriter(config)
+  const wanted = { name: "coder", fields: {}, unset: [], isDefault: false }
+
+  it.effect("is made, changed field by field, the default, and gone, and the rest of the file stays", () =>
+    Effect.gen(function* () {
+      writeFileSync(config, "# mine\n[queen]\nport = 8500\n")
+      yield* set({ ...wanted, fields: { ref: "minillama", temperature: 0.2, stop: ["#"] } })
+      yield* set({ ...wanted, fields: { system: "Be brief" }, unset: ["temperature", "top_p"], isDefault: true })
+      assert.deepEqual(parse(readFileSync(config, "utf8")), {
+        default_model: "coder",
+        queen: { port: 8500 },
+        models: { coder: { ref: "minillama", stop: ["#"], system: "Be brief" } }
+      })
+      yield* remove("coder")
+      assert.deepInclude(parse(readFileSync(config, "utf8")), { queen: { port: 8500 } })
+      assert.notInclude(readFileSync(config, "utf8"), "coder")
+    })
+  )
+
+  it.effect("is refused where it is wrong, and nothing is written; one that is not there is said", () =>
+    Effect.gen(function* () {
+      writeFileSync(config, "")
+      const refusals = yield* Effect.all(
+        [
+          Effect.flip(set({ ...wanted, fields: { temperature: 0.2 } })),
+          Effect.flip(set({ ...wanted, name: "HF:a/b", fields: { ref: "minillama" } })),
+          Effect.flip(remove("none"))
+        ],
+        { concurrency: 1 }
+      )
+      assert.deepEqual(
+        refusals.map(({ code }) => code),
+        ["INVALID_REQUEST", "INVALID_REQUEST", "MODEL_NOT_FOUND"]
+      )
+      assert.strictEqual(readFileSync(config, "utf8"), "")
+    })
+  )
 })

@@ -72,6 +72,32 @@ describe("A hive", () => {
     expect(hub.sent()).toBe(original.length)
   })
 
+  it("tells how far a download is, gives it up where nobody reads, and the next one goes on from there", async () => {
+    const { env, hub, on } = await withHub()
+    hub.faults.push(stallAt(Math.ceil(original.length * 0.6)))
+    const hive = await start(on, env)
+    const { provision_id: id } = await run(hive.api.provisionModel({ model_ref: ModelRef.make(model) }))
+    const running = () => run(hive.api.listDownloads({}))
+    await eventually(async () => ((await running())[0]?.received ?? 0) > original.length / 2, "it is under way")
+    expect(await running()).toMatchObject([{ id, model_ref: model, total: original.length }])
+    let isRead = false
+    const reader = Effect.runFork(
+      Effect.flatMap(hive.api.modelEvents({ id }), (feed) => readEvents(feed, () => void (isRead = true)))
+    )
+    await eventually(() => isRead, "somebody reads it")
+    expect(await run(Effect.flip(hive.api.endDownload({ id })))).toMatchObject({ code: "CONFLICT" })
+    await run(Fiber.interrupt(reader))
+    await eventually(
+      async () => (await run(Effect.either(hive.api.endDownload({ id }))))._tag === "Right",
+      "the reader has left"
+    )
+    await eventually(async () => (await running()).length === 0, "it is given up")
+    expect(await run(Effect.flip(hive.api.endDownload({ id })))).toMatchObject({ code: "NOT_FOUND" })
+    const events = await provision(hive, model)
+    expect(events.at(-1)?.event).toBe("ready")
+    expect(lines(events)).toContainEqual(expect.stringMatching(/^resuming download at [56]\d%$/))
+  })
+
   it("throws a file with a wrong hash away, tries once more from zero, and takes no second wrong one", async () => {
     const { env, hub, on, repo } = await withHub()
     hub.always = flip

@@ -41,7 +41,16 @@ export const present = (
 type Needs = ActorSystem | CurrentHive | CurrentUsage | Ending | HiveWorld | Parts
 type Calls = Pick<
   Handlers<typeof hiveApi, Needs>,
-  "provisionModel" | "listModels" | "getModel" | "readModel" | "scanModels" | "pinModel" | "removeModel" | "retryModel"
+  | "provisionModel"
+  | "listDownloads"
+  | "endDownload"
+  | "listModels"
+  | "getModel"
+  | "readModel"
+  | "scanModels"
+  | "pinModel"
+  | "removeModel"
+  | "retryModel"
 >
 
 const viewing = Effect.gen(function* () {
@@ -70,6 +79,11 @@ const provision = ({ context, device, evict, kv_type, model_ref, slots }: InputO
 
 export const modelCalls: Calls = {
   provisionModel: provision,
+  listDownloads: () => Effect.map(Parts, (parts) => parts.find(CurrentDownloads)?.views ?? []),
+  endDownload: ({ id }) =>
+    Effect.gen(function* () {
+      yield* (yield* (yield* Parts).get(CurrentDownloads)).dismiss(id)
+    }),
   listModels: () =>
     Effect.gen(function* () {
       const { catalog } = yield* HiveWorld

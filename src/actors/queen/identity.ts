@@ -4,10 +4,13 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { Ids } from "../../layers/ids/index.ts"
+import { type EntryWriter, noWriter } from "../../layers/model-entries/index.ts"
+import { type ModelOffers, noOffers } from "../../layers/model-offers/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import { type Entries, noEntries } from "../../machines/entries/entries.ts"
 import type { Copy } from "../../machines/policy/model-gc.ts"
+import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
 export interface QueenOptions {
   /** where hives reach her */
@@ -21,6 +24,12 @@ export interface QueenOptions {
   readonly onDisk?: Effect.Effect<ReadonlyArray<Copy>>
   /** models under names of the user's own, as they are written now; absent: none */
   readonly entries?: Effect.Effect<Entries>
+  /** the last lines of the log of this machine's own hive; absent: it has none */
+  readonly hiveLog?: (hive: HiveId, lines: number) => Effect.Effect<string>
+  /** models that nobody has fetched yet; absent: nobody is asked */
+  readonly offers?: ModelOffers
+  /** what changes the entries; absent: nothing does */
+  readonly writer?: EntryWriter
   /** every connection wakes her: a hive's beat would undo her idle end at once, and so it keeps her */
   readonly isWokenByCalls?: boolean
   /** an older queen handed over to her: hives of other machines follow (hives/elsewhere/upgrading.ts) */
@@ -57,12 +66,15 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
     boot,
     document = () => ({}),
     entries = Effect.succeed(noEntries),
+    hiveLog = () => Effect.succeed(""),
     isSuccessor: justNow = false,
     isWokenByCalls = false,
     name = "queen",
+    offers = noOffers,
     onDisk = Effect.succeed([]),
     pid,
-    url
+    url,
+    writer = noWriter
   }: QueenOptions) =>
     Layer.effect(
       CurrentQueen,
@@ -78,12 +90,15 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
           boot,
           document,
           entries,
+          hiveLog,
           isSuccessor,
           isWokenByCalls,
           name,
+          offers,
           onDisk,
           pid,
-          url
+          url,
+          writer
         }
       })
     )

@@ -25,8 +25,9 @@ import { Metrics } from "./metrics/metrics.ts"
 import { type Gauges, renderMetrics } from "./metrics/metrics-text.ts"
 import { askable, copiesOn, found, knownCopies, modelCalls, nameInMind, named } from "./models/models.ts"
 import { gather } from "../surfaces/gather.ts"
+import { findingCalls } from "./models/finding.ts"
 import { keepLoaded } from "./models/kept-loaded.ts"
-import { askableEntries, meant, modelless } from "./models/entries.ts"
+import { askableEntries, defaultFirst, meant, modelless } from "./models/entries.ts"
 import { ollamaModels } from "./models/ollama.ts"
 import { modelTexts } from "./models/texts.ts"
 import { answerOf } from "./jobs/answer.ts"
@@ -179,7 +180,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     models: () =>
       Effect.zipWith(Effect.provide(knownCopies, context), own.entries, (copies, entries) => {
         const models = askable(copies)
-        return [...models, ...askableEntries(entries, copies, models)]
+        return defaultFirst(entries, [...models, ...askableEntries(entries, copies, models)])
       })
   }
   const ofOllama = ollama({
@@ -246,6 +247,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     keptLoaded: () => keeping.kept,
     stopWorker: ({ id }) => stopWorker(id),
     ...models,
+    ...(yield* findingCalls),
     ...(yield* peopleCalls),
     handover: ({ to }) => handOver(to),
     stay: () => Effect.provide(stay, context),

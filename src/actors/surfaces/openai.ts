@@ -84,13 +84,14 @@ export const openAi = (jobs: Jobs): Handlers<typeof openAiApi> => ({
     })
 })
 
-const modelCard = ({ context, createdAt = 0, id, purpose }: Listed): ModelCard => ({
+const modelCard = ({ context, createdAt = 0, id, purpose, standsFor }: Listed): ModelCard => ({
   id,
   object: "model",
   created: Math.floor(createdAt / 1000),
   owned_by: "rbee",
   ...(context === undefined ? {} : { context_length: context }),
-  ...(purpose === undefined ? {} : { purpose })
+  ...(purpose === undefined ? {} : { purpose }),
+  ...(standsFor === undefined ? {} : { stands_for: standsFor })
 })
 
 /** To OpenAI's clients a name that nobody knows is a model that is not there. */

@@ -1,10 +1,14 @@
 /** Log files of children and daemons: appended to, and put aside once (`.1`) when they are large. */
 import {
+  closeSync,
   copyFileSync,
   createWriteStream,
+  existsSync,
   fstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
+  readSync,
   renameSync,
   statSync,
   truncateSync,
@@ -118,4 +122,29 @@ export const keepLogs = (file: string, children: string | undefined): void => {
       // a full or broken disk: logs are best effort
     }
   }, lookEveryMs).unref()
+}
+
+const tailBytes = 512 * 1024
+
+/** The end of a log, also of a large one. Empty where there is none. */
+export const lastLines = (path: string, lines: number): string => {
+  if (!existsSync(path) || lines <= 0) return ""
+  const file = openSync(path, "r")
+  try {
+    const { size } = fstatSync(file)
+    const from = Math.max(0, size - tailBytes)
+    const buffer = Buffer.alloc(size - from)
+    readSync(file, buffer, 0, buffer.length, from)
+    const all = buffer
+      .toString("utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+    // the first line behind an arbitrary offset is half a line
+    return all
+      .slice(from > 0 ? 1 : 0)
+      .slice(-lines)
+      .join("\n")
+  } finally {
+    closeSync(file)
+  }
 }

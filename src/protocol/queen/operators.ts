@@ -11,6 +11,7 @@ import * as stream from "../events.ts"
 import { ofFetching, ofOwnedHive, ofRemoteMachine, ofStarting, ofStore, ofWaking } from "../failures.ts"
 import { none, byHive, byWorker, after, resumable } from "../inputs.ts"
 import { downloadEvents, modelCalls, ofCluster, ProvisionAnswer } from "../models.ts"
+import { findingApi } from "./finding.ts"
 
 export const ShutdownAnswer = Schema.Struct({
   queen: Schema.Literal("ends", "stays"),
@@ -82,7 +83,7 @@ const hivesApi = {
   }),
   hiveLogs: endpoint("GET", "/hives/:id/logs", {
     scope: "observe",
-    summary: "The last lines of a remote hive's log",
+    summary: "The last lines of a hive's log, on this machine or another",
     input: Schema.Struct({ id: HiveId, lines: Schema.optional(Schema.NumberFromString) }),
     answers: { text: { 200: "text/plain; charset=utf-8" } },
     errors: ["HIVE_NOT_FOUND", ...ofRemoteMachine]
@@ -202,6 +203,7 @@ export const operatorsApi = {
     errors: [...ofOwnedHive, ...ofStore, "WORKER_NOT_FOUND"]
   }),
   ...modelsApi,
+  ...findingApi,
   handover: endpoint("POST", "/handover", {
     scope: "manage",
     summary:

@@ -1,6 +1,7 @@
 /** The chat: conversations at the side, the one that is open, and where the next question is written. */
 import { useEffect, useRef, useState } from "preact/hooks"
-import type { ModelList } from "../models.ts"
+import type { ModelList } from "./askable.ts"
+import { Composer, ModelPicker, ParameterFields } from "./composer.tsx"
 import { asMarkdown, type Conversation, type Parameters } from "./conversation.ts"
 import type { ChatStore } from "./store.ts"
 import { TurnView } from "./turn.tsx"
@@ -53,6 +54,7 @@ export const Chat = ({ models, store }: ChatProps) => {
 const Welcome = () => (
   <div class="welcome">
     <h2>Ask your own machines.</h2>
+    <p class="note">What you ask stays on them; an answer goes on whichever of them dies.</p>
   </div>
 )
 
@@ -121,124 +123,3 @@ const save = (conversation: Conversation): void => {
   link.click()
   URL.revokeObjectURL(link.href)
 }
-
-interface ComposerProps {
-  readonly isRunning: boolean
-  readonly canAsk: boolean
-  readonly say: (text: string) => void
-  readonly stop: () => void
-  readonly children: preact.ComponentChildren
-}
-
-const Composer = ({ canAsk, children, isRunning, say, stop }: ComposerProps) => {
-  const [text, setText] = useState("")
-  const field = useRef<HTMLTextAreaElement>(null)
-  useEffect(() => field.current?.focus(), [])
-  const send = () => {
-    if (text.trim() === "" || isRunning || !canAsk) return
-    say(text)
-    setText("")
-  }
-  return (
-    <form
-      class="composer"
-      onSubmit={(event) => {
-        event.preventDefault()
-        send()
-      }}
-    >
-      <textarea
-        ref={field}
-        aria-label="Your message"
-        placeholder="Ask something"
-        rows={3}
-        value={text}
-        onInput={({ currentTarget }) => setText(currentTarget.value)}
-        onKeyDown={(event) => {
-          // while a word is put together, Enter is that word's
-          if (event.key !== "Enter" || event.shiftKey || event.isComposing) return
-          event.preventDefault()
-          send()
-        }}
-      />
-      <div class="row">
-        {children}
-        <span class="grow" />
-        {isRunning ? (
-          <button type="button" class="main" onClick={stop}>
-            Stop
-          </button>
-        ) : (
-          <button type="submit" class="main" disabled={text.trim() === "" || !canAsk}>
-            Send
-          </button>
-        )}
-      </div>
-    </form>
-  )
-}
-
-interface PickerProps {
-  readonly models: ModelList
-  readonly model: string | undefined
-  readonly choose: (model: string) => void
-}
-
-const ModelPicker = ({ choose, model, models }: PickerProps) => (
-  <label>
-    Model{" "}
-    <select value={model} onChange={({ currentTarget }) => choose(currentTarget.value)}>
-      {models.names.map((name) => (
-        <option key={name} value={name}>
-          {name}
-        </option>
-      ))}
-    </select>
-  </label>
-)
-
-const numberIn = (text: string): number | undefined => {
-  const value = Number(text)
-  return text.trim() === "" || !Number.isFinite(value) ? undefined : value
-}
-
-interface FieldsProps {
-  readonly parameters: Parameters
-  readonly set: (parameters: Parameters) => void
-}
-
-const ParameterFields = ({ parameters, set }: FieldsProps) => (
-  <details class="parameters">
-    <summary>Settings</summary>
-    <div class="fields">
-      <label>
-        System prompt
-        <textarea
-          rows={2}
-          value={parameters.system}
-          onInput={({ currentTarget }) => set({ ...parameters, system: currentTarget.value })}
-        />
-      </label>
-      <label>
-        Temperature
-        <input
-          type="number"
-          min="0"
-          max="2"
-          step="0.1"
-          value={parameters.temperature ?? ""}
-          onInput={({ currentTarget }) => set({ ...parameters, temperature: numberIn(currentTarget.value) })}
-        />
-      </label>
-      <label>
-        Tokens at most
-        <input
-          type="number"
-          min="1"
-          value={parameters.maxTokens ?? ""}
-          onInput={({ currentTarget }) => set({ ...parameters, maxTokens: numberIn(currentTarget.value) })}
-        />
-      </label>
-    </div>
-  </details>
-)

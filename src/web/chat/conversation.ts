@@ -1,5 +1,6 @@
 /** What a conversation is, and how its answers grow; as it is kept, too. */
 import { isObject } from "../../machines/formats/json/is-object.ts"
+import { maybeNumber, maybeText, objects, text } from "../kit/fields.ts"
 
 export interface Asked {
   readonly role: "user"
@@ -84,13 +85,10 @@ export const splitThought = (text: string): Pick<Answer, "content" | "reasoning"
   return { reasoning: reasoning.trim(), content: said.join(marks.close).trimStart() }
 }
 
-const text = (value: unknown): string => (typeof value === "string" ? value : "")
-const number = (value: unknown): number | undefined => (typeof value === "number" ? value : undefined)
-
 /** The parts of the answer that `done` tells apart; undefined: it is its text, as it came. */
 export const partsOf = (message: unknown): Pick<Answer, "content" | "reasoning" | "calls"> | undefined => {
   if (!isObject(message)) return undefined
-  const calls = Array.isArray(message["tool_calls"]) ? message["tool_calls"].filter(isObject) : []
+  const calls = objects(message["tool_calls"])
   return {
     content: text(message["content"]),
     reasoning: text(message["reasoning"]),
@@ -107,11 +105,11 @@ const readTurn = (value: unknown): Turn | undefined => {
     ...newAnswer(text(value["model"])),
     ...partsOf({ ...value, tool_calls: value["calls"] }),
     state,
-    job: typeof value["job"] === "string" ? value["job"] : undefined,
-    note: typeof value["note"] === "string" ? value["note"] : undefined,
-    failovers: number(value["failovers"]) ?? 0,
-    tokens: number(value["tokens"]) ?? 0,
-    tokensPerS: number(value["tokensPerS"])
+    job: maybeText(value["job"]),
+    note: maybeText(value["note"]),
+    failovers: maybeNumber(value["failovers"]) ?? 0,
+    tokens: maybeNumber(value["tokens"]) ?? 0,
+    tokensPerS: maybeNumber(value["tokensPerS"])
   }
 }
 
@@ -125,11 +123,11 @@ export const readConversation = (value: unknown): Conversation | undefined => {
     model: text(value["model"]),
     parameters: {
       system: text(parameters["system"]),
-      temperature: number(parameters["temperature"]),
-      maxTokens: number(parameters["maxTokens"])
+      temperature: maybeNumber(parameters["temperature"]),
+      maxTokens: maybeNumber(parameters["maxTokens"])
     },
     turns: value["turns"].flatMap((turn) => readTurn(turn) ?? []),
-    changedAt: number(value["changedAt"]) ?? 0
+    changedAt: maybeNumber(value["changedAt"]) ?? 0
   }
 }
 

@@ -1,5 +1,5 @@
 /** One turn of a conversation: what was asked, or an answer with what belongs to it. */
-import { useState } from "preact/hooks"
+import { Copy } from "../kit/copy.tsx"
 import { Prose } from "../kit/prose.tsx"
 import type { Answer, Turn } from "./conversation.ts"
 
@@ -30,6 +30,7 @@ const AnswerView = ({ answer, retry }: { readonly answer: Answer; readonly retry
             Wants to use <code>{name}</code>
           </summary>
           <pre>{given}</pre>
+          <Copy text={given} what={`the arguments of ${name}`} />
         </details>
       ))}
       {state === "failed" ? (
@@ -56,25 +57,12 @@ const Footer = ({ answer, retry }: { readonly answer: Answer; readonly retry: ((
   return (
     <footer>
       <span class="facts">{facts.join(" · ")}</span>
-      {content === "" ? null : <Copy text={content} />}
+      {content === "" ? null : <Copy text={content} what="the answer" />}
       {retry === undefined ? null : (
         <button type="button" onClick={retry}>
           Try again
         </button>
       )}
     </footer>
-  )
-}
-
-const Copy = ({ text }: { readonly text: string }) => {
-  const [isCopied, setCopied] = useState(false)
-  const copy = async () => {
-    await navigator.clipboard.writeText(text)
-    setCopied(true)
-  }
-  return (
-    <button type="button" onClick={() => void copy()}>
-      {isCopied ? "Copied" : "Copy"}
-    </button>
   )
 }

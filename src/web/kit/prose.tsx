@@ -5,6 +5,7 @@
 import * as markdown from "streaming-markdown"
 import { Attr, Token } from "streaming-markdown"
 import { useEffect, useRef } from "preact/hooks"
+import { toClipboard } from "./copy.tsx"
 
 const headings: ReadonlyArray<Token> = [
   Token.Heading_1,
@@ -46,11 +47,31 @@ const note = (data: Data, attribute: Attr, value: string): void => {
   }
 }
 
+/** A block of code, with a button that copies it. */
+const putCode = (data: Data): void => {
+  const [block, pre, code] = (["div", "pre", "code"] as const).map((tag) => document.createElement(tag))
+  if (block === undefined || pre === undefined || code === undefined) return
+  const button = document.createElement("button")
+  button.type = "button"
+  button.textContent = "Copy code"
+  button.addEventListener("click", () => {
+    void toClipboard(code.textContent ?? "").then(
+      (isDone) => (button.textContent = isDone ? "Copied" : "Not allowed here")
+    )
+  })
+  block.className = "code"
+  pre.append(code)
+  block.append(button, pre)
+  data.nodes[data.index]?.append(block)
+  data.nodes[++data.index] = code
+}
+
 const renderer = (root: HTMLElement): markdown.Default_Renderer => ({
   ...markdown.default_renderer(root),
   add_token: (data, token) => {
     const level = headings.indexOf(token)
     if (level >= 0) put(data, ofClass("p", `heading heading-${level + 1}`))
+    else if (token === Token.Code_Block || token === Token.Code_Fence) putCode(data)
     else if (token === Token.Image) put(data, ofClass("span", "image"))
     else markdown.default_add_token(data, token)
   },

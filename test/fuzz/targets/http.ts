@@ -24,7 +24,12 @@ const withEffects = new Set([
   "startHive",
   "installHive",
   "checkHive",
-  "uninstallHive"
+  "uninstallHive",
+  "searchModels",
+  "fitModels",
+  "endDownload",
+  "setEntry",
+  "removeEntry"
 ])
 
 const callsOf = (port: number, document: Readonly<Record<string, unknown>>): ReadonlyArray<Call> =>

@@ -6,6 +6,7 @@ import { none as noFiber } from "effect/FiberId"
 import type { AnswerOf } from "../../../src/protocol/answers.ts"
 import type { EventFeed, Sink } from "../../../src/protocol/endpoint.ts"
 import { declared } from "../loose.ts"
+import type { RunningDownload } from "../../../src/protocol/models.ts"
 import { frame } from "../../../src/protocol/sse.ts"
 import { type HiveApi, hiveApi } from "../../../src/protocol/hive.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../src/machines/errors.ts"
@@ -85,6 +86,8 @@ export class FakeHive {
   gpus: ReadonlyArray<Gpu> = []
   slots = 2
   readonly models = new Set<string>()
+  /** what it says that it fetches */
+  downloads: ReadonlyArray<RunningDownload> = []
   readonly pinned = new Set<string>()
   /** what it knows of the models' vocabulary */
   vocabulary: Pick<ModelView, "context" | "token_bytes"> = {}
@@ -284,6 +287,11 @@ export class FakeHive {
         )
         return Effect.succeed({ provision_id: id, events: "" })
       }),
+    listDownloads: () => this.answer("listDownloads", () => Effect.succeed(this.downloads)),
+    endDownload: ({ id }) =>
+      this.answer("endDownload", () =>
+        Effect.sync(() => void (this.downloads = this.downloads.filter((one) => one.id !== id)))
+      ),
     modelEvents: ({ id }) => this.answer("modelEvents", () => this.provision(id)),
     listModels: () =>
       this.answer("listModels", () => Effect.succeed([...this.models].map((ref) => this.modelView(ref)))),

@@ -23,6 +23,7 @@ import { Ids } from "../../../src/layers/ids/index.ts"
 import { layerMemory as layerMemoryCatalog, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
 import { layerMemory, type MemoryStore, memoryStore } from "../../../src/layers/journal/memory.ts"
 import { type QueenApi, queenApi } from "../../../src/protocol/queen/index.ts"
+import type { ModelOffers } from "../../../src/layers/model-offers/index.ts"
 import { CurrentRemotes, type Remotes } from "../../../src/layers/remote/index.ts"
 import { CurrentSettings, type Settings } from "../../../src/layers/settings/index.ts"
 import { defaults } from "../../../src/layers/settings/defaults.ts"
@@ -135,6 +136,7 @@ interface WorldOptions {
   /** an older queen handed over to her */
   readonly isSuccessor?: boolean
   readonly remotes?: Remotes
+  readonly offers?: ModelOffers
 }
 
 export const makeWorld = (options: WorldOptions = {}): Effect.Effect<QueenWorld, RbeeError, Scope.Scope> =>
@@ -194,12 +196,13 @@ const build = (options: WorldOptions, own: Scope.CloseableScope): Effect.Effect<
       )
     )
     const context = yield* Layer.build(layers)
-    const { isSuccessor = false, remotes } = options
+    const { isSuccessor = false, offers, remotes } = options
     const queen = yield* makeQueen({
       url: "fake://queen",
       pid: 1,
       onDisk: Effect.sync(() => stores.onDisk),
-      isSuccessor
+      isSuccessor,
+      ...(offers === undefined ? {} : { offers })
     }).pipe(
       Effect.provide(context),
       (made) => (remotes === undefined ? made : Effect.provideService(made, CurrentRemotes, remotes)),

@@ -25,6 +25,14 @@ export class Waiters {
     this.aloneSince = undefined
   }
 
+  /** Nobody wants it any more; false: somebody reads, and it goes on for them. */
+  dismissed(): boolean {
+    if (this.log.readerCount > 0) return false
+    this.wasRead = true
+    this.aloneSince = Number.NEGATIVE_INFINITY
+    return true
+  }
+
   /** Fails once all have left for good. One that nobody ever read was asked for all the same, and goes on. */
   gone({ ref }: ParsedRef): Effect.Effect<never, RbeeError<"CANCELLED">> {
     return Effect.gen(this, function* () {

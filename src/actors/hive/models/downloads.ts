@@ -25,6 +25,7 @@ import { Parts } from "../common/parts.ts"
 import { CurrentHive, HiveWorld, type Identity, type Ports } from "../common/ports.ts"
 import { measured, ProgressNarrator } from "./progress.ts"
 import { Waiters } from "../common/waiters.ts"
+import type { RunningDownload } from "../../../protocol/models.ts"
 
 interface Provision {
   readonly id: string
@@ -73,6 +74,32 @@ export class Downloads {
 
   get count(): number {
     return this.running.size
+  }
+
+  /** Those that have not ended. */
+  get views(): ReadonlyArray<RunningDownload> {
+    return [...this.running.values()].map(({ id, narrator: { now }, ref, resolved }) => ({
+      id,
+      model_ref: ref.ref,
+      received: Math.max(now.received, resolved?.partial ?? 0),
+      rate: now.rate,
+      ...(resolved === undefined ? {} : { total: resolved.bytes })
+    }))
+  }
+
+  /** Gives one up whom nobody waits for. */
+  dismiss(id: string): Effect.Effect<void, RbeeError<"CONFLICT" | "NOT_FOUND">> {
+    return Effect.suspend((): Effect.Effect<void, RbeeError<"CONFLICT" | "NOT_FOUND">> => {
+      const found = [...this.running.values()].find((one) => one.id === id)
+      if (found === undefined)
+        return rbeeError("NOT_FOUND", `there is no download ${id}`, "It has ended, or was never asked for")
+      if (found.waiters.dismissed()) return Effect.void
+      return rbeeError(
+        "CONFLICT",
+        `somebody waits for ${found.ref.ref}: a job, or another command`,
+        "End that, and the download ends with it"
+      )
+    })
   }
 
   /** The id of the event sequence that ends when the model is in the catalog, or cannot be. */

@@ -33,6 +33,11 @@ export class ProgressNarrator {
     this.log.narrate(downloadProgress(Math.floor((100 * received) / total), rate), now)
   }
 
+  /** How far it is. */
+  get now(): Progress {
+    return this.last
+  }
+
   complete(now: number): void {
     this.log.narrate(downloadProgress(100, this.last.rate), now)
   }

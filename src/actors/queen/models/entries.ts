@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { namesAmong } from "../../../machines/entries/among.ts"
-import { type Entries, entryNamed, unaliased } from "../../../machines/entries/entries.ts"
+import { type Entries, entryNamed, isSameName, unaliased } from "../../../machines/entries/entries.ts"
 import { filled } from "../../../machines/entries/fill.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { JobRequest } from "../../../machines/vocabulary/job.ts"
@@ -71,6 +71,15 @@ export const askableEntries = <M extends { readonly id: string; readonly context
     const { context, ...model } = models.find(({ id }) => id === ref) ?? { context: undefined }
     return { ...model, id: name, context: entry.context ?? context, standsFor: ref }
   })
+
+/** Clients that name the first one that they are told of get what runs where none is named. */
+export const defaultFirst = <M extends { readonly id: string }>(
+  { defaultModel }: Pick<Entries, "defaultModel">,
+  models: ReadonlyArray<M>
+): ReadonlyArray<M> => {
+  const isDefault = ({ id }: M) => defaultModel !== undefined && isSameName(id, defaultModel)
+  return [...models.filter(isDefault), ...models.filter((one) => !isDefault(one))]
+}
 
 /** As Ollama's clients are told of them. */
 export const ollamaEntries = (

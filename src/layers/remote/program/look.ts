@@ -1,7 +1,8 @@
 /** What is there, before anything is changed. */
-import { closeSync, existsSync, openSync, readFileSync, readSync, fstatSync, statfsSync } from "node:fs"
+import { existsSync, readFileSync, statfsSync } from "node:fs"
 import { cpus, freemem, totalmem } from "node:os"
 import { delimiter, dirname, join } from "node:path"
+import { lastLines } from "../../process/log-file.ts"
 import type { Asks, Look } from "../questions.ts"
 import { livingHive, livingHives } from "./hives.ts"
 import { npmCommand } from "./npm.ts"
@@ -57,29 +58,6 @@ export const look = async ({ hive, queen }: Asks["look"]): Promise<Look> => {
   }
 }
 
-const tailBytes = 512 * 1024
-
-export const logs = ({ hive, lines }: Asks["logs"]): { readonly text: string } => {
-  const path = places.logOf(hive)
-  if (!existsSync(path)) return { text: "" }
-  const file = openSync(path, "r")
-  try {
-    const { size } = fstatSync(file)
-    const from = Math.max(0, size - tailBytes)
-    const buffer = Buffer.alloc(size - from)
-    readSync(file, buffer, 0, buffer.length, from)
-    const all = buffer
-      .toString("utf8")
-      .split("\n")
-      .filter((line) => line !== "")
-    // the first line behind an arbitrary offset is half a line
-    return {
-      text: all
-        .slice(from > 0 ? 1 : 0)
-        .slice(-lines)
-        .join("\n")
-    }
-  } finally {
-    closeSync(file)
-  }
-}
+export const logs = ({ hive, lines }: Asks["logs"]): { readonly text: string } => ({
+  text: lastLines(places.logOf(hive), lines)
+})

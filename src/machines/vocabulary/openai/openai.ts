@@ -258,7 +258,9 @@ export const ModelCard = Schema.Struct({
   /** tokens that it was trained on at once, where that is known */
   context_length: Schema.optionalWith(Schema.Number, { exact: true }),
   /** what it is for, where that is known */
-  purpose: Schema.optionalWith(Purpose, { exact: true })
+  purpose: Schema.optionalWith(Purpose, { exact: true }),
+  /** a name of the user's own: of this model */
+  stands_for: Schema.optionalWith(Schema.String, { exact: true })
 })
 export type ModelCard = typeof ModelCard.Type
 

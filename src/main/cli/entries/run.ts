@@ -6,14 +6,13 @@ import { decoder } from "../../../machines/formats/json/decode.ts"
 import type { Value } from "../../../layers/model-entries/edit.ts"
 import { entriesNow } from "../../../layers/model-entries/file.ts"
 import { pathRef } from "../../../layers/model-entries/path-ref.ts"
-import { didYouMean, readEntry } from "../../../layers/model-entries/read.ts"
-import { change, written } from "../../../layers/model-entries/write.ts"
-import { isTable, type Table } from "../../../layers/settings/toml.ts"
-import { type Entries, type Entry, entryNamed } from "../../../machines/entries/entries.ts"
+import { setEntry, unsetDefault, unsetEntry } from "../../../layers/model-entries/one-entry.ts"
+import { didYouMean } from "../../../layers/model-entries/read.ts"
+import { type Entry, entryNamed } from "../../../machines/entries/entries.ts"
 import { entryFields, ModelEntry } from "../../../machines/entries/entry.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { askedFor } from "../asked-for.ts"
-import type { Listed } from "../finding/printed.ts"
+import type { Listed } from "../../../protocol/queen/finding.ts"
 import type { Context } from "../spec.ts"
 import { roomOf, table } from "../table.ts"
 
@@ -53,12 +52,6 @@ const say = (context: Context, text: string): number => {
   return 0
 }
 
-const tableAt = (whole: Table, name: string): Table | undefined => {
-  const models = whole["models"]
-  const own = isTable(models) ? models[name] : undefined
-  return isTable(own) ? own : undefined
-}
-
 export const set = (
   words: ReadonlyArray<string>,
   isDefault: boolean,
@@ -70,30 +63,9 @@ export const set = (
     if (rest.length === 0 && !isDefault)
       return yield* Effect.fail(usage("nothing is set", `For example rbee models set ${name} temperature=0.2`))
     const { config } = context.settings.home
-    const now = yield* written(config)
-    // by another of its names it is the same entry
-    const own = entryNamed(yield* entriesNow(config), name)?.name ?? name
-    const there = tableAt(now.table, own)
-    if (rest.length > 0)
-      yield* readEntry({ ...there, ...fields }, (field, problem, accepts) => usage(`${field} ${problem}`, accepts))
-    const model = there !== undefined || rest.length > 0 ? own : yield* askedFor(name)
-    const changes =
-      there === undefined
-        ? rest.length === 0
-          ? []
-          : [[["models", own], fields] as const]
-        : Object.entries(fields).map(([field, value]) => [["models", own, field], value] as const)
-    const entries = yield* change(now, [...changes, ...(isDefault ? [[["default_model"], model] as const] : [])])
-    const entry = entryNamed(entries, own)
-    if (rest.length > 0) say(context, `model ${own} is ${entry?.ref ?? ""} (${config})`)
-    return isDefault ? say(context, `${model} runs where no model is named (${config})`) : 0
-  })
-
-/** Entries that stand on this one, by the file. */
-const standingOn = (entry: Entry, entries: Entries, whole: Table): ReadonlyArray<string> =>
-  entries.all.flatMap(({ name }) => {
-    const ref = tableAt(whole, name)?.["ref"]
-    return typeof ref === "string" && entryNamed(entries, ref)?.name === entry.name ? [name] : []
+    const now = yield* setEntry(config, { name, fields, isDefault }, askedFor, usage)
+    if (rest.length > 0) say(context, `model ${now.name} is ${now.entry?.ref ?? ""} (${config})`)
+    return isDefault ? say(context, `${now.model} runs where no model is named (${config})`) : 0
   })
 
 export const unset = (
@@ -106,32 +78,18 @@ export const unset = (
     if (name === undefined && !isDefault)
       return yield* Effect.fail(usage("NAME is missing", "`rbee models entries` lists them"))
     const { config } = context.settings.home
-    const now = yield* written(config)
-    const entries = yield* entriesNow(config)
-    const noDefault = [["default_model"], undefined] as const
     if (name === undefined) {
-      yield* change(now, [noDefault])
+      yield* unsetDefault(config)
       return say(context, `no default model is set (${config})`)
     }
-    const entry = entryNamed(entries, name)
-    if (entry === undefined)
-      return yield* rbeeError("MODEL_NOT_FOUND", `there is no entry ${name}`, "`rbee models entries` lists them")
     const odd = fields.find((field) => !isField(field))
     if (odd !== undefined) return yield* Effect.fail(usage(`${odd.slice(0, 60)} is no field`, didYouMean(odd)))
-    const isWhole = fields.length === 0
-    const [other] = isWhole ? standingOn(entry, entries, now.table) : []
-    if (other !== undefined)
-      return yield* rbeeError("CONFLICT", `[models.${other}] stands on it`, `First: \`rbee models unset ${other}\``)
-    const isTheDefault = isWhole && entryNamed(entries, entries.defaultModel ?? "")?.name === entry.name
-    const gone = isWhole
-      ? [[["models", entry.name], undefined] as const]
-      : fields.map((field) => [["models", entry.name, field], undefined] as const)
-    yield* change(now, [...gone, ...(isDefault || isTheDefault ? [noDefault] : [])])
+    const was = yield* unsetEntry(config, name, fields, isDefault)
     say(
       context,
-      isWhole ? `model ${entry.name} is no name any more (${config})` : `model ${entry.name} changed (${config})`
+      was.isWhole ? `model ${was.name} is no name any more (${config})` : `model ${was.name} changed (${config})`
     )
-    return isTheDefault ? say(context, "it was the default, which is minillama again") : 0
+    return was.wasDefault ? say(context, "it was the default, which is minillama again") : 0
   })
 
 const heads = ["NAME", "MODEL", "ALIASES", "DEFAULTS"]

@@ -1,20 +1,9 @@
 /** What fits where, for people. */
-import type { OfferedModel } from "../../../layers/models/hugging-face/offers.ts"
 import { printable } from "../../../layers/terminal/index.ts"
-import type { Fitting } from "../../../machines/policy/memory/devices-fit.ts"
+import type { FitRow } from "../../../machines/policy/fits.ts"
 import { deviceLabel } from "../../../machines/vocabulary/device.ts"
-import type { DeviceId, HiveId } from "../../../machines/vocabulary/ids.ts"
 import { table } from "../table.ts"
 import { sizeOf } from "./sizes.ts"
-
-export interface FitRow extends OfferedModel, Fitting {
-  readonly hive: HiveId
-  readonly device: DeviceId
-  /** of the device */
-  readonly name: string
-  /** expected; absent: nothing is known that would tell */
-  readonly tokens_per_s?: number
-}
 
 const verdict = ({ available_mb, fits, memory_mb }: FitRow): string => {
   if (fits === "yes") return "yes"

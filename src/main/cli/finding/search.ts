@@ -1,22 +1,18 @@
 /** `rbee models search WORDS`: repositories of the hub that have models which are served here. Wakes nobody. */
 import * as Effect from "effect/Effect"
-import { type OfferedRepo, searchHub } from "../../../layers/models/hugging-face/offers.ts"
-import { hubSettings } from "../../../layers/models/hugging-face/settings.ts"
+import { hubOffers } from "../../../layers/model-offers/hub.ts"
+import type { OfferedRepo } from "../../../layers/models/hugging-face/offers.ts"
 import { printable } from "../../../layers/terminal/index.ts"
-import { RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { Context } from "../spec.ts"
 import { roomOf, table } from "../table.ts"
-import type { Found } from "./printed.ts"
+import type { Found } from "../../../protocol/queen/finding.ts"
 import { sizeOf } from "./sizes.ts"
 
 export const limitMost = 50
 const limitUsual = 10
 /** of a repository as many quantisations are told; --json has all of them */
 const told = 6
-
-/** An error of the hub as it is, anything else as a fault of ours. */
-export const ofHub = (error: unknown): RbeeError =>
-  error instanceof RbeeError ? error : rbeeError("INTERNAL", `the hub could not be asked: ${String(error)}`)
 
 const modelsText = ({ models, problem }: OfferedRepo): string => {
   if (problem !== undefined) return problem
@@ -48,10 +44,7 @@ export const search = (
     const wanted = words.join(" ").trim()
     if (wanted === "")
       return yield* rbeeError("INVALID_REQUEST", "there are no words to search for", "", { usage: true })
-    const look = Effect.tryPromise({
-      try: (signal) => searchHub(hubSettings(process.env), wanted, flags.limit ?? limitUsual, signal),
-      catch: ofHub
-    })
+    const look = hubOffers(process.env).search(wanted, flags.limit ?? limitUsual)
     const found = yield* Effect.raceFirst(look, context.terminal.interrupted)
     if (typeof found === "number") return found
     const { stderr, stdout } = context.terminal

@@ -9,6 +9,7 @@ import { type RbeeError, rbeeError, sentence } from "../../../../machines/errors
 import * as say from "../../../../machines/narration.ts"
 import { isLoopback } from "../../../../machines/vocabulary/address.ts"
 import type { HiveView, MachineView } from "../../../../machines/vocabulary/hive.ts"
+import { CurrentQueen } from "../../identity.ts"
 import { Hives } from "../hives.ts"
 import { notInvited } from "../known-hive.ts"
 import type { HiveId } from "../../../../machines/vocabulary/ids.ts"
@@ -76,6 +77,7 @@ export const remoteHives = (viewOf: (id: HiveId) => Effect.Effect<HiveView, Rbee
   Effect.gen(function* () {
     const hives = yield* Hives
     const remotes = yield* CurrentRemotes
+    const { hiveLog } = yield* CurrentQueen
     const localHive = (yield* CurrentSettings).hive.id
     const remote = (id: HiveId) => Effect.provideService(remoteOf(id), Hives, hives)
     return {
@@ -95,8 +97,10 @@ export const remoteHives = (viewOf: (id: HiveId) => Effect.Effect<HiveView, Rbee
         }),
       installHive: ({ id }) => Effect.map(remote(id), (found) => installation(remotes, found)),
       uninstallHive: ({ id }) => Effect.map(Effect.flatMap(remote(id), remotes.uninstall), (removed) => ({ removed })),
-      hiveLogs: ({ id, lines = defaultLines }) =>
-        Effect.flatMap(remote(id), (found) => remotes.logs(found, Math.max(0, Math.floor(lines)))),
+      hiveLogs: ({ id, lines = defaultLines }) => {
+        const count = Math.max(0, Math.floor(lines))
+        return id === localHive ? hiveLog(id, count) : Effect.flatMap(remote(id), (found) => remotes.logs(found, count))
+      },
       unlockKey: ({ file, passphrase }) => Effect.map(remotes.unlock(file, passphrase), (opens) => ({ opens }))
     } satisfies Calls
   })

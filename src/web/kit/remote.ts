@@ -1,8 +1,8 @@
 /** What a view shows of the queen: asked for when it is opened and again while it is looked at. */
 import { useEffect, useState } from "preact/hooks"
-import { Refused, wordsOf } from "../kit/call.ts"
+import { Refused, wordsOf } from "./call.ts"
 
-const everyMs = 3000
+const usualEveryMs = 3000
 
 export interface Remote<A> {
   readonly value: A | undefined
@@ -13,7 +13,7 @@ export interface Remote<A> {
   readonly again: () => void
 }
 
-export const useRemote = <A>(load: () => Promise<A>): Remote<A> => {
+export const useRemote = <A>(load: () => Promise<A>, everyMs = usualEveryMs): Remote<A> => {
   const [value, setValue] = useState<A | undefined>(undefined)
   const [error, setError] = useState<unknown>(undefined)
   const [round, setRound] = useState(0)

@@ -1,5 +1,6 @@
 /** Around what a view shows: why it cannot, where it cannot. */
 import type { ComponentChildren } from "preact"
+import { Problem } from "./acting.tsx"
 import type { Remote } from "./remote.ts"
 
 interface ShownProps<A> {
@@ -9,11 +10,7 @@ interface ShownProps<A> {
 
 export const Shown = <A,>({ children, of }: ShownProps<A>) => (
   <>
-    {of.problem === undefined ? null : (
-      <p class="problem" role="alert">
-        {of.problem}
-      </p>
-    )}
+    <Problem words={of.problem} />
     {of.isForbidden ? (
       <p class="note">
         This needs the cluster's token: run <code>rbee open</code> on the queen's machine, as her user.

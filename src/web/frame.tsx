@@ -1,12 +1,17 @@
 /** The frame of the page: where one is, and where else one may go. */
 import type { ComponentChildren } from "preact"
 
-export const places = ["chat", "models", "machines"] as const
+export const places = ["chat", "models", "machines", "usage"] as const
 export type Place = (typeof places)[number]
 
 export const placeOf = (hash: string): Place => places.find((place) => hash === `#${place}`) ?? "chat"
 
-const names: Readonly<Record<Place, string>> = { chat: "Chat", models: "Models", machines: "Machines" }
+const names: Readonly<Record<Place, string>> = {
+  chat: "Chat",
+  models: "Models",
+  machines: "Machines",
+  usage: "Usage"
+}
 
 export const Frame = ({ children, place }: { readonly place: Place; readonly children: ComponentChildren }) => (
   <div class="frame">
