@@ -20,6 +20,15 @@ const machine = useMachines(afterAll)
 const boundMs = 30_000
 const places = ["chat", "models", "machines", "usage"] as const
 
+/** How long the answer was while it came. */
+const watching = `
+  window.lengths = new Set()
+  new MutationObserver(() => {
+    const said = document.querySelector(".turn.answer[data-state=running] > .prose")
+    if (said !== null) window.lengths.add(said.textContent.length)
+  }).observe(document.body, { subtree: true, childList: true, characterData: true })
+`
+
 describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
   let browser: Browser
   let hub: TestHub
@@ -71,10 +80,11 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     await page.goto(link)
     await says(page, ".welcome", /Ask your own machines\./)
     assert.isTrue(await page.evaluate("document.activeElement?.matches('.composer > textarea')"))
+    await page.evaluate(watching)
     await page.keyboard.type("hello")
     await page.keyboard.press("Enter")
-    await page.waitForSelector(".turn.answer[data-state=running] .prose")
     await page.waitForSelector(".turn.answer[data-state=done]")
+    assert.isAbove(await page.evaluate<number>("window.lengths.size"), 3, "it came in one piece")
     await press(page, ".turn button[aria-label='Copy the answer']")
     await says(page, ".turn footer", /Copied/)
     await page.goto(`${on.queenUrl}/#usage`)

@@ -87,7 +87,7 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
       (found["links"] as ReadonlyArray<string>).filter((one) => !["https:", "http:", "mailto:"].includes(one))
     )
     assert.include(await page.textContent(".turn.answer"), "<script>")
-    await page.click(".prose .code button")
+    await page.click(".turn.answer > .prose .code button")
     await page.waitForSelector(".prose .code button:text-is('Copied')")
     assert.deepEqual(complaints(), [])
     await page.close()
