@@ -210,6 +210,21 @@ describe("A hive by hand", () => {
     })
   )
 
+  it.scoped("is not looked for at the address that it had, where another cluster's may listen by now", () =>
+    Effect.gen(function* () {
+      const { api, hive } = yield* makeWorld()
+      yield* api.startHive({ id: localHive })
+      yield* api.stopHive({ id: localHive })
+      hive.calls.length = 0
+      Object.assign(hive, { running: true, isAnothers: true, wakes: false })
+      // as its launcher says, and not that the key is wrong there
+      const waking = yield* Effect.fork(Effect.flip(api.startHive({ id: localHive })))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* waking).toMatchObject({ code: "CONNECTION_TIMEOUT" })
+      expect(hive.calls).toEqual([])
+    })
+  )
+
   it.scoped("that is out of reach when it is stopped is not said to be gone, and ends when it is heard of again", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld()

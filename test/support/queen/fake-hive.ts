@@ -132,6 +132,8 @@ export class FakeHive {
 
   /** another queen has taken it over */
   stolen = false
+  /** at its address answers a hive of the same name that is another cluster's */
+  isAnothers = false
   /** it has been told to end, and finishes what runs */
   ending = false
   /** the network between it and the queen is cut */
@@ -149,7 +151,7 @@ export class FakeHive {
     for (const worker of this.workers.values()) worker.crash()
   }
   answers(): boolean {
-    return this.running && !this.frozen && !this.isCutOff
+    return this.running && !this.frozen && !this.isCutOff && !this.isAnothers
   }
   wake(): void {
     this.running = true
@@ -222,6 +224,8 @@ export class FakeHive {
       if (!this.running || this.isCutOff) return Effect.fail(gone)
       if (this.frozen) return Effect.never
       this.calls.push(name)
+      if (this.isAnothers && name !== "health")
+        return Effect.fail(rbeeError("INVALID_API_KEY", "the token is not this cluster's"))
       if (this.stolen) return Effect.fail(rbeeError("HIVE_OWNED", "this hive belongs to queen other", "Take it over"))
       return give()
     })

@@ -167,7 +167,9 @@ const build = (options: WorldOptions, own: Scope.CloseableScope): Effect.Effect<
         target: (id) => ({ id, at: "localhost:8600", port: 8600 }),
         find: ({ id }) => Effect.sync(() => (id === hive.id && hive.answers() ? hive.url : undefined)),
         present: ({ id }) =>
-          Effect.suspend(() => (hive.isCutOff ? gone : Effect.succeed(id === hive.id && hive.running))),
+          Effect.suspend(() =>
+            hive.isCutOff ? gone : Effect.succeed(id === hive.id && hive.running && !hive.isAnothers)
+          ),
         wake: ({ id }) =>
           Effect.suspend(() => {
             if (id !== hive.id) return stores.wakeFar(id)

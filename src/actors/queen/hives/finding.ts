@@ -11,15 +11,16 @@ export const silenceMs = 5000
 /** What a hive that shuts down already may take: its answers may finish until their deadline (docs/design.md#shutdown). */
 export const leaveMs = 33_000
 
-/** Where it runs already; a hive that told its url itself is looked for there as well. */
+/**
+ * Where it runs already. A hive that was invited is asked where it said that it is, with its own secret; any other's
+ * launcher knows, and nobody else who may listen there by now.
+ */
 export const locate = (hive: KnownHive) =>
   Effect.gen(function* () {
     const { row, target } = hive
     if (isUninvited(hive)) return undefined
-    // one that was invited is asked with its own secret, where it said that it is
-    const found = row.joined === undefined ? yield* (yield* HiveLauncher).find(target) : undefined
-    // on another machine its launcher has looked there already
-    if (found !== undefined || row.url === undefined || row.ssh !== undefined) return found
+    if (row.joined === undefined) return yield* (yield* HiveLauncher).find(target)
+    if (row.url === undefined || row.ssh !== undefined) return undefined
     const health = yield* Effect.option(Effect.timeout((yield* hiveAt(row.url)).health({}), "2 seconds"))
     return Option.isSome(health) && health.value.role === "hive" && health.value.id === row.id ? row.url : undefined
   })
