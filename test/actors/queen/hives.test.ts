@@ -213,7 +213,8 @@ describe("A hive by hand", () => {
   it.scoped("is not looked for at the address that it had, where another cluster's may listen by now", () =>
     Effect.gen(function* () {
       const { api, hive } = yield* makeWorld()
-      yield* api.startHive({ id: localHive })
+      hive.wake()
+      yield* api.addHive({ id: localHive, url: hive.url })
       yield* api.stopHive({ id: localHive })
       hive.calls.length = 0
       Object.assign(hive, { running: true, isAnothers: true, wakes: false })
