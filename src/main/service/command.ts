@@ -9,7 +9,7 @@ import { notRunningCode } from "../cli/not-running.ts"
 import type { Context } from "../cli/spec.ts"
 import { inWorld } from "../cli/world.ts"
 import { type Asked, described } from "./described.ts"
-import type { Steps, UnitFile } from "./service.ts"
+import type { Service, Steps, UnitFile } from "./service.ts"
 
 const told = (args: ReadonlyArray<string>): string =>
   args.map((one) => (/^[A-Za-z0-9_./:=,@-]+$/.test(one) ? one : `'${one.replaceAll("'", "'\\''")}'`)).join(" ")
@@ -71,6 +71,9 @@ const addressIsFree = (context: Context) =>
     )
   })
 
+const withoutThem = ({ leftOut, role }: Service): string =>
+  `left out, for there is a password in it and a service's settings can be read by others: ${leftOut.join(", ")}. Where the ${role} needs it, name a proxy that asks for none, or give the unit an EnvironmentFile of mode 0600.`
+
 export const install = (asked: Asked, print: boolean, context: Context): Effect.Effect<number, RbeeError> =>
   Effect.gen(function* () {
     if (process.env["RBEE_TOKEN"] !== undefined)
@@ -82,6 +85,7 @@ export const install = (asked: Asked, print: boolean, context: Context): Effect.
       )
     const steps = yield* described(asked, context)
     const { files, forget, install: commands, notes, service } = steps
+    if (service.leftOut.length > 0) context.terminal.stderr.write(`${withoutThem(service)}\n`)
     if (print) {
       context.terminal.stdout.write(printed(files))
       return 0

@@ -39,6 +39,7 @@ const reaching = ["HF_ENDPOINT", "HF_HUB_OFFLINE", ...proxies, ...proxies.map((n
 
 /** A unit can be read by others: an address with a password in it does not stand there. */
 const isSecret = (value: string): boolean => /\/\/[^/@]*@/.test(value)
+const leftOut = (): ReadonlyArray<string> => reaching.filter((name) => isSecret(process.env[name] ?? ""))
 
 const usage = (what: string, todo: string) => rbeeError("INVALID_REQUEST", what, todo, { usage: true })
 
@@ -115,6 +116,7 @@ export const described = (
       program: join(context.programs, `${role}.js`),
       cli: join(context.programs, "rbee.js"),
       environment: yield* environment(asked, context, listens.length > 0),
+      leftOut: leftOut(),
       account: asked.system ? (asked.account ?? process.env["SUDO_USER"] ?? place.user) : undefined,
       isLocal: asked.local,
       log: join(

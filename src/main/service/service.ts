@@ -13,6 +13,8 @@ export interface Service {
   readonly program: string
   readonly cli: string
   readonly environment: Readonly<Record<string, string>>
+  /** variables that are set here and would be of use to it, and have a password in them */
+  readonly leftOut: ReadonlyArray<string>
   /** of a service of the machine: as whom it runs */
   readonly account: string | undefined
   /** it reaches this machine alone, and so do its workers */

@@ -21,6 +21,7 @@ const queen: Service = {
   program: "/home/ann/100% $mine/dist/queen.js",
   cli: "/home/ann/100% $mine/dist/rbee.js",
   environment: { RBEE_QUEEN_IDLE_MS: "never", RBEE_HOME: '/home/ann/a "quoted" \\ 5% $HOME <place> & more' },
+  leftOut: [],
   account: undefined,
   isLocal: false,
   log: "/home/ann/my logs/queen.log",
@@ -278,12 +279,15 @@ describe("rbee service", () => {
       OLLAMA_MODELS: "/srv/ollama",
       HF_TOKEN: "hf_secret"
     }
-    const { stdout } = await on.rbee(["service", "install", "--print"], { env })
+    const { stderr, stdout } = await on.rbee(["service", "install", "--print"], { env })
     const carried = valuesOf(stdout, "Environment").flatMap((line) => wordsOf(line))
     expect(carried).toEqual(
       expect.arrayContaining(["HF_ENDPOINT=http://127.0.0.1:1", "NO_PROXY=localhost", "OLLAMA_MODELS=/srv/ollama"])
     )
     expect(stdout).not.toContain("secret")
+    expect(stderr).toContain("left out, for there is a password in it")
+    expect(stderr).toContain(": HTTPS_PROXY.")
+    expect(stderr).not.toContain("secret")
   })
 
   it("refuses a token in its environment, a service that there is none of, and a queen who has the address", async () => {
