@@ -42,6 +42,7 @@ import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
 import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
 import { audited } from "./people/audit.ts"
+import { Admission } from "./people/admission.ts"
 import { peopleCalls } from "./people/calls.ts"
 import type { Keys } from "./people/keys.ts"
 import { planOf } from "./placement/plan.ts"
@@ -54,6 +55,7 @@ import type { JobRequest } from "../../machines/vocabulary/job.ts"
 import { fact } from "../../machines/facts.ts"
 
 type Parts =
+  | Admission
   | ActorSystem
   | Cluster
   | CurrentQueen
@@ -88,6 +90,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const settings = yield* CurrentSettings
   const inspect = yield* queenInspect
   const models = yield* modelCalls
+  const admission = yield* Admission
   const modelFound = (name: string): Effect.Effect<ModelRef, RbeeError<"INVALID_REQUEST">> => {
     const known = nameInMind(view, name)
     return known === undefined ? Effect.provide(found(name), context) : Effect.succeed(known)
@@ -181,7 +184,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       Effect.zipWith(Effect.provide(knownCopies, context), own.entries, (copies, entries) => {
         const models = askable(copies)
         return defaultFirst(entries, [...models, ...askableEntries(entries, copies, models)])
-      })
+      }).pipe(Effect.flatMap((all) => admission.among(all, (one) => ("standsFor" in one ? one.standsFor : one.id))))
   }
   const ofOllama = ollama({
     ...asking,

@@ -64,6 +64,23 @@ describe("A key", () => {
     })
   )
 
+  it.scoped("is shown the models that it may ask, over each client's interface", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld()
+      world.hive.models.add("HF:author/other")
+      yield* (yield* world.job()).ended
+      const key = yield* keyIn(world, { models: ["HF:author/other"] })
+      const { ollamaTags, v1Models } = world.api
+      const list = Effect.map(v1Models({}), ({ data }) => data.map(({ id }) => id))
+      const tags = Effect.map(ollamaTags({}), ({ models }) => models.map(({ name }) => name))
+      const all = yield* Effect.all([list, tags])
+      expect(all.map((names) => names.length)).toEqual([2, 2])
+      const own = yield* Effect.all([list, tags]).pipe(as(key))
+      expect(own.map((names) => names.length)).toEqual([1, 1])
+      expect(own[0]).toEqual(["HF:author/other"])
+    })
+  )
+
   it.scoped("has as many jobs at once as it may, and hears how many those are", () =>
     Effect.gen(function* () {
       const world = yield* makeWorld()

@@ -13,6 +13,7 @@ import type { OllamaPorts } from "../../surfaces/ollama/ports.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { CurrentQueen } from "../identity.ts"
 import { follow } from "../log/follow.ts"
+import { Admission } from "../people/admission.ts"
 import { ollamaEntries } from "./entries.ts"
 import { knownCopies, type modelCalls, named } from "./models.ts"
 import { fact } from "../../../machines/facts.ts"
@@ -31,7 +32,7 @@ const untilFree = Schedule.intersect(Schedule.spaced("20 millis"), Schedule.recu
 export const ollamaModels = (
   calls: Effect.Effect.Success<typeof modelCalls>,
   stopWorker: (id: WorkerId) => Effect.Effect<void, unknown>
-): Effect.Effect<Models, never, Cluster | CurrentQueen | CurrentSettings> =>
+): Effect.Effect<Models, never, Admission | Cluster | CurrentQueen | CurrentSettings> =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Cluster | CurrentQueen | CurrentSettings>()
     const view = yield* Cluster
@@ -59,12 +60,13 @@ export const ollamaModels = (
         )
       )
     const { entries } = yield* CurrentQueen
+    const { among } = yield* Admission
     const models = Effect.zipWith(Effect.provide(knownCopies, context), entries, (copies, own) => {
       const isHere = copies.some(({ model_ref }) => model_ref === bundledModel)
       // ships in the package: it can be asked for before any hive has it
       const all: ReadonlyArray<Known> = isHere ? copies : [...copies, { model_ref: bundledModel }]
       return [...all, ...ollamaEntries(own, copies, all)]
-    })
+    }).pipe(Effect.flatMap((all) => among(all, ({ model_ref }) => model_ref)))
     return {
       named: nameOf,
       entry: (name) => Effect.map(entries, (own) => entryNamed(own, name)),

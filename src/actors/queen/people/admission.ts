@@ -8,6 +8,7 @@ import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { tokensOf } from "../../../machines/people/charge.ts"
 import { dayOf } from "../../../machines/people/day.ts"
 import { limitReached } from "../../../machines/people/limits.ts"
+import { Call } from "../../../protocol/endpoint.ts"
 import type { ModelRef } from "../../../machines/vocabulary/ids.ts"
 import type { KeyView } from "../../../machines/vocabulary/people/key.ts"
 import type { Cluster } from "../cluster/cluster-view.ts"
@@ -19,6 +20,8 @@ import { behind } from "../models/entries.ts"
 import { found } from "../models/models.ts"
 
 interface Door {
+  /** Those of `models` that the caller may ask: all, where its key says nothing of models. */
+  readonly among: <M>(models: ReadonlyArray<M>, refOf: (model: M) => string) => Effect.Effect<ReadonlyArray<M>>
   /** FORBIDDEN: not this model. */
   readonly model: (key: KeyView, model: ModelRef) => Effect.Effect<void, RbeeError<"FORBIDDEN">>
   /** What it has reached; undefined: one more is taken in. */
@@ -49,6 +52,14 @@ const makeAdmission = Effect.gen(function* () {
       Effect.catchAll(() => Effect.succeed(undefined))
     )
   return {
+    among: (all, refOfOne) =>
+      Effect.gen(function* () {
+        const { caller } = yield* Call
+        const named = caller?.key?.models
+        if (named === undefined) return all
+        const refs = new Set<string | undefined>(yield* Effect.forEach(named, refOf))
+        return all.filter((model) => refs.has(refOfOne(model)))
+      }),
     model: ({ models, name }, model) =>
       Effect.gen(function* () {
         if (models === undefined) return
