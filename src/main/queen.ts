@@ -243,7 +243,7 @@ const program = Effect.gen(function* () {
   const keys = new HiveKeyring()
   const people = new PersonKeyring()
   const { host, port } = settings.queen
-  const sessions = new BrowserSessions()
+  const sessions = new BrowserSessions(settings.token)
   const isOpen = !requiresToken(settings) && isLoopback(host)
   const guarded = {
     sessions,

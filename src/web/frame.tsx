@@ -1,5 +1,7 @@
 /** The frame of the page: where one is, and where else one may go. */
 import type { ComponentChildren } from "preact"
+import { signOut } from "./kit/kept-key.ts"
+import { keyShown } from "./kit/key.ts"
 
 export const places = ["chat", "models", "machines", "usage"] as const
 export type Place = (typeof places)[number]
@@ -30,6 +32,14 @@ export const Frame = ({ children, place }: { readonly place: Place; readonly chi
         ))}
         <a href="/inspect">Under the hood</a>
       </nav>
+      {keyShown() === undefined ? null : (
+        <>
+          <span class="grow" />
+          <button type="button" onClick={signOut}>
+            Sign out
+          </button>
+        </>
+      )}
     </header>
     <main>{children}</main>
   </div>

@@ -5,12 +5,15 @@ import { Chat } from "./chat/chat.tsx"
 import { ChatStore } from "./chat/store.ts"
 import { loadModels } from "./chat/askable.ts"
 import { Frame, placeOf } from "./frame.tsx"
+import { keptKey } from "./kit/kept-key.ts"
+import { showKey } from "./kit/key.ts"
 import { useRemote } from "./kit/remote.ts"
 import { Shown } from "./kit/shown.tsx"
 import { Machines } from "./machines/machines.tsx"
 import { Models } from "./models/models.tsx"
 import { Usage } from "./usage/usage.tsx"
 
+showKey(keptKey())
 const store = new ChatStore()
 
 const App = () => {

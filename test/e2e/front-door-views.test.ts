@@ -29,6 +29,13 @@ const watching = `
   }).observe(document.body, { subtree: true, childList: true, characterData: true })
 `
 
+/** A picture is let fall on the chat. */
+const dropping = `
+  const dataTransfer = new DataTransfer()
+  dataTransfer.items.add(new File(["x"], "photo.png", { type: "image/png" }))
+  document.querySelector(".composer").dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }))
+`
+
 describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
   let browser: Browser
   let hub: TestHub
@@ -103,9 +110,29 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     const stranger = await opened()
     for (const place of ["models", "machines"]) {
       await stranger.page.goto(`${on.queenUrl}/#${place}`)
-      await says(stranger.page, ".note", /rbee open/)
+      await says(stranger.page, ".note", /this needs the cluster's token[\s\S]*rbee open/)
     }
     await stranger.page.close()
+  }, 60_000)
+
+  it("lets somebody in by a key: to what it may, with its own usage, until they sign out; a picture is named, and not sent", async () => {
+    const { key }: { readonly key: string } = JSON.parse((await on.rbee(["keys", "add", "ada", "--json"])).stdout)
+    const { page } = await opened()
+    await page.goto(`${on.queenUrl}/#models`)
+    await write(page, "input[type=password]", key)
+    await page.keyboard.press("Enter")
+    await says(page, ".note", /key ada has no right to this: it may infer, and this needs manage/)
+    await press(page, "nav a[href='#chat']")
+    await page.evaluate(dropping)
+    await says(page, ".composer .note", /photo\.png is not sent/)
+    await chat(page, "hello")
+    await press(page, "nav a[href='#usage']")
+    await says(page, ".sums tbody", /^ada\s+1\b/)
+    assert.notInclude((await page.locator(".sums").allInnerTexts()).join("\n"), "admin")
+    await press(page, ".top button")
+    await page.waitForSelector(".top button", { state: "detached" })
+    await says(page, ".sums tbody", /^local\b/)
+    await page.close()
   }, 60_000)
 
   it("finds a model on the hub, says what fits, fetches it, cancels, goes on, and has presets that the chat picks", async () => {

@@ -42,7 +42,8 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     assert.strictEqual(up.code, 0, up.stderr)
     const { page } = await visit(browser, on.queenUrl)
     page.setDefaultTimeout(boundMs)
-    await page.goto(on.queenUrl)
+    // let in by a link: that holds at the next queen, too
+    await page.goto((await on.rbee(["open", "--print"])).stdout.trim())
     await page.click(".parameters summary")
     await page.fill(".parameters input >> nth=0", "0")
     await ask(page, "tell me a story")
@@ -68,7 +69,14 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     page.setDefaultTimeout(boundMs)
     await page.goto(on.queenUrl)
     const kept = { id: "hostile", title: hostile[0], model: "m", parameters: { system: "" }, changedAt: 1 }
-    const answer = { role: "assistant", content: hostile.join("\n\n"), reasoning: hostile.join("\n"), state: "done" }
+    const calls = hostile.map((text) => ({ name: text, arguments: text }))
+    const answer = {
+      role: "assistant",
+      content: hostile.join("\n\n"),
+      reasoning: hostile.join("\n"),
+      calls,
+      state: "done"
+    }
     const turns = [{ role: "user", content: hostile.join("\n") }, answer]
     await page.evaluate(
       `localStorage.setItem("rbee.conversation.hostile", ${JSON.stringify(JSON.stringify({ ...kept, turns }))})`
@@ -87,6 +95,9 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
       (found["links"] as ReadonlyArray<string>).filter((one) => !["https:", "http:", "mailto:"].includes(one))
     )
     assert.include(await page.textContent(".turn.answer"), "<script>")
+    // what a model would have done is shown, as text too
+    assert.strictEqual(await page.locator(".call summary").count(), hostile.length)
+    assert.include(await page.textContent(".call summary"), `Wants to use ${hostile[0]}`)
     await page.click(".turn.answer > .prose .code button")
     await page.waitForSelector(".prose .code button:text-is('Copied')")
     assert.deepEqual(complaints(), [])

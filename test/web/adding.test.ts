@@ -1,5 +1,5 @@
 /** A machine that is added from the page: its steps, its questions, and what it does where one of them fails. */
-import { afterEach, assert, describe, it } from "vitest"
+import { afterEach, assert, describe, it, vi } from "vitest"
 import { Adding } from "../../src/web/machines/adding.ts"
 
 type Answers = Readonly<Record<string, (body: unknown) => Response>>
@@ -9,22 +9,21 @@ const refused = (code: string, message: string, details: object = {}) =>
   json({ error: { code, message, details } }, 502)
 const events = (...lines: ReadonlyArray<string>) => new Response(lines.map((line) => `${line}\n\n`).join(""))
 
-const real = globalThis.fetch
 afterEach(() => {
-  globalThis.fetch = real
+  vi.unstubAllGlobals()
 })
 
 /** The queen, as she is called: each call with what it brought. */
 const queen = (answers: Answers) => {
   const asked: Array<readonly [string, unknown]> = []
-  globalThis.fetch = (path, { body, headers, method } = {}) => {
-    const name = `${method} ${String(path)}`
+  vi.stubGlobal("fetch", (path: string, { body, headers, method }: RequestInit) => {
+    const name = `${method} ${path}`
     const brought: unknown = typeof body === "string" ? JSON.parse(body) : undefined
     assert.strictEqual(new Headers(headers).get("x-rbee-page"), "1", name)
     asked.push([name, brought])
     const answer = answers[name]
     return answer === undefined ? Promise.reject(new Error(`nobody answers ${name}`)) : Promise.resolve(answer(brought))
-  }
+  })
   return asked
 }
 

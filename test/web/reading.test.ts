@@ -33,12 +33,12 @@ describe("the queen's page", () => {
       'retry: 1000\n\nevent: narration\ndata: {"human":"a"}\n\n: still here\n\nid: 2\nevent: done\ndata: {"version":"1"}\n\n'
     for (let at = 0; at <= text.length; at++) {
       const heard: Array<[string, unknown]> = []
-      const hear = events((name, data) => void heard.push([name, data]))
+      const hear = events((name, data, id) => void heard.push([`${id} ${name}`, data]))
       hear(text.slice(0, at))
       hear(text.slice(at))
       assert.deepEqual(heard, [
-        ["narration", { human: "a" }],
-        ["done", { version: "1" }]
+        [" narration", { human: "a" }],
+        ["2 done", { version: "1" }]
       ])
     }
   })

@@ -19,6 +19,7 @@ const byName: Readonly<Record<string, unknown>> = {
   events: "/jobs/job-7f3a90c1d4e5b687/events",
   created_at: 1_767_225_600_000,
   created: 1_767_225_600,
+  context: 4096,
   day: "2026-01-01",
   role: "assistant",
   content: "Bees dance.",

@@ -2,6 +2,7 @@
 import { isObject } from "../../machines/formats/json/is-object.ts"
 import { type Fields, fields } from "./fields.ts"
 import { events, type Heard } from "./events.ts"
+import { keyShown } from "./key.ts"
 
 /** No form and no link can send it: a browser's session may change nothing without (http/server/guard.ts). */
 export const pageHeader = { "x-rbee-page": "1" } as const
@@ -23,12 +24,12 @@ export class Refused extends Error {
 
 export type Method = "GET" | "POST" | "DELETE"
 
-const ask = async (method: Method, path: string, body?: unknown): Promise<Response> => {
-  const sent =
-    body === undefined
-      ? { headers: pageHeader }
-      : { headers: { ...pageHeader, "content-type": "application/json" }, body: JSON.stringify(body) }
-  const response = await fetch(path, { method, ...sent }).catch(() => {
+type More = Pick<RequestInit, "body" | "signal"> & { readonly headers?: Readonly<Record<string, string>> }
+
+const ask = async (method: Method, path: string, { headers, ...more }: More = {}): Promise<Response> => {
+  const key = keyShown()
+  const own = { ...pageHeader, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers }
+  const response = await fetch(path, { method, headers: own, ...more }).catch(() => {
     throw new Refused(0, "UNREACHABLE", "the queen cannot be reached")
   })
   if (response.ok) return response
@@ -38,7 +39,8 @@ const ask = async (method: Method, path: string, body?: unknown): Promise<Respon
 
 /** The answer's JSON; undefined where it has none. Throws `Refused`. */
 export const call = async (method: Method, path: string, body?: unknown): Promise<unknown> => {
-  const response = await ask(method, path, body)
+  const sent = body === undefined ? {} : { headers: { "content-type": "application/json" }, body: JSON.stringify(body) }
+  const response = await ask(method, path, sent)
   const answer: unknown = await response.json().catch(() => undefined)
   return answer
 }
@@ -46,12 +48,27 @@ export const call = async (method: Method, path: string, body?: unknown): Promis
 /** The answer as it is. Throws `Refused`. */
 export const callText = async (path: string): Promise<string> => (await ask("GET", path)).text()
 
+interface Reading {
+  /** the last event that was heard; "": none */
+  readonly after?: string
+  /** ends the reading */
+  readonly signal?: AbortSignal
+  readonly opened?: () => void
+}
+
 /**
- * The events of an answer, to its end. What needs *manage* is read so: the browser's own reader of events cannot send the
- * header. Throws `Refused`.
+ * The events of an answer, to its end. The browser's own reader of events could send neither the header nor a key. Throws
+ * `Refused`, or what the network says where it breaks.
  */
-export const callEvents = async (method: Method, path: string, heard: Heard): Promise<void> => {
-  const { body } = await ask(method, path)
+export const callEvents = async (
+  method: Method,
+  path: string,
+  heard: Heard,
+  { after = "", opened, signal }: Reading = {}
+): Promise<void> => {
+  const headers = after === "" ? {} : { "last-event-id": after }
+  const { body } = await ask(method, path, { headers, ...(signal === undefined ? {} : { signal }) })
+  opened?.()
   if (body === null) return
   const hear = events(heard)
   const reader = body.pipeThrough(new TextDecoderStream()).getReader()

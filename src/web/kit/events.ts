@@ -1,7 +1,8 @@
 /** Server-Sent Events out of a text that comes in pieces. */
 import { type Fields, fields } from "./fields.ts"
 
-export type Heard = (name: string, data: Fields) => void
+/** `id`: by which who comes back says what was heard last; "": it has none */
+export type Heard = (name: string, data: Fields, id: string) => void
 
 const dataOf = (text: string): Fields => {
   try {
@@ -22,8 +23,9 @@ export const events = (heard: Heard): ((piece: string) => void) => {
       const of = (field: string) =>
         lines.flatMap((line) => (line.startsWith(`${field}:`) ? [line.slice(field.length + 1).trimStart()] : []))
       const [name = "message"] = of("event")
+      const [id = ""] = of("id")
       const data = of("data")
-      if (data.length > 0) heard(name, dataOf(data.join("\n")))
+      if (data.length > 0) heard(name, dataOf(data.join("\n")), id)
     }
   }
 }

@@ -8,8 +8,8 @@ export interface Remote<A> {
   readonly value: A | undefined
   /** why it cannot be shown; what was known stays */
   readonly problem: string | undefined
-  /** this browser has no right to it */
-  readonly isForbidden: boolean
+  /** why this browser has no right to it */
+  readonly refusal: string | undefined
   readonly again: () => void
 }
 
@@ -38,7 +38,12 @@ export const useRemote = <A>(load: () => Promise<A>, everyMs = usualEveryMs): Re
       clearInterval(timer)
     }
   }, [round])
-  const isForbidden = error instanceof Refused && (error.status === 401 || error.status === 403)
-  const problem = error === undefined || isForbidden ? undefined : wordsOf(error)
-  return { value, problem, isForbidden, again: () => setRound((count) => count + 1) }
+  const words = error === undefined ? undefined : wordsOf(error)
+  const isRefused = error instanceof Refused && (error.status === 401 || error.status === 403)
+  return {
+    value,
+    problem: isRefused ? undefined : words,
+    refusal: isRefused ? words : undefined,
+    again: () => setRound((count) => count + 1)
+  }
 }

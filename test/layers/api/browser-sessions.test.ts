@@ -4,7 +4,7 @@ import { BrowserSessions, sessionMs, ticketMs } from "../../../src/layers/transp
 
 const at = () => {
   const clock = { now: 1000 }
-  return { clock, sessions: new BrowserSessions(() => clock.now) }
+  return { clock, sessions: new BrowserSessions(undefined, () => clock.now) }
 }
 const cookieOf = (header: string | undefined): string => header?.split(";")[0] ?? ""
 
@@ -13,7 +13,7 @@ describe("a browser's ticket", () => {
     const { sessions } = at()
     const ticket = sessions.ticket()
     const header = sessions.redeem(ticket)
-    assert.match(header ?? "", /^rbee_inspector=[\w-]{43}; HttpOnly; SameSite=Strict; Path=\//)
+    assert.match(header ?? "", /^rbee_inspector=\d+\.[\w-]{43}\.[\w-]{43}; HttpOnly; SameSite=Strict; Path=\//)
     assert.isTrue(sessions.admits(`theme=dark; ${cookieOf(header)}`))
     assert.isUndefined(sessions.redeem(ticket))
   })
@@ -27,6 +27,17 @@ describe("a browser's ticket", () => {
     assert.isTrue(sessions.admits(cookie))
     clock.now += sessionMs + 1
     assert.isFalse(sessions.admits(cookie))
+  })
+
+  it("gives a session that holds at the next daemon of the same token, and at none of another", () => {
+    const [own, next, other, none] = ["one", "one", "two", undefined].map((token) => new BrowserSessions(token))
+    const cookie = cookieOf(own?.redeem(own.ticket()))
+    assert.isTrue(next?.admits(cookie))
+    assert.isFalse(other?.admits(cookie))
+    assert.isFalse(none?.admits(cookie))
+    const [name = "", until = "", ...signature] = cookie.split(/[=.]/)
+    assert.isFalse(next?.admits(`${name}=${Number(until) + 1}.${signature.join(".")}`), "a later end")
+    assert.isFalse(next?.admits(cookie.slice(0, -1)), "a piece")
   })
 
   it("cannot be made up: no cookie, another's name, a guess", () => {
