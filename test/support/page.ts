@@ -57,7 +57,13 @@ export const says = (page: Page, selector: string, what: RegExp, boundMs = 10_00
   let seen = ""
   return eventually(
     async () => {
-      seen = (await page.locator(selector).allInnerTexts()).join("\n")
+      // a page that is being loaded says nothing yet
+      seen = (
+        await page
+          .locator(selector)
+          .allInnerTexts()
+          .catch(() => [])
+      ).join("\n")
       return what.test(seen)
     },
     () => `${selector} does not say ${String(what)}, but ${seen}`,
