@@ -101,6 +101,31 @@ describe("A key", () => {
     })
   )
 
+  it.scoped("fills the line for itself alone: another one is taken in, to an equal part of it", () =>
+    Effect.gen(function* () {
+      const world = yield* makeWorld({
+        settings: (settings) => ({ ...settings, queen: { ...settings.queen, queueMax: 4 } })
+      })
+      const greedy = yield* keyIn(world)
+      const ben = yield* keyIn(world, { name: KeyName.make("ben") })
+      world.hive.script = () => ({ holdAt: 1 })
+      const askAll = (key: KeyView) =>
+        Effect.iterate(0, {
+          while: (taken) => taken < 20,
+          body: (taken) => Effect.as(world.job().pipe(as(key), Effect.zipLeft(TestClock.adjust("1 second"))), taken + 1)
+        }).pipe(Effect.flip)
+      const waiting = (key: KeyView) =>
+        Effect.map(
+          world.api.listJobs({}).pipe(as(key)),
+          (jobs) => jobs.filter(({ position }) => position !== undefined).length
+        )
+      expect(yield* askAll(greedy)).toMatchObject({ code: "QUEUE_FULL" })
+      expect(yield* askAll(ben)).toMatchObject({ code: "QUEUE_FULL" })
+      // two of the former are back in it: the latter had the slots instead
+      expect([yield* waiting(greedy), yield* waiting(ben)]).toEqual([4 + 2, 2])
+    })
+  )
+
   it.scoped("finishes the answer by which it has used its tokens, and has others with the queen's next day", () =>
     Effect.gen(function* () {
       // before anything runs by it

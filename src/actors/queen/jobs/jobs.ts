@@ -259,6 +259,14 @@ const makeJobs = Effect.gen(function* () {
     const onTheWay = waiting() - inLine
     return inLine + Math.max(0, onTheWay - worker.slots) >= queueMax
   }
+  /** Whoever has less than an equal part of a full line in it is taken in: nobody fills it for the others. */
+  const hasItsPart = (account: string): boolean => {
+    const waits = live.logs
+      .filter(({ jobId }) => view.leaseOf(jobId) === undefined)
+      .map((log) => log.facts().charged?.to)
+    const accounts = new Set([account, ...waits]).size
+    return waits.filter((one) => one === account).length >= Math.ceil(queueMax / accounts)
+  }
 
   const submit: JobsCalls["submit"] = (given, idempotencyKey, taken) =>
     Effect.gen(function* () {
@@ -285,7 +293,8 @@ const makeJobs = Effect.gen(function* () {
       if (isDraining || children === undefined) return yield* shuttingDown()
       const key = caller?.key
       const reached = key === undefined ? undefined : yield* admission.limit(key, retryAfter())
-      const refusal = reached ?? (isFull() ? queueFull(queueMax, retryAfter()) : undefined)
+      const isRefused = () => isFull() && hasItsPart(accountOf(caller))
+      const refusal = reached ?? (isRefused() ? queueFull(queueMax, retryAfter()) : undefined)
       if (refusal !== undefined && idempotencyKey === undefined) return yield* refusal
       const id = JobId.make(yield* ids.make("job"))
       const { log, fresh } = yield* logs.open({
