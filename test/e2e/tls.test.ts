@@ -1,11 +1,12 @@
 /** TLS of the queen's own, and Caddy in front of her, as docs/sharing.md has it (real daemons, a real proxy). */
-import { execFileSync, spawn, spawnSync } from "node:child_process"
+import { spawn, spawnSync } from "node:child_process"
 import { readFileSync, writeFileSync } from "node:fs"
 import { request as requestPlain } from "node:http"
 import { request as requestTls } from "node:https"
 import { networkInterfaces } from "node:os"
 import { join } from "node:path"
 import { afterAll, assert, describe, it } from "vitest"
+import { certificate } from "../support/certificate.ts"
 import { eventually, freeRange, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
@@ -18,32 +19,6 @@ const has = (program: string): boolean => spawnSync(program, ["version"]).error 
 const elsewhere = Object.values(networkInterfaces())
   .flatMap((all) => all ?? [])
   .find(({ family, internal }) => family === "IPv4" && !internal)?.address
-
-const certificate = (folder: string, name: string) => {
-  const [cert, key] = [join(folder, `${name}.pem`), join(folder, `${name}.key`)]
-  const subject = ["-subj", `/CN=${name}`, "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-  execFileSync(
-    "openssl",
-    [
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:prime256v1",
-      "-nodes",
-      "-days",
-      "2",
-      "-keyout",
-      key,
-      "-out",
-      cert,
-      ...subject
-    ],
-    { stdio: "ignore" }
-  )
-  return { cert, key }
-}
 
 interface Answer {
   readonly status: number

@@ -22,7 +22,7 @@ export interface TlsFiles {
 const handshake = 0x16
 /** who connects has this time to say something */
 const silentMs = 65_000
-/** certificates of three months are replaced while a queen runs: their files are looked at so often */
+/** Certificates of three months are replaced while a queen runs: their files are looked at every so often, milliseconds. */
 const renewalMs = 60_000
 
 const plainRefused = [
@@ -47,7 +47,8 @@ const unusable = ({ cert, key }: TlsFiles, reason: unknown): RbeeError<"INVALID_
 /** What listens in `server`'s place. */
 export const tlsFront = (
   server: Server,
-  files: TlsFiles
+  files: TlsFiles,
+  lookEveryMs = renewalMs
 ): Effect.Effect<NetServer, RbeeError<"INVALID_REQUEST">, Scope.Scope> =>
   Effect.gen(function* () {
     const secure = yield* Effect.try({
@@ -65,7 +66,7 @@ export const tlsFront = (
     }
     yield* Effect.acquireRelease(
       Effect.sync(() => {
-        for (const file of [files.cert, files.key]) watchFile(file, { interval: renewalMs, persistent: false }, renew)
+        for (const file of [files.cert, files.key]) watchFile(file, { interval: lookEveryMs, persistent: false }, renew)
       }),
       () =>
         Effect.sync(() => {
