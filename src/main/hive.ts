@@ -7,11 +7,9 @@
  * is in use.
  */
 import "./working-folder.ts"
-import { existsSync } from "node:fs"
 import { dirname, join as pathOf } from "node:path"
 import { fileURLToPath } from "node:url"
 import { keepLogs } from "../layers/process/log-file.ts"
-import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -19,7 +17,6 @@ import { ActorSystem } from "../actors/core/system.ts"
 import { makeHive } from "../actors/hive/hive.ts"
 import { serveHttp } from "../layers/transport/http/server/server.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
-import { replaced } from "../layers/daemon/program.ts"
 import { stateFile } from "../layers/daemon/state-file.ts"
 import { layerInventory } from "../layers/devices/inventory.ts"
 import { layerProbe } from "../layers/devices/probe.ts"
@@ -37,22 +34,16 @@ import { environmentOf, layerRuntimes, tellerOf } from "../layers/kinds/runtimes
 import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerHttp as layerWorkers } from "../layers/worker-connector/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
-import { RbeeError, rbeeError } from "../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../machines/errors.ts"
 import { environmentOf as environmentOfSettings, loadInvitation, loadSettings } from "./config.ts"
-import { exitCodeOf } from "../machines/vocabulary/address.ts"
-import { stopSignal } from "./stop-signal.ts"
+import { daemonOf } from "./ending.ts"
 import { join } from "./hive/join.ts"
 import { joiningOf, type Place, secretOf } from "./hive/membership.ts"
-import { jsonLogs } from "./logs.ts"
 import { deferredHandlers } from "../layers/transport/deferred-handlers.ts"
 
-const programs = dirname(fileURLToPath(import.meta.url))
-
-const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
-
-/** systemd or launchd looks after it (src/main/service), and after nothing that it starts */
-const isService = process.env["RBEE_SERVICE"] !== undefined
-delete process.env["RBEE_SERVICE"]
+const file = fileURLToPath(import.meta.url)
+const programs = dirname(file)
+const daemon = daemonOf("hive", file)
 
 /** By which her own machine's hive wakes the next queen. */
 const nextQueen = (settings: Settings) => {
@@ -97,18 +88,6 @@ const nameOwner = (error: RbeeError<"CONFLICT" | "INVALID_REQUEST">, port: numbe
     layerNode
   )
 
-const file = fileURLToPath(import.meta.url)
-let isReplaced = false
-const mustEnd = Effect.raceFirst(
-  stopSignal,
-  Effect.zipRight(
-    replaced(file),
-    Effect.sync(() => void (isReplaced = true))
-  )
-)
-/** Where it is a service a newer program is to be started in its place: to systemd and launchd that is a failure. */
-const lastExit = Effect.suspend(() => exit(isService && isReplaced && existsSync(file) ? 1 : 0))
-
 const program = Effect.gen(function* () {
   const invitation = yield* loadInvitation(process.env)
   const isWoken = process.env[wokenMark] !== undefined
@@ -148,16 +127,10 @@ const program = Effect.gen(function* () {
       version: settings.version
     })
     yield* Deferred.succeed(ready, hive.api)
-    yield* Effect.forkScoped(Effect.zipRight(mustEnd, hive.shutdown(settings.shutdown.drainMs)))
+    yield* Effect.forkScoped(Effect.zipRight(daemon.mustEnd, hive.shutdown(settings.shutdown.drainMs)))
     const joined = joining === undefined ? Effect.void : join(settings, bound.port, joining)
     yield* Effect.raceFirst(hive.ended, Effect.zipRight(joined, Effect.never))
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)
 
-const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
-  const error = Cause.squash(cause)
-  if (!(error instanceof RbeeError)) return Effect.zipRight(Effect.logError("the hive died", cause), exit(1))
-  return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(exitCodeOf(error)))
-}
-
-Effect.runFork(program.pipe(Effect.zipRight(lastExit), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))
+daemon.run(program)

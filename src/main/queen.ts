@@ -6,12 +6,10 @@
  * Exit codes: 0 ended as asked, 1 a failure (the reason is the last line of her log), 75 her address is in use.
  */
 import "./working-folder.ts"
-import { existsSync } from "node:fs"
 import { hostname } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { keepLogs, lastLines } from "../layers/process/log-file.ts"
-import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -28,7 +26,6 @@ import { serveHttp, type ServeOptions, serveStreams } from "../layers/transport/
 import { openApi } from "../protocol/openapi/openapi.ts"
 import { type Caller, hiveCaller, local } from "../protocol/rights.ts"
 import { layerNode as layerDaemons } from "../layers/daemon/node.ts"
-import { replaced } from "../layers/daemon/program.ts"
 import { noteHeld } from "../layers/daemon/held-address.ts"
 import { settled } from "../layers/daemon/launch.ts"
 import { awaitedSuccessor, lostToStay, stateFile } from "../layers/daemon/state-file.ts"
@@ -70,15 +67,16 @@ import { CurrentSettings, type Settings } from "../layers/settings/index.ts"
 import { layerSsh2 } from "../layers/ssh/ssh2.ts"
 import { layerNode as layerTurns } from "../layers/turns/node.ts"
 import { layerTunnelled as layerWorkers } from "../layers/worker-connector/http.ts"
-import { RbeeError, rbeeError } from "../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../machines/errors.ts"
 import type { TlsFiles } from "../layers/transport/http/tls-front.ts"
 import { environmentOf, loadSettings } from "./config.ts"
-import { exitCodeOf, isLoopback, urlOf } from "../machines/vocabulary/address.ts"
-import { stopSignal } from "./stop-signal.ts"
-import { jsonLogs } from "./logs.ts"
+import { isLoopback, urlOf } from "../machines/vocabulary/address.ts"
+import { daemonOf, exit } from "./ending.ts"
 import { deferredHandlers } from "../layers/transport/deferred-handlers.ts"
 
-const programs = dirname(fileURLToPath(import.meta.url))
+const file = fileURLToPath(import.meta.url)
+const programs = dirname(file)
+const daemon = daemonOf("queen", file)
 
 const hubOf = (settings: Settings): Beside => ({
   prefix: hubPrefix,
@@ -189,8 +187,6 @@ const tlsOf = ({ queen: { tlsCert: cert, tlsKey: key } }: Settings): Effect.Effe
   )
 }
 
-const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
-
 /** Her own, and the one for Ollama's clients, where systemd has them for her (src/main/service/systemd.ts). */
 const sockets = handedSockets(process.env, process.pid)
 const [socket, ollamaSocket] = sockets
@@ -203,11 +199,6 @@ const noteSocket = ({ home, queen: { host, ollamaPort, port } }: Settings) =>
     yield* noteHeld(queenFolder(home), socket === undefined ? undefined : urlOf(host, port))
   }).pipe(Effect.provide(layerDaemons))
 
-/** systemd or launchd looks after her (src/main/service) */
-const isService = process.env["RBEE_SERVICE"] !== undefined
-// she is the service, and not what she wakes
-delete process.env["RBEE_SERVICE"]
-
 /** Undefined: who is there does not answer, or nobody is any more. */
 const queenLeads = (url: string): Effect.Effect<boolean | undefined> =>
   Effect.map(settled(url), (seen) =>
@@ -216,18 +207,6 @@ const queenLeads = (url: string): Effect.Effect<boolean | undefined> =>
       onSome: (one) => (one._tag === "Nobody" ? undefined : one._tag === "Daemon" && one.health.role === "queen")
     })
   ).pipe(Effect.provide(layerDaemons))
-
-const file = fileURLToPath(import.meta.url)
-let isReplaced = false
-const mustEnd = Effect.raceFirst(
-  stopSignal,
-  Effect.zipRight(
-    replaced(file),
-    Effect.sync(() => void (isReplaced = true))
-  )
-)
-/** Where it is a service a newer program is to be started in its place: to systemd and launchd that is a failure. */
-const lastExit = Effect.suspend(() => exit(isService && isReplaced && existsSync(file) ? 1 : 0))
 
 /** Whoever comes after one who was to stay, and ended without goodbye, stays in her place, whoever wakes her. */
 const inHerPlace = (settings: Settings) =>
@@ -267,7 +246,7 @@ const program = Effect.gen(function* () {
       role: "queen"
     })
   )
-  const leadership = isService ? layerStandby(candidate, queenLeads(urlOf(host, port))) : candidate
+  const leadership = daemon.isService ? layerStandby(candidate, queenLeads(urlOf(host, port))) : candidate
   const term = yield* Effect.provide(lead, leadership)
   yield* forOllama(settings, {
     ...guarded,
@@ -310,18 +289,12 @@ const program = Effect.gen(function* () {
     yield* Effect.forkScoped(Effect.zipRight(queen.stayed, write({ stays: true })))
     yield* Effect.forkScoped(Effect.zipRight(queen.leaving, write({ stays: false })))
     yield* Deferred.succeed(ready, queen.api)
-    yield* Effect.forkScoped(Effect.zipRight(mustEnd, queen.shutdown(false)))
+    yield* Effect.forkScoped(Effect.zipRight(daemon.mustEnd, queen.shutdown(false)))
     yield* Effect.forkScoped(Effect.flatMap(queen.handingOver, (successor) => write({ stays: false, successor })))
     // under systemd this is a failure, after which she is started again
-    const handedOver = Effect.zipRight(queen.handedOver, exit(isService ? 1 : 0))
+    const handedOver = Effect.zipRight(queen.handedOver, exit(daemon.isService ? 1 : 0))
     yield* Effect.raceFirst(reign(queen, term), handedOver)
   }).pipe(Effect.provide(world))
 }).pipe(Effect.scoped)
 
-const failed = (cause: Cause.Cause<unknown>): Effect.Effect<never> => {
-  const error = Cause.squash(cause)
-  if (!(error instanceof RbeeError)) return Effect.zipRight(Effect.logError("the queen died", cause), exit(1))
-  return Effect.zipRight(Effect.logError(`${error.code}: ${error.message}`), exit(exitCodeOf(error)))
-}
-
-Effect.runFork(program.pipe(Effect.zipRight(lastExit), Effect.catchAllCause(failed), Effect.provide(jsonLogs)))
+daemon.run(program)
