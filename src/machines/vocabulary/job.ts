@@ -252,6 +252,8 @@ export type WireError = typeof WireError.Type
 export const JobView = Schema.Struct({
   job_id: JobId,
   model: ModelRef,
+  /** whom it is charged to: a key by its name, `local`, `admin`; absent: of an earlier version */
+  key: Schema.optional(Schema.String),
   state: JobState,
   /** 1 is next; absent when not waiting */
   position: Schema.optional(Count),

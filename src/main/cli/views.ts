@@ -106,6 +106,7 @@ export const jobDetails = (job: JobView): string => {
     ["job", job.job_id],
     ["model", job.model],
     ["state", job.state],
+    ["key", job.key],
     ["position", job.position],
     ["created", new Date(job.created_at).toISOString()],
     ["tokens", job.tokens],

@@ -5,6 +5,8 @@ import * as Either from "effect/Either"
 import { checkJobRequest } from "../../../src/actors/queen/jobs/jobs.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { DeviceId, JobId } from "../../../src/machines/vocabulary/ids.ts"
+import { Call } from "../../../src/protocol/endpoint.ts"
+import { type Caller, holder, local } from "../../../src/protocol/rights.ts"
 import { makeWorld } from "../../support/queen/world.ts"
 
 const prompt = "hello"
@@ -72,6 +74,21 @@ describe("The page of a job", () => {
         })
         for (const name of ["position", "error", "continued"]) assert.notProperty(view, name)
       })
+  )
+
+  it.scoped("says whom it is charged to", () =>
+    Effect.gen(function* () {
+      const { api, job } = yield* makeWorld()
+      const chargedTo = (caller: Caller) =>
+        Effect.gen(function* () {
+          const reader = yield* job().pipe(
+            Effect.provideService(Call, { correlationId: undefined, deadline: undefined, caller })
+          )
+          yield* reader.ended
+          return (yield* api.getJob({ id: JobId.make(reader.id) })).key
+        })
+      assert.deepStrictEqual(yield* Effect.forEach([local, holder], chargedTo), ["local", "admin"])
+    })
   )
 
   it.scoped("says while it runs how far it is, and of what it used nothing yet", () =>

@@ -332,6 +332,7 @@ const makeJobs = Effect.gen(function* () {
     return {
       job_id: row.id,
       model: row.request.model,
+      ...(facts.charged === undefined ? {} : { key: facts.charged.to }),
       state: facts.state,
       tokens: live.get(row.id)?.log.shown().tokens ?? facts.tokens ?? 0,
       failovers: facts.failovers,
