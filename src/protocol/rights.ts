@@ -18,6 +18,9 @@ export interface Caller {
   readonly key?: KeyView
 }
 
+/** A page's script sends it with what it asks for in a browser's session; no form and no link of another page can. */
+export const pageHeader = "x-rbee-page"
+
 /** Who shows nothing where nothing but /health is answered so. */
 export const stranger: Caller = { name: "nobody", may: new Set(["open"]) }
 /** Who is on this machine: any account of it, and shows nothing. */

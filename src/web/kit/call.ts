@@ -3,9 +3,7 @@ import { isObject } from "../../machines/formats/json/is-object.ts"
 import { type Fields, fields } from "./fields.ts"
 import { events, type Heard } from "./events.ts"
 import { keyShown } from "./key.ts"
-
-/** No form and no link can send it: a browser's session may change nothing without (http/server/guard.ts). */
-export const pageHeader = { "x-rbee-page": "1" } as const
+import { pageHeader } from "../../protocol/rights.ts"
 
 /** What the daemon says where it refuses, in its own words; status 0: it could not be reached. */
 export class Refused extends Error {
@@ -28,7 +26,7 @@ type More = Pick<RequestInit, "body" | "signal"> & { readonly headers?: Readonly
 
 const ask = async (method: Method, path: string, { headers, ...more }: More = {}): Promise<Response> => {
   const key = keyShown()
-  const own = { ...pageHeader, ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers }
+  const own = { [pageHeader]: "1", ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers }
   const response = await fetch(path, { method, headers: own, ...more }).catch(() => {
     throw new Refused(0, "UNREACHABLE", "the queen cannot be reached")
   })

@@ -9,7 +9,7 @@ import { isLoopback } from "../../../../machines/vocabulary/address.ts"
 import { tokenFault, tokenLength } from "../../../../machines/vocabulary/token.ts"
 import type { BrowserSessions } from "./browser-sessions.ts"
 import { type Authorization, bearer, keyIn } from "../../../../protocol/surfaces/surface.ts"
-import { type ApiScope, type Caller, holder, stranger } from "../../../../protocol/rights.ts"
+import { type ApiScope, type Caller, holder, pageHeader, stranger } from "../../../../protocol/rights.ts"
 
 const digest = (text: string): Buffer => createHash("sha256").update(text).digest()
 
@@ -97,9 +97,6 @@ export const makeGuard = (options: GuardOptions): Guard => {
 
 const isForwarded = (headers: IncomingHttpHeaders): boolean =>
   headers["x-forwarded-for"] !== undefined || headers.forwarded !== undefined
-
-/** A page's script sends it with what it asks for in a browser's session; no form and no link of another page can. */
-const pageHeader = "x-rbee-page"
 
 const notByForm = rbeeError(
   "FORBIDDEN",
