@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config"
 import { LongestFirst } from "./test/support/longest-first.ts"
 
 /** Their tests start no program of ours, or only short ones. */
-const sharing = /^test\/(machines|actors|contract|docs|house|layers)\//
+const sharing = /^test\/(machines|actors|contract|docs|house|inspector|layers)\//
 
 /** Of them those that need a process of their own all the same. */
 const alone = [

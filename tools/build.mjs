@@ -82,7 +82,7 @@ export const buildAll = async (outdir) => {
       format: "cjs"
     }),
     await buildInspector(root, outdir, version),
-    (await buildPage(root, outdir, version, { source: "web", name: "web" })).built,
+    (await buildPage(root, outdir, version, { source: "web", name: "web", title: "rbee", assets: "/assets" })).built,
     await buildPrograms(root, programs, outdir, { ...shared, plugins: [besides("ssh2", "./ssh2.cjs")] })
   ]
   writeLicenses(root, inputsOf(builds), `${root}/${outdir}/licenses.txt`)

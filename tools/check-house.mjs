@@ -36,6 +36,8 @@ const mayImport = (from, to) => {
   if (rooms === undefined || room(from) === room(to)) return true
   // of a layer folder actors know the interface alone
   if (room(from) === "actors" && room(to) === "layers") return /^src\/layers\/[^/]+\/index\.ts$/.test(to)
+  // what the pages share is the kit
+  if (room(from) === "inspector" && room(to) === "web") return to.startsWith("src/web/kit/")
   return rooms.includes(room(to))
 }
 

@@ -122,7 +122,8 @@ const graphs = async (root) => {
 }
 
 export const buildInspector = async (root, outdir, version) => {
-  const { built, folder } = await buildPage(root, outdir, version, { source: "inspector", name: "inspect" })
+  const page = { source: "inspector", name: "inspect", title: "rbee inspector", assets: "/inspect/assets" }
+  const { built, folder } = await buildPage(root, outdir, version, page)
   writeFileSync(join(folder, "machines.json"), JSON.stringify(await Promise.all((await graphs(root)).map(layOut))))
   return built
 }

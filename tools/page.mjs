@@ -1,6 +1,6 @@
-/** Builds a page of `src` into a folder of `dist`: one script, one style sheet, one HTML file. */
+/** Builds a page of `src` into a folder of `dist`: one script, one style sheet, one HTML file, which asks for both at `assets`. */
 import { build } from "esbuild"
-import { copyFileSync, mkdirSync } from "node:fs"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 
 export const buildPage = async (root, outdir, version, page) => {
@@ -22,6 +22,7 @@ export const buildPage = async (root, outdir, version, page) => {
     define: { __VERSION__: JSON.stringify(version) },
     logLevel: "warning"
   })
-  copyFileSync(join(source, "index.html"), join(folder, "index.html"))
+  const html = readFileSync(join(root, "src/web/kit/page/page.html"), "utf8")
+  writeFileSync(join(folder, "index.html"), html.replaceAll("{title}", page.title).replaceAll("{assets}", page.assets))
   return { built, folder }
 }

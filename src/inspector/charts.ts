@@ -1,5 +1,6 @@
 /** The laid out charts, from `/inspect/machines`. */
 import type { ChartGraph } from "../machines/charts/chart-graph.ts"
+import { call } from "../web/kit/call.ts"
 
 export type Box = readonly [number, number, number, number]
 
@@ -26,9 +27,7 @@ let known: ReadonlyMap<string, Chart> = new Map()
 export const chartOf = (machine: string): Chart | undefined => known.get(machine)
 
 export const loadCharts = async (): Promise<void> => {
-  const response = await fetch("/inspect/machines")
-  if (!response.ok) throw new Error(`the charts cannot be read: ${response.status}`)
   // built beside this page, from the same type
-  const charts = (await response.json()) as ReadonlyArray<Chart>
+  const charts = (await call("GET", "/inspect/machines")) as ReadonlyArray<Chart>
   known = new Map(charts.map((chart) => [chart.id, chart]))
 }

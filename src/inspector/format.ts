@@ -1,16 +1,7 @@
-/** How amounts and states are written on the page. */
+/** How states and times are written on the page. */
 import { type ActorState, wordOf } from "./model.ts"
 import { isObject } from "../machines/formats/json/is-object.ts"
-
-export const duration = (ms: number): string => {
-  const s = Math.max(0, ms) / 1000
-  if (s < 1) return `${Math.round(Math.max(0, ms))} ms`
-  if (s < 60) return `${s.toFixed(s < 10 ? 1 : 0)} s`
-  if (s < 3600) return `${Math.floor(s / 60)} min ${Math.floor(s % 60)} s`
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`
-}
-
-export const megabytes = (mb: number): string => (mb >= 10_000 ? `${(mb / 1000).toFixed(1)} GB` : `${mb.toFixed(0)} MB`)
+import { duration } from "../web/kit/amounts.ts"
 
 const pad = (value: number, length = 2): string => String(value).padStart(length, "0")
 export const clock = (at: number): string => {

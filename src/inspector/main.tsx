@@ -1,5 +1,6 @@
 /** The inspector's page: follows the cluster that served it, or shows a trace. */
 import { render } from "preact"
+import { wordsOf } from "../web/kit/call.ts"
 import { loadCharts } from "./charts.ts"
 import { connect } from "./live.ts"
 import { readTrace } from "./recording.ts"
@@ -9,11 +10,9 @@ import { App } from "./views/app.tsx"
 const store = new Store()
 store.route = routeOf(location.hash)
 
-const isTyping = (target: EventTarget | null): boolean =>
-  target instanceof HTMLInputElement || target instanceof HTMLSelectElement
-
 addEventListener("keydown", (event) => {
-  if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey) return
+  // there a key is a choice; no field of the page is written into
+  if (event.target instanceof HTMLSelectElement || event.ctrlKey || event.metaKey || event.altKey) return
   const view = views[Number(event.key) - 1]
   if (view !== undefined) store.go({ view })
   else if (event.key === "l") store.follow()
@@ -26,10 +25,7 @@ addEventListener("hashchange", () => {
   const route = routeOf(location.hash)
   store.route = route
   if (route.at === undefined) store.follow()
-  else {
-    store.pause()
-    store.seek(store.recording.countAt(route.at))
-  }
+  else store.show(store.recording.countAt(route.at))
 })
 
 /** `rbee inspect FILE` serves a trace beside the page. */
@@ -54,4 +50,4 @@ const start = async (): Promise<void> => {
   }, 1000)
 }
 
-start().catch((error: unknown) => store.fail(error instanceof Error ? error.message : String(error)))
+start().catch((error: unknown) => store.fail(wordsOf(error)))

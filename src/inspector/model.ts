@@ -4,6 +4,7 @@ import type { HiveView, WorkerView } from "../machines/vocabulary/hive.ts"
 import type { DeviceBeat } from "../machines/vocabulary/device.ts"
 import type { JobView } from "../machines/vocabulary/job.ts"
 import { isObject } from "../machines/formats/json/is-object.ts"
+import { modelName } from "../web/kit/amounts.ts"
 
 export type Of<K extends InspectRecord["kind"]> = Extract<InspectRecord, { readonly kind: K }>
 type HistoryRecord = Of<"event" | "snapshot" | "supervision" | "exit" | "actor">
@@ -63,6 +64,8 @@ export interface World {
   readonly actors: Map<string, ActorState>
   readonly hives: Map<string, HiveShown>
   readonly workers: Map<string, WorkerShown>
+  /** what the ids of workers stand for, of those too that have gone */
+  readonly workerNames: Map<string, string>
   readonly jobs: Map<string, JobShown>
   lines: ReadonlyArray<Of<"narration">>
 }
@@ -75,6 +78,7 @@ export const emptyWorld = (): World => ({
   actors: new Map(),
   hives: new Map(),
   workers: new Map(),
+  workerNames: new Map(),
   jobs: new Map(),
   lines: []
 })
@@ -85,6 +89,7 @@ export const copyWorld = (world: World): World => ({
   actors: new Map(world.actors),
   hives: new Map(world.hives),
   workers: new Map(world.workers),
+  workerNames: new Map(world.workerNames),
   jobs: new Map(world.jobs)
 })
 
@@ -94,7 +99,9 @@ const historyMax = 60
 const linesMax = 400
 /** An ended actor stays in sight for so long, milliseconds. */
 export const lingerMs = 6000
-const terminal = new Set(["done", "failed", "cancelled"])
+
+/** of a job */
+export const isEnd = (state: string): boolean => ["done", "failed", "cancelled"].includes(state)
 
 const push = <A>(list: ReadonlyArray<A>, item: A, max: number): ReadonlyArray<A> =>
   list.length >= max ? [...list.slice(list.length - max + 1), item] : [...list, item]
@@ -220,7 +227,7 @@ const phase = (world: World, path: string, value: unknown, at: number): void => 
     const last = phases.at(-1)
     if (last?.state === state && last.to === undefined) return {}
     const closed = phases.map((one) => (one.to === undefined ? { ...one, to: at } : one))
-    return { phases: [...closed, { state, from: at, to: terminal.has(state) ? at : undefined }] }
+    return { phases: [...closed, { state, from: at, to: isEnd(state) ? at : undefined }] }
   })
 }
 
@@ -249,6 +256,7 @@ const viewed = (world: World, { at, id, of, view }: Of<"view">): void => {
     case "worker": {
       if (view === null) return void world.workers.delete(id)
       const next = view as WorkerView
+      world.workerNames.set(id, `${modelName(next.model)} on ${next.device}`)
       const before = world.workers.get(id)
       const seconds = before === undefined ? 0 : (at - before.at) / 1000
       const made = next.tokens_out - (before?.view.tokens_out ?? next.tokens_out)
@@ -269,7 +277,7 @@ const viewed = (world: World, { at, id, of, view }: Of<"view">): void => {
 
 /** Of a job that ended before anybody watched only its timings are left. */
 const pastPhases = ({ created_at, state, timings }: JobView): ReadonlyArray<Phase> => {
-  if (!terminal.has(state)) return []
+  if (!isEnd(state)) return []
   const marks: ReadonlyArray<readonly [string, number | undefined]> = [
     ["placing", timings.placed_ms],
     ["starting", timings.started_ms ?? timings.first_token_ms],

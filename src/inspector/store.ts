@@ -1,5 +1,6 @@
 /** The page's state: which recording, which moment of it, what is selected. Views read it and are told of changes. */
 import type { InspectRecord } from "../machines/vocabulary/inspect.ts"
+import { Observed } from "../web/kit/page/observed.ts"
 import type { World } from "./model.ts"
 import { Recording } from "./recording.ts"
 
@@ -17,7 +18,7 @@ export interface Route {
 
 export type Connection = "connecting" | "live" | "broken" | "file"
 
-export class Store {
+export class Store extends Observed {
   recording = new Recording()
   connection: Connection = "connecting"
   route: Route = { view: "tree", actor: undefined, job: undefined, at: undefined }
@@ -26,26 +27,19 @@ export class Store {
   playing = false
   speed = 1
   problem: string | undefined
-  private readonly listeners = new Set<() => void>()
   private shown: { readonly count: number; readonly of: Recording; readonly world: World } | undefined
   private scheduled = false
   private heardAt = 0
 
-  subscribe(listener: () => void): () => void {
-    this.listeners.add(listener)
-    return () => void this.listeners.delete(listener)
-  }
-
   /** Views are drawn at most once a frame, and ten times a second at most. */
-  changed(): void {
+  override changed(): void {
     if (this.scheduled) return
     this.scheduled = true
-    setTimeout(() => requestAnimationFrame(() => this.tell()), 80)
-  }
-
-  private tell(): void {
-    this.scheduled = false
-    for (const listener of this.listeners) listener()
+    const tell = () => {
+      this.scheduled = false
+      super.changed()
+    }
+    setTimeout(() => requestAnimationFrame(tell), 80)
   }
 
   get isLive(): boolean {
@@ -93,6 +87,13 @@ export class Store {
     this.changed()
   }
 
+  /** Stops there; the address leads there again. */
+  show(count: number): void {
+    this.playing = false
+    this.seek(count)
+    this.go({ at: this.recording.timeOf(count) })
+  }
+
   /** Back to what happens now. */
   follow(): void {
     this.playing = false
@@ -101,9 +102,7 @@ export class Store {
   }
 
   pause(): void {
-    this.playing = false
-    this.position ??= this.recording.records.length
-    this.go({ at: this.recording.timeOf(this.position) })
+    this.show(this.position ?? this.recording.records.length)
   }
 
   play(): void {

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact"
 import { signOut } from "./kit/kept-key.ts"
 import { keyShown } from "./kit/key.ts"
+import { Brand } from "./kit/page/brand.tsx"
 
 export const places = ["chat", "models", "machines", "usage"] as const
 export type Place = (typeof places)[number]
@@ -18,12 +19,7 @@ const names: Readonly<Record<Place, string>> = {
 export const Frame = ({ children, place }: { readonly place: Place; readonly children: ComponentChildren }) => (
   <div class="frame">
     <header class="top">
-      <h1>
-        <svg viewBox="0 0 32 32" width="22" height="22" aria-hidden="true">
-          <path d="M16 1l13 7.5v15L16 31 3 23.500v-15z" />
-        </svg>
-        rbee
-      </h1>
+      <Brand />
       <nav aria-label="Pages">
         {places.map((one) => (
           <a key={one} href={`#${one}`} aria-current={one === place ? "page" : undefined}>

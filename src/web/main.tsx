@@ -1,6 +1,7 @@
 /** The queen's page, for a browser. */
 import { render } from "preact"
 import { useEffect, useState } from "preact/hooks"
+import { useChanges } from "./kit/page/observed.ts"
 import { Chat } from "./chat/chat.tsx"
 import { ChatStore } from "./chat/store.ts"
 import { loadModels } from "./chat/askable.ts"
@@ -18,9 +19,8 @@ const store = new ChatStore()
 
 const App = () => {
   const [place, go] = useState(placeOf(location.hash))
-  const [, redraw] = useState(0)
   const models = useRemote(loadModels)
-  useEffect(() => store.subscribe(() => redraw((count) => count + 1)), [])
+  useChanges(store)
   useEffect(() => {
     const follow = () => go(placeOf(location.hash))
     addEventListener("hashchange", follow)

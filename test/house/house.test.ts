@@ -10,6 +10,8 @@ describe("the house rules", () => {
     assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../simulator/run/run.ts"), 1)
     assert.lengthOf(from("src/simulator/run/run.ts", "../../main/queen.ts"), 1)
     assert.lengthOf(from("src/inspector/store.ts", "../layers/process/index.ts"), 1)
+    assert.lengthOf(from("src/inspector/store.ts", "../web/chat/store.ts"), 1)
+    assert.lengthOf(from("src/inspector/store.ts", "../web/kit/call.ts"), 0)
     assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../layers/process/node.ts"), 1)
     assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../layers/process/index.ts"), 0)
     assert.lengthOf(from("src/actors/queen/jobs/job.ts", "../../../protocol/sse.ts"), 0)

@@ -2,6 +2,7 @@
 import { useRef, useState } from "preact/hooks"
 import { call, wordsOf } from "../../web/kit/call.ts"
 import type { ActorState } from "../model.ts"
+import { titleOf } from "../names.ts"
 import type { Store } from "../store.ts"
 
 interface Action {
@@ -10,17 +11,24 @@ interface Action {
   readonly calls: ReadonlyArray<readonly ["POST" | "DELETE", string]>
 }
 
-const actionsFor = ({ child, gone, machine, snapshot }: ActorState): ReadonlyArray<Action> => {
+/** `name`: what it is called in sight. */
+const actionsFor = ({ child, gone, machine, snapshot }: ActorState, name: string): ReadonlyArray<Action> => {
   if (gone !== undefined || snapshot?.status !== "active" || child === undefined) return []
   const id = encodeURIComponent(child)
   switch (machine) {
     case "job":
-      return [{ name: "cancel", says: `End job ${child} now? Its reader is told.`, calls: [["DELETE", `/jobs/${id}`]] }]
+      return [
+        {
+          name: "cancel",
+          says: `End the answer of ${name} now? Its reader is told.`,
+          calls: [["DELETE", `/jobs/${id}`]]
+        }
+      ]
     case "worker":
       return [
         {
           name: "drain",
-          says: `Drain worker ${child}? It takes no new work, finishes what runs, and unloads its model.`,
+          says: `Drain the worker of ${name}? It takes no new work, finishes what runs, and unloads its model.`,
           calls: [["POST", `/workers/${id}/shutdown`]]
         }
       ]
@@ -70,7 +78,7 @@ export const Actions = ({ actor, store }: { readonly actor: ActorState; readonly
   }
   return (
     <>
-      {actionsFor(actor).map((action) => (
+      {actionsFor(actor, titleOf(store.world, actor)).map((action) => (
         <button
           key={action.name}
           class="action"
@@ -82,7 +90,7 @@ export const Actions = ({ actor, store }: { readonly actor: ActorState; readonly
           {action.name}
         </button>
       ))}
-      <dialog ref={dialog} aria-label="confirm">
+      <dialog ref={dialog} aria-label="Are you sure?">
         <p>{asked?.says}</p>
         <div class="choice">
           <button onClick={() => dialog.current?.close()}>no</button>

@@ -1,10 +1,13 @@
 /** One actor: its chart, its timers, what it may be asked to do, and what happened to it. */
-import { briefly, clock, duration, eventText, json, lifeOf, stateText } from "../format.ts"
+import { duration } from "../../web/kit/amounts.ts"
+import { briefly, clock, eventText, json, lifeOf, stateText } from "../format.ts"
 import type { ActorState } from "../model.ts"
+import { titleOf } from "../names.ts"
 import type { Store } from "../store.ts"
 import { acceptedBy } from "../accepted.ts"
 import { ChartView } from "./chart.tsx"
 import { Actions } from "./actions.tsx"
+import { Close } from "./close.tsx"
 
 export const ActorPanel = ({ actor, store }: { readonly actor: ActorState; readonly store: Store }) => {
   const { now } = store
@@ -12,17 +15,15 @@ export const ActorPanel = ({ actor, store }: { readonly actor: ActorState; reado
   return (
     <section class="actor" aria-label={`actor ${actor.path}`}>
       <header>
-        <i class={`dot life-${life}`} />
-        <h2>{actor.path}</h2>
-        <span class={`chip chip-${life}`}>
+        <i class={`dot as-${life}`} />
+        <h2 title={actor.path}>{titleOf(store.world, actor)}</h2>
+        <span class={`chip as-${life}`}>
           {actor.machine === undefined ? "supervisor" : stateText(actor.snapshot?.value)}
         </span>
-        {actor.gone === undefined ? null : <span class="chip chip-gone">ended</span>}
+        {actor.gone === undefined ? null : <span class="chip as-gone">ended</span>}
         <span class="grow" />
         <Actions actor={actor} store={store} />
-        <button class="close" aria-label="close" onClick={() => store.go({ actor: undefined })}>
-          ✕
-        </button>
+        <Close close={() => store.go({ actor: undefined })} back=".tree" />
       </header>
       {actor.machine === undefined ? <Children actor={actor} /> : <ChartView key={actor.key} actor={actor} now={now} />}
       <div class="facts">
@@ -34,10 +35,10 @@ export const ActorPanel = ({ actor, store }: { readonly actor: ActorState; reado
 }
 
 const Children = ({ actor }: { readonly actor: ActorState }) => (
-  <ol class="children">
+  <ol class="children" tabIndex={0} aria-label="its children">
     {actor.children.map(({ id, running }) => (
       <li key={id}>
-        <i class={`dot life-${running ? "healthy" : "degraded"}`} />
+        <i class={`dot as-${running ? "healthy" : "degraded"}`} />
         {id}
         {running ? "" : " — its restart failed and is tried again"}
       </li>
@@ -49,9 +50,13 @@ const Facts = ({ actor, now }: { readonly actor: ActorState; readonly now: numbe
   const { restarts, restarted, timers } = actor
   const accepted = acceptedBy(actor)
   return (
-    <div class="column">
+    <div class="column" tabIndex={0} role="region" aria-label="what is so now">
       <h3>now</h3>
       <dl>
+        <dt>path</dt>
+        <dd>
+          {actor.path} of {actor.daemon}
+        </dd>
         <dt>up</dt>
         <dd>{duration((actor.gone ?? now) - actor.started)}</dd>
         <dt>mailbox</dt>
@@ -88,19 +93,12 @@ const Facts = ({ actor, now }: { readonly actor: ActorState; readonly now: numbe
 }
 
 const History = ({ actor, store }: { readonly actor: ActorState; readonly store: Store }) => (
-  <div class="column">
+  <div class="column" tabIndex={0} role="region" aria-label="what happened to it">
     <h3>history</h3>
     <ol class="history">
       {actor.history.toReversed().map((record, index) => (
         <li key={actor.history.length - index} class={record.kind}>
-          <button
-            title="show this moment"
-            onClick={() => {
-              store.pause()
-              store.seek(store.recording.records.indexOf(record) + 1)
-              store.go({ at: record.at })
-            }}
-          >
+          <button title="show this moment" onClick={() => store.show(store.recording.records.indexOf(record) + 1)}>
             {clock(record.at)}
           </button>
           <Entry record={record} />

@@ -2,7 +2,8 @@
 import { useEffect, useRef, useState } from "preact/hooks"
 import type { ChartState } from "../../machines/charts/chart-graph.ts"
 import { type Box, type Chart, chartOf } from "../charts.ts"
-import { activeIds, duration, lifeOf } from "../format.ts"
+import { duration } from "../../web/kit/amounts.ts"
+import { activeIds, lifeOf } from "../format.ts"
 import type { ActorState } from "../model.ts"
 
 /** How long the line of the last transition glows, milliseconds of the trace. */
@@ -34,7 +35,7 @@ export const ChartView = ({ actor, now }: { readonly actor: ActorState; readonly
   const life = lifeOf(actor)
   const scale = zoom ?? Math.max(fit, 0.72)
   return (
-    <div class="chart" data-life={life}>
+    <div class={`chart as-${life}`} data-life={life}>
       <div class="zoom">
         <button onClick={() => setZoom(scale * 1.25)} aria-label="larger">
           +
@@ -44,7 +45,7 @@ export const ChartView = ({ actor, now }: { readonly actor: ActorState; readonly
         </button>
         <button onClick={() => setZoom(fit)}>fit</button>
       </div>
-      <div class="canvas" ref={frame}>
+      <div class="canvas" ref={frame} tabIndex={0} role="region" aria-label="chart">
         <svg
           width={chart.width * scale}
           height={chart.height * scale}

@@ -1,22 +1,22 @@
 /** Hives with their devices, what is resident on them, and what is on its way. */
-import { lifeOfWord, megabytes } from "../format.ts"
-import { type HiveShown, type WorkerShown } from "../model.ts"
+import { megabytes, modelName } from "../../web/kit/amounts.ts"
+import { lifeOfWord } from "../format.ts"
+import { type HiveShown, isEnd, type WorkerShown } from "../model.ts"
 import type { Store } from "../store.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
+import type { JobView } from "../../machines/vocabulary/job.ts"
 
 export const Cluster = ({ store }: { readonly store: Store }) => {
   const { world } = store
   const workers = [...world.workers.values()]
   const jobs = [...world.jobs.values()].flatMap(({ view }) => (view === undefined ? [] : [view]))
   const waiting = jobs.filter(({ state }) => state === "queued").length
-  const running = jobs.filter(({ state }) =>
-    ["placing", "provisioning", "starting", "streaming", "degraded"].includes(state)
-  )
+  const running = jobs.filter(({ state }) => state !== "queued" && !isEnd(state))
   const rate = workers.reduce((sum, worker) => sum + worker.rate, 0)
   const slots = workers.reduce((sum, { view }) => sum + view.slots, 0)
   const busy = workers.reduce((sum, { view }) => sum + view.busy, 0)
   return (
-    <div class="cluster">
+    <div class="cluster" tabIndex={0} role="region" aria-label="cluster">
       <div class="figures">
         <Figure name="hives" value={world.hives.size} />
         <Figure name="workers" value={workers.length} />
@@ -32,6 +32,7 @@ export const Cluster = ({ store }: { readonly store: Store }) => {
             key={hive.id}
             hive={hive}
             workers={workers.filter(({ view }) => view.hive === hive.id)}
+            running={running}
             downloads={downloadsOf(store, hive.id)}
           />
         ))}
@@ -75,15 +76,16 @@ const downloadsOf = ({ world }: Store, hive: string): ReadonlyArray<Download> =>
 interface HiveProps {
   readonly hive: HiveShown
   readonly workers: ReadonlyArray<WorkerShown>
+  readonly running: ReadonlyArray<JobView>
   readonly downloads: ReadonlyArray<Download>
 }
 
-const Hive = ({ downloads, hive, workers }: HiveProps) => (
+const Hive = ({ downloads, hive, running, workers }: HiveProps) => (
   <article class="hive" data-hive={hive.id}>
     <header>
-      <i class={`dot life-${hive.state}`} />
+      <i class={`dot as-${hive.state}`} />
       <h2>{hive.id}</h2>
-      <span class={`chip chip-${hive.state}`}>{hive.state}</span>
+      <span class={`chip as-${hive.state}`}>{hive.state}</span>
     </header>
     {devicesOf(hive).map((device) => (
       <div class="device" key={device.id}>
@@ -104,12 +106,13 @@ const Hive = ({ downloads, hive, workers }: HiveProps) => (
       </div>
     ))}
     {workers.map(({ rate, view }) => (
-      <div class="worker" key={view.id} data-worker={view.id} data-state={view.state}>
-        <i class={`dot life-${lifeOfWord(view.state)}`} />
+      <div class="worker" key={view.id} data-worker={view.id} data-state={view.state} title={view.id}>
+        <i class={`dot as-${lifeOfWord(view.state)}`} />
         <span class="model" title={view.model}>
-          {view.model}
+          {modelName(view.model)}
         </span>
         <span class="on">{view.device.toUpperCase()}</span>
+        <span class="askers">{askersOf(view.id, running)}</span>
         <span class="slots" title={`${view.busy} of ${view.slots} slots busy`}>
           {Array.from({ length: Math.min(view.slots, 32) }, (_, slot) => (
             <i key={slot} class={slot < view.busy ? "busy" : ""} />
@@ -133,6 +136,11 @@ const Hive = ({ downloads, hive, workers }: HiveProps) => (
     {workers.length + downloads.length === 0 ? <p class="hint">nothing resident</p> : null}
   </article>
 )
+
+const askersOf = (worker: string, running: ReadonlyArray<JobView>): string => {
+  const keys = running.flatMap(({ key, placement }) => (placement?.worker === worker && key !== undefined ? [key] : []))
+  return keys.length === 0 ? "" : `for ${[...new Set(keys)].join(", ")}`
+}
 
 interface Device {
   readonly id: string

@@ -1,6 +1,8 @@
 /** The time line below everything: live or at any moment of the trace. */
+import { wordsOf } from "../../web/kit/call.ts"
+import { save } from "../../web/kit/page/save.ts"
 import { clock } from "../format.ts"
-import { readTrace } from "../recording.ts"
+import { type Mark, readTrace } from "../recording.ts"
 import type { Store } from "../store.ts"
 
 const speeds = [0.1, 0.25, 1, 4, 16]
@@ -9,11 +11,8 @@ export const Replay = ({ store }: { readonly store: Store }) => {
   const { connection, isLive, playing, recording, speed } = store
   const count = recording.records.length
   const position = store.position ?? count
-  const step = (by: number) => {
-    store.pause()
-    store.seek(position + by)
-    store.go({ at: recording.timeOf(position + by) })
-  }
+  const { marks } = recording
+  const jump = (mark: Mark | undefined) => mark && store.show(mark.index + 1)
   return (
     <footer class="replay">
       {connection === "file" ? null : (
@@ -27,12 +26,25 @@ export const Replay = ({ store }: { readonly store: Store }) => {
       >
         {playing || isLive ? "❚❚" : "▶"}
       </button>
-      <button aria-label="one record back" onClick={() => step(-1)}>
+      <button aria-label="one record back" onClick={() => store.show(position - 1)}>
         ◂
       </button>
-      <button aria-label="one record on" onClick={() => step(1)}>
+      <button aria-label="one record on" onClick={() => store.show(position + 1)}>
         ▸
       </button>
+      {marks.length === 0 ? null : (
+        <>
+          <button
+            aria-label="what happened before"
+            onClick={() => jump(marks.findLast(({ index }) => index + 1 < position))}
+          >
+            ⇤
+          </button>
+          <button aria-label="what happened next" onClick={() => jump(marks.find(({ index }) => index + 1 > position))}>
+            ⇥
+          </button>
+        </>
+      )}
       <select
         aria-label="speed"
         value={String(speed)}
@@ -60,16 +72,13 @@ export const Replay = ({ store }: { readonly store: Store }) => {
           }}
           onChange={() => store.go({ at: recording.timeOf(store.position ?? count) })}
         />
-        {recording.marks.slice(-200).map(({ index, kind, text }) => (
+        {marks.slice(-200).map(({ index, kind, text }) => (
           <i
             key={`${index} ${kind}`}
             class={`mark ${kind}`}
             style={{ left: `${(index / Math.max(1, count)) * 100}%` }}
             title={text}
-            onClick={() => {
-              store.pause()
-              store.seek(index + 1)
-            }}
+            onClick={() => store.show(index + 1)}
           />
         ))}
       </div>
@@ -77,7 +86,7 @@ export const Replay = ({ store }: { readonly store: Store }) => {
       <span class="count">
         {position}/{count}
       </span>
-      <button onClick={() => save(recording.toText())}>save</button>
+      <button onClick={() => save(fileName(), "application/x-ndjson", recording.toText())}>save</button>
       <label class="button">
         open
         <input
@@ -90,13 +99,7 @@ export const Replay = ({ store }: { readonly store: Store }) => {
   )
 }
 
-const save = (text: string): void => {
-  const link = document.createElement("a")
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/x-ndjson" }))
-  link.download = `rbee-${new Date().toISOString().replaceAll(/[:.]/g, "-")}.jsonl`
-  link.click()
-  URL.revokeObjectURL(link.href)
-}
+const fileName = (): string => `rbee-${new Date().toISOString().replaceAll(/[:.]/g, "-")}.jsonl`
 
 const open = async (store: Store, input: HTMLInputElement): Promise<void> => {
   const file = input.files?.[0]
@@ -105,7 +108,7 @@ const open = async (store: Store, input: HTMLInputElement): Promise<void> => {
     store.open(readTrace(await file.text()))
     store.fail(undefined)
   } catch (error) {
-    store.fail(`${file.name}: ${error instanceof Error ? error.message : String(error)}`)
+    store.fail(`${file.name}: ${wordsOf(error)}`)
   }
   input.value = ""
 }

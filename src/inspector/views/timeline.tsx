@@ -1,8 +1,14 @@
 /** Jobs over time: a bar a phase, so that it shows where each job spent its time and where it moved. */
+import type { JSX } from "preact"
 import { useState } from "preact/hooks"
-import { clock, duration, lifeOfWord } from "../format.ts"
-import type { JobShown } from "../model.ts"
+import type { JobState } from "../../machines/vocabulary/job.ts"
+import { duration } from "../../web/kit/amounts.ts"
+import { clock, lifeOfWord } from "../format.ts"
+import type { JobShown, Phase } from "../model.ts"
+import { jobName } from "../names.ts"
+import { type Span, spanName, spansOf } from "../spans.ts"
 import type { Store } from "../store.ts"
+import { Close } from "./close.tsx"
 
 /** Time that is shown, milliseconds. */
 const windows: ReadonlyArray<readonly [string, number]> = [
@@ -12,6 +18,19 @@ const windows: ReadonlyArray<readonly [string, number]> = [
   ["1 h", 3_600_000]
 ]
 const rowsMax = 80
+const ticks = 5
+/** in the order in which a job goes through them */
+const states: ReadonlyArray<JobState> = [
+  "queued",
+  "placing",
+  "provisioning",
+  "starting",
+  "streaming",
+  "degraded",
+  "done",
+  "failed",
+  "cancelled"
+]
 
 export const Timeline = ({ store }: { readonly store: Store }) => {
   const [width, setWidth] = useState(60_000)
@@ -23,7 +42,6 @@ export const Timeline = ({ store }: { readonly store: Store }) => {
     .toReversed()
     .slice(0, rowsMax)
   const selected = world.jobs.get(store.route.job ?? "")
-  const ticks = Array.from({ length: 6 }, (_, index) => from + (width * index) / 5)
   return (
     <div class="timeline">
       <div class="toolbar">
@@ -32,19 +50,13 @@ export const Timeline = ({ store }: { readonly store: Store }) => {
             {name}
           </button>
         ))}
-        <span class="legend">
-          {["queued", "placing", "provisioning", "starting", "streaming", "degraded", "done", "failed"].map((state) => (
-            <span key={state}>
-              <i class={`bar-${state}`} /> {state === "degraded" ? "failing over" : state}
-            </span>
-          ))}
-        </span>
+        <Legend />
       </div>
-      <div class="lanes">
+      <div class="lanes" tabIndex={0} role="region" aria-label="jobs" onKeyDown={moveAmongLanes}>
         <div class="ticks" aria-hidden="true">
-          {ticks.map((at, index) => (
-            <span key={index} style={{ left: `${(index / 5) * 100}%` }}>
-              {clock(at).slice(0, 8)}
+          {Array.from({ length: ticks }, (_, index) => (
+            <span key={index} style={{ left: `${(index / ticks) * 100}%` }}>
+              {clock(from + (width * index) / ticks).slice(0, 8)}
             </span>
           ))}
         </div>
@@ -58,6 +70,26 @@ export const Timeline = ({ store }: { readonly store: Store }) => {
   )
 }
 
+const Legend = () => (
+  <span class="legend">
+    {states.map((state) => (
+      <span key={state}>
+        <i class={`as-${state}`} /> {spanName(state)}
+      </span>
+    ))}
+  </span>
+)
+
+/** From one lane to the next, as in a list; Tab does it as well. */
+const moveAmongLanes = (event: JSX.TargetedKeyboardEvent<HTMLElement>): void => {
+  const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0
+  const lanes = [...event.currentTarget.querySelectorAll<HTMLElement>(".lane")]
+  const next = lanes[lanes.findIndex((lane) => lane === document.activeElement) + by]
+  if (by === 0 || next === undefined) return
+  event.preventDefault()
+  next.focus()
+}
+
 interface LaneProps {
   readonly job: JobShown
   readonly from: number
@@ -67,38 +99,29 @@ interface LaneProps {
 
 const Lane = ({ from, job, store, to }: LaneProps) => {
   const { id, phases, view } = job
-  const width = to - from
-  const last = phases.at(-1)
+  const state = phases.at(-1)?.state ?? ""
+  const isSelected = store.route.job === id
   return (
     <button
-      class={`lane ${store.route.job === id ? "selected" : ""}`}
+      class={`lane ${isSelected ? "selected" : ""}`}
+      aria-expanded={isSelected}
       data-job={id}
-      data-state={last?.state}
-      onClick={() => store.go({ job: store.route.job === id ? undefined : id })}
+      data-state={state}
+      title={id}
+      onClick={() => store.go({ job: isSelected ? undefined : id })}
     >
-      <span class="lane-name">{id.replace(/^job-/, "").slice(0, 12)}</span>
+      <span class="lane-name">{jobName(job) ?? id}</span>
+      <span class="unseen">, {spanName(state)}, </span>
       <span class="lane-bars">
-        {phases.map((phase, index) => {
-          const start = Math.max(from, phase.from)
-          const end = Math.min(to, phase.to ?? to)
-          if (end < from || (end === start && phase.to !== phase.from)) return null
-          const left = ((start - from) / width) * 100
-          const size = ((end - start) / width) * 100
-          return (
-            <i
-              key={index}
-              class={`bar bar-${phase.state} ${phase.to === phase.from ? "point" : ""}`}
-              style={{ left: `${left}%`, width: `${size}%` }}
-              title={`${phase.state}: ${duration((phase.to ?? to) - phase.from)}`}
-            />
-          )
-        })}
+        {spansOf(phases).map((span, index) => (
+          <Bar key={index} span={span} from={from} to={to} />
+        ))}
       </span>
       <span class="lane-facts">
         {view === undefined ? null : (
           <>
             <b class="tokens">{view.tokens}</b> tokens
-            {view.failovers === 0 ? null : <em> · {view.failovers} failover</em>}
+            {view.failovers === 0 ? null : <em> · {times(view.failovers)}</em>}
           </>
         )}
       </span>
@@ -106,10 +129,38 @@ const Lane = ({ from, job, store, to }: LaneProps) => {
   )
 }
 
-const JobDetails = ({ job: { id, lines, phases, view }, store }: { readonly job: JobShown; readonly store: Store }) => {
+const times = (failovers: number): string => (failovers === 1 ? "1 failover" : `${failovers} failovers`)
+
+interface BarProps {
+  readonly span: Span
+  readonly from: number
+  readonly to: number
+}
+
+const Bar = ({ from, span, to }: BarProps) => {
+  const isPoint = span.to === span.from
+  const start = Math.max(from, span.from)
+  const end = Math.min(to, span.to ?? to)
+  if (end < from || (end === start && !isPoint)) return null
+  const part = (ms: number) => `${(ms / (to - from)) * 100}%`
+  const lasted = (phase: Phase) => duration((phase.to ?? to) - phase.from)
+  const parts = span.parts.length === 1 ? [] : span.parts.map((phase) => `${phase.state} ${lasted(phase)}`)
+  return (
+    <i
+      class={`bar as-${span.state} ${isPoint ? "point" : ""}`}
+      style={{ left: part(start - from), width: part(end - start) }}
+      title={[`${spanName(span.state)}: ${lasted(span)}`, ...parts].join("\n")}
+    />
+  )
+}
+
+const JobDetails = ({ job, store }: { readonly job: JobShown; readonly store: Store }) => {
+  const { id, lines, phases, view } = job
   const placement = view?.placement
   const facts: ReadonlyArray<readonly [string, string | undefined]> = [
+    ["job", id],
     ["model", view?.model],
+    ["asked by", view?.key],
     ["state", view?.state],
     ["tokens", view === undefined ? undefined : String(view.tokens)],
     ["failovers", view === undefined ? undefined : String(view.failovers)],
@@ -125,20 +176,18 @@ const JobDetails = ({ job: { id, lines, phases, view }, store }: { readonly job:
   return (
     <section class="details" aria-label={`job ${id}`}>
       <header>
-        <h2>{id}</h2>
-        <span class={`chip chip-${lifeOfWord(phases.at(-1)?.state ?? "")}`}>{phases.at(-1)?.state}</span>
+        <h2 title={id}>{jobName(job) ?? id}</h2>
+        <span class={`chip as-${lifeOfWord(phases.at(-1)?.state ?? "")}`}>{phases.at(-1)?.state}</span>
         <span class="grow" />
         {actor === undefined ? null : (
           <button class="action" onClick={() => store.go({ view: "tree", actor })}>
             chart
           </button>
         )}
-        <button class="close" aria-label="close" onClick={() => store.go({ job: undefined })}>
-          ✕
-        </button>
+        <Close close={() => store.go({ job: undefined })} back={`[data-job="${id}"]`} />
       </header>
       <div class="facts">
-        <div class="column">
+        <div class="column" tabIndex={0} role="region" aria-label="facts">
           <dl>
             {facts.map(([name, value]) =>
               value === undefined ? null : (
@@ -150,17 +199,16 @@ const JobDetails = ({ job: { id, lines, phases, view }, store }: { readonly job:
             )}
           </dl>
         </div>
-        <div class="column">
+        <div class="column" tabIndex={0} role="region" aria-label="placement">
           <h3>placement</h3>
           {placement === undefined ? (
             <p class="hint">not placed</p>
           ) : (
             <ul class="placement">
-              <li class="won">
+              <li class="won" title={placement.worker}>
                 <b>
                   {placement.device} on {placement.hive}
-                </b>{" "}
-                {placement.worker ?? ""}
+                </b>
               </li>
               {placement.losers.map((loser) => (
                 <li key={`${loser.hive} ${loser.device}`}>
@@ -175,7 +223,7 @@ const JobDetails = ({ job: { id, lines, phases, view }, store }: { readonly job:
             </ul>
           )}
         </div>
-        <div class="column wide">
+        <div class="column wide" tabIndex={0} role="region" aria-label="narration">
           <h3>narration</h3>
           <ol class="narration">
             {lines.map((line, index) => (

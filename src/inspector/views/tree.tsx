@@ -2,79 +2,104 @@
 import { memo } from "preact/compat"
 import { useState } from "preact/hooks"
 import { briefly, lifeOf } from "../format.ts"
-import { lingerMs } from "../model.ts"
-import type { Store } from "../store.ts"
 import { forest, type Leaf } from "../forest.ts"
+import { lingerMs } from "../model.ts"
+import { type Move, moveOf, rowsOf } from "../rows.ts"
+import type { Store } from "../store.ts"
 
 export const Tree = ({ store }: { readonly store: Store }) => {
   const [closed, setClosed] = useState<ReadonlySet<string>>(new Set())
-  const { world } = store
-  const roots = forest(world, lingerMs)
-  const rows: Array<Leaf & { readonly depth: number }> = []
-  const visit = (leaf: Leaf, depth: number): void => {
-    rows.push({ ...leaf, depth })
-    if (!closed.has(leaf.key)) for (const child of leaf.children) visit(child, depth + 1)
+  /** where the keyboard is */
+  const [reached, reach] = useState<string | undefined>(undefined)
+  const rows = rowsOf(forest(store.world, lingerMs), closed)
+  const found = rows.findIndex(({ leaf }) => leaf.key === (reached ?? store.route.actor))
+  const at = Math.max(0, found)
+  // a row that has not changed since keeps the function of then
+  const fold = (key: string) =>
+    setClosed((now) => {
+      const next = new Set(now)
+      if (!next.delete(key)) next.add(key)
+      return next
+    })
+  const go = ({ actor, key }: Leaf) => {
+    reach(key)
+    // what is no actor has nothing to show
+    if (actor !== undefined) store.go({ actor: key })
   }
-  for (const root of roots) visit(root, 0)
-  const toggle = (key: string) => {
-    const next = new Set(closed)
-    if (!next.delete(key)) next.add(key)
-    setClosed(next)
-  }
-  const move = (by: number) => {
-    const shown = rows.filter(({ actor }) => actor !== undefined)
-    const at = shown.findIndex(({ key }) => key === store.route.actor)
-    const next = shown[Math.max(0, Math.min(shown.length - 1, at + by))]
-    if (next !== undefined) {
-      store.go({ actor: next.key })
-      document.getElementById(`row ${next.key}`)?.scrollIntoView({ block: "nearest" })
-    }
-  }
-  const onKeyDown = (event: KeyboardEvent) => {
-    const { actor } = store.route
-    if (event.key === "ArrowDown") move(1)
-    else if (event.key === "ArrowUp") move(-1)
-    else if (actor !== undefined && event.key === "ArrowRight" && closed.has(actor)) toggle(actor)
-    else if (actor !== undefined && event.key === "ArrowLeft" && !closed.has(actor)) toggle(actor)
-    else return
-    event.preventDefault()
+  const perform = (move: Move) => {
+    const leaf = rows[typeof move === "number" ? move : at]?.leaf
+    if (leaf === undefined) return
+    if (move === "fold" || (move === "choose" && leaf.actor === undefined)) return fold(leaf.key)
+    go(leaf)
+    document.getElementById(idOf(leaf.key))?.scrollIntoView({ block: "nearest" })
   }
   return (
-    <div class="tree" role="tree" tabIndex={0} aria-label="supervision tree" onKeyDown={onKeyDown}>
+    <div class="tree-pane">
       <div class="row head" aria-hidden="true">
         <span>actor</span>
-        <span>state</span>
+        <span class="state">state</span>
         <span title="restarts within the supervisor's period, of those it allows">restarts</span>
         <span title="messages that wait">mailbox</span>
         <span>up</span>
       </div>
-      {rows.map(({ actor, children, depth, key, label, state }) => (
-        <Row
-          key={key}
-          id={key}
-          depth={depth}
-          label={label}
-          life={actor === undefined ? state : lifeOf(actor)}
-          text={actor === undefined ? "" : actor.machine === undefined ? "supervisor" : briefly(actor.snapshot?.value)}
-          restarts={restartsText(actor)}
-          hot={actor?.restartedAt !== undefined && store.now - actor.restartedAt < lingerMs}
-          mailbox={actor?.mailbox ?? 0}
-          up={actor === undefined || actor.gone !== undefined ? "" : coarse(store.now - actor.started)}
-          fold={children.length === 0 ? "" : closed.has(key) ? "▸" : "▾"}
-          selected={store.route.actor === key}
-          onFold={() => toggle(key)}
-          onSelect={actor === undefined ? undefined : () => store.go({ actor: key })}
-        />
-      ))}
+      <div
+        class="tree"
+        role="tree"
+        tabIndex={0}
+        aria-label="supervision tree"
+        aria-activedescendant={rows[at] && idOf(rows[at].leaf.key)}
+        onKeyDown={(event) => {
+          const move = moveOf(event.key, rows, at)
+          if (move === undefined || event.ctrlKey || event.metaKey || event.altKey) return
+          event.preventDefault()
+          perform(move)
+        }}
+      >
+        {rows.map(({ depth, isOpen, leaf, position, siblings }, index) => (
+          <Row
+            key={leaf.key}
+            {...cellsOf(leaf, store.now)}
+            id={leaf.key}
+            depth={depth}
+            label={leaf.label}
+            isOpen={isOpen}
+            position={position}
+            siblings={siblings}
+            isAt={index === at}
+            isSelected={leaf.actor === undefined ? undefined : store.route.actor === leaf.key}
+            onFold={() => fold(leaf.key)}
+            onSelect={() => go(leaf)}
+          />
+        ))}
+      </div>
     </div>
   )
 }
 
-const restartsText = (actor: Leaf["actor"]): string => {
-  if (actor === undefined) return ""
-  const { machine, restarted, restarts } = actor
-  if (machine === undefined) return restarts === undefined ? "" : `${restarts.count}/${restarts.max}`
-  return restarted === 0 ? "" : String(restarted)
+/** An id may have no spaces where others refer to it. */
+const idOf = (key: string): string => `row-${encodeURIComponent(key)}`
+
+interface Cells {
+  readonly life: string
+  readonly text: string
+  readonly restarts: string
+  readonly isHot: boolean
+  readonly mailbox: number
+  readonly up: string
+}
+
+const cellsOf = ({ actor, state }: Leaf, now: number): Cells => {
+  if (actor === undefined) return { life: state, text: "", restarts: "", isHot: false, mailbox: 0, up: "" }
+  const { gone, machine, mailbox, restarted, restartedAt, restarts, snapshot, started } = actor
+  const allowed = restarts === undefined ? "" : `${restarts.count}/${restarts.max}`
+  return {
+    life: lifeOf(actor),
+    text: machine === undefined ? "supervisor" : briefly(snapshot?.value),
+    restarts: machine === undefined ? allowed : restarted === 0 ? "" : String(restarted),
+    isHot: restartedAt !== undefined && now - restartedAt < lingerMs,
+    mailbox,
+    up: gone === undefined ? coarse(now - started) : ""
+  }
 }
 
 /** Coarse, so that a row that shows nothing new is not drawn again. */
@@ -85,66 +110,60 @@ const coarse = (ms: number): string =>
       ? `${Math.floor(ms / 60_000)} min`
       : `${Math.floor(ms / 3_600_000)} h`
 
-interface RowProps {
+interface RowProps extends Cells {
   readonly id: string
   readonly depth: number
   readonly label: string
-  readonly life: string
-  readonly text: string
-  readonly restarts: string
-  readonly hot: boolean
-  readonly mailbox: number
-  readonly up: string
-  readonly fold: string
-  readonly selected: boolean
+  readonly isOpen: boolean | undefined
+  readonly position: number
+  readonly siblings: number
+  readonly isAt: boolean
+  /** undefined: it cannot be */
+  readonly isSelected: boolean | undefined
   readonly onFold: () => void
-  readonly onSelect: (() => void) | undefined
+  readonly onSelect: () => void
 }
 
-const sameRow = (a: RowProps, b: RowProps): boolean =>
-  a.life === b.life &&
-  a.text === b.text &&
-  a.restarts === b.restarts &&
-  a.hot === b.hot &&
-  a.mailbox === b.mailbox &&
-  a.up === b.up &&
-  a.fold === b.fold &&
-  a.selected === b.selected &&
-  a.depth === b.depth &&
-  a.label === b.label
+const shown = ["life", "text", "restarts", "isHot", "mailbox", "up"] as const
+const placed = ["depth", "label", "isOpen", "position", "siblings", "isAt", "isSelected"] as const
+const sameRow = (a: RowProps, b: RowProps): boolean => [...shown, ...placed].every((name) => a[name] === b[name])
 
 const Row = memo((row: RowProps) => {
-  const { depth, fold, hot, id, label, life, mailbox, onFold, onSelect, restarts, selected, text, up } = row
+  const { isAt, isHot, isOpen, isSelected, life, mailbox } = row
   return (
     <div
-      id={`row ${id}`}
-      class={`row ${life === "gone" ? "gone" : ""} ${onSelect === undefined ? "plain" : ""}`}
+      id={idOf(row.id)}
+      class={`row ${life === "gone" ? "gone" : ""} ${isSelected === undefined ? "plain" : ""} ${isAt ? "at" : ""}`}
       role="treeitem"
-      aria-level={depth + 1}
-      aria-selected={selected}
-      data-actor={id}
+      aria-level={row.depth + 1}
+      aria-posinset={row.position}
+      aria-setsize={row.siblings}
+      aria-selected={isSelected}
+      aria-expanded={isOpen}
+      data-actor={row.id}
       data-life={life}
-      onClick={onSelect}
+      title={row.id}
+      onClick={row.onSelect}
     >
-      <span class="name" style={{ paddingLeft: `${depth * 13 + 2}px` }}>
-        <button
+      <span class="name" style={{ "--depth": row.depth }}>
+        <span
           class="fold"
-          tabIndex={-1}
-          aria-label={fold === "" ? undefined : "fold"}
+          aria-hidden="true"
           onClick={(event) => {
+            if (isOpen === undefined) return
             event.stopPropagation()
-            onFold()
+            row.onFold()
           }}
         >
-          {fold}
-        </button>
-        <i class={`dot life-${life}`} />
-        {label}
+          {isOpen === undefined ? "" : isOpen ? "▾" : "▸"}
+        </span>
+        <i class={`dot as-${life}`} />
+        <span class="label">{row.label}</span>
       </span>
-      <span class={`state ink-${life}`}>{text}</span>
-      <span class={`restarts ${hot ? "hot" : ""}`}>{restarts}</span>
+      <span class={`state as-${life}`}>{row.text}</span>
+      <span class={`restarts ${isHot ? "hot" : ""}`}>{row.restarts}</span>
       <span class="mailbox">{mailbox === 0 ? "" : mailbox}</span>
-      <span class="up">{up}</span>
+      <span class="up">{row.up}</span>
     </div>
   )
 }, sameRow)

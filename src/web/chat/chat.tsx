@@ -1,5 +1,6 @@
 /** The chat: conversations at the side, the one that is open, and where the next question is written. */
 import { useEffect, useRef, useState } from "preact/hooks"
+import { save } from "../kit/page/save.ts"
 import type { ModelList } from "./askable.ts"
 import { Composer, ModelPicker, ParameterFields } from "./composer.tsx"
 import { asMarkdown, type Conversation, type Parameters } from "./conversation.ts"
@@ -97,7 +98,7 @@ const Turns = ({ conversation, model, store }: TurnsProps) => {
     <>
       <header class="title">
         <h2>{title}</h2>
-        <button type="button" onClick={() => save(conversation)}>
+        <button type="button" onClick={() => save(fileOf(conversation), "text/markdown", asMarkdown(conversation))}>
           Export
         </button>
       </header>
@@ -116,10 +117,5 @@ const Turns = ({ conversation, model, store }: TurnsProps) => {
   )
 }
 
-const save = (conversation: Conversation): void => {
-  const link = document.createElement("a")
-  link.href = URL.createObjectURL(new Blob([asMarkdown(conversation)], { type: "text/markdown" }))
-  link.download = `${conversation.title.replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 40) || "chat"}.md`
-  link.click()
-  URL.revokeObjectURL(link.href)
-}
+const fileOf = ({ title }: Conversation): string =>
+  `${title.replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 40) || "chat"}.md`

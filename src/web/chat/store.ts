@@ -1,5 +1,6 @@
 /** The conversations of this browser, and the answers that are coming: what the views show, and what they may do. */
 import { call, Refused, wordsOf } from "../kit/call.ts"
+import { Observed } from "../kit/page/observed.ts"
 import { isObject } from "../../machines/formats/json/is-object.ts"
 import {
   type Answer,
@@ -30,16 +31,16 @@ const kept = (): Array<Conversation> =>
     })
     .toSorted((a, b) => b.changedAt - a.changedAt)
 
-export class ChatStore {
+export class ChatStore extends Observed {
   conversations: ReadonlyArray<Conversation> = kept()
   current: string | undefined
   /** why something that was asked for could not be done */
   problem: string | undefined
   isConnected = true
-  private readonly listeners = new Set<() => void>()
   private readonly readers = new Map<string, () => void>()
 
   constructor() {
+    super()
     // what was under way when the page was left goes on
     for (const conversation of this.conversations) {
       const last = conversation.turns.at(-1)
@@ -48,15 +49,6 @@ export class ChatStore {
         this.answer(conversation.id, { state: "failed", note: "The page was left before it was asked." })
       else this.follow(conversation.id, last.job)
     }
-  }
-
-  subscribe(listener: () => void): () => void {
-    this.listeners.add(listener)
-    return () => this.listeners.delete(listener)
-  }
-
-  changed(): void {
-    for (const listener of this.listeners) listener()
   }
 
   get shown(): Conversation | undefined {
