@@ -79,7 +79,14 @@ export const proofs = [
     minutes: 4,
     needs: "",
     what: "what is large: a prompt of 100 KB, 120 hives gone at once",
-    steps: () => [tests("e2e/infer", "e2e/lost-hives", "e2e/front-door-views")]
+    steps: () => [tests("e2e/infer", "e2e/lost-hives")]
+  },
+  {
+    name: "pages",
+    minutes: 3,
+    needs: "chromium",
+    what: "the queen's page and the inspector, every view at every width, by day and by night: axe, and nothing cut",
+    steps: () => [tests("e2e/front-door-views", "e2e/inspector")]
   },
   {
     name: "fuzz",

@@ -12,7 +12,7 @@ import { chromiumPath, launch, visit } from "../support/browser.ts"
 import { stallAt, testHub, type TestHub } from "../support/hub.ts"
 import { eventually, type Machine } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { cut, press, reach, says, violations, write } from "../support/page.ts"
+import { cut, press, reach, says, sights, violations, write } from "../support/page.ts"
 import { sampleOf } from "../support/proof.ts"
 import { hasSshd, makeRemote, type RemoteMachine } from "../support/remote.ts"
 
@@ -227,10 +227,6 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
   )
 
   it("is accessible and cuts nothing in every view, by day and by night, at every width and at 200 %", async () => {
-    // 1280 px at 200 % are 640
-    const sights = (["light", "dark"] as const).flatMap((colorScheme) =>
-      [390, 640, 800, 1280].map((width) => ({ colorScheme, width }))
-    )
     for (const { colorScheme, width } of sampleOf(sights, 4)) {
       const { page } = await opened({ width, colorScheme })
       await letIn(page)

@@ -5,28 +5,21 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { Browser, Page } from "playwright-core"
-import { afterAll, assert, beforeAll, describe, it } from "vitest"
+import { afterAll, afterEach, assert, beforeAll, describe, it } from "vitest"
 import { planOf } from "../../src/simulator/run/plan.ts"
-import { chromiumPath, launch, visit } from "../support/browser.ts"
-import { eventually, type Machine } from "../support/machine.ts"
+import { chromiumPath, launch, type Visit, visit } from "../support/browser.ts"
+import { eventually, type Machine, type Running } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { cut, sights, unreached, violations } from "../support/page.ts"
+import { sampleOf } from "../support/proof.ts"
 
-const machine = useMachines()
 const simulator = fileURLToPath(new URL("../../dist/simulate.mjs", import.meta.url))
 
 const boundMs = 20_000
+const token = "0123456789abcdef-secret"
 const long = ["--ignore-eos", "--max-tokens", "900", "--temperature", "0", "--quiet", "tell me a story"]
+const short = ["--max-tokens", "8", "--quiet", "hello"]
 const paced = { RBEE_WORKER_MAX_TOKENS_PER_S: "60" }
-
-const openOn = async (browser: Browser, on: Machine, hash = "") => {
-  const visited = await visit(browser, on.queenUrl)
-  visited.page.setDefaultTimeout(boundMs)
-  // as a person: the address with the hash behind the link that `rbee inspect` prints
-  const link = (await on.rbee(["inspect", "--print"])).stdout.trim()
-  await visited.page.goto(`${link}${hash}`)
-  await visited.page.waitForSelector("[data-connection=live]")
-  return visited
-}
 
 /** All values that an attribute of an element takes, in order, from now on. A text: it runs in the page, not here. */
 const follow = (page: Page, selector: string, attribute: string) =>
@@ -42,21 +35,61 @@ const follow = (page: Page, selector: string, attribute: string) =>
 const followed = (page: Page) => page.evaluate<ReadonlyArray<string>>("window.seen")
 
 const tokensOf = async (page: Page): Promise<number> => Number(await page.textContent(".lane .tokens"))
+/** Runs in the page. */
+const colour = "(element) => getComputedStyle(element).backgroundColor"
 const workerRow = "[data-actor*='|hive/workers/w-']"
+
+interface Saved {
+  readonly kind: string
+  readonly at: number
+  readonly daemon: string
+  readonly path: string
+  readonly context?: string
+  readonly snapshot?: { readonly tags: ReadonlyArray<string> }
+}
+
+const machine = useMachines(afterAll)
+/** One cluster for all of it, which nobody may ask for anything without its token. */
+let on: Machine
+beforeAll(async () => {
+  on = await machine({ env: { ...paced, RBEE_TOKEN: token } })
+  assert.strictEqual((await on.rbee(["queen", "start"])).code, 0)
+})
 
 describe.skipIf(chromiumPath === undefined)("the inspector", () => {
   let browser: Browser
+  /** the address that `rbee inspect` prints */
+  let printed: string
+  /** follows the cluster from the first test on */
+  let live: Visit
+  let page: Page
+  const answers: Array<Running> = []
+
   beforeAll(async () => {
     browser = await launch()
+    printed = (await on.rbee(["inspect", "--print"])).stdout.trim()
+    live = await visit(browser, on.queenUrl)
+    page = live.page
+    page.setDefaultTimeout(boundMs)
+    await page.goto(`${printed}#view=timeline`)
+    await page.waitForSelector("[data-connection=live]")
   })
   afterAll(() => browser.close())
 
+  const answer = (args: ReadonlyArray<string>, by: Machine = on): Running => {
+    const run = by.start(["infer", ...args])
+    answers.push(run)
+    return run
+  }
+  const stop = async (run: Running) => {
+    run.signal("SIGINT")
+    return await run.finished
+  }
+  afterEach(() => Promise.all(answers.splice(0).map(stop)))
+
   it("shows a cold answer as it comes about: the states in their order, then the tokens", async () => {
-    const on = await machine({ env: paced })
-    await on.rbee(["queen", "start"])
-    const { complaints, page } = await openOn(browser, on, "#view=timeline")
     await follow(page, ".lane", "data-state")
-    const run = on.start(["infer", ...long])
+    const run = answer(long)
     await page.waitForSelector(".lane[data-state=streaming]")
     const order = ["queued", "placing", "provisioning", "starting", "streaming"]
     // what passes between two drawings may be missed, never turned round
@@ -65,24 +98,24 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
       [...seen],
       order.filter((state) => seen.includes(state))
     )
+    // its model and who asked, and no id
+    assert.strictEqual(await page.textContent(".lane-name"), "minillama for admin")
     const first = await tokensOf(page)
     await eventually(async () => (await tokensOf(page)) > first + 20, "the token counter does not move", boundMs)
     await page.keyboard.press("1")
     await page.click(workerRow)
     await page.waitForSelector(".chart-state.active[data-state='present.phase.healthy']")
     await page.waitForSelector(".timer b")
-    run.signal("SIGINT")
-    await run.finished
+    await stop(run)
     await page.keyboard.press("2")
     await page.waitForSelector(".lane[data-state=cancelled]")
-    assert.deepEqual(complaints(), [])
+    assert.deepEqual(live.complaints(), [])
   })
 
   it("shows a killed worker's restart with its count, and the answer going on", async () => {
-    const on = await machine({ env: paced })
-    const run = on.start(["infer", ...long])
+    const run = answer(long)
     await run.until(({ stdout }) => stdout().length > 20)
-    const { complaints, page } = await openOn(browser, on)
+    await page.keyboard.press("1")
     await page.waitForSelector(`${workerRow}[data-life=healthy]`)
     const worker = on.processes().find(({ role }) => role === "worker")
     assert.isDefined(worker)
@@ -94,19 +127,22 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
     await page.keyboard.press("2")
     await page.waitForSelector(".lane-facts em:has-text('1 failover')")
     await page.waitForSelector(".lane[data-state=streaming]")
+    // without tokens it is failing over, whatever is done meanwhile, and looks like that
+    const gap = await page.waitForSelector(".lane[data-state=streaming] .bar[title^='failing over: ']")
+    assert.include(await gap.getAttribute("title"), "\nplacing ")
+    const legend = page.locator(".legend > span", { hasText: "failing over" }).locator("i")
+    assert.strictEqual(await gap.evaluate(colour), await legend.evaluate(colour))
     await page.click(".lane")
     await page.waitForSelector(".narration li:has-text('worker lost after')")
-    run.signal("SIGINT")
-    await run.finished
-    assert.deepEqual(complaints(), [])
+    await stop(run)
+    assert.deepEqual(live.complaints(), [])
   })
 
   it("drains a worker when the operator says so, and not before he is sure", async () => {
-    const on = await machine()
-    await on.rbee(["infer", "--quiet", "hello"])
-    const { complaints, page } = await openOn(browser, on)
+    await page.keyboard.press("1")
     await page.click(workerRow)
     await page.click(".action:text-is('drain')")
+    assert.deepEqual([...(await violations(page)), ...(await cut(page, ".canvas"))], [])
     await page.click("dialog button:text-is('no')")
     await page.waitForSelector("dialog", { state: "hidden" })
     assert.isTrue(await page.isVisible(`${workerRow}[data-life=healthy]`))
@@ -114,69 +150,13 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
     await page.click("dialog .danger")
     await page.waitForSelector(`${workerRow}[data-life=gone]`)
     await eventually(() => on.processes().every(({ role }) => role !== "worker"), "the worker lives on")
-    assert.deepEqual(complaints(), [])
+    assert.deepEqual(live.complaints(), [])
   })
 
-  it("replays what it saved: pauses, steps, jumps to a moment by its link", async () => {
-    const on = await machine()
-    await on.rbee(["queen", "start"])
-    const { complaints, page } = await openOn(browser, on)
-    await on.rbee(["infer", "--quiet", "hello"])
-    await page.waitForSelector(`${workerRow}[data-life=healthy]`)
-    await page.click(workerRow)
-    const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=save")])
-    const file = join(on.home, "trace.jsonl")
-    await download.saveAs(file)
-    const records = readFileSync(file, "utf8").trim().split("\n")
-
-    const run = on.start(["inspect", "--print", file])
-    await run.until(({ stdout }) => stdout().includes("/inspect?trace"))
-    const address = run.stdout().trim()
-    const replay = await visit(browser, new URL(address).origin)
-    replay.page.setDefaultTimeout(boundMs)
-    await replay.page.goto(address)
-    await replay.page.waitForSelector(`.count:text-is("${records.length}/${records.length}")`)
-    await replay.page.click("[aria-label='one record back']")
-    await replay.page.waitForSelector(`.count:text-is("${records.length - 1}/${records.length}")`)
-
-    // the link of a moment at which the worker was loading shows it loading
-    const loading = records
-      .map(
-        (line) =>
-          JSON.parse(line) as {
-            readonly kind: string
-            readonly at: number
-            readonly daemon: string
-            readonly path: string
-            readonly snapshot?: { readonly tags: ReadonlyArray<string> }
-          }
-      )
-      .find(({ kind, snapshot }) => kind === "snapshot" && snapshot?.tags.includes("loading") === true)
-    assert.isDefined(loading)
-    const actor = encodeURIComponent(`${loading.daemon}|${loading.path}`)
-    await replay.page.goto(`${address}#view=tree&actor=${actor}&at=${loading.at}`)
-    await replay.page.waitForSelector(`[data-actor="${loading.daemon}|${loading.path}"][data-life=loading]`)
-    await replay.page.selectOption("[aria-label=speed]", "16")
-    await replay.page.click("[aria-label=play]")
-    await replay.page.waitForSelector(`.count:text-is("${records.length}/${records.length}")`)
-    run.signal("SIGINT")
-    assert.strictEqual((await run.finished).code, 0)
-    assert.deepEqual([...complaints(), ...replay.complaints()], [])
-  })
-
-  it("needs the cluster's token where there is one: a link that works once, and nothing without", async () => {
-    const token = "0123456789abcdef-secret"
-    const on = await machine({ env: { RBEE_TOKEN: token } })
-    await on.rbee(["queen", "start"])
-    const print = await on.rbee(["inspect", "--print"])
-    const address = print.stdout.trim()
-    assert.notInclude(address, token)
-    const { complaints, page } = await visit(browser, on.queenUrl)
-    await page.goto(address)
-    await page.waitForSelector("[data-connection=live]")
+  it("is closed to who does not show the cluster's token: a link that works once, and nothing without", async () => {
+    assert.notInclude(printed, token)
     assert.strictEqual(page.url().split("#")[0], `${on.queenUrl}/inspect`)
-    assert.deepEqual(complaints(), [])
-    for (const path of ["/inspect", new URL(address).pathname + new URL(address).search, "/inspect/events", "/jobs"])
+    for (const path of ["/inspect", new URL(printed).pathname + new URL(printed).search, "/inspect/events", "/jobs"])
       assert.strictEqual((await fetch(`${on.queenUrl}${path}`, { redirect: "manual" })).status, 401, path)
     const [cookie] = await page.context().cookies()
     assert.deepInclude(cookie, { httpOnly: true, sameSite: "Strict" })
@@ -188,97 +168,245 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
     assert.strictEqual(foreign.status, 403)
   })
 
+  it("is looked at by what finds faults where there are some", async () => {
+    const faulty = await browser.newPage({ viewport: { width: 390, height: 600 } })
+    await faulty.setContent(`<main>
+      <p style="width: 60px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap">a long name</p>
+      <p style="width: 90px; height: 10px; overflow: hidden">two lines of words</p>
+      <p style="width: 600px">${"wide ".repeat(30)}</p>
+      <p style="color: #aaa; background: #fff">pale</p>
+      <button>seen</button><button style="outline: none">unseen</button>
+      <div tabindex="0" style="outline: none" aria-activedescendant="row">a row<div id="row">of it</div></div>
+    </main>`)
+    assert.deepEqual(
+      (await cut(faulty)).map((text) => text.slice(0, 23)),
+      ["the page scrolls sidewa", "cut by : a long name", "cut by : two lines of w", "beyond the page: wide w"]
+    )
+    assert.include((await violations(faulty)).join(), "color-contrast")
+    assert.deepEqual(
+      (await unreached(faulty)).map((html) => html.includes("seen</button>") && html),
+      ['<button style="outline: none">unseen</button>', false]
+    )
+    await faulty.close()
+  })
+
   it("opens one loopback port with --one-process --inspect", async () => {
-    const on = await machine({ env: paced })
-    const run = on.start(["infer", "--one-process", "--inspect", ...long])
+    const other = await machine({ env: paced })
+    const run = answer(["--one-process", "--inspect", ...long], other)
     await run.until(({ stderr }) => /inspector on http:\/\/127\.0\.0\.1:\d+\/inspect/.test(stderr()))
     const address = /http:\S+\/inspect/.exec(run.stderr())?.[0] ?? ""
-    const { complaints, page } = await visit(browser, new URL(address).origin)
-    await page.goto(address)
-    await page.waitForSelector(`${workerRow}[data-life=healthy]`)
-    run.signal("SIGINT")
-    await run.finished
+    const own = await visit(browser, new URL(address).origin)
+    own.page.setDefaultTimeout(boundMs)
+    await own.page.goto(address)
+    await own.page.waitForSelector(`${workerRow}[data-life=healthy]`)
+    await stop(run)
     assert.deepEqual(
-      complaints().filter((text) => !text.includes("ERR_")),
+      own.complaints().filter((text) => !text.includes("ERR_")),
       []
     )
+    await own.page.close()
   })
 
-  it("opens the trace of a simulation that broke an invariant at that very moment", async () => {
-    const on = await machine()
-    const plan = join(on.home, "plan.json")
-    const file = join(on.home, "broken.jsonl")
-    // the canary: every write to a reader comes twice, which no invariant lets pass
-    writeFileSync(plan, JSON.stringify({ ...planOf(3, { faults: false }), canary: true }))
-    const simulated = spawnSync(process.execPath, [simulator, "--plan", plan, "--trace", file])
-    assert.strictEqual(simulated.status, 1, String(simulated.stderr))
-    const run = on.start(["inspect", "--print", file])
-    await run.until(({ stdout }) => stdout().includes("/inspect?trace"))
-    const address = run.stdout().trim()
-    const { complaints, page } = await visit(browser, new URL(address).origin)
-    page.setDefaultTimeout(boundMs)
-    await page.goto(address)
-    await page.waitForSelector(".chip:has-text('simulation, seed 3')")
-    const records = readFileSync(file, "utf8").trim().split("\n")
-    const at = records.findIndex((line) => line.includes('"kind":"violation"')) + 1
-    await page.waitForSelector(`.count:text-is("${at}/${records.length}")`)
-    assert.match((await page.textContent(".violation")) ?? "", /token indexes|one text|ids grow|one terminal/)
-    // the job whose reader saw it twice is there, in its place under the queen of the simulation
-    await page.waitForSelector("[data-actor*='|queen/jobs/job-']")
-    await page.click("[aria-label='one record back']")
-    await page.waitForSelector(`.count:text-is("${at - 1}/${records.length}")`)
-    await page.click(".violation button")
-    await page.waitForSelector(`.count:text-is("${at}/${records.length}")`)
-    run.signal("SIGINT")
-    await run.finished
-    assert.deepEqual(complaints(), [])
-  })
+  describe("of a recording", () => {
+    /** what `live` has seen, of which `rbee inspect FILE` shows whatever the file has when a page is opened */
+    let records: ReadonlyArray<Saved>
+    let file: string
+    let served: Running
+    let address: string
 
-  it("stays fluent with 100 hives and 500 actors, and takes the keyboard", async () => {
-    const on = await machine()
-    const file = join(on.home, "large.jsonl")
-    writeFileSync(file, large(100))
-    const run = on.start(["inspect", "--print", file])
-    await run.until(({ stdout }) => stdout().includes("/inspect?trace"))
-    const address = run.stdout().trim()
-    const { complaints, page } = await visit(browser, new URL(address).origin)
-    page.setDefaultTimeout(boundMs)
-    await page.goto(address)
-    await page.waitForSelector("[data-actor='hive-h99|hive/workers/w0']", { state: "attached" })
-    assert.isAtLeast(await page.locator(".row").count(), 500)
-    await page.focus(".tree")
-    for (let n = 0; n < 5; n++) await page.keyboard.press("ArrowDown")
-    await page.waitForSelector("[aria-selected=true]")
-    await page.keyboard.press("3")
-    await page.waitForSelector("[data-hive=h99]", { state: "attached" })
-    // it opened at the violation; from the end the alert leads there again
-    await page.waitForSelector(".violation:has-text('nothing left') >> text=a row of nobody")
-    await page.waitForSelector('.count:text-is("704/705")')
-    await page.click("[aria-label='one record on']")
-    await page.waitForSelector('.count:text-is("705/705")')
-    await page.click(".violation button")
-    await page.waitForSelector('.count:text-is("704/705")')
-    run.signal("SIGINT")
-    await run.finished
-    assert.deepEqual(complaints(), [])
+    beforeAll(async () => {
+      file = join(on.home, "trace.jsonl")
+      const [download] = await Promise.all([page.waitForEvent("download"), page.click("text=save")])
+      await download.saveAs(file)
+      await page.close()
+      records = linesOf(file).map((line) => JSON.parse(line) as Saved)
+      served = on.start(["inspect", "--print", file])
+      await served.until(({ stdout }) => stdout().includes("/inspect?trace"))
+      address = served.stdout().trim()
+    })
+    afterAll(async () => {
+      assert.strictEqual((await stop(served)).code, 0)
+    })
+
+    const open = async (hash = "", options: Parameters<typeof visit>[2] = {}): Promise<Visit> => {
+      const visited = await visit(browser, new URL(address).origin, options)
+      visited.page.setDefaultTimeout(boundMs)
+      await visited.page.goto(`${address}#${hash}`)
+      await visited.page.waitForSelector("[data-connection=file]")
+      return visited
+    }
+    const at = (replay: Page, count: number, of = records.length) =>
+      replay.waitForSelector(`.count:text-is("${count}/${of}")`)
+
+    /** just before the end of the answer whose worker was killed */
+    const busy = () => {
+      const actors = records.filter(({ kind }) => kind === "actor")
+      const worker = actors.findLast(({ path }) => path.startsWith("hive/workers/w-"))
+      const job = actors.findLast(({ path }) => path.startsWith("queen/jobs/job-"))
+      const end = records.findLast(({ kind, path }) => kind === "snapshot" && path === job?.path)
+      assert.isDefined(worker)
+      assert.isDefined(job)
+      assert.isDefined(end)
+      return { job, moment: end.at - 1, worker }
+    }
+
+    it("replays what it saved: pauses, steps, jumps to a moment by its link", async () => {
+      const replay = await open()
+      await at(replay.page, records.length)
+      await replay.page.click("[aria-label='one record back']")
+      await at(replay.page, records.length - 1)
+      await replay.page.click("[aria-label='what happened before']")
+      await at(replay.page, records.findLastIndex(({ context }) => context === "restarting") + 1)
+
+      // the link of a moment at which the worker was loading shows it loading
+      const loading = records.find(
+        ({ kind, snapshot }) => kind === "snapshot" && snapshot?.tags.includes("loading") === true
+      )
+      assert.isDefined(loading)
+      const actor = `${loading.daemon}|${loading.path}`
+      await replay.page.goto(`${address}#view=tree&actor=${encodeURIComponent(actor)}&at=${loading.at}`)
+      await replay.page.waitForSelector(`[data-actor="${actor}"][data-life=loading]`)
+      await replay.page.selectOption("[aria-label=speed]", "16")
+      await replay.page.click("[aria-label=play]")
+      await at(replay.page, records.length)
+      assert.deepEqual(replay.complaints(), [])
+      await replay.page.close()
+    })
+
+    it("folds what one folds, and leaves the rest as it is", async () => {
+      const replay = await open(`at=${busy().moment}`)
+      const row = (actor: string) => replay.page.locator(`[data-actor='${actor}']`)
+      for (const actor of ["queen|queen/jobs", "queen|queen/hives"]) {
+        await row(actor).locator(".fold").click()
+        await replay.page.waitForSelector(`[data-actor='${actor}'][aria-expanded=false]`)
+      }
+      assert.strictEqual(await row("queen|queen/jobs").getAttribute("aria-expanded"), "false")
+      await replay.page.close()
+    })
+
+    it("is accessible, by day and by night, and nothing of it is cut at any width", async () => {
+      const { job, moment, worker } = busy()
+      const actor = ({ daemon, path }: Pick<Saved, "daemon" | "path">) => encodeURIComponent(`${daemon}|${path}`)
+      const places = {
+        "view=tree": ".welcome",
+        [`view=tree&actor=${actor(worker)}`]: ".chart",
+        [`view=tree&actor=${actor(job)}`]: ".chart",
+        [`view=tree&actor=${actor({ daemon: "queen", path: "queen/jobs" })}`]: ".children",
+        "view=timeline": ".lane",
+        [`view=timeline&job=${job.path.slice("queen/jobs/".length)}`]: ".details",
+        "view=cluster": ".worker"
+      }
+      for (const sight of sampleOf(sights, 3)) {
+        const replay = await open("", sight)
+        for (const [place, sign] of Object.entries(places)) {
+          await replay.page.evaluate(`location.hash = ${JSON.stringify(`${place}&at=${moment}`)}`)
+          await replay.page.waitForSelector(sign)
+          const where = `${place}, ${sight.width}, ${sight.colorScheme}`
+          assert.deepEqual(await violations(replay.page), [], where)
+          assert.deepEqual(await cut(replay.page, ".canvas"), [], where)
+        }
+        assert.deepEqual(replay.complaints(), [])
+        await replay.page.close()
+      }
+    }, 240_000)
+
+    it("is there for the keyboard alone: every control is reached, and one sees where one is", async () => {
+      const replay = await open(`at=${busy().moment}`)
+      for (const view of ["1", "2", "3"]) {
+        await replay.page.keyboard.press(view)
+        await replay.page.waitForSelector({ 1: ".tree", 2: ".lane", 3: ".hive" }[view] ?? "")
+        assert.deepEqual(await unreached(replay.page), [], `view ${view}`)
+      }
+      await replay.page.keyboard.press("1")
+      await replay.page.focus(".tree")
+      const reached = () => replay.page.getAttribute(".row.at", "data-actor")
+      await replay.page.keyboard.press("Home")
+      const top = await reached()
+      await replay.page.keyboard.press("ArrowLeft")
+      await replay.page.waitForSelector(".row.at[aria-expanded=false]")
+      await replay.page.keyboard.press("ArrowRight")
+      await replay.page.waitForSelector(".row.at[aria-expanded=true]")
+      await replay.page.keyboard.press("ArrowRight")
+      await replay.page.waitForSelector(".row.at[aria-selected=true]")
+      assert.notStrictEqual(await reached(), top)
+      // of what is shown of it everything is reached, too, and closing it leads back
+      assert.deepEqual(await unreached(replay.page), [], "an actor")
+      await replay.page.focus(".actor .close")
+      await replay.page.keyboard.press("Enter")
+      await replay.page.waitForSelector(".tree:focus")
+      await replay.page.keyboard.press("2")
+      await replay.page.focus(".lane >> nth=0")
+      await replay.page.keyboard.press("ArrowDown")
+      await replay.page.keyboard.press("Enter")
+      await replay.page.waitForSelector(".lane:nth-of-type(2):focus[aria-expanded=true]")
+      assert.deepEqual(await unreached(replay.page), [], "a job")
+      await replay.page.focus(".details .close")
+      await replay.page.keyboard.press("Enter")
+      await replay.page.waitForSelector(".lane:nth-of-type(2):focus[aria-expanded=false]")
+      assert.deepEqual(replay.complaints(), [])
+      await replay.page.close()
+    })
+
+    it("opens the trace of a simulation that broke an invariant at that very moment", async () => {
+      const plan = join(on.home, "plan.json")
+      // the canary: every write to a reader comes twice, which no invariant lets pass
+      writeFileSync(plan, JSON.stringify({ ...planOf(3, { faults: false }), canary: true }))
+      const simulated = spawnSync(process.execPath, [simulator, "--plan", plan, "--trace", file])
+      assert.strictEqual(simulated.status, 1, String(simulated.stderr))
+      const replay = await open()
+      await replay.page.waitForSelector(".chip:has-text('simulation, seed 3')")
+      const broken = linesOf(file)
+      const moment = broken.findIndex((line) => line.includes('"kind":"violation"')) + 1
+      await at(replay.page, moment, broken.length)
+      assert.match((await replay.page.textContent(".violation")) ?? "", /token indexes|one text|ids grow|one terminal/)
+      // the job whose reader saw it twice is there, in its place under the queen of the simulation
+      await replay.page.waitForSelector("[data-actor*='|queen/jobs/job-']")
+      assert.deepEqual([...(await violations(replay.page)), ...(await cut(replay.page))], [])
+      await replay.page.click("[aria-label='one record back']")
+      await at(replay.page, moment - 1, broken.length)
+      await replay.page.click(".violation button")
+      await at(replay.page, moment, broken.length)
+      assert.deepEqual(replay.complaints(), [])
+      await replay.page.close()
+    })
+
+    it("stays fluent with 100 hives and 500 actors, and takes the keyboard", async () => {
+      writeFileSync(file, large(100))
+      const replay = await open()
+      await replay.page.waitForSelector("[data-actor='hive-h99|hive/workers/w0']", { state: "attached" })
+      assert.isAtLeast(await replay.page.locator(".row").count(), 500)
+      await replay.page.focus(".tree")
+      for (let n = 0; n < 5; n++) await replay.page.keyboard.press("ArrowDown")
+      await replay.page.waitForSelector("[aria-selected=true]")
+      await replay.page.keyboard.press("3")
+      await replay.page.waitForSelector("[data-hive=h99]", { state: "attached" })
+      // it opened at the violation; from the end the alert leads there again
+      await replay.page.waitForSelector(".violation:has-text('nothing left') >> text=a row of nobody")
+      await at(replay.page, 704, 705)
+      await replay.page.click("[aria-label='one record on']")
+      await at(replay.page, 705, 705)
+      await replay.page.click(".violation button")
+      await at(replay.page, 704, 705)
+      assert.deepEqual(replay.complaints(), [])
+      await replay.page.close()
+    })
   })
 })
 
 describe("a browser tab that takes nothing any more", () => {
   it("slows nobody and costs the queen a bounded buffer", async () => {
-    const on = await machine()
-    await on.rbee(["queen", "start"])
     const { hostname, port } = new URL(on.queenUrl)
     const stalled = connect({ host: hostname, port: Number(port) })
     stalled.pause()
-    stalled.write(`GET /inspect/events HTTP/1.1\r\nHost: ${hostname}:${port}\r\n\r\n`)
+    const head = `Host: ${hostname}:${port}\r\nAuthorization: Bearer ${token}`
+    stalled.write(`GET /inspect/events HTTP/1.1\r\n${head}\r\n\r\n`)
     const queen = on.processes().find(({ role }) => role === "queen")
     assert.isDefined(queen)
     const megabytes = () => {
       const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${queen.pid}/status`, "utf8")) ?? []
       return Number(kilobytes) / 1000
     }
-    for (let n = 0; n < 3; n++) assert.strictEqual((await on.rbee(["infer", "--quiet", "hello"])).code, 0)
+    for (let n = 0; n < 3; n++) assert.strictEqual((await on.rbee(["infer", ...short])).code, 0)
     const jobs = Array.from({ length: 60 }, async () => {
       const body = JSON.stringify({ model: "minillama", prompt: "hello", max_tokens: 1, stream: false })
       const headers = { "content-type": "application/json" }
@@ -291,6 +419,8 @@ describe("a browser tab that takes nothing any more", () => {
     stalled.destroy()
   })
 })
+
+const linesOf = (file: string): ReadonlyArray<string> => readFileSync(file, "utf8").trim().split("\n")
 
 /** A simulation's trace of `count` hives with two workers each, in the middle of which an invariant broke. */
 const large = (count: number): string => {

@@ -6,22 +6,76 @@ import { eventually } from "./machine.ts"
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")
 
+/** CSS pixels: a telephone, a screen of 1 280 at 200 %, a tablet, a screen. */
+const widths = [390, 640, 800, 1280] as const
+export const sights = (["light", "dark"] as const).flatMap((colorScheme) =>
+  widths.map((width) => ({ colorScheme, width }))
+)
+
 export const violations = async (page: Page): Promise<ReadonlyArray<string>> => {
-  await page.evaluate(axe)
+  if (!(await page.evaluate<boolean>("'axe' in window"))) await page.evaluate(axe)
   return await page.evaluate<ReadonlyArray<string>>(
     "axe.run().then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html}`)))"
   )
 }
 
-/** Elements that are wider than their place: they cut words, or scroll sideways. */
-export const cut = (page: Page): Promise<ReadonlyArray<string>> =>
-  page.evaluate<ReadonlyArray<string>>(`
-    [document.documentElement, ...document.querySelectorAll("body *")]
-      .filter((one) => one.scrollWidth > one.clientWidth + 1 && one.clientWidth > 0)
-      .filter((one) => one === document.documentElement || getComputedStyle(one).overflowX !== "visible")
-      .filter((one) => !one.matches(".unseen, input, textarea, select"))
-      .map((one) => one.tagName + "." + one.className + ": " + one.scrollWidth + " in " + one.clientWidth)
-  `)
+/**
+ * Texts of which a part cannot be seen, whoever hides it: the page's edge, or an element around that cuts what sticks out.
+ * `but`: what is looked at through a window that is moved, such as a drawing.
+ */
+export const cut = (page: Page, but = ":not(*)"): Promise<ReadonlyArray<string>> =>
+  page.evaluate<ReadonlyArray<string>>(`{
+    const found = new Set()
+    const { clientWidth, scrollWidth } = document.documentElement
+    if (scrollWidth > clientWidth) found.add("the page scrolls sideways: " + scrollWidth + " in " + clientWidth)
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (texts.nextNode()) {
+      const text = texts.currentNode
+      const parent = text.parentElement
+      if (text.data.trim() === "" || parent.closest(${JSON.stringify(`.unseen, script, noscript, option, textarea, ${but}`)})) continue
+      const range = document.createRange()
+      range.selectNodeContents(text)
+      for (const box of range.getClientRects()) {
+        if (box.width === 0) continue
+        if (box.left < -1 || box.right > clientWidth + 1) found.add("beyond the page: " + text.data)
+        for (let around = parent; around !== null; around = around.parentElement) {
+          const { overflowX, overflowY } = getComputedStyle(around)
+          const edge = around.getBoundingClientRect()
+          if (overflowX !== "visible" && (box.left < edge.left - 1 || box.right > edge.right + 1))
+            found.add("cut by " + around.className + ": " + text.data)
+          if (["hidden", "clip"].includes(overflowY) && (box.top < edge.top - 1 || box.bottom > edge.bottom + 1))
+            found.add("cut by " + around.className + ": " + text.data)
+        }
+      }
+    }
+    [...found]
+  }`)
+
+/** Controls in sight that Tab does not lead to, or where nothing shows that it has. */
+export const unreached = async (page: Page): Promise<ReadonlyArray<string>> => {
+  const count = await page.evaluate<number>(`{
+    const seen = (element) => {
+      const { outlineStyle, outlineWidth } = getComputedStyle(element)
+      return outlineStyle !== "none" && parseFloat(outlineWidth) > 0
+    }
+    const isReachable = (element) => element.checkVisibility() && !element.disabled && element.tabIndex >= 0
+    const controls = "a[href], button, input, select, textarea, summary, [tabindex]"
+    window.left = new Set([...document.querySelectorAll(controls)].filter(isReachable))
+    document.activeElement?.blur()
+    document.addEventListener("focusin", ({ target }) => {
+      // a tree shows it at one of its rows, a field for a file at its label
+      const shown = [target, document.getElementById(target.getAttribute("aria-activedescendant")), target.closest("label")]
+      if (shown.some((element) => element !== null && seen(element))) window.left.delete(target)
+    })
+    window.left.size
+  }`)
+  // twice round: Tab goes on from where it was, and passes the browser's own controls
+  for (let n = 0; n < 2 * count + 4 && (await page.evaluate<number>("window.left.size")) > 0; n++)
+    await page.keyboard.press("Tab")
+  return await page.evaluate<ReadonlyArray<string>>(
+    "[...window.left].map((element) => element.outerHTML.slice(0, 200))"
+  )
+}
 
 const isOn = (page: Page, selector: string): Promise<boolean> =>
   page.evaluate<boolean>(`document.activeElement?.matches(${JSON.stringify(selector)}) ?? false`)
