@@ -3,7 +3,9 @@ import { foldOf, isBeginningOf, isWholly, type Told } from "../clients/meaning.t
 import type { ClientRun } from "../clients/client.ts"
 import { type Heard, textOf } from "../clients/heard.ts"
 import { formOf, speeches } from "../world/speech.ts"
+import { added, chargeOf, noUsage } from "../../machines/people/charge.ts"
 import { JobId } from "../../machines/vocabulary/ids.ts"
+import type { UsageCounts, UsageDay } from "../../machines/vocabulary/people/usage.ts"
 import { tools } from "../clients/surfaces.ts"
 import type { Cluster } from "./cluster.ts"
 import type { KeeperRun } from "./commands.ts"
@@ -83,7 +85,22 @@ export const judge = (
   // the other is refused, or has the room once it is free again
   if (plan.isRace === true && answered === 0)
     return { invariant: "the last room is for one", message: "neither of two jobs was answered" }
-  return judgeKeepers(plan, expected, keepers)
+  return judgeCharges(journal) ?? judgeKeepers(plan, expected, keepers)
+}
+
+/** However often it was decoded, moved or taken over: what is charged is what its answer and its prompt have. */
+const judgeCharges = (journal: ReturnType<Cluster["journal"]["peek"]>): Broken | undefined => {
+  const sum = (days: ReadonlyArray<UsageDay>) => {
+    const { completion_tokens, jobs, prompt_tokens } = days.reduce<UsageCounts>(added, noUsage)
+    return `${jobs} jobs, ${prompt_tokens} tokens of prompts, ${completion_tokens} of answers`
+  }
+  const charged = sum(journal.usage(""))
+  const owed = sum(
+    journal.jobs(1000).flatMap(({ facts, id }) => chargeOf({ ...facts, tokens: journal.tokens(id).texts.length }) ?? [])
+  )
+  return charged === owed
+    ? undefined
+    : { invariant: "each job is charged once", message: `charged are ${charged}; the jobs have ${owed}` }
 }
 
 const theFold = "the deltas of a job are the fold of its tokens"
