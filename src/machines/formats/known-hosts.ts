@@ -85,3 +85,30 @@ export const judgeHostKey = (
 
 /** The line that makes this key known. */
 export const knownHostLine = (name: string, { type, key }: HostKey): string => `${name} ${type} ${key}\n`
+
+/** Names and addresses of one line that can be read: patterns are none, and of a hashed one there are none. */
+export interface ReadableHost {
+  readonly names: ReadonlyArray<string>
+  readonly port: number
+}
+
+/** Each of the machines that were seen, once; how many lines are hashed, so that nobody can tell of whom they are. */
+export const readableHosts = (
+  hosts: ReadonlyArray<KnownHost>
+): { readonly hosts: ReadonlyArray<ReadableHost>; readonly hashed: number } => {
+  const plain = hosts.filter(({ marker }) => marker === "")
+  const readable = new Map<string, ReadableHost>()
+  for (const { names } of plain.filter((one) => !one.names.startsWith("|"))) {
+    const split = names.split(",").flatMap((name) => {
+      const [, bracketed, port] = /^\[(.+)\]:(\d+)$/.exec(name) ?? []
+      return /[*?!]/.test(name) ? [] : [{ name: bracketed ?? name, port: Number(port ?? 22) }]
+    })
+    for (const port of new Set(split.map((one) => one.port))) {
+      const own = split.filter((one) => one.port === port).map(({ name }) => name)
+      readable.set(`${port} ${own.join(",")}`, { names: own, port })
+    }
+  }
+  // of one machine there is a line for each type of key
+  const hashed = new Set(plain.filter(({ names }) => names.startsWith("|")).map(({ names }) => names)).size
+  return { hosts: [...readable.values()], hashed }
+}

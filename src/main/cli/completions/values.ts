@@ -1,14 +1,13 @@
 /** What there is of a kind: asked of who runs, read of who sleeps. Nobody is woken, and what fails is nothing. */
-import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Effect from "effect/Effect"
 import { connect } from "../../../actors/keeper/lifecycle.ts"
 import { askAwake } from "../../../layers/daemon/held-address.ts"
 import { copiesOnDisk } from "../../../layers/models/notes.ts"
 import { hiveFolder, queenFolder } from "../../../layers/paths/index.ts"
-import { userHome } from "../../../layers/paths/user-home.ts"
 import { hivesKnownIn } from "../../../layers/queen-catalog/read.ts"
 import type { Settings } from "../../../layers/settings/index.ts"
+import { configuredHosts } from "../../../layers/ssh/named-hosts.ts"
 import { bundledModel } from "../../../machines/formats/model-ref.ts"
 import { urlOf } from "../../../machines/vocabulary/address.ts"
 import type { Devices } from "../../../machines/vocabulary/device.ts"
@@ -78,17 +77,8 @@ const readOf = (kind: Kind, { hive, home }: Settings): Effect.Effect<ReadonlyArr
 }
 
 /** The names that the user's ssh configuration has for machines. */
-const sshHosts = ({ queen }: Settings): ReadonlyArray<Candidate> => {
-  try {
-    const text = readFileSync(queen.sshConfig ?? join(userHome() ?? "/", ".ssh", "config"), "utf8")
-    const names = [...text.matchAll(/^[ \t]*Host[ \t=]+(.+)$/gim)].flatMap(([, names = ""]) =>
-      names.trim().split(/\s+/)
-    )
-    return names.filter((name) => /^[\w.-]+$/.test(name)).map((name) => candidate(name, "ssh"))
-  } catch {
-    return []
-  }
-}
+const sshHosts = ({ queen }: Settings): ReadonlyArray<Candidate> =>
+  configuredHosts(queen.sshConfig).map((name) => candidate(name, "ssh"))
 
 const found = (kind: Kind, { settings }: Context, hive: string | undefined) =>
   Effect.gen(function* () {
