@@ -1,7 +1,8 @@
 /**
  * A hive as its queen sees it (docs/design.md#the-states): cold → waking → loading (first heartbeat, capabilities) →
- * healthy ⇄ degraded (beats late) → lost → waking again with backoff, or failed; stopping → stopped from anywhere. One
- * actor a known hive; it ends only when the hive is forgotten, so that a stopped or failed one can be woken again.
+ * healthy ⇄ degraded (beats late) → lost → waking again with backoff, or failed; stopping → stopped from anywhere. Where
+ * its machine may sleep: healthy → suspending → asleep → waking, as soon as somebody wants it. One actor a known hive; it
+ * ends only when the hive is forgotten, so that a stopped or failed one can be woken again.
  */
 import { assign, emit, setup } from "xstate"
 import { activity } from "./activity.ts"
@@ -28,6 +29,8 @@ export interface HiveContext extends HiveTimes {
   readonly wanted: boolean
   /** ENSUREs so far: tells those who wait whether theirs has been heard */
   readonly asked: number
+  /** of them, those before it was last tried to wake it */
+  readonly askedBefore: number
   /** STOPs so far, likewise */
   readonly told: number
   /** SUSPECTs that were looked into */
@@ -38,9 +41,14 @@ export interface HiveContext extends HiveTimes {
   readonly heard: string | undefined
   /** why it failed; of a stopped one: why it is not known to be gone */
   readonly error: RbeeError | undefined
-  /** of a stopped one: the instance that was stopped, if it was claimed */
+  /** of a stopped one, or one whose machine sleeps: the instance that was claimed last */
   readonly ended: string | undefined
+  /** its machine sleeps, and nobody is to look whether it does */
+  readonly asleep: boolean
 }
+
+/** `asleep`: as an earlier queen left it */
+export type HiveInput = HiveTimes & { readonly asleep?: boolean }
 
 /** How the queen found the machine after the hive was lost. */
 export interface Recovered {
@@ -48,6 +56,8 @@ export interface Recovered {
   readonly wakeAgain: boolean
   /** it runs and answers: it is claimed again, whether or not anybody wants it now */
   readonly answers?: boolean
+  /** its machine is one that can be woken, and is not there */
+  readonly sleeps?: boolean
 }
 
 export type HiveEvent =
@@ -61,13 +71,15 @@ export type HiveEvent =
   | { readonly type: "ATTACH" }
   /** what is known of its devices is too old */
   | { readonly type: "REFRESH" }
+  /** nobody has wanted anything of it for so long that its machine may be put to sleep */
+  | { readonly type: "REST" }
   | { readonly type: "STOP" }
 
 export type HiveCommand =
   | { readonly type: "entered"; readonly state: Lifecycle }
   /** its workers leave the view, its jobs fail over */
   | { readonly type: "lost" }
-  /** it was stopped: its workers leave the view */
+  /** it was stopped, or its machine sleeps: its workers leave the view */
   | { readonly type: "gone" }
 
 /** Wakings in a row before it is failed; what cannot get better by trying again fails at once. */
@@ -107,12 +119,12 @@ const setupHive = setup({
     context: {} as HiveContext,
     events: {} as HiveEvent,
     emitted: {} as HiveCommand,
-    input: {} as HiveTimes,
-    tags: {} as "cold" | "waking" | "loading" | "healthy" | "degraded" | "stopping" | "stopped" | "failed"
+    input: {} as HiveInput,
+    tags: {} as "cold" | "asleep" | "waking" | "loading" | "healthy" | "degraded" | "stopping" | "stopped" | "failed"
   },
   actors: {
-    /** finds the hive if it runs already and claims it */
-    attach: activity<Claimed | undefined>(),
+    /** finds the hive if it runs already and claims it; or its machine is one that can be woken, and is not there */
+    attach: activity<Claimed | "asleep" | undefined>(),
     /** wakes it (or adopts the one that runs) and claims it */
     wake: activity<Claimed>(),
     /** its devices: as registered if they are of this instance and fresh, else asked */
@@ -123,12 +135,20 @@ const setupHive = setup({
     probe: activity<void, Claimed | undefined>(),
     /** looks at the machine of a lost hive: ends what is there and does not answer */
     recover: activity<Recovered>(),
+    /** agreed with the hive, which ends what idles there: its machine sleeps. Fails where it is of use, or will not */
+    suspend: activity<void, Claimed | undefined>(),
     /** gracefully, then by force; returns when it is gone, fails where that cannot be known */
     stop: activity<void, Claimed | undefined>()
   },
   guards: {
     isWanted: ({ context }) => context.wanted,
-    isFound: (_, { claimed }: { readonly claimed: Claimed | undefined }) => claimed !== undefined,
+    isFound: (_, { claimed }: { readonly claimed: Claimed | "asleep" | undefined }) => typeof claimed === "object",
+    isAway: (_, { claimed }: { readonly claimed: Claimed | "asleep" | undefined }) => claimed === "asleep",
+    isAsleep: ({ context }) => context.asleep,
+    /** nobody wants it any more, and its machine was not up yet */
+    isCalledOff: ({ context }, { code }: Pick<RbeeError, "code">) =>
+      code === "CANCELLED" && context.asked === context.askedBefore,
+    isSleeping: (_, { sleeps }: Recovered) => sleeps === true,
     hasBeaten: ({ context }) => context.heard !== undefined && context.heard === context.claimed?.instance,
     isNeeded: ({ context }, { wakeAgain }: Recovered) => wakeAgain || context.wanted,
     isOutOfReach: ({ context }) => context.error !== undefined,
@@ -155,18 +175,20 @@ const hear = setupHive.assign({
 
 export const hiveMachine = setupHive.createMachine({
   id: "hive",
-  context: ({ input: { lateMs, lostMs } }) => ({
+  context: ({ input: { asleep = false, lateMs, lostMs } }) => ({
     lateMs,
     lostMs,
     claimed: undefined,
     wanted: false,
     asked: 0,
+    askedBefore: 0,
     told: 0,
     looked: 0,
     attempts: 0,
     heard: undefined,
     error: undefined,
-    ended: undefined
+    ended: undefined,
+    asleep
   }),
   initial: "attaching",
   on: {
@@ -178,6 +200,7 @@ export const hiveMachine = setupHive.createMachine({
     /** It may run already: its queen was away, or another one woke it. */
     attaching: {
       tags: "waking",
+      always: { guard: "isAsleep", target: "asleep" },
       entry: emit({ type: "entered", state: "waking" }),
       on: { BEAT: { actions: hear } },
       invoke: {
@@ -186,9 +209,12 @@ export const hiveMachine = setupHive.createMachine({
           {
             guard: { type: "isFound", params: ({ event }) => ({ claimed: event.output }) },
             target: "loading",
-            actions: assign({ claimed: ({ event }) => event.output })
+            actions: assign({
+              claimed: ({ event }) => (typeof event.output === "object" ? event.output : undefined)
+            })
           },
           { guard: "isWanted", target: "waking" },
+          { guard: { type: "isAway", params: ({ event }) => ({ claimed: event.output }) }, target: "asleep" },
           { target: "cold" }
         ],
         // Found, but not ours to claim: whoever wants it is told.
@@ -202,20 +228,52 @@ export const hiveMachine = setupHive.createMachine({
       on: { ENSURE: { target: "waking", actions: want } }
     },
 
+    /** Nobody looks at it: it is woken for whoever wants it, and for nothing else. */
+    asleep: {
+      tags: "asleep",
+      always: { guard: "isWanted", target: "waking" },
+      entry: [
+        assign({
+          claimed: undefined,
+          attempts: 0,
+          heard: undefined,
+          error: undefined,
+          ended: ({ context }) => context.claimed?.instance,
+          asleep: true
+        }),
+        emit({ type: "gone" }),
+        emit({ type: "entered", state: "asleep" })
+      ],
+      exit: assign({ asleep: false }),
+      on: {
+        ENSURE: { target: "waking", actions: want },
+        STOP: { target: "stopped", actions: giveUp },
+        // somebody else has woken it
+        ATTACH: "attaching"
+      }
+    },
+
     waking: {
       tags: "waking",
-      entry: emit({ type: "entered", state: "waking" }),
+      entry: [assign({ askedBefore: ({ context }) => context.asked }), emit({ type: "entered", state: "waking" })],
       on: { BEAT: { actions: hear } },
       invoke: {
         src: "wake",
         onDone: { target: "loading", actions: assign({ claimed: ({ event }) => event.output }) },
-        onError: {
-          target: "backingOff",
-          actions: assign({
-            error: ({ event }) => errorOf(event),
-            attempts: ({ context }) => context.attempts + 1
-          })
-        }
+        onError: [
+          {
+            guard: { type: "isCalledOff", params: ({ event }) => ({ code: errorOf(event).code }) },
+            target: "asleep",
+            actions: assign({ wanted: false })
+          },
+          {
+            target: "backingOff",
+            actions: assign({
+              error: ({ event }) => errorOf(event),
+              attempts: ({ context }) => context.attempts + 1
+            })
+          }
+        ]
       }
     },
 
@@ -273,8 +331,20 @@ export const hiveMachine = setupHive.createMachine({
           }
         }
       },
-      on: { REFRESH: "loading.checking" },
+      on: { REFRESH: "loading.checking", REST: "suspending" },
       after: { stable: { actions: assign({ attempts: 0 }) } }
+    },
+
+    /** It gets no new work, and says whether it has any. Whoever wants it meanwhile has it woken again at once. */
+    suspending: {
+      tags: "stopping",
+      entry: [assign({ wanted: false }), emit({ type: "entered", state: "stopping" })],
+      invoke: {
+        src: "suspend",
+        input: ({ context }) => context.claimed,
+        onDone: "asleep",
+        onError: "healthy"
+      }
     },
 
     /** Beats are late: it keeps its jobs and gets no new ones. */
@@ -318,6 +388,7 @@ export const hiveMachine = setupHive.createMachine({
         src: "recover",
         onDone: [
           { guard: { type: "isNeeded", params: ({ event }) => event.output }, target: "backingOff" },
+          { guard: { type: "isSleeping", params: ({ event }) => event.output }, target: "asleep" },
           { guard: { type: "isAnswering", params: ({ event }) => event.output }, target: "attaching" },
           { target: "cold" }
         ]

@@ -66,6 +66,16 @@ export const hiveInstall = (id: string, step: string) => queen("hive_install", `
 export const hiveAddLocal = () => queen("hive_add_local", "no hives found; adding local machine")
 /** `at` is "localhost:8600", or "localhost" where there is no port (one process). */
 export const hiveWake = (at: string) => queen("hive_wake", `waking the beehive at ${at}`)
+/** Its machine sleeps, and is woken by its network card; `usualS`: what that took the last times. */
+export const hiveRouse = (id: string, usualS: number | undefined) =>
+  queen(
+    "hive_rouse",
+    usualS === undefined
+      ? `waking ${id}: it sleeps, and was never woken before`
+      : `waking ${id}: usually up in ${upToOneDecimal(usualS)} s`
+  )
+export const hiveSleeps = (id: string, idleS: number) =>
+  queen("hive_sleeps", `hive ${id} sleeps: it was idle for ${upToOneDecimal(idleS)} s`)
 export const hiveFirstHeartbeat = (id: string) =>
   queen("hive_first_heartbeat", `first heartbeat from hive ${id}; checking capabilities…`)
 export const hiveCapabilities = (id: string, devices: string, models: number, workers: number) =>

@@ -26,6 +26,7 @@ import { layerSqlite } from "../layers/hive-catalog/sqlite.ts"
 import { layerRandom } from "../layers/ids/random.ts"
 import { layerDisk } from "../layers/models/disk.ts"
 import { hiveFolder } from "../layers/paths/index.ts"
+import { layerCommand } from "../layers/power/command.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode } from "../layers/process/node.ts"
 import { layerProcess as layerQueenLauncher } from "../layers/queen-launcher/process.ts"
@@ -70,6 +71,7 @@ const worldOf = (settings: Settings) => {
     layerWorkers,
     layerQueens,
     nextQueen(settings),
+    layerCommand,
     ActorSystem.layer
   ).pipe(
     Layer.provideMerge(Layer.mergeAll(layerNode, layerDaemons, layerRandom, Layer.succeed(CurrentSettings, settings)))

@@ -58,6 +58,7 @@ import { layerNode as layerProcesses } from "../layers/process/node.ts"
 import { ollamaHomeApi } from "../protocol/surfaces/ollama.ts"
 import { running } from "../protocol/surfaces/ollama-surface.ts"
 import { type QueenApi, queenApi } from "../protocol/queen/index.ts"
+import { layerMagicPacket } from "../layers/power/magic-packet.ts"
 import { layerSqlite as layerCatalog } from "../layers/queen-catalog/sqlite.ts"
 import { layerDirectListener } from "../layers/remote/direct-listener.ts"
 import { layerSsh as layerRemotes } from "../layers/remote/ssh.ts"
@@ -136,6 +137,7 @@ const worldOf = (settings: Settings, handlers: QueenApi, keys: HiveKeyring, peop
     layerHives,
     layerWorkers,
     layerRemotes,
+    layerMagicPacket,
     Layer.effect(ActorSystem, ActorSystem.make)
   ).pipe(
     Layer.provideMerge(

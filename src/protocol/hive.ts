@@ -194,6 +194,13 @@ export const hiveApi = {
     answers: { events: stream.ofActors },
     errors: ofOwnedHive
   }),
+  suspend: endpoint("POST", "/suspend", {
+    scope: "peer",
+    summary: "Put its machine to sleep, where it has been idle for so long, milliseconds; 409 where it was not",
+    input: Schema.Struct({ idle_ms: Schema.NonNegative }),
+    answers: { json: { 202: Nothing } },
+    errors: [...ofOwnedHive, "CONFLICT"]
+  }),
   shutdown: endpoint("POST", "/shutdown", {
     scope: "peer",
     summary: "Drain, stop workers, end; answers when the workers are gone",

@@ -20,6 +20,8 @@ const says: Says = {
   hiveInstall: [narration.hiveInstall("attic", "copying it")],
   hiveAddLocal: [narration.hiveAddLocal()],
   hiveWake: [narration.hiveWake("localhost:8600")],
+  hiveRouse: [narration.hiveRouse("attic", 42), narration.hiveRouse("attic", undefined)],
+  hiveSleeps: [narration.hiveSleeps("attic", 1800)],
   hiveFirstHeartbeat: [narration.hiveFirstHeartbeat("attic")],
   hiveCapabilities: [narration.hiveCapabilities("attic", "CPU", 0, 1)],
   hiveCached: [narration.hiveCached("attic")],

@@ -5,6 +5,7 @@
 import * as JSONSchema from "effect/JSONSchema"
 import * as Schema from "effect/Schema"
 import { Dialect } from "../../src/machines/dialect/dialect.ts"
+import { Discovered } from "../../src/machines/discovery/discovered.ts"
 import { Diagnosis } from "../../src/machines/doctor/finding.ts"
 import { Narration } from "../../src/machines/narration.ts"
 import { Count, Health } from "../../src/machines/vocabulary/common.ts"
@@ -89,6 +90,7 @@ export const outputs: Readonly<Record<string, Output>> = {
   "queen status": asked(Schema.Struct({ ...running, ...Health.fields })),
   "hives status": asked(Schema.Struct({ ...running, ...HiveView.fields })),
   "hives show": asked(Schema.Struct({ ...HiveView.fields, machine: Schema.optional(MachineView) })),
+  "hives discover": document(Discovered),
   "hives ls": asked(Schema.Array(HiveView)),
   "workers ls": workers,
   "models ls": models,

@@ -19,6 +19,9 @@ const lost = () => degraded().fire("lost")
 const stopping = () => healthy().send({ type: "STOP" })
 const stopped = () => stopping().done("stop")
 
+const suspending = () => healthy().send({ type: "REST" })
+const asleep = () => suspending().done("suspend")
+
 const tag = (walk: Walk<typeof hiveMachine>) => [...walk.snapshot.tags].join()
 
 describe("A hive", () => {
@@ -131,7 +134,7 @@ describe("A hive", () => {
   })
 
   it("stops from anywhere, and can be woken again", () => {
-    for (const make of [attaching, cold, waking, loading, checking, healthy, degraded, lost]) {
+    for (const make of [attaching, cold, waking, loading, checking, healthy, suspending, degraded, lost]) {
       const walk = make().send({ type: "STOP" })
       expect(walk.running).toEqual(["stop"])
       expect(tag(walk.send({ type: "STOP" }).send(beat).done("stop"))).toBe("stopped")
@@ -158,6 +161,37 @@ describe("A hive", () => {
     const heard = stopped().send({ type: "ATTACH" })
     expect(heard.running).toEqual(["attach"])
     expect(tag(heard.done("attach", { ...claimed, instance: "h2" }))).toBe("loading")
+  })
+
+  it("that is idle is put to sleep where it agrees, stays as it is where not, and is woken for whoever wants it", () => {
+    expect(suspending().running).toEqual(["suspend"])
+    expect(suspending().input("suspend")).toEqual(claimed)
+    expect(tag(suspending().fail("suspend", error("CONFLICT")))).toBe("healthy")
+    const walk = asleep()
+    expect(tag(walk)).toBe("asleep")
+    expect(walk.running).toEqual([])
+    expect(walk.said.slice(-2)).toEqual(["gone", "entered"])
+    expect(walk.send({ type: "ENSURE" }).running).toEqual(["wake"])
+    expect(suspending().send({ type: "ENSURE" }).done("suspend").running).toEqual(["wake"])
+  })
+
+  it("whose machine sleeps already is not looked for; one that is not there sleeps, also where it was lost", () => {
+    expect(tag(new Walk(hiveMachine, { lateMs: 3000, lostMs: 10_000, asleep: true }, coverage))).toBe("asleep")
+    expect(tag(attaching().done("attach", "asleep"))).toBe("asleep")
+    expect(tag(lost().done("recover", { wakeAgain: false, sleeps: true }))).toBe("asleep")
+  })
+
+  it("whose machine sleeps is stopped without a look at it, and taken in where somebody else has woken it", () => {
+    expect(tag(asleep().send({ type: "STOP" }))).toBe("stopped")
+    expect(asleep().snapshot.context.ended).toBe("h1")
+    expect(asleep().send({ type: "ATTACH" }).running).toEqual(["attach"])
+  })
+
+  it("sleeps on where nobody wants it any more before it is up, unless somebody does again", () => {
+    const woken = () => asleep().send({ type: "ENSURE" })
+    const off = woken().fail("wake", error("CANCELLED"))
+    expect([tag(off), off.snapshot.context.wanted]).toEqual(["asleep", false])
+    expect(tag(woken().send({ type: "ENSURE" }).fail("wake", error("CANCELLED")))).toBe("degraded")
   })
 
   it("is not woken by a wish that came before it was stopped once more", () => {

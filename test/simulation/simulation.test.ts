@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import * as Fiber from "effect/Fiber"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { deadlyModel, deadlyOf, type Plan, planOf, raceOf, staysOf } from "../../src/simulator/run/plan.ts"
+import { deadlyModel, deadlyOf, type Plan, planOf, raceOf, sleepsOf, staysOf } from "../../src/simulator/run/plan.ts"
 import { type Outcome, runPlan } from "../../src/simulator/run/run.ts"
 import { shrink } from "../../src/simulator/run/shrink.ts"
 import { measuringSurfaces } from "../../src/simulator/clients/measuring.ts"
@@ -96,6 +96,24 @@ describe("The simulated cluster", () => {
     const outcomes = await runAll(measuring.filter(hasOneModel).slice(0, isWhole ? 20 : 3))
     expect(broken(outcomes)).toEqual([])
     expect(new Set(outcomes.flatMap(({ ends }) => ends))).toEqual(new Set(["done"]))
+  }, 300_000)
+
+  it("wakes machines that sleep for requests alone, and foresees after three times how long that takes", async () => {
+    const outcomes = await runAll(range(1, isWhole ? 30 : 4).map(sleepsOf))
+    expect(broken(outcomes)).toEqual([])
+    expect(new Set(outcomes.flatMap(({ ends }) => ends))).toEqual(new Set(["done"]))
+    // each of the last three of six jobs
+    expect(outcomes.map(({ foreseen }) => foreseen)).toEqual(outcomes.map(() => 3))
+  }, 300_000)
+
+  it("has machines that sleep in some of its plans, at their owners' will also under work, and in no other", async () => {
+    const plans = range(1, 200).map((seed) => planOf(seed))
+    const sleeping = plans.filter(({ hives }) => hives.some(({ sleeps }) => sleeps !== undefined))
+    expect(sleeping.length).toBeGreaterThan(10)
+    expect(sleeping.length).toBeLessThan(50)
+    const naps = sleeping.filter(({ hives }) => hives.some(({ sleeps }) => (sleeps?.naps.length ?? 0) > 0))
+    expect(naps.length).toBeGreaterThan(5)
+    expect(broken(await runAll(naps.slice(0, isWhole ? 20 : 3)))).toEqual([])
   }, 300_000)
 
   it("has hives of other machines answer, too", () => {

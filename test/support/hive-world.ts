@@ -15,12 +15,14 @@ import { Models } from "../../src/layers/models/index.ts"
 import { type ExitStatus, Processes } from "../../src/layers/process/index.ts"
 import { QueenConnector } from "../../src/layers/queen-connector/index.ts"
 import { type QueenApi } from "../../src/protocol/queen/index.ts"
+import { Suspend } from "../../src/layers/power/index.ts"
 import { Runtimes } from "../../src/layers/runtimes/index.ts"
 import { CurrentSettings, type Settings } from "../../src/layers/settings/index.ts"
 import { defaults } from "../../src/layers/settings/defaults.ts"
 import { WorkerConnector } from "../../src/layers/worker-connector/index.ts"
 import { type WorkerApi } from "../../src/protocol/worker.ts"
 import { WorkerLauncher, type WorkerPlan } from "../../src/layers/worker-launcher/index.ts"
+import { rbeeError } from "../../src/machines/errors.ts"
 import type { ModelFacts } from "../../src/machines/formats/gguf/gguf.ts"
 import type { Proof } from "../../src/machines/policy/blame.ts"
 import type { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
@@ -68,6 +70,9 @@ export interface World {
   queen: "answers" | "is out of reach"
   /** urls of workers whose answers the hive has ended, in order */
   readonly cancelled: Array<string>
+  /** how its machine takes the command to sleep, and how often it was given */
+  suspending: "sleeps" | "fails"
+  suspends: number
   readonly leases: Effect.Effect<ReadonlyArray<LeaseRow>>
   /** file names of models that are in the catalog */
   readonly addModel: (ref: string) => Effect.Effect<void>
@@ -97,13 +102,15 @@ export const makeWorld = (
 ): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
     const launched: Array<Launched> = []
-    const world: Pick<World, "launching" | "proof" | "lastWords" | "stamp" | "queen" | "cancelled"> = {
+    const world: Omit<World, "hive" | "launched" | "leases" | "addModel"> = {
       launching: "works",
       proof: "works",
       lastWords: "planted words",
       stamp: "1",
       queen: "answers",
-      cancelled: []
+      cancelled: [],
+      suspending: "sleeps",
+      suspends: 0
     }
     let count = 0
     const launcher: WorkerLauncher["Type"] = {
@@ -164,6 +171,12 @@ export const makeWorld = (
         }
       ),
       Layer.succeed(Processes, unused<Processes["Type"]>("Processes")),
+      Layer.succeed(Suspend, {
+        suspend: Effect.suspend(() => {
+          world.suspends++
+          return world.suspending === "sleeps" ? Effect.void : rbeeError("INTERNAL", "planted: it does not sleep")
+        })
+      }),
       Layer.succeed(WorkerLauncher, launcher),
       Layer.succeed(WorkerConnector, {
         connect: (url) => {

@@ -95,6 +95,7 @@ export const hiveApiOf: Effect.Effect<HiveApi, never, Needs | Scope.Scope> = Eff
     runtimeEvents: feedOf("a provision", "NOT_FOUND"),
     workerEvents: feedOf("a worker", "WORKER_NOT_FOUND"),
     inspectEvents: ({ contents }) => Effect.sync(() => inspect({ contents: contents === true })),
+    suspend: ({ idle_ms }) => Effect.flatMap(Ending, (ending) => ending.suspend(idle_ms)),
     shutdown: ({ deadline_ms }) => shutdown(deadline_ms)
   })
   /** A queen that lost this hive to another one learns it from whatever she asks. */

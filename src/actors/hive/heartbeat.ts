@@ -18,6 +18,7 @@ import { Parts } from "./common/parts.ts"
 import { CurrentHive, HiveWorld, type Ports } from "./common/ports.ts"
 import { CurrentDevices } from "./devices/devices.ts"
 import { CurrentOwnership, type Ownership } from "./ownership.ts"
+import { Rest } from "./rest.ts"
 import { CurrentWorkers } from "./workers/workers.ts"
 
 /** A queen that does not answer within a beat's time, and at most this one (milliseconds), gets the next beat instead. */
@@ -30,6 +31,7 @@ interface HeartbeatOptions {
   readonly hive: CurrentHive["Type"]
   readonly parts: Parts["Type"]
   readonly ownership: Ownership
+  readonly rest: Rest["Type"]
   readonly queens: QueenConnector["Type"]
 }
 
@@ -52,6 +54,7 @@ export class Heartbeat {
       hive: yield* CurrentHive,
       parts: yield* Parts,
       ownership: yield* CurrentOwnership,
+      rest: yield* Rest,
       queens: yield* QueenConnector
     }
     return new Heartbeat(options, yield* Queue.dropping<void>(1))
@@ -127,7 +130,7 @@ export class Heartbeat {
   })
 
   private readonly next: Effect.Effect<Beat> = Effect.gen(this, function* () {
-    const { hive, parts, ports } = this.options
+    const { hive, ownership, parts, ports, rest } = this.options
     const now = yield* Clock.currentTimeMillis
     return {
       hive_id: hive.id,
@@ -136,7 +139,8 @@ export class Heartbeat {
       version: ports.settings.version,
       url: yield* Deferred.await(hive.url),
       devices: parts.find(CurrentDevices)?.beats(now) ?? [],
-      workers: yield* parts.find(CurrentWorkers)?.beats ?? Effect.succeed([])
+      workers: yield* parts.find(CurrentWorkers)?.beats ?? Effect.succeed([]),
+      ...(ownership.sleepAfterS > 0 ? { idle_ms: yield* rest.idleMs } : {})
     }
   })
 }

@@ -24,6 +24,7 @@ import type { HiveApi } from "../../protocol/hive.ts"
 import type { HiveCatalog } from "../../layers/hive-catalog/index.ts"
 import type { Ids } from "../../layers/ids/index.ts"
 import type { Models } from "../../layers/models/index.ts"
+import type { Suspend } from "../../layers/power/index.ts"
 import type { Processes } from "../../layers/process/index.ts"
 import type { QueenConnector } from "../../layers/queen-connector/index.ts"
 import type { Runtimes } from "../../layers/runtimes/index.ts"
@@ -42,6 +43,7 @@ import { CurrentHeartbeat } from "./heartbeat.ts"
 import { CurrentDownloads, Downloads } from "./models/downloads.ts"
 import { openStore } from "./models/store.ts"
 import { CurrentOwnership } from "./ownership.ts"
+import { Rest } from "./rest.ts"
 import { watchQueen } from "./queen-watch.ts"
 import { CurrentUsage } from "./usage.ts"
 import { CurrentWorkers, Workers } from "./workers/workers.ts"
@@ -58,6 +60,7 @@ export type HivePorts =
   | WorkerLauncher
   | WorkerConnector
   | QueenConnector
+  | Suspend
 
 export interface Hive extends Identity {
   readonly api: HiveApi
@@ -73,6 +76,7 @@ export interface Hive extends Identity {
 const layers = Ending.layer.pipe(
   Layer.provideMerge(CurrentHeartbeat.layer),
   Layer.provideMerge(CurrentOwnership.layer),
+  Layer.provideMerge(Rest.layer),
   Layer.provideMerge(CurrentUsage.layer),
   Layer.provideMerge(Parts.layer),
   Layer.provideMerge(CurrentLogs.layer),

@@ -16,6 +16,8 @@ export class Ownership {
   wokenCold = false
   /** She stays, and this hive with her. */
   stays = false
+  /** Idle so long, seconds, its machine is put to sleep; 0: it is not. */
+  sleepAfterS = 0
   private readonly catalog: Ports["catalog"]
 
   private constructor(catalog: Ports["catalog"], owner: OwnerRow | undefined) {
@@ -31,6 +33,7 @@ export class Ownership {
   /** Her own later starts always may; another queen only if she says that she takes over. */
   claim({
     queen,
+    sleep_after_s,
     stays,
     take_over,
     woken_cold
@@ -45,6 +48,7 @@ export class Ownership {
       this.owner = { id, name, epoch, url }
       this.secret = queen.secret
       this.stays = stays === true
+      if (sleep_after_s !== undefined) this.sleepAfterS = sleep_after_s
       // Claimed again by a queen who did not wake it, it keeps what the first one said.
       if (woken_cold !== undefined) this.wokenCold = woken_cold
       return this.catalog.setOwner(this.owner)

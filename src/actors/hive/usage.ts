@@ -15,11 +15,19 @@ export interface UsageOptions {
 export class Usage {
   /** nobody has ever wanted anything of it */
   isUnused = true
+  /** milliseconds since 1970: when it last was called for work */
+  calledAt: number
   private lastAt: number
 
   constructor(now: number) {
+    this.calledAt = now
     this.lastAt = now
   }
+
+  /** It is called for work. */
+  readonly called: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.map(this.touch, () => void (this.calledAt = this.lastAt))
+  )
 
   /** Somebody wanted something of it. */
   readonly touch: Effect.Effect<void> = Effect.map(Clock.currentTimeMillis, (now) => {

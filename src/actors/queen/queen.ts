@@ -16,6 +16,7 @@ import type { HiveKeys, PersonKeys } from "../../layers/keys/index.ts"
 import type { HiveLauncher } from "../../layers/hive-launcher/index.ts"
 import type { Ids } from "../../layers/ids/index.ts"
 import type { QueenApi } from "../../protocol/queen/index.ts"
+import type { Wake } from "../../layers/power/index.ts"
 import type { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
 import type { Turns } from "../../layers/turns/index.ts"
@@ -77,6 +78,7 @@ type Ports =
   | PersonKeys
   | QueenCatalog
   | Turns
+  | Wake
   | WorkerConnector
 
 /** Her parts, each over those below it. They outlive what her tree restarts. */

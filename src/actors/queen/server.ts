@@ -109,12 +109,15 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       const now = yield* Clock.currentTimeMillis
       const here = yield* copiesOn(hive)
       const workers = view.allWorkers().filter((worker) => worker.hive === id).length
-      const { claimed, devices, state, beatAt } = hive
+      const { asleep, claimed, devices, state, beatAt } = hive
+      const power = hives.rowOf(id)?.power
       const count = here?.length ?? devices?.models ?? 0
       return {
         id,
         state,
         ...(hive.ssh === undefined ? {} : { ssh: hive.ssh }),
+        ...(power === undefined ? {} : { power }),
+        ...(asleep?.usualMs === undefined ? {} : { usually_up_s: asleep.usualMs / 1000 }),
         workers,
         models: count,
         ...(claimed === undefined ? {} : { url: claimed.url, instance: claimed.instance }),

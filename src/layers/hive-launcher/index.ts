@@ -37,6 +37,10 @@ export class HiveLauncher extends Context.Tag("rbee/HiveLauncher")<
      * where its machine cannot be reached.
      */
     readonly kill: (target: HiveTarget) => Effect.Effect<void, RbeeError>
+    /** Is its machine there? Known soon; nothing is started or asked there. */
+    readonly reachable: (target: HiveTarget) => Effect.Effect<boolean>
+    /** Its machine sleeps: no connection to it is kept up, nor made again. */
+    readonly letGo: (target: HiveTarget) => Effect.Effect<void>
   }
 >() {}
 

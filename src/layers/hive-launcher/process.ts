@@ -79,7 +79,9 @@ export const layerProcess = (program: Program): Layer.Layer<HiveLauncher, never,
         find: (target) => Effect.provide(here.find(target), ports),
         wake: (target) => Effect.provide(here.wake(target), ports),
         present: (target) => Effect.provide(here.present(target), ports),
-        kill: (target) => Effect.provide(here.kill(target), ports)
+        kill: (target) => Effect.provide(here.kill(target), ports),
+        reachable: () => Effect.succeed(true),
+        letGo: () => Effect.void
       }
     })
   )

@@ -20,6 +20,7 @@ import type { HiveFile, Look } from "../remote/questions.ts"
 import type { Tunnel } from "../remote/tunnel.ts"
 import { Tunnels } from "../remote/tunnels.ts"
 import type { Ends } from "../ssh/index.ts"
+import { listens } from "../ssh/listens.ts"
 import { CurrentSettings, type Settings } from "../settings/index.ts"
 import { defaults } from "../settings/defaults.ts"
 import { HiveLauncher, type HiveTarget, wokenMark } from "./index.ts"
@@ -222,7 +223,11 @@ const make = (tunnels: Tunnels["Type"], listener: DirectListener["Type"], keys: 
         })
       ),
 
-    kill: (target: Remote): Effect.Effect<void, RbeeError> => over(target, (tunnel) => end(target, tunnel))
+    kill: (target: Remote): Effect.Effect<void, RbeeError> => over(target, (tunnel) => end(target, tunnel)),
+
+    reachable: ({ ssh }: Remote): Effect.Effect<boolean> => listens(ssh, settings.queen.sshConfig),
+
+    letGo: (target: Remote): Effect.Effect<void> => Effect.flatMap(tunnelOf(target), (tunnel) => tunnel.release)
   }
 }
 
@@ -245,7 +250,9 @@ export const layerSsh = <E, R>(
         find: (target) => by(target, here.find, there.find),
         present: (target) => by(target, here.present, there.present),
         wake: (target) => by(target, here.wake, there.wake),
-        kill: (target) => by(target, here.kill, there.kill)
+        kill: (target) => by(target, here.kill, there.kill),
+        reachable: (target) => by(target, here.reachable, there.reachable),
+        letGo: (target) => by(target, here.letGo, there.letGo)
       }
     })
   ).pipe(Layer.provide(local))

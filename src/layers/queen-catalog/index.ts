@@ -7,7 +7,7 @@ import type * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type { RbeeError } from "../../machines/errors.ts"
 import { EpochMs } from "../../machines/vocabulary/common.ts"
-import { SshPlace } from "../../machines/vocabulary/place.ts"
+import { Power, SshPlace } from "../../machines/vocabulary/place.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
 import { KeyView } from "../../machines/vocabulary/people/key.ts"
@@ -31,6 +31,16 @@ export const HiveRow = Schema.Struct({
   ssh: Schema.optional(SshPlace),
   /** started by hand, and let in by an invitation */
   joined: Schema.optional(Schema.Struct({ secret: Schema.String, queen: Schema.String })),
+  /** how its machine is woken, and whether it is put to sleep */
+  power: Schema.optional(Power),
+  sleep: Schema.optional(
+    Schema.Struct({
+      /** since when its machine sleeps, as far as is known */
+      since: Schema.optional(EpochMs),
+      /** what its last wakings took, milliseconds (policy/wake-time.ts) */
+      woke_ms: Schema.Array(Schema.Number)
+    })
+  ),
   addedAt: EpochMs
 })
 export type HiveRow = typeof HiveRow.Type

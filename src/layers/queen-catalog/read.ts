@@ -6,13 +6,15 @@ import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import { decoder } from "../../machines/formats/json/decode.ts"
 import { Devices } from "../../machines/vocabulary/device.ts"
-import { SshPlace } from "../../machines/vocabulary/place.ts"
+import { Power, SshPlace } from "../../machines/vocabulary/place.ts"
 import { HiveId } from "../../machines/vocabulary/ids.ts"
 
 /** What does not change while she sleeps; the rest of a row is hers. */
 const KnownHive = Schema.Struct({
   id: Schema.parseJson(HiveId),
   ssh: Schema.optional(Schema.NullOr(Schema.parseJson(SshPlace))),
+  power: Schema.optional(Schema.NullOr(Schema.parseJson(Power))),
+  sleep: Schema.optional(Schema.NullOr(Schema.parseJson(Schema.Struct({ since: Schema.optional(Schema.Number) })))),
   devices: Schema.NullOr(Schema.parseJson(Devices))
 })
 
@@ -20,6 +22,10 @@ export interface KnownHive {
   readonly id: HiveId
   /** on another machine: how that is reached */
   readonly ssh: SshPlace | undefined
+  /** how its machine is woken */
+  readonly power: Power | undefined
+  /** its machine sleeps, as far as she knew */
+  readonly isAsleep: boolean
   /** as it last told them */
   readonly devices: Devices | undefined
 }
@@ -32,7 +38,13 @@ export const hivesKnownIn = (file: string): Effect.Effect<ReadonlyArray<KnownHiv
     const rows = yield* decoder(Schema.Array(KnownHive))(
       yield* sql`SELECT hives.*, capabilities.devices FROM hives LEFT JOIN capabilities ON hive = id ORDER BY hives.rowid`
     )
-    return rows.map(({ devices, id, ssh }) => ({ id, ssh: ssh ?? undefined, devices: devices ?? undefined }))
+    return rows.map(({ devices, id, power, sleep, ssh }) => ({
+      id,
+      ssh: ssh ?? undefined,
+      power: power ?? undefined,
+      isAsleep: sleep?.since !== undefined,
+      devices: devices ?? undefined
+    }))
   }).pipe(
     Effect.scoped,
     Effect.provide(Reactivity.layer),

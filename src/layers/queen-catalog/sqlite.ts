@@ -38,6 +38,10 @@ export const migrations: Migrations = [
       `CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'audit is only added to'); END`,
       `CREATE TRIGGER audit_is_not_removed BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'audit is only added to'); END`
     ]
+  },
+  {
+    name: "hives whose machines sleep",
+    statements: ["ALTER TABLE hives ADD COLUMN power TEXT", "ALTER TABLE hives ADD COLUMN sleep TEXT"]
   }
 ]
 

@@ -31,6 +31,7 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     downloads: 2,
     gpus: [],
     vulkan: "auto",
+    suspendCommand: ["systemctl", "suspend"],
     queen: undefined
   },
   worker: {

@@ -57,6 +57,8 @@ export interface Settings {
     /** stand-ins for GPUs that are not there, and caps on devices that are */
     readonly gpus: ReadonlyArray<GpuSetting>
     readonly vulkan: "auto" | "on" | "off"
+    /** what puts its machine to sleep: a program and its arguments */
+    readonly suspendCommand: ReadonlyArray<string>
     /** the queen that it joins by an invitation; undefined: this machine's */
     readonly queen: string | undefined
   }

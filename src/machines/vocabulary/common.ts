@@ -13,6 +13,7 @@ export type Role = typeof Role.Type
 /** The shared lifecycle words (docs/design.md#the-states). */
 export const Lifecycle = Schema.Literal(
   "cold",
+  "asleep",
   "waking",
   "loading",
   "healthy",

@@ -2,7 +2,7 @@
 import * as Schema from "effect/Schema"
 import { Count, Lifecycle } from "./common.ts"
 import { DeviceBeat, Devices } from "./device.ts"
-import { SshPlace } from "./place.ts"
+import { Power, SshPlace } from "./place.ts"
 import { WorkerBeat } from "./worker.ts"
 import { HiveId } from "./ids.ts"
 
@@ -15,7 +15,9 @@ export const Heartbeat = Schema.Struct({
   version: Schema.String,
   url: Schema.String,
   devices: Schema.Array(DeviceBeat),
-  workers: Schema.Array(WorkerBeat)
+  workers: Schema.Array(WorkerBeat),
+  /** of one that may be put to sleep: milliseconds since it did anything, or anybody wanted it to */
+  idle_ms: Schema.optional(Schema.NonNegative)
 })
 export type Heartbeat = typeof Heartbeat.Type
 
@@ -34,7 +36,9 @@ export const ClaimRequest = Schema.Struct({
   /** the hive was woken for a cold session: it ends 60 s after its last use */
   woken_cold: Schema.optional(Schema.Boolean),
   /** the queen stays however idle she is, and the hive with her */
-  stays: Schema.optional(Schema.Boolean)
+  stays: Schema.optional(Schema.Boolean),
+  /** idle so long, seconds, its machine is put to sleep: it tells how long it is, and does not end by itself; 0: it is not */
+  sleep_after_s: Schema.optional(Count)
 })
 export type ClaimRequest = typeof ClaimRequest.Type
 
@@ -44,6 +48,10 @@ export const HiveView = Schema.Struct({
   url: Schema.optional(Schema.String),
   /** on another machine: how that is reached */
   ssh: Schema.optional(SshPlace),
+  /** how its machine is woken, and when it is put to sleep */
+  power: Schema.optional(Power),
+  /** seconds that waking its machine usually takes */
+  usually_up_s: Schema.optional(Schema.Number),
   instance: Schema.optional(Schema.String),
   pid: Schema.optional(Schema.Int),
   devices: Schema.optional(Devices),

@@ -31,6 +31,26 @@ export const SshPlace = Schema.Struct({
 })
 export type SshPlace = typeof SshPlace.Type
 
+const MacAddress = Schema.String.pipe(
+  Schema.pattern(/^[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){5}$/, { message: () => "a MAC address, as aa:bb:cc:dd:ee:ff" })
+)
+const IPv4 = Schema.String.pipe(
+  Schema.pattern(/^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/, {
+    message: () => "an address of IPv4"
+  })
+)
+
+/** How a hive's machine is woken, and whether it is put to sleep. */
+export const Power = Schema.Struct({
+  /** of its network card, which hears while the machine sleeps */
+  mac: MacAddress,
+  /** whom the packet goes to; absent: everybody in each network of the queen's machine */
+  broadcast: Schema.optional(IPv4),
+  /** idle so long, seconds, it is put to sleep; absent: never by us */
+  sleep_after_s: Schema.optional(Schema.Int.pipe(Schema.between(1, 2_000_000)))
+})
+export type Power = typeof Power.Type
+
 /** How something of a hive's machine is reached from the queen's. */
 export interface FarUrl {
   readonly hive: HiveId

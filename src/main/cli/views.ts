@@ -189,7 +189,7 @@ const outcomes: Readonly<Record<PlanView["outcome"], string>> = {
   resident: "a worker that has the model answers at once",
   start: "a worker is started",
   queue: "the job waits for a slot or for room",
-  asleep: "no hive is awake; the job would wake one",
+  asleep: "nothing that is awake has room; the job would wake a hive",
   no_place: "the job would fail"
 }
 

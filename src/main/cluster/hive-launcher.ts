@@ -54,7 +54,9 @@ export const layerInProcess: Layer.Layer<HiveLauncher, never, HivePorts | InProc
           const scope = living.get(id)
           living.delete(id)
           return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
-        })
+        }),
+      reachable: () => Effect.succeed(true),
+      letGo: () => Effect.void
     }
   })
 )

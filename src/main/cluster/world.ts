@@ -24,6 +24,8 @@ import { layerMemory as layerJournal } from "../../layers/journal/memory.ts"
 import { entriesIn } from "../../layers/model-entries/file.ts"
 import { layerDisk } from "../../layers/models/disk.ts"
 import { type Home, hiveFolder, queenFolder } from "../../layers/paths/index.ts"
+import { layerCommand } from "../../layers/power/command.ts"
+import { layerMagicPacket } from "../../layers/power/magic-packet.ts"
 import { layerNode as layerProcesses } from "../../layers/process/node.ts"
 import { layerInProcess as layerQueens } from "../../layers/queen-connector/in-process.ts"
 import { type QueenApi, queenApi } from "../../protocol/queen/index.ts"
@@ -72,6 +74,8 @@ const layerCommon = (settings: Settings, { kinds }: KindsHere) =>
         layerMetrics,
         HiveKeys.layer,
         PersonKeys.layer,
+        layerMagicPacket,
+        Layer.provide(layerCommand, Layer.succeed(CurrentSettings, settings)),
         Layer.succeed(CurrentSettings, settings),
         Layer.succeed(Kinds, kinds)
       )

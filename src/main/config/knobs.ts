@@ -62,6 +62,7 @@ const origins = list(
   /^(null|[a-z][a-z0-9+.-]*:\/\/[^\s,/*]*\/?)$/i
 )
 const hosts = list("names such as box.lan", /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/)
+const words = list("a program and its arguments, such as systemctl suspend", /^[\x21-\x7e]{1,1024}$/)
 const yesOrNo: Kind = {
   accepts: "true or false",
   read: (value) =>
@@ -158,6 +159,12 @@ export const knobs: ReadonlyArray<Knob> = [
     vulkan,
     "`auto`, `on`, `off`",
     "GPUs that CUDA does not serve: `on` installs what they need (81 MB), `auto` where a card of AMD's or NVIDIA's has 2 GB and more"
+  ),
+  hive(
+    "suspendCommand",
+    words,
+    "words",
+    "what puts this machine to sleep: a program and its arguments, run without a shell"
   ),
   hive(
     "queen",

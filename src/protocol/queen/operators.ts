@@ -4,7 +4,7 @@ import { Count, Nothing } from "../../machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import { GcAnswer, KeptModel, ModelView, ScanAnswer, ScanRequest } from "../../machines/vocabulary/model.ts"
-import { SshPlace } from "../../machines/vocabulary/place.ts"
+import { Power, SshPlace } from "../../machines/vocabulary/place.ts"
 import { Id, HiveId, ModelRef } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
@@ -38,6 +38,8 @@ const hivesApi = {
       url: Schema.optional(Schema.String),
       /** on another machine, which is looked at first */
       ssh: Schema.optional(SshPlace),
+      /** how its machine is woken, and when it is put to sleep */
+      power: Schema.optional(Power),
       /** one that was never seen: any, or the one of this fingerprint */
       accept_new_host_key: Schema.optional(Schema.Boolean),
       host_key: Schema.optional(Schema.String)

@@ -8,6 +8,7 @@ import { SimJournal } from "../world/journal.ts"
 import { Links } from "../world/network/links.ts"
 import { Machine } from "../world/machine.ts"
 import { ModelDisk, type Hub, usualContext } from "../world/models.ts"
+import { Button } from "../world/power.ts"
 import { Network } from "../world/network/network.ts"
 import type { Host, SimProcess, Start } from "../world/process.ts"
 import { serveSsh } from "../world/ssh.ts"
@@ -51,6 +52,7 @@ export interface Programs {
 
 /** The files of the programs. */
 export const files = { queen: "queen.js", hive: "hive.js", worker: "worker.js" } as const
+const macOf = ({ name }: Host): string => `02:00:00:00:00:0${name.slice(1)}`
 const queenPort = 8500
 const hivePort = 8600
 
@@ -70,6 +72,8 @@ export class Cluster {
   slowMs = 0
   /** starts of the queen's machine */
   boots = 1
+  /** of the machines that may sleep */
+  readonly buttons: ReadonlyArray<Button>
 
   readonly onlooker: Onlooker | undefined
 
@@ -84,6 +88,7 @@ export class Cluster {
       plantsDuplicate: plan.canary === true,
       hasRoomForOne: plan.isRace === true,
       hasGoodDevices: plan.faults.length === 0 && plan.jobs.some(({ model }) => model === deadlyModel),
+      isCalm: plan.faults.length === 0 && plan.hives.every(({ sleeps }) => (sleeps?.naps.length ?? 0) === 0),
       readsRecords: plan.faults.every(({ kind }) => kind !== "corrupt-catalog")
     })
     this.hub = { bytesPerS: 20e6, trouble: undefined, ...plan.hub }
@@ -139,8 +144,37 @@ export class Cluster {
     this.hives = hives
     this.queenUrl = urlOf("localhost", queenPort)
     // hives that an operator has added before, over SSH
-    for (const { id, machine } of [...hives.values()].slice(1))
-      this.queenStore.hives.set(id, { id, addedAt: kernel.wallMs(), ssh: { host: machine.name, hive_port: hivePort } })
+    for (const { id, machine } of [...hives.values()].slice(1)) {
+      const sleeps = plan.hives.find((hive) => hive.id === id)?.sleeps
+      this.queenStore.hives.set(id, {
+        id,
+        addedAt: kernel.wallMs(),
+        ssh: { host: machine.name, hive_port: hivePort },
+        ...(sleeps === undefined ? {} : { power: { mac: macOf(machine), sleep_after_s: sleeps.afterS } })
+      })
+    }
+    this.buttons = plan.hives.flatMap(({ id, sleeps }, index) => {
+      const machine = machines.find((one) => one === hives.get(id)?.machine)
+      if (sleeps === undefined || machine === undefined) return []
+      const button = new Button(kernel, machine, { mac: macOf(machine), bootMs: sleeps.bootMs }, plan.seed + index)
+      for (const at of sleeps.naps) kernel.at(at, () => button.fall())
+      return [button]
+    })
+  }
+
+  buttonOf(machine: Host): Button | undefined {
+    return this.buttons.find((button) => button.machine === machine)
+  }
+
+  /** A packet is sent that wakes a machine. */
+  calls(button: Button): void {
+    const site = [...this.hives.values()].find(({ machine }) => machine === button.machine)
+    const isWanted =
+      this.journal.peek().unfinished().length > 0 ||
+      this.machines.some(({ processes }) =>
+        [...processes.values()].some(({ name }) => /\/(operator|start-)/.test(name))
+      )
+    this.watch.called(button.machine, isWanted, this.queenStore.hives.get(site?.id ?? "")?.sleep?.woke_ms ?? [])
   }
 
   /** The queen's and the keepers' machine. */
@@ -184,6 +218,7 @@ export class Cluster {
   }
 
   hiveIsClaimed(id: HiveId, process: SimProcess): void {
+    this.watch.isUp(process.machine)
     const site = this.hives.get(id)
     if (site !== undefined) site.claimed = process
   }
@@ -212,13 +247,13 @@ export class Cluster {
 
   /** Nothing runs but the machines themselves. */
   get isOver(): boolean {
-    return this.machines.every(({ processes }) => processes.size === 1)
+    return this.left().length === 0
   }
 
-  /** Everything that runs, but for the machines themselves. */
+  /** Everything that runs, but for the machines themselves; what sleeps with its machine ends when that is awake. */
   left(): ReadonlyArray<SimProcess> {
     return this.machines.flatMap((machine) =>
-      [...machine.processes.values()].filter(({ name }) => !name.includes("/system"))
+      [...machine.processes.values()].filter(({ isFrozen, name }) => !isFrozen && !name.includes("/system"))
     )
   }
 }

@@ -46,7 +46,10 @@ export const isExplained = (
   data: string,
   client?: Pick<ClientRun, "gaveUp">
 ): boolean => {
-  const has = (kinds: ReadonlyArray<FaultKind>) => plan.faults.some(({ kind }) => kinds.includes(kind))
+  // who sleeps in the middle of its work is to others as one that was stopped
+  const isNapping = plan.hives.some(({ sleeps }) => sleeps !== undefined && sleeps.naps.length > 0)
+  const has = (kinds: ReadonlyArray<FaultKind>) =>
+    (isNapping && kinds.includes("stop-hive")) || plan.faults.some(({ kind }) => kinds.includes(kind))
   // a client of /v1 that leaves, whose connection breaks, or that gives up, cancels its job
   if (end === "cancelled")
     return (

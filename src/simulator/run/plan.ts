@@ -15,6 +15,17 @@ export interface HivePlan {
   readonly gpus: ReadonlyArray<number>
   /** woken before the first job */
   readonly awake: boolean
+  /** its machine may sleep; absent: it is always on */
+  readonly sleeps?: SleepPlan
+}
+
+export interface SleepPlan {
+  /** idle so long, seconds, it is put to sleep */
+  readonly afterS: number
+  /** what waking it takes, milliseconds */
+  readonly bootMs: readonly [number, number]
+  /** virtual milliseconds at which its owner puts it to sleep, whatever runs there */
+  readonly naps: ReadonlyArray<number>
 }
 
 export interface JobPlan {
@@ -161,7 +172,52 @@ const outgrown = (plan: Plan): Plan => {
 const roomForOne = 260
 
 export const planOf = (seed: number, options: PlanOptions = {}): Plan =>
-  measuring(speaking(lateJournal(outgrown(wellSized(seed, options)), options), options))
+  sleeping(measuring(speaking(lateJournal(outgrown(wellSized(seed, options)), options), options)), options)
+
+/** Of some, other machines than the queen's sleep when they are idle, or when their owners want it. */
+const sleeping = (plan: Plan, { faults }: PlanOptions): Plan => {
+  const random = new SeededRandom(plan.seed ^ 0x5be0cd19)
+  if (plan.hives.length === 1 || !random.chance(0.2)) return plan
+  const hives = plan.hives.map((hive, index) => {
+    if (index === 0 || !random.chance(0.7)) return hive
+    const boot = random.int(2000, 30_000)
+    const naps = faults === false ? [] : Array.from({ length: random.int(0, 2) }, () => random.int(0, 60_000))
+    return {
+      ...hive,
+      sleeps: { afterS: random.int(2, 20), bootMs: [Math.round(boot * 0.93), Math.round(boot * 1.07)] as const, naps }
+    }
+  })
+  return { ...plan, hives }
+}
+
+/** One machine has no room, the other sleeps before each job: each wakes it. */
+export const sleepsOf = (seed: number): Plan => {
+  const random = new SeededRandom(seed ^ 0x1f83d9ac)
+  const boot = random.int(10_000, 30_000)
+  const sleeps = {
+    afterS: random.int(3, 15),
+    bootMs: [Math.round(boot * 0.93), Math.round(boot * 1.07)] as const,
+    naps: []
+  }
+  return {
+    ...wellSized(seed, { faults: false }),
+    hives: [
+      { id: localHive, ramMb: noRoom, gpus: [], awake: true },
+      { id: HiveId.make("hive1"), ramMb: 2000, gpus: [], awake: true, sleeps }
+    ],
+    jobs: Array.from({ length: 6 }, (_, id): JobPlan => ({
+      id,
+      at: 40_000 + id * 90_000 + random.int(0, 10_000),
+      prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
+      teardown: "warm"
+    })),
+    tokens: random.int(20, 100),
+    bootMs: [20, 300],
+    end: "down"
+  }
+}
+/** MB: a worker's process takes more */
+const noRoom = 60
 
 /** Of some, all jobs have texts measured, or some of them beside those that answer: vectors, or scores. */
 const measuring = (plan: Plan): Plan => {

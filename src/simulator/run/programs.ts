@@ -24,6 +24,7 @@ import { lead } from "../../layers/leadership/index.ts"
 import { layerPort } from "../../layers/leadership/port.ts"
 import { Journal } from "../../layers/journal/index.ts"
 import { Turns } from "../../layers/turns/index.ts"
+import { Suspend, Wake } from "../../layers/power/index.ts"
 import { QueenConnector } from "../../layers/queen-connector/index.ts"
 import { queenApi, type QueenApi } from "../../protocol/queen/index.ts"
 import { layerMemory as layerQueenCatalog } from "../../layers/queen-catalog/memory.ts"
@@ -31,6 +32,7 @@ import { CurrentSettings } from "../../layers/settings/index.ts"
 import { deadly, layerEngine } from "../world/engine.ts"
 import type { Way } from "../world/journal.ts"
 import { layerPorts } from "../world/daemons.ts"
+import { suspendOf, wakeOf } from "../world/power.ts"
 import { layerModels, measuredBy } from "../world/models.ts"
 import { layerDevices, layerIds, layerRuntimes, layerTurns } from "../world/ports.ts"
 import { farHives } from "../world/ssh.ts"
@@ -109,7 +111,9 @@ const layerHives = (cluster: Cluster, process: SimProcess) =>
         find: (target) => of(target.id).find(target),
         present: (target) => of(target.id).present(target),
         wake: (target) => of(target.id).wake(target),
-        kill: (target) => of(target.id).kill(target)
+        kill: (target) => of(target.id).kill(target),
+        reachable: (target) => of(target.id).reachable(target),
+        letGo: (target) => of(target.id).letGo(target)
       }
     })
   ).pipe(Layer.provide(layerLocalHives({ file: files.hive, env: {} })))
@@ -123,6 +127,7 @@ const wayToJournal = ({ kernel, plan }: Cluster, process: SimProcess): Way | und
 }
 
 export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
+  const wake = wakeOf(process, cluster.links, cluster.buttons, (button) => cluster.calls(button))
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
     const ready = yield* Deferred.make<QueenApi>()
@@ -175,13 +180,14 @@ export const bootQueen = (cluster: Cluster, process: SimProcess): void => {
       yield* Deferred.succeed(ready, queen.api)
       yield* Effect.forkScoped(Effect.zipRight(process.terminated, queen.shutdown(false)))
       yield* reign(queen, term)
-    }).pipe(Effect.provide(world))
+    }).pipe(Effect.provide(world), Effect.provideService(Wake, wake))
     return 0
   }).pipe(Effect.scoped, Effect.catchAll(exitCode))
   process.main(program)
 }
 
 export const bootHive = (cluster: Cluster, process: SimProcess, hive: HiveStart): void => {
+  const suspend = suspendOf(cluster.buttonOf(process.machine), () => cluster.watch.suspended(process.machine))
   const program = Effect.gen(function* () {
     yield* slowly(cluster)
     const ready = yield* Deferred.make<HiveApi>()
@@ -220,7 +226,7 @@ export const bootHive = (cluster: Cluster, process: SimProcess, hive: HiveStart)
         Effect.zipRight(process.terminated, made.shutdown(cluster.settingsOf(hive.id).shutdown.drainMs))
       )
       yield* made.ended
-    }).pipe(Effect.provide(world))
+    }).pipe(Effect.provide(world), Effect.provideService(Suspend, suspend))
     return 0
   }).pipe(Effect.scoped, Effect.catchAll(exitCode))
   process.main(program)

@@ -44,6 +44,8 @@ export interface Outcome {
   readonly ends: ReadonlyArray<string>
   /** answers that went on elsewhere */
   readonly failovers: number
+  /** wakings of machines of which was said how long they would take */
+  readonly foreseen: number
 }
 
 export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: Onlooker): Outcome => {
@@ -70,7 +72,8 @@ export const runPlan = (plan: Plan, trace?: (line: string) => void, onlooker?: O
     steps: kernel.steps,
     virtualMs: kernel.now,
     ends: jobs.map(({ facts }) => facts.error?.code ?? facts.state),
-    failovers: jobs.reduce((sum, { facts }) => sum + facts.failovers, 0)
+    failovers: jobs.reduce((sum, { facts }) => sum + facts.failovers, 0),
+    foreseen: cluster.watch.foreseen
   }
 }
 
@@ -212,7 +215,7 @@ const leftBut = (cluster: Cluster, may: (process: SimProcess) => boolean): strin
 
 /** Every job has ended: soon nothing is decoded any more, and nobody holds a slot. */
 const slotsHeld = (kernel: Kernel, cluster: Cluster): Outcome["broken"] => {
-  const decoding = () => cluster.living("worker").filter(({ decodes }) => decodes > 0)
+  const decoding = () => cluster.living("worker").filter(({ decodes, isFrozen }) => decodes > 0 && !isFrozen)
   const stop = kernel.run(() => decoding().length === 0, kernel.now + abandonedMs)
   if (stop?._tag === "Leak") return explain(stop, "")
   const [worker] = decoding()

@@ -8,6 +8,7 @@ import type { Kernel } from "../world/kernel/kernel.ts"
 import type { Host, SimProcess } from "../world/process.ts"
 import type { WorkerApi } from "../../protocol/worker.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
+import { usualMs } from "../../machines/policy/wake-time.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
 
 /** What is broken, in words; `invariant` is its short name. */
@@ -26,6 +27,10 @@ const startsMax = 1 + 3 + 1
 
 const terminal = new Set(["done", "error", "cancelled"])
 
+/** what is promised begins with the fourth waking */
+const wakingsToKnow = 3
+const expected = (woke: ReadonlyArray<number>) => (woke.length < wakingsToKnow ? undefined : usualMs(woke))
+
 export interface WatchOptions {
   /** the tokens of a job that are in the journal */
   readonly recorded: (job: JobId) => ReadonlyArray<number>
@@ -34,6 +39,8 @@ export interface WatchOptions {
   readonly readsRecords: boolean
   /** no machine has room for a second worker */
   readonly hasRoomForOne: boolean
+  /** nothing goes wrong */
+  readonly isCalm: boolean
   /** nothing is wrong but files: no device is ever out of service */
   readonly hasGoodDevices: boolean
 }
@@ -49,6 +56,10 @@ export class Watch {
   private readonly tries = new Map<string, number>()
   private readonly epochs = new Map<string, string>()
   private readonly starts = new Map<string, ReadonlyArray<number>>()
+  /** machines that were called and are not up yet */
+  private readonly calls = new Map<Host, { readonly at: number; readonly expectedMs: number | undefined }>()
+  /** wakings that were foreseen */
+  foreseen = 0
   private readonly orphans = new Map<SimProcess, number>()
   private readonly held = new Map<Host, ReadonlyMap<string, LeaseRow>>()
 
@@ -217,6 +228,32 @@ export class Watch {
     return watched
   }
 
+  /** A packet is sent that wakes a machine; what its last wakings took is known to the queen, milliseconds. */
+  called(machine: Host, isWanted: boolean, woke: ReadonlyArray<number>): void {
+    if (!isWanted) this.breach("woken only by a request", `${machine.name} is woken, and nobody wants it`)
+    if (!this.calls.has(machine)) this.calls.set(machine, { at: this.kernel.now, expectedMs: expected(woke) })
+  }
+
+  /** A queen has claimed the hive of a machine. */
+  isUp(machine: Host): void {
+    const call = this.calls.get(machine)
+    this.calls.delete(machine)
+    if (call?.expectedMs === undefined || !this.options.isCalm) return
+    const took = this.kernel.now - call.at
+    if (Math.abs(call.expectedMs - took) > took / 5)
+      this.breach("after three wakings the next is foreseen", `${machine.name} took ${took} ms, not ${call.expectedMs}`)
+    this.foreseen++
+  }
+
+  /** A hive puts its machine to sleep. */
+  suspended(machine: Host): void {
+    for (const { decodes, name } of machine.processes.values())
+      if (decodes > 0) this.breach("never asleep under work", `${name} decodes ${decodes} answers`)
+    const [lease] = this.held.get(machine)?.values() ?? []
+    if (lease !== undefined)
+      this.breach("never asleep under work", `${lease.bytes} bytes of ${lease.device} of ${machine.name} are leased`)
+  }
+
   /** Whoever ends by itself has seen its children end: only one that was killed leaves them to the leash. */
   ended(parent: SimProcess): void {
     if (parent.status?.code === undefined) return
@@ -235,7 +272,7 @@ export class Watch {
   processes(machines: Iterable<Host>): void {
     for (const machine of machines)
       for (const process of machine.processes.values()) {
-        if (process.parent === undefined || process.parent.isAlive) continue
+        if (process.parent === undefined || process.parent.isAlive || process.isFrozen) continue
         // one that is stopped hears nothing of it, and is for the next hive to end
         if (process.isStopped && !(this.options.readsRecords && hasSettledHive(machine))) {
           this.orphans.delete(process)

@@ -23,6 +23,7 @@ export class Machine implements Host {
   private nextPid: number
   /** told of each process that has ended */
   onEnd: (process: SimProcess) => void = () => undefined
+  isAsleep = false
 
   constructor(kernel: Kernel, spec: MachineSpec, firstPid: number) {
     this.kernel = kernel
@@ -90,6 +91,23 @@ export class Machine implements Host {
     let free = this.totalBytes(device)
     for (const each of this.taken.values()) if (each.device === device) free -= each.bytes
     return free
+  }
+
+  /** Nothing of it runs any more, and nothing is lost. */
+  sleep(): void {
+    this.turn(true)
+  }
+
+  /** All goes on as if no time had passed. */
+  awake(): void {
+    this.turn(false)
+  }
+
+  private turn(isAsleep: boolean): void {
+    if (this.isAsleep === isAsleep) return
+    this.isAsleep = isAsleep
+    this.kernel.note(`${this.name} ${isAsleep ? "sleeps" : "is awake"}`)
+    for (const process of [...this.processes.values()]) process.freeze(isAsleep)
   }
 
   /** Every process ends at once. */

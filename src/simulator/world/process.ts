@@ -71,6 +71,8 @@ export class SimProcess {
   readonly parent: SimProcess | undefined
   isAlive = true
   isStopped = false
+  /** its machine sleeps */
+  isFrozen = false
   /** it beats, and gets nowhere */
   isHung = false
   /** answers that it decodes now */
@@ -119,13 +121,13 @@ export class SimProcess {
 
   private schedule(work: Work): void {
     if (!this.isAlive) return
-    if (this.isStopped) this.held.push(work)
+    if (this.isStopped || this.isFrozen) this.held.push(work)
     else this.kernel.schedule({ key: work.key, run: () => this.step(work) })
   }
 
   private step(work: Work): void {
     if (!this.isAlive) return
-    if (this.isStopped) this.held.push(work)
+    if (this.isStopped || this.isFrozen) this.held.push(work)
     else work.run()
   }
 
@@ -177,6 +179,17 @@ export class SimProcess {
     if (!this.isStopped) return
     this.kernel.note(`continue ${this.name}`)
     this.isStopped = false
+    this.goOn()
+  }
+
+  /** Its machine sleeps, or is awake again. */
+  freeze(isFrozen: boolean): void {
+    this.isFrozen = isFrozen
+    if (!isFrozen) this.goOn()
+  }
+
+  private goOn(): void {
+    if (this.isStopped || this.isFrozen) return
     const held = this.held
     this.held = []
     for (const work of held) this.schedule(work)

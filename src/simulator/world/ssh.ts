@@ -21,6 +21,12 @@ const hive = Schema.Struct({ hive: HiveId })
 /** a daemon that ends while it starts may say any of them */
 const errors = Object.keys(statusOf).filter(isErrorCode)
 const api = {
+  there: endpoint("GET", "/there", {
+    scope: "open",
+    summary: "Is its machine there?",
+    input: Schema.Struct({}),
+    answers: { json: { 204: Schema.Void } }
+  }),
   look: endpoint("POST", "/look", {
     scope: "open",
     summary: "Who lives?",
@@ -49,6 +55,9 @@ const graceMs = 1000
 /** a command that runs is waited for; a machine that is out of reach is given up sooner */
 const commandMs = 30_000
 
+/** who is there answers at once */
+const thereMs = 1000
+
 const urlOf = (machine: Host): string => `http://${machine.name}:22`
 
 /** Runs a command as a process of its own, which goes on when its caller has left. */
@@ -73,6 +82,7 @@ const session = <A>(
 /** What a machine answers to whoever has an account there. */
 export const serveSsh = (system: SimProcess, network: Network, hiveOf: (id: HiveId) => HiveHere): void => {
   const handlers: Handlers<typeof api> = {
+    there: () => Effect.void,
     look: ({ hive: id }) =>
       session(
         system,
@@ -137,6 +147,13 @@ export const farHives = (
         if (yield* answers(target, url)) return { url, woken: found === undefined }
         return yield* rbeeError("CONNECTION_TIMEOUT", `hive ${target.id} runs and does not answer`)
       }),
-    kill: (target) => Effect.flatMap(ask(target), (far) => Effect.asVoid(far.end({ hive: target.id, graceMs })))
+    kill: (target) => Effect.flatMap(ask(target), (far) => Effect.asVoid(far.end({ hive: target.id, graceMs }))),
+    reachable: ({ id }) => {
+      const machine = machineOf(id)
+      if (machine === undefined) return Effect.succeed(false)
+      const far = network.connect(process, urlOf(machine), api, { timeoutMs: thereMs })
+      return Effect.isSuccess(Effect.timeout(far.there({}), thereMs))
+    },
+    letGo: () => Effect.void
   }
 }

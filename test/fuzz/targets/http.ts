@@ -19,6 +19,7 @@ interface Call {
 /** They do what they say: to the daemons under test, or to machines of others. */
 const withEffects = new Set([
   "shutdown",
+  "suspend",
   "handover",
   "stopHive",
   "startHive",

@@ -59,6 +59,9 @@ const key = {
 }
 const deed = { at: 6, who: "token", what: "makeKey", about: "ada", outcome: "ok" }
 
+const power = { mac: "aa:bb:cc:dd:ee:ff", sleep_after_s: 1800 }
+const sleep = { since: 8, woke_ms: [41_000, 43_000] }
+
 const queen: Store = {
   migrations: queenMigrations,
   rows: [
@@ -75,6 +78,10 @@ const queen: Store = {
       `INSERT INTO keys (name, digest, scopes, weight, created_at, created_by)
        VALUES (${json(key.name)}, ${json(key.digest)}, ${json(key.scopes)}, '2', '5', ${json(key.created_by)})`,
       "INSERT INTO audit (at, who, what, about, outcome) VALUES (6, 'token', 'makeKey', 'ada', 'ok')"
+    ],
+    [
+      `INSERT INTO hives (id, addedAt, ssh, power, sleep)
+       VALUES (${json("old-pc")}, '7', ${json(place)}, ${json(power)}, ${json(sleep)})`
     ]
   ],
   read: (file) =>
@@ -95,7 +102,8 @@ const queen: Store = {
     hives: [
       { id: localHive, url: "http://127.0.0.1:8600", instance: "hive-1", addedAt: 4 },
       ...(version < 2 ? [] : [{ id: "gpu-box", addedAt: 5, ssh: place }]),
-      ...(version < 3 ? [] : [{ id: "lab", addedAt: 6, joined }])
+      ...(version < 3 ? [] : [{ id: "lab", addedAt: 6, joined }]),
+      ...(version < 5 ? [] : [{ id: "old-pc", addedAt: 7, ssh: place, power, sleep }])
     ],
     capabilities: [{ hive: localHive, instance: "hive-1", driver: "550.1", version: "0.1.0", devices, askedAt: 9 }],
     settings: [{ name: "boot", value: "b-1" }],

@@ -54,6 +54,7 @@ it(
       await printed(asleep, command, 3, command === "models gc" ? ["--max-mb", "1"] : [])
     await printed(asleep, "hives show", 3, ["localhost"])
     await printed(asleep, "doctor")
+    await printed(asleep, "hives discover")
   },
   patience(60_000)
 )

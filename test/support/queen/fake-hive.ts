@@ -142,6 +142,29 @@ export class FakeHive {
   wakes = true
   /** times that it was ended by force */
   kills = 0
+  /** its machine sleeps */
+  isAsleep = false
+  /** how its machine takes packets that are to wake it: by being there at once, or not at all */
+  hears = true
+  /** looks whether it is there are not answered */
+  isSilent = false
+  /** packets that were sent to wake it, and looks whether it is there */
+  packets = 0
+  looks = 0
+  /** how long it has been idle, milliseconds, as it tells; undefined: it does not tell */
+  idleMs: number | undefined
+  /** why it would not sleep */
+  refusesSleep: RbeeError | undefined
+
+  /** A packet for its card. */
+  call(): void {
+    this.packets++
+    if (this.hears) this.isAsleep = false
+  }
+  isThere(): boolean {
+    this.looks++
+    return !this.isAsleep && !this.isCutOff
+  }
   private frozen = false
 
   /** The process is there and does nothing any more, as after SIGSTOP; its workers are out of reach. */
@@ -151,7 +174,7 @@ export class FakeHive {
     for (const worker of this.workers.values()) worker.crash()
   }
   answers(): boolean {
-    return this.running && !this.frozen && !this.isCutOff && !this.isAnothers
+    return this.running && !this.frozen && !this.isCutOff && !this.isAnothers && !this.isAsleep
   }
   wake(): void {
     this.running = true
@@ -193,7 +216,8 @@ export class FakeHive {
       version: this.version,
       url: this.url,
       devices: [{ id: DeviceId.make("cpu"), state: "healthy", leased_mb: 0, free_mb: this.freeMb() }],
-      workers
+      workers,
+      ...(this.idleMs === undefined ? {} : { idle_ms: this.idleMs })
     }
   }
 
@@ -363,6 +387,15 @@ export class FakeHive {
         Effect.sync(() => {
           this.workers.get(id)?.crash()
           this.workers.delete(id)
+        })
+      ),
+    suspend: () =>
+      this.answer("suspend", () =>
+        Effect.suspend(() => {
+          if (this.refusesSleep !== undefined) return this.refusesSleep
+          this.kill()
+          this.isAsleep = true
+          return Effect.void
         })
       ),
     shutdown: () =>

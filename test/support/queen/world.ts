@@ -20,6 +20,7 @@ import { HiveConnector } from "../../../src/layers/hive-connector/index.ts"
 import { hiveApi } from "../../../src/protocol/hive.ts"
 import { HiveLauncher } from "../../../src/layers/hive-launcher/index.ts"
 import { Ids } from "../../../src/layers/ids/index.ts"
+import { Wake } from "../../../src/layers/power/index.ts"
 import { layerMemory as layerMemoryCatalog, MemoryCatalog } from "../../../src/layers/queen-catalog/memory.ts"
 import { layerMemory, type MemoryStore, memoryStore } from "../../../src/layers/journal/memory.ts"
 import { type QueenApi, queenApi } from "../../../src/protocol/queen/index.ts"
@@ -168,11 +169,12 @@ const build = (options: WorldOptions, own: Scope.CloseableScope): Effect.Effect<
         find: ({ id }) => Effect.sync(() => (id === hive.id && hive.answers() ? hive.url : undefined)),
         present: ({ id }) =>
           Effect.suspend(() =>
-            hive.isCutOff ? gone : Effect.succeed(id === hive.id && hive.running && !hive.isAnothers)
+            hive.isCutOff || hive.isAsleep ? gone : Effect.succeed(id === hive.id && hive.running && !hive.isAnothers)
           ),
         wake: ({ id }) =>
           Effect.suspend(() => {
             if (id !== hive.id) return stores.wakeFar(id)
+            if (hive.isAsleep) return Effect.fail(rbeeError("SSH_UNREACHABLE", "the machine sleeps"))
             if (!hive.wakes) return Effect.fail(rbeeError("CONNECTION_TIMEOUT", "the hive did not answer"))
             hive.wake()
             return Effect.succeed({ url: hive.url, woken: true })
@@ -182,8 +184,12 @@ const build = (options: WorldOptions, own: Scope.CloseableScope): Effect.Effect<
             if (hive.isCutOff) return gone
             hive.kills++
             return Effect.sync(() => hive.kill())
-          })
+          }),
+        reachable: ({ id }) =>
+          Effect.suspend(() => (hive.isSilent ? Effect.never : Effect.sync(() => id === hive.id && hive.isThere()))),
+        letGo: () => Effect.void
       }),
+      Layer.succeed(Wake, { call: () => Effect.sync(() => hive.call()) }),
       Layer.effect(ActorSystem, ActorSystem.make)
     ).pipe(
       Layer.provideMerge(
@@ -212,7 +218,9 @@ const build = (options: WorldOptions, own: Scope.CloseableScope): Effect.Effect<
     )
     const api = inProcess(queenApi, queen.api)
     const beat = Effect.suspend(() =>
-      hive.running && hive.beating && !hive.isCutOff ? Effect.ignore(api.heartbeat(hive.beat())) : Effect.void
+      hive.running && hive.beating && !hive.isCutOff && !hive.isAsleep
+        ? Effect.ignore(api.heartbeat(hive.beat()))
+        : Effect.void
     )
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(beat, Effect.sleep("1 second"))))
     const runtime = yield* Effect.runtime<never>()

@@ -11,6 +11,7 @@ import type { SlotLease } from "../../../machines/job.ts"
 import { ExactPlaces } from "../../../machines/policy/exact-places.ts"
 import { Fleet } from "../../../machines/policy/placement/fleet.ts"
 import type { Place } from "../../../machines/policy/placement/place.ts"
+import type { Sleeper } from "../../../machines/policy/placement/sleepers.ts"
 import type { Gpu } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../../machines/vocabulary/place.ts"
@@ -74,6 +75,11 @@ export class ClusterView {
   /** In the order in which they were added. */
   allHives(): ReadonlyArray<HiveEntry> {
     return [...this.registry.hives.values()]
+  }
+
+  /** Hives whose machines sleep. */
+  sleepers(): ReadonlyArray<Sleeper> {
+    return this.allHives().flatMap(({ asleep, id }) => (asleep === undefined ? [] : [{ hive: id, ...asleep }]))
   }
 
   /** Undefined: the CPU, or a device that is not known. */

@@ -10,6 +10,14 @@ import type { Heartbeat } from "../../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../../machines/vocabulary/place.ts"
 import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 
+/** A hive whose machine sleeps: what it will have when it is woken. */
+export interface Asleep {
+  /** as it last told them */
+  readonly devices: Devices | undefined
+  /** what waking it usually takes, milliseconds */
+  readonly usualMs: number | undefined
+}
+
 /** A hive process that this queen has claimed. */
 export interface ClaimedHive {
   readonly url: string
@@ -27,6 +35,8 @@ export interface HiveEntry {
   readonly ssh: SshPlace | undefined
   readonly state: Lifecycle
   readonly claimed: ClaimedHive | undefined
+  /** its machine sleeps */
+  readonly asleep: Asleep | undefined
   readonly devices: Devices | undefined
   /** when the devices were asked, milliseconds since 1970 */
   readonly devicesAt: number
@@ -36,6 +46,8 @@ export interface HiveEntry {
 
   /** Its life goes on in another state; gives the one before. */
   readonly enter: (state: Lifecycle) => Lifecycle
+  /** Its machine sleeps from now on. */
+  readonly sleep: (asleep: Asleep) => void
   /** This process of it is the queen's from now on. */
   readonly claim: (process: ClaimedHive, now: number) => void
   /** Its process has told of its devices, milliseconds since 1970. */
@@ -60,6 +72,7 @@ class Known implements HiveEntry {
   readonly ssh: SshPlace | undefined
   state: Lifecycle = "cold"
   claimed: ClaimedHive | undefined
+  asleep: Asleep | undefined
   devices: Devices | undefined
   devicesAt = 0
   beats: ReadonlyArray<DeviceBeat> = []
@@ -78,7 +91,13 @@ class Known implements HiveEntry {
       () => `hive ${this.id} is healthy without a process or its devices`
     )
     this.state = state
+    if (state !== "asleep") this.asleep = undefined
     return before
+  }
+
+  sleep(asleep: Asleep): void {
+    invariant(this.claimed === undefined, () => `hive ${this.id} sleeps, and has a process`)
+    this.asleep = asleep
   }
 
   claim(process: ClaimedHive, now: number): void {

@@ -28,8 +28,9 @@ export const tellOfBeat = (
     // It runs and nobody has claimed it, or another process took its place.
     // Failed is what it was to us: a machine that could not be reached may be back with its living workers.
     const { ended, error } = state.context
+    const isOver = state.matches("asleep") || (state.matches("stopped") && error === undefined)
     if (state.matches("cold") || state.matches("failed")) yield* actor.ref.latest("look", { type: "ENSURE" })
-    else if (!state.matches("stopped") || error !== undefined) yield* actor.ref.latest("look", { type: "SUSPECT" })
+    else if (!isOver) yield* actor.ref.latest("look", { type: "SUSPECT" })
     // The last beats of a process that was stopped may come after its end.
     else if (instance !== ended) yield* actor.ref.latest("look", { type: "ATTACH" })
     return yield* rbeeError("CONFLICT", `this process of hive ${entry.id} is not claimed by this queen`)

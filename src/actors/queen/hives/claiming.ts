@@ -1,7 +1,7 @@
 /** A hive's process becomes this queen's: from then on it beats to her, and no other queen may use it. */
 import * as Effect from "effect/Effect"
 import { ofOneProcess } from "../../../protocol/endpoint.ts"
-import { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
+import { type HiveRow, QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import type { Claimed } from "../../../machines/hive.ts"
 import { isOlder, mismatchOfRunning } from "../../../machines/policy/version.ts"
@@ -14,6 +14,10 @@ import { isToUpgrade, upgraded } from "./elsewhere/upgrading.ts"
 import type { KnownHive } from "./known-hive.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { fact } from "../../../machines/facts.ts"
+
+/** Of one whose machine may sleep: when. */
+export const asSleeper = ({ power }: HiveRow) =>
+  power === undefined ? {} : { sleep_after_s: power.sleep_after_s ?? 0 }
 
 /** How she says whose a hive is, and whether it is to stay as she does. */
 export const asOwner = Effect.gen(function* () {
@@ -32,7 +36,7 @@ export const claim = (hive: KnownHive, url: string, justWoken = false) =>
     const isCold = waiters.size > 0 && [...waiters].every(({ session }) => session?.teardown === "cold")
     const isTakenOver = () => [...waiters].some(({ takeOver }) => takeOver === true)
     const owner = yield* asOwner
-    const request = { ...owner, ...(isCold ? { woken_cold: true } : {}) }
+    const request = { ...owner, ...(isCold ? { woken_cold: true } : {}), ...asSleeper(row) }
     const { instance, version } = yield* api.claim(request).pipe(
       Effect.catchIf(
         (error) => error.code === "HIVE_OWNED" && (justWoken || isTakenOver() || ownerUrl(error) === owner.queen.url),
@@ -58,7 +62,8 @@ export const claim = (hive: KnownHive, url: string, justWoken = false) =>
     const lost = notLost()
     const claimed = { url, instance, version, api: untilGone(ofOneProcess(api, url), lost), lost }
     ;(yield* Cluster).claim(row.id, claimed)
-    yield* Effect.forkDaemon(stored((yield* QueenCatalog).hives.put({ ...row, url, instance })))
+    hive.last = { url, instance }
+    yield* Effect.forkDaemon(yield* storing(hive))
     return { url, instance, version } satisfies Claimed
   })
 
@@ -74,6 +79,10 @@ const ownerUrl = (error: RbeeError): string | undefined => {
   const owner = fact(error, "owner")
   return typeof owner === "object" ? owner.url : undefined
 }
+
+/** An effect that stores what is known of it now. */
+export const storing = ({ last, row }: KnownHive) =>
+  Effect.map(QueenCatalog, ({ hives }) => stored(hives.put({ ...row, ...last })))
 
 /** What is stored serves the next queen; this one goes on without it. */
 export const stored = <E>(write: Effect.Effect<void, E>): Effect.Effect<void> =>

@@ -3,7 +3,8 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { HiveConnector } from "../../../layers/hive-connector/index.ts"
-import type { HiveLauncher } from "../../../layers/hive-launcher/index.ts"
+import { HiveLauncher } from "../../../layers/hive-launcher/index.ts"
+import type { Wake } from "../../../layers/power/index.ts"
 import type { QueenCatalog } from "../../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -17,6 +18,8 @@ import type { CurrentQueen } from "../identity.ts"
 import { Events } from "../log/event-ring.ts"
 import { LiveJobs } from "../log/live-jobs.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
+import { isUp } from "./asleep/rousing.ts"
+import { fallAsleep, suspend } from "./asleep/suspending.ts"
 import { checkCapabilities } from "./capabilities.ts"
 import { claimLasting } from "./claiming.ts"
 import { findOrEnd, locate, silenceMs } from "./finding.ts"
@@ -38,6 +41,7 @@ export type HivePorts =
   | OwnLife
   | QueenCatalog
   | SessionBook
+  | Wake
   | Wakings
 
 export type HiveActor = MachineActor<typeof hiveMachine>
@@ -48,7 +52,7 @@ export const startHive = (hive: KnownHive, path: string): Effect.Effect<HiveActo
     return yield* machineActor({
       path,
       machine: hiveMachine,
-      input: { lateMs, lostMs },
+      input: { lateMs, lostMs, asleep: hive.row.power !== undefined && hive.row.sleep?.since !== undefined },
       perform: (command: HiveCommand): Effect.Effect<void, never, HivePorts> => {
         switch (command.type) {
           case "entered":
@@ -59,32 +63,52 @@ export const startHive = (hive: KnownHive, path: string): Effect.Effect<HiveActo
         }
       },
       activities: {
-        attach: () =>
-          Effect.flatMap(locate(hive), (url) =>
-            url === undefined ? Effect.succeed(undefined) : claimLasting(hive, url)
-          ),
+        attach: () => attach(hive),
         wake: () => wake(hive),
         checkCapabilities: (claimed) => checkCapabilities(hive, claimed),
         watch: (ms) => watch(hive, ms),
         probe: (claimed) => probe(hive, claimed),
-        recover: () =>
-          Effect.map(findOrEnd(hive), (url) => ({
-            wakeAgain: hive.wasUsed && hive.isWakeable,
-            answers: url !== undefined
-          })),
+        recover: () => recover(hive),
+        suspend: (claimed) => suspend(hive, claimed),
         stop: (claimed) => stop(hive, claimed)
       }
     })
   })
 
-const entered = ({ entry }: KnownHive, state: Extract<HiveCommand, { readonly type: "entered" }>["state"]) =>
+/** One that can be woken and is not there sleeps: nobody goes on looking. */
+const isAway = ({ target }: KnownHive) =>
+  Effect.flatMap(HiveLauncher, (launcher) => Effect.map(launcher.reachable(target), (isThere) => !isThere))
+
+const found = (hive: KnownHive) =>
+  Effect.flatMap(locate(hive), (url) => (url === undefined ? Effect.succeed(undefined) : claimLasting(hive, url)))
+
+const attach = (hive: KnownHive) =>
+  hive.row.power === undefined
+    ? found(hive)
+    : Effect.gen(function* () {
+        if (yield* isAway(hive)) return "asleep" as const
+        const claimed = yield* found(hive)
+        if (claimed !== undefined) yield* isUp(hive, undefined)
+        return claimed
+      })
+
+const recover = (hive: KnownHive) =>
   Effect.gen(function* () {
+    if (hive.row.power !== undefined && (yield* isAway(hive))) return { wakeAgain: false, sleeps: true }
+    const url = yield* findOrEnd(hive)
+    return { wakeAgain: hive.wasUsed && hive.isWakeable, answers: url !== undefined }
+  })
+
+const entered = (hive: KnownHive, state: Extract<HiveCommand, { readonly type: "entered" }>["state"]) =>
+  Effect.gen(function* () {
+    const { entry } = hive
     const { id } = entry
     yield* Effect.logInfo(`hive ${id} is ${state}`)
     const before = entry.enter(state)
     if (before !== state) (yield* Events).stateChanged("hive", id, before, state)
     // It does not run: what is woken next is another one.
-    if (state === "cold") (yield* SessionBook).gone("hive", id)
+    if (state === "cold" || state === "asleep") (yield* SessionBook).gone("hive", id)
+    if (state === "asleep") yield* fallAsleep(hive)
     ;(yield* Cluster).changed()
   })
 

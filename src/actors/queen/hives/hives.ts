@@ -14,11 +14,13 @@ import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { invariant } from "../../../machines/invariant.ts"
 import type { Heartbeat } from "../../../machines/vocabulary/hive.ts"
-import type { SshPlace } from "../../../machines/vocabulary/place.ts"
+import type { Power, SshPlace } from "../../../machines/vocabulary/place.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
 import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supervision/supervisor.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
+import { mayRest } from "./asleep/suspending.ts"
 import { isUsual, tellOfBeat } from "./beats.ts"
+import { asOwner, asSleeper, storing } from "./claiming.ts"
 import { type Caller, ensure, type NotWoken } from "./ensuring.ts"
 import { type HiveActor, type HivePorts, startHive } from "./hive.ts"
 import { type KnownHive, notFound, type Running } from "./known-hive.ts"
@@ -36,7 +38,7 @@ interface HivesCalls {
   /** Makes a hive known. `url` is where it said that it is reached; `ssh` how the machine is, where that is another. */
   readonly add: (
     id: HiveId,
-    at?: Pick<HiveRow, "url" | "ssh" | "joined">
+    at?: Pick<HiveRow, "url" | "ssh" | "joined" | "power">
   ) => Effect.Effect<void, RbeeError<"CONFLICT"> | CatalogError>
   /** As it was added; undefined: it is not known. */
   readonly rowOf: (id: HiveId) => HiveRow | undefined
@@ -123,7 +125,9 @@ class KnownHives implements HivesCalls {
       isWakeable: id === this.the(CurrentSettings).hive.id || ssh !== undefined,
       entry: this.the(Cluster).addHive(id, ssh),
       waiters: new Set(),
+      last: {},
       wasUsed: false,
+      triedSleepAt: Number.NEGATIVE_INFINITY,
       actor: undefined,
       started: Deferred.unsafeMake(noFiber)
     }
@@ -156,21 +160,36 @@ class KnownHives implements HivesCalls {
     })
   }
 
-  add(id: HiveId, { joined, ssh, url }: Pick<HiveRow, "url" | "ssh" | "joined"> = {}): ReturnType<HivesCalls["add"]> {
+  add(id: HiveId, at: Parameters<HivesCalls["add"]>[1] = {}): ReturnType<HivesCalls["add"]> {
     return Effect.gen(this, function* () {
-      const already = this.rowOf(id)
-      if (already !== undefined)
-        return ssh === undefined || isSame(already.ssh, ssh) ? undefined : yield* isElsewhere(already)
+      const { joined, power, ssh, url } = at
+      const already = this.known.get(id)
+      if (already !== undefined) {
+        if (ssh !== undefined && !isSame(already.row.ssh, ssh)) return yield* isElsewhere(already.row)
+        return power === undefined ? undefined : yield* this.setPower(already, power)
+      }
       const row: HiveRow = {
         id,
         addedAt: yield* Clock.currentTimeMillis,
         ...(url === undefined ? {} : { url }),
         ...(ssh === undefined ? {} : { ssh }),
-        ...(joined === undefined ? {} : { joined })
+        ...(joined === undefined ? {} : { joined }),
+        ...(power === undefined ? {} : { power })
       }
       yield* this.begin(row)
       yield* this.the(QueenCatalog).hives.put(row)
     })
+  }
+
+  /** A hive that runs is told; one that does not answer is when it is claimed again. */
+  private setPower(one: Member, power: Power): Effect.Effect<void> {
+    return Effect.gen(this, function* () {
+      one.row = { ...one.row, power }
+      yield* yield* storing(one)
+      const owner = yield* asOwner
+      const api = one.entry.claimed?.api
+      if (api !== undefined) yield* Effect.ignore(api.claim({ ...owner, ...asSleeper(one.row) }))
+    }).pipe(Effect.provide(this.context))
   }
 
   private begin(row: HiveRow): Effect.Effect<void> {
@@ -190,7 +209,7 @@ class KnownHives implements HivesCalls {
     return Effect.gen(this, function* () {
       const { actor } = yield* this.find(id)
       const state = yield* actor.ref.state
-      if (!state.hasTag("cold") && !state.hasTag("stopped") && !state.hasTag("failed"))
+      if (!["cold", "asleep", "stopped", "failed"].some((tag) => [...state.tags].includes(tag)))
         return yield* rbeeError("CONFLICT", `hive ${id} is running`, `Stop it first: \`rbee hives stop ${id}\``)
       yield* this.children?.stopChild(id) ?? Effect.void
       this.known.delete(id)
@@ -225,10 +244,16 @@ class KnownHives implements HivesCalls {
     return Effect.suspend(() => {
       const view = this.the(Cluster)
       view.confirm(beat)
-      return isUsual(view.hive(beat.hive_id), beat)
-        ? Effect.void
-        : Effect.flatMap(this.find(beat.hive_id), (found) => tellOfBeat(found, beat))
+      if (isUsual(view.hive(beat.hive_id), beat)) return this.rest(beat)
+      return Effect.flatMap(this.find(beat.hive_id), (found) => tellOfBeat(found, beat))
     })
+  }
+
+  /** One that nobody has wanted for its time may sleep. */
+  private rest(beat: Heartbeat): Effect.Effect<void> {
+    const one = this.known.get(beat.hive_id)
+    if (one?.actor === undefined || !mayRest(one, beat, this.the(Cluster).now())) return Effect.void
+    return one.actor.ref.latest("rest", { type: "REST" })
   }
 
   stop(id: HiveId): Effect.Effect<void, NotStopped> {

@@ -20,7 +20,10 @@ export interface Waiter {
 }
 
 export interface KnownHive {
-  readonly row: HiveRow
+  /** as it was added; how its machine is woken, and what is known of its sleep, may change */
+  row: HiveRow
+  /** its last process that this queen claimed, and where */
+  last: Pick<HiveRow, "url" | "instance">
   readonly target: HiveTarget
   /** the queen's own, or one over SSH: it can be started from here */
   readonly isWakeable: boolean
@@ -28,6 +31,8 @@ export interface KnownHive {
   readonly waiters: Set<Waiter>
   /** it had workers or jobs when it was lost: then it is woken again without being asked */
   wasUsed: boolean
+  /** when it was last tried to have its machine sleep, milliseconds since 1970 */
+  triedSleepAt: number
 }
 
 /** One whose actor has been started. */

@@ -2,12 +2,14 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
+import * as Schedule from "effect/Schedule"
 import { HiveLauncher } from "../../../layers/hive-launcher/index.ts"
 import type { HiveRow } from "../../../layers/queen-catalog/index.ts"
-import { rbeeError } from "../../../machines/errors.ts"
+import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { fact } from "../../../machines/facts.ts"
 import * as say from "../../../machines/narration.ts"
 import { SessionBook } from "../sessions/stored-sessions.ts"
+import { isUp, rouse } from "./asleep/rousing.ts"
 import { claim, claimLasting } from "./claiming.ts"
 import { isToUpgrade, upgraded } from "./elsewhere/upgrading.ts"
 import { findOrEnd, leaveMs, untilLeft } from "./finding.ts"
@@ -20,7 +22,24 @@ export class Wakings extends Context.Tag("rbee/queen/Wakings")<Wakings, Effect.S
   static readonly layer = Layer.effect(Wakings, Effect.makeSemaphore(wakingsMax))
 }
 
-export const wake = (hive: KnownHive) =>
+/** Where its machine sleeps, that is woken first: one that cannot be is taken to be awake. */
+export const wake = (hive: KnownHive) => (hive.row.power === undefined ? wakeHive(hive) : rouseAndWake(hive))
+
+const rouseAndWake = (hive: KnownHive) =>
+  Effect.gen(function* () {
+    const rousedAt = yield* rouse(hive)
+    const claimed = yield* rousedAt === undefined ? wakeHive(hive) : Effect.retry(wakeHive(hive), untilItListens)
+    yield* isUp(hive, rousedAt)
+    return claimed
+  })
+
+/** Its machine is about to be there; what of it begins first may not be all that it takes. */
+const untilItListens = {
+  while: ({ code }: RbeeError) => code === "SSH_UNREACHABLE",
+  schedule: Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recurs(40))
+}
+
+const wakeHive = (hive: KnownHive) =>
   Effect.gen(function* () {
     const running = yield* findOrEnd(hive)
     if (running !== undefined) {

@@ -126,6 +126,11 @@ class Keeper {
         return
       }
       if (!isDue || this.letGo.has(name)) return
+      const at = asked.right.hive ?? asked.right.prefer?.hive
+      if (at !== undefined && view.hive(at)?.state === "asleep") {
+        this.note(name, last, `the machine of hive ${at} sleeps; a request wakes it`, around)
+        return
+      }
       this.loading.add(name)
       this.fork(this.load(entry, asked.right, last))
     })

@@ -7,6 +7,7 @@ import type { RbeeError } from "../../../machines/errors.ts"
 import { type Place, type PlacementRequest, withoutModel } from "../../../machines/policy/placement/placement.ts"
 import { failureClassOf } from "../../../machines/policy/failure-class.ts"
 import { type Amounts, type Candidate, Search } from "../../../machines/policy/placement/search.ts"
+import { stillAsleep } from "../../../machines/policy/placement/sleepers.ts"
 import type { Placement } from "../../../machines/vocabulary/job.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { WorkerId, HiveId } from "../../../machines/vocabulary/ids.ts"
@@ -48,7 +49,7 @@ const placementAt = (
   hive,
   device,
   ...(view.gpu({ hive, device })?.declared === true ? { declared: true as const } : {}),
-  losers,
+  losers: [...losers, ...stillAsleep(view.sleepers())],
   ...(others === undefined || others.length === 0 ? {} : { others })
 })
 

@@ -13,6 +13,7 @@ import {
   decide
 } from "../../../machines/policy/placement/placement.ts"
 import { scaledOut } from "../../../machines/policy/placement/scale-out.ts"
+import { toWake } from "../../../machines/policy/placement/sleepers.ts"
 import { runtimeOf } from "../../../machines/vocabulary/device.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { HiveEntry } from "../cluster/hive-entry.ts"
@@ -74,6 +75,14 @@ export const place = (
         return { kind: "full" }
       }
       if (found._tag === "NoRoom") {
+        const sleeper = toWake(view.sleepers(), request, view.fleet.seen.bytesOf(request.model) ?? 0, input.excluded)
+        // a model that is loaded ahead of its first question wakes no machine
+        if (sleeper !== undefined && log.request.max_tokens !== 0) {
+          const caller = { narrate: log.narrate, session: log.request.session, isSilent: true }
+          // one that does not wake does not sleep any more, either, as far as is known
+          yield* Effect.either(hives.ensure(sleeper.hive, caller))
+          continue
+        }
         const { elsewhere, hopes } = found.search
         if (hopes.length === 0 || request.isPreferred === true)
           return yield* noPlace(view, request, input.fallen?.error, found.full)
@@ -155,7 +164,7 @@ const awaken = (
     const others = view
       .allHives()
       .filter((hive) => !isOut(hive) && isComing(hive))
-      .toSorted((a, b) => Number(isInTrouble(a)) - Number(isInTrouble(b)))
+      .toSorted((a, b) => lateness(a) - lateness(b))
     const [first] = view.allHives()
     if (others.length === 0 && first !== undefined) return yield* stoppedUnderIt(first.id)
     let failure: RbeeError | undefined
@@ -172,7 +181,9 @@ const awaken = (
 const stoppedUnderIt = (hive: HiveId) =>
   rbeeError("SHUTTING_DOWN", `hive ${hive} was stopped while the job ran`, "Run the command again to wake it", { hive })
 
-const isInTrouble = ({ state }: HiveEntry): boolean => state === "degraded" || state === "failed"
+/** Those that are in trouble are asked later, and those whose machines sleep last. */
+const lateness = ({ state }: HiveEntry): number =>
+  state === "asleep" ? 2 : state === "degraded" || state === "failed" ? 1 : 0
 
 const resident = (
   view: ClusterView,

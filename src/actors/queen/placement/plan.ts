@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import { sentence } from "../../../machines/errors.ts"
 import { decide, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
+import { stillAsleep, toWake } from "../../../machines/policy/placement/sleepers.ts"
 import type { PlanRequest, PlanView } from "../../../machines/vocabulary/plan.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { noPlace } from "./no-place.ts"
@@ -67,7 +68,10 @@ const outcomeOf = (
   if (found._tag === "Found") return Effect.succeed({ outcome: "start", placement: found.placement })
   if (found._tag === "Silent" || found._tag === "Ending") return Effect.succeed({ outcome: "asleep" })
   const { search } = found
-  const why = { losers: search.losers, others: search.notLookedAt(undefined) }
+  const sleepers = view.sleepers()
+  const why = { losers: [...search.losers, ...stillAsleep(sleepers)], others: search.notLookedAt(undefined) }
+  if (toWake(sleepers, request, view.fleet.seen.bytesOf(request.model) ?? 0, []) !== undefined)
+    return Effect.succeed({ outcome: "asleep", ...why })
   if (search.hopes.length > 0 && request.isPreferred !== true) return Effect.succeed({ outcome: "queue", ...why })
   return Effect.map(Effect.flip(noPlace(view, request, undefined, found.full)), (error) => ({
     outcome: "no_place",

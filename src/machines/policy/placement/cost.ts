@@ -26,6 +26,9 @@ const startSeconds = 0.5
 /** bytes of a model that nobody has seen yet */
 export const unknownBytes = 1e9
 
+/** The least that a model can take: its weights and a worker's own memory. */
+export const leastMb = (bytes: number): number => bytes / 1e6 + 80
+
 /** Seconds from the start of a worker until it serves. */
 export const loadSeconds = (mb: number): number => startSeconds + mb / loadMbps
 export const fetchSeconds = (mb: number): number => mb / fetchMbps

@@ -9,6 +9,7 @@ import {
   type Cost,
   decodeSeconds,
   fetchSeconds,
+  leastMb,
   loadSeconds,
   lostBy,
   mainly,
@@ -55,9 +56,6 @@ const shortList = 16
 const localList = 32
 /** Places to wait for, in a large cluster. */
 const hopesMax = 24
-
-/** The least that a model can take: its weights and a worker's own memory. */
-const leastMb = (bytes: number): number => bytes / 1e6 + 80
 
 const same = (a: Place, b: Place): boolean => a.hive === b.hive && a.device === b.device
 

@@ -16,13 +16,14 @@ export const hivesAsleep = ({ home }: Settings) =>
       hivesKnownIn(join(queenFolder(home), "catalog.sqlite")),
       livingHives(home.state)
     ])
-    return known.map(({ devices, id, ssh }): HiveView => {
+    return known.map(({ devices, id, isAsleep, power, ssh }): HiveView => {
       const alive = living.find((one) => one.id === id)
       return {
         id,
-        state: alive === undefined ? "cold" : "degraded",
+        state: alive !== undefined ? "degraded" : isAsleep ? "asleep" : "cold",
         ...(alive === undefined ? {} : { pid: alive.pid, url: alive.url }),
         ...(ssh === undefined ? {} : { ssh }),
+        ...(power === undefined ? {} : { power }),
         ...(devices === undefined ? {} : { devices }),
         workers: 0,
         models: devices?.models ?? 0

@@ -13,7 +13,7 @@ import type { OwnApi } from "../../../protocol/queen/own.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import type { HiveView, MachineView } from "../../../machines/vocabulary/hive.ts"
 
-import { SshPlace } from "../../../machines/vocabulary/place.ts"
+import { Power, SshPlace } from "../../../machines/vocabulary/place.ts"
 import { logs as localLogs, readable } from "./logs.ts"
 import { failureIn } from "../../cluster/answer.ts"
 import { notRunning } from "../not-running.ts"
@@ -38,6 +38,9 @@ export interface AddValues {
   readonly node: string | undefined
   readonly hostKey: string | undefined
   readonly acceptNewHostKey: boolean
+  readonly mac: string | undefined
+  readonly broadcast: string | undefined
+  readonly sleepAfter: string | undefined
 }
 
 /** a port beside the queen's usual one, for a machine of its own */
@@ -99,18 +102,49 @@ const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, Rbee
     ...(values.port === undefined ? {} : { port: values.port }),
     ...(values.identity === undefined ? {} : { identity: values.identity }),
     ...(values.node === undefined ? {} : { node: values.node })
-  }).pipe(
-    Effect.mapError((error) => {
-      const expected = /Expected (.+?), actual/.exec(error.message)?.[1] ?? "another value"
-      const field = /\["(\w+)"\]/.exec(error.message)?.[1] ?? "value"
-      return usage(`--${field.replace("_", "-")} is not accepted`, `Accepted: ${expected}.`)
-    })
-  )
+  }).pipe(Effect.mapError(notAccepted))
+
+const notAccepted = ({ message }: Error) => {
+  const expected = /Expected (.+?), actual/.exec(message)?.[1] ?? "another value"
+  const field = /\["(\w+)"\]/.exec(message)?.[1] ?? "value"
+  return usage(`--${field.replace("_", "-")} is not accepted`, `Accepted: ${expected}.`)
+}
+
+const unitS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+const isUnit = (text: string): text is keyof typeof unitS => text in unitS
+
+/** `30m`; undefined: never. */
+const sleepAfterS = (text: string): Effect.Effect<number | undefined, RbeeError<"INVALID_REQUEST">> => {
+  if (text === "never") return Effect.succeed(undefined)
+  const [, count, unit = ""] = /^(\d{1,6}) ?([smhd])$/.exec(text.trim()) ?? []
+  return count === undefined || !isUnit(unit)
+    ? usage(`--sleep-after takes a time, not '${text.slice(0, 60)}'`, "For example 30m, 2h or never")
+    : Effect.succeed(Number(count) * unitS[unit])
+}
+
+/** Undefined: it is as it was, which of a new one is always on. */
+const powerOf = ({
+  broadcast,
+  mac,
+  sleepAfter
+}: AddValues): Effect.Effect<Power | undefined, RbeeError<"INVALID_REQUEST">> =>
+  Effect.gen(function* () {
+    if (mac === undefined && broadcast === undefined && sleepAfter === undefined) return undefined
+    if (mac === undefined)
+      return yield* usage("nobody could wake it again without --mac", "Say the address of its network card with --mac")
+    const sleep_after_s = sleepAfter === undefined ? undefined : yield* sleepAfterS(sleepAfter)
+    return yield* decoder(Power)({
+      mac,
+      ...(broadcast === undefined ? {} : { broadcast }),
+      ...(sleep_after_s === undefined ? {} : { sleep_after_s })
+    }).pipe(Effect.mapError(notAccepted))
+  })
 
 export const add = (name: string, values: AddValues, context: Context) =>
   Effect.gen(function* () {
     const alias = yield* hiveNamed(name)
     const ssh = yield* placeOf(alias, values)
+    const power = yield* powerOf(values)
     return yield* withQueen(context, (api) =>
       Effect.gen(function* () {
         const added = (hostKey: string | undefined) =>
@@ -118,6 +152,7 @@ export const add = (name: string, values: AddValues, context: Context) =>
             id: alias,
             ssh,
             accept_new_host_key: values.acceptNewHostKey,
+            ...(power === undefined ? {} : { power }),
             ...(hostKey === undefined ? {} : { host_key: hostKey })
           })
         yield* trusting(added, values.hostKey, context).pipe(
@@ -177,8 +212,9 @@ const trusted = (error: RbeeError, { terminal }: Context) =>
 /** The way out is this very command: with the alias and the flags that it was called with. */
 const typedAnew = (error: RbeeError, alias: HiveId, values: AddValues, { typed }: Context): RbeeError => {
   if (error.code !== "SSH_HOST_KEY_UNKNOWN" || fact(error, "fingerprint") === undefined) return error
-  const { direct, hivePort, host, identity, node, port, user } = values
-  const flags = Object.entries({ host, user, port, identity, "hive-port": hivePort, node }).flatMap(([name, value]) =>
+  const { broadcast, direct, hivePort, host, identity, mac, node, port, sleepAfter, user } = values
+  const given = { host, user, port, identity, "hive-port": hivePort, node, mac, broadcast, "sleep-after": sleepAfter }
+  const flags = Object.entries(given).flatMap(([name, value]) =>
     value === undefined ? [] : [`--${name} ${typedWord(String(value))}`]
   )
   const command = ["hives add", alias, ...flags, ...(direct ? ["--direct"] : []), "--accept-new-host-key"].join(" ")
@@ -253,6 +289,14 @@ const foundAsleep = (alias: HiveId, json: boolean, context: Context, use: (hive:
     hives.length === 0 ? Effect.sync(() => notRunning(context, json)) : Effect.map(among(hives, alias), use)
   )
 
+/** `sleeps after 1800 s of idleness, is woken by aa:bb:…; usually up in 42 s` */
+const powerLine = ({ power, usually_up_s }: HiveView): string => {
+  if (power === undefined) return ""
+  const sleeps = power.sleep_after_s === undefined ? "" : `sleeps when it was idle for ${power.sleep_after_s} s, `
+  const usually = usually_up_s === undefined ? "" : `; usually up in ${Math.round(usually_up_s)} s`
+  return `${sleeps}is woken by ${power.mac}${usually}\n`
+}
+
 export const show = (name: string, json: boolean, context: Context) =>
   withHive(
     context,
@@ -260,9 +304,11 @@ export const show = (name: string, json: boolean, context: Context) =>
     (api, alias) =>
       Effect.gen(function* () {
         const hive = yield* among(yield* hivesOf(api), alias)
-        const machine = hive.ssh === undefined ? undefined : yield* api.checkHive({ id: alias })
+        // nobody looks at a machine that sleeps
+        const isThere = hive.ssh !== undefined && hive.state !== "asleep"
+        const machine = isThere ? yield* api.checkHive({ id: alias }) : undefined
         if (json) return answer(context, JSON.stringify({ ...hive, ...(machine === undefined ? {} : { machine }) }))
-        context.terminal.stdout.write(hivesTable([hive], roomOf(context.terminal.stdout)))
+        context.terminal.stdout.write(hivesTable([hive], roomOf(context.terminal.stdout)), powerLine(hive))
         return machine === undefined ? 0 : answer(context, machineLines(alias, machine))
       }),
     (alias) =>

@@ -34,7 +34,11 @@ const remote = one("ALIAS", "the hive", "hives")
 const hivesAdd = declare({
   path: ["hives", "add"],
   summary: "add a machine that ssh reaches; nothing is changed there yet",
-  examples: ["rbee hives add gpu-box", "rbee hives add gpu-box --host 10.0.0.7 --user me --accept-new-host-key"],
+  examples: [
+    "rbee hives add gpu-box",
+    "rbee hives add gpu-box --host 10.0.0.7 --user me --accept-new-host-key",
+    "rbee hives add old-pc --mac aa:bb:cc:dd:ee:ff --sleep-after 30m   # also of one that was added before"
+  ],
   words: one("ALIAS", "a Host of ~/.ssh/config, or any name with --host", "ssh-hosts"),
   flags: {
     host: text("host", "HOST", "host name or address; the alias by default"),
@@ -52,9 +56,23 @@ const hivesAdd = declare({
       "SHA256:…",
       "the fingerprint of its host key, which is recorded; asked for on a terminal"
     ),
-    acceptNewHostKey: flag("accept-new-host-key", "take a host key that was never seen for right, and record it")
+    acceptNewHostKey: flag("accept-new-host-key", "take a host key that was never seen for right, and record it"),
+    mac: text("mac", "AA:BB:…", "address of its network card: its machine may sleep, and a request wakes it"),
+    broadcast: text("broadcast", "ADDRESS", "of its network, where that is not one of this machine's"),
+    sleepAfter: text("sleep-after", "TIME", "idle so long (30m, 2h, or never) it is put to sleep; never by default")
   },
   run: (values, words, context) => lazily(remotes, (module) => module.add(words[0] ?? "", values, context))
+})
+const hivesDiscover = declare({
+  path: ["hives", "discover"],
+  summary: "machines that could be added: of ssh's configuration, its known hosts, and what the network announces",
+  examples: ["rbee hives discover", "rbee hives discover --json"],
+  flags: json,
+  run: (values, _, context) =>
+    lazily(
+      () => import("../discover/discover.ts"),
+      (module) => module.discover(values.json, context)
+    )
 })
 const hivesInvite = declare({
   path: ["hives", "invite"],
@@ -119,6 +137,7 @@ export const hiveCommands: ReadonlyArray<Declared> = [
   hivesStart,
   hivesStop,
   hivesStatus,
+  hivesDiscover,
   hivesAdd,
   hivesInvite,
   hivesShow,

@@ -149,7 +149,8 @@ const hivesHere = ({ home, version }: Settings) =>
 const hivesElsewhere = (settings: Settings) =>
   Effect.gen(function* () {
     const api = yield* connect
-    const hives = (yield* api.listHives({})).filter(({ ssh }) => ssh !== undefined)
+    // nobody looks at a machine that sleeps
+    const hives = (yield* api.listHives({})).filter(({ ssh, state }) => ssh !== undefined && state !== "asleep")
     return (yield* Effect.forEach(hives, (hive) => machineOf(api, hive, settings.version), { concurrency: 8 })).flat()
   }).pipe(
     Effect.catchAll(({ todo, what }) => Effect.succeed([warn("version", `the hives were not asked: ${what}`, todo)]))

@@ -124,7 +124,7 @@ export class Network {
   /** Addresses that are bound by others than the machines themselves. */
   get bound(): ReadonlyArray<string> {
     const own = new Set(this.hostProcesses.values())
-    return [...this.listeners].flatMap(([url, { process }]) => (own.has(process) ? [] : [url]))
+    return [...this.listeners].flatMap(([url, { process }]) => (own.has(process) || process.isFrozen ? [] : [url]))
   }
 
   /** A fault: breaks connections between two machines, those that `chosen` picks. */

@@ -49,6 +49,13 @@ const remoteOf = (id: HiveId): Effect.Effect<Remote, RbeeError<"HIVE_NOT_FOUND" 
     )
   })
 
+const notElsewhere = rbeeError(
+  "INVALID_REQUEST",
+  "this machine cannot be woken by its own queen",
+  "Say how a machine is woken that ssh reaches",
+  { field: "power" }
+)
+
 /** Runs while its reader is there; one who leaves interrupts it. */
 const installation =
   (remotes: Remotes, remote: Remote): EventFeed =>
@@ -81,14 +88,19 @@ export const remoteHives = (viewOf: (id: HiveId) => Effect.Effect<HiveView, Rbee
     const localHive = (yield* CurrentSettings).hive.id
     const remote = (id: HiveId) => Effect.provideService(remoteOf(id), Hives, hives)
     return {
-      addHive: ({ accept_new_host_key = false, host_key, id, ssh, url }) =>
+      addHive: ({ accept_new_host_key = false, host_key, id, power, ssh, url }) =>
         Effect.gen(function* () {
           const isOwn = id === localHive && (url === undefined || !isElsewhere(url))
           if (ssh === undefined && !isOwn) return yield* notInvited(id)
           // nothing is stored of a machine that cannot be used
           if (ssh !== undefined)
             yield* remotes.check({ id, place: ssh }, { acceptNewHostKey: host_key ?? accept_new_host_key })
-          yield* hives.add(id, { ...(url === undefined ? {} : { url }), ...(ssh === undefined ? {} : { ssh }) })
+          if (ssh === undefined && power !== undefined) return yield* notElsewhere
+          yield* hives.add(id, {
+            ...(url === undefined ? {} : { url }),
+            ...(ssh === undefined ? {} : { ssh }),
+            ...(power === undefined ? {} : { power })
+          })
           return yield* viewOf(id)
         }),
       checkHive: ({ id }) =>
