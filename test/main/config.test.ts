@@ -53,7 +53,9 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
             ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }
             : knob.key === "origins" || knob.key === "hosts"
               ? { good: [["null"], ["null", "null"], []], bad: "a*b" }
-              : { good: [101, 102, 103], bad: "many" }
+              : knob.key === "suspend_command"
+                ? { good: [["one"], ["two", "-x"], ["three"]], bad: "[]" }
+                : { good: [101, 102, 103], bad: "many" }
 
 describe("settings", () => {
   it("of what sleeps when it is idle may say `never`, and say so to daemons too", async () => {

@@ -49,10 +49,10 @@ export class Ending extends Context.Tag("rbee/hive/Ending")<
         Effect.gen(function* () {
           yield* Effect.logInfo(`hive ${id} ends (${why})`)
           yield* parts.find(CurrentWorkers)?.stopAll(drainMs) ?? Effect.void
+          yield* Deferred.succeed(stopped, undefined)
           // her queen is away, who would have said so
           if (why === "idle" && ownership.sleepAfterS > 0 && !ownership.wokenCold)
             yield* Effect.catchAll(sleep, (error) => Effect.logWarning(error.message))
-          yield* Deferred.succeed(stopped, undefined)
           yield* Deferred.succeed(over, why)
         }).pipe(Effect.uninterruptible)
       return {

@@ -62,7 +62,14 @@ const origins = list(
   /^(null|[a-z][a-z0-9+.-]*:\/\/[^\s,/*]*\/?)$/i
 )
 const hosts = list("names such as box.lan", /^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/)
-const words = list("a program and its arguments, such as systemctl suspend", /^[\x21-\x7e]{1,1024}$/)
+const anyWords = list("a program and its arguments, such as systemctl suspend", /^[\x21-\x7e]{1,1024}$/)
+const words: Kind = {
+  accepts: anyWords.accepts,
+  read: (value) => {
+    const read = anyWords.read(value)
+    return Array.isArray(read) && read.length > 0 ? read : undefined
+  }
+}
 const yesOrNo: Kind = {
   accepts: "true or false",
   read: (value) =>
