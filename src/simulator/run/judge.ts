@@ -22,9 +22,7 @@ export interface Broken {
 type AllExpected = ReadonlyMap<string, Expected>
 
 const hasExcuse = (plan: Plan): boolean =>
-  plan.faults.length > 0 ||
-  plan.hives.some(({ sleeps }) => sleeps !== undefined && sleeps.naps.length > 0) ||
-  new Set(plan.jobs.map(({ model }) => model)).size > 1
+  plan.faults.length > 0 || new Set(plan.jobs.map(({ model }) => model)).size > 1
 
 const lostId = JobId.make("job-lost")
 

@@ -172,16 +172,17 @@ const outgrown = (plan: Plan): Plan => {
 const roomForOne = 260
 
 export const planOf = (seed: number, options: PlanOptions = {}): Plan =>
-  sleeping(measuring(speaking(lateJournal(outgrown(wellSized(seed, options)), options), options)), options)
+  sleeping(measuring(speaking(lateJournal(outgrown(wellSized(seed, options)), options), options)))
 
 /** Of some, other machines than the queen's sleep when they are idle, or when their owners want it. */
-const sleeping = (plan: Plan, { faults }: PlanOptions): Plan => {
+const sleeping = (plan: Plan): Plan => {
   const random = new SeededRandom(plan.seed ^ 0x5be0cd19)
   if (plan.hives.length === 1 || !random.chance(0.2)) return plan
   const hives = plan.hives.map((hive, index) => {
     if (index === 0 || !random.chance(0.7)) return hive
     const boot = random.int(2000, 30_000)
-    const naps = faults === false ? [] : Array.from({ length: random.int(0, 2) }, () => random.int(0, 60_000))
+    // to who works there that is a fault as others are
+    const naps = plan.faults.length === 0 ? [] : Array.from({ length: random.int(0, 2) }, () => random.int(0, 60_000))
     return {
       ...hive,
       sleeps: { afterS: random.int(2, 20), bootMs: [Math.round(boot * 0.93), Math.round(boot * 1.07)] as const, naps }
