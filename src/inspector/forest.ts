@@ -1,6 +1,6 @@
 /** The supervision trees of all daemons, as they stand below each other: a hive's tree hangs on the queen's actor of it. */
 import { type ActorState, keyOf, type World } from "./model.ts"
-import { nameOf } from "./names.ts"
+import { childName } from "./names.ts"
 
 export interface Leaf {
   readonly key: string
@@ -38,7 +38,7 @@ export const forest = (world: World, lingerMs: number): ReadonlyArray<Leaf> => {
           placed.add(daemon)
           own.push(...roots.map(leafOf))
         }
-    return { key: actor.key, label: nameOf(world, actor), actor, state: "", children: own }
+    return { key: actor.key, label: childName(world, actor.child ?? actor.path), actor, state: "", children: own }
   }
   const daemonOf = (daemon: string): Leaf => ({
     key: daemon,

@@ -2,12 +2,6 @@
 import { modelName } from "../web/kit/amounts.ts"
 import type { ActorState, JobShown, World } from "./model.ts"
 
-/** Undefined: nothing is known of it but its id. */
-const known = (world: World, { child = "", machine }: ActorState): string | undefined => {
-  if (machine === "job") return jobName(world.jobs.get(child))
-  return machine === "worker" ? world.workerNames.get(child) : undefined
-}
-
 /** `minillama for ada` */
 export const jobName = (job: JobShown | undefined): string | undefined => {
   if (job?.view === undefined) return undefined
@@ -15,8 +9,11 @@ export const jobName = (job: JobShown | undefined): string | undefined => {
   return key === undefined ? modelName(model) : `${modelName(model)} for ${key}`
 }
 
-/** In a tree, below its parent. */
-export const nameOf = (world: World, actor: ActorState): string => known(world, actor) ?? actor.child ?? actor.path
+/** Of a job or a worker; undefined: nothing is known but the id. */
+const known = (world: World, id: string): string | undefined => jobName(world.jobs.get(id)) ?? world.workerNames.get(id)
+
+/** Below its parent. */
+export const childName = (world: World, id: string): string => known(world, id) ?? id
 
 /** By itself. */
-export const titleOf = (world: World, actor: ActorState): string => known(world, actor) ?? actor.path
+export const titleOf = (world: World, { child = "", path }: ActorState): string => known(world, child) ?? path

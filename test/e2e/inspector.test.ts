@@ -10,7 +10,7 @@ import { planOf } from "../../src/simulator/run/plan.ts"
 import { chromiumPath, launch, type Visit, visit } from "../support/browser.ts"
 import { eventually, type Machine, type Running } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
-import { cut, sights, unreached, violations } from "../support/page.ts"
+import { cut, press, sights, unreached, violations } from "../support/page.ts"
 import { sampleOf } from "../support/proof.ts"
 
 const simulator = fileURLToPath(new URL("../../dist/simulate.mjs", import.meta.url))
@@ -141,13 +141,16 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
   it("drains a worker when the operator says so, and not before he is sure", async () => {
     await page.keyboard.press("1")
     await page.click(workerRow)
-    await page.click(".action:text-is('drain')")
+    await page.waitForSelector(".action:text-is('drain')")
+    await press(page, ".action")
     assert.deepEqual([...(await violations(page)), ...(await cut(page, ".canvas"))], [])
-    await page.click("dialog button:text-is('no')")
+    assert.deepEqual(await page.locator("dialog button:focus").allInnerTexts(), ["no"])
+    await page.keyboard.press("Enter")
     await page.waitForSelector("dialog", { state: "hidden" })
     assert.isTrue(await page.isVisible(`${workerRow}[data-life=healthy]`))
-    await page.click(".action:text-is('drain')")
-    await page.click("dialog .danger")
+    await page.waitForSelector(".action:focus")
+    await page.keyboard.press("Enter")
+    await press(page, "dialog .danger")
     await page.waitForSelector(`${workerRow}[data-life=gone]`)
     await eventually(() => on.processes().every(({ role }) => role !== "worker"), "the worker lives on")
     assert.deepEqual(live.complaints(), [])

@@ -42,7 +42,8 @@ describe("what the page shows", () => {
       child("hive/workers", "w-91c", "worker"),
       "Llama-3.2-1B-GGUF:Q4_K_M on gpu0"
     ],
-    ["what has no model, its path", child("queen/hives", "attic", "hive"), "queen/hives/attic"]
+    ["what has no model, its path", child("queen/hives", "attic", "hive"), "queen/hives/attic"],
+    ["an answer of which nothing is known yet, its path", child("queen/jobs", "job-0", "job"), "queen/jobs/job-0"]
   ])("is, of %s, before any id", (_, actor, name) => {
     const { now } = recorded(
       actor,

@@ -1,8 +1,8 @@
 /** One actor: its chart, its timers, what it may be asked to do, and what happened to it. */
 import { duration } from "../../web/kit/amounts.ts"
 import { briefly, clock, eventText, json, lifeOf, stateText } from "../format.ts"
-import type { ActorState } from "../model.ts"
-import { titleOf } from "../names.ts"
+import type { ActorState, World } from "../model.ts"
+import { childName, titleOf } from "../names.ts"
 import type { Store } from "../store.ts"
 import { acceptedBy } from "../accepted.ts"
 import { ChartView } from "./chart.tsx"
@@ -25,7 +25,11 @@ export const ActorPanel = ({ actor, store }: { readonly actor: ActorState; reado
         <Actions actor={actor} store={store} />
         <Close close={() => store.go({ actor: undefined })} back=".tree" />
       </header>
-      {actor.machine === undefined ? <Children actor={actor} /> : <ChartView key={actor.key} actor={actor} now={now} />}
+      {actor.machine === undefined ? (
+        <Children actor={actor} world={store.world} />
+      ) : (
+        <ChartView key={actor.key} actor={actor} now={now} />
+      )}
       <div class="facts">
         <Facts actor={actor} now={now} />
         <History actor={actor} store={store} />
@@ -34,12 +38,12 @@ export const ActorPanel = ({ actor, store }: { readonly actor: ActorState; reado
   )
 }
 
-const Children = ({ actor }: { readonly actor: ActorState }) => (
+const Children = ({ actor, world }: { readonly actor: ActorState; readonly world: World }) => (
   <ol class="children" tabIndex={0} aria-label="its children">
     {actor.children.map(({ id, running }) => (
-      <li key={id}>
+      <li key={id} title={id}>
         <i class={`dot as-${running ? "healthy" : "degraded"}`} />
-        {id}
+        {childName(world, id)}
         {running ? "" : " — its restart failed and is tried again"}
       </li>
     ))}
@@ -101,14 +105,19 @@ const History = ({ actor, store }: { readonly actor: ActorState; readonly store:
           <button title="show this moment" onClick={() => store.show(store.recording.records.indexOf(record) + 1)}>
             {clock(record.at)}
           </button>
-          <Entry record={record} />
+          <Entry record={record} world={store.world} />
         </li>
       ))}
     </ol>
   </div>
 )
 
-const Entry = ({ record }: { readonly record: ActorState["history"][number] }) => {
+interface EntryProps {
+  readonly record: ActorState["history"][number]
+  readonly world: World
+}
+
+const Entry = ({ record, world }: EntryProps) => {
   switch (record.kind) {
     case "event":
       return <span title={json(record.event)}>{eventText(record.event.type)}</span>
@@ -117,7 +126,7 @@ const Entry = ({ record }: { readonly record: ActorState["history"][number] }) =
     case "supervision":
       return (
         <span title={json(record)}>
-          {record.child} {record.context.replaceAll("_", " ")}
+          {childName(world, record.child)} {record.context.replaceAll("_", " ")}
           {record.restarts === undefined ? "" : ` ${record.restarts.count}/${record.restarts.max}`}
           {record.backoff_ms === undefined ? "" : `, in ${duration(record.backoff_ms)}`}
           {record.reason === "" || record.reason === "progress" ? "" : ` (${record.reason})`}
