@@ -83,7 +83,7 @@ export const proofs = [
   },
   {
     name: "pages",
-    minutes: 3,
+    minutes: 2,
     needs: "chromium",
     what: "the queen's page and the inspector, every view at every width, by day and by night: axe, and nothing cut",
     steps: () => [tests("e2e/front-door-views", "e2e/inspector")]
