@@ -50,7 +50,7 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     on = await machine({
       env: {
         HF_ENDPOINT: hub.url,
-        RBEE_WORKER_MAX_TOKENS_PER_S: "80",
+        RBEE_WORKER_MAX_TOKENS_PER_S: "40",
         ...(remote === undefined ? {} : { RBEE_QUEEN_SSH_CONFIG: remote.config })
       }
     })
@@ -82,6 +82,12 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     await page.waitForSelector(".turn.answer[data-state=done]")
   }
 
+  /** With what is open on it. */
+  const isClean = async (page: Page) => {
+    assert.deepEqual(await violations(page), [])
+    assert.deepEqual(await cut(page), [])
+  }
+
   it("is a chat with a streaming answer in the three commands of the README, and usage is told; what needs the token says so", async () => {
     const { complaints, page } = await opened({ width: 390 })
     await page.goto(link)
@@ -105,6 +111,7 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     )
     await press(page, ".card summary")
     await page.waitForSelector(".card .sums th[scope=row]")
+    await isClean(page)
     assert.deepEqual(complaints(), [])
     await page.close()
     const stranger = await opened()
@@ -152,6 +159,7 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     hub.always = stallAt(1)
     await press(page, "button[aria-label='Fetch to localhost: HF:acme/tiny:Q8_0']")
     await says(page, ".download", /[56]\d % · [\d.]+ MB of 3\.3 MB/)
+    await isClean(page)
     const later = await opened()
     await letIn(later.page)
     await later.page.goto(`${on.queenUrl}/#models`)
@@ -169,6 +177,7 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     await write(page, ".fields input[required]:not([list])", "terse")
     await write(page, ".fields input[list]", "HF:acme/tiny:Q8_0")
     await write(page, ".fields textarea", "Be brief.")
+    await isClean(page)
     await press(page, ".fields button[type=submit]")
     await says(page, "section[aria-label=Presets]", /terse[\s\S]*HF:acme\/tiny:Q8_0[\s\S]*system Be brief\./)
     await press(page, "button[aria-label='Make it the default: terse']")
@@ -198,8 +207,11 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
       await press(page, ".page > .row button")
       await write(page, ".fields input[required]", "remote")
       await press(page, ".fields summary")
+      await isClean(page)
       await write(page, `.fields input[placeholder='8600']`, String(remote.hivePort))
       await press(page, ".fields button[type=submit]")
+      await page.waitForSelector(".question")
+      await isClean(page)
       await says(page, ".question", /SHA256:\S{20,}/)
       await press(page, ".question button")
       await says(page, ".steps", /Look at the machine[\s\S]*cores[\s\S]*Node v\d+[\s\S]*is there already/)
@@ -209,6 +221,7 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
       await says(page, card, /healthy[\s\S]*over ssh: remote[\s\S]*CPU, \d+ cores/)
       await press(page, "button[aria-label='Logs of remote']")
       await says(page, `${card} .log`, /INFO/)
+      await isClean(page)
       await press(page, "button[aria-label='Stop remote']")
       await page.waitForSelector(`${card}:is([data-state=cold], [data-state=stopped])`, { timeout: 60_000 })
       await press(page, "button[aria-label='Remove remote']")
@@ -227,7 +240,7 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
   )
 
   it("is accessible and cuts nothing in every view, by day and by night, at every width and at 200 %", async () => {
-    for (const { colorScheme, width } of sampleOf(sights, 4)) {
+    for (const { colorScheme, width } of sampleOf(sights, 2)) {
       const { page } = await opened({ width, colorScheme })
       await letIn(page)
       await chat(page, "```js\nconst a = 1\n```")
@@ -240,6 +253,31 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
       await page.close()
     }
   }, 120_000)
+
+  it("does all that the chat can by the keyboard: settings, stop, try again, export, another conversation, and its end", async () => {
+    const { page } = await opened()
+    await page.goto(on.queenUrl)
+    await press(page, ".parameters summary")
+    await write(page, ".parameters textarea", "You are a bee.")
+    await write(page, ".parameters input[max]", "0")
+    await write(page, ".composer > textarea", "tell me a story")
+    await page.keyboard.press("Enter")
+    await press(page, ".composer button.main:not([type=submit])")
+    await page.waitForSelector(".turn.answer[data-state=stopped]")
+    await press(page, ".turn.answer footer button:last-child")
+    await page.waitForSelector(".turn.answer[data-state=done]")
+    const saved = page.waitForEvent("download")
+    await press(page, ".title button")
+    const file = readFileSync((await (await saved).path()) ?? "", "utf8")
+    assert.match(file, /^# tell me a story\n\n\*\*You\*\*\n\ntell me a story\n\n\*\*Model\*\*\n\n\S/)
+    await press(page, ".conversations .new")
+    await says(page, ".welcome", /Ask your own machines/)
+    await press(page, ".conversations li button:first-child")
+    await says(page, ".turn.asked", /tell me a story/)
+    await press(page, ".conversations .remove")
+    await page.waitForSelector(".conversations li", { state: "detached" })
+    await page.close()
+  }, 60_000)
 
   it("lets nothing in from elsewhere, and nobody change anything without the page's own header", async () => {
     const home = await fetch(on.queenUrl, { headers: { accept: "text/html" } })

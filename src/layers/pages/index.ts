@@ -47,7 +47,7 @@ export const pagesApi = {
     sends: { ...sends, Vary: "Accept" },
     scope: "open",
     summary:
-      "The page: chat, models, machines; a ticket is traded for a session cookie. Who wants no HTML hears that Ollama is running",
+      "The page: chat, models, machines, usage; a ticket is traded for a session cookie. Who wants no HTML hears that Ollama is running",
     answers: { text: { 200: [html, running.type], 303: moved } },
     errors: ["NOT_FOUND"],
     input: Schema.Struct({ ...visit.input.fields, accept: Schema.optional(Schema.String) }),

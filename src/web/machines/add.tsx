@@ -1,5 +1,6 @@
 /** The form by which a machine is added. */
 import { useState } from "preact/hooks"
+import { useFocused } from "../kit/focused.ts"
 import type { Place } from "./adding.ts"
 
 interface AddProps {
@@ -16,6 +17,7 @@ const given = <Name extends string>(name: Name, value: string): { readonly [K in
 export const Add = ({ add, leave }: AddProps) => {
   const [typed, setTyped] = useState({ id: "", host: "", user: "", port: "", identity: "", node: "", hive_port: "" })
   const [isDirect, setDirect] = useState(false)
+  const form = useFocused<HTMLFormElement>()
   const field = (name: keyof typeof typed, label: string, more: object = {}) => (
     <label>
       {label}
@@ -42,6 +44,8 @@ export const Add = ({ add, leave }: AddProps) => {
   return (
     <form
       class="card fields"
+      ref={form}
+      tabIndex={-1}
       aria-label="Add a machine"
       onSubmit={(event) => {
         event.preventDefault()

@@ -65,6 +65,8 @@ const resting = new Set(["cold", "stopped", "failed", "asleep"])
 const Actions = ({ hasLogs, hive: { id, ssh, state }, isBusy, perform, setUp, toggleLogs }: ActionsProps) => {
   const path = `/hives/${encodeURIComponent(id)}`
   const [isSure, setSure] = useState(false)
+  // the queen's own machine has its hive by itself
+  const isOwn = ssh === undefined && id === "localhost"
   return (
     <div class="row">
       {resting.has(state) ? (
@@ -94,7 +96,7 @@ const Actions = ({ hasLogs, hive: { id, ssh, state }, isBusy, perform, setUp, to
       <button type="button" aria-expanded={hasLogs} aria-label={`Logs of ${id}`} onClick={toggleLogs}>
         Logs
       </button>
-      {ssh === undefined ? null : isSure ? (
+      {isOwn ? null : isSure ? (
         <>
           <button
             type="button"

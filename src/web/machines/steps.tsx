@@ -1,6 +1,7 @@
 /** The steps by which a machine is added or set up, as they run; what ssh asks is answered here. */
 import { useEffect, useRef, useState } from "preact/hooks"
 import { Problem } from "../kit/acting.tsx"
+import { useFocused } from "../kit/focused.ts"
 import { Adding, type Place, type Question, type Step, titles } from "./adding.ts"
 
 interface StepsProps {
@@ -23,8 +24,9 @@ export const Steps = ({ again, id, leave, place }: StepsProps) => {
   }
   useEffect(() => void run(() => current.run()), [])
   const { isDone, isRunning, question, steps } = current
+  const section = useFocused<HTMLElement>()
   return (
-    <section class="card" aria-label={`Setting up ${id}`}>
+    <section class="card" ref={section} tabIndex={-1} aria-label={`Setting up ${id}`}>
       <h3>{place === undefined ? `Setting up ${id}` : `Adding ${id}`}</h3>
       <ol class="steps" aria-live="polite">
         {steps.map((step) => (

@@ -30,7 +30,14 @@ export const Fits = ({ fetch, model }: FitsProps) => {
     )
   return (
     <>
-      {fits.length === 0 ? <p class="note">The devices of no machine are known: wake one under Machines.</p> : null}
+      {fits.length === 0 ? (
+        <div class="row">
+          <span class="note">The devices of no machine are known yet: wake one under Machines, or</span>
+          <button type="button" onClick={() => void fetch(model)}>
+            Fetch it all the same
+          </button>
+        </div>
+      ) : null}
       <ul class="fits" aria-label={`What of ${model} fits`}>
         {fits.map((one) => (
           <Offered key={one.ref} fit={one} fetch={fetch} />

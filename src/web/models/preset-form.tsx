@@ -1,5 +1,6 @@
 /** One preset's fields; what is left empty is not said, and what is not shown here stays as it is in the configuration. */
 import { useState } from "preact/hooks"
+import { useFocused } from "../kit/focused.ts"
 import { changeOf, type Draft, draftOf } from "./draft.ts"
 import type { Entry } from "./read.ts"
 
@@ -13,10 +14,13 @@ interface FormProps {
 
 export const PresetForm = ({ entry, leave, models, save }: FormProps) => {
   const [draft, setDraft] = useState<Draft>(draftOf(entry))
+  const form = useFocused<HTMLFormElement>()
   const set = (changed: Partial<Draft>) => setDraft({ ...draft, ...changed })
   return (
     <form
       class="fields"
+      ref={form}
+      tabIndex={-1}
       aria-label={entry === undefined ? "New preset" : `Preset ${entry.name}`}
       onSubmit={(event) => {
         event.preventDefault()
