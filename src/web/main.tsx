@@ -24,6 +24,8 @@ const App = () => {
   useEffect(() => {
     const follow = () => go(placeOf(location.hash))
     addEventListener("hashchange", follow)
+    // it may have changed before anybody listened
+    follow()
     return () => removeEventListener("hashchange", follow)
   }, [])
   return (

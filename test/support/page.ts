@@ -113,14 +113,14 @@ export const says = (page: Page, selector: string, what: RegExp, boundMs = 10_00
   let seen = ""
   return eventually(
     async () => {
-      // a page that is being loaded says nothing yet
-      seen = (
-        await page
-          .locator(selector)
-          .allInnerTexts()
-          .catch(() => [])
-      ).join("\n")
-      return what.test(seen)
+      try {
+        seen = (await page.locator(selector).allInnerTexts()).join("\n")
+        if (what.test(seen)) return true
+        if (seen === "") seen = `nothing: ${await page.innerText("body")}`
+      } catch {
+        seen = "nothing: it is being loaded"
+      }
+      return false
     },
     () => `${selector} does not say ${String(what)}, but ${seen}`,
     boundMs
