@@ -106,6 +106,7 @@ export class Cluster {
       )
       machine.onEnd = (process) => this.watch.ended(process)
       machine.onSpawn = (process) => this.watch.spawned(process)
+      machine.onAwake = () => this.watch.isThere(machine)
       machines.push(machine)
       // the queen's own is known by where it listens, as on any machine
       const host = index === 0 ? "localhost" : machine.name

@@ -194,9 +194,9 @@ const sleeping = (plan: Plan): Plan => {
 /** One machine has no room, the other sleeps before each job: each wakes it. */
 export const sleepsOf = (seed: number): Plan => {
   const random = new SeededRandom(seed ^ 0x1f83d9ac)
-  const boot = random.int(10_000, 30_000)
+  const boot = random.int(8000, 15_000)
   const sleeps = {
-    afterS: random.int(3, 15),
+    afterS: random.int(2, 5),
     bootMs: [Math.round(boot * 0.93), Math.round(boot * 1.07)] as const,
     naps: []
   }
@@ -208,12 +208,14 @@ export const sleepsOf = (seed: number): Plan => {
     ],
     jobs: Array.from({ length: 6 }, (_, id): JobPlan => ({
       id,
-      at: 40_000 + id * 90_000 + random.int(0, 10_000),
+      at: 15_000 + id * 35_000 + random.int(0, 5000),
       prompt: `tell ${random.hex(4)} about ${random.hex(6)}`,
       teardown: "warm"
     })),
-    tokens: random.int(20, 100),
-    bootMs: [20, 300],
+    tokens: random.int(20, 50),
+    tokensPerS: 50,
+    loadMs: random.int(100, 1000),
+    bootMs: [20, 150],
     end: "down"
   }
 }

@@ -27,6 +27,8 @@ const startsMax = 1 + 3 + 1
 
 const terminal = new Set(["done", "error", "cancelled"])
 
+/** a request waits for the boot, the load and no longer than this besides */
+const startsMs = 1000
 /** what is promised begins with the fourth waking */
 const wakingsToKnow = 3
 const expected = (woke: ReadonlyArray<number>) => (woke.length < wakingsToKnow ? undefined : usualMs(woke))
@@ -58,6 +60,8 @@ export class Watch {
   private readonly starts = new Map<string, ReadonlyArray<number>>()
   /** machines that were called and are not up yet */
   private readonly calls = new Map<Host, { readonly at: number; readonly expectedMs: number | undefined }>()
+  /** of those, since when they are there, virtual milliseconds */
+  private readonly there = new Map<Host, number>()
   /** wakings that were foreseen */
   foreseen = 0
   private readonly orphans = new Map<SimProcess, number>()
@@ -185,6 +189,7 @@ export class Watch {
 
   /** A worker is started again as often as the policy says, and no more (docs/design.md#when-something-fails). */
   spawned(process: SimProcess): void {
+    this.started(process)
     const worker = /\/(worker-[^#]+)#/.exec(process.name)?.[1]
     if (worker === undefined) return
     if (this.options.hasRoomForOne)
@@ -232,6 +237,19 @@ export class Watch {
   called(machine: Host, isWanted: boolean, woke: ReadonlyArray<number>): void {
     if (!isWanted) this.breach("woken only by a request", `${machine.name} is woken, and nobody wants it`)
     if (!this.calls.has(machine)) this.calls.set(machine, { at: this.kernel.now, expectedMs: expected(woke) })
+  }
+
+  /** A machine that was called is there: its hive is started within a second, where nothing goes wrong. */
+  isThere(machine: Host): void {
+    if (this.options.isCalm && this.calls.has(machine)) this.there.set(machine, this.kernel.now)
+  }
+
+  private started({ machine, name }: SimProcess): void {
+    const since = this.there.get(machine)
+    if (since === undefined || !name.includes("/hive-")) return
+    this.there.delete(machine)
+    if (this.kernel.now - since > startsMs)
+      this.breach("who is up is used", `${name} was started ${this.kernel.now - since} ms after ${machine.name} was up`)
   }
 
   /** A queen has claimed the hive of a machine. */

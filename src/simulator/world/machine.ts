@@ -24,6 +24,8 @@ export class Machine implements Host {
   /** told of each process that has ended */
   onEnd: (process: SimProcess) => void = () => undefined
   isAsleep = false
+  /** told when it is awake again */
+  onAwake: () => void = () => undefined
 
   constructor(kernel: Kernel, spec: MachineSpec, firstPid: number) {
     this.kernel = kernel
@@ -108,6 +110,7 @@ export class Machine implements Host {
     this.isAsleep = isAsleep
     this.kernel.note(`${this.name} ${isAsleep ? "sleeps" : "is awake"}`)
     for (const process of [...this.processes.values()]) process.freeze(isAsleep)
+    if (!isAsleep) this.onAwake()
   }
 
   /** Every process ends at once. */
