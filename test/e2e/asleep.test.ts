@@ -80,6 +80,13 @@ it.skipIf(!hasSshd || !hasNamespaces)(
     try {
       await eventually(() => card.said.includes("ready"), "its card listens")
       const on = await machine({ env: { RBEE_QUEEN_SSH_CONFIG: there.config } })
+      for (const [flags, problem] of [
+        [["--sleep-after", "30m"], "nobody could wake it again without --mac"],
+        [["--mac", "02:00"], "--mac is not accepted. Accepted: a MAC address"]
+      ] as const) {
+        const refused = await on.rbee(["hives", "add", "remote", ...flags])
+        assert.deepEqual([refused.code, refused.stderr.includes(problem)], [2, true], refused.stderr)
+      }
       const words = ["--hive-port", String(there.hivePort), "--mac", mac, "--sleep-after", "2s"]
       const add = await on.rbee(["hives", "add", "remote", ...words])
       assert.strictEqual(add.code, 0, add.stderr)
@@ -93,11 +100,15 @@ it.skipIf(!hasSshd || !hasNamespaces)(
       // on a machine that is awake: its hive is started, the model is loaded, the answer comes
       const { ms: loadMs } = await asked(on)
       await asleep()
-      for (const look of ["hives ls", "hives show remote", "status", "plan", "doctor", "models ls"])
-        await on.rbee(look.split(" "))
+      for (const look of ["status", "doctor"]) await on.rbee(look.split(" "))
       const shown = await on.rbee(["hives", "show", "remote"])
       assert.match(shown.stdout, /\nremote +asleep /)
       assert.include(shown.stdout, `sleeps when it was idle for 2 s, is woken by ${mac}`)
+      // the next queen, and who asks none, know it without a look
+      assert.strictEqual((await on.rbee(["queen", "stop"])).code, 0)
+      assert.strictEqual(await stateOf(on), "asleep")
+      assert.strictEqual((await on.rbee(["queen", "start"])).code, 0)
+      assert.strictEqual(await stateOf(on), "asleep")
       assert.strictEqual(card.packets(), 0)
       const first = await asked(on)
       assert.include(first.stderr, "queen: waking remote: it sleeps, and was never woken before")

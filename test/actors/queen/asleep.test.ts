@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as TestClock from "effect/TestClock"
+import type { Facts, Remotes } from "../../../src/layers/remote/index.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { JobId, localHive } from "../../../src/machines/vocabulary/ids.ts"
 import { makeStores, makeWorld, type QueenWorld } from "../../support/queen/world.ts"
@@ -74,6 +75,61 @@ describe("A hive that may sleep", () => {
       expect((yield* (yield* world.job()).ended).event).toBe("done")
       yield* TestClock.adjust("20 seconds")
       expect(hive.calls.filter((call) => call === "suspend")).toHaveLength(2)
+    })
+  )
+})
+
+describe("A hive that is added again", () => {
+  const ssh = { host: "attic.lan", hive_port: 8600 }
+  const unused = Effect.suspend(() => rbeeError("INVALID_REQUEST", "not asked for here"))
+  const facts: Facts = {
+    platform: "linux",
+    arch: "x64",
+    node: "v20.0.0",
+    cores: 2,
+    ram_mb: 4000,
+    ram_free_mb: 2000,
+    disk_free_mb: 9000,
+    gpu_tools: [],
+    latencyMs: 1,
+    clockAheadMs: 0,
+    npm: true,
+    folder: "/nowhere",
+    socket: "/nowhere/queen.sock",
+    others: []
+  }
+  const remotes: Remotes = {
+    check: () => Effect.succeed(facts),
+    uninstall: () => unused,
+    logs: () => unused,
+    unlock: () => Effect.succeed(false),
+    install: () => unused
+  }
+
+  it.scoped("may sleep from then on, and its hive is told; or does not any more", () =>
+    Effect.gen(function* () {
+      const stores = makeStores()
+      stores.catalog.hives.set(localHive, { id: localHive, addedAt: 0, ssh })
+      const world = yield* makeWorld({ stores, remotes })
+      const { api, hive } = world
+      yield* (yield* world.job()).ended
+      expect(hive.claims.map(({ sleep_after_s }) => sleep_after_s)).toEqual([undefined])
+      const added = yield* api.addHive({ id: localHive, ssh, power: { mac, sleep_after_s: 60 } })
+      expect(added).toMatchObject({ power: { mac, sleep_after_s: 60 } })
+      yield* api.addHive({ id: localHive, ssh })
+      yield* api.addHive({ id: localHive, ssh, power: { mac } })
+      expect(hive.claims.map(({ sleep_after_s }) => sleep_after_s)).toEqual([undefined, 60, 0])
+      expect(stores.catalog.hives.get(localHive)).toMatchObject({ power: { mac }, url: hive.url })
+    })
+  )
+
+  it.scoped("is not one of this machine, which could not wake itself", () =>
+    Effect.gen(function* () {
+      const { api } = yield* makeWorld()
+      expect(yield* Effect.flip(api.addHive({ id: localHive, power: { mac } }))).toMatchObject({
+        code: "INVALID_REQUEST",
+        details: { field: "power" }
+      })
     })
   )
 })

@@ -12,7 +12,7 @@ import { type HiveApi, hiveApi } from "../../../src/protocol/hive.ts"
 import { type RbeeError, rbeeError, sentence } from "../../../src/machines/errors.ts"
 import * as say from "../../../src/machines/narration.ts"
 import type { Gpu } from "../../../src/machines/vocabulary/device.ts"
-import type { Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
+import type { ClaimRequest, Heartbeat } from "../../../src/machines/vocabulary/hive.ts"
 import type { ModelView } from "../../../src/machines/vocabulary/model.ts"
 import type { InferRequest, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
 import { FakeWorker, type Script } from "./fake-worker.ts"
@@ -110,6 +110,7 @@ export class FakeHive {
   script: (worker: FakeWorker, request: InferRequest) => Script = () => ({})
   /** what it was asked, by name */
   readonly calls: Array<string> = []
+  readonly claims: Array<ClaimRequest> = []
   /** hears of each claim */
   onClaim: () => void = () => {}
   private seq = 0
@@ -274,9 +275,10 @@ export class FakeHive {
           uptime_s: 1
         } as const)
       ),
-    claim: () =>
+    claim: (request) =>
       this.answer("claim", () =>
         Effect.map(this.open, () => {
+          this.claims.push(request)
           this.onClaim()
           return { hive_id: HiveId.make(this.id), instance: this.instance, version: this.version }
         })

@@ -104,8 +104,11 @@ const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, Rbee
     ...(values.node === undefined ? {} : { node: values.node })
   }).pipe(Effect.mapError(notAccepted))
 
+/** Of a schema's account the words that say what is taken: its own, or those of a number's bounds. */
 const notAccepted = ({ message }: Error) => {
-  const expected = /Expected (.+?), actual/.exec(message)?.[1] ?? "another value"
+  const lines = message.split("\n").map((line) => line.replace(/^[\s│├└─]*/, ""))
+  const own = lines.slice(1).find((line) => !/^\["|^\{|^Predicate|^Expected undefined|\| undefined$| & /.test(line))
+  const expected = /Expected (.+?), actual/.exec(own ?? "")?.[1] ?? own ?? "another value"
   const field = /\["(\w+)"\]/.exec(message)?.[1] ?? "value"
   return usage(`--${field.replace("_", "-")} is not accepted`, `Accepted: ${expected}.`)
 }
