@@ -52,6 +52,7 @@ import { fileWriter } from "../layers/model-entries/writer.ts"
 import { hubOffers } from "../layers/model-offers/hub.ts"
 import { copiesOnDisk } from "../layers/models/notes.ts"
 import { hiveFolder, queenFolder } from "../layers/paths/index.ts"
+import { discovered } from "../layers/lan/discovered.ts"
 import { bootOf } from "../layers/process/identity.ts"
 import { Processes } from "../layers/process/index.ts"
 import { layerNode as layerProcesses } from "../layers/process/node.ts"
@@ -268,6 +269,7 @@ const program = Effect.gen(function* () {
       boot: bootOf(),
       onDisk: onDiskOf(settings),
       entries: entriesIn(settings.home.config),
+      discovered: discovered(settings),
       hiveLog: (hive, lines) => Effect.sync(() => lastLines(join(settings.home.logs, `hive-${hive}.log`), lines)),
       offers: hubOffers(process.env),
       writer: fileWriter(settings.home.config),

@@ -205,7 +205,11 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
       await letIn(page)
       await press(page, "nav a[href='#machines']")
       await press(page, ".page > .row button")
-      await write(page, ".fields input[required]", "remote")
+      // shown, and added by nobody but who picks it
+      await press(page, ".discovered > button")
+      await says(page, ".discovered li", /^remote\s[\s\S]*ssh configuration/)
+      await press(page, ".discovered li button")
+      assert.strictEqual(await page.inputValue(".fields input[required]"), "remote")
       await press(page, ".fields summary")
       await isClean(page)
       await write(page, `.fields input[placeholder='8600']`, String(remote.hivePort))

@@ -28,6 +28,7 @@ const queen = (answers: Answers) => {
 }
 
 const place = { host: "gpu-box", hive_port: 8600 }
+const wanted = { ssh: place, power: { mac: "aa:bb:cc:dd:ee:ff" } }
 const usual: Answers = {
   "POST /hives": () => json({ id: "gpu-box", state: "cold" }, 201),
   "POST /hives/gpu-box/check": () => json({ platform: "linux", arch: "x64", cores: 4, node: "v20.20.2" }),
@@ -43,7 +44,7 @@ describe("a machine that is added from the page", () => {
   it("is reached, looked at, set up and woken, and each step tells what it found", async () => {
     const asked = queen(usual)
     let changes = 0
-    const adding = new Adding("gpu-box", place, () => changes++)
+    const adding = new Adding("gpu-box", wanted, () => changes++)
     await adding.run()
     assert.deepEqual(statesOf(adding), ["done", "done", "done", "done"])
     assert.isTrue(adding.isDone)
@@ -79,13 +80,13 @@ describe("a machine that is added from the page", () => {
       "POST /hives": (body) =>
         typeof body === "object" && body !== null && "host_key" in body ? json({}, 201) : unknown()
     })
-    const adding = new Adding("gpu-box", place, () => undefined)
+    const adding = new Adding("gpu-box", wanted, () => undefined)
     await adding.run()
     assert.deepEqual(statesOf(adding), ["failed", "waiting", "waiting", "waiting"])
     assert.deepEqual(adding.question, { kind: "host key", words: "never seen", fingerprint: "SHA256:abc" })
     await adding.trust("SHA256:abc")
     assert.isTrue(adding.isDone)
-    assert.deepEqual(asked[1]?.[1], { id: "gpu-box", ssh: place, host_key: "SHA256:abc" })
+    assert.deepEqual(asked[1]?.[1], { id: "gpu-box", ...wanted, host_key: "SHA256:abc" })
   })
 
   it("asks for the passphrase of a key, and says where that does not open it", async () => {
@@ -99,7 +100,7 @@ describe("a machine that is added from the page", () => {
         return json({ opens: isOpen })
       }
     })
-    const adding = new Adding("gpu-box", place, () => undefined)
+    const adding = new Adding("gpu-box", wanted, () => undefined)
     await adding.run()
     await adding.unlock("/home/ada/.ssh/id", "wrong")
     assert.strictEqual(adding.steps[0]?.problem, "this passphrase does not open /home/ada/.ssh/id")
@@ -117,7 +118,7 @@ describe("a machine that is added from the page", () => {
           ? events('event: error\ndata: {"code":"DISK_FULL","message":"no room there. Free some","details":{}}')
           : events('event: done\ndata: {"version":"1.2.3","changed":true}')
     })
-    const adding = new Adding("gpu-box", place, () => undefined)
+    const adding = new Adding("gpu-box", wanted, () => undefined)
     await adding.run()
     assert.deepEqual(statesOf(adding), ["done", "done", "failed", "waiting"])
     assert.strictEqual(adding.steps[2]?.problem, "no room there. Free some")
@@ -131,7 +132,7 @@ describe("a machine that is added from the page", () => {
 
   it("takes an installation whose stream just ends for none", async () => {
     queen({ ...usual, "POST /hives/gpu-box/install": () => events('event: narration\ndata: {"human":"it begins"}') })
-    const adding = new Adding("gpu-box", place, () => undefined)
+    const adding = new Adding("gpu-box", wanted, () => undefined)
     await adding.run()
     assert.match(adding.steps[2]?.problem ?? "", /ended before the installation/)
   })

@@ -3,7 +3,8 @@ import { assert, describe, it } from "vitest"
 import { askableIn } from "../../src/web/chat/askable.ts"
 import { grouped, seconds, sizeOf } from "../../src/web/kit/amounts.ts"
 import { events } from "../../src/web/kit/events.ts"
-import { logLine, machineLines } from "../../src/web/machines/read.ts"
+import { candidatesIn, hiveIn, logLine, machineLines } from "../../src/web/machines/read.ts"
+import { emptyPlace, wantedOf } from "../../src/web/machines/typed-place.ts"
 import { changeOf, draftOf } from "../../src/web/models/draft.ts"
 import { entriesIn, fitsIn, whatIsSet } from "../../src/web/models/read.ts"
 import { everyDay, usageIn } from "../../src/web/usage/read.ts"
@@ -117,6 +118,37 @@ describe("the queen's page", () => {
     const told = machineLines({ platform: "linux", arch: "x64", cores: 8, node: "v20.20.2", clock_ahead_ms: 9000 })
     assert.include(told, "Node v20.20.2")
     assert.match(told.join("\n"), /its clock is off by 9 s/)
+  })
+
+  it("offers machines that could be added as ssh reaches them, and says what is in the way of the others", () => {
+    const [named, heard, known] = candidatesIn({
+      machines: [
+        { name: "gpu-box", address: "10.0.0.7", port: 2222, found_in: ["ssh configuration", "LAN"] },
+        { name: "attic", address: "10.0.0.8", port: 2022, mac: "aa:bb:cc:dd:ee:ff", found_in: ["LAN"] },
+        { name: "old", found_in: ["known hosts"], hive: "old-pc" }
+      ]
+    })
+    assert.deepInclude(named, { name: "gpu-box", host: "", port: undefined, obstacle: undefined })
+    assert.deepInclude(heard, { host: "10.0.0.8", port: 2022, mac: "aa:bb:cc:dd:ee:ff" })
+    assert.strictEqual(known?.obstacle, "it is old-pc")
+  })
+
+  it("tells the queen of a machine what was typed, and nothing else", () => {
+    assert.deepEqual(wantedOf({ ...emptyPlace, id: "gpu-box" }), { ssh: { host: "gpu-box", hive_port: 8600 } })
+    const typed = { id: "gpu-box", host: " 10.0.0.7 ", user: "ada", port: "2222", mac: "aa:bb:cc:dd:ee:ff" }
+    assert.deepEqual(wantedOf({ ...emptyPlace, ...typed, sleepMinutes: "30", isDirect: true }), {
+      ssh: { host: "10.0.0.7", hive_port: 8600, user: "ada", port: 2222, direct: true },
+      power: { mac: "aa:bb:cc:dd:ee:ff", sleep_after_s: 1800 }
+    })
+  })
+
+  it("says how a machine sleeps", () => {
+    const power = { mac: "aa:bb:cc:dd:ee:ff", sleep_after_s: 1800 }
+    assert.strictEqual(
+      hiveIn({ id: "a", power, usually_up_s: 42 }).power,
+      "sleeps when it was idle for 30 min, is woken by a request (aa:bb:cc:dd:ee:ff), usually up in 42 s"
+    )
+    assert.isUndefined(hiveIn({ id: "a" }).power)
   })
 
   it("writes amounts shortly", () => {

@@ -8,6 +8,7 @@ import { type EntryWriter, noWriter } from "../../layers/model-entries/index.ts"
 import { type ModelOffers, noOffers } from "../../layers/model-offers/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
+import type { Discovered } from "../../machines/discovery/discovered.ts"
 import { type Entries, noEntries } from "../../machines/entries/entries.ts"
 import type { Copy } from "../../machines/policy/model-gc.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
@@ -26,6 +27,8 @@ export interface QueenOptions {
   readonly entries?: Effect.Effect<Entries>
   /** the last lines of the log of this machine's own hive; absent: it has none */
   readonly hiveLog?: (hive: HiveId, lines: number) => Effect.Effect<string>
+  /** machines that could be added; absent: nobody looks */
+  readonly discovered?: Effect.Effect<Discovered>
   /** models that nobody has fetched yet; absent: nobody is asked */
   readonly offers?: ModelOffers
   /** what changes the entries; absent: nothing does */
@@ -64,6 +67,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
 >() {
   static readonly layer = ({
     boot,
+    discovered = Effect.succeed({ machines: [], hashed: 0 }),
     document = () => ({}),
     entries = Effect.succeed(noEntries),
     hiveLog = () => Effect.succeed(""),
@@ -88,6 +92,7 @@ export class CurrentQueen extends Context.Tag("rbee/CurrentQueen")<
           instance,
           startedAt,
           boot,
+          discovered,
           document,
           entries,
           hiveLog,

@@ -244,6 +244,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
       }),
     listHives: () =>
       Effect.suspend(() => Effect.forEach(view.allHives(), ({ id }) => hiveView(id), { concurrency: "unbounded" })),
+    discoverHives: () => own.discovered,
     ...(yield* remoteHives(hiveView)),
     ...(yield* joining),
     removeHive: ({ id }) => hives.remove(id),

@@ -1,5 +1,6 @@
 /** What who runs the cluster calls: hives, workers, models, and where a job would go. */
 import * as Schema from "effect/Schema"
+import { Discovered } from "../../machines/discovery/discovered.ts"
 import { Count, Nothing } from "../../machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
@@ -29,6 +30,13 @@ const hivesApi = {
     input: none,
     answers: { json: { 200: Schema.Array(HiveView) } },
     errors: ["HIVE_NOT_FOUND"]
+  }),
+  discoverHives: endpoint("GET", "/hives/discovered", {
+    scope: "manage",
+    summary:
+      "Machines that could be added: of ssh's configuration, its known hosts, and the local network's announcements",
+    input: none,
+    answers: { json: { 200: Discovered } }
   }),
   addHive: endpoint("POST", "/hives", {
     scope: "manage",

@@ -21,7 +21,7 @@ export type Question =
   | { readonly kind: "host key"; readonly words: string; readonly fingerprint: string }
   | { readonly kind: "passphrase"; readonly words: string; readonly file: string }
 
-/** As `POST /hives` takes it. */
+/** How ssh reaches it. */
 export interface Place {
   readonly host: string
   readonly user?: string
@@ -30,6 +30,18 @@ export interface Place {
   readonly node?: string
   readonly hive_port: number
   readonly direct?: true
+}
+
+/** How a machine that sleeps is woken, and when it is put to sleep. */
+export interface Power {
+  readonly mac: string
+  readonly sleep_after_s?: number
+}
+
+/** As `POST /hives` takes it. */
+export interface Wanted {
+  readonly ssh: Place
+  readonly power?: Power
 }
 
 export const titles: Readonly<Record<StepName, string>> = {
@@ -54,18 +66,18 @@ export class Adding {
   isRunning = false
   private readonly id: string
   /** undefined: it was added before */
-  private readonly place: Place | undefined
+  private readonly wanted: Wanted | undefined
   private readonly changed: () => void
   private hostKey: string | undefined
   private installed: string | undefined
 
   /** `changed`: what is shown is another now. */
-  constructor(id: string, place: Place | undefined, changed: () => void) {
+  constructor(id: string, wanted: Wanted | undefined, changed: () => void) {
     this.id = id
-    this.place = place
+    this.wanted = wanted
     this.changed = changed
     this.steps = stepNames
-      .filter((name) => place !== undefined || name !== "reach")
+      .filter((name) => wanted !== undefined || name !== "reach")
       .map((name) => ({ name, state: "waiting", lines: [] }))
   }
 
@@ -130,7 +142,7 @@ export class Adding {
     switch (name) {
       case "reach": {
         const key = this.hostKey === undefined ? {} : { host_key: this.hostKey }
-        await call("POST", "/hives", { id: this.id, ssh: this.place, ...key })
+        await call("POST", "/hives", { id: this.id, ...this.wanted, ...key })
         return
       }
       case "look": {

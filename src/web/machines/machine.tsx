@@ -14,7 +14,7 @@ interface MachineProps {
 }
 
 export const Machine = ({ hive, isBusy, perform, setUp, workers }: MachineProps) => {
-  const { devices, id, ssh, state } = hive
+  const { devices, id, power, ssh, state } = hive
   const [hasLogs, showLogs] = useState(false)
   return (
     <li class="card" data-hive={id} data-state={state}>
@@ -22,6 +22,7 @@ export const Machine = ({ hive, isBusy, perform, setUp, workers }: MachineProps)
         {id} <span class={`chip state-${state}`}>{state}</span>
       </h3>
       {ssh === undefined ? null : <p class="note">over ssh: {ssh}</p>}
+      {power === undefined ? null : <p class="note">{power}</p>}
       <ul>
         {devices.map((device) => (
           <li key={device}>{device}</li>

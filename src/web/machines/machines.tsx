@@ -5,7 +5,7 @@ import { call } from "../kit/call.ts"
 import { useRemote } from "../kit/remote.ts"
 import { Shown } from "../kit/shown.tsx"
 import { Add } from "./add.tsx"
-import type { Place } from "./adding.ts"
+import type { Wanted } from "./adding.ts"
 import { Machine } from "./machine.tsx"
 import { hivesIn, workersIn } from "./read.ts"
 import { Steps } from "./steps.tsx"
@@ -17,7 +17,7 @@ const load = async () => {
 
 interface SetUp {
   readonly id: string
-  readonly place: Place | undefined
+  readonly wanted: Wanted | undefined
 }
 
 export const Machines = () => {
@@ -36,9 +36,9 @@ export const Machines = () => {
               <Steps key={setUp.id} {...setUp} again={machines.again} leave={() => begin(undefined)} />
             ) : isAsking ? (
               <Add
-                add={(id, place) => {
+                add={(id, wanted) => {
                   ask(false)
-                  begin({ id, place })
+                  begin({ id, wanted })
                 }}
                 leave={() => ask(false)}
               />
@@ -57,7 +57,7 @@ export const Machines = () => {
                   workers={workers.filter((worker) => worker.hive === hive.id)}
                   isBusy={busy !== undefined}
                   perform={(what, method, path) => void perform(what, () => call(method, path))}
-                  setUp={() => begin({ id: hive.id, place: undefined })}
+                  setUp={() => begin({ id: hive.id, wanted: undefined })}
                 />
               ))}
             </ul>

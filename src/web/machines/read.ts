@@ -1,7 +1,7 @@
 /** What the queen says of machines, as the page shows it. */
 import { isObject } from "../../machines/formats/json/is-object.ts"
-import { megabytes } from "../kit/amounts.ts"
-import { type Fields, fields, maybeText, number, objects, text, texts } from "../kit/fields.ts"
+import { megabytes, seconds } from "../kit/amounts.ts"
+import { type Fields, fields, maybeNumber, maybeText, number, objects, text, texts } from "../kit/fields.ts"
 
 export interface Hive {
   readonly id: string
@@ -9,6 +9,8 @@ export interface Hive {
   readonly devices: ReadonlyArray<string>
   /** `user@host`; undefined: the queen's own machine, or one that joined by itself */
   readonly ssh: string | undefined
+  /** how its machine sleeps and is woken; undefined: it is always on */
+  readonly power: string | undefined
 }
 
 const devicesIn = (devices: unknown): ReadonlyArray<string> => {
@@ -30,11 +32,22 @@ const placeIn = (ssh: unknown): string | undefined => {
   return `${user === undefined ? "" : `${user}@`}${text(ssh["host"])}`
 }
 
+const powerIn = (power: unknown, usuallyS: number | undefined): string | undefined => {
+  if (!isObject(power)) return undefined
+  const after = maybeNumber(power["sleep_after_s"])
+  return [
+    ...(after === undefined ? [] : [`sleeps when it was idle for ${seconds(after)}`]),
+    `is woken by a request (${text(power["mac"])})`,
+    ...(usuallyS === undefined ? [] : [`usually up in ${seconds(usuallyS)}`])
+  ].join(", ")
+}
+
 export const hiveIn = (hive: Fields): Hive => ({
   id: text(hive["id"]),
   state: text(hive["state"]),
   devices: devicesIn(hive["devices"]),
-  ssh: placeIn(hive["ssh"])
+  ssh: placeIn(hive["ssh"]),
+  power: powerIn(hive["power"], maybeNumber(hive["usually_up_s"]))
 })
 
 export const hivesIn = (answer: unknown): ReadonlyArray<Hive> => objects(answer).map(hiveIn)
@@ -91,3 +104,31 @@ export const logLine = (line: string): string => {
     return line
   }
 }
+
+/** A machine that could be added. */
+export interface Candidate {
+  readonly name: string
+  /** what ssh reaches it by, where that is not its name */
+  readonly host: string
+  readonly port: number | undefined
+  readonly foundIn: string
+  readonly mac: string
+  /** it is this hive already, or cannot be added as it is */
+  readonly obstacle: string | undefined
+}
+
+export const candidatesIn = (answer: unknown): ReadonlyArray<Candidate> =>
+  objects(fields(answer)["machines"]).map((one) => {
+    const seen = texts(one["found_in"])
+    const hive = maybeText(one["hive"])
+    // ssh's configuration knows how, by the name
+    const isNamed = seen.includes("ssh configuration")
+    return {
+      name: text(one["name"]),
+      host: isNamed ? "" : text(one["address"]),
+      port: isNamed ? undefined : maybeNumber(one["port"]),
+      foundIn: seen.join(", "),
+      mac: text(one["mac"]),
+      obstacle: hive === undefined ? maybeText(one["problem"]) : `it is ${hive}`
+    }
+  })

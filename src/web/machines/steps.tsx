@@ -2,21 +2,21 @@
 import { useEffect, useRef, useState } from "preact/hooks"
 import { Problem } from "../kit/acting.tsx"
 import { useFocused } from "../kit/focused.ts"
-import { Adding, type Place, type Question, type Step, titles } from "./adding.ts"
+import { Adding, type Question, type Step, titles, type Wanted } from "./adding.ts"
 
 interface StepsProps {
   readonly id: string
   /** undefined: it was added before */
-  readonly place: Place | undefined
+  readonly wanted: Wanted | undefined
   /** a step is done: what is known of the machine is another now */
   readonly again: () => void
   readonly leave: () => void
 }
 
-export const Steps = ({ again, id, leave, place }: StepsProps) => {
+export const Steps = ({ again, id, leave, wanted }: StepsProps) => {
   const [, redraw] = useState(0)
   const adding = useRef<Adding | undefined>(undefined)
-  adding.current ??= new Adding(id, place, () => redraw((count) => count + 1))
+  adding.current ??= new Adding(id, wanted, () => redraw((count) => count + 1))
   const { current } = adding
   const run = async (act: () => Promise<void>) => {
     await act()
@@ -27,7 +27,7 @@ export const Steps = ({ again, id, leave, place }: StepsProps) => {
   const section = useFocused<HTMLElement>()
   return (
     <section class="card" ref={section} tabIndex={-1} aria-label={`Setting up ${id}`}>
-      <h3>{place === undefined ? `Setting up ${id}` : `Adding ${id}`}</h3>
+      <h3>{wanted === undefined ? `Setting up ${id}` : `Adding ${id}`}</h3>
       <ol class="steps" aria-live="polite">
         {steps.map((step) => (
           <StepView key={step.name} step={step} />

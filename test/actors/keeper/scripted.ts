@@ -125,6 +125,7 @@ export const stage = (script: Script) => {
     installHive: unscripted,
     uninstallHive: unscripted,
     hiveLogs: unscripted,
+    discoverHives: unscripted,
     searchModels: unscripted,
     fitModels: unscripted,
     listDownloads: unscripted,

@@ -26,6 +26,7 @@ const withEffects = new Set([
   "installHive",
   "checkHive",
   "uninstallHive",
+  "discoverHives",
   "searchModels",
   "fitModels",
   "endDownload",

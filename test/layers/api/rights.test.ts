@@ -61,7 +61,16 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "scanModels",
       "showModel"
     ],
-    ...["searchModels", "fitModels", "listDownloads", "endDownload", "listEntries", "setEntry", "removeEntry"],
+    ...[
+      "discoverHives",
+      "searchModels",
+      "fitModels",
+      "listDownloads",
+      "endDownload",
+      "listEntries",
+      "setEntry",
+      "removeEntry"
+    ],
     ...["handover", "listWorkers", "plan", "shutdown", "stay", "stopWorker", "ticket", "unlockKey"],
     ...["addKey", "listKeys", "revokeKey"],
     ...["ollamaCopy", "ollamaDelete", "ollamaPull"]
