@@ -22,7 +22,12 @@ export const run = async (): Promise<void> => {
   const remote = await makeRemote({ installed: true })
   const on = await makeMachine({
     programs: `${root}/dist`,
-    env: { HF_ENDPOINT: hub.url, RBEE_HIVE_GPUS: JSON.stringify(gpus), RBEE_QUEEN_SSH_CONFIG: remote.config }
+    env: {
+      RBEE_WORKER_MAX_TOKENS_PER_S: "90",
+      HF_ENDPOINT: hub.url,
+      RBEE_HIVE_GPUS: JSON.stringify(gpus),
+      RBEE_QUEEN_SSH_CONFIG: remote.config
+    }
   })
   on.env["HF_HOME"] = join(on.home, "hf")
   const browser = await launch()

@@ -20,6 +20,7 @@ const byName: Readonly<Record<string, unknown>> = {
   created_at: 1_767_225_600_000,
   created: 1_767_225_600,
   context: 4096,
+  mac: "aa:bb:cc:dd:ee:ff",
   day: "2026-01-01",
   role: "assistant",
   content: "Bees dance.",
