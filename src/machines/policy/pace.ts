@@ -14,6 +14,8 @@ export interface Paced {
 
 /** Shorter answers say little. */
 const tokensMin = 8
+/** The queen sees when she reads: what she read at once was decoded while she was busy, and its time is none of its own. */
+const msMin = 5
 /** A model so many times smaller or larger says nothing: what slows it down is something else. */
 const likeness = 8
 
@@ -21,7 +23,7 @@ const likeness = 8
 const rateOf = ({ failovers, state, timings, tokens }: JobView): number | undefined => {
   const { first_token_ms: first, total_ms: total } = timings
   if (state !== "done" || failovers > 0 || tokens < tokensMin) return undefined
-  return first === undefined || total === undefined || total <= first
+  return first === undefined || total === undefined || total - first < msMin
     ? undefined
     : ((tokens - 1) * 1000) / (total - first)
 }

@@ -121,7 +121,9 @@ describe("how fast it is expected to be", () => {
       { failovers: 1 },
       { tokens: 2 },
       { model: ModelRef.make("b") },
-      { timings: {} }
+      { timings: {} },
+      // read at once: it was decoded before anybody listened
+      { tokens: 60, timings: { first_token_ms: 500, total_ms: 502 } }
     ] as const
     assert.deepStrictEqual(of(...others), [])
   })
