@@ -83,8 +83,9 @@ describe.skipIf(chromiumPath === undefined)("the inspector", () => {
   const answers: Array<Running> = []
 
   beforeAll(async () => {
+    const link = on.rbee(["inspect", "--print"])
     browser = await launch()
-    printed = (await on.rbee(["inspect", "--print"])).stdout.trim()
+    printed = (await link).stdout.trim()
     live = await visit(browser, on.queenUrl)
     page = live.page
     page.setDefaultTimeout(boundMs)

@@ -29,7 +29,7 @@ export const visit = async (
   options: { readonly width?: number; readonly height?: number; readonly colorScheme?: "light" | "dark" } = {}
 ): Promise<Visit> => {
   const { width = 1366, height = 800, colorScheme = "dark" } = options
-  const page = await browser.newPage({ viewport: { width, height }, colorScheme })
+  const page = await browser.newPage({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" })
   const found: Array<string> = []
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) found.push(`${message.type()}: ${message.text()}`)

@@ -18,7 +18,7 @@ export const ChartView = ({ actor, now }: { readonly actor: ActorState; readonly
   // a large chart does not fit readably: what is active is brought into sight
   useEffect(() => {
     const lit = frame.current?.querySelectorAll(".chart-state.leaf.active") ?? []
-    lit[0]?.scrollIntoView({ block: "center", inline: "center", behavior: "smooth" })
+    lit[0]?.scrollIntoView({ block: "center", inline: "center" })
   }, [value, fit, zoom, actor.key])
   useEffect(() => {
     const element = frame.current
