@@ -77,6 +77,16 @@ describe("a key of one's own", () => {
     expect([ofOllama.status, await ofOllama.json()]).toMatchObject([429, { code: "LIMIT_REACHED" }])
   }, 60_000)
 
+  it("asks by the command line too, which hears of its own job and is told what it may not do", async () => {
+    const env = { RBEE_TOKEN: await keyFor("cleo") }
+    const answered = await on.rbee(["infer", "--max-tokens", "4", "hello"], { env })
+    assert.strictEqual(answered.code, 0, answered.stderr)
+    assert.isAbove(answered.stdout.length, 2)
+    const refused = await on.rbee(["hives", "ls"], { env })
+    assert.strictEqual(refused.code, 1)
+    assert.include(refused.stderr, "FORBIDDEN")
+  })
+
   it("is charged for an answer once, though its queen was killed in the middle, and ends within a second when revoked", async () => {
     const key = await keyFor("ben")
     const made = await asked(key, "/jobs", { model: "minillama", messages, max_tokens: 40 })

@@ -88,7 +88,15 @@ export const makeQueenLink = (
       farewell = said
       ended = false
       // answered: the stream is open
-      const feed = yield* Effect.tapError(api.events({}), () => Deferred.succeed(said, undefined))
+      const feed = yield* api.events({}).pipe(
+        // who may ask models and no more has the job's own stream
+        Effect.catchIf(
+          (error) => error.code === "FORBIDDEN",
+          () => Effect.succeed(undefined)
+        ),
+        Effect.tapError(() => Deferred.succeed(said, undefined))
+      )
+      if (feed === undefined) return yield* Effect.asVoid(Deferred.succeed(said, undefined))
       const reading = readEvents(feed, (event) => {
         if (event.event !== "narration") return
         const heard = heardIn(event)
