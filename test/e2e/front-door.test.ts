@@ -58,7 +58,8 @@ describe.skipIf(chromiumPath === undefined)("the queen's page", () => {
     // a page that is opened anew has it still
     await page.reload()
     await page.click(".conversations li button")
-    assert.strictEqual((await page.textContent(".turn.answer .prose"))?.trim(), said?.trim())
+    const isThere = async () => (await page.textContent(".turn.answer .prose"))?.trim() === said?.trim()
+    await eventually(isThere, "the answer is shown anew", boundMs)
     await page.close()
   }, 180_000)
 
