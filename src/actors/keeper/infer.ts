@@ -12,6 +12,7 @@ import type { QueenConnector } from "../../layers/queen-connector/index.ts"
 import type { QueenLauncher } from "../../layers/queen-launcher/index.ts"
 import { type SignalCode, Terminal } from "../../layers/terminal/index.ts"
 import { type RbeeError, rbeeError, sentence } from "../../machines/errors.ts"
+import { fact } from "../../machines/facts.ts"
 import { inferStart, jobFailed, type Line, lineOf } from "../../machines/narration.ts"
 import type { JobRequest, Teardown } from "../../machines/vocabulary/job.ts"
 import { type Ending, isFinal, makeJobStream } from "./job-stream.ts"
@@ -79,14 +80,22 @@ const session = (
   const stream = makeJobStream(renderer)
   let posted: Posted | undefined
 
-  const submitOnce = Effect.suspend(() =>
+  const post = (session: JobRequest["session"]) =>
     link.api.submitJob({
       ...options.request,
-      session: { id, teardown: options.teardown === "warm" ? "warm" : "cold", woke_queen: link.woke() },
+      ...(session === undefined ? {} : { session }),
       // a repeated post of this session is the same job
       idempotency_key: id
     })
-  ).pipe(Effect.map((answer) => answer.job_id))
+  const submitOnce = Effect.suspend(() => {
+    const isWarm = options.teardown === "warm"
+    return Effect.catchIf(
+      post({ id, teardown: isWarm ? "warm" : "cold", woke_queen: link.woke() }),
+      // by a key that may ask and no more: nothing is to be ended, so nothing has to be told of who ends it
+      (error) => isWarm && error.code === "FORBIDDEN" && fact(error, "field") === "session",
+      () => post(undefined)
+    )
+  }).pipe(Effect.map((answer) => answer.job_id))
 
   /** Tried again once where the queen was just ending or was lost between her health and the post. */
   const submit = submitOnce.pipe(
