@@ -16,7 +16,9 @@ beforeAll(async () => {
   // the same bytes under another quantisation's name: one blob
   mkdirSync(join(hub.folder, "acme/twice"))
   copyFileSync(join(hub.folder, "acme/tiny/tiny-Q8_0.gguf"), join(hub.folder, "acme/twice/twice-Q8_0.gguf"))
-  on = await machine({ env: { HF_ENDPOINT: hub.url, RBEE_WORKER_IDLE_MS: "400" } })
+  // with a pace: a toy's answer may come at once, and has none then
+  const pace = { RBEE_WORKER_MAX_TOKENS_PER_S: "200" }
+  on = await machine({ env: { HF_ENDPOINT: hub.url, RBEE_WORKER_IDLE_MS: "400", ...pace } })
   on.env["HF_HOME"] = join(on.home, "hf")
 }, 60_000)
 afterAll(() => hub.close())
