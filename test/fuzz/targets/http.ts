@@ -141,9 +141,12 @@ const answerOf = (
     request.end(body)
   })
 
+/** The inspector is a page: who may not see it reads why, and what to do. */
+const pageRefused = /^<!doctype html>[\s\S]*This needs the cluster's token/
+
 /** A refusal names a code; 500 is never one. */
 const judge = (asked: Asked, { body, status }: { readonly status: number; readonly body: string }): void => {
-  if (status < 400 || asked.method === "HEAD") return
+  if (status < 400 || asked.method === "HEAD" || (status === 401 && pageRefused.test(body))) return
   const code = /"code":\s*"([A-Za-z_]+)"/.exec(body)?.[1]
   const shown = () =>
     `${asked.method} ${asked.path} ${JSON.stringify(asked.headers)} ${asked.body.slice(0, 800)} → ${status} ${body.slice(0, 300)}`
