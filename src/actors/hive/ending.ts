@@ -55,6 +55,23 @@ export class Ending extends Context.Tag("rbee/hive/Ending")<
             yield* Effect.catchAll(sleep, (error) => Effect.logWarning(error.message))
           yield* Deferred.succeed(over, why)
         }).pipe(Effect.uninterruptible)
+      const fallAsleep = (idleMs: number): ReturnType<Ending["Type"]["suspend"]> =>
+        Effect.gen(function* () {
+          hasBegun = true
+          // what was let in before is known by now, and nothing is let in any more
+          const idle = yield* rest.idleMs
+          if (idle < idleMs)
+            return yield* rbeeError("CONFLICT", `hive ${id} was of use ${Math.round(idle / 1000)} s ago`)
+          yield* Effect.logInfo(`hive ${id} puts its machine to sleep`)
+          yield* parts.find(CurrentWorkers)?.stopAll(0) ?? Effect.void
+          yield* sleep
+          yield* Effect.forkDaemon(
+            Effect.delay(
+              Effect.suspend(() => (isLast ? Effect.void : end(0, "asleep"))),
+              lastMs
+            )
+          )
+        }).pipe(Effect.onError(() => Effect.sync(() => void (hasBegun = isLast))))
       return {
         hasBegun: () => hasBegun,
         shutdown: (drainMs, why = "shutdown") =>
@@ -64,24 +81,7 @@ export class Ending extends Context.Tag("rbee/hive/Ending")<
             return oneByOne.withPermits(1)(end(drainMs, why))
           }),
         suspend: (idleMs) =>
-          Effect.gen(function* () {
-            if (hasBegun) return yield* shuttingDown
-            hasBegun = true
-            // what was let in before is known by now, and nothing is let in any more
-            const idle = yield* rest.idleMs
-            if (idle < idleMs)
-              return yield* rbeeError("CONFLICT", `hive ${id} was of use ${Math.round(idle / 1000)} s ago`)
-            yield* Effect.logInfo(`hive ${id} puts its machine to sleep`)
-            yield* parts.find(CurrentWorkers)?.stopAll(0) ?? Effect.void
-            yield* sleep
-            yield* Effect.forkDaemon(
-              Effect.delay(
-                Effect.suspend(() => (isLast ? Effect.void : end(0, "asleep"))),
-                lastMs
-              )
-            )
-          }).pipe(
-            Effect.onError(() => Effect.sync(() => void (hasBegun = isLast))),
+          Effect.suspend((): ReturnType<typeof fallAsleep> => (hasBegun ? shuttingDown : fallAsleep(idleMs))).pipe(
             oneByOne.withPermits(1),
             Effect.uninterruptible
           ),

@@ -58,6 +58,9 @@ describe("A hive that is asked to let its machine sleep", () => {
       expect(launched.map(({ ended }) => ended())).toEqual([true])
       expect(yield* world.leases).toEqual([])
       expect(yield* Effect.flip(started(world))).toMatchObject({ code: "SHUTTING_DOWN" })
+      // asked again in its last moment it is still ending, and takes nothing in
+      expect(yield* Effect.flip(hive.api.suspend({ idle_ms: 0 }))).toMatchObject({ code: "SHUTTING_DOWN" })
+      expect(yield* Effect.flip(started(world))).toMatchObject({ code: "SHUTTING_DOWN" })
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(ending)).toBe("asleep")
     })
