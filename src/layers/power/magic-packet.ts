@@ -31,11 +31,15 @@ const everybody = (): ReadonlyArray<string> => ownIPv4().map(({ address, netmask
 const call = ({ broadcast, mac }: Power): Effect.Effect<void> =>
   Effect.async((resume) => {
     const socket = createSocket("udp4")
+    let isDone = false
     const done = () => {
+      if (isDone) return
+      isDone = true
       socket.close()
       resume(Effect.void)
     }
-    socket.once("error", done)
+    // also after it is done: what nobody hears ends the process
+    socket.on("error", done)
     socket.bind(0, () => {
       socket.setBroadcast(true)
       const packet = packetFor(mac)

@@ -37,3 +37,15 @@ export const Problem = ({ words }: { readonly words: string | undefined }) =>
       {words}
     </p>
   )
+
+/** The end of a form that can be left. */
+export const FormEnd = ({ does, leave }: { readonly does: string; readonly leave: () => void }) => (
+  <div class="row whole">
+    <button type="submit" class="main">
+      {does}
+    </button>
+    <button type="button" class="edged" onClick={leave}>
+      Leave it
+    </button>
+  </div>
+)

@@ -1,5 +1,6 @@
 /** The form by which a machine is added; the machines that could be are shown to who asks. */
 import { useState } from "preact/hooks"
+import { FormEnd } from "../kit/acting.tsx"
 import { useFocused } from "../kit/focused.ts"
 import type { Wanted } from "./adding.ts"
 import { Discovered } from "./discovered.tsx"
@@ -60,14 +61,7 @@ export const Add = ({ add, leave }: AddProps) => {
           </label>
         </div>
       </details>
-      <div class="row whole">
-        <button type="submit" class="main">
-          Add
-        </button>
-        <button type="button" class="edged" onClick={leave}>
-          Leave it
-        </button>
-      </div>
+      <FormEnd does="Add" leave={leave} />
     </form>
   )
 }

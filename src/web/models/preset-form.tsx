@@ -1,5 +1,6 @@
 /** One preset's fields; what is left empty is not said, and what is not shown here stays as it is in the configuration. */
 import { useState } from "preact/hooks"
+import { FormEnd } from "../kit/acting.tsx"
 import { useFocused } from "../kit/focused.ts"
 import { changeOf, type Draft, draftOf } from "./draft.ts"
 import type { Entry } from "./read.ts"
@@ -99,14 +100,7 @@ export const PresetForm = ({ entry, leave, models, save }: FormProps) => {
         />{" "}
         Keep it loaded
       </label>
-      <div class="row whole">
-        <button type="submit" class="main">
-          Save
-        </button>
-        <button type="button" class="edged" onClick={leave}>
-          Leave it
-        </button>
-      </div>
+      <FormEnd does="Save" leave={leave} />
     </form>
   )
 }

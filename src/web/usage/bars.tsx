@@ -1,6 +1,7 @@
 /** Tokens a day as small bars, and the same as a table for who does not see them. */
-import { grouped, seconds } from "../kit/amounts.ts"
+import { grouped } from "../kit/amounts.ts"
 import { type Account, everyDay, tokensOf } from "./read.ts"
+import { SumTable } from "./sum-table.tsx"
 
 interface BarsProps {
   readonly account: Account
@@ -36,31 +37,7 @@ export const Bars = ({ account: { days, key }, count, last }: BarsProps) => {
       </svg>
       <details>
         <summary aria-label={`Days of ${key}`}>Days</summary>
-        <div class="scroll" tabIndex={0} role="region" aria-label={`Days of ${key}, table`}>
-          <table class="sums">
-            <thead>
-              <tr>
-                {["Day", "Jobs", "Prompt", "of it cached", "Answer", "Device time"].map((head) => (
-                  <th key={head} scope="col">
-                    {head}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {days.map((day) => (
-                <tr key={day.day}>
-                  <th scope="row">{day.day}</th>
-                  <td>{grouped(day.jobs)}</td>
-                  <td>{grouped(day.prompt)}</td>
-                  <td>{grouped(day.cached)}</td>
-                  <td>{grouped(day.answer)}</td>
-                  <td>{seconds(day.deviceS)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <SumTable of="Day" label={`Days of ${key}, table`} rows={days.map((day) => ({ ...day, name: day.day }))} />
       </details>
     </>
   )

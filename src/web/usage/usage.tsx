@@ -1,10 +1,11 @@
 /** What was used in the last 30 days: who, how much, on which day, and what is left of the limits. */
-import { grouped, seconds } from "../kit/amounts.ts"
+import { grouped } from "../kit/amounts.ts"
 import { call } from "../kit/call.ts"
 import { useRemote } from "../kit/remote.ts"
 import { Shown } from "../kit/shown.tsx"
 import { Bars } from "./bars.tsx"
 import { type Account, type Limit, usageIn } from "./read.ts"
+import { SumTable } from "./sum-table.tsx"
 
 const days = 30
 
@@ -18,7 +19,16 @@ export const Usage = () => {
       <Shown of={usage}>
         {({ accounts, day }) => (
           <>
-            {accounts.length === 0 ? <p class="note">Nobody has asked anything yet.</p> : <Sums accounts={accounts} />}
+            {accounts.length === 0 ? (
+              <p class="note">Nobody has asked anything yet.</p>
+            ) : (
+              <SumTable
+                of="Who"
+                label={`Sums of ${days} days`}
+                caption={`The last ${days} days, tokens`}
+                rows={accounts.map(({ key, sum }) => ({ ...sum, name: key }))}
+              />
+            )}
             <ul class="cards">
               {accounts.map((account) => (
                 <li key={account.key} class="card">
@@ -46,35 +56,4 @@ const Left = ({ account: { concurrent, running, tokensPerDay } }: { readonly acc
       ...(tokensPerDay === undefined && concurrent === undefined ? ["no limits"] : [])
     ].join(" · ")}
   </p>
-)
-
-const heads = ["Who", "Jobs", "Prompt", "of it cached", "Answer", "Device time"]
-
-const Sums = ({ accounts }: { readonly accounts: ReadonlyArray<Account> }) => (
-  <div class="scroll" tabIndex={0} role="region" aria-label="Sums of 30 days">
-    <table class="sums">
-      <caption>The last {days} days, tokens</caption>
-      <thead>
-        <tr>
-          {heads.map((head) => (
-            <th key={head} scope="col">
-              {head}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {accounts.map(({ key, sum }) => (
-          <tr key={key}>
-            <th scope="row">{key}</th>
-            <td>{grouped(sum.jobs)}</td>
-            <td>{grouped(sum.prompt)}</td>
-            <td>{grouped(sum.cached)}</td>
-            <td>{grouped(sum.answer)}</td>
-            <td>{seconds(sum.deviceS)}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  </div>
 )

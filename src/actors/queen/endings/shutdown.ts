@@ -96,9 +96,9 @@ const stopHive = ({ id, state }: HiveEntry) =>
     const hives = yield* Hives
     const { narrate } = yield* Events
     const stopped = hives.stop(id)
-    // One that was still starting when the queen before died is there and was never claimed: worth a look.
     // nothing runs there, and nobody looks
     if (state === "asleep") return
+    // One that was still starting when the queen before died is there and was never claimed: worth a look.
     if (state === "cold" || state === "failed") return yield* Effect.ignore(Effect.timeoutOption(stopped, lookMs))
     yield* Effect.catchAll(stopped, () => Effect.sync(() => narrate(say.hiveLeft(id), { hiveId: id })))
   })

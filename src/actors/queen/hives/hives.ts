@@ -84,6 +84,9 @@ const hivesPath = "queen/hives"
 /** How often a caller starts anew when the actor of a hive died under it. */
 const patience = 3
 
+/** Nothing of it runs that this queen knows of. */
+const removable = ["cold", "asleep", "stopped", "failed"] as const
+
 class KnownHives implements HivesCalls {
   private readonly context: Context.Context<HivePorts | HiveKeys>
   private known = new Map<HiveId, Member>()
@@ -209,7 +212,7 @@ class KnownHives implements HivesCalls {
     return Effect.gen(this, function* () {
       const { actor } = yield* this.find(id)
       const state = yield* actor.ref.state
-      if (!["cold", "asleep", "stopped", "failed"].some((tag) => [...state.tags].includes(tag)))
+      if (!removable.some((tag) => state.hasTag(tag)))
         return yield* rbeeError("CONFLICT", `hive ${id} is running`, `Stop it first: \`rbee hives stop ${id}\``)
       yield* this.children?.stopChild(id) ?? Effect.void
       this.known.delete(id)
