@@ -80,7 +80,12 @@ export const hiveFirstHeartbeat = (id: string) =>
   queen("hive_first_heartbeat", `first heartbeat from hive ${id}; checking capabilities…`)
 export const hiveCapabilities = (id: string, devices: string, models: number, workers: number) =>
   queen("hive_capabilities", `hive ${id} has ${devices}; models: ${models}, workers: ${workers}`)
-export const hiveCached = (id: string) => queen("hive_cached", `using registered capabilities of hive '${id}'`)
+/** `awake`: how many hives are, this one among them */
+export const hiveCached = (id: string, awake: number) =>
+  queen(
+    "hive_cached",
+    `using registered capabilities of hive '${id}'${awake > 1 ? `, one of ${awake} that are awake` : ""}`
+  )
 
 // --- 4, 5: schedule, capacity ---
 export const scheduled = (device: DeviceId, hiveId: HiveId) =>

@@ -24,7 +24,7 @@ const says: Says = {
   hiveSleeps: [narration.hiveSleeps("attic", 1800)],
   hiveFirstHeartbeat: [narration.hiveFirstHeartbeat("attic")],
   hiveCapabilities: [narration.hiveCapabilities("attic", "CPU", 0, 1)],
-  hiveCached: [narration.hiveCached("attic")],
+  hiveCached: [narration.hiveCached("attic", 1), narration.hiveCached("attic", 12)],
   scheduled: [narration.scheduled(DeviceId.make("gpu0"), HiveId.make("attic"))],
   queued: [narration.queued(3)],
   capacityAsk: [narration.capacityAsk(DeviceId.make("gpu0"))],

@@ -69,7 +69,7 @@ const devices = Effect.gen(function* () {
     },
     gpus,
     ...(driver === undefined ? {} : { driver }),
-    models: (yield* catalog.models.all).length,
+    models: yield* catalog.models.count,
     workers: (yield* parts.get(CurrentWorkers)).count
   }
 })

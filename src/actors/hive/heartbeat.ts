@@ -140,6 +140,11 @@ export class Heartbeat {
       url: yield* Deferred.await(hive.url),
       devices: parts.find(CurrentDevices)?.beats(now) ?? [],
       workers: yield* parts.find(CurrentWorkers)?.beats ?? Effect.succeed([]),
+      // one that cannot be read is found out by whoever needs it
+      ...(yield* Effect.match(ports.catalog.models.count, {
+        onSuccess: (models) => ({ models }),
+        onFailure: () => ({})
+      })),
       ...(ownership.sleepAfterS > 0 ? { idle_ms: yield* rest.idleMs } : {})
     }
   })

@@ -127,6 +127,7 @@ export class HiveCatalog extends Context.Tag("rbee/HiveCatalog")<
     /** where the unusable catalog went that was found at the start; this one starts empty */
     readonly movedAside: string | undefined
     readonly models: Table<ModelRow, string> & {
+      readonly count: Effect.Effect<number, CatalogError>
       /** Changes no more of the row than this, if there is one: others may change the rest at the same time. */
       readonly mark: (ref: ModelRef, marks: Marks) => Effect.Effect<void, CatalogError>
     }

@@ -79,6 +79,7 @@ export const layerMemory = (store: MemoryCatalog): Layer.Layer<HiveCatalog> =>
     movedAside: store.movedAside,
     models: {
       ...table(store.models, ({ ref }) => ref, same),
+      count: Effect.sync(() => store.models.size),
       mark: (ref, marks) =>
         Effect.sync(() => {
           const row = store.models.get(ref)

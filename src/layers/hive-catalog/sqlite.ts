@@ -173,6 +173,10 @@ const make = Effect.gen(function* () {
       ),
       put: ({ names, ...row }) =>
         models.put({ ...row, names: names === undefined ? undefined : JSON.stringify(names) }),
+      count: Effect.map(
+        Effect.mapError(sql<{ readonly count: number }>`SELECT count(*) AS count FROM models`, failed),
+        ([row]) => row?.count ?? 0
+      ),
       mark: (ref, marks) =>
         Effect.asVoid(Effect.mapError(sql`UPDATE models SET ${sql.update(toCells(marks))} WHERE ref = ${ref}`, failed))
     },

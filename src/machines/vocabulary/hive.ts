@@ -16,6 +16,8 @@ export const Heartbeat = Schema.Struct({
   url: Schema.String,
   devices: Schema.Array(DeviceBeat),
   workers: Schema.Array(WorkerBeat),
+  /** how many models lie there */
+  models: Schema.optional(Count),
   /** of one that may be put to sleep: milliseconds since it did anything, or anybody wanted it to */
   idle_ms: Schema.optional(Schema.NonNegative)
 })

@@ -126,12 +126,27 @@ describe("The cluster view", () => {
     }
   })
 
+  it("counts who holds a slot, until it is given back or its worker is gone", () => {
+    const { view, beat } = make()
+    beat(beatOf())
+    view.reserve(WorkerId.make("w1"), JobId.make("j1"), false)
+    view.reserve(WorkerId.make("w1"), JobId.make("j2"), false)
+    expect(view.holding).toBe(2)
+    view.release(JobId.make("j1"))
+    expect(view.holding).toBe(1)
+    beat(beatOf({ instance: "i2" }))
+    expect([view.holding, view.leaseOf(JobId.make("j2"))]).toEqual([0, undefined])
+    expect(view.reserve(WorkerId.make("w1"), JobId.make("j3"), true)).toMatchObject({ instance: "i2" })
+    view.release(JobId.make("j2"))
+    expect(view.holding).toBe(1)
+  })
+
   it("has no residents and no machines on a hive whose beats are late", () => {
     const { view, hive, beat } = make()
     beat(beatOf())
     expect(view.fleet.devices()).toHaveLength(1)
     hive.enter("degraded")
-    view.changed()
+    view.hiveChanged(hive.id)
     expect(view.fleet.allResidents()).toEqual([])
     expect(view.fleet.devices()).toEqual([])
   })

@@ -79,6 +79,37 @@ describe("Heartbeats", () => {
   )
 })
 
+describe("A list of hives", () => {
+  it.scoped("has what their beats told, and asks none of them", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      yield* (yield* job()).ended
+      hive.models.add("HF:acme/tiny:Q8_0")
+      yield* TestClock.adjust("1 second")
+      yield* turn
+      const before = hive.calls.length
+      expect(yield* api.listHives({})).toMatchObject([{ id: "localhost", workers: 1, models: 2 }])
+      expect(hive.calls.slice(before)).toEqual([])
+    })
+  )
+})
+
+describe("A hive that has other models than before", () => {
+  it.scoped("is asked which, once", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* makeWorld()
+      yield* (yield* job()).ended
+      yield* TestClock.adjust("1 second")
+      const asked = () => hive.calls.filter((call) => call === "listModels").length
+      const before = asked()
+      hive.models.add("HF:acme/tiny:Q8_0")
+      for (let second = 0; second < 3; second++) yield* TestClock.adjust("1 second")
+      yield* turn
+      expect(asked()).toBe(before + 1)
+    })
+  )
+})
+
 describe("Capabilities", () => {
   it.scoped("hold for the same process and are asked again when they are old, with their line alone", () =>
     Effect.gen(function* () {

@@ -10,7 +10,7 @@ import { dueAt } from "../../../src/machines/entries/kept.ts"
 import { filled } from "../../../src/machines/entries/fill.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import type { Fleet } from "../../../src/machines/policy/placement/fleet.ts"
-import { ModelRef, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
+import { HiveId, ModelRef, WorkerId } from "../../../src/machines/vocabulary/ids.ts"
 import type { JobRequest } from "../../../src/machines/vocabulary/job.ts"
 import { fleetOf, resident } from "../../support/fleet.ts"
 
@@ -45,7 +45,7 @@ const stage = (fails: (request: JobRequest) => RbeeError | undefined = () => und
     const pass = (seconds: number) =>
       Effect.gen(function* () {
         for (let second = 0; second < seconds; second++) {
-          view.changed()
+          view.hiveChanged(HiveId.make("localhost"))
           yield* TestClock.adjust(1000)
         }
       })

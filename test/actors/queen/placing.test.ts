@@ -37,7 +37,7 @@ const stage = (
     const gpu = { id: gpu0, name: "GPU", backend: "cuda" as const, vram_mb: 8000, vram_free_mb: 8000 }
     hive.has({ cpu: { cores: 1, ram_mb: 16_000, ram_free_mb: 16_000 }, gpus: [gpu], models: 0, workers: 0 }, 0)
     hive.enter(state)
-    view.changed()
+    view.hiveChanged(id)
   }
   for (const [id, state] of Object.entries(states)) add(HiveId.make(id), state)
   let failing: RbeeError | undefined
@@ -47,7 +47,7 @@ const stage = (
         did.push(`ensure ${id}`)
         if (failing !== undefined) return failing
         view.hive(id)?.enter("healthy")
-        view.changed()
+        view.hiveChanged(id)
         return Effect.void
       }),
     add: (id: HiveId) => Effect.sync(() => add(id, "cold")),
@@ -96,6 +96,26 @@ describe("A job that looks for its place", () => {
       const { did, go } = stage({ far: "healthy", localhost: "cold" })
       expect(yield* go()).toMatchObject({ kind: "fresh", place: { hive: far } })
       expect(did).toEqual(["ensure far"])
+    })
+  )
+
+  it.effect("looks at none of many hives that are awake but at the one that it is put on", () =>
+    Effect.gen(function* () {
+      const many = Object.fromEntries(Array.from({ length: 100 }, (_, n) => [`far-${n}`, "healthy" as const]))
+      const { did, go, lines } = stage(many)
+      expect(yield* go()).toMatchObject({ kind: "fresh", place: { hive: "far-0" } })
+      expect(did).toEqual(["ensure far-0"])
+      expect(lines).toEqual(["scheduled", "capacity_ask"])
+    })
+  )
+
+  it.effect("has a chosen hive looked at that is not awake after all, without a line of it", () =>
+    Effect.gen(function* () {
+      const { asked, did, fail, go, lines } = stage({ far: "healthy" })
+      fail(refused("CONNECTION_TIMEOUT"))
+      expect((yield* Effect.flip(go())).code).toBe("CONNECTION_TIMEOUT")
+      expect(did.slice(0, 2)).toEqual(["ensure far", "suspect far"])
+      expect({ asked, lines }).toEqual({ asked: [], lines: [] })
     })
   )
 

@@ -218,6 +218,7 @@ export class FakeHive {
       url: this.url,
       devices: [{ id: DeviceId.make("cpu"), state: "healthy", leased_mb: 0, free_mb: this.freeMb() }],
       workers,
+      models: this.models.size,
       ...(this.idleMs === undefined ? {} : { idle_ms: this.idleMs })
     }
   }

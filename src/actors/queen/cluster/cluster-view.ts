@@ -16,7 +16,7 @@ import type { Gpu } from "../../../machines/vocabulary/device.ts"
 import type { Heartbeat, WorkerView } from "../../../machines/vocabulary/hive.ts"
 import type { SshPlace } from "../../../machines/vocabulary/place.ts"
 import type { ClaimedHive, HiveEntry } from "./hive-entry.ts"
-import { serving } from "./worker-entry.ts"
+import { serving, type WorkerEntry } from "./worker-entry.ts"
 import { FleetFeed } from "./fleet-feed.ts"
 import { Registry } from "./registry.ts"
 import { SlotBook } from "./slot-book.ts"
@@ -30,7 +30,7 @@ export class ClusterView {
   private readonly registry: Registry
   private readonly slots: SlotBook
   private readonly feed: FleetFeed
-  private readonly listeners = new Set<() => void>()
+  private readonly listeners = new Set<(models: ReadonlySet<ModelRef>) => void>()
   private readonly forgotten = new Set<(workerId: WorkerId) => void>()
 
   /** `now`: milliseconds since 1970 */
@@ -41,7 +41,10 @@ export class ClusterView {
         if (serving(worker)) this.exactness.note(worker)
         this.feed.syncWorker(worker.id)
       },
-      onDropped: (id) => this.feed.removeWorker(id),
+      onDropped: (entry) => {
+        this.slots.dropped(entry)
+        this.feed.removeWorker(entry.view.id)
+      },
       onForgotten: (id) => {
         for (const listener of this.forgotten) listener(id)
       }
@@ -50,8 +53,8 @@ export class ClusterView {
     this.feed = new FleetFeed(this.fleet, this.registry, this.slots, now)
   }
 
-  /** Called after every change by which a waiting job may get its turn. */
-  onChange(listener: () => void): void {
+  /** Called after every change by which a waiting job may get its turn, with the models whose workers it is about. */
+  onChange(listener: (models: ReadonlySet<ModelRef>) => void): void {
     this.listeners.add(listener)
   }
 
@@ -60,10 +63,15 @@ export class ClusterView {
     this.forgotten.add(listener)
   }
 
-  /** Something changed by which a waiting job may get its turn. */
-  changed(): void {
-    this.feed.syncHives()
-    for (const listener of this.listeners) listener()
+  /** Something changed of this hive by which a waiting job may get its turn. */
+  hiveChanged(id: HiveId): void {
+    this.feed.syncHive(id)
+    this.changed()
+  }
+
+  private changed(): void {
+    const models = this.fleet.takeTouched()
+    for (const listener of this.listeners) listener(models)
   }
 
   // --- hives ---
@@ -79,7 +87,7 @@ export class ClusterView {
 
   /** Hives whose machines sleep. */
   sleepers(): ReadonlyArray<Sleeper> {
-    return this.allHives().flatMap(({ asleep, id }) => (asleep === undefined ? [] : [{ hive: id, ...asleep }]))
+    return [...this.feed.sleepers.values()]
   }
 
   /** Undefined: the CPU, or a device that is not known. */
@@ -101,18 +109,18 @@ export class ClusterView {
   /** The hive is gone, or out of reach: so are its workers. */
   dropWorkers(hiveId: HiveId): void {
     this.registry.dropWorkers(hiveId)
-    this.changed()
+    this.hiveChanged(hiveId)
   }
 
   /** This process of the hive is the queen's from now on, with what it said already. */
   claim(hiveId: HiveId, process: ClaimedHive): void {
     this.registry.claim(hiveId, process, this.now())
-    this.changed()
+    this.hiveChanged(hiveId)
   }
 
   /** Takes over what a heartbeat of a claimed process says. All beats come this way, and no other. */
   confirm(beat: Heartbeat): void {
-    if (this.registry.confirm(beat, this.now())) this.changed()
+    if (this.registry.confirm(beat, this.now())) this.hiveChanged(beat.hive_id)
   }
 
   /** Where what runs beside a hive is reached from here. */
@@ -149,13 +157,11 @@ export class ClusterView {
   }
 
   allWorkers(): ReadonlyArray<WorkerView> {
-    // the queen's book is newer than the last beat
-    return [...this.registry.workers.values()].map(({ view, leases }) =>
-      Object.assign({}, view, {
-        busy: leases.size,
-        state: serving(view) ? (leases.size > 0 ? "busy" : "idle") : view.state
-      })
-    )
+    return [...this.registry.workers.values()].map(byTheBook)
+  }
+
+  workersOn(hive: HiveId): ReadonlyArray<WorkerView> {
+    return this.registry.workersOn(hive).map(byTheBook)
   }
 
   /** Calls `then` once this life of the worker has left the view: at once, if it has already. What it returns ends that. */
@@ -181,6 +187,11 @@ export class ClusterView {
   /** Gives back whatever the job holds. */
   release(jobId: JobId): void {
     if (this.slots.release(jobId)) this.changed()
+  }
+
+  /** How many jobs hold a slot. */
+  get holding(): number {
+    return this.slots.holding
   }
 
   /** The slot that the job holds. */
@@ -214,6 +225,13 @@ export class ClusterView {
     return this.feed.starting(jobId, place, model)
   }
 }
+
+/** The queen's own book is newer than the last beat. */
+const byTheBook = ({ leases, view }: WorkerEntry): WorkerView => ({
+  ...view,
+  busy: leases.size,
+  state: serving(view) ? (leases.size > 0 ? "busy" : "idle") : view.state
+})
 
 export class Cluster extends Context.Tag("rbee/queen/Cluster")<Cluster, ClusterView>() {
   static readonly layer = Layer.effect(

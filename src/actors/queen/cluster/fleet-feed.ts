@@ -5,6 +5,7 @@ import { mayReloadAt } from "../../../machines/policy/memory/context.ts"
 import { unknownBytes } from "../../../machines/policy/placement/cost.ts"
 import type { Fleet } from "../../../machines/policy/placement/fleet.ts"
 import { type Place, placeKey } from "../../../machines/policy/placement/place.ts"
+import type { Sleeper } from "../../../machines/policy/placement/sleepers.ts"
 import type { HiveEntry } from "./hive-entry.ts"
 import { freeOf, serving } from "./worker-entry.ts"
 import type { Registry } from "./registry.ts"
@@ -17,6 +18,8 @@ export class FleetFeed {
   private readonly now: () => number
   /** by place and model: when it was last loaded anew for more context, milliseconds since 1970 */
   private readonly reloads = new Map<string, number>()
+  /** hives whose machines sleep */
+  readonly sleepers = new Map<HiveId, Sleeper>()
   /** as the fleet knows them */
   private readonly synced = new Map<string, Pick<HiveEntry, "state" | "devices" | "beats">>()
 
@@ -58,6 +61,7 @@ export class FleetFeed {
 
   removeHive(id: HiveId): void {
     this.synced.delete(id)
+    this.sleepers.delete(id)
     this.fleet.removeHive(id)
   }
 
@@ -65,19 +69,20 @@ export class FleetFeed {
     this.fleet.removeResident(id)
   }
 
-  syncHives(): void {
-    for (const hive of this.registry.hives.values()) this.syncHive(hive)
-  }
-
   /** A hive whose beats are late gets no new work, and neither do its workers. */
-  private syncHive({ beats, devices, id, state }: HiveEntry): void {
+  syncHive(id: HiveId): void {
+    const hive = this.registry.hives.get(id)
+    if (hive === undefined) return
+    const { asleep, beats, devices, state } = hive
+    if (asleep === undefined) this.sleepers.delete(id)
+    else this.sleepers.set(id, { hive: id, ...asleep })
     const before = this.synced.get(id)
     if (before?.state === state && before.devices === devices && before.beats === beats) return
     this.synced.set(id, { state, devices, beats })
     if (state === "healthy" && devices !== undefined) this.fleet.setHive({ hive: id, devices, beats })
     else this.fleet.removeHive(id)
     if (before?.state === state) return
-    for (const [worker, { view }] of this.registry.workers) if (view.hive === id) this.syncWorker(worker)
+    for (const { view } of this.registry.workersOn(id)) this.syncWorker(view.id)
   }
 
   syncWorker(id: WorkerId): void {

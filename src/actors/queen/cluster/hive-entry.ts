@@ -41,6 +41,8 @@ export interface HiveEntry {
   /** when the devices were asked, milliseconds since 1970 */
   readonly devicesAt: number
   readonly beats: ReadonlyArray<DeviceBeat>
+  /** models that it has, as its last beat told; undefined: it did not tell */
+  readonly models: number | undefined
   /** when it last beat, or was claimed, milliseconds since 1970 */
   readonly beatAt: number | undefined
 
@@ -76,6 +78,7 @@ class Known implements HiveEntry {
   devices: Devices | undefined
   devicesAt = 0
   beats: ReadonlyArray<DeviceBeat> = []
+  models: number | undefined
   beatAt: number | undefined
   heard: Heartbeat | undefined
 
@@ -113,11 +116,12 @@ class Known implements HiveEntry {
     this.devicesAt = askedAt
   }
 
-  beat({ devices, hive_id, instance }: Heartbeat, now: number): boolean {
+  beat({ devices, hive_id, instance, models }: Heartbeat, now: number): boolean {
     invariant(hive_id === this.id, () => `hive ${this.id} takes over a beat of hive ${hive_id}`)
     // one that stops may beat until its end
     if (this.claimed?.instance !== instance || this.state === "stopping") return false
     this.beats = devices
+    this.models = models
     this.beatAt = now
     return true
   }
@@ -131,6 +135,7 @@ class Known implements HiveEntry {
     const { claimed } = this
     this.claimed = undefined
     this.devices = undefined
+    this.models = undefined
     this.heard = undefined
     if (claimed === undefined) return
     Deferred.unsafeDone(claimed.lost, rbeeError("CONNECTION_TIMEOUT", `hive ${this.id} is out of reach`))

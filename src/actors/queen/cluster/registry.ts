@@ -22,7 +22,7 @@ export interface Followers {
   /** this worker's word is newer, or it is a new life of it */
   readonly onWorker: (worker: WorkerView) => void
   /** this life of it has left, with whoever sat on it */
-  readonly onDropped: (workerId: WorkerId) => void
+  readonly onDropped: (entry: WorkerEntry) => void
   /** it will not come back under this id */
   readonly onForgotten: (workerId: WorkerId) => void
 }
@@ -30,6 +30,8 @@ export interface Followers {
 export class Registry {
   readonly hives = new Map<HiveId, HiveEntry>()
   readonly workers = new Map<WorkerId, WorkerEntry>()
+  /** the same workers by their hives: a beat asks for those of one */
+  private readonly byHive = new Map<HiveId, Set<WorkerEntry>>()
   /** of each worker the last life that was found dead: a beat that was under way may still call it alive */
   private readonly lost = new Map<string, string>()
   /** of each worker the last life that was ready, and the id of the event that said so */
@@ -60,7 +62,13 @@ export class Registry {
 
   /** The hive is gone, or out of reach: so are its workers. */
   dropWorkers(hiveId: HiveId): void {
-    for (const [id, entry] of this.workers) if (entry.view.hive === hiveId) this.forget(id)
+    for (const { view } of this.workersOn(hiveId)) this.forget(view.id)
+    invariant(!this.byHive.has(hiveId), () => `hive ${hiveId} is gone and has workers`)
+  }
+
+  /** As they are now: they may be dropped meanwhile. */
+  workersOn(hive: HiveId): ReadonlyArray<WorkerEntry> {
+    return [...(this.byHive.get(hive) ?? [])]
   }
 
   /** This process of the hive is the queen's from now on, with what it said already. */
@@ -82,8 +90,8 @@ export class Registry {
       const { url } = worker
       this.confirmWorker(beat.hive_id, url === undefined ? worker : { ...worker, url: this.reached(beat.hive_id, url) })
     }
-    for (const [id, entry] of this.workers) {
-      if (entry.view.hive !== beat.hive_id) continue
+    for (const entry of this.workersOn(beat.hive_id)) {
+      const { id } = entry.view
       entry.missed = named.has(id) ? 0 : entry.missed + 1
       if (entry.missed >= missedMax) this.forget(id)
     }
@@ -118,7 +126,16 @@ export class Registry {
   /** A life begins; the one before it is over. */
   private begin(view: WorkerView): void {
     this.drop(view.id)
-    this.workers.set(view.id, newEntry(view))
+    this.enter(view)
+  }
+
+  private enter(view: WorkerView): void {
+    invariant(!this.workers.has(view.id), () => `worker ${view.id} is entered twice`)
+    const entry = newEntry(view)
+    this.workers.set(view.id, entry)
+    const beside = this.byHive.get(view.hive)
+    if (beside === undefined) this.byHive.set(view.hive, new Set([entry]))
+    else beside.add(entry)
   }
 
   /** A worker said `ready` on its stream: it serves from now on, beats only confirm. False: that was known already. */
@@ -159,7 +176,7 @@ export class Registry {
       ...(ready.memory_mb === undefined ? {} : { memory_mb: ready.memory_mb }),
       ...(ready.port === undefined ? {} : { port: ready.port })
     }
-    if (before === undefined) this.workers.set(at.worker, newEntry(view))
+    if (before === undefined) this.enter(view)
     else before.view = view
     this.followers.onWorker(view)
     return true
@@ -214,7 +231,11 @@ export class Registry {
     const entry = this.workers.get(workerId)
     if (entry === undefined) return
     this.workers.delete(workerId)
-    this.followers.onDropped(workerId)
+    const { hive } = entry.view
+    const beside = this.byHive.get(hive)
+    invariant(beside?.delete(entry) === true, () => `worker ${workerId} was not one of hive ${hive}`)
+    if (beside.size === 0) this.byHive.delete(hive)
+    this.followers.onDropped(entry)
     for (const then of entry.onGone) then()
   }
 }

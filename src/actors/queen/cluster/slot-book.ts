@@ -11,6 +11,8 @@ export class SlotBook {
   /** workers that take no new work, because a job has waited long for their memory, or is about to have it */
   private closing: ReadonlySet<WorkerId> = new Set()
   private readonly held = new Set<WorkerId>()
+  /** by job: the lives of workers on which it holds slots */
+  private readonly holders = new Map<JobId, Set<WorkerEntry>>()
 
   constructor(workers: ReadonlyMap<WorkerId, WorkerEntry>, onChange: (workerId: WorkerId) => void) {
     this.workers = workers
@@ -27,6 +29,9 @@ export class SlotBook {
     if (alone ? free < slots : free < 1) return undefined
     invariant(own === 0 || !alone, () => `job ${jobId} takes worker ${workerId} that it has already`)
     entry.leases.set(jobId, alone ? slots : 1)
+    const holds = this.holders.get(jobId)
+    if (holds === undefined) this.holders.set(jobId, new Set([entry]))
+    else holds.add(entry)
     invariant(takenOf(entry) <= slots, () => `${takenOf(entry)} of ${slots} slots of worker ${workerId} are taken`)
     this.onChange(workerId)
     return leaseOn(entry)
@@ -34,20 +39,41 @@ export class SlotBook {
 
   /** Gives back whatever the job holds; true if it held anything. */
   release(jobId: JobId): boolean {
-    let released = false
-    for (const [id, { leases }] of this.workers) {
-      if (!leases.delete(jobId)) continue
-      released = true
-      this.onChange(id)
+    const holds = this.holders.get(jobId)
+    if (holds === undefined) return false
+    this.holders.delete(jobId)
+    for (const { leases, view } of holds) {
+      invariant(leases.delete(jobId), () => `job ${jobId} is to give back a slot of worker ${view.id} that it has not`)
+      this.onChange(view.id)
     }
     invariant(this.leaseOf(jobId) === undefined, () => `job ${jobId} holds a slot that it gave back`)
-    return released
+    return true
+  }
+
+  /** This life of a worker is over, and with it whatever jobs held of it. */
+  dropped(entry: WorkerEntry): void {
+    for (const jobId of entry.leases.keys()) {
+      const holds = this.holders.get(jobId)
+      invariant(holds?.delete(entry) === true, () => `job ${jobId} held a slot of a worker without knowing`)
+      if (holds.size === 0) this.holders.delete(jobId)
+    }
   }
 
   /** The slot that the job holds. */
   leaseOf(jobId: JobId): SlotLease | undefined {
-    for (const entry of this.workers.values()) if (entry.leases.has(jobId)) return leaseOn(entry)
-    return undefined
+    const [entry] = this.holders.get(jobId) ?? []
+    if (entry === undefined) return undefined
+    const { leases, view } = entry
+    invariant(
+      leases.has(jobId) && this.workers.get(view.id) === entry,
+      () => `job ${jobId} holds a slot of worker ${view.id} that is not in its book`
+    )
+    return leaseOn(entry)
+  }
+
+  /** How many jobs hold a slot. */
+  get holding(): number {
+    return this.holders.size
   }
 
   /** These take no new work, and no others but them. */

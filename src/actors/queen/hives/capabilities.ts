@@ -54,7 +54,7 @@ const rowOf = (hive: HiveId, { instance, version }: Claimed, devices: Devices, a
 })
 
 /** Which models need no download there: a hive that cannot tell is taken to have none. */
-const knowFiles = (id: HiveId, url: string) =>
+export const knowFiles = (id: HiveId, url: string) =>
   Effect.gen(function* () {
     const { fleet } = yield* Cluster
     const models = yield* (yield* hiveAt(url)).listModels({})

@@ -26,7 +26,9 @@ type State = SnapshotFrom<typeof hiveMachine>
 export const ensure = (
   { actor, hive }: Running,
   caller: Caller,
-  capabilitiesMs: number
+  capabilitiesMs: number,
+  /** hives that are, this one among them */
+  awakeNow: () => number
 ): Effect.Effect<"awake" | "stopped" | "died", NotWoken> =>
   Effect.gen(function* () {
     const { entry, row, waiters } = hive
@@ -56,7 +58,7 @@ export const ensure = (
           outcome.right.context.error ?? rbeeError("INTERNAL", `hive ${row.id} failed`, "See `rbee logs hive`")
         )
     }
-    if (!hasSpoken && caller.isSilent !== true) caller.narrate(hiveCached(row.id), { hiveId: row.id })
+    if (!hasSpoken && caller.isSilent !== true) caller.narrate(hiveCached(row.id, awakeNow()), { hiveId: row.id })
     return "awake"
   })
 

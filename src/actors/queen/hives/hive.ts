@@ -109,7 +109,7 @@ const entered = (hive: KnownHive, state: Extract<HiveCommand, { readonly type: "
     // It does not run: what is woken next is another one.
     if (state === "cold" || state === "asleep") (yield* SessionBook).gone("hive", id)
     if (state === "asleep") yield* fallAsleep(hive)
-    ;(yield* Cluster).changed()
+    ;(yield* Cluster).hiveChanged(id)
   })
 
 /** It is gone, or out of reach: its workers leave the view, its jobs fail over. */
@@ -119,7 +119,7 @@ const left = (hive: KnownHive, how: "lost" | "gone") =>
     const { id } = entry
     if (how === "lost") yield* Effect.logWarning(`hive ${id} is lost`)
     const view = yield* Cluster
-    const hadWorkers = view.allWorkers().some((worker) => worker.hive === id)
+    const hadWorkers = view.workersOn(id).length > 0
     const jobs = (yield* LiveJobs).on(id)
     view.dropWorkers(id)
     hive.wasUsed = hadWorkers || jobs > 0 || waiters.size > 0

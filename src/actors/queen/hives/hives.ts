@@ -20,6 +20,7 @@ import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supe
 import { Cluster } from "../cluster/cluster-view.ts"
 import { mayRest } from "./asleep/suspending.ts"
 import { isUsual, tellOfBeat } from "./beats.ts"
+import { knowFiles } from "./capabilities.ts"
 import { asOwner, asSleeper, storing } from "./claiming.ts"
 import { type Caller, ensure, type NotWoken } from "./ensuring.ts"
 import { type HiveActor, type HivePorts, startHive } from "./hive.ts"
@@ -226,7 +227,8 @@ class KnownHives implements HivesCalls {
   ensure(id: HiveId, caller: Caller, tries = patience): Effect.Effect<void, NotWoken> {
     return Effect.gen(this, function* () {
       const found = yield* this.find(id)
-      const outcome = yield* ensure(found, caller, this.the(CurrentSettings).queen.capabilitiesMs)
+      const { capabilitiesMs } = this.the(CurrentSettings).queen
+      const outcome = yield* ensure(found, caller, capabilitiesMs, () => this.the(Cluster).fleet.hiveCount)
       if (outcome === "awake") return
       const isAnother = outcome === "died" || this.released.has(id)
       if (isAnother && tries > 0) return yield* this.ensure(id, caller, tries - 1)
@@ -246,10 +248,28 @@ class KnownHives implements HivesCalls {
   beat(beat: Heartbeat): Effect.Effect<void, RbeeError<"HIVE_NOT_FOUND" | "CONFLICT">> {
     return Effect.suspend(() => {
       const view = this.the(Cluster)
+      const before = view.hive(beat.hive_id)?.models
       view.confirm(beat)
-      if (isUsual(view.hive(beat.hive_id), beat)) return this.rest(beat)
+      const entry = view.hive(beat.hive_id)
+      if (isUsual(entry, beat)) {
+        const isOther = before !== undefined && before !== beat.models
+        const url = entry?.claimed?.url
+        return isOther && url !== undefined
+          ? Effect.zipRight(this.learn(beat.hive_id, url), this.rest(beat))
+          : this.rest(beat)
+      }
       return Effect.flatMap(this.find(beat.hive_id), (found) => tellOfBeat(found, beat))
     })
+  }
+
+  /** It has more models or fewer than at its last beat: which. */
+  private learn(id: HiveId, url: string): Effect.Effect<void> {
+    return knowFiles(id, url).pipe(
+      Effect.provideService(Call, { correlationId: undefined, deadline: undefined }),
+      Effect.provide(this.context),
+      Effect.forkDaemon,
+      Effect.asVoid
+    )
   }
 
   /** One that nobody has wanted for its time may sleep. */

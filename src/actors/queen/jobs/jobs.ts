@@ -249,11 +249,7 @@ const makeJobs = Effect.gen(function* () {
   })
 
   /** Jobs that have no slot: those in line, and those beyond what one fresh worker will take. */
-  const waiting = (): number => {
-    let placing = 0
-    for (const log of live.logs) if (view.leaseOf(log.jobId) === undefined) placing++
-    return placing
-  }
+  const waiting = (): number => live.size - view.holding
   const isFull = (): boolean => {
     const inLine = scheduler.waiting()
     const onTheWay = waiting() - inLine
@@ -292,7 +288,7 @@ const makeJobs = Effect.gen(function* () {
     Effect.gen(function* () {
       if (isDraining || children === undefined) return yield* shuttingDown()
       const key = caller?.key
-      const reached = key === undefined ? undefined : yield* admission.limit(key, retryAfter())
+      const reached = key === undefined ? undefined : yield* admission.limit(key, retryAfter)
       const isRefused = () => isFull() && hasItsPart(accountOf(caller))
       const refusal = reached ?? (isRefused() ? queueFull(queueMax, retryAfter()) : undefined)
       if (refusal !== undefined && idempotencyKey === undefined) return yield* refusal
@@ -326,9 +322,8 @@ const makeJobs = Effect.gen(function* () {
       return log
     })
 
-  const viewOf = (row: JournalJob): JobView => {
+  const viewOf = (row: JournalJob, position: number | undefined): JobView => {
     const { facts } = row
-    const position = scheduler.position(row.id)
     return {
       job_id: row.id,
       model: row.request.model,
@@ -384,8 +379,12 @@ const makeJobs = Effect.gen(function* () {
     supervised,
     submit,
     cancel,
-    get: (id) => Effect.map(onlyOwn(id, logs.get(id)), (log) => viewOf(log.shown())),
-    list: (caller) => Effect.map(logs.list(), (jobs) => jobs.filter(({ facts }) => sees(caller, facts)).map(viewOf)),
+    get: (id) => Effect.map(onlyOwn(id, logs.get(id)), (log) => viewOf(log.shown(), scheduler.position(id))),
+    list: (caller) =>
+      Effect.map(logs.list(), (jobs) => {
+        const positions = scheduler.positions()
+        return jobs.flatMap((row) => (sees(caller, row.facts) ? [viewOf(row, positions.get(row.id))] : []))
+      }),
     endThose: (account, error) =>
       Effect.suspend(() => {
         const those = live.all.filter(({ log }) => log.facts().charged?.to === account)

@@ -15,6 +15,8 @@ export interface LiveJob {
 
 class LiveBook {
   private readonly jobs = new Map<JobId, LiveJob>()
+  /** by account: how many of them are charged to it */
+  private readonly charged = new Map<string, number>()
   private readonly busyListeners = new Set<(isBusy: boolean) => void>()
   private readonly endListeners = new Set<(log: JobLog) => void>()
 
@@ -32,13 +34,24 @@ class LiveBook {
     invariant(!this.jobs.has(log.jobId), () => `job ${log.jobId} lives twice`)
     const job: LiveJob = { log, actor: undefined }
     this.jobs.set(log.jobId, job)
+    this.count(log, 1)
     if (this.jobs.size === 1) for (const listener of this.busyListeners) listener(true)
     return job
   }
 
   /** It is none of them any more, however it went. */
   leave(id: JobId): void {
-    this.jobs.delete(id)
+    const job = this.jobs.get(id)
+    if (job !== undefined && this.jobs.delete(id)) this.count(job.log, -1)
+  }
+
+  private count(log: JobLog, more: 1 | -1): void {
+    const account = log.facts().charged?.to
+    if (account === undefined) return
+    const count = (this.charged.get(account) ?? 0) + more
+    invariant(count >= 0, () => `${account} has fewer jobs than none`)
+    if (count === 0) this.charged.delete(account)
+    else this.charged.set(account, count)
   }
 
   /** It has left at its end. */
@@ -62,6 +75,15 @@ class LiveBook {
 
   get isBusy(): boolean {
     return this.jobs.size > 0
+  }
+
+  get size(): number {
+    return this.jobs.size
+  }
+
+  /** How many are charged to this account. */
+  of(account: string): number {
+    return this.charged.get(account) ?? 0
   }
 
   /** Those that have their place on this hive. */

@@ -74,7 +74,7 @@ export const nameInMind = (view: ClusterView, name: string): ModelRef | undefine
   const parsed = parseModelRef(name)
   if (Either.isLeft(parsed)) return undefined
   const { _tag, ref } = parsed.right
-  if (_tag === "Bundled") return ref
+  if (_tag === "Bundled" || view.fleet.seen.isSomewhere(ref)) return ref
   const inMind = [...view.allWorkers().map(({ model }) => model), ...view.fleet.seen.models()]
   const known = knownAs(ref, inMind)
   return inMind.includes(known) ? known : undefined

@@ -27,7 +27,7 @@ interface Door {
   /** What it has reached; undefined: one more is taken in. */
   readonly limit: (
     key: KeyView,
-    retryAfterS: number
+    retryAfterS: () => number
   ) => Effect.Effect<RbeeError<"LIMIT_REACHED"> | undefined, JournalLost>
 }
 
@@ -36,10 +36,6 @@ export class Admission extends Context.Tag("rbee/queen/Admission")<Admission, Do
 }
 
 type Needs = Cluster | CurrentQueen | CurrentSettings
-
-/** jobs of one account that have not ended */
-export const runningOf = (live: LiveJobs["Type"], account: string): number =>
-  live.logs.filter((log) => log.facts().charged?.to === account).length
 
 const makeAdmission = Effect.gen(function* () {
   const context = yield* Effect.context<Needs>()
@@ -78,8 +74,8 @@ const makeAdmission = Effect.gen(function* () {
         const today = dayOf(now)
         const days = key.tokens_per_day === undefined ? [] : yield* logs.usage(today)
         const tokens = days.filter((one) => one.key === key.name && one.day === today).map(tokensOf)
-        const spent = { running: runningOf(live, key.name), tokens: tokens.reduce((sum, one) => sum + one, 0) }
-        return limitReached(key.name, key, spent, now, retryAfterS)
+        const spent = { running: live.of(key.name), tokens: tokens.reduce((sum, one) => sum + one, 0) }
+        return limitReached(key.name, key, spent, now, retryAfterS())
       })
   } satisfies Door
 })

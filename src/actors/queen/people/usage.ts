@@ -10,7 +10,6 @@ import { accountOf, type Caller } from "../../../protocol/rights.ts"
 import type { JournalLost } from "../log/commits.ts"
 import { JobLogs } from "../log/job-log.ts"
 import { LiveJobs } from "../log/live-jobs.ts"
-import { runningOf } from "./admission.ts"
 import { Keys } from "./keys.ts"
 
 /** days that are told of where nothing is said */
@@ -39,7 +38,7 @@ export const usageFor = (
         const own = used.filter((one) => one.key === key)
         const limits = views.find(({ name }) => name === key)
         const today = own.filter((one) => one.day === day).reduce((sum, one) => sum + tokensOf(one), 0)
-        const running = runningOf(live, key)
+        const running = live.of(key)
         const { concurrent, tokens_per_day } = limits ?? {}
         return {
           key,

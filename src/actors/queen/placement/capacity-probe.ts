@@ -31,7 +31,8 @@ export type Found =
   | { readonly _tag: "Ending"; readonly hive: HiveId }
 
 export interface Listener {
-  readonly onPicked: (candidate: Candidate) => void
+  /** its hive is about to be asked; false: it cannot be */
+  readonly onPicked: (candidate: Candidate) => Effect.Effect<boolean>
   readonly onFull: (candidate: Candidate) => void
 }
 
@@ -82,7 +83,7 @@ export const probeCapacity = (
       const { device, hive } = candidate.device
       const api = view.hive(hive)?.claimed?.api
       if (api === undefined) return { _tag: "Silent", hive }
-      onPicked(candidate)
+      if (!(yield* onPicked(candidate))) return { _tag: "Silent", hive }
       const evict = candidate.evict.map(({ worker }) => worker)
       const answer = yield* Effect.either(
         api.capacity({

@@ -83,6 +83,18 @@ export class CapacityQueue {
     return 1 + [...this.line.values()].filter((other) => other.since < waiting.since).length
   }
 
+  /** Of all that wait. */
+  positions(): ReadonlyMap<JobId, number> {
+    const places = new Map<JobId, number>()
+    let last: Waiting | undefined
+    for (const [at, waiting] of [...this.line.values()].toSorted((a, b) => a.since - b.since).entries()) {
+      // those that came at the same time have the same place
+      places.set(waiting.job, last?.since === waiting.since ? (places.get(last.job) ?? 0) : at + 1)
+      last = waiting
+    }
+    return places
+  }
+
   waiting(): number {
     return this.line.size
   }

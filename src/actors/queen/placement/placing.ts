@@ -50,7 +50,8 @@ export const place = (
     // Of a job that has waited for room only the outcome is told: it asked the same hives before.
     const isQuiet = isAgain && input.fallen === undefined && input.failover === undefined
     for (let round = 0; round < rounds; round++) {
-      yield* awaken(ports, log, request, isAgain || round > 0)
+      const ensure = ensuring(hives, log, isAgain || round > 0)
+      yield* awaken(ports, log, request, ensure)
       const held = view.leaseOf(log.jobId)
       if (held !== undefined) return resident(view, log, input, held, [])
       const decision = decide(request, view.fleet)
@@ -58,11 +59,13 @@ export const place = (
       if (decision.kind === "full" && !isScaleOut) return { kind: "full" }
       if (decision.kind === "resident") {
         const lease = view.reserve(decision.worker, log.jobId, request.alone)
-        if (lease !== undefined) return resident(view, log, input, lease, decision.losers)
+        if (lease === undefined) continue
+        if (yield* ensure.isAwake(lease.hive)) return resident(view, log, input, lease, decision.losers)
+        view.release(log.jobId)
         continue
       }
       const where = isScaleOut ? scaledOut(request) : request
-      const found = yield* probeCapacity(view, where, input.excluded, narrator(log, request, input, isQuiet))
+      const found = yield* probeCapacity(view, where, input.excluded, narrator(log, request, input, isQuiet, ensure))
       if (found._tag === "Found") {
         const { device, hive } = found.placement
         if (isScaleOut) scheduler.startsAt(log.jobId, found.candidate.device)
@@ -99,6 +102,23 @@ export const place = (
     return yield* rbeeError("CONNECTION_TIMEOUT", "no hive answered when it was asked for room", "See `rbee logs hive`")
   })
 
+/** Hives are awake and known before they are used; each is looked at once in a round, and only that one is told of. */
+const ensuring = (hives: PlacingPorts["hives"], log: JobLog, isSilent: boolean) => {
+  const caller = { narrate: log.narrate, session: log.request.session, isSilent }
+  const done = new Set<HiveId>()
+  const hive = (id: HiveId) =>
+    Effect.suspend(() =>
+      done.has(id)
+        ? Effect.void
+        : Effect.tap(hives.ensure(id, caller), () => {
+            done.add(id)
+          })
+    )
+  const isAwake = (id: HiveId) => Effect.isSuccess(hive(id))
+  return { isSilent, hive, isAwake }
+}
+type Ensuring = ReturnType<typeof ensuring>
+
 /** Whom the loss of the last place is charged to. */
 const fell = ({ error, place: { device, hive } }: Fallen, model: ModelRef): say.Line => {
   if (fact(error, "degraded") === true) return say.deviceDegraded(hive, device)
@@ -110,55 +130,57 @@ const narrator = (
   log: JobLog,
   request: PlacementRequest,
   { failover, fallen }: PlaceInput,
-  isQuiet: boolean
+  isQuiet: boolean,
+  ensure: Ensuring
 ): Listener => {
   let isFirst = true
   return {
-    onPicked: ({ device: { device, hive } }) => {
-      if (isFirst && fallen !== undefined) {
-        log.narrate(fell(fallen, request.model), { hiveId: fallen.place.hive })
-      }
-      isFirst = false
-      if (failover !== undefined || isQuiet) return
-      log.narrate(say.scheduled(device, hive), { hiveId: hive })
-      log.narrate(say.capacityAsk(device), { hiveId: hive })
-    },
+    onPicked: ({ device: { device, hive } }) =>
+      Effect.map(ensure.isAwake(hive), (isAwake) => {
+        if (!isAwake) return false
+        if (isFirst && fallen !== undefined) {
+          log.narrate(fell(fallen, request.model), { hiveId: fallen.place.hive })
+        }
+        isFirst = false
+        if (failover !== undefined || isQuiet) return true
+        log.narrate(say.scheduled(device, hive), { hiveId: hive })
+        log.narrate(say.capacityAsk(device), { hiveId: hive })
+        return true
+      }),
     onFull: ({ device: { device, hive } }) => {
       if (!isQuiet) log.narrate(say.capacityFull(device, request.model), { hiveId: hive })
     }
   }
 }
 
-/** Step 3: at least one hive is awake and its capabilities are known. */
+/**
+ * Step 3: at least one hive is awake and its capabilities are known, or the one that is asked for is. Where there are such
+ * hives, none is looked at but the one that is chosen: a large cluster has a thousand.
+ */
 const awaken = (
   { hives, localHive, view }: PlacingPorts,
   log: JobLog,
   request: PlacementRequest,
-  isSilent: boolean
+  ensure: Ensuring
 ): Effect.Effect<void, RbeeError> =>
   Effect.gen(function* () {
-    const caller = { narrate: log.narrate, session: log.request.session, isSilent }
+    const asked = request.hive ?? view.leaseOf(log.jobId)?.hive
+    const isAnyAwake = view.fleet.size > 0
+    if (asked === undefined && isAnyAwake) return
     // one that was started elsewhere and is gone does not come back by our doing
     const isComing = ({ id, state }: HiveEntry) =>
       hives.canBeWoken(id) || (state !== "cold" && state !== "failed" && state !== "stopped")
-    if (!view.allHives().some(isComing) && (request.hive === undefined || request.hive === localHive)) {
+    if (!isAnyAwake && !view.allHives().some(isComing) && (request.hive === undefined || request.hive === localHive)) {
       log.narrate(say.hiveAddLocal())
       yield* hives.add(localHive)
     }
     // Whoever stops a hive means its jobs as well: they go elsewhere or end, they do not wake it again.
     const isOut = ({ id, state }: HiveEntry) =>
-      isSilent && (state === "stopping" || state === "stopped") && !hives.isReleased(id)
-    const held = view.leaseOf(log.jobId)?.hive
-    const asked = request.hive ?? held
+      ensure.isSilent && (state === "stopping" || state === "stopped") && !hives.isReleased(id)
     if (asked !== undefined) {
       const entry = view.hive(asked)
       if (entry !== undefined && isOut(entry)) return yield* stoppedUnderIt(asked)
-      return yield* hives.ensure(asked, caller)
-    }
-    const healthy = view.allHives().filter((hive) => hive.state === "healthy")
-    if (healthy.length > 0) {
-      const answers = yield* Effect.forEach(healthy, ({ id }) => Effect.either(hives.ensure(id, caller)))
-      if (answers.some((answer) => answer._tag === "Right")) return
+      return yield* ensure.hive(asked)
     }
     // One is enough, and one that cannot be reached is no reason to give up while there are others.
     const others = view
@@ -171,7 +193,7 @@ const awaken = (
     for (const { id } of others) {
       const entry = view.hive(id)
       if (failure !== undefined && (entry === undefined || !isComing(entry))) continue
-      const answer = yield* Effect.either(hives.ensure(id, caller))
+      const answer = yield* Effect.either(ensure.hive(id))
       if (answer._tag === "Right") return
       failure ??= answer.left
     }

@@ -11,7 +11,7 @@ import type { CheckedRequest } from "../../../machines/vocabulary/job.ts"
 import { setupOf } from "../../../machines/policy/memory/setup.ts"
 import { deviceNamed } from "../../../machines/vocabulary/ids.ts"
 
-const silent = { onPicked: () => {}, onFull: () => {} }
+const silent = { onPicked: () => Effect.succeed(true), onFull: () => {} }
 
 /** What is asked for, and what an entry adds to it; its model by its reference. */
 type Asked = PlanRequest & Pick<CheckedRequest, "kv_type" | "model" | "prefer" | "slots">

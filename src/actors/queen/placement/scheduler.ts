@@ -28,7 +28,7 @@ import { isWorthAnother } from "../../../machines/policy/placement/scale-out.ts"
 import { Keys } from "../people/keys.ts"
 import { Cluster, type ClusterView } from "../cluster/cluster-view.ts"
 import { type Hopes, CapacityQueue } from "./capacity-queue.ts"
-import type { JobId, WorkerId } from "../../../machines/vocabulary/ids.ts"
+import type { JobId, ModelRef, WorkerId } from "../../../machines/vocabulary/ids.ts"
 
 interface Waiting {
   readonly jobId: JobId
@@ -70,6 +70,8 @@ interface Turnstile {
   readonly settled: (jobId: JobId) => void
   /** 1 is next; undefined when it does not wait */
   readonly position: (jobId: JobId) => number | undefined
+  /** of all that wait */
+  readonly positions: () => ReadonlyMap<JobId, number>
   /** jobs that wait in all lines */
   readonly waiting: () => number
 }
@@ -98,7 +100,7 @@ class Lines implements Turnstile {
   /** by model and how it is to be set up, first in first out */
   private readonly lines = new Map<string, Array<Waiting>>()
   /** by model: the job that looks for a device where another worker can be started; one at a time */
-  private readonly apart = new Map<string, { readonly job: JobId; place: Place | undefined }>()
+  private readonly apart = new Map<ModelRef, { readonly job: JobId; place: Place | undefined }>()
 
   private readonly shares: FairShare
   /** by job whose answer is decoded */
@@ -111,7 +113,7 @@ class Lines implements Turnstile {
     this.view = view
     this.shares = new FairShare(weightOf)
     this.capacity = new CapacityQueue(view)
-    view.onChange(() => this.pump())
+    view.onChange((models) => this.pump(models))
   }
 
   admit(
@@ -161,7 +163,7 @@ class Lines implements Turnstile {
     for (const [model, { job }] of this.apart) {
       if (job !== jobId) continue
       this.apart.delete(model)
-      this.pump()
+      this.pump(new Set([model]))
     }
   }
 
@@ -176,6 +178,13 @@ class Lines implements Turnstile {
       if (at >= 0) return at + 1
     }
     return this.capacity.position(jobId)
+  }
+
+  positions(): ReadonlyMap<JobId, number> {
+    const lines = [...this.lines.values()].flatMap((line) =>
+      line.map(({ jobId }, at): readonly [JobId, number] => [jobId, at + 1])
+    )
+    return new Map([...this.capacity.positions(), ...lines])
   }
 
   waiting(): number {
@@ -196,7 +205,7 @@ class Lines implements Turnstile {
       joined.push(waiting)
       this.lines.set(lineOf(request), joined)
       // A slot may have come free since we looked.
-      this.pump()
+      this.pump(new Set([request.model]))
       const position = joined.indexOf(waiting) + 1
       if (position > 0) onQueued(position)
       this.look()
@@ -263,9 +272,11 @@ class Lines implements Turnstile {
       : 0
   }
 
-  /** Whoever can have a slot leaves its line with it. */
-  private pump(): void {
+  /** Whoever can have a slot of these models' workers leaves its line with it. */
+  private pump(models: ReadonlySet<ModelRef>): void {
     for (const [key, line] of this.lines) {
+      const [first] = line
+      if (first === undefined || !models.has(first.request.model)) continue
       for (
         let at = this.nextOf(line), next = line[at];
         next !== undefined && (this.enter(next.jobId, next.request) || this.scalesOut(next, line));
@@ -314,6 +325,6 @@ class Lines implements Turnstile {
     line.splice(at, 1)
     if (line.length === 0) this.lines.delete(lineOf(waiting.request))
     else if (at === 0) this.wake(line)
-    this.pump()
+    this.pump(new Set([waiting.request.model]))
   }
 }

@@ -57,6 +57,8 @@ export class Fleet {
   private readonly byPlace = new Map<string, Set<string>>()
   /** what was seen of the models */
   readonly seen = new ObservedPerformance()
+  /** models of whose workers something was said since that was last asked */
+  private touched = new Set<ModelRef>()
   private isStale = false
   /** until when the passing of time was followed: workers that may go since then are spare memory now */
   private now = Number.NEGATIVE_INFINITY
@@ -88,6 +90,7 @@ export class Fleet {
     const before = this.residents.get(facts.worker)
     this.forget(facts.worker)
     this.residents.set(facts.worker, facts)
+    this.touched.add(facts.model)
     add(this.byModel, facts.model, facts.worker)
     add(this.byPlace, key(facts), facts.worker)
     const time = mayGoAt(facts)
@@ -105,15 +108,27 @@ export class Fleet {
     const facts = this.residents.get(worker)
     if (facts === undefined) return undefined
     this.residents.delete(worker)
+    this.touched.add(facts.model)
     this.byModel.get(facts.model)?.delete(worker)
     this.byPlace.get(key(facts))?.delete(worker)
     return facts
+  }
+
+  /** Models of whose workers something was said since the last time. */
+  takeTouched(): ReadonlySet<ModelRef> {
+    const { touched } = this
+    this.touched = new Set()
+    return touched
   }
 
   /** An answer was decoded there at this rate. */
   observe(place: Place, model: ModelRef, tokensPerS: number): void {
     const device = this.device(place)
     if (device !== undefined) this.seen.observe(device, model, tokensPerS)
+  }
+
+  get hiveCount(): number {
+    return this.hives.size
   }
 
   get size(): number {

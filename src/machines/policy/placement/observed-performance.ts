@@ -34,6 +34,11 @@ export class ObservedPerformance {
     this.files.set(model, hives.set(hive, bytes))
   }
 
+  /** Has any hive the model's file? */
+  isSomewhere(model: ModelRef): boolean {
+    return (this.files.get(model)?.size ?? 0) > 0
+  }
+
   /** The models whose files some hive has. */
   *models(): Iterable<ModelRef> {
     for (const [model, hives] of this.files) if (hives.size > 0) yield model

@@ -30,7 +30,7 @@ export const suspend = (hive: KnownHive, claimed: Claimed | undefined) =>
   Effect.gen(function* () {
     const { id, power } = hive.row
     hive.triedSleepAt = yield* Clock.currentTimeMillis
-    const isHeld = (yield* Cluster).allWorkers().some((worker) => worker.hive === id && worker.busy > 0)
+    const isHeld = (yield* Cluster).workersOn(id).some(({ busy }) => busy > 0)
     if (isHeld || hive.waiters.size > 0 || (yield* LiveJobs).on(id) > 0)
       return yield* rbeeError("CONFLICT", `hive ${id} is of use`)
     if (claimed === undefined || power?.sleep_after_s === undefined)

@@ -1,0 +1,4 @@
+import { playWorker } from "../relay-parts/play-worker.ts"
+
+/** so few that thousands wait */
+playWorker(4)
