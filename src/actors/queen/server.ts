@@ -204,7 +204,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   })
   const stored = responses({
     ...asking,
-    find: (id) => Effect.map(onlyOwn(id, logs.get(id)), storedJob),
+    find: (id) => Effect.flatMap(onlyOwn(id, logs.get(id)), (log) => Effect.as(log.look, storedJob(log))),
     remove: logs.remove
   })
   yield* Effect.forEach(logs.unfinished(), stored.inherited, { discard: true })

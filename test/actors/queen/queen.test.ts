@@ -358,7 +358,7 @@ describe("Cancelling", () => {
   it.scoped("while the hive wakes", () =>
     Effect.gen(function* () {
       const { api, hive, job } = yield* makeWorld()
-      hive.beating = false
+      hive.hold("wake")
       const reader = yield* job()
       yield* reader.saw("waking the beehive at localhost:8600")
       yield* api.cancelJob({ id: JobId.make(reader.id) })

@@ -40,7 +40,7 @@ describe("Shutdown", () => {
       yield* runs.until(({ event }) => event === "token")
       yield* api.shutdown({ cascade: false })
       yield* TestClock.adjust("24 seconds")
-      expect(runs.events.at(-1)?.event).toBe("token")
+      expect(runs.events.findLast(({ event }) => event !== "progress")?.event).toBe("token")
       yield* TestClock.adjust("1 second")
       expect((yield* runs.ended).data).toMatchObject({ code: "SHUTTING_DOWN" })
       yield* queen.ended

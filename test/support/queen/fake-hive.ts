@@ -74,6 +74,8 @@ const noteOf = (device: DeviceId) => ({
   since: 1_700_000_000_000
 })
 
+type Held = "wake" | "download" | "install" | "load"
+
 type RuntimeAnswer = AnswerOf<(typeof hiveApi)["provisionWorker"]["answers"]>
 
 export class FakeHive {
@@ -103,8 +105,8 @@ export class FakeHive {
   /** models whose file ends every worker that loads it, on any device; and where that was found out: "model device" */
   readonly deadly = new Set<string>()
   readonly quarantined = new Set<string>()
-  /** holds a download, an installation, a load until it is let go on */
-  readonly holds = new Map<"download" | "install" | "load", Deferred.Deferred<void>>()
+  /** holds a wake, a download, an installation, a load until it is let go on */
+  readonly holds = new Map<Held, Deferred.Deferred<void>>()
   readonly workers = new Map<string, FakeWorker>()
   readonly lives = new Map<string, Life>()
   script: (worker: FakeWorker, request: InferRequest) => Script = () => ({})
@@ -121,12 +123,12 @@ export class FakeHive {
     this.url = `fake://hive/${id}`
   }
 
-  hold(what: "download" | "install" | "load"): { readonly release: Effect.Effect<boolean> } {
+  hold(what: Held): { readonly release: Effect.Effect<boolean> } {
     const deferred = Deferred.unsafeMake<void>(noFiber)
     this.holds.set(what, deferred)
     return { release: Deferred.succeed(deferred, undefined) }
   }
-  private held(what: "download" | "install" | "load"): Effect.Effect<void> {
+  held(what: Held): Effect.Effect<void> {
     const deferred = this.holds.get(what)
     return deferred === undefined ? Effect.void : Deferred.await(deferred)
   }

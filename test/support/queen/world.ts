@@ -176,8 +176,10 @@ const build = (options: WorldOptions, own: Scope.CloseableScope): Effect.Effect<
             if (id !== hive.id) return stores.wakeFar(id)
             if (hive.isAsleep) return Effect.fail(rbeeError("SSH_UNREACHABLE", "the machine sleeps"))
             if (!hive.wakes) return Effect.fail(rbeeError("CONNECTION_TIMEOUT", "the hive did not answer"))
-            hive.wake()
-            return Effect.succeed({ url: hive.url, woken: true })
+            return Effect.map(hive.held("wake"), () => {
+              hive.wake()
+              return { url: hive.url, woken: true }
+            })
           }),
         kill: () =>
           Effect.suspend(() => {

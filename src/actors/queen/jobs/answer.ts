@@ -72,5 +72,7 @@ const reading =
         },
         drain: reader.drain
       }
-      return Effect.mapError(log.feed(after)(sink), unreadable)
+      const fed = Effect.mapError(log.feed(after)(sink), unreadable)
+      // in one piece: nothing of it is to be seen before its end, and as long as nobody reads it is not made to be
+      return log.request.stream === false ? Effect.zipRight(Effect.ignore(log.begun), fed) : fed
     })

@@ -103,11 +103,8 @@ export const job = (
       }
       const url = view.worker(lease.worker)?.url
       if (url === undefined) return yield* failed(workerGone(lease))
-      const epoch = log.facts().epoch + 1
-      // Durable before the first token of this epoch: older ones are refused from here on.
-      log.record({ epoch })
       // The queen ends with her journal: the next one would give this epoch to another worker.
-      yield* Effect.catchAll(log.sync, () => Effect.never)
+      const epoch = yield* Effect.catchAll(log.nextEpoch, () => Effect.never)
       world.sessions.uses(session, lease.hive, lease.worker)
       const clock = yield* Effect.clock
       const asked: RelayOptions = {

@@ -379,7 +379,10 @@ const makeJobs = Effect.gen(function* () {
     supervised,
     submit,
     cancel,
-    get: (id) => Effect.map(onlyOwn(id, logs.get(id)), (log) => viewOf(log.shown(), scheduler.position(id))),
+    get: (id) =>
+      Effect.flatMap(onlyOwn(id, logs.get(id)), ({ look }) =>
+        Effect.map(look, (row) => viewOf(row, scheduler.position(id)))
+      ),
     list: (caller) =>
       Effect.map(logs.list(), (jobs) => {
         const positions = scheduler.positions()

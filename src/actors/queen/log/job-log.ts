@@ -83,8 +83,12 @@ export interface JobLog {
    * epoch). Fails where the journal is lost, and the queen with it.
    */
   readonly sync: Effect.Effect<void, JournalLost>
+  /** The epoch of the next infer, durable before it is asked for: older ones are refused from then on. */
+  readonly nextEpoch: Effect.Effect<number, JournalLost>
   /** What is known of the job as far as it is committed. */
   readonly shown: () => Shown
+  /** The same for somebody who asks: what a job that nobody watched has held back is committed first. */
+  readonly look: Effect.Effect<Shown, JournalLost>
   /** The sequence after `lastEventId` (absent: from 1), then live, until the terminal event. */
   readonly feed: (lastEventId?: string) => EventFeed
 }

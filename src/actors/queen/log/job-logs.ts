@@ -85,7 +85,13 @@ export const makeJobLogs = (retention: Retention) =>
     /** From here on every job that has not ended is one of `live`. */
     yield* Effect.forEach(yield* Effect.mapError(journal.unfinished, journalLost), loaded, { discard: true })
 
-    yield* Effect.addFinalizer(() => commits.close)
+    /** Those that nobody watched have held something back. */
+    const released = (): boolean => {
+      let isAny = false
+      for (const sequence of live.values()) isAny = sequence.release() || isAny
+      return isAny
+    }
+    yield* Effect.addFinalizer(() => Effect.zipRight(Effect.sync(released), commits.close))
     yield* Effect.forkScoped(
       Effect.forever(
         Effect.gen(function* () {
@@ -113,7 +119,8 @@ export const makeJobLogs = (retention: Retention) =>
           createdAt: now,
           facts: {
             state: "queued",
-            epoch: 0,
+            // of its first infer, which so need not wait for the journal once more
+            epoch: 1,
             failovers: 0,
             timings: {},
             ...(owner === undefined ? {} : { owner }),
@@ -146,10 +153,13 @@ export const makeJobLogs = (retention: Retention) =>
       open,
       get,
       list: (limit = 1000) =>
-        Effect.mapBoth(journal.jobs(limit), {
-          onSuccess: (jobs) => jobs.map((job) => live.get(job.id)?.shown() ?? job),
-          onFailure: journalLost
-        }),
+        Effect.zipRight(
+          Effect.suspend(() => (released() ? commits.flush : Effect.void)),
+          Effect.mapBoth(journal.jobs(limit), {
+            onSuccess: (jobs) => jobs.map((job) => live.get(job.id)?.shown() ?? job),
+            onFailure: journalLost
+          })
+        ),
       unfinished: () => [...live.values()].filter((sequence) => !sequence.ended()),
       usage: (since) =>
         Effect.mapBoth(journal.usage(since), {

@@ -48,6 +48,9 @@ export interface Shared {
 /** tokens of an answer that is not streamed, a row */
 const HELD_BATCH = 64
 
+/** characters of events that an unwatched job holds back */
+const MOST_HELD = 64 * 1024
+
 /** characters of an answer that wait for the journal, from which its worker waits too */
 const MOST_WAITING = 256 * 1024
 
@@ -100,6 +103,8 @@ export class JobSequence implements JobLog, Gatherer {
   private passing = ""
   private recorded = false
   private dirty = false
+  /** what the journal has as its epoch has not been used yet */
+  private isEpochFree: boolean
   private meters: ModelMeters | undefined
 
   /** Without `earlier`: a new one. */
@@ -113,6 +118,7 @@ export class JobSequence implements JobLog, Gatherer {
     this.last = earlier?.lastId ?? 0
     this.committed = this.last
     this.answer = new TokenRun(job.id, earlier?.tokens ?? job.facts.tokens)
+    this.isEpochFree = earlier === undefined
     this.visible = this.asOfNow()
   }
 
@@ -148,7 +154,7 @@ export class JobSequence implements JobLog, Gatherer {
     if (this.request.stream === false) {
       this.answer.add(0, json, id)
       // nobody sees them before the end: what is not written yet is decoded again by the next queen
-      if (this.answer.waiting() >= HELD_BATCH || this.isFull()) this.touch()
+      if (this.answer.waiting() >= HELD_BATCH || this.isFull()) this.gather()
       return
     }
     const eventId = ++this.last
@@ -203,6 +209,7 @@ export class JobSequence implements JobLog, Gatherer {
     // readers get it after the events of its turn, and after the last one nothing
     this.passing = ""
     this.endedAt = this.shared.now()
+    this.gather()
   }
 
   readonly ended = (): boolean => this.endedAt !== undefined
@@ -224,11 +231,29 @@ export class JobSequence implements JobLog, Gatherer {
 
   readonly sync = Effect.suspend(() => {
     if (!this.isPending()) return this.broken === undefined ? Effect.void : Effect.fail(this.broken)
-    this.touch()
+    this.gather()
     return this.shared.flush
   })
 
+  readonly nextEpoch = Effect.suspend(() => {
+    if (!this.isEpochFree) this.record({ epoch: this.known.epoch + 1 })
+    const { epoch } = this.known
+    if (this.isEpochFree) {
+      this.isEpochFree = false
+      return Effect.succeed(epoch)
+    }
+    return Effect.as(this.sync, epoch)
+  })
+
   readonly shown = (): Shown => this.visible
+  readonly look = Effect.suspend(() => Effect.map(this.isHeld() ? this.sync : Effect.void, this.shown))
+
+  /** Has what it held back committed at the end of this turn; false: it held nothing back. */
+  release(): boolean {
+    const isHeld = this.isHeld()
+    if (isHeld) this.gather()
+    return isHeld
+  }
 
   readonly begun = Effect.async<number, RbeeError>((resume) => {
     const begun = this.beginning()
@@ -247,6 +272,7 @@ export class JobSequence implements JobLog, Gatherer {
           resume(failure === undefined ? Effect.void : Effect.fail(failure))
         })
         this.readers.add(reader)
+        this.release()
         reader.pump()
         return Effect.sync(() => {
           reader.close()
@@ -332,7 +358,17 @@ export class JobSequence implements JobLog, Gatherer {
 
   /** There is something that is not durable. */
   private isPending(): boolean {
-    return this.dirty || this.taken !== undefined || this.answer.waiting() > 0
+    return this.dirty || this.taken !== undefined || this.holds()
+  }
+
+  /** Something is not in the journal's hands yet. */
+  private holds(): boolean {
+    return this.recorded || this.writes.length > 0 || this.answer.waiting() > 0
+  }
+
+  /** It waits for the job's end, or for somebody to look. */
+  private isHeld(): boolean {
+    return !this.dirty && this.holds()
   }
 
   /** As the journal has it once all that was gathered is durable. */
@@ -341,7 +377,13 @@ export class JobSequence implements JobLog, Gatherer {
     return { id, request, createdAt, facts, endedAt, tokens: this.answer.count }
   }
 
+  /** What nobody watches is committed in one piece: with the end, or when somebody looks. */
   private touch(): void {
+    const isWatched = this.request.stream !== false || this.readers.size > 0 || this.frames.length > MOST_HELD
+    if (isWatched) this.gather()
+  }
+
+  private gather(): void {
     if (this.dirty) return
     this.dirty = true
     this.shared.touched(this)
