@@ -7,15 +7,15 @@ import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
 import { byId, draining, none } from "./inputs.ts"
 
-/** Where the tokens are read. */
-export const InferStarted = Schema.Struct({ infer_id: Schema.String, events: Schema.String })
-
 /** The whole answer; `text` and `tokens` are those of this call, without resumed ones; `form`: how the text is read. */
 export const InferWhole = Schema.Struct({
   text: Schema.String,
   form: Schema.optional(AnswerForm),
   ...InferDone.fields
 })
+
+/** The id of a streamed answer, in the head of its stream. */
+export const inferIdHeader = "x-infer-id"
 
 const busyness = { slots: Count, busy: Count }
 
@@ -42,15 +42,16 @@ export const workerApi = {
   }),
   infer: endpoint("POST", "/infer", {
     scope: "peer",
-    summary: "Decode one answer; whole with `stream` false, else where its tokens are read",
+    summary: "Decode one answer; whole with `stream` false, else its tokens",
     input: InferRequest,
-    answers: { json: { 201: InferStarted, 200: InferWhole } },
+    answers: { json: { 200: InferWhole }, events: stream.ofInfer },
+    tells: [inferIdHeader],
     errors: ["ALL_SLOTS_BUSY", "CONFLICT", "CANCELLED", "MODEL_INVALID"],
     maxBytes: 32 * 1024 * 1024
   }),
   inferEvents: endpoint("GET", "/infer/:id/events", {
     scope: "peer",
-    summary: "Its tokens",
+    summary: "Its tokens, again from the first",
     input: byId,
     answers: { events: stream.ofInfer },
     errors: ["NOT_FOUND"]

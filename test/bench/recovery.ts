@@ -26,18 +26,11 @@ interface Event {
   readonly at: number
 }
 
-const post = async (url: string, body: unknown): Promise<Record<string, unknown>> => {
-  const answer = await fetch(url, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body)
-  })
-  return (await answer.json()) as Record<string, unknown>
-}
+const post = (url: string, body: unknown) =>
+  fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) })
 
 /** Every event of a stream, as it arrives. */
-const eventsOf = async function* (url: string): AsyncGenerator<Event> {
-  const { body } = await fetch(url)
+const eventsOf = async function* ({ body }: Response): AsyncGenerator<Event> {
   if (body === null) return
   let text = ""
   for await (const chunk of body.pipeThrough(new TextDecoderStream())) {
@@ -72,10 +65,10 @@ const aWorker = async (model: string) => {
 /** The whole answer, token by token, as the engine gives it. */
 const whole = async (model: string) => {
   const worker = await aWorker(model)
-  const { events } = await post(`${worker.url}/infer`, { job_id: "job-1", epoch: 1, ...ask })
   const ids: Array<number> = []
   const texts: Array<string> = []
-  for await (const { event, data } of eventsOf(`${worker.url}${String(events)}`)) {
+  const answer = await post(`${worker.url}/infer`, { job_id: "job-1", epoch: 1, ...ask })
+  for await (const { event, data } of eventsOf(answer)) {
     if (event !== "token") continue
     ids.push(Number(data["k"]))
     texts.push(String(data["t"]))
@@ -98,9 +91,9 @@ const floor = async (model: string, { ids, texts }: Whole): Promise<Figure> => {
   const began = performance.now()
   const worker = await aWorker(model)
   const resume = { token_ids: ids.slice(0, diesAt), text: texts.slice(0, diesAt).join("") }
-  const { events } = await post(`${worker.url}/infer`, { job_id: "job-1", epoch: 1, ...ask, resume })
+  const answer = await post(`${worker.url}/infer`, { job_id: "job-1", epoch: 1, ...ask, resume })
   let ms = Number.NaN
-  for await (const { at, event } of eventsOf(`${worker.url}${String(events)}`))
+  for await (const { at, event } of eventsOf(answer))
     if (event === "token") {
       ms = at - began
       break
@@ -126,7 +119,8 @@ const dying = async (model: string, { texts }: Whole, fault: NodeJS.Signals): Pr
   try {
     const woken = await machine.rbee(["infer", "--model", `file:${model}`, "--max-tokens", "1", "x"])
     if (woken.code !== 0) throw new Error(woken.stderr)
-    const { events } = await post(`${machine.queenUrl}/jobs`, { model: `file:${model}`, ...ask })
+    const taken = await post(`${machine.queenUrl}/jobs`, { model: `file:${model}`, ...ask })
+    const { events } = (await taken.json()) as { readonly events: string }
     const [pid = 0] = pidsOf(machine, "worker")
     let struckAt = Number.NaN
     let gone: Promise<number> | undefined
@@ -134,7 +128,7 @@ const dying = async (model: string, { texts }: Whole, fault: NodeJS.Signals): Pr
     let nextAt = Number.NaN
     const indexes: Array<number> = []
     const told: Array<string> = []
-    for await (const { at, data, event } of eventsOf(`${machine.queenUrl}${String(events)}`)) {
+    for await (const { at, data, event } of eventsOf(await fetch(`${machine.queenUrl}${events}`))) {
       if (event === "failover") hasMoved = true
       if (event !== "token") continue
       indexes.push(Number(data["i"]))

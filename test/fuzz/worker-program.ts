@@ -22,17 +22,13 @@ const frames =
 
 const server = createServer((request, response) => {
   request.resume().on("end", () => {
-    const isEvents = (request.url ?? "").includes("/events")
+    const isEvents = (request.url ?? "").includes("/infer") && request.method !== "DELETE"
     if (random.chance(0.05)) return response.destroy()
-    response.writeHead(random.chance(0.8) ? (isEvents ? 200 : 201) : random.pick([200, 204, 302, 400, 404, 500, 503]), {
+    response.writeHead(random.chance(0.8) ? 200 : random.pick([200, 204, 302, 400, 404, 500, 503]), {
+      ...(random.chance(0.9) ? { "x-infer-id": "i-1" } : {}),
       "content-type": isEvents ? "text/event-stream" : "application/json"
     })
-    const right = { infer_id: "i-1", events: "/infer/i-1/events" }
-    const body = isEvents
-      ? random.chance(0.3)
-        ? frames
-        : mutatedText(frames, random)
-      : JSON.stringify(random.chance(0.6) ? right : mutated(right, random))
+    const body = isEvents ? (random.chance(0.3) ? frames : mutatedText(frames, random)) : "{}"
     return response.end(body)
   })
 })

@@ -5,7 +5,7 @@ import type * as Scope from "effect/Scope"
 import { type AnswerOf } from "../../protocol/answers.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
-import type { WorkerApi, workerApi } from "../../protocol/worker.ts"
+import { inferIdHeader, type WorkerApi, type workerApi } from "../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../machines/errors.ts"
 import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
@@ -37,11 +37,13 @@ const ready = ({
   return json(200, { state: busy > 0 ? "busy" : "idle", slots, busy })
 }
 
-/** 201 and where to read; the decoding runs already, and goes on without its reader for some seconds. */
+/** Its tokens; the decoding runs already, and goes on without its reader for some seconds. */
 const streamed = (answers: Answers, id: string, request: InferRequest, asked: Asked) =>
-  Effect.map(answers.start(id, request, asked), ({ answer }) =>
-    json(201, { infer_id: answer.id, events: `/infer/${answer.id}/events` })
-  )
+  Effect.map(answers.start(id, request, asked), ({ answer }) => ({
+    _tag: "Events" as const,
+    feed: answer.feed(answers.now),
+    headers: { [inferIdHeader]: answer.id }
+  }))
 
 /** 200 and the whole answer: `text` and `tokens` are those of this call, without resumed ones. Ends with its caller. */
 const whole = (answers: Answers, id: string, request: InferRequest, asked: Asked) => {

@@ -62,6 +62,10 @@ const formOf = (
   return more.length === 0 && answers.headed !== true ? first : undefined
 }
 
+/** What a client says it takes, where an endpoint has several forms. */
+const anyOf = ({ events, json: bodies, text }: Answers, stream: string): string =>
+  events === undefined || bodies === undefined || text !== undefined ? "*/*" : `${json}, ${stream}`
+
 export const compileAnswer = ({ answers, sends, surface, tells = [] }: Endpoint): WireAnswer => {
   const form = formOf(answers, surface.framing.type)
   const codecs = new Map(
@@ -134,7 +138,7 @@ export const compileAnswer = ({ answers, sends, surface, tells = [] }: Endpoint)
   }
 
   return {
-    accepts: form === undefined ? "*/*" : mediaType(form.type),
+    accepts: form === undefined ? anyOf(answers, surface.framing.type) : mediaType(form.type),
     streams: answers.events === undefined ? undefined : surface.framing,
     encodeAnswer,
     decodeAnswer,

@@ -6,7 +6,7 @@ import type { LeaseRow } from "../../layers/hive-catalog/index.ts"
 import type { QueenApi } from "../../protocol/queen/index.ts"
 import type { Kernel } from "../world/kernel/kernel.ts"
 import type { Host, SimProcess } from "../world/process.ts"
-import type { WorkerApi } from "../../protocol/worker.ts"
+import { inferIdHeader, type WorkerApi } from "../../protocol/worker.ts"
 import type { InferRequest } from "../../machines/vocabulary/worker.ts"
 import { usualMs } from "../../machines/policy/wake-time.ts"
 import type { JobId } from "../../machines/vocabulary/ids.ts"
@@ -116,12 +116,12 @@ export class Watch {
           this.continues(input)
           return Effect.tap(api.infer(input), (answer) =>
             Effect.sync(() => {
-              const body = answer._tag === "Json" ? JSON.stringify(answer.body) : ""
+              const id = answer.headers?.[inferIdHeader] ?? ""
               const key = `${input.job_id} epoch ${input.epoch}`
               const known = this.epochs.get(key)
-              if (known !== undefined && known !== body)
-                this.breach("one worker an epoch", `${key} was taken in twice: ${known} and ${body}`)
-              this.epochs.set(key, body)
+              if (known !== undefined && known !== id)
+                this.breach("one worker an epoch", `${key} was taken in twice: ${known} and ${id}`)
+              this.epochs.set(key, id)
             })
           )
         })

@@ -19,7 +19,7 @@ import { frame } from "../../../src/protocol/sse.ts"
 import { promptFrame } from "../../../src/protocol/token-frame.ts"
 import { layerMemory } from "../../../src/layers/journal/memory.ts"
 import { layerNode } from "../../../src/layers/turns/node.ts"
-import { workerApi } from "../../../src/protocol/worker.ts"
+import { inferIdHeader, workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import { failureClassOf } from "../../../src/machines/policy/failure-class.ts"
 import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
@@ -33,14 +33,11 @@ const token = (i: number, t = `w${i} `, k = i + 7) => frame({ event: "token", da
 const usage = { prompt_tokens: 2, completion_tokens: 3, cached_tokens: 0 }
 const done = frame({ event: "done", data: { tokens: 3, finish_reason: "length", usage } })
 
-const started: ReturnType<Loose<typeof workerApi>["infer"]> = Effect.succeed({
-  _tag: "Json",
-  status: 201,
-  body: { infer_id: "infer-1", events: "/infer/infer-1/events" }
-})
+const started = (feed: EventFeed): ReturnType<Loose<typeof workerApi>["infer"]> =>
+  Effect.succeed({ _tag: "Events", feed, headers: { [inferIdHeader]: "infer-1" } })
 
 /** A worker over real HTTP that does nothing but what its script says. */
-const scripted = (feed: EventFeed, infer = started) =>
+const scripted = (feed: EventFeed, infer = started(feed)) =>
   Effect.gen(function* () {
     const asked: Array<unknown> = []
     const cancelled = yield* Deferred.make<string>()
@@ -85,7 +82,7 @@ const open = Effect.flatMap(JobLogs, (logs) =>
   )
 )
 const request = { job_id: JobId.make("job-1"), epoch: 1, prompt: "x" }
-const run = (feed: EventFeed, infer = started) =>
+const run = (feed: EventFeed, infer = started(feed)) =>
   Effect.gen(function* () {
     const script = yield* scripted(feed, infer)
     const log = yield* open

@@ -16,6 +16,7 @@ import type { ControlMessage, InferRequest } from "../../../src/machines/vocabul
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
+import { inferIdHeader } from "../../../src/protocol/worker.ts"
 export const plan: WorkerPlan = {
   workerId: WorkerId.make("w1"),
   instance: "worker-1",
@@ -80,9 +81,8 @@ export const request = (own: Partial<InferRequest> = {}): InferRequest => ({
 /** POST /infer with a stream: the id of the answer. */
 export const begin = (worker: Pick<Worker, "api">, own: Partial<InferRequest> = {}) =>
   Effect.flatMap(worker.api.infer(request(own)), (reply) => {
-    if (reply._tag !== "Json" || reply.status !== 201) return Effect.dieMessage("no 201")
-    const { infer_id } = reply.body as { infer_id: string } // the answer's form is this interface's
-    return Effect.succeed(infer_id)
+    const id = reply.headers?.[inferIdHeader]
+    return id === undefined ? Effect.dieMessage("no stream") : Effect.succeed(id)
   })
 
 export interface Reader {

@@ -120,22 +120,28 @@ const json = (response: ServerResponse, status: number, body: string) =>
 export const serveScripted = (running: Map<string, Running> = new Map()): Server => {
   const asks = new Map<string, Ask>()
   let count = 0
+  const follow = (response: ServerResponse, id: string, ask: Ask) => {
+    const answer = { jobId: ask.job_id ?? "", epoch: ask.epoch ?? 0, next: 0 }
+    running.set(id, answer)
+    response.on("close", () => running.delete(id))
+    response.setHeader("x-infer-id", id)
+    return emit(response, native, ask, (next) => void (answer.next = next))
+  }
   return createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
     const { method, url = "" } = request
     if (method === "POST" && url === "/infer") {
       const id = `infer-${++count}`
-      asks.set(id, await bodyOf(request))
+      const ask = await bodyOf(request)
+      // older queens ask for its tokens by a call of its own
+      if (request.headers.accept?.includes("text/event-stream") === true) return follow(response, id, ask)
+      asks.set(id, ask)
       return json(response, 201, JSON.stringify({ infer_id: id, events: `/infer/${id}/events` }))
     }
     if (method === "GET" && url.startsWith("/infer/")) {
       const id = url.split("/")[2] ?? ""
       const ask = asks.get(id)
       asks.delete(id)
-      if (ask === undefined) return json(response, 404, "{}")
-      const answer = { jobId: ask.job_id ?? "", epoch: ask.epoch ?? 0, next: 0 }
-      running.set(id, answer)
-      response.on("close", () => running.delete(id))
-      return emit(response, native, ask, (next) => void (answer.next = next))
+      return ask === undefined ? json(response, 404, "{}") : follow(response, id, ask)
     }
     if (method === "POST" && url === "/v1/chat/completions") {
       const ask = await bodyOf(request)

@@ -62,8 +62,7 @@ const readStream = (api: WorkerApi, { pace, tokens }: Load) =>
       seed: pace
     }
     const reply = yield* api.infer(request)
-    const id = /"infer_id":"([^"]+)"/.exec(reply._tag === "Json" ? JSON.stringify(reply.body) : "")?.[1] ?? ""
-    const feed = yield* api.inferEvents({ id })
+    if (reply._tag !== "Events") return yield* Effect.dieMessage("no stream came")
     const at: Array<number> = []
     let got = 0
     const write = (frames: string) => {
@@ -72,7 +71,7 @@ const readStream = (api: WorkerApi, { pace, tokens }: Load) =>
       got += count
       return true
     }
-    yield* feed({ write, drain: (resume) => resume() })
+    yield* reply.feed({ write, drain: (resume) => resume() })
     if (got !== tokens) return yield* Effect.dieMessage(`${got} of ${tokens} tokens came`)
     return { firstMs: (at[0] ?? began) - began, gaps: at.slice(1).map((now, i) => now - (at[i] ?? now)) }
   })

@@ -26,6 +26,7 @@ import { bundlePrograms, minillama, type Programs } from "./programs.ts"
 import { patience } from "../../support/patience.ts"
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
+import { inferIdHeader } from "../../../src/protocol/worker.ts"
 
 let programs: Programs
 beforeAll(async () => {
@@ -140,10 +141,8 @@ describe("a launched worker", () => {
       const { prompt: _, ...greeting } = { ...request(), ...hello }
       const whole = yield* worker.api.infer({ ...greeting, stream: false })
       const started = yield* worker.api.infer({ ...greeting, job_id: JobId.make("job-2") })
-      if (whole._tag !== "Json" || started._tag !== "Json") return yield* Effect.dieMessage("not JSON")
-      const body = started.body as { infer_id: string; events: string } // the answer's form is this interface's
-      expect(body.events).toBe(`/infer/${body.infer_id}/events`)
-      const reader = yield* readAll(worker, body.infer_id)
+      if (whole._tag !== "Json") return yield* Effect.dieMessage("not JSON")
+      const reader = yield* readAll(worker, started.headers?.[inferIdHeader] ?? "")
       expect(textOf(reader)).toMatch(/^Hello! I am minillama/)
       expect(whole.body).toMatchObject({ text: textOf(reader), tokens: tokensOf(reader).length })
     })
@@ -214,7 +213,7 @@ describe("a launched worker", () => {
       const answer = yield* Effect.promise(() =>
         fetch(`${String(found("bound")?.["url"])}/infer`, { method: "POST", headers, body })
       )
-      expect(answer.status).toBe(201)
+      expect(answer.status).toBe(200)
       expect(isAlive(id)).toBe(true)
       hive.kill("SIGKILL")
       yield* eventually("the worker is gone", () => !isAlive(id), 1000)

@@ -5,7 +5,7 @@ import { none as noFiber } from "effect/FiberId"
 import type { EventFeed } from "../../../src/protocol/endpoint.ts"
 import { declared } from "../loose.ts"
 import { frame } from "../../../src/protocol/sse.ts"
-import { type WorkerApi, workerApi } from "../../../src/protocol/worker.ts"
+import { inferIdHeader, type WorkerApi, workerApi } from "../../../src/protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../src/machines/errors.ts"
 import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
 import type { InferRequest } from "../../../src/machines/vocabulary/worker.ts"
@@ -107,11 +107,7 @@ export class FakeWorker {
         const id = `${request.job_id}-${request.epoch}`
         this.infers.set(id, { request, go: Deferred.unsafeMake<void>(noFiber) })
         if (error !== undefined) this.crash()
-        return Effect.succeed({
-          _tag: "Json",
-          status: 201,
-          body: { infer_id: id, events: `/infer/${id}/events` }
-        } as const)
+        return Effect.succeed({ _tag: "Events", feed: this.feed(id), headers: { [inferIdHeader]: id } } as const)
       }),
     inferEvents: ({ id }) => Effect.sync(() => this.feed(id)),
     cancelInfer: ({ id }) =>

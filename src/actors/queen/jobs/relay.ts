@@ -11,9 +11,9 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { decoder, optionDecoder } from "../../../machines/formats/json/decode.ts"
-import type { Sink } from "../../../protocol/endpoint.ts"
+import type { EventFeed, Sink } from "../../../protocol/endpoint.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
-import type { WorkerApi } from "../../../protocol/worker.ts"
+import { inferIdHeader, type WorkerApi } from "../../../protocol/worker.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { AnswerForm } from "../../../machines/dialect/answer-form.ts"
 import type { TokenLogprob } from "../../../machines/vocabulary/job.ts"
@@ -115,18 +115,15 @@ class Answer implements FrameReader {
       return isNotUnderstood(error) ? nonsense("its answer") : error
     }),
     Effect.flatMap((answer) => {
-      if (answer.status !== 201) return nonsense("its answer")
-      const { infer_id: id } = answer.body
-      this.id = id
+      this.id = answer.headers?.[inferIdHeader]
+      if (answer._tag !== "Events" || this.id === undefined) return nonsense("its answer")
       this.options.onReached?.()
-      return this.follow(id)
+      return this.follow(answer.feed)
     })
   )
 
-  private follow(id: string): Effect.Effect<unknown, RbeeError> {
-    return Effect.flatMap(this.options.worker.inferEvents({ id }), (feed) => feed(this.sink)).pipe(
-      Effect.catchAll((error) => this.outcome ?? lost(error.what))
-    )
+  private follow(feed: EventFeed): Effect.Effect<unknown, RbeeError> {
+    return Effect.catchAll(feed(this.sink), (error) => this.outcome ?? lost(error.what))
   }
 
   private readonly sink: Sink = {
