@@ -1,14 +1,16 @@
 /**
  * Tokens a second, and CPU time a token, of the whole chain keeper→queen→hive→worker against node-llama-cpp called
- * directly with the same model, slots and threads; 1, 4 and 16 answers at once, 128 tokens each. Interleaved rounds.
- * `decode [ROUNDS] [MODEL.gguf …]`
+ * directly (the ceiling) and against llama-server (what people would take instead; `npm run peer`), with the same model,
+ * slots and threads; 1, 4 and 16 answers at once, 128 tokens each. Interleaved rounds.
+ * `decode [ROUNDS] [minillama|100M] [THREADS]`
  */
 import { spawn } from "node:child_process"
-import { readFileSync } from "node:fs"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { hundredMillion } from "../support/gguf.ts"
-import { makeMachine } from "../support/machine.ts"
+import { poster, startEngine } from "./peers/engine.ts"
+import { startLlamaServer } from "./peers/llama-server.ts"
+import { cpuSeconds } from "./relay-parts/contenders.ts"
 import { interleaved, median, ratio, report, type Row, timed } from "./support.ts"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
@@ -18,11 +20,6 @@ interface Figure {
   readonly ms: number
   /** seconds of CPU, all processes of the contender */
   readonly cpu: number
-}
-
-const cpuSeconds = (pid: number) => {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? []
-  return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
 const startDirect = async (model: string, slots: number, threads: number) => {
@@ -45,6 +42,45 @@ const startDirect = async (model: string, slots: number, threads: number) => {
   }
 }
 
+/** `answers` at once, each of them to its end, and the CPU that they took. */
+const together = (answers: number, answer: () => Promise<void>, cpu: () => number) => async (): Promise<Figure> => {
+  const before = cpu()
+  const { ms } = await timed(() => Promise.all(Array.from({ length: answers }, answer)))
+  return { ms, cpu: cpu() - before }
+}
+
+const fields = { prompt: "tell me a story", temperature: 0, ignore_eos: true }
+
+const startCluster = async (model: string, slots: number, threads: number) => {
+  const { cpu, machine, ref } = await startEngine({ model, slots, threads, context: 512 })
+  const { close, post } = poster(machine.ports.queen, { authorization: `Bearer ${machine.token()}` })
+  const answer = async (): Promise<void> => {
+    const job = JSON.parse(await post("/jobs", { ...fields, model: ref, max_tokens: tokens })) as { job_id: string }
+    const events = await (await machine.fetch(`${machine.queenUrl}/jobs/${job.job_id}/events`)).text()
+    if (!events.includes("event: done")) throw new Error(events.slice(-500))
+  }
+  const stop = async () => {
+    close()
+    await machine.dispose()
+  }
+  return { round: together(slots, answer, cpu), stop }
+}
+
+const startPeer = async (model: string, slots: number, threads: number) => {
+  const peer = await startLlamaServer({ model, slots, threads, context: 512 })
+  if (typeof peer === "string") return peer
+  const { close, post } = poster(peer.port)
+  const answer = async (): Promise<void> => {
+    const events = await post("/completion", { ...fields, n_predict: tokens, stream: true })
+    if (!events.includes(`"tokens_predicted":${tokens}`)) throw new Error(events.slice(-500))
+  }
+  const stop = () => {
+    close()
+    peer.stop()
+  }
+  return { round: together(slots, answer, () => cpuSeconds(peer.pid)), stop }
+}
+
 const compare = async (
   model: string,
   name: string,
@@ -52,83 +88,66 @@ const compare = async (
   threads: number,
   rounds: number
 ): Promise<Array<Row>> => {
-  const machine = await makeMachine({
-    programs: `${root}/dist`,
-    env: { RBEE_WORKER_SLOTS: String(slots), RBEE_WORKER_THREADS: String(threads), RBEE_WORKER_CONTEXT: "512" }
-  })
-  const other = await startDirect(model, slots, threads)
+  const direct = await startDirect(model, slots, threads)
+  const peer = await startPeer(model, slots, threads)
+  const cluster = await startCluster(model, slots, threads)
   try {
-    const ref = `file:${model}`
-    const woken = await machine.rbee(["infer", "--model", ref, "--max-tokens", "1", "x"])
-    if (woken.code !== 0) throw new Error(woken.stderr)
-    const pids = machine.processes().map(({ pid }) => pid)
-    const cpu = () => pids.reduce((sum, pid) => sum + cpuSeconds(pid), 0)
-    const answer = async (): Promise<void> => {
-      const job = (await (
-        await machine.fetch(`${machine.queenUrl}/jobs`, {
-          method: "POST",
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify({
-            model: ref,
-            prompt: "tell me a story",
-            temperature: 0,
-            ignore_eos: true,
-            max_tokens: tokens
-          })
-        })
-      ).json()) as { job_id: string }
-      const events = await (await machine.fetch(`${machine.queenUrl}/jobs/${job.job_id}/events`)).text()
-      if (!events.includes("event: done")) throw new Error(events.slice(-500))
+    const others: Readonly<Record<string, () => Promise<Figure>>> = {
+      direct: direct.round,
+      ...(typeof peer === "string" ? {} : { "llama-server": peer.round })
     }
-    const figures = await interleaved(
-      {
-        cluster: async (): Promise<Figure> => {
-          const before = cpu()
-          const { ms } = await timed(() => Promise.all(Array.from({ length: slots }, answer)))
-          return { ms, cpu: cpu() - before }
+    const figures: Record<string, Array<Figure>> = await interleaved({ cluster: cluster.round, ...others }, rounds)
+    const rate = (who: string) => (figures[who] ?? []).map(({ ms }) => (slots * tokens * 1000) / ms)
+    const perToken = (who: string) => (figures[who] ?? []).map(({ cpu }) => (cpu * 1e6) / (slots * tokens))
+    const label = `${name} × ${slots}, ${threads} thread${threads > 1 ? "s" : ""}`
+    const small = name === "minillama"
+    const targets: Record<string, string> = small
+      ? { direct: "≥ 0.80", "llama-server": "≥ 0.9" }
+      : { direct: "≥ 0.97", "llama-server": threads === 1 ? "≥ 1.0" : "≥ 0.95" }
+    const against = Object.keys(others).flatMap((who): ReadonlyArray<Row> => {
+      const wall = ratio(rate("cluster"), rate(who))
+      const cpu = ratio(perToken("cluster"), perToken(who))
+      const pairs = `p5 ${wall.p5.toFixed(2)}, p95 ${wall.p95.toFixed(2)}, ${wall.pairs} pairs`
+      return [
+        { what: `${label} ${who}`, value: median(rate(who)), unit: "tokens/s" },
+        {
+          what: `${label} cluster ÷ ${who}`,
+          value: wall.median,
+          unit: "×",
+          against: pairs,
+          target: targets[who] ?? ""
         },
-        direct: other.round
-      },
-      rounds
-    )
-    const rate = (list: ReadonlyArray<Figure>) => list.map(({ ms }) => (slots * tokens * 1000) / ms)
-    const perToken = (list: ReadonlyArray<Figure>) => list.map((figure) => (figure.cpu * 1e6) / (slots * tokens))
-    const wall = ratio(rate(figures.cluster), rate(figures.direct))
-    const label = `${name} × ${slots}`
-    return [
-      { what: `${label} cluster`, value: median(rate(figures.cluster)), unit: "tokens/s" },
-      { what: `${label} direct`, value: median(rate(figures.direct)), unit: "tokens/s" },
-      {
-        what: `${label} cluster ÷ direct`,
-        value: wall.median,
-        unit: "×",
-        against: `p5 ${wall.p5.toFixed(2)}, p95 ${wall.p95.toFixed(2)}, ${wall.pairs} pairs`,
-        target: name === "minillama" ? "≥ 0.80" : "≥ 0.97"
-      },
-      {
-        what: `${label} CPU a token, cluster ÷ direct`,
-        value: median(perToken(figures.cluster)) / median(perToken(figures.direct)),
-        unit: "×",
-        against: `${median(perToken(figures.cluster)).toFixed(0)} µs, ${median(perToken(figures.direct)).toFixed(0)} µs`
-      }
-    ]
+        {
+          what: `${label} CPU a token, cluster ÷ ${who}`,
+          value: cpu.median,
+          unit: "×",
+          against: `${median(perToken("cluster")).toFixed(0)} µs, ${median(perToken(who)).toFixed(0)} µs`
+        }
+      ]
+    })
+    if (typeof peer === "string") process.stderr.write(`${peer}\n`)
+    return [{ what: `${label} cluster`, value: median(rate("cluster")), unit: "tokens/s" }, ...against]
   } finally {
-    other.stop()
-    await machine.dispose()
+    direct.stop()
+    if (typeof peer !== "string") peer.stop()
+    await cluster.stop()
   }
 }
 
 export const run = async (args: ReadonlyArray<string>): Promise<void> => {
-  const rounds = Number(args[0] ?? 10)
-  const models: ReadonlyArray<readonly [string, string, number]> = [
-    ["minillama", `${root}/models/minillama/minillama-q8_0.gguf`, 1],
-    ["100M", await hundredMillion(), 2]
+  const [rounds = "10", only, withThreads] = args
+  const models: ReadonlyArray<readonly [string, string]> = [
+    ["minillama", `${root}/models/minillama/minillama-q8_0.gguf`],
+    ["100M", await hundredMillion()]
   ]
   const rows: Array<Row> = []
-  for (const [name, path, threads] of models)
-    for (const slots of [1, 4, 16]) {
-      process.stderr.write(`${name} × ${slots}…\n`)
-      rows.push(...(await compare(path, name, slots, threads, rounds)))
+  for (const [name, path] of models)
+    for (const threads of name === "minillama" ? [1] : [1, 2]) {
+      if ((only ?? name) !== name || Number(withThreads ?? threads) !== threads) continue
+      for (const slots of [1, 4, 16]) {
+        process.stderr.write(`${name} × ${slots}, ${threads} thread(s)…\n`)
+        rows.push(...(await compare(path, name, slots, threads, Number(rounds))))
+      }
     }
   report("decode", rows)
 }
