@@ -37,6 +37,7 @@ import { layerHttp as layerWorkers } from "../layers/worker-connector/http.ts"
 import { layerProcess } from "../layers/worker-launcher/process.ts"
 import { type RbeeError, rbeeError } from "../machines/errors.ts"
 import { environmentOf as environmentOfSettings, loadInvitation, loadSettings } from "./config.ts"
+import { layerDisk as layerParked } from "../layers/parked/disk.ts"
 import { daemonOf } from "./ending.ts"
 import { join } from "./hive/join.ts"
 import { joiningOf, type Place, secretOf } from "./hive/membership.ts"
@@ -68,6 +69,7 @@ const worldOf = (settings: Settings) => {
     layerDisk({ folder }),
     layerRuntimes({ folder, env }),
     layerProcess({ env }),
+    layerParked({ folder, maxBytes: settings.worker.parkMb * 1_000_000 }),
     layerWorkers,
     layerQueens,
     nextQueen(settings),

@@ -1,7 +1,9 @@
 /** How many tokens a slot gets, and what happens to a prompt that needs more. */
+import { existsSync, readdirSync } from "node:fs"
+import { join } from "node:path"
 import { assert, describe, it } from "vitest"
 import { tiny } from "../support/gguf.ts"
-import { eventually, type Machine } from "../support/machine.ts"
+import { eventually, type Machine, processesUnder } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
@@ -37,6 +39,29 @@ describe("a model that was trained with a million tokens", () => {
     const asked = await on.rbee(["infer", "--model", model, "--context", "40000", "--max-tokens", "4", "hello"])
     assert.strictEqual(asked.code, 0, asked.stderr)
     assert.deepEqual(await contexts(on), [32_768, 40_000])
+  })
+})
+
+const parkedIn = (on: Machine) => {
+  const folder = join(on.home, "hive-localhost", "parked")
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".kv")) : []
+}
+
+describe("a conversation whose worker was killed", () => {
+  it("does not have its prompt read again by the next one", async () => {
+    const on = await machine({ env: { RBEE_WORKER_THREADS: "1" } })
+    assert.strictEqual((await on.rbee(["up"])).code, 0)
+    const model = await trainedOn(2000)
+    const one = await ask(on, model, words(300))
+    await eventually(() => Promise.resolve(parkedIn(on).length > 0), "what its slot holds is parked")
+    const [worker] = processesUnder(on.home).filter(({ role }) => role === "worker")
+    assert.isDefined(worker)
+    process.kill(worker?.pid ?? 0, "SIGKILL")
+    const next = await ask(on, model, words(310))
+    assert.strictEqual(next.status, 200, JSON.stringify(next.body))
+    const cached = (answer: typeof one) => Object(answer.body["usage"]?.["prompt_tokens_details"]).cached_tokens
+    assert.strictEqual(cached(one), 0)
+    assert.isAbove(cached(next), 250)
   })
 })
 

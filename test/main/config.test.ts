@@ -47,7 +47,7 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
       ? { good: ["http://10.0.0.7:8500", "http://box:1", "http://[::1]:8500"], bad: "10.0.0.7" }
       : ["ssh_config", "tls_cert", "tls_key"].includes(knob.key)
         ? { good: ["/one", "/two", "/three"], bad: "not/absolute" }
-        : knob.key === "require_token"
+        : knob.key === "require_token" || knob.key === "share_prefix"
           ? { good: [true, false, true], bad: "perhaps" }
           : knob.key === "gpus"
             ? { good: [gpus(1), gpus(2), gpus(3)], bad: "[[" }

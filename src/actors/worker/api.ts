@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
+import * as Struct from "effect/Struct"
 import { type AnswerOf } from "../../protocol/answers.ts"
 import { Ids } from "../../layers/ids/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
@@ -106,7 +107,7 @@ export const workerApiOf = (
       ready: () => Effect.sync(() => ready(status)),
       infer: (request) =>
         Effect.gen(function* () {
-          const asked = yield* askedOf(request)
+          const asked = yield* askedOf(settings.worker.sharePrefix ? Struct.omit(request, "scope") : request)
           const id = yield* ids.make("infer")
           if (status.draining) return yield* Effect.fail(shuttingDown())
           const { answers } = status

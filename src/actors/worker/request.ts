@@ -73,7 +73,7 @@ export const askedOf = (request: InferRequest): Effect.Effect<Asked, RbeeError<"
 }
 
 const generateOf = (request: InferRequest): Asked => {
-  const { form, resume, stop = [] } = request
+  const { form, resume, scope, stop = [] } = request
   return {
     _tag: "Generate",
     input: inputOf(request),
@@ -94,6 +94,7 @@ const generateOf = (request: InferRequest): Asked => {
     ...(request.logprobs === undefined ? {} : { logprobs: request.logprobs }),
     ...(request.max_tokens === undefined ? {} : { maxTokens: request.max_tokens }),
     ...(resume === undefined ? {} : { resume: { tokenIds: resume.token_ids, text: resume.text } }),
-    ...(form === undefined ? {} : { form })
+    ...(form === undefined ? {} : { form }),
+    ...(scope === undefined ? {} : { scope })
   }
 }

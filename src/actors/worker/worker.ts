@@ -58,6 +58,8 @@ export const makeWorker = (
     const status: WorkerStatus = { loaded: 0, answers: undefined, slots: plan.slots, draining: false }
     let loadSteps = 0
     let batches = (): number => 0
+    /** what its slots hold goes to files, which its successor reads */
+    let park: Effect.Effect<void> = Effect.void
 
     const beat = (): void => {
       const running = status.answers?.running() ?? []
@@ -105,6 +107,7 @@ export const makeWorker = (
         ...(plan.exactness === undefined ? {} : { exactness: plan.exactness }),
         ...(plan.context === undefined ? {} : { context: plan.context }),
         ...(plan.kvType === undefined ? {} : { kvType: plan.kvType }),
+        ...(plan.parking === undefined ? {} : { parking: plan.parking }),
         ...(threads === undefined ? {} : { threads }),
         ...(maxTokensPerS === undefined ? {} : { maxTokensPerS })
       })
@@ -116,6 +119,7 @@ export const makeWorker = (
             status.slots = model.slots
             status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn, beat })
             batches = model.progress
+            park = model.parking?.all ?? Effect.void
             const { backend, context, slots } = model
             tell({ t: "ready", backend, context, slots, ...model.exactness() })
           })
@@ -138,7 +142,10 @@ export const makeWorker = (
     const shutdown = (deadlineMs: number): Effect.Effect<void> =>
       Effect.suspend(() => {
         status.draining = true
-        return Effect.zipRight(drain(deadlineMs), Deferred.succeed(ended, undefined))
+        return drain(deadlineMs).pipe(
+          Effect.zipRight(Effect.suspend(() => park)),
+          Effect.zipRight(Deferred.succeed(ended, undefined))
+        )
       })
 
     return {

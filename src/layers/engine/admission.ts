@@ -20,12 +20,13 @@ export const checkFits = (
       })
 }
 
-/** The free slot for these tokens, or ALL_SLOTS_BUSY. */
+/** The free slot for these tokens of this account's, or ALL_SLOTS_BUSY. */
 export const takeSlot = (
   slots: ReadonlyArray<Slot>,
-  tokens: ReadonlyArray<number>
+  tokens: ReadonlyArray<number>,
+  scope?: string
 ): { readonly slot: Slot; readonly prefix: number } | RbeeError<"ALL_SLOTS_BUSY"> => {
-  const chosen = chooseSlot(slots, tokens)
+  const chosen = chooseSlot(slots, tokens, scope)
   if (chosen === undefined) {
     const details = { slots: slots.length }
     return rbeeError("ALL_SLOTS_BUSY", `all ${slots.length} slots are busy`, "Wait for an answer to end", details)

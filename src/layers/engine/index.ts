@@ -14,6 +14,7 @@ import type { AnswerForm } from "../../machines/dialect/answer-form.ts"
 import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import type { ChatMessage, Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
+import type { ParkingPlace } from "../parked/index.ts"
 import type { KvType } from "../../machines/vocabulary/common.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 
@@ -40,6 +41,8 @@ export interface LoadOptions {
   readonly learned?: LearnedDialect
   /** called at most once, after the load, where it was learned */
   readonly onLearned?: (learned: LearnedDialect) => void
+  /** absent: what slots hold is gone with them */
+  readonly parking?: ParkingPlace
   /** 0…1, monotonic, called while the file goes into memory */
   readonly onProgress: (fraction: number) => void
   /** the native runtime is there: what goes wrong from here on may be the file's doing */
@@ -87,6 +90,8 @@ export interface GenerateRequest {
     /** read as they are; refused with INVALID_REQUEST where they are none of the model's */
     | { readonly _tag: "Tokens"; readonly tokens: ReadonlyArray<number> }
     | ({ readonly _tag: "Messages" } & Conversation)
+  /** whose it is, as 16 digits of a hash: nothing that was read for another is used for it; absent: nobody's in particular */
+  readonly scope?: string
   /** of the whole answer, what is resumed included; absent: the room left in the context */
   readonly maxTokens?: number
   readonly sampling: Sampling
@@ -160,6 +165,16 @@ export interface ModelFacts {
   readonly memory: { readonly ram: number; readonly vram: number }
 }
 
+/** What slots hold, in files. */
+export interface LoadedParking {
+  /** Writes what is in no file yet; nothing can be asked any more. */
+  readonly all: Effect.Effect<void>
+  /** Nothing is answered from what was read for this scope, or for any; its files are deleted by who asks. */
+  readonly forget: (scope?: string) => void
+  /** answers that began with what was parked, and tokens that they did not read */
+  readonly saved: { readonly answers: number; readonly tokens: number }
+}
+
 export type AnswerFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "MODEL_INVALID" | "INTERNAL">
 
 export interface LoadedModel {
@@ -183,6 +198,8 @@ export interface LoadedModel {
   readonly exactness: () => Exactness | undefined
   /** batches decoded so far: the worker's own sign of progress */
   readonly progress: () => number
+  /** absent: it keeps nothing */
+  readonly parking?: LoadedParking
   /** what the engine found in the file; absent where there is no file */
   readonly about?: ModelFacts
 }

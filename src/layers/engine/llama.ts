@@ -20,6 +20,7 @@ import {
   type GenerateRequest,
   type GenerateResult,
   type LoadedModel,
+  type LoadedParking,
   type LoadOptions
 } from "./index.ts"
 import { type AnswerForm, type Begun, dialectOf, hasForm, promptTail } from "../../machines/dialect/answer-form.ts"
@@ -32,6 +33,7 @@ import { threadedGrammars } from "../grammars/thread.ts"
 import { takeSlot } from "./admission.ts"
 import { LlamaAnswer } from "./llama/decoding/answer.ts"
 import { Batcher } from "./llama/decoding/batcher.ts"
+import { type Found, type Parking, parkingOf } from "./llama/parking/parking.ts"
 import { Logprobs } from "./llama/decoding/logprobs.ts"
 import { reusable } from "./llama/decoding/batch.ts"
 import { Caches } from "./llama/decoding/caches.ts"
@@ -80,6 +82,8 @@ interface Asked {
   /** what the answer is held to */
   readonly grammar: string | undefined
   readonly forbidden: Forbidden | undefined
+  /** what was parked of it */
+  readonly parked?: Found | undefined
 }
 
 /** A raw prompt's answer is text. */
@@ -140,6 +144,10 @@ const checkTokens = (input: GenerateRequest["input"], vocabulary: number) => {
       })
 }
 
+/** All that is to be read before its next token is drawn. */
+const wantedOf = ({ resume }: GenerateRequest, prompt: ReadonlyArray<number>): ReadonlyArray<number> =>
+  resume === undefined ? prompt : [...prompt, ...resume.tokenIds]
+
 /** More tokens than there can be are not counted. */
 const within = (sampling: GenerateRequest["sampling"], context: number): GenerateRequest["sampling"] => {
   const { penalties } = sampling
@@ -167,14 +175,18 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
   let exactness: Exactness | undefined =
     !isCpu || dependsOnRows(matrices) ? { exact: false } : knownOf(options, loaded.threads)
   /** a worker that is not exact has nothing to lose by reading on from any token */
-  const kept = (slot: Slot, prefix: number): number => (exactness?.exact === false ? prefix : reusable(slot, prefix))
+  const kept = (slot: Pick<Slot, "prompt">, prefix: number): number =>
+    exactness?.exact === false ? prefix : reusable(slot, prefix)
+  const isBorder = (tokens: number): boolean =>
+    exactness?.exact === false || tokens <= exactUntil || tokens % batchTokens === 0
   const caches = new Caches({
     addon: runtime.addon,
     native: loaded.native,
     hasState: facts.stateBytes > 0,
     copiesMax: copiesMax(context, options.slots),
-    isBorder: (tokens) => exactness?.exact === false || tokens <= exactUntil || tokens % batchTokens === 0
+    isBorder
   })
+  const parking = parkingOf({ runtime, loaded, options, slots, caches, isBorder, kept })
   let forbidden: Promise<Forbidden> | undefined
   const logprobs = new Logprobs(runtime.addon, model, loaded.native, pieces)
   const batcher = new Batcher({
@@ -185,17 +197,22 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     batchSize: loaded.batchSize,
     chunk,
     paceMs: options.maxTokensPerS === undefined ? 0 : 1000 / options.maxTokensPerS,
-    now
+    now,
+    ...(parking === undefined ? {} : { parking })
   })
+  if (parking !== undefined) batcher.beside(parking)
 
   /** Begins an answer and returns what stops it. Throws AnswerFailure. */
   const begin = (
     request: GenerateRequest,
-    { forbidden, form, grammar, tokens: prompt }: Asked,
+    { forbidden, form, grammar, parked, tokens: prompt }: Asked,
     done: (end: GenerateResult | AnswerFailure) => void
   ): (() => void) => {
-    const taken = takeSlot(slots, [...prompt, ...(request.resume?.tokenIds ?? [])])
+    const { scope = "" } = request
+    // what a slot holds that is filled anew is of no use
+    const taken = takeSlot(slots, parked === undefined ? wantedOf(request, prompt) : [], scope)
     if (taken instanceof RbeeError) throw taken
+    const cached = kept(taken.slot, taken.prefix)
     const text = new Utf8Stream(pieces, prompt.at(-1), form === undefined ? "visible" : "meant")
     const isEnd = (token: number): boolean => model.isEogToken(token)
     const constraint: Constraint | undefined =
@@ -214,7 +231,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
         request,
         prompt,
         slot: taken.slot,
-        cached: kept(taken.slot, taken.prefix),
+        cached,
         context,
         trained: model.getTrainContextSize(),
         textOf: (token) => text.push(token),
@@ -225,8 +242,12 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
       new AnswerSampler(runtime.addon, model, request.sampling, { constraint, spelt: (token) => pieces.spelt(token) })
     )
     const already = answer.finishedBefore()
-    if (already === undefined) batcher.add(answer)
-    else {
+    if (already === undefined) {
+      parking?.leave(taken.slot, cached)
+      answer.parked = parked
+      taken.slot.scope = scope
+      batcher.add(answer)
+    } else {
       answer.sampler.dispose()
       answer.finish(already)
     }
@@ -293,7 +314,10 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
       // what is held to a form ends where the form does
       const ignoreEos = request.ignoreEos && held.grammar === undefined
       const asked = { ...request, ignoreEos, sampling: within(sampling, context) }
-      return yield* decode(asked, { tokens, form, ...held })
+      const wanted = wantedOf(request, tokens)
+      const parked =
+        parking === undefined ? undefined : yield* Effect.promise(() => parking.find(request.scope ?? "", wanted))
+      return yield* decode(asked, { tokens, form, parked, ...held })
     })
 
   if (exactness === undefined) {
@@ -324,8 +348,15 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     logprobs.dispose()
     caches.dispose()
   }
-  return { calls: { generate, measure, exactness: () => exactness, progress: () => batcher.batches }, close }
+  const calls = { generate, measure, exactness: () => exactness, progress: () => batcher.batches }
+  return { calls: parking === undefined ? calls : { ...calls, parking: keptBy(parking, batcher) }, close }
 }
+
+const keptBy = (parking: Parking, batcher: Batcher): LoadedParking => ({
+  all: Effect.promise(() => batcher.close().then(() => parking.all())),
+  forget: (scope) => parking.forget(scope),
+  saved: parking.saved
+})
 
 /** By what the model is for. */
 const serve = (runtime: Runtime, loaded: Loaded, options: LoadOptions, where: Vocabulary["runtime"]) => {

@@ -1,5 +1,13 @@
 /** Slots: the places of a batch, each with the tokens that its KV cache holds. */
 
+/** What a cache holds. */
+export interface Held {
+  readonly tokens: ReadonlyArray<number>
+  readonly filled: number
+  readonly prompt: number
+  readonly scope: string
+}
+
 export interface Slot {
   readonly id: number
   /** tokens whose cells are in the cache, or will be when the batch in flight is decoded */
@@ -8,13 +16,26 @@ export interface Slot {
   filled: number
   /** how many of those were read as a prompt: what was decoded after them was computed one by one */
   prompt: number
+  /** whose they are: nobody else's prompt is answered from them */
+  scope: string
+  /** what its cells still hold, until those of the answer that took it are cut to its own */
+  leaving: Held | undefined
   busy: boolean
   /** grows with each use: larger is later */
   used: number
 }
 
 export const makeSlots = (count: number): ReadonlyArray<Slot> =>
-  Array.from({ length: count }, (_, id) => ({ id, tokens: [], filled: 0, prompt: 0, busy: false, used: 0 }))
+  Array.from({ length: count }, (_, id) => ({
+    id,
+    tokens: [],
+    filled: 0,
+    prompt: 0,
+    scope: "",
+    leaving: undefined,
+    busy: false,
+    used: 0
+  }))
 
 export const lastUsed = (slots: ReadonlyArray<Slot>): number => Math.max(...slots.map(({ used }) => used))
 
@@ -33,13 +54,14 @@ export const commonPrefix = (slot: Slot, wanted: ReadonlyArray<number>): number 
  */
 export const chooseSlot = (
   slots: ReadonlyArray<Slot>,
-  wanted: ReadonlyArray<number>
+  wanted: ReadonlyArray<number>,
+  scope = ""
 ): { readonly slot: Slot; readonly prefix: number } | undefined => {
   let alike: { readonly slot: Slot; readonly prefix: number } | undefined
   let oldest: { readonly slot: Slot; readonly prefix: number } | undefined
   for (const slot of slots) {
     if (slot.busy) continue
-    const found = { slot, prefix: commonPrefix(slot, wanted) }
+    const found = { slot, prefix: slot.scope === scope ? commonPrefix(slot, wanted) : 0 }
     const worth = found.prefix > 0 && 2 * found.prefix >= Math.min(wanted.length, slot.filled)
     if (worth && (alike === undefined || found.prefix > alike.prefix)) alike = found
     if (oldest === undefined || slot.used < oldest.slot.used) oldest = found

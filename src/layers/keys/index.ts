@@ -15,6 +15,12 @@ export const freshSecret = (): string => randomBytes(32).toString("hex")
 /** Looked up by its digest: the time that takes says nothing about the secret. */
 export const digest = (secret: string): string => createHash("sha256").update(secret).digest("hex")
 
+/**
+ * An account of a queen's, as workers and hives are told of it: the same at each of her starts, and nothing that another
+ * queen's workers could know it by.
+ */
+export const scopeOf = (account: string, queen: string): string => digest(`${queen} ${account}`).slice(0, 16)
+
 /** What a hive that was invited told when it joined; it stays with its row in the queen's catalog. */
 export interface Joined {
   /** what is shown to it and its workers */

@@ -41,7 +41,9 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     kvType: "f16",
     threads: undefined,
     maxTokensPerS: undefined,
-    idleMs: 5 * 60_000
+    idleMs: 5 * 60_000,
+    parkMb: 2000,
+    sharePrefix: false
   },
   token: undefined,
   shutdown: { drainMs: 25_000, workersMs: 30_000, hivesMs: 33_000 }

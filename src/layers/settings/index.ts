@@ -75,6 +75,10 @@ export interface Settings {
     readonly maxTokensPerS: number | undefined
     /** an idle worker unloads after this time */
     readonly idleMs: number
+    /** what slots held is kept in files of so many MB, of all workers of a hive; 0: it is not */
+    readonly parkMb: number
+    /** what was read for one account serves others */
+    readonly sharePrefix: boolean
   }
   /** what a command runs where no model is named; undefined: the one that ships with rbee */
   readonly defaultModel?: string | undefined

@@ -10,6 +10,7 @@ import type { LearnedDialect } from "../../machines/dialect/dialect.ts"
 import type { Backend } from "../../machines/vocabulary/device.ts"
 import type { KvType } from "../../machines/vocabulary/common.ts"
 import type { ControlMessage, Exactness } from "../../machines/vocabulary/worker.ts"
+import type { ParkingPlace } from "../parked/index.ts"
 import type { ExitStatus, ProcessId } from "../process/index.ts"
 import type { KindId } from "../../machines/vocabulary/kind.ts"
 import type { WorkerId, ModelRef } from "../../machines/vocabulary/ids.ts"
@@ -37,6 +38,8 @@ export interface WorkerPlan {
   readonly exactness?: Exactness
   /** how its model writes, as an earlier process learned it; of another template, or absent: it learns it */
   readonly learned?: LearnedDialect
+  /** where it keeps what its slots held; absent: nowhere */
+  readonly parking?: ParkingPlace
   /** first port tried; a taken one moves on by itself */
   readonly portHint: number
   /** folder of its runtime, when the hive installed it itself */

@@ -97,6 +97,9 @@ export const WorkerStart = Schema.Struct({
 })
 export type WorkerStart = typeof WorkerStart.Type
 
+/** An account, told to workers and hives as digits of a hash: they need not know whose it is. */
+export const Scope = Schema.String.pipe(Schema.pattern(/^[0-9a-f]{16}$/))
+
 /** The body of `POST /infer`. */
 export const InferRequest = Schema.Struct({
   job_id: JobId,
@@ -111,6 +114,8 @@ export const InferRequest = Schema.Struct({
   ...measureFields,
   stream: Schema.optional(Schema.Boolean),
   ...samplingFields,
+  /** whose it is, so that nobody's prompt is answered from what was read for another; absent: nobody's in particular */
+  scope: Schema.optional(Scope),
   /** a worker died under it before it gave a token: it has no neighbours, and another such death is its own */
   alone: Schema.optional(Schema.Boolean),
   resume: Schema.optional(Schema.Struct({ token_ids: Schema.Array(Schema.Int), text: Schema.String })),

@@ -191,6 +191,18 @@ export const knobs: ReadonlyArray<Knob> = [
   worker("threads", integer("a whole number from 1 to 1024", 1, 1024), "threads", "CPU threads; unset: chosen"),
   worker("maxTokensPerS", rate, "tokens/s", "pacing of every answer; unset: off"),
   worker("idleMs", milliseconds, "ms", "an idle worker unloads after this time"),
+  worker(
+    "parkMb",
+    integer("MB, a whole number from 0 to 100000000", 0, 100_000_000),
+    "MB",
+    "conversations are kept on disk up to this size, so that the next turn need not be read again; 0: they are not"
+  ),
+  worker(
+    "sharePrefix",
+    yesOrNo,
+    "true, false",
+    "what was read for one key serves others, too: how long an answer takes tells them what others have asked"
+  ),
   shutdown("drainMs", milliseconds, "ms", "running answers may finish until then"),
   shutdown("workersMs", milliseconds, "ms", "workers that are left then are killed"),
   shutdown("hivesMs", milliseconds, "ms", "hives that are left then are killed")

@@ -30,7 +30,10 @@ const WorkerSettings = Schema.Struct({
   kvType: KvType,
   threads: optional(positive),
   maxTokensPerS: optional(positive),
-  idleMs: Schema.Number
+  idleMs: Schema.Number,
+  // absent: of a hive that keeps nothing
+  parkMb: Schema.optionalWith(Schema.Number, { exact: true, default: () => 0 }),
+  sharePrefix: Schema.optionalWith(Schema.Boolean, { exact: true, default: () => false })
 } satisfies Record<keyof Settings["worker"], unknown>)
 
 const Argument = Schema.parseJson(
@@ -48,6 +51,9 @@ const Argument = Schema.parseJson(
     kvType: optional(KvType),
     exactness: optional(Exactness),
     learned: optional(LearnedDialect),
+    parking: optional(
+      Schema.Struct({ folder: Schema.NonEmptyString, key: Schema.NonEmptyString, maxBytes: Schema.Number })
+    ),
     portHint: Schema.Int.pipe(Schema.between(0, 65_535)),
     runtime: optional(Schema.String),
     /** address to listen on */

@@ -48,6 +48,8 @@ const fakeContext = (fails: (batch: ReadonlyArray<Part>) => string | undefined) 
       return true
     },
     restoreCheckpoint: async () => false,
+    saveSequenceStateToFile: async () => 0,
+    loadSequenceStateFromFile: async () => new Uint32Array(0),
     getMemoryBreakdown: () => ({ cpuRam: 0, gpuVram: 0 })
   }
   return { context, sizes }

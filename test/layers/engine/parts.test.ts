@@ -51,6 +51,8 @@ describe("choosing a slot", () => {
       tokens,
       filled: tokens.length,
       prompt: 0,
+      scope: "",
+      leaving: undefined,
       busy: false,
       used: tokens.length > 0 ? id + 1 : 0
     }))
@@ -70,6 +72,13 @@ describe("choosing a slot", () => {
     expect(chooseSlot(slots, [4, 4])).toMatchObject({ slot: { id: 0 } })
     for (const slot of slots) slot.busy = true
     expect(chooseSlot(slots, [4, 4])).toBeUndefined()
+  })
+
+  it("uses nothing that was read for another account", () => {
+    const slots = slotsWith([1, 2, 3], [1, 2])
+    for (const slot of slots) slot.scope = "hers"
+    expect(chooseSlot(slots, [1, 2, 3, 4], "his")).toMatchObject({ slot: { id: 0 }, prefix: 0 })
+    expect(chooseSlot(slots, [1, 2, 3, 4], "hers")).toMatchObject({ slot: { id: 0 }, prefix: 3 })
   })
 
   it("believes no more of a slot than is filled", () => {

@@ -9,6 +9,7 @@ import { HiveCatalog } from "../../../layers/hive-catalog/index.ts"
 import { Kinds } from "../../../layers/kinds/index.ts"
 import { Ids } from "../../../layers/ids/index.ts"
 import { Models } from "../../../layers/models/index.ts"
+import { Parked } from "../../../layers/parked/index.ts"
 import { Processes } from "../../../layers/process/index.ts"
 import { Runtimes } from "../../../layers/runtimes/index.ts"
 import { CurrentSettings, type Settings } from "../../../layers/settings/index.ts"
@@ -28,6 +29,7 @@ export interface Ports {
   readonly runtimes: Context.Tag.Service<Runtimes>
   readonly processes: Context.Tag.Service<Processes>
   readonly launcher: Context.Tag.Service<WorkerLauncher>
+  readonly parked: Context.Tag.Service<Parked>
   readonly workerConnector: Context.Tag.Service<WorkerConnector>
 }
 
@@ -50,6 +52,7 @@ export class HiveWorld extends Context.Tag("rbee/hive/World")<HiveWorld, Ports>(
       runtimes: Runtimes,
       processes: Processes,
       launcher: WorkerLauncher,
+      parked: Parked,
       workerConnector: WorkerConnector
     })
   )

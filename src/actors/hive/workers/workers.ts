@@ -297,6 +297,7 @@ export class Workers {
     const { devices, ports } = this
     const { settings, catalog } = ports
     const terms = this.terms(kind, device, facts, kv_type)
+    const parking = ports.parked.placeOf(model.file)
     const plan = {
       workerId: id,
       kind: kind.id,
@@ -305,6 +306,7 @@ export class Workers {
       modelPath: model.file,
       modelRef: model.ref,
       portHint: portHint ?? settings.worker.portBase,
+      ...(parking === undefined ? {} : { parking }),
       ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
     }
     const findings = new Findings({ catalog, pair: this.quarantine.pair(model, device), kvType: terms.kvType })

@@ -55,7 +55,8 @@ const seedOf = (jobId: JobId): number => {
 const wishes = Struct.keys(conversationFields)
 const samples = Struct.keys(samplingFields)
 
-export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): InferRequest => {
+/** `scope`: whose it is, as its worker is told. */
+export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean, scope: string): InferRequest => {
   const { embed, messages, prompt, raw, rerank, suffix, tokens, seed: given = anySeed } = log.request
   // A prompt is what a user says: it goes through the model's chat template like any message, if it is not raw.
   const asked = messages ?? [{ role: "user" as const, content: prompt ?? "" }]
@@ -73,6 +74,7 @@ export const inferRequestOf = (log: JobLog, epoch: number, alone: boolean): Infe
   return {
     job_id: log.jobId,
     epoch,
+    scope,
     ...(alone ? { alone } : {}),
     ...Object.fromEntries(Object.entries({ ...wanted, resume }).filter(([, value]) => value !== undefined))
   }

@@ -48,6 +48,8 @@ export interface JobWorld {
   readonly sessions: Sessions
   readonly meters: Meters
   readonly connectWorker: (url: string, instance: string) => WorkerApi
+  /** what workers are told of an account */
+  readonly scopeOf: (account: string) => string
   /** first port that a worker tries */
   readonly portBase: number
   /** state changes go to `/events` as well */
@@ -66,6 +68,7 @@ export const job = (
 ): ChildSpec<ActorSystem, MachineActor<typeof jobMachine>> => {
   const { view } = world
   const { session } = log.request
+  const account = (): string => log.facts().charged?.to ?? admin
   const meters = () => world.meters.model(log.request.model)
   const sinceStart = Effect.map(Clock.currentTimeMillis, (now) => now - log.createdAt)
   const timed = (field: "placed_ms" | "started_ms" | "first_token_ms") =>
@@ -110,7 +113,7 @@ export const job = (
       const asked: RelayOptions = {
         onSent: () => (sent = view.lives(lease)),
         worker: cancellable(world.connectWorker(url, lease.instance)),
-        request: inferRequestOf(log, epoch, alone),
+        request: inferRequestOf(log, epoch, alone, world.scopeOf(account())),
         log,
         onForm: (form) => tellForm(log, form),
         onPrompt: (tokens) => {
@@ -290,11 +293,8 @@ export const job = (
           admit: ({ alone, needs }) =>
             Effect.suspend(() => {
               preference.admit({ alone, needs })
-              return world.scheduler.admit(
-                log.jobId,
-                log.facts().charged?.to ?? admin,
-                placementRequestFor(alone, needs),
-                (position) => log.narrate(say.queued(position))
+              return world.scheduler.admit(log.jobId, account(), placementRequestFor(alone, needs), (position) =>
+                log.narrate(say.queued(position))
               )
             }),
           place: (input) =>

@@ -17,6 +17,7 @@ import { accountOf } from "../../../protocol/rights.ts"
 import type { queenApi } from "../../../protocol/queen/index.ts"
 import { CurrentGrammars } from "../../../layers/grammars/index.ts"
 import { Ids } from "../../../layers/ids/index.ts"
+import { scopeOf } from "../../../layers/keys/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
@@ -33,6 +34,7 @@ import { type Supervisor, supervisor, type SupervisorRef } from "../../core/supe
 import { ActorSystem } from "../../core/system.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
 import { withinBounds } from "./bounds.ts"
+import { CurrentQueen } from "../identity.ts"
 import { fail, job, type JobWorld } from "./job.ts"
 import { OutOfReach } from "./preference.ts"
 import type { JournalLost } from "../log/commits.ts"
@@ -174,6 +176,7 @@ const makeJobs = Effect.gen(function* () {
     worker
   } = yield* CurrentSettings
   const { connect: connectWorker } = yield* WorkerConnector
+  const queen = yield* CurrentQueen
   const { stateChanged } = yield* Events
   const placing = { view, scheduler, hives: yield* Hives, localHive: hive.id }
   const world: JobWorld = {
@@ -183,6 +186,7 @@ const makeJobs = Effect.gen(function* () {
     meters,
     connectWorker,
     portBase: worker.portBase,
+    scopeOf: (account) => scopeOf(account, queen.id),
     outOfReach: new OutOfReach(view),
     stateChanged,
     place: (...args) => place(placing, ...args)

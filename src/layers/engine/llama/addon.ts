@@ -59,6 +59,13 @@ export interface AddonContext {
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
   /** the sequence ends at position `last` again; false where it cannot */
   restoreCheckpoint(checkpoint: AddonCheckpoint, last: number): Promise<boolean>
+  /** The whole state of a sequence, and tokens that are written before it; returns bytes. */
+  saveSequenceStateToFile(path: string, sequence: number, tokens: Uint32Array): Promise<number>
+  /**
+   * In place of what the sequence held; returns those tokens, at most `most`. A file that is cut short ends the process.
+   * What comes after the state is not read.
+   */
+  loadSequenceStateFromFile(path: string, sequence: number, most: number): Promise<Uint32Array>
 }
 
 /** The same call with more arguments: with the drawn token's share of all probabilities, in which every logit counts. */
@@ -236,7 +243,9 @@ const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
       "sampleToken",
       "getEmbedding",
       "removeTokenCellsFromSequence",
-      "restoreCheckpoint"
+      "restoreCheckpoint",
+      "saveSequenceStateToFile",
+      "loadSequenceStateFromFile"
     ]
   ],
   ["AddonContextSequenceCheckpoint", ["init", "dispose"]],

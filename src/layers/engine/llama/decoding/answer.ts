@@ -1,5 +1,6 @@
 /** An answer as the batcher sees it. */
 import { Answer, type AnswerOptions } from "../../answer.ts"
+import type { Parked } from "../parking/shelf.ts"
 import type { AnswerSampler } from "./sampling.ts"
 
 export class LlamaAnswer extends Answer {
@@ -12,6 +13,8 @@ export class LlamaAnswer extends Answer {
   hasEnded = false
   /** the slot's cells behind the common prefix are cut off */
   attached = false
+  /** what its slot is filled with before that, where it was parked */
+  parked: { readonly parked: Parked; readonly prefix: number } | undefined
 
   constructor(options: AnswerOptions, sampler: AnswerSampler) {
     super(options)

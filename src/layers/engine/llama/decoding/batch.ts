@@ -48,7 +48,7 @@ const pieceOf = ({ batchSize, chunk, hasState }: BatchOptions, answer: LlamaAnsw
 }
 
 /** How much of a common prefix may be kept, so that the rest is read as it would be from the beginning. */
-export const reusable = (slot: Slot, prefix: number): number =>
+export const reusable = (slot: Pick<Slot, "prompt">, prefix: number): number =>
   prefix <= exactUntil
     ? prefix
     : Math.max(exactUntil, Math.min(prefix, slot.prompt) - (Math.min(prefix, slot.prompt) % batchTokens))

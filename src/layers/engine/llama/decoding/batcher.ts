@@ -9,6 +9,7 @@ import type { TokenLogprob } from "../../../../machines/vocabulary/job.ts"
 import type { Failure, Finish } from "../../answer.ts"
 import type { LlamaAnswer } from "./answer.ts"
 import type { Caches } from "./caches.ts"
+import type { Parking } from "../parking/parking.ts"
 import type { Logprobs, Ranking } from "./logprobs.ts"
 import { type BatchOptions, decodes, type Drawn, fillBatch, together } from "./batch.ts"
 
@@ -18,6 +19,7 @@ export interface BatcherOptions extends BatchOptions {
   readonly now: () => number
   readonly caches: Pick<Caches, "cut" | "keep">
   readonly logprobs?: Pick<Logprobs, "of">
+  readonly parking?: Pick<Parking, "change">
 }
 
 /** Work of the engine's own, in batches between those of answers. */
@@ -64,9 +66,9 @@ export class Batcher {
   private running: Promise<void> | undefined
   private wake: (() => void) | undefined
   private wasAlone = false
-  private background: Background | undefined
-  /** since when there is background, and nobody was served */
-  private askedAt = 0
+  /** in the order in which they are served, each with since when it waits */
+  private readonly backgrounds = new Map<Background, number | undefined>()
+  /** since when nobody was served */
   private restingSince = 0
   private alarm: NodeJS.Timeout | undefined
   /** milliseconds that the background has, beside answers; and what its last batch took */
@@ -91,8 +93,8 @@ export class Batcher {
 
   /** Does this too, at rest or, if there is none, whenever it keeps nobody waiting for a first token. */
   beside(background: Background): void {
-    this.background = background
-    this.askedAt = this.restingSince = this.options.now()
+    this.backgrounds.set(background, undefined)
+    this.restingSince = this.options.now()
     this.rest()
   }
 
@@ -107,7 +109,7 @@ export class Batcher {
 
   /** Fails every answer, and waits for the batch in flight. */
   async close(): Promise<void> {
-    this.background = undefined
+    this.backgrounds.clear()
     clearTimeout(this.alarm)
     for (const answer of this.answers) {
       this.drop(answer)
@@ -147,22 +149,29 @@ export class Batcher {
   /** Nobody is served: the background begins, or tries again, once that has lasted long enough. */
   private rest(): void {
     clearTimeout(this.alarm)
-    if (this.background?.isPending !== true) return
+    if (this.pending() === undefined) return
     const waitMs = this.restingSince + restMs - this.options.now()
     this.alarm = setTimeout(() => (this.running ??= this.run()), waitMs > 0 ? waitMs : restMs)
   }
 
-  private isDue(): boolean {
-    const now = this.options.now()
-    const isAtRest = this.answers.length === 0 && now - this.restingSince >= restMs
-    return isAtRest || now - this.askedAt >= patienceMs
+  /** The first background that has something to do, and since when that waits. */
+  private pending(): { readonly background: Background; readonly since: number } | undefined {
+    for (const [background, since = this.options.now()] of this.backgrounds) {
+      const { isPending } = background
+      this.backgrounds.set(background, isPending ? since : undefined)
+      if (isPending) return { background, since }
+    }
+    return undefined
   }
 
   /** One batch of the background; false: there is none to do now. */
   private async stepAside(): Promise<boolean> {
-    if (this.background?.isPending !== true || !this.isDue()) return false
+    const pending = this.pending()
+    if (pending === undefined) return false
     const began = this.options.now()
-    const isDone = await this.background.step()
+    const isAtRest = this.answers.length === 0 && began - this.restingSince >= restMs
+    if (!isAtRest && began - pending.since < patienceMs) return false
+    const isDone = await pending.background.step()
     this.stepMs = this.options.now() - began
     this.credit = isDone ? this.credit - this.stepMs : 0
     return isDone
@@ -205,6 +214,7 @@ export class Batcher {
   /** Cuts the slot's memory down to what this answer begins with, and counts on no more than is left. */
   private async attach(answer: LlamaAnswer): Promise<void> {
     const { slot } = answer
+    await this.options.parking?.change(answer)
     const held = await this.options.caches.cut(slot, answer.filled)
     answer.attached = true
     if (held !== answer.filled) answer.reuse(held)
@@ -305,6 +315,7 @@ export class Batcher {
       answer.reuse(0)
       answer.attached = false
       answer.slot.filled = 0
+      answer.slot.leaving = undefined
     }
     // an answer that took over the slot of a dropped one counted on its cells
     for (const answer of this.answers) {

@@ -59,6 +59,11 @@ export class Caches {
     this.copies.push({ slot: answer.slot, at: answer.filled, native })
   }
 
+  /** The slot's memory is filled with something else: no copy is of it any more. */
+  forget(slot: Slot): void {
+    this.drop((copy) => copy.slot === slot)
+  }
+
   dispose(): void {
     this.drop(() => true)
   }

@@ -1,0 +1,31 @@
+/** What computes, as a name: a state is of use to a worker of the same one alone. */
+import { createHash } from "node:crypto"
+import { realpathSync, statSync } from "node:fs"
+import { batchTokens, exactChunk, exactUntil } from "../../../../machines/kinds/llama/batches.ts"
+import { runtimeVersion } from "../../../runtimes/llama/places.ts"
+import type { LoadOptions } from "../../index.ts"
+import type { Loaded } from "../model.ts"
+import type { Runtime } from "../runtime.ts"
+
+/** Grows when files are written otherwise. */
+const layout = 1
+
+/** The file by its real place, length and time: its hash would take as long as loading it. */
+const fileOf = (path: string): ReadonlyArray<unknown> => {
+  const { mtimeMs, size } = statSync(path)
+  return [realpathSync(path), size, mtimeMs]
+}
+
+export const identityOf = (
+  { addon, backend }: Runtime,
+  { threads }: Loaded,
+  { kvType = "f16", modelPath, slots }: LoadOptions
+): string => {
+  // a home folder may be shared by machines whose processors compute otherwise
+  const engine = [runtimeVersion, backend, addon.systemInfo(), threads]
+  // of as many sequences as it was written with; windows are whole (model.ts)
+  const cache = [kvType, slots, "whole window"]
+  const pieces = [batchTokens, exactChunk, exactUntil]
+  const all = JSON.stringify([layout, engine, cache, pieces, fileOf(modelPath)])
+  return createHash("sha256").update(all).digest("hex").slice(0, 16)
+}
