@@ -54,7 +54,7 @@ describe("a conversation whose worker was killed", () => {
     const model = await trainedOn(2000)
     const one = await ask(on, model, words(300))
     await eventually(() => Promise.resolve(parkedIn(on).length > 0), "what its slot holds is parked")
-    const [worker] = processesUnder(on.home).filter(({ role }) => role === "worker")
+    const worker = processesUnder(on.home).find(({ role }) => role === "worker")
     assert.isDefined(worker)
     process.kill(worker?.pid ?? 0, "SIGKILL")
     const next = await ask(on, model, words(310))
