@@ -37,7 +37,7 @@ export interface Store {
   readonly jobs: (limit: number) => ReadonlyArray<JournalJob>
   readonly unfinished: () => ReadonlyArray<JournalJob>
   readonly remove: (id: JobId) => void
-  readonly forget: (before: number, keep: number) => ReadonlyArray<JobId>
+  readonly forget: (before: number, keep: number) => Steps<ReadonlyArray<JobId>>
   readonly usage: (since: string) => ReadonlyArray<UsageDay>
   readonly forgetUsage: (before: string) => void
   readonly checkpoint: () => void
@@ -72,7 +72,7 @@ export const inProcess = (store: Store, { atEndOfTurn }: Turns["Type"]): Journal
     jobs: (limit) => attempt(() => store.jobs(limit)),
     unfinished: attempt(() => store.unfinished()),
     remove: (id) => attempt(() => store.remove(id)),
-    forget: (before, keep) => attempt(() => store.forget(before, keep)),
+    forget: (before, keep) => inTurns(() => store.forget(before, keep)),
     usage: (since) => attempt(() => store.usage(since)),
     forgetUsage: (before) => attempt(() => store.forgetUsage(before)),
     checkpoint: attempt(() => store.checkpoint())

@@ -66,5 +66,14 @@ export const migrations: Migrations = [
         PRIMARY KEY (key, day)
       ) STRICT, WITHOUT ROWID`
     ]
+  },
+  {
+    name: "what is forgotten is found without a look at the rest",
+    statements: [
+      `CREATE INDEX jobs_ended ON jobs (n) WHERE ended_at IS NOT NULL`,
+      `CREATE INDEX jobs_ended_at ON jobs (ended_at) WHERE ended_at IS NOT NULL`,
+      // rows of runs whose job is gone, some hundred a row: they are removed one row a turn (see forgetting.ts)
+      `CREATE TABLE leftovers (id INTEGER PRIMARY KEY, runs TEXT NOT NULL) STRICT`
+    ]
   }
 ]

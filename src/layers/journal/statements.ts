@@ -7,6 +7,7 @@ import { CheckedRequest } from "../../machines/vocabulary/job.ts"
 import { malformed, type Steps, type Store } from "./in-process.ts"
 import { type Entry, JobFacts, type JournalJob, lastIdOf, type NewJob, type Write } from "./index.ts"
 import { hasTexts, isLong, type LongRequests, withoutTexts } from "./long-requests.ts"
+import { forgettingStatements } from "./forgetting.ts"
 import { RunIndex } from "./runs.ts"
 import { usageStatements } from "./usage.ts"
 import { JobId } from "../../machines/vocabulary/ids.ts"
@@ -85,8 +86,8 @@ const isEnd = (write: Write): boolean => write._tag === "Facts" && write.endedAt
 
 /** ended jobs whose runs are remembered */
 const ENDED_KEPT = 256
-/** jobs that are forgotten at once */
-const FORGOTTEN = 50
+/** jobs that are forgotten in one turn */
+const JOBS_A_TURN = 4
 
 // long: a statement and a call for each question to the journal, side by side
 export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
@@ -120,14 +121,9 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
   const selectRun = db.prepare<[number], RunRow>(
     "SELECT first_id, first_index, texts, token_ids FROM runs WHERE seq = ?"
   )
-  const selectOld = db
-    .prepare<[number, number, number], string>(
-      `SELECT id FROM jobs WHERE ended_at IS NOT NULL AND (ended_at < ? OR n NOT IN
-         (SELECT n FROM jobs WHERE ended_at IS NOT NULL ORDER BY n DESC LIMIT ?)) ORDER BY n LIMIT ?`
-    )
-    .pluck()
   const deleteEvents = db.prepare<[number]>("DELETE FROM events WHERE job = ?")
   const deleteRun = db.prepare<[number]>("DELETE FROM runs WHERE seq = ?")
+  const forgetting = forgettingStatements(db)
   const deleteJob = db.prepare<[number]>("DELETE FROM jobs WHERE n = ?")
   const begin = db.prepare("BEGIN IMMEDIATE")
   const commitAll = db.prepare("COMMIT")
@@ -249,18 +245,16 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
   const remove = (id: string): void => {
     const job = find(id)
     if (job === undefined) return
-    for (const seq of job.runs.rows) deleteRun.run(seq)
+    forgetting.leave(job.runs.rows)
     deleteEvents.run(job.n)
     deleteJob.run(job.n)
     known.delete(id)
     ended.delete(id)
   }
 
-  const removeAll = (ids: ReadonlyArray<string>): void => {
-    transaction(() => {
-      for (const id of ids) remove(id)
-    })
-    for (const id of ids) long.remove(id)
+  const removeOne = (id: string): void => {
+    transaction(() => remove(id))
+    long.remove(id)
   }
 
   const lastId = (job: string): number => {
@@ -309,7 +303,7 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
   const endOrLetGoOfDamaged = (): void => {
     for (const row of selectUnfinished.all()) {
       const job = mapDefined(toJob(row), withTexts)
-      if (job === undefined) removeAll([row.id])
+      if (job === undefined) removeOne(row.id)
       else {
         const found = wholeTokens(job.id)
         if (found.bad.length > 0) endDamaged(job, found)
@@ -384,10 +378,14 @@ export const sqliteStore = (db: Sqlite.Database, long: LongRequests): Store => {
     byKey: (key) => mapDefined(selectByKey.get(key), toJob),
     jobs: (limit) => selectJobs.all(limit).flatMap((row) => toJob(row) ?? []),
     unfinished: () => selectUnfinished.all().flatMap((row) => mapDefined(toJob(row), withTexts) ?? []),
-    remove: (id) => removeAll([id]),
-    forget: (before, keep) => {
-      const old = selectOld.all(before, keep, FORGOTTEN)
-      if (old.length > 0) removeAll(old)
+    remove: removeOne,
+    *forget(before, keep) {
+      const old = forgetting.old(before, keep)
+      for (const [at, id] of old.entries()) {
+        if (at % JOBS_A_TURN === JOBS_A_TURN - 1) yield
+        removeOne(id)
+      }
+      while (transaction(forgetting.removeLeft)) yield
       return old.filter(Schema.is(JobId))
     },
     usage: usage.since,

@@ -63,14 +63,17 @@ export class SimJournal {
       operation(store)
       this.tail.push(operation)
     }
+    const tail = () => this.tail
     return {
       ...store,
       create: (job: NewJob) => logged((each) => each.create(job)),
       commit: (writes: ReadonlyArray<Write>) => logged((each) => each.commit(writes)),
       remove: (id) => logged((each) => each.remove(id)),
-      forget: (before, keep) => {
-        const forgotten = store.forget(before, keep)
-        this.tail.push((each) => void each.forget(before, keep))
+      *forget(before, keep) {
+        const forgotten = yield* store.forget(before, keep)
+        tail().push((each) => {
+          for (const _ of each.forget(before, keep));
+        })
         return forgotten
       },
       checkpoint: () => {

@@ -583,8 +583,8 @@ describe("the jobs of a queen", () => {
       const inStore = storeOver(store)
       const watched = layerOf({
         ...inStore,
-        forget: (before: number, keep: number) => {
-          const ids = inStore.forget(before, keep)
+        *forget(before: number, keep: number) {
+          const ids = yield* inStore.forget(before, keep)
           if (ids.length > 0) Deferred.unsafeDone(gone, Exit.void)
           return ids
         }

@@ -395,6 +395,38 @@ describe("the journal file", () => {
     })
   })
 
+  it.effect("forgets a long answer over several turns, and goes on with it where a queen before was ended", () => {
+    const file = newFile()
+    const much = 2000
+    const rows = () => {
+      const db = new Sqlite(file, { readonly: true })
+      const count = db.prepare<[], number>("SELECT count(*) FROM runs").pluck().get()
+      db.close()
+      return count
+    }
+    return Effect.gen(function* () {
+      yield* withJournal(file, function* (journal) {
+        for (const id of ["job-long", "job-next"]) yield* create(journal, id)
+        for (let at = 0; at < much; at++) yield* commit(journal, [tokens("job-long", at + 1, at, ["x"])])
+        yield* commit(journal, [tokens("job-next", 1, 0, ["y"])])
+        yield* commit(journal, [ended("job-long", 1)])
+        const forgetting = yield* Effect.fork(journal.forget(2, 10))
+        for (let turns = 0; turns < 2; turns++) yield* realTurn
+        yield* Fiber.interrupt(forgetting)
+        expect(yield* journal.job(JobId.make("job-long"))).toBeUndefined()
+      })
+      expect(rows()).toBeGreaterThan(much / 2)
+      yield* withJournal(file, function* (journal) {
+        yield* create(journal, "job-new")
+        yield* commit(journal, [tokens("job-new", 1, 0, ["z"])])
+        expect(yield* journal.forget(2, 10)).toEqual([])
+        expect((yield* journal.tokens(JobId.make("job-next"))).texts).toEqual(["y"])
+        expect((yield* journal.tokens(JobId.make("job-new"))).texts).toEqual(["z"])
+      })
+      expect(rows()).toBe(2)
+    })
+  })
+
   it.effect("of the version before keeps its long requests", () => {
     const file = newFile()
     const request = longRequest(100_000)
@@ -409,7 +441,7 @@ describe("the journal file", () => {
       })
       const db = new Sqlite(file)
       db.exec("DELETE FROM effect_sql_migrations WHERE migration_id >= 3")
-      db.exec("DROP TABLE usage")
+      db.exec("DROP TABLE usage; DROP TABLE leftovers; DROP INDEX jobs_ended; DROP INDEX jobs_ended_at")
       db.exec("CREATE TABLE requests (job INTEGER PRIMARY KEY, request TEXT NOT NULL) STRICT")
       db.prepare("INSERT INTO requests SELECT n, ? FROM jobs").run(JSON.stringify(request))
       db.close()

@@ -238,7 +238,8 @@ const journal: Store = {
     ],
     [job("job-long", { model: "minillama" }), `INSERT INTO requests VALUES (3, ${json(long)})`],
     [job("job-file", { model: "minillama" })],
-    ["INSERT INTO usage VALUES ('ada', '2026-11-30', 1, 10, 4, 20, 1.5)"]
+    ["INSERT INTO usage VALUES ('ada', '2026-11-30', 1, 10, 4, 20, 1.5)"],
+    ["INSERT INTO leftovers VALUES (1, '[77,78]')"]
   ],
   beside: (version) => (version < 3 ? {} : { [longFile]: JSON.stringify(long) }),
   read: (file) =>
