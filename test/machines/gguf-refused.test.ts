@@ -249,6 +249,12 @@ describe("A header", () => {
     ],
     ["with a width that heads do not divide", "rwkv7", { set: [["rwkv7.wkv.head_size", { u32: 31 }]] }, /heads of 31/],
     [
+      "with heads that are computed beyond their end",
+      "rwkv7",
+      { set: [["rwkv7.wkv.head_size", { u32: 32 }]] },
+      /heads of 32/
+    ],
+    [
       "of a layer without attention",
       "phi3",
       { tensors: familyFile("phi3").tensors.filter(({ name }) => name !== "blk.1.attn_qkv.weight") },

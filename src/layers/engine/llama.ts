@@ -13,7 +13,6 @@ import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { isFree, wishesIn } from "../../machines/grammar/answer/constraint.ts"
 import { copiesMax } from "../../machines/kinds/llama/copies.ts"
-import { batchTokens, exactChunk, exactUntil } from "../../machines/kinds/llama/batches.ts"
 import {
   type AnswerFailure,
   Engine,
@@ -35,8 +34,8 @@ import { LlamaAnswer } from "./llama/decoding/answer.ts"
 import { Batcher } from "./llama/decoding/batcher.ts"
 import { type Found, type Parking, parkingOf } from "./llama/parking/parking.ts"
 import { Logprobs } from "./llama/decoding/logprobs.ts"
-import { reusable } from "./llama/decoding/batch.ts"
 import { Caches } from "./llama/decoding/caches.ts"
+import { type Asked as Wanted, type Cells, reusable } from "./llama/decoding/pieces.ts"
 import { serveMeasuring } from "./llama/measuring/measuring.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
 import { hashOf, learnIn } from "./llama/reading/learner.ts"
@@ -49,7 +48,7 @@ import { SelfTest } from "./llama/decoding/self-test.ts"
 import { type Forbidden, forbiddenAfter, forbiddenOf } from "./llama/decoding/forbidden.ts"
 import { AnswerSampler, type Constraint } from "./llama/decoding/sampling.ts"
 import { ChatTemplate } from "./llama/reading/template.ts"
-import { makeSlots, type Slot } from "./slots.ts"
+import { makeSlots } from "./slots.ts"
 
 export type { RuntimeOptions } from "./llama/runtime.ts"
 
@@ -170,23 +169,20 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     tokenBytes: () => pieces.longest(facts.vocabulary)
   })
   const isCpu = runtime.backend === "CPU"
-  const chunk = isCpu ? exactChunk : loaded.batchSize
   // On a GPU kernels are chosen by the size of a batch throughout.
   let exactness: Exactness | undefined =
     !isCpu || dependsOnRows(matrices) ? { exact: false } : knownOf(options, loaded.threads)
   /** a worker that is not exact has nothing to lose by reading on from any token */
-  const kept = (slot: Pick<Slot, "prompt">, prefix: number): number =>
-    exactness?.exact === false ? prefix : reusable(slot, prefix)
-  const isBorder = (tokens: number): boolean =>
-    exactness?.exact === false || tokens <= exactUntil || tokens % batchTokens === 0
+  const usable = (held: Cells, wanted: Wanted): number =>
+    exactness?.exact === false ? held.tokens : reusable(held, wanted)
   const caches = new Caches({
     addon: runtime.addon,
     native: loaded.native,
     hasState: facts.stateBytes > 0,
     copiesMax: copiesMax(context, options.slots),
-    isBorder
+    usable
   })
-  const parking = parkingOf({ runtime, loaded, options, slots, caches, isBorder, kept })
+  const parking = parkingOf({ runtime, loaded, options, slots, caches, usable })
   let forbidden: Promise<Forbidden> | undefined
   const logprobs = new Logprobs(runtime.addon, model, loaded.native, pieces)
   const batcher = new Batcher({
@@ -195,7 +191,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     caches,
     hasState: caches.hasState,
     batchSize: loaded.batchSize,
-    chunk,
+    isMixed: !isCpu,
     paceMs: options.maxTokensPerS === undefined ? 0 : 1000 / options.maxTokensPerS,
     now,
     ...(parking === undefined ? {} : { parking })
@@ -209,10 +205,12 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     done: (end: GenerateResult | AnswerFailure) => void
   ): (() => void) => {
     const { scope = "" } = request
+    const wanted = wantedOf(request, prompt)
     // what a slot holds that is filled anew is of no use
-    const taken = takeSlot(slots, parked === undefined ? wantedOf(request, prompt) : [], scope)
+    const taken = takeSlot(slots, parked === undefined ? wanted : [], scope)
     if (taken instanceof RbeeError) throw taken
-    const cached = kept(taken.slot, taken.prefix)
+    const { prefix, slot } = taken
+    const cached = usable({ tokens: prefix, wide: slot.wide }, { prompt: prompt.length, all: wanted.length })
     const text = new Utf8Stream(pieces, prompt.at(-1), form === undefined ? "visible" : "meant")
     const isEnd = (token: number): boolean => model.isEogToken(token)
     const constraint: Constraint | undefined =
@@ -230,7 +228,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
       {
         request,
         prompt,
-        slot: taken.slot,
+        slot,
         cached,
         context,
         trained: model.getTrainContextSize(),
@@ -243,9 +241,9 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     )
     const already = answer.finishedBefore()
     if (already === undefined) {
-      parking?.leave(taken.slot, cached)
+      parking?.leave(slot, cached)
       answer.parked = parked
-      taken.slot.scope = scope
+      slot.scope = scope
       batcher.add(answer)
     } else {
       answer.sampler.dispose()
@@ -316,7 +314,9 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
       const asked = { ...request, ignoreEos, sampling: within(sampling, context) }
       const wanted = wantedOf(request, tokens)
       const parked =
-        parking === undefined ? undefined : yield* Effect.promise(() => parking.find(request.scope ?? "", wanted))
+        parking === undefined
+          ? undefined
+          : yield* Effect.promise(() => parking.find(request.scope ?? "", wanted, tokens.length))
       return yield* decode(asked, { tokens, form, parked, ...held })
     })
 
@@ -328,7 +328,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
         sampler: sampler.native,
         slots,
         context,
-        chunk,
+        piece: loaded.batchSize,
         words: model.tokenize(testText, false),
         done: (found) => {
           exactness = { ...found, threads: loaded.threads }

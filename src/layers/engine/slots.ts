@@ -4,7 +4,7 @@
 export interface Held {
   readonly tokens: ReadonlyArray<number>
   readonly filled: number
-  readonly prompt: number
+  readonly wide: number
   readonly scope: string
 }
 
@@ -14,8 +14,8 @@ export interface Slot {
   tokens: ReadonlyArray<number>
   /** how many of `tokens` are: an answer shares its growing array with its slot */
   filled: number
-  /** how many of those were read as a prompt: what was decoded after them was computed one by one */
-  prompt: number
+  /** how many of those, from the first on, were read wide, as prompts are: other bits than those of what is decoded */
+  wide: number
   /** whose they are: nobody else's prompt is answered from them */
   scope: string
   /** what its cells still hold, until those of the answer that took it are cut to its own */
@@ -30,7 +30,7 @@ export const makeSlots = (count: number): ReadonlyArray<Slot> =>
     id,
     tokens: [],
     filled: 0,
-    prompt: 0,
+    wide: 0,
     scope: "",
     leaving: undefined,
     busy: false,

@@ -85,14 +85,3 @@ export const loadAndTest = (layer: Layer.Layer<Engine>, options: Partial<LoadOpt
     const exactness = loaded.exactness() ?? (yield* Deferred.await(told))
     return { loaded, exactness }
   })
-
-/**
- * Where a processor has AVX-512, llama.cpp computes these otherwise for one token than for several. Nothing is promised
- * there, and that is what the engine has to find out; of all others that they are exact is asked without asking it.
- */
-const byProcessor: ReadonlySet<string> = new Set(["rwkv7"])
-
-export const computesOneWay = (layer: Layer.Layer<Engine>, architecture: string, modelPath: string) =>
-  byProcessor.has(architecture)
-    ? Effect.scoped(Effect.map(loadAndTest(layer, { modelPath }), ({ exactness }) => exactness.exact))
-    : Effect.succeed(true)

@@ -47,6 +47,7 @@ const fakeContext = (fails: (batch: ReadonlyArray<Part>) => string | undefined) 
       cells.set(sequence, of(sequence).slice(0, start))
       return true
     },
+    getSequenceKvCacheMaxPosition: (sequence) => of(sequence).length - 1,
     restoreCheckpoint: async () => false,
     saveSequenceStateToFile: async () => 0,
     loadSequenceStateFromFile: async () => new Uint32Array(0),
@@ -93,10 +94,10 @@ const begin = (batcher: Batcher, slot: Slot, prompt: ReadonlyArray<number>, maxT
 }
 
 const cachesOf = (context: AddonContext): BatcherOptions["caches"] => ({
-  cut: async (slot, tokens) => {
-    if (tokens === 0) context.disposeSequence(slot.id)
-    else context.removeTokenCellsFromSequence(slot.id, tokens, -1)
-    return tokens
+  cut: async ({ filled, slot }) => {
+    if (filled === 0) context.disposeSequence(slot.id)
+    else context.removeTokenCellsFromSequence(slot.id, filled, -1)
+    return filled
   },
   keep: async () => undefined
 })
@@ -105,7 +106,7 @@ const make = (fails: (batch: ReadonlyArray<Part>) => string | undefined, batchSi
   const { context, sizes } = fakeContext(fails)
   return {
     sizes,
-    batcher: new Batcher({ context, batchSize, chunk: 63, paceMs: 0, now: () => 0, caches: cachesOf(context) }),
+    batcher: new Batcher({ context, batchSize, isMixed: false, paceMs: 0, now: () => 0, caches: cachesOf(context) }),
     slots: makeSlots(4)
   }
 }

@@ -8,7 +8,7 @@ import type { LoadedModel, Sampling } from "../../../src/layers/engine/index.ts"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { families, familyModel } from "../../support/families/index.ts"
 import { isWhole } from "../../support/proof.ts"
-import { type Answered, ask, computesOneWay, GREEDY, loadWith, plain } from "./ask.ts"
+import { type Answered, ask, GREEDY, loadWith, plain } from "./ask.ts"
 
 const layer = layerLlama({ gpu: "cpu" })
 const load = (architecture: string, slots: number) =>
@@ -18,15 +18,17 @@ const load = (architecture: string, slots: number) =>
   )
 
 const prompt = "the quick brown fox jumps over the lazy dog"
+/** read wide, in more than one piece */
+const longPrompt = Array.from({ length: 5 }, (_, i) => `${prompt} ${i} times`).join(", ")
 const maxTokens = 24
 const answer = (model: LoadedModel, sampling: Sampling, more: Partial<Parameters<typeof ask>[1]> = {}) =>
-  ask(model, { input: plain(prompt), maxTokens, ignoreEos: true, sampling, ...more })
+  ask(model, { input: plain(longPrompt), maxTokens, ignoreEos: true, sampling, ...more })
 
 describe("Each family that the generator makes", () => {
   it.scopedLive.each([...families.keys()])("%s is loaded by the engine, and answers", (architecture) =>
     Effect.gen(function* () {
       const model = yield* load(architecture, 1)
-      const { ids } = yield* answer(model, GREEDY)
+      const { ids } = yield* answer(model, GREEDY, { input: plain(prompt) })
       expect(ids).toHaveLength(maxTokens)
       // neither stuck on one word nor out of range
       expect(new Set(ids).size).toBeGreaterThan(2)
@@ -54,8 +56,6 @@ const resumed = (model: LoadedModel, whole: Answered, sampling: Sampling, at: nu
 describe("An answer is the same", () => {
   it.scopedLive.each(cases)("of %s, %s, cold, warm, in company, and resumed elsewhere", ([architecture, , sampling]) =>
     Effect.gen(function* () {
-      const modelPath = yield* Effect.promise(() => familyModel(architecture))
-      if (!(yield* computesOneWay(layer, architecture, modelPath))) return
       const model = yield* load(architecture, 3)
       const cold = yield* answer(model, sampling)
       const warm = yield* answer(model, sampling)
@@ -70,6 +70,10 @@ describe("An answer is the same", () => {
       )
       expect(company[0].ids).toEqual(cold.ids)
       expect(company[2].ids).toEqual(cold.ids)
+      const next = { input: plain(`${longPrompt}${cold.text} and so on`) }
+      const onAnother = yield* answer(model, sampling, next)
+      expect(onAnother.cachedTokens).toBeGreaterThan(0)
+      expect((yield* answer(yield* load(architecture, 1), sampling, next)).ids).toEqual(onAnother.ids)
       for (const at of [1, 9, 20]) {
         const elsewhere = yield* load(architecture, 1)
         const rest = yield* resumed(elsewhere, cold, sampling, at)

@@ -50,7 +50,7 @@ describe("choosing a slot", () => {
       id,
       tokens,
       filled: tokens.length,
-      prompt: 0,
+      wide: 0,
       scope: "",
       leaving: undefined,
       busy: false,

@@ -301,6 +301,8 @@ const rwkvLayer = (size: Size, block: string): Tensors => {
 
 const rwkv7: Family = {
   architecture: "rwkv7",
+  // as in all that people have: with AVX-512 llama.cpp computes a head 64 elements at a time, and beyond the end of smaller ones
+  size: { headLength: 64 },
   entries: (size) => [
     ...blocks.but(
       blocks.usual(size, "attention.layer_norm_epsilon"),

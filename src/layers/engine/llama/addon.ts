@@ -57,6 +57,8 @@ export interface AddonContext {
   getMemoryBreakdown(): MemoryBreakdown
   /** `[start, end)`; false where the model's memory cannot be cut there */
   removeTokenCellsFromSequence(sequence: number, start: number, end: number): boolean
+  /** of its last token; -1: it has none */
+  getSequenceKvCacheMaxPosition(sequence: number): number
   /** the sequence ends at position `last` again; false where it cannot */
   restoreCheckpoint(checkpoint: AddonCheckpoint, last: number): Promise<boolean>
   /** The whole state of a sequence, and tokens that are written before it; returns bytes. */
@@ -243,6 +245,7 @@ const classes: ReadonlyArray<readonly [string, ReadonlyArray<string>]> = [
       "sampleToken",
       "getEmbedding",
       "removeTokenCellsFromSequence",
+      "getSequenceKvCacheMaxPosition",
       "restoreCheckpoint",
       "saveSequenceStateToFile",
       "loadSequenceStateFromFile"

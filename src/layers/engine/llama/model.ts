@@ -2,7 +2,7 @@
 import { rbeeError, type RbeeError } from "../../../machines/errors.ts"
 import type { Header } from "../../../machines/formats/gguf/gguf.ts"
 import { gguf } from "../../../machines/formats/model-format.ts"
-import { batchTokens, cellStep } from "../../../machines/kinds/llama/batches.ts"
+import { batchTokens, cellStep, pieceTokens } from "../../../machines/kinds/llama/batches.ts"
 import { kvBytes } from "../../../machines/kinds/llama/memory.ts"
 import { saysMemory } from "../../../machines/kinds/llama/words.ts"
 import { usualContext } from "../../../machines/policy/memory/context.ts"
@@ -130,7 +130,8 @@ export const loadModel = async (runtime: Runtime, options: LoadOptions, signal: 
   // texts that are measured are read one at a time
   const sequences = measures === undefined ? options.slots : 1
   const cells = Math.ceil(context / cellStep) * cellStep * sequences
-  const batchSize = measures?.isWhole === true ? cells : Math.max(Math.min(cells, batchTokens), sequences)
+  const largest = runtime.backend === "CPU" && measures === undefined ? pieceTokens : batchTokens
+  const batchSize = measures?.isWhole === true ? cells : Math.max(Math.min(cells, largest), sequences)
   const threads = options.threads ?? defaultThreads(model.getTotalParameters(), runtime.addon.getMathCores())
   const what = `a context of ${context} tokens in ${options.slots} slots`
   const kvType = options.kvType ?? "f16"

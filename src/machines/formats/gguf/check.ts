@@ -106,11 +106,19 @@ const checkNorms = (keys: Keys): void => {
 /** Their inner width is twice the outer one, or llama.cpp ends. */
 const doubled = new Set(["jamba", "granitehybrid"])
 
+/** Elements of a state's head that llama.cpp computes at once, where registers are widest. */
+const wkvStep = 64
+
 const checkStates = (keys: Keys, layers: number, { isPart, shapes }: Tensors): void => {
   const inner = keys.count(".ssm.inner_size") ?? 0
   const width = keys.count(".embedding_length") ?? 0
   const wkv = keys.count(".wkv.head_size") ?? 0
   refuseUnless(wkv === 0 || width % wkv === 0, `its header says that a width of ${width} has heads of ${wkv}`)
+  // with AVX-512 it writes beyond the end of others
+  refuseUnless(
+    wkv % wkvStep === 0,
+    `its header says that it has heads of ${wkv}, and llama.cpp computes ${wkvStep} at once`
+  )
   for (let layer = 0; layer < layers; layer++) {
     const has = (name: string) => shapes.has(`blk.${layer}.${name}`)
     const isBiased = !has("ssm_in.weight") || has("ssm_conv1d.bias") || isPart || keys.architecture.startsWith("qwen")

@@ -1,21 +1,23 @@
 /** In which pieces a worker reads prompts, in tokens. The engine decodes by these numbers, and the estimate counts by them. */
 
-/** Tokens a batch at most: a longer prompt takes several, between which others decode and a cancel is seen. */
+/** Tokens a batch at most of a GPU, or of texts that are measured. */
 export const batchTokens = 512
 
 /** llama.cpp rounds the cells of each sequence up to this. */
 export const cellStep = 256
 
 /**
- * Tokens that one answer reads a batch on a CPU. Up to 63 of them give the same numbers, bit for bit, as the same tokens
- * decoded one by one, with any neighbours and from any cached prefix; so that a resumed answer continues as the
- * undisturbed one would have. From 64 on, flash attention adds up in another order; with several threads it does so too
- * for an answer that decodes alone, from 512 tokens of context on. (Measured; see also `exactUntil`.)
+ * A CPU's flash attention takes its tiled kernel for a batch with so many tokens of one sequence, and for that alone. Its
+ * numbers are the same, bit for bit, whatever pieces the tokens come in and wherever these begin (measured: 32 families,
+ * pieces drawn at random), and others than those of tokens that are read in fewer at once, or decoded.
  */
-export const exactChunk = 63
+export const wideFrom = 64
 
 /**
- * A prompt longer than this is read in whole batches from here on: small chunks cost a third more per token at first and
- * several times as much at ten thousand. What was decoded and is read again stays exact at any length.
+ * Tokens of a prompt that a CPU reads at once: larger pieces are no faster (within 3 % up to 512, by CPU time), and others
+ * wait for a piece, as a cancel does.
  */
-export const exactUntil = 2048
+export const pieceTokens = 128
+
+/** Tokens that one answer reads beside others: they give the same numbers as if they were decoded one by one. */
+export const narrowTokens = wideFrom - 1

@@ -10,7 +10,7 @@ import type { KvType } from "../../vocabulary/common.ts"
 import { copyBytes } from "./copies.ts"
 import type { Shape } from "../../policy/memory/fit.ts"
 import type { Terms } from "../kind.ts"
-import { batchTokens, cellStep, exactChunk, exactUntil } from "./batches.ts"
+import { batchTokens, cellStep, pieceTokens } from "./batches.ts"
 
 const float = 4
 
@@ -34,10 +34,8 @@ export const kvBytes = (facts: ModelFacts, { context, slots }: Shape, kvType: Kv
       sequences(facts, slots)
 
 /** The tokens of the largest batch that can come. */
-const batchOf = ({ context, slots }: Shape, backend: Backend): number => {
-  const largest = backend === "cpu" && context <= exactUntil ? exactChunk * slots : batchTokens
-  return Math.min(largest, batchTokens, cellsOf(context) * slots)
-}
+const batchOf = ({ context, slots }: Shape, backend: Backend): number =>
+  Math.min(backend === "cpu" ? Math.max(pieceTokens, slots) : batchTokens, cellsOf(context) * slots)
 
 /** Does the CPU hold its matrices in tiles? */
 const isTiled = ({ quantization }: ModelFacts, { backend, hasTiles }: Terms): boolean =>
@@ -96,10 +94,8 @@ const processBytes = ({ merges, vocabulary }: ModelFacts): number =>
 const tokenNodes = 40
 const nodeBytes = 2 * 430
 
-const graphBytes = ({ graphNodes }: ModelFacts, { context, slots }: Shape): number =>
-  graphNodes === undefined
-    ? 0
-    : nodeBytes * Math.max(graphNodes, tokenNodes * Math.min(batchTokens, cellsOf(context) * slots))
+const graphBytes = ({ graphNodes }: ModelFacts, shape: Shape): number =>
+  graphNodes === undefined ? 0 : nodeBytes * Math.max(graphNodes, tokenNodes * batchOf(shape, "cpu"))
 
 /** Of a larger read buffer nothing was seen to stay. */
 const keptBytes = 16 * 2 ** 20

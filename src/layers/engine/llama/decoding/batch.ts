@@ -1,15 +1,14 @@
 /** What goes into one batch: the next token of each answer that decodes, and parts of the prompts that are read. */
-import { batchTokens, exactUntil } from "../../../../machines/kinds/llama/batches.ts"
 import type { AddonContext } from "../addon.ts"
-import type { Slot } from "../../slots.ts"
 import type { LlamaAnswer } from "./answer.ts"
+import { narrowPiece, wideLeft, widePiece } from "./pieces.ts"
 
 export interface BatchOptions {
   readonly context: AddonContext
   /** tokens a batch, at least the number of slots */
   readonly batchSize: number
-  /** tokens that one answer reads a batch */
-  readonly chunk: number
+  /** a GPU: whatever there is to read shares a batch; a CPU's has one of the two ways of `pieces.ts` */
+  readonly isMixed: boolean
   /** the model has recurrent layers */
   readonly hasState?: boolean
 }
@@ -27,31 +26,21 @@ export interface Drawn {
 /** exactly its next token is missing from the cache: it decodes; otherwise it still reads its prompt */
 export const decodes = (answer: LlamaAnswer): boolean => answer.attached && answer.tokens.length - answer.filled === 1
 
-/** It reads the part of its prompt that is read in large pieces. */
-const readsLong = (answer: LlamaAnswer): boolean =>
-  answer.filled >= exactUntil && answer.filled < answer.promptLength && !decodes(answer)
+/** tokens that it has to read alone */
+const leftOf = ({ isMixed }: BatchOptions, { filled, promptLength }: LlamaAnswer): number =>
+  isMixed ? 0 : wideLeft(filled, promptLength)
 
-/**
- * Tokens that it reads next. The numbers after a small piece do not depend on where it began, those after a large one
- * do: these begin and end at multiples of `batchTokens`, and what was decoded after the prompt is never in one. With a
- * state, the last token is read alone, so that a copy can be taken before it.
- */
-const pieceOf = ({ batchSize, chunk, hasState }: BatchOptions, answer: LlamaAnswer): number => {
+/** Tokens that it reads next. */
+const pieceOf = (options: BatchOptions, answer: LlamaAnswer): number => {
+  const { batchSize, hasState = false, isMixed } = options
+  const left = leftOf(options, answer)
+  if (left > 0) return widePiece(left, batchSize, hasState)
   const { filled, promptLength } = answer
-  const rest = answer.tokens.length - filled
+  const all = answer.tokens.length
+  if (!isMixed) return narrowPiece(filled, { all, prompt: promptLength }, hasState)
   const before = promptLength - 1 - filled
-  const all = hasState === true && before > 0 ? Math.min(rest, before) : rest
-  if (chunk >= batchSize) return Math.min(all, batchSize)
-  if (filled >= promptLength) return Math.min(all, chunk)
-  if (filled < exactUntil) return Math.min(all, chunk, exactUntil - filled)
-  return Math.min(all, promptLength - filled, batchTokens - (filled % batchTokens))
+  return hasState && before > 0 ? before : all - filled
 }
-
-/** How much of a common prefix may be kept, so that the rest is read as it would be from the beginning. */
-export const reusable = (slot: Pick<Slot, "prompt">, prefix: number): number =>
-  prefix <= exactUntil
-    ? prefix
-    : Math.max(exactUntil, Math.min(prefix, slot.prompt) - (Math.min(prefix, slot.prompt) % batchTokens))
 
 const tokensOf = (answer: LlamaAnswer, from: number, end: number): Uint32Array => {
   if (end - from > 1) return Uint32Array.from(answer.tokens.slice(from, end))
@@ -78,16 +67,19 @@ const share = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswer>) => {
   return parts.sort(([a], [b]) => a.slot.id - b.slot.id)
 }
 
-/** Which of these share the next batch: a large piece of a prompt goes alone, in turn with the others. */
+/**
+ * Which of these share the next batch. A piece that is read wide is alone in it: one answer's after the other's, in turn
+ * with all who do not read so.
+ */
 export const together = (
   options: BatchOptions,
   ready: ReadonlyArray<LlamaAnswer>,
   wasAlone: boolean
 ): ReadonlyArray<LlamaAnswer> => {
-  if (options.chunk >= options.batchSize || ready.length < 2) return ready
-  const others = ready.filter((answer) => !readsLong(answer))
+  const others = ready.filter((answer) => leftOf(options, answer) === 0)
   if (others.length === ready.length || (wasAlone && others.length > 0)) return others
-  return ready.filter(readsLong).slice(0, 1)
+  const reading = ready.filter((answer) => !others.includes(answer))
+  return reading.toSorted((a, b) => a.pieces - b.pieces).slice(0, 1)
 }
 
 /** Fills the context's batch. Nothing may be decoding. */
@@ -99,12 +91,15 @@ export const fillBatch = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswe
   for (const [answer, count] of parts) {
     const from = answer.filled
     const end = from + count
+    const { slot } = answer
+    const isWide = leftOf(options, answer) > 0
     const last = end === answer.tokens.length
     const asked = !last ? NONE : count === 1 ? FIRST : Uint32Array.of(count - 1)
-    const index = context.addToBatch(answer.slot.id, from, tokensOf(answer, from, end), asked)[0]
+    const index = context.addToBatch(slot.id, from, tokensOf(answer, from, end), asked)[0]
     answer.filled = end
-    answer.slot.filled = end
-    answer.slot.prompt = Math.min(end, answer.promptLength)
+    slot.filled = end
+    slot.wide = isWide && slot.wide >= from ? end : Math.min(slot.wide, from)
+    if (isWide) answer.pieces++
     if (last && index !== undefined) drawn.push({ answer, index })
   }
   return drawn

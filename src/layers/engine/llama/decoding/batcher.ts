@@ -215,10 +215,11 @@ export class Batcher {
   private async attach(answer: LlamaAnswer): Promise<void> {
     const { slot } = answer
     await this.options.parking?.change(answer)
-    const held = await this.options.caches.cut(slot, answer.filled)
+    const held = await this.options.caches.cut(answer)
     answer.attached = true
     if (held !== answer.filled) answer.reuse(held)
     slot.filled = Math.min(slot.filled, held)
+    slot.wide = Math.min(slot.wide, held)
     // it may have been dropped meanwhile, and its slot be another's
     for (const other of this.answers) if (other.slot === slot && other.filled > held) other.reuse(held)
   }

@@ -1,12 +1,14 @@
 /**
  * What the slots' memories hold. A cache of keys and values can be cut anywhere; the state of a recurrent layer is that
- * after its last token, and goes back only to where a copy of it was taken: before the last token of a prompt, at the
- * end of an answer, and every so many tokens between.
+ * after its last token, and goes back only to where a copy of it was taken: before the last token of a prompt, some tokens
+ * before that, every so many tokens between, and at the end of an answer where what was decoded may be kept.
  */
+import { wideFrom } from "../../../../machines/kinds/llama/batches.ts"
 import { copyBytesMax, copyEvery } from "../../../../machines/kinds/llama/copies.ts"
 import type { Slot } from "../../slots.ts"
 import type { Addon, AddonCheckpoint, NativeContext } from "../addon.ts"
 import type { LlamaAnswer } from "./answer.ts"
+import { type Asked, type Cells, copiesAt, nextTurn } from "./pieces.ts"
 
 interface Copy {
   readonly slot: Slot
@@ -22,8 +24,8 @@ export interface CachesOptions {
   readonly hasState: boolean
   /** so many copies are kept at most, as they are booked */
   readonly copiesMax: number
-  /** whether what follows this many tokens is computed as if they had only just been read */
-  readonly isBorder: (tokens: number) => boolean
+  /** how much of what is held this answer may begin with */
+  readonly usable: (held: Cells, asked: Asked) => number
 }
 
 export class Caches {
@@ -37,13 +39,27 @@ export class Caches {
     this.hasState = options.hasState
   }
 
-  /** Cuts the slot's memory down to this many tokens, or as few more as it must; returns how many it holds then. */
-  async cut(slot: Slot, tokens: number): Promise<number> {
-    const { isBorder, native } = this.options
+  /** Cuts the slot's memory down to what the answer begins with, or as much less as it must; returns how many tokens that is. */
+  cut({ filled, promptLength, slot, tokens }: LlamaAnswer): Promise<number> {
+    return this.cutTo(slot, filled, slot.wide, { prompt: promptLength, all: tokens.length })
+  }
+
+  /** To the last place of such tokens that any next turn could go on from. A cache that can be cut stays as it is. */
+  async settle(slot: Slot, { filled, wide }: Pick<Slot, "filled" | "wide">): Promise<number> {
+    return this.hasState ? this.cutTo(slot, filled, wide, nextTurn(filled)) : filled
+  }
+
+  private async cutTo(slot: Slot, tokens: number, wide: number, asked: Asked): Promise<number> {
+    const { native, usable } = this.options
     this.drop((copy) => copy.slot === slot && copy.at > tokens)
-    if (tokens > 0 && native.removeTokenCellsFromSequence(slot.id, tokens, -1)) return tokens
-    const copy = this.copies.findLast((one) => one.slot === slot && isBorder(one.at))
-    if (copy !== undefined && (await native.restoreCheckpoint(copy.native, copy.at - 1))) return copy.at
+    const fits = (at: number): boolean => at > 0 && at === usable({ tokens: at, wide: Math.min(wide, at) }, asked)
+    const isThere = native.getSequenceKvCacheMaxPosition(slot.id) >= tokens - 1
+    if (isThere && fits(tokens) && native.removeTokenCellsFromSequence(slot.id, tokens, -1)) return tokens
+    const copy = this.copies.findLast((one) => one.slot === slot && fits(one.at))
+    if (copy !== undefined && (await native.restoreCheckpoint(copy.native, copy.at - 1))) {
+      this.drop((one) => one.slot === slot && one.at > copy.at)
+      return copy.at
+    }
     native.disposeSequence(slot.id)
     this.drop((one) => one.slot === slot)
     return 0
@@ -71,7 +87,13 @@ export class Caches {
   private isPlace({ filled, hasEnded, promptLength, slot }: LlamaAnswer): boolean {
     const last = this.copies.findLast((one) => one.slot === slot)?.at ?? 0
     if (filled <= last) return false
-    return filled === promptLength - 1 || hasEnded || filled - (filled % copyEvery) > last
+    if (hasEnded && this.endServes(slot, filled)) return true
+    return copiesAt(promptLength).includes(filled) || filled - (filled % copyEvery) > last
+  }
+
+  /** Could a next turn go on from here, from what was decoded? */
+  private endServes({ wide }: Slot, tokens: number): boolean {
+    return this.options.usable({ tokens, wide }, nextTurn(tokens + wideFrom)) === tokens
   }
 
   /** For one more, of which the last one tells how large it is: the oldest go. */

@@ -1,15 +1,17 @@
 /**
- * Whether this context computes a token from those before it in one way only: alone, beside others, and read again in
- * one piece. Where it does, an answer that goes on in another process is the undisturbed one; where a kernel is chosen
+ * Whether this context computes a token from those before it in one way only: alone, beside others, read again in one
+ * piece, and after a prompt that was read in other pieces. Where it does, an answer that goes on in another process is the undisturbed one; where a kernel is chosen
  * by the number of rows, or attention is split over threads, it is not, and no list of types is sure to know.
  *
  * The test runs on slots that nobody uses, one batch at a time, between those of answers. An answer that takes its slot
  * ends it, and it begins anew later.
  */
 import { createHash } from "node:crypto"
+import { wideFrom } from "../../../../machines/kinds/llama/batches.ts"
 import type { Exactness } from "../../../../machines/vocabulary/worker.ts"
 import { lastUsed, type Slot } from "../../slots.ts"
 import type { AddonSampler, NativeContext } from "../addon.ts"
+import { widePiece } from "./pieces.ts"
 
 /** tokens that are decoded one by one, and read again in one piece */
 const decodedTokens = 60
@@ -26,8 +28,8 @@ export interface SelfTestOptions {
   readonly slots: ReadonlyArray<Slot>
   /** tokens a slot */
   readonly context: number
-  /** tokens that a prompt is read in */
-  readonly chunk: number
+  /** tokens of a prompt that are read at once, at most */
+  readonly piece: number
   /** some tokens of the model's; repeated as often as needed */
   readonly words: Uint32Array
   readonly done: (exactness: Exactness) => void
@@ -128,7 +130,7 @@ export class SelfTest {
     const length = this.tokens.length
     const begin = length - this.decoded
     native.disposeSequence(sequence)
-    yield* this.read(sequence, 0, begin)
+    yield* this.read(sequence, begin, this.options.piece)
     const alone = yield* this.decodeFrom(sequence, begin, () => [])
     yield* this.cut(sequence, begin)
     const again = yield this.piece(sequence, begin, length, true)
@@ -139,12 +141,19 @@ export class SelfTest {
     if (rest > begin) yield this.beside(this.piece(sequence, begin, rest, false), this.mates(sequence, 1, 40))
     let count = 0
     const company = yield* this.decodeFrom(sequence, rest, () => this.mates(sequence, ++count, 1))
-    return { exact: alone.every((one, i) => one === company[i]), bits }
+    if (alone.some((one, i) => one !== company[i])) return { exact: false, bits }
+    native.disposeSequence(sequence)
+    yield* this.read(sequence, begin, wideFrom)
+    const inSmaller = yield this.piece(sequence, begin, length, true)
+    return { exact: inSmaller === alone.at(-1), bits }
   }
 
-  private *read(sequence: number, from: number, end: number): Generator<Step, void, string> {
-    for (let at = from; at < end; at += this.options.chunk) {
-      yield this.piece(sequence, at, Math.min(end, at + this.options.chunk), false)
+  /** The first tokens, as a prompt is read: alone, in pieces of `most` tokens. */
+  private *read(sequence: number, end: number, most: number): Generator<Step, void, string> {
+    for (let at = 0, left = end; left > 0; left = end - at) {
+      const count = left < wideFrom ? left : widePiece(left, most, false)
+      yield this.piece(sequence, at, at + count, false)
+      at += count
     }
   }
 
@@ -152,7 +161,7 @@ export class SelfTest {
   private *cut(sequence: number, end: number): Generator<Step, void, string> {
     if (this.options.native.removeTokenCellsFromSequence(sequence, end, -1)) return
     this.options.native.disposeSequence(sequence)
-    yield* this.read(sequence, 0, end)
+    yield* this.read(sequence, end, this.options.piece)
   }
 
   /** One by one to the end, beside others; the probabilities of the last ones. */

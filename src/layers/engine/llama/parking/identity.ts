@@ -1,14 +1,14 @@
 /** What computes, as a name: a state is of use to a worker of the same one alone. */
 import { createHash } from "node:crypto"
 import { realpathSync, statSync } from "node:fs"
-import { batchTokens, exactChunk, exactUntil } from "../../../../machines/kinds/llama/batches.ts"
+import { pieceTokens, wideFrom } from "../../../../machines/kinds/llama/batches.ts"
 import { runtimeVersion } from "../../../runtimes/llama/places.ts"
 import type { LoadOptions } from "../../index.ts"
 import type { Loaded } from "../model.ts"
 import type { Runtime } from "../runtime.ts"
 
 /** Grows when files are written otherwise. */
-const layout = 1
+const layout = 2
 
 /** The file by its real place, length and time: its hash would take as long as loading it. */
 const fileOf = (path: string): ReadonlyArray<unknown> => {
@@ -25,7 +25,7 @@ export const identityOf = (
   const engine = [runtimeVersion, backend, addon.systemInfo(), threads]
   // of as many sequences as it was written with; windows are whole (model.ts)
   const cache = [kvType, slots, "whole window"]
-  const pieces = [batchTokens, exactChunk, exactUntil]
+  const pieces = [pieceTokens, wideFrom]
   const all = JSON.stringify([layout, engine, cache, pieces, fileOf(modelPath)])
   return createHash("sha256").update(all).digest("hex").slice(0, 16)
 }

@@ -4,11 +4,13 @@
  * only, as long as writing or reading one state takes; files are checked and sealed beside the decoding.
  */
 import { anybody } from "../../../parked/names.ts"
+import { wideFrom } from "../../../../machines/kinds/llama/batches.ts"
 import { kvBytes } from "../../../../machines/kinds/llama/memory.ts"
 import type { LoadOptions } from "../../index.ts"
 import { commonPrefix, type Held, type Slot } from "../../slots.ts"
 import type { AddonContext } from "../addon.ts"
 import type { Caches } from "../decoding/caches.ts"
+import { type Asked, type Cells, nextTurn } from "../decoding/pieces.ts"
 import type { LlamaAnswer } from "../decoding/answer.ts"
 import type { Loaded } from "../model.ts"
 import type { Runtime } from "../runtime.ts"
@@ -31,29 +33,26 @@ export interface ParkingOptions {
   >
   readonly slots: ReadonlyArray<Slot>
   readonly shelf: Shelf
-  readonly caches: Pick<Caches, "forget">
+  readonly caches: Pick<Caches, "forget" | "settle">
   /** tokens a slot */
   readonly context: number
   /** bytes of a state of so many tokens, as the header promises */
   readonly bytesOf: (tokens: number) => number
   /** false: a state is of use as a whole alone */
   readonly canCut: boolean
-  /** what follows this many tokens is computed as if they had only just been read */
-  readonly isBorder: (tokens: number) => boolean
-  /** how many of the first `prefix` cells serve a prompt that begins with them, of which so many were read as a prompt */
-  readonly kept: (cells: Pick<Slot, "prompt">, prefix: number) => number
+  /** how much of what is held a prompt may begin with */
+  readonly usable: (held: Cells, asked: Asked) => number
 }
 
 /** Undefined: nothing is kept. */
 export const parkingOf = ({
   caches,
-  isBorder,
-  kept,
   loaded,
   options,
   runtime,
-  slots
-}: Pick<ParkingOptions, "slots" | "isBorder" | "kept"> & {
+  slots,
+  usable
+}: Pick<ParkingOptions, "slots" | "usable"> & {
   readonly caches: Caches
   readonly runtime: Runtime
   readonly loaded: Loaded
@@ -74,8 +73,7 @@ export const parkingOf = ({
     context: loaded.context,
     bytesOf,
     canCut,
-    isBorder,
-    kept
+    usable
   })
 }
 
@@ -97,14 +95,17 @@ export class Parking {
     this.options = options
   }
 
-  /** What was parked of these tokens, if it beats what the slots hold; it has been checked. */
-  async find(scope: string, wanted: ReadonlyArray<number>): Promise<Found | undefined> {
-    const { shelf, slots } = this.options
+  /** What was parked of these tokens, the first of which are a prompt, if it beats what the slots hold; it has been checked. */
+  async find(scope: string, wanted: ReadonlyArray<number>, prompt: number): Promise<Found | undefined> {
+    const { shelf, slots, usable } = this.options
+    const asked = { prompt, all: wanted.length }
+    const inSlot = (slot: Slot): number =>
+      slot.busy || slot.scope !== scope ? 0 : usable({ tokens: commonPrefix(slot, wanted), wide: slot.wide }, asked)
     await shelf.open()
     for (;;) {
-      const found = shelf.best(scope || anybody, wanted, (parked, prefix) => this.useful(parked, prefix, wanted.length))
+      const found = shelf.best(scope || anybody, wanted, (parked, prefix) => this.useful(parked, prefix, asked))
       if (found === undefined) return undefined
-      const held = Math.max(...slots.map((slot) => (slot.busy ? 0 : this.inSlot(slot, scope, wanted))))
+      const held = Math.max(...slots.map(inSlot))
       if (!this.beats(found, held)) return undefined
       if (await shelf.check(found.parked)) return found
     }
@@ -117,9 +118,9 @@ export class Parking {
 
   /** Somebody takes this slot, and reads on after `kept` tokens of what it holds: the rest may be worth a file. */
   leave(slot: Slot, kept: number): void {
-    const { filled, prompt, scope, tokens } = slot
+    const { filled, scope, tokens, wide } = slot
     const isWorth = this.value(slot) - kept >= worthTokens && this.isNew(slot)
-    slot.leaving = isWorth ? { tokens, filled, prompt, scope } : undefined
+    slot.leaving = isWorth ? { tokens, filled, wide, scope } : undefined
   }
 
   /** Before the slot's memory is cut to what the answer begins with. Nothing is decoding. */
@@ -127,7 +128,7 @@ export class Parking {
     const { parked: found, slot } = answer
     const { leaving } = slot
     slot.leaving = undefined
-    if (leaving !== undefined) await this.save(slot.id, leaving)
+    if (leaving !== undefined) await this.save(slot, leaving)
     answer.parked = undefined
     if (found === undefined) return
     this.options.caches.forget(slot)
@@ -136,7 +137,7 @@ export class Parking {
     if (!isLoaded || answer.over) return answer.reuse(0)
     answer.reuse(found.prefix)
     slot.filled = found.prefix
-    slot.prompt = Math.min(found.parked.prompt, found.prefix)
+    slot.wide = Math.min(found.parked.wide, found.prefix)
     this.saved.answers++
     this.saved.tokens += found.prefix
   }
@@ -153,7 +154,9 @@ export class Parking {
     this.seen.set(slot, slot.used)
     await this.options.shelf.open()
     // it may have been taken meanwhile: what it held is being kept then
-    if (!slot.busy) await this.save(slot.id, slot)
+    if (slot.busy) return true
+    const kept = await this.save(slot, slot)
+    if (!slot.busy) slot.filled = Math.min(slot.filled, kept)
     return true
   }
 
@@ -180,16 +183,9 @@ export class Parking {
     return isDue
   }
 
-  /** How much of what it holds can be of use later. */
-  private value({ filled, prompt }: Held): number {
-    return this.usable(filled, prompt, filled)
-  }
-
-  /** Of a state of `length` tokens, for a prompt that begins with the first `prefix` of them. */
-  private usable(length: number, prompt: number, prefix: number): number {
-    const { canCut, isBorder, kept } = this.options
-    if (canCut) return kept({ prompt }, prefix)
-    return prefix === length && isBorder(length) ? length : 0
+  /** How much of what it holds a next turn could begin with. */
+  private value({ filled, wide }: Held): number {
+    return this.options.usable({ tokens: filled, wide }, nextTurn(filled + wideFrom))
   }
 
   /** A good part of it is in no file. */
@@ -197,41 +193,47 @@ export class Parking {
     const value = this.value(held)
     const tokens = held.tokens.slice(0, held.filled)
     const best = this.options.shelf.best(held.scope || anybody, tokens, (parked, prefix) =>
-      this.usable(parked.tokens.length, parked.prompt, prefix)
+      this.usable(parked, prefix, nextTurn(prefix + wideFrom))
     )
     return value - (best?.prefix ?? 0) >= Math.max(worthTokens, value * newShare)
   }
 
-  private inSlot(slot: Slot, scope: string, wanted: ReadonlyArray<number>): number {
-    const prefix = slot.scope === scope ? commonPrefix(slot, wanted) : 0
-    return this.options.kept(slot, prefix)
+  /** Of what was parked, for who asks for its first `prefix` tokens and more. */
+  private usable({ tokens, wide }: Pick<Parked, "wide" | "tokens">, prefix: number, asked: Asked): number {
+    const { canCut, usable } = this.options
+    const serves = usable({ tokens: prefix, wide }, asked)
+    return canCut || (prefix === tokens.length && serves === prefix) ? serves : 0
   }
 
   /** The last token is read in any case: its logits are needed. */
-  private useful({ prompt, tokens }: Pick<Parked, "prompt" | "tokens">, prefix: number, wanted: number): number {
-    if (tokens.length > this.options.context) return 0
-    const useful = this.usable(tokens.length, prompt, Math.min(prefix, wanted - 1))
-    return useful >= tokens.length * usefulShare ? useful : 0
+  private useful(parked: Pick<Parked, "wide" | "tokens">, prefix: number, asked: Asked): number {
+    const { length } = parked.tokens
+    if (length > this.options.context) return 0
+    const useful = this.usable(parked, Math.min(prefix, asked.all - 1), asked)
+    return useful >= length * usefulShare ? useful : 0
   }
 
-  private async save(sequence: number, { filled, prompt, scope, tokens }: Held): Promise<void> {
-    const { bytesOf, native, shelf } = this.options
+  /** Writes what is held, or as much of it as a next turn can use where that cannot be cut; returns what the slot holds then. */
+  private async save(slot: Slot, { filled, scope, tokens, wide }: Held): Promise<number> {
+    const { bytesOf, caches, native, shelf } = this.options
+    const kept = await caches.settle(slot, { filled, wide })
+    // of cells that it does not know of a state is of no use
+    if (kept === 0 || !native.removeTokenCellsFromSequence(slot.id, kept, -1)) return kept
     const sealed = {
       scope: scope || anybody,
-      tokens: Uint32Array.from(tokens.slice(0, filled)),
-      prompt: Math.min(prompt, filled)
+      tokens: Uint32Array.from(tokens.slice(0, kept)),
+      wide: Math.min(wide, kept)
     }
-    // of cells that it does not know of a state is of no use
-    if (!native.removeTokenCellsFromSequence(sequence, filled, -1)) return
-    const draft = await shelf.draft(bytesOf(filled)).catch(() => undefined)
-    if (draft === undefined) return
-    const isSaved = await native.saveSequenceStateToFile(draft.path, sequence, NONE).then(
+    const draft = await shelf.draft(bytesOf(kept)).catch(() => undefined)
+    if (draft === undefined) return kept
+    const isSaved = await native.saveSequenceStateToFile(draft.path, slot.id, NONE).then(
       () => true,
       () => false
     )
     // no room on the disk, most often: the conversation is read again
     const seal = () => (isSaved ? shelf.put(draft, sealed) : shelf.discard(draft))
     this.sealing = this.sealing.then(seal).catch(() => shelf.discard(draft))
+    return kept
   }
 
   private async load(sequence: number, parked: Parked): Promise<boolean> {

@@ -15,8 +15,8 @@ export interface Sealed {
   /** whose it is */
   readonly scope: string
   readonly tokens: Uint32Array
-  /** how many of them were read as a prompt */
-  readonly prompt: number
+  /** how many of them, from the first on, were read wide */
+  readonly wide: number
 }
 
 const Facts = Schema.Struct({
@@ -24,7 +24,7 @@ const Facts = Schema.Struct({
   identity: Schema.String,
   scope: Schema.String,
   tokens: Count,
-  prompt: Count
+  wide: Count
 })
 const decodeFacts = optionDecoder(Schema.parseJson(Facts))
 
@@ -71,9 +71,9 @@ const using = async <A>(path: string, flags: string, work: (file: FileHandle, si
 }
 
 /** Appends to a state what makes it a parked file. */
-export const seal = (path: string, identity: string, { prompt, scope, tokens }: Sealed, key: string): Promise<void> =>
+export const seal = (path: string, identity: string, { scope, tokens, wide }: Sealed, key: string): Promise<void> =>
   using(path, "r+", async (file, size) => {
-    const facts = Buffer.from(JSON.stringify({ identity, scope, tokens: tokens.length, prompt }))
+    const facts = Buffer.from(JSON.stringify({ identity, scope, tokens: tokens.length, wide }))
     const length = Buffer.alloc(lengthBytes)
     length.writeUInt32LE(facts.length)
     const tail = Buffer.concat([bytesOf(tokens), facts, length])
@@ -92,14 +92,14 @@ const sealedIn = async (file: FileHandle, size: number, identity: string): Promi
   const bytes = await read(file, end - length - facts.tokens * tokenBytes, facts.tokens * tokenBytes)
   if (bytes === undefined) return undefined
   const tokens = Uint32Array.from({ length: facts.tokens }, (_, i) => bytes.readUInt32LE(i * tokenBytes))
-  return { scope: facts.scope, tokens, prompt: facts.prompt }
+  return { scope: facts.scope, tokens, wide: facts.wide }
 }
 
 export const readSealed = (path: string, identity: string): Promise<Sealed | undefined> =>
   using(path, "r", (file, size) => sealedIn(file, size, identity))
 
 const isSame = (one: Sealed, other: Sealed): boolean =>
-  one.scope === other.scope && one.prompt === other.prompt && bytesOf(one.tokens).equals(bytesOf(other.tokens))
+  one.scope === other.scope && one.wide === other.wide && bytesOf(one.tokens).equals(bytesOf(other.tokens))
 
 /** Is it what is expected, and to the last byte what a worker of this hive has written? */
 export const isGenuine = (path: string, identity: string, expected: Sealed, key: string): Promise<boolean> =>

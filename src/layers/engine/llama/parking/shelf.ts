@@ -113,7 +113,7 @@ export class Shelf {
     await rename(draft.path, path)
     const tokens = [...sealed.tokens]
     const isCovered = (one: Parked): boolean =>
-      one.scope === sealed.scope && one.prompt <= sealed.prompt && common(one.tokens, tokens) === one.tokens.length
+      one.scope === sealed.scope && one.wide <= sealed.wide && common(one.tokens, tokens) === one.tokens.length
     if (canCut) for (const one of this.parked.filter(isCovered)) await this.drop(one)
     this.parked.push({ ...sealed, path })
   }
