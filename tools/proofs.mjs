@@ -20,7 +20,10 @@ export const proofs = [
     minutes: 4,
     needs: "",
     what: "every family of models in the real engine: loaded, the same answer however it comes about, wrong headers, memory",
-    steps: () => [tests("layers/engine/families", "machines/gguf-fuzz"), tests("machines/policy/estimate-real")]
+    steps: () => [
+      tests("layers/engine/families", "layers/engine/ways", "machines/gguf-fuzz"),
+      tests("machines/policy/estimate-real")
+    ]
   },
   {
     name: "schemas",
