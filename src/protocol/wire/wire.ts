@@ -20,24 +20,26 @@ export interface Wire extends WireInput, WireAnswer {
 
 export const megabyte = 1024 * 1024
 
-export const compile = (name: string, endpoint: Endpoint): Wire => ({
-  name,
-  endpoint,
-  held: heldTo(endpoint.errors),
-  maxBytes: endpoint.maxBytes ?? megabyte,
-  ...compileInput(endpoint),
-  ...compileAnswer(endpoint)
-})
-
-/** All endpoints of an interface, compiled once per program. */
-export const wiresOf = (api: Api): ReadonlyArray<Wire> => {
-  const known = compiled.get(api)
+/** Once per program: a queen calls the same endpoint of a thousand hives. */
+export const compile = (name: string, endpoint: Endpoint): Wire => {
+  const known = compiled.get(endpoint)
   if (known !== undefined) return known
-  const wires = Object.entries(api).map(([name, endpoint]) => compile(name, endpoint))
-  compiled.set(api, wires)
-  return wires
+  const wire: Wire = {
+    name,
+    endpoint,
+    held: heldTo(endpoint.errors),
+    maxBytes: endpoint.maxBytes ?? megabyte,
+    ...compileInput(endpoint),
+    ...compileAnswer(endpoint)
+  }
+  compiled.set(endpoint, wire)
+  return wire
 }
-const compiled = new WeakMap<Api, ReadonlyArray<Wire>>()
+const compiled = new WeakMap<Endpoint, Wire>()
+
+/** All endpoints of an interface. */
+export const wiresOf = (api: Api): ReadonlyArray<Wire> =>
+  Object.entries(api).map(([name, endpoint]) => compile(name, endpoint))
 
 export const tooLarge = (maxBytes: number): RbeeError<"PAYLOAD_TOO_LARGE"> =>
   rbeeError("PAYLOAD_TOO_LARGE", `the body is over ${maxBytes} bytes`, "", { max_bytes: maxBytes })
