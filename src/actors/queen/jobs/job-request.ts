@@ -2,6 +2,7 @@
 import * as Struct from "effect/Struct"
 import type { Need } from "../../../machines/policy/memory/context.ts"
 import { setupOf } from "../../../machines/policy/memory/setup.ts"
+import type { Held } from "../../../machines/policy/conversation-homes.ts"
 import { purposeOf } from "../../../machines/policy/purpose.ts"
 import type { PlacementRequest } from "../../../machines/policy/placement/placement.ts"
 import { conversationFields } from "../../../machines/vocabulary/conversation.ts"
@@ -19,13 +20,14 @@ export const preferenceOf = ({ device, hive, prefer }: CheckedRequest): Preferen
 
 /**
  * What the job wants of a place; `alone` after a death without a token, `needs` after a worker that was too small;
- * `preferred`: a place that it can do without.
+ * `preferred`: a place that it can do without; `held`: where its conversation was read before.
  */
 export const placementRequestOf = (
   log: JobLog,
   alone: boolean,
   needs?: Need,
-  preferred?: Preference
+  preferred?: Preference,
+  held?: Held
 ): PlacementRequest => {
   const { model, allow_cpu, context } = log.request
   const { device, hive } = preferred ?? log.request
@@ -37,6 +39,7 @@ export const placementRequestOf = (
     allowCpu: allow_cpu ?? true,
     context: needs?.context ?? context,
     ...(setup === undefined ? {} : { setup }),
+    ...(held === undefined ? {} : { held }),
     ...(preferred === undefined ? {} : { isPreferred: true }),
     alone
   }

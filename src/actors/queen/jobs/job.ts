@@ -16,6 +16,7 @@ import {
   type Started
 } from "../../../machines/job.ts"
 import * as say from "../../../machines/narration.ts"
+import { type Beginning, beginningsOf, type ConversationHomes } from "../../../machines/policy/conversation-homes.ts"
 import { setupOf } from "../../../machines/policy/memory/setup.ts"
 import { lesserNeed, type Need, noLonger } from "../../../machines/policy/memory/context.ts"
 import { type Place, reloadsAt, type PlacementRequest } from "../../../machines/policy/placement/placement.ts"
@@ -48,6 +49,8 @@ export interface JobWorld {
   readonly sessions: Sessions
   readonly meters: Meters
   readonly connectWorker: (url: string, instance: string) => WorkerApi
+  /** who has read what of conversations */
+  readonly homes: ConversationHomes
   /** what workers are told of an account */
   readonly scopeOf: (account: string) => string
   /** first port that a worker tries */
@@ -69,6 +72,8 @@ export const job = (
   const { view } = world
   const { session } = log.request
   const account = (): string => log.facts().charged?.to ?? admin
+  let beginnings: ReadonlyArray<Beginning> | undefined
+  const conversation = () => (beginnings ??= beginningsOf(log.request, account()))
   const meters = () => world.meters.model(log.request.model)
   const sinceStart = Effect.map(Clock.currentTimeMillis, (now) => now - log.createdAt)
   const timed = (field: "placed_ms" | "started_ms" | "first_token_ms") =>
@@ -109,6 +114,7 @@ export const job = (
       // The queen ends with her journal: the next one would give this epoch to another worker.
       const epoch = yield* Effect.catchAll(log.nextEpoch, () => Effect.never)
       world.sessions.uses(session, lease.hive, lease.worker)
+      world.homes.note(conversation(), lease)
       const clock = yield* Effect.clock
       const asked: RelayOptions = {
         onSent: () => (sent = view.lives(lease)),
@@ -257,7 +263,13 @@ export const job = (
   /** what it takes in place of what it needs, for want of room */
   let lesser: { readonly of: Need; readonly need: Need } | undefined
   const placementRequestFor = (alone: boolean, needs: Need | undefined): PlacementRequest =>
-    placementRequestOf(log, alone, needs !== undefined && lesser?.of === needs ? lesser.need : needs, preference.now())
+    placementRequestOf(
+      log,
+      alone,
+      needs !== undefined && lesser?.of === needs ? lesser.need : needs,
+      preference.now(),
+      world.homes.find(conversation())
+    )
 
   const findPlace = (input: PlaceInput): Effect.Effect<Placed, RbeeError> => {
     const { alone, needs } = input

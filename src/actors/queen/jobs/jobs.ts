@@ -21,6 +21,7 @@ import { scopeOf } from "../../../layers/keys/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { ConversationHomes } from "../../../machines/policy/conversation-homes.ts"
 import { paceAfter, retryAfterS } from "../../../machines/policy/queue-pace.ts"
 import type { jobMachine } from "../../../machines/job.ts"
 import { parseModelRef } from "../../../machines/formats/model-ref.ts"
@@ -186,6 +187,7 @@ const makeJobs = Effect.gen(function* () {
     meters,
     connectWorker,
     portBase: worker.portBase,
+    homes: new ConversationHomes(),
     scopeOf: (account) => scopeOf(account, queen.id),
     outOfReach: new OutOfReach(view),
     stateChanged,

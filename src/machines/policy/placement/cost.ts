@@ -10,6 +10,8 @@ export interface Cost {
   readonly load: number
   /** what unloading others will cost whoever wants them next */
   readonly evict: number
+  /** reading what somebody else has read of the conversation already */
+  readonly read: number
   /** decoding, among those who are on the device already */
   readonly decode: number
 }
@@ -18,6 +20,8 @@ export interface Cost {
 const answerTokens = 256
 /** a stream is not decoded faster than this, tokens/s, whatever the bandwidth: small models do not tell devices apart */
 const fastest = 200
+/** a prompt is read so much faster than an answer is decoded, at least */
+const readFaster = 10
 /** MB/s of a download and of a disk, while nothing better is known */
 const fetchMbps = 50
 const loadMbps = 1000
@@ -39,13 +43,17 @@ export const expectedRate = (gbps: number, bytes: number): number => Math.min(fa
 /** Those who are on the device share its bandwidth. */
 export const decodeSeconds = (tokensPerS: number, others: number): number => (answerTokens / tokensPerS) * (1 + others)
 
-export const secondsOf = ({ decode, evict, fetch, load }: Cost): number => fetch + load + evict + decode
+/** Seconds for so many tokens of a prompt, which are read together. */
+export const readSeconds = (tokensPerS: number, tokens: number): number => tokens / (tokensPerS * readFaster)
+
+export const secondsOf = ({ decode, evict, fetch, load, read }: Cost): number => fetch + load + evict + read + decode
 
 /** What is said of a place that lost by a part. */
 export const lostBy: Readonly<Record<keyof Cost, string>> = {
   fetch: "the model is not there and has to be fetched",
   load: "the model has to be loaded",
   evict: "another model would have to be unloaded",
+  read: "the conversation would have to be read again",
   decode: "slower, or busier"
 }
 
@@ -55,7 +63,7 @@ const shown = (seconds: number): string => seconds.toFixed(seconds < 10 ? 2 : 0)
 export const mainly = (loser: Cost, winner: Cost): string => {
   if (secondsOf(loser) <= secondsOf(winner)) return "as good, but the weaker device, or later by name"
   let most: keyof Cost = "fetch"
-  for (const part of ["load", "evict", "decode"] as const)
+  for (const part of ["load", "evict", "read", "decode"] as const)
     if (loser[part] - winner[part] > loser[most] - winner[most]) most = part
   return lostBy[most]
 }

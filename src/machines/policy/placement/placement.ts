@@ -7,7 +7,8 @@
 import type { Placement } from "../../vocabulary/job.ts"
 import { mayReloadAt } from "../memory/context.ts"
 import { otherSetup, type Setup } from "../memory/setup.ts"
-import { because, type Cost, decodeSeconds } from "./cost.ts"
+import type { Held } from "../conversation-homes.ts"
+import { because, type Cost, decodeSeconds, readSeconds, secondsOf } from "./cost.ts"
 import type { Fleet } from "./fleet.ts"
 import type { ResidentFacts } from "./fleet-facts.ts"
 import type { Place } from "./place.ts"
@@ -31,6 +32,8 @@ export interface PlacementRequest {
   readonly alone: boolean
   /** hive and device are where it would rather run: it is not waited for that others go */
   readonly isPreferred?: boolean
+  /** where its conversation was read before */
+  readonly held?: Held | undefined
   /** a further worker is wanted: not where the model is resident, and nobody is unloaded for it */
   readonly isScaleOut?: boolean
 }
@@ -82,11 +85,19 @@ export const reloadsAt = (request: PlacementRequest, fleet: Fleet, now: number):
   return waits.length === 0 ? undefined : Math.min(...waits)
 }
 
-/** Where the model is resident it only has to be decoded, among those who are on the worker already. */
-const slotCost = (fleet: Fleet, resident: ResidentFacts): Cost => {
+/** The worker that has read the conversation, or one of its hive's, where that one is gone: it has it from a file. */
+const hasRead = ({ held, model }: PlacementRequest, fleet: Fleet, { hive, worker }: ResidentFacts): boolean =>
+  held !== undefined &&
+  (worker === held.worker ||
+    (hive === held.hive && !fleet.residentsOf(model).some((other) => other.worker === held.worker)))
+
+/** Where the model is resident the answer has to be decoded, among those who are on the worker already. */
+const slotCost = (request: PlacementRequest, fleet: Fleet, resident: ResidentFacts): Cost => {
   const device = fleet.device(resident)
   const rate = device === undefined ? 1 : fleet.seen.rate(device, resident.model)
-  return { fetch: 0, load: 0, evict: 0, decode: decodeSeconds(rate, resident.slots - resident.free) }
+  const { held } = request
+  const read = held === undefined || hasRead(request, fleet, resident) ? 0 : readSeconds(rate, held.tokens)
+  return { fetch: 0, load: 0, evict: 0, read, decode: decodeSeconds(rate, resident.slots - resident.free) }
 }
 
 /** Why the rest of the devices did not serve a job that took a slot of a resident worker, by reason. */
@@ -105,7 +116,7 @@ const loser = ({ device, hive }: Place, verdict: string): RejectedCandidate => (
 const lostTo = (cost: Cost | undefined, request: PlacementRequest, fleet: Fleet, resident: ResidentFacts): string => {
   if (resident.isClosing) return "it makes room for another model"
   if (!hasRoom(request, resident)) return "all slots busy"
-  return cost === undefined ? "not free" : because(slotCost(fleet, resident), cost)
+  return cost === undefined ? "not free" : because(slotCost(request, fleet, resident), cost)
 }
 
 /** A slot of a resident worker, if there is one: the one that will be done first. */
@@ -115,11 +126,10 @@ export const decide = (request: PlacementRequest, fleet: Fleet): Decision => {
   let best: { readonly resident: ResidentFacts; readonly cost: Cost } | undefined
   for (const resident of fitting) {
     if (!hasRoom(request, resident)) continue
-    const cost = slotCost(fleet, resident)
+    const cost = slotCost(request, fleet, resident)
+    const [seconds, least] = [secondsOf(cost), best === undefined ? Infinity : secondsOf(best.cost)]
     const isBetter =
-      best === undefined ||
-      cost.decode < best.cost.decode ||
-      (cost.decode === best.cost.decode && resident.worker < best.resident.worker)
+      best === undefined || seconds < least || (seconds === least && resident.worker < best.resident.worker)
     if (isBetter) best = { resident, cost }
   }
   const taken = best

@@ -318,6 +318,8 @@ export class Search {
       fetch: fleet.seen.hasFile(device.hive, request.model) ? 0 : this.fetch,
       load: this.load,
       evict,
+      // nobody has read anything there: it is the same for all
+      read: 0,
       decode: decodeSeconds(fleet.seen.rate(device, request.model), busy)
     }
   }
