@@ -6,6 +6,7 @@ import { ClaimRequest } from "../machines/vocabulary/hive.ts"
 import { WorkerId, HiveId, DeviceId, ModelRef } from "../machines/vocabulary/ids.ts"
 import { RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView, ScanAnswer, ScanRequest, TextAnswer, TextQuestion } from "../machines/vocabulary/model.ts"
+import { Cleared, ofScope, Parked } from "../machines/vocabulary/people/parked.ts"
 import { exactFields, setUpFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
 import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
@@ -62,6 +63,20 @@ export const hiveApi = {
     summary: "Devices and counts",
     input: none,
     answers: { json: { 200: Devices } },
+    errors: own
+  }),
+  parked: endpoint("GET", "/parked", {
+    scope: "peer",
+    summary: "What its workers keep of conversations, and what that saved",
+    input: none,
+    answers: { json: { 200: Parked } },
+    errors: own
+  }),
+  clearParked: endpoint("DELETE", "/parked", {
+    scope: "peer",
+    summary: "Delete what is kept of one account's conversations, or of all",
+    input: ofScope,
+    answers: { json: { 200: Cleared } },
     errors: own
   }),
   capacity: endpoint("GET", "/capacity", {

@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema"
 import { AnswerForm } from "../machines/dialect/answer-form.ts"
 import { Count, Health, Nothing } from "../machines/vocabulary/common.ts"
+import { ofScope } from "../machines/vocabulary/people/parked.ts"
 import { InferDone, InferRequest } from "../machines/vocabulary/worker.ts"
 import { endpoint, type Handlers } from "./endpoint.ts"
 import * as stream from "./events.ts"
@@ -67,6 +68,13 @@ export const workerApi = {
     scope: "peer",
     summary: "Stop all decoding",
     input: none,
+    answers: { json: { 204: Nothing } }
+  }),
+  /** by its hive, which deletes the files */
+  forget: endpoint("DELETE", "/parked", {
+    scope: "peer",
+    summary: "Use nothing any more that was read for this account, or for any",
+    input: ofScope,
     answers: { json: { 204: Nothing } }
   }),
   shutdown: endpoint("POST", "/shutdown", {

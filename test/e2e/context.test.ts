@@ -48,7 +48,7 @@ const parkedIn = (on: Machine) => {
 }
 
 describe("a conversation whose worker was killed", () => {
-  it("does not have its prompt read again by the next one", async () => {
+  it("does not have its prompt read again by the next one, until what is kept of it is deleted", async () => {
     const on = await machine({ env: { RBEE_WORKER_THREADS: "1" } })
     assert.strictEqual((await on.rbee(["up"])).code, 0)
     const model = await trainedOn(2000)
@@ -62,6 +62,13 @@ describe("a conversation whose worker was killed", () => {
     const cached = (answer: typeof one) => Object(answer.body["usage"]?.["prompt_tokens_details"]).cached_tokens
     assert.strictEqual(cached(one), 0)
     assert.isAbove(cached(next), 250)
+    assert.match(
+      (await on.rbee(["status"])).stdout,
+      /1 conversation kept on disk, .*; 1 answer did not read \d+ tokens/
+    )
+    assert.match((await on.rbee(["cache", "clear"])).stdout, /1 conversation deleted/)
+    assert.deepEqual(parkedIn(on), [])
+    assert.strictEqual(cached(await ask(on, model, words(320))), 0)
   })
 })
 

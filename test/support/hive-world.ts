@@ -12,6 +12,7 @@ import { HiveCatalog, type LeaseRow } from "../../src/layers/hive-catalog/index.
 import { layerMemory, MemoryCatalog } from "../../src/layers/hive-catalog/memory.ts"
 import { Ids } from "../../src/layers/ids/index.ts"
 import { Models } from "../../src/layers/models/index.ts"
+import { Parked } from "../../src/layers/parked/index.ts"
 import { type ExitStatus, Processes } from "../../src/layers/process/index.ts"
 import { QueenConnector } from "../../src/layers/queen-connector/index.ts"
 import { type QueenApi } from "../../src/protocol/queen/index.ts"
@@ -70,6 +71,8 @@ export interface World {
   queen: "answers" | "is out of reach"
   /** urls of workers whose answers the hive has ended, in order */
   readonly cancelled: Array<string>
+  /** what workers were told to forget, in order */
+  readonly forgotten: Array<string | undefined>
   /** how its machine takes the command to sleep, and how often it was given */
   suspending: "sleeps" | "fails"
   suspends: number
@@ -97,6 +100,7 @@ export const makeWorld = (
     readonly look?: DeviceProbe["Type"]["look"]
     readonly catalog?: MemoryCatalog
     readonly engine?: string
+    readonly parked?: Parked["Type"]
     readonly isWoken?: boolean
   } = {}
 ): Effect.Effect<World, unknown, Scope.Scope> =>
@@ -109,6 +113,7 @@ export const makeWorld = (
       stamp: "1",
       queen: "answers",
       cancelled: [],
+      forgotten: [],
       suspending: "sleeps",
       suspends: 0
     }
@@ -178,9 +183,13 @@ export const makeWorld = (
         })
       }),
       Layer.succeed(WorkerLauncher, launcher),
+      around.parked === undefined ? Layer.empty : Layer.succeed(Parked, around.parked),
       Layer.succeed(WorkerConnector, {
         connect: (url) => {
-          const api: Partial<WorkerApi> = { cancelInfers: () => Effect.sync(() => void world.cancelled.push(url)) }
+          const api: Partial<WorkerApi> = {
+            cancelInfers: () => Effect.sync(() => void world.cancelled.push(url)),
+            forget: ({ scope }) => Effect.sync(() => void world.forgotten.push(scope))
+          }
           return { ...unused<WorkerApi>("WorkerApi"), ...api } as WorkerApi
         }
       }),

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type { Handlers, InputOf } from "../../protocol/endpoint.ts"
 import type { hiveApi } from "../../protocol/hive.ts"
 import { RbeeError } from "../../machines/errors.ts"
+import { toMb } from "../../machines/policy/memory/fit.ts"
 import { runtimeNamed } from "../../machines/kinds/kind.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { Parts } from "./common/parts.ts"
@@ -19,7 +20,7 @@ import { CurrentWorkers } from "./workers/workers.ts"
 type Needs = ActorSystem | CurrentUsage | Ending | HiveWorld | Parts
 type Calls = Pick<
   Handlers<typeof hiveApi, Needs>,
-  "capacity" | "provisionWorker" | "startWorker" | "listWorkers" | "stopWorker"
+  "capacity" | "provisionWorker" | "startWorker" | "listWorkers" | "stopWorker" | "parked" | "clearParked"
 >
 
 const capacity = ({ context, device: id, evict, kv_type, model, slots }: InputOf<typeof hiveApi.capacity>) =>
@@ -90,7 +91,24 @@ const list = Effect.gen(function* () {
   return yield* (yield* (yield* Parts).get(CurrentWorkers)).beats
 })
 
+const parked = Effect.gen(function* () {
+  const { parked } = yield* HiveWorld
+  const { bytes, files } = yield* parked.held
+  return { files, mb: toMb(bytes), ...parked.saved() }
+})
+
+/** First those that could write it anew. */
+const clearParked = ({ scope }: InputOf<typeof hiveApi.clearParked>) =>
+  Effect.gen(function* () {
+    yield* (yield* (yield* Parts).get(CurrentWorkers)).forget(scope)
+    const { parked } = yield* HiveWorld
+    const { bytes, files } = yield* parked.clear(scope)
+    return { files, mb: toMb(bytes) }
+  })
+
 export const workerCalls: Calls = {
+  parked: () => parked,
+  clearParked,
   capacity,
   provisionWorker: provision,
   startWorker: start,

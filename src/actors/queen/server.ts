@@ -43,6 +43,7 @@ import { checkPrompt } from "./models/prompt-bound.ts"
 import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
 import { audited } from "./people/audit.ts"
 import { Admission } from "./people/admission.ts"
+import { parkedCalls } from "./hives/parked.ts"
 import { peopleCalls } from "./people/calls.ts"
 import type { Keys } from "./people/keys.ts"
 import { planOf } from "./placement/plan.ts"
@@ -257,6 +258,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     ...models,
     ...(yield* findingCalls),
     ...(yield* peopleCalls),
+    ...(yield* parkedCalls),
     handover: ({ to }) => handOver(to),
     stay: () => Effect.provide(stay, context),
     shutdown: ({ cascade, session }) =>

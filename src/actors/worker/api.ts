@@ -129,6 +129,7 @@ export const workerApiOf = (
         }),
       cancelInfer: ({ id }) => Effect.suspend(() => status.answers?.cancel(id) ?? Effect.void),
       cancelInfers: () => Effect.suspend(() => status.answers?.endAll() ?? Effect.void),
+      forget: ({ scope }) => Effect.sync(() => status.forget(scope)),
       shutdown: ({ deadline_ms }) =>
         Effect.suspend(() => {
           // refused from this answer on, not from when the draining fiber first runs

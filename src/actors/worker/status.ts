@@ -19,6 +19,8 @@ export interface WorkerStatus {
   answers: Answers | undefined
   slots: number
   draining: boolean
+  /** uses nothing any more that was read for this account, or for any */
+  forget: (scope?: string) => void
 }
 
 export const shuttingDown = (): RbeeError<"SHUTTING_DOWN"> => rbeeError("SHUTTING_DOWN", "the worker is shutting down")

@@ -55,7 +55,13 @@ export const makeWorker = (
     const runtime = yield* Effect.runtime<never>()
     const settings = yield* CurrentSettings
     const ended = yield* Deferred.make<void>()
-    const status: WorkerStatus = { loaded: 0, answers: undefined, slots: plan.slots, draining: false }
+    const status: WorkerStatus = {
+      loaded: 0,
+      answers: undefined,
+      slots: plan.slots,
+      draining: false,
+      forget: () => undefined
+    }
     let loadSteps = 0
     let batches = (): number => 0
     /** what its slots hold goes to files, which its successor reads */
@@ -102,6 +108,7 @@ export const makeWorker = (
         onProgress,
         onRuntime,
         onExact: (exactness) => tell({ t: "exact", ...exactness }),
+        onRestored: (tokens) => tell({ t: "restored", tokens }),
         onLearned: (learned) => tell({ t: "dialect", ...learned }),
         ...(plan.learned === undefined ? {} : { learned: plan.learned }),
         ...(plan.exactness === undefined ? {} : { exactness: plan.exactness }),
@@ -120,6 +127,7 @@ export const makeWorker = (
             status.answers = new Answers({ model, clock, scope, runtime, atEndOfTurn: turns.atEndOfTurn, beat })
             batches = model.progress
             park = model.parking?.all ?? Effect.void
+            status.forget = model.parking?.forget ?? status.forget
             const { backend, context, slots } = model
             tell({ t: "ready", backend, context, slots, ...model.exactness() })
           })

@@ -43,6 +43,8 @@ export interface LoadOptions {
   readonly onLearned?: (learned: LearnedDialect) => void
   /** absent: what slots hold is gone with them */
   readonly parking?: ParkingPlace
+  /** called where an answer begins with what was parked: how many tokens it did not read */
+  readonly onRestored?: (tokens: number) => void
   /** 0…1, monotonic, called while the file goes into memory */
   readonly onProgress: (fraction: number) => void
   /** the native runtime is there: what goes wrong from here on may be the file's doing */
@@ -171,8 +173,6 @@ export interface LoadedParking {
   readonly all: Effect.Effect<void>
   /** Nothing is answered from what was read for this scope, or for any; its files are deleted by who asks. */
   readonly forget: (scope?: string) => void
-  /** answers that began with what was parked, and tokens that they did not read */
-  readonly saved: { readonly answers: number; readonly tokens: number }
 }
 
 export type AnswerFailure = RbeeError<"ALL_SLOTS_BUSY" | "INVALID_REQUEST" | "MODEL_INVALID" | "INTERNAL">

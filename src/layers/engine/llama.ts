@@ -354,8 +354,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
 
 const keptBy = (parking: Parking, batcher: Batcher): LoadedParking => ({
   all: Effect.promise(() => batcher.close().then(() => parking.all())),
-  forget: (scope) => parking.forget(scope),
-  saved: parking.saved
+  forget: (scope) => parking.forget(scope)
 })
 
 /** By what the model is for. */

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { ensureSecretFile } from "../keys/own-token.ts"
 import { filesIn, type Found, remove } from "./folder.ts"
-import { type Held, Parked } from "./index.ts"
+import { type Held, Parked, type Saved } from "./index.ts"
 
 const sum = (files: ReadonlyArray<Found>): Held => ({
   files: files.length,
@@ -28,6 +28,7 @@ export const layerDisk = (options: { readonly folder: string; readonly maxBytes:
   const { maxBytes } = options
   const folder = join(options.folder, "parked")
   let secret: string | undefined
+  let saved: Saved = { answers: 0, tokens: 0 }
   const files = Effect.promise(() => filesIn(folder))
   return Layer.succeed(Parked, {
     placeOf: (modelFile) => {
@@ -44,6 +45,10 @@ export const layerDisk = (options: { readonly folder: string; readonly maxBytes:
         yield* Effect.promise(() => Promise.all(gone.map(({ path }) => remove(path).catch(() => undefined))))
         return sum(gone)
       }),
-    held: Effect.map(files, sum)
+    held: Effect.map(files, sum),
+    restored: (tokens) => {
+      saved = { answers: saved.answers + 1, tokens: saved.tokens + tokens }
+    },
+    saved: () => saved
   })
 }

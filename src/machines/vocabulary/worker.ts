@@ -5,6 +5,7 @@ import { AnswerForm } from "../dialect/answer-form.ts"
 import { LearnedDialect } from "../dialect/dialect.ts"
 import { ChatMessage, conversationFields } from "./conversation.ts"
 import { FinishReason, measureFields, samplingFields, TokenIds, TokenLogprob, Usage } from "./job.ts"
+import { Scope } from "./people/parked.ts"
 import { JobId, WorkerId, DeviceId, ModelRef } from "./ids.ts"
 
 export const WorkerState = Schema.Literal(
@@ -97,9 +98,6 @@ export const WorkerStart = Schema.Struct({
 })
 export type WorkerStart = typeof WorkerStart.Type
 
-/** An account, told to workers and hives as digits of a hash: they need not know whose it is. */
-export const Scope = Schema.String.pipe(Schema.pattern(/^[0-9a-f]{16}$/))
-
 /** The body of `POST /infer`. */
 export const InferRequest = Schema.Struct({
   job_id: JobId,
@@ -159,6 +157,8 @@ export const ControlMessage = Schema.Union(
   Schema.Struct({ t: Schema.Literal("exact"), ...Exactness.fields }),
   /** how its model writes, where it was not told: learned beside its first answers */
   Schema.Struct({ t: Schema.Literal("dialect"), ...LearnedDialect.fields }),
+  /** an answer began with what was parked, and did not read so many tokens */
+  Schema.Struct({ t: Schema.Literal("restored"), tokens: Count }),
   /** an expected failure to load; the process exits after it */
   Schema.Struct({
     t: Schema.Literal("failed"),

@@ -2,6 +2,7 @@
 import { printable } from "../../layers/terminal/index.ts"
 import { describeDevices, deviceLabel } from "../../machines/vocabulary/device.ts"
 import type { HiveView, WorkerView } from "../../machines/vocabulary/hive.ts"
+import type { HiveParked } from "../../machines/vocabulary/people/parked.ts"
 import type { JobView, Placement } from "../../machines/vocabulary/job.ts"
 import type { PlanView } from "../../machines/vocabulary/plan.ts"
 import type { KeptModel, ModelView } from "../../machines/vocabulary/model.ts"
@@ -64,6 +65,21 @@ export const workersTable = (workers: ReadonlyArray<WorkerRow>, room?: number): 
     ),
     room
   )
+
+export const conversations = (count: number): string => `${count} conversation${count === 1 ? "" : "s"}`
+
+/** What hives keep of conversations, and what it was good for. */
+export const parkedLine = (hives: ReadonlyArray<HiveParked>): string => {
+  const sum = (of: (one: HiveParked) => number): number => hives.reduce((all, one) => all + of(one), 0)
+  const [files, answers] = [sum((one) => one.files), sum((one) => one.answers)]
+  if (files + answers === 0) return ""
+  const kept = `${conversations(files)} kept on disk, ${sum((one) => one.mb)} MB`
+  const saved =
+    answers === 0
+      ? ""
+      : `; ${answers} answer${answers === 1 ? "" : "s"} did not read ${sum((one) => one.tokens)} tokens again`
+  return `${kept}${saved}\n`
+}
 
 /** Those that are to be kept loaded, and are not. */
 export const keptLines = (kept: ReadonlyArray<KeptModel>): string =>

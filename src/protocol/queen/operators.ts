@@ -5,6 +5,7 @@ import { Count, Nothing } from "../../machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../machines/vocabulary/hive.ts"
 import { PlanRequest, PlanView } from "../../machines/vocabulary/plan.ts"
 import { GcAnswer, KeptModel, ModelView, ScanAnswer, ScanRequest } from "../../machines/vocabulary/model.ts"
+import { HiveCleared, HiveParked } from "../../machines/vocabulary/people/parked.ts"
 import { Power, SshPlace } from "../../machines/vocabulary/place.ts"
 import { Id, HiveId, ModelRef } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
@@ -198,6 +199,18 @@ export const operatorsApi = {
     summary: "Workers",
     input: none,
     answers: { json: { 200: Schema.Array(WorkerView) } }
+  }),
+  parked: endpoint("GET", "/cache", {
+    scope: "manage",
+    summary: "What hives keep of conversations, and what that saved",
+    input: none,
+    answers: { json: { 200: Schema.Array(HiveParked) } }
+  }),
+  clearParked: endpoint("DELETE", "/cache", {
+    scope: "manage",
+    summary: "Delete what hives keep of conversations",
+    input: none,
+    answers: { json: { 200: Schema.Array(HiveCleared) } }
   }),
   keptLoaded: endpoint("GET", "/kept", {
     scope: "manage",

@@ -110,6 +110,8 @@ export const stage = (script: Script) => {
 
   const api: QueenApi = declared(queenApi, {
     keptLoaded: unscripted,
+    parked: unscripted,
+    clearParked: unscripted,
     health: unscripted,
     listJobs: unscripted,
     plan: unscripted,

@@ -176,6 +176,10 @@ describe("A key", () => {
       expect(yield* own.ended).toMatchObject({ event: "error", data: { code: "INVALID_API_KEY" } })
       expect(yield* Effect.flip(world.api.revokeKey({ name: ada }))).toMatchObject({ code: "NOT_FOUND" })
       assert.isUndefined(others.events.find(({ event }) => event === "error"))
+      // what hives keep of its conversations is deleted, and of nobody else's
+      const [first] = [...world.hive.workers.values()].flatMap(({ asked }) => asked)
+      assert.isDefined(first?.scope)
+      assert.deepStrictEqual(world.hive.cleared, [first?.scope])
       // a new key of that name goes on with what the old one has used
       expect(yield* usedBy(world, yield* keyIn(world))).toMatchObject({ days: [{ jobs: 1, completion_tokens: 1 }] })
     })

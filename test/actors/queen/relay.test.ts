@@ -46,6 +46,7 @@ const scripted = (feed: EventFeed, infer = started(feed)) =>
       health: () => unused,
       ready: () => unused,
       cancelInfers: () => unused,
+      forget: () => unused,
       shutdown: () => unused,
       infer: (input) => {
         asked.push(input)

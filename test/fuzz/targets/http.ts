@@ -30,6 +30,7 @@ const withEffects = new Set([
   "searchModels",
   "fitModels",
   "endDownload",
+  "clearParked",
   "setEntry",
   "removeEntry"
 ])

@@ -34,6 +34,7 @@ export const handlers: EchoApi = {
   inferEvents: () => Effect.succeed(() => Effect.never),
   cancelInfer: () => Effect.void,
   cancelInfers: () => Effect.void,
+  forget: () => Effect.void,
   shutdown: () => Effect.void
 }
 

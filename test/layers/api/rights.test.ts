@@ -44,6 +44,8 @@ const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
       "installHive",
       "inviteHive",
       "keptLoaded",
+      "parked",
+      "clearParked",
       "listHives",
       "removeHive",
       "startHive",

@@ -141,6 +141,25 @@ describe("A parked file", () => {
   )
 })
 
+describe("What was read for one account", () => {
+  it.scopedLive("is used no more once it is to be forgotten, and what others have is", () =>
+    Effect.gen(function* () {
+      const parking = yield* place
+      const turn = (loaded: LoadedModel, scope: string) => ask(loaded, { ...first, scope })
+      const cached = yield* life({ parking }, (loaded) =>
+        Effect.gen(function* () {
+          yield* turn(loaded, HERS)
+          yield* turn(loaded, HIS)
+          loaded.parking?.forget(HERS)
+          const [hers, his] = [yield* turn(loaded, HERS), yield* turn(loaded, HIS)]
+          return [hers.cachedTokens, his.cachedTokens > 0]
+        })
+      )
+      expect(cached).toEqual([0, true])
+    })
+  )
+})
+
 describe("A slot that another conversation takes", () => {
   it.scopedLive("is parked first, and its conversation goes on from there", () =>
     Effect.gen(function* () {

@@ -113,6 +113,8 @@ export class FakeHive {
   /** what it was asked, by name */
   readonly calls: Array<string> = []
   readonly claims: Array<ClaimRequest> = []
+  /** whose conversations it was told to delete */
+  readonly cleared: Array<string | undefined> = []
   /** hears of each claim */
   onClaim: () => void = () => {}
   private seq = 0
@@ -303,6 +305,12 @@ export class FakeHive {
         if (context > this.contextMax) return noRoom(device, 5000, 4000, { context_max: this.contextMax })
         const left = device === "cpu" ? this.freeMb(evict?.split(",")) : workerMb
         return left < workerMb ? noRoom(device, workerMb, left, { most_mb: workerMb * this.room }) : this.open
+      }),
+    parked: () => this.answer("parked", () => Effect.succeed({ files: 3, mb: 12, answers: 2, tokens: 900 })),
+    clearParked: ({ scope }) =>
+      this.answer("clearParked", () => {
+        this.cleared.push(scope)
+        return Effect.succeed({ files: 3, mb: 12 })
       }),
     provisionModel: ({ model_ref }) =>
       this.answer("provisionModel", () => {

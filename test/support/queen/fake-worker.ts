@@ -116,6 +116,7 @@ export class FakeWorker {
         this.infers.delete(id)
       }),
     cancelInfers: () => this.alive(() => this.infers.clear()),
+    forget: () => this.alive(() => undefined),
     shutdown: () => this.alive(() => undefined)
   })
 

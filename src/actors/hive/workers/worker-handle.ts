@@ -133,6 +133,13 @@ export class WorkerHandle {
     )
   )
 
+  /** It uses nothing any more that was read for this account, or for any. */
+  forget(scope: string | undefined): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.flatMap(this.snapshot, (snapshot) => this.options.life.forget(snapshot?.context.bound?.url, scope))
+    )
+  }
+
   /** Its actor is gone without an outcome: whoever waits hears that, and what it held goes back. */
   readonly abandon: Effect.Effect<void> = Effect.suspend(() => this.ended({ outcome: "stopped" }))
 

@@ -79,7 +79,7 @@ export class WorkerLife {
       const scope = yield* Effect.acquireRelease(Scope.make(), (scope, exit) => Scope.close(scope, exit))
       const said = yield* Queue.unbounded<ControlMessage | "end">()
       const told = yield* Deferred.make<Failed | undefined>()
-      yield* Effect.forkScoped(Effect.intoDeferred(relay(said, self, this.learned), told))
+      yield* Effect.forkScoped(Effect.intoDeferred(relay(said, self, this), told))
       const { context, slots } = shape
       const { key, known } = yield* this.findings.recall(shape)
       this.key = key
@@ -137,8 +137,10 @@ export class WorkerLife {
   readonly found = (exactness: Exactness): Effect.Effect<void> =>
     Effect.suspend(() => (this.key === undefined ? Effect.void : this.findings.keep(this.key, exactness)))
 
-  private readonly learned = (learned: LearnedDialect): Effect.Effect<void> =>
+  readonly learned = (learned: LearnedDialect): Effect.Effect<void> =>
     keepDialect(this.ports, this.plan.modelRef, learned)
+
+  readonly restored = (tokens: number): Effect.Effect<void> => Effect.sync(() => this.ports.parked.restored(tokens))
 
   /** So that the next hive finds and ends it, if this one dies without a word. */
   readonly record = (port: number | undefined): Effect.Effect<void> =>
@@ -165,6 +167,14 @@ export class WorkerLife {
   readonly cancelInfers = (url: string | undefined): Effect.Effect<void> =>
     url === undefined ? Effect.void : this.reach(url).cancelInfers({}).pipe(Effect.timeout(cancelMs), Effect.ignore)
 
+  /** One that does not hear it dies with what it knows, or is killed. */
+  readonly forget = (url: string | undefined, scope: string | undefined): Effect.Effect<void> =>
+    url === undefined
+      ? Effect.void
+      : this.reach(url)
+          .forget(scope === undefined ? {} : { scope })
+          .pipe(Effect.timeout(cancelMs), Effect.ignore)
+
   /** Ends it. Without grace it is killed at once: it would not hear. */
   readonly end = (graceMs: number): Effect.Effect<void> =>
     Effect.flatMap(
@@ -185,7 +195,7 @@ const readyOf = ({ backend, bits, context, exact, slots }: Extract<ControlMessag
 const relay = (
   said: Queue.Dequeue<ControlMessage | "end">,
   self: Self,
-  keep: (learned: LearnedDialect) => Effect.Effect<void>
+  life: Pick<WorkerLife, "learned" | "restored">
 ): Effect.Effect<Failed | undefined> =>
   Effect.gen(function* () {
     let failed: Failed | undefined
@@ -207,7 +217,10 @@ const relay = (
           yield* self.tell({ type: "EXACT", exactness: exactnessOf(message) })
           break
         case "dialect":
-          yield* keep({ template: message.template, dialect: message.dialect })
+          yield* life.learned({ template: message.template, dialect: message.dialect })
+          break
+        case "restored":
+          yield* life.restored(message.tokens)
           break
         case "beat":
           yield* self.latest("beat", { type: "BEAT", beat: message })

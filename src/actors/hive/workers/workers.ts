@@ -445,6 +445,16 @@ export class Workers {
     })
   )
 
+  /** Nobody uses any more what was read for this account, or for any. */
+  forget(scope: string | undefined): Effect.Effect<void> {
+    return Effect.suspend(() =>
+      Effect.forEach([...this.handles.values()], (handle) => handle.forget(scope), {
+        concurrency: "unbounded",
+        discard: true
+      })
+    )
+  }
+
   /** Ends what its actors can no longer end; their processes are gone by now. */
   readonly abandon: Effect.Effect<void> = Effect.suspend(() =>
     Effect.forEach([...this.handles.values()], (handle) => handle.abandon, { discard: true })

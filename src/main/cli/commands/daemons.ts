@@ -21,6 +21,7 @@ import { isRenewed } from "../../service/renew.ts"
 import { isAfterHer, startSocket, stopService, stopSocket } from "../../service/socket.ts"
 import { notRunning } from "../not-running.ts"
 import type { Context } from "../spec.ts"
+import { conversations } from "../views.ts"
 import { inWorld } from "../world.ts"
 import { hiveNamed, jobNamed, workerNamed } from "../named.ts"
 import { isOlder } from "../../../machines/policy/version.ts"
@@ -212,6 +213,14 @@ export const modelStop = (name: string, context: Context) =>
       )
       const ids = yield* ending(api, its)
       return answer(context, ids.length === 0 ? `model ${ref} is not loaded` : `model ${ref} unloaded`)
+    })
+  )
+
+export const cacheClear = (context: Context) =>
+  withQueen(context, (api) =>
+    Effect.map(api.clearParked({}), (cleared) => {
+      const [files, mb] = cleared.reduce(([n, sum], one) => [n + one.files, sum + one.mb], [0, 0])
+      return answer(context, files === 0 ? "no conversations were kept" : `${conversations(files)} deleted, ${mb} MB`)
     })
   )
 

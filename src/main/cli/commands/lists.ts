@@ -15,7 +15,16 @@ import { notRunning, notRunningCode } from "../not-running.ts"
 import type { Context } from "../spec.ts"
 import { age, roomOf } from "../table.ts"
 import { askedFor, defaultModelOf } from "../asked-for.ts"
-import { hivesTable, jobDetails, jobsTable, keptLines, planDetails, workerRows, workersTable } from "../views.ts"
+import {
+  hivesTable,
+  jobDetails,
+  jobsTable,
+  keptLines,
+  parkedLine,
+  planDetails,
+  workerRows,
+  workersTable
+} from "../views.ts"
 import { modelsTable } from "../finding/models-table.ts"
 import { inWorld } from "../world.ts"
 import { asleepNote, hivesAsleep } from "./asleep.ts"
@@ -58,6 +67,8 @@ const workersOf = (api: OwnApi) => Effect.zipWith(api.listWorkers({}), api.listJ
 
 /** An older queen keeps none. */
 const keptBy = (api: OwnApi) => Effect.orElseSucceed(api.keptLoaded({}), () => [])
+
+const parkedBy = (api: OwnApi) => Effect.orElseSucceed(api.parked({}), () => [])
 
 const now = Effect.map(Effect.clock, (clock) => clock.unsafeCurrentTimeMillis())
 
@@ -189,14 +200,20 @@ export const status = (json: boolean, context: Context) =>
       const health = yield* findAnyQueen
       if (health === undefined) return yield* withoutQueen(json, context)
       const api = yield* connect
-      const [hives, workers, kept] = yield* Effect.all([hivesOf(api), workersOf(api), keptBy(api)])
-      const keeping = kept.length === 0 ? {} : { kept }
+      const [hives, workers, kept, parked] = yield* Effect.all([
+        hivesOf(api),
+        workersOf(api),
+        keptBy(api),
+        parkedBy(api)
+      ])
+      const keeping = { ...(kept.length === 0 ? {} : { kept }), ...(parked.length === 0 ? {} : { parked }) }
       return show(context, json, { queen: { running: true, ...health }, hives, workers, ...keeping }, (room) =>
         [
           queenLine(health, context),
           hives.length === 0 ? "no hives\n" : `\n${hivesTable(hives, room)}`,
           workers.length === 0 ? "no workers\n" : `\n${workersTable(workers, room)}`,
-          keptLines(kept)
+          keptLines(kept),
+          parkedLine(parked)
         ].join("")
       )
     })

@@ -14,6 +14,13 @@ const workersStop = declare({
   run: (values, words, context) => lazily(daemons, (module) => module.workersStop(words[0], values.all, context))
 })
 
+const cacheClear = declare({
+  path: ["cache", "clear"],
+  summary: "delete what hives keep of conversations, so that their next turn need not be read again",
+  examples: ["rbee cache clear"],
+  flags: {},
+  run: (_, __, context) => lazily(daemons, (module) => module.cacheClear(context))
+})
 const jobsCancel = declare({
   path: ["jobs", "cancel"],
   summary: "cancel a job",
@@ -46,4 +53,4 @@ const jobsShow = declare({
 })
 
 export const workerCommands: ReadonlyArray<Declared> = [list("workers"), workersStop]
-export const jobCommands: ReadonlyArray<Declared> = [list("jobs"), jobsShow, plan, jobsCancel]
+export const jobCommands: ReadonlyArray<Declared> = [list("jobs"), jobsShow, plan, jobsCancel, cacheClear]

@@ -38,6 +38,7 @@ export interface ParkingOptions {
   readonly context: number
   /** bytes of a state of so many tokens, as the header promises */
   readonly bytesOf: (tokens: number) => number
+  readonly onRestored: (tokens: number) => void
   /** false: a state is of use as a whole alone */
   readonly canCut: boolean
   /** how much of what is held a prompt may begin with */
@@ -71,6 +72,7 @@ export const parkingOf = ({
     shelf,
     caches,
     context: loaded.context,
+    onRestored: options.onRestored ?? (() => undefined),
     bytesOf,
     canCut,
     usable
@@ -84,8 +86,6 @@ export interface Found {
 }
 
 export class Parking {
-  /** answers that began with what was parked, and tokens that they did not read */
-  readonly saved = { answers: 0, tokens: 0 }
   private readonly options: ParkingOptions
   /** uses of slots that were looked at, and need not be again */
   private readonly seen = new Map<Slot, number>()
@@ -138,8 +138,7 @@ export class Parking {
     answer.reuse(found.prefix)
     slot.filled = found.prefix
     slot.wide = Math.min(found.parked.wide, found.prefix)
-    this.saved.answers++
-    this.saved.tokens += found.prefix
+    this.options.onRestored(found.prefix)
   }
 
   /** Is there a slot at rest that is worth a file, and has none? */
