@@ -8,6 +8,18 @@ import { chmodSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { lazySchemasPlugin } from "./lazy-schemas.mjs"
 
+/** What a program is a function of: `start.ts` calls it, and Node does where the file is loaded as a module. */
+const parameters = "exports,require,module,__filename,__dirname"
+const opening =
+  `(function(run){return typeof module==="undefined"?run:run(${parameters})})(function(${parameters}){` +
+  'const __fileUrl = require("node:url").pathToFileURL(__filename).href;'
+
+/** It is read as Latin-1: V8 then runs it from where it was read, and has no copy of it among its objects. */
+const assertPlain = (file) => {
+  const found = /[^\x00-\x7f]/.exec(readFileSync(file, "utf8"))
+  if (found !== null) throw new Error(`${file} has a character that is not ASCII: ${found[0]}`)
+}
+
 const digestOf = (file) => createHash("sha256").update(readFileSync(file)).digest("hex").slice(0, 16)
 
 const buildStart = async (root, name, outdir, options) => {
@@ -43,9 +55,11 @@ export const buildPrograms = async (root, entries, outdir, options) => {
     lineLimit: 160,
     supported: { "dynamic-import": false },
     define: { ...options.define, "import.meta.url": "__fileUrl" },
-    banner: { js: 'const __fileUrl = require("node:url").pathToFileURL(__filename).href;' }
+    banner: { js: opening },
+    footer: { js: "})" }
   })
   writeFileSync(join(root, outdir, "package.json"), `${JSON.stringify({ type: "commonjs" })}\n`)
+  for (const name of Object.keys(entries)) assertPlain(join(root, outdir, `${name}.cjs`))
   await Promise.all(Object.keys(entries).map((name) => buildStart(root, name, outdir, options)))
   return built
 }

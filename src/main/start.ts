@@ -97,6 +97,7 @@ const compiled = (code: string, filename: string): Script => {
 }
 
 const file = join(import.meta.dirname, `${name}.cjs`)
-const code = `(function(exports,require,module,__filename,__dirname){${readFileSync(file, "utf8")}\n})`
+// outside of V8's heap, as it is (tools/programs.mjs): as text of UTF-8 it would be there twice, and garbage once
+const code = readFileSync(file, "latin1")
 const module = { exports: {} }
 compiled(code, file).runInThisContext()(module.exports, createRequire(file), module, file, dirname(file))

@@ -38,6 +38,7 @@ import { Caches } from "./llama/decoding/caches.ts"
 import { type Asked as Wanted, type Cells, reusable } from "./llama/decoding/pieces.ts"
 import { serveMeasuring } from "./llama/measuring/measuring.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
+import { shipped } from "../../machines/dialect/shipped.ts"
 import { hashOf, learnIn } from "./llama/reading/learner.ts"
 import { Pieces, spellEnd, Utf8Stream } from "./llama/reading/pieces.ts"
 import { type Known, Prompts } from "./llama/reading/prompts.ts"
@@ -108,7 +109,8 @@ const writingOf = (
   const { template } = vocabulary
   if (template === undefined) return certain(contentOnly("the file has no chat template"))
   const hash = hashOf(template)
-  if (before?.template === hash) return certain(before.dialect)
+  const known = [before, shipped].find((one) => one?.template === hash)
+  if (known !== undefined) return certain(known.dialect)
   const learned = Deferred.unsafeMake<Known, RbeeError<"INTERNAL">>(FiberId.none)
   const leave = learnIn(vocabulary, { spelling, tries: 0 }, ({ dialect, failed }) => {
     Deferred.unsafeDone(learned, Exit.succeed({ dialect, isTrusted: failed?.broken ?? true }))

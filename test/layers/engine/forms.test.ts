@@ -4,12 +4,14 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
-import { hashOf, learned } from "../../../src/layers/engine/llama/reading/learner.ts"
+import { hashOf, learned, templateOf } from "../../../src/layers/engine/llama/reading/learner.ts"
 import type { LoadedModel } from "../../../src/layers/engine/index.ts"
 import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
 import { contentOnly, type Dialect, type LearnedDialect } from "../../../src/machines/dialect/dialect.ts"
+import { shipped } from "../../../src/machines/dialect/shipped.ts"
 import type { Conversation } from "../../../src/machines/vocabulary/conversation.ts"
 import { plainTemplate, templates } from "../../support/dialects.ts"
+import { minillama } from "../worker-launcher/programs.ts"
 import { tiny } from "../../support/gguf.ts"
 import { type Answered, ask, loadWith } from "./ask.ts"
 
@@ -126,6 +128,22 @@ describe("the form of an answer", () => {
       expect(yield* told(templates["a bare object"], { ...hello, tools, tool_choice: "none" })).not.toContainEqual(
         expect.objectContaining({ dialect: expect.anything() })
       )
+    })
+  )
+
+  it.scopedLive("is known beforehand of the bundled model, as it would be learned", () =>
+    Effect.gen(function* () {
+      const template = yield* templateOf(minillama)
+      if (template === undefined) return yield* Effect.dieMessage("it has no chat template")
+      const { dialect } = yield* learned({ runtime: { gpu: "cpu" }, modelPath: minillama, template }, { tries: 0 })
+      expect(shipped).toEqual({ template: hashOf(template), dialect })
+      const again: Array<LearnedDialect> = []
+      const model = yield* loadWith(layerLlama({ gpu: "cpu" }), {
+        modelPath: minillama,
+        onLearned: (one) => void again.push(one)
+      })
+      yield* ask(model, { input: { _tag: "Messages", ...hello }, maxTokens: 1 })
+      expect(again).toEqual([])
     })
   )
 

@@ -16,7 +16,7 @@ const JsonSchema = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 /** Seconds, or a time as Go writes it; 0 unloads, less than 0 pins. */
 const KeepAlive = Schema.Union(
   Schema.Number,
-  Schema.String.pipe(Schema.pattern(/^[-+]?(\d+(\.\d+)?|(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+)$/))
+  Schema.String.pipe(Schema.pattern(/^[-+]?(\d+(\.\d+)?|(\d+(\.\d+)?(ns|us|\u00b5s|ms|s|m|h))+)$/))
 )
 
 const contextMost = 16_777_216

@@ -106,7 +106,7 @@ const placeOf = (alias: string, values: AddValues): Effect.Effect<SshPlace, Rbee
 
 /** Of a schema's account the words that say what is taken: its own, or those of a number's bounds. */
 const notAccepted = ({ message }: Error) => {
-  const lines = message.split("\n").map((line) => line.replace(/^[\s│├└─]*/, ""))
+  const lines = message.split("\n").map((line) => line.replace(/^[\s\u2500\u2502\u2514\u251c]*/, ""))
   const own = lines.slice(1).find((line) => !/^\["|^\{|^Predicate|^Expected undefined|\| undefined$| & /.test(line))
   const expected = /Expected (.+?), actual/.exec(own ?? "")?.[1] ?? own ?? "another value"
   const field = /\["(\w+)"\]/.exec(message)?.[1] ?? "value"
