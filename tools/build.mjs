@@ -57,12 +57,19 @@ export const bundle = (entries, outdir, options = {}) =>
 
 const inputsOf = (builds) => builds.flatMap(({ metafile }) => Object.keys(metafile.inputs))
 
+/** The programs, each in one file. */
+export const programsInto = (outdir, options = {}) =>
+  buildPrograms(root, entriesOf(["rbee", "queen", "hive", "worker", "tokenizer", "grammars"]), outdir, {
+    ...shared,
+    plugins: [besides("ssh2", "./ssh2.cjs")],
+    ...options
+  })
+
 /** The programs and the library, whole, as they are published. */
 export const buildAll = async (outdir) => {
   rmSync(`${root}/${outdir}`, { recursive: true, force: true })
   mkdirSync(`${root}/${outdir}/types`, { recursive: true })
   copyFileSync(`${root}/src/main/cluster/published.ts`, `${root}/${outdir}/types/cluster.d.mts`)
-  const programs = entriesOf(["rbee", "queen", "hive", "worker", "tokenizer", "grammars"])
   const builds = [
     await bundle(entriesOf(["cluster", "simulate"]), outdir, { outExtension: { ".js": ".mjs" } }),
     // sent to other machines, where nothing else of rbee is: whole in one file that `node` reads from its input
@@ -83,7 +90,7 @@ export const buildAll = async (outdir) => {
     }),
     await buildInspector(root, outdir, version),
     (await buildPage(root, outdir, version, { source: "web", name: "web", title: "rbee", assets: "/assets" })).built,
-    await buildPrograms(root, programs, outdir, { ...shared, plugins: [besides("ssh2", "./ssh2.cjs")] })
+    await programsInto(outdir)
   ]
   writeLicenses(root, inputsOf(builds), `${root}/${outdir}/licenses.txt`)
 }
