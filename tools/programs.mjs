@@ -16,7 +16,7 @@ const opening =
 
 /** It is read as Latin-1: V8 then runs it from where it was read, and has no copy of it among its objects. */
 const assertPlain = (file) => {
-  const found = /[^\x00-\x7f]/.exec(readFileSync(file, "utf8"))
+  const found = /[\u0080-\u{10ffff}]/u.exec(readFileSync(file, "utf8"))
   if (found !== null) throw new Error(`${file} has a character that is not ASCII: ${found[0]}`)
 }
 

@@ -870,5 +870,42 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 30_000,
       end: "down"
     }
+  },
+  {
+    name: "the queen turned round without end over a job whose only device for another worker was one that it could not have",
+    plan: {
+      seed: 3361,
+      hives: [
+        { id: localHive, ramMb: 2000, gpus: [1000, 1000], ...asleep },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [2000], ...asleep }
+      ],
+      jobs: (
+        [
+          [1, 5805, 123],
+          [2, 1661, 138],
+          [3, 1661, 130],
+          [5, 211, 42],
+          [6, 211, 103],
+          [7, 227, 25]
+        ] as const
+      ).map(([id, at, texts]) => ({
+        id,
+        at,
+        texts,
+        prompt: `tell ${id} about it`,
+        teardown: "warm",
+        model: "file:/models/embeddings.gguf",
+        client: { surface: "embeddings", stream: false }
+      })),
+      faults: [{ at: 7345, kind: "boot-failure", target: 395, forMs: 5390, steps: 0 }],
+      tokens: 44,
+      tokensPerS: 10,
+      loadMs: 2767,
+      bootMs: [20, 2000],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60_000,
+      end: "down"
+    }
   }
 ]

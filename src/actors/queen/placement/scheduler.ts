@@ -89,6 +89,9 @@ export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Tu
 const lineOf = ({ model, setup }: PlacementRequest): string =>
   setup === undefined ? model : `${model} ${setup.slots ?? ""} ${setup.kv_type ?? ""}`
 
+/** Where nobody who waits for a model has found a device for another worker of it, none looks for so long, milliseconds. */
+const vainMs = 1000
+
 /** Among several accounts who waits looks so often, milliseconds. */
 const lookMs = 250
 
@@ -101,6 +104,9 @@ class Lines implements Turnstile {
   private readonly lines = new Map<string, Array<Waiting>>()
   /** by model: the job that looks for a device where another worker can be started; one at a time */
   private readonly apart = new Map<ModelRef, { readonly job: JobId; place: Place | undefined }>()
+
+  /** by model: until when nobody looks for one again, milliseconds since 1970 */
+  private readonly vain = new Map<ModelRef, number>()
 
   private readonly shares: FairShare
   /** by job whose answer is decoded */
@@ -160,15 +166,12 @@ class Lines implements Turnstile {
   }
 
   stays(jobId: JobId): void {
-    for (const [model, { job }] of this.apart) {
-      if (job !== jobId) continue
-      this.apart.delete(model)
-      this.pump(new Set([model]))
-    }
+    for (const [model, { job }] of this.apart) if (job === jobId) this.vain.set(model, this.view.now() + vainMs)
+    this.comesBack(jobId)
   }
 
   settled(jobId: JobId): void {
-    this.stays(jobId)
+    this.comesBack(jobId)
     this.capacity.leave(jobId)
   }
 
@@ -191,8 +194,17 @@ class Lines implements Turnstile {
     return [...this.lines.values()].reduce((sum, line) => sum + line.length, this.capacity.waiting())
   }
 
+  /** It does not look for a device any more. */
+  private comesBack(jobId: JobId): void {
+    for (const [model, { job }] of this.apart) {
+      if (job !== jobId) continue
+      this.apart.delete(model)
+      this.pump(new Set([model]))
+    }
+  }
+
   private inLine(jobId: JobId, request: PlacementRequest, onQueued: (position: number) => void): Effect.Effect<void> {
-    this.stays(jobId)
+    this.comesBack(jobId)
     // Who wants more context than any worker of the model has does not wait for those that are served by it.
     const isFree = this.lines.has(request.model)
       ? decide(request, this.view.fleet).kind === "devices"
@@ -312,6 +324,8 @@ class Lines implements Turnstile {
   private scalesOut({ jobId, since, request }: Waiting, line: ReadonlyArray<Waiting>): boolean {
     const { fleet } = this.view
     const now = this.view.now()
+    if ((this.vain.get(request.model) ?? 0) > now) return false
+    this.vain.delete(request.model)
     if (this.apart.has(request.model) || !isWorthAnother(request, fleet, line.length - 1, now - since, now))
       return false
     this.apart.set(request.model, { job: jobId, place: undefined })
