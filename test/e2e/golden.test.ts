@@ -63,7 +63,8 @@ const assertCold = (lines: ReadonlyArray<string>, ending: ReadonlyArray<string>)
   const middle = lines.slice(before.length, lines.length - after.length - ending.length)
   assert.deepEqual(lines.slice(0, before.length), before)
   assert.deepEqual(
-    middle.filter((line) => !runtime.includes(line)),
+    // told ten times a second: how often depends on the machine
+    middle.filter((line) => !runtime.includes(line) && !/ \d?\d% @/.test(line)),
     model
   )
   assert.deepEqual(

@@ -234,6 +234,8 @@ describe("A hive whose machine sleeps", () => {
       yield* TestClock.adjust("2 seconds")
       yield* becomes(world, "healthy")
       expect(hive.packets).toBe(0)
+      // which the next queen is to know
+      expect(world.stores.catalog.hives.get(hive.id)?.sleep?.since).toBeUndefined()
     })
   )
 

@@ -80,9 +80,9 @@ const ownerUrl = (error: RbeeError): string | undefined => {
   return typeof owner === "object" ? owner.url : undefined
 }
 
-/** An effect that stores what is known of it now. */
-export const storing = ({ last, row }: KnownHive) =>
-  Effect.map(QueenCatalog, ({ hives }) => stored(hives.put({ ...row, ...last })))
+/** An effect that stores what is known of it when it is written: of two that are under way the later says as much. */
+export const storing = (hive: KnownHive) =>
+  Effect.map(QueenCatalog, ({ hives }) => stored(Effect.suspend(() => hives.put({ ...hive.row, ...hive.last }))))
 
 /** What is stored serves the next queen; this one goes on without it. */
 export const stored = <E>(write: Effect.Effect<void, E>): Effect.Effect<void> =>
