@@ -6,7 +6,7 @@
 import { fileURLToPath } from "node:url"
 import { TINY, tiny } from "../support/gguf.ts"
 import { eventually, type Machine, makeMachine } from "../support/machine.ts"
-import { report, timed } from "./support.ts"
+import { median, report, timed } from "./support.ts"
 
 const programs = `${fileURLToPath(new URL("../..", import.meta.url))}dist`
 const agents = 4
@@ -60,8 +60,8 @@ const happens = (on: Machine, models: ReadonlyArray<string>): ReadonlyMap<number
     [15, () => killed(on, "hive")]
   ])
 
-/** All turns of all agents, in the order in which they ended. */
-const played = async (models: ReadonlyArray<string>, turns: number, parkMb: string): Promise<ReadonlyArray<Turn>> => {
+/** A cluster and its agents. */
+const starting = async (models: ReadonlyArray<string>, turns: number, parkMb: string) => {
   const on = await makeMachine({
     programs,
     env: { RBEE_WORKER_THREADS: "1", RBEE_WORKER_SLOTS: "2", RBEE_WORKER_CONTEXT: "16384", RBEE_WORKER_PARK_MB: parkMb }
@@ -70,24 +70,37 @@ const played = async (models: ReadonlyArray<string>, turns: number, parkMb: stri
   const said = Array.from({ length: agents }, (_, i): ReadonlyArray<Message> => [
     { role: "system", content: words(400, `rule${i}-`) }
   ])
+  await on.rbee(["up"])
+  /** The next turn of every agent, all at once. */
+  const play = async (turn: number): Promise<void> => {
+    await happens(on, models).get((turn * 20) / turns)?.()
+    await Promise.all(
+      said.map(async (before, i) => {
+        const messages = [...before, { role: "user" as const, content: `${words(20, "ask")} ${turn}` }]
+        const done = await completed(on, models[i % models.length] ?? "", messages)
+        all.push(done)
+        said[i] = [...messages, { role: "assistant", content: done.text }]
+      })
+    )
+  }
+  return { all, play, dispose: on.dispose }
+}
+
+/** The turns of both, which take turns: one with files, one without. */
+const played = async (models: ReadonlyArray<string>, turns: number) => {
+  const kept = await starting(models, turns, "2000")
+  const lost = await starting(models, turns, "0")
   try {
-    await on.rbee(["up"])
-    for (let turn = 0; turn < turns; turn++) {
-      await happens(on, models).get(Math.floor((turn * 20) / turns))?.()
-      await Promise.all(
-        said.map(async (before, i) => {
-          const messages = [...before, { role: "user" as const, content: `${words(20, "ask")} ${turn}` }]
-          const done = await completed(on, models[i % models.length] ?? "", messages)
-          all.push(done)
-          said[i] = [...messages, { role: "assistant", content: done.text }]
-        })
-      )
-      // an agent runs its tools: what its slot holds is written meanwhile
-      await new Promise((resolve) => setTimeout(resolve, 1500))
-    }
-    return all
+    for (let turn = 0; turn < turns; turn++)
+      for (const one of turn % 2 === 0 ? [kept, lost] : [lost, kept]) {
+        await one.play(turn)
+        // an agent runs its tools: what its slot holds is written meanwhile
+        await new Promise((resolve) => setTimeout(resolve, 1500))
+      }
+    return { kept: kept.all, lost: lost.all }
   } finally {
-    await on.dispose()
+    await kept.dispose()
+    await lost.dispose()
   }
 }
 
@@ -115,6 +128,12 @@ const share = (turns: ReadonlyArray<Turn>): number =>
   turns.reduce((sum, { cached }) => sum + cached, 0) / turns.reduce((sum, { prompt }) => sum + prompt, 0)
 const seconds = (turns: ReadonlyArray<Turn>): number => turns.reduce((sum, { ms }) => sum + ms, 0) / 1000
 
+/** Of turns that nothing happened to: what the files cost where they are of no use, and what they spare where they are. */
+const quiet = (turns: ReadonlyArray<Turn>): ReadonlyArray<number> =>
+  turns.filter(({ cached, prompt }) => cached > prompt * 0.9).map(({ ms }) => ms)
+const cold = (turns: ReadonlyArray<Turn>): ReadonlyArray<number> =>
+  turns.slice(agents).flatMap(({ cached, ms }) => (cached === 0 ? [ms] : []))
+
 export const run = async (args: ReadonlyArray<string>): Promise<void> => {
   const turns = Number(args[0] ?? 20)
   const models = await Promise.all(
@@ -123,8 +142,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
         `file:${await tiny({ ...TINY, seed, layers: 2, width: 256, heads: 4, feedForward: 512, context: 16_384, type: "q8_0" })}`
     )
   )
-  const kept = await played(models, turns, "2000")
-  const lost = await played(models, turns, "0")
+  const { kept, lost } = await played(models, turns)
   const checked = kept.filter((_, i) => i % 4 === 3)
   const errors = await wrong(checked)
   report(
@@ -135,6 +153,9 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
       { what: "the same with nothing kept on disk", value: 100 * share(lost), unit: "%" },
       { what: "asking, in all", value: seconds(kept), unit: "s" },
       { what: "the same with nothing kept on disk", value: seconds(lost), unit: "s" },
+      { what: "a turn whose context is in its slot", value: median(quiet(kept)), unit: "ms" },
+      { what: "the same with nothing kept on disk", value: median(quiet(lost)), unit: "ms" },
+      { what: "a turn whose prompt is read as a whole", value: median(cold(lost)), unit: "ms" },
       { what: `answers that are not those of a cold model, of ${checked.length}`, value: errors, unit: "", target: "0" }
     ],
     {
