@@ -112,7 +112,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   /** From what beats told: to ask each of a thousand hives would take a second. */
   const shown = (hive: HiveEntry): HiveView => {
     const { asleep, beatAt, claimed, devices, id, ssh, state } = hive
-    const workers = view.workersOn(id).length
+    const workers = view.countOn(id)
     const power = hives.rowOf(id)?.power
     const models = hive.models ?? devices?.models ?? 0
     return {

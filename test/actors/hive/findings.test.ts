@@ -2,9 +2,11 @@
 import { expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Schema from "effect/Schema"
 import { describe } from "vitest"
 import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
-import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
+import { type ControlMessage, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
+import { fastValidator } from "../../../src/protocol/wire/fast-validate.ts"
 import { makeWorld, settle } from "../../support/hive-world.ts"
 import { DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
@@ -56,6 +58,23 @@ describe("What a self-test found", () => {
         expect(yield* life(catalog, other)).toBeUndefined()
         expect(yield* life(catalog)).toBeUndefined()
       })
+  )
+
+  it.scoped("goes with the beats as the queen knows it, so that they are sent as they stand", () =>
+    Effect.gen(function* () {
+      const made = yield* makeWorld({}, {})
+      yield* made.addModel("file:/good.gguf")
+      const asked = yield* Effect.fork(
+        made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make("file:/good.gguf") })
+      )
+      yield* settle
+      for (const message of [...said, { t: "exact" as const, ...found }]) made.launched[0]?.say(message)
+      yield* Fiber.join(asked)
+      yield* settle
+      const workers = yield* made.hive.api.listWorkers({})
+      expect(workers).toMatchObject([{ exact: true, bits: found.bits }])
+      expect(fastValidator(Schema.Array(WorkerBeat).ast)?.(workers)).toBe(true)
+    })
   )
 
   it.effect("is not that of another context, and both are kept", () =>

@@ -219,7 +219,7 @@ export class WorkerHandle {
     const { device, id, life } = this.options
     if (context.ready === undefined || context.bound === undefined) return
     const { port, url } = context.bound
-    const { exactness, ...ready } = context.ready
+    const { exactness: { threads: _, ...exactness } = {}, ...ready } = context.ready
     const bytes = this.around.devices.ledger.bytesOf(id)
     this.log.end("ready", {
       instance: life.current?.instance ?? "",

@@ -47,6 +47,8 @@ export const beatOf = (
   memoryBytes: number | undefined
 ): WorkerBeat => {
   const { bound, ready, beat, loadProgress } = snapshot.context
+  // the number of threads is no matter of the queen's: a field more would have every beat go the slow way of Schema
+  const { threads: _, ...exactness } = ready?.exactness ?? {}
   return {
     id: worker.id,
     instance: current?.instance ?? "",
@@ -66,6 +68,6 @@ export const beatOf = (
     infers: beat.infers,
     ...(memoryBytes === undefined ? {} : { memory_mb: toMb(memoryBytes) }),
     ...(snapshot.context.pinned ? { pinned: true } : {}),
-    ...ready?.exactness
+    ...exactness
   }
 }

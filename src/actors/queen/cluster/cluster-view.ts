@@ -160,6 +160,10 @@ export class ClusterView {
     return [...this.registry.workers.values()].map(byTheBook)
   }
 
+  countOn(hive: HiveId): number {
+    return this.registry.countOn(hive)
+  }
+
   workersOn(hive: HiveId): ReadonlyArray<WorkerView> {
     return this.registry.workersOn(hive).map(byTheBook)
   }

@@ -66,6 +66,10 @@ export class Registry {
     invariant(!this.byHive.has(hiveId), () => `hive ${hiveId} is gone and has workers`)
   }
 
+  countOn(hive: HiveId): number {
+    return this.byHive.get(hive)?.size ?? 0
+  }
+
   /** As they are now: they may be dropped meanwhile. */
   workersOn(hive: HiveId): ReadonlyArray<WorkerEntry> {
     return [...(this.byHive.get(hive) ?? [])]

@@ -119,7 +119,7 @@ const left = (hive: KnownHive, how: "lost" | "gone") =>
     const { id } = entry
     if (how === "lost") yield* Effect.logWarning(`hive ${id} is lost`)
     const view = yield* Cluster
-    const hadWorkers = view.workersOn(id).length > 0
+    const hadWorkers = view.countOn(id) > 0
     const jobs = (yield* LiveJobs).on(id)
     view.dropWorkers(id)
     hive.wasUsed = hadWorkers || jobs > 0 || waiters.size > 0
