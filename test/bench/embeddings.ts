@@ -1,11 +1,10 @@
 /**
- * Embeddings a second of the whole cluster against llama-server with the same model and one thread each, side by side.
- * `embeddings LLAMA_SERVER [ROUNDS]`: the path of its program; without one there is nothing to hold ours against.
+ * Embeddings a second of the whole cluster against llama-server (`npm run peer`) with the same model and one thread each,
+ * side by side. `embeddings [ROUNDS]`
  */
-import { spawn } from "node:child_process"
-import { createServer, type AddressInfo } from "node:net"
 import { measuringModel } from "../support/families/measuring.ts"
-import { eventually, makeMachine } from "../support/machine.ts"
+import { makeMachine } from "../support/machine.ts"
+import { startLlamaServer } from "./peers/llama-server.ts"
 import { interleaved, median, ratio, report, type Row, timed } from "./support.ts"
 
 /** of the size of the small models that people use: some 20 M parameters */
@@ -28,33 +27,14 @@ const loads: ReadonlyArray<readonly [what: string, texts: number, requests: numb
 /** some 40 words */
 const textOf = (k: number): string => Array.from({ length: 40 }, (_, i) => `small${(k * 7 + i) % 90}`).join(" ")
 
-const freePort = (): Promise<number> =>
-  new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
+/** set up as a user would for one text at a time */
+const measuring = ["--embeddings", "--pooling", "mean", "--batch-size", "512", "--ubatch-size", "512"]
 
-const startPeer = async (program: string, file: string) => {
-  const port = await freePort()
-  const args = `-m ${file} --embeddings --pooling mean -t 1 -tb 1 -np 1 -c 512 -b 512 -ub 512 --port ${port} --log-disable`
-  const child = spawn(program, args.split(" "), { stdio: "ignore" })
-  const url = `http://127.0.0.1:${port}`
-  const isUp = () =>
-    fetch(`${url}/health`).then(
-      ({ ok }) => ok,
-      () => false
-    )
-  await eventually(isUp, () => "llama-server does not answer", 30_000)
-  return { url, end: () => child.kill("SIGKILL") }
-}
-
-export const run = async ([program, rounds = "7"]: ReadonlyArray<string> = []): Promise<void> => {
-  if (program === undefined) throw new Error("embeddings LLAMA_SERVER [ROUNDS]")
+export const run = async ([rounds = "7"]: ReadonlyArray<string> = []): Promise<void> => {
   const file = await measuringModel(model)
+  const peer = await startLlamaServer({ model: file, context: 512, slots: 1, args: measuring })
+  if (typeof peer === "string") return void process.stdout.write(`embeddings: ${peer}\n`)
   const machine = await makeMachine({ env: { RBEE_WORKER_THREADS: "1" } })
-  const peer = await startPeer(program, file)
   try {
     const ask = async (send: typeof fetch, url: string, texts: number): Promise<void> => {
       const input = Array.from({ length: texts }, (_, k) => textOf(k))
@@ -89,7 +69,7 @@ export const run = async ([program, rounds = "7"]: ReadonlyArray<string> = []): 
     }
     report("embeddings", rows)
   } finally {
-    peer.end()
+    peer.stop()
     await machine.dispose()
   }
 }
