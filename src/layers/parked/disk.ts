@@ -23,14 +23,21 @@ const secretIn = (file: string): string | undefined => {
   }
 }
 
-/** `folder`: the hive's. */
+/** `folder`: the hive's. Where nothing may be kept, what was kept before is deleted. */
 export const layerDisk = (options: { readonly folder: string; readonly maxBytes: number }): Layer.Layer<never> => {
   const { maxBytes } = options
   const folder = join(options.folder, "parked")
   let secret: string | undefined
   let saved: Saved = { answers: 0, tokens: 0 }
   const files = Effect.promise(() => filesIn(folder))
-  return Layer.succeed(Parked, {
+  const clear = (scope?: string) =>
+    Effect.gen(function* () {
+      const all = yield* files
+      const gone = scope === undefined ? all : all.filter((one) => one.scope === scope)
+      yield* Effect.promise(() => Promise.all(gone.map(({ path }) => remove(path).catch(() => undefined))))
+      return sum(gone)
+    })
+  const parked: Parked["Type"] = {
     placeOf: (modelFile) => {
       if (maxBytes === 0) return undefined
       secret ??= secretIn(join(options.folder, "parked.secret"))
@@ -38,17 +45,12 @@ export const layerDisk = (options: { readonly folder: string; readonly maxBytes:
       // a worker that its model has taken over can forge nothing that another model's worker believes
       return { folder, maxBytes, key: createHmac("sha256", secret).update(modelFile).digest("hex") }
     },
-    clear: (scope) =>
-      Effect.gen(function* () {
-        const all = yield* files
-        const gone = scope === undefined ? all : all.filter((one) => one.scope === scope)
-        yield* Effect.promise(() => Promise.all(gone.map(({ path }) => remove(path).catch(() => undefined))))
-        return sum(gone)
-      }),
+    clear,
     held: Effect.map(files, sum),
     restored: (tokens) => {
       saved = { answers: saved.answers + 1, tokens: saved.tokens + tokens }
     },
     saved: () => saved
-  })
+  }
+  return Layer.effect(Parked, Effect.as(maxBytes === 0 ? clear() : Effect.void, parked))
 }

@@ -83,7 +83,12 @@ describe("A hive's parked files", () => {
     })
   )
 
-  it.effect("are not kept where they may have no room", () =>
-    Effect.map(Parked, ({ placeOf }) => expect(placeOf("/one")).toBeUndefined()).pipe(inHome(0))
+  it.effect("are not kept where they may have no room, and those of before are deleted", () =>
+    Effect.gen(function* () {
+      const before = parked(100, 1)
+      const place = yield* Effect.map(Parked, ({ placeOf }) => placeOf("/one")).pipe(inHome(0))
+      expect(place).toBeUndefined()
+      expect(existsSync(before)).toBe(false)
+    })
   )
 })
