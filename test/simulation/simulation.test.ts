@@ -213,7 +213,7 @@ describe("The program", () => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   it("keeps every invariant under faults in many seeds, and runs each of them the same way again", async () => {
-    const seedCount = isWhole ? 200 : 16
+    const seedCount = isWhole ? 200 : 8
     const args = [join(folder, "dist/simulate.js"), "--seeds", String(seedCount), "--jobs", "2", "--twice"]
     const { stdout } = await run(process.execPath, ["--max-semi-space-size=64", ...args])
     expect(stdout).toContain(`${seedCount} seeds, 0 broken`)

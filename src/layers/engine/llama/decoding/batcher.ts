@@ -25,12 +25,12 @@ export interface BatcherOptions extends BatchOptions {
 /** Work of the engine's own, in batches between those of answers. */
 export interface Background {
   readonly isPending: boolean
+  /** It begins when nobody was served for so long, milliseconds: whoever asks again at once finds the whole speed. */
+  readonly restMs: number
   /** false: it cannot go on now */
   step(): Promise<boolean>
 }
 
-/** It begins when nobody was served for so long: whoever asks again at once finds the machine's whole speed. */
-const restMs = 1000
 /** Where there is no such rest it goes on beside answers. */
 const patienceMs = 10_000
 /** There it takes this share of their time: they are a third slower until it is done. */
@@ -149,29 +149,32 @@ export class Batcher {
   /** Nobody is served: the background begins, or tries again, once that has lasted long enough. */
   private rest(): void {
     clearTimeout(this.alarm)
-    if (this.pending() === undefined) return
+    const pending = this.pending()
+    if (pending.length === 0) return
+    const restMs = Math.min(...pending.map(({ background }) => background.restMs))
     const waitMs = this.restingSince + restMs - this.options.now()
     this.alarm = setTimeout(() => (this.running ??= this.run()), waitMs > 0 ? waitMs : restMs)
   }
 
-  /** The first background that has something to do, and since when that waits. */
-  private pending(): { readonly background: Background; readonly since: number } | undefined {
-    for (const [background, since = this.options.now()] of this.backgrounds) {
+  /** Those that have something to do, and since when that waits. */
+  private pending(): ReadonlyArray<{ readonly background: Background; readonly since: number }> {
+    const now = this.options.now()
+    return [...this.backgrounds].flatMap(([background, since = now]) => {
       const { isPending } = background
       this.backgrounds.set(background, isPending ? since : undefined)
-      if (isPending) return { background, since }
-    }
-    return undefined
+      return isPending ? [{ background, since }] : []
+    })
   }
 
   /** One batch of the background; false: there is none to do now. */
   private async stepAside(): Promise<boolean> {
-    const pending = this.pending()
-    if (pending === undefined) return false
     const began = this.options.now()
-    const isAtRest = this.answers.length === 0 && began - this.restingSince >= restMs
-    if (!isAtRest && began - pending.since < patienceMs) return false
-    const isDone = await pending.background.step()
+    const restedMs = this.answers.length === 0 ? began - this.restingSince : -1
+    const due = this.pending().find(
+      ({ background, since }) => restedMs >= background.restMs || began - since >= patienceMs
+    )
+    if (due === undefined) return false
+    const isDone = await due.background.step()
     this.stepMs = this.options.now() - began
     this.credit = isDone ? this.credit - this.stepMs : 0
     return isDone

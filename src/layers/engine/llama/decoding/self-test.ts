@@ -66,6 +66,9 @@ export class SelfTest {
     if (this.decoded < compared || words.length === 0) this.end({ exact: false })
   }
 
+  /** It takes a second of a small model, and minutes of a large one: not between two questions of one person. */
+  readonly restMs = 5000
+
   get isPending(): boolean {
     return !this.isOver
   }

@@ -141,6 +141,9 @@ export class Parking {
     this.options.onRestored(found.prefix)
   }
 
+  /** A file is soon written, and its worker may be ended. */
+  readonly restMs = 1000
+
   /** Is there a slot at rest that is worth a file, and has none? */
   get isPending(): boolean {
     return this.options.slots.some((slot) => this.isDue(slot))
