@@ -124,7 +124,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
       seq: 1_000_000,
       version: "0",
       url: hive.url,
-      devices: [{ id: "cpu", state: "healthy", free_mb: 1000 }],
+      devices: [{ id: "cpu", state: "healthy", leased_mb: 0, free_mb: 1000 }],
       workers: []
     })
     const figures = await interleaved(
@@ -143,7 +143,7 @@ export const run = async (args: ReadonlyArray<string>): Promise<void> => {
           const row = { what: `${role} idle, memory`, value: rss, unit: "MB" }
           return target[role] === undefined ? row : { ...row, target: target[role] }
         }),
-        ...idle.map(({ role, cpu }) => ({ what: `${role} idle, CPU`, value: cpu, unit: "%", target: "< 0.5" })),
+        ...idle.map(({ role, cpu }) => ({ what: `${role} idle, CPU`, value: cpu, unit: "%", target: "< 0.2" })),
         { what: "queen with 500 streams", value: open, unit: "MB" },
         { what: "heartbeats, queen", value: median(figures.queen), unit: "/s" },
         { what: "heartbeats, bare handler", value: median(figures.bare), unit: "/s" },
