@@ -231,6 +231,17 @@ describe("A prompt is read as if it were alone and cold", () => {
     for (const [i, { at }] of wide.slice(1).entries()) expect(at - (wide[i]?.at ?? 0)).toBe(2)
   })
 
+  it("until it is cancelled: no piece of it is begun after that", async () => {
+    const { ask, context } = make(false, 2)
+    const long = ask(Array(3000).fill(4), [], 1)
+    while (context.batches.length < 3) await new Promise((resolve) => setImmediate(resolve))
+    long.drop()
+    await ask([1, 2, 3], [], 20).end
+    const ofTheLong = context.batches.filter((batch) => batch.has(0)).length
+    // three were read, and one may have been under way
+    expect(ofTheLong).toBeLessThanOrEqual(4)
+  })
+
   it("so that who asks the same again begins with the last token", async () => {
     const { ask } = make(false, 2)
     const prompt = Array(319).fill(3)
