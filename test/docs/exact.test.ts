@@ -1,6 +1,6 @@
 /** What docs/design.md says of an answer after a failover is what the engine decides. */
 import { expect, it } from "vitest"
-import { dependsOnRows } from "../../src/machines/kinds/llama/exact-types.ts"
+import { rowsOf } from "../../src/machines/kinds/llama/exact-types.ts"
 import { textOf } from "./pages.ts"
 
 const page = textOf("docs/design.md")
@@ -27,10 +27,9 @@ it("the page on the design says which answers are exact as the engine decides it
     IQ4_NL: 20,
     IQ4_XS: 23
   }
-  const byRows = (name: string) => dependsOnRows(new Set([number[name] ?? -1]))
+  const byRows = (name: string) => rowsOf(new Set([number[name] ?? -1]), 4) === undefined
   const [exact, not] = [typesIn(row("exact")), typesIn(row("not exact"))]
   expect(exact.length).toBeGreaterThan(4)
   expect(exact.filter(byRows)).toEqual([])
-  // Q3_K_M has tensors of Q4_K too
-  expect(not.filter((name) => !byRows(name))).toEqual(["Q3_K"])
+  expect(not.filter((name) => !byRows(name))).toEqual([])
 })

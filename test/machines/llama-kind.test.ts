@@ -1,7 +1,7 @@
 /** What llama.cpp is, as a kind of worker: data that others go by. */
 import { describe, expect, it } from "vitest"
 import { gguf } from "../../src/machines/formats/model-format.ts"
-import { dependsOnRows } from "../../src/machines/kinds/llama/exact-types.ts"
+import { anyRows, rowsOf } from "../../src/machines/kinds/llama/exact-types.ts"
 import { formatOf, isModelFile, kindFor, kindOf, runtimeName, runtimeNamed } from "../../src/machines/kinds/kind.ts"
 import { llama } from "../../src/machines/kinds/llama/llama.ts"
 import { KindId } from "../../src/machines/vocabulary/kind.ts"
@@ -22,23 +22,28 @@ const number = {
 }
 
 describe("The types of a file's tensors", () => {
-  it.each(["F16", "Q2_K", "Q4_K", "IQ4_XS"] as const)(
-    "whose kernel goes by the rows: %s, beside whatever else",
+  it.each(["F16", "IQ4_XS"] as const)("whose kernel goes by the rows: %s, beside whatever else", (type) => {
+    expect(rowsOf(new Set([number[type]]), 1)).toBeUndefined()
+    expect(rowsOf(new Set([number.Q8_0, number.Q4_K, number[type], number.F32]), 1)).toBeUndefined()
+  })
+
+  it.each(["Q2_K", "Q4_K"] as const)(
+    "whose rows are computed by fours or in threes: %s, where few slots are",
     (type) => {
-      expect(dependsOnRows(new Set([number[type]]))).toBe(true)
-      expect(dependsOnRows(new Set([number.Q8_0, number[type], number.F32]))).toBe(true)
+      expect(rowsOf(new Set([number[type], number.Q6_K, number.F32]), 4)).toEqual({ step: 4, most: 3 })
+      expect(rowsOf(new Set([number[type]]), 5)).toBeUndefined()
     }
   )
 
   it.each(["Q4_0", "Q5_0", "Q8_0", "Q5_K", "Q6_K", "IQ4_NL"] as const)("whose kernel does not: %s", (type) => {
-    expect(dependsOnRows(new Set([number[type]]))).toBe(false)
+    expect(rowsOf(new Set([number[type]]), 16)).toBe(anyRows)
     // what is never quantised has full precision beside it
-    expect(dependsOnRows(new Set([number.F32, number[type]]))).toBe(false)
+    expect(rowsOf(new Set([number.F32, number[type]]), 16)).toBe(anyRows)
   })
 
   it("of full precision do so where there is nothing else", () => {
-    expect(dependsOnRows(new Set([number.F32]))).toBe(true)
-    expect(dependsOnRows(new Set())).toBe(false)
+    expect(rowsOf(new Set([number.F32]), 1)).toBeUndefined()
+    expect(rowsOf(new Set(), 1)).toBe(anyRows)
   })
 })
 

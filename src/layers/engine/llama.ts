@@ -24,7 +24,7 @@ import {
 } from "./index.ts"
 import { type AnswerForm, type Begun, dialectOf, hasForm, promptTail } from "../../machines/dialect/answer-form.ts"
 import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
-import { dependsOnRows } from "../../machines/kinds/llama/exact-types.ts"
+import { anyRows, rowsOf } from "../../machines/kinds/llama/exact-types.ts"
 import { unsuitable } from "../../machines/policy/purpose.ts"
 import type { Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
@@ -171,17 +171,20 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     tokenBytes: () => pieces.longest(facts.vocabulary)
   })
   const isCpu = runtime.backend === "CPU"
+  const oneWay = isCpu ? rowsOf(matrices, options.slots) : undefined
+  const rows = oneWay ?? anyRows
   // On a GPU kernels are chosen by the size of a batch throughout.
   let exactness: Exactness | undefined =
-    !isCpu || dependsOnRows(matrices) ? { exact: false } : knownOf(options, loaded.threads)
+    !isCpu || oneWay === undefined ? { exact: false } : knownOf(options, loaded.threads)
   /** a worker that is not exact has nothing to lose by reading on from any token */
   const usable = (held: Cells, wanted: Wanted): number =>
-    exactness?.exact === false ? held.tokens : reusable(held, wanted)
+    exactness?.exact === false ? held.tokens : reusable(held, wanted, rows.step)
   const caches = new Caches({
     addon: runtime.addon,
     native: loaded.native,
     hasState: facts.stateBytes > 0,
     copiesMax: copiesMax(context, options.slots),
+    step: rows.step,
     usable
   })
   const parking = parkingOf({ runtime, loaded, options, slots, caches, usable })
@@ -194,6 +197,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     hasState: caches.hasState,
     batchSize: loaded.batchSize,
     isMixed: !isCpu,
+    rows,
     paceMs: options.maxTokensPerS === undefined ? 0 : 1000 / options.maxTokensPerS,
     now,
     ...(parking === undefined ? {} : { parking })
@@ -331,6 +335,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
         slots,
         context,
         piece: loaded.batchSize,
+        rows,
         words: model.tokenize(testText, false),
         done: (found) => {
           exactness = { ...found, threads: loaded.threads }

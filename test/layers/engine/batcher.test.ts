@@ -6,6 +6,7 @@ import type { AddonContext } from "../../../src/layers/engine/llama/addon.ts"
 import { LlamaAnswer } from "../../../src/layers/engine/llama/decoding/answer.ts"
 import { Batcher, type BatcherOptions } from "../../../src/layers/engine/llama/decoding/batcher.ts"
 import { AnswerSampler } from "../../../src/layers/engine/llama/decoding/sampling.ts"
+import { anyRows } from "../../../src/machines/kinds/llama/exact-types.ts"
 import { makeSlots, type Slot } from "../../../src/layers/engine/slots.ts"
 import { GREEDY, plain, request } from "./ask.ts"
 
@@ -106,7 +107,15 @@ const make = (fails: (batch: ReadonlyArray<Part>) => string | undefined, batchSi
   const { context, sizes } = fakeContext(fails)
   return {
     sizes,
-    batcher: new Batcher({ context, batchSize, isMixed: false, paceMs: 0, now: () => 0, caches: cachesOf(context) }),
+    batcher: new Batcher({
+      context,
+      batchSize,
+      isMixed: false,
+      rows: anyRows,
+      paceMs: 0,
+      now: () => 0,
+      caches: cachesOf(context)
+    }),
     slots: makeSlots(4)
   }
 }

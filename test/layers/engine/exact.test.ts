@@ -21,7 +21,7 @@ const words = (count: number): string => Array.from({ length: count }, (_, i) =>
 const SEEDED = { temperature: 1, topP: 1, topK: 0, seed: 42 }
 
 describe("A worker's self-test", () => {
-  it.scopedLive.each(["q8_0", "q4_0"] as const)("finds %s exact at one thread", (type) =>
+  it.scopedLive.each(["q8_0", "q4_0", "q4_k"] as const)("finds %s exact at one thread", (type) =>
     Effect.gen(function* () {
       const modelPath = yield* Effect.promise(() => small(type))
       const { exactness, loaded } = yield* found({ modelPath })
@@ -30,7 +30,7 @@ describe("A worker's self-test", () => {
     })
   )
 
-  it.scopedLive.each(["f16", "q4_k", "f32"] as const)("is not asked of %s, whose kernels go by rows", (type) =>
+  it.scopedLive.each(["f16", "f32"] as const)("is not asked of %s, whose kernels go by rows", (type) =>
     Effect.gen(function* () {
       const modelPath = yield* Effect.promise(() => small(type))
       const loaded = yield* loadWith(layer, { modelPath, slots: 3, threads: 1 })
@@ -150,6 +150,26 @@ describe("A prompt that is read in large pieces", () => {
       const onDecoded = yield* ask(loaded, next)
       expect(onDecoded.cachedTokens).toBeGreaterThan(0)
       expect(onDecoded.ids).toEqual((yield* cold(modelPath, next)).ids)
+    })
+  )
+})
+
+describe("A model of Q4_K", () => {
+  it.scopedLive("answers the same cold, warm, in company, and resumed elsewhere", () =>
+    Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => small("q4_k"))
+      const question = { input: plain(words(40)), maxTokens: 30, ignoreEos: true, sampling: SEEDED }
+      const expected = yield* cold(modelPath, question)
+      const loaded = yield* loadWith(layer, { modelPath, slots: 4, threads: 1 })
+      const other = (count: number) => ask(loaded, { ...question, input: plain(words(count)) })
+      const [first] = yield* Effect.all([ask(loaded, question), other(3), other(5), other(50)], { concurrency: 4 })
+      expect(first.ids).toEqual(expected.ids)
+      expect((yield* ask(loaded, question)).ids).toEqual(expected.ids)
+      const next = { ...question, input: plain(`${words(40)}${expected.text} and`) }
+      expect((yield* ask(loaded, next)).ids).toEqual((yield* cold(modelPath, next)).ids)
+      const resume = { tokenIds: expected.ids.slice(0, 11), text: expected.parts.slice(0, 11).join("") }
+      const rest = yield* cold(modelPath, { ...question, resume })
+      expect([...resume.tokenIds, ...rest.ids]).toEqual(expected.ids)
     })
   )
 })

@@ -5,6 +5,7 @@
  */
 import { describe, expect, it } from "vitest"
 import { wideFrom } from "../../../src/machines/kinds/llama/batches.ts"
+import { anyRows, type Rows } from "../../../src/machines/kinds/llama/exact-types.ts"
 import type { AddonCheckpoint, AddonContext } from "../../../src/layers/engine/llama/addon.ts"
 import { takeSlot } from "../../../src/layers/engine/admission.ts"
 import { LlamaAnswer } from "../../../src/layers/engine/llama/decoding/answer.ts"
@@ -96,7 +97,7 @@ const sampler = (): AnswerSampler => {
   return new AnswerSampler({ AddonSampler } as never, {} as never, GREEDY)
 }
 
-const make = (hasState: boolean, slotCount: number) => {
+const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows) => {
   const context = new Context(hasState)
   const slots = makeSlots(slotCount)
   const caches = new Caches({
@@ -104,9 +105,19 @@ const make = (hasState: boolean, slotCount: number) => {
     native: context as never,
     hasState,
     copiesMax: 3 * slotCount,
-    usable: reusable
+    step: rows.step,
+    usable: (held, asked) => reusable(held, asked, rows.step)
   })
-  const batcher = new Batcher({ context, batchSize: 128, isMixed: false, hasState, paceMs: 0, now: () => 0, caches })
+  const batcher = new Batcher({
+    context,
+    batchSize: 128,
+    isMixed: false,
+    rows,
+    hasState,
+    paceMs: 0,
+    now: () => 0,
+    caches
+  })
   const ask = (prompt: ReadonlyArray<number>, resumed: ReadonlyArray<number>, maxTokens: number) => {
     const all = [...prompt, ...resumed]
     const taken = takeSlot(slots, all)
@@ -125,7 +136,7 @@ const make = (hasState: boolean, slotCount: number) => {
           }),
           prompt,
           slot,
-          cached: reusable({ tokens: prefix, wide: slot.wide }, { prompt: prompt.length, all: all.length }),
+          cached: reusable({ tokens: prefix, wide: slot.wide }, { prompt: prompt.length, all: all.length }, rows.step),
           context: 4000,
           trained: 4000,
           textOf: String,
@@ -149,8 +160,8 @@ const words = (random: SeededRandom, count: number): ReadonlyArray<number> =>
   Array.from({ length: count }, () => 1 + Math.floor(random.next() * 5))
 
 /** The answer of a context that has read nothing else. */
-const cold = async (hasState: boolean, prompt: ReadonlyArray<number>, maxTokens: number) => {
-  const alone = make(hasState, 1).ask(prompt, [], maxTokens)
+const cold = async (hasState: boolean, rows: Rows, prompt: ReadonlyArray<number>, maxTokens: number) => {
+  const alone = make(hasState, 1, rows).ask(prompt, [], maxTokens)
   await alone.end
   return alone.said
 }
@@ -166,9 +177,9 @@ const nextPrompt = (random: SeededRandom, before: ReadonlyArray<number>, said: R
   return more(400)
 }
 
-const converse = async (hasState: boolean, seed: number): Promise<number> => {
+const converse = async (hasState: boolean, rows: Rows, seed: number): Promise<number> => {
   const random = new SeededRandom(seed)
-  const { ask } = make(hasState, 3)
+  const { ask, context } = make(hasState, 4, rows)
   const histories: Array<ReadonlyArray<number>> = [words(random, 40), words(random, 64), words(random, 300)]
   const answers: Array<ReadonlyArray<number>> = [[], [], []]
   let cached = 0
@@ -180,7 +191,7 @@ const converse = async (hasState: boolean, seed: number): Promise<number> => {
       return { prompt, maxTokens, isCut, asked: ask(prompt, [], maxTokens) }
     })
     for (const [i, { asked, isCut, maxTokens, prompt }] of running.entries()) {
-      const whole = await cold(hasState, prompt, maxTokens)
+      const whole = await cold(hasState, rows, prompt, maxTokens)
       let { said } = asked
       if (isCut) {
         // dropped wherever it is, and resumed from some of what it has said
@@ -194,6 +205,11 @@ const converse = async (hasState: boolean, seed: number): Promise<number> => {
       answers[i] = said
     }
   }
+  for (const batch of context.batches) {
+    const count = [...batch.values()].reduce((sum, tokens) => sum + tokens, 0)
+    if (count >= wideFrom) expect(count % rows.step).toBe(0)
+    else expect(count).toBeLessThanOrEqual(rows.most)
+  }
   return cached
 }
 
@@ -204,11 +220,13 @@ const seeds = sampleOf(
 
 describe("A prompt is read as if it were alone and cold", () => {
   it.each([
-    ["a cache that can be cut", false],
-    ["a state that goes back to copies", true]
-  ])("in %s, whatever was asked before and beside it", async (_name, hasState) => {
+    ["a cache that can be cut", false, anyRows],
+    ["a state that goes back to copies", true, anyRows],
+    ["a cache whose weights are computed by fours or threes", false, { step: 4, most: 3 }],
+    ["a state whose weights are", true, { step: 4, most: 3 }]
+  ])("in %s, whatever was asked before and beside it", async (_name, hasState, rows) => {
     let cached = 0
-    for (const seed of seeds) cached += await converse(hasState, seed)
+    for (const seed of seeds) cached += await converse(hasState, rows, seed)
     expect(cached).toBeGreaterThan(0)
   })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { ExactPlaces } from "../../../src/machines/policy/exact-places.ts"
-import { dependsOnRows } from "../../../src/machines/kinds/llama/exact-types.ts"
+import { anyRows, rowsOf } from "../../../src/machines/kinds/llama/exact-types.ts"
 import { HiveId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const here = { hive: HiveId.make("a"), device: cpuDevice }
@@ -53,7 +53,7 @@ describe("Types of which the kernel is chosen by rows", () => {
     ["Q2_K", [10, 11]],
     ["IQ4_XS", [23]],
     ["F32 throughout", [0]]
-  ])("%s", (_, types) => expect(dependsOnRows(new Set(types))).toBe(true))
+  ])("%s", (_, types) => expect(rowsOf(new Set(types), 8)).toBeUndefined())
 
   it.each([
     ["Q8_0", [8]],
@@ -63,5 +63,5 @@ describe("Types of which the kernel is chosen by rows", () => {
     ["IQ4_NL", [20]],
     ["Q8_0 with the router of experts in F32", [8, 0]],
     ["none that is known", []]
-  ])("not %s", (_, types) => expect(dependsOnRows(new Set(types))).toBe(false))
+  ])("not %s", (_, types) => expect(rowsOf(new Set(types), 8)).toBe(anyRows))
 })

@@ -1,4 +1,5 @@
 /** What goes into one batch: the next token of each answer that decodes, and parts of the prompts that are read. */
+import type { Rows } from "../../../../machines/kinds/llama/exact-types.ts"
 import type { AddonContext } from "../addon.ts"
 import type { LlamaAnswer } from "./answer.ts"
 import { narrowPiece, wideLeft, widePiece } from "./pieces.ts"
@@ -11,6 +12,8 @@ export interface BatchOptions {
   readonly isMixed: boolean
   /** the model has recurrent layers */
   readonly hasState?: boolean
+  /** of a batch that is not wide */
+  readonly rows: Rows
 }
 
 const FIRST = Uint32Array.of(0)
@@ -27,8 +30,8 @@ export interface Drawn {
 export const decodes = (answer: LlamaAnswer): boolean => answer.attached && answer.tokens.length - answer.filled === 1
 
 /** tokens that it has to read alone */
-const leftOf = ({ isMixed }: BatchOptions, { filled, promptLength }: LlamaAnswer): number =>
-  isMixed ? 0 : wideLeft(filled, promptLength)
+const leftOf = ({ isMixed, rows }: BatchOptions, { filled, promptLength }: LlamaAnswer): number =>
+  isMixed ? 0 : wideLeft(filled, promptLength, rows.step)
 
 /** Tokens that it reads next. */
 const pieceOf = (options: BatchOptions, answer: LlamaAnswer): number => {
@@ -51,21 +54,23 @@ const tokensOf = (answer: LlamaAnswer, from: number, end: number): Uint32Array =
 
 const share = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswer>) => {
   const parts: Array<readonly [answer: LlamaAnswer, count: number]> = []
-  let room = options.batchSize
-  for (const answer of ready) {
-    if (!decodes(answer)) continue
-    parts.push([answer, 1])
-    room--
-  }
-  for (const answer of ready) {
-    if (decodes(answer) || room <= 0) continue
-    const count = Math.min(room, pieceOf(options, answer))
+  const isWide = ready.some((answer) => leftOf(options, answer) > 0)
+  let room = isWide ? options.batchSize : Math.min(options.batchSize, options.rows.most)
+  for (const answer of inTurn(options, ready)) {
+    if (room <= 0) break
+    const count = decodes(answer) ? 1 : Math.min(room, pieceOf(options, answer))
     parts.push([answer, count])
     room -= count
   }
   // llama.cpp decodes sequences with ascending neighbouring numbers in one go, and others one after the other.
   return parts.sort(([a], [b]) => a.slot.id - b.slot.id)
 }
+
+/** Who decodes comes first; where few have room, who has waited for longest. */
+const inTurn = ({ rows }: BatchOptions, ready: ReadonlyArray<LlamaAnswer>): ReadonlyArray<LlamaAnswer> =>
+  rows.most === Infinity
+    ? ready.toSorted((a, b) => Number(decodes(b)) - Number(decodes(a)))
+    : ready.toSorted((a, b) => a.turn - b.turn)
 
 /**
  * Which of these share the next batch. A piece that is read wide is alone in it: one answer's after the other's, in turn
@@ -88,6 +93,7 @@ export const fillBatch = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswe
   const parts = share(options, ready)
   context.initBatch(parts.reduce((sum, [, count]) => sum + count, 0))
   const drawn: Array<Drawn> = []
+  const turn = 1 + Math.max(...ready.map((answer) => answer.turn))
   for (const [answer, count] of parts) {
     const from = answer.filled
     const end = from + count
@@ -97,6 +103,7 @@ export const fillBatch = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswe
     const asked = !last ? NONE : count === 1 ? FIRST : Uint32Array.of(count - 1)
     const index = context.addToBatch(slot.id, from, tokensOf(answer, from, end), asked)[0]
     answer.filled = end
+    answer.turn = turn
     slot.filled = end
     slot.wide = isWide && slot.wide >= from ? end : Math.min(slot.wide, from)
     if (isWide) answer.pieces++

@@ -24,6 +24,8 @@ export interface CachesOptions {
   readonly hasState: boolean
   /** so many copies are kept at most, as they are booked */
   readonly copiesMax: number
+  /** a prompt is read wide in multiples of so many tokens */
+  readonly step: number
   /** how much of what is held this answer may begin with */
   readonly usable: (held: Cells, asked: Asked) => number
 }
@@ -88,7 +90,7 @@ export class Caches {
     const last = this.copies.findLast((one) => one.slot === slot)?.at ?? 0
     if (filled <= last) return false
     if (hasEnded && this.endServes(slot, filled)) return true
-    return copiesAt(promptLength).includes(filled) || filled - (filled % copyEvery) > last
+    return copiesAt(promptLength, this.options.step).includes(filled) || filled - (filled % copyEvery) > last
   }
 
   /** Could a next turn go on from here, from what was decoded? */

@@ -22,25 +22,28 @@ export interface Asked {
 
 /**
  * So many tokens of a prompt are read wide. The last one is not, if there are enough without it: who asks the same again
- * begins with that, and it is in one batch with the tokens of others.
+ * begins with that, and it is in one batch with the tokens of others. It is a multiple of `step` (`exact-types.ts`).
  */
-export const wideEnd = (prompt: number): number => (prompt < wideFrom ? 0 : Math.max(wideFrom, prompt - 1))
+export const wideEnd = (prompt: number, step = 1): number =>
+  prompt < wideFrom ? 0 : Math.max(wideFrom, floor(prompt - 1, step))
+
+const floor = (tokens: number, step: number): number => tokens - (tokens % step)
 
 /** How much of what is held may be kept, so that the rest can be read as it would be from the beginning. */
-export const reusable = (held: Cells, { all, prompt }: Asked): number => {
-  const end = wideEnd(prompt)
+export const reusable = (held: Cells, { all, prompt }: Asked, step = 1): number => {
+  const end = wideEnd(prompt, step)
   const wide = Math.min(held.wide, held.tokens)
   if (end === 0) return wide === 0 ? held.tokens : 0
   if (wide >= end && all > end) return wide === end ? held.tokens : end
-  return Math.max(0, Math.min(wide, end - wideFrom))
+  return Math.max(0, floor(Math.min(wide, end - wideFrom), step))
 }
 
 /** What a next turn asks at least that goes on from so many tokens: one more. */
 export const nextTurn = (tokens: number): Asked => ({ prompt: tokens + 1, all: tokens + 1 })
 
 /** Tokens of its prompt that an answer has still to read wide; what is too little for that is read narrow. */
-export const wideLeft = (filled: number, prompt: number): number => {
-  const left = wideEnd(prompt) - filled
+export const wideLeft = (filled: number, prompt: number, step = 1): number => {
+  const left = wideEnd(prompt, step) - filled
   return left < wideFrom ? 0 : left
 }
 
@@ -61,4 +64,7 @@ export const narrowPiece = (filled: number, { all, prompt }: Asked, hasState: bo
  * Where a state is copied: before the last token, and so long before that the next turn, however short, finds enough
  * that is new to be read wide.
  */
-export const copiesAt = (prompt: number): ReadonlyArray<number> => [wideEnd(prompt) - wideFrom, prompt - 1]
+export const copiesAt = (prompt: number, step = 1): ReadonlyArray<number> => [
+  wideEnd(prompt, step) - wideFrom,
+  prompt - 1
+]

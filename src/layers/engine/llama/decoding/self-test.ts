@@ -7,7 +7,8 @@
  * ends it, and it begins anew later.
  */
 import { createHash } from "node:crypto"
-import { wideFrom } from "../../../../machines/kinds/llama/batches.ts"
+import { narrowTokens, wideFrom } from "../../../../machines/kinds/llama/batches.ts"
+import type { Rows } from "../../../../machines/kinds/llama/exact-types.ts"
 import type { Exactness } from "../../../../machines/vocabulary/worker.ts"
 import { lastUsed, type Slot } from "../../slots.ts"
 import type { AddonSampler, NativeContext } from "../addon.ts"
@@ -30,6 +31,8 @@ export interface SelfTestOptions {
   readonly context: number
   /** tokens of a prompt that are read at once, at most */
   readonly piece: number
+  /** of all other batches */
+  readonly rows: Rows
   /** some tokens of the model's; repeated as often as needed */
   readonly words: Uint32Array
   readonly done: (exactness: Exactness) => void
@@ -131,24 +134,41 @@ export class SelfTest {
   private *steps(sequence: number): Steps {
     const { native } = this.options
     const length = this.tokens.length
-    const begin = length - this.decoded
+    const begin = length - this.decoded - ((length - this.decoded) % this.options.rows.step)
     native.disposeSequence(sequence)
     yield* this.read(sequence, begin, this.options.piece)
     const alone = yield* this.decodeFrom(sequence, begin, () => [])
     yield* this.cut(sequence, begin)
-    const again = yield this.piece(sequence, begin, length, true)
+    const again = yield* this.again(sequence, begin, length)
     const bits = createHash("sha256").update(alone.join()).digest("hex").slice(0, 16)
     if (again !== alone.at(-1)) return { exact: false, bits }
     yield* this.cut(sequence, begin)
     const rest = length - Math.min(besides, this.decoded)
-    if (rest > begin) yield this.beside(this.piece(sequence, begin, rest, false), this.mates(sequence, 1, 40))
+    yield* this.besideOthers(sequence, begin, rest)
     let count = 0
     const company = yield* this.decodeFrom(sequence, rest, () => this.mates(sequence, ++count, 1))
     if (alone.some((one, i) => one !== company[i])) return { exact: false, bits }
     native.disposeSequence(sequence)
     yield* this.read(sequence, begin, wideFrom)
-    const inSmaller = yield this.piece(sequence, begin, length, true)
+    const inSmaller = yield* this.again(sequence, begin, length)
     return { exact: inSmaller === alone.at(-1), bits }
+  }
+
+  /** As many at once as may be; the last one's probabilities. */
+  private *again(sequence: number, from: number, end: number): Generator<Step, string, string> {
+    const most = Math.min(decodedTokens + this.options.rows.step, narrowTokens, this.options.rows.most)
+    let last = ""
+    for (let at = from; at < end; at += most)
+      last = yield this.piece(sequence, at, Math.min(end, at + most), at + most >= end)
+    return last
+  }
+
+  /** In one piece, or in small ones, each with neighbours. */
+  private *besideOthers(sequence: number, from: number, end: number): Generator<Step, void, string> {
+    const { most } = this.options.rows
+    const [own, others] = most === Infinity ? [end - from, 40] : [most - 1, 1]
+    for (let at = from; at < end; at += own)
+      yield this.beside(this.piece(sequence, at, Math.min(end, at + own), false), this.mates(sequence, 1, others, 1))
   }
 
   /** The first tokens, as a prompt is read: alone, in pieces of `most` tokens. */
@@ -193,9 +213,14 @@ export class SelfTest {
   }
 
   /** Others with a token each, or with `tokens`: in turn one, two, … as many as there are slots. */
-  private mates(sequence: number, count: number, tokens: number): ReadonlyArray<Part> {
+  private mates(
+    sequence: number,
+    count: number,
+    tokens: number,
+    most = this.options.rows.most - 1
+  ): ReadonlyArray<Part> {
     const others = this.free().filter(({ id }) => id !== sequence)
-    const taken = others.slice(-(1 + (count % Math.max(1, others.length))))
+    const taken = others.slice(-Math.min(most, 1 + (count % Math.max(1, others.length))))
     return taken.map((slot) => {
       slot.filled = 0
       this.options.native.disposeSequence(slot.id)
