@@ -12,8 +12,10 @@ import { ask, loadAndTest, loadWith, MINILLAMA, plain } from "./ask.ts"
 
 const layer = layerLlama({ gpu: "cpu" })
 
-const small = (type: TensorType) =>
-  model({ ...TINY, layers: 2, width: 256, heads: 4, feedForward: 512, context: 1024, type })
+/** Q4_K's two ways of computing show in a larger one alone. */
+const sizeOf = (type: TensorType) =>
+  type === "q4_k" ? { layers: 8, width: 512, feedForward: 1536 } : { layers: 2, width: 256, feedForward: 512 }
+const small = (type: TensorType) => model({ ...TINY, ...sizeOf(type), heads: 4, context: 1024, type })
 
 const found = (options: Parameters<typeof loadWith>[1]) => loadAndTest(layer, options)
 
