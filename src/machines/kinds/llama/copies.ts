@@ -8,8 +8,8 @@ export const copyEvery = 4096
 /** bytes of all copies of a worker, where each is smaller than that; in memory, whatever the device */
 export const copyBytesMax = 64_000_000
 
-/** of a slot: before the last token of its last prompt, at the end of that answer, and one of the turn before */
-const copiesOfTurns = 3
+/** of a slot: two of its last prompt (`copiesAt`), one at the end of that answer, and one of the turn before */
+const copiesOfTurns = 4
 
 /** So many copies a worker keeps at most; the oldest make room. */
 export const copiesMax = (context: number, slots: number): number =>
