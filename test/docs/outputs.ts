@@ -4,6 +4,7 @@
  */
 import * as JSONSchema from "effect/JSONSchema"
 import * as Schema from "effect/Schema"
+import { HiveParked } from "../../src/machines/vocabulary/people/parked.ts"
 import { Dialect } from "../../src/machines/dialect/dialect.ts"
 import { Discovered } from "../../src/machines/discovery/discovered.ts"
 import { Diagnosis } from "../../src/machines/doctor/finding.ts"
@@ -80,7 +81,8 @@ export const outputs: Readonly<Record<string, Output>> = {
       queen: Queen,
       hives: Schema.Array(Schema.Union(HiveView, LeftHive)),
       workers: Schema.Array(WorkerRow),
-      kept: Schema.optional(Schema.Array(KeptModel))
+      kept: Schema.optional(Schema.Array(KeptModel)),
+      parked: Schema.optional(Schema.Array(HiveParked))
     })
   ),
   doctor: document(Diagnosis),

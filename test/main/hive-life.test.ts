@@ -124,7 +124,7 @@ describe("The end of a hive", () => {
     expect(await hive.exit).toEqual({ code: 0, signal: null })
     expect(Date.now() - began).toBeLessThan(patience(2000))
     expect(here.listening()).toEqual([])
-    expect(readdirSync(hive.folder).sort()).toEqual(["catalog.sqlite", "models", "notes"])
+    expect(readdirSync(hive.folder).sort()).toEqual(["catalog.sqlite", "models", "notes", "parked.secret"])
   })
 
   it("by SIGTERM is the same, and a hang-up is none", async () => {

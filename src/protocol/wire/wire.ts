@@ -20,10 +20,10 @@ export interface Wire extends WireInput, WireAnswer {
 
 export const megabyte = 1024 * 1024
 
-/** Once per program: a queen calls the same endpoint of a thousand hives. */
+/** Once per program: a queen calls the same endpoint of a thousand hives. An interface may call it otherwise than another. */
 export const compile = (name: string, endpoint: Endpoint): Wire => {
   const known = compiled.get(endpoint)
-  if (known !== undefined) return known
+  if (known !== undefined) return known.name === name ? known : { ...known, name }
   const wire: Wire = {
     name,
     endpoint,
