@@ -907,5 +907,48 @@ export const regressions: ReadonlyArray<{ readonly name: string; readonly plan: 
       healAt: 60_000,
       end: "down"
     }
+  },
+  {
+    name: "a worker decoded for a queen who had gone while her request was on its way",
+    plan: {
+      seed: 1065,
+      hives: [
+        { id: localHive, ramMb: 4000, gpus: [2000, 2000], ...asleep },
+        { id: HiveId.make("hive1"), ramMb: 4000, gpus: [1000, 8000], ...asleep },
+        { id: HiveId.make("hive2"), ramMb: 4000, gpus: [2000], ...asleep }
+      ],
+      jobs: [
+        {
+          id: 2,
+          at: 19_200,
+          prompt: "tell da38 about c438cd",
+          teardown: "cold",
+          calls: true,
+          client: { stream: true, surface: "ollama" }
+        },
+        {
+          id: 4,
+          at: 1120,
+          prompt: "tell 09ee about 349a73",
+          teardown: "warm",
+          words: 2670,
+          calls: false,
+          client: { stream: true, surface: "responses" }
+        }
+      ],
+      faults: [
+        { at: 9237, kind: "half-open", target: 414, forMs: 39_601, steps: 0 },
+        { at: 20_117, kind: "hang-worker", target: 960, forMs: 33_702, steps: 0 }
+      ],
+      tokens: 98,
+      tokensPerS: 10,
+      loadMs: 1915,
+      bootMs: [20, 50],
+      latencyMs: [0.2, 5],
+      hub: { breaks: 0, corrupts: 0 },
+      healAt: 60_000,
+      end: "down",
+      speech: { form: 2, unlearned: 0.3 }
+    }
   }
 ]

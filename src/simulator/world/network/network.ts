@@ -257,7 +257,8 @@ export class Network {
           if (Exit.isSuccess(exit)) {
             const feed = feedIn(wire, exit.value)
             if (feed === undefined) connection.send("client", () => settle(Effect.succeed(exit.value)))
-            else {
+            // its client left while the request was on its way: nobody reads
+            else if (connection.isOpen) {
               const remote = remoteFeed(connection, () => this.open.delete(connection))
               const output = wire.withFeed(exit.value, () => remote.feed)
               connection.send("client", () => settle(Effect.succeed(output), true))
