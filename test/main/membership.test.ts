@@ -44,6 +44,13 @@ describe("A hive that is started by hand", () => {
     expect(secretOf(place, other)).not.toBe(secret)
   })
 
+  it("has another for another queen, too, where it never heard that the first one took it in", () => {
+    const place = placeAt(home())
+    const secret = secretOf(place, one)
+    expect(secretOf(place, one)).toBe(secret)
+    expect(secretOf(place, other)).not.toBe(secret)
+  })
+
   it("does not show its secret to a queen that did not invite it", () => {
     const state = home()
     keepJoined(placeAt(state), one)

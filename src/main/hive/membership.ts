@@ -19,21 +19,26 @@ export interface Joining {
   readonly invite?: string
 }
 
-const fileOf = ({ hive, home }: Place, name: "joined" | "secret"): string => join(hiveFolder(home, hive.id), name)
+/** `shown`: to which queen the secret may have been shown; `joined`: who has taken it in. */
+type Note = "joined" | "shown"
 
-const joinedBefore = (place: Place): string | undefined => {
+const fileOf = ({ hive, home }: Place, name: Note | "secret"): string => join(hiveFolder(home, hive.id), name)
+
+const noted = (place: Place, note: Note): string | undefined => {
   try {
-    return readFileSync(fileOf(place, "joined"), "utf8").trim() || undefined
+    return readFileSync(fileOf(place, note), "utf8").trim() || undefined
   } catch {
     return undefined
   }
 }
 
-export const keepJoined = (place: Place, { queen }: Joining): void => {
-  const file = fileOf(place, "joined")
+const keep = (place: Place, note: Note, queen: string): void => {
+  const file = fileOf(place, note)
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   writeFileSync(file, `${queen}\n`, { mode: 0o600 })
 }
+
+export const keepJoined = (place: Place, { queen }: Joining): void => keep(place, "joined", queen)
 
 /**
  * Undefined: it is its machine's own, or its queen has brought it there.
@@ -43,7 +48,7 @@ export const keepJoined = (place: Place, { queen }: Joining): void => {
 export const joiningOf = (place: Place, invite: string | undefined): Joining | undefined => {
   const { hive, queen } = place
   if (invite !== undefined) return { queen: hive.queen ?? `http://127.0.0.1:${queen.port}`, invite }
-  const before = joinedBefore(place)
+  const before = noted(place, "joined")
   if (before === undefined) return undefined
   if (hive.queen === undefined || hive.queen === before) return { queen: before }
   throw rbeeError(
@@ -53,10 +58,14 @@ export const joiningOf = (place: Place, invite: string | undefined): Joining | u
   )
 }
 
-/** What it and its queen show to each other. One queen's is not shown to another: who knew it there would know it here. */
+/**
+ * What it and its queen show to each other. One queen's is not shown to another: who knew it there would know it here. To
+ * whom it is shown is noted before: a hive may be killed before it hears that she has taken it in.
+ */
 export const secretOf = (place: Place, { queen }: Joining): string | undefined => {
-  const before = joinedBefore(place)
+  const before = noted(place, "shown") ?? noted(place, "joined")
   if (before !== undefined && before !== queen)
     for (const name of ["joined", "secret"] as const) rmSync(fileOf(place, name), { force: true })
+  keep(place, "shown", queen)
   return hiveSecret(fileOf(place, "secret"))
 }
