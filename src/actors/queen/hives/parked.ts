@@ -20,6 +20,7 @@ const ofAll = <A, E>(ask: (api: HiveApi) => Effect.Effect<A, E>) =>
             ? Effect.succeed([])
             : ask(claimed.api).pipe(
                 Effect.timeout(patience),
+                Effect.tapError((error) => Effect.logWarning(`hive ${hive} was not heard about what it keeps`, error)),
                 Effect.match({ onSuccess: (told) => [{ hive, ...told }], onFailure: () => [] })
               ),
         { concurrency: "unbounded" }

@@ -218,9 +218,14 @@ export const modelStop = (name: string, context: Context) =>
 
 export const cacheClear = (context: Context) =>
   withQueen(context, (api) =>
-    Effect.map(api.clearParked({}), (cleared) => {
+    Effect.zipWith(api.clearParked({}), api.listHives({}), (cleared, hives) => {
       const [files, mb] = cleared.reduce(([n, sum], one) => [n + one.files, sum + one.mb], [0, 0])
-      return answer(context, files === 0 ? "no conversations were kept" : `${conversations(files)} deleted, ${mb} MB`)
+      const away = hives.map(({ id }) => id).filter((id) => !cleared.some(({ hive }) => hive === id))
+      const deleted = files === 0 ? "no conversations were kept" : `${conversations(files)} deleted, ${mb} MB`
+      return answer(
+        context,
+        away.length === 0 ? deleted : `${deleted}; not asked, as they do not run: ${away.join(", ")}`
+      )
     })
   )
 
