@@ -25,6 +25,7 @@ import { dirname, join } from "node:path"
 import { cachedDataVersionTag } from "node:v8"
 import { Script } from "node:vm"
 import { codeCache } from "../layers/paths/user-home.ts"
+import { holdBack } from "./plain-start.ts"
 
 /** the builder's: which program, and the hash of its file */
 const name = process.env.RBEE_BUILD_PROGRAM ?? ""
@@ -79,6 +80,9 @@ const write = (folder: string, file: string, script: Script): void => {
   }
 }
 
+/** What ends the holding back of V8, once the program is loaded. */
+let release = () => {}
+
 const compiled = (code: string, filename: string): Script => {
   const folder = codeCache()
   if (folder === undefined) return new Script(code, { filename })
@@ -90,6 +94,8 @@ const compiled = (code: string, filename: string): Script => {
     process.on("exit", () => {
       const isBrief = process.uptime() < briefly
       if (isBrief && script.cachedDataRejected === false) return
+      // of the flags that V8 has when it is read
+      release()
       write(folder, isBrief ? ofBrief : whole, script)
     })
   }
@@ -101,3 +107,4 @@ const file = join(import.meta.dirname, `${name}.cjs`)
 const code = readFileSync(file, "latin1")
 const module = { exports: {} }
 compiled(code, file).runInThisContext()(module.exports, createRequire(file), module, file, dirname(file))
+release = holdBack()
