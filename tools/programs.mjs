@@ -1,6 +1,6 @@
 /**
  * Builds the programs for a fast start. Each is one CommonJS file, `dist/NAME.cjs`, and what runs it, `dist/NAME.js`
- * (src/main/start.ts), that keeps V8's code cache. Both are CommonJS: Node's loader of ES modules takes 6 to 9 ms.
+ * (src/main/start/start.ts), that keeps V8's code cache. Both are CommonJS: Node's loader of ES modules takes 6 to 9 ms.
  */
 import { build } from "esbuild"
 import { createHash } from "node:crypto"
@@ -27,7 +27,7 @@ const buildStart = async (root, name, outdir, options) => {
   await build({
     ...options,
     absWorkingDir: root,
-    entryPoints: ["src/main/start.ts"],
+    entryPoints: ["src/main/start/start.ts"],
     outfile,
     format: "cjs",
     define: {

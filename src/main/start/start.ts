@@ -24,8 +24,8 @@ import { createRequire } from "node:module"
 import { dirname, join } from "node:path"
 import { cachedDataVersionTag } from "node:v8"
 import { Script } from "node:vm"
-import { codeCache } from "../layers/paths/user-home.ts"
-import { holdBack } from "./plain-start.ts"
+import { codeCache } from "../../layers/paths/user-home.ts"
+import { holdBack } from "./hold-back.ts"
 
 /** the builder's: which program, and the hash of its file */
 const name = process.env.RBEE_BUILD_PROGRAM ?? ""

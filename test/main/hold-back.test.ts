@@ -5,12 +5,12 @@ import { join } from "node:path"
 import { transformSync } from "esbuild"
 import { afterAll, expect, it } from "vitest"
 
-const folder = mkdtempSync(join(tmpdir(), "rbee-plain-start-"))
+const folder = mkdtempSync(join(tmpdir(), "rbee-hold-back-"))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** Runs a function hot, before and after V8 is released: by whom, `how` says. Status 16: it was optimized. */
 const program = (how: string) => `
-${transformSync(readFileSync("src/main/plain-start.ts", "utf8"), { loader: "ts" }).code}
+${transformSync(readFileSync("src/main/start/hold-back.ts", "utf8"), { loader: "ts" }).code}
 setFlagsFromString("--allow-natives-syntax")
 const status = new Function("f", "return %GetOptimizationStatus(f)")
 const hot = (n) => { let sum = 0; for (let i = 0; i < n; i++) sum = (sum * 31 + i) | 0; return sum }
