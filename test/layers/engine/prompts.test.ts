@@ -1,15 +1,19 @@
 /** Long prompts: read beside the worker's event loop, exactly as on it, and refused unread where they cannot fit. */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
+import { ChatTemplate } from "../../../src/layers/engine/llama/reading/template.ts"
+import { charactersOf } from "../../../src/layers/engine/llama/reading/tokenize.ts"
 import { type Read, TokenizerProcess } from "../../../src/layers/engine/llama/reading/tokenizer-process.ts"
 import type { AnswerForm } from "../../../src/machines/dialect/answer-form.ts"
 import { contentOnly } from "../../../src/machines/dialect/dialect.ts"
 import { templates } from "../../support/dialects.ts"
 import { tiny } from "../../support/gguf.ts"
+import { waitUntil } from "../../../src/layers/process/signals.ts"
+import { patience } from "../../support/patience.ts"
 import { HARD_TEXTS, randomTexts } from "../../support/texts.ts"
 import { vocabulary } from "../../support/vocabularies.ts"
 import { ask, loadWith, plain, user } from "./ask.ts"
@@ -141,6 +145,31 @@ describe("a long prompt", () => {
       yield* Fiber.interrupt(long)
       const both = [ask(model, { input: user("a"), maxTokens: 2 }), ask(model, { input: user("b"), maxTokens: 2 })]
       expect((yield* Effect.all(both, { concurrency: 2 })).length).toBe(2)
+    })
+  )
+
+  it.scopedLive("of 20 MB is read while beats fire and neighbours' tokens come, and nothing of it on this event loop", () =>
+    Effect.gen(function* () {
+      const readHere = vi.spyOn(ChatTemplate.prototype, "tokens")
+      yield* Effect.addFinalizer(() => Effect.sync(() => readHere.mockRestore()))
+      // one of which 20 MB could be a prompt
+      const modelPath = yield* Effect.promise(() => tiny({ context: 10_000_000 }))
+      const model = yield* load({ modelPath, slots: 2, context: 4096 })
+      const long = yield* Effect.fork(ask(model, { input: user("a b c ".repeat(3_500_000)) }))
+      // it has been asked
+      yield* Effect.yieldNow()
+      const seen = { beats: 0, tokens: 0 }
+      const beating = setInterval(() => seen.beats++, 10)
+      yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(beating)))
+      const onToken = (): void => void seen.tokens++
+      const neighbour = yield* Effect.fork(ask(model, { input: user("hello"), ignoreEos: true, maxTokens: 3000, onToken }))
+      yield* Effect.promise(() => waitUntil(() => seen.beats >= 20 && seen.tokens >= 100, patience(10_000)))
+      expect(Option.isNone(yield* Fiber.poll(long))).toBe(true)
+      expect(seen.beats).toBeGreaterThanOrEqual(20)
+      expect(seen.tokens).toBeGreaterThanOrEqual(100)
+      expect(readHere).toHaveBeenCalled()
+      expect(Math.max(...readHere.mock.calls.map(([input]) => charactersOf(input)))).toBeLessThan(10_000)
+      yield* Effect.all([Fiber.interrupt(long), Fiber.interrupt(neighbour)])
     })
   )
 })

@@ -23,6 +23,7 @@ import { layerProcess } from "../../../src/layers/worker-launcher/process.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { begin, lastOf, makeReader, readAll, request, textOf, tokensOf } from "../../actors/worker/harness.ts"
 import { bundlePrograms, minillama, type Programs } from "./programs.ts"
+import { tiny } from "../../support/gguf.ts"
 import { patience } from "../../support/patience.ts"
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
@@ -170,6 +171,29 @@ describe("a launched worker", () => {
       yield* worker.api.cancelInfer({ id: first })
       yield* Fiber.join(readB)
       expect(tokensOf(b).map(({ i }) => i)).toEqual(Array.from({ length: 60 }, (_, i) => i))
+    })
+  )
+
+  it.scopedLive("beats and lets a neighbour speak on while it reads a prompt of 20 MB", () =>
+    Effect.gen(function* () {
+      // one of which 20 MB could be a prompt
+      const modelPath = yield* Effect.promise(() => tiny({ context: 10_000_000 }))
+      // as built, where the tokenizer's program lies beside it
+      const program = join(import.meta.dirname, "../../../dist/worker.js")
+      const worker = yield* ready({ ...paced, program, own: { modelPath, context: 4096 } })
+      const [huge, neighbour] = [makeReader(), makeReader()]
+      const id = yield* begin(worker, { ...long, job_id: JobId.make("a"), max_tokens: 2000 })
+      const speaking = yield* Effect.fork(readAll(worker, id, neighbour))
+      const asked = yield* begin(worker, { job_id: JobId.make("b"), prompt: "a b c ".repeat(3_500_000) })
+      yield* Effect.fork(readAll(worker, asked, huge))
+      const beats = () => worker.said.filter(({ t }) => t === "beat").length
+      const before = { beats: beats(), tokens: tokensOf(neighbour).length }
+      yield* eventually("it beats on", () => beats() >= before.beats + 2)
+      yield* eventually("its neighbour speaks on", () => tokensOf(neighbour).length >= before.tokens + 40)
+      expect(huge.events).toEqual([])
+      yield* Effect.forEach([asked, id], (one) => worker.api.cancelInfer({ id: one }))
+      yield* Fiber.join(speaking)
+      expect(lastOf(neighbour).event).toBe("cancelled")
     })
   )
 
