@@ -43,6 +43,8 @@ class Context implements AddonContext {
   readonly cells = new Map<number, Array<Cell>>()
   /** what each sequence has in each batch */
   readonly batches: Array<ReadonlyMap<number, number>> = []
+  /** the places of all tokens that were read, in order */
+  readonly read: Array<{ readonly sequence: number; readonly position: number }> = []
   private batch = new Map<number, Array<number>>()
   private readonly hasState: boolean
   constructor(hasState: boolean) {
@@ -56,6 +58,7 @@ class Context implements AddonContext {
   }
   addToBatch = (sequence: number, position: number, tokens: Uint32Array, logits: Uint32Array) => {
     expect(position).toBe(this.of(sequence).length)
+    tokens.forEach((_, i) => this.read.push({ sequence, position: position + i }))
     this.batch.set(sequence, [...tokens])
     return Uint32Array.from(logits, () => sequence)
   }
@@ -97,14 +100,14 @@ const sampler = (): AnswerSampler => {
   return new AnswerSampler({ AddonSampler } as never, {} as never, GREEDY)
 }
 
-const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows) => {
+const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows, copiesMax = 3 * slotCount) => {
   const context = new Context(hasState)
   const slots = makeSlots(slotCount)
   const caches = new Caches({
     addon: { AddonContextSequenceCheckpoint: Copy },
     native: context as never,
     hasState,
-    copiesMax: 3 * slotCount,
+    copiesMax,
     step: rows.step,
     usable: (held, asked) => reusable(held, asked, rows.step)
   })
@@ -123,6 +126,10 @@ const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows) => {
     const taken = takeSlot(slots, all)
     if (!("slot" in taken)) throw taken
     const { prefix, slot } = taken
+    const before = context.read.length
+    /** tokens of this prompt that were read for this answer */
+    const readOf = () =>
+      context.read.slice(before).filter((one) => one.sequence === slot.id && one.position < prompt.length).length
     const said = [...resumed]
     let answer: LlamaAnswer | undefined
     const end = new Promise<{ readonly cached: number; readonly cells: ReadonlyArray<Cell> }>((resolve, reject) => {
@@ -137,15 +144,17 @@ const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows) => {
           prompt,
           slot,
           cached: reusable({ tokens: prefix, wide: slot.wide }, { prompt: prompt.length, all: all.length }, rows.step),
-          context: 4000,
-          trained: 4000,
+          context: 10_000,
+          trained: 10_000,
           textOf: String,
           isEnd: () => false,
           now: () => 0,
-          done: (result) =>
-            "cachedTokens" in result
-              ? resolve({ cached: result.cachedTokens, cells: context.of(slot.id).slice() })
-              : reject(result)
+          done: (result) => {
+            if (!("cachedTokens" in result)) return reject(result)
+            const { cachedTokens: cached, promptTokens } = result
+            if (readOf() === promptTokens - cached) resolve({ cached, cells: context.of(slot.id).slice() })
+            else reject(new Error(`${cached} of ${promptTokens} tokens are said to be reused, ${readOf()} were read`))
+          }
         },
         sampler()
       )
@@ -266,5 +275,46 @@ describe("A prompt is read as if it were alone and cold", () => {
     await ask(prompt, [], 5).end
     expect((await ask(prompt, [], 5).end).cached).toBe(318)
     expect(wideEnd(64)).toBe(64)
+  })
+})
+
+describe("The state of a long prompt", () => {
+  const long = words(new SeededRandom(1), 9000)
+  /** The same up to some place, and something else after it. */
+  const cutAt = (tokens: number) => [...long.slice(0, tokens), 9, ...words(new SeededRandom(2), 60)]
+
+  it("is copied every 4096 tokens, and who shares less than all of it goes on from the nearest copy", async () => {
+    const { ask } = make(true, 1, anyRows, 10)
+    await ask(long, [], 3).end
+    for (const [shared, copy] of [
+      [8500, 8192],
+      [8000, 4096],
+      [4000, 0]
+    ] as const) {
+      const asked = ask(cutAt(shared), [], 3)
+      expect((await asked.end).cached).toBe(copy)
+      expect(asked.said).toEqual(await cold(true, anyRows, cutAt(shared), 3))
+    }
+  })
+
+  it("is copied in the middle of a long answer, too", async () => {
+    const { ask, context } = make(true, 1, anyRows, 10)
+    const prompt = long.slice(0, 40)
+    const first = ask(prompt, [], 4500)
+    await first.end
+    const before = context.read.length
+    const again = ask(prompt, first.said.slice(0, 4200), 4210)
+    await again.end
+    expect(context.read[before]).toEqual({ sequence: 0, position: 4096 })
+    expect(again.said).toEqual(first.said.slice(0, 4210))
+  })
+
+  it("has the oldest of its copies make room for the next", async () => {
+    // the last two are those at the prompt's end
+    const { ask } = make(true, 1, anyRows, 3)
+    await ask(long, [], 1).end
+    expect((await ask(cutAt(8500), [], 1).end).cached).toBe(8192)
+    await ask(long, [], 1).end
+    expect((await ask(cutAt(8000), [], 1).end).cached).toBe(0)
   })
 })
