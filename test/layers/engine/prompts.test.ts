@@ -148,28 +148,32 @@ describe("a long prompt", () => {
     })
   )
 
-  it.scopedLive("of 20 MB is read while beats fire and neighbours' tokens come, and nothing of it on this event loop", () =>
-    Effect.gen(function* () {
-      const readHere = vi.spyOn(ChatTemplate.prototype, "tokens")
-      yield* Effect.addFinalizer(() => Effect.sync(() => readHere.mockRestore()))
-      // one of which 20 MB could be a prompt
-      const modelPath = yield* Effect.promise(() => tiny({ context: 10_000_000 }))
-      const model = yield* load({ modelPath, slots: 2, context: 4096 })
-      const long = yield* Effect.fork(ask(model, { input: user("a b c ".repeat(3_500_000)) }))
-      // it has been asked
-      yield* Effect.yieldNow()
-      const seen = { beats: 0, tokens: 0 }
-      const beating = setInterval(() => seen.beats++, 10)
-      yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(beating)))
-      const onToken = (): void => void seen.tokens++
-      const neighbour = yield* Effect.fork(ask(model, { input: user("hello"), ignoreEos: true, maxTokens: 3000, onToken }))
-      yield* Effect.promise(() => waitUntil(() => seen.beats >= 20 && seen.tokens >= 100, patience(10_000)))
-      expect(Option.isNone(yield* Fiber.poll(long))).toBe(true)
-      expect(seen.beats).toBeGreaterThanOrEqual(20)
-      expect(seen.tokens).toBeGreaterThanOrEqual(100)
-      expect(readHere).toHaveBeenCalled()
-      expect(Math.max(...readHere.mock.calls.map(([input]) => charactersOf(input)))).toBeLessThan(10_000)
-      yield* Effect.all([Fiber.interrupt(long), Fiber.interrupt(neighbour)])
-    })
+  it.scopedLive(
+    "of 20 MB is read while beats fire and neighbours' tokens come, and nothing of it on this event loop",
+    () =>
+      Effect.gen(function* () {
+        const readHere = vi.spyOn(ChatTemplate.prototype, "tokens")
+        yield* Effect.addFinalizer(() => Effect.sync(() => readHere.mockRestore()))
+        // one of which 20 MB could be a prompt
+        const modelPath = yield* Effect.promise(() => tiny({ context: 10_000_000 }))
+        const model = yield* load({ modelPath, slots: 2, context: 4096 })
+        const long = yield* Effect.fork(ask(model, { input: user("a b c ".repeat(3_500_000)) }))
+        // it has been asked
+        yield* Effect.yieldNow()
+        const seen = { beats: 0, tokens: 0 }
+        const beating = setInterval(() => seen.beats++, 10)
+        yield* Effect.addFinalizer(() => Effect.sync(() => clearInterval(beating)))
+        const onToken = (): void => void seen.tokens++
+        const neighbour = yield* Effect.fork(
+          ask(model, { input: user("hello"), ignoreEos: true, maxTokens: 3000, onToken })
+        )
+        yield* Effect.promise(() => waitUntil(() => seen.beats >= 20 && seen.tokens >= 100, patience(10_000)))
+        expect(Option.isNone(yield* Fiber.poll(long))).toBe(true)
+        expect(seen.beats).toBeGreaterThanOrEqual(20)
+        expect(seen.tokens).toBeGreaterThanOrEqual(100)
+        expect(readHere).toHaveBeenCalled()
+        expect(Math.max(...readHere.mock.calls.map(([input]) => charactersOf(input)))).toBeLessThan(10_000)
+        yield* Effect.all([Fiber.interrupt(long), Fiber.interrupt(neighbour)])
+      })
   )
 })

@@ -30,10 +30,10 @@ const broke = (bytes: number, reason: string): Failure =>
     { prompt_bytes: bytes, reason }
   )
 
-/** Some ms for a million on the worker's event loop; by the iterator of a typed array five times as many. */
+/** Of a million some ms of the worker's event loop; by a typed array's iterator five times as many. */
 const numbersOf = (tokens: Uint32Array): Tokens => {
-  const numbers = new Array<number>(tokens.length)
-  for (let i = 0; i < tokens.length; i++) numbers[i] = tokens[i] ?? 0
+  const numbers = Array<number>(tokens.length).fill(0)
+  for (let i = 0; i < numbers.length; i++) numbers[i] = tokens[i] ?? 0
   return numbers
 }
 
