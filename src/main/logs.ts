@@ -3,7 +3,10 @@ import * as Context from "effect/Context"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
 import * as HashMap from "effect/HashMap"
+import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import * as LogLevel from "effect/LogLevel"
+import { stderrLines } from "../layers/process/log-file.ts"
 import { Call } from "../protocol/endpoint.ts"
 
 const correlationOf = (fiber: FiberRefs.FiberRefs): string | undefined =>
@@ -19,5 +22,13 @@ export const jsonLogger = Logger.make<unknown, string>((line) => {
   )
 })
 
-/** On stderr, which the spawner sends to the log file. */
-export const jsonLogs = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(jsonLogger))
+const isUrgent = LogLevel.greaterThan(LogLevel.Info)
+
+/** On stderr. */
+export const jsonLogs = Layer.suspend(() => {
+  const lines = stderrLines()
+  return Logger.replace(
+    Logger.defaultLogger,
+    Logger.make((line) => lines.add(jsonLogger.log(line), isUrgent(line.logLevel)))
+  )
+})

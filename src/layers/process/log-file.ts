@@ -1,4 +1,4 @@
-/** Log files of children and daemons: appended to, and put aside once (`.1`) when they are large. */
+/** Logs of children and daemons: written a few lines at once, appended to, and put aside once (`.1`) when they are large. */
 import {
   closeSync,
   copyFileSync,
@@ -147,4 +147,45 @@ export const lastLines = (path: string, lines: number): string => {
   } finally {
     closeSync(file)
   }
+}
+
+/** milliseconds */
+const gatherMs = 50
+/** characters that wait at most */
+const mostWaiting = 16 * 1024
+
+/**
+ * The lines that a daemon says. To write one takes as long as a tenth of a small request, and again with whoever reads
+ * it: so lines wait a moment for others. What warns waits for nobody, and takes along what came before.
+ */
+export class LogLines {
+  private waiting = ""
+  private timer: NodeJS.Timeout | undefined
+  private readonly write: (text: string) => void
+
+  constructor(write: (text: string) => void) {
+    this.write = write
+  }
+
+  readonly add = (line: string, isUrgent: boolean): void => {
+    this.waiting += `${line}\n`
+    if (isUrgent || this.waiting.length > mostWaiting) this.flush()
+    else this.timer ??= setTimeout(this.flush, gatherMs)
+  }
+
+  readonly flush = (): void => {
+    clearTimeout(this.timer)
+    this.timer = undefined
+    const text = this.waiting
+    this.waiting = ""
+    if (text !== "") this.write(text)
+  }
+}
+
+/** On stderr, which the spawner sends to the log file; what still waits is written when the process ends. */
+export const stderrLines = (): LogLines => {
+  // looked up each time: a log that was deleted is written elsewhere (`keepLogs`)
+  const lines = new LogLines((text) => void process.stderr.write(text))
+  process.on("exit", lines.flush)
+  return lines
 }
