@@ -30,6 +30,7 @@ import type { Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { threadedGrammars } from "../grammars/thread.ts"
 import { takeSlot } from "./admission.ts"
+import type { AddonSampler } from "./llama/addon.ts"
 import { LlamaAnswer } from "./llama/decoding/answer.ts"
 import { Batcher } from "./llama/decoding/batcher.ts"
 import { type Found, type Parking, parkingOf } from "./llama/parking/parking.ts"
@@ -189,6 +190,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
   })
   const parking = parkingOf({ runtime, loaded, options, slots, caches, usable })
   let forbidden: Promise<Forbidden> | undefined
+  const unused: Array<AddonSampler> = []
   const logprobs = new Logprobs(runtime.addon, model, loaded.native, pieces)
   const batcher = new Batcher({
     logprobs,
@@ -243,7 +245,11 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
         now,
         done
       },
-      new AnswerSampler(runtime.addon, model, request.sampling, { constraint, spelt: (token) => pieces.spelt(token) })
+      new AnswerSampler(runtime.addon, model, request.sampling, {
+        constraint,
+        unused,
+        spelt: (token) => pieces.spelt(token)
+      })
     )
     const already = answer.finishedBefore()
     if (already === undefined) {
@@ -353,6 +359,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     prompts.close()
     await batcher.close()
     logprobs.dispose()
+    for (const sampler of unused.splice(0)) sampler.dispose()
     caches.dispose()
   }
   const calls = { generate, measure, exactness: () => exactness, progress: () => batcher.batches }

@@ -1,7 +1,7 @@
 /** How tokens are drawn: what depends on those before is the same wherever an answer was cut. */
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
-import type { Sampling } from "../../../src/layers/engine/index.ts"
+import type { LoadedModel, Sampling } from "../../../src/layers/engine/index.ts"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { ask, GREEDY, loadWith, user } from "./ask.ts"
 
@@ -30,6 +30,25 @@ describe("An answer goes on as the undisturbed one with", () => {
         const text = whole.parts.slice(0, cut).join("")
         const rest = yield* ask(loaded, { ...question, resume: { tokenIds: whole.ids.slice(0, cut), text } })
         expect([...whole.ids.slice(0, cut), ...rest.ids], `cut at ${cut}`).toEqual(whole.ids)
+      }
+    })
+  )
+})
+
+describe("What is drawn", () => {
+  it.scopedLive("is the same whatever its sampler drew for others before", () =>
+    Effect.gen(function* () {
+      const samplings = [SEEDED, { ...SEEDED, temperature: 9 }, ...cases.map(([, sampling]) => sampling)]
+      const drawn = (loaded: LoadedModel, sampling: Sampling, maxTokens = 3) =>
+        Effect.map(ask(loaded, { input: user("hello"), sampling, maxTokens, ignoreEos: true }), ({ ids }) => ids)
+      const used = yield* loadWith(layer, { slots: 1, threads: 1 })
+      for (const sampling of samplings) {
+        const fresh = yield* Effect.scoped(
+          Effect.flatMap(loadWith(layer, { slots: 1, threads: 1 }), (loaded) => drawn(loaded, sampling))
+        )
+        expect(yield* drawn(used, sampling)).toEqual(fresh)
+        // the second of them begins with the seed with which the first ended
+        for (const _ of [1, 2, 3, 4]) expect(yield* drawn(used, sampling, 1)).toEqual(fresh.slice(0, 1))
       }
     })
   )

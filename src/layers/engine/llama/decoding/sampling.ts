@@ -39,7 +39,12 @@ interface Beside {
   readonly constraint?: Constraint | undefined
   /** the text of a token, control tokens written out */
   readonly spelt?: (token: number) => Piece
+  /** native samplers that no answer uses */
+  readonly unused?: Array<AddonSampler>
 }
+
+/** It is as if new: the seed, which is never given, is another than the one that comes. */
+const cleared: SamplerConfig = { temperature: 0, seed: 0xffff_ffff }
 
 const unspelt = (): Piece => ""
 
@@ -60,6 +65,7 @@ export interface Before {
  */
 export class AnswerSampler {
   readonly native: AddonSampler
+  private readonly unused: Array<AddonSampler> | undefined
   private readonly seed: number
   private readonly sampling: Sampling
   private readonly constraint: Constraint | undefined
@@ -69,8 +75,11 @@ export class AnswerSampler {
   private readonly isFixed: boolean
   private disposed = false
 
-  constructor(addon: Addon, model: AddonModel, sampling: Sampling, { constraint, spelt = unspelt }: Beside = {}) {
-    this.native = new addon.AddonSampler(model)
+  constructor(addon: Addon, model: AddonModel, sampling: Sampling, beside: Beside = {}) {
+    const { constraint, spelt = unspelt, unused } = beside
+    // as large as the vocabulary: to make one takes longer than to draw a token
+    this.native = unused?.pop() ?? new addon.AddonSampler(model)
+    this.unused = unused
     this.sampling = sampling
     this.constraint = constraint
     this.seed = sampling.seed ?? randomBytes(4).readUInt32LE()
@@ -104,7 +113,9 @@ export class AnswerSampler {
   dispose(): void {
     if (this.disposed) return
     this.disposed = true
-    this.native.dispose()
+    if (this.unused === undefined || this.state !== undefined) return this.native.dispose()
+    this.native.applyConfig(cleared)
+    this.unused.push(this.native)
   }
 
   private penalised({ tokens }: Before): Partial<SamplerConfig> {
