@@ -30,9 +30,15 @@ export interface SlotLease {
   readonly device: DeviceId
 }
 
+interface Resident {
+  readonly kind: "resident"
+  readonly lease: SlotLease
+  readonly placement: Placement
+}
+
 /** What placing decided. `full`: fitting workers are there, all their slots are busy, so the job waits its turn. */
 export type Placed =
-  | { readonly kind: "resident"; readonly lease: SlotLease; readonly placement: Placement }
+  | Resident
   | { readonly kind: "fresh"; readonly place: Place; readonly placement: Placement }
   | { readonly kind: "full" }
 
@@ -459,3 +465,21 @@ const lost = (context: JobContext, error: unknown): Partial<JobContext> => {
         : undefined
   }
 }
+
+/**
+ * The way of a job that finds a slot and has to wait for nothing, and its end: what the chart says of it, which is held to
+ * that by its test.
+ */
+export const straightTo = ({ lease, placement }: Pick<Resident, "lease" | "placement">) => ({
+  past: [
+    { activity: "admit", output: undefined },
+    { activity: "place", output: { kind: "resident", lease, placement } satisfies Placed }
+  ],
+  now: { activity: "infer", input: { lease, alone: false } }
+})
+
+/** Undefined: it does not end with that. */
+export const straightEnd = (done: InferDone, maxTokens: number | undefined): ReadonlyArray<JobCommand> | undefined =>
+  outgrownContext(done, done.tokens, maxTokens) === undefined
+    ? [{ type: "release" }, { type: "entered", state: "done" }, { type: "finish", done, cause: undefined }]
+    : undefined

@@ -1,13 +1,23 @@
 import { describe, expect, it } from "vitest"
 import { type ErrorCode, rbeeError } from "../../src/machines/errors.ts"
-import { InferFailed, type JobCommand, jobMachine } from "../../src/machines/job.ts"
+import { InferFailed, type JobCommand, jobMachine, straightEnd, straightTo } from "../../src/machines/job.ts"
+import { DeviceId, HiveId, WorkerId } from "../../src/machines/vocabulary/ids.ts"
 import { Coverage, Walk } from "../support/walk.ts"
 
 const coverage = new Coverage()
-const lease = { worker: "w1", instance: "i1", hive: "localhost", device: "cpu" }
+const lease = {
+  worker: WorkerId.make("w1"),
+  instance: "i1",
+  hive: HiveId.make("localhost"),
+  device: DeviceId.make("cpu")
+}
 const place = { hive: "localhost", device: "gpu0" }
 const placement = { ...place, losers: [] }
-const done = { tokens: 3, finish_reason: "stop", usage: { prompt_tokens: 1, completion_tokens: 3, cached_tokens: 0 } }
+const done = {
+  tokens: 3,
+  finish_reason: "stop",
+  usage: { prompt_tokens: 1, completion_tokens: 3, cached_tokens: 0 }
+} as const
 const error = (code: ErrorCode) => rbeeError(code, `it was ${code}`)
 const lost = (tokens: number, reached = true) =>
   new InferFailed({ error: error("WORKER_CRASHED"), tokens, reached, sent: reached })
@@ -44,6 +54,24 @@ describe("A job", () => {
 
   it("goes straight to a resident worker's slot", () => {
     expect(states(resident().done("infer", done))).toEqual(["queued", "placing", "streaming", "done"])
+  })
+
+  it("that finds a slot at once goes the way that its actor knows by heart, and ends as it knows, or asks its chart", () => {
+    const { now, past } = straightTo({ lease, placement: { ...lease, losers: [] } })
+    const filled = { ...done, finish_reason: "length", outgrown: { context: 64, trained_context: 4096 } } as const
+    for (const end of [done, filled, { ...filled, outgrown: { context: 4096, trained_context: 4096 } }])
+      for (const maxTokens of [undefined, 3, 40]) {
+        const walk = new Walk(jobMachine, { tokens: 0, ...(maxTokens === undefined ? {} : { maxTokens }) }, coverage)
+        for (const { activity, output } of past) walk.done(activity, output)
+        expect(walk.running).toEqual([now.activity])
+        expect(walk.input(now.activity)).toEqual(now.input)
+        const before = walk.commands.length
+        walk.done(now.activity, end)
+        const isOver = walk.snapshot.status === "done"
+        expect(straightEnd(end, maxTokens)).toEqual(isOver ? walk.commands.slice(before) : undefined)
+      }
+    expect(straightEnd(filled, 40)).toBeUndefined()
+    expect(straightEnd(done, 40)).toHaveLength(3)
   })
 
   it("that gives way goes back into the line with the tokens that it has, and its slot is given back", () => {

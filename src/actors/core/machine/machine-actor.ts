@@ -18,9 +18,11 @@ import type {
   OutputFrom,
   SnapshotFrom
 } from "xstate"
+import { invariant } from "../../../machines/invariant.ts"
 import type { ActorRef } from "../actor.ts"
 import type { Activities, Requirements, SelfOf, Unscoped } from "./chart-types.ts"
-import { type ChartAction, stepper } from "./chart-step.ts"
+import { type ByHeart, idOf, type Retraced, retrace } from "./by-heart.ts"
+import { type ChartAction, type Step, type Stepper, stepper } from "./chart-step.ts"
 import { forkOwned } from "../fork.ts"
 import { Mailbox } from "../mailbox.ts"
 import { Observers } from "../observers.ts"
@@ -40,6 +42,8 @@ export type MachineActorOptions<M extends AnyStateMachine, A, P> = {
   readonly perform?: (command: EmittedFrom<M>, self: SelfOf<M>) => Effect.Effect<void, never, P>
   /** Bound of the mailbox, for each class by itself. */
   readonly capacity?: number
+  /** It begins in the middle, and does without its chart as long as what happens is known beforehand. */
+  readonly byHeart?: ByHeart<M> | undefined
 } & (undefined extends InputFrom<M> ? { readonly input?: InputFrom<M> } : { readonly input: InputFrom<M> }) &
   /** What each `invoke` of the chart does, by `src`; interrupted and awaited when the state is left. */
   ([keyof Activities<M>] extends [never] ? { readonly activities?: A } : { readonly activities: A & Unscoped<A> })
@@ -60,21 +64,30 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
 ): Effect.Effect<MachineActor<M>, never, ActorSystem | Scope.Scope | Requirements<A> | NoInfer<P>> =>
   Effect.gen(function* () {
     type Event = EventFromLogic<M>
-    const { machine, path, perform } = options
+    const { byHeart, machine, path, perform } = options
     const system = yield* ActorSystem
     const mailbox = new Mailbox<Message>(path, options.capacity ?? mailboxMax)
     const observers = new Observers<SnapshotFrom<M>>()
-    const chart = stepper(machine, path)
-    let step = yield* Effect.sync(() => chart.initial(options.input))
-    if (step.status === "error") return yield* Effect.die(step.error)
+    let asked: Stepper<M> | undefined
+    const chart = (): Stepper<M> => (asked ??= stepper(machine, path))
+    /** the way that is behind it already, and where it is; found out where that is asked for */
+    let way: ReadonlyArray<Retraced<M>> | undefined
+    const wayTo = (known: ByHeart<M>) => (way ??= retrace(chart(), options.input, known))
+    let latest: Step<M> | undefined
+    const now = (): Step<M> =>
+      (latest ??= byHeart === undefined ? chart().initial(options.input) : lastOf(wayTo(byHeart)).step)
+    if (byHeart === undefined) {
+      const { error, status } = yield* Effect.sync(now)
+      if (status === "error") return yield* Effect.die(error)
+    }
 
     const ref: ActorRef<Event, SnapshotFrom<M>> = {
       path,
       tell: (event) => mailbox.control({ event }),
       offer: (event) => mailbox.outside({ event }),
       latest: (key, event) => mailbox.latest(key, { event }),
-      state: Effect.sync(() => step.snapshot),
-      changes: observers.stream(changesMax, () => step.snapshot)
+      state: Effect.sync(() => now().snapshot),
+      changes: observers.stream(changesMax, () => now().snapshot)
     }
     const works = new Works<Requirements<A>>(mailbox)
     const entry: ActorEntry = {
@@ -124,8 +137,8 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
     const advance = (event: EventObject) =>
       Effect.suspend(() => {
         // Senders are typed by the ref; timers and activities send what the chart itself asked for.
-        step = chart.next(step.snapshot, event as Event)
-        const { snapshot, actions } = step
+        latest = chart().next(now().snapshot, event as Event)
+        const { snapshot, actions } = latest
         observers.publish(snapshot)
         if (system.watched()) system.publish({ type: "snapshot", path, event, snapshot })
         return runAll(actions)
@@ -141,13 +154,30 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
     }
 
     const ready = yield* Deferred.make<void>()
-    const life = Effect.gen(function* () {
-      yield* runAll(step.actions)
-      yield* Deferred.succeed(ready, undefined)
-      while (step.status === "active") yield* Effect.flatMap(mailbox.take, turn)
+    const byChart = Effect.gen(function* () {
+      while (now().status === "active") yield* Effect.flatMap(mailbox.take, turn)
+      const { error, output, status } = now()
       // An activity failed and the chart has no `onError` for it: the chart is wrong.
-      if (step.status === "error") return yield* Effect.die(step.error)
-      return step.output as OutputFrom<M>
+      if (status === "error") return yield* Effect.die(error)
+      return output as OutputFrom<M>
+    })
+    /** What comes first: the end that is known, or the chart is asked from here on. */
+    const firstTurn = (known: ByHeart<M>, first: Message) => {
+      const isIts = first.work !== undefined && works.isLive(first.work) && first.defect === undefined
+      // who looks on is told of each step as the chart takes it
+      const end = isIts && "output" in first && !system.watched() ? known.end(first.output) : undefined
+      if (end === undefined) return Effect.zipRight(turn(first), byChart)
+      works.settle(first.work)
+      const commands = end.commands.map((event): ChartAction => ({ kind: "command", event }))
+      return Effect.as(runAll(commands), end.output)
+    }
+    const begin = (known: ByHeart<M>) =>
+      run({ kind: "enter", id: idOf(machine, known, now), name: known.now.activity, input: known.now.input })
+    const life = Effect.gen(function* () {
+      yield* byHeart === undefined ? runAll(now().actions) : begin(byHeart)
+      yield* Deferred.succeed(ready, undefined)
+      if (byHeart === undefined) return yield* byChart
+      return yield* Effect.flatMap(mailbox.take, (first) => firstTurn(byHeart, first))
     })
     const end = (exit: Exit.Exit<unknown, never>) =>
       Effect.gen(function* () {
@@ -163,10 +193,33 @@ export const machineActor = <M extends AnyStateMachine, const A extends Activiti
           )
         )
       })
-    if (system.watched()) system.publish({ type: "started", path, entry, snapshot: step.snapshot })
+    if (system.watched()) tellStart(system, path, entry, byHeart === undefined ? [{ step: now() }] : wayTo(byHeart))
     // The mask: interrupted before its first step the fiber must still run `end`. Its life can be interrupted even
     // where this very start cannot, as in an acquire: else nobody could ever stop it.
     const fiber = yield* forkOwned(Effect.onExit(Effect.interruptible(life), end))
     yield* Deferred.await(ready)
     return { ref, fiber }
   })
+
+/** To who looks on it is as if it had gone all the way that is behind it. */
+const tellStart = <M extends AnyStateMachine>(
+  system: ActorSystem["Type"],
+  path: string,
+  entry: ActorEntry,
+  way: ReadonlyArray<Partial<Retraced<M>> & Pick<Retraced<M>, "step">>
+): void => {
+  for (const { event, step } of way) {
+    const { snapshot } = step
+    if (event === undefined) system.publish({ type: "started", path, entry, snapshot })
+    else {
+      system.publish({ type: "event", path, event })
+      system.publish({ type: "snapshot", path, event, snapshot })
+    }
+  }
+}
+
+const lastOf = <A>(all: ReadonlyArray<A>): A => {
+  const last = all.at(-1)
+  invariant(last !== undefined, "a way has its start")
+  return last
+}

@@ -8,6 +8,7 @@ import * as Option from "effect/Option"
 import type { EventObject } from "xstate"
 import type { PendingTimer } from "../../../machines/vocabulary/inspect.ts"
 import type { Mailbox } from "../mailbox.ts"
+import { done } from "./by-heart.ts"
 
 /** One timer or activity. Its identity tells a late message of an earlier one from one of the living. */
 export interface Work {
@@ -21,6 +22,8 @@ export interface Message {
   readonly event: EventObject
   /** The timer or activity that sent it; a message of one that is no longer live is dropped. */
   readonly work?: Work
+  /** what an activity gave that ended well */
+  readonly output?: unknown
   /** The activity died of a bug, and so does the actor. */
   readonly defect?: Cause.Cause<never>
 }
@@ -136,7 +139,7 @@ const end = (work: Work): Effect.Effect<void> =>
 
 const report = (id: string, exit: Exit.Exit<unknown, unknown>, work: Work): Message => {
   if (Exit.isSuccess(exit)) {
-    return { event: { type: `xstate.done.actor.${id}`, actorId: id, output: exit.value } as EventObject, work }
+    return { event: done(id, exit.value), work, output: exit.value }
   }
   const event = { type: `xstate.error.actor.${id}`, actorId: id, error: undefined as unknown }
   const failure = Cause.failureOption(exit.cause)

@@ -62,6 +62,10 @@ export const ensure = (
     return "awake"
   })
 
+/** Nothing of it is to be waited for. */
+export const isAwake = (entry: HiveEntry, now: number, capabilitiesMs: number): boolean =>
+  entry.state === "healthy" && isFresh(entry, now, now, capabilitiesMs)
+
 /** Asks for it and waits: for a hive that is awake and known, or for why it is not. */
 const awake = ({ actor, hive: { entry } }: Running, now: State, since: number, capabilitiesMs: number) =>
   Effect.gen(function* () {

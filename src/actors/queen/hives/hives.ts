@@ -22,7 +22,7 @@ import { mayRest } from "./asleep/suspending.ts"
 import { isUsual, tellOfBeat } from "./beats.ts"
 import { knowFiles } from "./capabilities.ts"
 import { asOwner, asSleeper, storing } from "./claiming.ts"
-import { type Caller, ensure, type NotWoken } from "./ensuring.ts"
+import { type Caller, ensure, isAwake, type NotWoken } from "./ensuring.ts"
 import { type HiveActor, type HivePorts, startHive } from "./hive.ts"
 import { type KnownHive, notFound, type Running } from "./known-hive.ts"
 import { type NotStopped, stopAndWait, suspect, untilLeft } from "./watching.ts"
@@ -36,6 +36,8 @@ interface HivesCalls {
    * said while it waits, or the one of 3B where nothing is to be waited for.
    */
   readonly ensure: (id: HiveId, caller: Caller) => Effect.Effect<void, NotWoken>
+  /** `ensure` would not wait for anything. */
+  readonly isAwake: (id: HiveId) => boolean
   /** Makes a hive known. `url` is where it said that it is reached; `ssh` how the machine is, where that is another. */
   readonly add: (
     id: HiveId,
@@ -235,6 +237,12 @@ class KnownHives implements HivesCalls {
       if (outcome === "died") return yield* notFound(id)
       return yield* rbeeError("SHUTTING_DOWN", `hive ${id} was stopped`, "Run the command again to wake it")
     })
+  }
+
+  isAwake(id: HiveId): boolean {
+    const view = this.the(Cluster)
+    const entry = view.hive(id)
+    return entry !== undefined && isAwake(entry, view.now(), this.the(CurrentSettings).queen.capabilitiesMs)
   }
 
   suspect(id: HiveId): Effect.Effect<void> {

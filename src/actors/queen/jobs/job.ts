@@ -12,6 +12,8 @@ import {
   jobMachine,
   type Placed,
   type PlaceInput,
+  straightEnd,
+  straightTo,
   type SlotLease,
   type Started
 } from "../../../machines/job.ts"
@@ -24,6 +26,7 @@ import { messageOf } from "../../../machines/dialect/meaning.ts"
 import type { DoneEvent, JobState } from "../../../machines/vocabulary/job.ts"
 import type { InferDone } from "../../../machines/vocabulary/worker.ts"
 import type { ChildSpec } from "../../core/supervision/child.ts"
+import type { ByHeart } from "../../core/machine/by-heart.ts"
 import { type MachineActor, machineActor } from "../../core/machine/machine-actor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import type { JobLog } from "../log/job-log.ts"
@@ -31,7 +34,7 @@ import { meaningOptions, tellForm } from "./answer.ts"
 import { inferRequestOf, placementRequestOf } from "./job-request.ts"
 import type { Meters, Outcome } from "../metrics/metrics.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
-import type { place, PlacingPorts } from "../placement/placing.ts"
+import { type place, placeAtOnce, type PlacingPorts } from "../placement/placing.ts"
 import type { Scheduler } from "../placement/scheduler.ts"
 import { type OutOfReach, preferring } from "./preference.ts"
 import { ensureModel, ensureRuntime, startWorker } from "./provisioning.ts"
@@ -46,6 +49,8 @@ export interface JobWorld {
   readonly scheduler: Scheduler["Type"]
   readonly outOfReach: OutOfReach
   readonly place: (...args: Placing) => Effect.Effect<Placed, RbeeError>
+  /** a slot for which nothing is to be waited */
+  readonly slotAtOnce: (log: JobLog, account: string, request: PlacementRequest) => SlotLease | undefined
   readonly sessions: Sessions
   readonly meters: Meters
   readonly connectWorker: (url: string, instance: string) => WorkerApi
@@ -178,18 +183,19 @@ export const job = (
   let overtaken = 0
   let isPlacedAgain = log.tokens() > 0
   let state: JobState = "queued"
+  const enter = (next: JobState): void => {
+    if (next !== state) {
+      log.stateChanged("job", log.jobId, state, next)
+      world.stateChanged("job", log.jobId, state, next)
+      // the end is written by `log.end`, together with its reason
+      log.record(isEnd(next) ? spent() : { state: next, ...spent() })
+    }
+    state = next
+  }
   const perform = (command: JobCommand): Effect.Effect<void> => {
     switch (command.type) {
       case "entered":
-        return Effect.sync(() => {
-          if (command.state !== state) {
-            log.stateChanged("job", log.jobId, state, command.state)
-            world.stateChanged("job", log.jobId, state, command.state)
-            // the end is written by `log.end`, together with its reason
-            log.record(isEnd(command.state) ? spent() : { state: command.state, ...spent() })
-          }
-          state = command.state
-        })
+        return Effect.sync(() => enter(command.state))
       case "release":
         return Effect.sync(() => view.release(log.jobId))
       case "finish":
@@ -289,74 +295,104 @@ export const job = (
     })
   }
 
+  /** A new job for which there is a slot, with nobody before it, goes through all states up to its answer by itself. */
+  const straight = (): ByHeart<typeof jobMachine> | undefined => {
+    const { keep_warm, max_tokens } = log.request
+    const isNew = !isPlacedAgain && log.facts().placement === undefined
+    if (!isNew || keep_warm === true || preference.now() !== undefined) return undefined
+    view.release(log.jobId)
+    const lease = world.slotAtOnce(log, account(), placementRequestFor(false, undefined))
+    if (lease === undefined) return undefined
+    enter("placing")
+    const placed = placeAtOnce(view, log, lease)
+    isPlacedAgain = true
+    log.record({
+      placement: placed.placement,
+      timings: { ...log.facts().timings, placed_ms: view.now() - log.createdAt }
+    })
+    enter("streaming")
+    return {
+      ...straightTo(placed),
+      end: (output) => {
+        // what `infer` gives
+        const commands = straightEnd(output as InferDone, max_tokens)
+        return commands && { commands, output: undefined }
+      }
+    }
+  }
+
   return {
     id: log.jobId,
     restart: "temporary",
     start: Effect.tap(
-      machineActor({
-        path,
-        machine: jobMachine,
-        input: {
-          tokens: log.tokens(),
-          ...(log.request.max_tokens === undefined ? {} : { maxTokens: log.request.max_tokens })
-        },
-        perform,
-        activities: {
-          admit: ({ alone, needs }) =>
-            Effect.suspend(() => {
-              preference.admit({ alone, needs })
-              return world.scheduler.admit(log.jobId, account(), placementRequestFor(alone, needs), (position) =>
-                log.narrate(say.queued(position))
-              )
-            }),
-          place: (input) =>
-            Effect.tap(
-              preference.find(
-                input,
-                Effect.suspend(() => findPlace(input))
-              ),
-              (placed) =>
-                Effect.gen(function* () {
-                  isPlacedAgain = true
-                  if (placed.kind === "full") return
-                  if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.lease)
-                  log.record({ placement: placed.placement })
-                  yield* timed("placed_ms")
-                })
-            ),
-          ensureModel: (at) => withPlace(at, (found) => ensureModel(view, log, placementRequestOf(log, false), found)),
-          ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
-          startWorker: ({ place: at, alone, needs }) =>
-            withPlace(at, (found) =>
+      Effect.suspend(() =>
+        machineActor({
+          path,
+          machine: jobMachine,
+          byHeart: straight(),
+          input: {
+            tokens: log.tokens(),
+            ...(log.request.max_tokens === undefined ? {} : { maxTokens: log.request.max_tokens })
+          },
+          perform,
+          activities: {
+            admit: ({ alone, needs }) =>
+              Effect.suspend(() => {
+                preference.admit({ alone, needs })
+                return world.scheduler.admit(log.jobId, account(), placementRequestFor(alone, needs), (position) =>
+                  log.narrate(say.queued(position))
+                )
+              }),
+            place: (input) =>
               Effect.tap(
-                startWorker(view, log, placementRequestFor(alone, needs), found, {
-                  portHint: world.portBase,
-                  pin: log.request.keep_warm ?? false,
-                  evict: log.facts().placement?.evicted ?? [],
-                  connect: world.connectWorker,
-                  onLoaded: (seconds) => world.meters.hive(found.hive).loaded(log.request.model, seconds),
-                  onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
-                }).pipe(
-                  // Others booked the room since it was asked for: it looks again, which the hives then refuse in time.
-                  Effect.catchIf(
-                    (error) => error.code === "VRAM_EXHAUSTED" && fact(error, "status") === 409 && overtaken < 3,
-                    () => Effect.sync((): Started => (overtaken++, { kind: "full" }))
-                  )
+                preference.find(
+                  input,
+                  Effect.suspend(() => findPlace(input))
                 ),
-                (started) => {
-                  const { placement } = log.facts()
-                  if (started.kind === "ready" && placement !== undefined)
-                    log.record({ placement: { ...placement, worker: started.lease.worker } })
-                  return Effect.void
-                }
-              )
-            ),
-          infer: ({ alone, lease }, self) => {
-            world.scheduler.settled(log.jobId)
-            return Effect.zipRight(timed("started_ms"), infer(lease, alone, self))
+                (placed) =>
+                  Effect.gen(function* () {
+                    isPlacedAgain = true
+                    if (placed.kind === "full") return
+                    if (placed.kind === "resident" && log.request.keep_warm === true) yield* pin(placed.lease)
+                    log.record({ placement: placed.placement })
+                    yield* timed("placed_ms")
+                  })
+              ),
+            ensureModel: (at) =>
+              withPlace(at, (found) => ensureModel(view, log, placementRequestOf(log, false), found)),
+            ensureRuntime: (at) => withPlace(at, (found) => ensureRuntime(view, log, found)),
+            startWorker: ({ place: at, alone, needs }) =>
+              withPlace(at, (found) =>
+                Effect.tap(
+                  startWorker(view, log, placementRequestFor(alone, needs), found, {
+                    portHint: world.portBase,
+                    pin: log.request.keep_warm ?? false,
+                    evict: log.facts().placement?.evicted ?? [],
+                    connect: world.connectWorker,
+                    onLoaded: (seconds) => world.meters.hive(found.hive).loaded(log.request.model, seconds),
+                    onStarted: (worker) => world.sessions.uses(session, found.hive, worker)
+                  }).pipe(
+                    // Others booked the room since it was asked for: it looks again, which the hives then refuse in time.
+                    Effect.catchIf(
+                      (error) => error.code === "VRAM_EXHAUSTED" && fact(error, "status") === 409 && overtaken < 3,
+                      () => Effect.sync((): Started => (overtaken++, { kind: "full" }))
+                    )
+                  ),
+                  (started) => {
+                    const { placement } = log.facts()
+                    if (started.kind === "ready" && placement !== undefined)
+                      log.record({ placement: { ...placement, worker: started.lease.worker } })
+                    return Effect.void
+                  }
+                )
+              ),
+            infer: ({ alone, lease }, self) => {
+              world.scheduler.settled(log.jobId)
+              return Effect.zipRight(timed("started_ms"), infer(lease, alone, self))
+            }
           }
-        }
-      }),
+        })
+      ),
       ({ ref }) =>
         // Most jobs have none: those do without a fiber for it.
         log.request.deadline === undefined

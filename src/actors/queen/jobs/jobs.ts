@@ -43,7 +43,7 @@ import { type JobLog, JobLogs } from "../log/job-log.ts"
 import { type LiveJob, LiveJobs } from "../log/live-jobs.ts"
 import { Events } from "../log/event-ring.ts"
 import { Hives } from "../hives/hives.ts"
-import { place } from "../placement/placing.ts"
+import { place, slotAtOnce } from "../placement/placing.ts"
 import { WorkerConnector } from "../../../layers/worker-connector/index.ts"
 import { Metrics } from "../metrics/metrics.ts"
 import { Admission } from "../people/admission.ts"
@@ -191,7 +191,8 @@ const makeJobs = Effect.gen(function* () {
     scopeOf: (account) => scopeOf(account, queen.id),
     outOfReach: new OutOfReach(view),
     stateChanged,
-    place: (...args) => place(placing, ...args)
+    place: (...args) => place(placing, ...args),
+    slotAtOnce: (...args) => slotAtOnce(placing, ...args)
   }
   let children: SupervisorRef | undefined
   let isDraining = false

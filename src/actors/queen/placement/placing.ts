@@ -102,6 +102,25 @@ export const place = (
     return yield* rbeeError("CONNECTION_TIMEOUT", "no hive answered when it was asked for room", "See `rbee logs hive`")
   })
 
+/** A slot for which nothing is to be waited, nor for its hive; undefined: there is none. */
+export const slotAtOnce = (
+  { hives, scheduler, view }: PlacingPorts,
+  { jobId }: Pick<JobLog, "jobId">,
+  account: string,
+  request: PlacementRequest
+): SlotLease | undefined => {
+  const lease = scheduler.slotFor(jobId, account, request)
+  if (lease === undefined || hives.isAwake(lease.hive)) return lease
+  view.release(jobId)
+  return undefined
+}
+
+/** What a job hears that has such a slot. */
+export const placeAtOnce = (view: ClusterView, log: JobLog, lease: SlotLease) => {
+  log.narrate(say.hiveCached(lease.hive, view.fleet.hiveCount), { hiveId: lease.hive })
+  return resident(view, log, { failover: undefined }, lease, [])
+}
+
 /** Hives are awake and known before they are used; each is looked at once in a round, and only that one is told of. */
 const ensuring = (hives: PlacingPorts["hives"], log: JobLog, isSilent: boolean) => {
   const caller = { narrate: log.narrate, session: log.request.session, isSilent }
@@ -210,20 +229,21 @@ const lateness = ({ state }: HiveEntry): number =>
 const resident = (
   view: ClusterView,
   log: JobLog,
-  input: PlaceInput,
+  input: Pick<PlaceInput, "failover">,
   lease: SlotLease,
   losers: ReadonlyArray<RejectedCandidate>
-): Placed => {
+) => {
   if (input.failover === undefined) log.narrate(say.scheduled(lease.device, lease.hive), { hiveId: lease.hive })
   resumeOn(view, log, input, lease)
-  return { kind: "resident", lease, placement: residentPlacement(view, lease, lease.worker, losers) }
+  const kind = "resident" as const
+  return { kind, lease, placement: residentPlacement(view, lease, lease.worker, losers) }
 }
 
 /**
  * One line and one event for each failover, as soon as it is known where the answer goes on. An answer of a queen that
  * is gone has no failover; but it goes on in the same way.
  */
-const resumeOn = (view: ClusterView, log: JobLog, { failover }: PlaceInput, to: Place): void => {
+const resumeOn = (view: ClusterView, log: JobLog, { failover }: Pick<PlaceInput, "failover">, to: Place): void => {
   const tokens = log.tokens()
   const from = failover?.from ?? log.facts().placement
   const isContinued = tokens > 0 && (from === undefined || !view.exactness.areAlike(from, to, log.request.model))

@@ -17,6 +17,7 @@ import * as Effect from "effect/Effect"
 import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import { invariant } from "../../../machines/invariant.ts"
+import type { SlotLease } from "../../../machines/job.ts"
 import { FairShare } from "../../../machines/people/fair-share.ts"
 import {
   type Place,
@@ -51,6 +52,8 @@ interface Turnstile {
     request: PlacementRequest,
     onQueued: (position: number) => void
   ) => Effect.Effect<void>
+  /** The slot that a job finds which has nobody before it; undefined: it is to wait for its turn, or for a place. */
+  readonly slotFor: (jobId: JobId, account: string, request: PlacementRequest) => SlotLease | undefined
   /**
    * Its answer is decoded on this worker from now on; `pause` has it give up its slot, and come back. What is returned ends
    * that, and tells the device-seconds that it took.
@@ -136,6 +139,16 @@ class Lines implements Turnstile {
         return this.inLine(jobId, request, onQueued)
       })
     )
+  }
+
+  slotFor(jobId: JobId, account: string, request: PlacementRequest): SlotLease | undefined {
+    if (this.lines.has(request.model) || this.lines.has(lineOf(request))) return undefined
+    if (!this.enter(jobId, request)) return undefined
+    const lease = this.view.leaseOf(jobId)
+    if (lease === undefined) return undefined
+    this.shares.arrive(jobId, account)
+    this.noteShared()
+    return lease
   }
 
   runs(jobId: JobId, worker: WorkerId, pause: (() => void) | undefined): () => number {
