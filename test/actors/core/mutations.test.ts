@@ -284,7 +284,7 @@ afterAll(() => rm(home, { recursive: true, force: true }))
 const copyCore = async (name: string): Promise<string> => {
   const copy = `${home}/${name}`
   await cp(`${source}actors/core`, `${copy}/actors/core`, { recursive: true })
-  await cp(`${source}machines/activity.ts`, `${copy}/machines/activity.ts`)
+  for (const file of ["activity.ts", "invariant.ts"]) await cp(`${source}machines/${file}`, `${copy}/machines/${file}`)
   return `${copy}/actors/core/`
 }
 
