@@ -47,6 +47,13 @@ export const proofs = [
     steps: () => [tests("e2e/killed-calls", "e2e/killed-json")]
   },
   {
+    name: "turns",
+    minutes: 20,
+    needs: "",
+    what: "10 000 turns of conversations kept in files, moved and struck: each answer that of a model that has read nothing before",
+    steps: () => [tests("e2e/turns")]
+  },
+  {
     name: "seeds",
     minutes: 6,
     needs: "",

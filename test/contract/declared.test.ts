@@ -81,7 +81,7 @@ describe("what the daemons answer is what they declare", { timeout: 120_000 }, (
     }
     const [job] = (await queen.ask("listJobs")).body as ReadonlyArray<{ readonly job_id: string }>
     const id = job?.job_id ?? ""
-    for (const name of ["getJob", "jobEvents", "cancelJob"]) await queen.ask(name, { params: { id } })
+    for (const name of ["getJob", "jobEvents", "cancelJob", "removeJob"]) await queen.ask(name, { params: { id } })
     await queen.ask("v1Model", { params: { ref: "minillama" } })
     await queen.ask("plan", { query: { model: "minillama" } })
     await queen.ask("plan", { query: { model: "nonsense" } })

@@ -38,6 +38,7 @@ import { ollama } from "../surfaces/ollama/ollama.ts"
 import { type Jobs as SurfacePorts, openAi, type Unnamed, unknownModel } from "../surfaces/openai.ts"
 import { responses } from "../surfaces/responses/responses.ts"
 import type { StoredJob } from "../surfaces/responses/stored.ts"
+import { removeJob } from "./jobs/removing.ts"
 import { onlyOwn } from "./log/own-jobs.ts"
 import { checkPrompt } from "./models/prompt-bound.ts"
 import { remoteHives } from "./hives/elsewhere/remote-hives.ts"
@@ -236,6 +237,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
     plan: (request) =>
       Effect.flatMap(settled(request), (asked) => Effect.provide(planOf(jobs.waiting(), asked), context)),
     cancelJob: ({ id }) => jobs.cancel(id),
+    removeJob: ({ id }) => Effect.provide(removeJob(id), context),
     jobEvents: ({ id, last_event_id }) => Effect.map(onlyOwn(id, logs.get(id)), (log) => log.feed(last_event_id)),
     events: ({ last_event_id }) => Effect.sync(() => ring.feed(last_event_id)),
     heartbeat: (beat) =>

@@ -52,6 +52,13 @@ export const usersApi = {
     answers: { json: { 204: Nothing } },
     errors: [...ofStore, "JOB_NOT_FOUND", "CONFLICT"]
   }),
+  removeJob: endpoint("DELETE", "/jobs/:id/record", {
+    scope: "infer",
+    summary: "Forget a job that has ended, and what hives keep of conversations of who asked it",
+    input: byJob,
+    answers: { json: { 204: Nothing } },
+    errors: [...ofStore, "JOB_NOT_FOUND", "CONFLICT"]
+  }),
   jobEvents: endpoint("GET", "/jobs/:id/events", {
     scope: "infer",
     summary: "A job's durable event sequence",

@@ -112,6 +112,7 @@ export const stage = (script: Script) => {
     keptLoaded: unscripted,
     parked: unscripted,
     clearParked: unscripted,
+    removeJob: unscripted,
     health: unscripted,
     listJobs: unscripted,
     plan: unscripted,

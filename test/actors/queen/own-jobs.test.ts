@@ -2,9 +2,10 @@
 import { assert, describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { keyOf, mayAsk, onlyOwn, ownerOf, sees } from "../../../src/actors/queen/log/own-jobs.ts"
+import { scopeOf } from "../../../src/layers/keys/index.ts"
 import { JobId } from "../../../src/machines/vocabulary/ids.ts"
 import { Call } from "../../../src/protocol/endpoint.ts"
-import { type Caller, holder, local } from "../../../src/protocol/rights.ts"
+import { accountOf, type Caller, holder, local } from "../../../src/protocol/rights.ts"
 import { makeWorld } from "../../support/queen/world.ts"
 
 const anna: Caller = { name: "anna", may: new Set(["open", "infer"]) }
@@ -57,6 +58,28 @@ describe("A job", () => {
       expect(yield* Effect.flip(api.cancelJob({ id }).pipe(as(local)))).toMatchObject({ code: "JOB_NOT_FOUND" })
       yield* api.cancelJob({ id }).pipe(as(anna))
       assert.strictEqual((yield* reader.ended).event, "cancelled")
+    })
+  )
+})
+
+describe("Removing a job", () => {
+  it.scoped("is for one that has ended: nothing is left of it, nor of what hives keep for who asked", () =>
+    Effect.gen(function* () {
+      const { api, hive, job, queen } = yield* makeWorld()
+      hive.script = () => ({ holdAt: 1 })
+      const reader = yield* job().pipe(as(anna))
+      yield* reader.until(({ event }) => event === "token")
+      const id = JobId.make(reader.id)
+      const removed = api.removeJob({ id })
+      expect(yield* Effect.flip(removed.pipe(as(anna)))).toMatchObject({ code: "CONFLICT" })
+      yield* api.cancelJob({ id }).pipe(as(anna))
+      expect(yield* Effect.flip(removed.pipe(as(local)))).toMatchObject({ code: "JOB_NOT_FOUND" })
+      assert.deepStrictEqual(hive.cleared, [])
+      yield* removed.pipe(as(anna))
+      assert.deepStrictEqual(hive.cleared, [scopeOf(accountOf(anna), queen.id)])
+      expect(yield* Effect.flip(api.getJob({ id }).pipe(as(anna)))).toMatchObject({ code: "JOB_NOT_FOUND" })
+      expect(yield* Effect.flip(removed.pipe(as(anna)))).toMatchObject({ code: "JOB_NOT_FOUND" })
+      assert.deepStrictEqual(yield* api.listJobs({}).pipe(as(undefined)), [])
     })
   )
 })

@@ -16,6 +16,7 @@ const lines = [
   "jobs ls",
   "jobs show job-1",
   "jobs cancel job-1",
+  "jobs rm job-1",
   "plan --model minillama",
   "infer --quiet --max-tokens 1 --model minillama hello",
   "infer --temperature 2 --top-k 1 --seed 3 --stop x --max-tokens 1 hi",

@@ -21,7 +21,7 @@ const token = "the-token-of-the-cluster"
 const queens: Readonly<Record<ApiScope, ReadonlyArray<string>>> = {
   open: ["asset", "health", "home", "homeAsset", "joinHive", "page"],
   infer: [
-    ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "submitJob", "usage"],
+    ...["cancelJob", "getJob", "jobEvents", "listJobs", "openapi", "removeJob", "submitJob", "usage"],
     ...["v1Chat", "v1Completions", "v1Model", "v1Models", "v1Messages", "v1CountTokens"],
     ...["v1Detokenize", "v1Props", "v1Tokenize"],
     ...["v1Embeddings", "v1Rerank", "v1Reranking", "v1Score"],

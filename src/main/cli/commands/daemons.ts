@@ -229,6 +229,14 @@ export const cacheClear = (context: Context) =>
     })
   )
 
+export const jobRemove = (id: string, context: Context) =>
+  withQueen(context, (api) =>
+    Effect.zipRight(
+      Effect.flatMap(jobNamed(id), (job) => api.removeJob({ id: job })),
+      Effect.sync(() => answer(context, `job ${id} forgotten`))
+    )
+  )
+
 export const jobCancel = (id: string, context: Context) =>
   withQueen(context, (api) =>
     Effect.zipRight(

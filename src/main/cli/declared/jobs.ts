@@ -29,6 +29,14 @@ const jobsCancel = declare({
   flags: {},
   run: (_, words, context) => lazily(daemons, (module) => module.jobCancel(words[0] ?? "", context))
 })
+const jobsRemove = declare({
+  path: ["jobs", "rm"],
+  summary: "forget a job that has ended: what was asked and answered, and what hives keep of your conversations",
+  examples: ["rbee jobs ls", "rbee jobs rm job-3f2a90c1d4e5b687"],
+  words: one("ID", "the job", "jobs"),
+  flags: {},
+  run: (_, words, context) => lazily(daemons, (module) => module.jobRemove(words[0] ?? "", context))
+})
 const plan = declare({
   path: ["plan"],
   summary: "where a job would go now: what would be unloaded, how long it takes; nothing is changed",
@@ -53,4 +61,4 @@ const jobsShow = declare({
 })
 
 export const workerCommands: ReadonlyArray<Declared> = [list("workers"), workersStop]
-export const jobCommands: ReadonlyArray<Declared> = [list("jobs"), jobsShow, plan, jobsCancel, cacheClear]
+export const jobCommands: ReadonlyArray<Declared> = [list("jobs"), jobsShow, plan, jobsCancel, jobsRemove, cacheClear]
