@@ -93,6 +93,21 @@ describe.skipIf(!hasSshd || !hasNamespaces)("a remote hive that was added with -
     assert.isUndefined(hivePid(there))
   }, 60_000)
 
+  it("is shown another token at each start, and the one before is worth nothing", async () => {
+    const { link, on, there } = await pair()
+    const devices = `http://${link.address}:8600/devices`
+    const startedWith = async () => {
+      const start = await on.rbee(["hives", "start", "remote"])
+      assert.strictEqual(start.code, 0, start.stderr)
+      return readFileSync(`${there.home}/hive-remote/token`, "utf8").trim()
+    }
+    const first = await startedWith()
+    assert.strictEqual((await on.rbee(["hives", "stop", "remote"])).code, 0)
+    const second = await startedWith()
+    assert.notStrictEqual(second, first)
+    assert.deepEqual([await status(devices, first), await status(devices, second)], [401, 200])
+  }, 60_000)
+
   it("reports through a tunnel where it cannot reach the queen", async () => {
     const { link, on, there } = await pair()
     const other = createServer()

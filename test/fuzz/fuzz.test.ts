@@ -19,10 +19,27 @@ it("headers, configurations and hubs that are nearly right are taken or refused 
 
 it("real daemons live through hostile requests, hives, workers, stores and command lines", async () => {
   const program = fileURLToPath(new URL("../../tools/fuzz.mjs", import.meta.url))
-  const only = ["sqlite", "http", "hive", "worker", "model", "cli"].flatMap((name) => ["--only", name])
-  const args = [program, "--minutes", "0.1", "--inputs", "150", "--seed", String(seed), ...only]
+  const names = ["sqlite", "http", "hive", "worker", "model", "cli"]
+  const least = 10
+  const only = names.flatMap((name) => ["--only", name])
+  const args = [
+    program,
+    "--minutes",
+    "0.1",
+    "--inputs",
+    "150",
+    "--least",
+    String(least),
+    "--seed",
+    String(seed),
+    ...only
+  ]
   const { stderr, stdout } = await promisify(execFile)(process.execPath, args)
   expect(`${stdout}${stderr}`).toContain(" 0 found")
+  for (const name of names) {
+    const [, inputs] = new RegExp(`^${name} +(\\d+) inputs`, "m").exec(stdout) ?? []
+    expect(Number(inputs), `${name}: ${stdout}`).toBeGreaterThanOrEqual(least)
+  }
 }, 240_000)
 
 it("a fault that is planted is found, with the seed that finds it again", async () => {

@@ -8,6 +8,8 @@ export interface Limits {
   readonly ms: number
   /** inputs a target at most */
   readonly inputs: number
+  /** inputs a target at least, also where its time is over */
+  readonly least?: number
 }
 
 export interface Found {
@@ -43,9 +45,10 @@ const runOne = async (target: Target, limits: Limits, ms: number): Promise<Tally
   const tally: Tally = { target: target.name, inputs: 0, peakMb: 0, found: [] }
   const session: Session = await target.open()
   const end = performance.now() + ms
+  const isLeft = () => performance.now() < end || tally.inputs < (limits.least ?? 0)
   let index = 0
   const turn = async () => {
-    while (performance.now() < end && tally.inputs < limits.inputs && tally.found.length < foundMax) {
+    while (isLeft() && tally.inputs < limits.inputs && tally.found.length < foundMax) {
       const seed = seedOf(limits.seed, index++)
       try {
         tally.inputs += await session.one(new SeededRandom(seed))

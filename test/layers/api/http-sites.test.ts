@@ -195,6 +195,20 @@ describe("the name that a daemon is called by", () => {
       expect(yield* named({})).toBe(403)
     })
   )
+
+  it.scopedLive(
+    "is asked before the token on a bind for others: only who calls it by its own is told to show one",
+    () =>
+      Effect.gen(function* () {
+        const { url } = yield* serve({ host: "0.0.0.0", token, sites: { ...sites, hosts: ["box.lan"] } })
+        const status = (host: string) =>
+          Effect.map(ask(url, { path: "/hives", headers: { host } }), (got) => got.status)
+        for (const host of ["box.lan", "10.0.0.7:8500", "[fe80::1]:8500", "localhost:8500", "127.0.0.1"])
+          expect([host, yield* status(host)]).toEqual([host, 401])
+        for (const host of ["evil.example", "box.lan.evil.example"])
+          expect([host, yield* status(host)]).toEqual([host, 403])
+      })
+  )
 })
 
 describe("a path", () => {
