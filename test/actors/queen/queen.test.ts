@@ -541,6 +541,23 @@ describe("Failing over", () => {
       })
   )
 
+  it.scoped("a worker that goes with its hive did not die of what it was asked, however often that is", () =>
+    Effect.gen(function* () {
+      const { hive, job } = yield* makeWorld()
+      let deaths = 0
+      hive.script = () => {
+        if (deaths === 3) return {}
+        deaths++
+        hive.kill()
+        return { diesUnheard: true }
+      }
+      const reader = yield* job()
+      yield* TestClock.adjust("1 minute")
+      expect((yield* reader.ended).event).toBe("done")
+      expect(deaths).toBe(3)
+    })
+  )
+
   it.scoped("a hive that dies takes its workers along; it is woken again and the job goes on", () =>
     Effect.gen(function* () {
       const { events, hive, job } = yield* makeWorld()

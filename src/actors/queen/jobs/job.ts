@@ -30,6 +30,7 @@ import type { ByHeart } from "../../core/machine/by-heart.ts"
 import { type MachineActor, machineActor } from "../../core/machine/machine-actor.ts"
 import type { ActorSystem } from "../../core/system.ts"
 import type { JobLog } from "../log/job-log.ts"
+import { orWithHive } from "./lost-with-hive.ts"
 import { meaningOptions, tellForm } from "./answer.ts"
 import { inferRequestOf, placementRequestOf } from "./job-request.ts"
 import type { Meters, Outcome } from "../metrics/metrics.ts"
@@ -109,10 +110,12 @@ export const job = (
         return yield* new InferFailed({ error: noPlace, tokens: log.tokens(), reached: false, sent: false })
       let reached = false
       let sent = false
-      const failed = (error: RbeeError) => {
+      const home = view.hive(lease.hive)?.claimed
+      const failed = (error: RbeeError) => new InferFailed({ error, tokens: log.tokens(), reached, sent })
+      const broken = (error: RbeeError) => {
         // The worker of this slot is of no use any more: nobody else is to be sent there.
         if (error.code === "WORKER_CRASHED" || error.code === "CONNECTION_TIMEOUT") view.workerLost(lease)
-        return new InferFailed({ error, tokens: log.tokens(), reached, sent })
+        return Effect.flatMap(orWithHive(error, lease.hive, home), failed)
       }
       const url = view.worker(lease.worker)?.url
       if (url === undefined) return yield* failed(workerGone(lease))
@@ -147,7 +150,7 @@ export const job = (
       const pause = alone ? undefined : yield* pausing(self)
       return yield* Effect.acquireUseRelease(
         Effect.sync(() => world.scheduler.runs(log.jobId, lease.worker, pause)),
-        () => Effect.mapError(persistent(asked), failed),
+        () => Effect.catchAll(persistent(asked), broken),
         (ended) => Effect.sync(() => void (deviceMs += 1000 * ended()))
       )
     })
