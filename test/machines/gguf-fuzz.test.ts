@@ -5,12 +5,15 @@ import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { createInterface } from "node:readline"
 import { build } from "esbuild"
-import { expect, it } from "vitest"
+import { expect, it, vi } from "vitest"
 import { SeededRandom } from "../../src/simulator/world/kernel/random.ts"
 import { readGguf } from "../../src/machines/formats/gguf/gguf.ts"
-import { familyHeader, writeFamily } from "../support/families/index.ts"
+import { Keys } from "../../src/machines/formats/gguf/keys.ts"
+import { estimateBytes } from "../../src/machines/kinds/llama/memory.ts"
+import { families, familyFile, familyHeader, writeFamily } from "../support/families/index.ts"
 import { mutant, mutantHeader } from "../support/families/mutate.ts"
-import { isWhole } from "../support/proof.ts"
+import type { Value } from "../support/gguf-container.ts"
+import { isWhole, sampleOf } from "../support/proof.ts"
 
 it("a thousand wrong headers are each read or refused with a reason", () => {
   const seen = new Set<string>()
@@ -22,6 +25,59 @@ it("a thousand wrong headers are each read or refused with a reason", () => {
     if (result._tag === "NeedMore") expect(result.bytes).toBeGreaterThan(bytes.length)
   }
   expect([...seen].toSorted()).toEqual(["Invalid", "Model", "NeedMore"])
+})
+
+/** The names of all entries that the reader asks for where it wants a number, in this family's header. */
+const numbersOf = (architecture: string): ReadonlyArray<string> => {
+  const spies = (["count", "perLayer", "largest", "real"] as const).map((call) => vi.spyOn(Keys.prototype, call))
+  const { bytes, fileBytes } = familyHeader(familyFile(architecture))
+  expect(readGguf(bytes, fileBytes)._tag).toBe("Model")
+  const names = spies.flatMap((spy) => spy.mock.calls.map(([name]) => name))
+  for (const spy of spies) spy.mockRestore()
+  return [...new Set(names)].map((name) => (name.startsWith(".") ? architecture + name : name))
+}
+
+const strange: ReadonlyArray<Value> = [
+  { u32: 0 },
+  { u32: 1 },
+  { i32: -1 },
+  { u32: 2 ** 31 },
+  { u32: 2 ** 32 - 1 },
+  { u64: 2n ** 53n },
+  { u64: 2n ** 64n - 1n },
+  { f32: Number.NaN },
+  { f32: 0.5 },
+  { bool: true },
+  { text: "7" },
+  { u32s: [] },
+  { u32s: [2 ** 32 - 1, 0, 1] },
+  { f32s: [Number.NaN, Number.NEGATIVE_INFINITY] }
+]
+
+it("whatever stands where a number is used, it is refused with a reason, or what is made of it is a number", () => {
+  const cases = [...families.keys()].flatMap((architecture) =>
+    numbersOf(architecture).flatMap((name) => strange.map((value) => ({ architecture, name, value })))
+  )
+  const seen = new Set<string>()
+  for (const { architecture, name, value } of sampleOf(cases, 1500)) {
+    const file = familyFile(architecture)
+    const metadata = [...file.metadata.filter(([one]) => one !== name), [name, value] as const]
+    const { bytes, fileBytes } = familyHeader({ ...file, metadata })
+    const what = `${name} = ${Object.entries(value).join(" ")}`
+    const result = readGguf(bytes, fileBytes)
+    seen.add(result._tag)
+    if (result._tag === "Invalid") expect(result.reason, what).toMatch(/^(it|its|a) \w+/)
+    if (result._tag !== "Model") continue
+    const { facts } = result
+    for (const [fact, number] of Object.entries(facts).filter(([, each]) => typeof each === "number"))
+      expect(number, `${what}: ${fact}`).toSatisfy((each: number) => Number.isFinite(each) && each >= 0)
+    for (const backend of ["cpu", "cuda"] as const) {
+      const shape = { context: Math.min(facts.trainedContext, 32_768), slots: 4 }
+      const bytes = estimateBytes(facts, shape, { backend, kvType: "f16" })
+      expect(bytes, `${what}: bytes on ${backend}`).toSatisfy((each: number) => Number.isFinite(each) && each > 0)
+    }
+  }
+  expect([...seen].toSorted()).toEqual(["Invalid", "Model"])
 })
 
 const count = isWhole ? 2000 : 150

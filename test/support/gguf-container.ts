@@ -44,6 +44,7 @@ export type Value =
   | { readonly u16: number }
   | { readonly u32: number }
   | { readonly i32: number }
+  | { readonly u64: bigint }
   | { readonly f32: number }
   | { readonly bool: boolean }
   | { readonly text: string }
@@ -57,6 +58,11 @@ const encode = (value: Value): Buffer => {
   if ("u16" in value) return Buffer.concat([u32(2), u32(value.u16).subarray(0, 2)])
   if ("u32" in value) return Buffer.concat([u32(4), u32(value.u32)])
   if ("i32" in value) return Buffer.concat([u32(5), u32(value.i32)])
+  if ("u64" in value) {
+    const bytes = Buffer.alloc(8)
+    bytes.writeBigUInt64LE(value.u64)
+    return Buffer.concat([u32(10), bytes])
+  }
   if ("f32" in value) return Buffer.concat([u32(6), f32(value.f32)])
   if ("bool" in value) return Buffer.concat([u32(7), Buffer.from([value.bool ? 1 : 0])])
   if ("text" in value) return Buffer.concat([u32(8), text(value.text)])

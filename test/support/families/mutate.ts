@@ -27,6 +27,7 @@ const other = (random: SeededRandom, value: Value): Value => {
     return { u32: random.pick([near * 2, Math.max(0, near - 1), near + 1, ...numbers]) }
   }
   if ("i32" in value) return { i32: random.pick([-1, 0, 1, 2 ** 31 - 1]) }
+  if ("u64" in value) return { u64: random.pick([0n, 2n ** 53n, 2n ** 64n - 1n]) }
   if ("f32" in value) return { f32: random.pick(reals) }
   if ("bool" in value) return { bool: !value.bool }
   if ("text" in value) return { text: random.pick(texts) }
