@@ -7,6 +7,8 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
 import { layerRandom } from "../../../src/layers/ids/random.ts"
 import { type ChildOptions, Processes } from "../../../src/layers/process/index.ts"
@@ -42,12 +44,12 @@ const withRuntimes = <A, E>(
   use: (runtimes: KindRuntimes) => Effect.Effect<A, E>,
   env: Record<string, string> = {},
   from: string | undefined = bare,
-  onSpawn: (options: ChildOptions) => void = () => {},
+  onSpawn: (options: ChildOptions) => ChildOptions | void = () => {},
   hashes?: Readonly<Record<string, string>>
 ) => {
   const processes = Layer.map(layerNode, (context) => {
     const own = Context.get(context, Processes)
-    const spawn: typeof own.spawn = (options) => Effect.suspend(() => (onSpawn(options), own.spawn(options)))
+    const spawn: typeof own.spawn = (options) => Effect.suspend(() => own.spawn(onSpawn(options) ?? options))
     return Context.make(Processes, { ...own, spawn })
   })
   return Effect.provide(
@@ -58,6 +60,7 @@ const withRuntimes = <A, E>(
     Layer.merge(processes, layerRandom)
   )
 }
+const cpu = { backend: "cpu", uuid: undefined } as const
 const isCudaHere = await hasCuda(process.env)
 const closedRegistry = { npm_config_registry: "http://127.0.0.1:9/", npm_config_cache: "" }
 
@@ -268,13 +271,72 @@ describe("Worker runtimes", () => {
   it.live("are proven anew on their device with the bundled model; where none is there nothing is said", () =>
     withFolder((place) =>
       Effect.gen(function* () {
-        const cpu = { backend: "cpu", uuid: undefined } as const
         const here = fileURLToPath(new URL(".", import.meta.url))
         expect(yield* withRuntimes(place, (runtimes) => runtimes.prove(cpu), {}, here)).toBe("works")
         expect(yield* withRuntimes(place, (runtimes) => runtimes.prove(cpu))).toBe("unclear")
       })
     )
   )
+
+  describe.runIf(process.platform === "linux")("that are proven anew on their device", () => {
+    const here = fileURLToPath(new URL(".", import.meta.url))
+    /** The trial is a child of this shell, or what the shell does instead. */
+    const inShell =
+      (script: string) =>
+      (options: ChildOptions): ChildOptions => ({
+        ...options,
+        command: "/bin/sh",
+        args: ["-c", script, options.command, ...options.args]
+      })
+
+    it.live("fail where the trial cannot load them", () =>
+      withFolder((place) =>
+        Effect.gen(function* () {
+          const name = `linux-${process.arch}`
+          const root = join(place.bare, "node_modules", "@node-llama-cpp", name)
+          const files = { "dist/index.js": "", [`bins/${name}/llama-addon.node`]: "no addon" }
+          for (const [path, text] of Object.entries(files)) {
+            mkdirSync(join(root, path, ".."), { recursive: true })
+            writeFileSync(join(root, path), text)
+          }
+          writeFileSync(join(root, "package.json"), JSON.stringify({ main: "dist/index.js" }))
+          expect(yield* withRuntimes(place, (runtimes) => runtimes.prove(cpu))).toBe("fails")
+        })
+      )
+    )
+
+    it.live.each([
+      ["fail where it is ended by a crash", "kill -ABRT $$", "fails"],
+      ["are unclear where it has no memory", 'ulimit -v 600000; exec "$0" "$@"', "unclear"],
+      ["are unclear where it says that it has no memory", "echo 'CUDA error: out of memory' >&2; exit 1", "unclear"],
+      ["work where nothing is wrong", 'exec "$0" "$@"', "works"]
+    ] as const)("%s", ([, script, proof]) =>
+      withFolder((place) =>
+        Effect.gen(function* () {
+          const proven = withRuntimes(place, (runtimes) => runtimes.prove(cpu), {}, here, inShell(script))
+          expect(yield* proven).toBe(proof)
+        })
+      )
+    )
+
+    it.effect("are unclear where it takes more than a minute", () =>
+      withFolder((place) =>
+        Effect.gen(function* () {
+          let isBegun = false
+          const stuck = (options: ChildOptions): ChildOptions => {
+            isBegun = true
+            return inShell("exec sleep 1000")(options)
+          }
+          const proof = yield* Effect.fork(withRuntimes(place, (runtimes) => runtimes.prove(cpu), {}, here, stuck))
+          yield* Effect.promise(() => expect.poll(() => isBegun).toBe(true))
+          yield* TestClock.adjust("59 seconds")
+          expect(Option.isNone(yield* Fiber.poll(proof))).toBe(true)
+          yield* TestClock.adjust("1 second")
+          expect(yield* Fiber.join(proof)).toBe("unclear")
+        })
+      )
+    )
+  })
 
   it.live("that no package has for this machine are refused", () =>
     withFolder((place) =>

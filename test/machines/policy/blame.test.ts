@@ -57,7 +57,9 @@ describe("The end of a worker's process", () => {
     "terminate called after throwing an instance of 'std::bad_alloc'",
     "ggml_vulkan: Device memory allocation failed: ErrorOutOfDeviceMemory",
     "alloc_tensor_range: failed to allocate CPU buffer of size 5",
-    "mmap failed: Cannot allocate memory"
+    "mmap failed: Cannot allocate memory",
+    "# Fatal process OOM in Failed to reserve virtual memory for CodeRange",
+    "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory"
   ])("is for want of memory where its words say so: %s", (lastWords) => {
     for (const phase of ["boot", "load", "serve"] as const)
       expect(blame({ signal: "SIGABRT", lastWords, phase })).toBe("memory")
