@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as TestClock from "effect/TestClock"
 import { describe } from "vitest"
+import type { Machine } from "../../../src/layers/devices/index.ts"
+import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
 import { readEvents } from "../../../src/protocol/sse.ts"
 import type { ControlMessage } from "../../../src/machines/vocabulary/worker.ts"
 import { type Launched, makeWorld, settle, type World } from "../../support/hive-world.ts"
@@ -23,11 +25,17 @@ const refusedByEngine: ControlMessage = {
 const [bad, worse, good] = ["file:/bad.gguf", "file:/worse.gguf", "file:/good.gguf"] as const
 const assertion = "/home/x/llama.cpp/src/llama-model.cpp:7: GGML_ASSERT(n > 0) failed"
 
+const withGpu: Machine = {
+  cpu: { cores: 4, ramBytes: 16e9, ramFreeBytes: 15e9 },
+  gpus: [{ id: DeviceId.make("gpu0"), name: "RTX 3060", backend: "cuda", vram_mb: 12_000, vram_free_mb: 12_000 }],
+  driver: "580"
+}
+
 const world = Effect.tap(makeWorld(), (made) =>
   Effect.zipRight(made.addModel(bad), Effect.zipRight(made.addModel(worse), made.addModel(good)))
 )
-const start = (made: World, model_ref: string) =>
-  made.hive.api.startWorker({ device: DeviceId.make("cpu"), model_ref: ModelRef.make(model_ref) })
+const start = (made: World, model_ref: string, device = "cpu") =>
+  made.hive.api.startWorker({ device: DeviceId.make(device), model_ref: ModelRef.make(model_ref) })
 const last = (made: World): Launched => {
   const found = made.launched.at(-1)
   if (found === undefined) throw new Error("nothing was launched")
@@ -44,18 +52,18 @@ const end = (made: World, said: ReadonlyArray<ControlMessage>, status: Parameter
     yield* settle
   })
 
-/** Starts a model whose processes all end so, until its worker is given up or is `tries` old; returns how many there were. */
+/** Starts a model whose processes all end so, until its worker is given up; returns how many there were. */
 const failing = (
   made: World,
   model: string,
   said: ReadonlyArray<ControlMessage>,
   status: Parameters<Launched["die"]>[0],
-  tries = 4
+  device = "cpu"
 ) =>
   Effect.gen(function* () {
     const before = made.launched.length
-    const asked = yield* Effect.fork(Effect.either(start(made, model)))
-    for (let i = 0; i < tries; i++) {
+    const asked = yield* Effect.fork(Effect.either(start(made, model, device)))
+    for (let i = 0; i < 4; i++) {
       const count = made.launched.length
       yield* end(made, said, status)
       yield* TestClock.adjust(1000)
@@ -66,12 +74,12 @@ const failing = (
     return made.launched.length - before
   })
 
-const aborts = (made: World, model: string) =>
-  failing(made, model, [bound, begun], { code: undefined, signal: "SIGABRT" })
+const aborts = (made: World, model: string, device?: string) =>
+  failing(made, model, [bound, begun], { code: undefined, signal: "SIGABRT" }, device)
 
-const serves = (made: World, model: string) =>
+const serves = (made: World, model: string, device?: string) =>
   Effect.gen(function* () {
-    const asked = yield* Effect.fork(start(made, model))
+    const asked = yield* Effect.fork(start(made, model, device))
     yield* settle
     for (const message of [bound, begun, ready]) last(made).say(message)
     return yield* Fiber.join(asked)
@@ -143,6 +151,42 @@ describe("A file that ends its worker while it is loaded", () => {
       yield* made.hive.api.retryModel({ ref: bad })
       expect((yield* made.hive.api.getModel({ ref: bad })).quarantined).toBeUndefined()
       yield* serves(made, bad)
+    })
+  )
+
+  it.effect("is tried again once the engine is another one, also by a later hive", () =>
+    Effect.gen(function* () {
+      const catalog = new MemoryCatalog()
+      const life = <A, E>(engine: string, use: (made: World) => Effect.Effect<A, E>) =>
+        Effect.scoped(
+          Effect.flatMap(makeWorld({}, { catalog, engine }), (made) => Effect.zipRight(made.addModel(bad), use(made)))
+        )
+      const told = (made: World) => Effect.flip(start(made, bad))
+      yield* life("3.21.1", (made) => aborts(made, bad))
+      expect(yield* life("3.21.1", told)).toMatchObject({ code: "MODEL_INVALID", details: { quarantined: true } })
+      yield* life("3.22.0", (made) =>
+        Effect.gen(function* () {
+          expect((yield* made.hive.api.getModel({ ref: bad })).quarantined).toBeUndefined()
+          expect(yield* aborts(made, bad)).toBe(2)
+        })
+      )
+      // what is known of the later engine says nothing of the earlier one
+      yield* life("3.21.1", (made) => serves(made, bad))
+    })
+  )
+
+  it.scoped("is tried on the other device, where it serves, and stays where it was not", () =>
+    Effect.gen(function* () {
+      const made = yield* makeWorld({}, { look: Effect.succeed(withGpu) })
+      yield* made.addModel(bad)
+      yield* aborts(made, bad, "gpu0")
+      expect(yield* Effect.flip(start(made, bad, "gpu0"))).toMatchObject({
+        code: "MODEL_INVALID",
+        details: { quarantined: true, device: "gpu0" }
+      })
+      yield* serves(made, bad, "cpu")
+      expect((yield* made.hive.api.getModel({ ref: bad })).quarantined).toMatchObject([{ device: "gpu0" }])
+      expect(yield* Effect.flip(start(made, bad, "gpu0"))).toMatchObject({ details: { quarantined: true } })
     })
   )
 
