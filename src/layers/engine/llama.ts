@@ -4,14 +4,10 @@
  *
  * Context is never shifted: an answer that reaches the end of its slot's context ends with `length`.
  */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
-import { isFree, wishesIn } from "../../machines/grammar/answer/constraint.ts"
 import { copiesMax } from "../../machines/kinds/llama/copies.ts"
 import {
   type AnswerFailure,
@@ -22,13 +18,9 @@ import {
   type LoadedParking,
   type LoadOptions
 } from "./index.ts"
-import { type AnswerForm, type Begun, dialectOf, hasForm, promptTail } from "../../machines/dialect/answer-form.ts"
-import { contentOnly, type Dialect } from "../../machines/dialect/dialect.ts"
 import { anyRows, rowsOf } from "../../machines/kinds/llama/exact-types.ts"
 import { unsuitable } from "../../machines/policy/purpose.ts"
-import type { Conversation } from "../../machines/vocabulary/conversation.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
-import { threadedGrammars } from "../grammars/thread.ts"
 import { takeSlot } from "./admission.ts"
 import type { AddonSampler } from "./llama/addon.ts"
 import { LlamaAnswer } from "./llama/decoding/answer.ts"
@@ -39,23 +31,16 @@ import { Caches } from "./llama/decoding/caches.ts"
 import { type Asked as Wanted, type Cells, reusable } from "./llama/decoding/pieces.ts"
 import { serveMeasuring } from "./llama/measuring/measuring.ts"
 import { type Loaded, loadModel } from "./llama/model.ts"
-import { shipped } from "../../machines/dialect/shipped.ts"
-import { hashOf, learnIn } from "./llama/reading/learner.ts"
-import { Pieces, spellEnd, Utf8Stream } from "./llama/reading/pieces.ts"
-import { type Known, Prompts } from "./llama/reading/prompts.ts"
-import { type Spelling, spellingOf } from "./llama/reading/renderer.ts"
+import { type Asked, Asking } from "./llama/reading/asking.ts"
+import { Utf8Stream } from "./llama/reading/pieces.ts"
 import type { Vocabulary } from "./llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
 import { SelfTest } from "./llama/decoding/self-test.ts"
-import { type Forbidden, forbiddenAfter, forbiddenOf } from "./llama/decoding/forbidden.ts"
+import { forbiddenAfter } from "./llama/decoding/forbidden.ts"
 import { AnswerSampler, type Constraint } from "./llama/decoding/sampling.ts"
-import { ChatTemplate } from "./llama/reading/template.ts"
 import { makeSlots } from "./slots.ts"
 
 export type { RuntimeOptions } from "./llama/runtime.ts"
-
-/** of all models of this process */
-const grammars = threadedGrammars()
 
 type LoadFailure = RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEND_UNAVAILABLE">
 
@@ -76,74 +61,9 @@ const testText =
 const knownOf = ({ exactness }: LoadOptions, threads: number): Exactness | undefined =>
   exactness?.threads === threads ? exactness : undefined
 
-/** A prompt's tokens, and how its answer is read where that may be more than text. */
-interface Asked {
-  readonly tokens: ReadonlyArray<number>
-  readonly form: AnswerForm | undefined
-  /** what the answer is held to */
-  readonly grammar: string | undefined
-  readonly forbidden: Forbidden | undefined
-  /** what was parked of it */
+/** Beside that, what was parked of it. */
+interface Begin extends Asked {
   readonly parked?: Found | undefined
-}
-
-/** A raw prompt's answer is text. */
-const noDialect: Known = { dialect: contentOnly(""), isTrusted: true }
-
-interface Writing {
-  /** fails where the model is unloaded before it is known */
-  readonly known: Effect.Effect<Known, RbeeError<"INTERNAL">>
-  readonly close: () => void
-}
-
-const certain = (dialect: Dialect): Writing => ({
-  known: Effect.succeed({ dialect, isTrusted: true }),
-  close: () => undefined
-})
-
-/** How the model writes: known, or being learned beside all else; chats wait for it. */
-const writingOf = (
-  vocabulary: Vocabulary,
-  spelling: Spelling,
-  { learned: before, onLearned }: LoadOptions
-): Writing => {
-  const { template } = vocabulary
-  if (template === undefined) return certain(contentOnly("the file has no chat template"))
-  const hash = hashOf(template)
-  const known = [before, shipped].find((one) => one?.template === hash)
-  if (known !== undefined) return certain(known.dialect)
-  const learned = Deferred.unsafeMake<Known, RbeeError<"INTERNAL">>(FiberId.none)
-  const leave = learnIn(vocabulary, { spelling, tries: 0 }, ({ dialect, failed }) => {
-    Deferred.unsafeDone(learned, Exit.succeed({ dialect, isTrusted: failed?.broken ?? true }))
-    // the next load may have more time
-    if (failed === undefined) onLearned?.({ template: hash, dialect })
-  })
-  const close = (): void => {
-    leave()
-    // who waits for it would wait for ever; nothing happens where it is known
-    Deferred.unsafeDone(learned, Exit.fail(rbeeError("INTERNAL", "the model is being unloaded")))
-  }
-  return { known: Deferred.await(learned), close }
-}
-
-const checkBias = ({ bias = [] }: GenerateRequest["sampling"], vocabulary: number) => {
-  const unknown = bias.find(({ token }) => token >= vocabulary)
-  return unknown === undefined
-    ? Effect.void
-    : rbeeError("INVALID_REQUEST", `logit_bias names token ${unknown.token}, and the model has ${vocabulary}`, "", {
-        field: "logit_bias",
-        tokens: vocabulary
-      })
-}
-
-const checkTokens = (input: GenerateRequest["input"], vocabulary: number) => {
-  const unknown = input._tag === "Tokens" ? input.tokens.find((token) => token >= vocabulary) : undefined
-  return unknown === undefined
-    ? Effect.void
-    : rbeeError("INVALID_REQUEST", `the prompt has token ${unknown}, and the model has ${vocabulary}`, "", {
-        field: "prompt",
-        tokens: vocabulary
-      })
 }
 
 /** All that is to be read before its next token is drawn. */
@@ -161,16 +81,17 @@ const within = (sampling: GenerateRequest["sampling"], context: number): Generat
 const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocabulary: Vocabulary) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
-  const pieces = new Pieces(model)
-  const { facts, matrices, template } = loaded.header
-  const writing = writingOf(vocabulary, spellingOf(model), options)
-  const prompts = new Prompts({
-    template: new ChatTemplate(runtime.addon, model, template),
+  const { facts, matrices } = loaded.header
+  const asking = new Asking({
+    addon: runtime.addon,
+    model,
     vocabulary,
+    size: facts.vocabulary,
     context,
     trained: model.getTrainContextSize(),
-    tokenBytes: () => pieces.longest(facts.vocabulary)
+    load: options
   })
+  const { pieces } = asking
   const isCpu = runtime.backend === "CPU"
   const oneWay = isCpu ? rowsOf(matrices, options.slots) : undefined
   const rows = oneWay ?? anyRows
@@ -189,7 +110,6 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     usable
   })
   const parking = parkingOf({ runtime, loaded, options, slots, caches, usable })
-  let forbidden: Promise<Forbidden> | undefined
   const unused: Array<AddonSampler> = []
   const logprobs = new Logprobs(runtime.addon, model, loaded.native, pieces)
   const batcher = new Batcher({
@@ -209,7 +129,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
   /** Begins an answer and returns what stops it. Throws AnswerFailure. */
   const begin = (
     request: GenerateRequest,
-    { forbidden, form, grammar, parked, tokens: prompt }: Asked,
+    { forbidden, form, grammar, parked, tokens: prompt }: Begin,
     done: (end: GenerateResult | AnswerFailure) => void
   ): (() => void) => {
     const { scope = "" } = request
@@ -264,7 +184,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     return () => batcher.drop(answer)
   }
 
-  const decode = (request: GenerateRequest, asked: Asked): Effect.Effect<GenerateResult, AnswerFailure> =>
+  const decode = (request: GenerateRequest, asked: Begin): Effect.Effect<GenerateResult, AnswerFailure> =>
     Effect.async((resume) => {
       try {
         const stop = begin(request, asked, (end) =>
@@ -285,51 +205,19 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
       }
     })
 
-  /** What the answer is held to, and what it can never have; looked for when it is asked for first. */
-  const constrained = (
-    input: GenerateRequest["input"],
-    known: Dialect,
-    tokens: ReadonlyArray<number>
-  ): Effect.Effect<Pick<Asked, "grammar" | "forbidden">, RbeeError<"INVALID_REQUEST">> => {
-    if (input._tag !== "Messages" || isFree(input)) return Effect.succeed({ grammar: undefined, forbidden: undefined })
-    forbidden ??= forbiddenOf(pieces, facts.vocabulary, (token) => model.isEogToken(token))
-    const found = forbidden
-    const prompt = spellEnd(pieces, tokens, promptTail)
-    return Effect.flatMap(
-      Effect.promise(() => found),
-      (never) =>
-        Effect.map(grammars.of({ wishes: wishesIn(input), dialect: known, prompt, ends: never.ends }), (grammar) => ({
-          grammar,
-          forbidden: never
-        }))
-    )
-  }
-
-  const knownFor = (conversation: Conversation, begun: Begun) =>
-    Effect.map(writing.known, ({ dialect, isTrusted }) => ({
-      dialect: dialectOf(conversation, begun, dialect),
-      isTrusted
-    }))
-
   const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, AnswerFailure> =>
     Effect.gen(function* () {
-      const { input, sampling } = request
-      yield* checkBias(sampling, facts.vocabulary)
-      yield* checkTokens(input, facts.vocabulary)
-      const { dialect: known, isTrusted } = input._tag !== "Messages" ? noDialect : yield* knownFor(input, request)
-      const tokens = yield* prompts.read(input, { dialect: known, isTrusted })
-      const isPlain = input._tag !== "Messages" || !hasForm(input, known)
-      const form = isPlain ? undefined : { dialect: known, prompt: spellEnd(pieces, tokens, promptTail) }
-      const held = yield* constrained(input, known, tokens)
+      const read = yield* asking.read(request)
+      const { grammar, tokens } = read
       // what is held to a form ends where the form does
-      const ignoreEos = request.ignoreEos && held.grammar === undefined
-      const asked = { ...request, ignoreEos, sampling: within(sampling, context) }
+      const ignoreEos = request.ignoreEos && grammar === undefined
+      const asked = { ...request, ignoreEos, sampling: within(request.sampling, context) }
       const wanted = wantedOf(request, tokens)
       const parked =
         parking === undefined
           ? undefined
           : yield* Effect.promise(() => parking.find(request.scope ?? "", wanted, tokens.length))
-      return yield* decode(asked, { tokens, form, parked, ...held })
+      return yield* decode(asked, { ...read, parked })
     })
 
   if (exactness === undefined) {
@@ -355,8 +243,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
   const measure: LoadedModel["measure"] = ({ texts }) =>
     unsuitable("chat", texts._tag === "Embed" ? "embeddings" : "reranking")
   const close = async (): Promise<void> => {
-    writing.close()
-    prompts.close()
+    asking.close()
     await batcher.close()
     logprobs.dispose()
     for (const sampler of unused.splice(0)) sampler.dispose()
