@@ -29,6 +29,8 @@ export interface LoadOptions {
   readonly slots: number
   /** absent: f16. Fails with MODEL_INVALID where the model's heads are not whole blocks of 32 */
   readonly kvType?: KvType
+  /** a file that makes tokens of images; absent: there are none */
+  readonly projector?: string
   /** CPU threads; absent: the engine's sane default */
   readonly threads?: number
   /** documented pacing, tokens a second for each answer; absent: as fast as possible */

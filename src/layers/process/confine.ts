@@ -1,6 +1,6 @@
 /**
  * A command that can gain no rights which we have not: `setpriv` sets the kernel's no_new_privs and becomes the command,
- * so pid and start time are the command's own.
+ * so pid and start time are the command's own. It can have the kernel end the command with its parent, too.
  */
 import { accessSync, constants, readFileSync } from "node:fs"
 import { delimiter, join } from "node:path"
@@ -10,32 +10,49 @@ export interface Command {
   readonly args: ReadonlyArray<string>
 }
 
-const option = "no-new-privs"
-/** `null`: there is none that knows the option */
-let tool: string | null | undefined
+const options = { rights: "no-new-privs", death: "pdeathsig" } as const
+
+interface Tool {
+  readonly file: string
+  /** it can have a command ended with its parent: busybox's cannot */
+  readonly knowsDeath: boolean
+}
+
+/** `null`: there is none that knows the first */
+let tool: Tool | null | undefined
 
 /**
  * A program whose own text has the option, as util-linux's and busybox's do: others of this name may know none. It is
  * not tried: that would hold the event loop of a starting hive for the time of a process.
  */
-const knowsOption = (file: string): boolean => {
+const toolAt = (file: string): Tool | undefined => {
   try {
     accessSync(file, constants.X_OK)
-    return readFileSync(file).includes(`${option}\0`)
+    const text = readFileSync(file)
+    if (!text.includes(`${options.rights}\0`)) return undefined
+    return { file, knowsDeath: text.includes(`${options.death}\0`) }
   } catch {
-    return false
+    return undefined
   }
 }
 
-const findTool = (): string | null => {
+const findTool = (): Tool | null => {
   if (process.platform !== "linux") return null
   const folders = ["/usr/bin", "/bin", ...(process.env["PATH"] ?? "").split(delimiter)]
-  const files = folders.map((folder) => join(folder, "setpriv"))
-  return files.find((file) => file.startsWith("/") && knowsOption(file)) ?? null
+  for (const folder of folders) {
+    const found = folder.startsWith("/") ? toolAt(join(folder, "setpriv")) : undefined
+    if (found !== undefined) return found
+  }
+  return null
 }
 
-/** The command as it is where the system has no such tool. */
-export const confine = ({ args, command }: Command): readonly [command: string, ...args: Array<string>] => {
+/** The command as it is where the system has no such tool. `diesWithUs`: with the process that starts it, however that goes. */
+export const confine = (
+  { args, command }: Command,
+  { diesWithUs = false }: { readonly diesWithUs?: boolean } = {}
+): readonly [command: string, ...args: Array<string>] => {
   if (tool === undefined) tool = findTool()
-  return tool === null ? [command, ...args] : [tool, `--${option}`, "--", command, ...args]
+  if (tool === null) return [command, ...args]
+  const death = diesWithUs && tool.knowsDeath ? [`--${options.death}`, "KILL"] : []
+  return [tool.file, `--${options.rights}`, ...death, "--", command, ...args]
 }

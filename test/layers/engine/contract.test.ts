@@ -6,9 +6,13 @@ import * as Fiber from "effect/Fiber"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import { layerScripted } from "../../../src/layers/engine/scripted.ts"
 import { ask, chat, loadWith, plain, user } from "./ask.ts"
+import { builtServer, layerOf } from "../../support/built-server.ts"
 import { eventually } from "../../support/machine.ts"
 
+/** llama.cpp's own server, where it is built (`npm run peer`). */
+const server = builtServer()
 const engines = [
+  ...(server === undefined ? [] : [{ name: "llama.cpp's server", layer: layerOf(server) }]),
   { name: "llama.cpp", layer: layerLlama({ gpu: "cpu" }) },
   { name: "the script", layer: layerScripted({ tokens: 90, context: 512, burst: 4 }) }
 ]
