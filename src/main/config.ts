@@ -80,6 +80,7 @@ const load = async (sources: Sources): Promise<Settings> => {
     worker: { ...defaults.worker, ...values.worker },
     shutdown: { ...defaults.shutdown, ...values.shutdown },
     defaultModel: file.defaultModel,
+    ...(file.engines === undefined ? {} : { engines: file.engines }),
     token
   }
   for (const [name, host] of [

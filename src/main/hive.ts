@@ -67,7 +67,7 @@ const worldOf = (settings: Settings) => {
       layerProbe({ env, vulkan: settings.hive.vulkan, teller: tellerOf({ folder, env }) })
     ),
     layerDisk({ folder }),
-    layerRuntimes({ folder, env }),
+    layerRuntimes({ folder, env, engines: settings.engines }),
     layerProcess({ env }),
     layerParked({ folder, maxBytes: settings.worker.parkMb * 1_000_000 }),
     layerWorkers,

@@ -4,7 +4,7 @@ import { Count, Health, KvType, Megabytes, Nothing, setupFields } from "../machi
 import { Devices } from "../machines/vocabulary/device.ts"
 import { ClaimRequest } from "../machines/vocabulary/hive.ts"
 import { WorkerId, HiveId, DeviceId, ModelRef } from "../machines/vocabulary/ids.ts"
-import { RuntimeName } from "../machines/vocabulary/kind.ts"
+import { KindId, RuntimeName } from "../machines/vocabulary/kind.ts"
 import { ModelView, ScanAnswer, ScanRequest, TextAnswer, TextQuestion } from "../machines/vocabulary/model.ts"
 import { Cleared, ofScope, Parked } from "../machines/vocabulary/people/parked.ts"
 import { exactFields, setUpFields, WorkerBeat, WorkerStart } from "../machines/vocabulary/worker.ts"
@@ -88,6 +88,7 @@ export const hiveApi = {
       context: Schema.optional(Schema.NumberFromString),
       slots: Schema.optional(Schema.NumberFromString),
       kv_type: Schema.optional(KvType),
+      engine: Schema.optional(KindId),
       /** ids of workers, separated by commas, as if they were unloaded */
       evict: Schema.optional(Schema.String)
     }),

@@ -57,6 +57,28 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
                 ? { good: [["one"], ["two", "-x"], ["three"]], bad: "[]" }
                 : { good: [101, 102, 103], bad: "many" }
 
+describe("engines of the configuration", () => {
+  it("are a program each, with its arguments or without", async () => {
+    file('[engines.llama-server]\ncommand = ["/opt/llama-server", "-fa", "on"]\n')
+    expect((await load()).engines).toEqual({ "llama-server": { command: ["/opt/llama-server", "-fa", "on"] } })
+    file('[engines.llama-server]\ncommand = "llama-server"\n')
+    expect((await load()).engines).toEqual({ "llama-server": { command: ["llama-server"] } })
+    file("")
+    expect((await load()).engines).toBeUndefined()
+  })
+
+  it("are refused with their line where they are not understood", async () => {
+    file('[engines.vllm]\ncommand = "vllm"\n')
+    expect(await refusal()).toContain("line 1: engines.vllm: unknown. Known: llama-server.")
+    file('[engines.llama-server]\ncomand = "a"\n')
+    expect(await refusal()).toContain("line 2: engines.llama-server.comand: unknown. Known: command.")
+    file("[engines.llama-server]\ncommand = 7\n")
+    expect(await refusal()).toContain("line 2: engines.llama-server.command")
+    file("engines = 7\n")
+    expect(await refusal()).toContain("line 1: engines: is no table")
+  })
+})
+
 describe("settings", () => {
   it("of what sleeps when it is idle may say `never`, and say so to daemons too", async () => {
     file('[queen]\nidle_ms = "never"\n')

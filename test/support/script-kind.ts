@@ -45,6 +45,9 @@ export const scriptKind: WorkerKind = {
     laterBytes: () => 0,
     step: 1
   },
+  takes: { images: false },
+  resume: { greedy: "ids", drawn: "ids" },
+  hasProcess: false,
   expectedBatchMs: () => 1000,
   failures: { memory: /the stage is full/, other: /^$/, isMuteWhenFull: false }
 }

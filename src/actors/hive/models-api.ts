@@ -64,7 +64,15 @@ const viewing = Effect.gen(function* () {
     )
 })
 
-const provision = ({ context, device, evict, kv_type, model_ref, slots }: InputOf<typeof hiveApi.provisionModel>) =>
+const provision = ({
+  context,
+  device,
+  engine,
+  evict,
+  kv_type,
+  model_ref,
+  slots
+}: InputOf<typeof hiveApi.provisionModel>) =>
   Effect.gen(function* () {
     yield* open
     const parts = yield* Parts
@@ -72,7 +80,7 @@ const provision = ({ context, device, evict, kv_type, model_ref, slots }: InputO
     const devices = yield* parts.get(CurrentDevices)
     const target = yield* device === undefined ? devices.strongest : devices.device(device)
     const workers = yield* parts.get(CurrentWorkers)
-    const fits = workers.fits(ref, target, { context, slots, kv_type }, new Set(evict))
+    const fits = workers.fits(ref, target, { context, slots, kv_type, engine }, new Set(evict))
     const id = yield* (yield* parts.get(CurrentDownloads)).provision(ref, fits)
     return { provision_id: id, events: `/models/provisions/${id}/events` }
   })

@@ -23,10 +23,10 @@ type Calls = Pick<
   "capacity" | "provisionWorker" | "startWorker" | "listWorkers" | "stopWorker" | "parked" | "clearParked"
 >
 
-const capacity = ({ context, device: id, evict, kv_type, model, slots }: InputOf<typeof hiveApi.capacity>) =>
+const capacity = ({ context, device: id, engine, evict, kv_type, model, slots }: InputOf<typeof hiveApi.capacity>) =>
   Effect.gen(function* () {
     yield* open
-    const asked = { context, slots, kv_type }
+    const asked = { context, slots, kv_type, engine }
     const parts = yield* Parts
     const ports = yield* HiveWorld
     const ref = yield* reference(model)
@@ -41,9 +41,9 @@ const capacity = ({ context, device: id, evict, kv_type, model, slots }: InputOf
       : ports.models.inspect(row.file)
     const wanted = workers.wanted(facts, asked)
     if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
-    if (row !== undefined) yield* workers.admits(row, device)
+    if (row !== undefined) yield* workers.admits(row, device, engine)
     const available = devices.ledger.available(device.supply, gone)
-    const kind = workers.kind(ref)
+    const kind = workers.kind(ref, engine)
     const choose = yield* workers.chooser(kind, device, row?.file ?? "", facts, wanted)
     const { bytes, fits } = choose(available)
     if (!fits) return yield* noRoom(device.id, bytes, available, yield* workers.most(kind, device, facts, kv_type))
@@ -67,7 +67,7 @@ const provision = ({ device, kind }: InputOf<typeof hiveApi.provisionWorker>) =>
 const start = (asked: InputOf<typeof hiveApi.startWorker>) =>
   Effect.gen(function* () {
     yield* open
-    const { context, evict = [], kv_type, pin, port_hint: portHint, slots } = asked
+    const { context, engine, evict = [], kv_type, pin, port_hint: portHint, slots } = asked
     const parts = yield* Parts
     const ports = yield* HiveWorld
     const model = yield* present(ports, asked.model_ref)
@@ -75,7 +75,7 @@ const start = (asked: InputOf<typeof hiveApi.startWorker>) =>
     const now = yield* Clock.currentTimeMillis
     yield* markModel(ports, model.ref, { lastUsedAt: now })
     const workers = yield* parts.get(CurrentWorkers)
-    const wanted = { context, slots, kv_type }
+    const wanted = { context, slots, kv_type, engine }
     const { id, port } = yield* workers.start({ ...wanted, device, model, portHint, pin: pin === true, evict })
     return { worker_id: id, ...(port === undefined ? {} : { port }), events: `/workers/${id}/events` }
   })

@@ -6,7 +6,9 @@ import { Call, mapCalls } from "../../protocol/endpoint.ts"
 import { type QueenApi } from "../../protocol/queen/index.ts"
 import { QueenCatalog } from "../../layers/queen-catalog/index.ts"
 import { CurrentSettings } from "../../layers/settings/index.ts"
-import { type RbeeError, rbeeError } from "../../machines/errors.ts"
+import { Kinds } from "../../layers/kinds/index.ts"
+import { RbeeError, rbeeError } from "../../machines/errors.ts"
+import { engineIn } from "../../machines/kinds/kind.ts"
 import type { HiveView } from "../../machines/vocabulary/hive.ts"
 import type { ActorSystem } from "../core/system.ts"
 import { Cluster } from "./cluster/cluster-view.ts"
@@ -86,6 +88,7 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   const logs = yield* JobLogs
   const ring = yield* Events
   const meters = yield* Metrics
+  const kinds = yield* Kinds
   const sessions = yield* SessionBook
   const teardown = yield* Teardown
   const { handOver, shutdown, touch } = yield* OwnLife
@@ -100,7 +103,10 @@ export const queenApi: Effect.Effect<QueenApi, never, Parts | Scope.Scope> = Eff
   /** as it is meant (models/entries.ts), its model by reference */
   const settled = (request: JobRequest) =>
     Effect.flatMap(Effect.provideService(meant(request), CurrentQueen, own), (asked) =>
-      Effect.map(modelFound(asked.model), (model) => ({ ...asked, model }))
+      Effect.flatMap(modelFound(asked.model), (model) => {
+        const request = engineIn(kinds, { ...asked, model })
+        return request instanceof RbeeError ? request : Effect.succeed(request)
+      })
     )
 
   const hiveView = (id: HiveId): Effect.Effect<HiveView, RbeeError<"HIVE_NOT_FOUND">> =>

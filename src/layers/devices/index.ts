@@ -1,8 +1,8 @@
 /** The devices of this machine, as the operating system and the drivers tell. Implementation: `probe.ts`. */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
-import type { Backend, Gpu } from "../../machines/vocabulary/device.ts"
-import type { KindId, RuntimeId } from "../../machines/vocabulary/kind.ts"
+import type { Backend, Gpu, RuntimeId } from "../../machines/vocabulary/device.ts"
+import type { KindId } from "../../machines/vocabulary/kind.ts"
 
 export interface Machine {
   readonly cpu: {

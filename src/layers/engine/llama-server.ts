@@ -26,7 +26,7 @@ import { ServerAnswer } from "./llama-server/answering.ts"
 import { ask, type Refusal } from "./llama-server/asking.ts"
 import { bodyOf, type Said } from "./llama-server/completion.ts"
 import { type LlamaServerOptions, load, type Loaded, type LoadFailure } from "./llama-server/load.ts"
-import { Untold } from "./llama-server/untold.ts"
+import { Untold, wholeTokens } from "./llama-server/untold.ts"
 import { makeSlots, type Slot } from "./slots.ts"
 
 export type { LlamaServerOptions } from "./llama-server/load.ts"
@@ -120,16 +120,20 @@ const serve = (loaded: Loaded, options: LoadOptions, where: LlamaServerOptions) 
     return tokens.map((token) => stream.push(token)).join("")
   }
 
-  const bodyFor = (request: GenerateRequest, { forbidden, form, grammar, tokens }: Asked, answer: ServerAnswer) => {
+  const bodyFor = (
+    request: GenerateRequest,
+    { forbidden, form, grammar, tokens }: Asked,
+    { filled, slot, started }: ServerAnswer,
+    begun: ReadonlyArray<number>
+  ) => {
     const { logprobs, maxTokens = Infinity, sampling } = request
-    const begun = answer.tokens.slice(tokens.length)
     return bodyOf({
-      prompt: answer.tokens,
+      prompt: [...tokens, ...begun],
       begun: { tokens: begun.length, text: grammar === undefined ? "" : speltOf(begun) },
       most: Math.min(maxTokens, context - tokens.length) - begun.length,
-      slot: answer.slot.id,
+      slot: slot.id,
       // its own in any case
-      isCached: answer.started || answer.filled > 0,
+      isCached: started || filled > 0,
       sampling,
       grammar,
       never: forbidden === undefined ? [] : forbiddenAfter(pieces, forbidden, form === undefined)(begun.at(-1)),
@@ -154,8 +158,12 @@ const serve = (loaded: Loaded, options: LoadOptions, where: LlamaServerOptions) 
     Effect.gen(function* () {
       for (;;) {
         const before = answer.tokens.length
-        answer.begin()
-        yield* Effect.catchAll(ask(peer, bodyFor(request, asked, answer), trained, hear), failed)
+        const begun = answer.tokens.slice(asked.tokens.length)
+        // a grammar reads whole characters
+        const whole = asked.grammar === undefined ? begun.length : wholeTokens(pieces, begun)
+        answer.begin(begun.slice(whole))
+        const body = bodyFor(request, asked, answer, begun.slice(0, whole))
+        yield* Effect.catchAll(ask(peer, body, trained, hear), failed)
         yield* idle
         if (answer.over) return yield* Effect.never
         if (answer.tokens.length === before) return yield* gone("it ended an answer without a word")

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { rbeeError } from "../../machines/errors.ts"
 import { llama } from "../../machines/kinds/llama/llama.ts"
+import { llamaServer } from "../../machines/kinds/llama-server/llama-server.ts"
 import { Engine } from "../engine/index.ts"
 import { layerLlama, preloadRuntime, type RuntimeOptions } from "../engine/llama.ts"
 import type { WorkerPlan } from "../worker-launcher/index.ts"
@@ -11,6 +12,14 @@ import type { WorkerPlan } from "../worker-launcher/index.ts"
 export type EngineStart = Pick<WorkerPlan, "kind" | "backend" | "runtime"> & {
   /** hears the engine's errors as they happen: they may be the last that is heard of it */
   readonly onError?: (text: string) => void
+  /** its process, where it has one, has gone by itself: whose engine it was goes as it went */
+  readonly onEnd?: (end: EngineEnd) => void
+}
+
+/** How the process of an engine ended. */
+export interface EngineEnd {
+  readonly code: number | undefined
+  readonly signal: NodeJS.Signals | undefined
 }
 
 export interface KindEngine {
@@ -32,6 +41,23 @@ export const engines: EnginesByKind = {
   [llama.id]: {
     layer: (start) => layerLlama(llamaOptions(start)),
     preload: (start) => preloadRuntime(llamaOptions(start))
+  },
+  [llamaServer.id]: {
+    layer: ({ backend, onEnd, onError, runtime }) =>
+      Layer.unwrapEffect(
+        // of the others nobody pays for it
+        Effect.map(
+          Effect.promise(() => import("../engine/llama-server.ts")),
+          ({ layerLlamaServer }) =>
+            layerLlamaServer({
+              program: runtime ?? llamaServer.id,
+              backend,
+              onWords: (text) => onError?.(text),
+              onEnd: (end) => onEnd?.(end)
+            })
+        )
+      ),
+    preload: () => preloadRuntime({ gpu: "cpu" })
   }
 }
 

@@ -1,7 +1,8 @@
 /** Where the runtimes of each kind of worker come from. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import { llama } from "../../machines/kinds/llama/llama.ts"
+import { llamaServer } from "../../machines/kinds/llama-server/llama-server.ts"
 import type { Ids } from "../ids/index.ts"
 import type { Processes } from "../process/index.ts"
 import { layerByKind } from "../runtimes/by-kind.ts"
@@ -11,6 +12,7 @@ import { withCuda } from "../runtimes/llama/cuda.ts"
 import { cudaFacts, engineFacts } from "../runtimes/llama/facts.ts"
 import { llamaGpus } from "../runtimes/llama/gpus.ts"
 import { type NpmOptions, npmRuntimes } from "../runtimes/llama/npm.ts"
+import { serverRuntimes } from "../runtimes/llama-server/runtimes.ts"
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -26,7 +28,15 @@ export const runtimeFacts = { engine: engineFacts, cuda: cudaFacts }
 /** By the id of the kind. */
 export type RuntimesByKind = Readonly<Record<string, Effect.Effect<KindRuntimes, never, Processes | Ids>>>
 
-export const runtimesOf = (options: NpmOptions): RuntimesByKind => ({ [llama.id]: npmRuntimes(options) })
+/** `engines`: what the configuration of this machine names, by the id of the kind: a program and its arguments. */
+export interface RuntimeOptions extends NpmOptions {
+  readonly engines?: Readonly<Record<string, { readonly command?: ReadonlyArray<string> | undefined }>> | undefined
+}
 
-export const layerRuntimes = (options: NpmOptions): Layer.Layer<Runtimes, never, Processes | Ids> =>
+export const runtimesOf = ({ engines = {}, ...options }: RuntimeOptions): RuntimesByKind => ({
+  [llama.id]: npmRuntimes(options),
+  [llamaServer.id]: Effect.sync(() => serverRuntimes({ ...options, named: engines[llamaServer.id]?.command }))
+})
+
+export const layerRuntimes = (options: RuntimeOptions): Layer.Layer<Runtimes, never, Processes | Ids> =>
   layerByKind(runtimesOf(options))

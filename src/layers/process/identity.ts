@@ -74,6 +74,24 @@ const bytesOf = (text: string, field: string): number | undefined => {
   return value === undefined ? undefined : Number(value) * 1024
 }
 
+/** The processes that a process has started, where the system tells: with what has its own, all that is at work for it. */
+const childrenOf = (pid: number): ReadonlyArray<number> => {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").map(Number).filter(Boolean)
+  } catch {
+    return []
+  }
+}
+
+/** Together with that of its children. */
+export const familyMemoryOf = (id: ProcessId): ProcessMemory | undefined => {
+  const children = childrenOf(id.pid).flatMap((pid) => identityOf(pid) ?? [])
+  const all = [id, ...children].map(memoryOf).filter((memory) => memory !== undefined)
+  if (memoryOf(id) === undefined) return undefined
+  const sum = (part: keyof ProcessMemory) => all.reduce((bytes, memory) => bytes + memory[part], 0)
+  return { resident: sum("resident"), own: sum("own") }
+}
+
 export const memoryOf = (id: ProcessId): ProcessMemory | undefined => {
   if (!isAlive(id)) return undefined
   try {

@@ -86,7 +86,7 @@ export class Processes extends Context.Tag("rbee/Processes")<
     readonly end: (id: ProcessId, graceMs: number) => Effect.Effect<void>
     /** who listens on a TCP port of this machine, in words, if it can be known ("pid 1234 (nginx)") */
     readonly portOwner: (port: number) => Effect.Effect<string | undefined>
-    /** undefined when it is gone */
-    readonly memory: (id: ProcessId) => Effect.Effect<ProcessMemory | undefined>
+    /** undefined when it is gone; `isFamily`: with the processes that it has started, where the system tells of them */
+    readonly memory: (id: ProcessId, isFamily?: boolean) => Effect.Effect<ProcessMemory | undefined>
   }
 >() {}

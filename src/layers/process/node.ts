@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { spawn } from "./child.ts"
 import { daemon } from "./daemon.ts"
-import { identityOf, isAlive, memoryOf, statOf } from "./identity.ts"
+import { familyMemoryOf, identityOf, isAlive, memoryOf, statOf } from "./identity.ts"
 import { Processes, type ProcessId } from "./index.ts"
 import { portOwner } from "./port-owner.ts"
 import { signalGroup, signalProcess, waitUntil } from "./signals.ts"
@@ -34,5 +34,5 @@ export const layerNode = Layer.sync(Processes, () => ({
   alive: (id) => Effect.sync(() => isAlive(id)),
   end: (id, graceMs) => Effect.promise(() => end(id, graceMs)),
   portOwner: (port) => Effect.promise(() => portOwner(port)),
-  memory: (id) => Effect.sync(() => memoryOf(id))
+  memory: (id, isFamily) => Effect.sync(() => (isFamily === true ? familyMemoryOf(id) : memoryOf(id)))
 }))

@@ -13,7 +13,7 @@ import type { KindId } from "../../machines/vocabulary/kind.ts"
 
 export interface RuntimePlace {
   readonly version: string
-  /** folder that holds node_modules; undefined: the runtime that rbee itself was installed with */
+  /** folder that holds node_modules, or a program; undefined: the runtime that rbee itself was installed with */
   readonly folder: string | undefined
 }
 

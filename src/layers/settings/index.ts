@@ -8,6 +8,9 @@ import type { KvType } from "../../machines/vocabulary/common.ts"
 import type { Home } from "../paths/index.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
+/** Engines of this machine by their names: a program and its arguments. */
+export type Engines = Readonly<Record<string, { readonly command: ReadonlyArray<string> | undefined }>>
+
 export interface Settings {
   readonly home: Home
   readonly version: string
@@ -80,6 +83,8 @@ export interface Settings {
     /** what was read for one account serves others */
     readonly sharePrefix: boolean
   }
+  /** what the configuration of this machine says of engines; undefined: nothing */
+  readonly engines?: Engines | undefined
   /** what a command runs where no model is named; undefined: the one that ships with rbee */
   readonly defaultModel?: string | undefined
   /** bearer token of this cluster; undefined in one process, and before a daemon has made one */

@@ -44,11 +44,11 @@ const placed = ({ device, hive, only_there }: Entry, asked: Asked): Asked => {
 export const filled = <A extends Asked>(entry: Entry | undefined, asked: A): A => {
   if (entry === undefined) return asked
   const { words, wishes } = talkOf(entry, asked)
-  const { context, keep_loaded, kv_type, slots } = entry
+  const { context, engine, keep_loaded, kv_type, slots } = entry
   const isMissing = ([field, value]: [string, unknown]) =>
     value !== undefined && (asked as Readonly<Record<string, unknown>>)[field] === undefined
   const added: Asked = Object.fromEntries(
-    Object.entries({ context, kv_type, slots, keep_warm: keep_loaded, ...wishes }).filter(isMissing)
+    Object.entries({ context, engine, kv_type, slots, keep_warm: keep_loaded, ...wishes }).filter(isMissing)
   )
   return { ...asked, ...added, ...placed(entry, asked), ...words }
 }

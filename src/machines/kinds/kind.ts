@@ -7,8 +7,8 @@ import type { ModelFacts } from "../formats/gguf/gguf.ts"
 import type { ModelFormat } from "../formats/model-format.ts"
 import type { FailureWords } from "../policy/blame.ts"
 import type { Shape } from "../policy/memory/fit.ts"
-import { type Backend, backends } from "../vocabulary/device.ts"
-import type { KindId, RuntimeId, RuntimeName } from "../vocabulary/kind.ts"
+import { type Backend, backends, type RuntimeId } from "../vocabulary/device.ts"
+import type { KindId, RuntimeName } from "../vocabulary/kind.ts"
 import type { KvType } from "../vocabulary/common.ts"
 
 /** What runs a model: the backend of the runtime that serves the device, and how the KV cache is kept. */
@@ -37,12 +37,24 @@ export interface KindBackend {
   readonly visible?: string
 }
 
+/**
+ * How an answer goes on that another worker began: from the ids of its tokens; from its text, what is drawn after it
+ * drawn anew; not at all.
+ */
+export type Resume = "ids" | "text" | "none"
+
 export interface WorkerKind {
   readonly id: KindId
   /** of the files that it loads; the first is its own */
   readonly formats: readonly [ModelFormat, ...ReadonlyArray<ModelFormat>]
   readonly backends: Readonly<Partial<Record<Backend, KindBackend>>>
   readonly memory: KindMemory
+  /** what it can be shown beside text */
+  readonly takes: { readonly images: boolean }
+  /** `drawn`: answers that are sampled, or held to a form */
+  readonly resume: { readonly greedy: Resume; readonly drawn: Resume }
+  /** its model is in a process beside the worker's own */
+  readonly hasProcess: boolean
   /** milliseconds that a step of its work may take before anything was measured */
   readonly expectedBatchMs: (facts: ModelFacts) => number
   readonly failures: FailureWords
@@ -51,10 +63,33 @@ export interface WorkerKind {
 /** The first takes what says of itself nothing else. */
 export type WorkerKinds = readonly [WorkerKind, ...ReadonlyArray<WorkerKind>]
 
-/** The kind that serves a model: by how its reference ends. */
-export const kindFor = (kinds: WorkerKinds, ref: string): WorkerKind => {
+/** The kind that serves a model: the engine that is asked for, else by how its reference ends. */
+export const kindFor = (kinds: WorkerKinds, ref: string, engine?: KindId): WorkerKind => {
+  const asked = engine === undefined ? undefined : kindOf(kinds, engine)
+  if (asked !== undefined) return asked
   const name = ref.toLowerCase()
   return kinds.find(({ formats }) => formats.some(({ ending }) => name.endsWith(ending))) ?? kinds[0]
+}
+
+interface Asked {
+  readonly model: string
+  readonly engine?: KindId | undefined
+}
+
+/** Refused where there is no such engine; one that the model has anyway need not be asked for, and no worker is told apart by it. */
+export const engineIn = <A extends Asked>(kinds: WorkerKinds, asked: A): A | RbeeError<"INVALID_REQUEST"> => {
+  const { engine, model } = asked
+  if (engine === undefined) return asked
+  if (kindOf(kinds, engine) === undefined)
+    return rbeeError(
+      "INVALID_REQUEST",
+      `there is no engine ${engine}`,
+      `There are ${kinds.map(({ id }) => id).join(", ")}`,
+      {
+        field: "engine"
+      }
+    )
+  return engine === kindFor(kinds, model).id ? { ...asked, engine: undefined } : asked
 }
 
 /** How a file is read: by its name, as its kind is. */

@@ -1,5 +1,6 @@
 /** Schemas that every part of the vocabulary shares. Field names are those of the wire (docs/api.md), in snake_case. */
 import * as Schema from "effect/Schema"
+import { KindId } from "./kind.ts"
 
 export const Count = Schema.NonNegativeInt
 /** milliseconds since 1970 */
@@ -66,5 +67,7 @@ export type KvType = typeof KvType.Type
 /** How a worker is set up, besides its context; what is left open is as its hive's settings have it. */
 export const setupFields = {
   slots: Schema.optional(Schema.Int.pipe(Schema.between(...ranges.slots))),
-  kv_type: Schema.optional(KvType)
+  kv_type: Schema.optional(KvType),
+  /** the kind of its worker; absent: what its model has anyway */
+  engine: Schema.optional(KindId)
 } as const

@@ -1,5 +1,6 @@
 /** Devices of a machine and what fits on them. */
 import * as Schema from "effect/Schema"
+import type { KindId } from "./kind.ts"
 import { Count, Megabytes } from "./common.ts"
 import { DeviceId } from "./ids.ts"
 
@@ -77,3 +78,9 @@ export const DeviceBeat = Schema.Struct({
   free_mb: Megabytes
 })
 export type DeviceBeat = typeof DeviceBeat.Type
+
+/** A runtime: what a kind needs on a backend. */
+export interface RuntimeId {
+  readonly kind: KindId
+  readonly backend: Backend
+}

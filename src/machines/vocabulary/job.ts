@@ -175,7 +175,17 @@ export const JobRequest = Schema.Struct({
 export type JobRequest = typeof JobRequest.Type
 
 /** What a worker is to be like, and where. */
-const workerFields = ["context", "slots", "kv_type", "hive", "device", "prefer", "allow_cpu", "keep_warm"] as const
+const workerFields = [
+  "context",
+  "slots",
+  "kv_type",
+  "engine",
+  "hive",
+  "device",
+  "prefer",
+  "allow_cpu",
+  "keep_warm"
+] as const
 
 /** An answer of no token: a worker has to be there for it, as for this job. */
 export const loadingJob = (job: Omit<JobRequest, "model">): Omit<JobRequest, "model"> => ({

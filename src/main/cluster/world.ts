@@ -90,7 +90,7 @@ const layerHive = (settings: Settings, here: KindsHere) => {
         layerHiveCatalog(join(folder, "catalog.sqlite")),
         layerInventory(settings.hive.gpus, layerDevices),
         layerDisk({ folder }),
-        layerByKind({ ...runtimesOf({ folder, env: process.env }), ...here.runtimes }),
+        layerByKind({ ...runtimesOf({ folder, env: process.env, engines: settings.engines }), ...here.runtimes }),
         layerWorkerLauncher((plan) => engineOf(plan, { ...engines, ...here.engines })),
         // its actors are its own, as in a process of its own
         Layer.fresh(ActorSystem.layer)

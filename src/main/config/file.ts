@@ -1,6 +1,7 @@
 /** The config file: TOML, read strictly, so that a typo is an error with a line and never a silent default. */
 import { readFileSync } from "node:fs"
 import * as Either from "effect/Either"
+import type { Engines } from "../../layers/settings/index.ts"
 import { isTable, lineOfKey, parseToml, refuse, type Table } from "../../layers/settings/toml.ts"
 import { rbeeError } from "../../machines/errors.ts"
 import { type Knob, knobs, type Value } from "./knobs.ts"
@@ -10,9 +11,10 @@ export interface FileSettings {
   readonly values: ReadonlyMap<Knob, Value>
   readonly tokenFile: string | undefined
   readonly defaultModel: string | undefined
+  readonly engines: Engines | undefined
 }
 
-const empty: FileSettings = { values: new Map(), tokenFile: undefined, defaultModel: undefined }
+const empty: FileSettings = { values: new Map(), tokenFile: undefined, defaultModel: undefined, engines: undefined }
 
 const sections = [...new Set(knobs.map((knob) => knob.section))]
 
@@ -46,7 +48,7 @@ const interpret = (path: string, source: string, table: Table): FileSettings => 
         lineOfKey(source, isTable(content) ? name : "", name),
         name,
         "unknown",
-        `Known: token_file, default_model, [models.NAME], ${sections.map((known) => `[${known}]`).join(", ")}.`
+        `Known: token_file, default_model, [models.NAME], [engines.NAME], ${sections.map((known) => `[${known}]`).join(", ")}.`
       )
     if (!isTable(content))
       throw refuse(path, lineOfKey(source, "", name), name, show(content), `Write it as a table: [${name}].`)
@@ -78,13 +80,16 @@ const read = (path: string): string | undefined => {
   }
 }
 
+const enginesIn = async (path: string, source: string, engines: unknown): Promise<Engines | undefined> =>
+  engines === undefined ? undefined : (await import("./engines.ts")).readEngines(path, source, engines)
+
 /** Reads the file; a missing one is empty. What reads entries of models is only loaded where there are some. */
 export const readConfigFile = async (path: string): Promise<FileSettings> => {
   const source = read(path)
   if (source === undefined) return empty
   const table = await parseToml(path, source)
-  const { default_model, models, ...rest } = table
-  const settings = interpret(path, source, rest)
+  const { default_model, engines, models, ...rest } = table
+  const settings = { ...interpret(path, source, rest), engines: await enginesIn(path, source, engines) }
   if (models === undefined && default_model === undefined) return settings
   const { readEntries } = await import("../../layers/model-entries/read.ts")
   const { defaultModel } = Either.getOrThrowWith(readEntries({ path, source, table }), (error) => error)

@@ -7,7 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 import { makeWorker } from "../../actors/worker/worker.ts"
 import { serveHttp } from "../../layers/transport/http/server/server.ts"
-import { engineOf, type EnginesByKind, engines, type EngineStart } from "../../layers/kinds/engines.ts"
+import { type EngineEnd, engineOf, type EnginesByKind, engines, type EngineStart } from "../../layers/kinds/engines.ts"
 import { layerRandom } from "../../layers/ids/random.ts"
 import { CurrentSettings, type Settings } from "../../layers/settings/index.ts"
 import { defaults } from "../../layers/settings/defaults.ts"
@@ -27,10 +27,18 @@ const closeMs = 500
 const exit = (code: number): Effect.Effect<never> => Effect.sync(() => process.exit(code))
 const say = (text: string): Effect.Effect<void> => Effect.sync(() => void process.stderr.write(`${text}\n`))
 
+/** As the process of its engine went: whose answers it had knows what to do of a worker that is gone. */
+const goAs = ({ code, signal }: EngineEnd): void => {
+  process.stderr.write(`its engine ended: ${signal ?? `exit code ${code ?? "unknown"}`}\n`)
+  if (signal !== undefined) process.kill(process.pid, signal)
+  process.exit(1)
+}
+
 /** What the engine calls an error goes to the log: it may be the last that is heard of it. */
 const startOf = (plan: WorkerArgument["plan"]): EngineStart => ({
   ...plan,
-  onError: (text) => void process.stderr.write(text)
+  onError: (text) => void process.stderr.write(text),
+  onEnd: goAs
 })
 
 /** Completes at the first SIGTERM or SIGINT. */

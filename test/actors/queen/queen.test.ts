@@ -5,6 +5,7 @@ import * as TestClock from "effect/TestClock"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { makeWorld } from "../../support/queen/world.ts"
 import { objectsBetweenMarks } from "../../support/scripts.ts"
+import { KindId } from "../../../src/machines/vocabulary/kind.ts"
 import { JobId, DeviceId, cpuDevice } from "../../../src/machines/vocabulary/ids.ts"
 
 const cold = [
@@ -448,6 +449,29 @@ describe("Failing over", () => {
           continued: true,
           ...(resampled === undefined ? {} : { resampled })
         })
+      }
+    })
+  )
+
+  it.scoped("an engine that draws anew is resampled where the answer is drawn or held to a form, and says so", () =>
+    Effect.gen(function* () {
+      const format = { type: "json_schema", schema: { type: "string" } } as const
+      for (const [asked, resampled] of [
+        [{ temperature: 0.8 }, true],
+        [{ temperature: 0, response_format: format }, true],
+        [{ temperature: 0 }, undefined]
+      ] as const) {
+        const { hive, job } = yield* makeWorld()
+        hive.script = () => ({ holdAt: 3 })
+        const reader = yield* job({ ...asked, engine: KindId.make("llama-server") })
+        yield* reader.until(({ event, data }) => event === "token" && data["i"] === 2)
+        hive.script = () => ({})
+        const [worker] = hive.workers.values()
+        hive.workers.clear()
+        worker?.crash()
+        expect((yield* reader.ended).event).toBe("done")
+        const failover = reader.events.find(({ event }) => event === "failover")
+        expect(failover?.data["resampled"]).toBe(resampled)
       }
     })
   )

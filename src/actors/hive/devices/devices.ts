@@ -6,9 +6,16 @@ import type { Machine } from "../../../layers/devices/index.ts"
 import type { CatalogError } from "../../../layers/hive-catalog/index.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { type Shape, toMb } from "../../../machines/policy/memory/fit.ts"
-import { type Backend, deviceLabel, type DeviceBeat, type Gpu, runtimeOf } from "../../../machines/vocabulary/device.ts"
-import type { RuntimeId } from "../../../machines/vocabulary/kind.ts"
+import {
+  type Backend,
+  deviceLabel,
+  type DeviceBeat,
+  type Gpu,
+  type RuntimeId,
+  runtimeOf
+} from "../../../machines/vocabulary/device.ts"
 import type { KvType } from "../../../machines/vocabulary/common.ts"
+import type { WorkerKind } from "../../../machines/kinds/kind.ts"
 import { Ledger, type Supply } from "./ledger.ts"
 import { HiveWorld, type Ports } from "../common/ports.ts"
 import type { WorkerId, DeviceId } from "../../../machines/vocabulary/ids.ts"
@@ -192,8 +199,13 @@ export class Devices {
 }
 
 /** What a measurement is kept under. */
-export const measureKey = (device: DeviceId, file: string, { context, slots }: Shape, kvType: KvType): string =>
-  `${device} ${context}x${slots} ${kvType} ${file}`
+export const measureKey = (
+  device: DeviceId,
+  file: string,
+  { context, slots }: Shape,
+  kvType: KvType,
+  { hasProcess, id }: Pick<WorkerKind, "hasProcess" | "id">
+): string => `${device} ${context}x${slots} ${kvType} ${hasProcess ? `${id} ` : ""}${file}`
 
 /** What a device could give if others went. */
 export interface Most {

@@ -16,14 +16,15 @@ import type { ModelView } from "../../../machines/vocabulary/model.ts"
 import type { WorkerOutcome } from "../../../machines/worker-terms.ts"
 import type { Device, Devices } from "../devices/devices.ts"
 import type { Ports } from "../common/ports.ts"
-import type { DeviceId, ModelRef } from "../../../machines/vocabulary/ids.ts"
+import type { DeviceId } from "../../../machines/vocabulary/ids.ts"
 
 /** Failures of different files that lie further apart than this tell nothing of their device, milliseconds. */
 const togetherMs = 5 * 60_000
 
 type File = Pick<ModelRow, "file" | "ref" | "sha256">
 /** A file on a device, as what it is and with what loads it. */
-export type Pair = Pick<QuarantineRow, "hash" | "engine" | "device"> & Pick<File, "file" | "ref">
+export type Pair = Pick<QuarantineRow, "hash" | "engine" | "device"> &
+  Pick<File, "file" | "ref"> & { readonly kind: KindId }
 
 /** `file`: it is quarantined here; `device`: that is out of service; `none`: neither has anything to do with it. */
 export type Verdict = "file" | "device" | "none"
@@ -47,16 +48,14 @@ export class Quarantine {
     this.devices = devices
   }
 
-  private kindOf(ref: ModelRef): KindId {
-    return kindFor(this.ports.kinds, ref).id
-  }
-
-  pair({ file, ref, sha256 }: File, device: Device): Effect.Effect<Pair> {
+  /** `asked`: the engine that is to load it; absent: what it has anyway. */
+  pair({ file, ref, sha256 }: File, device: Device, asked?: KindId): Effect.Effect<Pair> {
     return Effect.gen(this, function* () {
+      const kind = kindFor(this.ports.kinds, ref, asked).id
       const stamp = yield* this.ports.models.stamp(file)
-      const runtime = yield* this.ports.runtimes.find(this.kindOf(ref), device.backend)
+      const runtime = yield* this.ports.runtimes.find(kind, device.backend)
       const hash = `${sha256 ?? file} ${stamp}`
-      return { hash, engine: runtime?.version ?? "none", device: device.id, file, ref }
+      return { hash, engine: runtime?.version ?? "none", device: device.id, file, ref, kind }
     })
   }
 
@@ -88,7 +87,7 @@ export class Quarantine {
       else this.resting.set(keyOf(pair), { until: now + workerRestarts.periodMs, reason })
       if (!tells.has(blame)) return "none"
       const others = this.note(pair, now)
-      if (isTheDevices(yield* this.ports.runtimes.prove(this.kindOf(pair.ref), device), others.length)) {
+      if (isTheDevices(yield* this.ports.runtimes.prove(pair.kind, device), others.length)) {
         yield* this.devices.degrade(pair.device)
         yield* this.acquit(pair.device, others)
         return "device"
@@ -127,11 +126,18 @@ export class Quarantine {
       const views: Array<NonNullable<ModelView["quarantined"]>[number]> = []
       for (const row of of) {
         const device = yield* Effect.option(this.devices.device(row.device))
-        if (device._tag === "None" || !isOf(row, yield* this.pair(model, device.value))) continue
+        if (device._tag === "None" || !(yield* this.isNow(row, model, device.value))) continue
         views.push({ device: row.device, engine: row.engine, reason: row.reason, last_words: row.words, since: row.at })
       }
       return views.length === 0 ? undefined : views
     })
+  }
+
+  /** File and engine are what they were. */
+  private isNow(row: QuarantineRow, model: ModelRow, device: Device): Effect.Effect<boolean> {
+    return Effect.exists(this.ports.kinds, ({ id }) =>
+      Effect.map(this.pair(model, device, id), (pair) => isOf(row, pair))
+    )
   }
 
   /** One row for a file and a device: what was known of an earlier file or engine is of no use any more. */
@@ -160,14 +166,15 @@ export class Quarantine {
     return Effect.gen(this, function* () {
       const { quarantine } = this.ports.catalog
       this.failed.delete(device)
-      for (const file of files) this.resting.delete(keyOf({ device, file }))
+      for (const { id: kind } of this.ports.kinds)
+        for (const file of files) this.resting.delete(keyOf({ device, file, kind }))
       for (const row of yield* quarantine.all)
         if (row.device === device && files.includes(row.file)) yield* quarantine.remove(row)
     })
   }
 }
 
-const keyOf = ({ device, file }: Pick<Pair, "device" | "file">): string => `${device} ${file}`
+const keyOf = ({ device, file, kind }: Pick<Pair, "device" | "file" | "kind">): string => `${device} ${kind} ${file}`
 
 const isOf = (row: QuarantineRow, { device, engine, hash }: Pair): boolean =>
   row.hash === hash && row.engine === engine && row.device === device

@@ -207,11 +207,12 @@ export class WorkerHandle {
     const { devices, ports } = this.around
     return Effect.gen(function* () {
       // On a GPU that is there the process's own memory says nothing about the device's.
-      const memory = device.backend === "cpu" ? yield* life.memory : undefined
+      const memory = device.backend === "cpu" ? yield* life.memory(kind) : undefined
       // The first long prompt will take the buffers that are only reserved now.
       const bytes = memory === undefined ? 0 : memory.resident + kind.memory.laterBytes(facts, shape, terms)
       yield* devices.settle(id, bytes, device.isDeclared ? undefined : memory?.own)
-      if (bytes > 0) yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape, terms.kvType), bytes })
+      if (bytes > 0)
+        yield* ports.catalog.measured.put({ key: measureKey(device.id, file, shape, terms.kvType, kind), bytes })
     }).pipe(Effect.ignoreLogged)
   }
 

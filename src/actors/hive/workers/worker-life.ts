@@ -11,6 +11,7 @@ import type { ExitStatus, ProcessId, ProcessMemory } from "../../../layers/proce
 import type { WorkerApi } from "../../../protocol/worker.ts"
 import type { WorkerPlan } from "../../../layers/worker-launcher/index.ts"
 import type { LearnedDialect } from "../../../machines/dialect/dialect.ts"
+import type { WorkerKind } from "../../../machines/kinds/kind.ts"
 import { isErrorCode } from "../../../machines/errors.ts"
 import { signalOf } from "../../../machines/policy/blame.ts"
 import type { Shape } from "../../../machines/policy/memory/fit.ts"
@@ -151,10 +152,14 @@ export class WorkerLife {
       return Effect.ignoreLogged(this.ports.catalog.workers.put({ worker: this.plan.workerId, pid, start, port }))
     })
 
-  /** Of its process; undefined where there is none of its own. */
-  readonly memory: Effect.Effect<ProcessMemory | undefined> = Effect.suspend(() =>
-    this.current?.process === undefined ? Effect.succeed(undefined) : this.ports.processes.memory(this.current.process)
-  )
+  /** Of its process, and of its engine's where that has one; undefined where there is none of its own. */
+  memory({ hasProcess }: Pick<WorkerKind, "hasProcess">): Effect.Effect<ProcessMemory | undefined> {
+    return Effect.suspend(() =>
+      this.current?.process === undefined
+        ? Effect.succeed(undefined)
+        : this.ports.processes.memory(this.current.process, hasProcess)
+    )
+  }
 
   private readonly reach = (url: string): WorkerApi =>
     this.ports.workerConnector.connect(url, this.current?.instance ?? "")

@@ -18,7 +18,7 @@ import { contextChosen, contextShrunk, kvTypeKept } from "../../../machines/narr
 import { usualContext } from "../../../machines/policy/memory/context.ts"
 import { otherSetup, setupOf } from "../../../machines/policy/memory/setup.ts"
 import { fit, largestContext, type Need, type Shape, type Wanted } from "../../../machines/policy/memory/fit.ts"
-import type { RuntimeName } from "../../../machines/vocabulary/kind.ts"
+import type { KindId, RuntimeName } from "../../../machines/vocabulary/kind.ts"
 import type { KvType } from "../../../machines/vocabulary/common.ts"
 import type { WorkerBeat } from "../../../machines/vocabulary/worker.ts"
 import { workerLimits, type WorkerOutcome } from "../../../machines/worker-terms.ts"
@@ -139,8 +139,8 @@ export class Workers {
   }
 
   /** Refuses a model whose file is not tried on this device now. */
-  admits(model: ModelRow, device: Device): ReturnType<Quarantine["admit"]> {
-    return Effect.flatMap(this.quarantine.pair(model, device), (pair) => this.quarantine.admit(pair))
+  admits(model: ModelRow, device: Device, engine?: KindId): ReturnType<Quarantine["admit"]> {
+    return Effect.flatMap(this.quarantine.pair(model, device, engine), (pair) => this.quarantine.admit(pair))
   }
 
   /** What was asked for, within what the model can do; the settings fill in what was left open. */
@@ -150,13 +150,13 @@ export class Workers {
   }
 
   /** The kind of worker that serves a model. */
-  kind({ ref }: Pick<ModelRow, "ref">): WorkerKind {
-    return kindFor(this.ports.kinds, ref)
+  kind({ ref }: Pick<ModelRow, "ref">, engine?: KindId): WorkerKind {
+    return kindFor(this.ports.kinds, ref, engine)
   }
 
   /** Has the device room for a model, with the context that is asked for or a usual one? `gone`: workers that would make room. */
   fits(model: Pick<ModelRow, "ref">, device: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
-    const kind = this.kind(model)
+    const kind = this.kind(model, asked.engine)
     return (facts) => {
       const context = Math.min(facts.trainedContext, this.wanted(facts, asked).context ?? modestContext)
       const available = this.devices.ledger.available(device.supply, gone)
@@ -208,7 +208,7 @@ export class Workers {
       const measured = new Map(rows.map(({ bytes, key }) => [key, bytes]))
       // what an earlier worker really took only ever corrects upwards
       const need: Need = (shape) =>
-        Math.max(estimated(shape), measured.get(measureKey(device.id, file, shape, kvType)) ?? 0)
+        Math.max(estimated(shape), measured.get(measureKey(device.id, file, shape, kvType, kind)) ?? 0)
       const usual = usualContext(facts.trainedContext, facts.measures !== undefined)
       return (available: number) => fit(need, usual, wanted, settings.worker.slots, available)
     })
@@ -229,7 +229,7 @@ export class Workers {
         return joined
       }
       yield* this.devices.inService(device.id)
-      const pair = yield* this.quarantine.pair(model, device)
+      const pair = yield* this.quarantine.pair(model, device, wanted.engine)
       yield* this.quarantine.admit(pair)
       // Who asked may leave meanwhile: what was booked is started all the same.
       return yield* Effect.uninterruptible(this.begin(request, pair, facts, wanted))
@@ -245,7 +245,7 @@ export class Workers {
     const { device, model, pin } = request
     const { runtimes, ids, catalog } = this.ports
     return Effect.gen(this, function* () {
-      const kind = this.kind(model)
+      const kind = this.kind(model, wanted.engine)
       const runtime = yield* runtimes.find(kind.id, device.backend)
       if (runtime === undefined) return yield* Effect.fail(noRuntime(runtimeName(kind, device.backend)))
       const pinned =
@@ -292,7 +292,7 @@ export class Workers {
 
   private handle(
     { facts, id, kind, pair, pinned, runtime, shape }: Beginning,
-    { device, kv_type, model, portHint, slots }: StartRequest
+    { device, engine, kv_type, model, portHint, slots }: StartRequest
   ): WorkerHandle {
     const { devices, ports } = this
     const { settings, catalog } = ports
@@ -309,7 +309,7 @@ export class Workers {
       ...(parking === undefined ? {} : { parking }),
       ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
     }
-    const findings = new Findings({ catalog, pair: this.quarantine.pair(model, device), kvType: terms.kvType })
+    const findings = new Findings({ catalog, pair: this.quarantine.pair(model, device, engine), kvType: terms.kvType })
     const input = {
       id,
       shape,
@@ -329,7 +329,7 @@ export class Workers {
         facts,
         kind,
         terms,
-        asked: setupOf({ kv_type, slots }),
+        asked: setupOf({ engine, kv_type, slots }),
         input,
         life
       },

@@ -20,7 +20,9 @@ import { Ids } from "../../../layers/ids/index.ts"
 import { scopeOf } from "../../../layers/keys/index.ts"
 import type { JournalJob } from "../../../layers/journal/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
-import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { Kinds } from "../../../layers/kinds/index.ts"
+import { RbeeError, rbeeError } from "../../../machines/errors.ts"
+import { engineIn } from "../../../machines/kinds/kind.ts"
 import { ConversationHomes } from "../../../machines/policy/conversation-homes.ts"
 import { paceAfter, retryAfterS } from "../../../machines/policy/queue-pace.ts"
 import type { jobMachine } from "../../../machines/job.ts"
@@ -165,6 +167,7 @@ const makeJobs = Effect.gen(function* () {
   const view = yield* Cluster
   const ids = yield* Ids
   const grammars = yield* CurrentGrammars
+  const kinds = yield* Kinds
   const admission = yield* Admission
   const live = yield* LiveJobs
   const logs = yield* JobLogs
@@ -179,7 +182,7 @@ const makeJobs = Effect.gen(function* () {
   const { connect: connectWorker } = yield* WorkerConnector
   const queen = yield* CurrentQueen
   const { stateChanged } = yield* Events
-  const placing = { view, scheduler, hives: yield* Hives, localHive: hive.id }
+  const placing = { kinds, view, scheduler, hives: yield* Hives, localHive: hive.id }
   const world: JobWorld = {
     view,
     scheduler,
@@ -276,9 +279,11 @@ const makeJobs = Effect.gen(function* () {
       if (isDraining) return yield* shuttingDown()
       const { caller, deadline } = yield* Call
       yield* mayAsk(caller, given)
-      const request = yield* checkJobRequest(
+      const checked = yield* checkJobRequest(
         given.deadline === undefined && deadline !== undefined ? { ...given, deadline } : given
       )
+      const request = engineIn(kinds, checked)
+      if (request instanceof RbeeError) return yield* request
       if (caller?.key !== undefined) yield* admission.model(caller.key, request.model)
       // what no model could be held to is refused before one is woken
       if (!isFree(request)) yield* grammars.check(wishesIn(request))

@@ -74,7 +74,8 @@ export const ensureRuntime = (view: ClusterView, log: JobLog, place: Place): Eff
   Effect.gen(function* () {
     const api = yield* hiveOf(view, place)
     const ids = { hiveId: place.hive }
-    const kind = runtimeName(kindFor(yield* Kinds, log.request.model), view.gpu(place)?.backend ?? "cpu")
+    const { engine, model } = log.request
+    const kind = runtimeName(kindFor(yield* Kinds, model, engine), view.gpu(place)?.backend ?? "cpu")
     const answer = yield* api.provisionWorker({ kind, device: place.device })
     if (answer.status === 200) return log.narrate(say.workerAvailable(kind), ids)
     log.narrate(say.workerProvision(kind), ids)

@@ -14,6 +14,9 @@ import {
 } from "../../../machines/policy/placement/placement.ts"
 import { scaledOut } from "../../../machines/policy/placement/scale-out.ts"
 import { toWake } from "../../../machines/policy/placement/sleepers.ts"
+import { isFree } from "../../../machines/grammar/answer/constraint.ts"
+import { kindFor, type WorkerKinds } from "../../../machines/kinds/kind.ts"
+import type { CheckedRequest } from "../../../machines/vocabulary/job.ts"
 import { runtimeOf } from "../../../machines/vocabulary/device.ts"
 import type { ClusterView } from "../cluster/cluster-view.ts"
 import type { HiveEntry } from "../cluster/hive-entry.ts"
@@ -29,6 +32,7 @@ import { fact } from "../../../machines/facts.ts"
 export interface PlacingPorts {
   readonly view: ClusterView
   readonly hives: Hives["Type"]
+  readonly kinds: WorkerKinds
   readonly scheduler: Scheduler["Type"]
   /** the hive of this machine */
   readonly localHive: HiveId
@@ -53,14 +57,14 @@ export const place = (
       const ensure = ensuring(hives, log, isAgain || round > 0)
       yield* awaken(ports, log, request, ensure)
       const held = view.leaseOf(log.jobId)
-      if (held !== undefined) return resident(view, log, input, held, [])
+      if (held !== undefined) return resident(ports, log, input, held, [])
       const decision = decide(request, view.fleet)
       const isScaleOut = decision.kind === "full" && scheduler.isScaleOut(log.jobId)
       if (decision.kind === "full" && !isScaleOut) return { kind: "full" }
       if (decision.kind === "resident") {
         const lease = view.reserve(decision.worker, log.jobId, request.alone)
         if (lease === undefined) continue
-        if (yield* ensure.isAwake(lease.hive)) return resident(view, log, input, lease, decision.losers)
+        if (yield* ensure.isAwake(lease.hive)) return resident(ports, log, input, lease, decision.losers)
         view.release(log.jobId)
         continue
       }
@@ -70,7 +74,7 @@ export const place = (
         const { device, hive } = found.placement
         if (isScaleOut) scheduler.startsAt(log.jobId, found.candidate.device)
         if (isQuiet) log.narrate(say.scheduled(device, hive), { hiveId: hive })
-        resumeOn(view, log, input, found.candidate.device)
+        resumeOn(ports, log, input, found.candidate.device)
         return { kind: "fresh", place: { hive, device }, placement: found.placement }
       }
       if (found._tag === "NoRoom" && isScaleOut) {
@@ -118,7 +122,8 @@ export const slotAtOnce = (
 /** What a job hears that has such a slot. */
 export const placeAtOnce = (view: ClusterView, log: JobLog, lease: SlotLease) => {
   log.narrate(say.hiveCached(lease.hive, view.fleet.hiveCount), { hiveId: lease.hive })
-  return resident(view, log, { failover: undefined }, lease, [])
+  log.narrate(say.scheduled(lease.device, lease.hive), { hiveId: lease.hive })
+  return placedAt(view, lease, [])
 }
 
 /** Hives are awake and known before they are used; each is looked at once in a round, and only that one is told of. */
@@ -227,23 +232,31 @@ const lateness = ({ state }: HiveEntry): number =>
   state === "asleep" ? 2 : state === "degraded" || state === "failed" ? 1 : 0
 
 const resident = (
-  view: ClusterView,
+  ports: PlacingPorts,
   log: JobLog,
-  input: Pick<PlaceInput, "failover">,
+  input: PlaceInput,
   lease: SlotLease,
   losers: ReadonlyArray<RejectedCandidate>
 ) => {
   if (input.failover === undefined) log.narrate(say.scheduled(lease.device, lease.hive), { hiveId: lease.hive })
-  resumeOn(view, log, input, lease)
+  resumeOn(ports, log, input, lease)
+  return placedAt(ports.view, lease, losers)
+}
+
+const placedAt = (view: ClusterView, lease: SlotLease, losers: ReadonlyArray<RejectedCandidate>) => {
   const kind = "resident" as const
   return { kind, lease, placement: residentPlacement(view, lease, lease.worker, losers) }
 }
+
+/** Whether tokens are drawn, or bound to a form: more than the likeliest one each time. */
+const isDrawn = ({ temperature, top_p, ...wishes }: CheckedRequest): boolean =>
+  (temperature !== 0 && top_p !== 0) || !isFree(wishes)
 
 /**
  * One line and one event for each failover, as soon as it is known where the answer goes on. An answer of a queen that
  * is gone has no failover; but it goes on in the same way.
  */
-const resumeOn = (view: ClusterView, log: JobLog, { failover }: Pick<PlaceInput, "failover">, to: Place): void => {
+const resumeOn = ({ kinds, view }: PlacingPorts, log: JobLog, { failover }: PlaceInput, to: Place): void => {
   const tokens = log.tokens()
   const from = failover?.from ?? log.facts().placement
   const isContinued = tokens > 0 && (from === undefined || !view.exactness.areAlike(from, to, log.request.model))
@@ -253,7 +266,9 @@ const resumeOn = (view: ClusterView, log: JobLog, { failover }: Pick<PlaceInput,
   }
   // The draws are the same everywhere; what they are drawn from is not, on another kind of device.
   const isOther = runtimeOf(view.gpu(failover.from)) !== runtimeOf(view.gpu(to))
-  const resampled = isOther && failover.tokens > 0 && log.request.temperature !== 0
+  const { engine, model } = log.request
+  const isAnew = kindFor(kinds, model, engine).resume.drawn !== "ids" && isDrawn(log.request)
+  const resampled = failover.tokens > 0 && ((isOther && log.request.temperature !== 0) || isAnew)
   log.narrate(say.failover(failover.tokens, to.device, to.hive), { hiveId: to.hive })
   const marks = {
     ...(resampled ? { resampled: true as const } : {}),

@@ -90,7 +90,7 @@ export class Scheduler extends Context.Tag("rbee/queen/Scheduler")<Scheduler, Tu
 
 /** Those who want another worker of the model hold nobody up. */
 const lineOf = ({ model, setup }: PlacementRequest): string =>
-  setup === undefined ? model : `${model} ${setup.slots ?? ""} ${setup.kv_type ?? ""}`
+  setup === undefined ? model : `${model} ${setup.slots ?? ""} ${setup.kv_type ?? ""} ${setup.engine ?? ""}`
 
 /** Where nobody who waits for a model has found a device for another worker of it, none looks for so long, milliseconds. */
 const vainMs = 1000

@@ -10,6 +10,8 @@ export class ServerAnswer extends Answer {
   private readonly ignoresEnd: boolean
   /** as the server counts them in this question */
   private drawn = 0
+  /** tokens that the answer has, and that the server has to draw once more */
+  private again: Array<number> = []
 
   constructor(options: AnswerOptions, untold: Untold) {
     super(options)
@@ -17,9 +19,10 @@ export class ServerAnswer extends Answer {
     this.ignoresEnd = options.request.ignoreEos
   }
 
-  /** Asked anew, it counts anew. */
-  begin(): void {
+  /** Asked anew, it counts anew; these of its last tokens come again. */
+  begin(again: ReadonlyArray<number>): void {
     this.drawn = 0
+    this.again = [...again]
   }
 
   hear(said: Said): void {
@@ -45,6 +48,10 @@ export class ServerAnswer extends Answer {
 
   private take(token: number, said: Said | undefined): void {
     if (this.over) return
+    const known = this.again.shift()
+    if (known === token) return
+    // half of a character is out, and another one begins otherwise
+    if (known !== undefined) throw new Error("the answer was cut within a character, and goes on with another")
     const top = this.rankedBeside(token)
     const { finish, text } = this.accept(token)
     this.emit(text, token, said === undefined || top === undefined ? undefined : logprobOf(said, top))

@@ -60,8 +60,14 @@ const drawn = ({ begun, sampling }: Question) => {
  */
 const constrained = ({ begun, grammar }: Question) =>
   grammar === undefined
-    ? {}
+    ? { generation_prompt: something }
     : { grammar, grammar_type: "tool_calls", ...(begun.text === "" ? {} : { generation_prompt: begun.text }) }
+
+/**
+ * It reads what it has written as if it were a chat, and ends where that is no text, as a model may write that goes on
+ * within a character. Not so where something was read before.
+ */
+const something = "."
 
 const biased = ({ never, sampling: { bias = [] } }: Question) => {
   const all = [...bias.map(({ by, token }) => [token, by] as const), ...never.map((token) => [token, false] as const)]

@@ -5,6 +5,29 @@
 import type { AddonModel } from "../llama/addon.ts"
 import type { Pieces } from "../llama/reading/pieces.ts"
 
+const isContinuation = (byte: number): boolean => (byte & 0xc0) === 0x80
+
+/** Whether they end with a whole character, or with what can never become one. */
+const isWhole = (bytes: Uint8Array): boolean => {
+  let at = bytes.length
+  while (at > 0 && bytes.length - at < 3 && isContinuation(bytes[at - 1] ?? 0)) at--
+  const first = bytes[at - 1] ?? 0
+  const length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1
+  return bytes.length - at + 1 >= length
+}
+
+const bytesOf = (pieces: Pieces, tokens: ReadonlyArray<number>): Uint8Array =>
+  Buffer.concat(tokens.map((token) => Buffer.from(pieces.meant(token))))
+
+/** How many of these tokens there are up to the end of the last whole character. */
+export const wholeTokens = (pieces: Pieces, tokens: ReadonlyArray<number>): number => {
+  let count = tokens.length
+  // a character has four bytes at most, and a token one at least
+  const from = Math.max(0, count - 4)
+  while (count > from && !isWhole(bytesOf(pieces, tokens.slice(from, count)))) count--
+  return count
+}
+
 const nameOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("latin1")
 
 export class Untold {

@@ -24,6 +24,9 @@ export const llama: WorkerKind = {
     laterBytes: computeBytes,
     step: cellStep
   },
+  takes: { images: false },
+  resume: { greedy: "ids", drawn: "ids" },
+  hasProcess: false,
   // one core's worth: generous
   expectedBatchMs: ({ parameters }) => expectedBatchMs(parameters, 1),
   failures

@@ -1,5 +1,6 @@
 /** What fits into the memory of a device: the largest shape of a worker, by what its kind needs for each. */
 import type { KvType } from "../../vocabulary/common.ts"
+import type { KindId } from "../../vocabulary/kind.ts"
 import { cpuDevice } from "../../vocabulary/ids.ts"
 import { usualContext } from "./context.ts"
 
@@ -22,6 +23,7 @@ export interface Wanted {
   readonly context: number | undefined
   readonly slots: number | undefined
   readonly kv_type?: KvType | undefined
+  readonly engine?: KindId | undefined
 }
 
 const contextMin = 512
