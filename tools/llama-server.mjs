@@ -1,7 +1,7 @@
 /**
- * llama.cpp's own server, which benchmarks are held against, from the source that comes with node-llama-cpp: the same
- * commit as our engine. It is kept in the user's cache folder, outside the tree, and built once for each release; one
- * job, so that it does not take the machine.
+ * llama.cpp's own server, which benchmarks are held against, by rbee's own recipe and from the source that comes with
+ * node-llama-cpp: the same commit as our engine. It is kept in the user's cache folder, outside the tree, and built once
+ * for each release; one job, so that it does not take the machine.
  */
 import { spawnSync } from "node:child_process"
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs"
@@ -17,32 +17,32 @@ export const peerProgram = () => {
   return join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "rbee/peers", `llama-server-${release}`)
 }
 
-const missing = () => ["git", "cmake", "ninja", "g++"].filter((tool) => spawnSync(tool, ["--version"]).status !== 0)
+/** The recipe is written in TypeScript, as the product is. */
+const recipe = async () => {
+  const { build } = await import("esbuild")
+  const entryPoints = [resolve("src/layers/runtimes/llama-server/recipe.ts")]
+  const { outputFiles } = await build({ entryPoints, bundle: true, format: "esm", write: false })
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`)
+}
 
-/** what is left out is what would be fetched from elsewhere, and what only programs beside the server need */
-const off = ["BUILD_TESTS", "BUILD_EXAMPLES", "BUILD_APP", "BUILD_UI", "USE_PREBUILT_UI", "CURL", "OPENSSL"]
+const isThere = (tool) => spawnSync(tool, ["--version"]).status === 0
 
 /** Builds it where it is not there; says where it is, or why there is none. */
-export const buildPeer = () => {
+export const buildPeer = async () => {
   const program = peerProgram()
   if (existsSync(program)) return `${program} is there`
-  const absent = missing()
+  const { builtIn, lacking, stepsOf } = await recipe()
+  const absent = lacking(isThere)
   if (absent.length > 0) return `skipped: it takes ${absent.join(", ")} to build it, which this machine has not`
-  const work = `${program}.building`
-  mkdirSync(work, { recursive: true })
-  const steps = [
-    ...(existsSync(`${work}/source`) ? [] : [["git", "clone", "-q", `${source}/gitRelease.bundle`, `${work}/source`]]),
-    [
-      "cmake",
-      ...["-G", "Ninja", "-S", `${work}/source`, "-B", `${work}/build`],
-      ...["-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=OFF", ...off.map((name) => `-DLLAMA_${name}=OFF`)]
-    ],
-    ["cmake", "--build", `${work}/build`, "--target", "llama-server", "--parallel", "1"]
-  ]
-  for (const [tool, ...args] of steps)
-    if (spawnSync(tool, args, { stdio: ["ignore", "inherit", "inherit"] }).status !== 0)
-      return `skipped: ${tool} failed; what it said is above, what it made in ${work}`
-  renameSync(`${work}/build/bin/llama-server`, program)
-  rmSync(work, { recursive: true })
+  const folder = `${program}.building`
+  mkdirSync(folder, { recursive: true })
+  const bundle = `${source}/gitRelease.bundle`
+  for (const { args, command, makes } of stepsOf({ bundle, folder, hasNinja: isThere("ninja"), jobs: 1 })) {
+    if (makes !== undefined && existsSync(makes)) continue
+    if (spawnSync(command, args, { stdio: ["ignore", "inherit", "inherit"] }).status !== 0)
+      return `skipped: ${command} failed; what it said is above, what it made in ${folder}`
+  }
+  renameSync(builtIn(folder), program)
+  rmSync(folder, { recursive: true })
   return `${program} is built`
 }

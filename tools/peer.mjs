@@ -1,4 +1,4 @@
 /** `npm run peer`: builds llama.cpp's own server, for benchmarks. */
 import { buildPeer } from "./llama-server.mjs"
 
-process.stdout.write(`${buildPeer()}\n`)
+process.stdout.write(`${await buildPeer()}\n`)

@@ -8,6 +8,7 @@ import { HiveParked } from "../../src/machines/vocabulary/people/parked.ts"
 import { Dialect } from "../../src/machines/dialect/dialect.ts"
 import { Discovered } from "../../src/machines/discovery/discovered.ts"
 import { Diagnosis } from "../../src/machines/doctor/finding.ts"
+import { EngineView } from "../../src/machines/kinds/engine-view.ts"
 import { Narration } from "../../src/machines/narration.ts"
 import { Count, Health } from "../../src/machines/vocabulary/common.ts"
 import { HiveView, MachineView, WorkerView } from "../../src/machines/vocabulary/hive.ts"
@@ -107,6 +108,8 @@ export const outputs: Readonly<Record<string, Output>> = {
   "jobs ls": jobs,
   "jobs show": asked(JobView),
   plan: asked(PlanView),
+  "engines ls": document(Schema.Array(EngineView)),
+  "engines show": document(EngineView),
   "keys add": document(KeyMade),
   "keys ls": asked(Schema.Array(KeyView)),
   "keys revoke": document(Schema.Struct({ name: KeyName, ended: Count })),

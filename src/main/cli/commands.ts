@@ -7,6 +7,7 @@ import { jobCommands, workerCommands } from "./declared/jobs.ts"
 import { modelCommands } from "./declared/models.ts"
 import { serviceCommands } from "./declared/service.ts"
 import { toolCommands } from "./declared/tools.ts"
+import { engineCommands } from "./engines/commands.ts"
 import { peopleCommands } from "./people/commands.ts"
 import type { Declared } from "./spec.ts"
 
@@ -20,6 +21,7 @@ export const commands: ReadonlyArray<Declared> = [
   ...hiveCommands,
   ...workerCommands,
   ...modelCommands,
+  ...engineCommands,
   ...jobCommands,
   ...peopleCommands,
   ...serviceCommands,

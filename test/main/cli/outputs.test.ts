@@ -55,6 +55,8 @@ it(
     await printed(asleep, "hives show", 3, ["localhost"])
     await printed(asleep, "doctor")
     await printed(asleep, "hives discover")
+    await printed(asleep, "engines ls")
+    for (const engine of ["llama", "llama-server"]) await printed(asleep, "engines show", 0, [engine])
   },
   patience(60_000)
 )

@@ -1,9 +1,7 @@
 /** Where llama.cpp's server may be: named by the configuration, built here by `rbee engines install`, or on the path. */
 import { accessSync, constants, statSync } from "node:fs"
 import { delimiter, join } from "node:path"
-
-/** of the source that this version's engine is of (`npm run peer` and the lock file have the same) */
-export const serverRelease = "v0.4.0"
+import { serverRelease } from "./recipe.ts"
 
 export interface ServerPlaces {
   /** the hive's folder; what is built goes to `runtimes` in it */
@@ -36,7 +34,7 @@ export const isProgram = (file: string): boolean => {
   }
 }
 
-const onPath = (env: ServerPlaces["env"], wanted: string): string | undefined =>
+export const onPath = (env: ServerPlaces["env"], wanted: string): string | undefined =>
   (env["PATH"] ?? "")
     .split(delimiter)
     .filter((folder) => folder.startsWith("/"))

@@ -53,7 +53,9 @@ const installArgs = [
 ]
 
 /** npm's own program beside this Node, else the first `npm` of the path. */
-const npmCommand = (path: string): { readonly command: string; readonly args: ReadonlyArray<string> } | undefined => {
+export const npmCommand = (
+  path: string
+): { readonly command: string; readonly args: ReadonlyArray<string> } | undefined => {
   const own = join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "bin", "npm-cli.js")
   if (existsSync(own)) return { command: process.execPath, args: [own] }
   const found = path.split(delimiter).find((folder) => folder !== "" && existsSync(join(folder, "npm")))
