@@ -17,6 +17,7 @@ import type {
   PromptQuestion,
   Question,
   Reading,
+  TextQuestion,
   Vocabulary,
   WordsQuestion
 } from "../layers/engine/llama/reading/tokenize.ts"
@@ -30,7 +31,7 @@ const stackSizeMb = 512
 const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
 
 /** What a question may take: a chat template is a stranger's program, and a long prompt is much work. */
-const bytesMax: Readonly<Record<Question["ask"], number>> = { dialect: 1e9, tokens: 4e9, words: 4e9 }
+const bytesMax: Readonly<Record<Question["ask"], number>> = { dialect: 1e9, tokens: 4e9, text: 4e9, words: 4e9 }
 const lookEveryMs = 50
 
 const relay = (): void => {
@@ -88,6 +89,8 @@ class Reader {
     switch (question.ask) {
       case "tokens":
         return this.tokens(question)
+      case "text":
+        return this.text(question)
       case "dialect":
         return this.dialect(question)
       case "words":
@@ -103,14 +106,25 @@ class Reader {
   }
 
   private async tokens({ dialect, input, limit }: PromptQuestion): Promise<Reading> {
+    return this.written((template) => {
+      const tokens = template.tokens(input, dialect)
+      return tokens.length > limit
+        ? { t: "too many", count: tokens.length }
+        : { t: "tokens", tokens: Uint32Array.from(tokens) }
+    })
+  }
+
+  private text({ dialect, input }: TextQuestion): Promise<Reading> {
+    return this.written((template) => ({ t: "text", text: template.text(input, dialect) }))
+  }
+
+  /** By the model's template, which may refuse what is asked. */
+  private async written(read: (template: ChatTemplate) => Reading): Promise<Reading> {
     const { addon } = await runtimeFor(this.vocabulary.runtime)
     this.template ??= new ChatTemplate(addon, await this.model(addon), this.vocabulary.template)
     this.say({ t: "ready" })
     try {
-      const tokens = this.template.tokens(input, dialect)
-      return tokens.length > limit
-        ? { t: "too many", count: tokens.length }
-        : { t: "tokens", tokens: Uint32Array.from(tokens) }
+      return read(this.template)
     } catch (cause) {
       if (!(cause instanceof RbeeError)) throw cause
       const { details, todo, what } = cause

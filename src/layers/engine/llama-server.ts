@@ -10,6 +10,7 @@ import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
 import { RbeeError, rbeeError } from "../../machines/errors.ts"
 import { unsuitable } from "../../machines/policy/purpose.ts"
+import { hasImages } from "../../machines/formats/images.ts"
 import { takeSlot } from "./admission.ts"
 import {
   type AnswerFailure,
@@ -20,7 +21,7 @@ import {
   type LoadOptions
 } from "./index.ts"
 import { forbiddenAfter } from "./llama/decoding/forbidden.ts"
-import { type Asked, Asking } from "./llama/reading/asking.ts"
+import { type Asked, Asking, type Shown } from "./llama/reading/asking.ts"
 import { Utf8Stream } from "./llama/reading/pieces.ts"
 import { ServerAnswer } from "./llama-server/answering.ts"
 import { ask, type Refusal } from "./llama-server/asking.ts"
@@ -62,11 +63,15 @@ const paced = (perS: number | undefined, hear: (said: Said) => void): Effect.Eff
 interface Taken {
   readonly slot: Slot
   readonly prefix: number
+  /** the server may use what its slot holds */
+  readonly isCached: boolean
 }
+
+type Question = Asked | Shown
 
 // long: the calls of one loaded model over its one server, each of them short
 const serve = (loaded: Loaded, options: LoadOptions, where: LlamaServerOptions) => {
-  const { context, header, model, peer, runtime, trained } = loaded
+  const { context, header, model, peer, runtime, server, trained } = loaded
   const { facts, template } = header
   const slots = makeSlots(options.slots)
   const asking = new Asking({
@@ -86,9 +91,11 @@ const serve = (loaded: Loaded, options: LoadOptions, where: LlamaServerOptions) 
   const untold = new Untold(model, pieces, facts.vocabulary)
   let steps = 0
 
+  /** `prompt`: its tokens, or as many as it has where they are not known. */
   const answerOf = (
     request: GenerateRequest,
-    { form, tokens: prompt }: Asked,
+    { form }: Question,
+    prompt: ReadonlyArray<number>,
     { prefix, slot }: Taken,
     done: (result: GenerateResult | RbeeError<"INTERNAL">) => void
   ): ServerAnswer => {
@@ -120,20 +127,22 @@ const serve = (loaded: Loaded, options: LoadOptions, where: LlamaServerOptions) 
     return tokens.map((token) => stream.push(token)).join("")
   }
 
+  /** `begun`: of the answer, what the server does not draw again. */
   const bodyFor = (
-    request: GenerateRequest,
-    { forbidden, form, grammar, tokens }: Asked,
-    { filled, slot, started }: ServerAnswer,
+    { logprobs, maxTokens = Infinity, sampling }: GenerateRequest,
+    asked: Question,
+    { isCached, slot }: Taken,
     begun: ReadonlyArray<number>
   ) => {
-    const { logprobs, maxTokens = Infinity, sampling } = request
+    const { forbidden, form, grammar } = asked
+    const room = "text" in asked ? maxTokens : Math.min(maxTokens, context - asked.tokens.length)
     return bodyOf({
-      prompt: [...tokens, ...begun],
+      prompt:
+        "text" in asked ? { text: asked.text + speltOf(begun), images: asked.images } : [...asked.tokens, ...begun],
       begun: { tokens: begun.length, text: grammar === undefined ? "" : speltOf(begun) },
-      most: Math.min(maxTokens, context - tokens.length) - begun.length,
+      most: room === Infinity ? undefined : room - begun.length,
       slot: slot.id,
-      // its own in any case
-      isCached: started || filled > 0,
+      isCached,
       sampling,
       grammar,
       never: forbidden === undefined ? [] : forbiddenAfter(pieces, forbidden, form === undefined)(begun.at(-1)),
@@ -148,68 +157,104 @@ const serve = (loaded: Loaded, options: LoadOptions, where: LlamaServerOptions) 
     return Effect.sleep(goingMs).pipe(Effect.zipRight(isEnd), Effect.zipRight(Effect.fail(gone(why))))
   }
 
-  /** Asks until the answer has its end. */
+  const isOver = (answer: ServerAnswer | undefined): boolean => answer?.over === true
+
+  /** Asks until the answer has its end. `answer`: as soon as it is known how many tokens its prompt has. */
   const decode = (
     request: GenerateRequest,
-    asked: Asked,
-    answer: ServerAnswer,
+    asked: Question,
+    taken: Taken,
+    answer: () => ServerAnswer | undefined,
     { hear, idle }: Hearing
   ): Effect.Effect<never, AnswerFailure> =>
     Effect.gen(function* () {
       for (;;) {
-        const before = answer.tokens.length
-        const begun = answer.tokens.slice(asked.tokens.length)
-        // a grammar reads whole characters
-        const whole = asked.grammar === undefined ? begun.length : wholeTokens(pieces, begun)
-        answer.begin(begun.slice(whole))
-        const body = bodyFor(request, asked, answer, begun.slice(0, whole))
+        const now = answer()
+        const begun = now === undefined ? (request.resume?.tokenIds ?? []) : now.tokens.slice(now.promptLength)
+        // a grammar reads whole characters, and so does who makes tokens of a text
+        const whole = asked.grammar === undefined && !("text" in asked) ? begun.length : wholeTokens(pieces, begun)
+        now?.begin(begun.slice(whole))
+        const cached = { ...taken, isCached: taken.isCached || now?.started === true }
+        const body = bodyFor(request, asked, cached, begun.slice(0, whole))
         yield* Effect.catchAll(ask(peer, body, trained, hear), failed)
         yield* idle
-        if (answer.over) return yield* Effect.never
-        if (answer.tokens.length === before) return yield* gone("it ended an answer without a word")
+        if (isOver(answer())) return yield* Effect.never
+        if ((answer()?.index ?? 0) === begun.length) return yield* gone("it ended an answer without a word")
       }
     })
 
-  const speak = (request: GenerateRequest, asked: Asked, taken: Taken): Effect.Effect<GenerateResult, AnswerFailure> =>
+  const speak = (
+    request: GenerateRequest,
+    asked: Question,
+    taken: Taken
+  ): Effect.Effect<GenerateResult, AnswerFailure> =>
     Effect.gen(function* () {
       const done = yield* Deferred.make<GenerateResult, AnswerFailure>()
       const end = (result: Effect.Effect<GenerateResult, AnswerFailure>) => Deferred.unsafeDone(done, result)
       // what is held to a form ends where the form does
       const own = { ...request, ignoreEos: request.ignoreEos && asked.grammar === undefined }
-      const answer = answerOf(own, asked, taken, (result) =>
-        end(result instanceof RbeeError ? Effect.fail(result) : Effect.succeed(result))
-      )
-      const already = answer.finishedBefore()
-      if (already !== undefined) return answer.result(already)
+      const make = (prompt: ReadonlyArray<number>) =>
+        answerOf(own, asked, prompt, taken, (result) =>
+          end(result instanceof RbeeError ? Effect.fail(result) : Effect.succeed(result))
+        )
+      let answer = "text" in asked ? undefined : make(asked.tokens)
+      const already = answer?.finishedBefore()
+      if (answer !== undefined && already !== undefined) return answer.result(already)
+      let hasFailed = false
       const hear = (said: Said): void => {
         steps++
+        if (hasFailed) return
         try {
+          if (answer === undefined) {
+            const begun = request.resume?.tokenIds ?? []
+            answer = make(Array.from({ length: said.tokens_evaluated - begun.length }, () => -1))
+            answer.begin(begun.slice(wholeTokens(pieces, begun)))
+          }
           answer.hear(said)
         } catch (cause) {
-          answer.over = true
+          hasFailed = true
           end(Effect.fail(rbeeError("INTERNAL", "the reader of the answer failed", "", { reason: String(cause) })))
         }
       }
       const hearing = yield* paced(options.maxTokensPerS, hear)
       // the server stops when nobody listens
-      return yield* Effect.raceFirst(Deferred.await(done), decode(own, asked, answer, hearing))
+      return yield* Effect.raceFirst(
+        Deferred.await(done),
+        decode(own, asked, taken, () => answer, hearing)
+      )
     }).pipe(Effect.scoped)
 
+  const read = (request: GenerateRequest): Effect.Effect<Question, AnswerFailure> => {
+    const { input } = request
+    if (input._tag !== "Messages" || !hasImages(input.messages)) return asking.read(request)
+    if (options.projector === undefined)
+      return rbeeError(
+        "INVALID_REQUEST",
+        "the model sees no images: there is no projector (mmproj) that goes with it beside its file",
+        "Put it there, or ask a model that has one",
+        { field: "messages" }
+      )
+    return asking.show(request, input, server.mediaMarker)
+  }
+
   const generate = (request: GenerateRequest): Effect.Effect<GenerateResult, AnswerFailure> =>
-    Effect.flatMap(asking.read(request), (asked) =>
+    Effect.flatMap(read(request), (asked) =>
       Effect.acquireUseRelease(
         Effect.suspend((): Effect.Effect<Taken, AnswerFailure> => {
-          const wanted = [...asked.tokens, ...(request.resume?.tokenIds ?? [])]
-          const taken = takeSlot(slots, wanted, request.scope ?? "")
+          const { resume, scope = "" } = request
+          const wanted = "text" in asked ? [] : [...asked.tokens, ...(resume?.tokenIds ?? [])]
+          const taken = takeSlot(slots, wanted, scope)
           if (taken instanceof RbeeError) return Effect.fail(taken)
           taken.slot.busy = true
-          return Effect.succeed(taken)
+          // it compares what it holds, images too
+          const isCached = "text" in asked ? taken.slot.scope === scope : taken.prefix > 0
+          return Effect.succeed({ ...taken, isCached })
         }),
         (taken) => speak(request, asked, taken),
         ({ slot }) =>
           Effect.sync(() => {
             // the server itself knows what it has: this is for the choice alone
-            slot.filled = Math.max(0, slot.tokens.length - 1)
+            slot.filled = "text" in asked ? 0 : Math.max(0, slot.tokens.length - 1)
             slot.busy = false
           })
       )

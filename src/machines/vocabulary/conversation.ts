@@ -2,6 +2,7 @@
 import * as Schema from "effect/Schema"
 import { isObject } from "../formats/json/is-object.ts"
 import { Count } from "./common.ts"
+import { Image } from "../formats/images.ts"
 
 /** A tool's call in an assistant's message. */
 export const ToolCall = Schema.Struct({
@@ -31,6 +32,8 @@ export const ChatMessage = Schema.Struct({
   /** `tool`: what a call gave */
   role: Schema.Literal("system", "user", "assistant", "tool"),
   content: Schema.String,
+  /** in the order in which they stand in it */
+  images: Schema.optional(Schema.Array(Image)),
   name: Schema.optional(Schema.String),
   /** what an assistant thought before it answered; templates that know it leave it out or write it */
   reasoning: Schema.optional(Schema.String),

@@ -14,6 +14,7 @@ import { loadRuntime } from "../../../src/layers/engine/llama/runtime.ts"
 import { Untold } from "../../../src/layers/engine/llama-server/untold.ts"
 import type { ServerEnd } from "../../../src/layers/engine/llama-server/process.ts"
 import type { TokenLogprob } from "../../../src/machines/vocabulary/job.ts"
+import { png, projector } from "../../support/projector.ts"
 import { builtServer, layerOf } from "../../support/built-server.ts"
 import { ask, loadWith, MINILLAMA, user } from "./ask.ts"
 
@@ -198,6 +199,44 @@ describe.runIf(program !== undefined)("A llama-server that is built", () => {
         const rest = yield* ask(model, { input, resume: before })
         expect(before.text + rest.text, `after ${cut}`).toBe(whole.text)
       }
+    })
+  )
+
+  it.scopedLive("sees images where a projector goes with its model: another image, another answer", () =>
+    Effect.gen(function* () {
+      const seeing = yield* Effect.promise(() => projector(192))
+      const model = yield* loadWith(layerOf(program ?? ""), { projector: seeing, slots: 2 })
+      const shown = (colour: readonly [number, number, number], content = "") => ({
+        _tag: "Messages" as const,
+        messages: [{ role: "user" as const, content, images: [{ at: content.length, data: png(colour) }] }]
+      })
+      const [red, blue] = [shown([255, 0, 0]), shown([0, 0, 255])]
+      const first = yield* ask(model, { input: red, maxTokens: 12 })
+      const other = yield* ask(model, { input: blue, maxTokens: 12 })
+      expect(first.text).not.toBe(other.text)
+      // an image is four tokens here, and so many the text around it has without it
+      const plain = yield* ask(model, { input: user(""), maxTokens: 1 })
+      expect(first.promptTokens).toBe(plain.promptTokens + 4)
+      expect((yield* ask(model, { input: red, maxTokens: 12 })).text).toBe(first.text)
+      // what was begun elsewhere goes on from its text
+      const resume = { tokenIds: first.ids.slice(0, 5), text: first.parts.slice(0, 5).join("") }
+      const rest = yield* ask(model, { input: red, maxTokens: 12, resume })
+      expect(rest.completionTokens).toBe(first.completionTokens - 5)
+      expect(rest.promptTokens).toBe(first.promptTokens)
+      // a mark of the model's is text in a user's words
+      const marked = yield* ask(model, { input: shown([255, 0, 0], "<|im_end|>"), maxTokens: 1 })
+      expect(marked.promptTokens).toBeGreaterThan(first.promptTokens + 3)
+      const long = yield* Effect.flip(ask(model, { input: shown([255, 0, 0], "bee ".repeat(1500)) }))
+      expect([long.code, long.details["context"]]).toEqual(["INVALID_REQUEST", 512])
+    })
+  )
+
+  it.scopedLive("says by name that it sees none without a projector", () =>
+    Effect.gen(function* () {
+      const model = yield* loadWith(layerOf(program ?? ""))
+      const messages = [{ role: "user" as const, content: "", images: [{ at: 0, data: png([1, 2, 3]) }] }]
+      const error = yield* Effect.flip(ask(model, { input: { _tag: "Messages", messages } }))
+      expect([error.code, error.message]).toEqual(["INVALID_REQUEST", expect.stringContaining("no projector (mmproj)")])
     })
   )
 

@@ -15,6 +15,7 @@ import { shipped } from "../../../../machines/dialect/shipped.ts"
 import { type RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { isFree, wishesIn } from "../../../../machines/grammar/answer/constraint.ts"
 import type { Conversation } from "../../../../machines/vocabulary/conversation.ts"
+import { withMarks } from "../../../../machines/formats/images.ts"
 import { threadedGrammars } from "../../../grammars/thread.ts"
 import type { AnswerFailure, GenerateRequest, LoadOptions } from "../../index.ts"
 import type { Addon, AddonModel } from "../addon.ts"
@@ -36,6 +37,12 @@ export interface Asked {
   /** what the answer is held to */
   readonly grammar: string | undefined
   readonly forbidden: Forbidden | undefined
+}
+
+/** The same where images stand in it: text with a mark for each, and their files in base64. */
+export interface Shown extends Omit<Asked, "tokens"> {
+  readonly text: string
+  readonly images: ReadonlyArray<string>
 }
 
 /** A raw prompt's answer is text. */
@@ -139,10 +146,40 @@ export class Asking {
       yield* checkTokens(input, this.size)
       const known = input._tag !== "Messages" ? noDialect : yield* this.knownFor(input, request)
       const tokens = yield* this.prompts.read(input, known)
-      const isPlain = input._tag !== "Messages" || !hasForm(input, known.dialect)
-      const form = isPlain ? undefined : { dialect: known.dialect, prompt: spellEnd(this.pieces, tokens, promptTail) }
-      return { tokens, form, ...(yield* this.constrained(input, known.dialect, tokens)) }
+      const tail = spellEnd(this.pieces, tokens, promptTail)
+      return { tokens, ...(yield* this.answering(input, known.dialect, tail)) }
     })
+  }
+
+  /** `mark`: what stands for an image, which nobody outside knows. */
+  show(request: GenerateRequest, input: Conversation, mark: string): Effect.Effect<Shown, AnswerFailure> {
+    return Effect.gen(this, function* () {
+      yield* checkBias(request.sampling, this.size)
+      const known = yield* this.knownFor(input, request)
+      const messages = input.messages.map(({ images = [], ...message }) => ({
+        ...message,
+        content: withMarks(message.content, images, mark)
+      }))
+      const text = yield* this.prompts.text({ ...input, messages }, known)
+      const images = input.messages.flatMap((message) => message.images ?? []).map(({ data }) => data)
+      if (text.split(mark).length - 1 !== images.length)
+        return yield* rbeeError("INVALID_REQUEST", "the model's chat template leaves an image out", "", {
+          field: "messages"
+        })
+      const asked = { _tag: "Messages", ...input } as const
+      return { text, images, ...(yield* this.answering(asked, known.dialect, text.slice(-promptTail))) }
+    })
+  }
+
+  /** How the answer is read, and what it is held to; `tail`: the end of its prompt, control tokens written out. */
+  private answering(
+    input: GenerateRequest["input"],
+    dialect: Dialect,
+    tail: string
+  ): Effect.Effect<Omit<Asked, "tokens">, RbeeError<"INVALID_REQUEST">> {
+    const isPlain = input._tag !== "Messages" || !hasForm(input, dialect)
+    const form = isPlain ? undefined : { dialect, prompt: tail }
+    return Effect.map(this.constrained(input, dialect, tail), (held) => ({ form, ...held }))
   }
 
   close(): void {
@@ -154,12 +191,11 @@ export class Asking {
   private constrained(
     input: GenerateRequest["input"],
     dialect: Dialect,
-    tokens: ReadonlyArray<number>
+    prompt: string
   ): Effect.Effect<Pick<Asked, "grammar" | "forbidden">, RbeeError<"INVALID_REQUEST">> {
     if (input._tag !== "Messages" || isFree(input)) return Effect.succeed({ grammar: undefined, forbidden: undefined })
     this.forbidden ??= forbiddenOf(this.pieces, this.size, (token) => this.model.isEogToken(token))
     const found = this.forbidden
-    const prompt = spellEnd(this.pieces, tokens, promptTail)
     return Effect.flatMap(
       Effect.promise(() => found),
       (never) =>

@@ -59,6 +59,14 @@ export class Literals {
     return parts.flatMap((part) => Array.from(part))
   }
 
+  /** The same as text, for who makes tokens of it and knows no marks: a mark is broken by a space of no width. */
+  text(text: string): string {
+    return text.replaceAll(new RegExp(`${OPEN}(\\d+)${CLOSE}`, "gu"), (_, at: string) => {
+      const [first = "", ...rest] = this.spellings[Number(at)] ?? ""
+      return `${first}\u200b${rest.join("")}`
+    })
+  }
+
   /** A mark as the text that it looks like: tokens that are user-defined are found in any text, so it is cut. */
   private plain(text: string): Uint32Array {
     const tokens = this.model.tokenize(text, false)

@@ -4,6 +4,7 @@ import { RbeeError, rbeeError } from "../../../../machines/errors.ts"
 import { tooManyBytes } from "../../../../machines/policy/memory/context.ts"
 import { checkFits } from "../../admission.ts"
 import type { Dialect } from "../../../../machines/dialect/dialect.ts"
+import type { Conversation } from "../../../../machines/vocabulary/conversation.ts"
 import { bytesOf, charactersOf, type Readable, shortPrompt, type Vocabulary } from "./tokenize.ts"
 import type { ChatTemplate } from "./template.ts"
 import { type Read, TokenizerProcess } from "./tokenizer-process.ts"
@@ -77,14 +78,40 @@ export class Prompts {
     )
   }
 
+  /** A chat as text, which fits or not: who makes tokens of it says so. */
+  text(input: Conversation, { dialect, isTrusted }: Known): Effect.Effect<string, Failure> {
+    return Effect.suspend(() => {
+      const readable = { _tag: "Messages", ...input } as const
+      if (isTrusted && charactersOf(readable) <= shortPrompt)
+        return this.here(() => this.options.template.text(input, dialect))
+      const bytes = bytesOf(readable)
+      return Effect.flatMap(
+        Effect.async<Read>((resume) =>
+          Effect.sync(this.long.ask({ ask: "text", input, dialect }, readMs, (read) => resume(Effect.succeed(read))))
+        ),
+        (read) =>
+          read.t === "text"
+            ? Effect.succeed(read.text)
+            : Effect.flatMap(this.judge(read, bytes), () => Effect.fail(cannot(bytes, "it answered another question")))
+      )
+    })
+  }
+
   close(): void {
     this.long.close()
     this.huge.close()
   }
 
   private readHere(input: Readable, dialect: Dialect): Effect.Effect<Tokens, Failure> {
+    return Effect.flatMap(
+      this.here(() => this.options.template.tokens(input, dialect)),
+      (tokens) => this.fitting(tokens)
+    )
+  }
+
+  private here<A>(read: () => A): Effect.Effect<A, Failure> {
     try {
-      return this.fitting(this.options.template.tokens(input, dialect))
+      return Effect.succeed(read())
     } catch (cause) {
       // the template throws nothing else on purpose
       if (cause instanceof RbeeError) return Effect.fail(cause as Failure)
@@ -125,6 +152,7 @@ export class Prompts {
         return Effect.fail(broke(bytes, read.reason))
       case "broken":
         return Effect.fail(cannot(bytes, read.reason))
+      case "text":
       case "dialect":
       case "words":
         return Effect.fail(cannot(bytes, "it answered another question"))

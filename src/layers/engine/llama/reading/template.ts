@@ -95,6 +95,14 @@ export class ChatTemplate {
     return tokens
   }
 
+  /** A chat as text, for who makes tokens of it himself, and puts before it what a text begins with. */
+  text(conversation: Conversation, dialect: Dialect): string {
+    const { literals, said } = this.written(conversation, dialect)
+    const text = literals.text(said)
+    const { bos } = spellingOf(this.model)
+    return this.model.shouldPrependBosToken() && bos !== "" && text.startsWith(bos) ? text.slice(bos.length) : text
+  }
+
   /** As models for it were trained: prefix, suffix, middle. What stands around the middle is text alone. */
   private filledIn(before: string, after: string): Array<number> {
     const { model } = this
@@ -104,11 +112,17 @@ export class ChatTemplate {
   }
 
   private chat(conversation: Conversation, dialect: Dialect): Array<number> {
+    const { literals, said } = this.written(conversation, dialect)
+    return literals.tokens(said)
+  }
+
+  private written(conversation: Conversation, dialect: Dialect) {
     const asked = templateInput(conversation, dialect)
     if (Either.isLeft(asked)) throw asked.left
     const literals = new Literals(this.model, dialect)
     const input = literals.clean(asked.right)
-    return literals.tokens(conversation.continue_final_message === true ? this.open(input) : this.said(input))
+    const said = conversation.continue_final_message === true ? this.open(input) : this.said(input)
+    return { literals, said }
   }
 
   /** The answer has begun with the last message's text, and goes on after it. */

@@ -3,7 +3,8 @@ import { eachSaid } from "../../../../machines/dialect/strings.ts"
 import type { Dialect } from "../../../../machines/dialect/dialect.ts"
 import type { Pairing } from "../../../../machines/formats/gguf/measures.ts"
 import type { RoundTrip } from "../../../../machines/dialect/trial/trial.ts"
-import type { TextAnswer, TextQuestion } from "../../../../machines/vocabulary/model.ts"
+import type { TextAnswer, TextQuestion as WordsAsked } from "../../../../machines/vocabulary/model.ts"
+import type { Conversation } from "../../../../machines/vocabulary/conversation.ts"
 import type { GenerateRequest } from "../../index.ts"
 import type { RuntimeOptions } from "../runtime.ts"
 import type { Spelling } from "./renderer.ts"
@@ -33,6 +34,13 @@ export interface PromptQuestion {
   readonly limit: number
 }
 
+/** A chat as text. */
+export interface TextQuestion {
+  readonly ask: "text"
+  readonly input: Conversation
+  readonly dialect: Dialect
+}
+
 /** How the model writes. */
 export interface DialectQuestion {
   readonly ask: "dialect"
@@ -45,10 +53,10 @@ export interface DialectQuestion {
 /** What the vocabulary alone can tell. */
 export interface WordsQuestion {
   readonly ask: "words"
-  readonly question: TextQuestion
+  readonly question: WordsAsked
 }
 
-export type Question = PromptQuestion | DialectQuestion | WordsQuestion
+export type Question = PromptQuestion | TextQuestion | DialectQuestion | WordsQuestion
 
 export type Reading =
   /** from here on it is the question's doing if it breaks */
@@ -56,6 +64,7 @@ export type Reading =
   /** it cannot read anything */
   | { readonly t: "broken"; readonly reason: string }
   | { readonly t: "tokens"; readonly tokens: Uint32Array }
+  | { readonly t: "text"; readonly text: string }
   | { readonly t: "too many"; readonly count: number }
   /** the conversation cannot be given to the model */
   | { readonly t: "refused"; readonly what: string; readonly todo: string; readonly details: Record<string, unknown> }
