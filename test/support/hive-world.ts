@@ -138,6 +138,7 @@ export const makeWorld = (
     }
     const models: Partial<Models["Type"]> = {
       inspect: () => Effect.succeed(facts),
+      projector: () => Effect.succeed(undefined),
       offered: () => Effect.void,
       isThere: () => Effect.succeed(true),
       stamp: () => Effect.sync(() => world.stamp),

@@ -36,14 +36,15 @@ const capacity = ({ context, device: id, engine, evict, kv_type, model, slots }:
     yield* devices.inService(device.id)
     const row = yield* findModel(ports, ref.ref)
     const gone = new Set(evict?.split(","))
-    const facts = yield* row === undefined
-      ? ports.models.preview(ref, workers.fits(ref, device, asked, gone))
-      : ports.models.inspect(row.file)
+    const kind = workers.kind(ref, engine)
+    const facts =
+      row === undefined
+        ? yield* ports.models.preview(ref, workers.fits(ref, device, asked, gone))
+        : yield* workers.facts(kind, row.file, yield* ports.models.inspect(row.file))
     const wanted = workers.wanted(facts, asked)
     if (row !== undefined && (yield* workers.joinable(device.id, row.file, wanted)) !== undefined) return
     if (row !== undefined) yield* workers.admits(row, device, engine)
     const available = devices.ledger.available(device.supply, gone)
-    const kind = workers.kind(ref, engine)
     const choose = yield* workers.chooser(kind, device, row?.file ?? "", facts, wanted)
     const { bytes, fits } = choose(available)
     if (!fits) return yield* noRoom(device.id, bytes, available, yield* workers.most(kind, device, facts, kv_type))

@@ -114,6 +114,7 @@ export const makeWorker = (
         ...(plan.exactness === undefined ? {} : { exactness: plan.exactness }),
         ...(plan.context === undefined ? {} : { context: plan.context }),
         ...(plan.kvType === undefined ? {} : { kvType: plan.kvType }),
+        ...(plan.projector === undefined ? {} : { projector: plan.projector }),
         ...(plan.parking === undefined ? {} : { parking: plan.parking }),
         ...(threads === undefined ? {} : { threads }),
         ...(maxTokensPerS === undefined ? {} : { maxTokensPerS })

@@ -206,6 +206,9 @@ const make = (options: DiskOptions, kinds: WorkerKinds) => {
         }
       ),
     inspect: (file) => inspect(file, "the model file", format(file)),
+    // seldom asked for
+    projector: (file, width) =>
+      Effect.promise(async () => (await import("./projector.ts")).projectorBeside(file, width)),
     preview: (ref, fits) =>
       patiently(
         Effect.flatMap(locate(ref, fits), (found) => {

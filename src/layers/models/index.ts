@@ -115,6 +115,11 @@ export class Models extends Context.Tag("rbee/Models")<
     readonly scan: (folders: ReadonlyArray<string>) => Effect.Effect<Scan>
     /** The facts in a file's header. */
     readonly inspect: (file: string) => Effect.Effect<ModelFacts, RbeeError<"MODEL_INVALID" | "MODEL_NOT_FOUND">>
+    /** What lies beside a model and makes tokens of images for it, elements of which are `width`. */
+    readonly projector: (
+      file: string,
+      width: number
+    ) => Effect.Effect<{ readonly file: string; readonly bytes: number } | undefined>
     /** Facts of a model that need not be here: from a local file, or from the first bytes of a remote one. */
     readonly preview: (
       ref: ParsedRef,

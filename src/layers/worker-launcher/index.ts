@@ -34,6 +34,8 @@ export interface WorkerPlan {
   readonly slots: number
   /** absent: f16 */
   readonly kvType?: KvType
+  /** a file that makes tokens of images; absent: there are none */
+  readonly projector?: string
   /** as an earlier process of this worker found it; absent: it finds out */
   readonly exactness?: Exactness
   /** how its model writes, as an earlier process learned it; of another template, or absent: it learns it */

@@ -48,7 +48,7 @@ export const help = [
 ].join("\n")
 
 const commandOf = (name: string, about: string): Input => {
-  if (name === "image") return { _tag: "Wrong", problem: "/image is not served: rbee's models read text alone" }
+  if (name === "image") return { _tag: "Wrong", problem: "/image is not served: a chat in the terminal is text alone" }
   if (!isName(name)) return { _tag: "Wrong", problem: `/${name} is no command; /help lists them` }
   const command = commands[name]
   if (!("about" in command))

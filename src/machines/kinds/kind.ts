@@ -92,6 +92,21 @@ export const engineIn = <A extends Asked>(kinds: WorkerKinds, asked: A): A | Rbe
   return engine === kindFor(kinds, model).id ? { ...asked, engine: undefined } : asked
 }
 
+/** Why a conversation with images has no engine that could be shown them; undefined: it has. */
+export const blindTo = (kinds: WorkerKinds, { engine, model }: Asked): RbeeError<"INVALID_REQUEST"> | undefined => {
+  const { id, takes } = kindFor(kinds, model, engine)
+  if (takes.images) return undefined
+  const others = kinds.filter((kind) => kind.takes.images).map((kind) => `engine = "${kind.id}"`)
+  return rbeeError(
+    "INVALID_REQUEST",
+    `the model is shown no images: its engine is ${id}`,
+    others.length === 0
+      ? "Leave them out"
+      : `Ask an entry that has ${others.join(" or ")} (docs/engines.md), or leave them out`,
+    { field: "messages" }
+  )
+}
+
 /** How a file is read: by its name, as its kind is. */
 export const formatOf = (kinds: WorkerKinds, name: string): ModelFormat => {
   const { formats } = kindFor(kinds, name)

@@ -49,6 +49,7 @@ const Argument = Schema.parseJson(
     context: optional(Schema.Int.pipe(Schema.positive())),
     slots: Schema.Int.pipe(Schema.between(1, 256)),
     kvType: optional(KvType),
+    projector: optional(Schema.NonEmptyString),
     exactness: optional(Exactness),
     learned: optional(LearnedDialect),
     parking: optional(

@@ -156,6 +156,7 @@ export const layerModels = (process: SimProcess, hubNow: () => Hub, disk: ModelD
           ? Effect.succeed(factsOf(file))
           : Effect.fail(rbeeError("MODEL_NOT_FOUND", `there is no file ${file}`))
       ),
+    projector: () => Effect.succeed(undefined),
     preview: ({ ref }) => Effect.succeed(factsOf(ref)),
     offered: () => Effect.void,
     isThere: (file, bytes) => Effect.sync(() => disk.files.get(file) === bytes),

@@ -217,9 +217,9 @@ describe("messages", () => {
           body.error.message
         ])
       const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "" } }
-      expect(yield* refused([{ type: "text", text: "a" }, image])).toEqual([
+      expect(yield* refused([{ type: "text", text: "a" }, { type: "search_result" }])).toEqual([
         400,
-        "messages[0].content[1] is of type image, which is not supported here. Leave it out"
+        "messages[0].content[1] is of type search_result, which is not supported here. Leave it out"
       ])
       expect(yield* refused([{ type: "tool_result", tool_use_id: "t", content: [image] }])).toMatchObject([
         400,

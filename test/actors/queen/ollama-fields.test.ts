@@ -38,7 +38,7 @@ const generate: Sorted<GenerateRequest> = {
   template: ["{{ .Prompt }}", "refused"],
   context: [[1, 2], "refused"],
   raw: [true, { prompt: "hello", raw: true }],
-  images: [["aGk="], "refused"],
+  images: [["aGk="], {}],
   width: [512, "refused"],
   height: [512, "refused"],
   steps: [4, "refused"]
@@ -184,9 +184,9 @@ describe("a value as Ollama's clients write it", () => {
       expect(yield* becomes({ format: "yaml" })).toBe("400 format")
       expect(yield* becomes({ options: { temperature: "hot" } })).toBe("400 options.temperature")
       expect(yield* becomes({ options: [] })).toBe("400 options")
-      const image = [{ role: "user", content: "what is it?", images: ["aGk="] }]
+      const image = [{ role: "user", content: "what is it?", images: [7] }]
       const { body, status } = yield* post("chat", { ...hello, messages: image })
-      expect([status, body]).toMatchObject([400, { details: { field: "messages[0].images" } }])
+      expect([status, body]).toMatchObject([400, { details: { field: "messages[0].images[0]" } }])
     }).pipe(Effect.provide(layer))
   )
 })

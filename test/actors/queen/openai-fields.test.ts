@@ -261,8 +261,8 @@ describe("messages", () => {
           body.error.code,
           body.error.param
         ])
-      const image = { type: "image_url", image_url: { url: "data:," } }
-      expect(yield* refused({ role: "user", content: [{ type: "text", text: "a" }, image] })).toEqual([
+      const sound = { type: "input_audio", input_audio: { data: "" } }
+      expect(yield* refused({ role: "user", content: [{ type: "text", text: "a" }, sound] })).toEqual([
         400,
         "unsupported_parameter",
         "messages[1].content[1]"

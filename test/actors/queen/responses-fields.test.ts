@@ -210,8 +210,8 @@ describe("items", () => {
           body.error.code,
           body.error.param
         ])
-      const image = { type: "input_image", image_url: "data:," }
-      expect(yield* refused({ role: "user", content: [image] })).toEqual([
+      const file = { type: "input_file", file_url: "data:," }
+      expect(yield* refused({ role: "user", content: [file] })).toEqual([
         400,
         "unsupported_parameter",
         "input[1].content[0]"

@@ -91,8 +91,11 @@ describe("messages", () => {
   it("are refused by the place of what is no text, or says too little", () => {
     const missing = (field: string) => ["INVALID_REQUEST", { field: `${place}.${field}` }]
     const other = ["UNSUPPORTED_PARAMETER", { field: place }]
-    assert.deepStrictEqual(refused(block({ type: "image" })), other)
+    assert.deepStrictEqual(refused(block({ type: "document" })), other)
     assert.deepStrictEqual(refused(said({ type: "image" })), other)
+    assert.deepStrictEqual(refused(block({ type: "image" })), missing("source"))
+    const elsewhere = { type: "url", url: "https://a.b/c.png" }
+    assert.deepStrictEqual(refused(block({ type: "image", source: elsewhere })), missing("source"))
     assert.deepStrictEqual(refused(said({ type: "tool_result", tool_use_id: "a" })), other)
     assert.deepStrictEqual(refused(block({ type: "text" })), missing("text"))
     assert.deepStrictEqual(refused(said({ type: "text" })), missing("text"))
@@ -102,6 +105,14 @@ describe("messages", () => {
     assert.deepStrictEqual(refused(block({ type: "tool_result", tool_use_id: "a", content: [{ type: "image" }] })), [
       "UNSUPPORTED_PARAMETER",
       { field: `${place}.content[0]` }
+    ])
+  })
+
+  it("have images where they stand among their texts", () => {
+    const image = { type: "image", source: { type: "base64", media_type: "image/png", data: "aGk=" } }
+    const content = [{ type: "text", text: "ab" }, image, { type: "text", text: "c" }]
+    assert.deepStrictEqual(messagesOf({ role: "user", content }), [
+      { role: "user", content: "ab\n\nc", images: [{ at: 2, data: "aGk=" }] }
     ])
   })
 

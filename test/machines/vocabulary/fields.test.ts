@@ -124,7 +124,7 @@ const calls = {
   "a chat of Ollama's": [sortBy(chatFields), { _debug_render_only: false }, []],
   "a generation": [
     sortBy(generateFields),
-    { _debug_render_only: false, context: [], height: 0, images: [], steps: 0, template: "", width: 0 },
+    { _debug_render_only: false, context: [], height: 0, steps: 0, template: "", width: 0 },
     []
   ],
   "Ollama's options": [

@@ -32,10 +32,15 @@ describe("a chat", () => {
     assert.isFalse(saysNothing({ prompt: "" }))
   })
 
-  it("has no images", () => {
-    assert.deepStrictEqual(refused(chatOf({ messages: [hello, { ...hello, images: ["x"] }] })), [
+  it("has images before its text", () => {
+    const shown = { ...hello, images: [{ at: 0, data: "aGk=" }] }
+    assert.deepStrictEqual(right(generated({ prompt: "hello", images: ["aGk="] })).messages, [shown])
+    assert.deepStrictEqual(refused(generated({ prompt: "hello", raw: true, images: ["aGk="] })), [
       "UNSUPPORTED_PARAMETER",
-      { field: "messages[1].images" }
+      { field: "images" }
+    ])
+    assert.deepStrictEqual(messagesOf({ ...hello, images: ["aGk="] }), [
+      { ...hello, images: [{ at: 0, data: "aGk=" }] }
     ])
     assert.deepStrictEqual(messagesOf({ ...hello, images: [] }), [hello])
   })

@@ -61,11 +61,31 @@ describe("messages of a chat", () => {
     ])
   })
 
+  it("have images where they stand among their texts", () => {
+    const image = { type: "image_url", image_url: { url: "data:image/png;base64,aGk=", detail: "low" } }
+    const content = [image, { type: "text", text: "ab" }, { ...image, image_url: image.image_url.url }]
+    assert.deepStrictEqual(right(messagesOf({ role: "user", content })), [
+      {
+        role: "user",
+        content: "ab",
+        images: [
+          { at: 0, data: "aGk=" },
+          { at: 2, data: "aGk=" }
+        ]
+      }
+    ])
+  })
+
   it("are refused by their place where a part is not text, or says nothing", () => {
     const part = (one: object) =>
       refused(messagesOf(hello, { role: "user", content: [{ type: "text", text: "" }, one] }))
     const field = "messages[1].content[1]"
-    assert.deepStrictEqual(part({ type: "image_url" }), ["UNSUPPORTED_PARAMETER", { field }])
+    assert.deepStrictEqual(part({ type: "input_audio" }), ["UNSUPPORTED_PARAMETER", { field }])
+    for (const image_url of [undefined, {}, 7, "https://a.b/c.png", { url: "data:image/png,hi" }])
+      assert.deepStrictEqual(part({ type: "image_url", image_url }), [
+        "INVALID_REQUEST",
+        { field: `${field}.image_url` }
+      ])
     assert.deepStrictEqual(part({ type: "text" }), ["INVALID_REQUEST", { field: `${field}.text` }])
     assert.deepStrictEqual(part({ type: "refusal", text: "x" }), ["INVALID_REQUEST", { field: `${field}.refusal` }])
   })
@@ -75,7 +95,7 @@ describe("messages of a chat", () => {
       const result = messagesOf({ role: "user", content: [{ type }] })
       return result._tag === "Left" ? result.left.what : ""
     }
-    assert.include(told("image_url"), "of type image_url;")
+    assert.include(told("input_audio"), "of type input_audio;")
     for (const type of ["IMAGE", "an image", "1", `${"x".repeat(33)}`]) assert.include(told(type), "of type another;")
     assert.include(told("x".repeat(32)), "of type xxx")
   })

@@ -106,7 +106,11 @@ describe("items", () => {
     assert.deepStrictEqual(messages({ role: "user", content: [{ type: "refusal", refusal: "no" }] })[0]?.content, "no")
     const part = (one: object) => refused(read({ role: "user", content: [one] }))
     const field = "input[0].content[0]"
-    assert.deepStrictEqual(part({ type: "input_image" }), ["UNSUPPORTED_PARAMETER", { field }])
+    assert.deepStrictEqual(part({ type: "input_file" }), ["UNSUPPORTED_PARAMETER", { field }])
+    assert.deepStrictEqual(part({ type: "input_image" }), ["INVALID_REQUEST", { field: `${field}.image_url` }])
+    const image = { type: "input_image", image_url: "data:image/jpeg;base64,aGk=" }
+    const shown = messages({ role: "user", content: [{ type: "input_text", text: "ab" }, image] })
+    assert.deepStrictEqual(shown, [{ role: "user", content: "ab", images: [{ at: 2, data: "aGk=" }] }])
     assert.deepStrictEqual(part({ type: "text" }), ["INVALID_REQUEST", { field: `${field}.text` }])
   })
 

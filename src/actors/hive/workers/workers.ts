@@ -154,6 +154,14 @@ export class Workers {
     return kindFor(this.ports.kinds, ref, engine)
   }
 
+  /** With what lies beside the model, where its worker can use it. */
+  facts({ takes }: WorkerKind, file: string, facts: ModelFacts): Effect.Effect<ModelFacts> {
+    if (!takes.images || facts.measures !== undefined) return Effect.succeed(facts)
+    return Effect.map(this.ports.models.projector(file, facts.embedding), (projector) =>
+      projector === undefined ? facts : { ...facts, projector }
+    )
+  }
+
   /** Has the device room for a model, with the context that is asked for or a usual one? `gone`: workers that would make room. */
   fits(model: Pick<ModelRow, "ref">, device: Device, asked: Wanted, gone: ReadonlySet<string>): Fits {
     const kind = this.kind(model, asked.engine)
@@ -217,7 +225,8 @@ export class Workers {
   private joinOrBegin(request: StartRequest): Effect.Effect<WorkerHandle, NotStarted, ActorSystem> {
     const { device, model, pin } = request
     return Effect.gen(this, function* () {
-      const facts = yield* this.ports.models.inspect(model.file)
+      const kind = this.kind(model, request.engine)
+      const facts = yield* this.facts(kind, model.file, yield* this.ports.models.inspect(model.file))
       const wanted = this.wanted(facts, request)
       // of a catalog that is older than this number
       if (model.tokenBytes === undefined && facts.tokenBytes !== undefined)
@@ -306,6 +315,7 @@ export class Workers {
       modelPath: model.file,
       modelRef: model.ref,
       portHint: portHint ?? settings.worker.portBase,
+      ...(facts.projector === undefined ? {} : { projector: facts.projector.file }),
       ...(parking === undefined ? {} : { parking }),
       ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
     }

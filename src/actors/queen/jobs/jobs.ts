@@ -22,7 +22,8 @@ import type { JournalJob } from "../../../layers/journal/index.ts"
 import { CurrentSettings } from "../../../layers/settings/index.ts"
 import { Kinds } from "../../../layers/kinds/index.ts"
 import { RbeeError, rbeeError } from "../../../machines/errors.ts"
-import { engineIn } from "../../../machines/kinds/kind.ts"
+import { checkImages, hasImages } from "../../../machines/formats/images.ts"
+import { blindTo, engineIn } from "../../../machines/kinds/kind.ts"
 import { ConversationHomes } from "../../../machines/policy/conversation-homes.ts"
 import { paceAfter, retryAfterS } from "../../../machines/policy/queue-pace.ts"
 import type { jobMachine } from "../../../machines/job.ts"
@@ -284,6 +285,11 @@ const makeJobs = Effect.gen(function* () {
       )
       const request = engineIn(kinds, checked)
       if (request instanceof RbeeError) return yield* request
+      if (hasImages(request.messages)) {
+        const blind = blindTo(kinds, request)
+        if (blind !== undefined) return yield* blind
+        yield* checkImages(request.messages ?? [])
+      }
       if (caller?.key !== undefined) yield* admission.model(caller.key, request.model)
       // what no model could be held to is refused before one is woken
       if (!isFree(request)) yield* grammars.check(wishesIn(request))

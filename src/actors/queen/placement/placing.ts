@@ -14,6 +14,7 @@ import {
 } from "../../../machines/policy/placement/placement.ts"
 import { scaledOut } from "../../../machines/policy/placement/scale-out.ts"
 import { toWake } from "../../../machines/policy/placement/sleepers.ts"
+import { hasImages } from "../../../machines/formats/images.ts"
 import { isFree } from "../../../machines/grammar/answer/constraint.ts"
 import { kindFor, type WorkerKinds } from "../../../machines/kinds/kind.ts"
 import type { CheckedRequest } from "../../../machines/vocabulary/job.ts"
@@ -248,9 +249,9 @@ const placedAt = (view: ClusterView, lease: SlotLease, losers: ReadonlyArray<Rej
   return { kind, lease, placement: residentPlacement(view, lease, lease.worker, losers) }
 }
 
-/** Whether tokens are drawn, or bound to a form: more than the likeliest one each time. */
+/** Whether more is asked than the likeliest token each time after tokens alone: drawn, bound to a form, about an image. */
 const isDrawn = ({ temperature, top_p, ...wishes }: CheckedRequest): boolean =>
-  (temperature !== 0 && top_p !== 0) || !isFree(wishes)
+  (temperature !== 0 && top_p !== 0) || !isFree(wishes) || hasImages(wishes.messages)
 
 /**
  * One line and one event for each failover, as soon as it is known where the answer goes on. An answer of a queen that

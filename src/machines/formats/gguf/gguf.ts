@@ -3,8 +3,8 @@
  * bounded against crafted files: counts, lengths and nesting have limits, and the caller decides how much it reads.
  */
 import { checkModel, layersMax } from "./check.ts"
-import { Cursor, headerBytesMax, Invalid, NeedMore, type Value } from "./cursor.ts"
-import { Keys } from "./keys.ts"
+import { Cursor, headerBytesMax, Invalid, NeedMore } from "./cursor.ts"
+import { type Keys, readKeys } from "./keys.ts"
 import { notGguf, otherKind } from "./kind.ts"
 import { type Measures, measuresOf, type Pairing, pairingOf } from "./measures.ts"
 import { type MemoryFacts, memoryFacts } from "./memory.ts"
@@ -33,6 +33,8 @@ export interface ModelFacts extends MemoryFacts {
   readonly merges: number
   /** it writes nothing, and is for this; absent: it answers */
   readonly measures?: Measures
+  /** what makes tokens of images for it, where it lies beside it and its worker can use it */
+  readonly projector?: { readonly file: string; readonly bytes: number }
 }
 
 /** One file's header: of a whole model, or of a part of one. */
@@ -77,17 +79,6 @@ const alignmentOf = (keys: Keys): number => {
     )
   }
   return alignment
-}
-
-const readKeys = (cursor: Cursor, entries: number): Keys => {
-  const values = new Map<string, Value>()
-  for (let i = 0; i < entries; i++) {
-    const key = cursor.string()
-    if (values.has(key)) throw new Invalid(`its header says ${JSON.stringify(key.slice(0, 60))} twice`)
-    const type = cursor.u32()
-    values.set(key, key === "tokenizer.ggml.tokens" ? cursor.words(type) : cursor.value(type))
-  }
-  return new Keys(values)
 }
 
 /** What follows the four letters of GGUF. */

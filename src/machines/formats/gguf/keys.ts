@@ -1,5 +1,5 @@
 /** What a GGUF header says, by name. A number that is used is a count within bounds, or the file is refused. */
-import { Invalid, type Value } from "./cursor.ts"
+import { type Cursor, Invalid, type Value } from "./cursor.ts"
 
 /** llama.cpp keeps them in 32 bits */
 const countMax = 2 ** 32 - 1
@@ -81,4 +81,15 @@ export class Keys {
     if (Number.isInteger(value) && value >= 0 && value <= max) return value
     throw new Invalid(`its header says that ${key.replace(/^\./, "")} is ${value}, which is out of range`)
   }
+}
+
+export const readKeys = (cursor: Cursor, entries: number): Keys => {
+  const values = new Map<string, Value>()
+  for (let i = 0; i < entries; i++) {
+    const key = cursor.string()
+    if (values.has(key)) throw new Invalid(`its header says ${JSON.stringify(key.slice(0, 60))} twice`)
+    const type = cursor.u32()
+    values.set(key, key === "tokenizer.ggml.tokens" ? cursor.words(type) : cursor.value(type))
+  }
+  return new Keys(values)
 }

@@ -11,8 +11,11 @@ const serverBytes = 20e6
 /** It has a step more than is used of each slot: it ends an answer one token before its context is full. */
 const roomier = ({ context, slots }: Shape): Shape => ({ context: context + cellStep, slots })
 
+/** What sees has its weights, and what it computes an image in: a guess, for images of some thousand patches. */
+const seeingBytes = ({ projector }: ModelFacts): number => (projector === undefined ? 0 : projector.bytes + 100e6)
+
 export const bytes = (facts: ModelFacts, shape: Shape, terms: Terms): number =>
-  serverBytes + estimateBytes(facts, roomier(shape), terms)
+  serverBytes + seeingBytes(facts) + estimateBytes(facts, roomier(shape), terms)
 
 export const laterBytes = (facts: ModelFacts, shape: Shape, terms: Terms): number =>
   computeBytes(facts, roomier(shape), terms)

@@ -4,6 +4,8 @@ import * as Schema from "effect/Schema"
 import { decoder } from "../../formats/json/decode.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import type { ChatMessage, ToolCall } from "../conversation.ts"
+import { fetched, joinedParts } from "../../formats/images.ts"
+import { isObject } from "../../formats/json/is-object.ts"
 import { unsupported } from "../openai/fields.ts"
 import { maybe } from "../openai/messages.ts"
 
@@ -23,6 +25,8 @@ export const Block = Schema.Struct({
   tool_use_id: maybe(Schema.String),
   // of other kinds it may be anything
   content: maybe(Schema.Unknown),
+  /** of an image */
+  source: maybe(Schema.Unknown),
   is_error: maybe(Schema.Boolean)
 })
 type Block = typeof Block.Type
@@ -69,17 +73,24 @@ const chatMessage = (
   if (role === "assistant") return Either.map(assistant(content, at, ignored), (message) => [message])
   return Either.gen(function* () {
     const results: Array<ChatMessage> = []
-    const texts: Array<string> = []
+    const parts: Array<string | { readonly data: string }> = []
     for (const [index, block] of content.entries()) {
       const place = `${at}[${index}]`
       if (block.type === "tool_result") results.push(yield* toolResult(block, place))
-      else texts.push(yield* pieceText(block, place))
+      else if (block.type === "image") parts.push(yield* imageIn(block.source, `${place}.source`))
+      else parts.push(yield* pieceText(block, place))
     }
     // what tools gave comes before what is said of it, as after their calls nothing else may
-    return texts.length === 0 && results.length > 0
+    return parts.length === 0 && results.length > 0
       ? results
-      : [...results, { role, content: texts.join(betweenBlocks) }]
+      : [...results, { role, ...joinedParts(parts, betweenBlocks) }]
   })
+}
+
+const imageIn = (source: unknown, at: string): Result<{ readonly data: string }> => {
+  const { data, type } = isObject(source) ? source : {}
+  if (type === "base64" && typeof data === "string") return Either.right({ data })
+  return Either.left(type === "url" ? fetched(at) : invalid(`${at} must be of type base64, with data`, at))
 }
 
 /** What it said, thought and called. */

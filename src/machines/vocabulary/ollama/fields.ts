@@ -21,12 +21,11 @@ export const chatFields: FieldLists = {
 
 export const generateFields: FieldLists = {
   ...answering,
-  served: [...answering.served, "prompt", "raw", "suffix", "system"],
+  served: [...answering.served, "prompt", "raw", "suffix", "system", "images"],
   unserved: {
     ...answering.unserved,
     context: [[]],
     height: [0],
-    images: [[]],
     steps: [0],
     template: [""],
     width: [0]

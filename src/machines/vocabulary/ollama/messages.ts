@@ -1,9 +1,6 @@
 /** Messages as Ollama's clients send them: a call may have no id, and a result may not say whose it is. */
-import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import type { RbeeError } from "../../errors.ts"
 import type { ChatMessage } from "../conversation.ts"
-import { unsupported } from "../openai/fields.ts"
 import { maybe } from "../openai/messages.ts"
 
 const Called = Schema.Struct({
@@ -21,7 +18,7 @@ export const OllamaMessage = Schema.Struct({
   role: Schema.Literal("system", "user", "assistant", "tool"),
   content: maybe(Schema.String),
   thinking: maybe(Schema.String),
-  images: maybe(Schema.Array(Schema.Unknown)),
+  images: maybe(Schema.Array(Schema.String)),
   tool_calls: maybe(Schema.Array(Called)),
   tool_name: maybe(Schema.String),
   tool_call_id: maybe(Schema.String)
@@ -55,19 +52,14 @@ class Unanswered {
   }
 }
 
-export const ollamaMessages = (
-  messages: ReadonlyArray<OllamaMessage>
-): Either.Either<ReadonlyArray<ChatMessage>, RbeeError<"UNSUPPORTED_PARAMETER">> => {
+export const ollamaMessages = (messages: ReadonlyArray<OllamaMessage>): ReadonlyArray<ChatMessage> => {
   const unanswered = new Unanswered()
-  return Either.all(
-    messages.map((message, index) => {
-      const { images = [] } = message
-      return images.length > 0
-        ? Either.left(unsupported(`messages[${index}].images`))
-        : Either.right(chatMessage(message, unanswered))
-    })
-  )
+  return messages.map((message) => chatMessage(message, unanswered))
 }
+
+/** They come before what is said of them. */
+export const before = (images: ReadonlyArray<string> = []): Pick<ChatMessage, "images"> =>
+  images.length === 0 ? {} : { images: images.map((data) => ({ at: 0, data })) }
 
 const chatMessage = (message: OllamaMessage, unanswered: Unanswered): ChatMessage => {
   const { content = "", role, thinking, tool_call_id, tool_calls = [], tool_name } = message
@@ -91,6 +83,7 @@ const chatMessage = (message: OllamaMessage, unanswered: Unanswered): ChatMessag
   return {
     role,
     content,
+    ...before(message.images),
     ...(thinking === undefined || thinking === "" ? {} : { reasoning: thinking }),
     ...(calls.length === 0 ? {} : { tool_calls: calls })
   }

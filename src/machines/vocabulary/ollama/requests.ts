@@ -9,7 +9,7 @@ import { anySeed, type JobRequest, maxTokensMax, samplingFields, topLogprobsMax 
 import { unsupported } from "../openai/fields.ts"
 import { maybe } from "../openai/messages.ts"
 import { openAiToolFields, wishesOf } from "../openai/tools.ts"
-import { OllamaMessage, ollamaMessages } from "./messages.ts"
+import { before, OllamaMessage, ollamaMessages } from "./messages.ts"
 
 const JsonSchema = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 
@@ -72,7 +72,8 @@ export const OllamaGenerateRequest = Schema.Struct({
   raw: maybe(Schema.Boolean),
   /** what comes after the answer, which fills the middle */
   suffix: maybe(Schema.String),
-  system: maybe(Schema.String)
+  system: maybe(Schema.String),
+  images: maybe(Schema.Array(Schema.String))
 })
 export type OllamaGenerateRequest = typeof OllamaGenerateRequest.Type
 
@@ -113,7 +114,7 @@ type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
 
 export const chatJob = (chat: OllamaChatRequest): Either.Either<OllamaJob, Refused> =>
   Either.gen(function* () {
-    const messages = yield* ollamaMessages(chat.messages ?? [])
+    const messages = ollamaMessages(chat.messages ?? [])
     const { tools } = yield* wishesOf({ tools: chat.tools })
     return { messages, ...(tools === undefined ? {} : { tools }), ...wantedOf(chat) }
   })
@@ -121,15 +122,16 @@ export const chatJob = (chat: OllamaChatRequest): Either.Either<OllamaJob, Refus
 export const generateJob = (
   asked: OllamaGenerateRequest
 ): Either.Either<OllamaJob, RbeeError<"UNSUPPORTED_PARAMETER">> => {
-  const { prompt = "", suffix = "", system = "" } = asked
+  const { images = [], prompt = "", suffix = "", system = "" } = asked
   // what is filled in is no chat
   const raw = asked.raw === true || suffix !== ""
   if (raw && system !== "") return Either.left(unsupported("system", "a raw prompt has no system message"))
+  if (raw && images.length > 0) return Either.left(unsupported("images", "a raw prompt has no images"))
   if (suffix !== "") return Either.right({ prompt, raw, suffix, ...wantedOf(asked) })
   if (raw && prompt !== "") return Either.right({ prompt, raw, ...wantedOf(asked) })
-  const user: ChatMessage = { role: "user", content: prompt }
+  const user: ChatMessage = { role: "user", content: prompt, ...before(images) }
   const first: ReadonlyArray<ChatMessage> = system === "" ? [] : [{ role: "system", content: system }]
-  return Either.right({ messages: prompt === "" ? [] : [...first, user], ...wantedOf(asked) })
+  return Either.right({ messages: prompt === "" && images.length === 0 ? [] : [...first, user], ...wantedOf(asked) })
 }
 
 type Answering = Pick<OllamaChatRequest, keyof typeof answeringFields>

@@ -3,14 +3,21 @@ import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { argumentsIn, type ChatMessage, type ToolCall } from "../conversation.ts"
+import { dataIn, fetched, joinedParts } from "../../formats/images.ts"
 import { unsupported } from "./fields.ts"
 import { isObject } from "../../formats/json/is-object.ts"
 
 /** Absent and null mean the same. */
 export const maybe = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { nullable: true })
 
-/** `text` and `refusal` are text; others are images, sound and files, which are refused by their name. */
-const Part = Schema.Struct({ type: Schema.String, text: maybe(Schema.String), refusal: maybe(Schema.String) })
+/** `text` and `refusal` are text; `image_url` is an image; others are sound and files, which are refused by their name. */
+const Part = Schema.Struct({
+  type: Schema.String,
+  text: maybe(Schema.String),
+  refusal: maybe(Schema.String),
+  // of other types it may be anything
+  image_url: maybe(Schema.Unknown)
+})
 type Part = typeof Part.Type
 
 const Called = Schema.Struct({
@@ -60,12 +67,12 @@ const fullMessage = (message: OpenAiMessage, at: string): Either.Either<ChatMess
     // only who called a tool may have said nothing
     if (content === undefined && message.role !== "assistant")
       return yield* Either.left(invalid(`field ${at}.content is missing`, `${at}.content`))
-    const text = yield* textOf(content ?? refusal ?? "", `${at}.content`)
+    const said = yield* saidIn(content ?? refusal ?? "", `${at}.content`)
     const calls = yield* callsOf(message, at)
     const thought = reasoning_content ?? reasoning
     return {
       role: roles[message.role],
-      content: text,
+      ...said,
       ...(name === undefined ? {} : { name }),
       ...(thought === undefined ? {} : { reasoning: thought }),
       ...(calls.length === 0 ? {} : { tool_calls: calls }),
@@ -84,18 +91,33 @@ const roles = {
 } as const
 
 /** Parts as one text: some templates drop a list of them without a word. */
-const textOf = (content: string | ReadonlyArray<Part>, at: string): Either.Either<string, Refused> =>
+const saidIn = (
+  content: string | ReadonlyArray<Part>,
+  at: string
+): Either.Either<Pick<ChatMessage, "content" | "images">, Refused> =>
   typeof content === "string"
-    ? Either.right(content)
-    : Either.map(Either.all(content.map((part, index) => partText(part, `${at}[${index}]`))), (texts) => texts.join(""))
+    ? Either.right({ content })
+    : Either.map(Either.all(content.map((part, index) => partOf(part, `${at}[${index}]`))), (parts) =>
+        joinedParts(parts)
+      )
 
-const partText = ({ refusal, text, type }: Part, at: string): Either.Either<string, Refused> => {
+const partOf = (part: Part, at: string): Either.Either<string | { readonly data: string }, Refused> => {
+  const { refusal, text, type } = part
+  if (type === "image_url") return imageOf(part.image_url, `${at}.image_url`)
   if (type !== "text" && type !== "refusal") {
     const kind = /^[a-z_]{1,32}$/.test(type) ? type : "another"
-    return Either.left(unsupported(at, `${at} is of type ${kind}; only text is supported`))
+    return Either.left(unsupported(at, `${at} is of type ${kind}; only text and images are supported`))
   }
   const own = type === "text" ? text : refusal
   return own === undefined ? Either.left(invalid(`field ${at}.${type} is missing`, `${at}.${type}`)) : Either.right(own)
+}
+
+/** By its url, as it is or in an object. */
+export const imageOf = (given: unknown, at: string): Either.Either<{ readonly data: string }, Refused> => {
+  const url = isObject(given) ? given["url"] : given
+  if (typeof url !== "string") return Either.left(invalid(`field ${at} is missing`, at))
+  const data = dataIn(url)
+  return data === undefined ? Either.left(fetched(at)) : Either.right({ data })
 }
 
 /** Templates want the object, which they write as their model was taught. */
@@ -119,7 +141,7 @@ const invalid = (what: string, field: string): RbeeError<"INVALID_REQUEST"> =>
   rbeeError("INVALID_REQUEST", what, "", { field })
 
 /** beside those of the schema: what parts of other types carry, which are refused anyway, and what is harmless */
-const partFields = new Set(["image_url", "input_audio", "file"])
+const partFields = new Set(["input_audio", "file"])
 
 const objectsIn = (value: unknown): ReadonlyArray<Readonly<Record<string, unknown>>> =>
   Array.isArray(value) ? value.filter(isObject) : []

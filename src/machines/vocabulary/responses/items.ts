@@ -5,7 +5,8 @@ import { decoder } from "../../formats/json/decode.ts"
 import { type RbeeError, rbeeError } from "../../errors.ts"
 import { argumentsIn, type ChatMessage, type ToolCall } from "../conversation.ts"
 import { unsupported } from "../openai/fields.ts"
-import { maybe } from "../openai/messages.ts"
+import { joinedParts } from "../../formats/images.ts"
+import { imageOf, maybe } from "../openai/messages.ts"
 
 /** One of all kinds: those that are not served are left out, or refused by their name. */
 export const Item = Schema.Struct({
@@ -23,7 +24,13 @@ export const Item = Schema.Struct({
 })
 export type Item = typeof Item.Type
 
-const Part = Schema.Struct({ type: Schema.String, text: maybe(Schema.String), refusal: maybe(Schema.String) })
+const Part = Schema.Struct({
+  type: Schema.String,
+  text: maybe(Schema.String),
+  refusal: maybe(Schema.String),
+  // of other types it may be anything
+  image_url: maybe(Schema.Unknown)
+})
 const decodeParts = decoder(Schema.Union(Schema.String, Schema.Array(Part)))
 
 type Refused = RbeeError<"INVALID_REQUEST" | "UNSUPPORTED_PARAMETER">
@@ -69,7 +76,7 @@ export const messagesOf = (items: ReadonlyArray<Item>, at = "input"): Result<Dec
         open(true).content += yield* textOf(item.content, `${place}.content`)
       else if (type === "message") {
         flush()
-        messages.push({ role: yield* roleOf(role, place), content: yield* textOf(item.content, `${place}.content`) })
+        messages.push({ role: yield* roleOf(role, place), ...(yield* saidIn(item.content, `${place}.content`)) })
       } else if (type === "function_call_output") {
         flush()
         messages.push(yield* resultOf(item, place))
@@ -118,20 +125,37 @@ const thoughtOf = ({ content = [], encrypted_content, summary = [] }: Item, at: 
     return encrypted_content?.startsWith(seal) === true ? encrypted_content.slice(seal.length) : ""
   })
 
+const partsOf = (content: unknown, at: string): Result<string | ReadonlyArray<typeof Part.Type>> =>
+  content === undefined
+    ? Either.left(missing(at))
+    : Either.mapLeft(decodeParts(content), () => invalid(`${at} must be text or parts`, at))
+
 const textOf = (content: unknown, at: string): Result<string> =>
   Either.gen(function* () {
-    if (content === undefined) return yield* Either.left(missing(at))
-    const parts = yield* Either.mapLeft(decodeParts(content), () => invalid(`${at} must be text or parts`, at))
+    const parts = yield* partsOf(content, at)
     if (typeof parts === "string") return parts
     const texts = yield* Either.all(parts.map((part, index) => partText(part, `${at}[${index}]`)))
     return texts.join("")
+  })
+
+/** What a person says may have images in it. */
+const saidIn = (content: unknown, at: string): Result<Pick<ChatMessage, "content" | "images">> =>
+  Either.gen(function* () {
+    const parts = yield* partsOf(content, at)
+    if (typeof parts === "string") return { content: parts }
+    const place = (index: number) => `${at}[${index}]`
+    const all = parts.map((part, index) =>
+      part.type === "input_image" ? imageOf(part.image_url, `${place(index)}.image_url`) : partText(part, place(index))
+    )
+    return joinedParts(yield* Either.all(all))
   })
 
 const textKinds = new Set(["input_text", "output_text", "text", "reasoning_text", "summary_text", "refusal"])
 
 const partText = ({ refusal, text, type }: typeof Part.Type, at: string): Result<string> => {
   const kind = /^[a-z_]{1,32}$/.test(type) ? type : "another"
-  if (!textKinds.has(type)) return Either.left(unsupported(at, `${at} is of type ${kind}; only text is supported`))
+  if (!textKinds.has(type))
+    return Either.left(unsupported(at, `${at} is of type ${kind}; only text and images are supported`))
   const own = text ?? refusal
   return own === undefined ? Either.left(missing(`${at}.text`)) : Either.right(own)
 }
