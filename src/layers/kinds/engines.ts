@@ -9,7 +9,7 @@ import { layerLlama, preloadRuntime, type RuntimeOptions } from "../engine/llama
 import type { WorkerPlan } from "../worker-launcher/index.ts"
 
 /** What of a worker's plan says where it decodes. */
-export type EngineStart = Pick<WorkerPlan, "kind" | "backend" | "runtime"> & {
+export type EngineStart = Pick<WorkerPlan, "kind" | "backend" | "runtime" | "runtimeArgs"> & {
   /** hears the engine's errors as they happen: they may be the last that is heard of it */
   readonly onError?: (text: string) => void
   /** its process, where it has one, has gone by itself: whose engine it was goes as it went */
@@ -43,7 +43,7 @@ export const engines: EnginesByKind = {
     preload: (start) => preloadRuntime(llamaOptions(start))
   },
   [llamaServer.id]: {
-    layer: ({ backend, onEnd, onError, runtime }) =>
+    layer: ({ backend, onEnd, onError, runtime, runtimeArgs = [] }) =>
       Layer.unwrapEffect(
         // of the others nobody pays for it
         Effect.map(
@@ -51,6 +51,7 @@ export const engines: EnginesByKind = {
           ({ layerLlamaServer }) =>
             layerLlamaServer({
               program: runtime ?? llamaServer.id,
+              args: runtimeArgs,
               backend,
               onWords: (text) => onError?.(text),
               onEnd: (end) => onEnd?.(end)

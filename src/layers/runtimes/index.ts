@@ -15,6 +15,8 @@ export interface RuntimePlace {
   readonly version: string
   /** folder that holds node_modules, or a program; undefined: the runtime that rbee itself was installed with */
   readonly folder: string | undefined
+  /** of a program, what its user starts it with; ours come after them */
+  readonly args?: ReadonlyArray<string>
 }
 
 /** By what a device is reached. */

@@ -44,8 +44,10 @@ export interface WorkerPlan {
   readonly parking?: ParkingPlace
   /** first port tried; a taken one moves on by itself */
   readonly portHint: number
-  /** folder of its runtime, when the hive installed it itself */
+  /** folder of its runtime, when the hive installed it itself; or its program */
   readonly runtime?: string
+  /** what the program is started with before what is ours */
+  readonly runtimeArgs?: ReadonlyArray<string>
 }
 
 export interface RunningWorker {

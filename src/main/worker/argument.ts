@@ -57,6 +57,7 @@ const Argument = Schema.parseJson(
     ),
     portHint: Schema.Int.pipe(Schema.between(0, 65_535)),
     runtime: optional(Schema.String),
+    runtimeArgs: optional(Schema.Array(Schema.String)),
     /** address to listen on */
     host: Schema.NonEmptyString,
     /** who calls must show it */

@@ -254,6 +254,20 @@ describe.runIf(program !== undefined)("A llama-server that is built", () => {
     })
   )
 
+  it.scopedLive("is started with its user's arguments, which change nothing of ours", () =>
+    Effect.gen(function* () {
+      const said: Array<string> = []
+      const where = { program: program ?? "", backend: "cpu", onEnd: () => undefined } as const
+      const args = ["--host", "0.0.0.0", "--ctx-size", "64", "--verbosity", "4"]
+      const onWords = (text: string) => void said.push(text)
+      const model = yield* loadWith(layerLlamaServer({ ...where, args, onWords }))
+      expect(model.context).toBe(512)
+      expect(said.join("")).toMatch(/listening on http:\/\/127\.0\.0\.1:/)
+      // what only a talkative one says
+      expect(said.join("")).toMatch(/verbosity = 4/)
+    })
+  )
+
   it.scopedLive("refuses a file that is none", () =>
     Effect.gen(function* () {
       const folder = mkdtempSync(join(tmpdir(), "rbee-server-"))

@@ -51,7 +51,7 @@ describe("The llama-server of a machine", () => {
       const folder = folderOf()
       const program = saying(join(folder, "llama-server"), version, "  CUDA0: RTX 3090 (24000 MiB, 23000 MiB free)\\n")
       const { find, install } = serverRuntimes({ folder, env: {}, named: [program] })
-      const place = { version: "llama-server 0.4.0 (build 1, commit 80fb11a)", folder: program }
+      const place = { version: "llama-server 0.4.0 (build 1, commit 80fb11a)", folder: program, args: [] }
       expect(yield* find("cpu")).toEqual(place)
       expect(yield* find("cuda")).toEqual(place)
       expect(yield* find("vulkan")).toBeUndefined()

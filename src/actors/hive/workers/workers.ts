@@ -317,7 +317,8 @@ export class Workers {
       portHint: portHint ?? settings.worker.portBase,
       ...(facts.projector === undefined ? {} : { projector: facts.projector.file }),
       ...(parking === undefined ? {} : { parking }),
-      ...(runtime.folder === undefined ? {} : { runtime: runtime.folder })
+      ...(runtime.folder === undefined ? {} : { runtime: runtime.folder }),
+      ...(runtime.args === undefined ? {} : { runtimeArgs: runtime.args })
     }
     const findings = new Findings({ catalog, pair: this.quarantine.pair(model, device, engine), kvType: terms.kvType })
     const input = {

@@ -25,6 +25,8 @@ export type LoadFailure = RbeeError<"MODEL_INVALID" | "VRAM_EXHAUSTED" | "BACKEN
 
 export interface LlamaServerOptions {
   readonly program: string
+  /** of its user; what is ours is said after them, and counts */
+  readonly args?: ReadonlyArray<string>
   readonly backend: Backend
   /** hears what the server says, as it says it */
   readonly onWords: (text: string) => void
@@ -164,7 +166,7 @@ export const load = (
     let pid: number | undefined
     const starting = startServer({
       program: where.program,
-      args,
+      args: [...(where.args ?? []), ...args],
       onWords: where.onWords,
       onPid: (own) => (pid = own)
     }).pipe(

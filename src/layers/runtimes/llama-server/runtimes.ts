@@ -24,7 +24,7 @@ export const serverRuntimes = (places: ServerPlaces): KindRuntimes => ({
     Effect.map(lookFor(places), ({ found, told }) =>
       found === undefined || "reason" in told || !told.backends.includes(backend)
         ? undefined
-        : { version: `llama-server ${told.version}`, folder: found.program }
+        : { version: `llama-server ${told.version}`, folder: found.program, args: found.args }
     ),
   install: (backend) =>
     Effect.flatMap(lookFor(places), ({ found, told }) => {
