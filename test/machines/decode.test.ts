@@ -2,7 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Either from "effect/Either"
 import * as Schema from "effect/Schema"
-import { decoder, isOf, optionDecoder } from "../../src/machines/formats/json/decode.ts"
+import { decoder, isOf, optionDecoder, textDecoder } from "../../src/machines/formats/json/decode.ts"
 import { isObject } from "../../src/machines/formats/json/is-object.ts"
 import { decodeMessages } from "../../src/machines/vocabulary/anthropic/anthropic.ts"
 import { JobRequest } from "../../src/machines/vocabulary/job.ts"
@@ -112,5 +112,25 @@ describe("A value that has no text", () => {
       assert.isFalse(isOf(Either2)({ t }))
       assert.isTrue(optionDecoder(Either2)({ t })._tag === "None")
     }
+  })
+})
+
+describe("What is right as it stands", () => {
+  const Point = Schema.Struct({ x: Schema.Number, y: Schema.optional(Schema.Number) })
+  const Told = Schema.Struct({ at: Point, by: Schema.Trim })
+
+  it("is taken as it is, and what is not is decoded", () => {
+    const point = { x: 1 }
+    assert.strictEqual(Either.getOrThrow(decoder(Point)(point)), point)
+    assert.deepEqual(Either.getOrThrow(decoder(Point)({ x: 1, z: 2 })), { x: 1 })
+    assert.deepEqual(Either.getOrThrow(decoder(Told)({ at: { x: 1 }, by: " me " })), { at: { x: 1 }, by: "me" })
+    assert.isTrue(Either.isLeft(decoder(Point)({ x: "1" })))
+    assert.isTrue(Either.isLeft(decoder(Point, { onExcessProperty: "error" })({ x: 1, z: 2 })))
+  })
+
+  it("may be a text, and one that is no JSON is told apart", () => {
+    assert.deepEqual(Either.getOrThrow(textDecoder(Point)('{"x":1,"z":2}')), { x: 1 })
+    assert.match(String(Either.getOrThrow(Either.flip(textDecoder(Point)("{")))), /JSON/)
+    assert.match(String(Either.getOrThrow(Either.flip(textDecoder(Point)("{}")))), /"x"/)
   })
 })

@@ -25,27 +25,25 @@ const long = 16 * 1024
 
 export const isLong = (request: CheckedRequest): boolean => isLongerThan(request, long)
 
-/** The row of a long request: everything but what it says. */
-export const withoutTexts = (request: CheckedRequest): CheckedRequest => {
-  const { embed: _, messages: __, prompt: ___, rerank: ____, tokens: _____, ...others } = request
-  return others
-}
-
 /** Exactly one of them is in every request. */
 export const hasTexts = ({ embed, messages, prompt, rerank, tokens }: CheckedRequest): boolean =>
   [embed, messages, prompt, rerank, tokens].some((one) => one !== undefined)
 
 export class LongRequests {
   private readonly folder: string
+  /** there may be some: most queens have none, and do not look for one of each job that they forget */
+  private hasSome: boolean
 
   constructor(folder: string) {
     this.folder = folder
     mkdirSync(folder, { recursive: true, mode: 0o700 })
+    this.hasSome = readdirSync(folder).length > 0
   }
 
   /** In steps; left before its end, nothing is kept. */
   *write(job: string, request: CheckedRequest): Steps {
     const path = this.path(job)
+    this.hasSome = true
     let isWhole = false
     try {
       // a file of that name is what a queen before had begun
@@ -91,7 +89,7 @@ export class LongRequests {
   }
 
   remove(job: string): void {
-    rmSync(this.path(job), { force: true })
+    if (this.hasSome) rmSync(this.path(job), { force: true })
   }
 
   /** Removes those of all other jobs. */

@@ -174,6 +174,12 @@ export const JobRequest = Schema.Struct({
 })
 export type JobRequest = typeof JobRequest.Type
 
+/** Everything but what it says to the model, which may be long. */
+export const withoutTexts = <R extends JobRequest>(request: R) => {
+  const { embed: _, messages: __, prompt: ___, rerank: ____, tokens: _____, ...others } = request
+  return others
+}
+
 /** What a worker is to be like, and where. */
 const workerFields = [
   "context",

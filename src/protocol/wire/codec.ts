@@ -2,7 +2,7 @@
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
 import { withoutThrowing } from "../../machines/formats/json/decode.ts"
-import { fastValidator } from "./fast-validate.ts"
+import { fastValidator } from "../../machines/formats/json/fast-validate.ts"
 import type { WireSchema } from "../answers.ts"
 
 export type Code = (value: unknown) => Either.Either<unknown, ParseResult.ParseIssue>

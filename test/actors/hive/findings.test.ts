@@ -6,7 +6,7 @@ import * as Schema from "effect/Schema"
 import { describe } from "vitest"
 import { MemoryCatalog } from "../../../src/layers/hive-catalog/memory.ts"
 import { type ControlMessage, WorkerBeat } from "../../../src/machines/vocabulary/worker.ts"
-import { fastValidator } from "../../../src/protocol/wire/fast-validate.ts"
+import { fastValidator } from "../../../src/machines/formats/json/fast-validate.ts"
 import { makeWorld, settle } from "../../support/hive-world.ts"
 import { DeviceId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 

@@ -10,7 +10,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { decoder, optionDecoder } from "../../../machines/formats/json/decode.ts"
+import { optionDecoder, textDecoder } from "../../../machines/formats/json/decode.ts"
 import type { EventFeed, Sink } from "../../../protocol/endpoint.ts"
 import { makeSseParser } from "../../../protocol/sse.ts"
 import { inferIdHeader, type WorkerApi } from "../../../protocol/worker.ts"
@@ -59,8 +59,8 @@ export const relay = (options: RelayOptions): Effect.Effect<InferDone, RbeeError
     return Effect.onExit(answer.read, () => answer.abandoned)
   })
 
-const decodeForm = decoder(Schema.parseJson(AnswerForm))
-const decodeDone = decoder(Schema.parseJson(InferDone))
+const decodeForm = textDecoder(AnswerForm)
+const decodeDone = textDecoder(InferDone)
 
 const abandon = (worker: WorkerApi, id: string): Effect.Effect<void> =>
   worker.cancelInfer({ id }).pipe(Effect.interruptible, Effect.timeoutOption(CANCEL), Effect.ignore)

@@ -1,14 +1,18 @@
 /** Reads the terminal events, and what else has a form, of streams that this cluster wrote itself. */
-import * as Schema from "effect/Schema"
+import * as Either from "effect/Either"
+import { textDecoder } from "../../../machines/formats/json/decode.ts"
 import { decodeError } from "../../../protocol/wire/error.ts"
 import { type RbeeError, rbeeError } from "../../../machines/errors.ts"
 import { DoneEvent, TokenLogprob } from "../../../machines/vocabulary/job.ts"
 
+const decodeDone = textDecoder(DoneEvent)
+const decodeLogprob = textDecoder(TokenLogprob)
+
 /** The data of a job's `done`. */
-export const parseDone = Schema.decodeSync(Schema.parseJson(DoneEvent))
+export const parseDone = (data: string): DoneEvent => Either.getOrThrowWith(decodeDone(data), (error) => error)
 
 /** The data of a job's `logprobs`. */
-export const parseLogprob = Schema.decodeSync(Schema.parseJson(TokenLogprob))
+export const parseLogprob = (data: string): TokenLogprob => Either.getOrThrowWith(decodeLogprob(data), (error) => error)
 
 /** The data of an `error`; undefined if it is none. */
 export const parseError = (data: string): RbeeError | undefined => {

@@ -8,6 +8,9 @@ import * as Option from "effect/Option"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { ParseOptions } from "effect/SchemaAST"
+import { type Accepts, fastValidator } from "./fast-validate.ts"
+
+const nothing: Accepts = () => false
 
 type Decode<A> = (value: unknown) => Either.Either<A, ParseResult.ParseIssue>
 
@@ -23,15 +26,36 @@ export const withoutThrowing =
     }
   }
 
-/** Made when it is needed first. */
+/** Made when it is needed first. What is right as it stands, which most is, is taken as it is. */
 export const decoder = <A, I>(
   schema: Schema.Schema<A, I>,
   options?: ParseOptions
 ): ((value: unknown) => Either.Either<A, ParseResult.ParseError>) => {
+  let accepts: Accepts | undefined
   let made: Decode<A> | undefined
   return (value) => {
+    accepts ??= fastValidator(schema.ast) ?? nothing
+    // to decode it would give an equal value
+    if (accepts(value)) return Either.right(value as A)
     made ??= withoutThrowing(schema, ParseResult.decodeUnknownEither(schema, options))
     return Either.mapLeft(made(value), ParseResult.parseError)
+  }
+}
+
+/** The same of a JSON text. */
+export const textDecoder = <A, I>(
+  schema: Schema.Schema<A, I>
+): ((text: string) => Either.Either<A, ParseResult.ParseError>) => {
+  const decode = decoder(schema)
+  return (text) => {
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch {
+      // which says why not
+      return decoder(Schema.parseJson(schema))(text)
+    }
+    return decode(value)
   }
 }
 

@@ -5,9 +5,9 @@
  */
 import * as Option from "effect/Option"
 import * as AST from "effect/SchemaAST"
-import { isObject } from "../../machines/formats/json/is-object.ts"
+import { isObject } from "./is-object.ts"
 
-type Accepts = (value: unknown) => boolean
+export type Accepts = (value: unknown) => boolean
 
 /** true: decoding and encoding `value` would give an equal value. undefined: this declaration changes values. */
 export const fastValidator = (ast: AST.AST): Accepts | undefined => {
