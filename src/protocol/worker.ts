@@ -50,13 +50,6 @@ export const workerApi = {
     errors: ["ALL_SLOTS_BUSY", "CONFLICT", "CANCELLED", "MODEL_INVALID"],
     maxBytes: 32 * 1024 * 1024
   }),
-  inferEvents: endpoint("GET", "/infer/:id/events", {
-    scope: "peer",
-    summary: "Its tokens, again from the first",
-    input: byId,
-    answers: { events: stream.ofInfer },
-    errors: ["NOT_FOUND"]
-  }),
   cancelInfer: endpoint("DELETE", "/infer/:id", {
     scope: "peer",
     summary: "Stop decoding",

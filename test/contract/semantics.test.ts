@@ -12,7 +12,7 @@ import type { AnswerOf } from "../../src/protocol/answers.ts"
 import { Call, endpoint, type EventFeed, type Sink } from "../../src/protocol/endpoint.ts"
 import { frame, readEvents, type SseEvent } from "../../src/protocol/sse.ts"
 import { queenApi } from "../../src/protocol/queen/index.ts"
-import { workerApi } from "../../src/protocol/worker.ts"
+import { streamingApi } from "../support/streaming-api.ts"
 import { type ErrorCode, RbeeError, rbeeError, statusOf } from "../../src/machines/errors.ts"
 import { patience } from "../support/patience.ts"
 import { quiet, recording, type Seen, type Transport, transports } from "./transports.ts"
@@ -40,8 +40,8 @@ const anyApi = {
 /** A worker that answers everything with `answer`. */
 const workerOf = (transport: Transport, answer: Effect.Effect<unknown, RbeeError>, seen: Array<Seen> = []) =>
   transport.open(
-    workerApi,
-    recording(workerApi, seen, () => answer)
+    streamingApi,
+    recording(streamingApi, seen, () => answer)
   )
 
 const feedFrom = (transport: Transport, feed: EventFeed) =>

@@ -3,9 +3,9 @@
  * calls and strings, no Effect, no schema and no log line a token. The frames of one event-loop turn leave in one
  * write.
  *
- * All frames stay here until the answer is forgotten, so a reader that comes late, or comes back, gets every token.
- * That is bounded: by the slot's context, at some 60 bytes a token. Readers pull at their own pace; none of them can
- * slow the decoding or each other.
+ * All frames stay here until the answer is over and read, so that the same request again gets every token, too. That is
+ * bounded: by the slot's context, at some 60 bytes a token. Readers pull at their own pace; none of them can slow the
+ * decoding or each other.
  */
 import * as Effect from "effect/Effect"
 import type { EventFeed, Sink } from "../../protocol/endpoint.ts"
@@ -70,8 +70,6 @@ export class Answer {
   stopReason: AnswerFailure | undefined
   /** since when nobody reads it, in milliseconds; undefined while somebody does */
   unreadSince: number | undefined
-  /** when it ended, in milliseconds */
-  endedAt: number | undefined
   private readonly atEndOfTurn: AnswerOptions["atEndOfTurn"]
   /** whole frames, one element a turn */
   private readonly turns: Array<string> = []
@@ -114,10 +112,9 @@ export class Answer {
   }
 
   /** The first end counts; the terminal event leaves with the tokens before it. */
-  finish(end: End, now: number): void {
+  finish(end: End): void {
     if (this.end !== undefined) return
     this.end = end
-    this.endedAt = now
     this.pending += terminal(end)
     this.flush()
   }

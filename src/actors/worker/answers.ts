@@ -21,8 +21,6 @@ import { Answer, type AnswerFailure, type End } from "./answer.ts"
  * (docs/design.md#when-something-fails).
  */
 const unreadMs = 9000
-/** an ended answer can be read for this long */
-const keptMs = 30_000
 /** jobs whose highest epoch is remembered */
 const jobsRemembered = 4096
 
@@ -66,7 +64,6 @@ export class Answers {
   private readonly fork: (decoding: Decoding) => Running["fiber"]
   private readonly atEndOfTurn: (work: () => void) => void
   private readonly beat: () => void
-  private readonly byId = new Map<string, Running>()
   /** those that hold a slot, by job */
   private readonly active = new Map<string, Running>()
   /** whose prompt is being read: nothing else runs meanwhile */
@@ -99,7 +96,6 @@ export class Answers {
     ...[...this.active.values()].map(({ answer }) => answer),
     ...(this.taking === undefined ? [] : [this.taking])
   ]
-  readonly find = (id: string): Answer | undefined => this.byId.get(id)?.answer
 
   /**
    * Starts decoding at once. The same request again (same job, epoch and place) is the same answer; a higher epoch of
@@ -133,8 +129,8 @@ export class Answers {
 
   /** Ends one answer and returns when its slot is free. Nothing happens to one that has ended. */
   cancel(id: string): Effect.Effect<void> {
-    const running = this.byId.get(id)
-    return running === undefined ? Effect.void : this.stop(running)
+    for (const running of this.active.values()) if (running.answer.id === id) return this.stop(running)
+    return Effect.void
   }
 
   /** Ends all that run, for this reason or as cancelled, and returns when their slots are free. */
@@ -158,11 +154,9 @@ export class Answers {
     return Effect.sync(() => this.waitingForIdle.delete(done))
   })
 
-  /** Once a second: gives up what nobody reads and forgets what ended long ago. */
+  /** Once a second: gives up what nobody reads. */
   readonly sweep: Effect.Effect<void> = Effect.suspend(() => {
     const now = this.now()
-    for (const [id, { answer }] of this.byId)
-      if (answer.endedAt !== undefined && answer.endedAt + keptMs <= now) this.byId.delete(id)
     const abandoned = [...this.active.values()].filter(
       ({ answer }) => answer.unreadSince !== undefined && answer.unreadSince + unreadMs <= now
     )
@@ -207,7 +201,6 @@ export class Answers {
     // admitted and registered without a pause: two requests can never take the same slot
     const running = { answer, fiber: this.fork(decoding) }
     this.taking = undefined
-    this.byId.set(id, running)
     if (answer.end === undefined) this.active.set(request.job_id, running)
     return running
   }
@@ -229,7 +222,7 @@ export class Answers {
   private ended(answer: Answer, exit: Exit.Exit<GenerateResult, GenerateFailure>): void {
     if (this.active.get(answer.jobId)?.answer === answer) this.active.delete(answer.jobId)
     // the slot is free before the reader hears of the end: its next request finds room
-    answer.finish(endOf(answer, exit), this.now())
+    answer.finish(endOf(answer, exit))
     if (this.active.size > 0) return
     for (const done of this.waitingForIdle) done()
     this.waitingForIdle.clear()

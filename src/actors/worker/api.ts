@@ -119,14 +119,6 @@ export const workerApiOf = (
           })
           return yield* (request.stream === false ? whole : streamed)(answers, id, request, asked)
         }),
-      inferEvents: ({ id }) =>
-        Effect.suspend(() => {
-          const { answers } = status
-          const answer = answers?.find(id)
-          return answers === undefined || answer === undefined
-            ? Effect.fail(rbeeError("NOT_FOUND", `there is no answer ${id}`))
-            : Effect.succeed(answer.feed(answers.now))
-        }),
       cancelInfer: ({ id }) => Effect.suspend(() => status.answers?.cancel(id) ?? Effect.void),
       cancelInfers: () => Effect.suspend(() => status.answers?.endAll() ?? Effect.void),
       forget: ({ scope }) => Effect.sync(() => status.forget(scope)),

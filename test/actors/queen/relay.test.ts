@@ -52,7 +52,6 @@ const scripted = (feed: EventFeed, infer = started(feed)) =>
         asked.push(input)
         return infer
       },
-      inferEvents: () => Effect.succeed(feed),
       cancelInfer: ({ id }) => Effect.asVoid(Deferred.succeed(cancelled, id))
     })
     const { url } = yield* serveHttp({

@@ -20,7 +20,7 @@ describe("an answer that may be more than text", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker(script)
       yield* worker.ready
-      const reader = yield* readAll(worker, yield* begin(worker, asked))
+      const reader = yield* readAll(yield* begin(worker, asked))
       expect(reader.events[1]).toMatchObject({ event: "form", data: JSON.stringify({ dialect, prompt: "" }) })
       const said = messageOf({ jobId: JobId.make("job-1"), form: { dialect, prompt: "" }, tools }, textOf(reader))
       expect(said).toMatchObject({ reasoning: "I look.", content: "Let me see." })
@@ -32,15 +32,12 @@ describe("an answer that may be more than text", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker(script)
       yield* worker.ready
-      const whole = tokensOf(yield* readAll(worker, yield* begin(worker, asked)))
+      const whole = tokensOf(yield* readAll(yield* begin(worker, asked)))
       const form = { dialect, prompt: "" }
       for (let at = 1; at < whole.length; at++) {
         const had = whole.slice(0, at)
         const resume = { token_ids: had.map(({ k }) => k), text: had.map(({ t }) => t).join("") }
-        const rest = yield* readAll(
-          worker,
-          yield* begin(worker, { ...asked, job_id: JobId.make(`job-${at}`), resume, form })
-        )
+        const rest = yield* readAll(yield* begin(worker, { ...asked, job_id: JobId.make(`job-${at}`), resume, form }))
         expect(rest.events[1]?.event).toBe("form")
         expect(tokensOf(rest)).toEqual(whole.slice(at))
       }
@@ -53,7 +50,7 @@ describe("an answer that may be more than text", () => {
       yield* worker.ready
       const form = { dialect, prompt: "" }
       const resume = { token_ids: [1], text: "<think>" }
-      const reader = yield* readAll(worker, yield* begin(worker, { ...asked, resume, form }))
+      const reader = yield* readAll(yield* begin(worker, { ...asked, resume, form }))
       expect(reader.events[1]).toMatchObject({ event: "form", data: JSON.stringify(form) })
       expect(textOf(reader)).toBe(script.answer().slice(1).join(""))
     })
@@ -75,11 +72,11 @@ describe("an answer that is nothing but text", () => {
       const plain = { ...dialect, reasoning: null }
       const worker = yield* startWorker({ dialect: plain, answer: () => ["a", "b"] })
       yield* worker.ready
-      const reader = yield* readAll(worker, yield* begin(worker, { messages, prompt: undefined }))
+      const reader = yield* readAll(yield* begin(worker, { messages, prompt: undefined }))
       expect(reader.events.map(({ event }) => event)).toEqual(["prompt", "token", "token", "token", "done"])
       expect(lastOf(reader).event).toBe("done")
       const silent = yield* begin(worker, { ...asked, tool_choice: "none", job_id: JobId.make("job-2") })
-      expect((yield* readAll(worker, silent)).events[1]?.event).toBe("token")
+      expect((yield* readAll(silent)).events[1]?.event).toBe("token")
     })
   )
 })

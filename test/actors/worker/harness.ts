@@ -3,7 +3,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import { makeWorker, type Worker } from "../../../src/actors/worker/worker.ts"
-import type { Sink } from "../../../src/protocol/endpoint.ts"
+import type { EventFeed, Sink } from "../../../src/protocol/endpoint.ts"
 import { makeSseParser, type SseEvent } from "../../../src/protocol/sse.ts"
 import { Engine, type LoadedModel } from "../../../src/layers/engine/index.ts"
 import { layerScripted, type ScriptedOptions } from "../../../src/layers/engine/scripted.ts"
@@ -78,11 +78,13 @@ export const request = (own: Partial<InferRequest> = {}): InferRequest => ({
   ...own
 })
 
-/** POST /infer with a stream: the id of the answer. */
+/** POST /infer with a stream: the answer, which is read from its first token each time. */
 export const begin = (worker: Pick<Worker, "api">, own: Partial<InferRequest> = {}) =>
   Effect.flatMap(worker.api.infer(request(own)), (reply) => {
     const id = reply.headers?.[inferIdHeader]
-    return id === undefined ? Effect.dieMessage("no stream") : Effect.succeed(id)
+    return id === undefined || reply._tag !== "Events"
+      ? Effect.dieMessage("no stream")
+      : Effect.succeed({ id, feed: reply.feed })
   })
 
 export interface Reader {
@@ -119,12 +121,8 @@ export const makeReader = (slow = false): Reader => {
 }
 
 /** Runs the feed of an answer into a reader; completes at the feed's end. */
-export const readAll = (worker: Pick<Worker, "api">, id: string, reader: Reader = makeReader()) =>
-  Effect.gen(function* () {
-    const feed = yield* worker.api.inferEvents({ id })
-    yield* feed(reader.sink)
-    return reader
-  })
+export const readAll = ({ feed }: { readonly feed: EventFeed }, reader: Reader = makeReader()) =>
+  Effect.as(feed(reader.sink), reader)
 
 export interface Token {
   readonly i: number

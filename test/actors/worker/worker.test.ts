@@ -64,7 +64,7 @@ describe("an answer", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker({ tokens: 100 })
       yield* worker.ready
-      const reader = yield* readAll(worker, yield* begin(worker, { max_tokens: 50 }))
+      const reader = yield* readAll(yield* begin(worker, { max_tokens: 50 }))
       const tokens = tokensOf(reader)
       expect(tokens.map(({ i }) => i)).toEqual(Array.from({ length: 50 }, (_, i) => i))
       expect(tokens[2]).toEqual({ i: 2, t: " bee2", k: 3 })
@@ -85,7 +85,7 @@ describe("an answer", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker({ tokens: 1000, burst: 100 })
       yield* worker.ready
-      const reader = yield* readAll(worker, yield* begin(worker))
+      const reader = yield* readAll(yield* begin(worker))
       expect(tokensOf(reader).length).toBe(1001)
       expect(reader.writes).toBeLessThanOrEqual(12)
     })
@@ -98,7 +98,7 @@ describe("an answer", () => {
       const id = yield* begin(worker, { max_tokens: 60 })
       yield* TestClock.adjust("3 seconds")
       const first = makeReader()
-      const left = yield* Effect.fork(readAll(worker, id, first))
+      const left = yield* Effect.fork(readAll(id, first))
       yield* TestClock.adjust("1 second")
       yield* turn
       expect(tokensOf(first).length).toBe(40)
@@ -107,7 +107,7 @@ describe("an answer", () => {
       yield* turn
       expect(tokensOf(first).length).toBe(40)
       const again = makeReader()
-      const reading = yield* Effect.fork(readAll(worker, id, again))
+      const reading = yield* Effect.fork(readAll(id, again))
       yield* TestClock.adjust("2 seconds")
       yield* Fiber.join(reading)
       expect(tokensOf(again).map(({ i }) => i)).toEqual(Array.from({ length: 60 }, (_, i) => i))
@@ -122,7 +122,7 @@ describe("an answer", () => {
       yield* worker.ready
       const id = yield* begin(worker)
       const reader = makeReader()
-      const reading = yield* Effect.fork(readAll(worker, id, reader))
+      const reading = yield* Effect.fork(readAll(id, reader))
       // as long as somebody reads it goes on
       yield* TestClock.adjust("12 seconds")
       expect((yield* readyBody(worker)).body["busy"]).toBe(1)
@@ -131,7 +131,7 @@ describe("an answer", () => {
       expect((yield* readyBody(worker)).body["busy"]).toBe(1)
       yield* TestClock.adjust("2 seconds")
       expect((yield* readyBody(worker)).body["busy"]).toBe(0)
-      const after = yield* readAll(worker, id)
+      const after = yield* readAll(id)
       expect(lastOf(after)).toEqual({ event: "cancelled", data: {} })
       expect(tokensOf(after).length).toBeLessThanOrEqual(220)
     })
@@ -144,8 +144,8 @@ describe("an answer", () => {
       const id = yield* begin(worker, { max_tokens: 50 })
       const slow = makeReader(true)
       const fast = makeReader()
-      const slowly = yield* Effect.fork(readAll(worker, id, slow))
-      const quickly = yield* Effect.fork(readAll(worker, id, fast))
+      const slowly = yield* Effect.fork(readAll(id, slow))
+      const quickly = yield* Effect.fork(readAll(id, fast))
       yield* TestClock.adjust("5 seconds")
       yield* Fiber.join(quickly)
       expect(tokensOf(fast).length).toBe(50)
@@ -163,7 +163,7 @@ describe("an answer", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker({ tokens: 40 })
       yield* worker.ready
-      const reader = yield* readAll(worker, yield* begin(worker))
+      const reader = yield* readAll(yield* begin(worker))
       const whole = json(yield* worker.api.infer(request({ job_id: JobId.make("job-2"), stream: false })))
       expect(whole.status).toBe(200)
       expect(whole.body).toEqual({
@@ -191,10 +191,10 @@ describe("an answer", () => {
     Effect.gen(function* () {
       const worker = yield* startWorker({ tokens: 30 })
       yield* worker.ready
-      const whole = yield* readAll(worker, yield* begin(worker))
+      const whole = yield* readAll(yield* begin(worker))
       const had = tokensOf(whole).slice(0, 11)
       const resume = { token_ids: had.map(({ k }) => k), text: had.map(({ t }) => t).join("") }
-      const rest = yield* readAll(worker, yield* begin(worker, { job_id: JobId.make("job-2"), resume }))
+      const rest = yield* readAll(yield* begin(worker, { job_id: JobId.make("job-2"), resume }))
       expect(tokensOf(rest)).toEqual(tokensOf(whole).slice(11))
       expect(lastOf(rest).data).toMatchObject({ tokens: 20 })
     })
@@ -205,7 +205,7 @@ describe("an answer", () => {
       const worker = yield* startWorker({ context: 8 })
       yield* worker.ready
       const prompt = Array.from({ length: 20 }, () => "word").join(" ")
-      const reader = yield* readAll(worker, yield* begin(worker, { prompt }))
+      const reader = yield* readAll(yield* begin(worker, { prompt }))
       expect(lastOf(reader)).toMatchObject({
         event: "error",
         data: { code: "INVALID_REQUEST", details: { prompt_tokens: 20, context: 8, status: 400 } }
@@ -217,16 +217,15 @@ describe("an answer", () => {
     })
   )
 
-  it.scoped("can be read for a while after its end, and is then forgotten", () =>
+  it.scoped("is that of the same request while it is decoded, and after its end another one is", () =>
     Effect.gen(function* () {
       const worker = yield* startWorker(paced)
       yield* worker.ready
-      const id = yield* begin(worker, { max_tokens: 5 })
+      const one = yield* begin(worker, { max_tokens: 5 })
+      expect((yield* begin(worker, { max_tokens: 5 })).id).toBe(one.id)
       yield* TestClock.adjust("20 seconds")
-      expect(lastOf(yield* readAll(worker, id)).event).toBe("done")
-      yield* TestClock.adjust("20 seconds")
-      const gone = yield* Effect.flip(readAll(worker, id))
-      expect([gone.code, gone.status]).toEqual(["NOT_FOUND", 404])
+      expect(lastOf(yield* readAll(one)).event).toBe("done")
+      expect((yield* begin(worker, { max_tokens: 5 })).id).not.toBe(one.id)
     })
   )
 
@@ -238,11 +237,11 @@ describe("an answer", () => {
         generate: (asked) => (calls++ === 0 ? Effect.dieMessage("a secret of the engine") : model.generate(asked))
       }))
       yield* worker.ready
-      const reader = yield* readAll(worker, yield* begin(worker))
+      const reader = yield* readAll(yield* begin(worker))
       expect(lastOf(reader)).toMatchObject({ event: "error", data: { code: "INTERNAL" } })
       expect(reader.events.at(-1)?.data).not.toContain("secret")
       expect(yield* readyBody(worker)).toMatchObject({ status: 200, body: { state: "idle", busy: 0 } })
-      const next = yield* readAll(worker, yield* begin(worker, { job_id: JobId.make("job-2"), max_tokens: 10 }))
+      const next = yield* readAll(yield* begin(worker, { job_id: JobId.make("job-2"), max_tokens: 10 }))
       expect(lastOf(next).event).toBe("done")
     })
   )
@@ -268,12 +267,12 @@ describe("slots", () => {
       const full = yield* Effect.flip(begin(worker, { job_id: JobId.make("job-3") }))
       expect([full.code, full.status, full.details["slots"]]).toEqual(["ALL_SLOTS_BUSY", 503, 2])
       yield* TestClock.adjust("1 second")
-      yield* worker.api.cancelInfer({ id: first })
-      const reader = yield* readAll(worker, first)
+      yield* worker.api.cancelInfer({ id: first.id })
+      const reader = yield* readAll(first)
       expect(lastOf(reader).event).toBe("cancelled")
       expect(tokensOf(reader).length).toBe(10)
       yield* begin(worker, { job_id: JobId.make("job-3") })
-      yield* worker.api.cancelInfer({ id: first })
+      yield* worker.api.cancelInfer({ id: first.id })
       yield* worker.api.cancelInfer({ id: "never-heard-of" })
     })
   )
@@ -302,11 +301,11 @@ describe("epochs", () => {
       yield* TestClock.adjust("1 second")
       // the only slot is the older epoch's own
       const next = yield* begin(worker, { epoch: 5, max_tokens: 10 })
-      expect(lastOf(yield* readAll(worker, old)).event).toBe("cancelled")
+      expect(lastOf(yield* readAll(old)).event).toBe("cancelled")
       const late = yield* Effect.flip(begin(worker, { epoch: 4 }))
       expect([late.code, late.status]).toEqual(["CONFLICT", 409])
       yield* TestClock.adjust("1 second")
-      expect(lastOf(yield* readAll(worker, next)).event).toBe("done")
+      expect(lastOf(yield* readAll(next)).event).toBe("done")
       expect((yield* Effect.flip(begin(worker, { epoch: 4 }))).code).toBe("CONFLICT")
     })
   )
@@ -318,7 +317,7 @@ describe("epochs", () => {
       const ids = [yield* begin(worker, { job_id: JobId.make("a") }), yield* begin(worker, { job_id: JobId.make("b") })]
       yield* worker.api.cancelInfers({})
       expect(yield* readyBody(worker)).toMatchObject({ body: { busy: 0 } })
-      for (const id of ids) expect(lastOf(yield* readAll(worker, id)).event).toBe("cancelled")
+      for (const id of ids) expect(lastOf(yield* readAll(id)).event).toBe("cancelled")
       yield* begin(worker, { job_id: JobId.make("a"), epoch: 2 })
       expect(yield* readyBody(worker)).toMatchObject({ body: { busy: 1 } })
     })
@@ -338,7 +337,7 @@ describe("epochs", () => {
       const worker = yield* startWorker(paced)
       yield* worker.ready
       const ids = yield* Effect.all([begin(worker), begin(worker)], { concurrency: "unbounded" })
-      expect(ids[0]).toBe(ids[1])
+      expect(ids[0].id).toBe(ids[1].id)
       expect((yield* readyBody(worker)).body["busy"]).toBe(1)
     })
   )
@@ -376,7 +375,7 @@ describe("shutdown", () => {
       expect(yield* readyBody(worker)).toMatchObject({ status: 503, body: { state: "draining", busy: 1 } })
       yield* TestClock.adjust("2 seconds")
       yield* worker.ended
-      expect(lastOf(yield* readAll(worker, id)).event).toBe("done")
+      expect(lastOf(yield* readAll(id)).event).toBe("done")
     })
   )
 
@@ -385,7 +384,7 @@ describe("shutdown", () => {
       const worker = yield* startWorker(paced)
       yield* worker.ready
       const id = yield* begin(worker)
-      const reading = yield* Effect.fork(readAll(worker, id))
+      const reading = yield* Effect.fork(readAll(id))
       yield* worker.api.shutdown({ deadline_ms: 60_000 })
       yield* worker.api.shutdown({ deadline_ms: 2000 })
       yield* TestClock.adjust("2 seconds")

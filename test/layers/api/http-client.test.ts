@@ -8,12 +8,12 @@ import { makeHttpClient } from "../../../src/layers/transport/http/client/client
 import { serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import { readEvents, type SseEvent } from "../../../src/protocol/sse.ts"
 import { hiveApi } from "../../../src/protocol/hive.ts"
-import { workerApi } from "../../../src/protocol/worker.ts"
+import { streamingApi } from "../../support/streaming-api.ts"
 import { echoApi, health, quiet, serve, stranger } from "./http-support.ts"
 import { JobId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const clientOf = (baseUrl: string, more: { readonly timeoutMs?: number; readonly silenceMs?: number } = {}) =>
-  makeHttpClient(workerApi, { baseUrl, ...more })
+  makeHttpClient(streamingApi, { baseUrl, ...more })
 
 const answering = (text: string) => stranger((socket) => socket.once("data", () => socket.write(text)))
 const page = (body: string, type = "text/html") =>

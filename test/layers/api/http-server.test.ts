@@ -9,7 +9,7 @@ import * as Scope from "effect/Scope"
 import type { Sink } from "../../../src/protocol/endpoint.ts"
 import { makeHttpClient } from "../../../src/layers/transport/http/client/client.ts"
 import { frame, readEvents } from "../../../src/protocol/sse.ts"
-import { workerApi } from "../../../src/protocol/worker.ts"
+import { streamingApi } from "../../support/streaming-api.ts"
 import { rbeeError } from "../../../src/machines/errors.ts"
 import { ask, quiet, rawConnection, serve } from "./http-support.ts"
 import { patience } from "../../support/patience.ts"
@@ -240,7 +240,7 @@ describe("streams", () => {
       lazy.pause()
       yield* Deferred.await(stuck)
       let events = 0
-      const feed = yield* makeHttpClient(workerApi, { baseUrl: url }).inferEvents({ id: "b" })
+      const feed = yield* makeHttpClient(streamingApi, { baseUrl: url }).inferEvents({ id: "b" })
       yield* readEvents(feed, () => events++)
       expect(events).toBe(2000)
     })
@@ -313,7 +313,7 @@ describe("the end of a server", () => {
     Effect.gen(function* () {
       const scope = yield* Scope.make()
       const { url } = yield* serve({}, { graceMs: 5000 }).pipe(Scope.extend(scope))
-      yield* makeHttpClient(workerApi, { baseUrl: url }).health({})
+      yield* makeHttpClient(streamingApi, { baseUrl: url }).health({})
       yield* rawConnection(url, "")
       yield* rawConnection(url, "GET /health HT")
       const began = performance.now()

@@ -6,7 +6,7 @@ import * as Logger from "effect/Logger"
 import { type ServeOptions, serveHttp } from "../../../src/layers/transport/http/server/server.ts"
 import * as Schema from "effect/Schema"
 import type { Handlers } from "../../../src/protocol/endpoint.ts"
-import { workerApi } from "../../../src/protocol/worker.ts"
+import { streamingApi } from "../../support/streaming-api.ts"
 
 export const quiet = Logger.remove(Logger.defaultLogger)
 
@@ -22,8 +22,11 @@ export const health = {
 
 /** A worker's interface, but that what it is asked comes back. */
 export const echoApi = {
-  ...workerApi,
-  infer: { ...workerApi.infer, answers: { json: { 201: Schema.Struct({ prompt: Schema.optional(Schema.String) }) } } }
+  ...streamingApi,
+  infer: {
+    ...streamingApi.infer,
+    answers: { json: { 201: Schema.Struct({ prompt: Schema.optional(Schema.String) }) } }
+  }
 } as const
 export type EchoApi = Handlers<typeof echoApi>
 

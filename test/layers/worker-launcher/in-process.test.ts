@@ -51,7 +51,7 @@ describe("a worker in this process", () => {
       expect(worker.running.process).toBeUndefined()
       expect(worker.said[0]).toEqual({ t: "bound", port: 0, url: "in-process://worker/w1" })
       expect((yield* worker.api.health({})).pid).toBe(process.pid)
-      const reading = yield* Effect.fork(readAll(worker, yield* begin(worker, { max_tokens: 15 })))
+      const reading = yield* Effect.fork(readAll(yield* begin(worker, { max_tokens: 15 })))
       yield* TestClock.adjust("2 seconds")
       const reader = yield* Fiber.join(reading)
       expect(tokensOf(reader).length).toBe(15)
@@ -66,7 +66,7 @@ describe("a worker in this process", () => {
       const worker = yield* launched().pipe(Scope.extend(scope))
       yield* worker.ready
       const reader = makeReader()
-      const reading = yield* Effect.fork(readAll(worker, yield* begin(worker), reader))
+      const reading = yield* Effect.fork(readAll(yield* begin(worker), reader))
       yield* TestClock.adjust("1 second")
       yield* Scope.close(scope, Exit.void)
       expect(yield* worker.running.exit).toEqual({ code: 0, signal: undefined })

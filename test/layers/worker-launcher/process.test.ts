@@ -27,7 +27,6 @@ import { tiny } from "../../support/gguf.ts"
 import { patience } from "../../support/patience.ts"
 import { llama } from "../../../src/machines/kinds/llama/llama.ts"
 import { JobId, WorkerId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
-import { inferIdHeader } from "../../../src/protocol/worker.ts"
 
 let programs: Programs
 beforeAll(async () => {
@@ -141,9 +140,9 @@ describe("a launched worker", () => {
       const hello = { prompt: undefined, messages: [{ role: "user" as const, content: "hello" }], temperature: 0 }
       const { prompt: _, ...greeting } = { ...request(), ...hello }
       const whole = yield* worker.api.infer({ ...greeting, stream: false })
-      const started = yield* worker.api.infer({ ...greeting, job_id: JobId.make("job-2") })
-      if (whole._tag !== "Json") return yield* Effect.dieMessage("not JSON")
-      const reader = yield* readAll(worker, started.headers?.[inferIdHeader] ?? "")
+      const streamed = yield* worker.api.infer({ ...greeting, job_id: JobId.make("job-2") })
+      if (whole._tag !== "Json" || streamed._tag !== "Events") return yield* Effect.dieMessage("not as asked")
+      const reader = yield* readAll(streamed)
       expect(textOf(reader)).toMatch(/^Hello! I am minillama/)
       expect(whole.body).toMatchObject({ text: textOf(reader), tokens: tokensOf(reader).length })
     })
@@ -155,20 +154,20 @@ describe("a launched worker", () => {
       const [a, b] = [makeReader(), makeReader()]
       const first = yield* begin(worker, { ...long, job_id: JobId.make("a") })
       const second = yield* begin(worker, { ...long, job_id: JobId.make("b"), max_tokens: 60 })
-      const readA = yield* Effect.fork(readAll(worker, first, a))
-      const readB = yield* Effect.fork(readAll(worker, second, b))
+      const readA = yield* Effect.fork(readAll(first, a))
+      const readB = yield* Effect.fork(readAll(second, b))
       yield* eventually("both speak", () => tokensOf(a).length > 5 && tokensOf(b).length > 5)
       expect([a, b].map((reader) => lastOf(reader).event)).toEqual(["token", "token"])
       const full = yield* Effect.flip(begin(worker, { job_id: JobId.make("c") }))
       expect([full.code, full.status]).toEqual(["ALL_SLOTS_BUSY", 503])
 
-      yield* worker.api.cancelInfer({ id: first })
+      yield* worker.api.cancelInfer({ id: first.id })
       const had = tokensOf(a).length
       yield* Fiber.join(readA)
       expect(lastOf(a)).toEqual({ event: "cancelled", data: {} })
       expect(tokensOf(a).length).toBeLessThanOrEqual(had + 1)
       expect(yield* worker.api.ready({})).toMatchObject({ status: 200, body: { state: "busy", slots: 2, busy: 1 } })
-      yield* worker.api.cancelInfer({ id: first })
+      yield* worker.api.cancelInfer({ id: first.id })
       yield* Fiber.join(readB)
       expect(tokensOf(b).map(({ i }) => i)).toEqual(Array.from({ length: 60 }, (_, i) => i))
     })
@@ -182,16 +181,16 @@ describe("a launched worker", () => {
       const program = join(import.meta.dirname, "../../../dist/worker.js")
       const worker = yield* ready({ ...paced, program, own: { modelPath, context: 4096 } })
       const [huge, neighbour] = [makeReader(), makeReader()]
-      const id = yield* begin(worker, { ...long, job_id: JobId.make("a"), max_tokens: 2000 })
-      const speaking = yield* Effect.fork(readAll(worker, id, neighbour))
+      const spoken = yield* begin(worker, { ...long, job_id: JobId.make("a"), max_tokens: 2000 })
+      const speaking = yield* Effect.fork(readAll(spoken, neighbour))
       const asked = yield* begin(worker, { job_id: JobId.make("b"), prompt: "a b c ".repeat(3_500_000) })
-      yield* Effect.fork(readAll(worker, asked, huge))
+      yield* Effect.fork(readAll(asked, huge))
       const beats = () => worker.said.filter(({ t }) => t === "beat").length
       const before = { beats: beats(), tokens: tokensOf(neighbour).length }
       yield* eventually("it beats on", () => beats() >= before.beats + 2)
       yield* eventually("its neighbour speaks on", () => tokensOf(neighbour).length >= before.tokens + 40)
       expect(huge.events).toEqual([])
-      yield* Effect.forEach([asked, id], (one) => worker.api.cancelInfer({ id: one }))
+      yield* Effect.forEach([asked, spoken], ({ id }) => worker.api.cancelInfer({ id }))
       yield* Fiber.join(speaking)
       expect(lastOf(neighbour).event).toBe("cancelled")
     })
@@ -201,7 +200,7 @@ describe("a launched worker", () => {
     Effect.gen(function* () {
       const worker = yield* ready(paced)
       const reader = makeReader()
-      const reading = yield* Effect.fork(readAll(worker, yield* begin(worker, long), reader))
+      const reading = yield* Effect.fork(readAll(yield* begin(worker, long), reader))
       yield* eventually("it speaks", () => tokensOf(reader).length > 5)
       const killedAt = performance.now()
       process.kill(worker.id.pid, "SIGKILL")
@@ -266,7 +265,7 @@ describe("a launched worker", () => {
       const scope = yield* Scope.make()
       const worker = yield* ready(paced).pipe(Scope.extend(scope))
       const reader = makeReader()
-      const reading = yield* Effect.fork(readAll(worker, yield* begin(worker, long), reader))
+      const reading = yield* Effect.fork(readAll(yield* begin(worker, long), reader))
       yield* eventually("it speaks", () => tokensOf(reader).length > 5)
       yield* Scope.close(scope, Exit.void)
       expect(yield* worker.running.exit).toEqual({ code: 0, signal: undefined })
@@ -279,7 +278,7 @@ describe("a launched worker", () => {
     Effect.gen(function* () {
       const worker = yield* ready(paced)
       const reader = makeReader()
-      const reading = yield* Effect.fork(readAll(worker, yield* begin(worker, { ...long, max_tokens: 30 }), reader))
+      const reading = yield* Effect.fork(readAll(yield* begin(worker, { ...long, max_tokens: 30 }), reader))
       yield* eventually("it speaks", () => tokensOf(reader).length > 5)
       yield* worker.api.shutdown({ deadline_ms: 20_000 })
       expect((yield* Effect.flip(begin(worker, { job_id: JobId.make("late") }))).code).toBe("SHUTTING_DOWN")

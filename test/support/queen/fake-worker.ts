@@ -109,7 +109,6 @@ export class FakeWorker {
         if (error !== undefined) this.crash()
         return Effect.succeed({ _tag: "Events", feed: this.feed(id), headers: { [inferIdHeader]: id } } as const)
       }),
-    inferEvents: ({ id }) => Effect.sync(() => this.feed(id)),
     cancelInfer: ({ id }) =>
       this.alive(() => {
         this.cancelled.push(id)
