@@ -93,7 +93,6 @@ describe("what the daemons answer is what they declare", { timeout: 120_000 }, (
     for (const daemon of [queen, hive, worker]) assert.deepEqual(daemon.breaches(), [])
     assert.includeMembers(queen.codes(), ["JOB_NOT_FOUND", "CONFLICT", "HIVE_NOT_FOUND", "MODEL_NOT_FOUND"])
     assert.includeMembers(hive.codes(), ["NOT_FOUND", "WORKER_NOT_FOUND", "MODEL_NOT_FOUND"])
-    assert.includeMembers(worker.codes(), ["NOT_FOUND"])
   })
 
   it("of what changes something, where it is refused and where it is done", async () => {
