@@ -100,6 +100,8 @@ export const makeWorld = (
     readonly look?: DeviceProbe["Type"]["look"]
     readonly catalog?: MemoryCatalog
     readonly engine?: string
+    /** of all its models, other than those above */
+    readonly facts?: Partial<ModelFacts>
     readonly parked?: Parked["Type"]
     readonly isWoken?: boolean
   } = {}
@@ -137,7 +139,7 @@ export const makeWorld = (
         })
     }
     const models: Partial<Models["Type"]> = {
-      inspect: () => Effect.succeed(facts),
+      inspect: () => Effect.succeed({ ...facts, ...around.facts }),
       projector: () => Effect.succeed(undefined),
       offered: () => Effect.void,
       isThere: () => Effect.succeed(true),
@@ -145,6 +147,7 @@ export const makeWorld = (
       sweep: Effect.void
     }
     const cpu = { cores: 4, ramBytes: 16e9, ramFreeBytes: 15e9 }
+    const look = around.look ?? Effect.succeed({ cpu, gpus: [], driver: undefined })
     const layers = Layer.mergeAll(
       layerMemory(around.catalog ?? new MemoryCatalog()),
       ActorSystem.layer,
@@ -155,10 +158,7 @@ export const makeWorld = (
         isWoken: around.isWoken ?? false,
         hive: { ...defaults.hive, ...settings }
       }),
-      Layer.succeed(DeviceProbe, {
-        look: around.look ?? Effect.succeed({ cpu, gpus: [], driver: undefined }),
-        ram: Effect.succeed(cpu)
-      }),
+      Layer.succeed(DeviceProbe, { look, ram: Effect.map(look, ({ cpu }) => cpu) }),
       Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++count}`) }),
       Layer.succeed(Models, {
         ...unused<Models["Type"]>("Models"),

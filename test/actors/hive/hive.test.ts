@@ -62,6 +62,44 @@ describe("The hive", () => {
     })
   )
 
+  it.scoped(
+    "gives a model the context that fits beside the workers that are there, and the whole one once they are gone",
+    () =>
+      Effect.gen(function* () {
+        // 1 GB of weights, and 128 KiB a token: four whole contexts of 4096 are 2.1 GB
+        const cpu = { cores: 4, ramBytes: 6.5e9, ramFreeBytes: 6.5e9 }
+        const world = yield* makeWorld(
+          {},
+          { facts: { kvElementsPerToken: 65_536 }, look: Effect.succeed({ cpu, gpus: [], driver: undefined }) }
+        )
+        const begun = (name: string) =>
+          Effect.gen(function* () {
+            yield* world.addModel(name)
+            const asked = { device: DeviceId.make("cpu"), model_ref: ModelRef.make(name) }
+            const starting = yield* Effect.fork(world.hive.api.startWorker(asked))
+            yield* settle
+            for (const message of ready) last(world).say(message)
+            yield* Fiber.join(starting)
+            yield* settle
+            const { context, slots } = last(world).plan
+            return (context ?? 0) * slots
+          })
+        const first = yield* begun("file:/first.gguf")
+        expect(first).toBe(4 * 4096)
+        const second = yield* begun("file:/second.gguf")
+        expect(second).toBeGreaterThan(0)
+        expect(second).toBeLessThan(first)
+        const booked = (yield* world.leases).reduce((sum, { bytes }) => sum + bytes, 0)
+        expect(booked).toBeLessThan(cpu.ramBytes)
+        for (const { die, say } of world.launched) {
+          say({ t: "failed", code: "MODEL_INVALID", what: "no", todo: "" })
+          die()
+        }
+        yield* settle
+        expect(yield* begun("file:/third.gguf")).toBe(4 * 4096)
+      })
+  )
+
   it.scoped("keeps the booking while a worker is restarted, with the backoff of the policy", () =>
     Effect.gen(function* () {
       const { world } = yield* healthy

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import { readEvents } from "../../../src/protocol/sse.ts"
+import { modelDetails } from "../../../src/main/cli/views.ts"
 import { modelsTable } from "../../../src/main/cli/finding/models-table.ts"
 import { makeStores, makeWorld } from "../../support/queen/world.ts"
 import { JobId, HiveId, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
@@ -149,6 +150,9 @@ describe("Models of the cluster", () => {
         const [head, row] = modelsTable(yield* api.listModels({})).split("\n")
         expect(head).toMatch(/ NOT ON +FILE$/)
         expect(row).toMatch(/ CPU +\/models\/HF:acme\/tiny:Q8_0\.gguf$/)
+        const [shown] = yield* api.listModels({})
+        if (shown === undefined) return yield* Effect.dieMessage("no model")
+        expect(modelDetails(shown)).toMatch(/^not on CPU: +.+ \(engine .+; `rbee models retry` tries it again\)$/m)
         hive.deadly.delete(model)
         const starts = () => hive.calls.filter((call) => call === "startWorker").length
         const before = starts()
