@@ -89,4 +89,24 @@ describe("The tokens of a prompt that an answer has from before", () => {
       expect(next.cachedTokens).toBeGreaterThan(0)
     })
   )
+
+  it.scopedLive("are 4096 of a long one whose end is another, where a state was copied on the way: mamba2", () =>
+    Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => familyModel("mamba2", { context: 8192 }))
+      const positions = yield* counting
+      const asked = (tokens: ReadonlyArray<number>) => (loaded: LoadedModel) =>
+        Effect.gen(function* () {
+          positions.length = 0
+          const answer = yield* ask(loaded, { input: { _tag: "Tokens", tokens }, maxTokens: 8, ignoreEos: true })
+          return { answer, first: positions[0] }
+        })
+      const options = { modelPath, context: 8192 }
+      const other = [...words(4250), 39, 38, 37]
+      const cold = yield* life(options, asked(other))
+      const warm = yield* life(options, (loaded) => Effect.zipRight(asked(words(4400))(loaded), asked(other)(loaded)))
+      expect([cold.first, warm.first]).toEqual([0, 4096])
+      expect(warm.answer.cachedTokens).toBe(4096)
+      expect(warm.answer.ids).toEqual(cold.answer.ids)
+    })
+  )
 })
