@@ -2,6 +2,7 @@
  * Which worker read the beginning of a conversation: the next turn need not read it again there. What begins alike is known
  * by hashes; a worker compares tokens, so that two that are alike by chance cost a detour and no more.
  */
+import type { ChatMessage } from "../vocabulary/conversation.ts"
 import type { JobRequest } from "../vocabulary/job.ts"
 import type { HiveId, WorkerId } from "../vocabulary/ids.ts"
 
@@ -23,6 +24,8 @@ export interface Held extends Home {
 
 /** of a raw prompt, which has no messages */
 const rawStep = 2048
+/** of a longer text in a message so many characters are looked at from each end */
+const endCharacters = 16_384
 /** beginnings that are noted of one conversation: its latest turns and what was before them */
 const noted = 32
 /** beginnings that are remembered */
@@ -39,9 +42,29 @@ const hashOf = (text: string, seed: number): number => {
   return hash >>> 0
 }
 
-const partsOf = ({ messages, prompt = "" }: Pick<JobRequest, "messages" | "prompt">): ReadonlyArray<string> =>
-  messages?.map((message) => JSON.stringify(message)) ??
-  Array.from({ length: Math.floor(prompt.length / rawStep) }, (_, i) => prompt.slice(i * rawStep, (i + 1) * rawStep))
+/** What is hashed, and how long it would be as a whole. */
+interface Part {
+  readonly text: string
+  readonly characters: number
+}
+
+const part = (text: string): Part => ({ text, characters: text.length })
+
+/** Of a long text its length and both ends: to go through 20 MB would hold the queen up for 100 ms. */
+const partOf = (message: ChatMessage): Part => {
+  const { content } = message
+  const leftOut = content.length - 2 * endCharacters
+  if (leftOut <= 0) return part(JSON.stringify(message))
+  const ends = `${content.slice(0, endCharacters)}${content.slice(-endCharacters)}`
+  const text = JSON.stringify({ ...message, content: `${content.length} ${ends}` })
+  return { text, characters: text.length + leftOut }
+}
+
+const partsOf = ({ messages, prompt = "" }: Pick<JobRequest, "messages" | "prompt">): ReadonlyArray<Part> =>
+  messages?.map(partOf) ??
+  Array.from({ length: Math.floor(prompt.length / rawStep) }, (_, i) =>
+    part(prompt.slice(i * rawStep, (i + 1) * rawStep))
+  )
 
 /** Shortest first. `account`: what was read for one is of no use to another. */
 export const beginningsOf = (
@@ -50,9 +73,9 @@ export const beginningsOf = (
 ): ReadonlyArray<Beginning> => {
   let hash = hashOf(`${account} ${request.model}`, 0x811c9dc5)
   let characters = 0
-  return partsOf(request).map((part) => {
-    hash = hashOf(part, hash)
-    characters += part.length
+  return partsOf(request).map((each) => {
+    hash = hashOf(each.text, hash)
+    characters += each.characters
     return { hash, characters }
   })
 }

@@ -46,6 +46,18 @@ describe("Who has read the beginning of a conversation", () => {
     expect(find(book, [says("user", "hello"), says("user", "again")])).toBeUndefined()
   })
 
+  it("is known of long messages by their length and their ends, so that 20 MB are not gone through", () => {
+    const long = (begin: string, middle: string, end: string) => {
+      const words = `${begin}${"a b c ".repeat(50_000)}${middle}${"d e f ".repeat(50_000)}${end}`
+      return beginningsOf({ model, messages: [says("user", words)] }, "key ann")
+    }
+    const read = long("one", "two", "six")
+    expect(read[0]?.characters).toBeGreaterThan(600_000)
+    expect(long("one", "ten", "six")).toEqual(read)
+    for (const other of [long("two", "two", "six"), long("one", "two", "ten"), long("one", "three", "six")])
+      expect(other).not.toEqual(read)
+  })
+
   it("is known of raw prompts by whole parts of them", () => {
     const book = new ConversationHomes()
     const prompt = "word ".repeat(2000)
