@@ -27,6 +27,17 @@ describe("the README", () => {
   })
 })
 
+it("the README says that not every worker is exact, and leads to which are", () => {
+  const [, anchor = ""] = /\[which workers are exact\]\(docs\/design\.md#([\w-]+)\)/.exec(readme) ?? []
+  const design = readFileSync(new URL("docs/design.md", root), "utf8")
+  const headings = [...design.matchAll(/^## (.+)$/gm)].map(([, heading = ""]) =>
+    heading.toLowerCase().replaceAll(" ", "-")
+  )
+  assert.include(headings, anchor)
+  const table = design.slice(design.indexOf("| the worker is |"))
+  for (const row of ["| exact |", "| not exact |"]) assert.include(table, row)
+})
+
 it("the quick start shows what a cold and a warm start say", () => {
   for (const mark of ["transcript:cold", "transcript:warm"]) {
     const lines = shown("docs/quickstart.md", mark)
