@@ -1,6 +1,6 @@
 /** Places that rbee must start in, or say why it cannot: real users, folders, limits and disks. */
 import { execFileSync, spawnSync } from "node:child_process"
-import { appendFileSync, chmodSync, chownSync, mkdtempSync, rmSync, statSync } from "node:fs"
+import { appendFileSync, chmodSync, chownSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
@@ -49,6 +49,26 @@ describe("rbee runs", () => {
       chownSync(on.home, 4242, 4242)
       const done = await on.rbee(brief)
       assert.strictEqual(done.code, 0, done.stderr)
+      await on.rbee(["down"])
+    },
+    60_000
+  )
+
+  it.skipIf(!hasSetpriv)(
+    "for such a user with a model from the hub, where RBEE_HOME and HF_HOME say where",
+    async () => {
+      const hub = await testHub()
+      open.push(() => void hub.close())
+      const models = folder()
+      chownSync(models, 4242, 4242)
+      const on = await machine({
+        env: { HF_ENDPOINT: hub.url, HF_HOME: models },
+        prefix: [...nobody, "env", "-u", "HOME"]
+      })
+      chownSync(on.home, 4242, 4242)
+      const done = await on.rbee(["infer", "--quiet", "--model", "HF:acme/tiny:Q8_0", "--max-tokens", "2", "hello"])
+      assert.strictEqual(done.code, 0, done.stderr)
+      assert.include(readdirSync(join(models, "hub")), "models--acme--tiny")
       await on.rbee(["down"])
     },
     60_000
