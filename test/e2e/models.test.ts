@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, truncateSync } from "node:fs"
 import { join } from "node:path"
 import { afterEach, assert, describe, it } from "vitest"
+import { invalid } from "../support/gguf.ts"
 import { stallAt, testHub, type TestHub } from "../support/hub.ts"
 import { useMachines } from "../support/machines.ts"
 
@@ -27,6 +28,19 @@ const withHub = async (files: Readonly<Record<string, Uint8Array>> = {}) => {
 const model = "HF:acme/tiny:Q8_0"
 
 describe("rbee models", () => {
+  it("shows why a model is tried no more, with the words that try it again, and does so", async () => {
+    const { on, says } = await withHub()
+    const ref = `file:${await invalid("unknown-architecture")}`
+    const failed = await on.rbee(["infer", "--model", ref, "hello"])
+    assert.strictEqual(failed.code, 1)
+    assert.include(failed.stderr, "MODEL_INVALID")
+    const shown = async () => (await says(["show", ref])).stdout
+    assert.match(await shown(), /unknown model architecture.*`rbee models retry` tries it again/)
+    await says(["retry", ref])
+    assert.notInclude(await shown(), "models retry")
+    assert.include((await says(["retry", "HF:acme/nobody"], 1)).stderr, "MODEL_NOT_FOUND")
+  })
+
   it("pulls a model from nothing running, shows it, keeps a pinned one, and removes what is not in use", async () => {
     const { on, says } = await withHub()
     await says(["ls"], 3)
