@@ -21,7 +21,7 @@ export const proofs = [
     needs: "",
     what: "every family of models in the real engine: loaded, the same answer however it comes about, wrong headers, memory",
     steps: () => [
-      tests("layers/engine/families", "layers/engine/ways", "machines/gguf-fuzz"),
+      tests("layers/engine/families", "layers/engine/exact", "layers/engine/ways", "machines/gguf-fuzz"),
       tests("machines/policy/estimate-real"),
       tests("layers/engine/pieces", "machines/dialect/learn")
     ]

@@ -7,6 +7,7 @@ import { deviceLabel } from "./vocabulary/device.ts"
 import type { ModelRef } from "./vocabulary/ids.ts"
 import { type DeviceId } from "./vocabulary/ids.ts"
 import { HiveId } from "./vocabulary/ids.ts"
+import type { ExactHow } from "./vocabulary/worker.ts"
 
 export const Actor = Schema.Literal("bee-keeper", "queen", "hive", "worker")
 export type Actor = typeof Actor.Type
@@ -155,6 +156,12 @@ export const contextChosen = (context: number, trained: number) =>
 /** the model's heads do not let it be kept as it was asked for */
 export const kvTypeKept = (kvType: string, asked: string) =>
   hiveWarns("kv_type_kept", `the KV cache is kept as ${kvType}: this model's cannot be ${asked}`)
+/** `worker.exact` is `always`, and it cannot be */
+export const notExact = (how: ExactHow | undefined) =>
+  hiveWarns(
+    "not_exact",
+    `the worker is not exact, as worker.exact asks for: ${how === "gpu" ? "a GPU computes" : "its test found other numbers"}`
+  )
 /** a request that is too long for the worker that it came to */
 export const contextNeeded = (needed: number, context: number) =>
   queen("context_needed", `the prompt needs a context of ${needed} tokens, the worker has ${context}; making one`)

@@ -1,35 +1,58 @@
 /** What docs/design.md says of an answer after a failover is what the engine decides. */
 import { expect, it } from "vitest"
-import { rowsOf } from "../../src/machines/kinds/llama/exact-types.ts"
+import { isCheap, rowsOf } from "../../src/machines/kinds/llama/exact-types.ts"
 import { textOf } from "./pages.ts"
 
 const page = textOf("docs/design.md")
+const number: Readonly<Record<string, number>> = {
+  F32: 0,
+  F16: 1,
+  Q4_0: 2,
+  Q5_0: 6,
+  Q8_0: 8,
+  Q2_K: 10,
+  Q3_K: 11,
+  Q4_K: 12,
+  Q5_K: 13,
+  Q6_K: 14,
+  IQ4_NL: 20,
+  IQ4_XS: 23,
+  BF16: 30
+}
+const most = { any: Infinity, seven: 7, three: 3, one: 1 } as const
+const words = Object.keys(most) as ReadonlyArray<keyof typeof most>
+const cellsOf = (line: string) => line.split("|").map((cell) => cell.trim())
 
-it("the page on the design says which answers are exact as the engine decides it, by the types of a file", () => {
-  const row = (name: string) =>
-    page
-      .split("\n")
-      .find((line) => line.startsWith(`| ${name} | `))
-      ?.split(" | ")[1] ?? ""
-  const typesIn = (text: string) =>
-    (text.match(/\b(I?Q\d_\w+|F16|F32)\b/g) ?? []).map((name) => name.replace(/_[SML]$/, ""))
-  const number: Readonly<Record<string, number>> = {
-    F32: 0,
-    F16: 1,
-    Q4_0: 2,
-    Q5_0: 6,
-    Q8_0: 8,
-    Q2_K: 10,
-    Q3_K: 11,
-    Q4_K: 12,
-    Q5_K: 13,
-    Q6_K: 14,
-    IQ4_NL: 20,
-    IQ4_XS: 23
+/** as llama.cpp mixes them; its other types are exact */
+const mixture: Readonly<Record<string, ReadonlyArray<number>>> = { Q3_K: [11, 12, 13] }
+const typesOf = (name: string) => mixture[name] ?? [number[name] ?? -1]
+
+it("the page on the design says how many tokens a batch may have as the engine decides it, by the types of a file", () => {
+  const named = new Set<string>()
+  for (const line of page.split("\n")) {
+    const [, types = "", ...those] = cellsOf(line)
+    const [one, more] = [words.find((word) => word === those[0]), words.find((word) => word === those[1])]
+    if (one === undefined || more === undefined) continue
+    for (const type of types.match(/\b(I?Q\d_\w+|B?F16|F32)\b/g) ?? []) {
+      const name = type.replace(/_[SML]$/, "")
+      named.add(name)
+      expect(rowsOf({ matrices: new Set(typesOf(name)) }).most, name).toBe(most[one])
+      expect(rowsOf({ matrices: new Set(typesOf(name)), splits: true }).most, name).toBe(most[more])
+    }
   }
-  const byRows = (name: string) => rowsOf(new Set([number[name] ?? -1]), 4) === undefined
-  const [exact, not] = [typesIn(row("exact")), typesIn(row("not exact"))]
-  expect(exact.length).toBeGreaterThan(4)
-  expect(exact.filter(byRows)).toEqual([])
-  expect(not.filter((name) => !byRows(name))).toEqual([])
+  expect([...named].toSorted()).toEqual(Object.keys(number).toSorted())
+})
+
+it("and up to how many slots that is cheap", () => {
+  const line = page.split("\n").find((each) => each.startsWith("| `auto` |")) ?? ""
+  const counts = { seven: 7, four: 4, three: 3, one: 1 } as const
+  for (const [, count, word] of line.matchAll(/(\w+) for \*(\w+)\*/g)) {
+    const slots = counts[(count ?? "") as keyof typeof counts]
+    if (slots === undefined) expect(word).toBe("any")
+    else {
+      const rows = { step: 1, most: most[(word ?? "") as keyof typeof most] }
+      expect([isCheap(rows, slots, 1), isCheap(rows, slots + 1, 1)], line).toEqual([true, false])
+      expect([isCheap(rows, rows.most, 2), isCheap(rows, rows.most + 1, 2)]).toEqual([true, false])
+    }
+  }
 })

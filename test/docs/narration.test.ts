@@ -53,6 +53,7 @@ const says: Says = {
     narration.preferenceGivesWay({ device: DeviceId.make("gpu1"), hive: HiveId.make("attic") }, "it is full"),
     narration.preferenceGivesWay({ hive: HiveId.make("attic") }, "it is full")
   ],
+  notExact: [narration.notExact("gpu"), narration.notExact("differs")],
   kvTypeKept: [narration.kvTypeKept("f16", "q8_0")],
   contextChosen: [narration.contextChosen(4096, 32_768)],
   contextNeeded: [narration.contextNeeded(9000, 4096)],

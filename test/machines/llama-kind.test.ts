@@ -1,7 +1,7 @@
 /** What llama.cpp is, as a kind of worker: data that others go by. */
 import { describe, expect, it } from "vitest"
 import { gguf } from "../../src/machines/formats/model-format.ts"
-import { anyRows, rowsOf } from "../../src/machines/kinds/llama/exact-types.ts"
+import { anyRows, rowsOf, splitsAttention } from "../../src/machines/kinds/llama/exact-types.ts"
 import { formatOf, isModelFile, kindFor, kindOf, runtimeName, runtimeNamed } from "../../src/machines/kinds/kind.ts"
 import { llama } from "../../src/machines/kinds/llama/llama.ts"
 import { KindId } from "../../src/machines/vocabulary/kind.ts"
@@ -18,33 +18,53 @@ const number = {
   Q5_K: 13,
   Q6_K: 14,
   IQ4_NL: 20,
-  IQ4_XS: 23
+  IQ4_XS: 23,
+  BF16: 30
 }
 
+const rowsOfTypes = (...types: ReadonlyArray<keyof typeof number>) =>
+  rowsOf({ matrices: new Set(types.map((type) => number[type])) })
+
 describe("The types of a file's tensors", () => {
-  it.each(["F16", "IQ4_XS"] as const)("whose kernel goes by the rows: %s, beside whatever else", (type) => {
-    expect(rowsOf(new Set([number[type]]), 1)).toBeUndefined()
-    expect(rowsOf(new Set([number.Q8_0, number.Q4_K, number[type], number.F32]), 1)).toBeUndefined()
+  it.each(["F16", "BF16"] as const)("have one token in a batch: %s, beside whatever else", (type) => {
+    expect(rowsOfTypes(type)).toEqual({ step: 1, most: 1 })
+    expect(rowsOfTypes("Q8_0", "Q4_K", type, "F32")).toEqual({ step: 4, most: 1 })
   })
 
-  it.each(["Q2_K", "Q4_K"] as const)(
-    "whose rows are computed by fours or in threes: %s, where few slots are",
-    (type) => {
-      expect(rowsOf(new Set([number[type], number.Q6_K, number.F32]), 4)).toEqual({ step: 4, most: 3 })
-      expect(rowsOf(new Set([number[type]]), 5)).toBeUndefined()
-    }
-  )
+  it.each(["Q2_K", "Q4_K"] as const)("are computed by fours or in threes: %s", (type) => {
+    expect(rowsOfTypes(type, "Q6_K", "F32")).toEqual({ step: 4, most: 3 })
+    expect(rowsOfTypes(type, "IQ4_XS")).toEqual({ step: 4, most: 3 })
+  })
 
-  it.each(["Q4_0", "Q5_0", "Q8_0", "Q5_K", "Q6_K", "IQ4_NL"] as const)("whose kernel does not: %s", (type) => {
-    expect(rowsOf(new Set([number[type]]), 16)).toBe(anyRows)
+  it("have at most seven tokens in a batch: IQ4_XS", () => {
+    expect(rowsOfTypes("IQ4_XS", "Q6_K", "F32")).toEqual({ step: 1, most: 7 })
+  })
+
+  it.each(["Q4_0", "Q5_0", "Q8_0", "Q5_K", "Q6_K", "IQ4_NL"] as const)("have any number: %s", (type) => {
+    expect(rowsOfTypes(type)).toEqual(anyRows)
     // what is never quantised has full precision beside it
-    expect(rowsOf(new Set([number.F32, number[type]]), 16)).toBe(anyRows)
+    expect(rowsOfTypes("F32", type)).toEqual(anyRows)
   })
 
-  it("of full precision do so where there is nothing else", () => {
-    expect(rowsOf(new Set([number.F32]), 1)).toBeUndefined()
-    expect(rowsOf(new Set(), 1)).toBe(anyRows)
+  it("of full precision have one token in a batch where there is nothing else", () => {
+    expect(rowsOfTypes("F32")).toEqual({ step: 1, most: 1 })
+    expect(rowsOfTypes()).toEqual(anyRows)
   })
+
+  it("of which none goes by rows have one token in a batch where attention is split over threads", () => {
+    expect(rowsOf({ matrices: new Set([number.Q8_0]), splits: true })).toEqual({ step: 1, most: 1 })
+  })
+})
+
+describe("Attention", () => {
+  it.each([
+    ["with two threads and many cells", 2, 512, "f16", true],
+    ["with one thread", 1, 512, "f16", false],
+    ["over few cells", 2, 256, "f16", false],
+    ["over a rounded cache", 2, 512, "q8_0", false]
+  ] as const)("%s is split: %s %s %s %s", (_, threads, cells, kvType, splits) =>
+    expect(splitsAttention(threads, cells, kvType)).toBe(splits)
+  )
 })
 
 describe("Kinds of workers", () => {

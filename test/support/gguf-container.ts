@@ -1,7 +1,7 @@
 /** The GGUF v3 container: named values, a table of tensors, and what comes before the weights. */
 
-/** as ggml names them; `q4_k` needs rows that 256 divides */
-export type TensorType = "f32" | "f16" | "q8_0" | "q4_0" | "q4_k"
+/** as ggml names them; `…_k` and `iq4_xs` need rows that 256 divides */
+export type TensorType = keyof typeof types
 
 export interface Tensor {
   readonly name: string
@@ -11,15 +11,33 @@ export interface Tensor {
 }
 
 const ALIGNMENT = 32
-const types = { f32: 0, f16: 1, q8_0: 8, q4_0: 2, q4_k: 12 } as const
-export const fileTypes = { f32: 0, f16: 1, q8_0: 7, q4_0: 2, q4_k: 14 } as const
-/** elements of a block, and its bytes */
-export const blocks = { f32: [1, 4], f16: [1, 2], q8_0: [32, 34], q4_0: [32, 18], q4_k: [256, 144] } as const
+/** ggml's number of a type, that of a file of it, elements of a block, and its bytes */
+const types = {
+  f32: [0, 0, 1, 4],
+  f16: [1, 1, 1, 2],
+  bf16: [30, 32, 1, 2],
+  q8_0: [8, 7, 32, 34],
+  q4_0: [2, 2, 32, 18],
+  q2_k: [10, 10, 256, 84],
+  q3_k: [11, 12, 256, 110],
+  q4_k: [12, 14, 256, 144],
+  q5_k: [13, 17, 256, 176],
+  q6_k: [14, 18, 256, 210],
+  iq4_xs: [23, 30, 256, 136]
+} as const
+
+/** elements, and bytes */
+export const blockOf = (type: TensorType): readonly [elements: number, bytes: number] => [
+  types[type][2],
+  types[type][3]
+]
 
 export const elementsOf = ({ shape }: Tensor): number => shape.reduce((product, length) => product * length, 1)
 
-export const bytesOf = (tensor: Tensor): number =>
-  (elementsOf(tensor) / blocks[tensor.type][0]) * blocks[tensor.type][1]
+export const bytesOf = (tensor: Tensor): number => {
+  const [elements, bytes] = blockOf(tensor.type)
+  return (elementsOf(tensor) / elements) * bytes
+}
 
 export const padded = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
 
@@ -85,7 +103,7 @@ export type Entries = ReadonlyArray<readonly [name: string, value: Value]>
 export const general = (architecture: string, type: TensorType): Entries => [
   ["general.architecture", { text: architecture }],
   ["general.name", { text: "random" }],
-  ["general.file_type", { u32: fileTypes[type] }],
+  ["general.file_type", { u32: types[type][1] }],
   ["general.alignment", { u32: ALIGNMENT }],
   ["general.quantization_version", { u32: 2 }]
 ]
@@ -98,7 +116,7 @@ export const container = (metadata: Entries, tensors: ReadonlyArray<Tensor>): Bu
       text(tensor.name),
       u32(tensor.shape.length),
       ...tensor.shape.map(u64),
-      u32(types[tensor.type]),
+      u32(types[tensor.type][0]),
       u64(offset)
     ])
     offset += padded(bytesOf(tensor))

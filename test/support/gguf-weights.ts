@@ -1,5 +1,5 @@
 /** Random weights, fast: a hundred million of them take well under a second. */
-import { blocks, bytesOf, elementsOf, padded, type Tensor } from "./gguf-container.ts"
+import { blockOf, bytesOf, elementsOf, padded, type Tensor } from "./gguf-container.ts"
 import { FIRST_BYTE, type Token } from "./gguf-format.ts"
 
 /** xorshift32: quick, and good enough for weights that mean nothing */
@@ -13,20 +13,36 @@ const random = (seed: number): (() => number) => {
   }
 }
 
-/** half precision; |value| between 2^-14 and 65504, or 0 */
+/** half precision; |value| at most 65504 */
 const half = (value: number): number => {
   if (value === 0) return 0
   const sign = value < 0 ? 0x8000 : 0
   const exponent = Math.floor(Math.log2(Math.abs(value)))
+  if (exponent < -14) return sign | Math.round(Math.abs(value) * 2 ** 24)
   const mantissa = Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024)
   return sign | (((exponent + 15) << 10) + mantissa)
 }
 
+/** the upper half of a number in single precision */
+const upperHalf = (value: number): number => new Uint16Array(Float32Array.of(value).buffer)[1] ?? 0
+
 /** largest weight of a matrix with `columns` inputs: keeps the sums near one whatever the width */
 const scaleOf = (columns: number): number => Math.sqrt(3 / columns)
 
-/** the largest multiple of a block's scale that a weight can be */
-const steps = { q8_0: 127, q4_0: 8, q4_k: 15 * 63 } as const
+/**
+ * The largest multiple of a block's scale that a weight can be, and where in the block its scale stands, in half
+ * precision; then the scale of what each part of the block lies above, where there is one.
+ */
+const scales = {
+  q8_0: [127, 0, undefined],
+  q4_0: [8, 0, undefined],
+  q2_k: [3 * 15, 80, 82],
+  q3_k: [4 * 32, 108, undefined],
+  q4_k: [15 * 63, 0, 2],
+  q5_k: [31 * 63, 0, 2],
+  q6_k: [32 * 128, 208, undefined],
+  iq4_xs: [127 * 32, 0, undefined]
+} as const
 
 const fill = (tensor: Tensor, bytes: Buffer, next: () => number): void => {
   const scale = scaleOf(tensor.shape[0])
@@ -37,15 +53,17 @@ const fill = (tensor: Tensor, bytes: Buffer, next: () => number): void => {
   } else if (tensor.type === "f16") {
     const table = Uint16Array.from({ length: 4096 }, (_, i) => half(((i + 0.5) / 2048 - 1) * scale))
     for (let i = 0; i < elements; i++) view.setUint16(i * 2, table[next() >>> 20] ?? 0, true)
+  } else if (tensor.type === "bf16") {
+    const table = Uint16Array.from({ length: 4096 }, (_, i) => upperHalf(((i + 0.5) / 2048 - 1) * scale))
+    for (let i = 0; i < elements; i++) view.setUint16(i * 2, table[next() >>> 20] ?? 0, true)
   } else {
-    // a block begins with its scale in half precision; then come signed or unsigned small numbers
-    const [perBlock, size] = blocks[tensor.type]
-    const step = half(scale / steps[tensor.type])
+    const [perBlock, size] = blockOf(tensor.type)
+    const [most, scaleAt, minAt] = scales[tensor.type]
+    const step = half(scale / most)
     for (let at = 0; at + 4 <= bytes.length; at += 4) view.setUint32(at, next(), true)
     for (let at = 0; at < (elements / perBlock) * size; at += size) {
-      view.setUint16(at, step, true)
-      // the scale of what each part of the block lies above: nothing
-      if (tensor.type === "q4_k") view.setUint16(at + 2, 0, true)
+      view.setUint16(at + scaleAt, step, true)
+      if (minAt !== undefined) view.setUint16(at + minAt, 0, true)
     }
   }
 }

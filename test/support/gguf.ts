@@ -17,7 +17,7 @@ export type { Shape } from "./gguf-format.ts"
 export { CHAT_TEMPLATE, FIRST_BYTE, parametersOf }
 
 /** Changes when the bytes of a given shape change: old files in the cache are then left alone and never read. */
-const GENERATOR = 3
+const GENERATOR = 4
 
 const write = async (path: string, shape: Shape): Promise<void> => {
   const tensors: ReadonlyArray<Tensor> = tensorsOf(shape)

@@ -26,7 +26,7 @@ import { WorkerLauncher, type WorkerPlan } from "../../src/layers/worker-launche
 import { rbeeError } from "../../src/machines/errors.ts"
 import type { ModelFacts } from "../../src/machines/formats/gguf/gguf.ts"
 import type { Proof } from "../../src/machines/policy/blame.ts"
-import type { ControlMessage } from "../../src/machines/vocabulary/worker.ts"
+import type { ControlMessage, ExactWish } from "../../src/machines/vocabulary/worker.ts"
 import { ModelRef } from "../../src/machines/vocabulary/ids.ts"
 
 export const facts: ModelFacts = {
@@ -104,6 +104,7 @@ export const makeWorld = (
     readonly facts?: Partial<ModelFacts>
     readonly parked?: Parked["Type"]
     readonly isWoken?: boolean
+    readonly exact?: ExactWish
   } = {}
 ): Effect.Effect<World, unknown, Scope.Scope> =>
   Effect.gen(function* () {
@@ -156,7 +157,8 @@ export const makeWorld = (
         home: { state: "/nowhere", logs: "/nowhere/logs", config: "/nowhere/config.toml" },
         version: "0",
         isWoken: around.isWoken ?? false,
-        hive: { ...defaults.hive, ...settings }
+        hive: { ...defaults.hive, ...settings },
+        worker: { ...defaults.worker, exact: around.exact ?? defaults.worker.exact }
       }),
       Layer.succeed(DeviceProbe, { look, ram: Effect.map(look, ({ cpu }) => cpu) }),
       Layer.succeed(Ids, { make: (prefix) => Effect.sync(() => `${prefix}-${++count}`) }),

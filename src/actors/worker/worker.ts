@@ -100,11 +100,12 @@ export const makeWorker = (
       tell({ t: "loading", progress: fraction })
     }
     const onRuntime: LoadOptions["onRuntime"] = () => tell({ t: "loading", progress: 0 })
-    const { threads, maxTokensPerS } = settings.worker
+    const { exact, threads, maxTokensPerS } = settings.worker
     const load = engine
       .load({
         modelPath: plan.modelPath,
         slots: plan.slots,
+        exact,
         onProgress,
         onRuntime,
         onExact: (exactness) => tell({ t: "exact", ...exactness }),

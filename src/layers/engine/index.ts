@@ -16,7 +16,7 @@ import type { ChatMessage, Conversation } from "../../machines/vocabulary/conver
 import type { TokenLogprob } from "../../machines/vocabulary/job.ts"
 import type { ParkingPlace } from "../parked/index.ts"
 import type { KvType } from "../../machines/vocabulary/common.ts"
-import type { Exactness } from "../../machines/vocabulary/worker.ts"
+import type { Exactness, ExactWish } from "../../machines/vocabulary/worker.ts"
 
 export type { ChatMessage }
 
@@ -35,6 +35,8 @@ export interface LoadOptions {
   readonly threads?: number
   /** documented pacing, tokens a second for each answer; absent: as fast as possible */
   readonly maxTokensPerS?: number
+  /** absent: auto */
+  readonly exact?: ExactWish
   /** as an earlier load of this file with these options found it; absent: the engine finds out, and tells `onExact` */
   readonly exactness?: Exactness
   /** called at most once, after the load */

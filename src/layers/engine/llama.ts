@@ -18,7 +18,6 @@ import {
   type LoadedParking,
   type LoadOptions
 } from "./index.ts"
-import { anyRows, rowsOf } from "../../machines/kinds/llama/exact-types.ts"
 import { unsuitable } from "../../machines/policy/purpose.ts"
 import type { Exactness } from "../../machines/vocabulary/worker.ts"
 import { takeSlot } from "./admission.ts"
@@ -36,6 +35,7 @@ import { Utf8Stream } from "./llama/reading/pieces.ts"
 import type { Vocabulary } from "./llama/reading/tokenize.ts"
 import { loadRuntime, type Runtime, type RuntimeOptions } from "./llama/runtime.ts"
 import { SelfTest } from "./llama/decoding/self-test.ts"
+import { saidOf, wayOf } from "./llama/decoding/way.ts"
 import { forbiddenAfter } from "./llama/decoding/forbidden.ts"
 import { AnswerSampler, type Constraint } from "./llama/decoding/sampling.ts"
 import { makeSlots } from "./slots.ts"
@@ -81,7 +81,7 @@ const within = (sampling: GenerateRequest["sampling"], context: number): Generat
 const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocabulary: Vocabulary) => {
   const { model, context } = loaded
   const slots = makeSlots(options.slots)
-  const { facts, matrices } = loaded.header
+  const { facts } = loaded.header
   const asking = new Asking({
     addon: runtime.addon,
     model,
@@ -93,11 +93,12 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
   })
   const { pieces } = asking
   const isCpu = runtime.backend === "CPU"
-  const oneWay = isCpu ? rowsOf(matrices, options.slots) : undefined
-  const rows = oneWay ?? anyRows
-  // On a GPU kernels are chosen by the size of a batch throughout.
-  let exactness: Exactness | undefined =
-    !isCpu || oneWay === undefined ? { exact: false } : knownOf(options, loaded.threads)
+  const way = wayOf(runtime.backend, loaded, options)
+  const { rows } = way
+  const known = way.isTried ? knownOf(options, loaded.threads) : undefined
+  let exactness: Exactness | undefined = !way.isTried
+    ? { exact: false, exact_how: way.how }
+    : known && saidOf(way, known)
   /** a worker that is not exact has nothing to lose by reading on from any token */
   const usable = (held: Cells, wanted: Wanted): number =>
     exactness?.exact === false ? held.tokens : reusable(held, wanted, rows.step)
@@ -109,7 +110,7 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     step: rows.step,
     usable
   })
-  const parking = parkingOf({ runtime, loaded, options, slots, caches, usable })
+  const parking = parkingOf({ runtime, loaded, options, way, slots, caches, usable })
   const unused: Array<AddonSampler> = []
   const logprobs = new Logprobs(runtime.addon, model, loaded.native, pieces)
   const batcher = new Batcher({
@@ -229,10 +230,10 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
         slots,
         context,
         piece: loaded.batchSize,
-        rows,
+        way,
         words: model.tokenize(testText, false),
         done: (found) => {
-          exactness = { ...found, threads: loaded.threads }
+          exactness = saidOf(way, { ...found, threads: loaded.threads })
           sampler.dispose()
           options.onExact?.(exactness)
         }

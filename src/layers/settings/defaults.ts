@@ -43,6 +43,7 @@ export const defaults: Omit<Settings, "home" | "version"> = {
     maxTokensPerS: undefined,
     idleMs: 5 * 60_000,
     parkMb: 2000,
+    exact: "auto",
     sharePrefix: false
   },
   token: undefined,

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import type { GpuSetting } from "../../machines/vocabulary/device.ts"
 import type { KvType } from "../../machines/vocabulary/common.ts"
+import type { ExactWish } from "../../machines/vocabulary/worker.ts"
 import type { Home } from "../paths/index.ts"
 import type { HiveId } from "../../machines/vocabulary/ids.ts"
 
@@ -80,6 +81,8 @@ export interface Settings {
     readonly idleMs: number
     /** what slots held is kept in files of so many MB, of all workers of a hive; 0: it is not */
     readonly parkMb: number
+    /** what it may cost that an answer which goes on elsewhere is the undisturbed one */
+    readonly exact: ExactWish
     /** what was read for one account serves others */
     readonly sharePrefix: boolean
   }

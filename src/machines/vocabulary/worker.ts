@@ -22,18 +22,34 @@ export const WorkerState = Schema.Literal(
 export type WorkerState = typeof WorkerState.Type
 
 /**
+ * What it may cost to be exact: `auto` at most 5 % of the tokens a second, `always` whatever is needed, `off` nothing: it
+ * is not.
+ */
+export const ExactWish = Schema.Literal("auto", "always", "off")
+export type ExactWish = typeof ExactWish.Type
+
+/**
+ * How a worker is exact: with any number of answers in a batch, or with at most seven, three or one; or why it is not: it
+ * is not to be, that would cost too much, a GPU computes, or its test found other numbers.
+ */
+export const ExactHow = Schema.Literal("any", "sevens", "threes", "ones", "off", "dear", "gpu", "differs")
+export type ExactHow = typeof ExactHow.Type
+
+/**
  * Whether an answer of this worker that goes on in another process is, token for token, the one that it would have
  * given. Absent: not known yet, which counts as no.
  */
 export const exactFields = {
   exact: Schema.optional(Schema.Boolean),
   /** a hash of what its test computed: workers of a model with the same one compute the same */
-  bits: Schema.optional(Schema.String)
+  bits: Schema.optional(Schema.String),
+  exact_how: Schema.optional(ExactHow)
 } as const
 
 export const Exactness = Schema.Struct({
   exact: Schema.Boolean,
   bits: exactFields.bits,
+  exact_how: exactFields.exact_how,
   /** that it was found with: a worker with another number of them finds out anew */
   threads: Schema.optional(Count)
 })

@@ -45,6 +45,13 @@ export const workerRows = (
     return pace === undefined ? worker : { ...worker, tokens_per_s: Number(pace.toPrecision(2)) }
   })
 
+/** How an answer that goes on elsewhere is the undisturbed one, or why it may not be. */
+const exactOf = ({ exact, exact_how: how }: WorkerRow): string | undefined => {
+  if (exact === undefined) return undefined
+  if (exact) return how === undefined || how === "any" ? "yes" : `yes, by ${how}`
+  return how === undefined || how === "differs" ? "no" : `no: ${how}`
+}
+
 export const workersTable = (workers: ReadonlyArray<WorkerRow>, room?: number): string =>
   table(
     ["WORKER", "HIVE", "DEVICE", "STATE", "MODEL", "BUSY", "CONTEXT", "MEMORY", "TOKENS/S", "EXACT", "PID"],
@@ -59,7 +66,7 @@ export const workersTable = (workers: ReadonlyArray<WorkerRow>, room?: number): 
         worker.context === 0 ? undefined : worker.context,
         worker.memory_mb === undefined ? undefined : `${worker.memory_mb} MB`,
         worker.tokens_per_s,
-        worker.exact === undefined ? undefined : worker.exact ? "yes" : "no",
+        exactOf(worker),
         worker.pid
       )
     ),

@@ -77,6 +77,7 @@ const yesOrNo: Kind = {
 }
 const kvType = text("f16 or q8_0", /^(f16|q8_0)$/)
 const vulkan = text("auto, on or off", /^(auto|on|off)$/)
+const exact = text("auto, always or off", /^(auto|always|off)$/)
 const host = text("an address to listen on, for example 127.0.0.1", /^[A-Za-z0-9.:_-]{1,253}$/)
 const queenUrl = text("http://ADDRESS:PORT", /^http:\/\/[A-Za-z0-9.:[\]_-]{1,253}$/)
 const path = text("an absolute path", /^\/.{1,1023}$/)
@@ -196,6 +197,12 @@ export const knobs: ReadonlyArray<Knob> = [
     integer("MB, a whole number from 0 to 100000000", 0, 100_000_000),
     "MB",
     "conversations are kept on disk up to this size, so that the next turn need not be read again; 0: they are not"
+  ),
+  worker(
+    "exact",
+    exact,
+    "`auto`, `always`, `off`",
+    "what it may cost that an answer which goes on elsewhere is the undisturbed one: `auto` 5 % of the tokens a second, `always` whatever is needed, `off` nothing"
   ),
   worker(
     "sharePrefix",

@@ -16,7 +16,7 @@ import { workerKinds } from "../../machines/kinds/index.ts"
 import { KindId } from "../../machines/vocabulary/kind.ts"
 import { Backend } from "../../machines/vocabulary/device.ts"
 import { KvType } from "../../machines/vocabulary/common.ts"
-import { Exactness } from "../../machines/vocabulary/worker.ts"
+import { Exactness, ExactWish } from "../../machines/vocabulary/worker.ts"
 import { Id, WorkerId, ModelRef } from "../../machines/vocabulary/ids.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
@@ -33,6 +33,7 @@ const WorkerSettings = Schema.Struct({
   idleMs: Schema.Number,
   // absent: of a hive that keeps nothing
   parkMb: Schema.optionalWith(Schema.Number, { exact: true, default: () => 0 }),
+  exact: Schema.optionalWith(ExactWish, { exact: true, default: () => defaults.worker.exact }),
   sharePrefix: Schema.optionalWith(Schema.Boolean, { exact: true, default: () => false })
 } satisfies Record<keyof Settings["worker"], unknown>)
 

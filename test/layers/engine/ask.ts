@@ -21,6 +21,8 @@ export interface Answered extends GenerateResult {
   readonly text: string
   readonly parts: ReadonlyArray<string>
   readonly ids: ReadonlyArray<number>
+  /** of each token, where they were asked for */
+  readonly logprobs: ReadonlyArray<number>
 }
 
 export const user = (content: string): GenerateRequest["input"] => ({
@@ -50,15 +52,17 @@ export const ask = (model: LoadedModel, question: Question): Effect.Effect<Answe
   Effect.suspend(() => {
     const parts: Array<string> = []
     const ids: Array<number> = []
+    const logprobs: Array<number> = []
     const asked = request({
       ...question,
       onToken: (text, id, logprob) => {
         parts.push(text)
         ids.push(id)
+        if (logprob !== undefined) logprobs.push(logprob.logprob)
         question.onToken?.(text, id, logprob)
       }
     })
-    return Effect.map(model.generate(asked), (result) => ({ ...result, text: parts.join(""), parts, ids }))
+    return Effect.map(model.generate(asked), (result) => ({ ...result, text: parts.join(""), parts, ids, logprobs }))
   })
 
 export const loadWith = (

@@ -2,19 +2,22 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { LoadedModel } from "../../../src/layers/engine/index.ts"
+import type { LoadedModel, LoadOptions } from "../../../src/layers/engine/index.ts"
 import { layerLlama } from "../../../src/layers/engine/llama.ts"
 import type { Exactness } from "../../../src/machines/vocabulary/worker.ts"
 import { familyModel } from "../../support/families/index.ts"
 import { model, TINY } from "../../support/gguf.ts"
 import type { TensorType } from "../../support/gguf-container.ts"
+import { isWhole } from "../../support/proof.ts"
 import { ask, loadAndTest, loadWith, MINILLAMA, plain } from "./ask.ts"
 
 const layer = layerLlama({ gpu: "cpu" })
 
-/** Q4_K's two ways of computing show in a larger one alone. */
+/** What is computed in two ways in blocks of 256 shows it in a larger one alone. */
 const sizeOf = (type: TensorType) =>
-  type === "q4_k" ? { layers: 8, width: 512, feedForward: 1536 } : { layers: 2, width: 256, feedForward: 512 }
+  type.endsWith("_k") || type === "iq4_xs"
+    ? { layers: 8, width: 512, feedForward: 1536 }
+    : { layers: 2, width: 256, feedForward: 512 }
 const small = (type: TensorType) => model({ ...TINY, ...sizeOf(type), heads: 4, context: 1024, type })
 
 const found = (options: Parameters<typeof loadWith>[1]) => loadAndTest(layer, options)
@@ -27,29 +30,37 @@ describe("A worker's self-test", () => {
     Effect.gen(function* () {
       const modelPath = yield* Effect.promise(() => small(type))
       const { exactness, loaded } = yield* found({ modelPath })
-      expect(exactness).toEqual({ exact: true, bits: expect.stringMatching(/^[0-9a-f]{16}$/), threads: 1 })
+      expect(exactness).toEqual({
+        exact: true,
+        exact_how: "any",
+        bits: expect.stringMatching(/^[0-9a-f]{16}$/),
+        threads: 1
+      })
       expect(loaded.exactness()).toEqual(exactness)
     })
   )
 
-  it.scopedLive.each(["f16", "f32"] as const)("is not asked of %s, whose kernels go by rows", (type) =>
-    Effect.gen(function* () {
-      const modelPath = yield* Effect.promise(() => small(type))
-      const loaded = yield* loadWith(layer, { modelPath, slots: 3, threads: 1 })
-      expect(loaded.exactness()).toEqual({ exact: false })
-    })
+  it.scopedLive.each([["f16", 1], ["bf16", 1], ["f32", 1], ...(isWhole ? [["q8_0", 2] as const] : [])] as const)(
+    "finds %s with %s thread(s) exact one at a time",
+    ([type, threads]) =>
+      Effect.gen(function* () {
+        const modelPath = yield* Effect.promise(() => small(type))
+        const { exactness } = yield* found({ modelPath, threads, exact: "always", slots: 2 })
+        expect(exactness).toMatchObject({ exact: true, exact_how: "ones", threads })
+      }),
+    180_000
   )
 
-  it.scopedLive(
-    "finds that two threads compute otherwise",
-    () =>
-      Effect.gen(function* () {
-        const modelPath = yield* Effect.promise(() => model({ ...TINY, context: 1024, type: "q8_0" }))
-        const { exactness } = yield* found({ modelPath, threads: 2 })
-        expect(exactness.exact).toBe(false)
-      }),
-    // two threads wait for each other by spinning: slow on cores that others use
-    180_000
+  it.scopedLive.each([
+    ["f16 in four slots", "f16", { slots: 4 }, "dear"],
+    ["what is not to be exact", "q8_0", { exact: "off" }, "off"],
+    ["what two threads would decode one at a time", "q8_0", { threads: 2 }, "dear"]
+  ] as const)("is not asked of %s", ([, type, options, how]) =>
+    Effect.gen(function* () {
+      const modelPath = yield* Effect.promise(() => small(type))
+      const loaded = yield* loadWith(layer, { modelPath, slots: 3, threads: 1, ...options })
+      expect(loaded.exactness()).toEqual({ exact: false, exact_how: how })
+    })
   )
 
   it.scopedLive("finds the same bits in every process with the same file", () =>
@@ -71,7 +82,7 @@ describe("A worker's self-test", () => {
         exactness,
         onExact: (one) => told.push(one)
       })
-      expect(loaded.exactness()).toEqual(exactness)
+      expect(loaded.exactness()).toEqual({ ...exactness, exact_how: "any" })
       yield* ask(loaded, { input: plain("hello"), maxTokens: 8 })
       expect(told).toEqual([])
     })
@@ -156,23 +167,55 @@ describe("A prompt that is read in large pieces", () => {
   )
 })
 
-describe("A model of Q4_K", () => {
-  it.scopedLive("answers the same cold, warm, in company, and resumed elsewhere", () =>
-    Effect.gen(function* () {
-      const modelPath = yield* Effect.promise(() => small("q4_k"))
-      const question = { input: plain(words(40)), maxTokens: 30, ignoreEos: true, sampling: SEEDED }
-      const expected = yield* cold(modelPath, question)
-      const loaded = yield* loadWith(layer, { modelPath, slots: 4, threads: 1 })
-      const other = (count: number) => ask(loaded, { ...question, input: plain(words(count)) })
-      const [first] = yield* Effect.all([ask(loaded, question), other(3), other(5), other(50)], { concurrency: 4 })
-      expect(first.ids).toEqual(expected.ids)
-      expect((yield* ask(loaded, question)).ids).toEqual(expected.ids)
-      const next = { ...question, input: plain(`${words(40)}${expected.text} and`) }
-      expect((yield* ask(loaded, next)).ids).toEqual((yield* cold(modelPath, next)).ids)
-      const resume = { tokenIds: expected.ids.slice(0, 11), text: expected.parts.slice(0, 11).join("") }
-      const rest = yield* cold(modelPath, { ...question, resume })
-      expect([...resume.tokenIds, ...rest.ids]).toEqual(expected.ids)
-    })
+/** Each rule is held to the real kernels. Two threads wait for each other by spinning: slow on cores that others use. */
+const rules: ReadonlyArray<readonly [name: string, type: TensorType, options: Partial<LoadOptions>]> = [
+  ["of Q4_K, in threes", "q4_k", { slots: 4 }],
+  ["of Q2_K, in threes", "q2_k", { slots: 4 }],
+  ["of IQ4_XS, in sevens", "iq4_xs", { slots: 8, exact: "always" }],
+  ["of F16, one at a time", "f16", { slots: 3 }],
+  ["of BF16, one at a time", "bf16", { slots: 3, exact: "always" }],
+  ["with two threads, one at a time", "q8_0", { slots: 3, exact: "always", threads: 2 }],
+  ["with two threads and a rounded cache", "q8_0", { slots: 4, kvType: "q8_0", threads: 2 }]
+]
+
+describe("A model", () => {
+  it.scopedLive.each(isWhole ? rules : rules.filter(([, , { threads }]) => threads === undefined))(
+    "%s, answers the same cold, warm, in company, and resumed elsewhere",
+    ([, type, options]) =>
+      Effect.gen(function* () {
+        const modelPath = yield* Effect.promise(() => small(type))
+        const told = (one: LoadedModel, question: Parameters<typeof ask>[1]) =>
+          // last digits that differ show in the probabilities long before they show in a token
+          Effect.map(ask(one, { ...question, logprobs: 0 }), ({ ids, logprobs, parts, promptTokens }) => {
+            expect(logprobs).toHaveLength(ids.length)
+            return { ids, logprobs, parts, promptTokens }
+          })
+        const fresh = (question: Parameters<typeof ask>[1]) =>
+          Effect.scoped(
+            Effect.flatMap(loadWith(layer, { threads: 1, ...options, modelPath, slots: 1 }), (one) =>
+              told(one, question)
+            )
+          )
+        const question = { input: plain(words(46)), maxTokens: 30, ignoreEos: true, sampling: SEEDED }
+        const expected = yield* fresh(question)
+        // attention is split over threads from 257 tokens on
+        expect(expected.promptTokens).toBeGreaterThan(256)
+        const loaded = yield* loadWith(layer, { threads: 1, ...options, modelPath })
+        const other = (count: number) => told(loaded, { ...question, input: plain(words(count)) })
+        const all = [other(3), other(5), other(50), ...Array.from({ length: 4 }, (_, i) => other(6 + i))]
+        const [first] = yield* Effect.all([told(loaded, question), ...all.slice(0, loaded.slots - 1)], {
+          concurrency: "unbounded"
+        })
+        expect(first).toEqual(expected)
+        expect(yield* told(loaded, question)).toEqual(expected)
+        const next = { ...question, input: plain(`${words(46)}${expected.parts.join("")} and`) }
+        expect(yield* told(loaded, next)).toEqual(yield* fresh(next))
+        const resume = { tokenIds: expected.ids.slice(0, 11), text: expected.parts.slice(0, 11).join("") }
+        const rest = yield* fresh({ ...question, resume })
+        expect([...resume.tokenIds, ...rest.ids]).toEqual(expected.ids)
+        expect(rest.logprobs).toEqual(expected.logprobs.slice(11))
+      }),
+    180_000
   )
 })
 

@@ -232,7 +232,10 @@ describe("A prompt is read as if it were alone and cold", () => {
     ["a cache that can be cut", false, anyRows],
     ["a state that goes back to copies", true, anyRows],
     ["a cache whose weights are computed by fours or threes", false, { step: 4, most: 3 }],
-    ["a state whose weights are", true, { step: 4, most: 3 }]
+    ["a state whose weights are", true, { step: 4, most: 3 }],
+    ["a cache whose weights are computed otherwise from eight on", false, { step: 1, most: 7 }],
+    ["a cache whose weights are computed one by one", false, { step: 1, most: 1 }],
+    ["a state whose weights are computed one by one", true, { step: 1, most: 1 }]
   ])("in %s, whatever was asked before and beside it", async (_name, hasState, rows) => {
     let cached = 0
     for (const seed of seeds) cached += await converse(hasState, rows, seed)
@@ -256,6 +259,20 @@ describe("A prompt is read as if it were alone and cold", () => {
     // two slots' pieces alternate, and between two pieces the one that decodes has its token
     expect(wide.map(({ id }) => id).slice(0, 4)).toEqual([1, 2, 1, 2])
     for (const [i, { at }] of wide.slice(1).entries()) expect(at - (wide[i]?.at ?? 0)).toBe(2)
+  })
+
+  it("while all who decode have a token between two of its pieces, also where they take turns", async () => {
+    const { ask, context } = make(false, 4, { step: 1, most: 1 })
+    const others = [1, 2, 3].map((token) => ask([token, 2, 3], [], 400))
+    while (others.some(({ said }) => said.length < 2)) await new Promise((resolve) => setImmediate(resolve))
+    const long = ask(Array(1000).fill(4), [], 1)
+    await long.end
+    for (const one of others) one.drop()
+    const ids = context.batches.map((batch) => [...batch.keys()].join())
+    const pieces = context.batches.flatMap((batch, at) => ([...batch.values()].some((n) => n >= wideFrom) ? [at] : []))
+    expect(pieces.length).toBeGreaterThan(5)
+    for (const [i, at] of pieces.slice(1).entries())
+      expect(ids.slice((pieces[i] ?? 0) + 1, at).toSorted()).toEqual(["0", "1", "2"])
   })
 
   it("until it is cancelled: no piece of it is begun after that", async () => {

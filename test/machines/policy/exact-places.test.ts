@@ -1,6 +1,5 @@
 import { describe, expect, it } from "vitest"
 import { ExactPlaces } from "../../../src/machines/policy/exact-places.ts"
-import { anyRows, rowsOf } from "../../../src/machines/kinds/llama/exact-types.ts"
 import { HiveId, cpuDevice, ModelRef } from "../../../src/machines/vocabulary/ids.ts"
 
 const here = { hive: HiveId.make("a"), device: cpuDevice }
@@ -44,24 +43,4 @@ describe("Where an answer goes on as if nothing had happened", () => {
     places.removeHive(HiveId.make("a"))
     expect(places.isExact(here, ModelRef.make("m"))).toBe(false)
   })
-})
-
-describe("Types of which the kernel is chosen by rows", () => {
-  it.each([
-    ["F16", [1]],
-    ["Q4_K in a mixture", [14, 12]],
-    ["Q2_K", [10, 11]],
-    ["IQ4_XS", [23]],
-    ["F32 throughout", [0]]
-  ])("%s", (_, types) => expect(rowsOf(new Set(types), 8)).toBeUndefined())
-
-  it.each([
-    ["Q8_0", [8]],
-    ["Q4_0 with a Q6_K head", [2, 14]],
-    ["Q5_0", [6]],
-    ["Q5_K_M", [13, 14]],
-    ["IQ4_NL", [20]],
-    ["Q8_0 with the router of experts in F32", [8, 0]],
-    ["none that is known", []]
-  ])("not %s", (_, types) => expect(rowsOf(new Set(types), 8)).toBe(anyRows))
 })

@@ -15,6 +15,23 @@ import {
   cpuDevice,
   ModelRef
 } from "../../../src/machines/vocabulary/ids.ts"
+import type { ExactHow } from "../../../src/machines/vocabulary/worker.ts"
+
+const worker = {
+  id: WorkerId.make("w1"),
+  hive: localHive,
+  instance: "i",
+  state: "idle",
+  load_progress: 1,
+  device: cpuDevice,
+  model: ModelRef.make("a\u001b[2Jb\nc"),
+  context: 512,
+  slots: 4,
+  busy: 1,
+  tokens_out: 0,
+  restarts: 0,
+  infers: []
+} as const
 
 describe("a table", () => {
   it("aligns its columns, also with wide characters, and leaves no blanks at the end", () => {
@@ -63,23 +80,16 @@ describe("a table", () => {
     ])
   })
   it("shows no control characters of elsewhere", () => {
-    const worker = {
-      id: WorkerId.make("w1"),
-      hive: localHive,
-      instance: "i",
-      state: "idle",
-      load_progress: 1,
-      device: cpuDevice,
-      model: ModelRef.make("a\u001b[2Jb\nc"),
-      context: 512,
-      slots: 4,
-      busy: 1,
-      tokens_out: 0,
-      restarts: 0,
-      infers: []
-    } as const
     expect(workersTable([worker]).split("\n")).toHaveLength(3)
     expect(workersTable([worker])).not.toContain("\u001b")
+  })
+  it("says how a worker is exact, or why not", () => {
+    const shown = (exactness: { readonly exact: boolean; readonly exact_how: ExactHow }) =>
+      /.* {2}(\S.*?) {2,}7$/m.exec(workersTable([{ ...worker, pid: 7, ...exactness }]))?.[1]
+    expect(shown({ exact: true, exact_how: "any" })).toBe("yes")
+    expect(shown({ exact: true, exact_how: "threes" })).toBe("yes, by threes")
+    expect(shown({ exact: false, exact_how: "dear" })).toBe("no: dear")
+    expect(shown({ exact: false, exact_how: "differs" })).toBe("no")
   })
 })
 

@@ -1,6 +1,6 @@
 /** What the layers of model families are made of: tensors by the names that GGUF has for them, and their entries. */
 import type { Entries, Tensor, TensorType } from "../gguf-container.ts"
-import { blocks } from "../gguf-container.ts"
+import { blockOf } from "../gguf-container.ts"
 
 /** The measures of a model; a family reads those that it has. */
 export interface Size {
@@ -45,7 +45,7 @@ type Tensors = ReadonlyArray<Tensor>
 export const matrix = ({ type }: Size, name: string, ...shape: Shape): Tensor => ({
   name: `${name}.weight`,
   shape,
-  type: shape[0] % blocks[type][0] === 0 ? type : "f32"
+  type: shape[0] % blockOf(type)[0] === 0 ? type : "f32"
 })
 /** never quantised, and named without an ending */
 export const plain = (name: string, ...shape: Shape): Tensor => ({ name, shape, type: "f32" })

@@ -7,7 +7,7 @@ import * as Effect from "effect/Effect"
 import type { ExactKey, ExactRow } from "../../../layers/hive-catalog/index.ts"
 import type { Shape } from "../../../machines/policy/memory/fit.ts"
 import type { KvType } from "../../../machines/vocabulary/common.ts"
-import type { Exactness } from "../../../machines/vocabulary/worker.ts"
+import type { ExactHow, Exactness, ExactWish } from "../../../machines/vocabulary/worker.ts"
 import type { Ports } from "../common/ports.ts"
 import type { Pair } from "./quarantine.ts"
 
@@ -16,6 +16,7 @@ export interface FindingsOptions {
   /** the file as it is now */
   readonly pair: Effect.Effect<Pair>
   readonly kvType: KvType
+  readonly exact: ExactWish
 }
 
 export class Findings {
@@ -49,7 +50,8 @@ export class Findings {
   }
 
   private setupOf({ context, slots }: Shape): string {
-    return `${context}x${slots} ${this.options.kvType}`
+    const { exact, kvType } = this.options
+    return `${context}x${slots} ${kvType} ${exact}`
   }
 }
 
@@ -57,13 +59,16 @@ export class Findings {
 export const exactnessOf = ({
   bits,
   exact,
+  exact_how,
   threads
 }: Pick<ExactRow, "exact"> & {
+  readonly exact_how?: ExactHow | undefined
   readonly bits?: string | undefined
   readonly threads?: number | undefined
 }): Exactness => ({
   exact,
   ...(bits === undefined ? {} : { bits }),
+  ...(exact_how === undefined ? {} : { exact_how }),
   ...(threads === undefined ? {} : { threads })
 })
 

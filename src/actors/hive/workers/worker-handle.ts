@@ -10,7 +10,7 @@ import { ActorSystem } from "../../core/system.ts"
 import { rbeeError } from "../../../machines/errors.ts"
 import { type Failing, heldTo, ofStarting } from "../../../protocol/failures.ts"
 import type { ModelFacts } from "../../../machines/formats/gguf/gguf.ts"
-import { contextShrunk, type Line, workerRestart, workerWake } from "../../../machines/narration.ts"
+import { contextShrunk, type Line, notExact, workerRestart, workerWake } from "../../../machines/narration.ts"
 import type { Terms, WorkerKind } from "../../../machines/kinds/kind.ts"
 import type { Setup } from "../../../machines/policy/memory/setup.ts"
 import { toMb } from "../../../machines/policy/memory/fit.ts"
@@ -18,6 +18,7 @@ import { plainWords } from "../../../machines/policy/blame.ts"
 import { workerRestarts } from "../../../machines/policy/restart.ts"
 import type { KvType } from "../../../machines/vocabulary/common.ts"
 import { deviceLabel } from "../../../machines/vocabulary/device.ts"
+import type { Exactness } from "../../../machines/vocabulary/worker.ts"
 import { workerMachine } from "../../../machines/worker.ts"
 import type { WorkerCommand, WorkerEvent, WorkerInput, WorkerOutcome } from "../../../machines/worker-terms.ts"
 import { EventLog } from "../common/event-log.ts"
@@ -179,11 +180,11 @@ export class WorkerHandle {
           return Effect.flatMap(self.state, (snapshot) =>
             Effect.zipRight(
               this.settle(snapshot),
-              Effect.sync(() => this.ready(snapshot))
+              Effect.sync(() => this.ready(snapshot, now))
             )
           )
         case "exact":
-          return this.options.life.found(command.exactness)
+          return Effect.zipRight(this.options.life.found(command.exactness), this.judgeExact(command.exactness))
         case "restarting":
           this.restarting(command, now)
           return Effect.zipRight(
@@ -216,12 +217,26 @@ export class WorkerHandle {
     }).pipe(Effect.ignoreLogged)
   }
 
-  private ready({ context }: Snapshot): void {
+  /** It was to be exact, and is known not to be. */
+  private refusal(exactness: Exactness | undefined): Line | undefined {
+    const isAsked = this.around.ports.settings.worker.exact === "always"
+    return isAsked && exactness?.exact === false ? notExact(exactness.exact_how) : undefined
+  }
+
+  /** Nobody waits for it any more when its test is done. */
+  private judgeExact(exactness: Exactness): Effect.Effect<void> {
+    const refused = this.refusal(exactness)
+    return refused === undefined ? Effect.void : Effect.logWarning(`worker ${this.options.id}: ${refused.human}`)
+  }
+
+  private ready({ context }: Snapshot, now: number): void {
     const { device, id, life } = this.options
     if (context.ready === undefined || context.bound === undefined) return
     const { port, url } = context.bound
     const { exactness: { threads: _, ...exactness } = {}, ...ready } = context.ready
     const bytes = this.around.devices.ledger.bytesOf(id)
+    const refused = this.refusal(context.ready.exactness)
+    if (refused !== undefined) this.log.narrate(refused, now)
     this.log.end("ready", {
       instance: life.current?.instance ?? "",
       ...(port === undefined ? {} : { port }),

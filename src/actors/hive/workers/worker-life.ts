@@ -188,12 +188,19 @@ export class WorkerLife {
     )
 }
 
-const readyOf = ({ backend, bits, context, exact, slots }: Extract<ControlMessage, { readonly t: "ready" }>) => ({
+const readyOf = ({
+  backend,
+  bits,
+  context,
+  exact,
+  exact_how,
+  slots
+}: Extract<ControlMessage, { readonly t: "ready" }>) => ({
   type: "READY" as const,
   backend,
   context,
   slots,
-  exactness: exact === undefined ? undefined : exactnessOf({ exact, bits })
+  exactness: exact === undefined ? undefined : exactnessOf({ exact, bits, exact_how })
 })
 
 /** Tells the chart what the worker said, in order; returns how it said that it failed, if it did. */

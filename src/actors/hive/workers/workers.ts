@@ -320,7 +320,12 @@ export class Workers {
       ...(runtime.folder === undefined ? {} : { runtime: runtime.folder }),
       ...(runtime.args === undefined ? {} : { runtimeArgs: runtime.args })
     }
-    const findings = new Findings({ catalog, pair: this.quarantine.pair(model, device, engine), kvType: terms.kvType })
+    const findings = new Findings({
+      catalog,
+      pair: this.quarantine.pair(model, device, engine),
+      kvType: terms.kvType,
+      exact: settings.worker.exact
+    })
     const input = {
       id,
       shape,

@@ -177,6 +177,7 @@ export class Registry {
       asked: ready.asked,
       exact: ready.exact,
       bits: ready.bits,
+      exact_how: ready.exact_how,
       ...(ready.memory_mb === undefined ? {} : { memory_mb: ready.memory_mb }),
       ...(ready.port === undefined ? {} : { port: ready.port })
     }

@@ -195,7 +195,7 @@ const revives = (
       .health({})
       .pipe(Effect.timeoutOption("2 seconds"), Effect.option, Effect.map(Option.flatten))
     if (Option.isNone(health) || health.value.instance !== worker.instance) return false
-    const { asked, bits, context, exact, instance, kv_type, port, slots, url } = worker
+    const { asked, bits, context, exact, exact_how, instance, kv_type, port, slots, url } = worker
     view.workerReady(
       { hive: place.hive, worker: workerId, device: place.device, model: worker.model },
       {
@@ -207,6 +207,7 @@ const revives = (
         asked,
         exact,
         bits,
+        exact_how,
         backend: "",
         ...(port === undefined ? {} : { port })
       },

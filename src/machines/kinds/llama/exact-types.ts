@@ -1,32 +1,61 @@
-/** Which tensor types a CPU computes in one way only, and which not: by their kernels, as measured and read in ggml. */
-
 /**
- * ggml's numbers of types whose kernel is chosen by the number of rows: F16; IQ4_XS. Q8_0, Q4_0, Q5_0, Q5_K, Q6_K and
- * IQ4_NL are not; of the others a worker's self-test decides alone.
+ * In what numbers of rows a CPU computes a batch in one way only, by the types of a file's tensors, as measured and read in
+ * ggml: some kernels are chosen by the number of tokens in a batch, neighbours included. Of types that are not here, and of
+ * all in the end, a worker's self-test decides.
  */
-const byRows: ReadonlySet<number> = new Set([1, 23])
-/** Q2_K and Q4_K: multiples of four rows are computed in one way, up to three in another, and other numbers in both. */
-const byFours: ReadonlySet<number> = new Set([10, 12])
 
+/** ggml's numbers of F16 and BF16: one row has a kernel of its own. */
+const byOnes: ReadonlySet<number> = new Set([1, 30])
 /** F32: matrices that are never quantised have it too, so it counts where there is nothing else. */
 const full = 0
+/** Q2_K and Q4_K: multiples of four rows are computed in one way, up to three in another, and other numbers in both. */
+const byFours: ReadonlySet<number> = new Set([10, 12])
+/** IQ4_XS: from eight rows on in another way. */
+const byEights: ReadonlySet<number> = new Set([23])
 
-/** In what numbers of rows a batch is computed in one way: wide pieces in multiples of `step`, all others in up to `most`. */
+/** Attention over so many cells is split over the threads where one token is alone in its batch. */
+const splitFrom = 512
+
+/** Wide pieces in multiples of `step` tokens, all other batches of up to `most`. */
 export interface Rows {
   readonly step: number
   readonly most: number
 }
 
 export const anyRows: Rows = { step: 1, most: Infinity }
-/** Four answers cost 1 % more in threes than at once, eight 7 % (100 M parameters): more slots are not worth it. */
-const slotsInThrees = 4
 
-export const rowsOf = (matrices: ReadonlySet<number>, slots: number): Rows | undefined => {
-  if (dependsOnRows(matrices)) return undefined
-  if (![...matrices].some((type) => byFours.has(type))) return anyRows
-  return slots <= slotsInThrees ? { step: 4, most: 3 } : undefined
+export interface Computed {
+  /** the types of all tensors with two dimensions and more */
+  readonly matrices: ReadonlySet<number>
+  readonly splits?: boolean
 }
 
-/** `matrices`: the types of all tensors with two dimensions and more */
-const dependsOnRows = (matrices: ReadonlySet<number>): boolean =>
-  [...matrices].some((type) => byRows.has(type)) || (matrices.size > 0 && [...matrices].every((type) => type === full))
+/** Of a rounded cache attention is computed in one way. */
+export const splitsAttention = (threads: number, cells: number, kvType: "f16" | "q8_0"): boolean =>
+  threads > 1 && cells >= splitFrom && kvType === "f16"
+
+export const rowsOf = ({ matrices, splits = false }: Computed): Rows => {
+  const types = [...matrices]
+  const has = (those: ReadonlySet<number>): boolean => types.some((type) => those.has(type))
+  const isFull = types.length > 0 && types.every((type) => type === full)
+  const most = [
+    splits || isFull || has(byOnes) ? 1 : Infinity,
+    has(byFours) ? 3 : Infinity,
+    has(byEights) ? 7 : Infinity
+  ]
+  return { step: has(byFours) ? 4 : 1, most: Math.min(...most) }
+}
+
+/**
+ * Answers at once up to which such rows cost at most 5 % of the tokens a second, however many of them decode
+ * (`npm run bench -- exact`, 100 M parameters): who is alone pays nothing.
+ */
+const cheapUpTo: ReadonlyMap<number, number> = new Map([
+  [1, 3],
+  [3, 4],
+  [7, 7]
+])
+
+/** More threads wait for the same memory, so that a batch costs them little more than one token. */
+export const isCheap = ({ most }: Rows, slots: number, threads: number): boolean =>
+  slots <= (threads > 1 ? most : (cheapUpTo.get(most) ?? Infinity))

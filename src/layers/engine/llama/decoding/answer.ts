@@ -15,7 +15,7 @@ export class LlamaAnswer extends Answer {
   attached = false
   /** what its slot is filled with before that, where it was parked */
   parked: { readonly parked: Parked; readonly prefix: number } | undefined
-  /** grows with each batch that it is in */
+  /** the number of the last batch that it was in */
   turn = 0
   /** of its prompt, that were read alone */
   pieces = 0

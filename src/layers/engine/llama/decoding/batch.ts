@@ -33,6 +33,8 @@ export const decodes = (answer: LlamaAnswer): boolean => answer.attached && answ
 const leftOf = ({ isMixed, rows }: BatchOptions, { filled, promptLength }: LlamaAnswer): number =>
   isMixed ? 0 : wideLeft(filled, promptLength, rows.step)
 
+export const readsWide = (options: BatchOptions, answer: LlamaAnswer): boolean => leftOf(options, answer) > 0
+
 /** Tokens that it reads next. */
 const pieceOf = (options: BatchOptions, answer: LlamaAnswer): number => {
   const { batchSize, hasState = false, isMixed } = options
@@ -54,7 +56,7 @@ const tokensOf = (answer: LlamaAnswer, from: number, end: number): Uint32Array =
 
 const share = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswer>) => {
   const parts: Array<readonly [answer: LlamaAnswer, count: number]> = []
-  const isWide = ready.some((answer) => leftOf(options, answer) > 0)
+  const isWide = ready.some((answer) => readsWide(options, answer))
   let room = isWide ? options.batchSize : Math.min(options.batchSize, options.rows.most)
   for (const answer of inTurn(options, ready)) {
     if (room <= 0) break
@@ -73,32 +75,36 @@ const inTurn = ({ rows }: BatchOptions, ready: ReadonlyArray<LlamaAnswer>): Read
     : ready.toSorted((a, b) => a.turn - b.turn)
 
 /**
- * Which of these share the next batch. A piece that is read wide is alone in it: one answer's after the other's, in turn
- * with all who do not read so.
+ * Which of these share the next batch, or where few have room take turns. A piece that is read wide is alone in it: one
+ * answer's after the other's, and between two of them whoever does not read so has a token. `lastWide`: the turn of the
+ * last such piece.
  */
 export const together = (
   options: BatchOptions,
   ready: ReadonlyArray<LlamaAnswer>,
-  wasAlone: boolean
+  lastWide: number
 ): ReadonlyArray<LlamaAnswer> => {
-  const others = ready.filter((answer) => leftOf(options, answer) === 0)
-  if (others.length === ready.length || (wasAlone && others.length > 0)) return others
+  const others = ready.filter((answer) => !readsWide(options, answer))
+  if (others.length === ready.length || others.some(({ turn }) => turn < lastWide)) return others
   const reading = ready.filter((answer) => !others.includes(answer))
   return reading.toSorted((a, b) => a.pieces - b.pieces).slice(0, 1)
 }
 
-/** Fills the context's batch. Nothing may be decoding. */
-export const fillBatch = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswer>): ReadonlyArray<Drawn> => {
+/** Fills the context's batch, the one with this number. Nothing may be decoding. */
+export const fillBatch = (
+  options: BatchOptions,
+  ready: ReadonlyArray<LlamaAnswer>,
+  turn: number
+): ReadonlyArray<Drawn> => {
   const { context } = options
   const parts = share(options, ready)
   context.initBatch(parts.reduce((sum, [, count]) => sum + count, 0))
   const drawn: Array<Drawn> = []
-  const turn = 1 + Math.max(...ready.map((answer) => answer.turn))
   for (const [answer, count] of parts) {
     const from = answer.filled
     const end = from + count
     const { slot } = answer
-    const isWide = leftOf(options, answer) > 0
+    const isWide = readsWide(options, answer)
     const last = end === answer.tokens.length
     const asked = !last ? NONE : count === 1 ? FIRST : Uint32Array.of(count - 1)
     const index = context.addToBatch(slot.id, from, tokensOf(answer, from, end), asked)[0]

@@ -11,7 +11,7 @@ import type { LlamaAnswer } from "./answer.ts"
 import type { Caches } from "./caches.ts"
 import type { Parking } from "../parking/parking.ts"
 import type { Logprobs, Ranking } from "./logprobs.ts"
-import { type BatchOptions, decodes, type Drawn, fillBatch, together } from "./batch.ts"
+import { type BatchOptions, decodes, type Drawn, fillBatch, readsWide, together } from "./batch.ts"
 
 export interface BatcherOptions extends BatchOptions {
   /** milliseconds from one token of an answer to the next; 0: as fast as possible */
@@ -65,7 +65,9 @@ export class Batcher {
   private owed: Array<Owed> = []
   private running: Promise<void> | undefined
   private wake: (() => void) | undefined
-  private wasAlone = false
+  private turn = 0
+  /** the last turn in which somebody read wide */
+  private lastWide = 0
   /** in the order in which they are served, each with since when it waits */
   private readonly backgrounds = new Map<Background, number | undefined>()
   /** since when nobody was served */
@@ -197,12 +199,13 @@ export class Batcher {
       ready = together(
         this.options,
         all.filter((answer) => !answer.over),
-        this.wasAlone
+        this.lastWide
       )
       if (ready.length === 0) return
-      this.wasAlone = ready.length < all.length && !this.wasAlone
+      this.turn++
+      if (ready.some((answer) => readsWide(this.options, answer))) this.lastWide = this.turn
       const even = ready.every(decodes)
-      const drawn = fillBatch(this.options, ready)
+      const drawn = fillBatch(this.options, ready, this.turn)
       await this.options.context.decodeBatch()
       this.batches++
       await this.draw(drawn, even)

@@ -13,6 +13,7 @@ import type { Exactness } from "../../../../machines/vocabulary/worker.ts"
 import { lastUsed, type Slot } from "../../slots.ts"
 import type { AddonSampler, NativeContext } from "../addon.ts"
 import { widePiece } from "./pieces.ts"
+import type { Way } from "./way.ts"
 
 /** tokens that are decoded one by one, and read again in one piece */
 const decodedTokens = 60
@@ -31,8 +32,7 @@ export interface SelfTestOptions {
   readonly context: number
   /** tokens of a prompt that are read at once, at most */
   readonly piece: number
-  /** of all other batches */
-  readonly rows: Rows
+  readonly way: Pick<Way, "name" | "rows">
   /** some tokens of the model's; repeated as often as needed */
   readonly words: Uint32Array
   readonly done: (exactness: Exactness) => void
@@ -131,16 +131,20 @@ export class SelfTest {
     return slots.filter(({ busy, filled }) => !busy && (isIdle || filled === 0))
   }
 
+  private get rows(): Rows {
+    return this.options.way.rows
+  }
+
   private *steps(sequence: number): Steps {
     const { native } = this.options
     const length = this.tokens.length
-    const begin = length - this.decoded - ((length - this.decoded) % this.options.rows.step)
+    const begin = length - this.decoded - ((length - this.decoded) % this.rows.step)
     native.disposeSequence(sequence)
     yield* this.read(sequence, begin, this.options.piece)
     const alone = yield* this.decodeFrom(sequence, begin, () => [])
     yield* this.cut(sequence, begin)
     const again = yield* this.again(sequence, begin, length)
-    const bits = createHash("sha256").update(alone.join()).digest("hex").slice(0, 16)
+    const bits = createHash("sha256").update(this.options.way.name).update(alone.join()).digest("hex").slice(0, 16)
     if (again !== alone.at(-1)) return { exact: false, bits }
     yield* this.cut(sequence, begin)
     const rest = length - Math.min(besides, this.decoded)
@@ -156,7 +160,7 @@ export class SelfTest {
 
   /** As many at once as may be; the last one's probabilities. */
   private *again(sequence: number, from: number, end: number): Generator<Step, string, string> {
-    const most = Math.min(decodedTokens + this.options.rows.step, narrowTokens, this.options.rows.most)
+    const most = Math.min(decodedTokens + this.rows.step, narrowTokens, this.rows.most)
     let last = ""
     for (let at = from; at < end; at += most)
       last = yield this.piece(sequence, at, Math.min(end, at + most), at + most >= end)
@@ -165,10 +169,14 @@ export class SelfTest {
 
   /** In one piece, or in small ones, each with neighbours. */
   private *besideOthers(sequence: number, from: number, end: number): Generator<Step, void, string> {
-    const { most } = this.options.rows
-    const [own, others] = most === Infinity ? [end - from, 40] : [most - 1, 1]
+    const { most } = this.rows
+    const [own, others] = most === Infinity ? [end - from, 40] : [Math.max(1, most - 1), 1]
+    const mates = Math.min(1, most - 1)
     for (let at = from; at < end; at += own)
-      yield this.beside(this.piece(sequence, at, Math.min(end, at + own), false), this.mates(sequence, 1, others, 1))
+      yield this.beside(
+        this.piece(sequence, at, Math.min(end, at + own), false),
+        this.mates(sequence, 1, others, mates)
+      )
   }
 
   /** The first tokens, as a prompt is read: alone, in pieces of `most` tokens. */
@@ -213,12 +221,8 @@ export class SelfTest {
   }
 
   /** Others with a token each, or with `tokens`: in turn one, two, … as many as there are slots. */
-  private mates(
-    sequence: number,
-    count: number,
-    tokens: number,
-    most = this.options.rows.most - 1
-  ): ReadonlyArray<Part> {
+  private mates(sequence: number, count: number, tokens: number, most = this.rows.most - 1): ReadonlyArray<Part> {
+    if (most === 0) return []
     const others = this.free().filter(({ id }) => id !== sequence)
     const taken = others.slice(-Math.min(most, 1 + (count % Math.max(1, others.length))))
     return taken.map((slot) => {

@@ -12,6 +12,7 @@ import type { AddonContext } from "../addon.ts"
 import type { Caches } from "../decoding/caches.ts"
 import { type Asked, type Cells, nextTurn } from "../decoding/pieces.ts"
 import type { LlamaAnswer } from "../decoding/answer.ts"
+import type { Way } from "../decoding/way.ts"
 import type { Loaded } from "../model.ts"
 import type { Runtime } from "../runtime.ts"
 import { identityOf } from "./identity.ts"
@@ -52,18 +53,20 @@ export const parkingOf = ({
   options,
   runtime,
   slots,
-  usable
+  usable,
+  way
 }: Pick<ParkingOptions, "slots" | "usable"> & {
   readonly caches: Caches
   readonly runtime: Runtime
   readonly loaded: Loaded
   readonly options: LoadOptions
+  readonly way: Way
 }): Parking | undefined => {
   const { kvType = "f16", parking } = options
   if (parking === undefined) return undefined
   const { facts } = loaded.header
   const canCut = !caches.hasState
-  const shelf = new Shelf({ ...parking, identity: identityOf(runtime, loaded, options), canCut, now: Date.now })
+  const shelf = new Shelf({ ...parking, identity: identityOf(runtime, loaded, options, way), canCut, now: Date.now })
   // the promised cells are rounded up: a little more than what is written
   const bytesOf = (tokens: number) => kvBytes(facts, { context: tokens, slots: 1 }, kvType)
   return new Parking({
