@@ -45,7 +45,7 @@ it("the page on the design says how many tokens a batch may have as the engine d
 
 it("and up to how many slots that is cheap", () => {
   const line = page.split("\n").find((each) => each.startsWith("| `auto` |")) ?? ""
-  const counts = { seven: 7, four: 4, three: 3, one: 1 } as const
+  const counts = { seven: 7, four: 4, two: 2 } as const
   for (const [, count, word] of line.matchAll(/(\w+) for \*(\w+)\*/g)) {
     const slots = counts[(count ?? "") as keyof typeof counts]
     if (slots === undefined) expect(word).toBe("any")

@@ -172,7 +172,7 @@ const rules: ReadonlyArray<readonly [name: string, type: TensorType, options: Pa
   ["of Q4_K, in threes", "q4_k", { slots: 4 }],
   ["of Q2_K, in threes", "q2_k", { slots: 4 }],
   ["of IQ4_XS, in sevens", "iq4_xs", { slots: 8, exact: "always" }],
-  ["of F16, one at a time", "f16", { slots: 3 }],
+  ["of F16, one at a time", "f16", { slots: 3, exact: "always" }],
   ["of BF16, one at a time", "bf16", { slots: 3, exact: "always" }],
   ["with two threads, one at a time", "q8_0", { slots: 3, exact: "always", threads: 2 }],
   ["with two threads and a rounded cache", "q8_0", { slots: 4, kvType: "q8_0", threads: 2 }]

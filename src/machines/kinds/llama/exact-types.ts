@@ -51,7 +51,7 @@ export const rowsOf = ({ matrices, splits = false }: Computed): Rows => {
  * (`npm run bench -- exact`, 100 M parameters): who is alone pays nothing.
  */
 const cheapUpTo: ReadonlyMap<number, number> = new Map([
-  [1, 3],
+  [1, 2],
   [3, 4],
   [7, 7]
 ])
