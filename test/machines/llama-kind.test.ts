@@ -27,17 +27,17 @@ const rowsOfTypes = (...types: ReadonlyArray<keyof typeof number>) =>
 
 describe("The types of a file's tensors", () => {
   it.each(["F16", "BF16"] as const)("have one token in a batch: %s, beside whatever else", (type) => {
-    expect(rowsOfTypes(type)).toEqual({ step: 1, most: 1 })
-    expect(rowsOfTypes("Q8_0", "Q4_K", type, "F32")).toEqual({ step: 4, most: 1 })
+    expect(rowsOfTypes(type)).toEqual({ step: 1, most: 1, padFrom: 16 })
+    expect(rowsOfTypes("Q8_0", "Q4_K", type, "F32")).toEqual({ step: 4, most: 1, padFrom: 16 })
   })
 
   it.each(["Q2_K", "Q4_K"] as const)("are computed by fours or in threes: %s", (type) => {
-    expect(rowsOfTypes(type, "Q6_K", "F32")).toEqual({ step: 4, most: 3 })
-    expect(rowsOfTypes(type, "IQ4_XS")).toEqual({ step: 4, most: 3 })
+    expect(rowsOfTypes(type, "Q6_K", "F32")).toEqual({ step: 4, most: 3, padFrom: 48 })
+    expect(rowsOfTypes(type, "IQ4_XS")).toEqual({ step: 4, most: 3, padFrom: 48 })
   })
 
   it("have at most seven tokens in a batch: IQ4_XS", () => {
-    expect(rowsOfTypes("IQ4_XS", "Q6_K", "F32")).toEqual({ step: 1, most: 7 })
+    expect(rowsOfTypes("IQ4_XS", "Q6_K", "F32")).toEqual({ step: 1, most: 7, padFrom: 112 })
   })
 
   it.each(["Q4_0", "Q5_0", "Q8_0", "Q5_K", "Q6_K", "IQ4_NL"] as const)("have any number: %s", (type) => {
@@ -47,12 +47,17 @@ describe("The types of a file's tensors", () => {
   })
 
   it("of full precision have one token in a batch where there is nothing else", () => {
-    expect(rowsOfTypes("F32")).toEqual({ step: 1, most: 1 })
+    expect(rowsOfTypes("F32")).toEqual({ step: 1, most: 1, padFrom: 16 })
     expect(rowsOfTypes()).toEqual(anyRows)
   })
 
+  it("are read beyond a short prompt's end only where a memory can be cut", () => {
+    expect(rowsOf({ matrices: new Set([number.F16]), hasState: true }).padFrom).toBe(Infinity)
+    expect(rowsOf({ matrices: new Set([number.Q8_0]) }).padFrom).toBe(Infinity)
+  })
+
   it("of which none goes by rows have one token in a batch where attention is split over threads", () => {
-    expect(rowsOf({ matrices: new Set([number.Q8_0]), splits: true })).toEqual({ step: 1, most: 1 })
+    expect(rowsOf({ matrices: new Set([number.Q8_0]), splits: true })).toEqual({ step: 1, most: 1, padFrom: 16 })
   })
 })
 

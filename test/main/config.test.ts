@@ -42,7 +42,9 @@ const samples = (knob: Knob): { readonly good: readonly [Value, Value, Value]; r
         ? { good: ["q8_0", "f16", "q8_0"], bad: "q2" }
         : knob.key === "vulkan"
           ? { good: ["on", "off", "auto"], bad: "sometimes" }
-          : { good: ["one", "two", "three"], bad: "../x" }
+          : knob.key === "exact"
+            ? { good: ["always", "off", "auto"], bad: "mostly" }
+            : { good: ["one", "two", "three"], bad: "../x" }
     : knob.key === "queen"
       ? { good: ["http://10.0.0.7:8500", "http://box:1", "http://[::1]:8500"], bad: "10.0.0.7" }
       : ["ssh_config", "tls_cert", "tls_key"].includes(knob.key)

@@ -101,13 +101,13 @@ const serveChat = (runtime: Runtime, loaded: Loaded, options: LoadOptions, vocab
     : known && saidOf(way, known)
   /** a worker that is not exact has nothing to lose by reading on from any token */
   const usable = (held: Cells, wanted: Wanted): number =>
-    exactness?.exact === false ? held.tokens : reusable(held, wanted, rows.step)
+    exactness?.exact === false ? held.tokens : reusable(held, wanted, rows)
   const caches = new Caches({
     addon: runtime.addon,
     native: loaded.native,
     hasState: facts.stateBytes > 0,
     copiesMax: copiesMax(context, options.slots),
-    step: rows.step,
+    rows,
     usable
   })
   const parking = parkingOf({ runtime, loaded, options, way, slots, caches, usable })

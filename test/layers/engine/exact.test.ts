@@ -210,6 +210,8 @@ describe("A model", () => {
         expect(yield* told(loaded, question)).toEqual(expected)
         const next = { ...question, input: plain(`${words(46)}${expected.parts.join("")} and`) }
         expect(yield* told(loaded, next)).toEqual(yield* fresh(next))
+        const short = { ...question, input: plain(words(6)) }
+        expect(yield* told(loaded, short)).toEqual(yield* fresh(short))
         const resume = { tokenIds: expected.ids.slice(0, 11), text: expected.parts.slice(0, 11).join("") }
         const rest = yield* fresh({ ...question, resume })
         expect([...resume.tokenIds, ...rest.ids]).toEqual(expected.ids)

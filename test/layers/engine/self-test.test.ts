@@ -52,7 +52,7 @@ class Context {
 
 const slots = 3
 
-const found = async (kernel: Kernel, context = 4096) => {
+const found = async (kernel: Kernel, context = 4096, rows = anyRows) => {
   const native = new Context(kernel)
   const told: Array<Exactness> = []
   const test = new SelfTest({
@@ -62,7 +62,7 @@ const found = async (kernel: Kernel, context = 4096) => {
     slots: makeSlots(slots),
     context,
     piece: 128,
-    rows: anyRows,
+    way: { rows, name: "" },
     words: Uint32Array.of(11, 12, 13, 14, 15),
     done: (exactness) => void told.push(exactness)
   })
@@ -97,6 +97,18 @@ describe("A worker's self-test finds a context", () => {
     expect(batches.slice(prompt, prompt + 60)).toEqual(Array.from({ length: 60 }, () => ({ own: 1, others: 0 })))
     expect(batches[prompt + 60]).toEqual({ own: 60, others: 0 })
   })
+
+  it.each([1, 3, 7])(
+    "exact whose numbers depend on more than %s tokens in a batch, where no more are in one",
+    async (most) => {
+      const kernel: Kernel = (batch) => 10 * honest(batch) + (batch.own + batch.others > most ? 2 : 0)
+      expect((await found(kernel)).exact).toBe(false)
+      const { batches, exact } = await found(kernel, 4096, { ...anyRows, most })
+      expect(exact).toBe(true)
+      const narrow = batches.filter(({ own }) => own < wideFrom).map(({ others, own }) => own + others)
+      expect(Math.max(...narrow)).toBe(Math.min(most, 8))
+    }
+  )
 
   it("by what it holds, where that is less", async () => {
     const { batches, exact } = await found(honest, 256)

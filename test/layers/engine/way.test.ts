@@ -16,7 +16,7 @@ const way = (
     readonly threads?: number
   } = {}
 ) => {
-  const header = { matrices: new Set([types[type]]) }
+  const header = { matrices: new Set([types[type]]), facts: { stateBytes: 0 } }
   return wayOf(backend, { context, header, threads } as never, { slots: 4, ...options })
 }
 

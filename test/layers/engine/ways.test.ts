@@ -108,8 +108,8 @@ const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows, copies
     native: context as never,
     hasState,
     copiesMax,
-    step: rows.step,
-    usable: (held, asked) => reusable(held, asked, rows.step)
+    rows,
+    usable: (held, asked) => reusable(held, asked, rows)
   })
   const batcher = new Batcher({
     context,
@@ -143,7 +143,7 @@ const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows, copies
           }),
           prompt,
           slot,
-          cached: reusable({ tokens: prefix, wide: slot.wide }, { prompt: prompt.length, all: all.length }, rows.step),
+          cached: reusable({ tokens: prefix, wide: slot.wide }, { prompt: prompt.length, all: all.length }, rows),
           context: 10_000,
           trained: 10_000,
           textOf: String,
@@ -152,8 +152,12 @@ const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows, copies
           done: (result) => {
             if (!("cachedTokens" in result)) return reject(result)
             const { cachedTokens: cached, promptTokens } = result
-            if (readOf() === promptTokens - cached) resolve({ cached, cells: context.of(slot.id).slice() })
-            else reject(new Error(`${cached} of ${promptTokens} tokens are said to be reused, ${readOf()} were read`))
+            // what fills a short prompt up is read in the place of its last token, which is read after it
+            const isFilledUp =
+              cached === 0 && wideEnd(prompt.length, rows) === prompt.length - 1 && prompt.length < wideFrom
+            const read = readOf() - (isFilledUp ? 1 : 0)
+            if (read === promptTokens - cached) resolve({ cached, cells: context.of(slot.id).slice() })
+            else reject(new Error(`${cached} of ${promptTokens} tokens are said to be reused, ${read} were read`))
           }
         },
         sampler()
@@ -231,11 +235,11 @@ describe("A prompt is read as if it were alone and cold", () => {
   it.each([
     ["a cache that can be cut", false, anyRows],
     ["a state that goes back to copies", true, anyRows],
-    ["a cache whose weights are computed by fours or threes", false, { step: 4, most: 3 }],
-    ["a state whose weights are", true, { step: 4, most: 3 }],
-    ["a cache whose weights are computed otherwise from eight on", false, { step: 1, most: 7 }],
-    ["a cache whose weights are computed one by one", false, { step: 1, most: 1 }],
-    ["a state whose weights are computed one by one", true, { step: 1, most: 1 }]
+    ["a cache whose weights are computed by fours or threes", false, { step: 4, most: 3, padFrom: 48 }],
+    ["a state whose weights are", true, { step: 4, most: 3, padFrom: Infinity }],
+    ["a cache whose weights are computed otherwise from eight on", false, { step: 1, most: 7, padFrom: 112 }],
+    ["a cache whose weights are computed one by one", false, { step: 1, most: 1, padFrom: 16 }],
+    ["a state whose weights are computed one by one", true, { step: 1, most: 1, padFrom: Infinity }]
   ])("in %s, whatever was asked before and beside it", async (_name, hasState, rows) => {
     let cached = 0
     for (const seed of seeds) cached += await converse(hasState, rows, seed)
@@ -262,7 +266,7 @@ describe("A prompt is read as if it were alone and cold", () => {
   })
 
   it("while all who decode have a token between two of its pieces, also where they take turns", async () => {
-    const { ask, context } = make(false, 4, { step: 1, most: 1 })
+    const { ask, context } = make(false, 4, { ...anyRows, most: 1 })
     const others = [1, 2, 3].map((token) => ask([token, 2, 3], [], 400))
     while (others.some(({ said }) => said.length < 2)) await new Promise((resolve) => setImmediate(resolve))
     const long = ask(Array(1000).fill(4), [], 1)
@@ -273,6 +277,18 @@ describe("A prompt is read as if it were alone and cold", () => {
     expect(pieces.length).toBeGreaterThan(5)
     for (const [i, at] of pieces.slice(1).entries())
       expect(ids.slice((pieces[i] ?? 0) + 1, at).toSorted()).toEqual(["0", "1", "2"])
+  })
+
+  it("also where it is short, filled up to a large piece, if that spares many batches", async () => {
+    const rows = { ...anyRows, most: 1, padFrom: 16 }
+    const { ask, context } = make(false, 2, rows)
+    const { cells } = await ask(Array(30).fill(4), [], 3).end
+    expect(context.batches.map((batch) => batch.get(0))).toEqual([wideFrom, 1, 1, 1])
+    expect(cells.map(({ way }) => way)).toEqual([...Array(29).fill("wide"), ...Array(3).fill("narrow")])
+    // the same again reads its last token
+    expect((await ask(Array(30).fill(4), [], 3).end).cached).toBe(29)
+    const few = await make(false, 2, rows).ask(Array(16).fill(4), [], 1).end
+    expect(few.cells.every(({ way }) => way === "narrow")).toBe(true)
   })
 
   it("until it is cancelled: no piece of it is begun after that", async () => {

@@ -16,15 +16,23 @@ const byEights: ReadonlySet<number> = new Set([23])
 /** Attention over so many cells is split over the threads where one token is alone in its batch. */
 const splitFrom = 512
 
-/** Wide pieces in multiples of `step` tokens, all other batches of up to `most`. */
+/**
+ * Wide pieces in multiples of `step` tokens, all other batches of up to `most`. A prompt that is too short for a wide piece
+ * is filled up to one from `padFrom` tokens on.
+ */
 export interface Rows {
   readonly step: number
   readonly most: number
+  readonly padFrom: number
 }
 
-export const anyRows: Rows = { step: 1, most: Infinity }
+export const anyRows: Rows = { step: 1, most: Infinity, padFrom: Infinity }
+/** A wide piece takes about as long as so many batches of few tokens. */
+const batchesSpared = 16
 
 export interface Computed {
+  /** its memory cannot be cut, so that nothing can be read beyond a prompt's end */
+  readonly hasState?: boolean
   /** the types of all tensors with two dimensions and more */
   readonly matrices: ReadonlySet<number>
   readonly splits?: boolean
@@ -34,16 +42,16 @@ export interface Computed {
 export const splitsAttention = (threads: number, cells: number, kvType: "f16" | "q8_0"): boolean =>
   threads > 1 && cells >= splitFrom && kvType === "f16"
 
-export const rowsOf = ({ matrices, splits = false }: Computed): Rows => {
+export const rowsOf = ({ hasState = false, matrices, splits = false }: Computed): Rows => {
   const types = [...matrices]
   const has = (those: ReadonlySet<number>): boolean => types.some((type) => those.has(type))
   const isFull = types.length > 0 && types.every((type) => type === full)
-  const most = [
+  const most = Math.min(
     splits || isFull || has(byOnes) ? 1 : Infinity,
     has(byFours) ? 3 : Infinity,
     has(byEights) ? 7 : Infinity
-  ]
-  return { step: has(byFours) ? 4 : 1, most: Math.min(...most) }
+  )
+  return { step: has(byFours) ? 4 : 1, most, padFrom: hasState ? Infinity : batchesSpared * most }
 }
 
 /**

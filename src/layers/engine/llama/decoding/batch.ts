@@ -1,4 +1,5 @@
 /** What goes into one batch: the next token of each answer that decodes, and parts of the prompts that are read. */
+import { wideFrom } from "../../../../machines/kinds/llama/batches.ts"
 import type { Rows } from "../../../../machines/kinds/llama/exact-types.ts"
 import type { AddonContext } from "../addon.ts"
 import type { LlamaAnswer } from "./answer.ts"
@@ -26,12 +27,19 @@ export interface Drawn {
   readonly index: number
 }
 
+/** What a batch was filled with. */
+export interface Filled {
+  readonly drawn: ReadonlyArray<Drawn>
+  /** whose piece was filled up: what is behind its own tokens goes again */
+  readonly padded: LlamaAnswer | undefined
+}
+
 /** exactly its next token is missing from the cache: it decodes; otherwise it still reads its prompt */
 export const decodes = (answer: LlamaAnswer): boolean => answer.attached && answer.tokens.length - answer.filled === 1
 
 /** tokens that it has to read alone */
 const leftOf = ({ isMixed, rows }: BatchOptions, { filled, promptLength }: LlamaAnswer): number =>
-  isMixed ? 0 : wideLeft(filled, promptLength, rows.step)
+  isMixed ? 0 : wideLeft(filled, promptLength, rows)
 
 export const readsWide = (options: BatchOptions, answer: LlamaAnswer): boolean => leftOf(options, answer) > 0
 
@@ -47,7 +55,10 @@ const pieceOf = (options: BatchOptions, answer: LlamaAnswer): number => {
   return hasState && before > 0 ? before : all - filled
 }
 
-const tokensOf = (answer: LlamaAnswer, from: number, end: number): Uint32Array => {
+/** With as many as are missing in a wide piece: the last of its own, again. */
+const tokensOf = (answer: LlamaAnswer, from: number, end: number, pads: number): Uint32Array => {
+  if (pads > 0)
+    return Uint32Array.from({ length: end - from + pads }, (_, i) => answer.tokens[Math.min(from + i, end - 1)] ?? 0)
   if (end - from > 1) return Uint32Array.from(answer.tokens.slice(from, end))
   // read by the addon before it returns, so that one array serves for all
   one[0] = answer.tokens[from] ?? 0
@@ -91,29 +102,30 @@ export const together = (
 }
 
 /** Fills the context's batch, the one with this number. Nothing may be decoding. */
-export const fillBatch = (
-  options: BatchOptions,
-  ready: ReadonlyArray<LlamaAnswer>,
-  turn: number
-): ReadonlyArray<Drawn> => {
+export const fillBatch = (options: BatchOptions, ready: ReadonlyArray<LlamaAnswer>, turn: number): Filled => {
   const { context } = options
   const parts = share(options, ready)
-  context.initBatch(parts.reduce((sum, [, count]) => sum + count, 0))
+  const padsOf = (answer: LlamaAnswer, count: number): number =>
+    readsWide(options, answer) ? Math.max(0, wideFrom - count) : 0
+  context.initBatch(parts.reduce((sum, [answer, count]) => sum + count + padsOf(answer, count), 0))
   const drawn: Array<Drawn> = []
+  let padded: LlamaAnswer | undefined
   for (const [answer, count] of parts) {
     const from = answer.filled
     const end = from + count
     const { slot } = answer
     const isWide = readsWide(options, answer)
     const last = end === answer.tokens.length
+    const pads = padsOf(answer, count)
     const asked = !last ? NONE : count === 1 ? FIRST : Uint32Array.of(count - 1)
-    const index = context.addToBatch(slot.id, from, tokensOf(answer, from, end), asked)[0]
+    const index = context.addToBatch(slot.id, from, tokensOf(answer, from, end, pads), asked)[0]
     answer.filled = end
     answer.turn = turn
     slot.filled = end
     slot.wide = isWide && slot.wide >= from ? end : Math.min(slot.wide, from)
     if (isWide) answer.pieces++
+    if (pads > 0) padded = answer
     if (last && index !== undefined) drawn.push({ answer, index })
   }
-  return drawn
+  return { drawn, padded }
 }

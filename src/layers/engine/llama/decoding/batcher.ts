@@ -205,8 +205,10 @@ export class Batcher {
       this.turn++
       if (ready.some((answer) => readsWide(this.options, answer))) this.lastWide = this.turn
       const even = ready.every(decodes)
-      const drawn = fillBatch(this.options, ready, this.turn)
+      const { drawn, padded } = fillBatch(this.options, ready, this.turn)
+      const ownEnd = padded?.filled ?? 0
       await this.options.context.decodeBatch()
+      if (padded !== undefined) this.options.context.removeTokenCellsFromSequence(padded.slot.id, ownEnd, -1)
       this.batches++
       await this.draw(drawn, even)
       for (const answer of ready) await this.options.caches.keep(answer)

@@ -4,6 +4,7 @@
  * before that, every so many tokens between, and at the end of an answer where what was decoded may be kept.
  */
 import { wideFrom } from "../../../../machines/kinds/llama/batches.ts"
+import type { Rows } from "../../../../machines/kinds/llama/exact-types.ts"
 import { copyBytesMax, copyEvery } from "../../../../machines/kinds/llama/copies.ts"
 import type { Slot } from "../../slots.ts"
 import type { Addon, AddonCheckpoint, NativeContext } from "../addon.ts"
@@ -24,8 +25,7 @@ export interface CachesOptions {
   readonly hasState: boolean
   /** so many copies are kept at most, as they are booked */
   readonly copiesMax: number
-  /** a prompt is read wide in multiples of so many tokens */
-  readonly step: number
+  readonly rows: Rows
   /** how much of what is held this answer may begin with */
   readonly usable: (held: Cells, asked: Asked) => number
 }
@@ -90,7 +90,7 @@ export class Caches {
     const last = this.copies.findLast((one) => one.slot === slot)?.at ?? 0
     if (filled <= last) return false
     if (hasEnded && this.endServes(slot, filled)) return true
-    return copiesAt(promptLength, this.options.step).includes(filled) || filled - (filled % copyEvery) > last
+    return copiesAt(promptLength, this.options.rows).includes(filled) || filled - (filled % copyEvery) > last
   }
 
   /** Could a next turn go on from here, from what was decoded? */

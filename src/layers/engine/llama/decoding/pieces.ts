@@ -5,6 +5,7 @@
  * gives the same numbers cold, after a common prefix, in company and in another process.
  */
 import { narrowTokens, wideFrom } from "../../../../machines/kinds/llama/batches.ts"
+import { anyRows, type Rows } from "../../../../machines/kinds/llama/exact-types.ts"
 
 /** What a slot's cache holds that an answer could begin with. */
 export interface Cells {
@@ -22,29 +23,30 @@ export interface Asked {
 
 /**
  * So many tokens of a prompt are read wide. The last one is not, if there are enough without it: who asks the same again
- * begins with that, and it is in one batch with the tokens of others. It is a multiple of `step` (`exact-types.ts`).
+ * begins with that, and it is in one batch with the tokens of others. It is a multiple of the step, or filled up to one.
  */
-export const wideEnd = (prompt: number, step = 1): number =>
-  prompt < wideFrom ? 0 : Math.max(wideFrom, floor(prompt - 1, step))
+export const wideEnd = (prompt: number, { padFrom, step }: Rows = anyRows): number =>
+  prompt >= wideFrom ? Math.max(wideFrom, floor(prompt - 1, step)) : prompt > padFrom ? prompt - 1 : 0
 
 const floor = (tokens: number, step: number): number => tokens - (tokens % step)
 
 /** How much of what is held may be kept, so that the rest can be read as it would be from the beginning. */
-export const reusable = (held: Cells, { all, prompt }: Asked, step = 1): number => {
-  const end = wideEnd(prompt, step)
+export const reusable = (held: Cells, { all, prompt }: Asked, rows = anyRows): number => {
+  const end = wideEnd(prompt, rows)
   const wide = Math.min(held.wide, held.tokens)
   if (end === 0) return wide === 0 ? held.tokens : 0
   if (wide >= end && all > end) return wide === end ? held.tokens : end
-  return Math.max(0, floor(Math.min(wide, end - wideFrom), step))
+  return Math.max(0, floor(Math.min(wide, end - wideFrom), rows.step))
 }
 
 /** What a next turn asks at least that goes on from so many tokens: one more. */
 export const nextTurn = (tokens: number): Asked => ({ prompt: tokens + 1, all: tokens + 1 })
 
 /** Tokens of its prompt that an answer has still to read wide; what is too little for that is read narrow. */
-export const wideLeft = (filled: number, prompt: number, step = 1): number => {
-  const left = wideEnd(prompt, step) - filled
-  return left < wideFrom ? 0 : left
+export const wideLeft = (filled: number, prompt: number, rows = anyRows): number => {
+  const end = wideEnd(prompt, rows)
+  const left = end - filled
+  return left < Math.min(end, wideFrom) ? 0 : left
 }
 
 /** The next wide piece of so many tokens that are left: what remains after it is not too little for another. */
@@ -64,7 +66,7 @@ export const narrowPiece = (filled: number, { all, prompt }: Asked, hasState: bo
  * Where a state is copied: before the last token, and so long before that the next turn, however short, finds enough
  * that is new to be read wide.
  */
-export const copiesAt = (prompt: number, step = 1): ReadonlyArray<number> => [
-  wideEnd(prompt, step) - wideFrom,
+export const copiesAt = (prompt: number, rows = anyRows): ReadonlyArray<number> => [
+  wideEnd(prompt, rows) - wideFrom,
   prompt - 1
 ]

@@ -27,7 +27,7 @@ export const wayOf = (
   // kernels are chosen by the size of a batch throughout
   if (backend !== "CPU") return inexact("gpu")
   const splits = splitsAttention(threads, Math.ceil(context / cellStep) * cellStep, kvType)
-  const rows = rowsOf({ matrices: header.matrices, splits })
+  const rows = rowsOf({ matrices: header.matrices, splits, hasState: header.facts.stateBytes > 0 })
   if (exact === "auto" && !isCheap(rows, slots, threads)) return inexact("dear")
   const name = splits ? `attention in ${threads}` : ""
   return { rows, isTried: true, how: slots <= rows.most ? "any" : named(rows), name }
