@@ -6,6 +6,8 @@ import { toolEnvironment } from "./environment.ts"
 
 /** milliseconds that the search through all processes may take */
 const searchMs = 1500
+/** processes that are looked at together: on a machine with much to do each look waits for its turn */
+const atOnce = 16
 const listening = "0A"
 
 interface Listener {
@@ -28,9 +30,9 @@ export const listenerOf = (table: string, port: number): Listener | undefined =>
 const quietly = <A>(work: Promise<A>): Promise<A | undefined> => work.catch(() => undefined)
 
 const holds = async (pid: string, socket: string): Promise<boolean> => {
-  for (const fd of (await quietly(readdir(`/proc/${pid}/fd`))) ?? [])
-    if ((await quietly(readlink(`/proc/${pid}/fd/${fd}`))) === socket) return true
-  return false
+  const fds = (await quietly(readdir(`/proc/${pid}/fd`))) ?? []
+  const held = await Promise.all(fds.map((fd) => quietly(readlink(`/proc/${pid}/fd/${fd}`))))
+  return held.includes(socket)
 }
 
 const fromProc = async (port: number): Promise<string | undefined> => {
@@ -39,9 +41,13 @@ const fromProc = async (port: number): Promise<string | undefined> => {
     listener ??= listenerOf((await quietly(readFile(table, "utf8"))) ?? "", port)
   if (listener === undefined) return undefined
   const until = performance.now() + searchMs
-  for (const pid of (await quietly(readdir("/proc"))) ?? []) {
-    if (performance.now() > until) break
-    if (!/^\d+$/.test(pid) || !(await holds(pid, `socket:[${listener.inode}]`))) continue
+  const socket = `socket:[${listener.inode}]`
+  const pids = ((await quietly(readdir("/proc"))) ?? []).filter((name) => /^\d+$/.test(name))
+  for (let at = 0; at < pids.length && performance.now() < until; at += atOnce) {
+    const some = pids.slice(at, at + atOnce)
+    const holding = await Promise.all(some.map((pid) => holds(pid, socket)))
+    const pid = some[holding.indexOf(true)]
+    if (pid === undefined) continue
     const name = (await quietly(readFile(`/proc/${pid}/comm`, "utf8")))?.trim()
     return name === undefined ? `pid ${pid}` : `pid ${pid} (${name})`
   }
