@@ -8,7 +8,7 @@ import type { Exactness } from "../../../src/machines/vocabulary/worker.ts"
 import { familyModel } from "../../support/families/index.ts"
 import { model, TINY } from "../../support/gguf.ts"
 import type { TensorType } from "../../support/gguf-container.ts"
-import { isWhole } from "../../support/proof.ts"
+import { isWhole, sampleOf } from "../../support/proof.ts"
 import { ask, loadAndTest, loadWith, MINILLAMA, plain } from "./ask.ts"
 
 const layer = layerLlama({ gpu: "cpu" })
@@ -178,8 +178,10 @@ const rules: ReadonlyArray<readonly [name: string, type: TensorType, options: Pa
   ["with two threads and a rounded cache", "q8_0", { slots: 4, kvType: "q8_0", threads: 2 }]
 ]
 
+const ofOneThread = rules.filter(([, , { threads }]) => threads === undefined)
+
 describe("A model", () => {
-  it.scopedLive.each(isWhole ? rules : rules.filter(([, , { threads }]) => threads === undefined))(
+  it.scopedLive.each(isWhole ? rules : sampleOf(ofOneThread, 2))(
     "%s, answers the same cold, warm, in company, and resumed elsewhere",
     ([, type, options]) =>
       Effect.gen(function* () {
