@@ -153,8 +153,8 @@ const make = (hasState: boolean, slotCount: number, rows: Rows = anyRows, copies
             if (!("cachedTokens" in result)) return reject(result)
             const { cachedTokens: cached, promptTokens } = result
             // what fills a short prompt up is read in the place of its last token, which is read after it
-            const isFilledUp =
-              cached === 0 && wideEnd(prompt.length, rows) === prompt.length - 1 && prompt.length < wideFrom
+            const wide = wideEnd(prompt.length, rows)
+            const isFilledUp = cached === 0 && wide > 0 && wide === prompt.length - 1 && prompt.length < wideFrom
             const read = readOf() - (isFilledUp ? 1 : 0)
             if (read === promptTokens - cached) resolve({ cached, cells: context.of(slot.id).slice() })
             else reject(new Error(`${cached} of ${promptTokens} tokens are said to be reused, ${read} were read`))
