@@ -1,24 +1,11 @@
 /** What docs/design.md says of an answer after a failover is what the engine decides. */
 import { expect, it } from "vitest"
 import { anyRows, isCheap, rowsOf } from "../../src/machines/kinds/llama/exact-types.ts"
+import { ggmlTypes } from "../support/ggml-types.ts"
 import { textOf } from "./pages.ts"
 
 const page = textOf("docs/design.md")
-const number: Readonly<Record<string, number>> = {
-  F32: 0,
-  F16: 1,
-  Q4_0: 2,
-  Q5_0: 6,
-  Q8_0: 8,
-  Q2_K: 10,
-  Q3_K: 11,
-  Q4_K: 12,
-  Q5_K: 13,
-  Q6_K: 14,
-  IQ4_NL: 20,
-  IQ4_XS: 23,
-  BF16: 30
-}
+const number: Readonly<Record<string, number>> = ggmlTypes
 const most = { any: Infinity, seven: 7, three: 3, one: 1 } as const
 const words = Object.keys(most) as ReadonlyArray<keyof typeof most>
 const cellsOf = (line: string) => line.split("|").map((cell) => cell.trim())

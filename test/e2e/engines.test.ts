@@ -9,6 +9,7 @@ import { builtServer } from "../support/built-server.ts"
 import { png, projector } from "../support/projector.ts"
 import { eventually, type Machine, processesUnder, type Running } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { eventsOf } from "../support/run-events.ts"
 
 const program = builtServer()
 const machine = useMachines()
@@ -31,15 +32,6 @@ const greedy = [...story, "--temperature", "0"]
 const serversOn = ({ home }: Machine): ReadonlyArray<number> =>
   processesUnder(home).flatMap(({ command, pid }) => (command.startsWith(`${program} --model`) ? [pid] : []))
 
-interface Event extends Readonly<Record<string, unknown>> {
-  readonly event: string
-}
-const eventsOf = (run: Running): ReadonlyArray<Event> =>
-  run
-    .stdout()
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as Event)
 const named = (run: Running, name: string) => eventsOf(run).filter(({ event }) => event === name)
 const textOf = (run: Running): string =>
   named(run, "token")

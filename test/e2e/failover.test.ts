@@ -7,6 +7,7 @@ import { type Fault, paced, type Role, story, strike, told, undisturbedStory } f
 import { hundredMillion } from "../support/gguf.ts"
 import { eventually, type Running } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
+import { eventsOf } from "../support/run-events.ts"
 
 const machine = useMachines()
 let undisturbed = ""
@@ -14,17 +15,6 @@ beforeAll(async () => {
   undisturbed = await undisturbedStory()
 })
 
-interface Event extends Readonly<Record<string, unknown>> {
-  readonly event: string
-}
-
-/** The job's events so far, as `--json` prints them; a line that is not whole yet does not count. */
-const eventsOf = (run: Running): ReadonlyArray<Event> =>
-  run
-    .stdout()
-    .split("\n")
-    .slice(0, -1)
-    .map((line) => JSON.parse(line) as Event)
 const tokensOf = (run: Running) => eventsOf(run).filter(({ event }) => event === "token")
 
 type Death = readonly [Role, Fault]

@@ -6,21 +6,9 @@ import { formatOf, isModelFile, kindFor, kindOf, runtimeName, runtimeNamed } fro
 import { llama } from "../../src/machines/kinds/llama/llama.ts"
 import { KindId } from "../../src/machines/vocabulary/kind.ts"
 import { saysMemory } from "../../src/machines/kinds/llama/words.ts"
+import { ggmlTypes } from "../support/ggml-types.ts"
 
-const number = {
-  F32: 0,
-  F16: 1,
-  Q4_0: 2,
-  Q5_0: 6,
-  Q8_0: 8,
-  Q2_K: 10,
-  Q4_K: 12,
-  Q5_K: 13,
-  Q6_K: 14,
-  IQ4_NL: 20,
-  IQ4_XS: 23,
-  BF16: 30
-}
+const number = ggmlTypes
 
 const rowsOfTypes = (...types: ReadonlyArray<keyof typeof number>) =>
   rowsOf({ matrices: new Set(types.map((type) => number[type])) })

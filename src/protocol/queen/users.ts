@@ -3,7 +3,7 @@ import * as Schema from "effect/Schema"
 import * as Struct from "effect/Struct"
 import { Health, Nothing } from "../../machines/vocabulary/common.ts"
 import { JobRequest, JobView, maxTokensMax } from "../../machines/vocabulary/job.ts"
-import { JobId } from "../../machines/vocabulary/ids.ts"
+import { HiveId, JobId } from "../../machines/vocabulary/ids.ts"
 import { endpoint } from "../endpoint.ts"
 import * as stream from "../events.ts"
 import { ofAdmission, ofStore } from "../failures.ts"
@@ -56,7 +56,7 @@ export const usersApi = {
     scope: "infer",
     summary: "Forget a job that has ended, and what hives keep of conversations of who asked it",
     input: byJob,
-    answers: { json: { 204: Nothing } },
+    answers: { json: { 200: Schema.Struct({ not_asked: Schema.Array(HiveId) }) } },
     errors: [...ofStore, "JOB_NOT_FOUND", "CONFLICT"]
   }),
   jobEvents: endpoint("GET", "/jobs/:id/events", {

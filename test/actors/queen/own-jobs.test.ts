@@ -75,11 +75,25 @@ describe("Removing a job", () => {
       yield* api.cancelJob({ id }).pipe(as(anna))
       expect(yield* Effect.flip(removed.pipe(as(local)))).toMatchObject({ code: "JOB_NOT_FOUND" })
       assert.deepStrictEqual(hive.cleared, [])
-      yield* removed.pipe(as(anna))
+      assert.deepStrictEqual(yield* removed.pipe(as(anna)), { not_asked: [] })
       assert.deepStrictEqual(hive.cleared, [scopeOf(accountOf(anna), queen.id)])
       expect(yield* Effect.flip(api.getJob({ id }).pipe(as(anna)))).toMatchObject({ code: "JOB_NOT_FOUND" })
       expect(yield* Effect.flip(removed.pipe(as(anna)))).toMatchObject({ code: "JOB_NOT_FOUND" })
       assert.deepStrictEqual(yield* api.listJobs({}).pipe(as(undefined)), [])
+    })
+  )
+})
+
+describe("Removing a job of a hive that does not run", () => {
+  it.scoped("names the hive, which keeps what it has", () =>
+    Effect.gen(function* () {
+      const { api, hive, job } = yield* makeWorld()
+      const reader = yield* job()
+      yield* reader.ended
+      hive.kill()
+      const { not_asked } = yield* api.removeJob({ id: JobId.make(reader.id) })
+      assert.deepStrictEqual(not_asked.map(String), ["localhost"])
+      assert.deepStrictEqual(hive.cleared, [])
     })
   )
 })

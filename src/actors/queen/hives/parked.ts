@@ -1,6 +1,7 @@
 /** What hives keep of conversations: told, and deleted. Of hives that are not there nothing is. */
 import * as Effect from "effect/Effect"
 import { scopeOf } from "../../../layers/keys/index.ts"
+import type { HiveId } from "../../../machines/vocabulary/ids.ts"
 import type { HiveApi } from "../../../protocol/hive.ts"
 import type { QueenApi } from "../../../protocol/queen/index.ts"
 import { Cluster } from "../cluster/cluster-view.ts"
@@ -29,11 +30,14 @@ const ofAll = <A, E>(ask: (api: HiveApi) => Effect.Effect<A, E>) =>
     )
   )
 
-/** Deletes what was kept for an account. */
-export const forgetAccount = (account: string): Effect.Effect<void, never, Cluster | CurrentQueen> =>
-  Effect.flatMap(CurrentQueen, ({ id }) =>
-    Effect.asVoid(ofAll((api) => api.clearParked({ scope: scopeOf(account, id) })))
-  )
+/** Deletes what was kept for an account; returns the hives that did not hear of it. */
+export const forgetAccount = (account: string): Effect.Effect<ReadonlyArray<HiveId>, never, Cluster | CurrentQueen> =>
+  Effect.gen(function* () {
+    const { id } = yield* CurrentQueen
+    const told = yield* ofAll((api) => api.clearParked({ scope: scopeOf(account, id) }))
+    const hives = (yield* Cluster).allHives().map((one) => one.id)
+    return hives.filter((hive) => !told.some((one) => one.hive === hive))
+  })
 
 export const parkedCalls: Effect.Effect<Pick<QueenApi, "parked" | "clearParked">, never, Cluster> = Effect.gen(
   function* () {

@@ -21,5 +21,5 @@ export const removeJob = (id: JobId) =>
     const { charged, state } = log.facts()
     if (!log.ended()) return yield* stillRuns(id, state)
     yield* logs.remove(id)
-    yield* forgetAccount(charged?.to ?? admin)
+    return { not_asked: yield* forgetAccount(charged?.to ?? admin) }
   })

@@ -216,25 +216,26 @@ export const modelStop = (name: string, context: Context) =>
     })
   )
 
+/** Of the hives that could not be told to delete something. */
+const notAsked = (away: ReadonlyArray<HiveId>): string =>
+  away.length === 0 ? "" : `; not asked, as they do not run: ${away.join(", ")}`
+
 export const cacheClear = (context: Context) =>
   withQueen(context, (api) =>
     Effect.zipWith(api.clearParked({}), api.listHives({}), (cleared, hives) => {
       const [files, mb] = cleared.reduce(([n, sum], one) => [n + one.files, sum + one.mb], [0, 0])
-      const away = hives.map(({ id }) => id).filter((id) => !cleared.some(({ hive }) => hive === id))
       const deleted = files === 0 ? "no conversations were kept" : `${conversations(files)} deleted, ${mb} MB`
-      return answer(
-        context,
-        away.length === 0 ? deleted : `${deleted}; not asked, as they do not run: ${away.join(", ")}`
-      )
+      const away = hives.map(({ id }) => id).filter((id) => !cleared.some(({ hive }) => hive === id))
+      return answer(context, `${deleted}${notAsked(away)}`)
     })
   )
 
 export const jobRemove = (id: string, context: Context) =>
   withQueen(context, (api) =>
-    Effect.zipRight(
-      Effect.flatMap(jobNamed(id), (job) => api.removeJob({ id: job })),
-      Effect.sync(() => answer(context, `job ${id} forgotten`))
-    )
+    Effect.gen(function* () {
+      const { not_asked } = yield* api.removeJob({ id: yield* jobNamed(id) })
+      return answer(context, `job ${id} forgotten${notAsked(not_asked)}`)
+    })
   )
 
 export const jobCancel = (id: string, context: Context) =>
