@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { assert, describe, it } from "vitest"
+import { eventually } from "../support/machine.ts"
 import { useMachines } from "../support/machines.ts"
 
 const machine = useMachines()
@@ -22,9 +23,12 @@ describe("after a run", () => {
     const on = await machine()
     const run = await on.rbee(["infer", "hello"])
     assert.strictEqual(run.code, 0, run.stderr)
-    const roles = [...rolesByCorrelation(join(on.home, "logs"))]
-    const session = roles.find(([id]) => id.startsWith("session-"))
-    assert.deepEqual([...(session?.[1] ?? [])].toSorted(), ["hive", "queen", "worker"], JSON.stringify(roles))
+    const roles = () => {
+      const all = [...rolesByCorrelation(join(on.home, "logs"))]
+      return [...(all.find(([id]) => id.startsWith("session-"))?.[1] ?? [])].toSorted().join(" ")
+    }
+    // lines are written some at a time
+    await eventually(() => Promise.resolve(roles() === "hive queen worker"), roles)
   })
 
   it("the metrics tell of its tokens, its load, its worker and the memory that it holds", async () => {
